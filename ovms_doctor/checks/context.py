@@ -1,0 +1,196 @@
+"""What a check is given, and the one place where its findings are built."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+
+from ovms_doctor import server_log
+from ovms_doctor.catalogue import CATALOGUE
+from ovms_doctor.deployment.model import Deployment, Mount
+from ovms_doctor.facts import Denial, Facts, Failure
+from ovms_doctor.findings import (
+    Confidence,
+    Evidence,
+    Finding,
+    Recovers,
+    Remedy,
+    Severity,
+    Step,
+    Subject,
+)
+from ovms_doctor.serving.model import Attempt, ModelPlan, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A settled plan, the facts it rests on, and what the server was told."""
+
+    deployment: Deployment
+    plan: Plan
+    facts: Facts
+
+    # -- words -------------------------------------------------------------------------------------
+    @property
+    def who(self) -> str:
+        user = self.deployment.user
+        return f"uid {user.uid} gid {user.gid}"
+
+    @property
+    def single(self) -> bool:
+        return self.plan.mode == "single"
+
+    def absolute(self, path: str) -> str:
+        """Where a path that the server uses lies, as the facts name it."""
+        cwd = self.deployment.working_directory
+        return path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
+
+    def host(self, path: str) -> str:
+        """Where the server's path lies on this host."""
+        return host_path(self.absolute(path), self.deployment.mounts)
+
+    def confidence(self) -> Confidence:
+        """Only two releases were recorded; the others rest on reading their sources."""
+        return "high" if self.deployment.release.recorded else "medium"
+
+    def recovers(self, attempt: Attempt | None = None) -> Recovers:
+        """How a repair is picked up. A process that ended or hangs needs a restart; a version left
+        behind by an exception is not tried again before its configuration changes."""
+        if self.plan.outcome in ("exits", "never_ends"):
+            return "restart"
+        if attempt is not None and attempt.outcome == "threw":
+            return "restart" if self.single else "config_change"
+        return "next_poll"
+
+    def what_then(self, model: ModelPlan) -> str:
+        """What a failed load of this model means for the process and its other versions."""
+        if self.plan.outcome == "exits":
+            return f"The server ends with exit code {self.plan.exit_code} before it serves anything."
+        if self.plan.outcome == "never_ends":
+            return "Start-up never comes to its end."
+        later = model.served_later
+        if later:
+            kept = ", ".join(str(version) for version in later)
+            return f"The server keeps running and serves version {kept} of this model instead."
+        return "The server keeps running and answers “ready”, but serves nothing under this name."
+
+    # -- building ----------------------------------------------------------------------------------
+    def finding(
+        self,
+        code: str,
+        message: str,
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        path: str | None = None,
+        base: str | None = None,
+        detail: str = "",
+        severity: Severity | None = None,
+        confidence: Confidence | None = None,
+        log: tuple[str, ...] = (),
+        evidence: tuple[Evidence, ...] = (),
+        recovers: Recovers | None = None,
+        steps: tuple[Step, ...] = (),
+        remedy: str = "",
+        caused_by: tuple[str, ...] = (),
+    ) -> Finding:
+        """A finding with its catalogue's name, severity and page. ``path`` is the server's; ``base`` the
+        base path from which the fingerprint counts."""
+        entry = CATALOGUE[code]
+        relative = ""
+        if path is not None:
+            relative = os.path.relpath(path, base) if base and path.startswith(base) else path
+        host = None if path is None else self.host(path)
+        return Finding(
+            code,
+            entry.name,
+            severity or entry.severity,
+            Subject(model, version, host, path),
+            message,
+            detail,
+            confidence or self.confidence(),
+            log,
+            evidence,
+            recovers,
+            Remedy(remedy or entry.remedy, steps),
+            entry.docs,
+            caused_by,
+            relative,
+        )
+
+    def attempt_log(self, model: ModelPlan, attempt: Attempt) -> tuple[str, ...]:
+        """What the server writes about a load that failed or threw."""
+        if attempt.outcome == "threw":
+            return (server_log.LOAD_THREW(what=attempt.what),)
+        if attempt.outcome != "failed":
+            return ()
+        status = server_log.STATUS_TEXT.get(attempt.status, attempt.status)
+        failed = server_log.VERSION_FAILED(model=model.entry.name, version=attempt.version, status=status)
+        return (*attempt.log, failed)
+
+    def of_attempt(
+        self,
+        code: str,
+        message: str,
+        model: ModelPlan,
+        attempt: Attempt,
+        path: str | None = None,
+        **more: object,
+    ) -> Finding:
+        """A finding on one version that was tried: subject, log and recovery follow from the attempt."""
+        arguments: dict[str, object] = {
+            "model": model.entry.name,
+            "version": attempt.version,
+            "path": path or attempt.path,
+            "base": model.entry.base_path,
+            "detail": self.what_then(model),
+            "log": self.attempt_log(model, attempt),
+            "recovers": self.recovers(attempt),
+        }
+        return self.finding(code, message, **{**arguments, **more})  # type: ignore[arg-type]
+
+
+def host_path(path: str, mounts: tuple[Mount, ...]) -> str:
+    """The server's path on this host: through the mount with the longest matching server path."""
+    best = None
+    for mount in mounts:
+        inside = path == mount.server or path.startswith(mount.server.rstrip("/") + "/")
+        if inside and (best is None or len(mount.server) > len(best.server)):
+            best = mount
+    if best is None:
+        return path
+    return best.host.rstrip("/") + path[len(best.server.rstrip("/")) :] or "/"
+
+
+def quote(path: str) -> str:
+    """A path for a POSIX shell; bytes that are not UTF-8 and control characters in ``$'…'`` form."""
+    raw = os.fsencode(path)
+    if all(0x20 <= byte < 0x7F for byte in raw):
+        return shlex.quote(path)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and text.isprintable():
+        return shlex.quote(text)
+    escaped = "".join(
+        chr(byte) if 0x20 <= byte < 0x7F and byte not in b"'\\" else f"\\x{byte:02x}" for byte in raw
+    )
+    return f"$'{escaped}'"
+
+
+def describe_denial(denial: Denial, context: Context) -> Evidence:
+    """Who owns what refuses, and how that was found out."""
+    right = "searched (x)" if denial.right == "search" else "read (r)"
+    rights = f"{denial.at}: owner uid {denial.uid} gid {denial.gid}, mode {denial.mode & 0o7777:04o}"
+    if denial.acl:
+        rights += f", ACL {denial.acl}"
+    how = (
+        f"tried as {context.who}" if denial.how == "tried" else f"predicted from its rights for {context.who}"
+    )
+    return Evidence(f"{rights}; it may not be {right} by {context.who}", how)
+
+
+def describe_failure(failure: Failure, path: str) -> Evidence:
+    return Evidence(f"{path}: {os.strerror(failure.errno)}", "as the server's user")

@@ -1,0 +1,38 @@
+"""The doctor itself: what it could not look at, and what did not come back in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.findings import Evidence, Finding
+from ovms_doctor.serving.model import CouldNotLook
+
+
+def check(context: Context) -> Iterator[Finding]:
+    if context.plan.unknown is not None:
+        yield _could_not_look(context, None, None, context.plan.unknown)
+    for model in context.plan.models:
+        if model.unknown is not None:
+            version = next(
+                (
+                    item.version
+                    for item in model.versions
+                    if item.attempt and item.attempt.cause is model.unknown
+                ),
+                None,
+            )
+            yield _could_not_look(context, model.entry.name, version, model.unknown)
+
+
+def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
+    code = "OVD904" if cause.timed_out else "OVD903"
+    return context.finding(
+        code,
+        f"Could not look at {cause.path}: {cause.reason}",
+        model=model,
+        version=version,
+        path=cause.path,
+        detail="What the server does here is not known from this run.",
+        evidence=(Evidence(cause.reason, "tried"),),
+    )

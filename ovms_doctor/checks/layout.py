@@ -1,0 +1,336 @@
+"""Base paths, version directories and the files in them: is everything where the server looks for it?"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from ovms_doctor import server_log
+from ovms_doctor.checks import links
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.layout_files import attempts as file_findings
+from ovms_doctor.facts import EntryKind, Listing
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.model import BaseProblem, DirectoryName, ModelPlan
+
+#: Directories that are nobody's version; the server's warning about them is noise.
+_MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
+_SHOWN = 8
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Findings on the shape of each model's directory."""
+    for note in context.deployment.notes:
+        if note.code:
+            yield context.finding(note.code, note.text, model=note.model, path=note.path)
+    if context.plan.problem is None and not context.plan.models and context.deployment.targets:
+        for target in context.deployment.targets:
+            if target.kind == "repository":
+                yield _empty_repository(context, target.path)
+    for model in context.plan.models:
+        yield from _model(context, model)
+    yield from links.check(context)
+
+
+def _model(context: Context, model: ModelPlan) -> Iterator[Finding]:
+    if model.kind == "graph":
+        yield context.finding(
+            "OVD121",
+            f"{model.entry.name} is a MediaPipe graph: the server loads graph.pbtxt, not a model version",
+            model=model.entry.name,
+            path=model.entry.base_path,
+        )
+        return
+    if model.kind == "generative":
+        yield context.finding(
+            "OVD122",
+            f"{model.entry.name} is a generative model: the server builds a graph for it in memory",
+            model=model.entry.name,
+            path=model.entry.base_path,
+        )
+        return
+    if model.detection.problem is not None:
+        finding = _base_problem(context, model, model.detection.problem)
+        if finding is not None:
+            yield finding
+        return
+    if not model.detection.found and model.unknown is None:
+        yield _no_version(context, model)
+    yield from _names(context, model)
+    yield from file_findings(context, model)
+
+
+def _empty_repository(context: Context, path: str) -> Finding:
+    return context.finding(
+        "OVD123",
+        f"{path} holds no model: no sub-directory has a version directory or a model file",
+        path=path,
+        detail="A server told to serve it has nothing to serve.",
+    )
+
+
+# -- the base path itself ------------------------------------------------------------------------------
+
+
+def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> Finding | None:
+    """What keeps the base path from being looked into; denied access is the permissions check's."""
+    base = model.entry.base_path
+    common: dict[str, object] = {
+        "model": model.entry.name,
+        "path": base,
+        "base": base,
+        "log": model.detection.log,
+        "detail": context.what_then(model),
+        "recovers": context.recovers(),
+    }
+    if problem.failure is not None and problem.failure.denial is not None:
+        return None
+    if problem.kind == "escapes":
+        return context.finding(
+            "OVD109",
+            f"The path {base} leaves a directory with “..”, which the server forbids wherever it leads",
+            **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
+        )
+    if problem.kind == "missing":
+        steps = (
+            Step(
+                "See what is there.",
+                f"ls -la {quote(posixpath.dirname(context.host(base)) or '/')}",
+                "host",
+                "reads",
+            ),
+        )
+        message = f"There is no directory {base}"
+        seen = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
+        return context.finding("OVD106", message, evidence=seen, steps=steps, **common)  # type: ignore[arg-type]
+    if problem.kind == "not_directory":
+        message = f"{base} is a file, not a directory"
+        if not context.deployment.release.serves_single_file:
+            message += f"; OVMS {context.deployment.release} serves single files since 2026.3 only"
+        return context.finding("OVD107", message, steps=_wrap_file(context, base), **common)  # type: ignore[arg-type]
+    if problem.kind == "invalid_file":
+        message = (
+            f"{base} does not end in .xml, .onnx, .pdmodel, .pdiparams, .pb or .tflite, "
+            "in lower case, and nothing else is served as a single file"
+        )
+        return context.finding("OVD108", message, steps=_wrap_file(context, base), **common)  # type: ignore[arg-type]
+    return _listing_fails(context, model, problem, common)
+
+
+def _listing_fails(
+    context: Context, model: ModelPlan, problem: BaseProblem, common: dict[str, object]
+) -> Finding:
+    base = model.entry.base_path
+    if problem.entry is None:
+        message = f"The directory {base} cannot be listed"
+        return context.finding("OVD110", message, **common)  # type: ignore[arg-type]
+    entry = f"{base}/{problem.entry}"
+    reason = "" if problem.failure is None else _strerror(problem.failure.errno)
+    message = (
+        f"The link {entry} cannot be followed ({reason}), and that makes the server give up "
+        f"the whole model, its good versions too"
+    )
+    steps = (
+        Step(
+            "Remove the link, or make it lead somewhere.",
+            f"rm {quote(context.host(entry))}",
+            "host",
+            "changes files",
+        ),
+    )
+    seen = (Evidence(f"{entry}: {reason}", "stat as the server's user"),)
+    return context.finding(
+        "OVD110",
+        message,
+        evidence=seen,
+        steps=steps,
+        **{**common, "path": entry},  # type: ignore[arg-type]
+    )
+
+
+def _strerror(number: int) -> str:
+    import os
+
+    return os.strerror(number)
+
+
+def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
+    directory = quote(posixpath.join(posixpath.dirname(context.host(base)), "1"))
+    files = quote(context.host(base))
+    return (
+        Step(
+            "Put the model's files into a version directory and name the directory above it.",
+            f"mkdir {directory} && mv {files} {directory}/",
+            "host",
+            "changes files",
+        ),
+    )
+
+
+# -- names of version directories ----------------------------------------------------------------------
+
+
+def _no_version(context: Context, model: ModelPlan) -> Finding:
+    base = model.entry.base_path
+    entries = model.detection.listing.entries if model.detection.listing else ()
+    files = [entry.name for entry in entries if _is_model_file(entry.name, entry.kind)]
+    wrong = [item.name for item in model.detection.names]
+    steps: tuple[Step, ...] = ()
+    if files:
+        message = f"The server finds no version in {base}: the model's files lie in the directory itself"
+        host = context.host(base)
+        moved = [entry.name for entry in entries if entry.kind != "directory"]
+        steps = (
+            Step("Make a version directory.", f"mkdir {quote(f'{host}/1')}", "host", "changes files"),
+            Step(
+                "Move the model's files into it.",
+                "mv -- "
+                + " ".join(quote(f"{host}/{name}") for name in moved[:50])
+                + f" {quote(f'{host}/1/')}",
+                "host",
+                "changes files",
+            ),
+        )
+        code = "OVD101"
+    elif wrong and all(item.reading == "not_number" for item in model.detection.names):
+        message = f"The server finds no version in {base}: {_list(wrong)} is read as no number"
+        if len(wrong) > 1:
+            message = f"The server finds no version in {base}: none of {_list(wrong)} begins with a number"
+        steps = (_rename(context, model, wrong[0]),)
+        code = "OVD102"
+    else:
+        message = f"The server finds no version in {base}: there is no sub-directory named with a number"
+        if wrong:
+            message += " greater than 0"
+        code = (
+            "OVD104" if wrong and all(i.reading != "not_number" for i in model.detection.names) else "OVD101"
+        )
+    detail = context.what_then(model) + " It says so in the log at every poll."
+    return context.finding(
+        code,
+        message,
+        model=model.entry.name,
+        path=base,
+        base=base,
+        severity="error",
+        detail=detail,
+        log=_unique(line for line in model.detection.log if line.startswith("No version"))
+        + _unique(line for line in model.detection.log if not line.startswith("No version")),
+        evidence=(Evidence(_seen(model.detection.listing), "list"),),
+        recovers="next_poll",
+        steps=steps,
+    )
+
+
+def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
+    """Names beside good versions that the server passes over, though they were meant as versions."""
+    if not model.detection.found:
+        return
+    for item in model.detection.names:
+        if item.reading == "out_of_range":
+            yield _passed_over(
+                context,
+                model,
+                item,
+                "OVD104",
+                "is a number too large to be a version",
+                server_log.VERSION_OUT_OF_RANGE(name=item.name),
+            )
+        elif item.reading == "not_positive":
+            yield _passed_over(
+                context,
+                model,
+                item,
+                "OVD104",
+                "is not greater than 0",
+                server_log.VERSION_NOT_POSITIVE(number=item.number),
+            )
+    for version in sorted(set(model.detection.found)):
+        names = model.detection.directories(version)
+        if len(names) > 1:
+            yield _duplicate(context, model, version, names)
+
+
+def _passed_over(
+    context: Context, model: ModelPlan, item: DirectoryName, code: str, why: str, line: str
+) -> Finding:
+    path = f"{model.entry.base_path}/{item.name}"
+    return context.finding(
+        code,
+        f"The directory {item.name} {why}: it is never served",
+        model=model.entry.name,
+        path=path,
+        base=model.entry.base_path,
+        severity="warning",
+        log=(line,),
+        evidence=(Evidence(f"directory {item.name}", "list"),),
+        recovers="next_poll",
+        steps=(_rename(context, model, item.name),),
+    )
+
+
+def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[str, ...]) -> Finding:
+    path = f"{model.entry.base_path}/{version}"
+    again = version in model.reloaded
+    detail = f"Only {path} is ever opened."
+    if again:
+        detail += " The server loads it again at every poll and throws the copy away."
+    others = [name for name in names if name != str(version)]
+    steps = tuple(
+        Step(
+            "Move the other one away.",
+            f"mv -- {quote(context.host(f'{model.entry.base_path}/{name}'))} {quote(context.host(model.entry.base_path) + '.' + name.strip())}",
+            "host",
+            "changes files",
+        )
+        for name in others[:3]
+    )
+    return context.finding(
+        "OVD105",
+        f"{_list(names)} are all read as version {version}",
+        model=model.entry.name,
+        version=version,
+        path=path,
+        base=model.entry.base_path,
+        severity="warning" if again else "info",
+        detail=detail,
+        evidence=(Evidence(f"directories {_list(names)}", "list"),),
+        recovers="next_poll",
+        steps=steps,
+    )
+
+
+def _rename(context: Context, model: ModelPlan, name: str) -> Step:
+    host = context.host(model.entry.base_path)
+    digits = "".join(c for c in name if c.isascii() and c.isdigit()).lstrip("0")[:9] or "1"
+    taken = {item.number for item in model.detection.names if item.reading == "version"}
+    number = int(digits)
+    while number in taken:
+        number += 1
+    return Step(
+        "Give it a number as its name.",
+        f"mv -- {quote(f'{host}/{name}')} {quote(f'{host}/{number}')}",
+        "host",
+        "changes files",
+    )
+
+
+def _is_model_file(name: str, kind: EntryKind) -> bool:
+    return kind != "directory" and name.lower().endswith(_MODEL_SUFFIXES)
+
+
+def _seen(listing: Listing | None) -> str:
+    if listing is None or not listing.entries:
+        return "nothing in it"
+    names = [entry.name + ("/" if entry.kind == "directory" else "") for entry in listing.entries[:_SHOWN]]
+    more = len(listing.entries) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _list(names: tuple[str, ...] | list[str]) -> str:
+    shown = ", ".join(f"“{name}”" for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _unique(lines: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(list(lines)[:_SHOWN]))

@@ -1,0 +1,145 @@
+"""The files of one version: is there a complete model, and only one?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.facts import Listing
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.model import (
+    Attempt,
+    ModelPlan,
+    NoModelFile,
+    PairMissing,
+    VersionDirectoryMissing,
+)
+
+_SHOWN = 8
+_SUFFIX_NAMES = {"ir": ".xml", "onnx": ".onnx", "paddle": ".pdmodel", "tflite": ".tflite"}
+
+
+def attempts(context: Context, model: ModelPlan) -> Iterator[Finding]:
+    """Findings on every version that was tried."""
+    for version in model.versions:
+        attempt = version.attempt
+        if attempt is None:
+            continue
+        if isinstance(attempt.cause, VersionDirectoryMissing):
+            yield _directory_missing(context, model, attempt, attempt.cause)
+        elif isinstance(attempt.cause, NoModelFile):
+            yield _no_model_file(context, model, attempt, attempt.cause)
+        elif isinstance(attempt.cause, PairMissing):
+            yield _pair_missing(context, model, attempt, attempt.cause)
+        elif attempt.candidates and attempt.model_file and attempt.outcome in ("loaded", "failed"):
+            yield _ambiguous(context, model, attempt)
+
+
+def _directory_missing(
+    context: Context, model: ModelPlan, attempt: Attempt, cause: VersionDirectoryMissing
+) -> Finding:
+    version = attempt.version
+    names = ", ".join(f"“{name}”" for name in cause.names[:_SHOWN])
+    host = context.host(model.entry.base_path)
+    steps: tuple[Step, ...] = ()
+    if cause.names and str(version) not in cause.names:
+        old, new = f"{host}/{cause.names[0]}", f"{host}/{version}"
+        steps = (
+            Step(
+                f"If it is to be served, call it {version}.",
+                f"mv -- {quote(old)} {quote(new)}",
+                "host",
+                "changes files",
+            ),
+            Step(
+                "If it is not, move it out of the model's directory.",
+                f"mv -- {quote(old)} {quote(f'{host}.{cause.names[0].strip()}')}",
+                "host",
+                "changes files",
+            ),
+        )
+    return context.of_attempt(
+        "OVD103",
+        f"The server reads {names} as version {version} and then opens {cause.path}, which is not there",
+        model,
+        attempt,
+        evidence=(Evidence(f"directories read as {version}: {names}; no directory {version}", "list"),),
+        steps=steps,
+    )
+
+
+def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: NoModelFile) -> Finding:
+    names = [entry.name for entry in cause.listing.entries]
+    lower = [name.lower() for name in names]
+    hint = "It wants .xml with .bin, or .onnx, .pdmodel with .pdiparams, .pb, or .tflite."
+    if not names:
+        message = f"The version directory {cause.path} is empty"
+    elif any(name.endswith(".xml") for name in lower) and not any(name.endswith(".bin") for name in lower):
+        message = f"{cause.path} holds an .xml but no .bin: the server serves no IR without weights"
+    elif any(name.endswith(".bin") for name in lower) and not any(name.endswith(".xml") for name in lower):
+        message = f"{cause.path} holds a .bin but no .xml: half of an IR model"
+    elif any(name.endswith(".pdmodel") for name in lower):
+        message = f"{cause.path} holds a .pdmodel but no .pdiparams"
+    else:
+        message = f"{cause.path} holds no file that the server takes for a model"
+    nested = [entry.name for entry in cause.listing.entries if entry.kind == "directory"]
+    steps = (Step("See what is there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads"),)
+    if nested:
+        hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
+    return context.of_attempt(
+        "OVD111",
+        message,
+        model,
+        attempt,
+        detail=f"{hint} {context.what_then(model)}",
+        evidence=(Evidence(_seen(cause.listing), "list"),),
+        steps=steps,
+    )
+
+
+def _pair_missing(context: Context, model: ModelPlan, attempt: Attempt, cause: PairMissing) -> Finding:
+    return context.of_attempt(
+        "OVD112",
+        f"{cause.path} is served only with {cause.missing} beside it, which is not there as a regular file",
+        model,
+        attempt,
+        path=cause.path,
+        evidence=(Evidence(f"{cause.missing}: not a regular file", "stat as the server's user"),),
+    )
+
+
+def _ambiguous(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
+    """The server takes the first match in the file system's order, which a copy need not keep."""
+    chosen = (attempt.model_file or "").rsplit("/", 1)[-1]
+    others = ", ".join(attempt.candidates[:_SHOWN])
+    host = context.host(attempt.path)
+    steps = tuple(
+        Step(
+            "Leave only one model in the directory.",
+            f"mv -- {quote(f'{host}/{name}')} SOMEWHERE/",
+            "host",
+            "changes files",
+        )
+        for name in attempt.candidates[:1]
+    )
+    return context.finding(
+        "OVD113",
+        f"{attempt.path} holds several files that could be the model; here the server takes {chosen or 'the first'}",
+        model=model.entry.name,
+        version=attempt.version,
+        path=attempt.path,
+        base=model.entry.base_path,
+        detail="Which one depends on the order in which the file system lists them, on another host it may be "
+        f"another: {others}.",
+        evidence=(Evidence(f"also there: {others}", "list, in the file system's order"),),
+        recovers="config_change",
+        steps=steps,
+    )
+
+
+def _seen(listing: Listing) -> str:
+    if not listing.entries:
+        return "nothing in it"
+    names = [entry.name + ("/" if entry.kind == "directory" else "") for entry in listing.entries]
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,178 @@
+"""Reading the model: files that are not what they should be, and models that OVMS or OpenVINO refuse."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, reason_for
+from ovms_doctor.facts import ModelInspection
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.model import (
+    Attempt,
+    CompileRefused,
+    ModelPlan,
+    NoTensors,
+    ReadRefused,
+    RuntimeCrashes,
+    SpecialFile,
+)
+
+#: Codes of refusals that the operations check reports.
+OPERATION_CODES = frozenset({"OVD321", "OVD322", "OVD323", "OVD324"})
+_TENSORS = {
+    "inputs": ("OVD331", "The model has no inputs, and this release serves none without"),
+    "outputs": ("OVD332", "The model has no outputs, and this release serves none without"),
+    "unnamed input": ("OVD333", "An input of the model has no name"),
+    "unnamed output": ("OVD333", "An output of the model has no name, which this release needs"),
+}
+_KINDS = {"fifo": "a FIFO", "character": "a character device", "block": "a block device"}
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for model in context.plan.models:
+        for version in model.versions:
+            if version.attempt is not None:
+                yield from _attempt(context, model, version.attempt)
+
+
+def _attempt(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[Finding]:
+    cause = attempt.cause
+    if isinstance(cause, ReadRefused):
+        yield from _refused(context, model, attempt, cause)
+    elif isinstance(cause, NoTensors):
+        code, message = _TENSORS[cause.which]
+        yield context.of_attempt(code, message, model, attempt, path=cause.path)
+    elif isinstance(cause, SpecialFile):
+        yield _special(context, model, attempt, cause)
+    elif isinstance(cause, RuntimeCrashes):
+        yield _crash(context, model, attempt, cause)
+    elif isinstance(cause, CompileRefused):
+        yield context.of_attempt(
+            "OVD342",
+            "The model is read, but the device's plugin does not compile it",
+            model,
+            attempt,
+            path=cause.path,
+            evidence=quote_openvino(cause.report),
+        )
+    elif attempt.inspection is not None and attempt.outcome == "loaded":
+        yield from _unnoticed(context, model, attempt, attempt.inspection)
+
+
+def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRefused) -> Iterator[Finding]:
+    if _path_was_cut(attempt):
+        yield context.of_attempt(
+            "OVD344",
+            f"The server cuts the path at the first “saved_model.pb” in it and hands OpenVINO {cause.path}",
+            model,
+            attempt,
+            path=attempt.path,
+            evidence=quote_openvino(cause.report),
+        )
+        return
+    reason = reason_for(cause)
+    if reason.code in OPERATION_CODES:
+        return
+    yield context.of_attempt(
+        reason.code,
+        reason.message,
+        model,
+        attempt,
+        path=cause.path,
+        evidence=reason.evidence,
+        steps=_steps(context, reason.code, cause.path),
+        confidence=None if cause.report is not None else "medium",
+    )
+
+
+def _path_was_cut(attempt: Attempt) -> bool:
+    return attempt.format == "saved_model" and attempt.model_file not in (
+        f"{attempt.path}/",
+        attempt.path.rpartition("/")[0] + "/",
+    )
+
+
+def _steps(context: Context, code: str, path: str) -> tuple[Step, ...]:
+    host = context.host(path)
+    directory = quote(host.rpartition("/")[0] or "/")
+    if code == "OVD302":
+        return (
+            Step(
+                "Fetch the real file where the repository was cloned.",
+                f"cd {directory} && git lfs pull",
+                "host",
+                "changes files",
+            ),
+        )
+    if code in ("OVD303", "OVD304", "OVD305", "OVD306", "OVD308", "OVD312"):
+        return (
+            Step(
+                "Look at what is there, then copy the file again from where it is whole.",
+                f"ls -la {directory} && head -c 200 {quote(host)}",
+                "host",
+                "reads",
+            ),
+        )
+    return ()
+
+
+def _special(context: Context, model: ModelPlan, attempt: Attempt, cause: SpecialFile) -> Finding:
+    kind = _KINDS.get(cause.kind, f"a {cause.kind}")
+    return context.of_attempt(
+        "OVD314",
+        f"{cause.path} is {kind}: reading it never comes back",
+        model,
+        attempt,
+        path=cause.path,
+        detail="The server waits in the load for ever: start-up does not end, no later model is loaded, and "
+        "nothing is logged about it.",
+        evidence=(Evidence(f"{cause.path}: {kind}", "stat; it was not opened"),),
+        recovers="restart",
+        steps=(
+            Step("Put a regular file there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads"),
+        ),
+    )
+
+
+def _crash(context: Context, model: ModelPlan, attempt: Attempt, cause: RuntimeCrashes) -> Finding:
+    number = cause.report.signal or 0
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    stage = "compiling" if cause.report.stage == "compile" else "reading"
+    return context.of_attempt(
+        "OVD343",
+        f"OpenVINO crashes ({name}) in {stage} this model, and takes the server with it",
+        model,
+        attempt,
+        path=cause.path,
+        detail=f"The process ends with exit code {128 + number}; the log ends without a word about it.",
+        evidence=(Evidence(f"the child died of {name}", f"OpenVINO {cause.report.runtime} in a child"),),
+        recovers="restart",
+    )
+
+
+def _unnoticed(
+    context: Context, model: ModelPlan, attempt: Attempt, inspection: ModelInspection
+) -> Iterator[Finding]:
+    """What OpenVINO does not notice: served, but not as meant."""
+    for fault in inspection.faults:
+        code = NOTICED_BY_NOBODY.get(fault.kind)
+        if code is None or fault.fatal:
+            continue
+        yield context.finding(
+            code,
+            fault.detail,
+            model=model.entry.name,
+            version=attempt.version,
+            path=fault.path,
+            base=model.entry.base_path,
+            severity="warning",
+            detail="OpenVINO does not notice: the model is served, and answers with what it makes of these bytes.",
+            evidence=(Evidence(fault.evidence or fault.path, "static reading"),),
+            recovers="config_change" if not context.single else "restart",
+            steps=_steps(context, code, fault.path),
+        )

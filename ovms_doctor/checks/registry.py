@@ -1,0 +1,129 @@
+"""The built-in checks: run in order, each for itself; what follows from another finding is linked to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ovms_doctor.catalogue import CATALOGUE
+from ovms_doctor.checks import configuration, doctor, layout, operations, permissions, reading, versions
+from ovms_doctor.checks.context import Context
+from ovms_doctor.findings import SEVERITIES, Finding
+
+_PREFIX = "OVD"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A topic: its name, one line on what it looks at, and the function that gives its findings."""
+
+    name: str
+    summary: str
+    run: Callable[[Context], Iterable[Finding]]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(code for code, entry in CATALOGUE.items() if entry.check == self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one check ended. ``problem`` is the exception's text where it crashed."""
+
+    name: str
+    findings: tuple[Finding, ...]
+    duration_s: float
+    problem: str = ""
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("configuration", "arguments, config.json and version policies", configuration.check),
+    Check("layout", "base paths, version directories and model files", layout.check),
+    Check("permissions", "what the server's user may enter, list and read", permissions.check),
+    Check("reading", "whether the files are whole and OpenVINO reads them", reading.check),
+    Check("operations", "operations and element types against the release", operations.check),
+    Check("versions", "which version stands in for a broken one, and for how long", versions.check),
+    Check("doctor", "what could not be looked at", doctor.check),
+)
+
+
+def run_checks(context: Context, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
+    """Every check's findings. One that raises is reported as crashed and keeps none of the others from running."""
+    outcomes = []
+    for item in checks:
+        started = time.monotonic()
+        try:
+            findings = tuple(item.run(context))
+            problem = ""
+        except Exception as error:  # noqa: BLE001 - a broken check must not take the report with it
+            findings = ()
+            problem = f"{type(error).__name__}: {error}"
+        outcomes.append(Outcome(item.name, findings, time.monotonic() - started, problem))
+    return outcomes
+
+
+def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order to be read: causes before what follows from them, worst first.
+
+    Checks name causes by version number; here they become the fingerprints of those versions' findings.
+    """
+    known = list(findings)
+    linked = [_link(finding, known) for finding in known]
+    order = {severity: index for index, severity in enumerate(SEVERITIES)}
+    return tuple(
+        sorted(
+            linked,
+            key=lambda item: (
+                order[item.severity],
+                bool(item.caused_by),
+                item.subject.model or "",
+                -(item.subject.version or 0),
+                item.code,
+                item.subject.server_path or "",
+            ),
+        )
+    )
+
+
+def _link(finding: Finding, known: list[Finding]) -> Finding:
+    """Name the causes by fingerprint. What follows from them has no line of its own in the log: theirs stand."""
+    if not finding.caused_by:
+        return finding
+    causes = [
+        other
+        for other in known
+        if other is not finding
+        and other.severity == "error"
+        and not other.caused_by
+        and other.subject.model == finding.subject.model
+        and str(other.subject.version) in finding.caused_by
+    ]
+    log = finding.server_log or tuple(dict.fromkeys(line for cause in causes for line in cause.server_log))
+    return replace(finding, caused_by=tuple(cause.fingerprint for cause in causes), server_log=log)
+
+
+def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:
+    """Whether a pattern (code prefix, finding's name or check's name) names this finding or check."""
+    if isinstance(finding_or_check, Check):
+        return any(
+            pattern.lower() == finding_or_check.name
+            or any(_matches(pattern, code, CATALOGUE[code].name) for code in finding_or_check.codes)
+            for pattern in patterns
+        )
+    entry = CATALOGUE.get(finding_or_check.code)
+    check = entry.check if entry else ""
+    return any(
+        pattern.lower() == check or _matches(pattern, finding_or_check.code, finding_or_check.name)
+        for pattern in patterns
+    )
+
+
+def matches_anything(pattern: str) -> bool:
+    """False for a pattern that no check and no code answers to: worth saying."""
+    return any(selects([pattern], item) for item in CHECKS)
+
+
+def _matches(pattern: str, code: str, name: str) -> bool:
+    text = pattern.strip()
+    return bool(text) and (code.startswith(text.upper()) or name == text.lower())

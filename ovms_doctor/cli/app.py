@@ -1,0 +1,199 @@
+"""The command line: its commands and options, and what becomes of a usage mistake."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Optional
+
+import typer
+
+from ovms_doctor.cli import options as opt
+from ovms_doctor.driver.request import UsageError
+
+app = typer.Typer(
+    name="ovms-doctor",
+    help="Says what OpenVINO Model Server will do with a model repository, and why.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+_SEPARATOR = "--"
+#: The server's own words, behind ``--``: kept from the parser, which has its own options by those names.
+_server_words: list[str] | None = None
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
+    global _server_words
+    words = list(argv)
+    _server_words = None
+    if _SEPARATOR in words:
+        cut = words.index(_SEPARATOR)
+        words, _server_words = words[:cut], words[cut + 1 :]
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        result = typer.main.get_command(app)(words, prog_name="ovms-doctor", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.TyperException as error:
+        return _usage(error.format_message())
+    except UsageError as error:
+        return _usage(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        print("ovms-doctor: interrupted", file=sys.stderr)
+        return opt.EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; there is nobody left to tell.
+        sys.stderr.close()
+        return opt.EXIT_OK
+
+
+def _terminated(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _usage(text: str) -> int:
+    from ovms_doctor.report.words import visible
+
+    print(f"ovms-doctor: {visible(text)}", file=sys.stderr)
+    return opt.EXIT_USAGE
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from ovms_doctor import __version__
+
+        print(f"ovms-doctor {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(opt.EXIT_USAGE)
+
+
+@app.command()
+def check(
+    targets: opt.Targets = None,
+    as_: opt.As = None,
+    ovms_version: opt.OvmsVersion = None,
+    user: opt.UserOption = None,
+    bare_metal: opt.BareMetal = False,
+    mount: opt.MountOption = None,
+    model_version_policy: opt.Policy = None,
+    load: opt.Load = opt.LoadLevel.read,
+    timeout: opt.Timeout = 10.0,
+    facts: Annotated[
+        Optional[str], typer.Option("--facts", metavar="FILE", help="Recorded facts instead of looking.")
+    ] = None,
+    select: opt.Select = None,
+    ignore: opt.Ignore = None,
+    format_: opt.Format = opt.OutputFormat.text,
+    output: opt.Output = None,
+    fail_on: opt.FailOnOption = opt.FailOn.error,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The verdict only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Everything, nothing shortened.")] = False,
+) -> int:
+    """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
+    from ovms_doctor.cli.check import run_check
+
+    request = opt.Asked(
+        targets or [],
+        _server_words,
+        as_,
+        ovms_version,
+        user,
+        bare_metal,
+        mount or [],
+        model_version_policy,
+        load.value,
+        timeout,
+    )
+    shown = opt.Shown(
+        tuple(select or ()),
+        tuple(ignore or ()),
+        format_.value,
+        output,
+        fail_on.value,
+        exit_zero,
+        no_color,
+        quiet,
+        verbose,
+    )
+    return run_check(request, shown, facts)
+
+
+@app.command()
+def collect(
+    targets: opt.Targets = None,
+    as_: opt.As = None,
+    ovms_version: opt.OvmsVersion = None,
+    user: opt.UserOption = None,
+    bare_metal: opt.BareMetal = False,
+    mount: opt.MountOption = None,
+    model_version_policy: opt.Policy = None,
+    load: opt.Load = opt.LoadLevel.read,
+    timeout: opt.Timeout = 10.0,
+    output: opt.Output = None,
+) -> int:
+    """Look at the same things as check and save what was seen, for `check --facts` elsewhere."""
+    from ovms_doctor.cli.check import run_collect
+
+    request = opt.Asked(
+        targets or [],
+        _server_words,
+        as_,
+        ovms_version,
+        user,
+        bare_metal,
+        mount or [],
+        model_version_policy,
+        load.value,
+        timeout,
+    )
+    return run_collect(request, output)
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        list[str], typer.Argument(metavar="CODE|LINE", help="A code, or a line from the server's log.")
+    ],
+    format_: opt.Format = opt.OutputFormat.text,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+) -> int:
+    """Explain a code, or a line from the server's log."""
+    from ovms_doctor.cli.explain import run_explain
+
+    return run_explain(" ".join(what), format_.value, no_color=no_color)
+
+
+@app.command()
+def checks(
+    format_: opt.Format = opt.OutputFormat.text,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+) -> int:
+    """List the checks and their codes."""
+    from ovms_doctor.cli.explain import run_list
+
+    return run_list(format_.value, no_color=no_color)
+
+
+@app.command()
+def schema(
+    which: Annotated[opt.SchemaName, typer.Argument(help="Which document's.")] = opt.SchemaName.report,
+) -> int:
+    """Print the JSON Schema of what is written."""
+    import json
+
+    from ovms_doctor.report.schema import facts_schema, report_schema
+
+    document = report_schema() if which is opt.SchemaName.report else facts_schema()
+    print(json.dumps(document, indent=2))
+    return opt.EXIT_OK

@@ -1,0 +1,90 @@
+"""From what was typed to a Request: paths made absolute, users and mounts read, mistakes answered."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from typing import Any, cast
+
+from ovms_doctor.cli.options import Asked
+from ovms_doctor.deployment.model import IMAGE_USER, Mount, User
+from ovms_doctor.driver.request import Request, UsageError
+
+_MOST_ID = 2**32 - 2
+
+
+def request_from(asked: Asked) -> Request:
+    """UsageError for what cannot be understood, or a target that is not there."""
+    if asked.targets and asked.words is not None:
+        raise UsageError("name targets, or give the server's own arguments behind --, not both")
+    if not asked.names_something:
+        raise UsageError(
+            "nothing to check: name a repository (ovms-doctor check ./models), or give the server's "
+            "own arguments behind --"
+        )
+    mounts = tuple(_mount(text) for text in asked.mounts)
+    user, user_from = _user(asked.user)
+    words = None if asked.words is None else tuple(asked.words)
+    return Request(
+        targets=tuple(_target(text) for text in asked.targets),
+        words=words,
+        as_=cast(Any, asked.as_.value) if asked.as_ else None,
+        release=asked.ovms_version,
+        user=user,
+        user_from=user_from,
+        # The server's own arguments name the server's paths: without a mount they are this host's.
+        bare_metal=asked.bare_metal or (words is not None and not mounts),
+        mounts=mounts,
+        policy=asked.policy,
+        load=cast(Any, asked.load),
+        working_directory=os.getcwd(),
+        timeout=asked.timeout,
+    )
+
+
+def _target(text: str) -> str:
+    if text.startswith(("s3://", "gs://", "az://", "azfs://")):
+        raise UsageError(f"{text}: remote storage cannot be looked at by this version")
+    path = os.path.abspath(text)
+    if not os.path.lexists(path):
+        raise UsageError(f"{text}: no such file or directory.{_did_you_mean(text)}")
+    return path
+
+
+def _did_you_mean(text: str) -> str:
+    """The most similar name beside the one that is not there."""
+    directory, name = os.path.split(text.rstrip("/"))
+    try:
+        names = os.listdir(directory or ".")
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(name, names, 1)
+    if not close:
+        return ""
+    prefix = f"{directory}/" if directory else ("./" if text.startswith("./") else "")
+    return f" Did you mean {prefix}{close[0]}?"
+
+
+def _user(text: str | None) -> tuple[User, str]:
+    if text is None:
+        return IMAGE_USER, "as in the image"
+    uid_text, _, rest = text.partition(":")
+    ids = [uid_text, *(rest.split(",") if rest else [])]
+    if not all(part.isascii() and part.isdigit() and int(part) <= _MOST_ID for part in ids):
+        raise UsageError(f"--user {text}: write numbers, like 5000 or 5000:5000 or 5000:5000,39,44")
+    numbers = [int(part) for part in ids]
+    # Docker gives a user without a group the group 0, as does the image's own /etc/passwd for unknown ones.
+    gid = numbers[1] if len(numbers) > 1 else (numbers[0] if numbers[0] == IMAGE_USER.uid else 0)
+    return User(numbers[0], gid, tuple(numbers[2:])), "--user"
+
+
+def _mount(text: str) -> Mount:
+    parts = text.split(":")
+    if len(parts) not in (2, 3) or not parts[0] or not parts[1].startswith("/"):
+        raise UsageError(f"--mount {text}: write HOST:SERVER or HOST:SERVER:ro, with an absolute SERVER path")
+    if len(parts) == 3 and parts[2] not in ("ro", "rw"):
+        raise UsageError(f"--mount {text}: the third part is ro or rw")
+    host = os.path.abspath(parts[0])
+    if not os.path.lexists(host):
+        raise UsageError(f"--mount {parts[0]}: no such file or directory.{_did_you_mean(parts[0])}")
+    return Mount(host, os.path.normpath(parts[1]), len(parts) == 3 and parts[2] == "ro")

@@ -1,0 +1,17 @@
+"""The console script. ``--version`` is answered before anything is built; the rest is the parser's."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] == ["--version"]:
+        from ovms_doctor import __version__
+
+        print(f"ovms-doctor {__version__}")
+        raise SystemExit(0)
+    from ovms_doctor.cli.app import run
+
+    raise SystemExit(run(sys.argv[1:]))

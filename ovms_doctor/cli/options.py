@@ -1,0 +1,132 @@
+"""The options that several commands share, and what they are turned into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Optional
+
+import typer
+
+EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class TargetKind(str, Enum):
+    repository = "repository"
+    model = "model"
+
+
+class LoadLevel(str, Enum):
+    none = "none"
+    read = "read"
+    compile = "compile"
+
+
+class OutputFormat(str, Enum):
+    text = "text"
+    json = "json"
+
+
+class FailOn(str, Enum):
+    error = "error"
+    warning = "warning"
+    info = "info"
+    never = "never"
+
+
+class SchemaName(str, Enum):
+    report = "report"
+    facts = "facts"
+
+
+Targets = Annotated[
+    Optional[list[str]],
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="A repository, a model's directory, a model file or a config.json. "
+        "Or name none, and give the server's own arguments behind --.",
+        show_default=False,
+    ),
+]
+As = Annotated[
+    Optional[TargetKind], typer.Option("--as", help="How a directory is understood.", show_default=False)
+]
+OvmsVersion = Annotated[
+    Optional[str],
+    typer.Option("--ovms-version", metavar="RELEASE", help="The release whose rules are used, like 2025.4."),
+]
+UserOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--user", metavar="UID[:GID[,GID…]]", help="Who the server runs as. [as in the image: 5000]"
+    ),
+]
+BareMetal = Annotated[
+    bool, typer.Option("--bare-metal", help="The server runs on this host, not in a container.")
+]
+MountOption = Annotated[
+    Optional[list[str]],
+    typer.Option("--mount", metavar="HOST:SERVER[:ro]", help="Maps a path of this host to the server's."),
+]
+Policy = Annotated[
+    Optional[str],
+    typer.Option("--model-version-policy", metavar="JSON", help="As the server's own, for every model."),
+]
+Load = Annotated[
+    LoadLevel, typer.Option("--load", help="How far OpenVINO is asked to load each version, in a child.")
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for one look at the file system."),
+]
+Select = Annotated[
+    Optional[list[str]],
+    typer.Option("--select", metavar="CODE", help="Only these: code prefixes, names, checks."),
+]
+Ignore = Annotated[
+    Optional[list[str]],
+    typer.Option("--ignore", metavar="CODE", help="All but these: code prefixes, names, checks."),
+]
+Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is written.")]
+Output = Annotated[
+    Optional[str],
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of standard output."),
+]
+FailOnOption = Annotated[
+    FailOn, typer.Option("--fail-on", help="The least severe finding that makes the exit code 1.")
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed about the server, before it is understood."""
+
+    targets: list[str]
+    words: list[str] | None
+    as_: TargetKind | None
+    ovms_version: str | None
+    user: str | None
+    bare_metal: bool
+    mounts: list[str]
+    policy: str | None
+    load: str
+    timeout: float
+
+    @property
+    def names_something(self) -> bool:
+        return bool(self.targets) or self.words is not None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What was typed about the report."""
+
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    format: str
+    output: str | None
+    fail_on: str
+    exit_zero: bool
+    no_color: bool
+    quiet: bool
+    verbose: bool

@@ -1,0 +1,67 @@
+"""Where text goes: standard output or a file; and progress, on a terminal's standard error only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import TracebackType
+
+from ovms_doctor.driver.request import UsageError
+from ovms_doctor.facts import InspectModel, LoadModel, Question
+
+
+def write(text: str, path: str | None) -> None:
+    """UTF-8, whatever the locale. UsageError where the file cannot be written."""
+    data = text.encode("utf-8", "backslashreplace")
+    if path is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+class Progress:
+    """One line on standard error while models load: the one at hand and the time gone; then gone itself."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._began = time.monotonic()
+        self._last = 0.0
+        self._dirty = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._dirty:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+    def looking_at(self, question: Question) -> None:
+        """Called for every question, before it is answered."""
+        if not self._shows:
+            return
+        now = time.monotonic()
+        loading = isinstance(question, (InspectModel, LoadModel))
+        if now - self._last < 0.1 and not (loading and now - self._last > 0.02):
+            return
+        from ovms_doctor.report.words import visible
+
+        self._last = now
+        verb = "loading" if loading else "looking at"
+        line = f"{now - self._began:5.1f} s  {verb} {visible(question.path)}"
+        try:
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        except OSError:
+            columns = 80
+        sys.stderr.write("\r\x1b[K" + line[: max(columns - 1, 20)])
+        sys.stderr.flush()
+        self._dirty = True

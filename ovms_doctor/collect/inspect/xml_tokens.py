@@ -1,0 +1,242 @@
+"""Elements of an XML file by the rules of pugixml, the parser inside OpenVINO.
+
+pugixml is not a conforming parser: it accepts undefined entities, bytes that are not UTF-8, text and
+several elements at the top, white space before ``<?xml`` and DOCTYPE (which it skips and never follows),
+and stops silently at a zero byte. A conforming parser would refuse files that the server loads, so this
+reader follows pugixml's ``parse_default`` (its ``xml_parser::parse_tree``) instead. It touches only slices
+of what it was given: memory does not grow with the size of an attribute or the depth of nesting.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from xml.parsers import expat
+
+_NAME = rb"[A-Za-z_:\x80-\xff][A-Za-z0-9_:\-.\x80-\xff]*"
+_START = re.compile(
+    rb"<(" + _NAME + rb")"
+    rb"((?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*)"
+    rb"[ \t\r\n]*(/?)>"
+)
+_OPEN = re.compile(rb"<(" + _NAME + rb")")
+_PARTIAL = re.compile(rb"(?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*")
+_END = re.compile(rb"</([A-Za-z0-9_:\-.\x80-\xff]*)[ \t\r\n]*(>?)")
+_ATTRIBUTE = re.compile(rb"(" + _NAME + rb")[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
+_ENTITY = re.compile(rb"&(lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
+_NAMED = {b"lt": "<", b"gt": ">", b"amp": "&", b"quot": '"', b"apos": "'"}
+#: A well-formedness check of a larger file would cost more than its notice is worth.
+_CONFORMING_LIMIT = 32 << 20
+
+
+class Malformed(Exception):
+    """pugixml refuses the file here: its own words and the byte offset."""
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+
+
+class Start(NamedTuple):
+    """A start tag. ``attributes`` is the span of their text; ``empty``: closed at once (``<a/>``);
+    ``end``: where the text after the tag begins."""
+
+    name: bytes
+    attributes: tuple[int, int]
+    empty: bool
+    offset: int
+    end: int
+
+
+def as_utf8(data: bytes) -> bytes:
+    """The text as pugixml sees it: UTF-16 and UTF-32 turned into UTF-8, up to the first zero byte.
+
+    Source: ``guess_buffer_encoding`` in pugixml: byte order marks, then ``<`` with zeros around it.
+    """
+    head = data[:4]
+    encoding = None
+    if head in (b"\x00\x00\xfe\xff", b"\xff\xfe\x00\x00"):
+        encoding = "utf-32"
+    elif head[:2] in (b"\xfe\xff", b"\xff\xfe"):
+        encoding = "utf-16"
+    elif head == b"\x00\x00\x00<":
+        encoding = "utf-32-be"
+    elif head == b"<\x00\x00\x00":
+        encoding = "utf-32-le"
+    elif head[:2] == b"\x00<":
+        encoding = "utf-16-be"
+    elif head[:2] == b"<\x00":
+        encoding = "utf-16-le"
+    if encoding is not None:
+        data = data.decode(encoding, "replace").encode("utf-8", "replace")
+    if data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+    zero = data.find(b"\0")
+    return data if zero < 0 else data[:zero]
+
+
+def tokens(data: bytes) -> Iterator[Start | bytes]:
+    """Start tags, and the names of elements that end (also after an empty element's start tag).
+
+    ``data`` comes from :func:`as_utf8`. Raises Malformed where pugixml gives up.
+    """
+    open_names: list[bytes] = []
+    position = data.find(b"<")
+    while position >= 0:
+        following = data[position + 1 : position + 2]
+        if following == b"/":
+            match = _END.match(data, position)
+            if match is None or not open_names or match[1] != open_names[-1]:
+                raise Malformed("Start-end tags mismatch", position + 2)
+            if not match[2]:
+                raise Malformed("Error parsing end element tag", match.end())
+            yield open_names.pop()
+            position = match.end()
+        elif following in (b"!", b"?"):
+            position = _skip(data, position, bool(open_names))
+        else:
+            match = _START.match(data, position)
+            if match is None:
+                raise _broken_start(data, position)
+            name = match[1]
+            empty = match.end(3) > match.start(3)
+            yield Start(name, match.span(2), empty, position, match.end())
+            if empty:
+                yield name
+            else:
+                open_names.append(name)
+            position = match.end()
+        position = data.find(b"<", position)
+    if open_names:
+        raise Malformed("Start-end tags mismatch", len(data))
+
+
+def attributes(data: bytes, span: tuple[int, int]) -> dict[bytes, bytes]:
+    """The attributes in a span, as written; of two with one name the first counts, as in pugixml."""
+    found: dict[bytes, bytes] = {}
+    for match in _ATTRIBUTE.finditer(data, *span):
+        value = match[2]
+        found.setdefault(match[1], match[3] if value is None else value)
+    return found
+
+
+def text(value: bytes, limit: int = 1 << 20) -> str:
+    """An attribute's value as text: the five entities and numbers replaced, white space to blanks."""
+    value = value[:limit]
+    if b"&" in value:
+        value = _ENTITY.sub(_replace, value)
+    decoded = value.decode("utf-8", "replace")
+    if decoded.isprintable():
+        return decoded
+    return decoded.replace("\r\n", " ").replace("\n", " ").replace("\t", " ").replace("\r", " ")
+
+
+def not_well_formed(data: bytes) -> str | None:
+    """Why a conforming parser would refuse what pugixml accepts; None where it would not.
+
+    DOCTYPE counts as a reason and is not read further, so that no entity is ever defined or followed.
+    """
+    if len(data) > _CONFORMING_LIMIT:
+        return None
+
+    class _Doctype(Exception):
+        pass
+
+    def refuse(*_: object) -> None:
+        raise _Doctype
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(data, True)
+    except _Doctype:
+        return "it has a DOCTYPE, which OpenVINO ignores"
+    except expat.ExpatError as error:
+        return f"{expat.ErrorString(error.code)} in line {error.lineno}, column {error.offset}"
+    except (ValueError, LookupError) as error:
+        return f"unusable encoding declaration ({type(error).__name__})"
+    return None
+
+
+def _replace(match: re.Match[bytes]) -> bytes:
+    name = match[1]
+    if name in _NAMED:
+        return _NAMED[name].encode()
+    number = int(name[2:], 16) if name[1:2] == b"x" else int(name[1:])
+    return chr(number).encode("utf-8", "replace") if 0 < number < 0x110000 else b"?"
+
+
+def _broken_start(data: bytes, position: int) -> Malformed:
+    """Which of pugixml's complaints it is."""
+    match = _OPEN.match(data, position)
+    if match is None:
+        return Malformed("Could not determine tag type", position + 1)
+    rest = _PARTIAL.match(data, match.end())
+    stop = match.end() if rest is None else rest.end()
+    following = (
+        data[stop:].lstrip(b" \t\r\n")[:1] if stop + 64 > len(data) else data[stop : stop + 64].strip()[:1]
+    )
+    if following.isalpha() or following in (b"_", b":"):
+        return Malformed("Error parsing element attribute", stop)
+    return Malformed("Error parsing start element tag", stop)
+
+
+def _skip(data: bytes, position: int, inside: bool) -> int:
+    """Where a comment, CDATA section, declaration, processing instruction or DOCTYPE ends."""
+    if data.startswith(b"<!--", position):
+        return _after(data, b"-->", position + 4, "Error parsing comment")
+    if data.startswith(b"<![CDATA[", position):
+        return _after(data, b"]]>", position + 9, "Error parsing CDATA section")
+    if data.startswith(b"<!DOCTYPE", position):
+        if inside:
+            raise Malformed("Error parsing document type declaration", position)
+        return _doctype(data, position)
+    if data.startswith(b"<?", position):
+        if not _OPEN.match(b"<" + data[position + 2 : position + 4]):
+            raise Malformed("Error parsing document declaration/processing instruction", position + 2)
+        return _after(data, b"?>", position + 3, "Error parsing document declaration/processing instruction")
+    if data.startswith(b"<![", position):
+        raise Malformed("Error parsing CDATA section", position)
+    if data.startswith(b"<!-", position):
+        raise Malformed("Error parsing comment", position)
+    raise Malformed("Could not determine tag type", position + 1)
+
+
+def _after(data: bytes, end: bytes, start: int, reason: str) -> int:
+    found = data.find(end, start)
+    if found < 0:
+        raise Malformed(reason, len(data))
+    return found + len(end)
+
+
+_DOCTYPE_PART = re.compile(rb"<!\[|<!--|<\?|<!|<|\"|'|>")
+
+
+def _doctype(data: bytes, position: int) -> int:
+    """The end of a DOCTYPE with its groups (pugixml's ``parse_doctype_group``); nothing in it is used."""
+    reason = "Error parsing document type declaration"
+    depth = 0
+    position += 2
+    while True:
+        match = _DOCTYPE_PART.search(data, position)
+        if match is None:
+            raise Malformed(reason, len(data))
+        part, position = match[0], match.end()
+        if part == b">":
+            if depth == 0:
+                return position
+            depth -= 1
+        elif part == b"<![":
+            position = _after(data, b"]]>", position, reason)
+        elif part == b"<!":
+            depth += 1
+        elif part == b"<!--":
+            position = _after(data, b"-->", position, reason)
+        elif part == b"<?":
+            position = _after(data, b"?>", position, reason)
+        elif part == b"<":
+            raise Malformed(reason, match.start())
+        else:
+            position = _after(data, part, position, reason)

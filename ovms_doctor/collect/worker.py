@@ -1,0 +1,85 @@
+"""The main program of a child process that looks or loads: questions in, answers out, as JSON lines.
+
+It is started by :mod:`ovms_doctor.collect.process`. The first line in is ``{"options": {…}}``, the first
+one out ``{"ready": {…}}``; then a question in for each ``{"answer": …}`` out. Neither uses standard output,
+which belongs to the libraries. It ends when the questions do, or when its parent does.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import resource
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, TypeAlias
+
+from ovms_doctor.collect.access import Ids, die_with_parent
+from ovms_doctor.collect.filesystem import open_files
+from ovms_doctor.collect.paths import Mount
+from ovms_doctor.facts import Answer, Question, Unavailable
+from ovms_doctor.facts.codec import decode_question, encode_answer
+
+#: Answers questions; and what the parent is told once it is ready.
+Handler: TypeAlias = Callable[[Question], Answer]
+Started: TypeAlias = tuple[Handler, dict[str, Any]]
+
+
+def main(kind: str, questions: int, answers: int, parent: int) -> None:
+    """Serves until the descriptor ``questions`` is at its end; then ends the process."""
+    die_with_parent(parent)
+    # Python imports a codec at its first use; by then its library may be out of the user's reach.
+    for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32"):
+        codecs.lookup(name)
+    # A crash here is an expected result; it must leave no core file behind.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with os.fdopen(questions, "rb") as incoming, os.fdopen(answers, "wb", buffering=0) as outgoing:
+        try:
+            handler, hello = _KINDS[kind](json.loads(incoming.readline())["options"])
+            die_with_parent(parent)
+            _send(outgoing, {"ready": hello})
+            for line in incoming:
+                _send(outgoing, {"answer": encode_answer(_answer(handler, line))})
+        except BrokenPipeError:
+            pass
+    # Libraries with threads of their own may crash or hang in their destructors.
+    os._exit(0)
+
+
+def read_ids(options: Mapping[str, Any]) -> Ids | None:
+    """The user among the options."""
+    ids = options.get("ids")
+    return None if ids is None else Ids(ids["uid"], ids["gid"], tuple(ids["groups"]))
+
+
+def read_mounts(options: Mapping[str, Any]) -> list[Mount]:
+    """The mounts among the options."""
+    return [Mount(host, server, read_only) for host, server, read_only in options.get("mounts", ())]
+
+
+def _files(options: Mapping[str, Any]) -> Started:
+    files = open_files(read_ids(options), options.get("roots", ()), read_mounts(options))
+    return files.answer, {"means": files.means}
+
+
+def _models(options: Mapping[str, Any]) -> Started:
+    # Imported late: the files worker needs none of it.
+    from ovms_doctor.collect.models import start
+
+    return start(options)
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Started]] = {"files": _files, "models": _models}
+
+
+def _answer(handler: Handler, line: bytes) -> Answer:
+    try:
+        return handler(decode_question(json.loads(line)))
+    except Exception as error:  # noqa: BLE001 - a child that ends would hide what was wrong with it
+        return Unavailable(f"{type(error).__name__} while looking: {error}")
+
+
+def _send(outgoing: BinaryIO, message: Mapping[str, Any]) -> None:
+    data = memoryview(json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n")
+    while data:
+        data = data[outgoing.write(data) :]

@@ -1,0 +1,154 @@
+"""The Deployment: everything that the server was told, wherever that was read from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ovms_doctor.releases import Release
+
+Mode: TypeAlias = Literal["single", "config"]
+TargetKind: TypeAlias = Literal["repository", "model", "file", "config"]
+
+#: The image's user (Dockerfile.ubuntu, Dockerfile.redhat): uid and gid 5000, groups video and its twin.
+IMAGE_UID = 5000
+IMAGE_GROUPS = (39, 44)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who the server runs as, with exactly these supplementary groups."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
+IMAGE_USER = User(IMAGE_UID, IMAGE_UID, IMAGE_GROUPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A directory or file of this host, and where the server sees it. Both absolute."""
+
+    host: str
+    server: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPolicy:
+    """Which of the detected versions are asked for. ``count`` for latest, ``versions`` for specific."""
+
+    kind: Literal["all", "latest", "specific"]
+    count: int = 1
+    versions: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The policy as it stands in config.json."""
+        if self.kind == "all":
+            return {"all": {}}
+        if self.kind == "latest":
+            return {"latest": {"num_versions": self.count}}
+        return {"specific": {"versions": list(self.versions)}}
+
+    def __str__(self) -> str:
+        return json.dumps(self.as_json())
+
+
+DEFAULT_POLICY = VersionPolicy("latest", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParameters:
+    """The model parameters beside name, path and policy, as they were given: name → JSON text, in the order
+    given. On the command line every value is a string; in config.json what the file holds."""
+
+    values: tuple[tuple[str, str], ...] = ()
+    source: Literal["arguments", "config"] = "config"
+
+    def get(self, name: str) -> Any:
+        """The value, or None where it was not given."""
+        for key, text in self.values:
+            if key == name:
+                return json.loads(text)
+        return None
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One model that the server is to serve: its name and base path as the server was given them.
+
+    ``base_path`` is what the server makes of the given path (relative ones joined as it joins them).
+    ``pointer`` is the entry's place in config.json, as a JSON pointer.
+    """
+
+    name: str
+    base_path: str
+    policy: VersionPolicy = DEFAULT_POLICY
+    parameters: ModelParameters = ModelParameters()
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How a TARGET of the command line was understood. ``path`` is absolute, on this host."""
+
+    path: str
+    kind: TargetKind
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to be said about how the request was understood; ``code`` in the catalogue."""
+
+    code: str
+    text: str
+    path: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerArguments:
+    """The server's own argument line, read. ``None``: not given. ``ignored``: named but not looked at."""
+
+    config_path: str | None = None
+    model_path: str | None = None
+    model_name: str | None = None
+    model_version_policy: str | None = None
+    port: int | None = None
+    rest_port: int | None = None
+    ignored: tuple[str, ...] = ()
+    usage_error: str | None = None
+    helps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the server was told.
+
+    ``arguments`` is None where targets were named instead; then ``models`` lists what they hold.
+    ``roots``: server paths from which rights count downwards (empty: every parent counts).
+    ``working_directory``: the server's, as it sees it. ``poll`` seconds between two looks.
+    """
+
+    mode: Mode
+    release: Release
+    release_from: str
+    user: User = IMAGE_USER
+    user_from: str = "as in the image"
+    arguments: ServerArguments | None = None
+    models: tuple[ModelEntry, ...] = ()
+    config_path: str | None = None
+    working_directory: str = "/"
+    mounts: tuple[Mount, ...] = ()
+    roots: tuple[str, ...] = ()
+    bare_metal: bool = False
+    load: Literal["none", "read", "compile"] = "read"
+    targets: tuple[Target, ...] = ()
+    notes: tuple[Note, ...] = field(default=())

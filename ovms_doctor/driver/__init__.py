@@ -1,0 +1,1 @@
+"""Plan and collect in turns, check, and put the report together."""

@@ -1,0 +1,143 @@
+"""From a request to a Deployment, asking for the facts that the targets need to be understood."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from ovms_doctor.deployment.arguments import read_arguments
+from ovms_doctor.deployment.model import (
+    DEFAULT_POLICY,
+    Deployment,
+    Mode,
+    ModelEntry,
+    Mount,
+    Note,
+    VersionPolicy,
+)
+from ovms_doctor.deployment.target import looks_like_version, understand
+from ovms_doctor.driver.request import Request, UsageError
+from ovms_doctor.facts import Facts
+from ovms_doctor.releases import NEWEST, Release, ReleaseError, parse_release
+from ovms_doctor.serving.config_file import parse_policy
+
+#: Files that OVMS and OpenVINO look for beside a model that is named by its file.
+_BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")
+
+
+def deployment_for(request: Request, facts: Facts) -> Deployment:
+    """What the server was told. Raises FactsMissing until the targets can be understood, UsageError."""
+    base = _frame(request)
+    if request.words is not None:
+        arguments = read_arguments(request.words, base.release)
+        mode: Mode = "config" if arguments.config_path else "single"
+        return replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
+    policy = _policy(request.policy)
+    understood = [
+        understand(path, server_path(path, request.mounts), request.as_, policy, facts)
+        for path in request.targets
+    ]
+    configs = [item for item in understood if item.config_path is not None]
+    if configs and len(understood) > 1:
+        raise UsageError("a config.json is a whole configuration: name it alone")
+    models = _distinct([model for item in understood for model in item.models])
+    kinds = {item.target.kind for item in understood}
+    single = len(understood) == 1 and not configs and kinds != {"repository"}
+    notes: tuple[Note, ...] = tuple(note for item in understood for note in item.notes)
+    return replace(
+        base,
+        mode="single" if single else "config",
+        models=models,
+        config_path=configs[0].config_path if configs else None,
+        targets=tuple(item.target for item in understood),
+        notes=notes,
+    )
+
+
+def _frame(request: Request) -> Deployment:
+    release, release_from = _release(request.release)
+    return Deployment(
+        "config",
+        release,
+        release_from,
+        request.user,
+        request.user_from,
+        working_directory=request.working_directory,
+        mounts=request.mounts,
+        roots=roots(request),
+        bare_metal=request.bare_metal,
+        load=request.load,
+    )
+
+
+def _release(text: str | None) -> tuple[Release, str]:
+    if text is None:
+        return NEWEST, "newest known"
+    try:
+        release = parse_release(text)
+    except ReleaseError as error:
+        raise UsageError(str(error)) from None
+    if not release.known and release > NEWEST:
+        return release, f"--ovms-version; newer than the newest known, {NEWEST}, whose rules are used"
+    return release, "--ovms-version"
+
+
+def _policy(text: str | None) -> VersionPolicy:
+    if text is None:
+        return DEFAULT_POLICY
+    import rapidjson
+
+    try:
+        policy = parse_policy(rapidjson.loads(text))
+    except ValueError:
+        policy = None
+    if policy is None:
+        raise UsageError(
+            f'--model-version-policy {text!r} is no policy; write it like \'{{"latest": {{"num_versions": 2}}}}\''
+        )
+    return policy
+
+
+def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
+    """Several targets may hold models of one name; each needs its own in one configuration."""
+    names: dict[str, int] = {}
+    result = []
+    for model in models:
+        count = names[model.name] = names.get(model.name, 0) + 1
+        result.append(model if count == 1 else replace(model, name=f"{model.name}-{count}"))
+    return tuple(result)
+
+
+def roots(request: Request) -> tuple[str, ...]:
+    """The server paths from which rights count: the mounts' or the targets' own, none on bare metal."""
+    if request.bare_metal:
+        return ()
+    if request.mounts:
+        return tuple(mount.server for mount in request.mounts)
+    found: list[str] = []
+    for path in request.targets:
+        found.append(path)
+        directory, name = os.path.split(path)
+        if looks_like_version(name):
+            # It may be a version directory, whose parent is then the model.
+            found.append(directory)
+        if os.path.splitext(name)[1]:
+            stem = os.path.splitext(name)[0]
+            found += [os.path.join(directory, beside.format(stem=stem)) for beside in _BESIDE]
+        if name.endswith(".json"):
+            found.append(directory)
+    return tuple(dict.fromkeys(found))
+
+
+def server_path(path: str, mounts: tuple[Mount, ...]) -> str:
+    """Where the server sees a path of this host: through the mount with the longest matching host path."""
+    best = None
+    for mount in mounts:
+        inside = path == mount.host or path.startswith(mount.host.rstrip("/") + "/")
+        if inside and (best is None or len(mount.host) > len(best.host)):
+            best = mount
+    if best is None:
+        if mounts:
+            raise UsageError(f"{path} is under none of the mounts: the server would not see it")
+        return path
+    return best.server.rstrip("/") + path[len(best.host.rstrip("/")) :] or "/"

@@ -1,0 +1,188 @@
+"""One run: look, check, and say how it ended."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Literal
+
+from ovms_doctor import __version__
+from ovms_doctor.checks.context import Context, host_path
+from ovms_doctor.checks.registry import CHECKS, Check, Outcome, arrange, run_checks, selects
+from ovms_doctor.driver.look import Seen
+from ovms_doctor.facts import LoadReport, Unavailable
+from ovms_doctor.findings import SEVERITIES, Finding, Severity, Subject
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run, Verdict
+from ovms_doctor.serving.model import CouldNotLook, ModelPlan
+
+FailOn = Literal["error", "warning", "info", "never"]
+EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to say of it: code prefixes and names to keep or leave out, and what makes the run fail."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: FailOn = "error"
+    exit_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """When a run began: for people, and for measuring."""
+
+    text: str
+    clock: float
+    arguments: tuple[str, ...]
+
+    def run(self) -> Run:
+        host = (
+            ("system", platform.system()),
+            ("kernel", platform.release()),
+            ("machine", platform.machine()),
+            ("python", platform.python_version()),
+        )
+        return Run(self.text, round(time.monotonic() - self.clock, 3), self.arguments, host)
+
+
+def begin(arguments: Sequence[str]) -> Begun:
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Begun(now, time.monotonic(), tuple(arguments))
+
+
+def report_on(seen: Seen, options: Options, begun: Begun) -> Report:
+    """Run the selected checks on a settled plan."""
+    context = Context(seen.deployment, seen.plan, seen.facts)
+    selected = [check for check in CHECKS if _is_selected(check, options)]
+    outcomes = run_checks(context, selected)
+    findings = [
+        finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
+    ]
+    findings += [_crashed(outcome) for outcome in outcomes if outcome.problem]
+    arranged = arrange(findings)
+    checks = tuple(_check_run(outcome, context) for outcome in outcomes)
+    verdict, code = _verdict(arranged, checks, options)
+    return Report(
+        __version__,
+        begun.run(),
+        verdict,
+        code,
+        seen.deployment,
+        seen.plan,
+        arranged,
+        checks,
+        runtime=_runtime(seen),
+        host_paths=_host_paths(seen),
+        looked_at=tuple(f"{check.name}: {check.summary}" for check in selected if check.name != "doctor"),
+        notes=tuple(note.text for note in seen.deployment.notes if not note.code),
+    )
+
+
+def failed_report(error: str, begun: Begun) -> Report:
+    """A run that could not be carried through: still one document."""
+    return Report(__version__, begun.run(), "incomplete", EXIT_INCOMPLETE, None, None, error=error)
+
+
+def _is_selected(check: Check, options: Options) -> bool:
+    if check.name == "doctor":
+        return True
+    return not options.select or selects(options.select, check)
+
+
+def _is_wanted(finding: Finding, options: Options) -> bool:
+    if finding.code.startswith("OVD9"):
+        return True
+    if options.select and not selects(options.select, finding):
+        return False
+    return not selects(options.ignore, finding)
+
+
+def _crashed(outcome: Outcome) -> Finding:
+    return Finding(
+        "OVD901",
+        "check-crashed",
+        "warning",
+        Subject(),
+        f"The check {outcome.name} crashed: {outcome.problem}",
+        "Its findings are missing from this report. Please report it with the recorded facts.",
+        relative=outcome.name,
+    )
+
+
+# -- coverage ------------------------------------------------------------------------------------------
+
+
+def _check_run(outcome: Outcome, context: Context) -> CheckRun:
+    if outcome.problem:
+        return CheckRun(outcome.name, "crashed", outcome.problem, outcome.duration_s)
+    for cause, checks in _gaps(context):
+        if outcome.name in checks:
+            status: CheckStatus = "timed_out" if cause.timed_out else "could_not_look"
+            return CheckRun(outcome.name, status, f"{cause.path}: {cause.reason}", outcome.duration_s)
+    return CheckRun(outcome.name, "ran", "", outcome.duration_s)
+
+
+def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
+    """What could not be looked at, and the checks that rest on it."""
+    everything = ("configuration", "layout", "permissions", "reading", "operations", "versions")
+    gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
+    if context.plan.unknown is not None:
+        gaps.append((context.plan.unknown, everything))
+    for model in context.plan.models:
+        if model.unknown is not None:
+            gaps.append((model.unknown, _resting_on(model)))
+    return gaps
+
+
+def _resting_on(model: ModelPlan) -> tuple[str, ...]:
+    for version in model.versions:
+        attempt = version.attempt
+        if attempt is not None and attempt.cause is model.unknown and attempt.model_file is not None:
+            return ("reading", "operations", "versions")
+    return ("layout", "permissions", "reading", "operations", "versions")
+
+
+# -- the verdict ---------------------------------------------------------------------------------------
+
+
+def _verdict(
+    findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: Options
+) -> tuple[Verdict, int]:
+    """Findings about the doctor itself (9xx) never fail a run; gaps make it incomplete."""
+    counted: tuple[Severity, ...] = ()
+    if options.fail_on != "never":
+        counted = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
+    failing = any(finding.severity in counted and not finding.code.startswith("OVD9") for finding in findings)
+    gap = any(check.status in ("could_not_look", "timed_out", "crashed") for check in checks)
+    if failing:
+        verdict: Verdict = "fail"
+        code = EXIT_FINDINGS
+    elif gap:
+        verdict, code = "incomplete", EXIT_INCOMPLETE
+    else:
+        verdict, code = "pass", EXIT_OK
+    return verdict, EXIT_OK if options.exit_zero else code
+
+
+def _runtime(seen: Seen) -> str | None:
+    for _, answer in seen.facts:
+        if isinstance(answer, LoadReport) and not isinstance(answer, Unavailable):
+            return answer.runtime
+    return None
+
+
+def _host_paths(seen: Seen) -> tuple[tuple[str, str], ...]:
+    """Server path and host path of every base path where the two differ."""
+    pairs = []
+    for model in seen.plan.models:
+        path = model.entry.base_path
+        absolute = path if path.startswith("/") else f"{seen.deployment.working_directory}/{path}"
+        host = host_path(absolute, seen.deployment.mounts)
+        if host != path:
+            pairs.append((path, host))
+    return tuple(pairs)

@@ -1,0 +1,56 @@
+"""The data between looking and deciding: questions, and the answers collected for them."""
+
+from ovms_doctor.facts.answers import (
+    Answer,
+    Denial,
+    Entry,
+    EntryKind,
+    Failure,
+    Fault,
+    FileContent,
+    FileKind,
+    FileSeen,
+    Listing,
+    LoadReport,
+    ModelInspection,
+    Operation,
+    PathStatus,
+    Tensor,
+    Unavailable,
+)
+from ovms_doctor.facts.questions import (
+    InspectModel,
+    ListDirectory,
+    LoadModel,
+    Question,
+    ReadFile,
+    StatPath,
+)
+from ovms_doctor.facts.store import Facts, FactsMissing
+
+__all__ = [
+    "Answer",
+    "Denial",
+    "Entry",
+    "EntryKind",
+    "Facts",
+    "FactsMissing",
+    "Failure",
+    "Fault",
+    "FileContent",
+    "FileKind",
+    "FileSeen",
+    "InspectModel",
+    "ListDirectory",
+    "Listing",
+    "LoadModel",
+    "LoadReport",
+    "ModelInspection",
+    "Operation",
+    "PathStatus",
+    "Question",
+    "ReadFile",
+    "StatPath",
+    "Tensor",
+    "Unavailable",
+]

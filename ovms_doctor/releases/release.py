@@ -1,0 +1,139 @@
+"""A release of OpenVINO Model Server, and the behaviours that came and went with one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+class ReleaseError(ValueError):
+    """The text names no release that this program has rules for."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Release:
+    """A release, compared number by number: 2022.3 < 2022.3.0.1 < 2023.0."""
+
+    numbers: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return ".".join(str(number) for number in self.numbers)
+
+    @property
+    def known(self) -> bool:
+        """The rules were read from this very release's source, or from one it only patches."""
+        return self.numbers[:2] in {release.numbers[:2] for release in KNOWN_RELEASES}
+
+    @property
+    def recorded(self) -> bool:
+        """The server's own code of this release was run and recorded; other releases rest on reading it."""
+        return self.numbers[:2] in ((2025, 4), (2026, 3))
+
+    def at_least(self, *numbers: int) -> bool:
+        return self.numbers >= numbers
+
+    # -- the model directory -----------------------------------------------------------------------
+    @property
+    def serves_single_file(self) -> bool:
+        """A model path may name a file, served as version 1 (modelmanager.cpp, v2026.3)."""
+        return self.at_least(2026, 3)
+
+    @property
+    def uses_std_filesystem(self) -> bool:
+        """Looking into a version directory throws where access is denied (v2025.1); before, opendir
+        and readdir only reported "missing", and a directory named ``x.xml`` counted as a file."""
+        return self.at_least(2025, 1)
+
+    @property
+    def backslash_escapes(self) -> bool:
+        """``..\\`` in a path is forbidden too, on Linux as well (filesystem.hpp, v2025.2)."""
+        return self.at_least(2025, 2)
+
+    @property
+    def reads_paddle(self) -> bool:
+        return self.at_least(2022, 2)
+
+    @property
+    def reads_tensorflow(self) -> bool:
+        return self.at_least(2022, 3)
+
+    @property
+    def reads_saved_model(self) -> bool:
+        """A path ending in ``saved_model.pb`` is cut to its directory (v2023.0)."""
+        return self.at_least(2023, 0)
+
+    @property
+    def reads_tflite(self) -> bool:
+        return self.at_least(2023, 1)
+
+    @property
+    def names_missing_file_new(self) -> bool:
+        """The wording "no valid model file found" (v2026.3)."""
+        return self.at_least(2026, 3)
+
+    # -- a model that was read ---------------------------------------------------------------------
+    @property
+    def refuses_no_inputs(self) -> bool:
+        """OV_NO_INPUTS and OV_NO_OUTPUTS (v2024.4); before, such a model was served."""
+        return self.at_least(2024, 4)
+
+    @property
+    def names_outputs(self) -> bool:
+        """Outputs without a name are called ``out_N`` (v2025.0); before, the load failed."""
+        return self.at_least(2025, 0)
+
+    # -- start-up ----------------------------------------------------------------------------------
+    @property
+    def needs_a_port(self) -> bool:
+        """No port at all is a usage error (v2025.1); before, gRPC listened on 9178."""
+        return self.at_least(2025, 1)
+
+    @property
+    def looks_for_generative_model(self) -> bool:
+        """In single-model mode, ``config.json`` or ``model_index.json`` in the model path turns it into a
+        generative model (cli_parser.cpp, v2026.3)."""
+        return self.at_least(2026, 3)
+
+    @property
+    def finds_graphs(self) -> bool:
+        """``graph.pbtxt`` below a base path makes it a MediaPipe graph (modelmanager.cpp, v2025.1)."""
+        return self.at_least(2025, 1)
+
+    # -- config.json -------------------------------------------------------------------------------
+    @property
+    def base_path_optional(self) -> bool:
+        return self.at_least(2025, 1)
+
+    @property
+    def strict_policy(self) -> bool:
+        """The schema describes ``model_version_policy`` (v2022.3.0.1); before, any object passed."""
+        return self.at_least(2022, 3, 0, 1)
+
+    @property
+    def config_has_one_key(self) -> bool:
+        """Keys beside ``config`` are refused (v2024.0)."""
+        return self.at_least(2024, 0)
+
+
+KNOWN_RELEASES: tuple[Release, ...] = tuple(
+    Release(tuple(int(number) for number in text.split(".")))
+    for text in (
+        "2022.1 2022.2 2022.3 2022.3.0.1 2023.0 2023.1 2023.2 2023.3 2024.0 2024.1 2024.2 2024.3 2024.4 2024.5 "
+        "2025.0 2025.1 2025.2 2025.2.1 2025.3 2025.4 2025.4.1 2026.0 2026.1 2026.2 2026.2.1 2026.3"
+    ).split()
+)
+OLDEST = KNOWN_RELEASES[0]
+NEWEST = KNOWN_RELEASES[-1]
+
+_PATTERN = re.compile(r"v?(\d{4}(?:\.\d{1,4}){1,3})")
+
+
+def parse_release(text: str) -> Release:
+    """``2025.4``, ``v2026.3``, ``2022.3.0.1`` → Release; ReleaseError for anything else, or older than 2022.1."""
+    match = _PATTERN.fullmatch(text.strip())
+    if match is None:
+        raise ReleaseError(f"{text!r} is not a release of OVMS; write it like 2025.4")
+    release = Release(tuple(int(number) for number in match.group(1).split(".")))
+    if release < OLDEST:
+        raise ReleaseError(f"OVMS {release} is older than {OLDEST}, the oldest release known here")
+    return release

@@ -1,0 +1,200 @@
+"""The JSON Schema of a file of recorded facts, read off the data types that the codec writes.
+
+:mod:`ovms_doctor.facts.codec` derives what it writes from the fields of questions and answers; the schema is
+derived from the same fields, so the two cannot part. What is said of each field stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, is_dataclass
+from types import UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from ovms_doctor.facts import Answer, Entry, Question
+from ovms_doctor.facts.codec import FORMAT, SCHEMA_VERSION
+
+Schema: TypeAlias = dict[str, Any]
+
+#: One sentence for each type that may stand in the file.
+TYPES: dict[str, str] = {
+    "StatPath": "Asks for stat(2) of a path as the server's user, links followed.",
+    "ListDirectory": "Asks for the entries of a directory as the server's user.",
+    "ReadFile": "Asks for the beginning of a regular file as the server's user.",
+    "InspectModel": "Asks what the bytes of a model say, without OpenVINO.",
+    "LoadModel": "Asks what OpenVINO does with a model.",
+    "PathStatus": "A path that exists and may be looked at.",
+    "Listing": "A directory's entries in the order in which the file system gave them.",
+    "FileContent": "The beginning of a file.",
+    "Failure": "A system call that failed as the server's own would.",
+    "Unavailable": "It could not be looked at, which says nothing about the server.",
+    "ModelInspection": "What the bytes of a model say.",
+    "LoadReport": "What OpenVINO did with a model.",
+    "Denial": "Where access stops, and why.",
+    "FileSeen": "A file that belongs to a model.",
+    "Fault": "Something wrong with a model's bytes.",
+    "Operation": "An operation of a model in OpenVINO's format.",
+    "Tensor": "An input or output of a model.",
+}
+#: One sentence for each field; by its name alone where it means the same in every type.
+FIELDS: dict[str, str] = {
+    "path": "The path as the server sees it.",
+    "limit": "How many bytes are asked for.",
+    "format": "The model's format.",
+    "level": "How far the model was to be loaded.",
+    "PathStatus.kind": "What lies there, after links.",
+    "PathStatus.size": "Its size in bytes.",
+    "resolved": "The server's path that links lead to, null where none is on the way.",
+    "entries": "The entries, without . and .. themselves.",
+    "data": "The bytes, as base64.",
+    "FileContent.size": "The size of the whole file in bytes.",
+    "errno": "The error number, as on Linux.",
+    "denial": "Why access was refused, null where that is not known.",
+    "reason": "Why it could not be looked at.",
+    "timed_out": "Whether the deadline for looking passed.",
+    "files": "The files that belong to the model.",
+    "faults": "What is wrong with its bytes.",
+    "operations": "The operations that it uses.",
+    "element_types": "The element types that it uses.",
+    "ModelInspection.inputs": "Its inputs, null where its bytes do not tell.",
+    "ModelInspection.outputs": "Its outputs, null where its bytes do not tell.",
+    "ir_version": "The version of OpenVINO's format, null for other formats.",
+    "writer": "What wrote the model, null where it does not say.",
+    "weights_needed": "How many bytes of weights it needs, null where it does not say.",
+    "LoadReport.outcome": "How loading ended.",
+    "stage": "The step that was reached.",
+    "message": "OpenVINO's whole error text.",
+    "runtime": "The version of OpenVINO.",
+    "signal": "The signal that ended the child process, null where none did.",
+    "LoadReport.inputs": "The inputs that OpenVINO found.",
+    "LoadReport.outputs": "The outputs that OpenVINO found.",
+    "LoadReport.detail": "More on how loading ended.",
+    "at": "The server's path of the directory or file that refuses.",
+    "right": "The right that is lacking.",
+    "uid": "Its owner.",
+    "gid": "Its group.",
+    "mode": "Its permission bits, as a decimal number.",
+    "how": "Whether access was tried or computed from the rights.",
+    "acl": "Its access control list in short text form, null where it has none.",
+    "FileSeen.size": "Its size in bytes, null where it is not there or no file.",
+    "Fault.kind": "The kind of fault.",
+    "fatal": "Whether OpenVINO refuses the model for it.",
+    "Fault.detail": "The fault in one sentence.",
+    "evidence": "What was seen.",
+    "Operation.type": "The operation's type as written.",
+    "opset": "The operation set as written.",
+    "count": "How many layers use it.",
+    "layer": "The name of the first such layer.",
+    "names": "Its names, none where it has none.",
+    "element_type": "Its element type.",
+    "shape": "Its shape as OpenVINO prints it.",
+}
+
+
+def facts_schema() -> Schema:
+    """The schema that every document of :func:`ovms_doctor.facts.codec.dump` fulfils."""
+    definitions: dict[str, Schema] = {}
+    questions = [_tagged(kind, definitions) for kind in get_args(Question)]
+    answers = [_tagged(kind, definitions) for kind in get_args(Answer)]
+    major = SCHEMA_VERSION.partition(".")[0]
+    fact = _object(
+        "A question and its answer.",
+        {
+            "question": {"oneOf": questions, "description": "What was asked."},
+            "answer": {"oneOf": answers, "description": "What was found."},
+        },
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:ovms-doctor:facts:{major}",
+        "title": FORMAT,
+        **_object(
+            "What was seen of models and their surroundings, to be judged elsewhere.",
+            {
+                "format": {"const": FORMAT, "description": "Tells this kind of file from any other."},
+                "schema_version": {
+                    "type": "string",
+                    "pattern": rf"^{major}\.[0-9]+$",
+                    "description": "Version of this form: the second number grows with added keys.",
+                },
+                "header": {
+                    "type": "object",
+                    "description": "What the server was told, and who collected this.",
+                },
+                "facts": {"type": "array", "items": fact, "description": "All facts, sorted by question."},
+            },
+        ),
+        "$defs": definitions,
+    }
+
+
+def _object(description: str, properties: dict[str, Schema], required: list[str] | None = None) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties) if required is None else required,
+        "additionalProperties": True,
+    }
+
+
+def _tagged(kind: type[Any], definitions: dict[str, Schema]) -> Schema:
+    """A question or an answer: its fields, and its type's name beside them."""
+    name = kind.__name__
+    schema = _of_class(kind, definitions)
+    tag = {"const": name, "description": "The kind of question or answer."}
+    schema["properties"] = {"type": tag, **schema["properties"]}
+    schema["required"] = ["type", *schema["required"]]
+    definitions[name] = schema
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _of_class(kind: type[Any], definitions: dict[str, Schema]) -> Schema:
+    hints = get_type_hints(kind)
+    name = kind.__name__
+    properties = {
+        field.name: {
+            **_of_hint(hints[field.name], definitions),
+            "description": FIELDS.get(f"{name}.{field.name}") or FIELDS[field.name],
+        }
+        for field in fields(kind)
+    }
+    # What has its default value is left out of the file.
+    required = [field.name for field in fields(kind) if field.default is MISSING]
+    return _object(TYPES[name], properties, required)
+
+
+def _of_hint(hint: Any, definitions: dict[str, Schema]) -> Schema:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        (inner,) = (kind for kind in arguments if kind is not type(None))
+        return {"anyOf": [_of_hint(inner, definitions), {"type": "null"}]}
+    if origin is tuple:
+        return {"type": "array", "items": _of_hint(arguments[0], definitions)}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if hint is Entry:
+        return _entry()
+    if is_dataclass(hint):
+        assert isinstance(hint, type)
+        definitions.setdefault(hint.__name__, _of_class(hint, definitions))
+        return {"$ref": f"#/$defs/{hint.__name__}"}
+    return dict(_PLAIN[hint])
+
+
+_PLAIN: dict[Any, Schema] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    bytes: {"type": "string", "contentEncoding": "base64"},
+}
+
+
+def _entry() -> Schema:
+    """A row, not an object: directories may have very many entries."""
+    kinds = get_args(get_type_hints(Entry)["kind"])
+    return {
+        "type": "array",
+        "minItems": 2,
+        "description": "Name and kind of an entry, and of a link the text where it leads.",
+        "prefixItems": [{"type": "string"}, {"enum": list(kinds)}, {"type": ["string", "null"]}],
+    }

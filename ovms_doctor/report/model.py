@@ -1,0 +1,57 @@
+"""A Report: everything that a run has to say, before it is rendered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ovms_doctor.deployment.model import Deployment
+from ovms_doctor.findings import Finding
+from ovms_doctor.serving.model import Plan
+
+CheckStatus: TypeAlias = Literal["ran", "not_applicable", "could_not_look", "timed_out", "crashed"]
+Verdict: TypeAlias = Literal["pass", "fail", "incomplete"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """How one selected check ended. ``reason`` where it did not simply run."""
+
+    name: str
+    status: CheckStatus
+    reason: str = ""
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """When, with what and where. ``arguments`` with secrets already replaced; ``host`` as it calls itself."""
+
+    started_at: str
+    duration_s: float
+    arguments: tuple[str, ...]
+    host: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``findings`` root causes first; ``host_paths``: base paths of the server and of this host, where the two
+    differ.
+
+    ``runtime``: the OpenVINO that read the models here, None where none was asked. ``looked_at``: sentences
+    for a green report. ``verdict`` by the threshold of ``--fail-on``.
+    """
+
+    tool_version: str
+    run: Run
+    verdict: Verdict
+    exit_code: int
+    deployment: Deployment | None
+    plan: Plan | None
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
+    runtime: str | None = None
+    host_paths: tuple[tuple[str, str], ...] = ()
+    looked_at: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    error: str | None = None

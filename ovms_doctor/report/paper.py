@@ -1,0 +1,70 @@
+"""The sheet that the text report is written on: how wide, for which encoding, and line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.text import Text
+
+from ovms_doctor.report import words
+
+#: Cells in a line where there is no terminal to ask, and the most and least that are used on one.
+PLAIN_WIDTH = 100
+_WIDEST, _NARROWEST = 120, 40
+#: Cells of a label before a paragraph: they stand below each other.
+_LABEL = 6
+
+
+@dataclass(slots=True)
+class Paper:
+    """Lines to be printed, safe to show. ``width`` in cells; ``verbose``: nothing is left out."""
+
+    width: int
+    encoding: str
+    verbose: bool
+    lines: list[Text] = field(default_factory=list)
+
+    def show(self, text: str) -> str:
+        """Any text, safe to print: see :func:`ovms_doctor.report.words.visible`."""
+        return words.visible(text, self.encoding)
+
+    def line(self, *parts: tuple[str, str]) -> None:
+        """One line of parts with a style each, made safe and never wrapped."""
+        self.ready(*((self.show(text), style) for text, style in parts))
+
+    def ready(self, *parts: tuple[str, str]) -> None:
+        """One line of parts that are safe already."""
+        self.lines.append(Text.assemble(*parts))
+
+    def command(self, command: str, indent: int) -> None:
+        """A command on a line of its own: never wrapped, never cut."""
+        shown = words.visible_command(command, self.encoding)
+        self.lines.append(Text(" " * indent).append(shown, "cyan"))
+
+    def blank(self) -> None:
+        if self.lines and self.lines[-1].plain:
+            self.lines.append(Text())
+
+    def prose(self, text: str, *, indent: int = 0, label: str = "", style: str = "") -> None:
+        """A paragraph, wrapped at spaces. ``label`` stands in the last cells of the first line.s indent."""
+        lead = " " * indent
+        if label:
+            cells = max(len(label) + 1, _LABEL)
+            lead = " " * (indent - cells) + label.ljust(cells)
+        wrapped = words.wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
+        for number, piece in enumerate(wrapped):
+            line = Text(lead if number == 0 else " " * indent, "dim" if label else "")
+            self.lines.append(line.append(piece, style))
+
+    def print(self, console: Console) -> None:
+        """All lines, without any style where the console has no colour."""
+        for line in self.lines:
+            shown = line if not console.no_color else Text(line.plain)
+            console.print(shown, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def paper_for(console: Console, *, verbose: bool) -> Paper:
+    """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
+    width = max(_NARROWEST, min(console.width, _WIDEST)) if console.is_terminal else PLAIN_WIDTH
+    return Paper(width, console.encoding, verbose)

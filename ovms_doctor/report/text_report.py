@@ -1,0 +1,163 @@
+"""The text report: what the server will do, why, and what to do about it, for a person at a terminal."""
+
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+
+from ovms_doctor.deployment.model import IMAGE_GROUPS, Deployment
+from ovms_doctor.releases import Release
+from ovms_doctor.report.model import Report
+from ovms_doctor.report.paper import Paper, paper_for
+from ovms_doctor.report.text_findings import write_findings
+from ovms_doctor.report.text_table import write_table
+from ovms_doctor.report.verdict import STYLES, verdict_line
+from ovms_doctor.report.words import STATUS_WORDS, clip, plural
+
+#: Paths that are called otherwise here, shown in the header unless everything is asked for.
+_PATHS = 3
+_REASON_CELLS = 200
+_VERSION = re.compile(r"(\d{4})\.(\d+)(?:\.(\d+))?")
+
+
+def render(report: Report, console: Console, *, quiet: bool, verbose: bool) -> None:
+    """Print the report to ``console``; ``quiet`` leaves only the verdict, its last line.
+
+    Colour is the console's business and carries no meaning. Where the console is no terminal, lines are 100
+    cells wide. What the console's encoding cannot write is written as plain ASCII.
+    """
+    paper = paper_for(console, verbose=verbose)
+    if not quiet:
+        _write_header(paper, report)
+        paper.blank()
+        write_table(paper, report)
+        write_findings(paper, report.findings)
+        paper.blank()
+        _write_coverage(paper, report)
+    mark, sentence = verdict_line(report)
+    paper.line((f"{mark} {sentence}", STYLES[mark]))
+    paper.print(console)
+
+
+# -- header --------------------------------------------------------------------------------------------
+
+
+def _write_header(paper: Paper, report: Report) -> None:
+    deployment = report.deployment
+    if deployment is None:
+        paper.prose(f"ovms-doctor {report.tool_version}", style="bold")
+    else:
+        paper.prose(f"ovms-doctor {report.tool_version} · {_rules(deployment)}", style="bold")
+        paper.prose(f"{_user(deployment)} {_rights(deployment)}", style="dim")
+        _write_paths(paper, _pairs(report))
+        if report.runtime is not None:
+            paper.prose(_runtime(report.runtime, deployment.release), style="dim")
+    for note in report.notes:
+        paper.prose(f"note: {note}")
+    _write_outcome(paper, report)
+
+
+def _rules(deployment: Deployment) -> str:
+    change = "; --ovms-version to change" if deployment.release_from == "newest known" else ""
+    return f"OVMS {deployment.release} rules ({deployment.release_from}{change})"
+
+
+def _user(deployment: Deployment) -> str:
+    user = deployment.user
+    groups = ""
+    if user.groups != IMAGE_GROUPS:
+        groups = " groups " + (" ".join(str(group) for group in user.groups) or "none")
+    return f"as uid {user.uid} gid {user.gid}{groups}"
+
+
+def _rights(deployment: Deployment) -> str:
+    """What was assumed of where the server runs, for it decides which directories' rights count."""
+    place = "on this host" if deployment.bare_metal else "in a container"
+    if not deployment.roots:
+        return f"{place}: the rights of all parent directories count"
+    roots = ", ".join(deployment.roots[:_PATHS]) + (", …" if len(deployment.roots) > _PATHS else "")
+    change = "" if deployment.bare_metal else " (--bare-metal to change)"
+    return f"{place}: rights count from {roots} downwards{change}"
+
+
+def _pairs(report: Report) -> dict[str, str]:
+    """The server's paths that this host calls otherwise: the mounts, else the base paths."""
+    assert report.deployment is not None
+    mounts = {mount.server: mount.host for mount in report.deployment.mounts if mount.server != mount.host}
+    return mounts or dict(report.host_paths)
+
+
+def _write_paths(paper: Paper, pairs: dict[str, str]) -> None:
+    shown = list(pairs.items()) if paper.verbose else list(pairs.items())[:_PATHS]
+    for server, host in shown:
+        paper.prose(f"the server's {server} is {host} on this host", style="dim")
+    if len(shown) < len(pairs):
+        paper.prose(f"… and {plural(len(pairs) - len(shown), 'more path')} (--verbose)", style="dim")
+
+
+def _runtime(runtime: str, release: Release) -> str:
+    """Whose texts are quoted. An OVMS release carries the OpenVINO of the same number."""
+    here = _VERSION.match(runtime)
+    if here is not None:
+        numbers = [int(number or 0) for number in here.groups()]
+        if numbers == [*release.numbers, 0, 0][:3]:
+            return f"models read by OpenVINO {here[0]}"
+    return (
+        f"models read by OpenVINO {here[0] if here else runtime}, which is not the one in OVMS {release}: "
+        "texts that come from OpenVINO are quoted from it, the server's may differ"
+    )
+
+
+def _write_outcome(paper: Paper, report: Report) -> None:
+    """What start-up comes to, where it is not that the server serves."""
+    plan = report.plan
+    if plan is None:
+        return
+    if plan.outcome == "exits":
+        code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
+        paper.prose(f"the process ends{code}", style="bold red")
+    elif plan.outcome == "never_ends":
+        paper.prose("start-up never ends", style="bold red")
+    elif plan.outcome == "unknown":
+        why = f": could not look at {plan.unknown.path}: {plan.unknown.reason}" if plan.unknown else ""
+        paper.prose(f"not everything about the start-up could be told{why}", style="bold yellow")
+
+
+# -- coverage ------------------------------------------------------------------------------------------
+
+
+def _write_coverage(paper: Paper, report: Report) -> None:
+    """What was looked at, where that is all there is to say; and what was not, always."""
+    if report.error is not None:
+        lines = report.error.strip().split("\n")
+        for line in lines if len(lines) > 1 else ():
+            paper.prose(line if paper.verbose else clip(line, _REASON_CELLS), indent=2)
+        return
+    if paper.verbose or (report.verdict == "pass" and not report.findings):
+        for number, sentence in enumerate(report.looked_at):
+            paper.prose(sentence, indent=11, label="" if number else "looked at:")
+    paper.prose(f"{_checks(paper, report)} · {_counts(report)}")
+
+
+def _checks(paper: Paper, report: Report) -> str:
+    """How many ran, and why the others did not; those with the same reason together."""
+    ran = sum(check.status == "ran" for check in report.checks)
+    others: dict[str, list[str]] = {}
+    for check in report.checks:
+        if check.status != "ran":
+            reason = check.reason if paper.verbose else clip(check.reason, _REASON_CELLS)
+            why = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
+            others.setdefault(why, []).append(check.name)
+    said = "; ".join(f"{', '.join(names)}: {why}" for why, names in others.items())
+    return (f"{plural(ran, 'check')} ran" if ran else "no check ran") + (f" ({said})" if said else "")
+
+
+def _counts(report: Report) -> str:
+    def count(severity: str) -> int:
+        return sum(finding.severity == severity for finding in report.findings)
+
+    said = [plural(count("error"), "error"), plural(count("warning"), "warning")]
+    if count("info"):
+        said.append(f"{count('info')} info")
+    return ", ".join(said)

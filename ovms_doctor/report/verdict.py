@@ -1,0 +1,136 @@
+"""The last line of the text report: is it served as meant, in one sentence."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from ovms_doctor.findings import SEVERITIES
+from ovms_doctor.report.model import Report
+from ovms_doctor.report.words import plural
+from ovms_doctor.serving.model import ModelPlan, Plan
+
+Fate: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
+
+GOOD, BAD, OPEN, PARTLY = "✓", "✗", "?", "!"
+STYLES = {GOOD: "bold green", BAD: "bold red", OPEN: "bold yellow", PARTLY: "bold yellow"}
+
+
+def fate(model: ModelPlan, report: Report) -> Fate:
+    """Whether the model is served as its owner asked: all requested versions AVAILABLE, now and later."""
+    plan = report.plan
+    if model.kind != "classic":
+        return "not followed"
+    if plan is not None and plan.outcome in ("exits", "never_ends"):
+        return "bad"
+    if any(
+        finding.severity == "error" and finding.subject.model == model.entry.name
+        for finding in report.findings
+    ):
+        return "bad"
+    if model.unknown is not None or (plan is not None and plan.unknown is not None):
+        return "unknown"
+    if not model.tried or not model.served or any(version.fails for version in model.versions):
+        return "bad"
+    return "good"
+
+
+def verdict_line(report: Report) -> tuple[str, str]:
+    """The mark and the sentence. ``✓`` stands only where nothing is known to be wrong or unseen."""
+    if report.error is not None:
+        return OPEN, f"the run failed: {_first_line(report.error)}"
+    plan = report.plan
+    if plan is None:
+        return OPEN, "nothing could be looked at"
+    if plan.outcome == "exits":
+        code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
+        return BAD, f"the process ends{code}: no model is served"
+    if plan.outcome == "never_ends":
+        return BAD, "start-up never ends"
+    return _of_models(plan, report)
+
+
+def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
+    fates = [fate(model, report) for model in plan.models]
+    followed: list[Fate] = [one for one in fates if one != "not followed"]
+    total, unknown = len(followed), followed.count("unknown")
+    apart = len(fates) - total
+    more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
+    if "bad" in followed:
+        if unknown:
+            more = f"; could not look at {unknown}{more}"
+        if report.verdict == "pass":
+            return PARTLY, f"{_served(followed)}{more}; nothing found counts as a failure here"
+        return BAD, _served(followed) + more
+    if report.verdict == "fail":
+        return BAD, f"{_all_served(total)}{more}, but {_counted(report)} here"
+    if unknown or plan.unknown is not None:
+        rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
+        what = plan.unknown.path if plan.unknown is not None else _share(unknown, total)
+        return OPEN, f"could not look at {what}{rest}{more}"
+    if report.verdict == "incomplete":
+        return OPEN, f"{_all_served(total)}{more}, but {_gaps(report)}"
+    warnings = _warnings(report)
+    if warnings and total:
+        return GOOD, f"{_all_served(total)}, with {plural(warnings, 'warning')}{more}"
+    return GOOD, f"{_all_served(total, expected=True)}{more}"
+
+
+def _served(fates: list[Fate]) -> str:
+    good, total = fates.count("good"), len(fates)
+    if total == 1:
+        return "the model is not served as its owner expects"
+    if good == 0:
+        return f"none of the {total} models is served as its owner expects"
+    if good == 1:
+        return f"1 of {total} models is served as its owner expects"
+    return f"{good} of {total} models are served as their owner expects"
+
+
+def _all_served(total: int, which: str = "", *, expected: bool = False) -> str:
+    if total == 0:
+        return "the server starts; no model was looked at" if which else "the server starts without a model"
+    if total == 1:
+        name = f"the {which} model" if which else "the model"
+        return f"{name} is served" + (" as its owner expects" if expected or which else "")
+    name = f"the {which} {total} models" if which else f"all {total} models"
+    return f"{name} are served" + (" as their owner expects" if expected or which else "")
+
+
+def _share(unknown: int, total: int) -> str:
+    if total == 1:
+        return "the model"
+    return f"any of {total} models" if unknown == total else f"{unknown} of {total} models"
+
+
+def _warnings(report: Report) -> int:
+    return sum(item.severity == "warning" and not _of_itself(item.code) for item in report.findings)
+
+
+def _counted(report: Report) -> str:
+    """The worst findings, which made the run fail; those about the doctor itself never do."""
+    for severity in SEVERITIES:
+        number = sum(item.severity == severity and not _of_itself(item.code) for item in report.findings)
+        if number:
+            return (
+                f"{plural(number, severity)} {'counts as a failure' if number == 1 else 'count as failures'}"
+            )
+    return "something counts as a failure"
+
+
+def _of_itself(code: str) -> bool:
+    return code.startswith("OVD9")
+
+
+def _gaps(report: Report) -> str:
+    """The checks that did not look, grouped by why."""
+    gaps = []
+    for status in ("could_not_look", "timed_out", "crashed"):
+        names = [check.name for check in report.checks if check.status == status]
+        if names:
+            verb = {"timed_out": "timed out", "crashed": "crashed"}.get(status, "could not look")
+            gaps.append(f"{', '.join(names)} {verb}")
+    return "; ".join(gaps) or "not everything could be looked at"
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.split("\n") if line.strip()), "no reason given")

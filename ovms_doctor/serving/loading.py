@@ -1,0 +1,313 @@
+"""One try to load one version, from its directory to AVAILABLE (modelinstance.cpp loadModelImpl)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ovms_doctor import server_log
+from ovms_doctor.facts import (
+    Facts,
+    Failure,
+    InspectModel,
+    LoadModel,
+    LoadReport,
+    ModelInspection,
+    Operation,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Tensor,
+    Unavailable,
+)
+from ovms_doctor.releases import (
+    Release,
+    element_type_since,
+    is_standard_opset,
+    operation_since,
+)
+from ovms_doctor.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
+from ovms_doctor.serving.discovery import (
+    FileFound,
+    NotFound,
+    Place,
+    Threw,
+    find_model_file,
+    find_single_file,
+    weights_of,
+)
+from ovms_doctor.serving.model import (
+    AccessFails,
+    Attempt,
+    Basis,
+    Cause,
+    CompileRefused,
+    CouldNotLook,
+    NoTensors,
+    NotInRelease,
+    ReadRefused,
+    RuntimeCrashes,
+    SpecialFile,
+)
+from ovms_doctor.serving.paths import absolute
+from ovms_doctor.serving.versions import LookFailed
+
+#: How much of a model's file is asked for to see whether the server's user may read it, in bytes.
+HEAD = 512
+MAPPING = "mapping_config.json"
+LoadLevel = Literal["none", "read", "compile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Tries versions of one model. ``level``: how far OpenVINO is asked."""
+
+    model: str
+    release: Release
+    working_directory: str
+    level: LoadLevel
+    facts: Facts
+
+    def attempt(self, version: int, path: str, names: tuple[str, ...], *, single_file: bool) -> Attempt:
+        """What loading ``path`` as ``version`` does. Raises FactsMissing."""
+        place = Place(self.model, version, path, absolute(path, self.working_directory), names, self.release)
+        try:
+            search = find_single_file if single_file else find_model_file
+            found = search(place, self.facts)
+            if isinstance(found, Threw):
+                return Attempt(version, "threw", path, cause=found.cause, what=found.what)
+            if isinstance(found, NotFound):
+                return Attempt(version, "failed", path, found.status, found.cause, found.log)
+            attempt = self._read(version, path, found)
+            return replace(attempt, mapping=self._mapping(path, single_file=single_file))
+        except LookFailed as error:
+            return Attempt(version, "unknown", path, cause=error.cause)
+
+    def _read(self, version: int, path: str, found: FileFound) -> Attempt:
+        where = absolute(found.path, self.working_directory)
+        base = Attempt(
+            version,
+            "loaded",
+            path,
+            model_file=found.path,
+            format=found.format,
+            candidates=found.others,
+            opened=tuple(file for file, _ in _files_opened(found, where)),
+        )
+        special = self._special_file(found, where)
+        if special is not None:
+            return replace(base, outcome="hangs", cause=special)
+        denied = self._denied(found, where)
+        inspection = None if denied else self._inspect(found, where)
+        report = self._ask_openvino(where)
+        base = replace(
+            base,
+            inspection=inspection,
+            report=report if isinstance(report, LoadReport) else None,
+            basis=_basis(report),
+        )
+        if denied is not None:
+            return self._refused(base, denied, report)
+        return self._judge(base, found, inspection, report)
+
+    # -- before anything is opened -----------------------------------------------------------------
+    def _special_file(self, found: FileFound, where: str) -> SpecialFile | None:
+        """Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first."""
+        paths = _files_opened(found, where)
+        self.facts.need(StatPath(place) for _, place in paths)
+        for path, place in paths:
+            status = self._status(path, place)
+            if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
+                return SpecialFile(path, status.kind)
+        return None
+
+    def _denied(self, found: FileFound, where: str) -> AccessFails | None:
+        """The first of the model's files that the server's user may not open."""
+        readable = []
+        for path, place in _files_opened(found, where):
+            status = self._status(path, place)
+            if isinstance(status, PathStatus):
+                if status.kind == "regular":
+                    readable.append((path, place))
+            elif not status.missing:
+                return AccessFails(path, status, "read")
+        self.facts.need(ReadFile(place, HEAD) for _, place in readable)
+        for path, place in readable:
+            answer = self.facts.ask(ReadFile(place, HEAD))
+            if isinstance(answer, Unavailable):
+                raise LookFailed(path, answer)
+            if isinstance(answer, Failure):
+                return AccessFails(path, answer, "read")
+        return None
+
+    def _status(self, path: str, place: str) -> PathStatus | Failure:
+        status = self.facts.ask(StatPath(place))
+        if isinstance(status, Unavailable):
+            raise LookFailed(path, status)
+        return status
+
+    def _mapping(self, path: str, *, single_file: bool) -> Failure | None:
+        """``parseModelMapping``: a mapping_config.json that cannot be opened is taken for absent."""
+        directory = path.rpartition("/")[0] if single_file else path
+        place = absolute(f"{directory}/{MAPPING}", self.working_directory)
+        status = self.facts.ask(StatPath(place))
+        if isinstance(status, PathStatus) and status.kind == "regular":
+            content = self.facts.ask(ReadFile(place, HEAD))
+            return content if isinstance(content, Failure) else None
+        return status if isinstance(status, Failure) and not status.missing else None
+
+    # -- reading -----------------------------------------------------------------------------------
+    def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
+        questions: list[InspectModel | LoadModel] = [InspectModel(where, found.format)]
+        if self.level != "none":
+            questions.append(LoadModel(where, self.level))
+        self.facts.need(questions)
+        answer = self.facts.ask(InspectModel(where, found.format))
+        return answer if isinstance(answer, ModelInspection) else None
+
+    def _ask_openvino(self, where: str) -> LoadReport | Unavailable | None:
+        return None if self.level == "none" else self.facts.ask(LoadModel(where, self.level))
+
+    def _judge(
+        self,
+        base: Attempt,
+        found: FileFound,
+        inspection: ModelInspection | None,
+        report: LoadReport | Unavailable | None,
+    ) -> Attempt:
+        newer = _not_in_release(found.path, inspection, self.release)
+        if newer is not None:
+            return self._refused(base, newer, None)
+        tokenizers = _tokenizers(inspection, self.release)
+        if tokenizers and inspection is not None and not any(fault.fatal for fault in inspection.faults):
+            # The runtime here was not given the library that the server adds by itself.
+            judged = self._tensors(base, found, inspection.inputs, inspection.outputs)
+            return replace(judged, tokenizers=tokenizers, basis="static")
+        if isinstance(report, LoadReport):
+            return self._judge_report(base, found, inspection, report)
+        if inspection is not None and any(fault.fatal for fault in inspection.faults):
+            return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
+        if inspection is not None and _unknown_operation(inspection):
+            return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
+        if isinstance(report, Unavailable):
+            cause = CouldNotLook(found.path, report.reason, report.timed_out)
+            return replace(base, outcome="unknown", cause=cause, report=None)
+        if inspection is None:
+            cause = CouldNotLook(found.path, "the model's file could not be inspected")
+            return replace(base, outcome="unknown", cause=cause)
+        return self._tensors(base, found, inspection.inputs, inspection.outputs)
+
+    def _judge_report(
+        self, base: Attempt, found: FileFound, inspection: ModelInspection | None, report: LoadReport
+    ) -> Attempt:
+        if report.outcome == "crashed":
+            return replace(base, outcome="crashed", cause=RuntimeCrashes(found.path, report))
+        if report.outcome in ("timed_out", "out_of_memory"):
+            reason = report.detail or f"OpenVINO did not finish: {report.outcome.replace('_', ' ')}"
+            cause = CouldNotLook(found.path, reason, report.outcome == "timed_out")
+            return replace(base, outcome="unknown", cause=cause)
+        if report.outcome == "failed" and report.stage == "read":
+            return self._refused(base, ReadRefused(found.path, found.format, inspection, report), report)
+        refused = self._tensors(base, found, report.inputs, report.outputs)
+        if refused.outcome != "loaded" or report.outcome == "ok":
+            return refused
+        line = server_log.COMPILE_FAILED(
+            what=report.message, model=self.model, version=base.version, device="CPU"
+        )
+        return replace(
+            base,
+            outcome="failed",
+            status="CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE",
+            cause=CompileRefused(found.path, report),
+            log=(line,),
+        )
+
+    def _refused(self, base: Attempt, cause: Cause, report: LoadReport | Unavailable | None) -> Attempt:
+        """``read_model`` throws: INTERNAL_ERROR, with OpenVINO's own text in the log."""
+        log: tuple[str, ...] = ()
+        if isinstance(report, LoadReport) and report.outcome == "failed":
+            log = (server_log.READ_FAILED(what=report.message, model=self.model, version=base.version),)
+            if isinstance(cause, AccessFails):
+                cause = replace(cause, report=report)
+        return replace(base, outcome="failed", status="INTERNAL_ERROR", cause=cause, log=log)
+
+    def _tensors(
+        self,
+        base: Attempt,
+        found: FileFound,
+        inputs: tuple[Tensor, ...] | None,
+        outputs: tuple[Tensor, ...] | None,
+    ) -> Attempt:
+        """``loadInputTensors`` and ``loadOutputTensors``: what OVMS asks of a model that was read."""
+        report = base.report if isinstance(base.report, LoadReport) else None
+
+        def fails(status: str, which: str, log: tuple[str, ...]) -> Attempt:
+            cause = NoTensors(found.path, which, report)  # type: ignore[arg-type]
+            return replace(base, outcome="failed", status=status, cause=cause, log=log)
+
+        named = {"model": self.model, "version": base.version}
+        if inputs is not None:
+            if any(not tensor.names for tensor in inputs):
+                return fails("UNKNOWN_ERROR", "unnamed input", (server_log.INPUT_TENSORS(),))
+            if not inputs and self.release.refuses_no_inputs:
+                log = (server_log.NO_INPUTS(**named), server_log.INPUT_TENSORS())
+                return fails("OV_NO_INPUTS", "inputs", log)
+        if outputs is not None:
+            if any(not tensor.names for tensor in outputs) and not self.release.names_outputs:
+                return fails("UNKNOWN_ERROR", "unnamed output", (server_log.OUTPUT_TENSORS(),))
+            if not outputs and self.release.refuses_no_inputs:
+                log = (server_log.NO_OUTPUTS(**named), server_log.OUTPUT_TENSORS())
+                return fails("OV_NO_OUTPUTS", "outputs", log)
+        return base
+
+
+def _files_opened(found: FileFound, where: str) -> list[tuple[str, str]]:
+    """The files that OpenVINO opens: each as the server writes it, and made absolute."""
+    if found.format == "ir":
+        return [(found.path, where), (weights_of(found.path), weights_of(where))]
+    if found.format == "saved_model":
+        return [(found.path + "saved_model.pb", where + "saved_model.pb")]
+    return [(found.path, where)]
+
+
+def _basis(report: LoadReport | Unavailable | None) -> Basis:
+    if not isinstance(report, LoadReport):
+        return "static"
+    return "read" if report.level == "read" or report.stage == "read" else "compiled"
+
+
+def _tokenizers(inspection: ModelInspection | None, release: Release) -> tuple[Operation, ...]:
+    """The model's foreign operations, if all of them are of the library that the server brings."""
+    if inspection is None or not brings_tokenizers(release):
+        return ()
+    foreign = [item for item in inspection.operations if not is_standard_opset(item.opset)]
+    return tuple(foreign) if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()
+
+
+def _unknown_operation(inspection: ModelInspection) -> bool:
+    """An operation that no release of OpenVINO brings: only an extension could."""
+    return any(
+        not is_standard_opset(operation.opset) or operation_since(operation.type, operation.opset) is None
+        for operation in inspection.operations
+    )
+
+
+def _not_in_release(path: str, inspection: ModelInspection | None, release: Release) -> NotInRelease | None:
+    """Operations and element types that came to OpenVINO after the one that this release carries (OVMS
+    and OpenVINO share year and minor)."""
+    if inspection is None:
+        return None
+
+    # The table begins with 2023.0, which there means "then or earlier": nothing is known before it.
+    carried = max(release.numbers[:2], (2023, 0))
+
+    def later(since: Release | None) -> bool:
+        return since is not None and since.numbers[:2] > carried
+
+    operations = tuple(
+        operation
+        for operation in inspection.operations
+        if later(operation_since(operation.type, operation.opset))
+    )
+    types = tuple(name for name in inspection.element_types if later(element_type_since(name)))
+    return NotInRelease(path, operations, types) if operations or types else None

@@ -1,0 +1,326 @@
+"""The Plan: what the server will do, step by step, as data. Readable from every room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ovms_doctor.deployment.model import ModelEntry
+from ovms_doctor.facts import Failure, Listing, LoadReport, ModelInspection, Operation
+from ovms_doctor.facts.questions import ModelFormat
+
+StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]
+StatusCode: TypeAlias = str  #: the names of OVMS's StatusCode (status.hpp)
+Basis: TypeAlias = Literal["static", "read", "compiled"]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionState:
+    """What the status API shows for a version."""
+
+    state: StateName
+    error_code: ErrorCode
+
+    @property
+    def available(self) -> bool:
+        return self.state == "AVAILABLE"
+
+
+# -- detection: readAvailableVersions ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryName:
+    """A sub-directory's name and what ``std::stoll`` makes of it; ``number`` where it is one."""
+
+    name: str
+    reading: Literal["version", "not_positive", "not_number", "out_of_range"]
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseProblem:
+    """Why the base path gives no versions at all.
+
+    ``entry`` is the directory entry at which a listing throws; ``failure`` the system call's.
+    """
+
+    kind: Literal["escapes", "cannot_check", "missing", "not_directory", "invalid_file", "cannot_list"]
+    failure: Failure | None = None
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What the server finds in a base path.
+
+    ``found`` holds the numbers in the byte order of the directories' names, duplicates kept: the server
+    searches this list as if it were sorted (serving rule of the fallback).
+    """
+
+    status: StatusCode
+    found: tuple[int, ...] = ()
+    names: tuple[DirectoryName, ...] = ()
+    problem: BaseProblem | None = None
+    single_file: bool = False
+    listing: Listing | None = None
+    log: tuple[str, ...] = ()
+
+    def directories(self, version: int) -> tuple[str, ...]:
+        """The names of all directories that parse to the number, in byte order."""
+        return tuple(item.name for item in self.names if item.number == version and item.reading == "version")
+
+
+# -- why a version does not load -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDirectoryMissing:
+    """The directory called like the number is not there; ``names`` are the ones read as this number."""
+
+    path: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFails:
+    """A system call on ``path`` fails for the server's user, while it looks (``look``) or reads (``read``)."""
+
+    path: str
+    failure: Failure
+    during: Literal["look", "read"]
+    report: LoadReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoModelFile:
+    """Nothing in the version directory is a complete set of model files."""
+
+    path: str
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class PairMissing:
+    """A model file named directly lacks the second file that the server insists on."""
+
+    path: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialFile:
+    """A FIFO, device, socket or directory stands where a model file is expected."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRefused:
+    """OpenVINO does not read the model, or its bytes show that it cannot."""
+
+    path: str
+    format: ModelFormat
+    inspection: ModelInspection | None
+    report: LoadReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotInRelease:
+    """The model uses what the OpenVINO inside this release does not have."""
+
+    path: str
+    operations: tuple[Operation, ...] = ()
+    element_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoTensors:
+    """The model has no inputs, or no outputs, or one without a name."""
+
+    path: str
+    which: Literal["inputs", "outputs", "unnamed input", "unnamed output"]
+    report: LoadReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompileRefused:
+    """The device's plugin does not take the model."""
+
+    path: str
+    report: LoadReport
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeCrashes:
+    """Reading or compiling the model kills the process."""
+
+    path: str
+    report: LoadReport
+
+
+@dataclass(frozen=True, slots=True)
+class CouldNotLook:
+    """Something needed could not be looked at from here."""
+
+    path: str
+    reason: str
+    timed_out: bool = False
+
+
+Cause: TypeAlias = (
+    VersionDirectoryMissing
+    | AccessFails
+    | NoModelFile
+    | PairMissing
+    | SpecialFile
+    | ReadRefused
+    | NotInRelease
+    | NoTensors
+    | CompileRefused
+    | RuntimeCrashes
+    | CouldNotLook
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What one try to load a version does; the same at every try, as long as nothing changes.
+
+    ``threw``: an exception that leaves the version LOADING/OK for good. ``log``: the messages of the try
+    itself. ``candidates``: other files that would have matched, had the file system listed them first.
+    ``mapping``: why mapping_config.json, which is there, cannot be read. ``tokenizers``: the operations for
+    which the server brings the library itself. ``opened``: the files that OpenVINO opens for it.
+    """
+
+    version: int
+    outcome: Literal["loaded", "failed", "threw", "crashed", "hangs", "unknown"]
+    path: str
+    status: StatusCode = "OK"
+    cause: Cause | None = None
+    log: tuple[str, ...] = ()
+    what: str = ""
+    model_file: str | None = None
+    format: ModelFormat | None = None
+    candidates: tuple[str, ...] = ()
+    basis: Basis = "static"
+    inspection: ModelInspection | None = None
+    report: LoadReport | None = None
+    mapping: Failure | None = None
+    tokenizers: tuple[Operation, ...] = ()
+    opened: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPlan:
+    """One detected version: asked for or not, and what becomes of it."""
+
+    version: int
+    directories: tuple[str, ...]
+    requested: bool
+    now: VersionState | None
+    later: VersionState | None
+    attempt: Attempt | None
+
+    @property
+    def fails(self) -> bool:
+        """Asked for, and not AVAILABLE now or later (or the process is gone)."""
+        return self.requested and not (
+            self.now is not None and self.now.available and (self.later is None or self.later.available)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What becomes of one model.
+
+    ``kind``: ``graph`` and ``generative`` entries are recognised but not followed. ``never_ends``: the version
+    whose load is tried again for ever. ``ended``: the exit code with which loading this model ends the
+    process. ``missed``: failed versions that the fallback's search does not find. ``reloaded``: versions
+    loaded again at every poll. ``unknown``: why the rest of this plan could not be told.
+    """
+
+    entry: ModelEntry
+    detection: Detection
+    requested: tuple[int, ...] = ()
+    versions: tuple[VersionPlan, ...] = ()
+    status: StatusCode = "OK"
+    kind: Literal["classic", "graph", "generative"] = "classic"
+    tried: bool = True
+    never_ends: int | None = None
+    hangs: int | None = None
+    ended: int | None = None
+    missed: tuple[int, ...] = ()
+    retired: tuple[int, ...] = ()
+    reloaded: tuple[int, ...] = ()
+    unknown: CouldNotLook | None = None
+
+    @property
+    def served(self) -> tuple[int, ...]:
+        return tuple(item.version for item in self.versions if item.now is not None and item.now.available)
+
+    @property
+    def served_later(self) -> tuple[int, ...]:
+        return tuple(
+            item.version for item in self.versions if item.later is not None and item.later.available
+        )
+
+
+# -- start-up ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartProblem:
+    """Why the process ends before, or instead of, serving.
+
+    ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error.
+    """
+
+    kind: Literal[
+        "usage",
+        "model_path_denied",
+        "task_not_inferred",
+        "policy",
+        "config_unreadable",
+        "config_not_json",
+        "config_schema",
+    ]
+    status: StatusCode
+    exit_code: int
+    log: tuple[str, ...]
+    path: str | None = None
+    text: str = ""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An argument or key that this program does not look at yet. ``where``: option or JSON pointer."""
+
+    where: str
+    text: str
+
+
+Outcome: TypeAlias = Literal["serves", "exits", "never_ends", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the server does from its start until two polls later."""
+
+    mode: Literal["single", "config"]
+    outcome: Outcome
+    exit_code: int | None = None
+    models: tuple[ModelPlan, ...] = ()
+    problem: StartProblem | None = None
+    duplicates: tuple[str, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+    unknown: CouldNotLook | None = None
+    config_path: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def starts(self) -> bool | None:
+        return None if self.outcome == "unknown" else self.outcome == "serves"

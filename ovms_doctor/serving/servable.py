@@ -1,0 +1,160 @@
+"""One entry of the configuration, from its base path to what it serves after start-up and two polls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
+from ovms_doctor.facts import Facts, FactsMissing, StatPath
+from ovms_doctor.facts.answers import PathStatus
+from ovms_doctor.serving.loading import Loader
+from ovms_doctor.serving.manager import LOADING_OK, Manager, NeverEnds, Stops
+from ovms_doctor.serving.model import (
+    Attempt,
+    CouldNotLook,
+    Detection,
+    ModelPlan,
+    StatusCode,
+    VersionPlan,
+    VersionState,
+)
+from ovms_doctor.serving.paths import absolute, is_remote
+from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
+
+#: How many further looks at the repository are followed after start-up.
+POLLS = 2
+States = dict[int, VersionState]
+
+
+@dataclass(slots=True)
+class _Course:
+    """What was reached so far: the states right after start-up, and later."""
+
+    status: StatusCode = "OK"
+    now: States | None = None
+    later: States | None = None
+    stop: Stops | None = None
+    never_ends: int | None = None
+
+
+def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+    """What becomes of ``entry``. Raises FactsMissing until everything that is needed was collected."""
+    if is_remote(entry.base_path):
+        reason = "remote storage is not looked at"
+        return _unknown(entry, CouldNotLook(entry.base_path, reason))
+    where = absolute(entry.base_path, deployment.working_directory)
+    if deployment.release.finds_graphs and _is_graph(where, facts):
+        return ModelPlan(entry, Detection("OK"), kind="graph")
+    try:
+        detection = detect(entry.base_path, where, deployment.release, facts)
+    except LookFailed as error:
+        return _unknown(entry, error.cause)
+    if detection.status != "OK":
+        ended = 1 if mode == "single" else None
+        return ModelPlan(entry, detection, status=detection.status, ended=ended)
+    return _follow(entry, detection, deployment, mode, facts)
+
+
+def _unknown(entry: ModelEntry, cause: CouldNotLook) -> ModelPlan:
+    return ModelPlan(entry, Detection("OK"), unknown=cause)
+
+
+def _is_graph(where: str, facts: Facts) -> bool:
+    """``CheckStartFromGraph``: graph.pbtxt that opens, in the base path or in its directory ``1``."""
+    questions = [StatPath(f"{where}/graph.pbtxt"), StatPath(f"{where}/1/graph.pbtxt")]
+    facts.need([*questions, StatPath(where)])
+    for question in questions:
+        answer = facts.ask(question)
+        if isinstance(answer, PathStatus) and answer.kind == "regular":
+            return True
+    return False
+
+
+def _follow(
+    entry: ModelEntry, detection: Detection, deployment: Deployment, mode: Mode, facts: Facts
+) -> ModelPlan:
+    loader = Loader(entry.name, deployment.release, deployment.working_directory, deployment.load, facts)
+    known: dict[int, Attempt] = {}
+
+    def attempt(version: int) -> Attempt:
+        if version not in known:
+            path = entry.base_path if detection.single_file else f"{entry.base_path}/{version}"
+            known[version] = loader.attempt(
+                version, path, detection.directories(version), single_file=detection.single_file
+            )
+        return known[version]
+
+    manager = Manager(detection.found, entry.policy, attempt)
+    requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
+    course, reloaded = _run(manager, mode)
+    plan = ModelPlan(
+        entry,
+        detection,
+        requested,
+        status=course.status,
+        versions=_versions(detection, requested, course, manager.tried),
+        missed=tuple(sorted(manager.missed)),
+        retired=tuple(sorted(manager.retired)),
+        reloaded=reloaded,
+        never_ends=course.never_ends,
+    )
+    if course.stop is not None:
+        return _stopped(plan, course.stop.attempt)
+    if mode == "single" and not course.status.startswith("OK"):
+        plan = replace(plan, ended=1)
+    return plan
+
+
+def _run(manager: Manager, mode: Mode) -> tuple[_Course, tuple[int, ...]]:
+    """Start-up and the polls after it, as far as they come; and what is loaded again at every poll."""
+    course = _Course()
+    reloaded: tuple[int, ...] = ()
+    try:
+        course.status = manager.poll()
+        course.now = dict(manager.states)
+        if mode == "single" and not course.status.startswith("OK"):
+            return course, ()
+        for _ in range(POLLS):
+            manager.poll()
+            reloaded = tuple(sorted({v for v in manager.started if manager.tried[v].outcome == "loaded"}))
+        course.later = dict(manager.states)
+    except NeverEnds as error:
+        course.never_ends = error.version
+        course.now = course.now or dict(manager.states)
+    except Stops as stop:
+        course.stop = stop
+        course.now = course.now or {**manager.states, stop.attempt.version: LOADING_OK}
+    except FactsMissing:
+        raise
+    return course, reloaded
+
+
+def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
+    """A load that does not come back: what it means for the process."""
+    if attempt.outcome == "hangs":
+        return replace(plan, hangs=attempt.version)
+    if attempt.outcome == "crashed" and attempt.report is not None and attempt.report.signal:
+        return replace(plan, ended=128 + attempt.report.signal)
+    cause = attempt.cause
+    unknown = cause if isinstance(cause, CouldNotLook) else CouldNotLook(attempt.path, "it could not be told")
+    versions = tuple(
+        replace(item, now=None, later=None) if item.version == attempt.version else item
+        for item in plan.versions
+    )
+    return replace(plan, unknown=unknown, versions=versions)
+
+
+def _versions(
+    detection: Detection, requested: tuple[int, ...], course: _Course, tried: dict[int, Attempt]
+) -> tuple[VersionPlan, ...]:
+    return tuple(
+        VersionPlan(
+            version,
+            detection.directories(version),
+            version in requested,
+            (course.now or {}).get(version),
+            (course.later or {}).get(version),
+            tried.get(version),
+        )
+        for version in sorted(set(detection.found))
+    )

@@ -1,0 +1,40 @@
+r"""The one escape for text that UTF-8 cannot write: names that are not UTF-8.
+
+``os.fsdecode`` turns a byte that is not UTF-8 into a lone surrogate. Written out, that byte is ``\xNN``
+(two lower-case hex digits). A backslash that is followed by ``x`` is written ``\x5c``, so that reading
+back is exact. A lone surrogate that stands for no byte (it cannot come from a file name) is ``\x{d800}``.
+All other text is written as it is.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPE = re.compile(r"\\(?=x)|[\ud800-\udfff]")
+_UNESCAPE = re.compile(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
+
+
+def escape(text: str) -> str:
+    """``text`` without surrogates: it can be encoded as UTF-8, and :func:`unescape` gives it back."""
+    return _ESCAPE.sub(_escaped, text)
+
+
+def unescape(text: str) -> str:
+    """What :func:`escape` was given. Sequences that it does not write are left as they are."""
+    return _UNESCAPE.sub(_unescaped, text) if "\\x" in text else text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x80:
+        return "\\x5c"
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{{{code:x}}}"
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    backslash, byte, surrogate = match.groups()
+    if backslash:
+        return "\\"
+    return chr(0xDC00 + int(byte, 16)) if byte else chr(int(surrogate, 16))

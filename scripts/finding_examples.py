@@ -1,0 +1,132 @@
+"""Read by gen_docs.py beside it: for every code, the smallest case before and after its repair.
+
+``m`` is a model's directory, as the server sees it. Everything is an example, nothing is a recorded case.
+"""
+
+_IR = "m/1/model.xml\nm/1/model.bin"
+
+
+def _beside(before: str) -> tuple[str, str]:
+    return before, _IR
+
+
+EXAMPLES: dict[str, tuple[str, str]] = {
+    "OVD101": _beside("m/model.xml\nm/model.bin"),
+    "OVD102": _beside("m/v1/model.xml\nm/v1/model.bin"),
+    "OVD103": _beside("m/01/model.xml\nm/01/model.bin"),
+    "OVD104": _beside("m/0/model.xml\nm/0/model.bin"),
+    "OVD105": ("m/1/        the one that is opened\nm/01/       read as 1 too", "m/1/\nm.old/01/"),
+    "OVD106": (
+        "docker run -v /srv/models:/models … --model_path /model/m",
+        "docker run -v /srv/models:/models … --model_path /models/m",
+    ),
+    "OVD107": (
+        "--model_path /models/model.onnx        until 2026.2",
+        "--model_path /models/m\nm/1/model.onnx",
+    ),
+    "OVD108": ("--model_path /models/model.ONNX", "--model_path /models/model.onnx"),
+    "OVD109": ('"base_path": "../models/m"', '"base_path": "/models/m"'),
+    "OVD110": ("m/1/\nm/loop -> loop", "m/1/"),
+    "OVD111": _beside("m/1/export/model.xml\nm/1/export/model.bin"),
+    "OVD112": (
+        "--model_path /models/model.xml\nmodel.xml",
+        "--model_path /models/model.xml\nmodel.xml\nmodel.bin",
+    ),
+    "OVD113": _beside("m/1/model.xml\nm/1/model.bin\nm/1/labels.xml"),
+    "OVD115": (
+        "m/1/   good\nm/2/   broken\nm/3/   broken",
+        "m/1/   good\nm/2/   mended, or removed\nm/3/   removed",
+    ),
+    "OVD116": ("m/9/    good\nm/10/   broken", "m/9/    good\nm/10/   mended, or removed"),
+    "OVD117": (
+        "policy: all\nm/101/   good\nm/9/     broken\nm/9x/    read as 9 too",
+        "policy: all\nm/101/   good\nm/9/     mended\nm.old/9x/",
+    ),
+    "OVD118": (
+        "m/1/model.xml   a FIFO: never read to its end\nn/1/            never tried",
+        "m/1/model.xml   a file\nn/1/            tried",
+    ),
+    "OVD121": ("m/graph.pbtxt\nm/1/model.xml\nm/1/model.bin", _IR),
+    "OVD122": ("m/config.json   names an architecture\nm/1/model.xml\nm/1/model.bin", _IR),
+    "OVD123": (
+        "ovms-doctor check /srv\n/srv/docs/",
+        "ovms-doctor check /srv/models\n/srv/models/m/1/model.onnx",
+    ),
+    "OVD124": ("m/1/model.onnx -> /home/me/model.onnx", "m/1/model.onnx"),
+    "OVD131": ("--model_path /models/m/1", "--model_path /models/m"),
+    "OVD133": ("ovms-doctor check /srv/models", "ovms-doctor check /srv/models/config.json"),
+    "OVD201": ("drwxr--r-- root root m/1", "drwxr-xr-x root root m/1"),
+    "OVD202": ("drwx--x--x root root m", "drwxr-xr-x root root m"),
+    "OVD203": ("-rw------- root root m/1/model.bin", "-rw-r--r-- root root m/1/model.bin"),
+    "OVD204": (
+        "-rw------- root root m/1/mapping_config.json",
+        "-rw-r--r-- root root m/1/mapping_config.json",
+    ),
+    "OVD205": ("-rw------- root root config.json", "-rw-r--r-- root root config.json"),
+    "OVD301": ("m/1/model.onnx   a text file", "m/1/model.onnx   an ONNX model"),
+    "OVD302": (
+        "m/1/model.onnx   version https://git-lfs.github.com/spec/v1 …",
+        "m/1/model.onnx   an ONNX model",
+    ),
+    "OVD303": ("m/1/model.onnx   <!DOCTYPE html> …", "m/1/model.onnx   an ONNX model"),
+    "OVD304": ("m/1/model.onnx   a zip archive", "m/1/model.onnx   what was in the archive"),
+    "OVD305": ("m/1/model.onnx   0 bytes", "m/1/model.onnx   whole"),
+    "OVD306": ("m/1/model.onnx   10 of 100 MB", "m/1/model.onnx   100 MB"),
+    "OVD307": _beside("m/1/model.xml\nm/1/other.bin"),
+    "OVD308": ("m/1/model.bin   272 bytes, 288 needed", "m/1/model.bin   288 bytes"),
+    "OVD309": ("m/1/model.bin   the last 2 GB are zero", "m/1/model.bin   copied again"),
+    "OVD310": ("m/1/model.bin   1288 bytes, 288 needed", "m/1/model.bin   288 bytes, from the same export"),
+    "OVD311": ('<net name="m" version="6">', '<net name="m" version="11">'),
+    "OVD312": ("m/1/model.xml   ends within an element", "m/1/model.xml   ends with </net>"),
+    "OVD313": ("m/1/model.onnx -> ../store/gone.onnx", "m/1/model.onnx"),
+    "OVD314": ("prw-r--r-- m/1/model.onnx", "-rw-r--r-- m/1/model.onnx"),
+    "OVD315": _beside("m/1/model.xml\nm/1/model.BIN"),
+    "OVD316": (
+        '<edge from-layer="77" from-port="0" to-layer="2" to-port="0"/>   no layer 77',
+        "exported again",
+    ),
+    "OVD317": ('<net name="m" version="11"><layers/></net>', "exported again, with its layers"),
+    "OVD318": ("m/1/model.onnx", "m/1/model.onnx\nm/1/weights.data"),
+    "OVD319": ("a blank line before <?xml", "<?xml at the very beginning"),
+    "OVD321": (
+        "ovms --config_path config.json",
+        "ovms --config_path config.json --cpu_extension /ext/libmine.so",
+    ),
+    "OVD322": ("OVMS 2024.1, a layer of opset15", "OVMS 2025.4, the same model"),
+    "OVD323": ("OVMS 2023.3, weights in f8e4m3", "OVMS 2024.0, the same model"),
+    "OVD324": ('<layer type="FancyRelu" version="opset1">', '<layer type="ReLU" version="opset1">'),
+    "OVD331": ("a model without Parameter", "a model with a named Parameter"),
+    "OVD332": ("a model without Result", "a model with a Result"),
+    "OVD333": ("an input without names", "model.inputs[0].tensor.set_names({'x'})"),
+    "OVD341": ("a model that OpenVINO does not convert", "the same, converted with ovc where that succeeds"),
+    "OVD342": ('"target_device": "cpu"', '"target_device": "CPU"'),
+    "OVD343": ("models: a, crashing, b", "models: a, b"),
+    "OVD344": ("m/1/my_saved_model.pb", "m/1/saved_model.pb"),
+    "OVD401": ('{"specific": {"versions": [3]}}\nm/1/', '{"specific": {"versions": [1]}}\nm/1/'),
+    "OVD402": ('{"config": {"name": "m", …}}\n{"config": {"name": "m", …}}', '{"config": {"name": "m", …}}'),
+    "OVD403": ('{"model_config_list": [],}', '{"model_config_list": []}'),
+    "OVD404": ('{"config": {"name": "m", "path": "/m"}}', '{"config": {"name": "m", "base_path": "/m"}}'),
+    "OVD405": (
+        "docker run -v /srv/models:/models … --config_path /config.json",
+        "docker run -v /srv/models:/models … --config_path /models/config.json",
+    ),
+    "OVD406": (
+        "ovms --model_path /models/m --port 9000",
+        "ovms --model_path /models/m --model_name m --port 9000",
+    ),
+    "OVD407": (
+        "--model_version_policy '{\"latest\": 2}'",
+        '--model_version_policy \'{"latest": {"num_versions": 2}}\'',
+    ),
+    "OVD408": ("m/config.json\nm/1/model.onnx", "m/1/model.onnx"),
+    "OVD409": (
+        '{"model_config_list": []}',
+        '{"model_config_list": [{"config": {"name": "m", "base_path": "/m"}}]}',
+    ),
+    "OVD410": ('{"config": {"name": "m", "base_path": "/m", "nireq": 4}}', "nothing to repair"),
+    "OVD901": ("a check that fails", "a version of ovms-doctor in which it does not"),
+    "OVD902": ("--check-timeout 10", "--check-timeout 60"),
+    "OVD903": ("run as a user who may not enter the directory", "run as one who may"),
+    "OVD904": ("--timeout 10", "--timeout 120"),
+    "OVD905": ("--load compile", "--load read"),
+}

@@ -1,0 +1,59 @@
+"""Runs recorded cases through the driver and gives the report's JSON document."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.deployment.model import User
+from ovms_doctor.driver.look import Seen, look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.run import Options, begin, report_on
+from ovms_doctor.facts import Facts
+from ovms_doctor.report.json_report import to_document
+from tests.cases_build import Case, build
+
+#: The options and keys that are looked at; a case with any other waits until they are.
+ARGUMENTS = {
+    "--model_path",
+    "--config_path",
+    "--model_name",
+    "--model_version_policy",
+    "--port",
+    "--rest_port",
+}
+GROUPS = {"version-names", "layout", "files", "fallback", "perms"}
+
+
+@cache
+def collector(uid: int) -> LocalCollector:
+    """One for each user: cases lie in directories of their own, so it may serve them all."""
+    return LocalCollector(User(uid, uid), (), ())
+
+
+def request_for(case: Case, directory: str) -> Request:
+    """The case as a user on the server's own host would ask for it. The recorder left its directory when
+    it became another user."""
+    default = "/" if case.uid else directory
+    return Request(
+        words=case.arguments(directory),
+        release=case.release,
+        user=User(case.uid, case.uid),
+        user_from="--user",
+        bare_metal=True,
+        working_directory=case.filled("cwd", directory) or default,
+    )
+
+
+def look_at(case: Case, directory: Path) -> tuple[Request, Seen]:
+    """Build the case's tree and look at it."""
+    build(case, directory)
+    request = request_for(case, os.fspath(directory))
+    return request, look(request, Facts(), collector(case.uid))
+
+
+def document_of(seen: Seen) -> dict[str, Any]:
+    return to_document(report_on(seen, Options(), begin(())))

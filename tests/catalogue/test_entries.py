@@ -1,0 +1,155 @@
+"""The catalogue: every code once, complete, with a page; and cheap to import."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from ovms_doctor import server_log
+from ovms_doctor.catalogue import CATALOGUE, Code, lookup
+from ovms_doctor.catalogue.general import BY_STATUS, GENERAL
+from ovms_doctor.findings import SEVERITIES, Recovers
+from ovms_doctor.server_log import Message
+
+ROOT = Path(__file__).parents[2]
+CHECKS = {"layout", "versions", "permissions", "reading", "operations", "configuration", "doctor"}
+HUNDREDS = {
+    "layout": "1",
+    "versions": "1",
+    "permissions": "2",
+    "reading": "3",
+    "operations": "3",
+    "configuration": "4",
+    "doctor": "9",
+}
+#: For ever: a code or name that was given out is never changed and never given out again.
+NAMES = dict(
+    zip(*[iter("""
+    OVD101 no-version-directory OVD102 version-name-not-a-number OVD103 version-directory-misnamed
+    OVD104 version-number-out-of-range OVD105 duplicate-version-directories OVD106 base-path-missing
+    OVD107 base-path-not-a-directory OVD108 model-file-not-servable OVD109 path-escapes
+    OVD110 directory-listing-fails OVD111 no-model-files OVD112 model-file-pair-incomplete
+    OVD113 ambiguous-model-files OVD115 version-retired-later OVD116 fallback-missed OVD117 startup-never-ends
+    OVD118 version-not-tried OVD121 graph-not-followed OVD122 generative-not-followed OVD123 empty-repository
+    OVD124 link-leaves-target OVD131 version-directory-named OVD133 unused-config-json
+    OVD201 directory-not-searchable OVD202 directory-not-listable OVD203 model-file-not-readable
+    OVD204 mapping-config-not-readable OVD205 config-file-not-readable
+    OVD301 not-a-model OVD302 git-lfs-pointer OVD303 html-page OVD304 archive OVD305 empty-file
+    OVD306 truncated-model OVD307 weights-missing OVD308 weights-too-small OVD309 weights-zero-filled
+    OVD310 weights-trailing-bytes OVD311 ir-version-unsupported OVD312 xml-malformed OVD313 dangling-link
+    OVD314 special-file OVD315 weights-name-mismatch OVD316 graph-inconsistent OVD317 empty-model
+    OVD318 external-data-missing OVD319 xml-tolerated OVD321 needs-extension OVD322 operation-not-in-release
+    OVD323 element-type-not-in-release OVD324 operation-unknown OVD331 no-inputs OVD332 no-outputs
+    OVD333 unnamed-tensor OVD341 openvino-refuses OVD342 compile-refused OVD343 runtime-crash
+    OVD344 saved-model-path-cut OVD401 policy-matches-nothing OVD402 duplicate-model-name OVD403 config-not-json
+    OVD404 config-schema-violation OVD405 config-file-missing OVD406 usage-error OVD407 version-policy-invalid
+    OVD408 task-not-inferred OVD409 no-models-configured OVD410 not-looked-at OVD901 check-crashed
+    OVD902 check-timed-out OVD903 could-not-look OVD904 load-timed-out OVD905 load-out-of-memory
+    """.split())] * 2, strict=True)
+)  # fmt: skip
+
+each_code = pytest.mark.parametrize("code", CATALOGUE.values(), ids=lambda code: code.code)
+
+
+def test_codes_and_names_stay_as_they_are() -> None:
+    assert {code: entry.name for code, entry in CATALOGUE.items() if code in NAMES} == NAMES
+
+
+def test_names_are_unique() -> None:
+    names = [entry.name for entry in CATALOGUE.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_in_the_order_of_the_codes() -> None:
+    assert list(CATALOGUE) == sorted(CATALOGUE)
+
+
+@each_code
+def test_entry_is_complete(code: Code) -> None:
+    assert CATALOGUE[code.code] is code
+    assert re.fullmatch(r"OVD[1-9]\d\d", code.code)
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code.name)
+    assert code.severity in SEVERITIES
+    assert code.check in CHECKS
+    assert code.code[3] == HUNDREDS[code.check]
+    assert code.recovers is None or code.recovers in get_args(Recovers)
+    assert not code.summary.endswith("."), "a summary is a phrase; who shows it ends it"
+    for text in (code.meaning, code.remedy, code.releases):
+        assert text.endswith("."), text
+    for text in (code.summary, code.meaning, code.remedy, code.releases):
+        assert "  " not in text
+        assert text == text.strip()
+        assert text.isprintable()
+
+
+@each_code
+def test_see_also_leads_somewhere_else(code: Code) -> None:
+    assert code.see_also
+    assert set(code.see_also) <= set(CATALOGUE) - {code.code}
+
+
+def test_every_message_of_the_server_log_is_explained() -> None:
+    """By a code, or among the messages that name no cause."""
+    messages = {item.text for item in vars(server_log).values() if isinstance(item, Message)}
+    explained = {message.text for code in CATALOGUE.values() for message in code.messages}
+    explained |= {text for general in GENERAL for text in general.texts}
+    assert messages - explained == {server_log.RELOAD_THREW.text}
+
+
+def test_general_messages_name_known_codes() -> None:
+    named = {code for general in GENERAL for code in general.codes}
+    named |= {code for table in BY_STATUS.values() for codes in table.values() for code in codes}
+    assert named <= set(CATALOGUE)
+
+
+def test_a_refused_read_is_in_the_table_of_statuses() -> None:
+    """All codes that cite OpenVINO's refusal end as "Internal server error", and no others."""
+    cite = {code.code for code in CATALOGUE.values() if server_log.READ_FAILED in code.messages}
+    assert set(BY_STATUS["version"][server_log.STATUS_TEXT["INTERNAL_ERROR"]]) == cite
+
+
+@pytest.mark.parametrize(
+    "wanted", ["OVD101", "ovd101", " OVD101\n", "no-version-directory", "No-Version-Directory"]
+)
+def test_lookup(wanted: str) -> None:
+    assert lookup(wanted) is CATALOGUE["OVD101"]
+
+
+@pytest.mark.parametrize("wanted", ["", "OVD", "OVD999", "no version directory", "OVD101x", "\x00", "\udcff"])
+def test_lookup_of_nothing(wanted: str) -> None:
+    assert lookup(wanted) is None
+
+
+@pytest.mark.parametrize(
+    "module", ["ovms_doctor.catalogue", "ovms_doctor.catalogue.search", "ovms_doctor.report.explain"]
+)
+def test_import_is_cheap(module: str) -> None:
+    """Nothing but the standard library and our own leaves: no check, no terminal, no runtime."""
+    script = f"import sys, {module}; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    loaded = set(result.stdout.split())
+    assert module in loaded
+    foreign = {name.split(".")[0] for name in loaded} & {
+        "rich", "typer", "click", "openvino", "numpy", "rapidjson", "jsonschema", "yaml", "psutil", "boto3", "docker",
+    }  # fmt: skip
+    ours = {name.split(".")[1] for name in loaded if name.startswith("ovms_doctor.")}
+    assert not foreign
+    assert ours <= {"catalogue", "findings", "server_log", "text", "report"}
+
+
+def test_pages_are_what_the_catalogue_says() -> None:
+    command = [sys.executable, str(ROOT / "scripts/gen_docs.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@each_code
+def test_page_is_where_the_entry_says(code: Code) -> None:
+    assert (ROOT / code.docs).read_text("utf-8").count(f"# {code.code} {code.name}\n") == 1

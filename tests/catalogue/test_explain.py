@@ -1,0 +1,125 @@
+"""What ``explain`` and ``checks`` show: complete, wrapped, and nothing that acts on a terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from rich.text import Text
+
+from ovms_doctor.catalogue import CATALOGUE, Code
+from ovms_doctor.catalogue.search import explain
+from ovms_doctor.report.explain import explain_json, explain_text, list_json, list_text
+
+each_code = pytest.mark.parametrize("code", CATALOGUE.values(), ids=lambda code: code.code)
+
+
+def _flat(text: Text) -> str:
+    return " ".join(text.plain.split())
+
+
+@each_code
+def test_entry_is_shown_in_full(code: Code) -> None:
+    shown = _flat(explain_text([(code, {})]))
+    texts = [code.code, code.name, code.severity, code.summary, code.meaning, code.remedy, code.releases]
+    for text in [*texts, *(message.text for message in code.messages), *code.texts, *code.see_also]:
+        assert " ".join(text.split()) in shown
+
+
+@each_code
+def test_lines_are_as_wide_as_allowed(code: Code) -> None:
+    for width in (40, 60, 100):
+        longest = max(explain_text([(code, {})], width=width).plain.splitlines(), key=len)
+        assert len(longest) <= width or len(longest.split()[-1]) > width - 20
+
+
+def test_codes_that_a_line_can_also_mean_follow_in_a_line_each() -> None:
+    explanation = explain("No version found for model in path: /m")
+    shown = _flat(explain_text(explanation.codes, explanation.notes))
+    assert "path = /m" in shown
+    assert CATALOGUE["OVD101"].meaning in shown
+    assert CATALOGUE["OVD102"].summary in shown
+    assert CATALOGUE["OVD102"].meaning not in shown
+
+
+def test_a_message_that_names_no_cause() -> None:
+    explanation = explain(
+        "Error occurred while loading model: m; version: 1; error: File not found or cannot open"
+    )
+    shown = _flat(explain_text(explanation.codes, explanation.notes))
+    assert "logged just before it" in shown
+    assert "It may be OVD111 no-model-files" in shown
+
+
+def test_a_status_that_no_code_ends_in() -> None:
+    explanation = explain("Error occurred while loading model: m; version: 1; error: Model config is invalid")
+    assert "No code ends in this status" in _flat(explain_text(explanation.codes, explanation.notes))
+
+
+HOSTILE = "Directory does not exist: /m/\x1b]0;title\x07[bold red]x[/]\u202e\udcff\x9b31m\u2028end"
+
+
+def test_hostile_values_are_shown_and_not_obeyed() -> None:
+    explanation = explain(HOSTILE)
+    shown = explain_text(explanation.codes)
+    assert "[bold red]x[/]" in shown.plain
+    assert all(char == "\n" or char.isprintable() for char in shown.plain)
+    assert shown.plain.encode()
+    styles = {str(span.style) for span in shown.spans}
+    assert styles <= {"", "dim", "bold", "bold red"}
+
+
+def test_plain_ascii_where_nothing_else_can_be_written() -> None:
+    for code in CATALOGUE.values():
+        assert explain_text([(code, {})], encoding="ascii").plain.isascii()
+    assert list_text(CATALOGUE, encoding="ascii").plain.isascii()
+
+
+def test_a_long_value_is_cut() -> None:
+    explanation = explain("Directory does not exist: /" + "x" * 60_000)
+    assert len(explain_text(explanation.codes).plain) < 10_000
+
+
+def test_json_of_a_line() -> None:
+    explanation = explain(HOSTILE)
+    document = json.loads(json.dumps(explain_json(explanation.codes, explanation.notes)))
+    assert list(document) == ["schema_version", "codes", "general"]
+    assert [entry["code"] for entry in document["codes"]] == ["OVD106", "OVD107"]
+    first = document["codes"][0]
+    assert list(first) == [
+        "code", "name", "severity", "check", "summary", "meaning", "remedy", "recovers", "messages", "texts", "releases",
+        "see_also", "docs", "values",
+    ]  # fmt: skip
+    assert first["values"]["path"].startswith("/m/\x1b]0;title")
+    assert "\\xff" in first["values"]["path"]
+    assert first["messages"] == ["Directory does not exist: {path}"]
+
+
+def test_json_of_a_message_that_names_no_cause() -> None:
+    explanation = explain("Couldn't start model manager")
+    document = explain_json(explanation.codes, explanation.notes)
+    assert document["codes"] == []
+    (general,) = document["general"]
+    assert general["name"] == "model-manager-not-started"
+    assert list(general) == ["name", "message", "meaning", "values", "codes"]
+
+
+def test_json_of_nothing() -> None:
+    assert explain_json([]) == {"schema_version": "1.0", "codes": [], "general": []}
+
+
+def test_list_names_every_check_and_code() -> None:
+    shown = _flat(list_text(CATALOGUE, {"layout": "where things lie"}))
+    assert "layout where things lie" in shown
+    for code in CATALOGUE.values():
+        assert f"{code.code} {code.name}: {code.summary}" in shown
+
+
+def test_list_as_json_in_the_order_of_the_checks() -> None:
+    document = json.loads(json.dumps(list_json(CATALOGUE, {"doctor": "what could not be looked at"})))
+    names = [check["name"] for check in document["checks"]]
+    assert names[0] == "doctor"
+    assert set(names) == {code.check for code in CATALOGUE.values()}
+    listed = {code["code"] for check in document["checks"] for code in check["codes"]}
+    assert listed == set(CATALOGUE)
+    assert document["checks"][0]["summary"] == "what could not be looked at"

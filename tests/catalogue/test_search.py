@@ -1,0 +1,301 @@
+"""From a line of the server's log to its codes: recorded lines, made-up ones, and hostile ones."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovms_doctor import server_log as log
+from ovms_doctor.catalogue import CATALOGUE, Code
+from ovms_doctor.catalogue.general import GENERAL
+from ovms_doctor.catalogue.records import LIMIT, split_records
+from ovms_doctor.catalogue.search import explain, explain_line
+from tests.cases_build import load_cases
+
+VALUES = {
+    "path": "/models/a b/1",
+    "model": "résumé [x]; y",
+    "version": "12",
+    "number": "16",
+    "name": "v1",
+    "status": "Internal server error",
+    "what": "something: else",
+    "schema": "#/definitions/model_config",
+    "keyword": "required",
+    "key": "#/model_config_list/0",
+    "error": "Invalid value.",
+    "device": "CPU",
+}
+#: As each release wrote it, and as what carried the log wrapped it.
+PREFIXES = [
+    "",
+    "[2026-01-01 12:00:00.000][1][modelmanager][error][modelmanager.cpp:123] ",
+    "[2021-01-07 16:17:46.285][modelmanager][error][modelmanager.cpp:586] ",
+    "[2020-12-01 20:06:44.764] [serving] [debug] ",
+    "[2025-04-14 14:42:17.197][16344][modelmanager][debug][src/modelinstance.cpp:1028] ",
+    "model-server-1  | [2024-01-31 14:58:27.798][1][modelmanager][error][modelinstance.cpp:733] ",
+    "2026-08-05T19:04:12.513123456Z [2026-01-01 12:00:00.000][1][serving][error][model.cpp:5] ",
+    "2026-08-05T19:04:12.513123456Z stdout F [2026-01-01 12:00:00.000][1][serving][error][model.cpp:5] ",
+    "\x1b[36movms_1 |\x1b[0m [2026-01-01 12:00:00.000][1][serving][error][model.cpp:5] ",
+]
+WRITTEN = [
+    pytest.param(code, text, id=f"{code.code}-{text[:40]}")
+    for code in CATALOGUE.values()
+    for text in (*(message.text for message in code.messages), *code.texts)
+]
+
+
+def _filled(text: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: VALUES.get(match[1], "7"), text)
+
+
+def _codes(text: str) -> list[str]:
+    return [code.code for code, _ in explain_line(text)]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES, ids=range(len(PREFIXES)))
+@pytest.mark.parametrize(("code", "text"), WRITTEN)
+def test_every_text_leads_back_to_its_code(code: Code, text: str, prefix: str) -> None:
+    assert code.code in _codes(prefix + _filled(text))
+
+
+@pytest.mark.parametrize("general", GENERAL, ids=lambda general: general.name)
+def test_every_general_message_is_known(general: object) -> None:
+    for text in general.texts:  # type: ignore[attr-defined]
+        for prefix in PREFIXES:
+            assert general in [note.general for note in explain(prefix + _filled(text)).notes]
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in CATALOGUE.values() if code.messages], ids=lambda code: code.code
+)
+def test_values_are_read_from_the_message(code: Code) -> None:
+    """What went into the typical message of a code comes out again."""
+    message = code.messages[0]
+    fields = re.findall(r"\{(\w+)\}", message.text)
+    line = PREFIXES[1] + message(**{name: VALUES[name] for name in fields})
+    found = dict((item.code, values) for item, values in explain_line(line))
+    assert found[code.code] == {name: VALUES[name] for name in fields}
+
+
+# -- which code comes first ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "first"),
+    [
+        ("Check 'm_weights_provider' failed at a.cpp:887:\nEmpty weights data in bin file or bin file cannot be found!", "OVD307"),
+        ("Check 'x' failed at a.cpp:900:\nIncorrect weights in bin file!", "OVD308"),
+        ('Unable to read the model: "/m/1/a.xml" Please check that model format: ".xml" is supported and the model', "OVD301"),
+        ("Can not open file /m/1/a.bin for mapping. Ensure that file exists and has appropriate permissions.", "OVD203"),
+        ("Cannot create StringTensorUnpack layer a id:5 from unsupported opset: extension", "OVD321"),
+        ("Cannot create Identity layer Identity_8 id:1 from unsupported opset: opset16", "OVD322"),
+        ("Cannot create  layer  id:0 from unsupported opset: ", "OVD316"),
+        ("Opset opset1 doesn't contain the operation with type: FancyRelu", "OVD324"),
+        ('Check \'false\' failed at e.hpp:34:\n"q7" is not a member of enum element::Type_t', "OVD323"),
+        ("Check 'res.status == pugi::status_ok' failed at i.cpp:219:\nStart-end tags mismatch at offset 1275", "OVD312"),
+        ('ir: Could not open the file: "/m/1/a.xml"', "OVD313"),
+        ('FrontEnd API failed with GeneralFailure:\nCould not open the file: "/m/1/my_/saved_model.pb"', "OVD344"),
+        ("Invalid usage of method for externally stored data in file (w.data, offset: 0, data_length: 256)", "OVD318"),
+        ("something that nobody has seen", "OVD341"),
+    ],
+)  # fmt: skip
+def test_openvinos_words_decide_what_a_refused_read_means(what: str, first: str) -> None:
+    line = log.READ_FAILED(what=f"Exception from src/core.cpp:84:\n{what}\n\n", model="m", version=3)
+    (code, values), *others = explain_line(PREFIXES[1] + line)
+    bare = "nobody" in what
+    assert bare or code.code == first
+    assert first in [code.code, *(other.code for other, _ in others)]
+    assert (values["model"], values["version"]) == ("m", "3")
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        (log.NO_VERSION(path="/m"), ["OVD101", "OVD102", "OVD104"]),
+        (log.DIRECTORY_MISSING(path="/m"), ["OVD106", "OVD107"]),
+        (log.VERSION_DIRECTORY_MISSING(path="/m/1"), ["OVD103", "OVD202", "OVD201"]),
+        (log.LOAD_THREW(what="filesystem error: status: Permission denied [/m/1/a.xml]"), ["OVD201"]),
+        (
+            log.LOAD_THREW(
+                what="filesystem error: directory iterator cannot open directory: Permission denied [/m/1]"
+            ),
+            ["OVD202"],
+        ),
+        (
+            log.OPTIONS_EXCEPTION(what="filesystem error: status: Permission denied [/m/config.json]"),
+            ["OVD201"],
+        ),
+        (log.OPTIONS_EXCEPTION(what="Option ‘port’ is missing an argument"), ["OVD406", "OVD201"]),
+        (log.NO_TASK(), ["OVD408"]),
+        ("Use config_path or model_path with model_name", ["OVD406"]),
+        ("no version found for MODEL in path", ["OVD101", "OVD102", "OVD104"]),
+        ("Couldn't list directories", ["OVD110", "OVD201", "OVD202"]),
+        ("nothing that any server says", []),
+        ("model", []),
+        ("", []),
+    ],
+)
+def test_codes_of_a_line(line: str, codes: list[str]) -> None:
+    assert _codes(line) == codes
+
+
+def test_the_end_of_a_quoted_text_may_occur_in_a_path() -> None:
+    line = log.LOAD_THREW(what="filesystem error: status: Permission denied [/m;x/[1]/a]")
+    assert explain_line(line)[0][1] == {"path": "/m;x/[1]/a"}
+
+
+# -- messages that name no cause -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "codes"),
+    [
+        ("The provided base path is invalid or doesn't exists", ["OVD103", "OVD201", "OVD202"]),
+        ("File not found or cannot open", ["OVD111", "OVD112"]),
+        ("Cannot load model with no inputs", ["OVD331"]),
+        ("Cannot compile model into target device", ["OVD342"]),
+        ("Model config is invalid", []),
+    ],
+)
+def test_status_of_a_version_names_the_codes(line: str, codes: list[str]) -> None:
+    text = log.VERSION_FAILED(model="m; n", version=1, status=line)
+    explanation = explain(text)
+    (note,) = explanation.notes
+    assert explanation.codes == ()
+    assert note.values == {"model": "m; n", "version": "1", "status": line}
+    assert _codes(text) == codes
+
+
+def test_status_of_the_start_names_the_codes() -> None:
+    text = "ovms::ModelManager::Start() Error: The provided base path is invalid or doesn't exists"
+    assert _codes(text)[0] == "OVD106"
+
+
+def test_a_failed_read_may_be_many_things() -> None:
+    assert len(_codes(log.VERSION_FAILED(model="m", version=1, status="Internal server error"))) > 15
+
+
+def test_text_that_only_the_documentation_knows() -> None:
+    (note,) = explain("Error occurred while loading version").notes
+    assert "no release logs it" in note.general.meaning
+
+
+def test_the_cause_in_a_pasted_log_goes_before_what_follows_from_it() -> None:
+    lines = [
+        log.NO_MODEL_FILE(model="m", version=1, path="/m/1"),
+        'STATUS CHANGE: Version 1 of model m status change. New status: ( "state": "LOADING", "error_code": "UNKNOWN" )',
+        log.VERSION_FAILED(model="m", version=1, status="File not found or cannot open"),
+        log.VERSIONS_FAILED(model="m", status="File not found or cannot open"),
+        "Couldn't start model manager",
+    ]
+    explanation = explain("\n".join(PREFIXES[1] + line for line in lines))
+    assert [(code.code, values) for code, values in explanation.codes] == [
+        ("OVD111", {"model": "m", "version": "1", "path": "/m/1"})
+    ]
+    assert [note.general.name for note in explanation.notes] == [
+        "loading-failed", "version-failed", "versions-failed", "model-manager-not-started",
+    ]  # fmt: skip
+
+
+# -- recorded ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["serving", "random"])
+@pytest.mark.parametrize("release", ["2025.4", "2026.3"])
+def test_every_recorded_error_is_recognised(family: str, release: str) -> None:
+    """Of graphs and pipelines, and of a request, nothing is known here."""
+    unknown = {
+        (source, message)
+        for case in load_cases(family, release)
+        for _, source, message in case.recorded["log"]
+        if not explain(message)
+    }
+    assert [
+        item
+        for item in unknown
+        if not re.match(r"mediapipe|pipeline|modelinstance.cpp Resetting", " ".join(item))
+    ] == []
+
+
+# -- records -------------------------------------------------------------------------------------------
+
+
+def test_a_message_of_several_lines_is_one_record() -> None:
+    lead = "ovms-1  | "
+    text = (
+        f"{lead}{PREFIXES[1]}Cannot compile\n{lead}second\n{lead}\n{lead}; model: m\n{lead}{PREFIXES[1]}next"
+    )
+    assert split_records(text) == ["Cannot compile\nsecond\n\n; model: m", "next"]
+
+
+def test_dockers_own_log_file() -> None:
+    message = log.NO_VERSION(path='/m/"x"')
+    line = json.dumps(
+        {"log": f"{PREFIXES[1]}{message}\n", "stream": "stdout", "time": "2026-01-01T00:00:00Z"}
+    )
+    assert split_records(line) == [message]
+
+
+# -- hostile -------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "\x00" * 1_000_000,
+    "\n" * 1_000_000,
+    "[" * 1_000_000,
+    "Error: " * 200_000,
+    "Path " * 200_000,
+    "Error occurred while loading model: " * 50_000,
+    "Error occurred while loading model: ; version: " * 50_000,
+    "Path \n" * 200_000,
+    "[2026-01-01 12:00:00.000]\n" * 40_000,
+    "[2026-01-01 12:00:00.000][1]" * 40_000,
+    "\x1b[" + "0;" * 500_000,
+    "\x1b[31m" * 200_000,
+    '{"log":' + "[" * 100_000,
+    '{"log":' * 100_000,
+    '{"log":1}\n{"log":"\\ud800"}',
+    "2026-08-05T19:04:12." + "1" * 1_000_000,
+    "\udcff\ud800[bold]\u202e\x1b]0;title\x07" * 1000,
+    "İ" * 100_000 + "No version found for model in path: x",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_is_answered(text: str) -> None:
+    """That it does not take for ever is pytest's to see: it ends a test that hangs."""
+    for code, values in explain_line(text):
+        assert CATALOGUE[code.code] is code
+        assert all(len(value) <= 4096 for value in values.values())
+
+
+@pytest.mark.parametrize(("code", "text"), WRITTEN)
+def test_message_filled_with_itself(code: Code, text: str) -> None:
+    """A name may hold what the server writes around it."""
+    filled = re.sub(r"\{(\w+)\}", lambda _: text, text)
+    assert explain_line(filled)
+
+
+@given(st.text())
+def test_any_text_is_answered(text: str) -> None:
+    assert isinstance(explain_line(text), list)
+
+
+@given(
+    st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"])).filter(
+        lambda s: s.strip() == s
+    )
+)
+def test_any_name_is_read_back(name: str) -> None:
+    found = dict(
+        (code.code, values) for code, values in explain_line(PREFIXES[1] + log.VERSION_NOT_NUMBER(name=name))
+    )
+    assert found["OVD102"] == {"name": name.strip(" \t\"'")}
+
+
+def test_only_the_beginning_is_looked_at() -> None:
+    assert explain_line("x" * LIMIT + "\n" + log.NO_TASK()) == []

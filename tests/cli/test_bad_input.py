@@ -1,0 +1,183 @@
+"""What people give by mistake, and what others leave behind on purpose: a clear answer, the right code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cases_build import MODELS
+from tests.cli.run import Result, ovms_doctor
+
+
+def good_model(directory: Path) -> Path:
+    """A version directory with a model that loads."""
+    directory.mkdir(parents=True)
+    for suffix in ("xml", "bin"):
+        (directory / f"model.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
+    return directory
+
+
+def check(*words: str | bytes | Path, **more: object) -> Result:
+    return ovms_doctor("check", *words, "--format", "json", **more)  # type: ignore[arg-type]
+
+
+def codes(result: Result) -> list[str]:
+    return [finding["code"] for finding in result.document["findings"]]
+
+
+def test_a_missing_target_is_a_usage_error_with_the_way_out(world_dir: Path) -> None:
+    (world_dir / "models").mkdir()
+    result = ovms_doctor("check", "./modles", cwd=world_dir)
+    assert result.code == 2
+    assert result.err == (b"ovms-doctor: ./modles: no such file or directory. Did you mean ./models?\n")
+    assert result.out == b""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["check", "--nonsense"],
+        ["check", ".", "--ovms-version", "2019.1"],
+        ["check", ".", "--ovms-version", "newest"],
+        ["check", ".", "--user", "nobody"],
+        ["check", ".", "--user", "4294967295"],
+        ["check", ".", "--mount", "x"],
+        ["check", ".", "--load", "everything"],
+        ["check", ".", "--model-version-policy", "latest"],
+        ["check", ".", "--timeout", "0"],
+        ["check", ".", "--", "--model_path", "/m"],
+        ["check", "s3://bucket/models"],
+        ["check", "--facts", "/nonexistent"],
+        ["diagnose"],
+        ["schema", "nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_are_one_line(words: list[str], world_dir: Path) -> None:
+    result = ovms_doctor(*words, cwd=world_dir)
+    assert result.code == 2
+    assert result.err.startswith(b"ovms-doctor: ")
+    assert result.err.count(b"\n") == 1
+    assert result.out == b""
+
+
+def test_a_file_that_is_no_model(world_dir: Path) -> None:
+    (world_dir / "notes.txt").write_text("hello")
+    result = check(world_dir / "notes.txt")
+    assert result.code == 1
+    assert codes(result) == ["OVD108"]
+    assert result.document["server"]["exit_code"] == 1
+
+
+def test_an_empty_directory(world_dir: Path) -> None:
+    (world_dir / "models").mkdir()
+    result = check(world_dir / "models")
+    assert result.code == 1
+    assert codes(result) == ["OVD123"]
+
+
+@pytest.mark.needs_root
+def test_a_directory_that_may_not_be_read(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "models").chmod(0o700)
+    result = check(world_dir / "models")
+    assert result.code == 1
+    assert set(codes(result)) <= {"OVD201", "OVD202"}
+
+
+HOSTILE = [
+    "new\nline",
+    "esc\x1b[31mape",
+    "[red]markup[bold]",
+    "right\u202eleft",
+    "tab\tand\x07bell",
+    "$(touch pwned)",
+    "'; rm -rf ~; '",
+    "-rf",
+]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, b"bad\xff\xfeutf8"], ids=repr)
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_hostile_names_reach_nobody_raw(name: str | bytes, format_: str, world_dir: Path) -> None:
+    raw = os.fsencode(name)
+    model = os.fsencode(world_dir) + b"/models/" + raw
+    os.makedirs(model + b"/1_" + raw)
+    os.makedirs(model + b"/2")
+    with open(model + b"/2/" + raw + b".xml", "wb") as file:
+        file.write(b"\x1b[2J not xml")
+    with open(model + b"/2/" + raw + b".bin", "wb") as file:
+        file.write(b"x")
+    result = ovms_doctor("check", world_dir / "models", "--format", format_)
+    assert result.code == 1
+    text = result.out.decode()  # valid UTF-8, whatever the names hold
+    assert not [c for c in text if c != "\n" and (ord(c) < 32 or ord(c) == 127 or "\u202a" <= c <= "\u202e")]
+    if format_ == "json":
+        document = json.loads(text)
+        assert document["models"][0]["versions"]
+    assert not (world_dir / "pwned").exists()
+
+
+def test_a_hundred_thousand_files_in_one_version(world_dir: Path) -> None:
+    version = good_model(world_dir / "m" / "1")
+    for number in range(100_000):
+        os.close(os.open(f"{version}/{number:06}.txt", os.O_CREAT | os.O_WRONLY))
+    result = check(world_dir / "m", "--load", "none")
+    assert result.code == 0
+    assert result.document["models"][0]["served_versions"] == [1]
+
+
+class TestFactsFiles:
+    def collected(self, world_dir: Path) -> Path:
+        good_model(world_dir / "models" / "m" / "1")
+        facts = world_dir / "facts.json"
+        result = ovms_doctor("collect", world_dir / "models", "-o", facts)
+        assert (result.code, result.out, result.err) == (0, b"", b"")
+        return facts
+
+    def test_another_place_gives_the_same_findings(self, world_dir: Path) -> None:
+        facts = self.collected(world_dir)
+        (world_dir / "models" / "m" / "2").mkdir()
+        there = check(world_dir / "models")
+        ovms_doctor("collect", world_dir / "models", "-o", facts)
+        (world_dir / "models").rename(world_dir / "elsewhere")
+        here = check("--facts", facts)
+        assert here.code == there.code == 1
+        for key in ("findings", "models", "server"):
+            assert here.document[key] == there.document[key]
+
+    def test_another_release_may_be_asked_for(self, world_dir: Path) -> None:
+        facts = self.collected(world_dir)
+        result = check("--facts", facts, "--ovms-version", "2025.4")
+        assert result.code == 0
+        assert result.document["server"]["release"] == "2025.4"
+
+    def test_cut_in_half(self, world_dir: Path) -> None:
+        facts = self.collected(world_dir)
+        text = facts.read_text()
+        facts.write_text(text[: len(text) // 2])
+        self.refused(facts)
+
+    def test_of_another_major_version(self, world_dir: Path) -> None:
+        facts = self.collected(world_dir)
+        document = json.loads(facts.read_text())
+        document["schema_version"] = "2.0"
+        facts.write_text(json.dumps(document))
+        self.refused(facts)
+
+    @pytest.mark.parametrize("text", ["", "{}", "[]", "null", "\x00\xff", '{"schema_version": "1.0"}'])
+    def test_no_facts_at_all(self, text: str, world_dir: Path) -> None:
+        facts = world_dir / "facts.json"
+        facts.write_text(text)
+        self.refused(facts)
+
+    def refused(self, facts: Path) -> None:
+        result = check("--facts", facts)
+        assert result.code == 2
+        assert result.err.startswith(b"ovms-doctor: ")
+        assert result.err.count(b"\n") == 1
+        assert result.out == b""

@@ -1,0 +1,59 @@
+"""A run leaves nothing behind and asks nobody: no file in HOME, no socket, no change to the target."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import ovms_doctor
+from tests.cli.test_bad_input import good_model
+
+
+def snapshot(top: Path) -> dict[str, tuple[int, int, int, int, bytes]]:
+    """Everything of a tree but access times."""
+    found = {}
+    for directory, subdirectories, files in os.walk(top):
+        for name in [".", *subdirectories, *files]:
+            path = os.path.join(directory, name)
+            status = os.lstat(path)
+            content = b""
+            if os.path.isfile(path):
+                content = Path(path).read_bytes()
+            found[path] = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, content)
+    return found
+
+
+def test_nothing_is_written(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    home = world_dir / "home"
+    scratch = world_dir / "tmp"
+    for directory in (home, scratch):
+        directory.mkdir()
+        directory.chmod(0o777)
+    before = snapshot(world_dir / "models")
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "TMPDIR": str(scratch)}
+    result = ovms_doctor(
+        "check", world_dir / "models", "--load", "compile", cwd=world_dir, environment=environment
+    )
+    assert result.code == 0
+    assert snapshot(world_dir / "models") == before
+    assert list(home.iterdir()) == []
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.needs_command("strace")
+def test_no_socket_is_opened(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    trace = world_dir / "trace"
+    command = ["strace", "-f", "-e", "trace=socket,connect", "-o", str(trace), sys.executable]
+    words = ["-m", "ovms_doctor", "check", str(world_dir / "models"), "--load", "compile"]
+    done = subprocess.run(command + words, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    calls = re.findall(r"(?:socket|connect)\(.*", trace.read_text())
+    # A pair of pipes between processes is no socket; a look-up of names or users would be one.
+    assert calls == []

@@ -1,0 +1,59 @@
+"""A worker that misbehaves on demand, for the tests: the path of a StatPath says how."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ovms_doctor.collect import worker
+from ovms_doctor.facts import Answer, LoadModel, LoadReport, PathStatus, Question, Unavailable
+
+
+def _behave(question: Question) -> Answer:
+    what, _, rest = os.path.basename(question.path).partition("-")
+    if what == "hang":
+        time.sleep(3600)
+    if what == "signal":
+        os.kill(os.getpid(), int(rest))
+    if what == "exit":
+        print("the last words", file=sys.stderr, flush=True)
+        os._exit(int(rest))
+    if what == "raise":
+        raise RuntimeError("no\nluck")
+    if what == "chatter":
+        os.write(1, b"to standard output\n" * 100_000)
+        os.write(2, b"to standard error\n" * 100_000)
+    if what == "garble":
+        os.write(int(sys.argv[3]), b"\xff\x00 not JSON\n")
+    if what == "grandchild":
+        child = subprocess.Popen(["sleep", "3600"], close_fds=False, pass_fds=(int(sys.argv[3]),))
+        if rest == "and-die":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return PathStatus("regular", child.pid)
+    if what == "compile" and isinstance(question, LoadModel) and question.level == "compile":
+        os.kill(os.getpid(), signal.SIGFPE)
+    if isinstance(question, LoadModel):
+        return LoadReport(question.level, "ok", question.level, "", "9.9")
+    return PathStatus("regular", os.getpid())
+
+
+def _start(options: Mapping[str, Any]) -> worker.Started:
+    if options.get("start") == "hang":
+        time.sleep(3600)
+    if options.get("start") == "fail":
+        raise RuntimeError("cannot start")
+    return _behave, {"runtime": "9.9"}
+
+
+def _unused(options: Mapping[str, Any]) -> worker.Started:
+    return lambda question: Unavailable("not this one"), {}
+
+
+worker._KINDS = {"files": _start, "models": _start, "unused": _unused}
+if __name__ == "__main__":
+    worker.main(sys.argv[1], *map(int, sys.argv[2:]))

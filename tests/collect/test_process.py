@@ -1,0 +1,336 @@
+"""Children that hang, crash, chatter or are left behind. All are real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect import process
+from ovms_doctor.collect.access import Ids
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.collect.process import Died, Worker
+from ovms_doctor.facts import (
+    InspectModel,
+    ListDirectory,
+    LoadModel,
+    LoadReport,
+    PathStatus,
+    Question,
+    ReadFile,
+    StatPath,
+    Unavailable,
+)
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
+ODD = HERE / "odd_worker.py"
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of every kind are the misbehaving one."""
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+
+    def command(kind: str, questions: int, answers: int) -> list[str]:
+        return [sys.executable, str(ODD), kind, str(questions), str(answers), str(os.getpid())]
+
+    monkeypatch.setattr(process, "_command", command)
+
+
+def _ask(worker: Worker, *names: str) -> list[object]:
+    questions = [StatPath(f"/{name}") for name in names]
+    results = list(worker.answer(questions))
+    assert [question for question, _ in results] == questions
+    return [answer for _, answer in results]
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process still runs: not gone, and not only waiting to be collected."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    """For what another process does in its own time; a test that waits in vain fails."""
+    for _ in range(3000):
+        if true():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came true")
+
+
+@pytest.mark.usefixtures("odd")
+class TestMisbehaviour:
+    def test_a_hanging_child_is_killed_and_the_next_question_answered(self) -> None:
+        with Worker("files", {}, 0.5) as worker:
+            first, hung, last = _ask(worker, "first", "hang", "last")
+        assert isinstance(first, PathStatus)
+        assert hung == Died(None, None, True, "")
+        assert isinstance(last, PathStatus)
+        assert first.size != last.size, "another process must have answered"
+        assert not _alive(first.size)
+
+    @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT, signal.SIGFPE])
+    def test_a_crash_is_reported_with_its_signal(self, number: signal.Signals) -> None:
+        with Worker("files", {}, 60) as worker:
+            crash, last = _ask(worker, f"signal-{int(number)}", "last")
+        assert isinstance(crash, Died)
+        assert (crash.signal, crash.exit, crash.timed_out, crash.started) == (number, None, False, True)
+        assert str(crash) == f"it was ended by {number.name}"
+        assert isinstance(last, PathStatus)
+
+    def test_an_exit_is_reported_with_its_status_and_last_words(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            (died,) = _ask(worker, "exit-3")
+        assert died == Died(None, 3, False, "the last words\n")
+        assert str(died) == "it ended with status 3: the last words"
+
+    def test_every_question_may_crash(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            assert [type(answer) for answer in _ask(worker, *["signal-11"] * 3, "fine")] == [
+                Died,
+                Died,
+                Died,
+                PathStatus,
+            ]
+
+    def test_an_exception_is_an_answer(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            first, second = _ask(worker, "raise", "fine")
+        assert first == Unavailable("RuntimeError while looking: no\nluck")
+        assert isinstance(second, PathStatus)
+
+    def test_what_libraries_print_disturbs_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
+        with Worker("files", {}, 60) as worker:
+            one, two, died = _ask(worker, "chatter", "chatter", "exit-3")
+        assert isinstance(one, PathStatus)
+        assert isinstance(two, PathStatus)
+        assert isinstance(died, Died)
+        assert len(died.stderr) == process.STDERR_KEPT
+        assert died.stderr.endswith("to standard error\nthe last words\n")
+        assert capfd.readouterr() == ("", "")
+
+    def test_an_answer_that_is_none_ends_the_child(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            garbled, fine = _ask(worker, "garble", "fine")
+        assert garbled == Died(None, None, False, "what it wrote is no answer")
+        assert str(garbled) == "it failed: what it wrote is no answer"
+        assert isinstance(fine, PathStatus)
+
+    def test_what_the_child_started_is_killed_with_it(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            (answer,) = _ask(worker, "grandchild")
+            assert isinstance(answer, PathStatus)
+            assert _alive(answer.size)
+        _wait_until(lambda: not _alive(answer.size))
+
+    def test_a_crash_is_seen_though_a_grandchild_holds_the_pipe(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            died, fine = _ask(worker, "grandchild-and-die", "fine")
+        assert isinstance(died, Died)
+        assert died.signal == signal.SIGSEGV
+        assert isinstance(fine, PathStatus)
+
+    @pytest.mark.parametrize("start", ["hang", "fail"])
+    def test_a_child_that_does_not_come_up_is_not_tried_again(self, start: str) -> None:
+        with Worker("files", {"start": start}, 60, start_deadline=1.0 if start == "hang" else 60) as worker:
+            answers = _ask(worker, *map(str, range(50)))
+        assert len(set(map(id, answers))) == 1
+        died = answers[0]
+        assert isinstance(died, Died)
+        assert not died.started
+        assert died.timed_out == (start == "hang")
+        if start == "fail":
+            assert str(died) == "it ended with status 1: RuntimeError: cannot start"
+
+    def test_answers_left_behind_are_not_taken_for_others(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            for _, answer in worker.answer([StatPath("/a"), StatPath("/raise"), StatPath("/b")]):
+                assert isinstance(answer, PathStatus)
+                break
+            (after,) = _ask(worker, "c")
+            assert isinstance(after, PathStatus)
+
+    def test_one_process_answers_many_batches_and_many_questions(self) -> None:
+        with Worker("files", {}, 60) as worker:
+            sizes = {one.size for _ in range(3) for one in _ask(worker, *map(str, range(3000)))}  # type: ignore[attr-defined]
+            assert sizes == {worker.pid}
+
+    def test_a_slow_reader_is_not_a_slow_child(self) -> None:
+        with Worker("files", {}, 0.5) as worker:
+            for _, answer in worker.answer([StatPath("/a"), StatPath("/b")]):
+                time.sleep(0.8)
+                assert isinstance(answer, PathStatus)
+
+    def test_a_missing_interpreter_is_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "_command", lambda *_: ["/nowhere/python"])
+        with Worker("files", {}, 60) as worker:
+            (died,) = _ask(worker, "a")
+        assert isinstance(died, Died)
+        assert "No such file or directory: '/nowhere/python'" in str(died)
+
+    def test_files_that_hang_are_not_waited_for_again_below(self) -> None:
+        told: list[Question] = []
+        questions: list[Question] = [
+            StatPath("/a"),
+            StatPath("/hang"),
+            StatPath("/hang/x"),
+            StatPath("/hanging"),
+            ListDirectory("/b"),
+            ReadFile("/hang/", 5),
+        ]
+        with LocalCollector(None, deadline=0.5) as collector:
+            answers = collector.collect(questions, told.append)
+        stopped = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
+        assert [answers[question] == stopped for question in questions] == [
+            False,
+            True,
+            True,
+            False,
+            False,
+            True,
+        ]
+        assert told == [questions[0], questions[1], questions[3], questions[4]]
+
+    def test_loads_that_crash_hang_or_are_killed(self) -> None:
+        names = ["fine", "signal-11", "signal-9", "exit-7", "compile", "hang"]
+        questions: list[Question] = [LoadModel(f"/{name}", "compile") for name in names]
+        with LocalCollector(None, load_deadline=1.0) as collector:
+            found = collector.collect(questions)
+        reports = [found[question] for question in questions]
+        assert all(isinstance(report, LoadReport) for report in reports)
+        seen = [(r.outcome, r.stage, r.signal, r.runtime) for r in reports if isinstance(r, LoadReport)]
+        assert seen == [
+            ("ok", "compile", None, "9.9"),
+            ("crashed", "read", 11, "9.9"),
+            ("out_of_memory", "compile", 9, "9.9"),
+            ("crashed", "read", None, "9.9"),
+            ("crashed", "compile", 8, "9.9"),
+            ("timed_out", "compile", None, "9.9"),
+        ]
+        details = [r.detail for r in reports if isinstance(r, LoadReport)]
+        assert details[1] == "it was ended by SIGSEGV"
+        assert details[3] == "it ended with status 7: the last words"
+        assert details[5] == "loading did not end within 1 s and was stopped"
+
+    def test_an_inspection_that_crashes_could_not_look(self) -> None:
+        questions: list[Question] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
+        with LocalCollector(None) as collector:
+            answers = collector.collect(questions)
+        assert answers[questions[0]] == Unavailable("the process that looks failed: it was ended by SIGABRT")
+        assert isinstance(answers[questions[1]], PathStatus)
+
+
+PARENT = """
+import sys, threading
+sys.path.insert(0, sys.argv[1])
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.collect.access import Ids
+from ovms_doctor.facts import StatPath
+ids = Ids(5000, 5000) if sys.argv[2] == "as-server" else None
+collector = LocalCollector(ids)
+collector.collect([StatPath("/")])
+print(collector._files.pid, flush=True)
+if sys.argv[3] == "forget":
+    sys.exit()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT", "forget"])
+@pytest.mark.parametrize("who", ["itself", pytest.param("as-server", marks=pytest.mark.needs_root)])
+def test_no_child_outlives_its_parent(how: str, who: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(PROJECT), who, how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        if how != "forget":
+            assert _alive(child)
+            parent.send_signal(getattr(signal, how))
+        parent.wait()
+        _wait_until(lambda: not _alive(child))
+
+
+@pytest.mark.parametrize("who", [None, pytest.param(Ids(5000, 5000), marks=pytest.mark.needs_root)])
+def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(who: Ids | None) -> None:
+    """Not only by the end of its questions: the kernel forgets the request where ids change."""
+    with LocalCollector(who) as collector:
+        collector.collect([StatPath("/")])
+        pid = collector._files.pid
+        # Stopped, it can read no pipe: as if it hung in a library.
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        script = (
+            "import ctypes, os, sys\n"
+            "sys.path.insert(0, sys.argv[1])\n"
+            "from ovms_doctor.collect.local import LocalCollector\n"
+            "from ovms_doctor.collect.access import Ids\n"
+            "from ovms_doctor.facts import StatPath\n"
+            "import signal\n"
+            "ids = Ids(5000, 5000) if sys.argv[2] == '5000' else None\n"
+            "collector = LocalCollector(ids)\n"
+            "collector.collect([StatPath('/')])\n"
+            "os.kill(collector._files.pid, signal.SIGSTOP)\n"
+            "print(collector._files.pid, flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(PROJECT), str(who.uid if who else "")],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        stopped = int(done.stdout)
+        _wait_until(lambda: not _alive(stopped))
+
+
+def test_the_child_imports_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("json", "sitecustomize", "usercustomize", "ctypes"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    (tmp_path / "startup.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "startup.py"))
+    monkeypatch.chdir(tmp_path)
+    with LocalCollector(None) as collector:
+        assert isinstance(collector.collect([StatPath("/")])[StatPath("/")], PathStatus)
+    assert not (tmp_path / "imported").exists()
+
+
+def test_a_file_question_starts_one_child_that_imports_little() -> None:
+    with LocalCollector(None) as collector:
+        collector.collect([])
+        assert collector._files.pid is None
+        collector.collect([StatPath("/")])
+        assert collector._files.pid
+        assert collector._inspector.pid is None
+        assert collector._loader.pid is None
+    command = process._command("files", 0, 1)
+    code = (
+        "import json, sys; sys.path.append(sys.argv[1]); import ovms_doctor.collect.worker; "
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    flags = command[1 : command.index("-c")]
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code, str(PROJECT)], stdout=subprocess.PIPE, check=True, text=True
+    )
+    modules = set(json.loads(done.stdout))
+    assert modules.isdisjoint(
+        {"openvino", "typer", "rich", "subprocess", "asyncio", "site", "logging", "socket"}
+    )
+    assert not {name for name in modules if name.startswith("ovms_doctor.collect.inspect")}

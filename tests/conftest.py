@@ -1,0 +1,100 @@
+"""What all tests share: places that every user can enter, and what a machine must have for a test.
+
+A test that needs root, a program or a module is skipped on a machine that lacks it. With ``CI=true`` it
+fails instead: what CI does not run, nobody runs.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NoReturn
+
+import hypothesis
+import pytest
+
+#: A user that no test machine has, but whose id the image of the server uses.
+SERVER_UID = 5000
+
+# How long an example takes says something about the machine. In CI, hypothesis chooses its profile "ci".
+hypothesis.settings.register_profile("laptop", deadline=None)
+if not os.environ.get("CI"):
+    hypothesis.settings.load_profile("laptop")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Looks at the three ``needs_…`` markers."""
+    if item.get_closest_marker("needs_root") and (reason := _not_root()):
+        _unmet(reason)
+    for marker in item.iter_markers("needs_command"):
+        for name in marker.args:
+            if shutil.which(name) is None:
+                _unmet(f"the program {name} is missing")
+    for marker in item.iter_markers("needs_module"):
+        for name in marker.args:
+            if importlib.util.find_spec(name) is None:
+                _unmet(f"the module {name} is missing")
+
+
+def _unmet(reason: str) -> NoReturn:
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(f"{reason}, and CI must run this test", pytrace=False)
+    pytest.skip(reason)
+
+
+@cache
+def _not_root() -> str:
+    """Why this process cannot become another user; empty where it can."""
+    if os.geteuid() != 0:
+        return "needs root, to take on other users' ids"
+    try:
+        subprocess.run(["true"], user=SERVER_UID, group=SERVER_UID, extra_groups=[39, 44], check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"root may not take on other users' ids here: {error}"
+    return ""
+
+
+@pytest.fixture
+def world_dir() -> Iterator[Path]:
+    """An empty directory that every user can enter and list; the umask is 022 while the test runs.
+
+    Not below ``tmp_path``, which pytest makes for its own user alone. Removed afterwards, whatever modes
+    the test has left in it.
+    """
+    path = Path(tempfile.mkdtemp(prefix="ovms-doctor-test-", dir=_open_to_all()))
+    path.chmod(0o755)
+    umask = os.umask(0o022)
+    try:
+        yield path
+    finally:
+        os.umask(umask)
+        _remove(path)
+
+
+def _open_to_all() -> str:
+    """A directory for temporary files to which every user finds the way."""
+    for place in (tempfile.gettempdir(), "/var/tmp", "/tmp"):
+        resolved = Path(place).resolve()
+        steps = (resolved, *resolved.parents)
+        if os.access(resolved, os.W_OK) and all(step.stat().st_mode & stat.S_IXOTH for step in steps):
+            return str(resolved)
+    return tempfile.gettempdir()
+
+
+def _remove(top: Path) -> None:
+    """Removes a tree whose directories may refuse their own owner. Links are not followed."""
+    top.chmod(0o700)
+    for directory, subdirectories, _ in os.walk(top):
+        # The walk lists a directory only after this loop over its parent: what is mended here, it can enter.
+        for name in subdirectories:
+            path = os.path.join(directory, name)
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
+    shutil.rmtree(top)

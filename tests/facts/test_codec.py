@@ -1,0 +1,236 @@
+r"""The codec: exact round trips, one escape for names that are not UTF-8, clear refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovms_doctor.facts import (
+    Denial,
+    Entry,
+    Facts,
+    Failure,
+    Fault,
+    FileContent,
+    FileSeen,
+    InspectModel,
+    ListDirectory,
+    Listing,
+    LoadModel,
+    LoadReport,
+    ModelInspection,
+    Operation,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Tensor,
+    Unavailable,
+    codec,
+)
+from ovms_doctor.text import escape, unescape
+
+TEXT = st.one_of(
+    st.text(),
+    st.binary().map(os.fsdecode),
+    st.text(alphabet="\\x5cé\udc80\udcff\ud800{}d0"),
+)
+NUMBER = st.integers(0, 2**63)
+TENSOR = st.builds(Tensor, st.lists(TEXT, max_size=2).map(tuple), TEXT, TEXT)
+TENSORS = st.lists(TENSOR, max_size=2).map(tuple)
+FORMAT = st.sampled_from(["ir", "onnx", "paddle", "saved_model", "frozen", "tflite"])
+LEVEL = st.sampled_from(["read", "compile"])
+KIND = st.sampled_from(["regular", "directory", "fifo", "socket", "character", "block"])
+DENIAL = st.builds(
+    Denial,
+    TEXT,
+    st.sampled_from(["search", "read"]),
+    NUMBER,
+    NUMBER,
+    NUMBER,
+    st.sampled_from(["tried", "predicted"]),
+    st.none() | TEXT,
+)
+ENTRY = st.builds(Entry, TEXT, KIND | st.sampled_from(["link", "unknown"]), st.none() | TEXT)
+QUESTION = st.one_of(
+    st.builds(StatPath, TEXT),
+    st.builds(ListDirectory, TEXT),
+    st.builds(ReadFile, TEXT, NUMBER),
+    st.builds(InspectModel, TEXT, FORMAT),
+    st.builds(LoadModel, TEXT, LEVEL),
+)
+ANSWER = st.one_of(
+    st.builds(PathStatus, KIND, NUMBER, st.none() | TEXT),
+    st.builds(Listing, st.lists(ENTRY, max_size=4).map(tuple)),
+    st.builds(FileContent, st.binary(), NUMBER),
+    st.builds(Failure, st.integers(1, 133), st.none() | DENIAL),
+    st.builds(Unavailable, TEXT, st.booleans()),
+    st.builds(
+        ModelInspection,
+        FORMAT,
+        st.lists(st.builds(FileSeen, TEXT, st.none() | NUMBER), max_size=2).map(tuple),
+        st.lists(st.builds(Fault, TEXT, TEXT, st.booleans(), TEXT, TEXT), max_size=2).map(tuple),
+        st.lists(st.builds(Operation, TEXT, TEXT, NUMBER, TEXT), max_size=2).map(tuple),
+        st.lists(TEXT, max_size=2).map(tuple),
+        st.none() | TENSORS,
+        st.none() | TENSORS,
+        st.none() | NUMBER,
+        st.none() | TEXT,
+        st.none() | NUMBER,
+    ),
+    st.builds(
+        LoadReport,
+        LEVEL,
+        st.sampled_from(["ok", "failed", "crashed", "timed_out", "out_of_memory"]),
+        LEVEL,
+        TEXT,
+        TEXT,
+        st.none() | st.integers(1, 64),
+        TENSORS,
+        TENSORS,
+        TEXT,
+    ),
+)
+
+
+@given(TEXT)
+def test_escaped_text_is_utf8_and_comes_back(text: str) -> None:
+    assert unescape(escape(text).encode("utf-8").decode("utf-8")) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("model", "model"),
+        ("mod\udce8le", "mod\\xe8le"),
+        ("a\\xe8", "a\\x5cxe8"),
+        ("a\\b", "a\\b"),
+        ("C:\\\\x", "C:\\\\x5cx"),
+        ("\\\udce8", "\\\\xe8"),
+        ("\ud800", "\\x{d800}"),
+    ],
+)
+def test_escape_in_words(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+    assert unescape(escaped) == text
+
+
+@pytest.mark.parametrize("text", ["\\x41", "\\xE8", "\\x", "\\x{41}"])
+def test_unescape_leaves_what_escape_never_writes(text: str) -> None:
+    assert unescape(text) == text
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(QUESTION, ANSWER, max_size=5), st.dictionaries(TEXT, TEXT, max_size=2))
+def test_a_document_round_trips_exactly(answers: dict[Any, Any], header: dict[str, str]) -> None:
+    text = codec.dump(Facts(answers), header)
+    read_header, facts = codec.load(text.encode("utf-8").decode("utf-8"))
+    assert dict(facts) == answers
+    assert read_header == header
+    assert facts.complete
+    assert all(type(facts.seen(question)) is type(answer) for question, answer in answers.items())
+
+
+@given(st.dictionaries(QUESTION, ANSWER, min_size=2, max_size=5))
+def test_the_order_of_collecting_does_not_show(answers: dict[Any, Any]) -> None:
+    backwards = dict(reversed(answers.items()))
+    assert codec.dump(Facts(answers), {"b": 1, "a": 2}) == codec.dump(Facts(backwards), {"a": 2, "b": 1})
+
+
+def test_every_field_of_every_type_can_be_written() -> None:
+    for kind in (*codec._QUESTIONS.values(), *codec._ANSWERS.values()):
+        assert dataclasses.is_dataclass(kind)
+        codec._decoder(kind)  # raises where an annotation is of a kind that it does not know
+
+
+def test_a_listing_of_100_000_entries_keeps_its_order_and_is_compact() -> None:
+    entries = tuple(Entry(f"{(i * 7919) % 100_003}.bin", "regular") for i in range(100_000))
+    question = ListDirectory("/models")
+    text = codec.dump(Facts({question: Listing(entries)}), {})
+    assert codec.load(text)[1].seen(question) == Listing(entries)
+    assert len(text) < 30 * len(entries)
+
+
+SMALL = codec.dump(Facts({StatPath("/a"): PathStatus("regular", 3), StatPath("/b"): Failure(2)}), {"h": 1})
+
+
+@pytest.mark.parametrize("cut", range(40, len(SMALL) - 3, 7))
+def test_a_document_cut_off_anywhere_is_refused_in_one_sentence(cut: int) -> None:
+    with pytest.raises(codec.FactsFileError, match=r"^The facts file is cut off or damaged at line \d\.$"):
+        codec.load(SMALL[:cut])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "hello", "[]", "null", "{}", '{"findings": []}', "[" * 100_000, "\x00\x01", "9" * 5000]
+)
+def test_something_else_is_not_a_facts_file(text: str) -> None:
+    with pytest.raises(codec.FactsFileError, match="not a facts file"):
+        codec.load(text)
+
+
+def _changed(**changes: object) -> str:
+    return json.dumps({**json.loads(SMALL), **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (_changed(schema_version="2.0"), "schema version 2.0, of a newer ovms-doctor; this one reads 1.x"),
+        (_changed(schema_version="0.9"), "an older ovms-doctor"),
+        (_changed(schema_version=1), "no schema version"),
+        (_changed(schema_version="9" * 5000 + ".0"), "no schema version"),
+        (_changed(facts={}), "no list of facts"),
+        (_changed(header=[]), "no list of facts"),
+        (_changed(facts=[7]), "fact 1: not an object"),
+        (_changed(facts=[{"question": {"type": "Ask"}, "answer": {}}]), "fact 1: unknown type 'Ask'"),
+        (_changed(facts=[{"question": {"type": ["x"]}, "answer": {}}]), "fact 1: unknown type"),
+        (_changed(facts=[{"question": {"type": "StatPath"}}]), "fact 1: StatPath without path"),
+        (_changed(facts=[{"question": {"type": "StatPath", "path": 1}}]), "int where str is expected"),
+    ],
+)
+def test_damage_is_named(text: str, says: str) -> None:
+    with pytest.raises(codec.FactsFileError) as error:
+        codec.load(text)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"type": "FileContent", "data": "%%", "size": 1},
+        {"type": "FileContent", "data": 5, "size": 1},
+        {"type": "FileContent", "data": "é", "size": 1},
+        {"type": "PathStatus", "kind": "door", "size": 1},
+        {"type": "PathStatus", "kind": ["regular"], "size": 1},
+        {"type": "PathStatus", "kind": "regular", "size": True},
+        {"type": "Listing", "entries": [["a"]]},
+        {"type": "Listing", "entries": [["a", "door"]]},
+        {"type": "Listing", "entries": [["a", "link", 5]]},
+        {"type": "Listing", "entries": "ab"},
+        {"type": "Failure", "errno": 13, "denial": []},
+    ],
+)
+def test_an_answer_of_a_wrong_shape_is_not_understood(answer: dict[str, Any]) -> None:
+    with pytest.raises(codec.NotUnderstood):
+        codec.decode_answer(answer)
+
+
+def test_what_a_newer_minor_version_added_is_left_out() -> None:
+    document = json.loads(SMALL)
+    document.update(schema_version="1.7", colour="red")
+    document["facts"][0]["answer"]["colour"] = "red"
+    document["facts"].append({"question": {"type": "SmellPath", "path": "/"}, "answer": {"type": "Smell"}})
+    header, facts = codec.load(json.dumps(document))
+    assert header == {"h": 1}
+    assert dict(facts) == {StatPath("/a"): PathStatus("regular", 3), StatPath("/b"): Failure(2)}
+    assert facts.ask(StatPath("/c")) == Unavailable("not among the recorded facts")
+
+
+def test_an_unknown_key_is_ignored_also_in_this_version_and_a_byte_order_mark_too() -> None:
+    assert len(codec.load("\ufeff" + _changed(colour="red"))[1]) == 2

@@ -1,0 +1,1 @@
+"""Reading models without OpenVINO, held against OpenVINO."""

@@ -1,0 +1,150 @@
+"""Where nobody wrote down the answer: damaged models, and the table of inputs that operations need."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovms_doctor.collect.inspect import inspect_model
+from ovms_doctor.collect.inspect.ir_rules import LEAST_INPUTS
+from ovms_doctor.facts import ModelInspection
+from ovms_doctor.facts.questions import ModelFormat
+from tests.inspect.models import BIN, GRAPH_DEF, PADDLE_WEIGHTS, ROW, XML, onnx, paddle
+from tests.inspect.verdict import ask
+
+MUTANTS = 320
+#: Texts that change more than a byte does.
+SWAPS = ("", "0", "1", "2", "3", "6", "77", "-1", "opset1", "Const", "Result", '"', "<", ">", "/", "f16", "x", " ")
+
+
+def mutant(source: random.Random, text: str) -> bytes:
+    """The text with one to three things changed: a byte, a piece cut out, a value swapped, the end cut."""
+    data = bytearray(text.encode())
+    for _ in range(source.randint(1, 3)):
+        at = source.randrange(len(data))
+        how = source.random()
+        if how < 0.3:
+            data[at] = source.randrange(256)
+        elif how < 0.5:
+            del data[at : at + source.randint(1, 60)]
+        elif how < 0.9:
+            quote = data.find(b'"', at)
+            end = data.find(b'"', quote + 1)
+            if 0 <= quote < end < quote + 40:
+                data[quote + 1 : end] = source.choice(SWAPS).encode()
+        elif how < 0.95:
+            piece = data[at : at + source.randint(1, 200)]
+            data[at:at] = piece
+        else:
+            del data[at:]
+    return bytes(data)
+
+
+@pytest.mark.needs_module("openvino")
+def test_never_fatal_where_openvino_loads(tmp_path: Path) -> None:
+    source = random.Random(20260401)
+    paths = []
+    for number in range(MUTANTS):
+        path = tmp_path / f"{number}.xml"
+        path.write_bytes(mutant(source, XML))
+        path.with_suffix(".bin").write_bytes(BIN)
+        paths.append(str(path))
+    said = ask(paths)
+    agreed = 0
+    for path in paths:
+        seen = inspect_model(path, "ir")
+        assert isinstance(seen, ModelInspection)
+        fatal = [fault for fault in seen.faults if fault.fatal]
+        assert not fatal or said[path].outcome != "loads", (Path(path).read_bytes(), fatal)
+        agreed += bool(fatal) == (said[path].outcome == "refused")
+    assert {"loads", "refused"} <= {answer.outcome for answer in said.values()}
+    assert agreed > MUTANTS * 3 // 4
+
+
+@pytest.mark.needs_module("openvino")
+@pytest.mark.parametrize(("format", "suffix", "whole"), [
+    ("onnx", ".onnx", onnx()), ("frozen", ".pb", GRAPH_DEF), ("paddle", ".pdmodel", paddle("w")),
+])  # fmt: skip
+def test_never_fatal_where_openvino_loads_other_formats(
+    tmp_path: Path, format: ModelFormat, suffix: str, whole: bytes  # noqa: A002
+) -> None:
+    source = random.Random(20260402)
+    paths = []
+    for number in range(80):
+        data = bytearray(whole)
+        at = source.randrange(len(data))
+        if number % 3:
+            data[at] = source.randrange(256)
+        else:
+            del data[at:]
+        path = tmp_path / f"{number}{suffix}"
+        path.write_bytes(data)
+        path.with_suffix(".pdiparams").write_bytes(PADDLE_WEIGHTS)
+        paths.append(str(path))
+    said = ask(paths)
+    for path in paths:
+        seen = inspect_model(path, format)
+        assert isinstance(seen, ModelInspection)
+        fatal = [fault for fault in seen.faults if fault.fatal]
+        assert not fatal or said[path].outcome != "loads", (Path(path).read_bytes(), fatal)
+    assert {"loads", "refused"} <= {answer.outcome for answer in said.values()}
+
+
+def fed(kind: str, inputs: int) -> str:
+    """An IR 10 in which one operation gets x that many times, and declares no more than that."""
+    ports = "".join(f'<port id="{number}"/>' for number in range(inputs))
+    edges = "".join(
+        f'<edge from-layer="0" from-port="0" to-layer="1" to-port="{number}"/>' for number in range(inputs)
+    )
+    output = "" if kind == "result" else f'<output><port id="9" precision="FP32">{ROW}</port></output>'
+    end = '<layer id="2" name="r" type="Result" version="opset1"><input><port id="0"/></input></layer>'
+    last = '<edge from-layer="1" from-port="9" to-layer="2" to-port="0"/>'
+    kind = "Result" if kind == "result" else kind
+    return (
+        '<net version="10"><layers><layer id="0" name="x" type="Parameter" version="opset1">'
+        f'<data shape="1,8" element_type="f32"/><output><port id="0" precision="FP32">{ROW}</port></output></layer>'
+        f'<layer id="1" name="op" type="{kind}" version="opset1"><data/><input>{ports}</input>{output}</layer>'
+        f"{'' if kind == 'Result' else end}</layers><edges>{edges}{'' if kind == 'Result' else last}</edges></net>"
+    )
+
+
+@pytest.mark.needs_module("openvino")
+def test_operations_need_their_inputs(tmp_path: Path) -> None:
+    """With one input less than the table says, and with none, each operation is refused."""
+    asked = {}
+    for kind, least in LEAST_INPUTS.items():
+        for inputs in {0, least - 1}:
+            path = tmp_path / f"{kind}-{inputs}.xml"
+            path.write_text(fed(kind, inputs))
+            asked[str(path)] = f"{kind} with {inputs} inputs"
+    said = ask(list(asked))
+    assert {name: said[path].message for path, name in asked.items() if said[path].outcome != "refused"} == {}
+    assert {name: said[path].message for path, name in asked.items() if "contain the op" in said[path].message} == {}
+    for path in asked:
+        seen = inspect_model(path, "ir")
+        assert isinstance(seen, ModelInspection)
+        assert any(fault.fatal and fault.kind == "input-not-connected" for fault in seen.faults), path
+
+
+FORMATS: tuple[ModelFormat, ...] = ("ir", "onnx", "paddle", "frozen", "tflite")
+PIECES = st.sampled_from(
+    [b"<net version='11'>", b"<layers>", b"<layer id='1' ", b"<edges>", b"</net>", b"<!DOCTYPE", b"<![CDATA[",
+     b"&#xD800;", b"\0", b"\xff\xfe", b"<?xml", b"TFL3", b"\x3a", b"\x08\x08", b"\x12\x02us", b"version https://git-lfs"]
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(st.binary(max_size=40), PIECES), max_size=12).map(b"".join))
+def test_survives_any_bytes(data: bytes) -> None:
+    """Nothing is raised, whatever the file holds and whatever it is said to be."""
+    descriptor = os.memfd_create("model")
+    try:
+        os.write(descriptor, data)
+        for format in FORMATS:  # noqa: A001
+            assert isinstance(inspect_model(f"/proc/self/fd/{descriptor}", format), ModelInspection)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,83 @@
+"""Every row of the catalogue: the cause is named, and "fatal" is what OpenVINO itself says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.inspect import faults, inspect_model
+from ovms_doctor.facts import ModelInspection
+from tests.inspect import catalogue, catalogue_files
+from tests.inspect.catalogue import Row
+from tests.inspect.verdict import Said, ask
+
+ROWS = {row.name: row for row in (*catalogue.ROWS, *catalogue_files.ROWS)}
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Every model of the catalogue, made once: name → path."""
+    base = tmp_path_factory.mktemp("catalogue")
+    made = {}
+    for number, row in enumerate(ROWS.values()):
+        place = base / str(number)
+        place.mkdir()
+        made[row.name] = row.build(place)
+    return made
+
+
+@pytest.fixture(scope="module")
+def said(paths: dict[str, str]) -> dict[str, Said]:
+    """What OpenVINO says to each of them, asked all at once: name → answer."""
+    answers = ask(list(paths.values()))
+    return {name: answers[path] for name, path in paths.items()}
+
+
+def look(row: Row, path: str) -> ModelInspection:
+    seen = inspect_model(path, row.format)
+    assert isinstance(seen, ModelInspection)
+    return seen
+
+
+def test_names_are_unique() -> None:
+    assert len(ROWS) == len(catalogue.ROWS) + len(catalogue_files.ROWS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_names_the_cause(name: str, paths: dict[str, str]) -> None:
+    row = ROWS[name]
+    seen = look(row, paths[name])
+    kinds = {fault.kind for fault in seen.faults}
+    assert kinds == set() if row.kind is None else row.kind in kinds
+    assert kinds <= set(faults.KINDS)
+    assert any(fault.fatal for fault in seen.faults) == (row.outcome == "refused" and not row.blind)
+    if row.kind and row.outcome == "refused" and not row.blind and row.kind != faults.LAYER_DUPLICATE_ID:
+        # What is named must be among what makes OpenVINO refuse, not a remark beside it.
+        assert row.kind in {fault.kind for fault in seen.faults if fault.fatal} or row.name == "edge-to-nowhere"
+
+
+@pytest.mark.needs_module("openvino")
+@pytest.mark.parametrize("name", ROWS)
+def test_openvino_agrees(name: str, said: dict[str, Said]) -> None:
+    """The expected outcomes of the catalogue are those of the installed OpenVINO."""
+    assert said[name].outcome == ROWS[name].outcome, said[name].message
+
+
+@pytest.mark.needs_module("openvino")
+@pytest.mark.parametrize("name", [row.name for row in ROWS.values() if row.outcome == "loads"])
+def test_inputs_and_outputs(name: str, paths: dict[str, str], said: dict[str, Said]) -> None:
+    """Where the format tells them, they are those of the loaded model (outputs: names and types only, for
+    their shapes are what the file says, and OpenVINO computes them anew)."""
+    seen = look(ROWS[name], paths[name])
+    answer = said[name]
+    if seen.inputs is not None:
+        assert [[list(t.names), t.element_type, t.shape] for t in seen.inputs] == answer.inputs
+    if seen.outputs is not None:
+        assert [list(t.names) for t in seen.outputs] == [names for names, _, _ in answer.outputs]
+
+
+def test_every_kind_is_described_once() -> None:
+    text = Path(faults.__file__).read_text("utf-8")
+    for kind in faults.KINDS:
+        assert text.count(f"\n| {kind} |") == 1

@@ -1,0 +1,1 @@
+"""Loading models with OpenVINO, for real and in children."""

@@ -1,0 +1,111 @@
+"""The child: prepares a Runtime, loses rights as asked, loads models, prints JSON lines.
+
+Arguments: what to put on the module search path. Standard input, as JSON: ``loads``, pairs of path and
+level; ``options`` for Runtime; ``forbid``: die of SIGSYS at any socket and at any file made;
+``provoke``: "socket" or "file", to see that this works; ``lose``: a directory that must be out of reach
+once prepared, by becoming user 5000 where the process is root, else by taking away its rights;
+``extension``: load it by itself and print what came of it.
+"""
+
+import ctypes
+import dataclasses
+import json
+import os
+import platform
+import resource
+import socket
+import struct
+import sys
+
+sys.path[:0] = sys.argv[1:]
+
+from ovms_doctor.collect.runtime import Runtime, RuntimeUnavailable  # noqa: E402
+
+KILL, ALLOW = 0x80000000, 0x7FFF0000
+LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
+#: socket, calls that make a file, and calls that open one with the number of the argument with flags.
+NUMBERS = {
+    "x86_64": ((41, 83, 85, 258), {2: 1, 257: 2}),
+    "aarch64": ((198, 34), {56: 2}),
+}
+
+
+def forbid() -> None:
+    """Kill this process at any socket(2), mkdir(2), and open(2) with O_CREAT: seccomp(2), any user."""
+    forbidden, opens = NUMBERS[platform.machine()]
+    program = [(LOAD, 0, 0, 0)]
+    for number in forbidden:
+        program += [(EQUAL, 0, 1, number), (RETURN, 0, 0, KILL)]
+    for number, argument in opens.items():
+        program += [
+            (EQUAL, 0, 3, number),
+            (LOAD, 0, 0, 16 + 8 * argument),
+            (ANY_BIT, 0, 1, os.O_CREAT),
+            (RETURN, 0, 0, KILL),
+            (LOAD, 0, 0, 0),
+        ]
+    program.append((RETURN, 0, 0, ALLOW))
+    code = b"".join(struct.pack("=HBBI", *line) for line in program)
+    held = ctypes.create_string_buffer(code)
+    header = struct.pack("@HP", len(program), ctypes.addressof(held))
+    libc = ctypes.CDLL(None, use_errno=True)
+    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
+    assert libc.prctl(no_new_privileges, 1, 0, 0, 0) == 0
+    if libc.prctl(set_seccomp, filter_mode, header) != 0:
+        raise OSError(ctypes.get_errno(), "this kernel does not let a process filter its calls")
+
+
+def lose(directory: str) -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(5000, 5000, 5000)
+        os.setresuid(5000, 5000, 5000)
+    else:
+        os.chmod(directory, 0)
+    try:
+        os.listdir(directory)
+    except PermissionError:
+        return
+    raise AssertionError(f"{directory} can still be read")
+
+
+def say(**line: object) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    if job.get("forbid"):
+        forbid()
+    runtime = Runtime(job.get("options", {}))
+    try:
+        runtime.prepare()
+    except RuntimeUnavailable as unavailable:
+        say(unavailable=unavailable.reason)
+        return
+    say(prepared={"version": runtime.version, "modules": sorted(sys.modules)})
+    if "lose" in job:
+        lose(job["lose"])
+    if job.get("provoke") == "socket":
+        socket.socket()
+    if job.get("provoke") == "file":
+        open(os.path.join(os.environ["HOME"], "made"), "w").close()
+    if job.get("extension"):
+        say(extension=runtime.load_extension())
+    before = set(sys.modules)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    for path, level in job["loads"]:
+        try:
+            say(**dataclasses.asdict(runtime.load(path, level)))
+        except RuntimeUnavailable as unavailable:
+            say(unavailable=unavailable.reason)
+    say(
+        limits={
+            "address space kept": limits == resource.getrlimit(resource.RLIMIT_AS),
+            "core": resource.getrlimit(resource.RLIMIT_CORE)[0],
+        },
+        imported=sorted(set(sys.modules) - before),
+    )
+
+
+main()

@@ -1,0 +1,75 @@
+"""Start a child that loads models with ovms_doctor.collect.runtime, and read what it found."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+DATA = HERE / "data"
+CHECKOUT = HERE.parents[1]
+
+
+def package_directory() -> Path:
+    """The directory of the installed package openvino, which is not imported."""
+    spec = importlib.util.find_spec("openvino")
+    assert spec is not None, "the tests of the runtime need the package openvino"
+    assert spec.submodule_search_locations is not None
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+@dataclass
+class Outcome:
+    """What the child did: ``code`` as subprocess gives it, ``lines`` the JSON lines that it printed."""
+
+    code: int
+    errors: str
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def loads(self) -> list[dict[str, Any]]:
+        """The reports of loads that came to an end."""
+        assert self.code == 0, self.errors
+        return [line for line in self.lines if "level" in line]
+
+    def only(self, kind: str) -> Any:
+        """The value of the one line of this kind."""
+        (value,) = [line[kind] for line in self.lines if kind in line]
+        return value
+
+
+def run(
+    loads: list[tuple[str | Path, str]],
+    *,
+    path: list[str] | None = None,
+    python: tuple[str, ...] = (),
+    environment: dict[str, str] | None = None,
+    **job: Any,
+) -> Outcome:
+    """Have a new child prepare and then load ``(path, level)`` in turn.
+
+    ``path`` comes first on its module search path. ``job`` goes to child.py, which says what
+    there is.
+    """
+    job["loads"] = [[str(model), level] for model, level in loads]
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
+    if "lose" in job or "forbid" in job:
+        # Measuring would have the child write a file when it ends, which it may not any more.
+        variables = {name: value for name, value in variables.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, *python, str(HERE / "child.py"), *(path or ()), str(CHECKOUT)],
+        input=json.dumps(job).encode(),
+        capture_output=True,
+        timeout=120,
+        env=variables,
+        check=False,
+    )
+    errors = done.stderr.decode(errors="replace")
+    assert "Traceback" not in errors, errors
+    return Outcome(done.returncode, errors, [json.loads(line) for line in done.stdout.splitlines()])

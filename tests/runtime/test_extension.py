@@ -1,0 +1,101 @@
+"""CPU extensions: good ones, and each way in which one cannot be loaded."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.driver import DATA, package_directory, run
+from tests.runtime.models import ir, operation, parameter, result
+
+OPERATION = """
+#include <cstring>
+#include <openvino/core/extension.hpp>
+#include <openvino/core/op_extension.hpp>
+#include <openvino/op/op.hpp>
+class ProbeIdentity : public ov::op::Op {
+public:
+    OPENVINO_OP("ProbeIdentity");
+    ProbeIdentity() = default;
+    explicit ProbeIdentity(const ov::Output<ov::Node>& x) : Op({x}) {
+        constructor_validate_and_infer_types();
+    }
+    void validate_and_infer_types() override {
+        set_output_type(0, get_input_element_type(0), get_input_partial_shape(0));
+    }
+    std::shared_ptr<ov::Node> clone_with_new_inputs(const ov::OutputVector& inputs) const override {
+        return std::make_shared<ProbeIdentity>(inputs.at(0));
+    }
+    bool visit_attributes(ov::AttributeVisitor&) override { return true; }
+    bool evaluate(ov::TensorVector& out, const ov::TensorVector& in) const override {
+        std::memcpy(out[0].data(), in[0].data(), in[0].get_byte_size());
+        return true;
+    }
+    bool has_evaluate() const override { return true; }
+};
+OPENVINO_CREATE_EXTENSIONS(std::vector<ov::Extension::Ptr>({std::make_shared<ov::OpExtension<ProbeIdentity>>()}));
+"""
+CRASH = "__attribute__((constructor)) static void crash() { __builtin_trap(); }"
+NO_ENTRY = "int nothing;"
+
+
+def build(directory: Path, source: str) -> str:
+    """A shared library, linked with the installed OpenVINO."""
+    (directory / "extension.cpp").write_text(source)
+    target = str(directory / "libextension.so")
+    package = package_directory()
+    (library,) = (package / "libs").glob("libopenvino.so.*")
+    command = ["g++", "-O0", "-std=c++17", "-fPIC", "-shared", "extension.cpp", "-o", target]
+    command += [f"-I{package / 'include'}", f"-L{library.parent}", f"-l:{library.name}"]
+    subprocess.run(command, cwd=directory, check=True)
+    return target
+
+
+def model(directory: Path) -> Path:
+    path = directory / "m.xml"
+    path.write_text(ir(parameter(names="x"), operation("ProbeIdentity", "extension"), result()))
+    return path
+
+
+@pytest.mark.needs_command("g++")
+def test_good_extension(tmp_path: Path, package_path: list[str]) -> None:
+    library = build(tmp_path, OPERATION)
+    (without,) = run([(model(tmp_path), "read")], path=package_path).loads
+    assert without["message"].endswith(
+        "Cannot create ProbeIdentity layer o id:1 from unsupported opset: extension\n\n"
+    )
+    loads: list[tuple[str | Path, str]] = [(model(tmp_path), "compile"), (DATA / "fc.xml", "compile")]
+    outcome = run(loads, path=package_path, options={"extension": library})
+    assert [(load["outcome"], load["message"]) for load in outcome.loads] == [("ok", "")] * 2
+
+
+def test_missing_extension_fails_every_load(tmp_path: Path, package_path: list[str]) -> None:
+    missing = str(tmp_path / "missing.so")
+    loads: list[tuple[str | Path, str]] = [(DATA / "fc.xml", "read")] * 2
+    outcome = run(loads, path=package_path, options={"extension": missing}, extension=True)
+    what = outcome.only("extension")
+    assert what.startswith("Exception from src/inference/src/cpp/core.cpp:189:\n")
+    assert f"{missing}: cannot open shared object file: No such file or directory" in what
+    assert [(load["outcome"], load["stage"], load["message"], load["detail"]) for load in outcome.loads] == [
+        ("failed", "read", what, "the CPU extension could not be loaded")
+    ] * 2
+
+
+@pytest.mark.needs_command("g++")
+def test_extension_without_entry_point(tmp_path: Path) -> None:
+    library = build(tmp_path, NO_ENTRY)
+    (load,) = run([(DATA / "fc.xml", "read")], options={"extension": library}).loads
+    assert "undefined symbol: create_extensions" in load["message"]
+
+
+@pytest.mark.needs_command("g++")
+def test_extension_is_not_run_by_prepare(tmp_path: Path) -> None:
+    library = build(tmp_path, CRASH)
+    prepared = run([], options={"extension": library})
+    assert prepared.code == 0
+    loaded = run([(DATA / "fc.xml", "read")], options={"extension": library})
+    assert loaded.code in (-signal.SIGILL, -signal.SIGTRAP)
+    assert loaded.only("prepared")["version"]

@@ -1,0 +1,64 @@
+"""How much address space a load may add."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.runtime import (
+    BASE_ROOM,
+    GIB,
+    MIB,
+    Runtime,
+    RuntimeUnavailable,
+    load_room,
+    weight_bytes,
+)
+
+
+def test_room_grows_with_the_weights() -> None:
+    assert load_room(0, "read", None, 1) == BASE_ROOM + 16 * MIB
+    assert load_room(GIB, "read", None, 1) == 5 * GIB + 16 * MIB
+    assert load_room(GIB, "compile", None, 1) == 8 * GIB + 16 * MIB
+
+
+def test_memory_limit_bounds_all_but_mappings_and_stacks() -> None:
+    assert load_room(4 * GIB, "compile", GIB, 2) == 5 * GIB + 32 * MIB
+    assert load_room(0, "read", 64 * GIB, 1) == load_room(0, "read", None, 1)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    for name, size in (
+        ("m.xml", 1),
+        ("m.bin", 10),
+        ("n.bin", 100),
+        ("m.pdmodel", 2),
+        ("m.pdiparams", 20),
+        ("m.onnx", 3),
+        ("below/weights", 1000),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("m.xml", 31), ("n.xml", 100), ("m.onnx", 1136), ("below/", 1000), ("none/", 0)]
+)
+def test_weight_bytes(directory: Path, name: str, size: int) -> None:
+    assert weight_bytes(f"{directory}/{name}") == size
+
+
+def test_weights_behind_a_link_count(directory: Path) -> None:
+    (directory / "l.bin").symlink_to("n.bin")
+    assert weight_bytes(f"{directory}/l.xml") == 100
+
+
+def test_not_prepared() -> None:
+    runtime = Runtime({})
+    assert runtime.version == ""
+    with pytest.raises(RuntimeUnavailable) as caught:
+        runtime.load("m.xml", "read")
+    assert caught.value.reason == "OpenVINO was not prepared"

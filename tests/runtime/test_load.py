@@ -1,0 +1,271 @@
+"""What a load says: good models, each family of failure, crashes, memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.runtime_c import ELEMENT_TYPES, shape_text
+from tests.runtime.driver import DATA, run
+from tests.runtime.models import each_format, ir, onnx, operation, parameter, result
+
+READ = "Exception from src/inference/src/cpp/core.cpp:84:\n"
+COMPILE = "Exception from src/inference/src/cpp/core.cpp:117:\n"
+#: Texts that the server itself logged ("Error: {text}; occurred during loading ov::Model …"), linked
+#: with OpenVINO 2026.4.1; "{D}" is the directory. Files: text, or [file of data/, bytes kept].
+SERVER_TEXTS = json.loads((DATA / "server_texts.json").read_text())
+
+
+def tensor(names: list[str], element_type: str, shape: str) -> dict[str, object]:
+    return {"names": names, "element_type": element_type, "shape": shape}
+
+
+def alike(text: str) -> str:
+    """A text with the names of the frontends sorted: their order varies from run to run."""
+    return re.sub(
+        r"(?<=Available frontends: )[a-z ]*", lambda found: " ".join(sorted(found[0].split())), text
+    )
+
+
+def write(directory: Path, text: str, name: str = "m.xml") -> Path:
+    model = directory / name
+    model.write_text(text)
+    return model
+
+
+def test_describes_inputs_and_outputs(package_path: list[str]) -> None:
+    models = [DATA / name for name in ("fc.xml", "two.xml", "int.xml", "str.xml", "onnx_ok.onnx")]
+    outcome = run([(model, "compile") for model in models], path=package_path)
+    assert [(load["outcome"], load["stage"], load["message"]) for load in outcome.loads] == [
+        ("ok", "compile", "")
+    ] * 5
+    assert [load["inputs"] for load in outcome.loads[:4]] == [
+        [tensor(["x"], "f32", "[1,3]")],
+        [tensor(["a"], "f32", "[1,4]"), tensor(["b"], "f32", "[1,4]")],
+        [tensor(["input_ids"], "i64", "[1,?]")],
+        [tensor(["text"], "string", "[?]")],
+    ]
+    assert outcome.loads[0]["outputs"] == [tensor(["y"], "f32", "[1,10]")]
+
+
+def test_read_stops_before_compile() -> None:
+    (load,) = run([(DATA / "fc.xml", "read")]).loads
+    assert (load["level"], load["outcome"], load["stage"], load["detail"]) == ("read", "ok", "read", "")
+
+
+def test_version_is_the_release() -> None:
+    outcome = run([(DATA / "fc.xml", "read")])
+    version = outcome.only("prepared")["version"]
+    assert re.fullmatch(r"\d{4}\.\d+\.\d+", version)
+    assert outcome.loads[0]["runtime"] == version
+
+
+def test_every_format_reads_and_compiles(tmp_path: Path, package_path: list[str]) -> None:
+    models = each_format(tmp_path)
+    loads = run([(model, "compile") for model in models], path=package_path).loads
+    assert [(load["outcome"], load["message"]) for load in loads] == [("ok", "")] * len(models)
+    assert [load["inputs"] for load in loads] == [
+        [tensor(["x"], "f32", "[1,3]")],
+        [tensor(["x"], "f32", "[1,?]")],
+        [tensor(["x:0"], "f32", "[1,4]")],
+        [tensor(["input"], "f32", "[1,4]")],
+        [],
+        [tensor(["x"], "f32", "[1,4]")],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "seen"), [(None, []), ("", []), ("b,a", ["a", "b"]), (r"a\,b,c", ["a,b", "c"])]
+)
+def test_all_names_of_an_input(
+    tmp_path: Path, package_path: list[str], names: str | None, seen: list[str]
+) -> None:
+    model = write(tmp_path, ir(parameter(names=names), result()))
+    (load,) = run([(model, "read")], path=package_path).loads
+    assert load["inputs"] == [tensor(seen, "f32", "[1,4]")]
+
+
+def test_long_names_are_whole(tmp_path: Path) -> None:
+    names = [f"{letter * 100}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    model = write(tmp_path, ir(parameter(names=",".join(names)), result()))
+    (load,) = run([(model, "read")]).loads
+    assert load["inputs"][0]["names"] == names
+
+
+def test_element_types_by_openvinos_names(tmp_path: Path, package_path: list[str]) -> None:
+    models = [write(tmp_path, ir(parameter(name), result()), f"{name}.xml") for name in ELEMENT_TYPES]
+    loads = run([(model, "read") for model in models], path=package_path).loads
+    assert [load["inputs"][0]["element_type"] for load in loads] == ELEMENT_TYPES
+
+
+@pytest.mark.parametrize(
+    ("written", "shape"),
+    [
+        ("", "[]"),
+        ("1,?,2..8,4..,..6,0", "[1,?,2..8,4..,..6,0]"),
+        ("...", "[...]"),
+        ("0..3,-1", "[..3,?]"),
+    ],
+)
+def test_shapes_as_openvino_prints_them(
+    tmp_path: Path, package_path: list[str], written: str, shape: str
+) -> None:
+    model = write(tmp_path, ir(parameter(shape=written), result()))
+    (load,) = run([(model, "read")], path=package_path).loads
+    assert (load["message"], load["inputs"]) == ("", [tensor([], "f32", shape)])
+
+
+def test_shape_text() -> None:
+    assert shape_text((0, -1), []) == "[...]"
+    assert shape_text((3, 3), [(1, 1), (0, -1), (2, -1)]) == "[1,?,2..]"
+
+
+@pytest.mark.parametrize("case", SERVER_TEXTS, ids=lambda case: case["about"])
+def test_says_what_the_server_logged(
+    tmp_path: Path, package_path: list[str], case: dict[str, object]
+) -> None:
+    files = case["files"]
+    assert isinstance(files, dict)
+    for name, content in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            file.write_text(content)
+        else:
+            file.write_bytes((DATA / content[0]).read_bytes()[: content[1]])
+    # The server takes a SavedModel by its directory and a slash.
+    (load,) = run([(f"{tmp_path}/{case['load']}", "compile")], path=package_path).loads
+    assert (load["outcome"], load["stage"]) == ("failed", "read")
+    assert alike(load["message"]) == alike(str(case["text"]).replace("{D}", str(tmp_path)))
+
+
+def fails(tmp_path: Path, model: str, package_path: list[str]) -> str:
+    (load,) = run([(write(tmp_path, model), "read")], path=package_path).loads
+    assert (load["outcome"], load["inputs"], load["outputs"]) == ("failed", [], [])
+    assert load["message"].startswith(READ)
+    return str(load["message"])
+
+
+def test_operations_that_the_release_lacks(tmp_path: Path, package_path: list[str]) -> None:
+    unknown = ir(parameter(), operation("FancyRelu"), result())
+    assert fails(tmp_path, unknown, package_path).endswith(
+        "Opset opset1 doesn't contain the operation with type: FancyRelu\n\n"
+    )
+    extension = ir(parameter(), operation("FancyRelu", "extension"), result())
+    assert fails(tmp_path, extension, package_path).endswith(
+        "Cannot create FancyRelu layer o id:1 from unsupported opset: extension\n\n"
+    )
+
+
+def test_onnx_operation_without_a_conversion(tmp_path: Path, package_path: list[str]) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(onnx("NotAnOp"))
+    (load,) = run([(model, "read")], path=package_path).loads
+    assert load["outcome"] == "failed"
+    assert "No conversion rule found for operations: NotAnOp" in load["message"]
+
+
+def test_compile_refuses_what_read_accepts(tmp_path: Path, package_path: list[str]) -> None:
+    model = write(tmp_path, ir(parameter(shape="...", names="x"), operation("ReLU"), result()))
+    (load,) = run([(model, "compile")], path=package_path).loads
+    assert (load["outcome"], load["stage"]) == ("failed", "compile")
+    assert load["message"].startswith(COMPILE)
+    assert "CPU plug-in doesn't support Parameter operation with dynamic rank" in load["message"]
+    assert load["inputs"] == [tensor(["x"], "f32", "[...]")]
+
+
+def test_names_that_are_not_utf8(tmp_path: Path, package_path: list[str]) -> None:
+    for name, source in ((b"\xff.xml", "fc.xml"), (b"\xff.bin", "fc.bin")):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write((DATA / source).read_bytes())
+    with open(os.path.join(os.fsencode(tmp_path), b"\xfe.xml"), "wb") as file:
+        file.write(b"junk")
+    good, bad = (os.path.join(str(tmp_path), os.fsdecode(name)) for name in (b"\xff.xml", b"\xfe.xml"))
+    first, second = run([(good, "read"), (bad, "read")], path=package_path).loads
+    assert (first["outcome"], second["outcome"]) == ("ok", "failed")
+    if second["message"] or not package_path:
+        assert f'Unable to read the model: "{bad}"' in second["message"]
+    else:  # the package, under a Python that drops such texts
+        assert second["detail"] == "OpenVINO's text was lost, for it is not UTF-8"
+
+
+def test_a_crash_ends_the_process_by_its_signal(tmp_path: Path) -> None:
+    broken = operation("ReadValue", "opset6", "<data/>")
+    model = write(tmp_path, ir(parameter(), broken, result()))
+    outcome = run([(DATA / "fc.xml", "read"), (model, "read"), (DATA / "fc.xml", "read")])
+    assert outcome.code == -signal.SIGSEGV
+    assert [line["outcome"] for line in outcome.lines if "level" in line] == ["ok"]
+
+
+def test_failures_leave_the_process_usable(tmp_path: Path, package_path: list[str]) -> None:
+    junk = write(tmp_path, "junk")
+    jobs: list[tuple[str | Path, str]] = [(junk, "read"), (DATA / "fc.xml", "compile")] * 5
+    loads = run(jobs, path=package_path).loads
+    assert [load["outcome"] for load in loads] == ["failed", "ok"] * 5
+    assert {load["message"] for load in loads[1::2]} == {""}
+
+
+def test_an_impossible_allocation_is_out_of_memory(tmp_path: Path, package_path: list[str]) -> None:
+    chain = (operation("ReLU"), result())
+    huge = write(tmp_path, ir(parameter(shape="2000000000,8", names="x"), *chain))
+    huge_then_small: list[tuple[str | Path, str]] = [(huge, "compile"), (DATA / "fc.xml", "compile")]
+    outcome = run(huge_then_small, path=package_path)
+    load, after = outcome.loads
+    assert (load["outcome"], load["stage"]) == ("out_of_memory", "compile")
+    assert "std::bad_alloc" in load["message"]
+    assert load["inputs"] == [tensor(["x"], "f32", "[2000000000,8]")]
+    assert "bytes of address space" in load["detail"]
+    assert after["outcome"] == "ok"
+    assert outcome.only("limits") == {"address space kept": True, "core": 0}
+
+
+def test_weights_that_cannot_be_mapped_are_out_of_memory(tmp_path: Path) -> None:
+    model = write(tmp_path, (DATA / "fc.xml").read_text())
+    # Sparse, and larger than the hard limit that stands in for a machine that is full.
+    with (tmp_path / "m.bin").open("wb") as weights:
+        weights.truncate(64 << 30)
+    limited = (
+        "import resource,runpy,sys;resource.setrlimit(resource.RLIMIT_AS,(8<<30,8<<30));"
+        "sys.argv=sys.argv[1:];runpy.run_path(sys.argv[0],run_name='__main__')"
+    )
+    (load,) = run([(model, "read")], python=("-c", limited)).loads
+    assert (load["outcome"], load["stage"]) == ("out_of_memory", "read")
+    assert "Cannot allocate memory" in load["message"]
+
+
+def test_memory_limit_bounds_a_load(tmp_path: Path) -> None:
+    model = write(tmp_path, ir(parameter(shape="1,400000000"), operation("ReLU"), result()))
+    (bounded,) = run([(model, "compile")], options={"memory_limit": 512 << 20}).loads
+    assert (bounded["outcome"], bounded["stage"]) == ("out_of_memory", "compile")
+    small: list[tuple[str | Path, str]] = [(DATA / "fc.xml", "compile")]
+    (unhurt,) = run(small, options={"memory_limit": 512 << 20}).loads
+    assert unhurt["outcome"] == "ok"
+
+
+def test_nothing_is_imported_after_prepare(tmp_path: Path) -> None:
+    models = [*each_format(tmp_path), str(tmp_path / "nothing.xml")]
+    outcome = run([(model, level) for model in models for level in ("read", "compile")])
+    assert outcome.code == 0
+    assert outcome.only("imported") == []
+    assert "openvino" not in outcome.only("prepared")["modules"]
+
+
+def test_openvino_not_installed() -> None:
+    outcome = run([], python=("-B", "-E", "-S"))  # without site-packages
+    assert outcome.only("unavailable") == "the Python package openvino is not installed"
+
+
+def test_openvino_broken(tmp_path: Path) -> None:
+    package = tmp_path / "openvino"
+    (package / "libs").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('no\\nuse')\n")
+    (package / "libs" / "libopenvino_c.so.1").write_text("no library")
+    reason = run([], path=[str(tmp_path)]).only("unavailable")
+    assert reason.startswith("OpenVINO is installed but cannot be used: ")
+    assert f"{package}/libs/libopenvino_c.so.1: file too short" in reason
+    assert reason.endswith("; no use")

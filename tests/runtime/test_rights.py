@@ -1,0 +1,106 @@
+"""After prepare the process may lose its rights; and it never does what it must not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.conftest import MakePackage
+from tests.runtime.driver import DATA, Outcome, run
+from tests.runtime.models import each_format
+
+
+@pytest.mark.parametrize("c_library", [True, False], ids=["c", "package"])
+def test_reads_and_compiles_each_format_once_its_libraries_are_out_of_reach(
+    make_package: MakePackage, world_dir: Path, c_library: bool
+) -> None:
+    """OpenVINO below a directory of mode 0700, the process another user from prepare on.
+
+    Where the tests do not run as root, the directory loses all rights instead: the same refusal.
+    """
+    home = make_package(c_library=c_library)
+    models = each_format(world_dir)
+    outcome = run(
+        [(model, level) for level in ("read", "compile") for model in models],
+        path=[str(home / "site")],
+        lose=str(home),
+    )
+    assert [(load["outcome"], load["message"]) for load in outcome.loads] == [("ok", "")] * 12
+    assert outcome.only("imported") == []
+    assert ("openvino" in outcome.only("prepared")["modules"]) is not c_library
+
+
+def test_message_is_the_same_without_rights(make_package: MakePackage, world_dir: Path) -> None:
+    home = make_package()
+    junk = world_dir / "m.xml"
+    junk.write_text("junk")
+    (load,) = run([(junk, "read")], path=[str(home / "site")], lose=str(home)).loads
+    head, _, frontends = load["message"].partition("Available frontends: ")
+    assert head.endswith(
+        f'Unable to read the model: "{junk}" Please check that model format: '
+        '".xml" is supported and the model is correct. '
+    )
+    assert sorted(frontends.split()) == "ir jax onnx paddle pytorch tf tflite".split()
+
+
+def test_libraries_for_one_user_only_are_no_failure_of_the_model(
+    make_package: MakePackage, world_dir: Path
+) -> None:
+    """Installed under umask 077, the libraries' own directory refuses the server's user."""
+    home = make_package()
+    libraries = home / "site" / "openvino" / "libs"
+    libraries.chmod(0o700)
+    models = each_format(world_dir)
+    outcome = run([(models[0], "read")], path=[str(home / "site")], lose=str(libraries))
+    assert outcome.loads == []
+    reason = outcome.only("unavailable")
+    assert reason.endswith("may not read the directory of OpenVINO's libraries")
+
+
+def forbidden(loads: list[tuple[str | Path, str]], home: Path, **job: object) -> Outcome:
+    home.mkdir()
+    outcome = run(loads, environment={"HOME": str(home)}, forbid=True, **job)  # type: ignore[arg-type]
+    if "does not let a process filter its calls" in outcome.errors:
+        if os.environ.get("CI") == "true":
+            pytest.fail("this CI machine does not allow seccomp filters")
+        pytest.skip("seccomp filters are not allowed here")
+    return outcome
+
+
+def test_no_socket_and_no_file(tmp_path: Path, package_path: list[str]) -> None:
+    """A seccomp filter kills the process at the first socket, directory or file made; for any user."""
+    (tmp_path / "models").mkdir()
+    models = each_format(tmp_path / "models")
+    loads: list[tuple[str | Path, str]] = [
+        (model, level) for level in ("read", "compile") for model in [*models, "/nothing.xml"]
+    ]
+    home = tmp_path / "home-of-user"
+    outcome = forbidden(loads, home, path=package_path)
+    assert [load["outcome"] for load in outcome.loads] == [*["ok"] * 6, "failed"] * 2
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("deed", ["socket", "file"])
+def test_the_filter_kills(tmp_path: Path, deed: str) -> None:
+    outcome = forbidden([(DATA / "fc.xml", "read")], tmp_path / "home-of-user", provoke=deed)
+    assert outcome.code == -signal.SIGSYS
+
+
+def test_quiet_on_standard_output(tmp_path: Path) -> None:
+    """The driver parses each line of standard output as JSON: a stray one would fail it."""
+    models = each_format(tmp_path)
+    outcome = run([(model, "compile") for model in models])
+    assert len(outcome.lines) == len(models) + 2
+    assert outcome.errors == ""
+
+
+def test_python_finds_no_telemetry(make_package: MakePackage) -> None:
+    home = make_package(c_library=False)
+    modules = run([], path=[str(home / "site")]).only("prepared")["modules"]
+    assert "openvino" in modules
+    assert not [name for name in modules if name.startswith("openvino_telemetry.")]
+    assert "openvino" not in sys.modules

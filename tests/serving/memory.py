@@ -1,0 +1,142 @@
+"""A world in memory: what the rules ask is answered from a dictionary of paths. No files, no processes."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field
+
+from ovms_doctor.deployment.model import Deployment, ModelEntry, User
+from ovms_doctor.facts import (
+    Answer,
+    Denial,
+    Entry,
+    EntryKind,
+    Facts,
+    Failure,
+    Fault,
+    FileContent,
+    InspectModel,
+    ListDirectory,
+    Listing,
+    LoadModel,
+    LoadReport,
+    ModelInspection,
+    PathStatus,
+    Question,
+    ReadFile,
+    StatPath,
+    Tensor,
+)
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.model import Plan
+from ovms_doctor.serving.startup import plan
+
+INPUT = Tensor(("x",), "f32", "[1,3]")
+OUTPUT = Tensor(("y",), "f32", "[1,10]")
+
+
+@dataclass
+class World:
+    """``files``: path → content (``good``: a model that loads, else it does not). ``odd``: path → kind of
+    what is neither file nor directory. ``denied``: path → right that is missing there. ``asked`` records."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    odd: dict[str, EntryKind] = field(default_factory=dict)
+    denied: dict[str, str] = field(default_factory=dict)
+    loops: set[str] = field(default_factory=set)
+    asked: list[Question] = field(default_factory=list)
+
+    def answer(self, question: Question) -> Answer:
+        self.asked.append(question)
+        path = (
+            question.path.rstrip("/") if not isinstance(question, InspectModel | LoadModel) else question.path
+        )
+        blocked = self._blocked(path)
+        if blocked is not None:
+            return blocked
+        if isinstance(question, StatPath):
+            return self._status(path)
+        if isinstance(question, ListDirectory):
+            return self._listing(path)
+        if isinstance(question, ReadFile):
+            if self.denied.get(path) == "read":
+                return self._denial(path, "read")
+            text = self.files.get(path)
+            return Failure(errno.ENOENT) if text is None else FileContent(text.encode(), len(text))
+        good = self.files.get(path) == "good"
+        if isinstance(question, InspectModel):
+            fault = Fault("text", path, True, "no model", "text")
+            faults = () if good else (fault,)
+            tensors = ((INPUT,), (OUTPUT,)) if good else (None, None)
+            return ModelInspection(question.format, (), faults, inputs=tensors[0], outputs=tensors[1])
+        if good:
+            return LoadReport(question.level, "ok", "read", "", "test", None, (INPUT,), (OUTPUT,))
+        return LoadReport(question.level, "failed", "read", "Unable to read the model\n\n", "test")
+
+    def _blocked(self, path: str) -> Failure | None:
+        parts = path.split("/")
+        for end in range(1, len(parts)):
+            above = "/".join(parts[:end]) or "/"
+            if self.denied.get(above) == "search":
+                return self._denial(above, "search")
+        return None
+
+    def _denial(self, path: str, right: str) -> Failure:
+        return Failure(errno.EACCES, Denial(path, right, 0, 0, 0o700, "predicted"))  # type: ignore[arg-type]
+
+    def _status(self, path: str) -> PathStatus | Failure:
+        if path in self.loops:
+            return Failure(errno.ELOOP)
+        if path in self.odd and self.odd[path] != "link":
+            return PathStatus(self.odd[path], 0)  # type: ignore[arg-type]
+        if path in self.files:
+            return PathStatus("regular", len(self.files[path]))
+        if self._is_directory(path):
+            return PathStatus("directory", 0)
+        return Failure(errno.ENOENT)
+
+    def _is_directory(self, path: str) -> bool:
+        below = path + "/"
+        everything = [*self.files, *self.directories, *self.odd, *self.loops]
+        return path in self.directories or any(name.startswith(below) for name in everything)
+
+    def _listing(self, path: str) -> Listing | Failure:
+        if self.denied.get(path) == "read":
+            return self._denial(path, "read")
+        if not self._is_directory(path):
+            return Failure(errno.ENOENT)
+        entries: dict[str, Entry] = {}
+        for name in [*self.files, *self.directories, *self.odd, *self.loops]:
+            if name.startswith(path + "/"):
+                first, _, rest = name[len(path) + 1 :].partition("/")
+                kind: EntryKind = "directory" if rest or name in self.directories else "regular"
+                if not rest and name in self.odd:
+                    kind = self.odd[name]
+                if not rest and name in self.loops:
+                    kind = "link"
+                entries.setdefault(first, Entry(first, kind))
+        return Listing(tuple(entries.values()))
+
+
+def settle(deployment: Deployment, world: World) -> Plan:
+    """Plan and answer in turns, as the driver does."""
+    facts = Facts()
+    for _ in range(200):
+        planned = plan(deployment, facts)
+        if planned.plan is not None:
+            return planned.plan
+        facts.add({question: world.answer(question) for question in planned.missing})
+    raise AssertionError("the rules ask without end")
+
+
+def deployment(release: str = "2026.3", mode: str = "config", **more: object) -> Deployment:
+    """One model ``m`` at /m, with the image's user."""
+    entry = more.pop("entry", ModelEntry("m", "/m"))
+    base = {"models": (entry,), "user": User(5000, 5000), "working_directory": "/", **more}
+    return Deployment(mode, parse_release(release), "test", **base)  # type: ignore[arg-type]
+
+
+def model_of(*versions: str, bad: tuple[str, ...] = ()) -> World:
+    """A model with an ONNX file in each version directory; those in ``bad`` do not load."""
+    return World({f"/m/{name}/a.onnx": "broken" if name in bad else "good" for name in versions})

@@ -1,0 +1,288 @@
+"""The project's own rules, held against all of its code: who may import what, sizes, documents, packaging."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import ovms_doctor
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "ovms_doctor"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PYTHON_FILES = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "fixtures").rglob("*.py"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+LONGEST_MODULE = 400
+
+# -- who may import whom: cli → driver → rooms → leaves ------------------------------------------------
+
+ROOMS = {"deployment", "serving", "collect", "checks", "report"}
+LEAVES = {"facts", "findings", "catalogue", "releases", "server_log", "text", ""}
+LEVEL = {
+    "__main__": 4,
+    "cli": 3,
+    "driver": 2,
+    **dict.fromkeys(ROOMS, 1),
+    **dict.fromkeys(LEAVES, 0),
+}
+#: The data types that every room may read though another room holds them.
+SHARED_MODELS = ("ovms_doctor.deployment.model", "ovms_doctor.serving.model")
+
+#: Slow to import, or not safe to: only inside the function that uses it. ``import openvino`` writes into the
+#: home directory and calls a host; every one of these costs a start-up that does not need it.
+HEAVY = {"openvino", "numpy", "boto3", "botocore", "google", "docker", "psutil", "yaml", "elftools"}
+#: What a person sees is made in these rooms only.
+TERMINAL = {"typer", "click", "rich"}
+TERMINAL_ROOMS = {"cli", "report"}
+
+#: Rooms that compute and nothing else, so that facts recorded on another host give the same answer.
+PURE = {"facts", "findings", "catalogue", "releases", "server_log", "text", "serving", "checks", "report"}
+IMPURE_MODULES = {
+    "ctypes", "glob", "multiprocessing", "pathlib", "shutil", "socket", "subprocess",
+    "tempfile", "threading", "urllib.request",
+}  # fmt: skip
+PURE_OS = {"path", "fsdecode", "fsencode", "strerror", "sep"}
+IMPURE_OS_PATH = {
+    "exists", "expanduser", "expandvars", "getatime", "getctime", "getmtime", "getsize", "isdir", "isfile",
+    "islink", "ismount", "lexists", "realpath", "samefile",
+}  # fmt: skip
+
+#: Modules that come with a distribution that is declared.
+COMES_WITH = {"botocore": "boto3", "google": "google-cloud-storage"}
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _unit(path: Path) -> str:
+    """The part of the package that a module belongs to: a directory's or a module's name."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), filename=str(path))
+
+
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of whatever import statements may load, ``from x import y`` as ``x.y``."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def _at_import(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """The statements that run when a module is imported: not those in functions, nor for type checkers."""
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        yield statement
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+            yield from _at_import(statement.orelse)
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from _at_import(getattr(statement, field, []))
+        for handler in getattr(statement, "handlers", []):
+            yield from _at_import(handler.body)
+
+
+def _in(name: str, packages: set[str]) -> bool:
+    return name.split(".")[0] in packages
+
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=_relative)
+
+
+@each_module
+def test_module_is_short(path: Path) -> None:
+    lines = len(path.read_text("utf-8").splitlines())
+    assert lines <= LONGEST_MODULE, "is this still one room?"
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=_relative)
+def test_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(_tree(path)), "the first statement is not a docstring"
+
+
+@each_module
+def test_imports_point_downwards(path: Path) -> None:
+    """cli → driver → (deployment, serving, collect, checks, report) → facts, findings, catalogue, …"""
+    unit = _unit(path)
+    assert unit in LEVEL, f"{unit} has no place among the rooms yet: give it one here and in CONTRIBUTING.md"
+    wrong = [
+        f"line {line}: {name}"
+        for line, name in _imports(ast.walk(_tree(path)))
+        if name.startswith("ovms_doctor.") and not _may_import(unit, name)
+    ]
+    assert not wrong
+
+
+def _may_import(unit: str, name: str) -> bool:
+    other = name.split(".")[1]
+    if other not in LEVEL:  # a name of the package itself, such as __version__
+        return True
+    if other == unit or LEVEL[other] < LEVEL[unit]:
+        return True
+    if unit in LEAVES:
+        return other in LEAVES
+    return unit in ROOMS and any(name == model or name.startswith(f"{model}.") for model in SHARED_MODELS)
+
+
+@pytest.mark.parametrize(
+    ("unit", "name", "allowed"),
+    [
+        ("cli", "ovms_doctor.driver.run", True),
+        ("driver", "ovms_doctor.cli.entry", False),
+        ("checks", "ovms_doctor.serving.model.Plan", True),
+        ("checks", "ovms_doctor.serving.plan", False),
+        ("checks", "ovms_doctor.serving.models", False),
+        ("report", "ovms_doctor.catalogue.CATALOGUE", True),
+        ("catalogue", "ovms_doctor.server_log", True),
+        ("catalogue", "ovms_doctor.checks.layout", False),
+        ("facts", "ovms_doctor.deployment.model.Mount", False),
+        ("cli", "ovms_doctor.__version__", True),
+    ],
+)
+def test_the_rule_itself(unit: str, name: str, allowed: bool) -> None:
+    assert _may_import(unit, name) is allowed
+
+
+@each_module
+def test_import_is_cheap(path: Path) -> None:
+    imports = _imports(_at_import(_tree(path).body))
+    wrong = [f"line {line}: {name}" for line, name in imports if _in(name, HEAVY)]
+    assert not wrong, "import it inside the function that uses it"
+
+
+@each_module
+def test_terminal_libraries_stay_in_their_rooms(path: Path) -> None:
+    used = [name for _, name in _imports(ast.walk(_tree(path))) if _in(name, TERMINAL)]
+    assert not used or _unit(path) in TERMINAL_ROOMS
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _unit(path) in PURE], ids=_relative)
+def test_pure_rooms_do_no_io(path: Path) -> None:
+    nodes = list(ast.walk(_tree(path)))
+    wrong = [f"line {line}: import of {name}" for line, name in _imports(nodes) if _imports_io(name)]
+    for node in nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("open", "print", "input"):
+            wrong.append(f"line {node.lineno}: {ast.unparse(node.func)}()")
+        if isinstance(node, ast.Attribute):
+            module, _, name = ast.unparse(node).rpartition(".")
+            if (module == "os" and name not in PURE_OS) or (
+                module in ("os.path", "posixpath") and name in IMPURE_OS_PATH
+            ):
+                wrong.append(f"line {node.lineno}: {module}.{name}")
+    assert not wrong
+
+
+def _imports_io(name: str) -> bool:
+    if name.startswith("pathlib.Pure"):
+        return False
+    return any(name == module or name.startswith(f"{module}.") for module in IMPURE_MODULES)
+
+
+def test_starting_the_program_loads_nothing_heavy() -> None:
+    """The same as above, but seen from outside: through every import that the command line makes."""
+    script = "import sys, ovms_doctor.cli.entry; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    loaded = set(result.stdout.split())
+    assert "ovms_doctor" in loaded
+    assert not loaded & HEAVY
+
+
+# -- what is shipped -----------------------------------------------------------------------------------
+
+
+def _project() -> dict[str, object]:
+    project: dict[str, object] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project
+
+
+def _canonical(name: str) -> str:
+    """A distribution's name as the package index compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_library_used_is_declared() -> None:
+    """A plain install gives the whole tool: nothing is imported that only happens to be there."""
+    requirements = _project()["dependencies"]
+    assert isinstance(requirements, list)
+    declared = {_canonical(re.split(r"[^\w.-]", text)[0]) for text in requirements}
+    imports = (name for path in MODULES for _, name in _imports(ast.walk(_tree(path))))
+    used = {name.split(".")[0] for name in imports} - set(sys.stdlib_module_names) - {"ovms_doctor"}
+    distributions = packages_distributions()
+    undeclared = {
+        name
+        for name in used
+        if _canonical(COMES_WITH.get(name, "")) not in declared
+        and not {_canonical(item) for item in distributions.get(name, [name])} & declared
+    }
+    assert not undeclared
+
+
+@pytest.mark.needs_module("hatchling")
+def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
+    """Data files and the marker for type checkers are shipped; nothing but the package is."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
+        entry_points = archive.read(f"ovms_doctor-{ovms_doctor.__version__}.dist-info/entry_points.txt")
+    expected = {
+        _relative(path) for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert shipped == expected
+    assert "ovms_doctor/py.typed" in shipped
+    assert b"ovms-doctor = ovms_doctor.cli.entry:main" in entry_points
+
+
+def test_version_has_a_changelog_entry() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert re.search(rf"^## {re.escape(ovms_doctor.__version__)}\b", changelog, re.MULTILINE)
+
+
+# -- documents -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("heading", ["Quick start", "Tests"])
+def test_readme_gives_one_command(heading: str) -> None:
+    """The first block below the heading is one line, and that is a script of ours that can be run."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", readme, re.MULTILINE | re.DOTALL)
+    assert section, f"no heading {heading}"
+    block = re.search(r"^```\w*\n(.*?)^```$", section[1], re.MULTILINE | re.DOTALL)
+    assert block, "no block"
+    (command,) = block[1].splitlines()
+    script = ROOT / command
+    assert script.is_file()
+    assert script.stat().st_mode & 0o111
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert re.search(r"^CI=true exec \./scripts/test$", (ROOT / ".ci/run").read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=_relative)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    local = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
+    assert [target for target in local if not (path.parent / target).exists()] == []

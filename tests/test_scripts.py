@@ -1,0 +1,121 @@
+"""The scripts: the README's quick start on a fresh copy, and the making of virtual environments."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+#: What a fresh clone has, as far as the quick start may use it.
+SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", "scripts")
+
+
+@pytest.fixture
+def clone(world_dir: Path) -> Path:
+    """The project as somebody just got it: no virtual environment, no caches; a space in its path."""
+    top = world_dir / "the clone"
+    top.mkdir()
+    for name in SHIPPED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, top / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, top / name)
+    return top
+
+
+def _environment() -> dict[str, str]:
+    """A shell's, with the Python that runs the tests, and what people's own settings are known to break."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name == "HOME"}
+    return {
+        **kept,
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PYTHON": sys.executable,
+        "PYTHONPATH": "/nonexistent",
+        "PIP_USER": "1",
+    }
+
+
+def _shell(command: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", command], cwd=directory, env=_environment(), capture_output=True, text=True, check=False
+    )
+
+
+def _make_venv(clone: Path, name: str = "venv") -> subprocess.CompletedProcess[str]:
+    """Calls ``make_venv`` as the scripts do."""
+    script = clone / "scripts" / "try"
+    script.write_text(f'set -eu\n. "$(dirname -- "$0")/lib.sh"\nmake_venv "$root/{name}"\n')
+    return _shell("sh scripts/try", clone)
+
+
+def _runs(venv: Path) -> bool:
+    pip = subprocess.run([venv / "bin/pip", "--version"], capture_output=True, check=False)
+    return pip.returncode == 0
+
+
+def test_quick_start_of_the_readme(clone: Path) -> None:
+    """From nothing to the examples' findings with one command; the second run installs nothing."""
+    readme = (clone / "README.md").read_text("utf-8")
+    section = readme.partition("\n## Quick start\n")[2]
+    block = re.search(r"^```\w*\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    assert block
+    first = _shell(block[1], clone)
+    assert first.returncode == 0, first.stderr
+    assert "Installing" in first.stderr
+    assert "OVD101 no-version-directory" in first.stdout
+    assert "OVD111 no-model-files" in first.stdout
+
+    second = _shell(f"{clone.name!r}/{block[1].strip()}", clone.parent)
+    assert second.returncode == 0, second.stderr
+    assert "Installing" not in second.stderr
+    assert "OVD101 no-version-directory" in second.stdout
+
+
+def test_venv_that_works_is_kept(clone: Path) -> None:
+    assert _make_venv(clone).returncode == 0
+    (clone / "venv" / "mine").touch()
+    again = _make_venv(clone)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert (clone / "venv" / "mine").exists()
+    assert _runs(clone / "venv")
+
+
+def test_broken_or_moved_venv_is_made_anew(clone: Path) -> None:
+    assert _make_venv(clone).returncode == 0
+    (clone / "venv").rename(clone / "moved")
+    assert not _runs(clone / "moved")
+    moved = _make_venv(clone, "moved")
+    assert moved.returncode == 0
+    assert "does not work: making it anew" in moved.stderr
+    assert _runs(clone / "moved")
+
+    (clone / "moved/bin/python").unlink()
+    (clone / "moved/bin/python").symlink_to("/nonexistent/python3")
+    assert _make_venv(clone, "moved").returncode == 0
+    assert _runs(clone / "moved")
+
+
+def test_directory_that_is_no_venv_is_left_alone(clone: Path) -> None:
+    (clone / "venv").mkdir()
+    (clone / "venv/thesis.txt").touch()
+    result = _make_venv(clone)
+    assert result.returncode == 1
+    assert "is not a virtual environment" in result.stderr
+    assert (clone / "venv/thesis.txt").exists()
+
+
+def test_python_that_is_too_old_is_named(clone: Path) -> None:
+    (clone / "old").write_text("#!/bin/sh\nexit 1\n")
+    (clone / "old").chmod(0o755)
+    command = 'PYTHON="$PWD/old" ./scripts/quickstart'
+    result = _shell(command, clone)
+    assert result.returncode == 1
+    assert "is not Python 3.10 or newer" in result.stderr
+    assert not (clone / ".venv").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -80,6 +79,8 @@ class Finding:
 
     def _fingerprint(self) -> str:
         """Code, model, version and path relative to the base path: the same on another host."""
+        import hashlib
+
         version = "" if self.subject.version is None else str(self.subject.version)
         parts = "\0".join((self.code, self.subject.model or "", version, self.relative))
         return hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -90,11 +90,157 @@ MAPPING_INVALID = Message(
     "Model: {model} mapping configuration file is not a valid JSON file.", "modelconfig.cpp"
 )
 POLICY_UNPARSABLE = Message("Couldn't parse model version policy. {status}", "modelmanager.cpp")
+# -- modelconfig.cpp, modelmanager.cpp: model parameters -----------------------------------------------
+ENTRY_REFUSED = Message("Parsing model: {model} config failed due to error: {status}", "modelmanager.cpp")
+BATCH_IGNORED = Message(
+    "Wrong batch size parameter provided. Model batch size will be set to default.", "modelconfig.cpp"
+)
+BATCH_AUTO_DEPRECATED = Message(
+    "Batch size auto is deprecated. Use model dynamic shapes instead. Check "
+    "(https://docs.openvino.ai/2023.3/ovms_docs_dynamic_shape_dynamic_model.html"
+    "#doxid-ovms-docs-dynamic-shape-dynamic-model)",
+    "modelconfig.cpp (v2023.3)",
+)
+SHAPE_AUTO_DEPRECATED = Message(
+    "Shape auto is deprecated. Use model dynamic shapes instead. Check "
+    "(https://docs.openvino.ai/2023.3/ovms_docs_dynamic_shape_dynamic_model.html"
+    "#doxid-ovms-docs-dynamic-shape-dynamic-model)",
+    "modelconfig.cpp (v2023.3)",
+)
+SHAPE_IGNORED = Message("There was an error parsing shape {shape}", "modelconfig.cpp")
+SHAPE_UNPARSABLE = Message("Couldn't parse shape parameter", "modelmanager.cpp")
+LAYOUT_UNPARSABLE = Message("Couldn't parse layout parameter", "modelmanager.cpp")
+PREPROCESSING_UNPARSABLE = Message("Couldn't parse {parameter} parameter", "modelmanager.cpp (v2026.0)")
+BOTH_SHAPE_AND_BATCH = Message(
+    "Both shape and batch size have been defined. Batch size parameter will be ignored.", "modelconfig.cpp"
+)
+PLUGIN_CONFIG_UNPARSABLE = Message("Couldn't parse plugin config", "modelconfig.cpp")
+PLUGIN_KEY_UNKNOWN = Message(
+    "Plugin config key: {key} not found in supported config keys for device: {device}.",
+    "ov_utils.cpp (v2022.2)",
+)
+PLUGIN_KEYS_UNSUPPORTED = Message("Plugin config contains unsupported keys", "modelmanager.cpp (v2022.2)")
+NOT_STATEFUL = Message(
+    "{parameter} parameter was set for non stateful model {model}.", "modelconfig.cpp (until v2026.2)"
+)
+MAX_SEQUENCE_TOO_HIGH = Message(
+    "Sequence maximum number parameter was set above unsigned int value for model {model}.",
+    "modelconfig.cpp (until v2026.2)",
+)
+STATEFUL_DYNAMIC = Message(
+    "Requested setting dynamic parameters for stateful model {model}. Dynamic shape and dynamic batch size "
+    "not supported for stateful models.",
+    "modelmanager.cpp (until v2026.2)",
+)
+LOADER_OPTIONS_UNPARSABLE = Message("Couldn't parse custom loader options config", "modelconfig.cpp")
+# -- modelinstance.cpp: model parameters against the model ---------------------------------------------
+ANONYMOUS_SHAPE = Message(
+    "Anonymous fixed shape is invalid for models with multiple inputs", "modelinstance.cpp"
+)
+ANONYMOUS_LAYOUT = Message(
+    "Anonymous fixed layout is invalid for models with multiple inputs", "modelinstance.cpp"
+)
+NAME_MAPPED = Message("Config {what} - {name} is mapped by {alias}. Changes will not apply", "modelinstance.cpp")
+NAME_UNKNOWN = Message("Config {what} - {name} not found in model", "modelinstance.cpp")
+VALIDATION_FAILED = Message("Error during configuration validation against model", "modelinstance.cpp")
+LAYOUT_REFUSED = Message(
+    "Failed to configure {side} layout for model:{model}; version:{version}; from OpenVINO with error:{what}",
+    "modelinstance.cpp",
+)
+PREPROCESSING_REFUSED = Message(
+    "Failed to configure input preprocessing configuration; from OpenVINO with error:{what}",
+    "modelinstance.cpp (v2026.0)",
+)
+PREPROCESSING_FAILED = Message("Error during preprocessing configuration", "modelinstance.cpp (v2026.0)")
+BUILD_REFUSED = Message(
+    "Cannot change layout or preprocessing parameters. Error: {what}", "modelinstance.cpp (v2026.0)"
+)
+BUILD_REFUSED_OLD = Message("Cannot change layout", "modelinstance.cpp (until v2025.4)")
+LAYOUT_FAILED = Message("Error during layout/preprocessing configuration", "modelinstance.cpp (v2026.0)")
+LAYOUT_FAILED_OLD = Message("Error during layout configuration", "modelinstance.cpp (until v2025.4)")
+SCALAR_AUTO = Message(
+    "Failed to load model:{model}; version:{version}; with batching=AUTO due to existing scalar input name:{name}",
+    "modelinstance.cpp",
+)
+RESHAPE_REFUSED = Message("OV does not support reshaping model: {model} with provided shape", "modelinstance.cpp")
+LAYOUT_INCOMPATIBLE = Message(
+    "Layout: {layout}; incompatible with shape: {shape}; for {side} name: {name}", "modelinstance.cpp"
+)
+EXCEPTION_LOADING = Message("exception occurred while loading model: {what}", "modelinstance.cpp")
+NIREQ_TOO_HIGH = Message(
+    "Invalid nireq because its value was too high: {nireq}. Maximum value: 100000", "modelinstance.cpp"
+)
+# -- modelconfig.cpp: mapping_config.json --------------------------------------------------------------
+MAPPING_NOT_JSON_OLD = Message(
+    "Configuration file is not a valid JSON file.", "modelconfig.cpp (until v2022.3)"
+)
+MAPPING_HALF = Message("Couldn't load {half} object from file {path}", "modelconfig.cpp")
 # -- schema.cpp: config.json ---------------------------------------------------------------------------
 CONFIG_UNREADABLE = Message("Configuration file is invalid {path}", "schema.cpp")
 CONFIG_NOT_JSON = Message("Configuration file is not a valid JSON file. Error: {error}", "schema.cpp")
 CONFIG_SCHEMA = Message("JSON schema parse error:{schema}. Keyword:{keyword} Key: {key}", "schema.cpp")
 CONFIG_FORMAT = Message("Configuration file is not in valid configuration format", "modelmanager.cpp")
+# -- modelmanager.cpp, metric_config.cpp: the lists of config.json ------------------------------------
+METRICS_TWICE = Message(
+    "Metrics configuration duplicated in configuration file and CLI parameters", "modelmanager.cpp"
+)
+METRICS_NEED_REST_PORT = Message(
+    "CLI parameter rest_port is not defined. It must be set to enable metrics on the REST interface",
+    "metric_config.cpp",
+)
+METRIC_UNKNOWN = Message("Metrics family name not supported: {name}", "metric_config.cpp")
+LIST_FAILED = Message("Loading main OVMS config models failed.", "modelmanager.cpp (since v2023.0)")
+NAME_OCCUPIED = Message(
+    "Model name: {model} is already occupied by pipeline or mediapipe graph definition.",
+    "modelmanager.cpp",
+)
+LOADER_NOT_FOUND = Message(
+    "Specified custom loader {name} not found. In case any models are loaded, will be unloading them",
+    "modelmanager.cpp",
+)
+LOADER_NOT_OPENED = Message("Cannot open library:  {path} {error}", "modelmanager.cpp")
+LIBRARY_NOT_OPENED = Message(
+    "Library name: {name} failed to open base_path: {path} with error: {error}",
+    "custom_node_library_manager.cpp",
+)
+LIBRARY_RELATIVE = Message(
+    "Path {path} is relative, should have already been constructed as full path for library {name}.",
+    "custom_node_library_manager.cpp",
+)
+DUPLICATE_GRAPH = Message(
+    "Duplicated mediapipe names: {name} defined in config file. Only first graph will be loaded.",
+    "modelmanager.cpp",
+)
+GRAPH_NAME_OCCUPIED = Message(
+    "Mediapipe graph name: {name} is already occupied by model or pipeline.", "mediapipegraphdefinition.cpp"
+)
+DUPLICATE_PIPELINE = Message(
+    "Duplicated pipeline names: {name} defined in config file. Only first definition will be loaded.",
+    "pipeline_config_parser.cpp",
+)
+PIPELINE_NAME_OCCUPIED = Message(
+    "Pipeline name: {name} is already occupied by model or mediapipe graph.", "pipelinedefinition.cpp"
+)
+PIPELINE_LIBRARY_MISSING = Message(
+    "Pipeline: {name} refers to non existing custom node library: {library}", "pipeline_config_parser.cpp"
+)
+PIPELINE_MODEL_MISSING = Message(
+    "Validation of pipeline: {name} definition failed. Missing model: {model}; version: {version}",
+    "pipelinedefinition.cpp",
+)
+PIPELINE_NODE_MISSING = Message(
+    "Validation of pipeline: {name} definition failed. Node (name: {node}) is connected to missing "
+    "dependency node (name: {missing})",
+    "pipelinedefinition.cpp",
+)
+PIPELINE_NODE_TWICE = Message(
+    "PipelineDefinition: {name} has multiple nodes with name: {node}", "pipelinedefinition.cpp"
+)
+GRAPH_SETTINGS = Message(
+    "Starting mediapipe graph with unsupported model settings: {settings}The settings should be set in "
+    "subconfig.json file.",
+    "modelmanager.cpp (since v2025.1)",
+)
 # -- cli_parser.cpp, config.cpp: standard error --------------------------------------------------------
 OPTIONS_EXCEPTION = Message("error parsing options: {what}", "cli_parser.cpp")
 NO_TASK = Message(
@@ -116,6 +262,28 @@ STATUS_TEXT = {
     "UNKNOWN_ERROR": "Unknown error",
     "MODEL_NOT_LOADED": "Error while loading a model",
     "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE": "Cannot compile model into target device",
+    "SHAPE_WRONG_FORMAT": "The provided shape is in wrong format",
+    "LAYOUT_WRONG_FORMAT": "The provided layout is in wrong format",
+    "FLOAT_WRONG_FORMAT": "The provided float is in wrong format",
+    "COLOR_FORMAT_WRONG_FORMAT": "The provided color format is in wrong format",
+    "PRECISION_WRONG_FORMAT": "The provided precision is in wrong format",
+    "PLUGIN_CONFIG_WRONG_FORMAT": "Plugin config is in wrong format",
+    "MODEL_CONFIG_INVALID": "Model config is invalid",
+    "RESHAPE_ERROR": "Model could not be reshaped with requested shape",
+    "ANONYMOUS_FIXED_SHAPE_NOT_ALLOWED": "Anonymous fixed shape is invalid for models with multiple inputs",
+    "ANONYMOUS_FIXED_LAYOUT_NOT_ALLOWED": "Anonymous fixed layout is invalid for models with multiple inputs",
+    "CONFIG_SHAPE_IS_NOT_IN_MODEL": "Shape from config not found in model",
+    "CONFIG_LAYOUT_IS_NOT_IN_MODEL": "Layout from config not found in model",
+    "CONFIG_SHAPE_MAPPED_BUT_USED_REAL_NAME": "Shape from config has real name. Use mapped name instead",
+    "CONFIG_LAYOUT_MAPPED_BUT_USED_REAL_NAME": "Layout from config has real name. Use mapped name instead",
+    "LAYOUT_INCOMPATIBLE_WITH_SHAPE": "Layout incompatible with given shape",
+    "MODEL_WITH_SCALAR_AUTO_UNSUPPORTED": "Batching set to AUTO but model contains scalar tensor",
+    # Set with a detail, which the server adds after a dash.
+    "INVALID_NIREQ": "Nireq parameter too high - Exceeded allowed nireq value",
+    "INVALID_NON_STATEFUL_MODEL_PARAMETER": "Stateful model config parameter used for non stateful model",
+    "INVALID_MAX_SEQUENCE_NUMBER": "Sequence max number parameter too high",
+    "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL": "Dynamic shape and dynamic batch size are not supported "
+    "for stateful models",
     "MODEL_VERSION_POLICY_WRONG_FORMAT": "Model version policy is in wrong format",
     "MODEL_VERSION_POLICY_UNSUPPORTED_KEY": "Model version policy contains unsupported key",
 }

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 from finding_examples import EXAMPLES  # noqa: E402
 
 from ovms_doctor.catalogue import CATALOGUE, Code  # noqa: E402
-from ovms_doctor.catalogue.general import GENERAL  # noqa: E402
+from ovms_doctor.catalogue.general import BY_STATUS, GENERAL  # noqa: E402
 
 PAGES = ROOT / "docs" / "findings"
 RECOVERS = {
@@ -48,7 +48,7 @@ def page(code: Code) -> str:
         ("Recovers by itself", RECOVERS[code.recovers]),
         ("Releases", code.releases),
         ("Works offline", "Yes."),
-        ("See also", ", ".join(f"[{other}]({other}.md)" for other in code.see_also)),
+        ("See also", _links(code.see_also)),
     ]
     before, after = EXAMPLES[code.code]
     table = "".join(f"| {head} | {_cell(text)} |\n" for head, text in rows)
@@ -76,9 +76,23 @@ def index() -> str:
         "| Message | What it means | It may be |\n|---|---|---|\n"
     )
     for general in GENERAL:
-        codes = ", ".join(f"[{code}]({code}.md)" for code in general.codes) or "see the line before it"
+        codes = _links(general.codes)
+        if general.status is not None:
+            codes = "see its status, below"
+        elif not codes:
+            codes = "see the line before it" if "logged just before" in general.meaning else "-"
         parts.append(f"| {_listed(general.texts[:1])} | {_cell(general.meaning)} | {codes} |\n")
+    parts.append(
+        "\n## The status at the end of a line\n\n| Status | Of one version | Of the start |\n|---|---|---|\n"
+    )
+    for status, codes in BY_STATUS["start"].items():
+        one = _links(BY_STATUS["version"].get(status, ()))
+        parts.append(f"| {status} | {one or '-'} | {_links(codes)} |\n")
     return "".join(parts)
+
+
+def _links(codes: tuple[str, ...]) -> str:
+    return ", ".join(f"[{code}]({code}.md)" for code in codes)
 
 
 def _listed(texts: list[str] | tuple[str, ...]) -> str:

@@ -30,11 +30,13 @@ LONGEST_MODULE = 400
 # -- who may import whom: cli → driver → rooms → leaves ------------------------------------------------
 
 ROOMS = {"deployment", "serving", "collect", "checks", "report"}
-LEAVES = {"facts", "findings", "catalogue", "releases", "server_log", "text", ""}
+LEAVES = {"facts", "findings", "catalogue", "releases", "server_log", "text", "usage", ""}
 LEVEL = {
-    "__main__": 4,
-    "cli": 3,
+    "__main__": 5,
+    "cli": 4,
+    "plugins": 3,
     "driver": 2,
+    "plugin": 2,
     **dict.fromkeys(ROOMS, 1),
     **dict.fromkeys(LEAVES, 0),
 }
@@ -49,7 +51,7 @@ TERMINAL = {"typer", "click", "rich"}
 TERMINAL_ROOMS = {"cli", "report"}
 
 #: Rooms that compute and nothing else, so that facts recorded on another host give the same answer.
-PURE = {"facts", "findings", "catalogue", "releases", "server_log", "text", "serving", "checks", "report"}
+PURE = (LEAVES - {""}) | {"serving", "checks", "report"}
 IMPURE_MODULES = {
     "ctypes", "glob", "multiprocessing", "pathlib", "shutil", "socket", "subprocess",
     "tempfile", "threading", "urllib.request",

@@ -105,16 +105,8 @@ CODES: tuple[Code, ...] = (
         "error",
         "configuration",
         "The configuration file that the server is told to read is not there",
-        "The "
-        "server "
-        "tries "
-        "three "
-        "times, "
-        "10 "
-        "ms "
-        "apart. "
-        "" + START_FAILS + " If the file is deleted while the "
-        "server runs, everything stays as it is.",
+        "The server tries three times, 10 ms apart. " + START_FAILS + " If the file is deleted while the server "
+        "runs, everything stays as it is.",
         "Mount the file where the server looks for it, or correct --config_path, and start the server "
         "again. In a container the path inside counts, not this host's.",
         "restart",
@@ -172,7 +164,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "OVD409",
         "no-models-configured",
-        "warning",
+        "error",
         "configuration",
         "The configuration names no model",
         "The server starts, /v2/health/ready answers 200, /v1/config answers with an empty object, and "

@@ -78,4 +78,33 @@ CODES: tuple[Code, ...] = (
         releases=_RELEASES,
         see_also=("OVD342", "OVD904"),
     ),
+    Code(
+        "OVD906",
+        "plugin-unusable",
+        "warning",
+        "doctor",
+        "An installed third-party check cannot be used",
+        "It could not be imported, is not what the entry point promises, claims a code of ovms-doctor or of "
+        "another distribution, or is called like another check. It did not run; the others did. " + _SERVER,
+        "Mend or remove the distribution that is named, leave the check out with --ignore and its name, or "
+        "leave out all third-party checks with --no-plugins.",
+        None,
+        (),
+        releases=_RELEASES,
+        see_also=("OVD901", "OVD907"),
+    ),
+    Code(
+        "OVD907",
+        "plugin-finding-refused",
+        "warning",
+        "doctor",
+        "A third-party check gave something that is no finding of its own",
+        "What is not a complete finding with a code of that check is left out; its other findings are "
+        "shown. " + _SERVER,
+        "Report it to the distribution that is named, or leave the check out with --ignore and its name.",
+        None,
+        (),
+        releases=_RELEASES,
+        see_also=("OVD901", "OVD906"),
+    ),
 )

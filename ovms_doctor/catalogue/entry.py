@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ovms_doctor.findings import Recovers, Severity
-from ovms_doctor.server_log import Message
+if TYPE_CHECKING:
+    from ovms_doctor.findings import Recovers, Severity
+    from ovms_doctor.server_log import Message
 
 
 @dataclass(frozen=True, slots=True)

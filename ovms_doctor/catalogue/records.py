@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 #: Of a longer text only the beginning is looked at, in characters.
@@ -50,6 +49,8 @@ def _unpacked(line: str) -> str:
     """A line of Docker's json-file log is an object around the text."""
     if not line.startswith('{"log":'):
         return line
+    import json
+
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
-from ovms_doctor.catalogue.wording import CANNOT_OPEN, LOAD_FAILS, NOT_CONVERTED, RUNTIME_TEXT
+from ovms_doctor.catalogue.wording import (
+    CANNOT_OPEN,
+    LOAD_FAILS,
+    NOT_A_SAVED_MODEL,
+    NOT_CONVERTED,
+    RUNTIME_TEXT,
+)
 
 CODES: tuple[Code, ...] = (
     Code(
@@ -67,6 +73,7 @@ CODES: tuple[Code, ...] = (
             "Model wasn't fully converted",
             "FrontEnd API failed with OpConversionFailure",
             "Incorrect port name specified: {port}",
+            NOT_A_SAVED_MODEL,
         ),
         releases="What OpenVINO reads differs from release to release. The text here is that of the "
         "OpenVINO at hand, which the finding names.",
@@ -92,7 +99,7 @@ CODES: tuple[Code, ...] = (
             "[GPU] Can't get {property} property as no supported devices found",
             "Exceeded max size of memory allocation",
             "std::bad_alloc",
-            "Cannot compile model into target device; error: {what}",
+            "Cannot compile model into target device; error:",
         ),
         releases="What a plugin compiles differs from release to release. Since 2026.3 a model without "
         "target_device goes to a GPU where one is found; before, to the CPU.",

@@ -34,11 +34,16 @@ UNREADABLE = (
     "Unable to read the model: {path} Please check that model format: {format} is supported",
     "Unable to read the model",
 )
+#: The same of metadata that macOS leaves beside a file.
+APPLE_DOUBLE = (
+    "Unable to read the model: {path}/._{name} Please check that model format: {format} is supported"
+)
 NO_WEIGHTS = "Empty weights data in bin file or bin file cannot be found!"
 WRONG_WEIGHTS = "Incorrect weights in bin file!"
 NOT_MAPPED = "Can not open file {path} for mapping. Ensure that file exists and has appropriate permissions."
 NOT_PARSED = "Model can't be parsed"
 NOT_A_TFLITE = "TensorFlow Lite Frontend: the model file {path} is corrupted or malformed"
+BAD_INDEX = "Wrong index file, file size is less than minimal expected"
 NOT_A_SAVED_MODEL = "[TensorFlow Frontend] Saved Model cannot be parsed"
 CANNOT_OPEN = "Could not open the file: {path}"
 UNSUPPORTED_OPSET = "Cannot create {operation} layer {layer} from unsupported opset: {opset}"

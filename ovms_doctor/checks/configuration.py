@@ -4,85 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor import server_log
-from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import ModelPlan, StartProblem
-
-_CODES = {
-    "usage": "OVD406",
-    "policy": "OVD407",
-    "task_not_inferred": "OVD408",
-    "config_not_json": "OVD403",
-    "config_schema": "OVD404",
-    "config_unreadable": "OVD405",
-}
+from ovms_doctor.checks import config_entries, config_lists, config_paths, config_start
+from ovms_doctor.checks.context import Context
+from ovms_doctor.findings import Evidence, Finding
+from ovms_doctor.serving.model import ModelPlan
 
 
 def check(context: Context) -> Iterator[Finding]:
     plan = context.plan
-    if plan.problem is not None and not _denied(plan.problem):
-        yield _problem(context, plan.problem)
-    if plan.problem is None and plan.config_path is not None and not plan.models:
-        if plan.outcome == "serves":
-            yield context.finding(
-                "OVD409",
-                f"{plan.config_path} names no model: the server starts and serves nothing",
-                path=plan.config_path,
-                recovers="config_change",
-            )
-    for name in plan.duplicates:
-        yield context.finding(
-            "OVD402",
-            f"The name {name} stands in the configuration more than once: only the first one is loaded",
-            model=name,
-            path=plan.config_path,
-            log=(server_log.DUPLICATE_NAME(model=name),),
-            evidence=(Evidence(f"several entries named {name}", "read of the configuration"),),
-            recovers="config_change",
-        )
+    if plan.problem is not None:
+        yield from config_start.check(context, plan.problem)
+    if plan.config_path is not None and plan.outcome == "serves" and not (plan.models or plan.skipped):
+        yield _names_nothing(context, plan.config_path)
+    yield from config_entries.check(context)
+    yield from config_lists.check(context)
+    yield from config_paths.check(context)
     for model in plan.models:
         if model.detection.found and not model.requested and model.kind == "classic":
             yield _matches_nothing(context, model)
-    for item in plan.ignored:
-        yield context.finding(
-            "OVD410",
-            f"{item.where} is not looked at: what it changes is not part of this prediction",
-            path=plan.config_path if item.where.startswith("/") else None,
-        )
+    if plan.problem is None or plan.problem.kind != "usage":
+        yield from _not_heeded(context)
 
 
-def _denied(problem: StartProblem) -> bool:
-    return problem.failure is not None and problem.failure.denial is not None
-
-
-def _problem(context: Context, problem: StartProblem) -> Finding:
-    messages = {
-        "usage": f"The server refuses its arguments: {problem.text}",
-        "policy": f"--model_version_policy is nothing that the server understands: {problem.text}",
-        "task_not_inferred": f"{problem.path} makes the server take this for a generative model, and it "
-        "finds no task in it",
-        "config_not_json": f"{problem.path} is not JSON as the server reads it: {problem.text}",
-        "config_schema": f"{problem.path} is JSON, but not a configuration of this release",
-        "config_unreadable": f"{problem.path} is not there",
-        "model_path_denied": f"The server may not look for {problem.path}",
-    }
-    steps: tuple[Step, ...] = ()
-    if problem.kind == "task_not_inferred" and problem.path:
-        host = quote(context.host(problem.path))
-        steps = (Step("Move the file away.", f"mv -- {host} {host}.unused", "host", "changes files"),)
-    evidence: tuple[Evidence, ...] = ()
-    if problem.path:
-        evidence = (Evidence(f"{problem.path}: {problem.text or 'seen'}", "as the server's user"),)
+def _names_nothing(context: Context, path: str) -> Finding:
     return context.finding(
-        _CODES.get(problem.kind, "OVD201"),
-        messages[problem.kind],
-        path=problem.path,
-        detail=f"The server ends with exit code {problem.exit_code}; nothing is served.",
-        log=problem.log,
-        evidence=evidence,
-        recovers="restart",
-        steps=steps,
+        "OVD409",
+        f"{path} names no model: the server starts and serves nothing",
+        path=path,
+        evidence=(Evidence("model_config_list is empty", "read of the configuration"),),
+        recovers="config_change",
     )
 
 
@@ -94,7 +44,31 @@ def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
         model=model.entry.name,
         path=model.entry.base_path,
         base=model.entry.base_path,
-        detail="The server starts, answers “ready”, logs nothing about it, and serves nothing under this name.",
+        detail="The server starts, answers “ready”, logs nothing about it, and serves nothing under this "
+        "name.",
         evidence=(Evidence(f"versions {found}", "list"),),
         recovers="next_poll",
     )
+
+
+def _not_heeded(context: Context) -> Iterator[Finding]:
+    """Options that change nothing, and those that are not followed here."""
+    arguments = context.deployment.arguments
+    for option in arguments.unheeded if arguments is not None else ():
+        in_config = arguments is not None and arguments.config_path and option.startswith("--")
+        why = "beside --config_path" if in_config else "here"
+        yield context.finding(
+            "OVD416",
+            f"{option} has no effect {why}: the server takes it and forgets it",
+            evidence=(Evidence(option, "the argument line"),),
+            path=option,
+            recovers="restart",
+        )
+    for item in context.plan.ignored:
+        yield context.finding(
+            "OVD410",
+            f"{item.where} is not looked at: {item.text} is not part of this prediction"
+            if item.text != item.where
+            else f"{item.where} is not looked at: what it changes is not part of this prediction",
+            path=context.plan.config_path if item.where.startswith("/") else None,
+        )

@@ -98,6 +98,9 @@ class Context:
         """A finding with its catalogue's name, severity and page. ``path`` is the server's; ``base`` the
         base path from which the fingerprint counts."""
         entry = CATALOGUE[code]
+        if recovers is not None and not self.plan.polls:
+            # Nobody looks again: neither at the repository nor at the configuration.
+            recovers = "restart"
         relative = ""
         if path is not None:
             relative = os.path.relpath(path, base) if base and path.startswith(base) else path

@@ -41,15 +41,16 @@ def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], 
     message = f"{context.who} {_may_not(denial)}"
     if code is None:
         message += f", and the server looks for {posixpath.basename(path)} there before anything else"
+    code = code or _code(denial)
     return context.finding(
-        code or _code(denial),
+        code,
         message,
         path=denial.at,
         detail=f"The server ends with exit code {context.plan.exit_code}.",
         log=log,
         evidence=(describe_denial(denial, context),),
         recovers="restart",
-        steps=_steps(context, denial),
+        steps=_steps(context, denial, code),
         model=context.plan.models[0].entry.name if context.plan.models else _single_name(context),
     )
 
@@ -74,7 +75,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
         log=model.detection.log,
         evidence=(describe_denial(denial, context),),
         recovers=context.recovers(),
-        steps=_steps(context, denial),
+        steps=_steps(context, denial, _code(denial)),
     )
 
 
@@ -107,7 +108,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
         path=denial.at,
         detail=detail,
         evidence=(describe_denial(denial, context), *_quoted(cause)),
-        steps=_steps(context, denial),
+        steps=_steps(context, denial, code),
     )
 
 
@@ -132,7 +133,7 @@ def _mapping(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
         base=model.entry.base_path,
         evidence=(describe_denial(denial, context),),
         recovers="restart" if context.single else "config_change",
-        steps=_steps(context, denial),
+        steps=_steps(context, denial, "OVD204"),
     )
 
 
@@ -146,27 +147,22 @@ def _may_not(denial: Denial) -> str:
     return f"may not read {denial.at} (it lacks r)"
 
 
-def _steps(context: Context, denial: Denial) -> tuple[Step, ...]:
+def _steps(context: Context, denial: Denial, code: str) -> tuple[Step, ...]:
     """Give the right to everyone; or to this user only; or run as the owner."""
     host = quote(context.host(denial.at))
-    letter = "x" if denial.right == "search" else "r"
+    # A model's directories must be listed as well as entered: one right without the other helps nobody.
+    rights = "rx" if code in ("OVD201", "OVD202") else "r"
     user = context.deployment.user
     steps = [
-        Step("Give everyone the right.", f"chmod o+{letter} {host}", "host", "changes files"),
+        Step("Give everyone the right.", f"chmod o+{rights} {host}", "host", "changes files"),
         Step(
-            "Or give it to the server's user alone (the ACL package).",
-            f"setfacl -m u:{user.uid}:{'rx' if letter == 'x' else 'r'} {host}",
+            "Or give it to the server's user alone (needs the package acl).",
+            f"setfacl -m u:{user.uid}:{rights} {host}",
             "host",
             "changes files",
         ),
     ]
     if denial.uid != 0:
-        steps.append(
-            Step(
-                "Or run the server as the owner.",
-                f"--user {denial.uid}:{denial.gid}",
-                "docker run",
-                "restarts the server",
-            )
-        )
+        owner = f"--user {denial.uid}:{denial.gid}"
+        steps.append(Step("Or run the server as the owner.", owner, "docker run", "restarts the server"))
     return tuple(steps)

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.dangling import dangling
 from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, reason_for
 from ovms_doctor.facts import ModelInspection
 from ovms_doctor.findings import Evidence, Finding, Step
@@ -75,14 +76,20 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRe
     reason = reason_for(cause)
     if reason.code in OPERATION_CODES:
         return
+    message, evidence, steps = reason.message, reason.evidence, _steps(context, reason.code, cause.path)
+    if reason.code == "OVD313":
+        linked = dangling(context, attempt)
+        if linked is not None:
+            message, seen, steps = linked
+            evidence = (seen, *evidence)
     yield context.of_attempt(
         reason.code,
-        reason.message,
+        message,
         model,
         attempt,
         path=cause.path,
-        evidence=reason.evidence,
-        steps=_steps(context, reason.code, cause.path),
+        evidence=evidence,
+        steps=steps,
         confidence=None if cause.report is not None else "medium",
     )
 

@@ -26,6 +26,11 @@ CODES: dict[str, str] = {
     "weights-missing": "OVD307",
     "weights-too-small": "OVD308",
     "saved-model-missing-pb": "OVD301",
+    "saved-model-empty": "OVD301",
+    "directory": "OVD301",
+    "not-regular": "OVD314",
+    "external-data-outside": "OVD318",
+    "weights-unreadable": "OVD203",
     "saved-model-variables-missing": "OVD318",
     "external-data-missing": "OVD318",
     "external-data-too-small": "OVD318",
@@ -36,6 +41,9 @@ CODES: dict[str, str] = {
     "xml-malformed": "OVD312",
     "element-type-unknown": "OVD323",
     "weights-bad-reference": "OVD316",
+    "layer-bad": "OVD316",
+    "shape-bad": "OVD316",
+    "edge-cycle": "OVD316",
     "layer-duplicate-id": "OVD316",
     "layer-without-version": "OVD316",
     "edge-dangling": "OVD316",
@@ -87,6 +95,13 @@ def reason_for(cause: ReadRefused) -> Reason:
         message = f"The operation {match.group(1)} comes from a CPU extension that the server was not given"
         return Reason("OVD321", message, quoted)
     name = cause.path.rstrip("/").rsplit("/", 1)[-1]
+    if cause.report is None and cause.inspection is None:
+        seen = Evidence(f"{cause.path}: nothing there", "stat, links followed")
+        return Reason("OVD313", f"{name} is a link that leads to nothing", (seen,))
+    if "Wrong index file" in text:
+        return Reason("OVD318", f"The variables of {name} are damaged: their index is too short", quoted)
+    if "Could not open the file" in text:
+        return Reason("OVD313", f"{name} leads to nothing: OpenVINO finds no file there", quoted)
     if "Unable to read the model" in text:
         return Reason("OVD301", f"OpenVINO does not recognise {name} as a model", quoted)
     return Reason("OVD341", f"OpenVINO refuses {name}: {text}", quoted)
@@ -117,7 +132,8 @@ def unknown_operations(inspection: ModelInspection | None) -> list[Operation]:
 
 
 def _operations(inspection: ModelInspection | None) -> tuple[Operation, ...]:
-    return () if inspection is None else inspection.operations
+    """Those of an IR: other formats' operations are not of OpenVINO's opsets."""
+    return () if inspection is None or inspection.format != "ir" else inspection.operations
 
 
 def _needs_extension(operations: list[Operation]) -> str:

@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ovms_doctor.catalogue import CATALOGUE
-from ovms_doctor.checks import configuration, doctor, layout, operations, permissions, reading, versions
+from ovms_doctor.checks import (
+    configuration,
+    doctor,
+    layout,
+    mapping,
+    operations,
+    parameters,
+    permissions,
+    reading,
+    versions,
+)
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import SEVERITIES, Finding
 
@@ -44,6 +54,8 @@ CHECKS: tuple[Check, ...] = (
     Check("reading", "whether the files are whole and OpenVINO reads them", reading.check),
     Check("operations", "operations and element types against the release", operations.check),
     Check("versions", "which version stands in for a broken one, and for how long", versions.check),
+    Check("parameters", "shape, layout, device and the other model parameters", parameters.check),
+    Check("mapping", "mapping_config.json against the model", mapping.check),
     Check("doctor", "what could not be looked at", doctor.check),
 )
 

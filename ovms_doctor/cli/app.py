@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Optional
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from ovms_doctor.cli import options as opt
-from ovms_doctor.driver.request import UsageError
+from ovms_doctor.usage import UsageError
+
+if TYPE_CHECKING:
+    from typer.models import CommandInfo
 
 app = typer.Typer(
     name="ovms-doctor",
@@ -35,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
         words, _server_words = words[:cut], words[cut + 1 :]
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        result = typer.main.get_command(app)(words, prog_name="ovms-doctor", standalone_mode=False)
+        result = _command(words)(words, prog_name="ovms-doctor", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except typer.TyperException as error:
         return _usage(error.format_message())
@@ -48,10 +52,30 @@ def run(argv: Sequence[str]) -> int:
         # The reader has gone; there is nobody left to tell.
         sys.stderr.close()
         return opt.EXIT_OK
+    except Exception as error:  # noqa: BLE001 - ours, or a broken installation: no traceback, no finding's code
+        return _broken(error)
+
+
+def _command(words: Sequence[str]) -> Callable[..., object]:
+    """The parser. Of a command that is named first, the only one that can be meant, not those beside it: to
+    build them takes longer than to explain a code."""
+    named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
+    parser = copy(app)
+    parser.registered_commands = named or app.registered_commands
+    return typer.main.get_command(parser)
+
+
+def _name_of(info: CommandInfo) -> str:
+    return info.name or (info.callback.__name__ if info.callback else "")
 
 
 def _terminated(number: int, frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def _broken(error: Exception) -> int:
+    print(f"ovms-doctor: could not go on: {type(error).__name__}: {error!s:.500}", file=sys.stderr)
+    return opt.EXIT_INCOMPLETE
 
 
 def _usage(text: str) -> int:
@@ -87,6 +111,8 @@ def check(
     model_version_policy: opt.Policy = None,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
+    check_timeout: opt.CheckTimeout = 10.0,
+    no_plugins: opt.NoPlugins = False,
     facts: Annotated[
         Optional[str], typer.Option("--facts", metavar="FILE", help="Recorded facts instead of looking.")
     ] = None,
@@ -102,8 +128,9 @@ def check(
 ) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
+    from ovms_doctor.cli.typed import Asked, Shown
 
-    request = opt.Asked(
+    request = Asked(
         targets or [],
         _server_words,
         as_,
@@ -115,7 +142,7 @@ def check(
         load.value,
         timeout,
     )
-    shown = opt.Shown(
+    shown = Shown(
         tuple(select or ()),
         tuple(ignore or ()),
         format_.value,
@@ -126,7 +153,7 @@ def check(
         quiet,
         verbose,
     )
-    return run_check(request, shown, facts)
+    return run_check(request, shown, facts, None if no_plugins else check_timeout)
 
 
 @app.command()
@@ -144,8 +171,9 @@ def collect(
 ) -> int:
     """Look at the same things as check and save what was seen, for `check --facts` elsewhere."""
     from ovms_doctor.cli.check import run_collect
+    from ovms_doctor.cli.typed import Asked
 
-    request = opt.Asked(
+    request = Asked(
         targets or [],
         _server_words,
         as_,

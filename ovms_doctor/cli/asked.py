@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import Any, cast
 
-from ovms_doctor.cli.options import Asked
+from ovms_doctor.cli.typed import Asked
 from ovms_doctor.deployment.model import IMAGE_USER, Mount, User
-from ovms_doctor.driver.request import Request, UsageError
+from ovms_doctor.driver.request import Request
+from ovms_doctor.usage import UsageError
 
 _MOST_ID = 2**32 - 2
 
@@ -58,6 +58,8 @@ def _did_you_mean(text: str) -> str:
         names = os.listdir(directory or ".")
     except OSError:
         return ""
+    import difflib
+
     close = difflib.get_close_matches(name, names, 1)
     if not close:
         return ""

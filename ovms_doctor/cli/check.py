@@ -4,58 +4,90 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ovms_doctor.cli.asked import request_from
-from ovms_doctor.cli.options import EXIT_OK, Asked, Shown
-from ovms_doctor.cli.output import Progress, write
-from ovms_doctor.driver.look import Seen, look
-from ovms_doctor.driver.request import Request, UsageError, request_from_json
-from ovms_doctor.driver.run import Options, begin, failed_report, report_on
-from ovms_doctor.facts import Facts
-from ovms_doctor.report.model import Report
+from ovms_doctor.cli.options import EXIT_OK
+from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.cli.typed import Asked, Shown
+from ovms_doctor.driver.begun import begin
+from ovms_doctor.driver.request import Request, request_from_json
+from ovms_doctor.usage import UsageError
+
+if TYPE_CHECKING:
+    from ovms_doctor.collect.local import LocalCollector
+    from ovms_doctor.driver.look import Seen
+    from ovms_doctor.driver.run import Options, ThirdParty
+    from ovms_doctor.facts import Facts
+    from ovms_doctor.report.model import Report
 
 #: A facts file larger than this, in bytes, is not read.
 _LARGEST_FACTS = 4 << 30
 
 
-def run_check(asked: Asked, shown: Shown, facts_file: str | None) -> int:
-    """The exit code. Whatever goes wrong inside ends as a report that says so."""
+def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: float | None = None) -> int:
+    """The exit code. Whatever goes wrong inside ends as a report that says so.
+
+    ``check_timeout``: seconds for each third-party check; None leaves them out.
+    """
     begun = begin(sys.argv[1:])
-    options = Options(shown.select, shown.ignore, cast(Any, shown.fail_on), shown.exit_zero)
-    _say_unmatched(options)
     request, facts = _recorded(facts_file, asked) if facts_file else (request_from(asked), None)
+    collector = _collector(request) if facts is None else None
+    # The rules take as long to import as the children take to come up.
+    from ovms_doctor.driver.run import NO_THIRD_PARTY, Options, failed_report, report_on
+
+    options = Options(shown.select, shown.ignore, cast(Any, shown.fail_on), shown.exit_zero)
+    third_party = NO_THIRD_PARTY
     try:
-        seen = look(request, facts, None) if facts is not None else _look(request)
-        report = report_on(seen, options, begun)
+        seen = _look(request, facts, collector)
+        if check_timeout is not None:
+            from ovms_doctor.cli.third_party import run_third_party
+
+            third_party = run_third_party(request, seen, options, check_timeout)
+        report = report_on(seen, options, begun, third_party)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
         report = failed_report(f"{type(error).__name__}: {error}", begun)
+    _say_unmatched(options, third_party)
     _print(report, shown)
     return report.exit_code
 
 
 def run_collect(asked: Asked, output: str | None) -> int:
     """Save what was seen, with what was asked for."""
+    request = request_from(asked)
+    seen = _look(request, None, _collector(request))
     from ovms_doctor.facts import codec
 
-    request = request_from(asked)
-    seen = _look(request)
     write(codec.dump(seen.facts, {"request": request.as_json()}), output)
     return EXIT_OK
 
 
-def _look(request: Request) -> Seen:
+def _collector(request: Request) -> LocalCollector:
+    """What looks at this host, its child processes on their way."""
     from ovms_doctor.collect.local import LocalCollector
-    from ovms_doctor.driver.deploy import roots
+    from ovms_doctor.driver.roots import roots
 
-    with Progress() as progress:
-        collector = LocalCollector(request.user, roots(request), request.mounts, deadline=request.timeout)
-        try:
+    collector = LocalCollector(request.user, roots(request), request.mounts, deadline=request.timeout)
+    warm = getattr(collector, "warm", None)
+    if warm is not None:
+        warm(request.load)
+    return collector
+
+
+def _look(request: Request, facts: Facts | None, collector: LocalCollector | None) -> Seen:
+    """What the rules make of the recorded facts, or of this host. Ends the collector."""
+    from ovms_doctor.driver.look import look
+    from ovms_doctor.facts import Facts
+
+    if collector is None:
+        return look(request, facts or Facts(complete=True), None)
+    try:
+        with Progress() as progress:
             return look(request, Facts(), collector, progress.looking_at)
-        finally:
-            collector.close()
+    finally:
+        collector.close()
 
 
 def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
@@ -81,12 +113,15 @@ def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
     return request, facts
 
 
-def _say_unmatched(options: Options) -> None:
+def _say_unmatched(options: Options, third_party: ThirdParty) -> None:
+    patterns = (*options.select, *options.ignore)
+    if not patterns:
+        return
     from ovms_doctor.checks.registry import matches_anything
     from ovms_doctor.report.words import visible
 
-    for pattern in (*options.select, *options.ignore):
-        if not matches_anything(pattern):
+    for pattern in patterns:
+        if not matches_anything(pattern) and pattern not in third_party.matched:
             print(f"ovms-doctor: no check and no code is called {visible(pattern)}", file=sys.stderr)
 
 
@@ -96,16 +131,13 @@ def _print(report: Report, shown: Shown) -> None:
 
         write(dumps(to_document(report)), shown.output)
         return
-    from rich.console import Console
-
+    from ovms_doctor.report.styled import PlainOutput
     from ovms_doctor.report.text_report import render
 
     if shown.output is None:
-        width = None if sys.stdout.isatty() else 100
-        console = Console(width=width, no_color=shown.no_color or None, highlight=False, markup=False)
-        render(report, console, quiet=shown.quiet, verbose=shown.verbose)
+        output = standard_output(no_color=shown.no_color)
+        render(report, output, quiet=shown.quiet, verbose=shown.verbose)
         return
     file = io.StringIO()
-    console = Console(file=file, width=100, no_color=True, highlight=False, markup=False)
-    render(report, console, quiet=shown.quiet, verbose=shown.verbose)
+    render(report, PlainOutput(file), quiet=shown.quiet, verbose=shown.verbose)
     write(file.getvalue(), shown.output)

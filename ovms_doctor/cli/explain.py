@@ -2,58 +2,70 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_OK
-from ovms_doctor.cli.output import write
+from ovms_doctor.cli.output import standard_output, write
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from ovms_doctor.catalogue.search import Note
+    from ovms_doctor.report.explain import Matches
 
 
 def run_explain(what: str, format_: str, *, no_color: bool) -> int:
     """Explain a code, a name or a line of the server's log; 1 where nothing is recognised."""
     from ovms_doctor.catalogue import lookup
-    from ovms_doctor.catalogue.search import Explanation, explain
     from ovms_doctor.report.explain import explain_json, explain_text
+    from ovms_doctor.report.styled import put
 
     entry = lookup(what.strip())
-    found = Explanation(((entry, {}),)) if entry is not None else explain(what)
+    codes, notes = (((entry, {}),), ()) if entry is not None else _elsewhere(what)
     if format_ == "json":
-        write(json.dumps(explain_json(found.codes, found.notes), indent=2) + "\n", None)
-    elif found:
-        console = _console(no_color=no_color)
-        text = explain_text(found.codes, found.notes, width=console.width, encoding=console.encoding)
-        console.print(text, soft_wrap=True)
+        _write_json(explain_json(codes, notes))
+    elif codes or notes:
+        output = standard_output(no_color=no_color)
+        put([explain_text(codes, notes, width=output.width, encoding=output.encoding)], output)
     else:
         print(
             "ovms-doctor: nothing known answers to this; name a code (ovms-doctor checks lists them) or "
             "paste a whole line of the server's log",
             file=sys.stderr,
         )
-    return EXIT_OK if found else EXIT_FINDINGS
+    return EXIT_OK if codes or notes else EXIT_FINDINGS
+
+
+def _elsewhere(what: str) -> tuple[Matches, Sequence[Note]]:
+    """What is no code of ours: a line of the log, or the code of a third-party check."""
+    from ovms_doctor.catalogue.search import explain
+    from ovms_doctor.cli.third_party import lookup_third_party
+
+    found = explain(what)
+    foreign = None if found else lookup_third_party(what)
+    return (found.codes, found.notes) if foreign is None else (((foreign, {}),), ())
 
 
 def run_list(format_: str, *, no_color: bool) -> int:
     """The checks, with their codes."""
     from ovms_doctor.catalogue import CATALOGUE
     from ovms_doctor.checks.registry import CHECKS
+    from ovms_doctor.cli.third_party import list_third_party
     from ovms_doctor.report.explain import list_json, list_text
+    from ovms_doctor.report.styled import put
 
-    summaries = {check.name: check.summary for check in CHECKS}
+    codes, third_party = list_third_party()
+    catalogue = {**CATALOGUE, **codes}
+    summaries = {**{check.name: check.summary for check in CHECKS}, **third_party}
     if format_ == "json":
-        write(json.dumps(list_json(CATALOGUE, summaries), indent=2) + "\n", None)
+        _write_json(list_json(catalogue, summaries))
     else:
-        console = _console(no_color=no_color)
-        text = list_text(CATALOGUE, summaries, width=console.width, encoding=console.encoding)
-        console.print(text, soft_wrap=True)
+        output = standard_output(no_color=no_color)
+        put([list_text(catalogue, summaries, width=output.width, encoding=output.encoding)], output)
     return EXIT_OK
 
 
-def _console(*, no_color: bool) -> Console:
-    from rich.console import Console
+def _write_json(document: dict[str, Any]) -> None:
+    import json
 
-    width = None if sys.stdout.isatty() else 100
-    return Console(width=width, no_color=no_color or None, highlight=False, markup=False)
+    write(json.dumps(document, indent=2) + "\n", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Optional
 
@@ -79,6 +78,11 @@ Timeout = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for one look at the file system."),
 ]
+CheckTimeout = Annotated[
+    float,
+    typer.Option("--check-timeout", metavar="SECONDS", min=0.1, help="Limit for each third-party check."),
+]
+NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Leave out all third-party checks.")]
 Select = Annotated[
     Optional[list[str]],
     typer.Option("--select", metavar="CODE", help="Only these: code prefixes, names, checks."),
@@ -95,38 +99,3 @@ Output = Annotated[
 FailOnOption = Annotated[
     FailOn, typer.Option("--fail-on", help="The least severe finding that makes the exit code 1.")
 ]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was typed about the server, before it is understood."""
-
-    targets: list[str]
-    words: list[str] | None
-    as_: TargetKind | None
-    ovms_version: str | None
-    user: str | None
-    bare_metal: bool
-    mounts: list[str]
-    policy: str | None
-    load: str
-    timeout: float
-
-    @property
-    def names_something(self) -> bool:
-        return bool(self.targets) or self.words is not None
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What was typed about the report."""
-
-    select: tuple[str, ...]
-    ignore: tuple[str, ...]
-    format: str
-    output: str | None
-    fail_on: str
-    exit_zero: bool
-    no_color: bool
-    quiet: bool
-    verbose: bool

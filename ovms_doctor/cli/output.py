@@ -6,9 +6,16 @@ import os
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from ovms_doctor.driver.request import UsageError
-from ovms_doctor.facts import InspectModel, LoadModel, Question
+from ovms_doctor.usage import UsageError
+
+if TYPE_CHECKING:
+    from ovms_doctor.facts import Question
+    from ovms_doctor.report.styled import Output
+
+#: Variables by which rich is told to write as for a terminal where there is none.
+_FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 
 def write(text: str, path: str | None) -> None:
@@ -24,6 +31,19 @@ def write(text: str, path: str | None) -> None:
             file.write(data)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def standard_output(*, no_color: bool) -> Output:
+    """Where people's text goes. Rich, and its time to import, is for terminals only."""
+    terminal = sys.stdout.isatty()
+    if not terminal and not any(os.environ.get(name) for name in _FORCED):
+        from ovms_doctor.report.styled import PlainOutput
+
+        return PlainOutput()
+    from rich.console import Console
+
+    width = None if terminal else 100
+    return Console(width=width, no_color=no_color or None, highlight=False, markup=False)
 
 
 class Progress:
@@ -50,7 +70,7 @@ class Progress:
         if not self._shows:
             return
         now = time.monotonic()
-        loading = isinstance(question, (InspectModel, LoadModel))
+        loading = type(question).__name__ in ("InspectModel", "LoadModel")
         if now - self._last < 0.1 and not (loading and now - self._last > 0.02):
             return
         from ovms_doctor.report.words import visible

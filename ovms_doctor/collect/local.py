@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
+from ovms_doctor import interrupts
+from ovms_doctor.collect import capacity
 from ovms_doctor.collect.access import Ids, IdsLike
 from ovms_doctor.collect.paths import MountLike
-from ovms_doctor.collect.process import Died, Worker
+from ovms_doctor.collect.pool import Pool
+from ovms_doctor.collect.process import START_DEADLINE, Died, Worker
 from ovms_doctor.facts import (
     Answer,
     InspectModel,
@@ -26,7 +29,22 @@ from ovms_doctor.facts import (
 LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
 
+_Answers: TypeAlias = dict[Question, Answer]
+Group: TypeAlias = Literal["files", "inspect", "load", "prepare"]
+#: How many models make another process worth its start: it takes as long as about so many of them.
+_WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
+#: Seconds for a child to come up, besides what a look at the file system may take.
+_START = 10.0
 _SIGKILL = 9
+_HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
+
+
+class CollectionInterrupted(interrupts.Interrupted):
+    """``answers`` is what was known by then."""
+
+    def __init__(self, answers: dict[Question, Answer]) -> None:
+        super().__init__()
+        self.answers = answers
 
 
 class LocalCollector:
@@ -36,7 +54,8 @@ class LocalCollector:
     which rights count downwards, none if everything counts; ``mounts``: where the server's paths lie, none
     if they are this host's; ``deadline`` and ``load_deadline`` in seconds, for one question;
     ``extension``: the server path of a CPU extension, which is loaded and so runs its code;
-    ``memory_limit``: bytes that loading a model may take. One look at the world: what it has seen of
+    ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
+    processes inspect or load at a time, else as many as fit. One look at the world: what it has seen of
     directories is not looked at again. ValueError for ids that are none. Not for several threads.
     """
 
@@ -49,43 +68,64 @@ class LocalCollector:
         extension: str | None = None,
         load_deadline: float = LOAD_DEADLINE,
         memory_limit: int | None = None,
+        jobs: int | None = None,
     ) -> None:
         user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
-        options: dict[str, Any] = {
+        self._options: dict[str, Any] = {
             "ids": None if user is None else {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)},
             "roots": list(roots),
             "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts],
         }
-        loading = {**options, "load": True, "extension": extension, "memory_limit": memory_limit}
+        self._loading = {**self._options, "load": True, "extension": extension}
         self._deadline = deadline
         self._load_deadline = load_deadline
-        self._files = Worker("files", options, deadline)
-        self._inspector = Worker("models", options, deadline)
-        self._loader = Worker("models", loading, load_deadline)
+        self._memory_limit = memory_limit
+        self._jobs = jobs
+        #: Coming up opens the roots, which may hang as everything else.
+        self._start_deadline = min(START_DEADLINE, deadline + _START)
+        self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
+        self._pools: dict[Group, Pool] = {}
         self._hung: list[str] = []
 
     def collect(
         self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
     ) -> dict[Question, Answer]:
-        """An answer for each question. ``progress`` is told each one before it is looked at."""
+        """An answer for each question, in the questions' order. ``progress`` is told each one before it is
+        looked at. Interrupted: what was answered by then is in the exception."""
         answers: dict[Question, Answer] = {}
-        groups: list[list[Question]] = [[], [], []]
+        groups: dict[Group, list[Question]] = {"files": [], "inspect": [], "load": [], "prepare": []}
         for question in dict.fromkeys(questions):
-            loads = isinstance(question, LoadModel)
-            groups[2 if loads else 1 if isinstance(question, InspectModel) else 0].append(question)
-        for question, answer in self._ask(self._files, groups[0], progress, self._time_to_look):
-            answers[question] = _looked(answer)
-        for question, answer in self._ask(self._inspector, groups[1], progress, self._time_to_look):
-            answers[question] = _looked(answer)
-        times = self._times_to_load(groups[2])
-        for question, answer in self._ask(self._loader, groups[2], progress, times.__getitem__):
-            answers[question] = self._loaded(question, answer, times[question])
-        return answers
+            groups[_group(question)].append(question)
+        begin = progress or _nobody
+        try:
+            self._ask_files(groups["files"], begin, answers)
+            self._inspect(groups["inspect"], begin, answers)
+            self._load("load", groups["load"], begin, answers)
+            self._load("prepare", groups["prepare"], begin, answers)
+        except interrupts.Interrupted:
+            self.close()
+            raise CollectionInterrupted(_in_order(answers, questions)) from None
+        return _in_order(answers, questions)
+
+    def warm(self, load: str = "none") -> None:
+        """Has the children started that a look at a model needs, without waiting for them: one for files, one
+        to inspect, and unless ``load`` is ``none`` one that loads."""
+        self._files.warm()
+        self._pool("inspect").warm()
+        if load != "none":
+            self._pool("load").warm()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children that run."""
+        files = [] if self._files.pid is None else [self._files.pid]
+        return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
 
     def close(self) -> None:
         """Ends the child processes."""
-        for worker in (self._files, self._inspector, self._loader):
-            worker.close()
+        self._files.close()
+        for pool in self._pools.values():
+            pool.close()
 
     def __enter__(self) -> LocalCollector:
         return self
@@ -95,61 +135,123 @@ class LocalCollector:
     ) -> None:
         self.close()
 
+    # -- files -------------------------------------------------------------------------------------
+
+    def _ask_files(
+        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        left = list(questions)
+        while left:
+            asked = self._without_hung(left, answers)
+            stream = self._files.answer(asked, self._time_to_look)
+            for question in asked:
+                begin(question)
+                _, answer = next(stream)
+                answers[question] = _looked(answer)
+                if self._note_hung(question, answer):
+                    break
+            stream.close()
+            left = [question for question in left if question not in answers]
+
     def _time_to_look(self, question: Question) -> float:
         return self._deadline
 
-    def _ask(
-        self,
-        worker: Worker,
-        questions: Sequence[Question],
-        progress: Callable[[Question], None] | None,
-        deadline: Callable[[Question], float],
-    ) -> list[tuple[Question, Answer | Died]]:
-        results: list[tuple[Question, Answer | Died]] = []
-        left = list(questions)
-        while left:
-            left, hung = self._without_hung(left)
-            results += hung
-            stream = worker.answer(left, deadline)
-            for index, question in enumerate(left):
-                if progress is not None:
-                    progress(question)
-                _, answer = next(stream)
-                results.append((question, answer))
-                if isinstance(answer, Died) and answer.timed_out and not isinstance(question, LoadModel):
-                    self._hung.append(question.path.rstrip("/"))
-                    stream.close()
-                    left = left[index + 1 :]
-                    break
-            else:
-                break
-        return results
+    def _note_hung(self, question: Question, answer: Answer | Died) -> bool:
+        hangs = isinstance(answer, Died) and answer.timed_out and answer.started
+        if hangs:
+            self._hung.append(question.path.rstrip("/") + "/")
+        return hangs
 
-    def _without_hung(
-        self, questions: list[Question]
-    ) -> tuple[list[Question], list[tuple[Question, Answer | Died]]]:
-        """A file system that hung once is not waited for again at and below that path."""
-        if not self._hung:
-            return questions, []
-        fine, hung = [], []
+    def _without_hung(self, questions: list[Question], answers: dict[Question, Answer]) -> list[Question]:
+        fine = []
         for question in questions:
-            path = question.path.rstrip("/") + "/"
-            bad = next((bad for bad in self._hung if path.startswith(bad + "/")), None)
-            if bad is None:
+            refused = self._refuse(question)
+            if refused is None:
                 fine.append(question)
             else:
-                hung.append(question)
-        reason = Died(None, None, True, "")
-        return fine, [(question, reason) for question in hung]
+                answers[question] = refused
+        return fine
+
+    def _refuse(self, question: Question) -> Answer | None:
+        """A file system that hung once is not waited for again at and below that path."""
+        if self._hung and any((question.path.rstrip("/") + "/").startswith(bad) for bad in self._hung):
+            return _HUNG
+        return None
+
+    # -- models ------------------------------------------------------------------------------------
+
+    def _inspect(
+        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        if not questions:
+            return
+        pool = self._pool("inspect")
+        for question, answer in pool.answer(
+            questions, self._time_to_look, begin, self._refuse, _WORTH_A_START["inspect"]
+        ):
+            self._note_hung(question, answer)
+            answers[question] = _looked(answer)
+
+    def _load(
+        self,
+        group: Group,
+        questions: Sequence[Question],
+        begin: Callable[[Question], None],
+        answers: dict[Question, Answer],
+    ) -> None:
+        """What went wrong beside others is tried again alone: a neighbour may have taken the memory, or an
+        earlier model have spoiled the process."""
+        if not questions:
+            return
+        times = self._times_to_load(questions)
+        compiles = any(isinstance(one, LoadModel) and one.level == "compile" for one in questions)
+        share = _WORTH_A_START["compile" if compiles else "load"]
+        pool = self._pool(group)
+        again: list[Question] = []
+        for question, answer in pool.answer(questions, times.__getitem__, begin, self._refuse, share):
+            if _is_doubtful(answer):
+                again.append(question)
+            else:
+                answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
+        if again:
+            pool.close()
+            options = {**self._loading, "memory_limit": self._memory(), "prepares": group == "prepare"}
+            with Worker("models", options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
+                order = {question: place for place, question in enumerate(questions)}
+                for question in sorted(again, key=order.__getitem__):
+                    begin(question)
+                    ((_, answer),) = alone.answer([question], times.__getitem__)
+                    hello = alone.hello or pool.hello
+                    answers[question] = self._loaded(hello, alone, question, answer, times[question])
+
+    def _pool(self, group: Group) -> Pool:
+        pool = self._pools.get(group)
+        if pool is None:
+            size = capacity.jobs(self._jobs)
+            if group == "inspect":
+                pool = Pool("models", self._options, size, start_deadline=self._start_deadline)
+            else:
+                memory = self._memory()
+                # Another process to prepare: it is several times as heavy as what only loads.
+                options = {
+                    **self._loading,
+                    "prepares": group == "prepare",
+                    "memory_limit": None if memory is None else memory // size,
+                }
+                pool = Pool("models", options, size)
+            self._pools[group] = pool
+        return pool
+
+    def _memory(self) -> int | None:
+        """Bytes that loading may take now."""
+        known = [limit for limit in (self._memory_limit, capacity.free_memory()) if limit is not None]
+        return min(known) if known else None
 
     def _times_to_load(self, questions: Sequence[Question]) -> Mapping[Question, float]:
         """Seconds for each model to load, by the sizes of its files."""
         files = {question: [StatPath(path) for path in _files_of(question.path)] for question in questions}
-        wanted = [one for group in files.values() for one in group]
-        seen = {
-            one: _looked(answer)
-            for one, answer in self._ask(self._files, list(dict.fromkeys(wanted)), None, self._time_to_look)
-        }
+        seen: dict[Question, Answer] = {}
+        self._ask_files(list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, seen)
         times = {}
         for question, group in files.items():
             found = [seen[one] for one in group]
@@ -157,13 +259,20 @@ class LocalCollector:
             times[question] = self._load_deadline + size / BYTES_PER_SECOND
         return times
 
-    def _loaded(self, question: Question, answer: Answer | Died, deadline: float) -> Answer:
+    def _loaded(
+        self,
+        hello: Mapping[str, Any],
+        alone: Worker | None,
+        question: Question,
+        answer: Answer | Died,
+        deadline: float,
+    ) -> Answer:
         if not isinstance(answer, Died):
             return answer
         assert isinstance(question, LoadModel)
         if not answer.started:
             return Unavailable(f"the process to load models in did not start: {answer}", answer.timed_out)
-        runtime = str(self._loader.hello.get("runtime", ""))
+        runtime = str(hello.get("runtime", ""))
         level, stage = question.level, question.level
         if answer.timed_out:
             detail = f"loading did not end within {deadline:.0f} s and was stopped"
@@ -171,19 +280,41 @@ class LocalCollector:
         if answer.signal == _SIGKILL:
             detail = "the process was killed with SIGKILL, as the kernel does where memory runs out"
             return LoadReport(level, "out_of_memory", stage, "", runtime, _SIGKILL, detail=detail)
-        if level == "compile":
+        if level == "compile" and alone is not None:
             # The step it crashed in: reading alone, in another process, tells.
-            read = LoadModel(question.path, "read")
-            for _, again in self._loader.answer([read], lambda _: deadline):
-                stage = "read" if isinstance(again, Died) else "compile"
+            read = LoadModel(question.path, "read", question.preparation)
+            for _, once_more in alone.answer([read], lambda _: deadline):
+                stage = "read" if isinstance(once_more, Died) else "compile"
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
+
+
+def _nobody(question: Question) -> None:
+    """Who is told where no progress is shown."""
+
+
+def _in_order(answers: Mapping[Question, Answer], questions: Sequence[Question]) -> dict[Question, Answer]:
+    return {question: answers[question] for question in dict.fromkeys(questions) if question in answers}
+
+
+def _is_doubtful(answer: Answer | Died) -> bool:
+    """Whether the same model could fare otherwise in a process and a memory of its own."""
+    if isinstance(answer, Died):
+        return answer.started and not answer.timed_out
+    return isinstance(answer, LoadReport) and answer.outcome == "out_of_memory"
+
+
+def _group(question: Question) -> Group:
+    """Which of the child processes answers it."""
+    if isinstance(question, LoadModel):
+        return "load" if question.preparation is None else "prepare"
+    return "inspect" if isinstance(question, InspectModel) else "files"
 
 
 def _looked(answer: Answer | Died) -> Answer:
     if not isinstance(answer, Died):
         return answer
     if answer.timed_out and answer.started:
-        return Unavailable("looking at it did not end in time and was stopped", timed_out=True)
+        return _HUNG
     return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
 
 

@@ -120,7 +120,8 @@ def _loader(options: Mapping[str, Any], paths: PathMap) -> tuple[Use, str]:
     if extension and library is None:
         reason = f"the CPU extension is {outside(extension).reason}"
         return lambda question, path: Unavailable(reason), ""
-    runtime = Runtime({"extension": library, "memory_limit": options.get("memory_limit")})
+    wanted = {"memory_limit": options.get("memory_limit"), "prepares": options.get("prepares")}
+    runtime = Runtime({"extension": library, **wanted})
     try:
         runtime.prepare()
     except RuntimeUnavailable as error:
@@ -131,7 +132,7 @@ def _loader(options: Mapping[str, Any], paths: PathMap) -> tuple[Use, str]:
         if not isinstance(question, LoadModel):
             raise TypeError("this process only loads")
         try:
-            return runtime.load(path, question.level)
+            return runtime.load(path, question.level, question.preparation)
         except RuntimeUnavailable as error:
             return Unavailable(str(error))
 

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any
 
 import ovms_doctor
+from ovms_doctor import interrupts
 from ovms_doctor.facts import Answer, Question
 from ovms_doctor.facts.codec import NotUnderstood, decode_answer, encode_question
 
@@ -82,7 +83,7 @@ class Worker:
         self._options = dict(options)
         self._deadline = deadline
         self._start_deadline = start_deadline
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._broken: Died | None = None
         #: What the child said when it came up.
         self.hello: dict[str, Any] = {}
@@ -136,14 +137,20 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _start(self) -> Died | None:
+    def warm(self) -> None:
+        """Has a child started, without waiting for it to come up."""
         if self._broken is None and self._child is None:
             try:
-                self._child = child = _Child(self._kind)
+                self._child = Child(self._kind)
             except (OSError, ValueError) as error:
                 self._broken = Died(None, None, False, f"no child process can be started: {error}", False)
-                return self._broken
-            child.send([{"options": self._options}])
+            else:
+                self._child.send([{"options": self._options}])
+
+    def _start(self) -> Died | None:
+        self.warm()
+        child = self._child
+        if self._broken is None and child is not None and not child.ready:
             message = child.receive(self._start_deadline)
             if isinstance(message, Died) or not isinstance(message.get("ready"), dict):
                 self._broken = message if isinstance(message, Died) else child.spoiled()
@@ -153,17 +160,14 @@ class Worker:
                 child.ready = True
         return self._broken
 
-    def _receive(self, child: _Child, deadline: float) -> Answer | Died:
+    def _receive(self, child: Child, deadline: float) -> Answer | Died:
         message = child.receive(deadline)
         if isinstance(message, Died):
             return message
-        try:
-            return decode_answer(message.get("answer"))
-        except NotUnderstood:
-            return child.spoiled()
+        return read_answer(child, message)
 
 
-class _Child:
+class Child:
     """One process and the pipes to it: questions, answers, standard error."""
 
     def __init__(self, kind: str) -> None:
@@ -212,24 +216,41 @@ class _Child:
             self._selector.register(self._questions, selectors.EVENT_WRITE)
 
     def receive(self, deadline: float) -> dict[str, Any] | Died:
-        """The next line from the child, within so many seconds from now; else the child is ended."""
+        """The next line from the child, within so many seconds from now; else the child is ended. Raises
+        Interrupted."""
         end = time.monotonic() + deadline
-        while not self._lines:
+        while True:
+            interrupts.check()
             left = end - time.monotonic()
-            # Not only the pipe is watched: what the child started may hold it open.
-            events = self._selector.select(max(0.0, min(left, 1.0)))
-            at_end = any(self._handle(key.fd) for key, _ in events)
-            if self._lines:
-                break
-            if at_end or (not events and _has_ended(self.process)):
-                return self.end(PATIENCE)
-            if not events and left <= 0:
+            message = self.take(min(left, interrupts.HEARTBEAT))
+            if message is not None:
+                return message
+            if left <= 0:
                 return self.end(0.0, timed_out=True)
+
+    def take(self, wait: float) -> dict[str, Any] | Died | None:
+        """The next line from the child, None if none comes within so many seconds."""
+        if not self._lines:
+            events = self._selector.select(max(0.0, wait))
+            at_end = any(self._handle(key.fd) for key, _ in events)
+            if not self._lines:
+                # Not only the pipe is watched: what the child started may hold it open.
+                if at_end or (not events and self.gone()):
+                    return self.end(PATIENCE)
+                return None
         try:
             message = json.loads(self._lines.popleft())
         except ValueError:
             message = None
         return message if isinstance(message, dict) else self.spoiled()
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is something to do for this child."""
+        return self._selector.fileno()
+
+    def gone(self) -> bool:
+        """Whether the process has ended."""
+        return _has_ended(self.process)
 
     def spoiled(self) -> Died:
         """Ends a child that wrote what is no answer: its memory may be damaged."""
@@ -284,7 +305,7 @@ class _Child:
 
     def _write(self) -> bool:
         try:
-            del self._outgoing[: os.write(self._questions, memoryview(self._outgoing)[: 1 << 16])]
+            del self._outgoing[: os.write(self._questions, bytes(self._outgoing[: 1 << 16]))]
         except BlockingIOError:
             return False
         except BrokenPipeError:
@@ -292,6 +313,14 @@ class _Child:
         if not self._outgoing:
             self._selector.unregister(self._questions)
         return False
+
+
+def read_answer(child: Child, message: Mapping[str, Any]) -> Answer | Died:
+    """The answer in a line from ``child``; what is none ends it."""
+    try:
+        return decode_answer(message.get("answer"))
+    except NotUnderstood:
+        return child.spoiled()
 
 
 def signal_name(number: int) -> str:

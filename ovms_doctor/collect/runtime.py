@@ -26,7 +26,9 @@ from ovms_doctor.collect.runtime_backend import (
 )
 from ovms_doctor.collect.runtime_c import CLibrary, CLibraryMissing
 from ovms_doctor.collect.runtime_package import Package, PackageUnusable
-from ovms_doctor.facts import LoadReport, Tensor
+from ovms_doctor.collect.runtime_prepare import StepFailed
+from ovms_doctor.facts import LoadReport, Preparation, Tensor
+from ovms_doctor.facts.answers import PreparationStep
 from ovms_doctor.facts.questions import LoadLevel
 
 __all__ = ["Runtime", "RuntimeUnavailable"]
@@ -59,7 +61,8 @@ class Runtime:
     """OpenVINO in this process.
 
     ``options``: ``extension``, the host path of a CPU extension library, or None; ``memory_limit``,
-    the bytes that a load may take, or None.
+    the bytes that a load may take, or None; ``prepares``, whether models are to be prepared too, which only
+    the Python package can.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
@@ -67,6 +70,7 @@ class Runtime:
         self._extension = extension if isinstance(extension, str) else None
         self._extension_error: str | None = None
         self._memory_limit = memory_limit if isinstance(memory_limit, int) else None
+        self._prepares = options.get("prepares") is True
         self._backend: Backend | None = None
 
     def prepare(self) -> None:
@@ -78,7 +82,7 @@ class Runtime:
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
         _one_heap()
-        self._backend = _open_backend()
+        self._backend = _open_backend(prepares=self._prepares)
 
     @property
     def version(self) -> str:
@@ -97,8 +101,9 @@ class Runtime:
                 self._extension_error = error.what
         return self._extension_error
 
-    def load(self, path: str, level: LoadLevel) -> LoadReport:
-        """Read a model, for level ``compile`` also compile it on CPU as the server does.
+    def load(self, path: str, level: LoadLevel, preparation: Preparation | None = None) -> LoadReport:
+        """Read a model, prepare it, for level ``compile`` also compile it, on CPU but for a preparation that
+        names another device.
 
         ``path`` is what the server would hand to ``read_model`` (a SavedModel's directory ends in
         ``/``). Where the extension cannot be loaded, as the server then ends, so does this: outcome
@@ -115,10 +120,14 @@ class Runtime:
             return LoadReport(level, "failed", "read", what, self.version, detail=detail)
         room = load_room(weight_bytes(path), level, self._memory_limit, os.cpu_count() or 1)
         with _limited_address_space(room):
-            return self._load(backend, path, level, room)
+            return self._load(backend, path, level, preparation, room)
 
-    def _load(self, backend: Backend, path: str, level: LoadLevel, room: int) -> LoadReport:
+    def _load(
+        self, backend: Backend, path: str, level: LoadLevel, preparation: Preparation | None, room: int
+    ) -> LoadReport:
         stage: LoadLevel = "read"
+        step: PreparationStep = ""
+        prepared: tuple[Tensor, ...] = ()
         inputs: tuple[Tensor, ...] = ()
         outputs: tuple[Tensor, ...] = ()
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
@@ -126,11 +135,15 @@ class Runtime:
         try:
             with backend.read(path) as model:
                 inputs, outputs = model.inputs(), model.outputs()
+                if preparation is not None:
+                    model.prepare(preparation)
+                    prepared = model.inputs()
                 if level == "compile":
                     stage = "compile"
                     model.compile()
         except OpenVINOError as error:
             what = error.what
+            step = error.step if isinstance(error, StepFailed) else ""
             outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
             if not what:  # the package, under a Python whose exceptions drop such texts
                 detail = "OpenVINO's text was lost, for it is not UTF-8"
@@ -139,7 +152,16 @@ class Runtime:
         if outcome == "out_of_memory":
             detail = f"the load was allowed {room} bytes of address space"
         return LoadReport(
-            level, outcome, stage, what, self.version, inputs=inputs, outputs=outputs, detail=detail
+            level,
+            outcome,
+            stage,
+            what,
+            self.version,
+            inputs=inputs,
+            outputs=outputs,
+            detail=detail,
+            step=step,
+            prepared_inputs=prepared,
         )
 
     def _ready(self) -> Backend:
@@ -232,8 +254,8 @@ def _one_heap() -> None:
         return  # another C library, which has no such heaps
 
 
-def _open_backend() -> Backend:
-    """The C library, else the Python package. Raises RuntimeUnavailable."""
+def _open_backend(*, prepares: bool) -> Backend:
+    """The C library, else the Python package, which alone prepares models. Raises RuntimeUnavailable."""
     try:
         spec = importlib.util.find_spec("openvino")
     except (ImportError, ValueError) as error:
@@ -241,6 +263,11 @@ def _open_backend() -> Backend:
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeUnavailable("the Python package openvino is not installed")
     directory = os.path.abspath(next(iter(spec.submodule_search_locations)))
+    if prepares:
+        try:
+            return Package.open(directory)
+        except PackageUnusable as unusable:
+            raise RuntimeUnavailable(f"OpenVINO's Python package cannot be used: {unusable}") from unusable
     try:
         return CLibrary.open(directory)
     except CLibraryMissing as missing:

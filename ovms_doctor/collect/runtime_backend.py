@@ -6,7 +6,7 @@ import os
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ovms_doctor.facts import Tensor
+from ovms_doctor.facts import Preparation, Tensor
 
 #: How the server compiles: ``PERFORMANCE_HINT=LATENCY`` where the user gave neither it nor
 #: ``NUM_STREAMS``. The other two keep several workers out of each other's way: one thread each, and
@@ -43,8 +43,13 @@ class LoadedModel(Protocol):
     def outputs(self) -> tuple[Tensor, ...]:
         """The model's outputs in its own order, each with its names sorted."""
 
+    def prepare(self, preparation: Preparation) -> None:
+        """Take the server's steps between reading and compiling. Raises OpenVINOError; not every backend
+        can (RuntimeUnavailable)."""
+
     def compile(self) -> None:
-        """Compile on CPU with COMPILE_PROPERTIES, make an infer request. Raises OpenVINOError."""
+        """Compile with COMPILE_PROPERTIES, on CPU but for a preparation that says otherwise; make an infer
+        request. Raises OpenVINOError."""
 
 
 class Backend(Protocol):

@@ -29,8 +29,13 @@ from ctypes import (
 )
 from typing import Any, Final
 
-from ovms_doctor.collect.runtime_backend import COMPILE_PROPERTIES, OpenVINOError, reachable
-from ovms_doctor.facts import Tensor
+from ovms_doctor.collect.runtime_backend import (
+    COMPILE_PROPERTIES,
+    OpenVINOError,
+    RuntimeUnavailable,
+    reachable,
+)
+from ovms_doctor.facts import Preparation, Tensor
 
 #: ``const std::unordered_set<std::string>& ov::Output<const ov::Node>::get_names() const``, with
 #: libstdc++'s present std::string (wheels of 2026) and with its old one (wheels up to 2025.4).
@@ -174,6 +179,10 @@ class _Model:
 
     def outputs(self) -> tuple[Tensor, ...]:
         return self._library.ports(self._handle, "output")
+
+    def prepare(self, preparation: Preparation) -> None:
+        # The C interface has no set_batch, and no preprocessing with a list of values.
+        raise RuntimeUnavailable("a model is prepared by the Python package only")
 
     def compile(self) -> None:
         self._library.compile(self._handle)

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ovms_doctor.collect.runtime_backend import COMPILE_PROPERTIES, OpenVINOError, reachable
-from ovms_doctor.facts import Tensor
+from ovms_doctor.collect.runtime_prepare import compile_properties, prepare
+from ovms_doctor.facts import Preparation, Tensor
 
 
 class PackageUnusable(Exception):
@@ -25,10 +26,12 @@ class PackageUnusable(Exception):
 class _Model:
     """A model that was read; see LoadedModel."""
 
-    def __init__(self, core: Any, model: Any, properties: dict[str, str]) -> None:
+    def __init__(self, module: Any, core: Any, model: Any, properties: dict[str, str]) -> None:
+        self._module = module
         self._core = core
         self._model = model
-        self._properties = properties
+        self._properties: dict[str, Any] = properties
+        self._device = "CPU"
 
     def inputs(self) -> tuple[Tensor, ...]:
         return tuple(_tensor(port) for port in self._model.inputs)
@@ -36,9 +39,15 @@ class _Model:
     def outputs(self) -> tuple[Tensor, ...]:
         return tuple(_tensor(port) for port in self._model.outputs)
 
+    def prepare(self, preparation: Preparation) -> None:
+        """Take the server's steps before compiling, and compile as it is told there. Raises StepFailed."""
+        self._properties = compile_properties(preparation, self._properties)
+        self._device = preparation.device
+        self._model = prepare(self._module, self._model, preparation)
+
     def compile(self) -> None:
         with _translated():
-            self._core.compile_model(self._model, "CPU", self._properties).create_infer_request()
+            self._core.compile_model(self._model, self._device, self._properties).create_infer_request()
 
 
 class Package:
@@ -47,6 +56,7 @@ class Package:
     def __init__(self, module: Any, directory: str) -> None:
         self.libraries = directory
         self.version = str(module.get_version())
+        self._module = module
         self._core = module.Core()
         self._properties = self._supported(COMPILE_PROPERTIES)
         self._warm_up()
@@ -86,7 +96,7 @@ class Package:
         """See Backend."""
         with _translated():
             model = self._core.read_model(path)
-        yield _Model(self._core, model, self._properties)
+        yield _Model(self._module, self._core, model, self._properties)
 
     def _supported(self, properties: tuple[tuple[str, str], ...]) -> dict[str, str]:
         """Those of ``properties`` that this release's CPU plugin knows; loads the plugin."""

@@ -8,6 +8,7 @@ which belongs to the libraries. It ends when the questions do, or when its paren
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import os
 import resource
@@ -33,6 +34,9 @@ def main(kind: str, questions: int, answers: int, parent: int) -> None:
         codecs.lookup(name)
     # A crash here is an expected result; it must leave no core file behind.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Where memory runs out, the kernel is to take this process and not who started it.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+        score.write("1000")
     with os.fdopen(questions, "rb") as incoming, os.fdopen(answers, "wb", buffering=0) as outgoing:
         try:
             handler, hello = _KINDS[kind](json.loads(incoming.readline())["options"])

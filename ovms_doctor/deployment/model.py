@@ -114,8 +114,51 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class HostLimits:
+    """What the host gives the server, as far as it is known: cores it counts (``hardware_concurrency``, in a
+    container since v2026.2 its share), and how many files it may open. ``None``: not known."""
+
+    cores: int | None = None
+    open_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileDemand:
+    """A file without which the server refuses its arguments: it must be there, or open for reading."""
+
+    path: str
+    demand: Literal["exists", "opens"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentRefusal:
+    """One reason why the server refuses its arguments: its own text on standard error, without the last
+    line end.
+
+    ``stage``: ``parse`` (cxxopts), ``unmatched`` (words that it knows nothing about, and directives that
+    exclude each other), ``prepare``, ``validate``; the server goes through them in this order. ``unless``:
+    the refusal holds only where this file does not do what is demanded of it. ``option`` is the one to blame;
+    ``suggestion`` an option of this release with a similar name.
+    """
+
+    stage: Literal["parse", "unmatched", "prepare", "validate"]
+    text: str
+    unless: FileDemand | None = None
+    option: str | None = None
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServerArguments:
-    """The server's own argument line, read. ``None``: not given. ``ignored``: named but not looked at."""
+    """The server's own argument line, read. ``None``: not given. ``ignored``: named but not looked at.
+
+    ``refusals``: the reasons to end with exit code 64, in the server's order; the first that holds is the
+    one. ``usage_error`` is the first that holds whatever the files are. ``given``: every option, with its last
+    value. ``unmatched``: words that the server's parser leaves over. ``unheeded``: options that the server
+    takes and then makes no use of, silently. ``prepared``: the model's parameters that were given, in the order
+    in which the server notes them. ``directive``: an option that makes it do something else
+    than serve, or serve a generative model. ``poll`` seconds between two looks, 0: none.
+    """
 
     config_path: str | None = None
     model_path: str | None = None
@@ -126,6 +169,18 @@ class ServerArguments:
     ignored: tuple[str, ...] = ()
     usage_error: str | None = None
     helps: bool = False
+    refusals: tuple[ArgumentRefusal, ...] = ()
+    given: tuple[tuple[str, str], ...] = ()
+    unmatched: tuple[str, ...] = ()
+    unheeded: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
+    directive: str | None = None
+    parameters: ModelParameters = ModelParameters(source="arguments")
+    poll: int = 1
+
+    def value(self, name: str) -> str | None:
+        """The last value given for an option, without its dashes; None where it was not given."""
+        return dict(self.given).get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +207,4 @@ class Deployment:
     load: Literal["none", "read", "compile"] = "read"
     targets: tuple[Target, ...] = ()
     notes: tuple[Note, ...] = field(default=())
+    limits: HostLimits = HostLimits()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 from ovms_doctor.deployment.arguments import read_arguments
@@ -15,14 +14,13 @@ from ovms_doctor.deployment.model import (
     Note,
     VersionPolicy,
 )
-from ovms_doctor.deployment.target import looks_like_version, understand
-from ovms_doctor.driver.request import Request, UsageError
+from ovms_doctor.deployment.target import understand
+from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.roots import roots
 from ovms_doctor.facts import Facts
 from ovms_doctor.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.serving.config_file import parse_policy
-
-#: Files that OVMS and OpenVINO look for beside a model that is named by its file.
-_BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")
+from ovms_doctor.usage import UsageError
 
 
 def deployment_for(request: Request, facts: Facts) -> Deployment:
@@ -106,27 +104,6 @@ def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
         count = names[model.name] = names.get(model.name, 0) + 1
         result.append(model if count == 1 else replace(model, name=f"{model.name}-{count}"))
     return tuple(result)
-
-
-def roots(request: Request) -> tuple[str, ...]:
-    """The server paths from which rights count: the mounts' or the targets' own, none on bare metal."""
-    if request.bare_metal:
-        return ()
-    if request.mounts:
-        return tuple(mount.server for mount in request.mounts)
-    found: list[str] = []
-    for path in request.targets:
-        found.append(path)
-        directory, name = os.path.split(path)
-        if looks_like_version(name):
-            # It may be a version directory, whose parent is then the model.
-            found.append(directory)
-        if os.path.splitext(name)[1]:
-            stem = os.path.splitext(name)[0]
-            found += [os.path.join(directory, beside.format(stem=stem)) for beside in _BESIDE]
-        if name.endswith(".json"):
-            found.append(directory)
-    return tuple(dict.fromkeys(found))
 
 
 def server_path(path: str, mounts: tuple[Mount, ...]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from ovms_doctor import interrupts
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
 from ovms_doctor.driver.deploy import deployment_for
 from ovms_doctor.driver.request import Request
@@ -43,6 +44,8 @@ class _Settled:
         self._plans: dict[tuple[ModelEntry, Mode], ModelPlan] = {}
 
     def __call__(self, entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+        if not facts.complete:
+            interrupts.check()
         key = (entry, mode)
         known = self._plans.get(key)
         if known is None:
@@ -55,7 +58,7 @@ def look(
     request: Request, facts: Facts, collector: Collector | None, progress: Progress | None = None
 ) -> Seen:
     """Collect what the rules ask for until the plan is settled. Without a collector, ``facts`` must be
-    complete. Raises UsageError."""
+    complete. Interrupted, it goes on with what was collected by then. Raises UsageError."""
     deployment = _until_settled(lambda: deployment_for(request, facts), facts, collector, progress)
     planner = _Settled()
 
@@ -73,9 +76,14 @@ def _until_settled(
 ) -> T:
     for _ in range(_MOST_TURNS):
         try:
-            return attempt()
-        except FactsMissing as missing:
-            if collector is None:
-                raise RuntimeError("facts are missing, and there is nothing to collect them") from None
-            facts.add(collector.collect(missing.questions, progress))
+            try:
+                return attempt()
+            except FactsMissing as missing:
+                if collector is None:
+                    raise RuntimeError("facts are missing, and there is nothing to collect them") from None
+                facts.add(collector.collect(missing.questions, progress))
+        except interrupts.Interrupted as stop:
+            # What is settled by now is worth a report: the rules go on with what there is.
+            facts.add(getattr(stop, "answers", {}))
+            facts.close("interrupted")
     raise RuntimeError("the rules ask without end")

@@ -8,10 +8,6 @@ from typing import Any, Literal
 from ovms_doctor.deployment.model import IMAGE_USER, Mount, User
 
 
-class UsageError(Exception):
-    """The request cannot be carried out as it stands: one line, and the way out (exit code 2)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """``targets`` absolute paths on this host; ``words`` the server's own arguments, None where targets are

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import platform
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Literal
 
 from ovms_doctor import __version__
 from ovms_doctor.checks.context import Context, host_path
 from ovms_doctor.checks.registry import CHECKS, Check, Outcome, arrange, run_checks, selects
+from ovms_doctor.driver.begun import Begun, begin
 from ovms_doctor.driver.look import Seen
 from ovms_doctor.facts import LoadReport, Unavailable
 from ovms_doctor.findings import SEVERITIES, Finding, Severity, Subject
-from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run, Verdict
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Verdict
 from ovms_doctor.serving.model import CouldNotLook, ModelPlan
+
+__all__ = ["NO_THIRD_PARTY", "Options", "ThirdParty", "begin", "failed_report", "report_on"]
 
 FailOn = Literal["error", "warning", "info", "never"]
 EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -33,30 +32,21 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """When a run began: for people, and for measuring."""
+class ThirdParty:
+    """What checks from elsewhere came to, already selected. ``looked_at``: sentences for a green report;
+    ``matched``: the patterns of ``--select`` and ``--ignore`` that name something of theirs."""
 
-    text: str
-    clock: float
-    arguments: tuple[str, ...]
-
-    def run(self) -> Run:
-        host = (
-            ("system", platform.system()),
-            ("kernel", platform.release()),
-            ("machine", platform.machine()),
-            ("python", platform.python_version()),
-        )
-        return Run(self.text, round(time.monotonic() - self.clock, 3), self.arguments, host)
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
+    looked_at: tuple[str, ...] = ()
+    matched: frozenset[str] = frozenset()
 
 
-def begin(arguments: Sequence[str]) -> Begun:
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Begun(now, time.monotonic(), tuple(arguments))
+NO_THIRD_PARTY = ThirdParty()
 
 
-def report_on(seen: Seen, options: Options, begun: Begun) -> Report:
-    """Run the selected checks on a settled plan."""
+def report_on(seen: Seen, options: Options, begun: Begun, third_party: ThirdParty = NO_THIRD_PARTY) -> Report:
+    """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
     context = Context(seen.deployment, seen.plan, seen.facts)
     selected = [check for check in CHECKS if _is_selected(check, options)]
     outcomes = run_checks(context, selected)
@@ -64,8 +54,9 @@ def report_on(seen: Seen, options: Options, begun: Begun) -> Report:
         finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
     ]
     findings += [_crashed(outcome) for outcome in outcomes if outcome.problem]
+    findings += third_party.findings
     arranged = arrange(findings)
-    checks = tuple(_check_run(outcome, context) for outcome in outcomes)
+    checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
     verdict, code = _verdict(arranged, checks, options)
     return Report(
         __version__,
@@ -78,7 +69,10 @@ def report_on(seen: Seen, options: Options, begun: Begun) -> Report:
         checks,
         runtime=_runtime(seen),
         host_paths=_host_paths(seen),
-        looked_at=tuple(f"{check.name}: {check.summary}" for check in selected if check.name != "doctor"),
+        looked_at=(
+            *(f"{check.name}: {check.summary}" for check in selected if check.name != "doctor"),
+            *third_party.looked_at,
+        ),
         notes=tuple(note.text for note in seen.deployment.notes if not note.code),
     )
 

@@ -15,6 +15,10 @@ EntryKind: TypeAlias = Literal[
 ]
 HowSeen: TypeAlias = Literal["tried", "predicted"]
 Right: TypeAlias = Literal["search", "read"]
+#: The steps between reading and compiling, as the server takes them.
+PreparationStep: TypeAlias = Literal[
+    "", "input layout", "output layout", "preprocessing", "build", "reshape", "batch"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,11 @@ class ModelInspection:
 @dataclass(frozen=True, slots=True)
 class LoadReport:
     """What OpenVINO did. ``message`` is its whole error text; ``signal`` the one that ended the child
-    (outcome ``crashed``); ``stage`` the step reached; ``runtime`` its version."""
+    (outcome ``crashed``); ``stage`` the step reached; ``runtime`` its version.
+
+    Where the question had a preparation: ``step``, the one that failed (empty: none did), and ``prepared_inputs``,
+    the inputs after it. ``inputs`` and ``outputs`` are always the model's own.
+    """
 
     level: LoadLevel
     outcome: Literal["ok", "failed", "crashed", "timed_out", "out_of_memory"]
@@ -164,6 +172,8 @@ class LoadReport:
     inputs: tuple[Tensor, ...] = ()
     outputs: tuple[Tensor, ...] = ()
     detail: str = ""
+    step: PreparationStep = ""
+    prepared_inputs: tuple[Tensor, ...] = ()
 
 
 Answer: TypeAlias = PathStatus | Listing | FileContent | Failure | Unavailable | ModelInspection | LoadReport

@@ -52,11 +52,36 @@ class InspectModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparation:
+    """What the server does to a model between reading and compiling it, and how it compiles it.
+
+    ``layouts``: ``(input or output, tensor's real name, its layout, the model's layout)``; a tensor that is
+    not named keeps its own layout or gets ``N...``. ``steps``: preprocessing of the one input, in order,
+    as ``(color_format, precision, mean or scale; value as JSON)``. ``reshape``: ``(real name, shape)``, where
+    one is asked for. ``batch``: the batch to set. Shapes and batch are as OpenVINO writes them. ``config``:
+    plugin properties, each with its value as JSON. ``untouched``: none of the layouts and steps is applied,
+    not even the default ones (the server keeps a model of an earlier try, which had them).
+    """
+
+    layouts: tuple[tuple[str, ...], ...] = ()
+    steps: tuple[tuple[str, ...], ...] = ()
+    reshape: tuple[tuple[str, ...], ...] = ()
+    batch: str | None = None
+    device: str = "CPU"
+    config: tuple[tuple[str, ...], ...] = ()
+    untouched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LoadModel:
-    """What OpenVINO does with a model, tried in a child process. Answer: LoadReport or Unavailable."""
+    """What OpenVINO does with a model, tried in a child process. Answer: LoadReport or Unavailable.
+
+    ``preparation``: None to take the model as it is, and the server's defaults to compile it on CPU.
+    """
 
     path: str
     level: LoadLevel
+    preparation: Preparation | None = None
 
 
 Question: TypeAlias = StatPath | ListDirectory | ReadFile | InspectModel | LoadModel

@@ -36,12 +36,18 @@ class FactsMissing(Exception):
 class Facts:
     """A growing set of answers. Rules read it with :meth:`ask`; only the driver adds to it."""
 
-    __slots__ = ("_answers", "complete")
+    __slots__ = ("_absent", "_answers", "complete")
 
     def __init__(self, answers: Mapping[Question, Answer] | None = None, *, complete: bool = False) -> None:
         """``complete``: nothing more can be collected; what is not there is "could not look"."""
         self._answers: dict[Question, Answer] = dict(answers or {})
         self.complete = complete
+        self._absent = Unavailable("not among the recorded facts")
+
+    def close(self, reason: str) -> None:
+        """Nothing more is collected: what is not there could not be looked at for this reason."""
+        self.complete = True
+        self._absent = Unavailable(reason)
 
     @overload
     def ask(self, question: StatPath) -> PathStatus | Failure | Unavailable: ...
@@ -58,7 +64,7 @@ class Facts:
         answer = self._answers.get(question)
         if answer is None:
             if self.complete:
-                return Unavailable("not among the recorded facts")
+                return self._absent
             raise FactsMissing((question,))
         return answer
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ovms_doctor.releases.release import Release
@@ -28,6 +27,9 @@ _ELEMENT_TYPES = {
 
 @cache
 def _table() -> dict[str, Any]:
+    # Brings in more of the standard library than all the rest of this package does.
+    from importlib.resources import files
+
     text = files("ovms_doctor.releases").joinpath("data/opset-operations.json").read_text("utf-8")
     table: dict[str, Any] = json.loads(text)
     return table

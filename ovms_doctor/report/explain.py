@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ovms_doctor.catalogue.entry import Code
-from ovms_doctor.catalogue.search import Note
-from ovms_doctor.findings import Recovers, Severity
+from ovms_doctor.report.styled import Styled
+from ovms_doctor.report.words import clip, visible, wrap
 from ovms_doctor.text import escape
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from ovms_doctor.catalogue.entry import Code
+    from ovms_doctor.catalogue.search import Note
+    from ovms_doctor.findings import Recovers, Severity
 
-Matches: TypeAlias = Sequence[tuple[Code, Mapping[str, str]]]
+Matches: TypeAlias = "Sequence[tuple[Code, Mapping[str, str]]]"
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
 SCHEMA_VERSION = "1.0"
@@ -37,12 +38,12 @@ _INDENT = 12
 
 def explain_text(
     matches: Matches, notes: Sequence[Note] = (), *, width: int = 100, encoding: str = "utf-8"
-) -> Text:
+) -> Styled:
     """The explanation for people: the first entry in full, the others in a line each.
 
     ``matches`` and ``notes`` are those of :class:`~ovms_doctor.catalogue.search.Explanation`, or one entry
     without values. Lines are at most ``width`` cells wide (a path is never broken); what ``encoding`` cannot
-    write is written as ASCII. Print it with ``soft_wrap=True``.
+    write is written as ASCII.
     """
     sheet = _Sheet(width, encoding)
     for note in notes if not matches else ():
@@ -88,7 +89,7 @@ def list_text(
     *,
     width: int = 100,
     encoding: str = "utf-8",
-) -> Text:
+) -> Styled:
     """The checks, each with its codes. ``summaries``: what each check looks at, by its name."""
     sheet = _Sheet(width, encoding)
     for check, codes in _by_check(catalogue, summaries).items():
@@ -166,27 +167,21 @@ class _Sheet:
     """Lines of text, wrapped and safe to show, put together in one Text."""
 
     def __init__(self, width: int, encoding: str) -> None:
-        from rich.text import Text
-
-        self.text = Text()
+        self.text = Styled()
         self.width = max(width, 40)
         self.encoding = encoding
 
     def line(self, *parts: tuple[str, str]) -> None:
-        from ovms_doctor.report.words import visible
-
         for part, style in parts:
             self.text.append(visible(part, self.encoding), style)
         self.text.append("\n")
 
     def blank(self) -> None:
-        if self.text.plain:
+        if self.text.parts:
             self.text.append("\n")
 
     def prose(self, label: str, content: str) -> None:
         """A paragraph with a word before it, in its own column."""
-        from ovms_doctor.report.words import visible, wrap
-
         safe = visible(content, self.encoding)
         for number, piece in enumerate(wrap(safe, self.width - _INDENT)):
             lead = f"  {label}" if number == 0 else ""
@@ -194,8 +189,6 @@ class _Sheet:
 
     def item(self, code: Code) -> None:
         """One entry on as many lines as it needs, its code in front."""
-        from ovms_doctor.report.words import visible, wrap
-
         head = f"  {code.code}  "
         pieces = wrap(visible(f"{code.name}: {code.summary}", self.encoding), self.width - len(head))
         for number, piece in enumerate(pieces):
@@ -235,8 +228,6 @@ def _write_note(sheet: _Sheet, note: Note) -> None:
 
 
 def _write_values(sheet: _Sheet, values: Mapping[str, str]) -> None:
-    from ovms_doctor.report.words import clip
-
     for name, value in values.items():
         if value:
             sheet.prose("here:", f"{name} = {clip(value, _VALUE)}")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.text import Text
-
 from ovms_doctor.report import words
+from ovms_doctor.report.styled import PLAIN_WIDTH, Output, Styled, put
 
-#: Cells in a line where there is no terminal to ask, and the most and least that are used on one.
-PLAIN_WIDTH = 100
+#: The most and least cells of a line that are used on a terminal.
 _WIDEST, _NARROWEST = 120, 40
 #: Cells of a label before a paragraph: they stand below each other.
 _LABEL = 6
@@ -23,7 +20,7 @@ class Paper:
     width: int
     encoding: str
     verbose: bool
-    lines: list[Text] = field(default_factory=list)
+    lines: list[Styled] = field(default_factory=list)
 
     def show(self, text: str) -> str:
         """Any text, safe to print: see :func:`ovms_doctor.report.words.visible`."""
@@ -35,16 +32,16 @@ class Paper:
 
     def ready(self, *parts: tuple[str, str]) -> None:
         """One line of parts that are safe already."""
-        self.lines.append(Text.assemble(*parts))
+        self.lines.append(Styled(*parts))
 
     def command(self, command: str, indent: int) -> None:
         """A command on a line of its own: never wrapped, never cut."""
         shown = words.visible_command(command, self.encoding)
-        self.lines.append(Text(" " * indent).append(shown, "cyan"))
+        self.lines.append(Styled((" " * indent, ""), (shown, "cyan")))
 
     def blank(self) -> None:
         if self.lines and self.lines[-1].plain:
-            self.lines.append(Text())
+            self.lines.append(Styled())
 
     def prose(self, text: str, *, indent: int = 0, label: str = "", style: str = "") -> None:
         """A paragraph, wrapped at spaces. ``label`` stands in the last cells of the first line.s indent."""
@@ -54,17 +51,16 @@ class Paper:
             lead = " " * (indent - cells) + label.ljust(cells)
         wrapped = words.wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
         for number, piece in enumerate(wrapped):
-            line = Text(lead if number == 0 else " " * indent, "dim" if label else "")
-            self.lines.append(line.append(piece, style))
+            base = "dim" if label else ""
+            first = (lead if number == 0 else " " * indent, base)
+            self.lines.append(Styled(first, (piece, f"{base} {style}".strip())))
 
-    def print(self, console: Console) -> None:
-        """All lines, without any style where the console has no colour."""
-        for line in self.lines:
-            shown = line if not console.no_color else Text(line.plain)
-            console.print(shown, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    def print(self, output: Output) -> None:
+        """All lines, without any style where the output has no colour."""
+        put(self.lines, output)
 
 
-def paper_for(console: Console, *, verbose: bool) -> Paper:
+def paper_for(output: Output, *, verbose: bool) -> Paper:
     """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
-    width = max(_NARROWEST, min(console.width, _WIDEST)) if console.is_terminal else PLAIN_WIDTH
-    return Paper(width, console.encoding, verbose)
+    width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
+    return Paper(width, output.encoding, verbose)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from rich.console import Console
-
 from ovms_doctor.deployment.model import IMAGE_GROUPS, Deployment
 from ovms_doctor.releases import Release
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.paper import Paper, paper_for
+from ovms_doctor.report.styled import Output
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_table import write_table
 from ovms_doctor.report.verdict import STYLES, verdict_line
@@ -21,13 +20,13 @@ _REASON_CELLS = 200
 _VERSION = re.compile(r"(\d{4})\.(\d+)(?:\.(\d+))?")
 
 
-def render(report: Report, console: Console, *, quiet: bool, verbose: bool) -> None:
-    """Print the report to ``console``; ``quiet`` leaves only the verdict, its last line.
+def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> None:
+    """Print the report; ``quiet`` leaves only the verdict, its last line.
 
-    Colour is the console's business and carries no meaning. Where the console is no terminal, lines are 100
-    cells wide. What the console's encoding cannot write is written as plain ASCII.
+    Colour is the output's business and carries no meaning. Where the output is no terminal, lines are 100
+    cells wide. What the output's encoding cannot write is written as plain ASCII.
     """
-    paper = paper_for(console, verbose=verbose)
+    paper = paper_for(output, verbose=verbose)
     if not quiet:
         _write_header(paper, report)
         paper.blank()
@@ -37,7 +36,7 @@ def render(report: Report, console: Console, *, quiet: bool, verbose: bool) -> N
         _write_coverage(paper, report)
     mark, sentence = verdict_line(report)
     paper.line((f"{mark} {sentence}", STYLES[mark]))
-    paper.print(console)
+    paper.print(output)
 
 
 # -- header --------------------------------------------------------------------------------------------

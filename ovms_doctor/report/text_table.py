@@ -6,13 +6,11 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
-
 from ovms_doctor.findings import Finding
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.paper import Paper
 from ovms_doctor.report.verdict import Fate, fate
-from ovms_doctor.report.words import FORMATS, clip, plural, title_of, wrap
+from ovms_doctor.report.words import FORMATS, cell_len, clip, plural, title_of, wrap
 from ovms_doctor.serving.model import ModelPlan, Plan, VersionPlan
 
 #: Rows shown before the good ones are left out, unless everything is asked for.
@@ -213,7 +211,8 @@ def _indent(widths: list[int]) -> int:
 
 
 def _pad(text: str, width: int) -> str:
-    return set_cell_size(text, width) if width else text
+    """``text``, which is no wider, filled up to ``width`` cells; 0 leaves it as it is."""
+    return text + " " * (width - cell_len(text))
 
 
 def _write(paper: Paper, row: Row, texts: tuple[str, ...], widths: list[int]) -> None:

@@ -7,13 +7,14 @@ Nothing that was read (a file name, a log line, an error text) reaches a termina
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
-from ovms_doctor.facts.questions import ModelFormat
-from ovms_doctor.findings import Finding, Recovers, Severity
-from ovms_doctor.report.model import CheckStatus
 from ovms_doctor.text import escape
+
+if TYPE_CHECKING:
+    from ovms_doctor.facts.questions import ModelFormat
+    from ovms_doctor.findings import Finding, Recovers, Severity
+    from ovms_doctor.report.model import CheckStatus
 
 FORMATS: dict[ModelFormat, str] = {
     "ir": "IR",
@@ -54,6 +55,8 @@ _PLAIN = str.maketrans(
         "—": "-",
     }
 )
+#: ASCII and our own typography: what need not be measured.
+_ONE_CELL_EACH = re.compile("[ -~✓✗→↳·…“”‘’–—]*")
 _UTF8 = re.compile(r"utf[-_]?8|u8|cp65001", re.IGNORECASE)
 
 
@@ -105,6 +108,15 @@ def _fits(char: str, encoding: str) -> bool:
 
 
 # -- layout --------------------------------------------------------------------------------------------
+
+
+def cell_len(text: str) -> int:
+    """Cells that ``text``, safe to show, takes on a terminal."""
+    if _ONE_CELL_EACH.fullmatch(text):
+        return len(text)
+    from rich.cells import cell_len as measured
+
+    return measured(text)
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -36,6 +36,7 @@ from ovms_doctor.serving.discovery import (
     find_single_file,
     weights_of,
 )
+from ovms_doctor.serving.mapping import NO_MAPPING, Mapping, read_mapping
 from ovms_doctor.serving.model import (
     AccessFails,
     Attempt,
@@ -49,27 +50,36 @@ from ovms_doctor.serving.model import (
     RuntimeCrashes,
     SpecialFile,
 )
+from ovms_doctor.serving.parameters.against_model import Meeting, changes_the_load
+from ovms_doctor.serving.parameters.parsed import ParsedParameters
 from ovms_doctor.serving.paths import absolute
 from ovms_doctor.serving.versions import LookFailed
 
 #: How much of a model's file is asked for to see whether the server's user may read it, in bytes.
 HEAD = 512
 MAPPING = "mapping_config.json"
+#: A mapping larger than this, in bytes, is not read.
+MAPPING_LIMIT = 1 << 20
 LoadLevel = Literal["none", "read", "compile"]
 
 
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Tries versions of one model. ``level``: how far OpenVINO is asked."""
+    """Tries versions of one model. ``level``: how far OpenVINO is asked; ``parameters``: what the model is told,
+    None for nothing."""
 
     model: str
     release: Release
     working_directory: str
     level: LoadLevel
     facts: Facts
+    parameters: ParsedParameters | None = None
 
-    def attempt(self, version: int, path: str, names: tuple[str, ...], *, single_file: bool) -> Attempt:
-        """What loading ``path`` as ``version`` does. Raises FactsMissing."""
+    def attempt(
+        self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
+    ) -> Attempt:
+        """What loading ``path`` as ``version`` does. ``kept``: the server has the model that it read at an
+        earlier try still in hand. Raises FactsMissing."""
         place = Place(self.model, version, path, absolute(path, self.working_directory), names, self.release)
         try:
             search = find_single_file if single_file else find_model_file
@@ -78,12 +88,13 @@ class Loader:
                 return Attempt(version, "threw", path, cause=found.cause, what=found.what)
             if isinstance(found, NotFound):
                 return Attempt(version, "failed", path, found.status, found.cause, found.log)
-            attempt = self._read(version, path, found)
-            return replace(attempt, mapping=self._mapping(path, single_file=single_file))
+            unreadable, mapping = self._mapping(path, single_file=single_file)
+            attempt = self._read(version, path, found, mapping, kept=kept)
+            return replace(attempt, mapping=unreadable, names=mapping)
         except LookFailed as error:
             return Attempt(version, "unknown", path, cause=error.cause)
 
-    def _read(self, version: int, path: str, found: FileFound) -> Attempt:
+    def _read(self, version: int, path: str, found: FileFound, mapping: Mapping, *, kept: bool) -> Attempt:
         where = absolute(found.path, self.working_directory)
         base = Attempt(
             version,
@@ -108,7 +119,24 @@ class Loader:
         )
         if denied is not None:
             return self._refused(base, denied, report)
-        return self._judge(base, found, inspection, report)
+        read = self._judge(base, found, where, inspection, report)
+        if self.parameters is None:
+            return read
+        told = base.report if base.report is not None and base.report.outcome == "ok" else inspection
+        inputs, outputs = (told.inputs, told.outputs) if told is not None else (None, None)
+        meeting = Meeting(
+            self.model,
+            version,
+            found.path,
+            where,
+            self.release,
+            self.level,
+            self.facts,
+            self.parameters,
+            mapping,
+            kept,
+        )
+        return meeting.judge(read, inputs, outputs)
 
     # -- before anything is opened -----------------------------------------------------------------
     def _special_file(self, found: FileFound, where: str) -> SpecialFile | None:
@@ -146,32 +174,49 @@ class Loader:
             raise LookFailed(path, status)
         return status
 
-    def _mapping(self, path: str, *, single_file: bool) -> Failure | None:
+    def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping]:
         """``parseModelMapping``: a mapping_config.json that cannot be opened is taken for absent."""
         directory = path.rpartition("/")[0] if single_file else path
-        place = absolute(f"{directory}/{MAPPING}", self.working_directory)
+        file = f"{directory}/{MAPPING}"
+        place = absolute(file, self.working_directory)
         status = self.facts.ask(StatPath(place))
-        if isinstance(status, PathStatus) and status.kind == "regular":
-            content = self.facts.ask(ReadFile(place, HEAD))
-            return content if isinstance(content, Failure) else None
-        return status if isinstance(status, Failure) and not status.missing else None
+        if isinstance(status, Failure):
+            return None if status.missing else status, NO_MAPPING
+        if isinstance(status, PathStatus) and status.kind == "directory":
+            # It opens, and nothing comes out of it.
+            return None, read_mapping(b"", file, self.model, self.release)
+        if isinstance(status, Unavailable) or status.kind != "regular":
+            return None, NO_MAPPING
+        content = self.facts.ask(ReadFile(place, MAPPING_LIMIT))
+        if isinstance(content, Failure):
+            return content, NO_MAPPING
+        if isinstance(content, Unavailable) or content.size > MAPPING_LIMIT:
+            return None, NO_MAPPING
+        return None, read_mapping(content.data, file, self.model, self.release)
 
     # -- reading -----------------------------------------------------------------------------------
     def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
         questions: list[InspectModel | LoadModel] = [InspectModel(where, found.format)]
         if self.level != "none":
-            questions.append(LoadModel(where, self.level))
+            questions.append(LoadModel(where, self._first_level))
         self.facts.need(questions)
         answer = self.facts.ask(InspectModel(where, found.format))
         return answer if isinstance(answer, ModelInspection) else None
 
     def _ask_openvino(self, where: str) -> LoadReport | Unavailable | None:
-        return None if self.level == "none" else self.facts.ask(LoadModel(where, self.level))
+        return None if self.level == "none" else self.facts.ask(LoadModel(where, self._first_level))
+
+    @property
+    def _first_level(self) -> Literal["read", "compile"]:
+        """Parameters that change the load are met by a model that is only read; it is compiled after that."""
+        changed = self.parameters is not None and changes_the_load(self.parameters)
+        return "compile" if self.level == "compile" and not changed else "read"
 
     def _judge(
         self,
         base: Attempt,
         found: FileFound,
+        where: str,
         inspection: ModelInspection | None,
         report: LoadReport | Unavailable | None,
     ) -> Attempt:
@@ -193,6 +238,10 @@ class Loader:
             cause = CouldNotLook(found.path, report.reason, report.timed_out)
             return replace(base, outcome="unknown", cause=cause, report=None)
         if inspection is None:
+            first, place = _files_opened(found, where)[0]
+            status = self._status(first, place)
+            if isinstance(status, Failure) and status.missing:
+                return self._refused(base, ReadRefused(found.path, found.format, None, None), None)
             cause = CouldNotLook(found.path, "the model's file could not be inspected")
             return replace(base, outcome="unknown", cause=cause)
         return self._tensors(base, found, inspection.inputs, inspection.outputs)
@@ -278,15 +327,15 @@ def _basis(report: LoadReport | Unavailable | None) -> Basis:
 
 def _tokenizers(inspection: ModelInspection | None, release: Release) -> tuple[Operation, ...]:
     """The model's foreign operations, if all of them are of the library that the server brings."""
-    if inspection is None or not brings_tokenizers(release):
+    if inspection is None or inspection.format != "ir" or not brings_tokenizers(release):
         return ()
     foreign = [item for item in inspection.operations if not is_standard_opset(item.opset)]
     return tuple(foreign) if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()
 
 
 def _unknown_operation(inspection: ModelInspection) -> bool:
-    """An operation that no release of OpenVINO brings: only an extension could."""
-    return any(
+    """An operation of an IR that no release of OpenVINO brings: only an extension could."""
+    return inspection.format == "ir" and any(
         not is_standard_opset(operation.opset) or operation_since(operation.type, operation.opset) is None
         for operation in inspection.operations
     )
@@ -295,7 +344,7 @@ def _unknown_operation(inspection: ModelInspection) -> bool:
 def _not_in_release(path: str, inspection: ModelInspection | None, release: Release) -> NotInRelease | None:
     """Operations and element types that came to OpenVINO after the one that this release carries (OVMS
     and OpenVINO share year and minor)."""
-    if inspection is None:
+    if inspection is None or inspection.format != "ir":
         return None
 
     # The table begins with 2023.0, which there means "then or earlier": nothing is known before it.

@@ -8,6 +8,14 @@ from typing import Literal, TypeAlias
 from ovms_doctor.deployment.model import ModelEntry
 from ovms_doctor.facts import Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.facts.questions import ModelFormat
+from ovms_doctor.serving.config.places import ConfigPlaces
+from ovms_doctor.serving.mapping import NO_MAPPING, Mapping
+from ovms_doctor.serving.parameters.parsed import ParsedParameters
+from ovms_doctor.serving.setbacks import ConfigNote as ConfigNote
+from ovms_doctor.serving.setbacks import LibraryFault as LibraryFault
+from ovms_doctor.serving.setbacks import PipelineFault as PipelineFault
+from ovms_doctor.serving.setbacks import SkippedEntry as SkippedEntry
+from ovms_doctor.serving.setbacks import StartProblem as StartProblem
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]
@@ -154,6 +162,33 @@ class CompileRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterRefused:
+    """A parameter that the model does not take. ``parameter`` its name; ``tensor`` the input or output that it
+    is about, or the name in the parameter that is none; ``why`` tells the case."""
+
+    path: str
+    parameter: str
+    why: Literal[
+        "anonymous",
+        "mapped",
+        "unknown_tensor",
+        "layout",
+        "build",
+        "preprocessing",
+        "scalar",
+        "reshape",
+        "batch",
+        "rank",
+        "device",
+        "compile",
+        "too_high",
+    ]
+    tensor: str = ""
+    alias: str = ""
+    report: LoadReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeCrashes:
     """Reading or compiling the model kills the process."""
 
@@ -180,6 +215,7 @@ Cause: TypeAlias = (
     | NotInRelease
     | NoTensors
     | CompileRefused
+    | ParameterRefused
     | RuntimeCrashes
     | CouldNotLook
 )
@@ -210,6 +246,7 @@ class Attempt:
     report: LoadReport | None = None
     mapping: Failure | None = None
     tokenizers: tuple[Operation, ...] = ()
+    names: Mapping = NO_MAPPING
     opened: tuple[str, ...] = ()
 
 
@@ -239,7 +276,8 @@ class ModelPlan:
     ``kind``: ``graph`` and ``generative`` entries are recognised but not followed. ``never_ends``: the version
     whose load is tried again for ever. ``ended``: the exit code with which loading this model ends the
     process. ``missed``: failed versions that the fallback's search does not find. ``reloaded``: versions
-    loaded again at every poll. ``unknown``: why the rest of this plan could not be told.
+    loaded again at every poll. ``unknown``: why the rest of this plan could not be told. ``parameters``: the
+    model parameters as the server holds them, None where none were given.
     """
 
     entry: ModelEntry
@@ -256,6 +294,7 @@ class ModelPlan:
     retired: tuple[int, ...] = ()
     reloaded: tuple[int, ...] = ()
     unknown: CouldNotLook | None = None
+    parameters: ParsedParameters | None = None
 
     @property
     def served(self) -> tuple[int, ...]:
@@ -272,30 +311,6 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class StartProblem:
-    """Why the process ends before, or instead of, serving.
-
-    ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error.
-    """
-
-    kind: Literal[
-        "usage",
-        "model_path_denied",
-        "task_not_inferred",
-        "policy",
-        "config_unreadable",
-        "config_not_json",
-        "config_schema",
-    ]
-    status: StatusCode
-    exit_code: int
-    log: tuple[str, ...]
-    path: str | None = None
-    text: str = ""
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ignored:
     """An argument or key that this program does not look at yet. ``where``: option or JSON pointer."""
 
@@ -308,7 +323,11 @@ Outcome: TypeAlias = Literal["serves", "exits", "never_ends", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the server does from its start until two polls later."""
+    """What the server does from its start until two polls later.
+
+    Of a configuration file: ``skipped`` entries are not among ``models``; ``places`` tells where in the file
+    a JSON pointer leads. ``polls``: whether it looks again at all.
+    """
 
     mode: Literal["single", "config"]
     outcome: Outcome
@@ -320,6 +339,12 @@ class Plan:
     unknown: CouldNotLook | None = None
     config_path: str | None = None
     notes: tuple[str, ...] = field(default=())
+    skipped: tuple[SkippedEntry, ...] = ()
+    libraries: tuple[LibraryFault, ...] = ()
+    pipelines: tuple[PipelineFault, ...] = ()
+    config_notes: tuple[ConfigNote, ...] = ()
+    places: ConfigPlaces | None = None
+    polls: bool = True
 
     @property
     def starts(self) -> bool | None:

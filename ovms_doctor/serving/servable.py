@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
-from ovms_doctor.facts import Facts, FactsMissing, StatPath
-from ovms_doctor.facts.answers import PathStatus
+from ovms_doctor.facts import Facts, FactsMissing, PathStatus, StatPath
 from ovms_doctor.serving.loading import Loader
 from ovms_doctor.serving.manager import LOADING_OK, Manager, NeverEnds, Stops
 from ovms_doctor.serving.model import (
@@ -14,10 +14,12 @@ from ovms_doctor.serving.model import (
     CouldNotLook,
     Detection,
     ModelPlan,
+    ParameterRefused,
     StatusCode,
     VersionPlan,
     VersionState,
 )
+from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
 from ovms_doctor.serving.paths import absolute, is_remote
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
@@ -42,17 +44,23 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     if is_remote(entry.base_path):
         reason = "remote storage is not looked at"
         return _unknown(entry, CouldNotLook(entry.base_path, reason))
+    parameters = parse_parameters(entry, deployment.release) if entry.parameters else None
     where = absolute(entry.base_path, deployment.working_directory)
     if deployment.release.finds_graphs and _is_graph(where, facts):
         return ModelPlan(entry, Detection("OK"), kind="graph")
+    if parameters is not None and parameters.stateful and parameters.dynamic:
+        log = (server_log.STATEFUL_DYNAMIC(model=entry.name),)
+        status = "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL"
+        ended = 1 if mode == "single" else None
+        return ModelPlan(entry, Detection(status, log=log), status=status, ended=ended, parameters=parameters)
     try:
         detection = detect(entry.base_path, where, deployment.release, facts)
     except LookFailed as error:
         return _unknown(entry, error.cause)
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
-        return ModelPlan(entry, detection, status=detection.status, ended=ended)
-    return _follow(entry, detection, deployment, mode, facts)
+        return ModelPlan(entry, detection, status=detection.status, ended=ended, parameters=parameters)
+    return _follow(entry, detection, deployment, mode, facts, parameters)
 
 
 def _unknown(entry: ModelEntry, cause: CouldNotLook) -> ModelPlan:
@@ -71,18 +79,38 @@ def _is_graph(where: str, facts: Facts) -> bool:
 
 
 def _follow(
-    entry: ModelEntry, detection: Detection, deployment: Deployment, mode: Mode, facts: Facts
+    entry: ModelEntry,
+    detection: Detection,
+    deployment: Deployment,
+    mode: Mode,
+    facts: Facts,
+    parameters: ParsedParameters | None,
 ) -> ModelPlan:
-    loader = Loader(entry.name, deployment.release, deployment.working_directory, deployment.load, facts)
-    known: dict[int, Attempt] = {}
+    loader = Loader(
+        entry.name,
+        deployment.release,
+        deployment.working_directory,
+        deployment.load,
+        facts,
+        parameters,
+    )
+    known: dict[tuple[int, bool], Attempt] = {}
 
     def attempt(version: int) -> Attempt:
-        if version not in known:
+        # A failed version that the search misses is not cleaned up: its model, as it was read, is taken
+        # again, and layouts and preprocessing are left out (needsToApplyLayoutConfiguration).
+        kept = (
+            version in manager.missed
+            and version not in manager.retired
+            and (version, False) in known
+            and _fails_on_layout(known[version, False])
+        )
+        if (version, kept) not in known:
             path = entry.base_path if detection.single_file else f"{entry.base_path}/{version}"
-            known[version] = loader.attempt(
-                version, path, detection.directories(version), single_file=detection.single_file
+            known[version, kept] = loader.attempt(
+                version, path, detection.directories(version), single_file=detection.single_file, kept=kept
             )
-        return known[version]
+        return known[version, kept]
 
     manager = Manager(detection.found, entry.policy, attempt)
     requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
@@ -92,17 +120,31 @@ def _follow(
         detection,
         requested,
         status=course.status,
-        versions=_versions(detection, requested, course, manager.tried),
+        versions=_versions(detection, requested, course, _first_tries(manager.tried, known)),
         missed=tuple(sorted(manager.missed)),
         retired=tuple(sorted(manager.retired)),
         reloaded=reloaded,
         never_ends=course.never_ends,
+        parameters=parameters,
     )
     if course.stop is not None:
         return _stopped(plan, course.stop.attempt)
     if mode == "single" and not course.status.startswith("OK"):
         plan = replace(plan, ended=1)
     return plan
+
+
+def _fails_on_layout(attempt: Attempt) -> bool:
+    cause = attempt.cause
+    return isinstance(cause, ParameterRefused) and cause.why in ("layout", "build", "preprocessing")
+
+
+def _first_tries(tried: dict[int, Attempt], known: dict[tuple[int, bool], Attempt]) -> dict[int, Attempt]:
+    """What is told of a version whose later tries fail otherwise: why it failed at first."""
+    return {
+        version: known[version, False] if last.outcome == "failed" and (version, False) in known else last
+        for version, last in tried.items()
+    }
 
 
 def _run(manager: Manager, mode: Mode) -> tuple[_Course, tuple[int, ...]]:

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import (
     DEFAULT_POLICY,
+    ArgumentRefusal,
     Deployment,
     Mode,
     ModelEntry,
+    ServerArguments,
     VersionPolicy,
 )
 from ovms_doctor.facts import (
     Facts,
     FactsMissing,
     Failure,
+    PathStatus,
     Question,
     ReadFile,
     StatPath,
-    Unavailable,
 )
-from ovms_doctor.serving.config_file import parse_policy, read_config
+from ovms_doctor.serving.config.monitoring import arguments_enable_metrics, arguments_problem
+from ovms_doctor.serving.config.policy import parse_policy
+from ovms_doctor.serving.configured import plan_configuration
+from ovms_doctor.serving.generative import Generative, look_for_generative
 from ovms_doctor.serving.model import (
+    CouldNotLook,
     Ignored,
     ModelPlan,
     Outcome,
     Plan,
     StartProblem,
 )
-from ovms_doctor.serving.paths import absolute, filesystem_error, join_base_path
+from ovms_doctor.serving.parameters import parse_parameters
+from ovms_doctor.serving.paths import absolute, join_base_path
 from ovms_doctor.serving.servable import plan_model
 from ovms_doctor.serving.versions import LookFailed
 
 ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
+#: What a graph may be started with (validateUserSettingsInSingleModelCliGraphStart); plugin_config since
+#: v2025.4.
+_GRAPH_ALLOWS = ("model_name", "model_path", "plugin_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +60,32 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
 
     ``planner`` plans one model; a driver may pass one that remembers models already settled.
     """
+    ignored = _ignored_arguments(deployment)
     try:
-        if deployment.arguments is not None and deployment.arguments.usage_error:
-            return Planned(_usage(deployment))
+        generative = Generative()
+        if deployment.arguments is not None:
+            early, generative = _arguments(deployment, deployment.arguments, facts)
+            if early is not None:
+                return Planned(replace(early, ignored=ignored))
+        elif deployment.mode == "single" and deployment.release.looks_for_generative_model:
+            generative = _generative(deployment, None, facts)
+        if generative.problem is not None:
+            return Planned(replace(_exits(deployment.mode, generative.problem), ignored=ignored))
         if deployment.mode == "single":
-            return Planned(_single(deployment, facts, planner))
-        return _config(deployment, facts, planner)
+            planned = _single(deployment, facts, planner, generative)
+        else:
+            planned = _config(deployment, facts, planner)
+        poll = deployment.arguments is None or deployment.arguments.poll != 0
+        planned = planned if poll else _without_polls(planned)
+        return Planned(replace(planned, ignored=ignored + planned.ignored))
     except FactsMissing as missing:
         return Planned(None, missing.questions)
+    except LookFailed as error:
+        return Planned(Plan(deployment.mode, "unknown", unknown=error.cause, ignored=ignored))
 
 
-def _usage(deployment: Deployment) -> Plan:
-    text = (deployment.arguments.usage_error or "") if deployment.arguments else ""
-    problem = StartProblem("usage", "OPTIONS_USAGE_ERROR", 64, (text,), text=text)
-    return Plan(deployment.mode, "exits", 64, problem=problem, ignored=_ignored_arguments(deployment))
+def _exits(mode: Mode, problem: StartProblem) -> Plan:
+    return Plan(mode, "exits", problem.exit_code, problem=problem)
 
 
 def _ignored_arguments(deployment: Deployment) -> tuple[Ignored, ...]:
@@ -73,76 +93,153 @@ def _ignored_arguments(deployment: Deployment) -> tuple[Ignored, ...]:
     return tuple(Ignored(item, item) for item in arguments.ignored) if arguments else ()
 
 
+# -- the argument line ---------------------------------------------------------------------------------
+
+
+def _arguments(
+    deployment: Deployment, arguments: ServerArguments, facts: Facts
+) -> tuple[Plan | None, Generative]:
+    """The plan where the arguments end it all, and what the look for a generative model found. The server
+    goes through the words, looks at the model path, and only then validates."""
+    refusals = arguments.refusals
+    parsing = [item for item in refusals if item.stage == "parse"]
+    if parsing:
+        return _refused(deployment.mode, parsing[0]), Generative()
+    if arguments.helps and not arguments.unmatched:
+        problem = StartProblem("help", "OK", 0, ())
+        return _exits(deployment.mode, problem), Generative()
+    generative = Generative()
+    if _may_be_generative(deployment, arguments):
+        generative = _generative(deployment, arguments, facts)
+        if generative.problem is not None:
+            return _exits(deployment.mode, generative.problem), generative
+    for refusal in refusals:
+        if generative.task is not None and refusal.stage == "unmatched" and arguments.unmatched:
+            # The parser of the task takes these words; what it makes of them is not followed.
+            continue
+        if _holds(refusal, deployment, facts):
+            return _refused(deployment.mode, refusal), generative
+    if arguments.helps:
+        return _exits(deployment.mode, StartProblem("help", "OK", 0, ())), generative
+    if arguments.directive is not None and arguments.directive != "task":
+        cause = CouldNotLook(
+            f"--{arguments.directive}", "the server does something else than serve; it is not followed"
+        )
+        return Plan(deployment.mode, "unknown", unknown=cause), generative
+    return None, generative
+
+
+def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
+    problem = StartProblem(
+        "usage", "OPTIONS_USAGE_ERROR", 64, (refusal.text,), text=refusal.text,
+        option=refusal.option, suggestion=refusal.suggestion,
+    )  # fmt: skip
+    return _exits(mode, problem)
+
+
+def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bool:
+    """Whether a refusal that hangs on a file applies. What could not be looked at is taken for good."""
+    demand = refusal.unless
+    if demand is None:
+        return True
+    where = absolute(demand.path, deployment.working_directory)
+    status = facts.ask(StatPath(where))
+    if isinstance(status, Failure):
+        return True
+    if demand.demand == "exists" or not isinstance(status, PathStatus) or status.kind != "regular":
+        return False
+    return isinstance(facts.ask(ReadFile(where, 1)), Failure)
+
+
+def _may_be_generative(deployment: Deployment, arguments: ServerArguments) -> bool:
+    if arguments.directive not in (None, "task"):
+        return False
+    if arguments.directive == "task":
+        return deployment.release.at_least(2025, 2)
+    return deployment.release.looks_for_generative_model and arguments.model_path is not None
+
+
+def _generative(deployment: Deployment, arguments: ServerArguments | None, facts: Facts) -> Generative:
+    if arguments is None:
+        given = deployment.models[0].base_path
+        return look_for_generative(given, deployment.working_directory, facts, task=None, options_left=False)
+    return look_for_generative(
+        arguments.model_path or "",
+        deployment.working_directory,
+        facts,
+        task=arguments.value("task"),
+        options_left=bool(arguments.unmatched),
+    )
+
+
 # -- one model, as with --model_path -------------------------------------------------------------------
 
 
-def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan:
+def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generative: Generative) -> Plan:
     arguments = deployment.arguments
-    ignored = _ignored_arguments(deployment)
     if arguments is None:
-        entry, given = deployment.models[0], deployment.models[0].base_path
+        entry = deployment.models[0]
     else:
-        given = arguments.model_path or ""
         root = deployment.working_directory + "/"
-        entry = ModelEntry(arguments.model_name or "", join_base_path(given, root))
-    if deployment.release.looks_for_generative_model:
-        try:
-            problem, generative = _generative(given, deployment, facts)
-        except LookFailed as error:
-            return Plan("single", "unknown", unknown=error.cause, ignored=ignored)
+        path = join_base_path(arguments.model_path or "", root)
+        entry = ModelEntry(arguments.model_name or "", path, parameters=arguments.parameters)
+    if generative.task is not None:
+        model = replace(planner(entry, deployment, "single", facts), kind="generative")
+        return Plan("single", "unknown", models=(model,))
+    if arguments is not None:
+        if deployment.release.finds_graphs and _opens_graph(entry, deployment, facts):
+            refused = _graph_settings(arguments, deployment)
+            if refused is not None:
+                return _exits("single", refused)
+            return assemble("single", [planner(entry, deployment, "single", facts)])
+        problem, policy = _startup_problem(arguments, entry, deployment)
         if problem is not None:
-            return Plan("single", "exits", problem.exit_code, problem=problem, ignored=ignored)
-        if generative:
-            model = replace(planner(entry, deployment, "single", facts), kind="generative")
-            return Plan("single", "unknown", models=(model,), ignored=ignored)
-    if arguments is not None and arguments.model_version_policy is not None:
-        policy, refused = _command_line_policy(arguments.model_version_policy)
-        if refused is not None:
-            return Plan("single", "exits", 1, problem=refused, ignored=ignored)
+            return _exits("single", problem)
         entry = replace(entry, policy=policy)
-    return _assemble("single", [planner(entry, deployment, "single", facts)], ignored)
+    return assemble("single", [planner(entry, deployment, "single", facts)])
 
 
-def _generative(given: str, deployment: Deployment, facts: Facts) -> tuple[StartProblem | None, bool]:
-    """``isInMemoryGraphMode`` (cli_parser.cpp, v2026.3): looks for files of a generative model before anything
-    else, and throws where it may not look."""
-    where = absolute(given, deployment.working_directory)
-    for name in ("config.json", "model_index.json"):
-        answer = facts.ask(StatPath(f"{where}/{name}"))
-        if isinstance(answer, Unavailable):
-            raise LookFailed(f"{given}/{name}", answer)
-        if isinstance(answer, Failure):
-            if answer.missing:
-                continue
-            path = os.path.join(given, name)
-            line = server_log.OPTIONS_EXCEPTION(what=filesystem_error("status", answer, path))
-            problem = StartProblem(
-                "model_path_denied", "OPTIONS_USAGE_ERROR", 64, (line,), path, failure=answer
-            )
-            return problem, False
-        graph = facts.ask(StatPath(f"{where}/graph.pbtxt"))
-        if not isinstance(graph, (Failure, Unavailable)):
-            return None, True
-        if _names_a_task(f"{where}/{name}", facts):
-            return None, True
-        line = server_log.NO_TASK()
-        path = os.path.join(given, name)
-        return StartProblem("task_not_inferred", "OPTIONS_USAGE_ERROR", 64, (line,), path), False
-    return None, False
+def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:
+    where = absolute(entry.base_path, deployment.working_directory)
+    questions = [StatPath(f"{where}/graph.pbtxt"), StatPath(f"{where}/1/graph.pbtxt")]
+    facts.need([*questions, StatPath(where)])
+    answers = [facts.ask(question) for question in questions]
+    return any(isinstance(answer, PathStatus) and answer.kind == "regular" for answer in answers)
 
 
-def _names_a_task(where: str, facts: Facts) -> bool:
-    """Whether the file looks like one that the server infers a task from; what it infers is not followed."""
-    content = facts.ask(ReadFile(where, 1 << 20))
-    if isinstance(content, (Failure, Unavailable)):
-        return False
-    try:
-        document = json.loads(content.data)
-    except ValueError:
-        return False
-    return isinstance(document, dict) and bool(
-        document.get("architectures") or document.get("_class_name") or "n_mels" in document
+def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:
+    """A graph takes none of a model's parameters on the command line (v2025.1)."""
+    allowed = _GRAPH_ALLOWS if deployment.release.at_least(2025, 4) else _GRAPH_ALLOWS[:2]
+    used = [name for name in arguments.prepared if name not in allowed]
+    if not used:
+        return None
+    log = (server_log.GRAPH_SETTINGS(settings="".join(f"{name}, " for name in used)),)
+    return StartProblem(
+        "graph_settings", "OPTIONS_USAGE_ERROR", 64, log, text=", ".join(used), option=f"--{used[0]}"
     )
+
+
+def _startup_problem(
+    arguments: ServerArguments, entry: ModelEntry, deployment: Deployment
+) -> tuple[StartProblem | None, VersionPolicy]:
+    """``startFromConfig``: metrics, plugin_config, version policy, then the other parameters; the first
+    that is wrong ends the process."""
+    release = deployment.release
+    if arguments_enable_metrics(arguments, release):
+        metrics = arguments_problem(arguments, release)
+        if metrics is not None:
+            return metrics, DEFAULT_POLICY
+    parsed = parse_parameters(entry, release)
+    refusal = parsed.abort or parsed.problem
+    problem = None
+    if refusal is not None:
+        problem = StartProblem(
+            "parameter", refusal.status, 1, refusal.log, text=parsed.at, option=f"--{parsed.at}"
+        )
+        if parsed.at == "plugin_config":
+            return problem, DEFAULT_POLICY
+    policy, refused = _command_line_policy(arguments.model_version_policy or "")
+    return refused or problem, policy
 
 
 def _command_line_policy(text: str) -> tuple[VersionPolicy, StartProblem | None]:
@@ -152,8 +249,8 @@ def _command_line_policy(text: str) -> tuple[VersionPolicy, StartProblem | None]
     if not text:
         return DEFAULT_POLICY, None
     try:
-        value = rapidjson.loads(text)
-    except ValueError:
+        value = rapidjson.loads(text.split("\0", 1)[0])
+    except (ValueError, RecursionError):
         value = None
     policy = parse_policy(value)
     if policy is not None:
@@ -167,20 +264,16 @@ def _command_line_policy(text: str) -> tuple[VersionPolicy, StartProblem | None]
 # -- a configuration of several models -----------------------------------------------------------------
 
 
-def _config(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Planned:
-    ignored = _ignored_arguments(deployment)
-    entries: Iterable[ModelEntry] = deployment.models
-    duplicates: tuple[str, ...] = ()
+def _config(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan:
     if deployment.config_path is not None:
-        reading = read_config(deployment.config_path, deployment, facts)
-        ignored += reading.ignored
-        base = Plan("config", "unknown", ignored=ignored, config_path=deployment.config_path)
-        if reading.unknown is not None:
-            return Planned(replace(base, unknown=reading.unknown))
-        if reading.problem is not None:
-            problem = reading.problem
-            return Planned(replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem))
-        entries, duplicates = reading.entries, reading.duplicates
+        return plan_configuration(deployment, facts, planner, assemble)
+    return assemble("config", plan_models(deployment.models, deployment, facts, planner))
+
+
+def plan_models(
+    entries: Iterable[ModelEntry], deployment: Deployment, facts: Facts, planner: ModelPlanner
+) -> list[ModelPlan]:
+    """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissing."""
     models = []
     missing: list[Question] = []
     for entry in entries:
@@ -189,12 +282,11 @@ def _config(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan
         except FactsMissing as error:
             missing.extend(error.questions)
     if missing:
-        return Planned(None, tuple(missing))
-    assembled = _assemble("config", models, ignored)
-    return Planned(replace(assembled, duplicates=duplicates, config_path=deployment.config_path))
+        raise FactsMissing(missing)
+    return models
 
 
-def _assemble(mode: Mode, models: list[ModelPlan], ignored: tuple[Ignored, ...]) -> Plan:
+def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
     """Models are loaded one after the other: what does not come back keeps the next ones from being tried."""
     done: list[ModelPlan] = []
     outcome: Outcome = "serves"
@@ -214,7 +306,7 @@ def _assemble(mode: Mode, models: list[ModelPlan], ignored: tuple[Ignored, ...])
         settled = _gone if outcome == "exits" else _as_now
         done = [settled(item) for item in done]
         break
-    return Plan(mode, outcome, exit_code, tuple(done), ignored=ignored)
+    return Plan(mode, outcome, exit_code, tuple(done))
 
 
 def _not_tried(model: ModelPlan) -> ModelPlan:
@@ -230,3 +322,14 @@ def _as_now(model: ModelPlan) -> ModelPlan:
 def _gone(model: ModelPlan) -> ModelPlan:
     """Nothing comes later where the process ended."""
     return replace(model, versions=tuple(replace(item, later=None) for item in model.versions))
+
+
+def _without_polls(planned: Plan) -> Plan:
+    """``--file_system_poll_wait_seconds 0``: nothing is looked at again, so what is after start-up stays."""
+    if planned.outcome not in ("serves", "unknown"):
+        return replace(planned, polls=False)
+    models = tuple(replace(_as_now(model), reloaded=(), retired=()) for model in planned.models)
+    return replace(planned, models=models, polls=False)
+
+
+__all__ = ["ModelPlanner", "Planned", "assemble", "plan", "plan_models"]

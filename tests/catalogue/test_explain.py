@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from rich.text import Text
 
 from ovms_doctor.catalogue import CATALOGUE, Code
 from ovms_doctor.catalogue.search import explain
 from ovms_doctor.report.explain import explain_json, explain_text, list_json, list_text
+from ovms_doctor.report.styled import Styled
 
 each_code = pytest.mark.parametrize("code", CATALOGUE.values(), ids=lambda code: code.code)
 
 
-def _flat(text: Text) -> str:
+def _flat(text: Styled) -> str:
     return " ".join(text.plain.split())
 
 
@@ -65,7 +65,7 @@ def test_hostile_values_are_shown_and_not_obeyed() -> None:
     assert "[bold red]x[/]" in shown.plain
     assert all(char == "\n" or char.isprintable() for char in shown.plain)
     assert shown.plain.encode()
-    styles = {str(span.style) for span in shown.spans}
+    styles = {style for _, style in shown.parts}
     assert styles <= {"", "dim", "bold", "bold red"}
 
 
@@ -87,8 +87,8 @@ def test_json_of_a_line() -> None:
     assert [entry["code"] for entry in document["codes"]] == ["OVD106", "OVD107"]
     first = document["codes"][0]
     assert list(first) == [
-        "code", "name", "severity", "check", "summary", "meaning", "remedy", "recovers", "messages", "texts", "releases",
-        "see_also", "docs", "values",
+        "code", "name", "severity", "check", "summary", "meaning", "remedy", "recovers", "messages", "texts",
+        "releases", "see_also", "docs", "values",
     ]  # fmt: skip
     assert first["values"]["path"].startswith("/m/\x1b]0;title")
     assert "\\xff" in first["values"]["path"]

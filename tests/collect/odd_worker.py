@@ -35,6 +35,8 @@ def _behave(question: Question) -> Answer:
         if rest == "and-die":
             os.kill(os.getpid(), signal.SIGSEGV)
         return PathStatus("regular", child.pid)
+    if what == "slow" and isinstance(question, LoadModel):
+        time.sleep(3600)
     if what == "compile" and isinstance(question, LoadModel) and question.level == "compile":
         os.kill(os.getpid(), signal.SIGFPE)
     if isinstance(question, LoadModel):

@@ -13,6 +13,7 @@ import pickle
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,8 +209,9 @@ def _without_how(answer: Answer) -> Answer:
     return answer
 
 
-def _refuses(place: str, right: str) -> bool:
-    """Whether the way to ``place`` is open, and ``right`` on it is refused, for who calls this."""
+def _refuses(user: Ids, place: str, right: str) -> bool:
+    """Whether the way to ``place`` is open, and ``right`` on it is refused; for a process of its own."""
+    _become(user)
     try:
         os.stat(place)
     except OSError:
@@ -289,7 +291,7 @@ def test_prediction_trying_and_the_kernel_agree(
     found = _in_child(tried)
     truth = [result for result in _in_child(kernel) for _ in range(3)]
 
-    denials = set()
+    denials: set[tuple[str, str]] = set()
     for question, one, other, kernels in zip(questions, predicted, found, truth, strict=True):
         assert _without_how(one) == other, (question, one, other)
         if isinstance(one, Unavailable):
@@ -306,7 +308,7 @@ def test_prediction_trying_and_the_kernel_agree(
             denials.add((one.denial.at, one.denial.right))
     if way == "host":
         for place, right in denials:
-            assert _in_child(lambda p=place, r=right: (_become(user), _refuses(p, r))[1]), (place, right)
+            assert _in_child(partial(_refuses, user, place, right)), (place, right)
     _first_refusal(way, server_top, questions, predicted, denials)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect import walk
 from ovms_doctor.collect.access import Ids, Predicted
 from ovms_doctor.collect.filesystem import LocalFiles, open_files
 from ovms_doctor.collect.local import LocalCollector
@@ -200,7 +199,12 @@ def test_a_directory_on_the_way_is_looked_at_once(top: str, monkeypatch: pytest.
         Path(top, f"a/b/{number}").touch()
     looked: list[str] = []
     lstat = os.lstat
-    monkeypatch.setattr(walk.os, "lstat", lambda path: looked.append(path) or lstat(path))
+
+    def counting(path: str) -> os.stat_result:
+        looked.append(path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", counting)
     files = _files()
     for number in range(50):
         assert files.status(f"{top}/a/b/{number}") == PathStatus("regular", 0)
@@ -376,7 +380,7 @@ class TestAsTheServersUser:
     def test_nothing_of_the_package_needs_to_be_readable_for_the_user(self, top: str) -> None:
         """All is imported before the ids change: an install in root's home works."""
         with LocalCollector(SERVER) as collector:
-            questions = [ListDirectory(top), InspectModel(f"{top}/none.onnx", "onnx")]
+            questions: list[Question] = [ListDirectory(top), InspectModel(f"{top}/none.onnx", "onnx")]
             answers = collector.collect(questions)
         assert answers[questions[0]] == Listing(())
         assert not isinstance(answers[questions[1]], Unavailable), answers[questions[1]]

@@ -27,6 +27,7 @@ from ovms_doctor.facts import (
     ModelInspection,
     Operation,
     PathStatus,
+    Preparation,
     ReadFile,
     StatPath,
     Tensor,
@@ -57,12 +58,14 @@ DENIAL = st.builds(
     st.none() | TEXT,
 )
 ENTRY = st.builds(Entry, TEXT, KIND | st.sampled_from(["link", "unknown"]), st.none() | TEXT)
+ROWS = st.lists(st.lists(TEXT, max_size=2).map(tuple), max_size=2).map(tuple)
+PREPARATION = st.builds(Preparation, ROWS, ROWS, ROWS, st.none() | TEXT, TEXT, ROWS, st.booleans())
 QUESTION = st.one_of(
     st.builds(StatPath, TEXT),
     st.builds(ListDirectory, TEXT),
     st.builds(ReadFile, TEXT, NUMBER),
     st.builds(InspectModel, TEXT, FORMAT),
-    st.builds(LoadModel, TEXT, LEVEL),
+    st.builds(LoadModel, TEXT, LEVEL, st.none() | PREPARATION),
 )
 ANSWER = st.one_of(
     st.builds(PathStatus, KIND, NUMBER, st.none() | TEXT),

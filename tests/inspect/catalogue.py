@@ -9,9 +9,24 @@ from pathlib import Path
 
 from ovms_doctor.facts.questions import ModelFormat
 from tests.inspect.models import (
-    APPLE, B_DATA, BIN, GRAPH_DEF, GZIP, HEADER, HTML, LAST_EDGE, LFS, PLAIN_XML, RELU, RESULT, X_DATA, XML,
-    Y_PORT, loop_xml, onnx,
-)  # fmt: skip
+    APPLE,
+    B_DATA,
+    BIN,
+    GRAPH_DEF,
+    GZIP,
+    HEADER,
+    HTML,
+    LAST_EDGE,
+    LFS,
+    PLAIN_XML,
+    RELU,
+    RESULT,
+    X_DATA,
+    XML,
+    Y_PORT,
+    loop_xml,
+    onnx,
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +109,9 @@ def _directory(place: Path) -> str:
 
 
 _LATIN1 = XML.encode().replace(b'name="relu"', b'name="rel\xfc"')
-_COPY = RELU + '<input><port id="0"/></input><output><port id="1" precision="FP32" names="y"/></output></layer>'
+_COPY = (
+    RELU + '<input><port id="0"/></input><output><port id="1" precision="FP32" names="y"/></output></layer>'
+)
 
 HEADS = (
     refused("empty", ir(b""), "empty-file"),
@@ -165,11 +182,16 @@ TEXT = (
     refused("version-cut-by-header", edited(('name="Model0"', f'name="{"M" * 467}"')), "ir-version"),
     loads("deep-unknown", edited(("<rt_info>", "<x>" * 20_000 + "</x>" * 20_000 + "<rt_info>"))),
     loads("long-attribute", edited(('name="relu"', f'name="{"r" * 3_000_000}"'))),
-    *(refused(f"version-{text or 'blank'}", version(text), "ir-version") for text in
-      ("", "-1", "2", "5", "7", "9", "12", "99", "99999999999999999999", "abc", "11 ")),
-    *(loads(f"version-{text.strip()}-{len(text)}", version(text)) for text in ("10", "11", " 11", "+11", "011")),
+    *(
+        refused(f"version-{text or 'blank'}", version(text), "ir-version")
+        for text in ("", "-1", "2", "5", "7", "9", "12", "99", "99999999999999999999", "abc", "11 ")
+    ),
+    *(
+        loads(f"version-{text.strip()}-{len(text)}", version(text))
+        for text in ("10", "11", " 11", "+11", "011")
+    ),
     refused("version-missing", edited((' version="11"', "")), "ir-version"),
-)  # fmt: skip
+)
 
 GRAPH = (
     loads("no-layers", ir('<net version="11"><layers/></net>'), "graph-empty"),
@@ -177,7 +199,11 @@ GRAPH = (
     loads("layers-misspelt", edited(("layers>", "Layers>")), "graph-empty"),
     loads("no-result", edited(('type="Result"', 'type="ReLU"'))),
     refused("no-edges", ir(XML.split("<edges>")[0] + "</net>"), "input-not-connected"),
-    refused("edge-missing", edited((XML[XML.index("<edge ") : XML.index("<edge ") + 62], "")), "input-not-connected"),
+    refused(
+        "edge-missing",
+        edited((XML[XML.index("<edge ") : XML.index("<edge ") + 62], "")),
+        "input-not-connected",
+    ),
     refused("last-edge-missing", edited((LAST_EDGE, "")), "input-not-connected"),
     refused("edge-twice", edited((LAST_EDGE, LAST_EDGE * 2)), "input-not-connected"),
     refused("edge-from-nowhere", edited(('from-layer="4"', 'from-layer="77"')), "edge-dangling"),
@@ -185,8 +211,14 @@ GRAPH = (
     loads("edge-beside", edited((LAST_EDGE, LAST_EDGE + LAST_EDGE.replace('"6"', '"66"'))), "edge-dangling"),
     refused("edge-no-port", edited(('from-layer="5" from-port="1"', 'from-layer="5"')), "layer-bad"),
     refused("cycle", edited(('from-layer="3" from-port="0"', 'from-layer="5" from-port="1"')), "edge-cycle"),
-    refused("wrong-from-port", edited(('from-layer="5" from-port="1"', 'from-layer="5" from-port="9"')), "port-missing"),
-    refused("wrong-to-port", edited(('to-layer="5" to-port="0"', 'to-layer="5" to-port="9"')), "port-missing"),
+    refused(
+        "wrong-from-port",
+        edited(('from-layer="5" from-port="1"', 'from-layer="5" from-port="9"')),
+        "port-missing",
+    ),
+    refused(
+        "wrong-to-port", edited(('to-layer="5" to-port="0"', 'to-layer="5" to-port="9"')), "port-missing"
+    ),
     refused("duplicate-id", edited(('layer id="3"', 'layer id="2"')), "layer-duplicate-id"),
     loads("duplicate-copy", extra_layer(_COPY), "layer-duplicate-id"),
     refused("id-abc", edited(('layer id="5"', 'layer id="abc"')), "layer-bad"),
@@ -200,8 +232,10 @@ GRAPH = (
     refused("port-no-precision", edited((Y_PORT, Y_PORT.replace('precision="FP32" ', ""))), "layer-bad"),
     refused("precision-unknown", edited((Y_PORT, Y_PORT.replace("FP32", "Q7"))), "element-type-unknown"),
     refused("precision-case", edited((Y_PORT, Y_PORT.replace("FP32", "F32"))), "element-type-unknown"),
-    *(loads(f"precision-{name}", edited((Y_PORT, Y_PORT.replace("FP32", name)))) for name in
-      ("f32", "FP16", "BOOL", "BIN", "U2", "NF4", "STRING", "F8E8M0", "dynamic", "UNSPECIFIED")),
+    *(
+        loads(f"precision-{name}", edited((Y_PORT, Y_PORT.replace("FP32", name))))
+        for name in ("f32", "FP16", "BOOL", "BIN", "U2", "NF4", "STRING", "F8E8M0", "dynamic", "UNSPECIFIED")
+    ),
     refused("dimension-minus-2", edited((Y_PORT, Y_PORT + "<dim>-2</dim>")), "layer-bad"),
     refused("dimension-text", edited((Y_PORT, Y_PORT + "<dim>q</dim>")), "layer-bad"),
     refused("dimension-empty", edited((Y_PORT, Y_PORT + "<dim/>")), "layer-bad"),
@@ -210,10 +244,14 @@ GRAPH = (
     refused("parameter-no-data", edited((X_DATA, "")), "layer-bad"),
     refused("parameter-type", edited((X_DATA, X_DATA.replace("f32", "q7"))), "element-type-unknown"),
     loads("parameter-upper-type", edited((X_DATA, X_DATA.replace("f32", "F32")))),
-    *(refused(f"parameter-shape-{shape}", edited((X_DATA, X_DATA.replace("1,8", shape))), "shape-bad")
-      for shape in ("1,abc", "1,8,", "1,,8", "+1,8", "1 2,8", "1..2..3,8", "[1,8")),
-    *(loads(f"parameter-shape-{shape}", edited((X_DATA, X_DATA.replace("1,8", shape))))
-      for shape in ("[1,8]", "?,8", "...", "1..2,8", "..2,8", "1..,8", "-1,8", " 1 , 8 ", "-2,8", "2..1,8")),
+    *(
+        refused(f"parameter-shape-{shape}", edited((X_DATA, X_DATA.replace("1,8", shape))), "shape-bad")
+        for shape in ("1,abc", "1,8,", "1,,8", "+1,8", "1 2,8", "1..2..3,8", "[1,8")
+    ),
+    *(
+        loads(f"parameter-shape-{shape}", edited((X_DATA, X_DATA.replace("1,8", shape))))
+        for shape in ("[1,8]", "?,8", "...", "1..2,8", "..2,8", "1..,8", "-1,8", " 1 , 8 ", "-2,8", "2..1,8")
+    ),
     loads("upper-case-type", relu_as("RELU", "opset1")),
     blind("operation-unknown", relu_as("FancyRelu", "opset1")),
     blind("opset-unknown", relu_as("ReLU", "opset99")),
@@ -227,11 +265,22 @@ GRAPH = (
     crashes("nested-iterators", ir(loop_xml(32, nested=3000))),
     loads("body", ir(loop_xml(32), BIN[:32])),
     refused("body-constant-beyond", ir(loop_xml(320)), "weights-too-small"),
-    loads("unreached-constant", extra_layer(
-        '<layer id="9" name="u" type="Const" version="opset1"><data element_type="f32" shape="1,8" '
-        'offset="99999" size="32"/><output><port id="0" precision="FP32"/></output></layer>'), "weights-too-small"),
-    loads("const-by-another-name", edited(('name="B" type="Const"', 'name="B" type="Constant"'), weights=BIN[:256])),
-    loads("const-with-value", edited((B_DATA, '<data element_type="f32" shape="1, 8" value="1"/>'), weights=BIN[:256])),
-)  # fmt: skip
+    loads(
+        "unreached-constant",
+        extra_layer(
+            '<layer id="9" name="u" type="Const" version="opset1"><data element_type="f32" shape="1,8" '
+            'offset="99999" size="32"/><output><port id="0" precision="FP32"/></output></layer>'
+        ),
+        "weights-too-small",
+    ),
+    loads(
+        "const-by-another-name",
+        edited(('name="B" type="Const"', 'name="B" type="Constant"'), weights=BIN[:256]),
+    ),
+    loads(
+        "const-with-value",
+        edited((B_DATA, '<data element_type="f32" shape="1, 8" value="1"/>'), weights=BIN[:256]),
+    ),
+)
 
 ROWS: tuple[Row, ...] = (*HEADS, *TEXT, *GRAPH)

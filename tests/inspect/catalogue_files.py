@@ -10,9 +10,23 @@ from pathlib import Path
 from ovms_doctor.facts.questions import ModelFormat
 from tests.inspect.catalogue import Row, edited, ir, loads, refused
 from tests.inspect.models import (
-    APPLE, B_DATA, BIN, FLOATS, GRAPH_DEF, GZIP, HTML, LFS, PADDLE_WEIGHTS, VARIABLE, W_DATA, XML, external,
-    message, onnx, paddle, saved_model,
-)  # fmt: skip
+    APPLE,
+    B_DATA,
+    BIN,
+    FLOATS,
+    GRAPH_DEF,
+    GZIP,
+    HTML,
+    LFS,
+    PADDLE_WEIGHTS,
+    W_DATA,
+    XML,
+    external,
+    message,
+    onnx,
+    paddle,
+    saved_model,
+)
 
 Build = Callable[[Path], str]
 
@@ -88,7 +102,9 @@ WEIGHTS = (
     refused("bin-missing", ir(XML, None), "weights-missing"),
     refused("bin-directory", with_bin(lambda path: path.mkdir()), "weights-missing"),
     refused("bin-dangling", with_bin(lambda path: path.symlink_to("nowhere")), "dangling-link"),
-    refused("bin-upper", with_bin(lambda path: path.with_suffix(".BIN").write_bytes(BIN)), "weights-suffix-case"),
+    refused(
+        "bin-upper", with_bin(lambda path: path.with_suffix(".BIN").write_bytes(BIN)), "weights-suffix-case"
+    ),
     refused("bin-of-link", _link, "weights-missing"),
     refused("bare-name", _bare_name(".bin"), "weights-missing"),
     loads("bare-name-whole", _bare_name(".xml.bin")),
@@ -104,20 +120,28 @@ WEIGHTS = (
     loads("bin-html-long", beside(HTML.ljust(288)), "weights-html"),
     refused("bin-gzip", beside(GZIP), "archive"),
     loads("bin-zero", big(lambda path, size: path.write_bytes(b"\0" * size)), "weights-all-zero"),
-    loads("bin-hole-only", big(lambda path, size: (path.touch(), os.truncate(path, size))), "weights-all-zero"),
-    loads("bin-tail", big(lambda path, size: path.write_bytes(b"x" * HALF + b"\0" * (size - HALF))),
-          "weights-zero-tail"),
+    loads(
+        "bin-hole-only", big(lambda path, size: (path.touch(), os.truncate(path, size))), "weights-all-zero"
+    ),
+    loads(
+        "bin-tail",
+        big(lambda path, size: path.write_bytes(b"x" * HALF + b"\0" * (size - HALF))),
+        "weights-zero-tail",
+    ),
     loads("bin-sparse", big(_sparse), "weights-sparse"),
     loads("bin-big", big(lambda path, size: path.write_bytes(b"x" * size))),
-    loads("const-misaligned", edited(("offset=\"256\"", "offset=\"255\"")), "weights-trailing-bytes"),
+    loads("const-misaligned", edited(('offset="256"', 'offset="255"')), "weights-trailing-bytes"),
     loads("offset-plus", constant(('"256"', '"+256"'))),
     refused("offset-text", constant(('"256"', '"abc"')), "weights-bad-reference"),
     refused("offset-missing", constant((' offset="256"', "")), "weights-bad-reference"),
     refused("offset-negative", constant(('"256"', '"-32"')), "weights-bad-reference"),
     refused("offset-beyond", constant(('"256"', '"1000000"')), "weights-too-small"),
     refused("offset-huge", constant(('"256"', '"18446744073709551615"')), "weights-bad-reference"),
-    refused("offset-wraps", constant(('"256"', '"9223372036854775807"'), ('"32"', '"9223372036854775807"')),
-            "weights-too-small"),
+    refused(
+        "offset-wraps",
+        constant(('"256"', '"9223372036854775807"'), ('"32"', '"9223372036854775807"')),
+        "weights-too-small",
+    ),
     refused("size-missing", constant((' size="32"', "")), "weights-bad-reference"),
     refused("size-negative", constant(('"32"', '"-32"')), "weights-bad-reference"),
     refused("size-small", constant(('"32"', '"16"')), "weights-bad-reference"),
@@ -136,7 +160,7 @@ WEIGHTS = (
     refused("type-long-name", constant(("f32", "FP32")), "element-type-unknown"),
     refused("type-upper", constant(("f32", "F32")), "element-type-unknown"),
     refused("type-f64", constant(("f32", "f64")), "weights-bad-reference"),
-)  # fmt: skip
+)
 
 
 def file(name: str, data: bytes, **others: bytes) -> Build:
@@ -152,7 +176,9 @@ def file(name: str, data: bytes, **others: bytes) -> Build:
 
 
 def rows(format: ModelFormat, *cases: tuple[str, Build, str | None, str]) -> tuple[Row, ...]:  # noqa: A002
-    return tuple(Row(f"{format}-{name}", build, kind, outcome, format) for name, build, kind, outcome in cases)
+    return tuple(
+        Row(f"{format}-{name}", build, kind, outcome, format) for name, build, kind, outcome in cases
+    )
 
 
 def tensor(*place: object, **others: bytes) -> Build:
@@ -169,8 +195,11 @@ def _outside(place: Path) -> str:
 
 
 _FULL = onnx()
-_CONSTANT = message(2, "c") + message(4, "Constant") + message(
-    5, message(1, "value") + message(5, external("nope.data", 0, 32)) + message(20, 4))  # fmt: skip
+_CONSTANT = (
+    message(2, "c")
+    + message(4, "Constant")
+    + message(5, message(1, "value") + message(5, external("nope.data", 0, 32)) + message(20, 4))
+)
 
 ONNX = (
     *rows(
@@ -183,15 +212,22 @@ ONNX = (
         ("gzip", file("m.onnx", GZIP), "archive", "refused"),
         ("zeros", file("m.onnx", b"\0" * 300), "zero-filled", "refused"),
         ("garbage", file("m.onnx", bytes(range(255, 100, -2))), "truncated", "refused"),
-        *((f"cut-{n}", file("m.onnx", _FULL[: len(_FULL) * n // 100]), "truncated", "refused") for n in (1, 50, 90)),
+        *(
+            (f"cut-{n}", file("m.onnx", _FULL[: len(_FULL) * n // 100]), "truncated", "refused")
+            for n in (1, 50, 90)
+        ),
         ("cut-last-byte", file("m.onnx", _FULL[:-1]), "truncated", "refused"),
         ("cut-after-graph", file("m.onnx", _FULL[:-6]), None, "loads"),
         ("zeros-after", file("m.onnx", _FULL + b"\0" * 10), "truncated", "refused"),
         ("unknown-field", file("m.onnx", _FULL + message(99, "abc")), None, "loads"),
         ("group", file("m.onnx", _FULL + b"\x9b\x06\x08\x01\x9c\x06"), None, "loads"),
         ("field-order", file("m.onnx", message(8, message(2, 17)) * 2 + _FULL), "wrong-format", "refused"),
-        ("no-graph", file("m.onnx", message(1, 8) + message(2, "u") + message(8, message(2, 17))),
-         "graph-empty", "loads"),
+        (
+            "no-graph",
+            file("m.onnx", message(1, 8) + message(2, "u") + message(8, message(2, 17))),
+            "graph-empty",
+            "loads",
+        ),
         ("ir-bytes", file("m.onnx", XML.encode(), m_bin=BIN), "wrong-format", "loads"),
         ("ir-bytes-no-bin", file("m.onnx", XML.encode()), "weights-missing", "refused"),
         ("external", tensor("w.data", 0, 32, w_data=FLOATS), None, "loads"),
@@ -205,14 +241,36 @@ ONNX = (
         ("external-less", tensor("w.data", 0, 16, w_data=FLOATS), "external-data-too-small", "refused"),
         ("external-absolute", tensor("/etc/passwd", 0, 32), "external-data-outside", "refused"),
         ("external-link", _outside, "external-data-outside", "refused"),
-        ("external-unused", file("m.onnx", onnx(extra=message(5, external("nope.data", 0, 32, name="z")))),
-         "external-data-missing", "refused"),
-        ("external-in-node", file("m.onnx", onnx(extra=message(1, _CONSTANT))), "external-data-missing", "loads"),
+        (
+            "external-unused",
+            file("m.onnx", onnx(extra=message(5, external("nope.data", 0, 32, name="z")))),
+            "external-data-missing",
+            "refused",
+        ),
+        (
+            "external-in-node",
+            file("m.onnx", onnx(extra=message(1, _CONSTANT))),
+            "external-data-missing",
+            "loads",
+        ),
     ),
-    Row("onnx-custom-domain", file("m.onnx", onnx(kind="MyOp", domain="my.domain")), None, "refused", "onnx", True),
-    Row("onnx-external-number", tensor("w.data", "x", 32, w_data=FLOATS), "external-data-too-small", "refused",
-        "onnx", True),
-)  # fmt: skip
+    Row(
+        "onnx-custom-domain",
+        file("m.onnx", onnx(kind="MyOp", domain="my.domain")),
+        None,
+        "refused",
+        "onnx",
+        True,
+    ),
+    Row(
+        "onnx-external-number",
+        tensor("w.data", "x", 32, w_data=FLOATS),
+        "external-data-too-small",
+        "refused",
+        "onnx",
+        True,
+    ),
+)
 
 
 def saved(data: bytes | None, *variables: str) -> Build:
@@ -264,28 +322,38 @@ TENSORFLOW = (
         ("onnx-bytes", file("m.tflite", onnx()), "wrong-format", "loads"),
         ("ir-bytes", file("m.tflite", XML.encode(), m_bin=BIN), "wrong-format", "loads"),
     ),
-)  # fmt: skip
+)
 
 _SHORT = PADDLE_WEIGHTS[: struct.calcsize("<IQIi") + 12]
 
-PADDLE = rows(
-    "paddle",
-    ("ok", file("m.pdmodel", paddle("w"), m_pdiparams=PADDLE_WEIGHTS), None, "loads"),
-    ("empty", file("m.pdmodel", b"", m_pdiparams=b""), "empty-file", "loads"),
-    ("no-parameters", file("m.pdmodel", paddle("w", persistable=False)), None, "loads"),
-    ("feed-only", file("m.pdmodel", paddle("feed", "fetch"), m_pdiparams=b""), None, "loads"),
-    ("lfs", file("m.pdmodel", LFS), "git-lfs-pointer", "refused"),
-    ("html", file("m.pdmodel", HTML), "html-page", "refused"),
-    ("gzip", file("m.pdmodel", GZIP), "archive", "refused"),
-    ("zeros", file("m.pdmodel", b"\0" * 100), "zero-filled", "refused"),
-    ("garbage", file("m.pdmodel", bytes(range(255, 100, -2))), "truncated", "refused"),
-    ("cut", file("m.pdmodel", paddle("w")[:-2]), "truncated", "refused"),
-    ("ir-bytes", file("m.pdmodel", XML.encode(), m_bin=BIN), "truncated", "refused"),
-    ("parameters-missing", file("m.pdmodel", paddle("w")), "weights-missing", "refused"),
-    ("parameters-empty", file("m.pdmodel", paddle("w"), m_pdiparams=b""), "weights-too-small", "refused"),
-    ("parameters-lfs", file("m.pdmodel", paddle("w"), m_pdiparams=LFS), "weights-lfs-pointer", "refused"),
-    ("parameters-html", file("m.pdmodel", paddle("w"), m_pdiparams=HTML), "weights-html", "refused"),
-    ("parameters-gzip", file("m.pdmodel", paddle("w"), m_pdiparams=GZIP), "archive", "refused"),
-) + (Row("paddle-parameters-cut", file("m.pdmodel", paddle("w"), m_pdiparams=_SHORT), None, "refused", "paddle", True),)
+PADDLE = (
+    *rows(
+        "paddle",
+        ("ok", file("m.pdmodel", paddle("w"), m_pdiparams=PADDLE_WEIGHTS), None, "loads"),
+        ("empty", file("m.pdmodel", b"", m_pdiparams=b""), "empty-file", "loads"),
+        ("no-parameters", file("m.pdmodel", paddle("w", persistable=False)), None, "loads"),
+        ("feed-only", file("m.pdmodel", paddle("feed", "fetch"), m_pdiparams=b""), None, "loads"),
+        ("lfs", file("m.pdmodel", LFS), "git-lfs-pointer", "refused"),
+        ("html", file("m.pdmodel", HTML), "html-page", "refused"),
+        ("gzip", file("m.pdmodel", GZIP), "archive", "refused"),
+        ("zeros", file("m.pdmodel", b"\0" * 100), "zero-filled", "refused"),
+        ("garbage", file("m.pdmodel", bytes(range(255, 100, -2))), "truncated", "refused"),
+        ("cut", file("m.pdmodel", paddle("w")[:-2]), "truncated", "refused"),
+        ("ir-bytes", file("m.pdmodel", XML.encode(), m_bin=BIN), "truncated", "refused"),
+        ("parameters-missing", file("m.pdmodel", paddle("w")), "weights-missing", "refused"),
+        ("parameters-empty", file("m.pdmodel", paddle("w"), m_pdiparams=b""), "weights-too-small", "refused"),
+        ("parameters-lfs", file("m.pdmodel", paddle("w"), m_pdiparams=LFS), "weights-lfs-pointer", "refused"),
+        ("parameters-html", file("m.pdmodel", paddle("w"), m_pdiparams=HTML), "weights-html", "refused"),
+        ("parameters-gzip", file("m.pdmodel", paddle("w"), m_pdiparams=GZIP), "archive", "refused"),
+    ),
+    Row(
+        "paddle-parameters-cut",
+        file("m.pdmodel", paddle("w"), m_pdiparams=_SHORT),
+        None,
+        "refused",
+        "paddle",
+        True,
+    ),
+)
 
 ROWS: tuple[Row, ...] = (*WEIGHTS, *ONNX, *TENSORFLOW, *PADDLE)

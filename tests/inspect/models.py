@@ -91,8 +91,8 @@ def loop_xml(body_size: int, *, nested: int = 1) -> str:
         f'offset="0" size="{body_size}"/><output><port id="0" precision="FP32">{ROW}</port></output></layer>'
         '<layer id="2" name="badd" type="Add" version="opset1"><input><port id="0"/><port id="1"/></input>'
         f'<output><port id="2" precision="FP32">{ROW}</port></output></layer>'
-        '<layer id="3" name="br" type="Result" version="opset1"><input><port id="0"/></input></layer></layers>'
-        '<edges><edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>'
+        '<layer id="3" name="br" type="Result" version="opset1"><input><port id="0"/></input></layer>'
+        '</layers><edges><edge from-layer="0" from-port="0" to-layer="2" to-port="0"/>'
         '<edge from-layer="1" from-port="0" to-layer="2" to-port="1"/>'
         '<edge from-layer="2" from-port="2" to-layer="3" to-port="0"/></edges>'
     )
@@ -145,7 +145,9 @@ def external(location: str | None, offset: object = None, length: object = None,
     """A tensor of eight floats in another file."""
     pairs = {"location": location, "offset": offset, "length": length}
     entries = b"".join(
-        message(13, message(1, key) + message(2, str(value))) for key, value in pairs.items() if value is not None
+        message(13, message(1, key) + message(2, str(value)))
+        for key, value in pairs.items()
+        if value is not None
     )
     return message(1, 8) + message(2, 1) + message(8, name) + entries + message(14, 1)
 

@@ -19,7 +19,26 @@ from tests.inspect.verdict import ask
 
 MUTANTS = 320
 #: Texts that change more than a byte does.
-SWAPS = ("", "0", "1", "2", "3", "6", "77", "-1", "opset1", "Const", "Result", '"', "<", ">", "/", "f16", "x", " ")
+SWAPS = (
+    "",
+    "0",
+    "1",
+    "2",
+    "3",
+    "6",
+    "77",
+    "-1",
+    "opset1",
+    "Const",
+    "Result",
+    '"',
+    "<",
+    ">",
+    "/",
+    "f16",
+    "x",
+    " ",
+)
 
 
 def mutant(source: random.Random, text: str) -> bytes:
@@ -67,11 +86,19 @@ def test_never_fatal_where_openvino_loads(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_module("openvino")
-@pytest.mark.parametrize(("format", "suffix", "whole"), [
-    ("onnx", ".onnx", onnx()), ("frozen", ".pb", GRAPH_DEF), ("paddle", ".pdmodel", paddle("w")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "suffix", "whole"),
+    [
+        ("onnx", ".onnx", onnx()),
+        ("frozen", ".pb", GRAPH_DEF),
+        ("paddle", ".pdmodel", paddle("w")),
+    ],
+)
 def test_never_fatal_where_openvino_loads_other_formats(
-    tmp_path: Path, format: ModelFormat, suffix: str, whole: bytes  # noqa: A002
+    tmp_path: Path,
+    asked: ModelFormat,
+    suffix: str,
+    whole: bytes,
 ) -> None:
     source = random.Random(20260402)
     paths = []
@@ -88,7 +115,7 @@ def test_never_fatal_where_openvino_loads_other_formats(
         paths.append(str(path))
     said = ask(paths)
     for path in paths:
-        seen = inspect_model(path, format)
+        seen = inspect_model(path, asked)
         assert isinstance(seen, ModelInspection)
         fatal = [fault for fault in seen.faults if fault.fatal]
         assert not fatal or said[path].outcome != "loads", (Path(path).read_bytes(), fatal)
@@ -97,35 +124,41 @@ def test_never_fatal_where_openvino_loads_other_formats(
 
 def fed(kind: str, inputs: int) -> str:
     """An IR 10 in which one operation gets x that many times, and declares no more than that."""
+    is_result = kind == "result"
     ports = "".join(f'<port id="{number}"/>' for number in range(inputs))
     edges = "".join(
         f'<edge from-layer="0" from-port="0" to-layer="1" to-port="{number}"/>' for number in range(inputs)
     )
-    output = "" if kind == "result" else f'<output><port id="9" precision="FP32">{ROW}</port></output>'
+    output = f'<output><port id="9" precision="FP32">{ROW}</port></output>'
     end = '<layer id="2" name="r" type="Result" version="opset1"><input><port id="0"/></input></layer>'
     last = '<edge from-layer="1" from-port="9" to-layer="2" to-port="0"/>'
-    kind = "Result" if kind == "result" else kind
     return (
         '<net version="10"><layers><layer id="0" name="x" type="Parameter" version="opset1">'
-        f'<data shape="1,8" element_type="f32"/><output><port id="0" precision="FP32">{ROW}</port></output></layer>'
-        f'<layer id="1" name="op" type="{kind}" version="opset1"><data/><input>{ports}</input>{output}</layer>'
-        f"{'' if kind == 'Result' else end}</layers><edges>{edges}{'' if kind == 'Result' else last}</edges></net>"
+        '<data shape="1,8" element_type="f32"/>'
+        f'<output><port id="0" precision="FP32">{ROW}</port></output></layer>'
+        f'<layer id="1" name="op" type="{"Result" if is_result else kind}" version="opset1"><data/>'
+        f"<input>{ports}</input>{'' if is_result else output}</layer>{'' if is_result else end}</layers>"
+        f"<edges>{edges}{'' if is_result else last}</edges></net>"
     )
 
 
 @pytest.mark.needs_module("openvino")
 def test_operations_need_their_inputs(tmp_path: Path) -> None:
     """With one input less than the table says, and with none, each operation is refused."""
-    asked = {}
+    models = {}
     for kind, least in LEAST_INPUTS.items():
         for inputs in {0, least - 1}:
             path = tmp_path / f"{kind}-{inputs}.xml"
             path.write_text(fed(kind, inputs))
-            asked[str(path)] = f"{kind} with {inputs} inputs"
-    said = ask(list(asked))
-    assert {name: said[path].message for path, name in asked.items() if said[path].outcome != "refused"} == {}
-    assert {name: said[path].message for path, name in asked.items() if "contain the op" in said[path].message} == {}
-    for path in asked:
+            models[str(path)] = f"{kind} with {inputs} inputs"
+    said = ask(list(models))
+    assert {
+        name: said[path].message for path, name in models.items() if said[path].outcome != "refused"
+    } == {}
+    assert {
+        name: said[path].message for path, name in models.items() if "contain the op" in said[path].message
+    } == {}
+    for path in models:
         seen = inspect_model(path, "ir")
         assert isinstance(seen, ModelInspection)
         assert any(fault.fatal and fault.kind == "input-not-connected" for fault in seen.faults), path
@@ -133,9 +166,25 @@ def test_operations_need_their_inputs(tmp_path: Path) -> None:
 
 FORMATS: tuple[ModelFormat, ...] = ("ir", "onnx", "paddle", "frozen", "tflite")
 PIECES = st.sampled_from(
-    [b"<net version='11'>", b"<layers>", b"<layer id='1' ", b"<edges>", b"</net>", b"<!DOCTYPE", b"<![CDATA[",
-     b"&#xD800;", b"\0", b"\xff\xfe", b"<?xml", b"TFL3", b"\x3a", b"\x08\x08", b"\x12\x02us", b"version https://git-lfs"]
-)  # fmt: skip
+    [
+        b"<net version='11'>",
+        b"<layers>",
+        b"<layer id='1' ",
+        b"<edges>",
+        b"</net>",
+        b"<!DOCTYPE",
+        b"<![CDATA[",
+        b"&#xD800;",
+        b"\0",
+        b"\xff\xfe",
+        b"<?xml",
+        b"TFL3",
+        b"\x3a",
+        b"\x08\x08",
+        b"\x12\x02us",
+        b"version https://git-lfs",
+    ]
+)
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), PIECES), max_size=12).map(b"".join))
@@ -144,7 +193,7 @@ def test_survives_any_bytes(data: bytes) -> None:
     descriptor = os.memfd_create("model")
     try:
         os.write(descriptor, data)
-        for format in FORMATS:  # noqa: A001
-            assert isinstance(inspect_model(f"/proc/self/fd/{descriptor}", format), ModelInspection)
+        for asked in FORMATS:
+            assert isinstance(inspect_model(f"/proc/self/fd/{descriptor}", asked), ModelInspection)
     finally:
         os.close(descriptor)

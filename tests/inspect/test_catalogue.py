@@ -54,7 +54,9 @@ def test_names_the_cause(name: str, paths: dict[str, str]) -> None:
     assert any(fault.fatal for fault in seen.faults) == (row.outcome == "refused" and not row.blind)
     if row.kind and row.outcome == "refused" and not row.blind and row.kind != faults.LAYER_DUPLICATE_ID:
         # What is named must be among what makes OpenVINO refuse, not a remark beside it.
-        assert row.kind in {fault.kind for fault in seen.faults if fault.fatal} or row.name == "edge-to-nowhere"
+        assert (
+            row.kind in {fault.kind for fault in seen.faults if fault.fatal} or row.name == "edge-to-nowhere"
+        )
 
 
 @pytest.mark.needs_module("openvino")

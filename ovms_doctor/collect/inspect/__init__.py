@@ -139,7 +139,7 @@ def _refused(path: str, asked: ModelFormat, size: int, head: Head) -> ModelInspe
 
 
 def _only_fatal(inspection: ModelInspection) -> ModelInspection:
-    """Not even recognised as its asked: if it parses all the same, say so."""
+    """An ONNX file that OpenVINO does not recognise as one: if it parses all the same, say why."""
     if any(fault.fatal for fault in inspection.faults):
         return inspection
     path = inspection.files[0].path

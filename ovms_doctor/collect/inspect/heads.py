@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import stat
@@ -24,9 +25,9 @@ _ARCHIVES: tuple[tuple[int, bytes, str], ...] = (
     (257, b"ustar", "tar"),
 )
 _FORMATS: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"TFL3", "TensorFlow Lite"),
-    (0, b"GGUF", "GGUF"),
-    (0, b"\x89HDF\r\n\x1a\n", "HDF5 (Keras)"),
+    (4, b"TFL3", "TensorFlow Lite model"),
+    (0, b"GGUF", "GGUF file"),
+    (0, b"\x89HDF\r\n\x1a\n", "HDF5 file (Keras)"),
     (0, b"\x80\x02", "Python pickle (PyTorch)"),
     (0, b"\x80\x03", "Python pickle (PyTorch)"),
     (0, b"\x80\x04", "Python pickle (PyTorch)"),
@@ -88,15 +89,17 @@ def recognise(head: bytes, size: int) -> Head | None:
         return Head(faults.APPLE_DOUBLE, "macOS metadata (AppleDouble)", "begins with 00 05 16 07")
     for offset, magic, name in _ARCHIVES:
         if head[offset : offset + len(magic)] == magic:
-            return Head(faults.ARCHIVE, f"a {name} archive", f"{name} signature {_hex(magic)}")
+            return Head(faults.ARCHIVE, f"{_article(name)} {name} archive", f"{name} signature {_hex(magic)}")
     for offset, magic, name in _FORMATS:
         if head[offset : offset + len(magic)] == magic:
             return Head(faults.WRONG_FORMAT, f"{_article(name)} {name}", f"signature {_hex(magic)}")
     if not head.strip(b"\0"):
-        return Head(faults.ZERO_FILLED, "zeros", f"the first {len(head)} of {size} bytes are zero")
+        return Head(
+            faults.ZERO_FILLED, "nothing but zeros", f"the first {len(head)} of {size} bytes are zero"
+        )
     if _HTML.search(head[:1024]):
         title = _TITLE.search(head)
-        text = "" if title is None else f' with the title "{printable(title[1])}"'
+        text = "" if title is None else f' with the title "{html.unescape(printable(title[1]))}"'
         return Head(faults.HTML_PAGE, f"a web page{text}", printable(head[:80]))
     if _SAFETENSORS.match(head) and int.from_bytes(head[:8], "little") < max(size, 16):
         return Head(faults.WRONG_FORMAT, "a safetensors file", "length and JSON header of safetensors")
@@ -141,7 +144,7 @@ def _text(head: bytes, size: int) -> Head | None:
         return None
     if sum(byte < 32 and byte not in (9, 10, 12, 13) for byte in head):
         return None
-    name = "JSON" if start[:1] in b"{[" else "plain text"
+    name = "JSON text" if start[:1] in b"{[" else "plain text"
     return Head(faults.TEXT, name, f"begins with: {printable(head[:120])}")
 
 
@@ -150,4 +153,4 @@ def _hex(data: bytes) -> str:
 
 
 def _article(name: str) -> str:
-    return "an" if name[0] in "AEHLO" and name[0] != "H" else "a"
+    return "an" if name.startswith(("E", "HDF5", "xz")) else "a"

@@ -124,7 +124,11 @@ def _wrong_version(path: str, document: Document) -> Fault:
     written = "no version" if document.version is None else f'version "{shown(document.version)}"'
     detail = f"The IR has {written}, but OpenVINO reads 10 and 11 only"
     number = unsigned(document.version)
-    if number is not None and number < 10:
+    if number in (10, 11):
+        detail = (
+            f"Byte {_HEADER_BYTES} of the file cuts the version of <net>, and OpenVINO takes the first half"
+        )
+    elif number is not None and number < 10:
         detail += ": convert the original model again"
     elif number is not None and number > 11:
         detail += ": it was written by a newer OpenVINO"

@@ -24,14 +24,17 @@ _SHAPE_NUMBER = re.compile(rb"-?[0-9]+")
 _OPSET = re.compile(r"opset([0-9]+)")
 
 #: Least number of inputs without which read_model refuses, for common operations (each was tried).
-LEAST_INPUTS = {
-    "result": 1, "relu": 1, "sigmoid": 1, "tanh": 1, "convert": 1, "softmax": 1, "exp": 1, "sqrt": 1,
-    "abs": 1, "add": 2, "multiply": 2, "subtract": 2, "divide": 2, "power": 2, "maximum": 2, "minimum": 2,
-    "matmul": 2, "convolution": 2, "groupconvolution": 2, "reshape": 2, "transpose": 2, "concat": 1,
-    "gather": 3, "unsqueeze": 2, "reducemean": 2, "reducesum": 2, "fakequantize": 5, "select": 3, "avgpool": 1,
-    "clamp": 1, "split": 2, "variadicsplit": 3, "shapeof": 1, "stridedslice": 3, "less": 2, "greater": 2, "equal": 2,
-    "prelu": 2, "pad": 3,
-}  # fmt: skip
+LEAST_INPUTS: dict[str, int] = {
+    name: least
+    for least, names in {
+        1: "abs avgpool clamp concat convert exp relu result shapeof sigmoid softmax sqrt tanh",
+        2: "add convolution divide equal greater groupconvolution less matmul maximum minimum multiply power "
+        "prelu reducemean reducesum reshape split subtract transpose unsqueeze",
+        3: "gather pad select stridedslice variadicsplit",
+        5: "fakequantize",
+    }.items()
+    for name in names.split()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +119,38 @@ class _Judge:
     ) -> None:
         """The edges into a layer, as parse_function connects them."""
         fed: set[int] = set()
+        faulty = False
         for edge in edges:
             origin = layers.get(edge.origin)
             if origin is None:
+                faulty = True
                 continue
             if edge.origin not in built:
+                faulty = True
                 detail = f"Layer {layer.name} is fed by layer {origin.name}, which itself depends on it"
                 self._problem(
                     faults.EDGE_CYCLE, detail, f"edge from {edge.origin} to {layer.number}", fatal=reached
                 )
                 continue
             if edge.target not in layer.inputs:
-                detail = f"An edge leads to input port {edge.target} of layer {layer.name}, which has none"
+                faulty = True
+                detail = (
+                    f"An edge leads to input port {edge.target} of layer {layer.name}, which has no such port"
+                )
                 evidence = f"input ports of {layer.name}: {_numbers(layer.inputs)}"
                 self._problem(faults.PORT_MISSING, detail, evidence, fatal=reached)
                 continue
             outputs = [port.number for port in origin.outputs]
             if edge.source not in outputs:
                 detail = (
-                    f"An edge comes from output port {edge.source} of layer {origin.name}, which has none"
+                    f"An edge comes from port {edge.source} of layer {origin.name}, which has no such output"
                 )
                 evidence = f"output ports of {origin.name}: {_numbers(outputs)}"
                 self._problem(faults.PORT_MISSING, detail, evidence, fatal=reached)
             fed.add(layer.inputs.index(edge.target))
+        if faulty:
+            # That an input is left over follows from the edge, which was named already.
+            return
         # IR 11 looks up run-time information of every declared port, so each must have an input.
         needed = LEAST_INPUTS.get(layer.type.lower(), 0) if _opset(layer) else 0
         wanted = max(len(layer.inputs), needed)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from ovms_doctor.collect.inspect import faults
+from ovms_doctor.collect.inspect.heads import HEAD_BYTES, open_regular, recognise
 from ovms_doctor.collect.inspect.protobuf import Broken, Source, fields, signed, string
 from ovms_doctor.facts import Fault, FileSeen, ModelInspection, Operation, Tensor
 
@@ -290,7 +291,7 @@ def _judge(
         )
     offset, length = int(tensor.offset), int(tensor.length)
     if size == 0 or offset + length > size:
-        what = f"needs bytes {offset} to {offset + length} of {location}, which has {size}"
+        what = f"needs bytes {offset} to {offset + length} of {location}, which has {size}{_really(full)}"
         return _fault(faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, what, f"{location}: {size} bytes")
     have = length or size
     if tensor.need is not None and have != tensor.need:
@@ -308,6 +309,21 @@ def _fault(kind: str, path: str, tensor: _External, what: str, evidence: str, fa
 def _counted(fault: Fault, count: int) -> Fault:
     detail = f"{fault.detail} (and {count - 1} more tensors alike)"
     return Fault(fault.kind, fault.path, fault.fatal, detail, fault.evidence)
+
+
+def _really(path: str) -> str:
+    """What a file that is too short is instead, for the end of a sentence."""
+    try:
+        descriptor, status = open_regular(path)
+    except OSError:
+        return ""
+    try:
+        head = recognise(os.pread(descriptor, HEAD_BYTES, 0), status.st_size)
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
+    return "" if head is None or head.kind == faults.EMPTY_FILE else f": it is {head.what}"
 
 
 def _size(path: str) -> int | None:

@@ -20,6 +20,8 @@ _ZERO_SEARCH = 64 << 20
 #: Below this size a weights file of zeros is nothing unusual (an index, a bias).
 _ALL_ZERO_FROM = 4096
 _MAX_HOLES = 1000
+#: Where one of these was found, nobody knows how many bytes the constants need.
+_UNCLEAR = frozenset({faults.WEIGHTS_BAD_REFERENCE, faults.ELEMENT_TYPE_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def _look(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Faul
         detail = f"The weights file {os.path.basename(path)} is {head.what} that nobody unpacked"
         return (Fault(faults.ARCHIVE, path, True, detail, head.evidence), *found)
     needed = needed_bytes(verdict.constants)
-    if needed is not None and size > needed:
+    unclear = any(problem.kind in _UNCLEAR for problem in verdict.problems)
+    if needed is not None and size > needed and not unclear:
         detail = (
             f"The weights file has {size} bytes, {size - needed} more than the {needed} that the model uses"
         )

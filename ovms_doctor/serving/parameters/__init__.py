@@ -1,19 +1,20 @@
 """The model parameters: what the server makes of their text, and what it then asks of the model."""
 
+from ovms_doctor.serving.parameters.devices import Device
+from ovms_doctor.serving.parameters.layouts import LayoutPair
 from ovms_doctor.serving.parameters.parsed import (
-    Dimension,
-    Layout,
-    LayoutPair,
+    ANONYMOUS,
     ParameterWarning,
     ParsedParameters,
     Refusal,
-    Shape,
     parse_parameters,
 )
+from ovms_doctor.serving.parameters.shapes import Dimension, Shape
 
 __all__ = [
+    "ANONYMOUS",
+    "Device",
     "Dimension",
-    "Layout",
     "LayoutPair",
     "ParameterWarning",
     "ParsedParameters",

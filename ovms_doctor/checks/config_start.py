@@ -1,0 +1,134 @@
+"""Why the server ends before it serves anything: arguments, the configuration file, metrics, a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.config_place import place_text, with_place
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.model import StartProblem
+
+_CODES = {
+    "usage": "OVD406",
+    "policy": "OVD407",
+    "task_not_inferred": "OVD408",
+    "config_not_json": "OVD403",
+    "config_schema": "OVD404",
+    "config_unreadable": "OVD405",
+    "metrics": "OVD414",
+    "help": "OVD415",
+    "graph_settings": "OVD444",
+}
+_KEYWORDS = {
+    "additionalProperties": "a key that this release does not take",
+    "required": "a key is missing",
+    "type": "a value of the wrong kind",
+    "oneOf": "a value that fits none, or several, of the forms allowed",
+    "anyOf": "a value that fits none of the forms allowed",
+    "maxProperties": "more keys than allowed",
+    "minProperties": "fewer keys than needed",
+    "minimum": "a number that is too small",
+    "maximum": "a number that is too large",
+    "enum": "a value that is not one of those allowed",
+}
+
+
+def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
+    if problem.kind == "parameter" or (problem.failure is not None and problem.failure.denial is not None):
+        # Other checks say more about these.
+        return
+    if problem.kind == "help":
+        yield _help(context)
+        return
+    yield context.finding(
+        _CODES.get(problem.kind, "OVD201"),
+        _message(context, problem),
+        path=problem.path or problem.option,
+        detail=_detail(problem),
+        log=problem.log,
+        evidence=_evidence(context, problem),
+        recovers="restart",
+        steps=_steps(context, problem),
+    )
+
+
+def _message(context: Context, problem: StartProblem) -> str:
+    where = problem.path or "the configuration"
+    if problem.kind == "config_not_json":
+        place = place_text(context, problem.at)
+        return f"{with_place(where, place)} is not JSON as the server reads it: {problem.text}"
+    if problem.kind == "config_schema":
+        what = _KEYWORDS.get(problem.keyword, problem.keyword)
+        place = place_text(context, problem.pointer)
+        return f"{with_place(where, place)} holds {_what(problem)}: {what}"
+    messages = {
+        "usage": f"The server refuses its arguments: {problem.text}",
+        "policy": f"--model_version_policy is nothing that the server understands: {problem.text}",
+        "task_not_inferred": f"{problem.path} makes the server take this for a generative model, and it "
+        "finds no task in it",
+        "config_unreadable": f"{problem.path} is not there",
+        "model_path_denied": f"The server may not look for {problem.path}",
+        "metrics": _metrics(context, problem),
+        "graph_settings": f"A graph does not take {problem.text} on the command line",
+    }
+    return messages[problem.kind]
+
+
+def _what(problem: StartProblem) -> str:
+    pointer = problem.pointer or "#"
+    return f"at {pointer} what is not a configuration of this release"
+
+
+def _metrics(context: Context, problem: StartProblem) -> str:
+    if problem.status == "METRICS_REST_PORT_MISSING":
+        return "Metrics are enabled, and there is no --rest_port for them"
+    if problem.status == "CONFIG_FILE_INVALID":
+        return "Metrics are set in the configuration and on the command line: only one of them may be"
+    if problem.keyword == "twice":
+        return f"The metric {problem.text} is named twice, which the server takes for an unknown name"
+    return f"The server knows no metric called {problem.text!r}"
+
+
+def _detail(problem: StartProblem) -> str:
+    text = f"The server ends with exit code {problem.exit_code}; nothing is served."
+    if problem.suggestion:
+        text += f" Did you mean {problem.suggestion}?"
+    return text
+
+
+def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
+    how = "read of the configuration" if problem.kind.startswith("config_") else "the argument line"
+    found = []
+    if problem.at is not None or problem.pointer is not None:
+        place = place_text(context, problem.pointer if problem.at is None else problem.at)
+        if place is not None:
+            what = f"{place}: {problem.pointer or problem.text}"
+            found.append(Evidence(what, "read of the configuration"))
+    if problem.path and not found:
+        found.append(Evidence(f"{problem.path}: {problem.text or 'seen'}", "as the server's user"))
+    if problem.option:
+        found.append(Evidence(problem.option, how if not problem.path else "the argument line"))
+    if not found and problem.text:
+        found.append(Evidence(problem.text, how))
+    return tuple(found)
+
+
+def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
+    if problem.kind == "task_not_inferred" and problem.path:
+        host = quote(context.host(problem.path))
+        return (Step("Move the file away.", f"mv -- {host} {host}.unused", "host", "changes files"),)
+    if problem.suggestion:
+        return (Step(f"Perhaps {problem.suggestion} was meant."),)
+    return ()
+
+
+def _help(context: Context) -> Finding:
+    return context.finding(
+        "OVD415",
+        "The server prints its help or version and ends: it was told nothing to serve",
+        detail="The exit code is 0, so that a container ends as “completed”, and is started again and again "
+        "where its policy says so.",
+        evidence=(Evidence("no option, --help or --version", "the argument line"),),
+        recovers="restart",
+    )

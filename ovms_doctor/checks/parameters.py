@@ -1,0 +1,208 @@
+"""The model parameters: what the server does not understand, ignores, or finds not to fit the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.parameter_words import (
+    corrected,
+    described,
+    device_hint,
+    key_hint,
+    spelled,
+    wrote,
+)
+from ovms_doctor.checks.refusal import quote_openvino
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.mapping import tensor_name
+from ovms_doctor.serving.model import Attempt, ModelPlan, ParameterRefused, SkippedEntry, StartProblem
+from ovms_doctor.serving.parameters import ANONYMOUS, ParameterWarning
+
+_CODES = {
+    "unknown_tensor": "OVD425",
+    "mapped": "OVD426",
+    "anonymous": "OVD427",
+    "reshape": "OVD428",
+    "batch": "OVD429",
+    "scalar": "OVD429",
+    "layout": "OVD430",
+    "build": "OVD430",
+    "rank": "OVD430",
+    "preprocessing": "OVD431",
+    "device": "OVD432",
+    "compile": "OVD433",
+    "too_high": "OVD434",
+}
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Entries that are left out, the argument that ends the process, then each model."""
+    problem = context.plan.problem
+    if problem is not None and problem.kind == "parameter":
+        yield _argument(context, problem)
+    for skipped in context.plan.skipped:
+        if skipped.reason in ("refused", "aborts"):
+            yield _entry(context, skipped)
+    for model in context.plan.models:
+        if model.parameters is None:
+            continue
+        if model.status == "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL":
+            yield _stateful(context, model)
+        for warning in model.parameters.warnings:
+            yield _warned(context, model, warning)
+        for version in model.versions:
+            attempt = version.attempt
+            if attempt is None:
+                continue
+            if isinstance(attempt.cause, ParameterRefused):
+                yield _refused(context, model, attempt, attempt.cause)
+            elif attempt.outcome == "loaded":
+                yield from _without_effect(context, model, attempt)
+
+
+# -- what the server does not take at all ----------------------------------------------------------
+def _argument(context: Context, problem: StartProblem) -> Finding:
+    value = "" if context.plan.problem is None else problem.text
+    unsupported = problem.status == "MODEL_CONFIG_INVALID"
+    arguments = context.deployment.arguments
+    given = "" if arguments is None else wrote(arguments.parameters.get(problem.text))
+    hint = key_hint(problem.log[0], context.deployment.release) if unsupported and problem.log else ""
+    return context.finding(
+        "OVD422" if unsupported else "OVD421",
+        f"--{value} {given}: "
+        + ("the device has no such property" if unsupported else "the server does not understand it"),
+        detail=f"The server ends with exit code {problem.exit_code}; nothing is served.",
+        log=problem.log,
+        evidence=(Evidence(f"--{value} {given}", "read of the arguments"),),
+        recovers="restart",
+        steps=(Step(hint),) if hint else _form(value),
+    )
+
+
+def _entry(context: Context, skipped: SkippedEntry) -> Finding:
+    entry, aborts = skipped.entry, skipped.reason == "aborts"
+    given = spelled(entry, skipped.parameter)
+    hint = key_hint(skipped.log[0], context.deployment.release) if aborts and skipped.log else ""
+    then = (
+        "This entry and every one behind it are left out; the server starts and answers “ready”."
+        if aborts
+        else "This entry alone is left out; the server starts, answers “ready”, and does not know the name."
+    )
+    return context.finding(
+        "OVD422" if aborts else "OVD421",
+        f"{given}: "
+        + ("the device has no such property" if aborts else "the server does not take it for a value"),
+        model=entry.name,
+        path=context.plan.config_path,
+        detail=then,
+        log=skipped.log,
+        evidence=(Evidence(f"{entry.pointer}: {given}", "read of the configuration"),),
+        recovers="config_change",
+        steps=(Step(hint),) if hint else _form(skipped.parameter),
+    )
+
+
+def _form(parameter: str) -> tuple[Step, ...]:
+    forms = {
+        "shape": "(1,3,224,224), with -1 for any number and 1:8 for a range; auto; or an object of such texts",
+        "layout": "NCHW, or NHWC:NCHW for what clients send and what the model has; letters NCHWD, ? and ...",
+        "plugin_config": 'an object of texts, numbers and booleans: {"NUM_STREAMS": "2"}',
+        "mean": "one number, or a list like [123.6,116.2,103.5]",
+        "scale": "one number, or a list like [58.3,57.1,57.3]",
+        "color_format": "BGR:RGB, what the model has first",
+        "precision": "FP32:UINT8, two of the server's names",
+    }
+    form = forms.get(parameter)
+    return (Step(f"Write {parameter} in the server's form: {form}."),) if form else ()
+
+
+def _stateful(context: Context, model: ModelPlan) -> Finding:
+    return context.finding(
+        "OVD435",
+        "A stateful model cannot have shape or batch_size auto",
+        model=model.entry.name,
+        path=model.entry.base_path,
+        base=model.entry.base_path,
+        detail=context.what_then(model),
+        log=model.detection.log,
+        recovers="restart" if context.single else "config_change",
+    )
+
+
+# -- what it ignores -------------------------------------------------------------------------------
+def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Finding:
+    messages = {
+        "ignored": "is nothing that the server understands; it goes on as if it were not there",
+        "both": "is ignored, for there is a shape as well",
+        "deprecated": "is deprecated",
+    }
+    given = spelled(model.entry, warning.parameter)
+    return context.finding(
+        "OVD424" if warning.kind == "deprecated" else "OVD423",
+        f"{given} {messages[warning.kind]}",
+        model=model.entry.name,
+        path=model.entry.base_path,
+        base=model.entry.base_path,
+        log=warning.log,
+        evidence=(Evidence(f"{model.entry.pointer} {given}".strip(), "read of what the server was told"),),
+        recovers="restart" if context.single else "config_change",
+        steps=_form(warning.parameter) if warning.kind == "ignored" else (),
+    )
+
+
+def _without_effect(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[Finding]:
+    """A shape under a second name of an input passes the server's look at names, and is then not found."""
+    told = attempt.report or attempt.inspection
+    if model.parameters is None or told is None or told.inputs is None:
+        return
+    used = {attempt.names.alias("input", tensor_name(one)) or tensor_name(one) for one in told.inputs}
+    for name, shape in model.parameters.shapes:
+        if name == ANONYMOUS or name in used or shape.auto or model.parameters.batch is not None:
+            continue
+        yield context.of_attempt(
+            "OVD423",
+            f"The shape for {name} has no effect: the server calls that input otherwise",
+            model,
+            attempt,
+            severity="warning",
+            detail="The model is served with the shape that it has.",
+            log=(),
+            evidence=described(attempt),
+            steps=(Step(f"Name the input as the server does: {', '.join(sorted(used))}."),),
+        )
+
+
+# -- what does not fit the model -------------------------------------------------------------------
+def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ParameterRefused) -> Finding:
+    given = spelled(model.entry, cause.parameter)
+    device = "" if model.parameters is None else model.parameters.device.text
+    messages = {
+        "unknown_tensor": f"{given}: the model has no input or output called {cause.tensor}",
+        "mapped": f"{given}: mapping_config.json calls {cause.tensor} {cause.alias}, and only that name counts",
+        "anonymous": f"{given} is for one input, and the model has several",
+        "reshape": f"{given}: OpenVINO cannot give the model this shape",
+        "batch": f"{given}: OpenVINO cannot give the model this batch size",
+        "scalar": f"{given}: the input {cause.tensor} is a scalar, which has no batch",
+        "layout": f"{given} is no layout to OpenVINO",
+        "build": f"{given} does not fit the model's inputs",
+        "rank": f"{given} does not fit the shape of {cause.tensor}",
+        "preprocessing": f"{given}: OpenVINO cannot prepare the input like this",
+        "device": f"The model cannot be compiled for the device “{device}”",
+        "compile": f"{given}: the device's plugin refuses it",
+        "too_high": f"{given} is more than the server allows: 100000",
+    }
+    evidence = described(attempt)
+    if cause.report is not None and cause.report.message:
+        evidence += quote_openvino(cause.report)
+    hint = device_hint(device) if cause.why == "device" else corrected(model.entry, attempt, cause)
+    return context.of_attempt(
+        _CODES[cause.why],
+        messages[cause.why],
+        model,
+        attempt,
+        path=cause.path,
+        evidence=evidence,
+        recovers="restart" if context.single else "config_change",
+        steps=(Step(hint),) if hint else (),
+    )

@@ -1,0 +1,66 @@
+"""Third-party checks for the commands. Where none is installed, nothing of theirs is imported or started."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ovms_doctor.plugins.discovery import installed
+
+if TYPE_CHECKING:
+    from ovms_doctor.catalogue.entry import Code
+    from ovms_doctor.driver.look import Seen
+    from ovms_doctor.driver.request import Request
+    from ovms_doctor.driver.run import Options, ThirdParty
+    from ovms_doctor.plugins.run import Offers
+
+#: Seconds for one to say what its codes are, where no limit is asked for.
+CHECK_TIMEOUT = 10.0
+
+#: A code, or a name in kebab case: what a third-party entry is asked for by.
+_CODE_OR_NAME = re.compile(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
+
+
+def run_third_party(request: Request, seen: Seen, options: Options, limit: float) -> ThirdParty:
+    """What the installed third-party checks find; ``limit`` seconds for each."""
+    plugins = installed()
+    if not plugins:
+        from ovms_doctor.driver.run import NO_THIRD_PARTY
+
+        return NO_THIRD_PARTY
+    from ovms_doctor.plugins.run import run_plugins
+
+    return run_plugins(plugins, request, seen, options, limit)
+
+
+def lookup_third_party(what: str) -> Code | None:
+    """The entry of an installed third-party check for a code or a name; None where there is none."""
+    wanted = what.strip()
+    if not _CODE_OR_NAME.fullmatch(wanted) or wanted.upper().startswith("OVD"):
+        return None
+    offers = _offers()
+    if offers is None:
+        return None
+    named = {entry.name: entry for entry in offers.codes.values()}
+    return offers.codes.get(wanted.upper()) or named.get(wanted.lower())
+
+
+def list_third_party() -> tuple[Mapping[str, Code], Mapping[str, str]]:
+    """Codes, and summaries by check, of all installed; what cannot be used is said on standard error."""
+    offers = _offers()
+    return (offers.codes, offers.summaries) if offers is not None else ({}, {})
+
+
+def _offers() -> Offers | None:
+    plugins = installed()
+    if not plugins:
+        return None
+    from ovms_doctor.plugins.run import offers
+    from ovms_doctor.report.words import visible
+
+    found = offers(plugins, CHECK_TIMEOUT)
+    for trouble in found.troubles:
+        print(f"ovms-doctor: {visible(trouble)}", file=sys.stderr)
+    return found

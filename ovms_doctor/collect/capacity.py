@@ -1,0 +1,128 @@
+"""How many processes this host has room for: its cores and memory, and the limits of its control group."""
+
+from __future__ import annotations
+
+import os
+
+MIB = 1 << 20
+#: Bytes for one process with OpenVINO that compiles a small model (92 MB measured), with room to spare.
+WORKER_MEMORY = 256 * MIB
+#: Beyond this many, the parent that talks to them is what is waited for.
+MOST_WORKERS = 16
+
+_CGROUP = "/sys/fs/cgroup"
+#: What a control group without a limit says (v1): the largest multiple of a page.
+_NO_LIMIT = 1 << 62
+
+
+def jobs(asked: int | None = None) -> int:
+    """How many workers fit: as many as were asked for, else by cores and free memory; at least one."""
+    if asked is not None:
+        return max(1, asked)
+    memory = free_memory()
+    fit = MOST_WORKERS if memory is None else memory // WORKER_MEMORY
+    return max(1, min(cores(), fit, MOST_WORKERS))
+
+
+def cores() -> int:
+    """The cores that this process may use, whole ones; at least one."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        count = os.cpu_count() or 1
+    quota = _quota()
+    return max(1, count if quota is None else min(count, int(quota)))
+
+
+def free_memory() -> int | None:
+    """Bytes that may still be used before something is killed; None where that cannot be told.
+
+    The least of what the host says is available (MemAvailable, proc(5)) and of what the control group of this
+    process leaves: its limit less the memory that cannot be taken back.
+    """
+    found = [left for left in (_available(), _left_in_group()) if left is not None]
+    return min(found) if found else None
+
+
+def _available() -> int | None:
+    for line in _text("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _left_in_group() -> int | None:
+    """Control groups nest: the tightest of all on the way counts."""
+    found = []
+    for directory, limit_name, anonymous in _memory_groups():
+        limit = _number(f"{directory}/{limit_name}")
+        if limit is not None and limit < _NO_LIMIT:
+            used = _statistic(f"{directory}/memory.stat", anonymous)
+            found.append(max(0, limit - (used or 0)))
+    return min(found) if found else None
+
+
+def _memory_groups() -> list[tuple[str, str, str]]:
+    """The directories to look at: each with its file for the limit, and the word for unreclaimable memory."""
+    groups = []
+    for line in _text("/proc/self/cgroup").splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if not controllers:
+            groups += [(place, "memory.max", "anon") for place in _upwards(_CGROUP, path)]
+        elif "memory" in controllers.split(","):
+            v1 = f"{_CGROUP}/memory"
+            groups += [(place, "memory.limit_in_bytes", "total_rss") for place in _upwards(v1, path)]
+    return groups
+
+
+def _quota() -> float | None:
+    """The cores' worth of time that the control group is given; None without a limit."""
+    found = []
+    for line in _text("/proc/self/cgroup").splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if not controllers:
+            texts = [_text(f"{place}/cpu.max").split() for place in _upwards(_CGROUP, path)]
+        elif "cpu" in controllers.split(","):
+            texts = [
+                [_text(f"{place}/cpu.cfs_quota_us").strip(), _text(f"{place}/cpu.cfs_period_us").strip()]
+                for place in _upwards(f"{_CGROUP}/cpu", path)
+            ]
+        else:
+            continue
+        found += [int(a) / int(b) for a, b in (t for t in texts if len(t) == 2 and _are_numbers(t))]
+    return min(found) if found else None
+
+
+def _are_numbers(words: list[str]) -> bool:
+    return all(word.isascii() and word.isdigit() and int(word) > 0 for word in words)
+
+
+def _upwards(top: str, path: str) -> list[str]:
+    """The group's directory and those above it. In a container the path may be one of the host's: then only
+    the top is there, and it is the container's own."""
+    places = [top]
+    for name in path.strip("/").split("/"):
+        if name and name != "..":
+            places.append(f"{places[-1]}/{name}")
+    return places
+
+
+def _statistic(path: str, name: str) -> int | None:
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(" ")
+        if key == name and value.isdigit():
+            return int(value)
+    return None
+
+
+def _number(path: str) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read(1 << 20)
+    except OSError:
+        return ""

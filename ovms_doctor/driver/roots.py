@@ -1,0 +1,32 @@
+"""From where rights count: known early, so that looking can begin while the rules are imported."""
+
+from __future__ import annotations
+
+import os
+
+from ovms_doctor.deployment.target import looks_like_version
+from ovms_doctor.driver.request import Request
+
+#: Files that OVMS and OpenVINO look for beside a model that is named by its file.
+_BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")
+
+
+def roots(request: Request) -> tuple[str, ...]:
+    """The server paths from which rights count: the mounts' or the targets' own, none on bare metal."""
+    if request.bare_metal:
+        return ()
+    if request.mounts:
+        return tuple(mount.server for mount in request.mounts)
+    found: list[str] = []
+    for path in request.targets:
+        found.append(path)
+        directory, name = os.path.split(path)
+        if looks_like_version(name):
+            # It may be a version directory, whose parent is then the model.
+            found.append(directory)
+        if os.path.splitext(name)[1]:
+            stem = os.path.splitext(name)[0]
+            found += [os.path.join(directory, beside.format(stem=stem)) for beside in _BESIDE]
+        if name.endswith(".json"):
+            found.append(directory)
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,92 @@
+"""Which third-party checks are installed: their metadata is read, none of their code is run.
+
+Imported in every run, and most hosts have no such check: the means to parse metadata are only imported once
+an installed distribution names the group.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+GROUP = "ovms_doctor.checks"
+
+_MARK = GROUP.encode("ascii")
+_METADATA = (".dist-info", ".egg-info")
+#: Files larger than this, in bytes, are no list of entry points.
+_LARGEST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One entry point: the check's ``name``, the ``distribution`` with its ``version``, and what it names,
+    ``module:attribute``."""
+
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+
+def installed(path: list[str] | None = None) -> tuple[Plugin, ...]:
+    """The third-party checks in the directories of ``path`` (else of :func:`safe_path`), in stable order.
+
+    A distribution that is there twice counts once, as for Python: the first on the path. Metadata that cannot
+    be read is none.
+    """
+    found: dict[str, list[Plugin]] = {}
+    for place in _naming_the_group(safe_path() if path is None else path):
+        key, plugins = _read(place)
+        found.setdefault(key, plugins)
+    every = (plugin for plugins in found.values() for plugin in plugins)
+    return tuple(sorted(every, key=lambda item: (item.name, item.distribution, item.target)))
+
+
+def safe_path() -> list[str]:
+    """Where modules are imported from, without the working directory: that may be anybody's repository, and
+    ``python -m`` puts it first."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        here = ""
+    return [place for place in dict.fromkeys(sys.path) if place not in ("", here)]
+
+
+def _naming_the_group(path: list[str]) -> Iterator[str]:
+    for place in path:
+        try:
+            names = sorted(os.listdir(place))
+        except (OSError, ValueError):
+            continue
+        for name in names:
+            if name.endswith(_METADATA) and _names_the_group(f"{place}/{name}/entry_points.txt"):
+                yield f"{place}/{name}"
+
+
+def _names_the_group(file: str) -> bool:
+    try:
+        with open(file, "rb") as opened:
+            return _MARK in opened.read(_LARGEST)
+    except OSError:
+        return False
+
+
+def _read(place: str) -> tuple[str, list[Plugin]]:
+    from importlib.metadata import Distribution
+
+    distribution = Distribution.at(place)
+    try:
+        name = distribution.metadata["Name"] or os.path.basename(place)
+        version = distribution.metadata["Version"] or "unknown"
+        # After the attribute there may be extras in brackets, which mean nothing any more.
+        points = [
+            Plugin(point.name, name, version, point.value.partition("[")[0].strip())
+            for point in distribution.entry_points
+            if point.group == GROUP
+        ]
+    except Exception:  # noqa: BLE001 - anybody's files; the parsers raise what they like
+        return place, []
+    return re.sub(r"[-_.]+", "-", name).lower(), points

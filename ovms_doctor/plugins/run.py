@@ -1,0 +1,385 @@
+"""The third-party checks of a run: which are selected, how each of them ended, what they found.
+
+All are started at once, so that they are imported side by side; they run one after the other. Whatever one
+of them does, it costs the others nothing but the time it was given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ovms_doctor.catalogue import CATALOGUE
+from ovms_doctor.checks.registry import CHECKS, matches_anything
+from ovms_doctor.collect.process import Died
+from ovms_doctor.driver.look import Seen
+from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.run import Options, ThirdParty
+from ovms_doctor.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.plugins.discovery import Plugin
+from ovms_doctor.plugins.process import Child
+from ovms_doctor.plugins.protocol import (
+    FINDINGS,
+    RESERVED,
+    Described,
+    ForeignCode,
+    Malformed,
+    is_name,
+    read_description,
+    read_finding,
+    read_sentence,
+)
+from ovms_doctor.report.model import CheckRun, CheckStatus
+
+#: Seconds for a child to make the plan again from the facts: our own rules, on as many models as there are.
+SETTLE_DEADLINE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a check gave nothing: its status, our code for it, and the case in words."""
+
+    status: CheckStatus
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the installed third-party checks offer. ``summaries`` by the check's name; ``troubles``: sentences
+    on those that cannot be used."""
+
+    codes: Mapping[str, ForeignCode]
+    summaries: Mapping[str, str]
+    troubles: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """An installed check on its way: its child while it lives, what it said of itself, or its trouble."""
+
+    plugin: Plugin
+    child: Child | None = None
+    described: Described | None = None
+    trouble: Trouble | None = None
+
+
+def run_plugins(
+    plugins: Sequence[Plugin],
+    request: Request,
+    seen: Seen,
+    options: Options,
+    limit: float,
+) -> ThirdParty:
+    """Runs the selected ones of ``plugins`` on a settled plan. ``limit``: seconds for each, once to be
+    imported and once to run."""
+    ignored = {pattern for pattern in options.ignore if pattern.strip().lower() in _names(plugins)}
+    left_out = {pattern.strip().lower() for pattern in ignored}
+    plugins = [plugin for plugin in plugins if plugin.name not in left_out]
+    if not plugins or not _may_be_selected(options):
+        return ThirdParty(matched=frozenset(ignored))
+    with _started(plugins, lambda: _document(request, seen), limit) as candidates:
+        result = ThirdParty(matched=_matched(candidates, options) | ignored)
+        for candidate in _selected(candidates, options):
+            result = _with(result, candidate, options, limit)
+    return result
+
+
+def offers(plugins: Sequence[Plugin], limit: float) -> Offers:
+    """The codes of the installed ones, for ``explain`` and ``checks``. ``limit``: seconds for each."""
+    with _started(plugins, lambda: b"", limit) as candidates:
+        good = [item for item in candidates if item.described is not None and item.trouble is None]
+        codes = {
+            code: entry for item in good if item.described for code, entry in item.described.codes.items()
+        }
+        summaries = {item.plugin.name: item.described.summary for item in good if item.described}
+        troubles = tuple(_sentence(item.plugin, item.trouble) for item in candidates if item.trouble)
+    return Offers(dict(sorted(codes.items())), summaries, troubles)
+
+
+# -- from metadata to what a check says of itself ------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _started(
+    plugins: Sequence[Plugin], document: Callable[[], bytes], limit: float
+) -> Iterator[list[_Candidate]]:
+    """All of them, each imported by its child and waiting; at the end no child is left."""
+    candidates = [_Candidate(plugin, trouble=_refused_name(plugin, plugins)) for plugin in plugins]
+    with contextlib.ExitStack() as stack:
+        facts = os.memfd_create("facts")
+        stack.callback(os.close, facts)
+        for candidate in candidates:
+            if candidate.trouble is None:
+                try:
+                    candidate.child = stack.enter_context(Child(candidate.plugin.target, facts))
+                except (OSError, ValueError) as error:
+                    text = f"no child process can be started: {error}"
+                    candidate.trouble = Trouble("could_not_look", "OVD906", text)
+        # They are being imported meanwhile.
+        _fill(facts, document())
+        for candidate in candidates:
+            if candidate.child is not None:
+                _describe(candidate, candidate.child.receive(limit), limit)
+        _refuse_clashes(candidates)
+        yield candidates
+
+
+def _fill(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _document(request: Request, seen: Seen) -> bytes:
+    from ovms_doctor.facts import codec
+
+    return codec.dump(seen.facts, {"request": request.as_json()}).encode("utf-8")
+
+
+def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> Trouble | None:
+    names = Counter(item.name for item in plugins)
+    if not is_name(plugin.name):
+        text = f"its entry point must be named in kebab case, and not begin with {RESERVED.lower()}"
+    elif _is_ours(plugin.name):
+        text = "a check or a finding of ovms-doctor itself is called so"
+    elif names[plugin.name] > 1:
+        others = sorted({item.distribution for item in plugins if item.name == plugin.name})
+        text = f"several checks are called so, of {' and '.join(others)}"
+    else:
+        return None
+    return Trouble("could_not_look", "OVD906", text)
+
+
+def _is_ours(name: str) -> bool:
+    return any(check.name == name for check in CHECKS) or any(
+        entry.name == name for entry in CATALOGUE.values()
+    )
+
+
+def _describe(candidate: _Candidate, message: dict[str, Any] | Died, limit: float) -> None:
+    if isinstance(message, Died):
+        candidate.trouble = _died(message, "to be imported", limit)
+    elif "unusable" in message:
+        text = f"it cannot be imported: {read_sentence(message['unusable'])}"
+        candidate.trouble = Trouble("crashed", "OVD906", text)
+    else:
+        try:
+            described = read_description(message.get("check"), candidate.plugin.name)
+            ours = [entry.name for entry in described.codes.values() if _is_ours(entry.name)]
+            if ours:
+                raise Malformed(f"a finding or check of ovms-doctor is called {ours[0]} already")
+            candidate.described = described
+        except Malformed as error:
+            candidate.trouble = Trouble("could_not_look", "OVD906", str(error))
+
+
+def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
+    """A prefix belongs to one distribution, a code and a name to one check. None of those that claim the same
+    is taken: which one were right?"""
+    prefixes: dict[str, set[str]] = {}
+    owners: dict[str, set[tuple[str, str]]] = {}
+    for item in candidates:
+        if item.described is not None:
+            owner = (item.plugin.distribution, item.plugin.name)
+            prefixes.setdefault(item.described.prefix, set()).add(item.plugin.distribution)
+            owners.setdefault(item.plugin.name, set()).add(owner)
+            for entry in item.described.codes.values():
+                owners.setdefault(entry.code, set()).add(owner)
+                owners.setdefault(entry.name, set()).add(owner)
+    for item in candidates:
+        if item.described is None:
+            continue
+        text = ""
+        if len(prefixes[item.described.prefix]) > 1:
+            several = " and ".join(sorted(prefixes[item.described.prefix]))
+            text = f"the code prefix {item.described.prefix} is claimed by {several}"
+        for entry in item.described.codes.values():
+            for word in (entry.code, entry.name):
+                if not text and len(owners[word]) > 1:
+                    text = f"{word} is claimed by {' and '.join(name for _, name in sorted(owners[word]))}"
+        if text:
+            item.trouble = Trouble("could_not_look", "OVD906", text)
+
+
+# -- selection -----------------------------------------------------------------------------------------
+
+
+def _may_be_selected(options: Options) -> bool:
+    """False where every pattern can only mean our own checks: then nothing foreign is even started."""
+    return not options.select or not all(
+        pattern.strip().upper().startswith(RESERVED) or _is_ours(pattern.strip().lower())
+        for pattern in options.select
+    )
+
+
+def _names(plugins: Sequence[Plugin]) -> set[str]:
+    return {plugin.name for plugin in plugins}
+
+
+def _names_check(pattern: str, candidate: _Candidate) -> bool:
+    return pattern.strip().lower() == candidate.plugin.name
+
+
+def _names_code(pattern: str, entry: ForeignCode) -> bool:
+    text = pattern.strip()
+    return bool(text) and (entry.code.startswith(text.upper()) or entry.name == text.lower())
+
+
+def _matched(candidates: Sequence[_Candidate], options: Options) -> frozenset[str]:
+    """The patterns that name something third-party."""
+    entries = [
+        entry for item in candidates if item.described is not None for entry in item.described.codes.values()
+    ]
+    return frozenset(
+        pattern
+        for pattern in (*options.select, *options.ignore)
+        if any(_names_check(pattern, item) for item in candidates)
+        or any(_names_code(pattern, entry) for entry in entries)
+    )
+
+
+def _selected(candidates: Sequence[_Candidate], options: Options) -> Iterator[_Candidate]:
+    """A check that could not say what its codes are counts as selected where a pattern is otherwise unknown:
+    a green report must not hide that what was asked for did not run."""
+    matched = _matched(candidates, options)
+    unknown = any(item not in matched and not matches_anything(item) for item in options.select)
+    for candidate in candidates:
+        entries = list(candidate.described.codes.values()) if candidate.described is not None else []
+        wanted = (
+            not options.select
+            or any(_names_check(pattern, candidate) for pattern in options.select)
+            or any(_names_code(pattern, entry) for pattern in options.select for entry in entries)
+            or (unknown and not entries)
+        )
+        left_out = bool(entries) and all(
+            any(_names_code(pattern, entry) for pattern in options.ignore) for entry in entries
+        )
+        if wanted and not left_out:
+            yield candidate
+
+
+def _is_wanted(finding: Finding, candidate: _Candidate, options: Options) -> bool:
+    assert candidate.described is not None
+    entry = candidate.described.codes[finding.code]
+    chosen = not options.select or any(
+        _names_check(pattern, candidate) or _names_code(pattern, entry) for pattern in options.select
+    )
+    return chosen and not any(_names_code(pattern, entry) for pattern in options.ignore)
+
+
+# -- running -------------------------------------------------------------------------------------------
+
+
+def _with(result: ThirdParty, candidate: _Candidate, options: Options, limit: float) -> ThirdParty:
+    """``result`` with what this check came to."""
+    began = time.monotonic()
+    found, status, reason, troubles = _outcome(candidate, limit)
+    wanted = [finding for finding in found if _is_wanted(finding, candidate, options)]
+    about = [_finding(candidate.plugin, trouble) for trouble in troubles]
+    run = CheckRun(_label(candidate, result), status, reason, time.monotonic() - began)
+    looked: tuple[str, ...] = ()
+    if status == "ran" and candidate.described is not None:
+        looked = (f"{candidate.plugin.name}: {candidate.described.summary}",)
+    return replace(
+        result,
+        findings=(*result.findings, *wanted, *about),
+        checks=(*result.checks, run),
+        looked_at=(*result.looked_at, *looked),
+    )
+
+
+def _label(candidate: _Candidate, result: ThirdParty) -> str:
+    """The check's name; with its distribution where the name is taken: the report names each check once."""
+    name = candidate.plugin.name
+    taken = {run.name for run in result.checks}
+    if name not in taken and not any(check.name == name for check in CHECKS):
+        return name
+    label = f"{name} of {candidate.plugin.distribution}"
+    return label if label not in taken else f"{label} ({candidate.plugin.target})"
+
+
+def _outcome(
+    candidate: _Candidate, limit: float
+) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[Trouble, ...]]:
+    """Findings, status, reason, and what is to be said about the check itself."""
+    if candidate.trouble is not None:
+        return (), candidate.trouble.status, candidate.trouble.text, (candidate.trouble,)
+    assert candidate.child is not None
+    assert candidate.described is not None
+    with candidate.child as child:
+        child.run()
+        message = child.receive(SETTLE_DEADLINE)
+        if not isinstance(message, Died) and "settled" in message:
+            message = child.receive(limit)
+    if isinstance(message, Died):
+        trouble = _died(message, "to run", limit)
+    elif "findings" in message:
+        return _looked_through(message["findings"], candidate.described)
+    elif "not_applicable" in message:
+        return (), "not_applicable", read_sentence(message["not_applicable"]), ()
+    elif "could_not_look" in message:
+        text = read_sentence(message["could_not_look"]) or "no reason given"
+        trouble = Trouble("could_not_look", "OVD903", text)
+    else:
+        trouble = Trouble("crashed", "OVD901", read_sentence(message.get("raised")) or "no answer")
+    return (), trouble.status, trouble.text, (trouble,)
+
+
+def _looked_through(
+    rows: object, described: Described
+) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[Trouble, ...]]:
+    good: list[Finding] = []
+    bad: list[str] = []
+    if not isinstance(rows, list):
+        rows, bad = [], ["no list of findings"]
+    for number, row in enumerate(rows[:FINDINGS], 1):
+        try:
+            good.append(read_finding(row, described.codes))
+        except Malformed as error:
+            bad.append(f"finding {number}: {error}")
+    if len(rows) > FINDINGS:
+        bad.append(f"more than {FINDINGS} findings")
+    if not bad:
+        return tuple(good), "ran", "", ()
+    more = f", and {len(bad) - 1} more like it" if len(bad) > 1 else ""
+    text = f"not all that it gave is a finding of its own: {bad[0]}{more}"
+    return tuple(good), "crashed", text, (Trouble("crashed", "OVD907", text),)
+
+
+def _died(died: Died, what: str, limit: float) -> Trouble:
+    if died.timed_out:
+        return Trouble("timed_out", "OVD902", f"it was given {limit:g} s {what}, and was ended")
+    return Trouble("crashed", "OVD901", read_sentence(str(died)))
+
+
+# -- words ---------------------------------------------------------------------------------------------
+
+
+def _sentence(plugin: Plugin, trouble: Trouble) -> str:
+    return f"The check {plugin.name} of {plugin.distribution} {plugin.version}: {trouble.text}"
+
+
+def _finding(plugin: Plugin, trouble: Trouble) -> Finding:
+    entry = CATALOGUE[trouble.code]
+    steps = (
+        Step(f"Tell those who made {plugin.distribution}, or look for another version of it.", None, "host"),
+        Step(f"Or run without this check: add --ignore {plugin.name}", None, "host"),
+    )
+    return Finding(
+        trouble.code,
+        entry.name,
+        entry.severity,
+        Subject(),
+        _sentence(plugin, trouble),
+        "What it would have found is missing from this report.",
+        evidence=(Evidence(f"entry point {plugin.name} = {plugin.target}", "run in a child process"),),
+        remedy=Remedy(entry.remedy, steps),
+        docs=entry.docs,
+        relative=f"{plugin.distribution}/{plugin.name}/{plugin.target}",
+    )

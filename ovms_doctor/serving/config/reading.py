@@ -1,0 +1,189 @@
+"""config.json from its path to its entries: the file, the text, the schema, the metrics (loadConfig)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from ovms_doctor import server_log
+from ovms_doctor.deployment.model import (
+    DEFAULT_POLICY,
+    Deployment,
+    ModelEntry,
+    ModelParameters,
+    VersionPolicy,
+)
+from ovms_doctor.facts import Facts, Failure, ReadFile, StatPath, Unavailable
+from ovms_doctor.releases import Release
+from ovms_doctor.serving.config.monitoring import config_problem
+from ovms_doctor.serving.config.places import ConfigPlaces
+from ovms_doctor.serving.config.policy import parse_policy
+from ovms_doctor.serving.config.schema import Violation, suggestion_for, violation
+from ovms_doctor.serving.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.serving.model import ConfigNote, CouldNotLook, StartProblem
+from ovms_doctor.serving.paths import absolute, join_base_path, root_of_config
+
+#: A configuration larger than this, in bytes, is not read.
+LIMIT = 64 << 20
+#: Keys of an entry that are not parameters of the model.
+_NOT_PARAMETERS = ("name", "base_path", "model_version_policy", "graph_path", "subconfig")
+_GRAPH_FILE = "graph.pbtxt"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry:
+    """An entry of ``model_config_list``. ``graphs``: the files of which one that opens makes the entry a
+    MediaPipe graph, as the server writes their paths. ``loader``: the custom loader that it names."""
+
+    entry: ModelEntry
+    graphs: tuple[str, ...] = ()
+    loader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReading:
+    """``entries`` in file order, doubled names and all; ``document`` the whole of it, for the other lists."""
+
+    entries: tuple[ConfigEntry, ...] = ()
+    graphs: tuple[ConfigEntry, ...] = ()
+    document: dict[str, Any] | None = None
+    root: str = ""
+    notes: tuple[ConfigNote, ...] = ()
+    problem: StartProblem | None = None
+    unknown: CouldNotLook | None = None
+    places: ConfigPlaces | None = None
+
+
+def read_config(config_path: str, deployment: Deployment, facts: Facts) -> ConfigReading:
+    """What the file holds, or why the process ends. Raises FactsMissing."""
+    where = absolute(config_path, deployment.working_directory)
+    status = facts.ask(StatPath(where))
+    if isinstance(status, Unavailable):
+        return ConfigReading(unknown=CouldNotLook(config_path, status.reason, status.timed_out))
+    if isinstance(status, Failure):
+        return ConfigReading(problem=_unreadable(config_path, status))
+    if status.kind == "directory":
+        # An ifstream opens a directory and reads nothing from it.
+        return ConfigReading(problem=_not_json(config_path, "The document is empty.", None))
+    if status.kind != "regular":
+        reason = f"a {status.kind} stands where the configuration file is expected"
+        return ConfigReading(unknown=CouldNotLook(config_path, reason))
+    if status.size > LIMIT:
+        return ConfigReading(unknown=CouldNotLook(config_path, f"it is larger than {LIMIT >> 20} MiB"))
+    content = facts.ask(ReadFile(where, LIMIT))
+    if isinstance(content, Unavailable):
+        return ConfigReading(unknown=CouldNotLook(config_path, content.reason, content.timed_out))
+    if isinstance(content, Failure):
+        return ConfigReading(problem=_unreadable(config_path, content))
+    return replace(
+        read_bytes(config_path, content.data, deployment), places=ConfigPlaces(config_path, content.data)
+    )
+
+
+def _unreadable(path: str, failure: Failure) -> StartProblem:
+    log = (server_log.CONFIG_UNREADABLE(path=path),)
+    return StartProblem("config_unreadable", "CONFIG_FILE_INVALID", 1, log, path, failure=failure)
+
+
+def _not_json(path: str, error: str, at: int | None) -> StartProblem:
+    log = (server_log.CONFIG_NOT_JSON(error=error),)
+    return StartProblem("config_not_json", "JSON_INVALID", 1, log, path, error, at=at)
+
+
+@lru_cache(maxsize=2)
+def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigReading:
+    """What the server makes of the file's bytes. Never raises, whatever they are. The rules are followed in
+    many turns, each from the beginning: the last readings are kept."""
+    text = ConfigText.of(data)
+    release = deployment.release
+    try:
+        parsed = parse(text)
+    except NotJson as error:
+        return ConfigReading(problem=_not_json(config_path, error.message, error.at))
+    except TooDeep:
+        reason = "it is nested deeper than is followed here"
+        return ConfigReading(unknown=CouldNotLook(config_path, reason))
+    found = violation(text.text, release)
+    if found is not None:
+        return ConfigReading(problem=_against_schema(config_path, found, release, parsed.value))
+    problem = config_problem(parsed.value, deployment.arguments, release)
+    if problem is not None:
+        return ConfigReading(problem=replace(problem, path=config_path))
+    return _entries(parsed.value, parsed.doubled, config_path, deployment)
+
+
+def _against_schema(path: str, found: Violation, release: Release, document: Any) -> StartProblem:
+    line = server_log.CONFIG_SCHEMA(schema=found.schema, keyword=found.keyword, key=found.key)
+    return StartProblem(
+        "config_schema",
+        "JSON_INVALID",
+        1,
+        (line, server_log.CONFIG_FORMAT()),
+        path,
+        line,
+        pointer=found.key,
+        keyword=found.keyword,
+        suggestion=suggestion_for(found, release, document),
+    )
+
+
+# -- entries -------------------------------------------------------------------------------------------
+
+
+def _entries(
+    document: dict[str, Any], doubled: tuple[str, ...], config_path: str, deployment: Deployment
+) -> ConfigReading:
+    root = root_of_config(config_path, deployment.working_directory)
+    release = deployment.release
+    notes = [ConfigNote("doubled_key", "", key) for key in doubled]
+    entries = []
+    for index, item in enumerate(document["model_config_list"]):
+        pointer = f"/model_config_list/{index}"
+        config = item["config"]
+        notes += [
+            ConfigNote("ignored_key", f"{pointer}/{key}", key, config["name"])
+            for key in item
+            if key != "config"
+        ]
+        if not config.get("base_path"):
+            notes.append(ConfigNote("no_base_path", f"{pointer}/config", root, config["name"]))
+        entries.append(_entry(config, f"{pointer}/config", root, release))
+    graphs = [
+        _entry(item, f"/mediapipe_config_list/{index}", root, release)
+        for index, item in enumerate(document.get("mediapipe_config_list", []))
+    ]
+    return ConfigReading(tuple(entries), tuple(graphs), document, root, tuple(notes))
+
+
+def _entry(config: dict[str, Any], pointer: str, root: str, release: Release) -> ConfigEntry:
+    values = tuple((key, json.dumps(value)) for key, value in config.items() if key not in _NOT_PARAMETERS)
+    entry = ModelEntry(
+        config["name"],
+        join_base_path(config.get("base_path", ""), root),
+        _policy(config.get("model_version_policy")),
+        ModelParameters(values, "config"),
+        pointer,
+    )
+    options = config.get("custom_loader_options")
+    loader = options["loader_name"] if isinstance(options, dict) else None
+    return ConfigEntry(entry, graph_files(config, root, release), loader)
+
+
+def graph_files(config: dict[str, Any], root: str, release: Release) -> tuple[str, ...]:
+    """``MediapipeGraphConfig::parseNode`` and ``CheckStartFromGraph``: where graph.pbtxt is looked for. A
+    graph's directory, where none is given, is the one below the configuration that has its name."""
+    given = config.get("base_path") or config["name"] + "/"
+    base = join_base_path(given if given.endswith("/") else given + "/", root)
+    named = config.get("graph_path", _GRAPH_FILE)
+    if not release.at_least(2025, 2, 1) and release.at_least(2025, 1):
+        named = _GRAPH_FILE
+    return (join_base_path(named, base), f"{base}1/{_GRAPH_FILE}")
+
+
+def _policy(value: Any) -> VersionPolicy:
+    """A policy that passed the schema; before v2022.3.0.1 a wrong one means the default."""
+    if value is None:
+        return DEFAULT_POLICY
+    return parse_policy(value) or DEFAULT_POLICY

@@ -1,0 +1,190 @@
+"""A configuration that was read, entry by entry: what is loaded, what is left out, what is a graph (ConfigLoader
+in modelmanager.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ovms_doctor import server_log
+from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
+from ovms_doctor.facts import Facts, FactsMissing, Failure, PathStatus, Question, ReadFile, StatPath
+from ovms_doctor.serving.config.libraries import Libraries, custom_loaders, node_libraries
+from ovms_doctor.serving.config.pipelines import check_pipelines
+from ovms_doctor.serving.config.reading import ConfigEntry, ConfigReading, read_config
+from ovms_doctor.serving.model import (
+    ConfigNote,
+    CouldNotLook,
+    Detection,
+    Ignored,
+    ModelPlan,
+    Plan,
+    SkippedEntry,
+    VersionPlan,
+)
+from ovms_doctor.serving.parameters import parse_parameters
+from ovms_doctor.serving.paths import absolute, is_remote
+from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
+
+Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
+Assembler = Callable[[Mode, list[ModelPlan]], Plan]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass over the lists: what came out of it so far."""
+
+    models: list[ModelPlan] = field(default_factory=list)
+    graphs: list[ConfigEntry] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    duplicates: list[str] = field(default_factory=list)
+    skipped: list[SkippedEntry] = field(default_factory=list)
+    notes: list[ConfigNote] = field(default_factory=list)
+    missing: list[Question] = field(default_factory=list)
+
+
+def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, assemble: Assembler) -> Plan:
+    """What the server makes of ``--config_path``. Raises FactsMissing."""
+    path = deployment.config_path or ""
+    reading = read_config(path, deployment, facts)
+    base = Plan("config", "unknown", config_path=path, config_notes=reading.notes, places=reading.places)
+    if reading.unknown is not None:
+        return replace(base, unknown=reading.unknown)
+    if reading.problem is not None:
+        problem = reading.problem
+        return replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem)
+    document = reading.document or {}
+    where = (document, reading.root, deployment.working_directory, deployment.release, facts)
+    loaders, libraries = custom_loaders(*where), node_libraries(*where)
+    done = _models(reading, deployment, facts, planner, loaders)
+    if done.missing:
+        raise FactsMissing(done.missing)
+    graphs = _graphs([*reading.graphs, *done.graphs], done)
+    pipelines = check_pipelines(document, done.names, {plan.entry.name for plan in graphs}, libraries.usable)
+    ignored = tuple(
+        Ignored(pointer, f"what pipeline {name} needs of its models' inputs and outputs")
+        for pointer, name in pipelines.sound
+    )
+    return replace(
+        assemble("config", [*done.models, *graphs]),
+        config_path=path,
+        places=reading.places,
+        duplicates=tuple(dict.fromkeys(done.duplicates)),
+        skipped=tuple(done.skipped),
+        libraries=(*loaders.faults, *libraries.faults),
+        pipelines=pipelines.faults,
+        config_notes=(*reading.notes, *done.notes),
+        ignored=ignored,
+    )
+
+
+def _models(
+    reading: ConfigReading, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
+) -> _Pass:
+    """``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
+    done = _Pass()
+    release = deployment.release
+    if release.finds_graphs:
+        facts.need(
+            StatPath(absolute(file, deployment.working_directory))
+            for item in reading.entries
+            for file in item.graphs
+            if not is_remote(file)
+        )
+    for index, item in enumerate(reading.entries):
+        entry = item.entry
+        if release.finds_graphs and _opening(item, deployment, facts) is not None:
+            done.graphs.append(item)
+            if entry.parameters or entry.policy.kind != "latest" or entry.policy.count != 1:
+                keys = ", ".join(key for key, _ in entry.parameters.values) or "model_version_policy"
+                done.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
+            continue
+        parsed = parse_parameters(entry, release)
+        if parsed.problem is not None:
+            done.skipped.append(
+                SkippedEntry(entry, "refused", parsed.problem.status, parsed.problem.log, parsed.at)
+            )
+            continue
+        if parsed.abort is not None:
+            log = (*parsed.abort.log, *((server_log.LIST_FAILED(),) if release.at_least(2023, 0) else ()))
+            done.skipped.append(SkippedEntry(entry, "aborts", parsed.abort.status, log, parsed.at))
+            for later in reading.entries[index + 1 :]:
+                done.skipped.append(SkippedEntry(later.entry, "after_abort"))
+            break
+        if entry.name in done.names:
+            done.duplicates.append(entry.name)
+            continue
+        done.names.add(entry.name)
+        try:
+            done.models.append(_model(item, deployment, facts, planner, loaders))
+        except FactsMissing as error:
+            done.missing.extend(error.questions)
+    return done
+
+
+def _model(
+    item: ConfigEntry, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
+) -> ModelPlan:
+    if item.loader is None:
+        return planner(item.entry, deployment, "config", facts)
+    return _with_loader(item.entry, item.loader, deployment, facts, loaders)
+
+
+def _with_loader(
+    entry: ModelEntry, loader: str, deployment: Deployment, facts: Facts, loaders: Libraries
+) -> ModelPlan:
+    """A model that a custom loader brings: without the loader its versions are found and never tried; what
+    the loader does is its own."""
+    where = absolute(entry.base_path, deployment.working_directory)
+    if is_remote(entry.base_path):
+        return ModelPlan(
+            entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, "remote storage is not looked at")
+        )
+    try:
+        detection = detect(entry.base_path, where, deployment.release, facts)
+    except LookFailed as error:
+        return ModelPlan(entry, Detection("OK"), unknown=error.cause)
+    if detection.status != "OK":
+        return ModelPlan(entry, detection, status=detection.status)
+    requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
+    versions = tuple(
+        VersionPlan(number, detection.directories(number), number in requested, None, None, None)
+        for number in sorted(set(detection.found))
+    )
+    unknown = None
+    if loader in loaders.usable:
+        unknown = CouldNotLook(entry.base_path, f"the custom loader {loader} is not run")
+    return ModelPlan(entry, detection, requested, versions, unknown=unknown, tried=False)
+
+
+# -- graphs --------------------------------------------------------------------------------------------
+
+
+def _opening(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | None:
+    """The graph's file, if one of those that the server tries opens for it."""
+    for file in item.graphs:
+        if is_remote(file):
+            continue
+        where = absolute(file, deployment.working_directory)
+        status = facts.ask(StatPath(where))
+        if not isinstance(status, PathStatus) or status.kind not in ("regular", "directory"):
+            continue
+        if status.kind == "directory" or not isinstance(facts.ask(ReadFile(where, 1)), Failure):
+            return file
+    return None
+
+
+def _graphs(items: list[ConfigEntry], done: _Pass) -> list[ModelPlan]:
+    """The graphs of both lists, in the server's order: of a name the first counts, and a model's is taken."""
+    graphs: dict[str, ModelPlan] = {}
+    for item in items:
+        entry = item.entry
+        if entry.name in graphs:
+            line = server_log.DUPLICATE_GRAPH(name=entry.name)
+            done.skipped.append(SkippedEntry(entry, "duplicate", "OK", (line,)))
+        elif entry.name in done.names:
+            line = server_log.GRAPH_NAME_OCCUPIED(name=entry.name)
+            done.skipped.append(SkippedEntry(entry, "occupied", "MEDIAPIPE_GRAPH_NAME_OCCUPIED", (line,)))
+        else:
+            graphs[entry.name] = ModelPlan(entry, Detection("OK"), kind="graph")
+    return list(graphs.values())

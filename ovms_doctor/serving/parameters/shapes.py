@@ -1,0 +1,183 @@
+"""Dimensions and shapes as the server reads them (shape.cpp; the same from v2022.1 on)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_INT_MAX = (1 << 31) - 1
+_SPACES = re.compile(r"[ \t\n\v\f\r]+")
+_STOI = re.compile(r"([+-]?)([0-9]+)")
+ANY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A number, a range, or anything (both -1)."""
+
+    low: int
+    high: int
+
+    @property
+    def static(self) -> bool:
+        return self.low == self.high and self.low != ANY
+
+    def as_openvino(self) -> str:
+        """As OpenVINO writes it: ``3``, ``?``, ``1..8``."""
+        if self.static:
+            return str(self.low)
+        return "?" if self.low == ANY else f"{self.low}..{self.high}"
+
+    def __str__(self) -> str:
+        """As the server writes it: ``3``, ``-1``, ``[1~8]``."""
+        if self.static or self.high == ANY:
+            return str(self.low)
+        return f"[{self.low}~{self.high}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """``auto``, or dimensions. A fixed shape without any is taken for none."""
+
+    dimensions: tuple[Dimension, ...] = ()
+    auto: bool = False
+
+    def as_openvino(self) -> str:
+        """As OpenVINO writes it: ``[1,3,?,1..8]``."""
+        return "[" + ",".join(dimension.as_openvino() for dimension in self.dimensions) + "]"
+
+    def __str__(self) -> str:
+        """As it is given to the server."""
+        if self.auto:
+            return "auto"
+        parts = (
+            f"{item.low}:{item.high}" if item.low != item.high else str(item.low) for item in self.dimensions
+        )
+        return "(" + ",".join(parts) + ")"
+
+
+class WrongFormat(ValueError):
+    """The server does not understand a text. ``log``: what it writes besides the status."""
+
+    def __init__(self, *log: str) -> None:
+        super().__init__(*log)
+        self.log = log
+
+
+class _NoNumber(ValueError):
+    pass
+
+
+class _OutOfRange(ValueError):
+    pass
+
+
+def without_spaces(text: str) -> str:
+    """``erase_spaces``: all white space of the C locale is dropped, inside too."""
+    return _SPACES.sub("", text)
+
+
+def tokenize(text: str, delimiter: str) -> list[str]:
+    """``std::getline`` in a loop: nothing after a last delimiter is no token, an empty text has none."""
+    parts = text.split(delimiter)
+    return parts[:-1] if parts[-1] == "" else parts
+
+
+def _stoi(text: str) -> int:
+    match = _STOI.match(text)
+    if match is None:
+        raise _NoNumber
+    # Longer than any int, leading zeros apart: not given to int(), which refuses 5,000 digits.
+    digits = match[2].lstrip("0") or "0"
+    value = int(digits) if len(digits) <= 10 else _INT_MAX + 2
+    value = -value if match[1] == "-" else value
+    if not -_INT_MAX - 1 <= value <= _INT_MAX:
+        raise _OutOfRange
+    return value
+
+
+def parse_dimension(text: str) -> Dimension:
+    """``Dimension::fromString``, for a batch size. Raises WrongFormat."""
+    copy = without_spaces(text)
+    try:
+        return _range(copy) if ":" in copy else _number(copy)
+    except _OutOfRange:
+        raise WrongFormat(f"Parsing dimension string out of range: {copy}, error: stoi") from None
+    except _NoNumber:
+        raise WrongFormat(f"Parsing dimension string: {copy}".rstrip()) from None
+
+
+def _range(copy: str) -> Dimension:
+    if re.search(r"[^0-9:]", copy):
+        raise WrongFormat(f"Parsing dimension string not a range: {copy}")
+    if copy.count(":") != 1:
+        raise WrongFormat(f"Parsing dimension string, wrong amount of ':' - {copy.count(':')}; {copy}")
+    tokens = tokenize(copy, ":")
+    if len(tokens) != 2:
+        raise WrongFormat(f"Parsing dimension string, not a number between ':' - {copy}")
+    low, high = _stoi(tokens[0]), _stoi(tokens[1])
+    if low > 0 and high > 0:
+        if low > high:
+            raise _NoNumber
+        return Dimension(low, high)
+    if low >= high:
+        raise WrongFormat(f"Parsing dimension string range max must be higher than min: {copy}")
+    raise WrongFormat(f"Parsing dimension string range must be lager than 0: {copy}")
+
+
+def _number(copy: str) -> Dimension:
+    dashes = copy.count("-")
+    if dashes > 1:
+        raise WrongFormat(f"Parsing dimension string: {copy}; too many '-' characters")
+    if dashes == 1 and copy[0] != "-":
+        raise WrongFormat(f"Parsing dimension string: {copy}; invalid '-' position")
+    if re.search(r"[^0-9-]", copy):
+        raise WrongFormat(f"Parsing dimension string not a number: {copy}")
+    value = _stoi(copy)
+    if value < ANY:
+        raise WrongFormat(f"Parsing dimension string out of range: {copy}")
+    return Dimension(value, value)
+
+
+def parse_shape(text: str) -> Shape:
+    """``ModelConfig::parseShape``: ``auto`` or ``(1,3,-1,10:20)``. Raises WrongFormat."""
+    if text == "auto":
+        return Shape(auto=True)
+    copy = without_spaces(text)
+    if re.search(r"[^0-9(),:-]", copy) or copy.count("(") != 1 or copy.count(")") != 1:
+        raise WrongFormat
+    if len(copy) <= 2 or copy[0] != "(" or copy[-1] != ")":
+        raise WrongFormat
+    inner = copy[1:-1]
+    try:
+        return Shape(tuple(_shape_dimension(token, text) for token in tokenize(inner, ",")))
+    except _OutOfRange:
+        raise WrongFormat(f"Parsing model shape string out of range: {inner}, error: stoi") from None
+    except _NoNumber:
+        raise WrongFormat(f"Parsing model shape string: {text}") from None
+
+
+def _shape_dimension(token: str, whole: str) -> Dimension:
+    dashes = token.count("-")
+    if dashes > 1:
+        raise WrongFormat(f"Parsing model shape string: {token}; too many '-' characters")
+    if dashes == 1 and token[0] != "-":
+        raise WrongFormat(f"Parsing model shape string: {token}; invalid '-' position")
+    colons = token.count(":")
+    if colons > 1:
+        # The server fills in the two the wrong way round.
+        raise WrongFormat(f"Parsing model shape string: :; too many '{token}' characters")
+    if colons == 0:
+        value = _stoi(token)
+        if value < ANY:
+            raise WrongFormat(f"Parsing model shape string: {token}; must be -1 (any) or >= 0")
+        return Dimension(value, value)
+    parts = tokenize(token, ":")
+    if len(parts) != 2 or not parts[0] or not parts[1]:
+        raise WrongFormat(f"Parsing model shape string: {whole}; range must have min and max")
+    low, high = _stoi(parts[0]), _stoi(parts[1])
+    if low < 0 or high < 0:
+        raise WrongFormat(f"Parsing model shape string: {token}; range must be higher than or equal 0")
+    if low >= high:
+        raise WrongFormat(f"Parsing model shape string: {token}; range max must be higher than min")
+    return Dimension(low, high)

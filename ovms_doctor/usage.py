@@ -1,0 +1,7 @@
+"""A mistake of the person at the keyboard."""
+
+from __future__ import annotations
+
+
+class UsageError(Exception):
+    """The request cannot be carried out as it stands: one line, and the way out (exit code 2)."""

@@ -1,0 +1,160 @@
+"""Models by server path: how a host's libraries reach them, and how what they say is named again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.access import Ids, Predicted
+from ovms_doctor.collect.filesystem import LocalFiles, open_files
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.collect.models import Models
+from ovms_doctor.collect.paths import Mount, PathMap
+from ovms_doctor.collect.walk import Walker, open_bases
+from ovms_doctor.facts import (
+    Answer,
+    Failure,
+    Fault,
+    FileSeen,
+    InspectModel,
+    LoadModel,
+    LoadReport,
+    ModelInspection,
+    StatPath,
+    Unavailable,
+)
+
+
+def _inspected(question: InspectModel | LoadModel, path: str) -> Answer:
+    """An inspection that names the path it was given wherever a path may stand."""
+    fault = Fault("kind", path, True, f"{path} is bad", f"'{path}': 3 bytes")
+    return ModelInspection("ir", (FileSeen(path, 3),), (fault,))
+
+
+def _loaded(question: InspectModel | LoadModel, path: str) -> Answer:
+    return LoadReport(
+        "read", "failed", "read", f"Could not open {path}.\nReal: {os.path.realpath(path)}", "1"
+    )
+
+
+def _models(use: object, mounts: Sequence[Mount], roots: Sequence[str] = ()) -> Models:
+    return Models(open_files(None, roots, mounts), PathMap(mounts), use)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def top(world_dir: Path) -> str:
+    top = os.path.realpath(world_dir)
+    os.makedirs(f"{top}/srv/m/1")
+    Path(top, "srv/m/1/model.xml").write_text("xml")
+    return top
+
+
+def test_answers_name_the_servers_paths(top: str) -> None:
+    os.symlink("srv", f"{top}/by-link")
+    mounts = [Mount(f"{top}/by-link", "/models")]
+    path = "/models/m/1/model.xml"
+    fault = Fault("kind", path, True, f"{path} is bad", f"'{path}': 3 bytes")
+    assert _models(_inspected, mounts).answer(InspectModel(path, "ir")) == ModelInspection(
+        "ir", (FileSeen(path, 3),), (fault,)
+    )
+    report = _models(_loaded, mounts).answer(LoadModel(path, "read"))
+    assert isinstance(report, LoadReport)
+    assert report.message == f"Could not open {path}.\nReal: {path}"
+
+
+def test_without_mounts_a_path_is_handed_on_as_it_is(top: str) -> None:
+    path = f"{top}/srv//m/1/model.xml"
+    answer = _models(_inspected, ()).answer(InspectModel(path, "ir"))
+    assert isinstance(answer, ModelInspection)
+    assert answer.files == (FileSeen(path, 3),)
+
+
+def test_a_model_that_is_not_there_is_still_handed_on(top: str) -> None:
+    """OpenVINO's own words about it are wanted."""
+    mounts = [Mount(f"{top}/srv", "/models")]
+    answer = _models(_loaded, mounts).answer(LoadModel("/models/m/1/none.onnx", "read"))
+    assert isinstance(answer, LoadReport)
+    assert answer.message.startswith("Could not open /models/m/1/none.onnx.")
+
+
+def test_a_link_that_leads_elsewhere_for_the_server_is_not_followed_here(top: str) -> None:
+    os.makedirs(f"{top}/container")
+    Path(top, "container/f.onnx").touch()
+    os.symlink(f"{top}/host.onnx", f"{top}/srv/m/1/model.onnx")
+    Path(top, "host.onnx").touch()
+    mounts = [Mount(f"{top}/srv", "/models"), Mount(f"{top}/container/f.onnx", f"{top}/host.onnx")]
+    answer = _models(_loaded, mounts).answer(LoadModel("/models/m/1/model.onnx", "read"))
+    assert answer == Unavailable(
+        "a link leads elsewhere on this host than it does for the server: /models/m/1/model.onnx"
+    )
+
+
+def test_weights_behind_a_link_out_of_all_mounts_cannot_be_seen(top: str) -> None:
+    os.symlink("/store/model.bin", f"{top}/srv/m/1/model.bin")
+    answer = _models(_inspected, [Mount(f"{top}/srv", "/models")]).answer(
+        InspectModel("/models/m/1/model.xml", "ir")
+    )
+    assert isinstance(answer, Unavailable)
+    assert "/store" in answer.reason
+    assert _models(_inspected, [Mount("/x", "/y")]).answer(InspectModel("/z/a.xml", "ir")) == Unavailable(
+        "not under any mount, so it is in the container's own layers: /z"
+    )
+
+
+@pytest.mark.parametrize("closed", ["model.xml", "model.bin"])
+def test_where_another_user_is_predicted_what_it_may_not_read_is_not_loaded(top: str, closed: str) -> None:
+    Path(top, "srv/m/1/model.bin").touch()
+    os.chmod(f"{top}/srv/m/1/{closed}", 0o640)
+    judge = Predicted(Ids(5000, 5000))
+    files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
+    models = Models(files, PathMap(), _loaded)
+    path = f"{top}/srv/m/1/model.xml"
+    refused = models.answer(InspectModel(path, "ir"))
+    assert isinstance(refused, Failure)
+    assert refused.denial
+    assert refused.denial.at == f"{top}/srv/m/1/{closed}"
+    assert models.answer(LoadModel(path, "read")) == Unavailable(
+        f"the server's user may not read {top}/srv/m/1/{closed}"
+    )
+
+
+@pytest.mark.needs_root
+class TestAsTheServersUser:
+    """OpenVINO and the inspection, in children with the server's ids."""
+
+    def test_a_model_under_a_closed_parent_of_its_root_is_reached(self, top: str) -> None:
+        path = f"{top}/srv/m/1/model.xml"
+        Path(path).write_text("this is no model")
+        os.chmod(f"{top}/srv", 0o700)
+        with LocalCollector(Ids(5000, 5000), [f"{top}/srv/m"]) as collector:
+            answers = collector.collect([LoadModel(path, "read"), InspectModel(path, "ir")])
+        report, inspection = answers[LoadModel(path, "read")], answers[InspectModel(path, "ir")]
+        assert isinstance(report, LoadReport), report
+        assert report.outcome == "failed"
+        assert "/proc/self" not in report.message
+        assert isinstance(inspection, ModelInspection), inspection
+        assert FileSeen(path, 16) in inspection.files
+
+    def test_what_the_user_may_not_read_is_not_read(self, top: str) -> None:
+        path = f"{top}/srv/m/1/model.onnx"
+        Path(path).write_text("this is no model")
+        os.chmod(path, 0o600)
+        with LocalCollector(Ids(5000, 5000)) as collector:
+            answers = collector.collect([LoadModel(path, "read"), InspectModel(path, "onnx"), StatPath(path)])
+        report = answers[LoadModel(path, "read")]
+        assert isinstance(report, LoadReport), report
+        assert report.outcome == "failed"
+        assert report.runtime
+        inspection = answers[InspectModel(path, "onnx")]
+        assert isinstance(inspection, Failure), inspection
+        assert inspection.errno == 13
+
+    def test_a_root_that_is_a_file_in_a_closed_directory_cannot_be_loaded(self, top: str) -> None:
+        path = f"{top}/srv/m/1/model.xml"
+        os.chmod(f"{top}/srv", 0o700)
+        with LocalCollector(Ids(5000, 5000), [path]) as collector:
+            answer = collector.collect([LoadModel(path, "read")])[LoadModel(path, "read")]
+        assert answer == Unavailable(f"the server's user may not reach {path} on this host")

@@ -1,0 +1,140 @@
+"""Recorded cases with model parameters, followed model by model: entries in, plans out.
+
+The argument line and config.json are read here in the plainest way; their own rules have tests of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ovms_doctor.deployment.model import (
+    DEFAULT_POLICY,
+    Deployment,
+    ModelEntry,
+    ModelParameters,
+    User,
+    VersionPolicy,
+)
+from ovms_doctor.facts import Facts, FactsMissing
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.model import ModelPlan
+from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.serving.paths import join_base_path
+from ovms_doctor.serving.servable import plan_model
+from tests.cases_build import Case, build
+from tests.cases_run import collector
+
+PARAMETERS = frozenset(
+    "batch_size shape layout nireq target_device plugin_config allow_cache mean scale "
+    "color_format precision stateful idle_sequence_cleanup low_latency_transformation max_sequence_number".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One entry of a case: what was parsed, and its plan, None where it is never loaded."""
+
+    entry: ModelEntry
+    parsed: ParsedParameters
+    plan: ModelPlan | None
+
+
+def documents(case: Case) -> list[Any]:
+    """The case's config.json, if it is JSON."""
+    found = []
+    for item in case.tree:
+        if item.path == "config.json" and item.kind in ("file", "json"):
+            value = item.arguments[0]
+            try:
+                found.append(json.loads(value) if item.kind == "file" else value)
+            except ValueError:
+                continue
+    return found
+
+
+def has_parameters(case: Case) -> bool:
+    if any(word.removeprefix("--").split("=")[0] in PARAMETERS for word in case.arguments("")):
+        return True
+    entries = [
+        item.get("config", {})
+        for document in documents(case)
+        if isinstance(document, dict)
+        for item in document.get("model_config_list", ())
+    ]
+    return any(set(entry) & PARAMETERS for entry in entries)
+
+
+def policy_of(value: Any) -> VersionPolicy:
+    if not value:
+        return DEFAULT_POLICY
+    ((kind, inner),) = value.items()
+    if kind == "latest":
+        return VersionPolicy("latest", inner["num_versions"])
+    return VersionPolicy(kind, versions=tuple(inner.get("versions", ())))
+
+
+def entries_of(case: Case, directory: str) -> tuple[str, list[ModelEntry]]:
+    """Mode and entries, names that were taken before left out."""
+    words = list(case.arguments(directory))
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    cwd = case.filled("cwd", directory) or ("/" if case.uid else directory)
+    if "--config_path" not in options:
+        given = {key[2:]: value for key, value in options.items() if key[2:] in PARAMETERS and value}
+        values = tuple((key, json.dumps(value)) for key, value in given.items())
+        policy = policy_of(json.loads(options.get("--model_version_policy") or "null"))
+        path = join_base_path(options["--model_path"], cwd + "/")
+        entry = ModelEntry(options["--model_name"], path, policy, ModelParameters(values, "arguments"))
+        return "single", [entry]
+    (document,) = documents(case)
+    entries = []
+    for item in document["model_config_list"]:
+        config = json.loads(json.dumps(item["config"]).replace("{D}", directory))
+        values = tuple((key, json.dumps(value)) for key, value in config.items() if key in PARAMETERS)
+        path = join_base_path(config.get("base_path", ""), directory + "/")
+        policy = policy_of(config.get("model_version_policy"))
+        entries.append(ModelEntry(config["name"], path, policy, ModelParameters(values, "config")))
+    return "config", entries
+
+
+def follow(case: Case, directory: Path) -> list[Followed]:
+    """Build the case and follow each of its entries as the server does: one refused is left out, one with an
+    unsupported key takes the later ones with it."""
+    build(case, directory)
+    place = os.fspath(directory)
+    mode, entries = entries_of(case, place)
+    release = parse_release(case.release)
+    deployment = Deployment(
+        mode,  # type: ignore[arg-type]
+        release,
+        "test",
+        User(case.uid, case.uid),
+        working_directory=case.filled("cwd", place) or ("/" if case.uid else place),
+        bare_metal=True,
+        load="compile",
+    )
+    facts = Facts()
+    followed: list[Followed] = []
+    taken: set[str] = set()
+    for entry in entries:
+        parsed = parse_parameters(entry, release)
+        plan = None
+        if parsed.problem is None and parsed.abort is None and entry.name not in taken:
+            taken.add(entry.name)
+            plan = settle(entry, deployment, facts, case.uid)
+        followed.append(Followed(entry, parsed, plan))
+        if parsed.abort is not None:
+            break
+    return followed
+
+
+def settle(entry: ModelEntry, deployment: Deployment, facts: Facts, uid: int) -> ModelPlan:
+    for _ in range(1000):
+        try:
+            return plan_model(entry, deployment, deployment.mode, facts)
+        except FactsMissing as missing:
+            facts.add(collector(uid).collect(missing.questions))
+    raise AssertionError("the rules ask without end")

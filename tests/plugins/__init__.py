@@ -1,0 +1,1 @@
+"""Third-party checks, with a distribution of their own that is built and installed aside."""

@@ -1,0 +1,1 @@
+"""Checks of a company that does not exist."""

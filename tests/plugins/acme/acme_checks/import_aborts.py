@@ -1,0 +1,5 @@
+"""Takes the interpreter with it."""
+
+import os
+
+os.abort()

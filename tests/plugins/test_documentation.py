@@ -1,0 +1,60 @@
+"""The example on docs/plugins.md is installed and run as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor import plugin
+from tests.cli.test_bad_input import MODELS, good_model
+from tests.plugins.install import install, with_plugins
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The two files of the page, each block under the line that names it."""
+    files = dict(
+        re.findall(r"`([\w.]+)`:\n\n```\w+\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    )
+    assert set(files) == {"pyproject.toml", "edge_image_checks.py"}
+    source = tmp_path / "edge-image-checks"
+    source.mkdir()
+    for name, text in files.items():
+        (source / name).write_text(text, "utf-8")
+    return install(source, tmp_path / "site")
+
+
+def test_the_example_does_what_the_page_says(example: Path, world_dir: Path) -> None:
+    models = world_dir / "models"
+    good_model(models / "fine" / "1")
+    (models / "wrong here" / "3").mkdir(parents=True)
+    shutil.copy(MODELS / "onnx_ok.onnx", models / "wrong here" / "3" / "model.onnx")
+    result = with_plugins(example, "check", models, "--format", "json")
+    assert result.code == 1
+    (found,) = result.document["findings"]
+    assert (found["code"], found["name"], found["severity"]) == ("EDGE101", "onnx-not-in-edge-image", "error")
+    path = f"{models}/wrong here/3/model.onnx"
+    assert found["subject"] == {"model": "wrong here", "version": 3, "path": path, "server_path": path}
+    assert found["remedy"]["steps"][0]["command"] == f"ovc '{path}'"
+    for words, code in ((["--select", "EDGE"], 1), (["--ignore", "edge-image"], 0), (["--no-plugins"], 0)):
+        assert with_plugins(example, "check", models, *words).code == code
+    assert b"EDGE101" in with_plugins(example, "explain", "EDGE101").out
+    assert b"edge-image" in with_plugins(example, "checks").out
+
+
+def test_the_names_of_the_page_are_offered() -> None:
+    """And every name that is offered is there."""
+    for name in plugin.__all__:
+        assert hasattr(plugin, name)
+    named = set(
+        re.findall(
+            r"\b(NotApplicable|CouldNotLook|Finding|Unavailable|ListDirectory|quote)\b", PAGE.read_text()
+        )
+    )
+    assert len(named) == 6
+    assert named <= set(plugin.__all__)

@@ -1,0 +1,178 @@
+"""What a child says is believed only where it is of the right kind, size and origin."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovms_doctor.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.plugin import Code
+from ovms_doctor.plugins.protocol import (
+    ITEMS,
+    SENTENCE,
+    Malformed,
+    encode,
+    is_name,
+    read_description,
+    read_finding,
+    read_sentence,
+)
+
+CODE = Code("ACME101", "a-name", "warning", "summary", "meaning", "remedy", docs="https://example.com")
+DESCRIBED = read_description({"summary": "looks", "codes": encode((CODE,))}, "a-check")
+FINDING = Finding(
+    "ACME101",
+    "a-name",
+    "error",
+    Subject("m\udcff", 3, "/host/m", "/models/m"),
+    "message with \\x41",
+    "detail",
+    "low",
+    ("a line\nof the log",),
+    (Evidence("what", "how"),),
+    "restart",
+    Remedy("summary", (Step("text", "command", "host", "reads"), Step("other"))),
+    "https://example.com",
+    ("1", "2"),
+    "m/1",
+)
+
+
+def over_the_wire(value: object) -> Any:
+    return json.loads(json.dumps(encode(value)))
+
+
+def test_a_finding_comes_back_as_it_was() -> None:
+    assert read_finding(over_the_wire(FINDING), DESCRIBED.codes) == FINDING
+
+
+def test_fingerprint_and_page_are_not_taken_over() -> None:
+    forged = replace(FINDING, fingerprint="0123456789abcdef", docs="javascript:alert(1)")
+    assert read_finding(over_the_wire(forged), DESCRIBED.codes) == FINDING
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"code": "OVD101"},
+        {"code": "ACME102"},
+        {"code": 7},
+        {"name": "other"},
+        {"severity": "fatal"},
+        {"severity": ["error"]},
+        {"confidence": None},
+        {"message": ""},
+        {"message": " "},
+        {"message": None},
+        {"message": "x" * (SENTENCE + 1)},
+        {"detail": b"bytes"},
+        {"subject": None},
+        {"subject": "m"},
+        {"subject": Subject(version=True)},
+        {"subject": Subject(version=-1)},
+        {"subject": Subject(version=2**80)},
+        {"subject": Subject(model=7)},  # type: ignore[arg-type]
+        {"server_log": "a line"},
+        {"server_log": (7,)},
+        {"server_log": ("x",) * (ITEMS + 1)},
+        {"evidence": None},
+        {"evidence": ("what",)},
+        {"evidence": (Evidence("", "how"),)},
+        {"recovers": "never"},
+        {"remedy": "do it"},
+        {"remedy": Remedy("s", (Step("t", where="moon"),))},  # type: ignore[arg-type]
+        {"remedy": Remedy("s", "steps")},  # type: ignore[arg-type]
+        {"caused_by": 1},
+        {"relative": None},
+    ],
+    ids=str,
+)
+def test_what_is_no_finding(changes: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        read_finding(over_the_wire(replace(FINDING, **changes)), DESCRIBED.codes)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(list(encode(FINDING))), inner),
+    max_leaves=20,
+)
+
+
+@given(value=JSON, key=st.sampled_from(list(encode(FINDING))))
+def test_anything_is_read_or_refused(value: Any, key: str) -> None:
+    for row in (value, {**encode(FINDING), key: value}):
+        try:
+            found = read_finding(row, DESCRIBED.codes)
+        except Malformed:
+            continue
+        assert found.code == "ACME101"
+        assert found.message
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        (),
+        None,
+        "ACME101",
+        (CODE, CODE),
+        (CODE, replace(CODE, code="ACME102")),
+        (CODE, replace(CODE, code="OTHER1", name="other")),
+        (replace(CODE, code="OVD101"),),
+        (replace(CODE, code="OVDX1"),),
+        (replace(CODE, code="ovd101"),),
+        (replace(CODE, code="A1"),),
+        (replace(CODE, code="ACME"),),
+        (replace(CODE, code="ACME٣"),),
+        (replace(CODE, code="TOOMANYLETTERS1"),),
+        (replace(CODE, name="Not Kebab"),),
+        (replace(CODE, name="ovd-name"),),
+        (replace(CODE, severity="fatal"),),  # type: ignore[arg-type]
+        (replace(CODE, meaning=""),),
+        (replace(CODE, docs="javascript:alert(1)"),),
+        (replace(CODE, recovers="never"),),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_what_is_no_description(codes: object) -> None:
+    with pytest.raises(Malformed):
+        read_description({"summary": "looks", "codes": over_the_wire(codes)}, "a-check")
+
+
+@given(value=JSON)
+def test_any_description_is_refused(value: Any) -> None:
+    for body in (value, {"summary": value, "codes": encode((CODE,))}, {"summary": "s", "codes": value}):
+        if isinstance(body, dict) and isinstance(body.get("summary"), str) and body["codes"] is not value:
+            continue
+        with pytest.raises(Malformed):
+            read_description(body, "a-check")
+
+
+def test_the_reserved_prefix_is_named() -> None:
+    with pytest.raises(Malformed, match="OVD101: OVD is ovms-doctor's own prefix"):
+        read_description({"summary": "s", "codes": encode((replace(CODE, code="OVD101"),))}, "a-check")
+
+
+def test_entry_of_a_third_party() -> None:
+    entry = DESCRIBED.codes["ACME101"]
+    assert (entry.check, entry.docs, DESCRIBED.prefix) == ("a-check", "https://example.com", "ACME")
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [("a", True), ("edge-image", True), ("a1-b2", True), ("-a", False), ("A", False), ("a_b", False),
+     ("ovd-x", False), ("a" * 81, False), ("", False), ("é", False)],
+)  # fmt: skip
+def test_names(name: str, good: bool) -> None:
+    assert is_name(name) is good
+
+
+def test_reasons_are_cut() -> None:
+    assert len(read_sentence("x" * 1_000_000)) == SENTENCE
+    assert read_sentence({"a": 1}) == ""

@@ -1,0 +1,197 @@
+"""Nothing is imported that the command at hand does not use: told by what is imported, never by seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_bad_input import good_model
+
+ROOT = Path(__file__).parents[1]
+
+#: Runs the command line as the console script does, then writes down what has been imported.
+SCRIPT = """
+import sys
+place = sys.argv.pop(1)
+try:
+    if sys.argv[1:] != ["nothing"]:
+        from ovms_doctor.cli.entry import main
+        main()
+except SystemExit as end:
+    code = end.code
+else:
+    code = 0
+with open(place, "w") as file:
+    file.write("\\n".join(sys.modules))
+sys.exit(code)
+"""
+
+#: What only children import, or what only other commands need.
+NEVER = {
+    "boto3",
+    "botocore",
+    "docker",
+    "elftools",
+    "google",
+    "numpy",
+    "openvino",
+    "psutil",
+    "pydantic",
+    "requests",
+    "urllib3",
+    "yaml",
+}
+#: What reading a log line, a configuration or a terminal would need, or nothing at all.
+SPARED = {
+    "asyncio",
+    "email",
+    "http",
+    "importlib.resources",
+    "logging",
+    "pickle",
+    "rapidjson",
+    "rich.console",
+    "ssl",
+}
+
+
+class Imported:
+    """The modules that a command imported, beyond those that any run of this interpreter does."""
+
+    def __init__(self, modules: set[str], code: int, out: str) -> None:
+        self.modules = modules
+        self.code = code
+        self.out = out
+
+    def of(self, names: set[str]) -> set[str]:
+        """Those of ``names`` that were imported, themselves or something in them."""
+        return {name for name in names if any(f"{item}.".startswith(f"{name}.") for item in self.modules)}
+
+    @property
+    def rooms(self) -> set[str]:
+        """The rooms of this package in which something was imported."""
+        parts = (item.split(".") for item in self.modules)
+        return {item[1] for item in parts if item[0] == "ovms_doctor" and len(item) > 1}
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What is there without us: site-packages may hold files that import something at every start."""
+    return _run(tmp_path_factory.mktemp("bare") / "modules", ["nothing"]).modules
+
+
+@pytest.fixture
+def imported(bare: set[str], tmp_path: Path) -> Run:
+    return Run(bare, tmp_path / "modules")
+
+
+class Run:
+    """Runs a command in a process of its own."""
+
+    def __init__(self, bare: set[str], place: Path) -> None:
+        self._bare = bare
+        self._place = place
+
+    def __call__(self, *words: str | Path) -> Imported:
+        done = _run(self._place, [str(word) for word in words])
+        return Imported(done.modules - self._bare, done.code, done.out)
+
+
+def _run(place: Path, words: list[str]) -> Imported:
+    command = [sys.executable, "-c", SCRIPT, str(place), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.stderr == ""
+    return Imported(set(place.read_text().split("\n")), done.returncode, done.stdout)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    good_model(tmp_path / "models" / "m" / "1")
+    return tmp_path / "models" / "m"
+
+
+def test_version_builds_no_parser(imported: Run) -> None:
+    seen = imported("--version")
+    assert seen.code == 0
+    assert seen.out.startswith("ovms-doctor ")
+    assert {item for item in seen.modules if item.startswith("ovms_doctor")} == {
+        "ovms_doctor",
+        "ovms_doctor.cli",
+        "ovms_doctor.cli.entry",
+    }
+    assert not seen.of(
+        {"dataclasses", "inspect", "json", "re", "rich", "subprocess", "typer", "typing"} | NEVER
+    )
+
+
+def test_a_code_needs_its_topic_only(imported: Run) -> None:
+    seen = imported("explain", "OVD101")
+    assert seen.code == 0
+    assert "OVD101" in seen.out
+    assert seen.of({"typer"}), "without the parser this proves nothing"
+    assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich", "tempfile"})
+    assert seen.rooms <= {"catalogue", "cli", "report", "server_log", "text", "usage"}
+    topics = {item for item in seen.modules if item.startswith("ovms_doctor.catalogue.")}
+    assert topics <= {f"ovms_doctor.catalogue.{name}" for name in ("entry", "layout", "wording")}
+
+
+@pytest.mark.parametrize(
+    "words", [["No version found for model in path: /m"], ["/m", "is", "nothing", "known"]]
+)
+def test_a_log_line_needs_the_catalogue(imported: Run, words: list[str]) -> None:
+    seen = imported("explain", *words, "--format", "json")
+    assert seen.of({"json"})
+    assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich"})
+    assert seen.rooms <= {"catalogue", "cli", "plugins", "report", "server_log", "text", "usage"}
+
+
+def test_the_list_looks_at_nothing(imported: Run) -> None:
+    seen = imported("checks")
+    assert seen.code == 0
+    assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
+    assert not seen.rooms & {"collect", "driver"}
+
+
+@pytest.mark.parametrize("which", ["report", "facts"])
+def test_a_schema_looks_at_nothing(imported: Run, which: str) -> None:
+    seen = imported("schema", which)
+    assert seen.code == 0
+    assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
+    assert not seen.rooms & {"catalogue", "checks", "collect", "driver", "plugins"}
+
+
+def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "facts.json"
+    assert imported("collect", model, "--load", "none", "-o", file).code == 0
+    seen = imported("check", "--facts", file)
+    assert seen.code == 0
+    assert not seen.of(NEVER | SPARED | {"ctypes"})
+    assert "collect" not in seen.rooms
+
+
+@pytest.mark.parametrize("load", ["none", "read"])
+def test_what_may_crash_is_left_to_children(imported: Run, model: Path, load: str) -> None:
+    seen = imported("check", model, "--load", load)
+    assert seen.code == 0
+    assert not seen.of(NEVER | SPARED)
+    collecting = {item for item in seen.modules if item.startswith("ovms_doctor.collect.")}
+    assert "ovms_doctor.collect.local" in collecting
+    in_children = ("inspect", "models", "runtime", "runtime_c", "runtime_package", "worker")
+    assert not collecting & {f"ovms_doctor.collect.{name}" for name in in_children}
+
+
+def test_a_configuration_is_read_with_the_servers_parser(imported: Run, model: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"model_config_list": []}')
+    seen = imported("check", config, "--load", "none")
+    assert seen.of(NEVER | SPARED) == {"rapidjson"}
+
+
+def test_a_report_for_programs_needs_no_renderer(imported: Run, model: Path) -> None:
+    seen = imported("check", model, "--load", "none", "--format", "json")
+    assert seen.code == 0
+    assert not seen.of({"rich"})
+    assert not {item for item in seen.modules if item.startswith("ovms_doctor.report.text")}

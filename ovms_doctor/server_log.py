@@ -120,8 +120,17 @@ PLUGIN_KEY_UNKNOWN = Message(
     "ov_utils.cpp (v2022.2)",
 )
 PLUGIN_KEYS_UNSUPPORTED = Message("Plugin config contains unsupported keys", "modelmanager.cpp (v2022.2)")
-NOT_STATEFUL = Message(
-    "{parameter} parameter was set for non stateful model {model}.", "modelconfig.cpp (until v2026.2)"
+LOW_LATENCY_NOT_STATEFUL = Message(
+    "Low latency transformation parameter was set for non stateful model {model}.",
+    "modelconfig.cpp (until v2026.2)",
+)
+CLEANUP_NOT_STATEFUL = Message(
+    "Idle sequence cleanup parameter was set for non stateful model {model}.",
+    "modelconfig.cpp (until v2026.2)",
+)
+SEQUENCES_NOT_STATEFUL = Message(
+    "Max sequence number parameter was set for non stateful model {model}.",
+    "modelconfig.cpp (until v2026.2)",
 )
 MAX_SEQUENCE_TOO_HIGH = Message(
     "Sequence maximum number parameter was set above unsigned int value for model {model}.",
@@ -190,15 +199,11 @@ METRICS_NEED_REST_PORT = Message(
 )
 METRIC_UNKNOWN = Message("Metrics family name not supported: {name}", "metric_config.cpp")
 LIST_FAILED = Message("Loading main OVMS config models failed.", "modelmanager.cpp (since v2023.0)")
-NAME_OCCUPIED = Message(
-    "Model name: {model} is already occupied by pipeline or mediapipe graph definition.",
-    "modelmanager.cpp",
-)
 LOADER_NOT_FOUND = Message(
     "Specified custom loader {name} not found. In case any models are loaded, will be unloading them",
     "modelmanager.cpp",
 )
-LOADER_NOT_OPENED = Message("Cannot open library:  {path} {error}", "modelmanager.cpp")
+LOADER_NOT_OPENED = Message("Cannot open library:  {what}", "modelmanager.cpp")
 LIBRARY_NOT_OPENED = Message(
     "Library name: {name} failed to open base_path: {path} with error: {error}",
     "custom_node_library_manager.cpp",
@@ -237,7 +242,7 @@ PIPELINE_NODE_TWICE = Message(
     "PipelineDefinition: {name} has multiple nodes with name: {node}", "pipelinedefinition.cpp"
 )
 GRAPH_SETTINGS = Message(
-    "Starting mediapipe graph with unsupported model settings: {settings}The settings should be set in "
+    "Starting mediapipe graph with unsupported model settings: {what}The settings should be set in "
     "subconfig.json file.",
     "modelmanager.cpp (since v2025.1)",
 )

@@ -9,7 +9,12 @@ All other text is written as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+#: What stands for a secret.
+HIDDEN = "***"
+_USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = re.compile(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
@@ -22,6 +27,28 @@ def escape(text: str) -> str:
 def unescape(text: str) -> str:
     """What :func:`escape` was given. Sequences that it does not write are left as they are."""
     return _UNESCAPE.sub(_unescaped, text) if "\\x" in text else text
+
+
+def redact(text: str) -> str:
+    """``text`` without the user and password of URLs in it."""
+    return _USER_IN_URL.sub(rf"\g<scheme>{HIDDEN}@", text) if "@" in text else text
+
+
+def redact_words(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line without secrets: URLs' passwords, and the values of options that name a secret."""
+    shown = []
+    hide_next = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        secret = bool(_SECRET_NAME.search(name)) and not name.endswith("_file")
+        if hide_next and not word.startswith("--"):
+            shown.append(HIDDEN)
+        elif equals and secret and name.startswith("--"):
+            shown.append(f"{name}={HIDDEN}")
+        else:
+            shown.append(redact(word))
+        hide_next = word.startswith("--") and not equals and secret
+    return tuple(shown)
 
 
 def _escaped(match: re.Match[str]) -> str:

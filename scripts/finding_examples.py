@@ -155,5 +155,53 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "pip install acme-checks        made for another version of what it imports",
         "pip install --upgrade acme-checks",
     ),
-    "OVD907": ("yield \"model is too large\"", "yield context.finding(\"ACME101\", \"model is too large\")"),
+    "OVD907": ('yield "model is too large"', 'yield context.finding("ACME101", "model is too large")'),
+    "OVD414": (
+        '"monitoring": {"metrics": {"enable": true, "metrics_list": ["ovms_strems"]}}',
+        '"monitoring": {"metrics": {"enable": true, "metrics_list": ["ovms_streams"]}}',
+    ),
+    "OVD415": ("args: []", 'args: ["--config_path", "/config.json", "--rest_port", "8000"]'),
+    "OVD416": (
+        "--config_path /config.json --layout NHWC:NCHW",
+        '{"config": {"name": "m", "base_path": "/models/m", "layout": "NHWC:NCHW"}}',
+    ),
+    "OVD417": (
+        '{"config": {"name": "a", "base_path": "/models/a", "plugin_config": {"FOO": "1"}}},\n'
+        '{"config": {"name": "b", "base_path": "/models/b"}}',
+        '{"config": {"name": "a", "base_path": "/models/a"}},\n{"config": {"name": "b", "base_path": "/models/b"}}',
+    ),
+    "OVD418": (
+        '{"name": "m", "base_path": "/models/old", "base_path": "/models/new"}',
+        '{"name": "m", "base_path": "/models/new"}',
+    ),
+    "OVD419": (
+        '{"config": {"name": "m", "base_path": "/models/m"}, "nireq": 4}',
+        '{"config": {"name": "m", "base_path": "/models/m", "nireq": 4}}',
+    ),
+    "OVD420": (
+        '{"config": {"name": "m", "base_path": "/models/m", "custom_loader_options": {"loader_name": "l"}}}',
+        '{"config": {"name": "m", "base_path": "/models/m"}}',
+    ),
+    "OVD441": (
+        '{"name": "l", "base_path": "/lib/missing.so"}',
+        '{"name": "l", "base_path": "/lib/libnode.so"}',
+    ),
+    "OVD442": (
+        '{"name": "n", "type": "DL model", "model_name": "missing", …}',
+        '{"name": "n", "type": "DL model", "model_name": "m", …}',
+    ),
+    "OVD443": (
+        '"model_config_list": [{"config": {"name": "m", …}}],\n"mediapipe_config_list": [{"name": "m"}]',
+        '"model_config_list": [{"config": {"name": "m", …}}],\n"mediapipe_config_list": [{"name": "g"}]',
+    ),
+    "OVD444": (
+        "--model_path /models/graph --model_name g --nireq 4",
+        "--model_path /models/graph --model_name g",
+    ),
+    "OVD445": (
+        '{"config": {"name": "g", "base_path": "/models/graph", "nireq": 4}}',
+        '{"config": {"name": "g", "base_path": "/models/graph"}}',
+    ),
+    "OVD446": ('{"config": {"name": "m"}}', '{"config": {"name": "m", "base_path": "/models/m"}}'),
+    "OVD447": ('"base_path": "~/models/m"', '"base_path": "/models/m"'),
 }

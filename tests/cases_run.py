@@ -16,16 +16,8 @@ from ovms_doctor.facts import Facts
 from ovms_doctor.report.json_report import to_document
 from tests.cases_build import Case, build
 
-#: The options and keys that are looked at; a case with any other waits until they are.
-ARGUMENTS = {
-    "--model_path",
-    "--config_path",
-    "--model_name",
-    "--model_version_policy",
-    "--port",
-    "--rest_port",
-}
-GROUPS = {"version-names", "layout", "files", "fallback", "perms"}
+#: Groups whose recordings turn on compilation: a device, a shape, a plugin's property. The random families too.
+COMPILED = {"options", "cli", "mapping", "random-cli", "random-config"}
 
 
 @cache
@@ -45,6 +37,7 @@ def request_for(case: Case, directory: str) -> Request:
         user_from="--user",
         bare_metal=True,
         working_directory=case.filled("cwd", directory) or default,
+        load="compile" if case.group in COMPILED else "read",
     )
 
 

@@ -105,7 +105,9 @@ CODES: tuple[Code, ...] = (
         "error",
         "configuration",
         "The configuration file that the server is told to read is not there",
-        "The server tries three times, 10 ms apart. " + START_FAILS + " If the file is deleted while the server "
+        "The server tries three times, 10 ms apart. "
+        + START_FAILS
+        + " If the file is deleted while the server "
         "runs, everything stays as it is.",
         "Mount the file where the server looks for it, or correct --config_path, and start the server "
         "again. In a container the path inside counts, not this host's.",

@@ -49,8 +49,8 @@ CODES: tuple[Code, ...] = (
         "belong to no option.",
         "Put a model's parameters into its entry of the configuration.",
         "restart",
-        releases="mean, scale, color_format and precision came with 2026.0; words left over are refused since "
-        "2024.0.",
+        releases="mean, scale, color_format and precision came with 2026.0; words left over are refused "
+        "since 2024.0.",
         see_also=("OVD406",),
     ),
     Code(
@@ -72,8 +72,8 @@ CODES: tuple[Code, ...] = (
         "warning",
         "configuration",
         "A key stands twice in one object of the configuration: only the first one counts",
-        "The server finds the first of equal keys; most other programs take the last one. Where only one key is "
-        "allowed the second one makes the whole file invalid (OVD404).",
+        "The server finds the first of equal keys; most other programs take the last one. Where only one "
+        "key is allowed the second one makes the whole file invalid (OVD404).",
         "Remove the one that is not meant.",
         "config_change",
         releases=ALL,
@@ -114,8 +114,8 @@ CODES: tuple[Code, ...] = (
         "A library that the configuration names cannot be opened",
         "The server logs it and goes on. Pipelines with nodes of the library, or models with the loader, are "
         "not served.",
-        "Put the library where the server looks for it, readable by its user. Of custom nodes the path must be "
-        "absolute unless --config_path is.",
+        "Put the library where the server looks for it, readable by its user. Of custom nodes the path "
+        "must be absolute unless --config_path is.",
         "config_change",
         (log.LOADER_NOT_OPENED, log.LIBRARY_NOT_OPENED, log.LIBRARY_RELATIVE),
         releases=ALL,
@@ -175,27 +175,27 @@ CODES: tuple[Code, ...] = (
         "warning",
         "configuration",
         "An entry is a graph, for which the parameters of a model have no effect",
-        "A graph.pbtxt in the base path makes the entry a graph. The server passes over every other key of it "
-        "without a word.",
-        "Put the settings into subconfig.json or the graph itself; or, if no graph is meant, move graph.pbtxt "
-        "away.",
+        "A graph.pbtxt in the base path makes the entry a graph. The server passes over every other key of "
+        "it without a word.",
+        "Put the settings into subconfig.json or the graph itself; or, if no graph is meant, move "
+        "graph.pbtxt away.",
         "config_change",
         releases="Since 2025.1.",
         see_also=("OVD444",),
     ),
     Code(
         "OVD446",
-        "base-path-missing",
+        "no-base-path",
         "warning",
         "configuration",
         "An entry has no base_path: the configuration's own directory is taken",
-        "The server looks for version directories beside the configuration file, and serves what it finds there "
-        "under this name. It logs a warning for every other directory there.",
+        "The server looks for version directories beside the configuration file, and serves what it finds "
+        "there under this name. It logs a warning for every other directory there.",
         "Add base_path.",
         "config_change",
         (log.VERSION_NOT_NUMBER,),
-        releases="The key may be missing since 2025.1; before, the whole file is invalid (OVD404). An empty text "
-        "means the same in all releases.",
+        releases="The key may be missing since 2025.1; before, the whole file is invalid (OVD404). An "
+        "empty text means the same in all releases.",
         see_also=("OVD404", "OVD101"),
     ),
     Code(
@@ -209,7 +209,6 @@ CODES: tuple[Code, ...] = (
         "mounted.",
         "Write the path as the server sees it.",
         None,
-        (log.DIRECTORY_MISSING, log.PATH_ESCAPES),
         releases=ALL,
         see_also=("OVD102", "OVD405"),
     ),

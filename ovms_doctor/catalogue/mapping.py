@@ -34,7 +34,8 @@ CODES: tuple[Code, ...] = (
         "warning",
         "mapping",
         "mapping_config.json maps a tensor that the model does not have",
-        _SERVED + ". Nothing is logged; the entry has no effect, and the tensor that was meant keeps its name.",
+        _SERVED
+        + ". Nothing is logged; the entry has no effect, and the tensor that was meant keeps its name.",
         "Write the model's own name to the left, the first of them where it has several." + _AGAIN,
         "config_change",
         releases=ALL,

@@ -6,7 +6,9 @@ from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import ALL, LOAD_FAILS, RUNTIME_TEXT
 
-_RELOAD = "A change in config.json is taken up by itself; a server started with --model_path is started again."
+_RELOAD = (
+    "A change in config.json is taken up by itself; a server started with --model_path is started again."
+)
 
 CODES: tuple[Code, ...] = (
     Code(
@@ -16,8 +18,8 @@ CODES: tuple[Code, ...] = (
         "parameters",
         "A model parameter is written in a form that the server does not take",
         "In config.json this entry alone is left out: the server starts, answers 200 to /v2/health/ready, and "
-        "knows nothing of the name. On the command line the process ends with exit code 1. (A malformed shape or "
-        "batch size in config.json is only ignored, see OVD423.)",
+        "knows nothing of the name. On the command line the process ends with exit code 1. A malformed shape or "
+        "batch size in config.json is only ignored, see OVD423.",
         "Write the parameter in the server's form: layout NCHW or NHWC:NCHW, shape (1,3,224,224), plugin_config "
         'an object such as {"NUM_STREAMS": "2"}.',
         "config_change",
@@ -27,7 +29,9 @@ CODES: tuple[Code, ...] = (
             log.LAYOUT_UNPARSABLE,
             log.PREPROCESSING_UNPARSABLE,
             log.PLUGIN_CONFIG_UNPARSABLE,
-            log.NOT_STATEFUL,
+            log.LOW_LATENCY_NOT_STATEFUL,
+            log.CLEANUP_NOT_STATEFUL,
+            log.SEQUENCES_NOT_STATEFUL,
             log.MAX_SEQUENCE_TOO_HIGH,
         ),
         ("Parsing model shape string", "Invalid color format configuration string"),
@@ -203,7 +207,7 @@ CODES: tuple[Code, ...] = (
         "Write devices in capitals: CPU, GPU, NPU, AUTO, AUTO:GPU,CPU. Give a container its devices with "
         "--device. " + _RELOAD,
         "config_change",
-        (log.COMPILE_FAILED,),
+        (),
         (
             'Device with "{device}" name is not registered in the OpenVINO Runtime',
             "property as no supported devices found or an error happened during devices query",
@@ -221,7 +225,7 @@ CODES: tuple[Code, ...] = (
         "The server checks keys, not values: the plugin refuses when the model is compiled. " + LOAD_FAILS,
         "Correct the value as OpenVINO's last line says. " + _RELOAD,
         "config_change",
-        (log.COMPILE_FAILED,),
+        (),
         ("Wrong value for property key {key}", "Could not read number of streams from str"),
         releases=RUNTIME_TEXT,
         see_also=("OVD422", "OVD342"),

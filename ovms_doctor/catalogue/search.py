@@ -127,7 +127,8 @@ class _Template:
             if spans is not None:
                 values = (target.text[a:b].strip(" \t\r\n\"'") for a, b in spans)
                 return {name: value[:_VALUE] for name, value in zip(self.fields, values, strict=True)}
-            start = compared.find(literals[0], end)
+            # A template that begins with a field would be found at the same place again.
+            start = compared.find(literals[0], max(end, start + 1))
         return None
 
 

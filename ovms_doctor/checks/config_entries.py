@@ -64,8 +64,8 @@ def _graph(context: Context, item: SkippedEntry) -> Finding:
     other = "a model" if item.reason == "occupied" else "another graph"
     return context.finding(
         "OVD443",
-        f"{located(context, item.entry.pointer)}: the graph {item.entry.name} is not loaded, for {other} has its "
-        "name",
+        f"{located(context, item.entry.pointer)}: the graph {item.entry.name} is not loaded, for {other} "
+        f"has its name",
         model=item.entry.name,
         path=context.plan.config_path,
         severity="warning" if item.reason == "duplicate" else None,
@@ -87,11 +87,12 @@ def _no_loader(context: Context, model: ModelPlan, loader: str) -> Finding:
     pointer = f"{model.entry.pointer}/custom_loader_options"
     return context.finding(
         "OVD420",
-        f"{located(context, pointer)}: {model.entry.name} wants the custom loader {loader}, which there is not",
+        f"{located(context, pointer)}: {model.entry.name} wants the custom loader {loader}, which there is "
+        "not",
         model=model.entry.name,
         path=context.plan.config_path,
-        detail="The server takes that for a success. It starts, answers “ready”, and serves nothing under this "
-        "name.",
+        detail="The server takes that for a success. It starts, answers “ready”, and serves nothing under "
+        "this name.",
         log=(server_log.LOADER_NOT_FOUND(name=loader),),
         evidence=_evidence(context, pointer, f"loader_name: {loader}"),
         recovers="config_change",

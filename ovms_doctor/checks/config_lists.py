@@ -59,10 +59,12 @@ def _pipeline(context: Context, fault: PipelineFault) -> Finding:
     }
     return context.finding(
         "OVD442",
-        f"{located(context, fault.pointer)}: the pipeline {fault.name} is not served: {reasons[fault.reason]}",
+        f"{located(context, fault.pointer)}: the pipeline {fault.name} is not served: "
+        f"{reasons[fault.reason]}",
         model=fault.name,
         path=context.plan.config_path,
-        detail="The server starts and answers “ready”; requests to this pipeline fail. The models are served.",
+        detail="The server starts and answers “ready”; requests to this pipeline fail. The models are "
+        "served.",
         log=fault.log,
         evidence=_evidence(context, fault.pointer, fault.what),
         recovers="config_change",
@@ -76,8 +78,8 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
         where = context.plan.config_path or "the configuration"
         return context.finding(
             "OVD418",
-            f"{where}{f':{place.line}:{place.column}' if place else ''}: the key {note.text} stands twice: only "
-            "the first one counts",
+            f"{where}{f':{place.line}:{place.column}' if place else ''}: the key {note.text} stands twice: "
+            f"only the first one counts",
             path=context.plan.config_path,
             evidence=(Evidence(f"{place}: {note.text}" if place else note.text, _HOW),),
             recovers="config_change",
@@ -112,8 +114,8 @@ def _no_base_path(context: Context, note: ConfigNote) -> Finding | None:
         return None
     return context.finding(
         "OVD446",
-        f"{located(context, note.pointer)}: {note.model} has no base_path: the server looks for its versions in "
-        f"the configuration's own directory, {note.text}",
+        f"{located(context, note.pointer)}: {note.model} has no base_path: the server looks for its "
+        f"versions in the configuration's own directory, {note.text}",
         model=note.model,
         path=note.text,
         evidence=_evidence(context, note.pointer, "base_path is missing or empty"),

@@ -21,7 +21,6 @@ _CODES = {
     "graph_settings": "OVD444",
 }
 _KEYWORDS = {
-    "additionalProperties": "a key that this release does not take",
     "required": "a key is missing",
     "type": "a value of the wrong kind",
     "oneOf": "a value that fits none, or several, of the forms allowed",
@@ -44,7 +43,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     yield context.finding(
         _CODES.get(problem.kind, "OVD201"),
         _message(context, problem),
-        path=problem.path or problem.option,
+        path=problem.path,
         detail=_detail(problem),
         log=problem.log,
         evidence=_evidence(context, problem),
@@ -59,9 +58,7 @@ def _message(context: Context, problem: StartProblem) -> str:
         place = place_text(context, problem.at)
         return f"{with_place(where, place)} is not JSON as the server reads it: {problem.text}"
     if problem.kind == "config_schema":
-        what = _KEYWORDS.get(problem.keyword, problem.keyword)
-        place = place_text(context, problem.pointer)
-        return f"{with_place(where, place)} holds {_what(problem)}: {what}"
+        return f"{with_place(where, place_text(context, problem.pointer))}: {_what(problem)}"
     messages = {
         "usage": f"The server refuses its arguments: {problem.text}",
         "policy": f"--model_version_policy is nothing that the server understands: {problem.text}",
@@ -77,7 +74,9 @@ def _message(context: Context, problem: StartProblem) -> str:
 
 def _what(problem: StartProblem) -> str:
     pointer = problem.pointer or "#"
-    return f"at {pointer} what is not a configuration of this release"
+    if problem.keyword == "additionalProperties":
+        return f"{pointer} is no key of this release's configuration"
+    return f"{_KEYWORDS.get(problem.keyword, problem.keyword)} at {pointer}"
 
 
 def _metrics(context: Context, problem: StartProblem) -> str:
@@ -92,6 +91,8 @@ def _metrics(context: Context, problem: StartProblem) -> str:
 
 def _detail(problem: StartProblem) -> str:
     text = f"The server ends with exit code {problem.exit_code}; nothing is served."
+    if problem.hint:
+        text += f" {problem.hint}"
     if problem.suggestion:
         text += f" Did you mean {problem.suggestion}?"
     return text

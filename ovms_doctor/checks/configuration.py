@@ -54,14 +54,13 @@ def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
 def _not_heeded(context: Context) -> Iterator[Finding]:
     """Options that change nothing, and those that are not followed here."""
     arguments = context.deployment.arguments
-    for option in arguments.unheeded if arguments is not None else ():
-        in_config = arguments is not None and arguments.config_path and option.startswith("--")
-        why = "beside --config_path" if in_config else "here"
+    if arguments is not None and arguments.unheeded:
+        options = ", ".join(arguments.unheeded)
+        why = "beside --config_path" if arguments.config_path else "here"
         yield context.finding(
             "OVD416",
-            f"{option} has no effect {why}: the server takes it and forgets it",
-            evidence=(Evidence(option, "the argument line"),),
-            path=option,
+            f"{options}: no effect {why}; the server takes it and forgets it",
+            evidence=(Evidence(options, "the argument line"),),
             recovers="restart",
         )
     for item in context.plan.ignored:

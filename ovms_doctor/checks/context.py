@@ -72,7 +72,8 @@ class Context:
         later = model.served_later
         if later:
             kept = ", ".join(str(version) for version in later)
-            return f"The server keeps running and serves version {kept} of this model instead."
+            instead = "" if set(later) & set(model.requested) else " instead"
+            return f"The server keeps running and serves version {kept} of this model{instead}."
         return "The server keeps running and answers “ready”, but serves nothing under this name."
 
     # -- building ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.layout_files import attempts as file_findings
 from ovms_doctor.facts import EntryKind, Listing
 from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.names import looks_like_wrong_version
 from ovms_doctor.serving.model import BaseProblem, DirectoryName, ModelPlan
 
 #: Directories that are nobody's version; the server's warning about them is noise.
@@ -54,7 +55,7 @@ def _model(context: Context, model: ModelPlan) -> Iterator[Finding]:
         if finding is not None:
             yield finding
         return
-    if not model.detection.found and model.unknown is None:
+    if not model.detection.found and model.unknown is None and model.blocked is None:
         yield _no_version(context, model)
     yield from _names(context, model)
     yield from file_findings(context, model)
@@ -173,39 +174,32 @@ def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
 def _no_version(context: Context, model: ModelPlan) -> Finding:
     base = model.entry.base_path
     entries = model.detection.listing.entries if model.detection.listing else ()
-    files = [entry.name for entry in entries if _is_model_file(entry.name, entry.kind)]
     wrong = [item.name for item in model.detection.names]
     steps: tuple[Step, ...] = ()
-    if files:
-        message = f"The server finds no version in {base}: the model's files lie in the directory itself"
-        host = context.host(base)
-        moved = [entry.name for entry in entries if entry.kind != "directory"]
-        steps = (
-            Step("Make a version directory.", f"mkdir {quote(f'{host}/1')}", "host", "changes files"),
-            Step(
-                "Move the model's files into it.",
-                "mv -- "
-                + " ".join(quote(f"{host}/{name}") for name in moved[:50])
-                + f" {quote(f'{host}/1/')}",
-                "host",
-                "changes files",
-            ),
-        )
-        code = "OVD101"
+    code = "OVD101"
+    message = f"The server finds no version in {base}: "
+    if any(_is_model_file(entry.name, entry.kind) for entry in entries):
+        message += "the model's files lie in the directory itself"
+        steps = _into_a_version(context, model, [(entry.name, entry.kind) for entry in entries])
     elif wrong and all(item.reading == "not_number" for item in model.detection.names):
-        message = f"The server finds no version in {base}: {_list(wrong)} is read as no number"
-        if len(wrong) > 1:
-            message = f"The server finds no version in {base}: none of {_list(wrong)} begins with a number"
-        steps = (_rename(context, model, wrong[0]),)
         code = "OVD102"
+        message += f"none of {_list(wrong)} begins with a number"
+        if len(wrong) == 1:
+            message = f"The server finds no version in {base}: “{wrong[0]}” is read as no number"
+        meant = [name for name in wrong if looks_like_wrong_version(name)]
+        if meant or len(wrong) == 1:
+            steps = (_rename(context, model, (meant or wrong)[0]),)
+        else:
+            message += "; if these are models, name this directory as a repository (--as repository)"
+    elif wrong:
+        none = "none of " if len(wrong) > 1 else ""
+        no = "a" if len(wrong) > 1 else "no"
+        message += f"{none}{_list(wrong)} is read as {no} number from 1 to 9223372036854775807"
+        code = "OVD104"
+        steps = (_rename(context, model, wrong[0]),)
     else:
-        message = f"The server finds no version in {base}: there is no sub-directory named with a number"
-        if wrong:
-            message += " greater than 0"
-        code = (
-            "OVD104" if wrong and all(i.reading != "not_number" for i in model.detection.names) else "OVD101"
-        )
-    detail = context.what_then(model) + " It says so in the log at every poll."
+        message += "there is no sub-directory named with a number"
+    log = list(dict.fromkeys(model.detection.log))
     return context.finding(
         code,
         message,
@@ -213,12 +207,29 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         path=base,
         base=base,
         severity="error",
-        detail=detail,
-        log=_unique(line for line in model.detection.log if line.startswith("No version"))
-        + _unique(line for line in model.detection.log if not line.startswith("No version")),
+        detail=context.what_then(model) + " It says so in the log at every poll.",
+        log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
         evidence=(Evidence(_seen(model.detection.listing), "list"),),
         recovers="next_poll",
         steps=steps,
+    )
+
+
+def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str, str]]) -> tuple[Step, ...]:
+    """A SavedModel's sub-directories go with it; other directories stay where they are."""
+    host = context.host(model.entry.base_path)
+    saved_model = any(name == "saved_model.pb" for name, _ in entries)
+    moved = sorted(
+        name
+        for name, kind in entries
+        if kind != "directory" or (saved_model and name in ("variables", "assets", "assets.extra"))
+    )
+    files = " ".join(quote(f"{host}/{name}") for name in moved)
+    return (
+        Step("Make a version directory.", f"mkdir {quote(f'{host}/1')}", "host", "changes files"),
+        Step(
+            "Move the model's files into it.", f"mv -- {files} {quote(f'{host}/1/')}", "host", "changes files"
+        ),
     )
 
 
@@ -275,16 +286,17 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
     detail = f"Only {path} is ever opened."
     if again:
         detail += " The server loads it again at every poll and throws the copy away."
-    others = [name for name in names if name != str(version)]
+    host = context.host(model.entry.base_path)
     steps = tuple(
         Step(
-            "Move the other one away.",
-            f"mv -- {quote(context.host(f'{model.entry.base_path}/{name}'))} {quote(context.host(model.entry.base_path) + '.' + name.strip())}",
+            "Move the other one out of the model's directory.",
+            f"mv -- {quote(f'{host}/{name}')} {quote(f'{host}.{name.strip()}')}",
             "host",
             "changes files",
         )
-        for name in others[:3]
-    )
+        for name in names
+        if name != str(version)
+    )[:3]
     return context.finding(
         "OVD105",
         f"{_list(names)} are all read as version {version}",
@@ -330,7 +342,3 @@ def _seen(listing: Listing | None) -> str:
 def _list(names: tuple[str, ...] | list[str]) -> str:
     shown = ", ".join(f"“{name}”" for name in names[:_SHOWN])
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def _unique(lines: Iterator[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(list(lines)[:_SHOWN]))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.facts import Listing
 from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.releases import parse_release
 from ovms_doctor.serving.model import (
     Attempt,
     ModelPlan,
@@ -16,7 +17,8 @@ from ovms_doctor.serving.model import (
 )
 
 _SHOWN = 8
-_SUFFIX_NAMES = {"ir": ".xml", "onnx": ".onnx", "paddle": ".pdmodel", "tflite": ".tflite"}
+#: Forms of a model that came after the first release known, with the release.
+_LATER = ((".pdmodel with .pdiparams", "2022.2"), (".pb", "2022.3"), (".tflite", "2023.1"))
 
 
 def attempts(context: Context, model: ModelPlan) -> Iterator[Finding]:
@@ -52,7 +54,7 @@ def _directory_missing(
                 "changes files",
             ),
             Step(
-                "If it is not, move it out of the model's directory.",
+                "Or, if it is not, move it out of the model's directory.",
                 f"mv -- {quote(old)} {quote(f'{host}.{cause.names[0].strip()}')}",
                 "host",
                 "changes files",
@@ -70,31 +72,48 @@ def _directory_missing(
 
 def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: NoModelFile) -> Finding:
     names = [entry.name for entry in cause.listing.entries]
-    lower = [name.lower() for name in names]
-    hint = "It wants .xml with .bin, or .onnx, .pdmodel with .pdiparams, .pb, or .tflite."
-    if not names:
-        message = f"The version directory {cause.path} is empty"
-    elif any(name.endswith(".xml") for name in lower) and not any(name.endswith(".bin") for name in lower):
-        message = f"{cause.path} holds an .xml but no .bin: the server serves no IR without weights"
-    elif any(name.endswith(".bin") for name in lower) and not any(name.endswith(".xml") for name in lower):
-        message = f"{cause.path} holds a .bin but no .xml: half of an IR model"
-    elif any(name.endswith(".pdmodel") for name in lower):
-        message = f"{cause.path} holds a .pdmodel but no .pdiparams"
-    else:
-        message = f"{cause.path} holds no file that the server takes for a model"
+    wanted = [".xml with .bin", ".onnx", *(form for form, since in _LATER if _reads(context, since))]
+    hint = f"It wants {', '.join(wanted[:-1])}, or {wanted[-1]}."
     nested = [entry.name for entry in cause.listing.entries if entry.kind == "directory"]
-    steps = (Step("See what is there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads"),)
     if nested:
         hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
     return context.of_attempt(
         "OVD111",
-        message,
+        _what_is_missing(context, cause.path, [name.lower() for name in names]),
         model,
         attempt,
         detail=f"{hint} {context.what_then(model)}",
         evidence=(Evidence(_seen(cause.listing), "list"),),
-        steps=steps,
+        steps=(Step("See what is there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads"),),
     )
+
+
+def _what_is_missing(context: Context, path: str, names: list[str]) -> str:
+    """One sentence on what keeps these files from being a model to this release."""
+
+    def some(suffix: str) -> bool:
+        return any(name.endswith(suffix) for name in names)
+
+    if not names:
+        return f"The version directory {path} is empty"
+    if some(".xml") and not some(".bin"):
+        return f"{path} holds an .xml but no .bin: the server serves no IR without weights"
+    if some(".bin") and not some(".xml"):
+        return f"{path} holds a .bin but no .xml: half of an IR model"
+    for form, since in _LATER:
+        suffixes = form.split(" with ")
+        if not some(suffixes[0]):
+            continue
+        if not _reads(context, since):
+            release = context.deployment.release
+            return f"{path} holds a {suffixes[0]}, which OVMS serves since {since}; this is {release}"
+        if len(suffixes) > 1 and not some(suffixes[1]):
+            return f"{path} holds a {suffixes[0]} but no {suffixes[1]}"
+    return f"{path} holds no file that the server takes for a model"
+
+
+def _reads(context: Context, since: str) -> bool:
+    return context.deployment.release >= parse_release(since)
 
 
 def _pair_missing(context: Context, model: ModelPlan, attempt: Attempt, cause: PairMissing) -> Finding:

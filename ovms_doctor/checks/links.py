@@ -13,9 +13,15 @@ from ovms_doctor.serving.model import Attempt, ModelPlan
 def check(context: Context) -> Iterator[Finding]:
     """One finding for each version some of whose files lie outside everything that was named."""
     deployment = context.deployment
-    if deployment.bare_metal or deployment.mounts or not deployment.targets:
+    if deployment.bare_metal or deployment.mounts or context.plan.config_path is not None:
         return
-    inside = tuple(target.path.rstrip("/") for target in deployment.targets)
+    inside = []
+    for target in deployment.targets:
+        # A target that is a link itself, or lies behind one, is mounted as what it leads to.
+        real = _real(context, target.path)
+        inside += [target.path.rstrip("/"), *([real] if real else [])]
+    if not inside:
+        return
     for model in context.plan.models:
         for version in model.versions:
             if version.attempt is not None:
@@ -24,27 +30,27 @@ def check(context: Context) -> Iterator[Finding]:
                     yield finding
 
 
-def _leaves(
-    context: Context, model: ModelPlan, attempt: Attempt, inside: tuple[str, ...]
-) -> Finding | None:
-    for path in (attempt.path, *attempt.opened):
-        status = context.facts.seen(StatPath(context.absolute(path)))
-        if not isinstance(status, PathStatus) or status.resolved is None:
-            continue
-        real = status.resolved
-        if any(real == root or real.startswith(root + "/") for root in inside):
+def _real(context: Context, path: str) -> str | None:
+    """Where links on the way lead; None where there are none, or it was not looked at."""
+    status = context.facts.seen(StatPath(context.absolute(path)))
+    return status.resolved if isinstance(status, PathStatus) else None
+
+
+def _leaves(context: Context, model: ModelPlan, attempt: Attempt, inside: list[str]) -> Finding | None:
+    """The outermost place of this version at which a link leads out."""
+    for path in (model.entry.base_path, attempt.path, *attempt.opened):
+        real = _real(context, path)
+        if real is None or any(real == root or real.startswith(root + "/") for root in inside):
             continue
         return _finding(context, model, attempt, path, real)
     return None
 
 
-def _finding(
-    context: Context, model: ModelPlan, attempt: Attempt, path: str, real: str
-) -> Finding:
+def _finding(context: Context, model: ModelPlan, attempt: Attempt, path: str, real: str) -> Finding:
     host = quote(context.host(path))
     return context.finding(
         "OVD124",
-        f"{path} is a link to {real}, outside of what was named here",
+        f"A link makes {path} of {real}, which lies outside of what was named here",
         model=model.entry.name,
         version=attempt.version,
         path=path,
@@ -55,9 +61,17 @@ def _finding(
         evidence=(Evidence(f"{path} → {real}", "realpath on this host"),),
         recovers="restart",
         steps=(
-            Step("Put the file itself there.", f"cp --remove-destination -- {quote(real)} {host}", "host",
-                 "changes files"),
-            Step("Or mount its destination too.", f"-v {quote(real)}:{quote(real)}:ro", "docker run",
-                 "restarts the server"),
+            Step(
+                "Put there what the link leads to.",
+                f"rm {host} && cp -rL -- {quote(real)} {host}",
+                "host",
+                "changes files",
+            ),
+            Step(
+                "Or mount its destination too.",
+                f"-v {quote(real)}:{quote(real)}:ro",
+                "docker run",
+                "restarts the server",
+            ),
         ),
     )

@@ -49,7 +49,7 @@ def _finding(
         "evidence": described(attempt),
         **more,
     }
-    return context.of_attempt(code, message, model, attempt, **arguments)
+    return context.of_attempt(code, message, model, attempt, **arguments)  # type: ignore[arg-type]
 
 
 def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
+from ovms_doctor.deployment.model import User
 from ovms_doctor.facts import Denial, Failure
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.model import AccessFails, Attempt, ModelPlan
@@ -83,9 +84,10 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
     denial = cause.failure.denial
     detail = context.what_then(model)
     if attempt.outcome == "threw":
+        replaced = ", and a version that it replaces is unloaded" if _replaces(model, attempt) else ""
         detail = (
-            "An exception leaves the load half done: the version stays LOADING/OK, is not tried again even "
-            f"after the rights are mended, and a version it was to replace is unloaded. {detail}"
+            "An exception leaves the load half done: the version stays LOADING/OK, and is not tried again even "
+            f"after the rights are mended{replaced}. {detail}"
         )
     elif cause.during == "read":
         detail = f"OpenVINO reports it as if the file were broken. {detail}"
@@ -110,6 +112,11 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
         evidence=(describe_denial(denial, context), *_quoted(cause)),
         steps=_steps(context, denial, code),
     )
+
+
+def _replaces(model: ModelPlan, attempt: Attempt) -> bool:
+    """An older version that is not asked for any more makes room for this one."""
+    return any(item.version < attempt.version and not item.requested for item in model.versions)
 
 
 def _quoted(cause: AccessFails) -> tuple[Evidence, ...]:
@@ -148,21 +155,37 @@ def _may_not(denial: Denial) -> str:
 
 
 def _steps(context: Context, denial: Denial, code: str) -> tuple[Step, ...]:
-    """Give the right to everyone; or to this user only; or run as the owner."""
+    """Give the right to the class that decided (owner, group or others), or to this user alone; or run the
+    server as the owner."""
     host = quote(context.host(denial.at))
     # A model's directories must be listed as well as entered: one right without the other helps nobody.
     rights = "rx" if code in ("OVD201", "OVD202") else "r"
     user = context.deployment.user
-    steps = [
-        Step("Give everyone the right.", f"chmod o+{rights} {host}", "host", "changes files"),
-        Step(
-            "Or give it to the server's user alone (needs the package acl).",
-            f"setfacl -m u:{user.uid}:{rights} {host}",
-            "host",
-            "changes files",
-        ),
-    ]
-    if denial.uid != 0:
+    steps = []
+    if denial.acl is None:
+        who, words = _class(user, denial)
+        steps.append(
+            Step(f"Give {words} the right.", f"chmod {who}+{rights} {host}", "host", "changes files")
+        )
+    if user.uid != denial.uid:
+        steps.append(
+            Step(
+                ("Or give" if steps else "Give") + " it to the server's user alone (needs the package acl).",
+                f"setfacl -m u:{user.uid}:{rights} {host}",
+                "host",
+                "changes files",
+            )
+        )
+    if denial.uid not in (0, user.uid):
         owner = f"--user {denial.uid}:{denial.gid}"
         steps.append(Step("Or run the server as the owner.", owner, "docker run", "restarts the server"))
     return tuple(steps)
+
+
+def _class(user: User, denial: Denial) -> tuple[str, str]:
+    """The class of users that the kernel takes the server's user for: only its bits count."""
+    if user.uid == denial.uid:
+        return "u", "the owner, who is the server's user,"
+    if denial.gid in (user.gid, *user.groups):
+        return "g", f"the group {denial.gid}, which the server's user is in,"
+    return "o", "everyone"

@@ -33,6 +33,8 @@ _KINDS = {"fifo": "a FIFO", "character": "a character device", "block": "a block
 
 def check(context: Context) -> Iterator[Finding]:
     for model in context.plan.models:
+        if model.blocked is not None:
+            yield _blocked(context, model, model.blocked)
         for version in model.versions:
             if version.attempt is not None:
                 yield from _attempt(context, model, version.attempt)
@@ -126,21 +128,49 @@ def _steps(context: Context, code: str, path: str) -> tuple[Step, ...]:
 
 
 def _special(context: Context, model: ModelPlan, attempt: Attempt, cause: SpecialFile) -> Finding:
-    kind = _KINDS.get(cause.kind, f"a {cause.kind}")
+    detail = (
+        "The server waits for ever: start-up does not end, no later model is loaded, and nothing is logged "
+        "about it."
+    )
+    if model.at_poll:
+        detail = (
+            "The server comes up, and waits for ever at its first look after that: it answers for what it has, "
+            "and sees no change any more."
+        )
     return context.of_attempt(
         "OVD314",
-        f"{cause.path} is {kind}: reading it never comes back",
+        f"{cause.path} is {_kind(cause)}: reading it never comes back",
         model,
         attempt,
         path=cause.path,
-        detail="The server waits in the load for ever: start-up does not end, no later model is loaded, and "
-        "nothing is logged about it.",
-        evidence=(Evidence(f"{cause.path}: {kind}", "stat; it was not opened"),),
+        detail=detail,
+        evidence=(Evidence(f"{cause.path}: {_kind(cause)}", "stat; it was not opened"),),
         recovers="restart",
-        steps=(
-            Step("Put a regular file there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads"),
-        ),
+        steps=(_look_at(context, cause),),
     )
+
+
+def _blocked(context: Context, model: ModelPlan, cause: SpecialFile) -> Finding:
+    """The look for a graph comes before everything else."""
+    return context.finding(
+        "OVD314",
+        f"{cause.path} is {_kind(cause)}: the server opens it to see whether this is a graph, and waits for ever",
+        model=model.entry.name,
+        path=cause.path,
+        base=model.entry.base_path,
+        detail="Start-up does not end, no model after it is loaded, and nothing is logged about it.",
+        evidence=(Evidence(f"{cause.path}: {_kind(cause)}", "stat; it was not opened"),),
+        recovers="restart",
+        steps=(_look_at(context, cause),),
+    )
+
+
+def _kind(cause: SpecialFile) -> str:
+    return _KINDS.get(cause.kind, f"a {cause.kind}")
+
+
+def _look_at(context: Context, cause: SpecialFile) -> Step:
+    return Step("Put a regular file there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads")
 
 
 def _crash(context: Context, model: ModelPlan, attempt: Attempt, cause: RuntimeCrashes) -> Finding:

@@ -16,6 +16,8 @@ def check(context: Context) -> Iterator[Finding]:
             continue
         if model.never_ends is not None:
             yield _never_ends(context, model, model.never_ends)
+        if model.at_poll and model.ended is not None:
+            yield _dies_later(context, model)
         for version in model.versions:
             if _goes_down(version):
                 yield _goes_down_finding(context, model, version)
@@ -77,11 +79,28 @@ def _missed(context: Context, model: ModelPlan) -> Iterator[Finding]:
     )
 
 
+def _dies_later(context: Context, model: ModelPlan) -> Finding:
+    """A version that an exception kept from being tried at start-up crashes the process a poll later."""
+    return context.finding(
+        "OVD343",
+        f"The server comes up, and dies with exit code {model.ended} at its first look after that",
+        model=model.entry.name,
+        path=model.entry.base_path,
+        base=model.entry.base_path,
+        recovers="restart",
+    )
+
+
 def _never_ends(context: Context, model: ModelPlan, version: int) -> Finding:
     names = ", ".join(f"“{name}”" for name in model.detection.directories(version))
+    message = f"Start-up never ends: version {version} is tried again without pause"
+    if model.at_poll:
+        message = (
+            f"At the first look after start-up, version {version} is tried again without pause, for ever"
+        )
     return context.finding(
         "OVD117",
-        f"Start-up never ends: version {version} is tried again without pause",
+        message,
         model=model.entry.name,
         version=version,
         path=model.entry.base_path,

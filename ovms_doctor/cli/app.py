@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -37,7 +36,6 @@ def run(argv: Sequence[str]) -> int:
     if _SEPARATOR in words:
         cut = words.index(_SEPARATOR)
         words, _server_words = words[:cut], words[cut + 1 :]
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         result = _command(words)(words, prog_name="ovms-doctor", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -67,10 +65,6 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
 
 def _name_of(info: CommandInfo) -> str:
     return info.name or (info.callback.__name__ if info.callback else "")
-
-
-def _terminated(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _broken(error: Exception) -> int:
@@ -111,10 +105,11 @@ def check(
     model_version_policy: opt.Policy = None,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
+    jobs: opt.Jobs = None,
     check_timeout: opt.CheckTimeout = 10.0,
     no_plugins: opt.NoPlugins = False,
     facts: Annotated[
-        Optional[str], typer.Option("--facts", metavar="FILE", help="Recorded facts instead of looking.")
+        str | None, typer.Option("--facts", metavar="FILE", help="Recorded facts instead of looking.")
     ] = None,
     select: opt.Select = None,
     ignore: opt.Ignore = None,
@@ -141,6 +136,7 @@ def check(
         model_version_policy,
         load.value,
         timeout,
+        jobs,
     )
     shown = Shown(
         tuple(select or ()),
@@ -167,6 +163,7 @@ def collect(
     model_version_policy: opt.Policy = None,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
+    jobs: opt.Jobs = None,
     output: opt.Output = None,
 ) -> int:
     """Look at the same things as check and save what was seen, for `check --facts` elsewhere."""
@@ -184,6 +181,7 @@ def collect(
         model_version_policy,
         load.value,
         timeout,
+        jobs,
     )
     return run_collect(request, output)
 

@@ -14,7 +14,7 @@ _MOST_ID = 2**32 - 2
 
 
 def request_from(asked: Asked) -> Request:
-    """UsageError for what cannot be understood, or a target that is not there."""
+    """UsageError for what cannot be understood."""
     if asked.targets and asked.words is not None:
         raise UsageError("name targets, or give the server's own arguments behind --, not both")
     if not asked.names_something:
@@ -45,26 +45,10 @@ def request_from(asked: Asked) -> Request:
 def _target(text: str) -> str:
     if text.startswith(("s3://", "gs://", "az://", "azfs://")):
         raise UsageError(f"{text}: remote storage cannot be looked at by this version")
-    path = os.path.abspath(text)
-    if not os.path.lexists(path):
-        raise UsageError(f"{text}: no such file or directory.{_did_you_mean(text)}")
-    return path
-
-
-def _did_you_mean(text: str) -> str:
-    """The most similar name beside the one that is not there."""
-    directory, name = os.path.split(text.rstrip("/"))
-    try:
-        names = os.listdir(directory or ".")
-    except OSError:
-        return ""
-    import difflib
-
-    close = difflib.get_close_matches(name, names, 1)
-    if not close:
-        return ""
-    prefix = f"{directory}/" if directory else ("./" if text.startswith("./") else "")
-    return f" Did you mean {prefix}{close[0]}?"
+    if not text:
+        raise UsageError("a target is empty: name a directory or a file (an unset variable?)")
+    # Whether it is there is asked later, of a child: on a dead mount the question hangs.
+    return os.path.abspath(text)
 
 
 def _user(text: str | None) -> tuple[User, str]:
@@ -87,6 +71,4 @@ def _mount(text: str) -> Mount:
     if len(parts) == 3 and parts[2] not in ("ro", "rw"):
         raise UsageError(f"--mount {text}: the third part is ro or rw")
     host = os.path.abspath(parts[0])
-    if not os.path.lexists(host):
-        raise UsageError(f"--mount {parts[0]}: no such file or directory.{_did_you_mean(parts[0])}")
     return Mount(host, os.path.normpath(parts[1]), len(parts) == 3 and parts[2] == "ro")

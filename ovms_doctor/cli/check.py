@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from ovms_doctor import interrupts
 from ovms_doctor.cli.asked import request_from
-from ovms_doctor.cli.options import EXIT_OK
+from ovms_doctor.cli.options import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.cli.typed import Asked, Shown
 from ovms_doctor.driver.begun import begin
@@ -30,77 +33,112 @@ def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout:
 
     ``check_timeout``: seconds for each third-party check; None leaves them out.
     """
+    with interrupts.deferred():
+        code = _check(asked, shown, facts_file, check_timeout)
+    if interrupts.requested():
+        print("ovms-doctor: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return code
+
+
+def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: float | None) -> int:
     begun = begin(sys.argv[1:])
     request, facts = _recorded(facts_file, asked) if facts_file else (request_from(asked), None)
-    collector = _collector(request) if facts is None else None
+    collector = _collector(request, asked.jobs) if facts is None else None
     # The rules take as long to import as the children take to come up.
     from ovms_doctor.driver.run import NO_THIRD_PARTY, Options, failed_report, report_on
 
     options = Options(shown.select, shown.ignore, cast(Any, shown.fail_on), shown.exit_zero)
     third_party = NO_THIRD_PARTY
     try:
-        seen = _look(request, facts, collector)
-        if check_timeout is not None:
-            from ovms_doctor.cli.third_party import run_third_party
-
-            third_party = run_third_party(request, seen, options, check_timeout)
+        seen = _look(asked, request, facts, collector)
+        if check_timeout is not None and not interrupts.requested():
+            third_party = _third_party(request, seen, options, check_timeout)
         report = report_on(seen, options, begun, third_party)
     except UsageError:
         raise
+    except interrupts.Interrupted:
+        report = failed_report("interrupted before anything was looked at", begun)
     except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
         report = failed_report(f"{type(error).__name__}: {error}", begun)
+    if interrupts.requested():
+        notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
+        report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
     _say_unmatched(options, third_party)
     _print(report, shown)
     return report.exit_code
 
 
-def run_collect(asked: Asked, output: str | None) -> int:
-    """Save what was seen, with what was asked for."""
-    request = request_from(asked)
-    seen = _look(request, None, _collector(request))
-    from ovms_doctor.facts import codec
+def _third_party(request: Request, seen: Seen, options: Options, limit: float) -> ThirdParty:
+    """What the checks from elsewhere find; nothing, if they are interrupted."""
+    from ovms_doctor.cli.third_party import run_third_party
+    from ovms_doctor.driver.run import NO_THIRD_PARTY
 
-    write(codec.dump(seen.facts, {"request": request.as_json()}), output)
+    try:
+        with interrupts.deferred(begins=False):
+            return run_third_party(request, seen, options, limit)
+    except KeyboardInterrupt:
+        return NO_THIRD_PARTY
+
+
+def run_collect(asked: Asked, output: str | None) -> int:
+    """Save what was seen, with what was asked for. Interrupted: what was seen by then."""
+    with interrupts.deferred():
+        request = request_from(asked)
+        seen = _look(asked, request, None, _collector(request, asked.jobs))
+        from ovms_doctor.facts import codec
+
+        write(codec.dump(seen.facts, {"request": request.as_json()}), output)
+    if interrupts.requested():
+        print("ovms-doctor: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
     return EXIT_OK
 
 
-def _collector(request: Request) -> LocalCollector:
+def _collector(request: Request, jobs: int | None) -> LocalCollector:
     """What looks at this host, its child processes on their way."""
     from ovms_doctor.collect.local import LocalCollector
     from ovms_doctor.driver.roots import roots
 
-    collector = LocalCollector(request.user, roots(request), request.mounts, deadline=request.timeout)
-    warm = getattr(collector, "warm", None)
-    if warm is not None:
-        warm(request.load)
+    collector = LocalCollector(
+        request.user, roots(request), request.mounts, deadline=request.timeout, jobs=jobs
+    )
+    collector.warm(request.load)
     return collector
 
 
-def _look(request: Request, facts: Facts | None, collector: LocalCollector | None) -> Seen:
+def _look(asked: Asked, request: Request, facts: Facts | None, collector: LocalCollector | None) -> Seen:
     """What the rules make of the recorded facts, or of this host. Ends the collector."""
     from ovms_doctor.driver.look import look
     from ovms_doctor.facts import Facts
 
     if collector is None:
         return look(request, facts or Facts(complete=True), None)
+    from ovms_doctor.cli.presence import look_for
+
     try:
         with Progress() as progress:
-            return look(request, Facts(), collector, progress.looking_at)
+            found = look_for(asked, request, collector)
+            return look(request, Facts(found), collector, progress.looking_at)
     finally:
         collector.close()
 
 
 def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
     """The request and the facts of a file that ``collect`` wrote; a newer release may be asked for."""
-    from dataclasses import replace
-
     from ovms_doctor.facts import codec
 
     if asked.names_something:
         raise UsageError("--facts brings what was asked for with it: name no target beside it")
+    if asked.user or asked.mounts or asked.bare_metal or asked.policy or asked.as_ or asked.load != "read":
+        raise UsageError(
+            "--facts brings what was asked for with it: of that, only --ovms-version can be changed"
+        )
     try:
         with open(path, "rb") as file:
-            text = file.read(_LARGEST_FACTS).decode("utf-8", "replace")
+            # Not read(limit), which takes memory for as much at once; and the file may be a pipe.
+            parts = itertools.takewhile(bool, (file.read(1 << 20) for _ in range(_LARGEST_FACTS >> 20)))
+            text = b"".join(parts).decode("utf-8", "replace")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     try:

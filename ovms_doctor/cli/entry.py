@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
@@ -12,6 +14,15 @@ def main() -> None:
 
         print(f"ovms-doctor {__version__}")
         raise SystemExit(0)
-    from ovms_doctor.cli.app import run
+    from ovms_doctor import interrupts
 
-    raise SystemExit(run(sys.argv[1:]))
+    interrupts.watch()
+    try:
+        from ovms_doctor.cli.app import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("ovms-doctor: interrupted", file=sys.stderr)
+        code = _INTERRUPTED
+    interrupts.ignore()
+    raise SystemExit(_INTERRUPTED if interrupts.requested() else code)

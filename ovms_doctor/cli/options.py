@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -39,7 +39,7 @@ class SchemaName(str, Enum):
 
 
 Targets = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
         help="A repository, a model's directory, a model file or a config.json. "
@@ -48,14 +48,14 @@ Targets = Annotated[
     ),
 ]
 As = Annotated[
-    Optional[TargetKind], typer.Option("--as", help="How a directory is understood.", show_default=False)
+    TargetKind | None, typer.Option("--as", help="How a directory is understood.", show_default=False)
 ]
 OvmsVersion = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--ovms-version", metavar="RELEASE", help="The release whose rules are used, like 2025.4."),
 ]
 UserOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option(
         "--user", metavar="UID[:GID[,GID…]]", help="Who the server runs as. [as in the image: 5000]"
     ),
@@ -64,11 +64,11 @@ BareMetal = Annotated[
     bool, typer.Option("--bare-metal", help="The server runs on this host, not in a container.")
 ]
 MountOption = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--mount", metavar="HOST:SERVER[:ro]", help="Maps a path of this host to the server's."),
 ]
 Policy = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--model-version-policy", metavar="JSON", help="As the server's own, for every model."),
 ]
 Load = Annotated[
@@ -78,22 +78,32 @@ Timeout = Annotated[
     float,
     typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for one look at the file system."),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=1,
+        help="How many models are inspected and loaded at a time. [as many as cores and memory allow]",
+    ),
+]
 CheckTimeout = Annotated[
     float,
     typer.Option("--check-timeout", metavar="SECONDS", min=0.1, help="Limit for each third-party check."),
 ]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Leave out all third-party checks.")]
 Select = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--select", metavar="CODE", help="Only these: code prefixes, names, checks."),
 ]
 Ignore = Annotated[
-    Optional[list[str]],
+    list[str] | None,
     typer.Option("--ignore", metavar="CODE", help="All but these: code prefixes, names, checks."),
 ]
 Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is written.")]
 Output = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE instead of standard output."),
 ]
 FailOnOption = Annotated[

@@ -21,6 +21,7 @@ class Asked:
     policy: str | None
     load: str
     timeout: float
+    jobs: int | None = None
 
     @property
     def names_something(self) -> bool:

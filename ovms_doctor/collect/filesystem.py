@@ -12,6 +12,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from ovms_doctor.collect.access import Ids, Judge, Means, Predicted, Tried, become, choose
 from ovms_doctor.collect.paths import MountLike, join
@@ -201,11 +202,16 @@ def _entry(directory: str | None, name: str, kind: EntryKind) -> Entry:
         return Entry(name, kind)
 
 
+@cache
+def _dirent_tools() -> tuple[ctypes.CDLL, ctypes.Array[ctypes.c_char]]:
+    return ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(_DIRENT_BUFFER)
+
+
 def _read_directory(descriptor: int) -> Iterator[tuple[str, EntryKind]]:
     """Names and d_type, as getdents64(2) gives them: os.scandir does not tell d_type itself, and asks
     lstat(2) instead where it is unknown or special, which a directory without search right refuses."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(_DIRENT_BUFFER)
+    # Made anew each time, both would cost more than the listing of a small directory.
+    libc, buffer = _dirent_tools()
     while True:
         filled = libc.getdents64(descriptor, buffer, _DIRENT_BUFFER)
         if filled < 0:
@@ -213,7 +219,8 @@ def _read_directory(descriptor: int) -> Iterator[tuple[str, EntryKind]]:
             raise OSError(number, os.strerror(number))
         if filled == 0:
             return
-        block = buffer.raw[:filled]
+        # Not buffer.raw[:filled], which copies all of it first.
+        block = ctypes.string_at(buffer, filled)
         start = 0
         while start < filled:
             _, _, length, kind = _DIRENT.unpack_from(block, start)

@@ -84,6 +84,10 @@ class LocalCollector:
         #: Coming up opens the roots, which may hang as everything else.
         self._start_deadline = min(START_DEADLINE, deadline + _START)
         self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
+        #: Looks with this process's own rights, at what the user named.
+        self._own = Worker(
+            "files", {**self._options, "ids": None}, deadline, start_deadline=self._start_deadline
+        )
         self._pools: dict[Group, Pool] = {}
         self._hung: list[str] = []
 
@@ -118,12 +122,13 @@ class LocalCollector:
     @property
     def pids(self) -> list[int]:
         """The process ids of the children that run."""
-        files = [] if self._files.pid is None else [self._files.pid]
+        files = [worker.pid for worker in (self._files, self._own) if worker.pid is not None]
         return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
 
     def close(self) -> None:
         """Ends the child processes."""
         self._files.close()
+        self._own.close()
         for pool in self._pools.values():
             pool.close()
 
@@ -140,10 +145,17 @@ class LocalCollector:
     def _ask_files(
         self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
     ) -> None:
-        left = list(questions)
+        for worker in (self._files, self._own):
+            mine = [one for one in questions if getattr(one, "own", False) is (worker is self._own)]
+            self._ask_worker(worker, mine, begin, answers)
+
+    def _ask_worker(
+        self, worker: Worker, questions: list[Question], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        left = questions
         while left:
             asked = self._without_hung(left, answers)
-            stream = self._files.answer(asked, self._time_to_look)
+            stream = worker.answer(asked, self._time_to_look)
             for question in asked:
                 begin(question)
                 _, answer = next(stream)

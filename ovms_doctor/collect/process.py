@@ -35,6 +35,8 @@ START_DEADLINE = 60.0
 #: Seconds given to a child that has closed its pipe to end, and to a killed one to be gone.
 PATIENCE = 2.0
 
+# Made once: json.dumps makes an encoder for each call that is not the plainest.
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 _BOOTSTRAP = (
     "import sys; count = int(sys.argv[1]); sys.path.extend(sys.argv[2:2 + count]); "
     "from ovms_doctor.collect.worker import main; "
@@ -211,7 +213,7 @@ class Child:
         """Has lines written to the child while answers are waited for."""
         idle = not self._outgoing
         for message in messages:
-            self._outgoing += json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+            self._outgoing += _to_json(message).encode("ascii") + b"\n"
         if idle and self._outgoing:
             self._selector.register(self._questions, selectors.EVENT_WRITE)
 
@@ -239,7 +241,7 @@ class Child:
                     return self.end(PATIENCE)
                 return None
         try:
-            message = json.loads(self._lines.popleft())
+            message = json.loads(self._lines.popleft().decode("ascii"))
         except ValueError:
             message = None
         return message if isinstance(message, dict) else self.spoiled()

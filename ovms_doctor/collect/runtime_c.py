@@ -314,7 +314,7 @@ class CLibrary:
         for _ in range(names.size):
             item = cast(node, POINTER(_SetNode)).contents
             size = c_size_t.from_address(item.data - 24).value if self._old_strings else item.size
-            found.append(_text(string_at(item.data, size)))
+            found.append(str(string_at(item.data, size), "utf-8", "surrogateescape"))
             node = item.next
         return tuple(sorted(found))
 
@@ -322,7 +322,7 @@ class CLibrary:
         version = _Version()
         self._call("ov_get_openvino_version", byref(version))
         try:
-            return _text(version.build or b"")
+            return str(version.build or b"", "utf-8", "surrogateescape")
         finally:
             self._frees["ov_version_free"](byref(version))
 
@@ -367,7 +367,8 @@ class CLibrary:
         finally:
             if pointer:
                 self._frees["ov_free"](pointer)
-        raise OpenVINOError(_text(what or self._error_info(code) or b"unknown error"))
+        text = what or self._error_info(code) or b"unknown error"
+        raise OpenVINOError(str(text, "utf-8", "surrogateescape"))
 
     def _function(self, name: str, arguments: list[object], result: object) -> Callable[..., Any]:
         function: Any = getattr(self._library, name)
@@ -395,7 +396,3 @@ def _keep_quiet(library: ctypes.CDLL) -> None:
     silence.argtypes = [c_void_p]
     silence.restype = None
     silence(None)
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")

@@ -65,8 +65,8 @@ def compile_properties(preparation: Preparation, known: dict[str, str]) -> dict[
 
 
 def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
-    for name, text in rows:
-        yield name, text
+    for key, value in rows:  # noqa: UP028 - the rows hold pairs, which only unpacking says
+        yield key, value
 
 
 @contextmanager

@@ -21,6 +21,9 @@ from ovms_doctor.collect.paths import Mount
 from ovms_doctor.facts import Answer, Question, Unavailable
 from ovms_doctor.facts.codec import decode_question, encode_answer
 
+# Made once: json.dumps makes an encoder for each call that is not the plainest.
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 #: Answers questions; and what the parent is told once it is ready.
 Handler: TypeAlias = Callable[[Question], Answer]
 Started: TypeAlias = tuple[Handler, dict[str, Any]]
@@ -84,6 +87,6 @@ def _answer(handler: Handler, line: bytes) -> Answer:
 
 
 def _send(outgoing: BinaryIO, message: Mapping[str, Any]) -> None:
-    data = memoryview(json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n")
+    data = memoryview(_to_json(message).encode("ascii") + b"\n")
     while data:
         data = data[outgoing.write(data) :]

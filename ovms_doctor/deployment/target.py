@@ -6,8 +6,8 @@ Pure, like the rules: it asks for listings and gives entries. Names and order fo
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,13 +24,12 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.names import looks_like_version, looks_like_wrong_version
 
 #: Suffixes of files that make a directory a model's (compared without regard to case).
 MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
 #: ``.bin`` and ``.pdiparams`` alone are weights: enough to see that a model was meant.
 _WEIGHT_SUFFIXES = (".bin", ".pdiparams")
-_VERSION = re.compile(r"[ \t\n\v\f\r]*[+]?0*[1-9]\d*")
-_WRONG_VERSION = re.compile(r"(v|ver|version|rev|r)[-_. ]?\d+([-_.].*)?|latest|current", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,6 @@ class Understood:
     models: tuple[ModelEntry, ...] = ()
     notes: tuple[Note, ...] = ()
     config_path: str | None = None
-
-
-def looks_like_version(name: str) -> bool:
-    """The server would read a number greater than 0 from this name."""
-    return _VERSION.match(name) is not None
-
-
-def looks_like_wrong_version(name: str) -> bool:
-    """Meant as a version, but not a number: ``v1``, ``version-2``, ``latest``."""
-    return _WRONG_VERSION.fullmatch(name) is not None
 
 
 def understand(
@@ -64,18 +53,25 @@ def understand(
 
     Raises FactsMissing until the listings it needs are there.
     """
-    status = facts.ask(StatPath(server_path))
+    look = _Look(facts)
+    status = look.status(server_path)
+    if isinstance(status, Failure):
+        # What the server's user may not look at is still a repository to whoever named it.
+        look = _Look(facts, own=True)
+        status = look.status(server_path)
     if isinstance(status, PathStatus) and status.kind != "directory":
         return _file(path, server_path, policy)
-    if isinstance(status, (Failure, Unavailable)):
-        # That it exists was seen before; what the server's user may not look at is for the rules to say.
+    if not isinstance(status, PathStatus):
         return _model(path, server_path, policy)
-    listing = facts.ask(ListDirectory(server_path))
+    listing = look.listing(server_path)
+    if isinstance(listing, Failure) or not look.may_enter(server_path, listing):
+        look = _Look(facts, own=True)
+        listing = look.listing(server_path)
     if as_ == "model" or not isinstance(listing, Listing):
         return _model(path, server_path, policy)
     if as_ == "repository":
-        return _repository(path, server_path, listing, policy, facts)
-    if _has_version(server_path, listing, facts):
+        return _repository(path, server_path, listing, policy, look)
+    if _has_version(server_path, listing, look):
         return _model(path, server_path, policy)
     name = os.path.basename(server_path)
     if looks_like_version(name) and (_has_model_file(listing) or not listing.entries):
@@ -85,10 +81,36 @@ def understand(
         return Understood(found.target, found.models, (Note("OVD131", note, path),))
     if _has_model_file(listing):
         return _model(path, server_path, policy)
-    directories = _directories(server_path, listing, facts)
+    directories = _directories(server_path, listing, look)
     if directories and all(looks_like_wrong_version(name) for name in directories):
         return _model(path, server_path, policy)
-    return _repository(path, server_path, listing, policy, facts)
+    return _repository(path, server_path, listing, policy, look)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Looks as the server's user, or with this process's ``own`` rights."""
+
+    facts: Facts
+    own: bool = False
+
+    def status(self, path: str) -> PathStatus | Failure | Unavailable:
+        return self.facts.ask(StatPath(path, self.own))
+
+    def listing(self, path: str) -> Listing | Failure | Unavailable:
+        return self.facts.ask(ListDirectory(path, self.own))
+
+    def need(self, statuses: list[str], listings: list[str]) -> None:
+        """Name all at once what will be asked."""
+        questions: list[Question] = [StatPath(path, self.own) for path in statuses]
+        self.facts.need([*questions, *(ListDirectory(path, self.own) for path in listings)])
+
+    def may_enter(self, path: str, listing: Listing | Failure | Unavailable) -> bool:
+        """A directory that can be listed and not entered shows names, and nothing behind them."""
+        if not isinstance(listing, Listing) or not listing.entries:
+            return True
+        status = self.status(f"{path}/{listing.entries[0].name}")
+        return not (isinstance(status, Failure) and status.errno == errno.EACCES)
 
 
 def _file(path: str, server_path: str, policy: VersionPolicy) -> Understood:
@@ -104,18 +126,18 @@ def _model(path: str, server_path: str, policy: VersionPolicy) -> Understood:
 
 
 def _repository(
-    path: str, server_path: str, listing: Listing, policy: VersionPolicy, facts: Facts
+    path: str, server_path: str, listing: Listing, policy: VersionPolicy, look: _Look
 ) -> Understood:
     """Each sub-directory that is a model by the same rules; the others are named without a finding."""
-    directories = _directories(server_path, listing, facts)
-    facts.need(ListDirectory(f"{server_path}/{name}") for name in directories)
+    directories = _directories(server_path, listing, look)
+    look.need([], [f"{server_path}/{name}" for name in directories])
     models = []
     notes = []
     missing: list[Question] = []
     for name in directories:
         below = f"{server_path}/{name}"
         try:
-            if _is_model(below, facts):
+            if _is_model(below, look):
                 models.append(ModelEntry(name, below, policy))
             else:
                 text = "no version directory and no model file within two levels"
@@ -130,26 +152,26 @@ def _repository(
     return Understood(Target(path, "repository"), tuple(models), tuple(notes))
 
 
-def _is_model(server_path: str, facts: Facts) -> bool:
-    listing = facts.ask(ListDirectory(server_path))
+def _is_model(server_path: str, look: _Look) -> bool:
+    listing = look.listing(server_path)
     if not isinstance(listing, Listing):
         # It cannot be listed: most likely a model whose rights are wrong; the rules will say.
         return True
-    if _has_model_file(listing) or _has_version(server_path, listing, facts):
+    if _has_model_file(listing) or _has_version(server_path, listing, look):
         return True
-    directories = _directories(server_path, listing, facts)
+    directories = _directories(server_path, listing, look)
     if any(looks_like_wrong_version(name) for name in directories):
         return True
-    facts.need(ListDirectory(f"{server_path}/{name}") for name in directories)
+    look.need([], [f"{server_path}/{name}" for name in directories])
     for name in directories:
-        inner = facts.ask(ListDirectory(f"{server_path}/{name}"))
+        inner = look.listing(f"{server_path}/{name}")
         if isinstance(inner, Listing) and _has_model_file(inner):
             return True
     return False
 
 
-def _has_version(server_path: str, listing: Listing, facts: Facts) -> bool:
-    return any(looks_like_version(name) for name in _directories(server_path, listing, facts))
+def _has_version(server_path: str, listing: Listing, look: _Look) -> bool:
+    return any(looks_like_version(name) for name in _directories(server_path, listing, look))
 
 
 def _has_model_file(listing: Listing) -> bool:
@@ -160,19 +182,17 @@ def _is_model_file(entry: Entry) -> bool:
     return entry.kind != "directory" and entry.name.lower().endswith(MODEL_SUFFIXES + _WEIGHT_SUFFIXES)
 
 
-def _directories(server_path: str, listing: Listing, facts: Facts) -> list[str]:
+def _directories(server_path: str, listing: Listing, look: _Look) -> list[str]:
     """Names of sub-directories in byte order; links count where they lead to one."""
-    facts.need(
-        StatPath(f"{server_path}/{entry.name}")
-        for entry in listing.entries
-        if entry.kind in ("link", "unknown")
+    look.need(
+        [f"{server_path}/{entry.name}" for entry in listing.entries if entry.kind in ("link", "unknown")], []
     )
     names = []
     for entry in listing.entries:
         if entry.kind == "directory":
             names.append(entry.name)
         elif entry.kind in ("link", "unknown"):
-            followed = facts.ask(StatPath(f"{server_path}/{entry.name}"))
+            followed = look.status(f"{server_path}/{entry.name}")
             if isinstance(followed, PathStatus) and followed.kind == "directory":
                 names.append(entry.name)
     return sorted(names, key=os.fsencode)

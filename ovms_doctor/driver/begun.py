@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from ovms_doctor.text import redact_words
+
 if TYPE_CHECKING:
     from ovms_doctor.report.model import Run
 
@@ -36,4 +38,4 @@ class Begun:
 
 def begin(arguments: Sequence[str]) -> Begun:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Begun(now, time.monotonic(), tuple(arguments))
+    return Begun(now, time.monotonic(), redact_words(arguments))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ovms_doctor.deployment.target import looks_like_version
 from ovms_doctor.driver.request import Request
+from ovms_doctor.names import looks_like_version
 
 #: Files that OVMS and OpenVINO look for beside a model that is named by its file.
 _BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")

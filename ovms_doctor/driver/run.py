@@ -123,7 +123,7 @@ def _check_run(outcome: Outcome, context: Context) -> CheckRun:
 
 def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     """What could not be looked at, and the checks that rest on it."""
-    everything = ("configuration", "layout", "permissions", "reading", "operations", "versions")
+    everything = tuple(check.name for check in CHECKS if check.name != "doctor")
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
     if context.plan.unknown is not None:
         gaps.append((context.plan.unknown, everything))
@@ -133,12 +133,16 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     return gaps
 
 
+#: The checks that need the model's file to have been found and looked at.
+_ON_THE_FILE = ("reading", "operations", "versions", "parameters", "mapping")
+
+
 def _resting_on(model: ModelPlan) -> tuple[str, ...]:
     for version in model.versions:
         attempt = version.attempt
         if attempt is not None and attempt.cause is model.unknown and attempt.model_file is not None:
-            return ("reading", "operations", "versions")
-    return ("layout", "permissions", "reading", "operations", "versions")
+            return _ON_THE_FILE
+    return ("layout", "permissions", *_ON_THE_FILE)
 
 
 # -- the verdict ---------------------------------------------------------------------------------------

@@ -167,18 +167,30 @@ def _map_text(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+_known_members: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
+
+
 def _encode_tagged(value: Question | Answer) -> dict[str, Any]:
     return {"type": type(value).__name__, **_encode_fields(value)}
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
     encoded = {}
-    for field in fields(value):
-        item = getattr(value, field.name)
+    for name, default in _members(type(value)):
+        item = getattr(value, name)
         # 0 == False and 1 == True, but no field holds both.
-        if field.default is MISSING or item != field.default:
-            encoded[field.name] = _encode(item)
+        if default is MISSING or item != default:
+            encoded[name] = _encode(item)
     return encoded
+
+
+def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """The names and default values of a type's fields."""
+    known = _known_members.get(kind)
+    if known is None:
+        known = tuple((field.name, field.default) for field in fields(kind))
+        _known_members[kind] = known
+    return known
 
 
 def _encode(value: Any) -> Any:

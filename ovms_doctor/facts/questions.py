@@ -16,16 +16,22 @@ LoadLevel: TypeAlias = Literal["read", "compile"]
 
 @dataclass(frozen=True, slots=True)
 class StatPath:
-    """stat(2) of a path, links followed. Answer: PathStatus, Failure or Unavailable."""
+    """stat(2) of a path, links followed. Answer: PathStatus, Failure or Unavailable.
+
+    ``own``: asked with this process's own rights, only to understand what the user named.
+    """
 
     path: str
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ListDirectory:
-    """The entries of a directory, in the file system's order. Answer: Listing, Failure or Unavailable."""
+    """The entries of a directory, in the file system's order. Answer: Listing, Failure or Unavailable.
+    ``own`` as in StatPath."""
 
     path: str
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

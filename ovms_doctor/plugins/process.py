@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 import ovms_doctor
+from ovms_doctor import interrupts
 from ovms_doctor.collect.process import PATIENCE, STDERR_KEPT, Died
 from ovms_doctor.plugins.discovery import safe_path
 
@@ -73,14 +74,15 @@ class Child:
             os.write(self._go, b"\n")
 
     def receive(self, deadline: float) -> dict[str, Any] | Died:
-        """The next line, within so many seconds from now; else the child is ended."""
+        """The next line, within so many seconds from now; else the child is ended. Raises Interrupted."""
         if self._died is not None:
             return self._died
         end = time.monotonic() + deadline
         while not self._lines:
             left = end - time.monotonic()
             # Not only the pipe is watched: what the check started may hold it open.
-            events = self._selector.select(max(0.0, min(left, 0.5)))
+            events = self._selector.select(max(0.0, min(left, interrupts.HEARTBEAT)))
+            interrupts.check()
             at_end = any(self._read(key.fd) for key, _ in events)
             if self._lines:
                 break

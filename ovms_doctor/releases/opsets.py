@@ -6,6 +6,7 @@ Source: every release's wheel was asked (data/opset-operations.json); 2023.0 mea
 from __future__ import annotations
 
 import json
+import pkgutil
 from functools import cache
 from typing import Any
 
@@ -27,11 +28,10 @@ _ELEMENT_TYPES = {
 
 @cache
 def _table() -> dict[str, Any]:
-    # Brings in more of the standard library than all the rest of this package does.
-    from importlib.resources import files
-
-    text = files("ovms_doctor.releases").joinpath("data/opset-operations.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
+    # importlib.resources would bring in more modules than this whole room has.
+    data = pkgutil.get_data("ovms_doctor.releases", "data/opset-operations.json")
+    assert data is not None
+    table: dict[str, Any] = json.loads(data)
     return table
 
 

@@ -7,6 +7,7 @@ names year and minor of the OpenVINO it carries.
 from __future__ import annotations
 
 import json
+import pkgutil
 from functools import cache
 from typing import Any
 
@@ -18,11 +19,10 @@ _FIRST = Release((2023, 0))
 
 @cache
 def _table() -> dict[str, Any]:
-    # Brings in more of the standard library than all the rest of this package does.
-    from importlib.resources import files
-
-    text = files("ovms_doctor.releases").joinpath("data/plugin-properties.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
+    # importlib.resources would bring in more modules than this whole room has.
+    data = pkgutil.get_data("ovms_doctor.releases", "data/plugin-properties.json")
+    assert data is not None
+    table: dict[str, Any] = json.loads(data)
     return table
 
 

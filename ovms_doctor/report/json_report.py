@@ -16,7 +16,7 @@ from ovms_doctor.findings import SEVERITIES, Finding, Remedy
 from ovms_doctor.report.model import CheckRun, Report, Run
 from ovms_doctor.report.places import host_path
 from ovms_doctor.serving.model import ModelPlan, Plan, VersionPlan
-from ovms_doctor.text import escape
+from ovms_doctor.text import escape, redact
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
 SCHEMA_VERSION = "1.0"
@@ -65,11 +65,18 @@ def _printable(char: str) -> str:
     return char if char.isprintable() else json.dumps(char, ensure_ascii=True)[1:-1]
 
 
+def _command(value: Any) -> Any:
+    """A command is quoted for a shell already, and may have backslashes of its own: it is run as it stands."""
+    return "".join(escape(char) for char in redact(value)) if isinstance(value, str) else value
+
+
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
-        return escape(value)
+        return escape(redact(value))
     if isinstance(value, dict):
-        return {escape(key): _escaped(item) for key, item in value.items()}
+        return {
+            escape(key): _command(item) if key == "command" else _escaped(item) for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
     return value

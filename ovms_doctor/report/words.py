@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ovms_doctor.text import escape
+from ovms_doctor.text import escape, redact
 
 if TYPE_CHECKING:
     from ovms_doctor.facts.questions import ModelFormat
@@ -70,12 +70,12 @@ def visible(text: str, encoding: str = "utf-8") -> str:
     a character that is not printed as itself (control characters, line ends, bidirectional overrides, spaces
     other than the usual one) as ``\x{…}`` with its number in hexadecimal.
     """
-    return _printable(escape(text), encoding)
+    return _printable(escape(redact(text)), encoding)
 
 
 def visible_command(command: str, encoding: str = "utf-8") -> str:
     r"""A command, safe to show and still the same command: its own ``\x`` are left alone."""
-    return _printable("".join(escape(char) for char in command), encoding)
+    return _printable("".join(escape(char) for char in redact(command)), encoding)
 
 
 def is_utf8(encoding: str) -> bool:

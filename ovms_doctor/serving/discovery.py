@@ -102,6 +102,8 @@ def find_model_file(place: Place, facts: Facts) -> Discovery:
                 server_log.VERSION_DIRECTORY_MISSING(path=place.path),
             ),
         )
+    # Both at once: nearly always it is a directory, and each turn of questions costs a plan of its own.
+    facts.need([StatPath(place.where), ListDirectory(place.where)])
     status = _look(facts, place.where, place.path)
     if isinstance(status, Failure) and not status.missing and release.uses_std_filesystem:
         return _threw("status", place.path, status)

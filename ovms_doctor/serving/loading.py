@@ -10,10 +10,11 @@ from ovms_doctor.facts import (
     Facts,
     Failure,
     InspectModel,
+    ListDirectory,
+    Listing,
     LoadModel,
     LoadReport,
     ModelInspection,
-    Operation,
     PathStatus,
     ReadFile,
     StatPath,
@@ -22,11 +23,7 @@ from ovms_doctor.facts import (
 )
 from ovms_doctor.releases import (
     Release,
-    element_type_since,
-    is_standard_opset,
-    operation_since,
 )
-from ovms_doctor.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
 from ovms_doctor.serving.discovery import (
     FileFound,
     NotFound,
@@ -45,11 +42,11 @@ from ovms_doctor.serving.model import (
     CompileRefused,
     CouldNotLook,
     NoTensors,
-    NotInRelease,
     ReadRefused,
     RuntimeCrashes,
     SpecialFile,
 )
+from ovms_doctor.serving.operations import has_unknown_operation, not_in_release, tokenizers_of
 from ovms_doctor.serving.parameters.against_model import Meeting, changes_the_load
 from ovms_doctor.serving.parameters.parsed import ParsedParameters
 from ovms_doctor.serving.paths import absolute
@@ -88,6 +85,9 @@ class Loader:
                 return Attempt(version, "threw", path, cause=found.cause, what=found.what)
             if isinstance(found, NotFound):
                 return Attempt(version, "failed", path, found.status, found.cause, found.log)
+            waits = self._mapping_waits(path, single_file=single_file)
+            if waits is not None:
+                return Attempt(version, "hangs", path, cause=waits)
             unreadable, mapping = self._mapping(path, single_file=single_file)
             attempt = self._read(version, path, found, mapping, kept=kept)
             return replace(attempt, mapping=unreadable, names=mapping)
@@ -120,6 +120,10 @@ class Loader:
         if denied is not None:
             return self._refused(base, denied, report)
         read = self._judge(base, found, where, inspection, report)
+        if found.format == "saved_model" and read.outcome in ("failed", "crashed"):
+            variables = self._denied_variables(found.path, where)
+            if variables is not None:
+                return replace(read, cause=replace(variables, report=base.report))
         if self.parameters is None:
             return read
         told = base.report if base.report is not None and base.report.outcome == "ok" else inspection
@@ -168,11 +172,34 @@ class Loader:
                 return AccessFails(path, answer, "read")
         return None
 
+    def _denied_variables(self, path: str, where: str) -> AccessFails | None:
+        """The first of a SavedModel's variables that the server's user may not read."""
+        listing = self.facts.ask(ListDirectory(f"{where}variables"))
+        if isinstance(listing, Failure) and not listing.missing:
+            return AccessFails(f"{path}variables", listing, "look")
+        if not isinstance(listing, Listing):
+            return None
+        for entry in listing.entries:
+            question = ReadFile(f"{where}variables/{entry.name}", HEAD)
+            status = self.facts.ask(StatPath(question.path))
+            answer = self.facts.ask(question) if _is_regular(status) else status
+            if isinstance(answer, Failure) and not answer.missing:
+                return AccessFails(f"{path}variables/{entry.name}", answer, "read")
+        return None
+
     def _status(self, path: str, place: str) -> PathStatus | Failure:
         status = self.facts.ask(StatPath(place))
         if isinstance(status, Unavailable):
             raise LookFailed(path, status)
         return status
+
+    def _mapping_waits(self, path: str, *, single_file: bool) -> SpecialFile | None:
+        """A mapping_config.json that is a FIFO: it is opened, and nobody ever writes to it."""
+        directory = path.rpartition("/")[0] if single_file else path
+        status = self.facts.ask(StatPath(absolute(f"{directory}/{MAPPING}", self.working_directory)))
+        if isinstance(status, PathStatus) and status.kind == "fifo":
+            return SpecialFile(f"{directory}/{MAPPING}", status.kind)
+        return None
 
     def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping]:
         """``parseModelMapping``: a mapping_config.json that cannot be opened is taken for absent."""
@@ -220,10 +247,10 @@ class Loader:
         inspection: ModelInspection | None,
         report: LoadReport | Unavailable | None,
     ) -> Attempt:
-        newer = _not_in_release(found.path, inspection, self.release)
+        newer = not_in_release(found.path, inspection, self.release)
         if newer is not None:
             return self._refused(base, newer, None)
-        tokenizers = _tokenizers(inspection, self.release)
+        tokenizers = tokenizers_of(inspection, self.release)
         if tokenizers and inspection is not None and not any(fault.fatal for fault in inspection.faults):
             # The runtime here was not given the library that the server adds by itself.
             judged = self._tensors(base, found, inspection.inputs, inspection.outputs)
@@ -232,7 +259,7 @@ class Loader:
             return self._judge_report(base, found, inspection, report)
         if inspection is not None and any(fault.fatal for fault in inspection.faults):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
-        if inspection is not None and _unknown_operation(inspection):
+        if inspection is not None and has_unknown_operation(inspection):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
         if isinstance(report, Unavailable):
             cause = CouldNotLook(found.path, report.reason, report.timed_out)
@@ -310,6 +337,10 @@ class Loader:
         return base
 
 
+def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:
+    return isinstance(status, PathStatus) and status.kind == "regular"
+
+
 def _files_opened(found: FileFound, where: str) -> list[tuple[str, str]]:
     """The files that OpenVINO opens: each as the server writes it, and made absolute."""
     if found.format == "ir":
@@ -323,40 +354,3 @@ def _basis(report: LoadReport | Unavailable | None) -> Basis:
     if not isinstance(report, LoadReport):
         return "static"
     return "read" if report.level == "read" or report.stage == "read" else "compiled"
-
-
-def _tokenizers(inspection: ModelInspection | None, release: Release) -> tuple[Operation, ...]:
-    """The model's foreign operations, if all of them are of the library that the server brings."""
-    if inspection is None or inspection.format != "ir" or not brings_tokenizers(release):
-        return ()
-    foreign = [item for item in inspection.operations if not is_standard_opset(item.opset)]
-    return tuple(foreign) if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()
-
-
-def _unknown_operation(inspection: ModelInspection) -> bool:
-    """An operation of an IR that no release of OpenVINO brings: only an extension could."""
-    return inspection.format == "ir" and any(
-        not is_standard_opset(operation.opset) or operation_since(operation.type, operation.opset) is None
-        for operation in inspection.operations
-    )
-
-
-def _not_in_release(path: str, inspection: ModelInspection | None, release: Release) -> NotInRelease | None:
-    """Operations and element types that came to OpenVINO after the one that this release carries (OVMS
-    and OpenVINO share year and minor)."""
-    if inspection is None or inspection.format != "ir":
-        return None
-
-    # The table begins with 2023.0, which there means "then or earlier": nothing is known before it.
-    carried = max(release.numbers[:2], (2023, 0))
-
-    def later(since: Release | None) -> bool:
-        return since is not None and since.numbers[:2] > carried
-
-    operations = tuple(
-        operation
-        for operation in inspection.operations
-        if later(operation_since(operation.type, operation.opset))
-    )
-    types = tuple(name for name in inspection.element_types if later(element_type_since(name)))
-    return NotInRelease(path, operations, types) if operations or types else None

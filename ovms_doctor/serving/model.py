@@ -74,10 +74,18 @@ class Detection:
     single_file: bool = False
     listing: Listing | None = None
     log: tuple[str, ...] = ()
+    #: The names by number, made at the first use: there may be tens of thousands.
+    _by_number: dict[int, tuple[str, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def directories(self, version: int) -> tuple[str, ...]:
         """The names of all directories that parse to the number, in byte order."""
-        return tuple(item.name for item in self.names if item.number == version and item.reading == "version")
+        if not self._by_number:
+            for item in self.names:
+                if item.number is not None and item.reading == "version":
+                    self._by_number[item.number] = (*self._by_number.get(item.number, ()), item.name)
+        return self._by_number.get(version, ())
 
 
 # -- why a version does not load -----------------------------------------------------------------------
@@ -274,7 +282,8 @@ class ModelPlan:
     """What becomes of one model.
 
     ``kind``: ``graph`` and ``generative`` entries are recognised but not followed. ``never_ends``: the version
-    whose load is tried again for ever. ``ended``: the exit code with which loading this model ends the
+    whose load is tried again for ever. ``at_poll``: this, a hang or the end of the process comes at the first
+    poll only, when the server is up. ``blocked``: what the look for a graph opens and never comes back from. ``ended``: the exit code with which loading this model ends the
     process. ``missed``: failed versions that the fallback's search does not find. ``reloaded``: versions
     loaded again at every poll. ``unknown``: why the rest of this plan could not be told. ``parameters``: the
     model parameters as the server holds them, None where none were given.
@@ -290,6 +299,8 @@ class ModelPlan:
     never_ends: int | None = None
     hangs: int | None = None
     ended: int | None = None
+    at_poll: bool = False
+    blocked: SpecialFile | None = None
     missed: tuple[int, ...] = ()
     retired: tuple[int, ...] = ()
     reloaded: tuple[int, ...] = ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
-from ovms_doctor.facts import Facts, FactsMissing, PathStatus, StatPath
+from ovms_doctor.facts import Facts, Failure, ListDirectory, PathStatus, ReadFile, StatPath, Unavailable
 from ovms_doctor.serving.loading import Loader
 from ovms_doctor.serving.manager import LOADING_OK, Manager, NeverEnds, Stops
 from ovms_doctor.serving.model import (
@@ -15,6 +15,7 @@ from ovms_doctor.serving.model import (
     Detection,
     ModelPlan,
     ParameterRefused,
+    SpecialFile,
     StatusCode,
     VersionPlan,
     VersionState,
@@ -37,6 +38,7 @@ class _Course:
     later: States | None = None
     stop: Stops | None = None
     never_ends: int | None = None
+    at_poll: bool = False
 
 
 def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
@@ -46,8 +48,15 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         return _unknown(entry, CouldNotLook(entry.base_path, reason))
     parameters = parse_parameters(entry, deployment.release) if entry.parameters else None
     where = absolute(entry.base_path, deployment.working_directory)
-    if deployment.release.finds_graphs and _is_graph(where, facts):
-        return ModelPlan(entry, Detection("OK"), kind="graph")
+    if deployment.release.finds_graphs:
+        try:
+            graph = look_for_graph(entry.base_path, where, facts)
+        except LookFailed as error:
+            return _unknown(entry, error.cause)
+        if isinstance(graph, SpecialFile):
+            return ModelPlan(entry, Detection("OK"), blocked=graph)
+        if graph:
+            return ModelPlan(entry, Detection("OK"), kind="graph")
     if parameters is not None and parameters.stateful and parameters.dynamic:
         log = (server_log.STATEFUL_DYNAMIC(model=entry.name),)
         status = "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL"
@@ -67,13 +76,26 @@ def _unknown(entry: ModelEntry, cause: CouldNotLook) -> ModelPlan:
     return ModelPlan(entry, Detection("OK"), unknown=cause)
 
 
-def _is_graph(where: str, facts: Facts) -> bool:
-    """``CheckStartFromGraph``: graph.pbtxt that opens, in the base path or in its directory ``1``."""
-    questions = [StatPath(f"{where}/graph.pbtxt"), StatPath(f"{where}/1/graph.pbtxt")]
-    facts.need([*questions, StatPath(where)])
-    for question in questions:
-        answer = facts.ask(question)
-        if isinstance(answer, PathStatus) and answer.kind == "regular":
+def look_for_graph(base_path: str, where: str, facts: Facts) -> bool | SpecialFile:
+    """``CheckStartFromGraph``: graph.pbtxt that an ifstream opens, in the base path or in its directory ``1``.
+
+    A directory opens too, if it may be read; a FIFO blocks whoever opens it: that is returned. Raises
+    FactsMissing, LookFailed.
+    """
+    names = ("graph.pbtxt", "1/graph.pbtxt")
+    facts.need([*(StatPath(f"{where}/{name}") for name in names), StatPath(where)])
+    for name in names:
+        status = facts.ask(StatPath(f"{where}/{name}"))
+        if not isinstance(status, PathStatus):
+            continue
+        if status.kind == "fifo":
+            return SpecialFile(f"{base_path}/{name}", "fifo")
+        opened = facts.ask(
+            ListDirectory(f"{where}/{name}") if status.kind == "directory" else ReadFile(f"{where}/{name}", 1)
+        )
+        if isinstance(opened, Unavailable):
+            raise LookFailed(f"{base_path}/{name}", opened)
+        if not isinstance(opened, Failure):
             return True
     return False
 
@@ -125,6 +147,7 @@ def _follow(
         retired=tuple(sorted(manager.retired)),
         reloaded=reloaded,
         never_ends=course.never_ends,
+        at_poll=course.at_poll,
         parameters=parameters,
     )
     if course.stop is not None:
@@ -158,17 +181,28 @@ def _run(manager: Manager, mode: Mode) -> tuple[_Course, tuple[int, ...]]:
             return course, ()
         for _ in range(POLLS):
             manager.poll()
-            reloaded = tuple(sorted({v for v in manager.started if manager.tried[v].outcome == "loaded"}))
+            loaded = {
+                v for v in manager.started if v in manager.tried and manager.tried[v].outcome == "loaded"
+            }
+            reloaded = tuple(sorted(loaded))
         course.later = dict(manager.states)
     except NeverEnds as error:
         course.never_ends = error.version
-        course.now = course.now or dict(manager.states)
+        _break_off(course, manager)
     except Stops as stop:
         course.stop = stop
-        course.now = course.now or {**manager.states, stop.attempt.version: LOADING_OK}
-    except FactsMissing:
-        raise
+        manager.states[stop.attempt.version] = LOADING_OK
+        _break_off(course, manager)
     return course, reloaded
+
+
+def _break_off(course: _Course, manager: Manager) -> None:
+    """Start-up, or the first look after it, does not come to its end: these are the states it leaves."""
+    if course.now is None:
+        course.now = dict(manager.states)
+    else:
+        course.at_poll = True
+        course.later = dict(manager.states)
 
 
 def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:

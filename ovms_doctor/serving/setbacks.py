@@ -19,7 +19,7 @@ class StartProblem:
     ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error. ``option``: the
     argument to blame. In a configuration file, ``at`` is the index of the character at which reading it
     stops, ``pointer`` what the server's message points at, ``keyword`` the rule of its schema.
-    ``suggestion``: what was probably meant.
+    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it.
     """
 
     kind: Literal[
@@ -46,6 +46,7 @@ class StartProblem:
     pointer: str | None = None
     keyword: str = ""
     suggestion: str | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from ovms_doctor.serving.model import (
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, join_base_path
-from ovms_doctor.serving.servable import plan_model
+from ovms_doctor.serving.servable import look_for_graph, plan_model
 from ovms_doctor.serving.versions import LookFailed
 
 ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -201,10 +201,7 @@ def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generat
 
 def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:
     where = absolute(entry.base_path, deployment.working_directory)
-    questions = [StatPath(f"{where}/graph.pbtxt"), StatPath(f"{where}/1/graph.pbtxt")]
-    facts.need([*questions, StatPath(where)])
-    answers = [facts.ask(question) for question in questions]
-    return any(isinstance(answer, PathStatus) and answer.kind == "regular" for answer in answers)
+    return look_for_graph(entry.base_path, where, facts) is True
 
 
 def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:
@@ -213,7 +210,7 @@ def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> Start
     used = [name for name in arguments.prepared if name not in allowed]
     if not used:
         return None
-    log = (server_log.GRAPH_SETTINGS(settings="".join(f"{name}, " for name in used)),)
+    log = (server_log.GRAPH_SETTINGS(what="".join(f"{name}, " for name in used)),)
     return StartProblem(
         "graph_settings", "OPTIONS_USAGE_ERROR", 64, log, text=", ".join(used), option=f"--{used[0]}"
     )
@@ -293,9 +290,11 @@ def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
     exit_code = None
     for index, model in enumerate(models):
         done.append(model)
+        if model.at_poll:
+            continue
         if model.ended is not None:
             outcome, exit_code = "exits", model.ended
-        elif model.never_ends is not None or model.hangs is not None:
+        elif model.never_ends is not None or model.hangs is not None or model.blocked is not None:
             outcome = "never_ends"
         elif model.unknown is not None or model.kind == "generative":
             outcome = "unknown"
@@ -306,6 +305,9 @@ def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
         settled = _gone if outcome == "exits" else _as_now
         done = [settled(item) for item in done]
         break
+    if any(model.at_poll and model.ended is not None for model in done):
+        # It came up, and dies at its first look after that.
+        done = [_gone(item) for item in done]
     return Plan(mode, outcome, exit_code, tuple(done))
 
 

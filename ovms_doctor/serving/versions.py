@@ -170,9 +170,13 @@ def apply_policy(policy: VersionPolicy, versions: list[int]) -> list[int]:
 
 def intersection(left: list[int], right: list[int]) -> list[int]:
     """``std::set_intersection`` of sorted lists with duplicates."""
+    if not left or not right:
+        return []
     return sorted((Counter(left) & Counter(right)).elements())
 
 
 def difference(left: list[int], right: list[int]) -> list[int]:
     """``std::set_difference`` of sorted lists with duplicates."""
+    if not left or not right:
+        return list(left)
     return sorted((Counter(left) - Counter(right)).elements())

@@ -29,6 +29,12 @@ VALUES = {
     "key": "#/model_config_list/0",
     "error": "Invalid value.",
     "device": "CPU",
+    "shape": "(1,a)",
+    "layout": "NHWC",
+    "side": "input",
+    "alias": "image",
+    "nireq": "100001",
+    "half": "outputs",
 }
 #: As each release wrote it, and as what carried the log wrapped it.
 PREFIXES = [
@@ -175,7 +181,7 @@ def test_the_end_of_a_quoted_text_may_occur_in_a_path() -> None:
         ("The provided base path is invalid or doesn't exists", ["OVD103", "OVD201", "OVD202"]),
         ("File not found or cannot open", ["OVD111", "OVD112"]),
         ("Cannot load model with no inputs", ["OVD331"]),
-        ("Cannot compile model into target device", ["OVD342"]),
+        ("Cannot compile model into target device", ["OVD342", "OVD432", "OVD433"]),
         ("Model config is invalid", []),
     ],
 )

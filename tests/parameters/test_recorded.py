@@ -22,7 +22,7 @@ def in_scope(case: Case) -> bool:
         return False
     if str(case.recorded["start_status"]).split(":")[0] in _STARTS:
         return False
-    if case.recorded["start_status"] is None:
+    if case.exit_code == 64:
         return False  # an exclusion of options, said before anything is loaded
     return case.group == "mapping" or has_parameters(case)
 
@@ -89,5 +89,6 @@ def states(plan: ModelPlan, when: str) -> dict[int, tuple[str, str]]:
 
 def recorded_states(model: dict[str, Any]) -> dict[int, tuple[str, str]]:
     return {
-        int(number): (version["state"], version["error_code"]) for number, version in model["versions"].items()
+        int(number): (version["state"], version["error_code"])
+        for number, version in model["versions"].items()
     }

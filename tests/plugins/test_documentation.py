@@ -34,7 +34,7 @@ def test_the_example_does_what_the_page_says(example: Path, world_dir: Path) -> 
     good_model(models / "fine" / "1")
     (models / "wrong here" / "3").mkdir(parents=True)
     shutil.copy(MODELS / "onnx_ok.onnx", models / "wrong here" / "3" / "model.onnx")
-    result = with_plugins(example, "check", models, "--format", "json")
+    result = with_plugins(example, "check", models, "--load", "none", "--format", "json")
     assert result.code == 1
     (found,) = result.document["findings"]
     assert (found["code"], found["name"], found["severity"]) == ("EDGE101", "onnx-not-in-edge-image", "error")
@@ -42,7 +42,7 @@ def test_the_example_does_what_the_page_says(example: Path, world_dir: Path) -> 
     assert found["subject"] == {"model": "wrong here", "version": 3, "path": path, "server_path": path}
     assert found["remedy"]["steps"][0]["command"] == f"ovc '{path}'"
     for words, code in ((["--select", "EDGE"], 1), (["--ignore", "edge-image"], 0), (["--no-plugins"], 0)):
-        assert with_plugins(example, "check", models, *words).code == code
+        assert with_plugins(example, "check", models, "--load", "none", *words).code == code
     assert b"EDGE101" in with_plugins(example, "explain", "EDGE101").out
     assert b"edge-image" in with_plugins(example, "checks").out
 

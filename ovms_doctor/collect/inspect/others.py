@@ -55,7 +55,7 @@ def inspect_frozen(path: str, source: Source) -> ModelInspection:
     if not operations:
         detail = "The file holds no node of a TensorFlow graph"
         if os.path.basename(path).lower().endswith("saved_model.pb"):
-            detail += "; it is read as a frozen graph, for its name is not exactly saved_model.pb"
+            detail += "; it is a SavedModel, and is read as a frozen graph here"
         found = (Fault(faults.WRONG_FORMAT, path, True, detail, "no node field in GraphDef"),)
     return ModelInspection("frozen", seen, found, operations=_listed(operations))
 

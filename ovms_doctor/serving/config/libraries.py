@@ -139,5 +139,5 @@ def _not_opened(
 
 def _line(kind: Literal["loader", "nodes"], name: str, path: str, error: str) -> str:
     if kind == "loader":
-        return server_log.LOADER_NOT_OPENED(path=path, error=error)
+        return server_log.LOADER_NOT_OPENED(what=f"{path} {error}")
     return server_log.LIBRARY_NOT_OPENED(name=name, path=path, error=error)

@@ -20,7 +20,7 @@ from ovms_doctor.releases import Release
 from ovms_doctor.serving.config.monitoring import config_problem
 from ovms_doctor.serving.config.places import ConfigPlaces
 from ovms_doctor.serving.config.policy import parse_policy
-from ovms_doctor.serving.config.schema import Violation, suggestion_for, violation
+from ovms_doctor.serving.config.schema import Violation, hint_for, suggestion_for, violation
 from ovms_doctor.serving.config.text import ConfigText, NotJson, TooDeep, parse
 from ovms_doctor.serving.model import ConfigNote, CouldNotLook, StartProblem
 from ovms_doctor.serving.paths import absolute, join_base_path, root_of_config
@@ -126,6 +126,7 @@ def _against_schema(path: str, found: Violation, release: Release, document: Any
         pointer=found.key,
         keyword=found.keyword,
         suggestion=suggestion_for(found, release, document),
+        hint=hint_for(found, release),
     )
 
 

@@ -268,3 +268,26 @@ def suggestion_for(found: Violation, release: Release, document: Any) -> str | N
             strange = [name for name in present if name not in names]
             return missing if difflib.get_close_matches(missing, strange, 1, 0.7) else None
     return None
+
+
+def hint_for(found: Violation, release: Release) -> str:
+    """What other releases make of it, or where the thing belongs; empty where there is nothing to say."""
+    key = last_key(found.key)
+    if found.keyword == "additionalProperties":
+        if key in REMOVED:
+            return f"{key} went with OVMS 2026.3; its value does not matter."
+        if key in NEVER:
+            return f"No release takes {key} in a configuration file; on the command line it is an option."
+        if key in ("graph_path", "subconfig"):
+            return f"{key} came with OVMS 2025.1."
+        if key in ("monitoring", "mediapipe_config_list"):
+            return f"{key} came with OVMS {'2022.2' if key == 'monitoring' else '2023.0'}."
+    if found.keyword == "required" and found.key == "#":
+        return "model_config_list is needed even where it is empty."
+    if found.keyword == "required" and found.schema.endswith("config") and not release.base_path_optional:
+        return "base_path may be left out since OVMS 2025.1 only."
+    if found.keyword == "maxProperties" and found.schema.endswith("model_config"):
+        return "Nothing may stand beside “config” since OVMS 2024.0, and it may not be doubled."
+    if found.keyword in ("anyOf", "oneOf", "type") and key in ("plugin_config", "model_version_policy"):
+        return "In a configuration file this is an object; text that holds JSON is for the command line."
+    return ""

@@ -354,15 +354,15 @@ class _Reading:
         """Until v2026.2; from v2026.3 on the schema knows none of these keys."""
         stateful = self._value("stateful")
         self._found["stateful"] = stateful if isinstance(stateful, bool) else None
-        for name, words in (
-            ("low_latency_transformation", "Low latency transformation"),
-            ("idle_sequence_cleanup", "Idle sequence cleanup"),
-            ("max_sequence_number", "Max sequence number"),
+        for name, message in (
+            ("low_latency_transformation", server_log.LOW_LATENCY_NOT_STATEFUL),
+            ("idle_sequence_cleanup", server_log.CLEANUP_NOT_STATEFUL),
+            ("max_sequence_number", server_log.SEQUENCES_NOT_STATEFUL),
         ):
             if self._value(name) is None:
                 continue
             if stateful is not True:
-                line = server_log.NOT_STATEFUL(parameter=words, model=self._entry.name)
+                line = message(model=self._entry.name)
                 raise self._refuse(name, "INVALID_NON_STATEFUL_MODEL_PARAMETER", line)
         value = self._value("max_sequence_number")
         if isinstance(value, int) and not 0 <= value < 1 << 32:

@@ -1,0 +1,291 @@
+"""Mutants of real models through the real pipeline: no traceback, no hang, and OpenVINO's own verdict for each.
+
+    python benchmarks/fuzz_models.py --mutants 3000 --seed 1
+
+Each mutant is one model of a repository, collected in bulk by ``ovms-doctor collect`` and then judged from the
+facts, one by one, for in one server the first crash would end them all. Beside it, OpenVINO's Python package
+reads the same file in a process of its own. Prints counts; the exit code is 1 where something does not agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ovms_doctor.deployment.model import User
+from ovms_doctor.driver.begun import begin
+from ovms_doctor.driver.deploy import deployment_for
+from ovms_doctor.driver.look import Seen
+from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.run import Options, report_on
+from ovms_doctor.facts import Facts, InspectModel, ModelInspection
+from ovms_doctor.facts.codec import load
+from ovms_doctor.serving.model import NoTensors, NotInRelease
+from ovms_doctor.serving.startup import plan
+
+PROJECT = Path(__file__).resolve().parent.parent
+MODELS = PROJECT / "fixtures" / "models"
+#: The models to start from, with how many of ten mutants are theirs.
+SOURCES = {"dense-ir": 5, "dense-onnx": 2, "dense-frozen": 1, "dense-tflite": 2}
+BATCH = 250
+#: Seconds for OpenVINO to read one mutant, and for a whole batch to be collected.
+ONE, WHOLE = 60.0, 1800.0
+
+#: Reads what it is told, one path a line, with OpenVINO's Python package; no telemetry.
+ORACLE = """
+import sys
+sys.modules["openvino_telemetry"] = None
+import openvino
+core = openvino.Core()
+for line in sys.stdin:
+    try:
+        core.read_model(line[:-1])
+        word = "ok"
+    except Exception:
+        word = "failed"
+    print(word, flush=True)
+"""
+
+Mutation = Callable[[bytes, random.Random], bytes]
+
+
+def _flip(data: bytes, chance: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(chance.choice([1, 1, 1, 2, 4, 16])):
+        changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+    return bytes(changed)
+
+
+def _cut(data: bytes, chance: random.Random) -> bytes:
+    return data[: chance.randrange(len(data))]
+
+
+def _lose(data: bytes, chance: random.Random) -> bytes:
+    start = chance.randrange(len(data))
+    return data[:start] + data[start + chance.choice([1, 2, 4, 16, 64, 512]) :]
+
+
+def _repeat(data: bytes, chance: random.Random) -> bytes:
+    start = chance.randrange(len(data))
+    part = data[start : start + chance.choice([1, 4, 16, 64, 512])]
+    return data[:start] + part + data[start:]
+
+
+def _zero(data: bytes, chance: random.Random) -> bytes:
+    start = chance.randrange(len(data))
+    length = min(chance.choice([1, 4, 64, 4096]), len(data) - start)
+    return data[:start] + bytes(length) + data[start + length :]
+
+
+def _grow(data: bytes, chance: random.Random) -> bytes:
+    return data + chance.randbytes(chance.choice([1, 7, 300]))
+
+
+def _word(data: bytes, chance: random.Random) -> bytes:
+    """Another value of the same file in the place of one; for text."""
+    values = list(re.finditer(rb'"([^"<>]*)"', data))
+    if not values:
+        return _flip(data, chance)
+    place = chance.choice(values)
+    odd = [
+        b"",
+        b"-1",
+        b"0",
+        b"99999999999999999999",
+        b"opset1",
+        b"opset99",
+        b"f32",
+        b"1,8",
+        b"-",
+        b" 1",
+        b"ReadValue",
+    ]
+    new = chance.choice([chance.choice(values)[1], chance.choice(odd)])
+    return data[: place.start(1)] + new + data[place.end(1) :]
+
+
+def _line(data: bytes, chance: random.Random) -> bytes:
+    """Without one line, or with two changed about; for text."""
+    lines = data.split(b"\n")
+    one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
+    if chance.random() < 0.5:
+        del lines[one]
+    else:
+        lines[one], lines[other] = lines[other], lines[one]
+    return b"\n".join(lines)
+
+
+BINARY: list[Mutation] = [_flip, _flip, _flip, _cut, _lose, _repeat, _zero, _grow]
+TEXT: list[Mutation] = [_word, _word, _word, _word, _line, _line, _flip, _cut, _lose]
+
+
+def mutate(source: Path, target: Path, chance: random.Random) -> None:
+    """A copy of a version directory with one of its files changed."""
+    shutil.copytree(source, target)
+    files = sorted(path for path in target.rglob("*") if path.is_file() and path.stat().st_size)
+    model = [path for path in files if path.suffix != ".bin"]
+    path = chance.choice(model if chance.random() < 0.8 else files)
+    mutation = chance.choice(TEXT if path.suffix == ".xml" else BINARY)
+    path.write_bytes(mutation(path.read_bytes(), chance))
+
+
+class Oracle:
+    """OpenVINO's Python package in a process; another one after each that it dies of."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def verdict(self, path: str) -> str:
+        """``ok``, ``failed``, ``crashed`` or ``hung``."""
+        process = self._process or self._start()
+        assert process.stdin and process.stdout
+        process.stdin.write(path + "\n")
+        process.stdin.flush()
+        word = _within(process, ONE)
+        if word in ("ok", "failed"):
+            return word
+        process.kill()
+        process.wait()
+        self._process = None
+        return "hung" if word is None else "crashed"
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", ORACLE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        return self._process
+
+
+def _within(process: subprocess.Popen[str], seconds: float) -> str | None:
+    import select
+
+    assert process.stdout
+    ready, _, _ = select.select([process.stdout], [], [], seconds)
+    return process.stdout.readline().strip() if ready else None
+
+
+def _sources() -> Iterator[Path]:
+    for name, weight in SOURCES.items():
+        for _ in range(weight):
+            yield MODELS / name / "1"
+
+
+def _collect(models: Path, saved: Path) -> str:
+    """What went wrong with the command itself; empty if nothing did."""
+    me = f"{os.getuid()}:{os.getgid()}"
+    command = [sys.executable, "-m", "ovms_doctor", "collect", str(models), "--user", me, "-o", str(saved)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=WHOLE, text=True)
+    except subprocess.TimeoutExpired:
+        return "hang"
+    return "" if done.returncode == 0 and "Traceback" not in done.stderr else done.stderr[-2000:]
+
+
+def _judged(model: Path, facts: Facts) -> tuple[str, str]:
+    """The pipeline's verdict in the oracle's words, and what else is to be counted."""
+    request = Request((str(model),), as_="model", user=User(os.getuid(), os.getgid(), ()))
+    # As one of a configuration, as it was collected.
+    deployment = replace(deployment_for(request, facts), mode="config")
+    planned = plan(deployment, facts)
+    assert planned.plan is not None
+    seen = Seen(deployment, planned.plan, facts)
+    report = report_on(seen, Options(), begin(()))
+    if any(finding.code == "OVD901" for finding in report.findings):
+        return "broken", "a check crashed"
+    versions = seen.plan.models[0].versions
+    attempt = versions[0].attempt if versions else None
+    if attempt is None:
+        return "broken", "nothing was tried"
+    # What the server itself refuses of a model that OpenVINO takes, and what an older OpenVINO lacks.
+    if isinstance(attempt.cause, NoTensors | NotInRelease):
+        return "own", type(attempt.cause).__name__
+    blamed = any(finding.subject.version == 1 and finding.severity == "error" for finding in report.findings)
+    words = {"loaded": "ok", "failed": "failed", "crashed": "crashed", "hangs": "hung"}
+    word = words.get(attempt.outcome, "unknown")
+    if word in ("failed", "crashed") and not blamed:
+        return "broken", "refused without a finding"
+    return word, ""
+
+
+def _static(facts: Facts) -> dict[str, bool]:
+    """Whether static reading alone would refuse each mutant."""
+    return {
+        question.path.split("/")[-3]: any(fault.fatal for fault in answer.faults)
+        for question, answer in facts
+        if isinstance(question, InspectModel) and isinstance(answer, ModelInspection)
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--mutants", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="copy mutants without agreement there")
+    options = parser.parse_args()
+    sources = list(_sources())
+    oracle = Oracle()
+    counts: Counter[str] = Counter()
+    bad: list[str] = []
+    began = time.monotonic()
+    for first in range(0, options.mutants, BATCH):
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+            models = Path(scratch, "models")
+            names = []
+            for number in range(first, min(first + BATCH, options.mutants)):
+                chance = random.Random(f"{options.seed}-{number}")
+                source = chance.choice(sources)
+                name = f"{source.parent.name}-{number}"
+                mutate(source, models / name / "1", chance)
+                names.append(name)
+            saved = Path(scratch, "facts.json")
+            problem = _collect(models, saved)
+            if problem:
+                bad.append(f"batch at {first}: {problem}")
+                continue
+            _, facts = load(saved.read_text("utf-8"))
+            static = _static(facts)
+            for name in names:
+                word, more = _judged(models / name, facts)
+                (model,) = [p for p in (models / name / "1").iterdir() if p.suffix != ".bin"]
+                truth = oracle.verdict(str(model))
+                agrees = word == truth or (word == "own" and truth == "ok")
+                counts[f"OpenVINO: {truth}"] += 1
+                counts[f"agrees: {agrees}"] += 1
+                counts[f"static reading: {'refuses' if static.get(name) else 'passes'} what is {truth}"] += 1
+                if not agrees:
+                    bad.append(f"{name}: ovms-doctor {word} {more}, OpenVINO {truth}")
+                if (not agrees or (static.get(name) and truth == "ok")) and options.keep:
+                    shutil.copytree(models / name, options.keep / name, dirs_exist_ok=True)
+    oracle.close()
+    print(f"{options.mutants} mutants, seed {options.seed}, {time.monotonic() - began:.0f} s")
+    for what, count in sorted(counts.items()):
+        print(f"{count:7d}  {what}")
+    for line in bad:
+        print(line)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,127 @@
+"""Runs commands in turn and keeps what each run cost."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Seconds after which a run counts as hanging.
+LIMIT = 1800.0
+#: Runs the command line and then writes down the most memory that this process itself ever held, in KiB:
+#: what wait4(2) tells is the most of it and its children.
+PEAK = """
+import sys
+place = sys.argv.pop(1)
+from ovms_doctor.cli.entry import main
+try:
+    main()
+finally:
+    with open("/proc/self/status") as status, open(place, "w") as file:
+        file.write(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is run: words, and the exit code that says that it did what it was to do."""
+
+    words: Sequence[str]
+    code: int = 0
+
+
+@dataclass
+class Runs:
+    """What the runs of one command cost, in seconds: by the clock, and of the processor with all children."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[float]:
+        return self.wall if kind == "wall" else self.cpu
+
+
+def doctor(*words: str) -> Command:
+    """The program itself, by this interpreter."""
+    return Command([sys.executable, "-m", "ovms_doctor", *words])
+
+
+def python(code: str, *words: str) -> Command:
+    return Command([sys.executable, "-c", code, *words])
+
+
+def alternate(commands: Mapping[str, Command], times: int) -> dict[str, Runs]:
+    """Each command so many times, in turns, after one round that only fills caches and writes byte code."""
+    runs = {name: Runs() for name in commands}
+    for number in range(times + 1):
+        for name, command in commands.items():
+            wall, cpu = once(command)
+            if number:
+                runs[name].wall.append(wall)
+                runs[name].cpu.append(cpu)
+    return runs
+
+
+def once(command: Command) -> tuple[float, float]:
+    """Seconds by the clock and of the processor. RuntimeError where the command fails."""
+    with tempfile.TemporaryFile() as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command.words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment(),
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != command.code:
+            errors.seek(0)
+            said = errors.read().decode("utf-8", "replace").strip()
+            raise RuntimeError(
+                f"{' '.join(command.words)[:200]} ended with {process.returncode}: {said[-500:]}"
+            )
+    return wall, used.ru_utime + used.ru_stime
+
+
+def peak_memory(words: Sequence[str]) -> float:
+    """MiB that the parent process of ``ovms-doctor WORDS`` held at most."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "peak"
+        once(Command([sys.executable, "-c", PEAK, str(file), *words]))
+        return int(file.read_text()) / 1024
+
+
+def environment() -> dict[str, str]:
+    """This one, but with byte code kept: an installed package has it, a checkout after its first run."""
+    left_out = ("PYTHONDONTWRITEBYTECODE", "FORCE_COLOR", "TTY_COMPATIBLE")
+    return {name: value for name, value in os.environ.items() if name not in left_out}
+
+
+def machine() -> str:
+    """What was measured on, in one line."""
+    text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    model = re.search(r"^model name\s*:\s*(.*)$", text, re.MULTILINE)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    return (
+        f"{model[1].strip() if model else os.uname().machine}, {cores} cores, {memory:.0f} GiB, "
+        f"Python {sys.version.split()[0]}, load {load:.1f} before"
+    )
+
+
+def least(values: Sequence[float]) -> float:
+    return min(values)
+
+
+def middle(values: Sequence[float]) -> float:
+    return statistics.median(values)

@@ -1,0 +1,176 @@
+"""What a run costs beside what it is to be compared with: ``python benchmarks/run.py [--quick] [NAME…]``.
+
+Every figure is a ratio of two commands that ran in turns, so that a slow or busy machine slows both. See
+docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from measure import (
+    Command,
+    Runs,
+    alternate,
+    doctor,
+    least,
+    machine,
+    middle,
+    once,
+    peak_memory,
+    python,
+)
+from trees import repository
+
+#: Keeps ``import openvino`` from reporting to its makers, which costs time and needs a network.
+QUIET = "import sys; sys.modules['openvino_telemetry'] = None; "
+ONE = "import openvino as ov; ov.Core().read_model(sys.argv[1])"
+LOOP = (
+    "import glob, openvino as ov; core = ov.Core(); "
+    "[{} for path in sorted(glob.glob(sys.argv[1] + '/*/1/model.xml'))]"
+)
+READ_LOOP = LOOP.format("core.read_model(path)")
+COMPILE_LOOP = LOOP.format("core.compile_model(core.read_model(path), 'CPU')")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How much is measured: runs of short and of long commands, models, and the factor to the large tree."""
+
+    short: int
+    long: int
+    models: int
+    many: int
+    factor: int
+    plain: bool
+
+
+NORMAL = Setting(short=15, long=5, models=200, many=1000, factor=10, plain=False)
+QUICK = Setting(short=5, long=2, models=40, many=100, factor=5, plain=False)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def verdict(value: float, goal: float | None) -> str:
+    if goal is None:
+        return ""
+    return f"goal {goal:g}: {'met' if value <= goal else 'MISSED'}"
+
+
+def compare(title: str, ours: Runs, other: Runs, kind: str, goal: float | None) -> None:
+    """One line: both medians, the ratio of the medians, by which the goal is judged, and of the minima."""
+    a, b = ours.of(kind), other.of(kind)
+    ratio = middle(a) / middle(b)
+    say(
+        f"{title:46} {kind:4} {middle(a) * 1e3:9.0f} ms {middle(b) * 1e3:9.0f} ms {ratio:6.2f} "
+        f"{least(a) / least(b):6.2f}  {verdict(ratio, goal)}"
+    )
+
+
+def absolute(title: str, value: float, unit: str, goal: float | None) -> None:
+    say(f"{title:46} {'':4} {value:9.2f} {unit:3} {'':26}  {verdict(value, goal)}")
+
+
+def start(place: str, setting: Setting) -> None:
+    runs = alternate(
+        {"pass": python("pass"), "version": doctor("--version"), "explain": doctor("explain", "OVD101")},
+        setting.short,
+    )
+    compare("--version / python -c pass", runs["version"], runs["pass"], "cpu", 2.5)
+    compare("explain OVD101 / python -c pass", runs["explain"], runs["pass"], "cpu", 8)
+
+
+def one(place: str, setting: Setting) -> None:
+    tree = repository(f"{place}/one", 1)
+    path = f"{tree}/model-00000/1/model.xml"
+    commands = {"check": doctor("check", tree), "load": python(QUIET + ONE, path)}
+    if setting.plain:
+        commands["plain"] = python("import sys; " + ONE, path)
+    runs = alternate(commands, setting.short)
+    compare("check, one model / read_model, telemetry stubbed", runs["check"], runs["load"], "wall", 0.6)
+    compare("  the same", runs["check"], runs["load"], "cpu", None)
+    if setting.plain:
+        compare("check, one model / read_model as it is", runs["check"], runs["plain"], "wall", 0.6)
+
+
+def loading(place: str, setting: Setting) -> None:
+    tree = repository(f"{place}/some", setting.models)
+    for level, loop in (("read", READ_LOOP), ("compile", COMPILE_LOOP)):
+        commands = {"check": doctor("check", tree, "--load", level), "loop": python(QUIET + loop, tree)}
+        runs = alternate(commands, setting.long)
+        title = f"check --load {level}, {setting.models} models / one loop"
+        compare(title, runs["check"], runs["loop"], "wall", 1.0)
+        compare("  the same", runs["check"], runs["loop"], "cpu", None)
+
+
+def walking(place: str, setting: Setting) -> None:
+    tree = repository(f"{place}/many", setting.many, 3)
+    words = ("check", tree, "--load", "none")
+    runs = alternate({"check": doctor(*words), "find": Command(["find", tree])}, setting.long)
+    versions = setting.many * 3
+    compare(f"check --load none, {versions} versions / find", runs["check"], runs["find"], "wall", None)
+    compare("  the same", runs["check"], runs["find"], "cpu", None)
+    cpu = middle(runs["check"].cpu)
+    absolute("  CPU time, with all children", cpu, "s", 2.0 if setting.many == NORMAL.many else None)
+    absolute("  most memory of the parent", peak_memory(words), "MiB", 150)
+    shutil.rmtree(tree)
+    large = repository(f"{place}/large", setting.many * setting.factor, 3)
+    words = ("check", large, "--load", "none")
+    dear = min(once(doctor(*words))[1] for _ in range(2))
+    each = (dear / setting.factor) / least(runs["check"].cpu)
+    absolute(f"  CPU for each of {versions * setting.factor} to each of {versions}", each, "", 1.5)
+    absolute("  most memory of the parent, large tree", peak_memory(words), "MiB", None)
+
+
+PARTS: dict[str, Callable[[str, Setting], None]] = {
+    "start": start,
+    "one": one,
+    "loading": loading,
+    "walking": walking,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measures what a run costs, as ratios.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these parts: " + ", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="smaller trees and fewer runs")
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="import openvino as it is too: it reports the import over the network, where there is one",
+    )
+    asked = parser.parse_args()
+    unknown = [name for name in asked.names if name not in PARTS]
+    if unknown:
+        parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
+    base = QUICK if asked.quick else NORMAL
+    setting = Setting(base.short, base.long, base.models, base.many, base.factor, asked.plain)
+    say(f"{machine()}{'; --quick: indicative only' if asked.quick else ''}")
+    say(f"{'':46} {'':4} {'ours':>12} {'other':>12} {'ratio':>6} {'of min':>6}")
+    place = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")
+    try:
+        # The server's user, as whom is looked, is somebody else.
+        os.chmod(place, 0o755)  # noqa: S103
+        for name in asked.names or PARTS:
+            try:
+                PARTS[name](place, setting)
+            except RuntimeError as error:
+                say(f"{name}: could not be measured: {error}")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

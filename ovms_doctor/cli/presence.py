@@ -1,0 +1,61 @@
+"""Whether what was named on the command line is there: asked of a child, for a dead mount hangs who looks."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from typing import TYPE_CHECKING
+
+from ovms_doctor.driver.deploy import server_path
+from ovms_doctor.facts import Answer, Failure, ListDirectory, Listing, Question, StatPath
+from ovms_doctor.usage import UsageError
+
+if TYPE_CHECKING:
+    from ovms_doctor.cli.typed import Asked
+    from ovms_doctor.collect.local import LocalCollector
+    from ovms_doctor.driver.request import Request
+
+
+def look_for(asked: Asked, request: Request, collector: LocalCollector) -> dict[Question, Answer]:
+    """What the collector says of the targets and mounts. UsageError for one that is not there; what cannot be
+    looked at is left to the rules."""
+    named = [
+        (text.partition(":")[0], "--mount ", mount.host, mount.server)
+        for text, mount in zip(asked.mounts, request.mounts, strict=True)
+    ]
+    for text, path in zip(asked.targets, request.targets, strict=True):
+        named.append((text, "", path, server_path(path, request.mounts)))
+    answers = collector.collect([StatPath(server) for _, _, _, server in named])
+    for typed, option, host, server in named:
+        answer = answers.get(StatPath(server))
+        if isinstance(answer, Failure) and answer.missing:
+            _must_exist(typed, option, host, request.timeout)
+    return answers
+
+
+def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
+    """A link that leads nowhere is there all the same: the server meets it."""
+    from ovms_doctor.collect.local import LocalCollector
+
+    directory, name = os.path.split(host)
+    question = ListDirectory(directory)
+    with LocalCollector(None, deadline=deadline) as here:
+        answer = here.collect([question])[question]
+    if isinstance(answer, Listing):
+        names = [entry.name for entry in answer.entries]
+    elif isinstance(answer, Failure) and answer.missing:
+        names = []
+    else:
+        return
+    if name not in names:
+        raise UsageError(f"{option}{typed}: no such file or directory.{_did_you_mean(typed, names)}")
+
+
+def _did_you_mean(text: str, names: list[str]) -> str:
+    """The most similar name beside the one that is not there."""
+    directory, name = os.path.split(text.rstrip("/"))
+    close = difflib.get_close_matches(name, names, 1)
+    if not close:
+        return ""
+    prefix = f"{directory}/" if directory else ("./" if text.startswith("./") else "")
+    return f" Did you mean {prefix}{close[0]}?"

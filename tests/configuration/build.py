@@ -1,0 +1,73 @@
+"""A world with a configuration file, and what becomes of it under a release."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ovms_doctor.checks.configuration import check
+from ovms_doctor.checks.context import Context
+from ovms_doctor.deployment.arguments import read_arguments
+from ovms_doctor.deployment.model import Deployment, User
+from ovms_doctor.driver.look import look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts import Facts, Question
+from ovms_doctor.findings import Finding
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.model import Plan
+from tests.serving.memory import World, settle
+
+
+def world(config: Any, *models: str, **files: str) -> World:
+    """A configuration (text, bytes or a value) at /c/config.json, and a good model at each of ``models``."""
+    text = config if isinstance(config, str) else json.dumps(config)
+    result = World({"/c/config.json": text})
+    for path in models:
+        result.files[f"{path}/1/a.onnx"] = "good"
+    result.files.update(files)
+    return result
+
+
+def deployed(release: str, words: tuple[str, ...] = (), path: str = "/c/config.json") -> Deployment:
+    words = words or ("--config_path", path, "--port", "9000", "--rest_port", "8000")
+    arguments = read_arguments(words, parse_release(release))
+    return Deployment(
+        "config" if arguments.config_path else "single",
+        parse_release(release),
+        "test",
+        User(5000, 5000),
+        arguments=arguments,
+        config_path=arguments.config_path,
+        working_directory="/w",
+    )
+
+
+def planned(config: Any, release: str = "2026.3", *models: str, words: tuple[str, ...] = ()) -> Plan:
+    return settle(deployed(release, words), world(config, *models))
+
+
+def entry(name: str = "m", base_path: str | None = "/m", **more: Any) -> dict[str, Any]:
+    base = {} if base_path is None else {"base_path": base_path}
+    return {"config": {"name": name, **base, **more}}
+
+
+def listed(*entries: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"model_config_list": list(entries), **more}
+
+
+class _Memory:
+    """Answers from a world, as the collector does from a host."""
+
+    def __init__(self, here: World) -> None:
+        self.here = here
+
+    def collect(self, questions: Any, progress: Any = None) -> dict[Question, Any]:
+        return {question: self.here.answer(question) for question in questions}
+
+
+def findings(here: World, release: str = "2026.3", words: tuple[str, ...] = ()) -> list[Finding]:
+    """What the configuration check says of a world."""
+    words = words or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
+    request = Request(words=words, release=release, bare_metal=True, working_directory="/w")
+    seen = look(request, Facts(), _Memory(here))
+    return list(check(Context(seen.deployment, seen.plan, seen.facts)))

@@ -1,0 +1,135 @@
+"""A model path that the newest release takes for a generative model's: which task, and what ends the process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ovms_doctor.facts import Facts
+from ovms_doctor.facts.store import FactsMissing
+from ovms_doctor.serving.generative import infer_task
+from tests.configuration.build import deployed
+from tests.serving.memory import World, settle
+
+WORDS = ("--model_path", "/repo/m", "--model_name", "m", "--rest_port", "1")
+
+
+def task(directory: str = "/repo/m", **files: Any) -> str | None:
+    here = World({f"{directory}/{name}.json": json.dumps(value) for name, value in files.items()})
+    facts = Facts()
+    while True:
+        try:
+            return infer_task(directory, facts)
+        except FactsMissing as missing:
+            facts.add({question: here.answer(question) for question in missing.questions})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        ("WhisperForConditionalGeneration", "speech2text"),
+        ("SeamlessM4Tv2Model", "speech2text"),
+        ("SpeechT5ForTextToSpeech", "text2speech"),
+        ("ParlerTTSForConditionalGeneration", "text2speech"),
+        ("XLMRobertaForSequenceClassification", "rerank"),
+        ("CLIPTextModel", "image_generation"),
+        ("FluxTransformer2DModel", "image_generation"),
+        ("BertModel", "embeddings"),
+        ("SomeNewModel", "embeddings"),
+        ("InternVLChatModel", "text_generation"),
+        ("LlamaForCausalLM", "text_generation"),
+        ("Qwen2VLForConditionalGeneration", "text_generation"),
+        ("ResNetForImageClassification", None),
+    ],
+)
+def test_the_architecture_decides(architecture: str, expected: str | None) -> None:
+    assert task(config={"architectures": [architecture]}) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "directory", "expected"),
+    [
+        ({"config": {"architectures": None, "n_mels": 80}}, "/m", "text2speech"),
+        ({"config": {"architectures": None}}, "/m", None),
+        ({"config": {}}, "/m", None),
+        ({"config": []}, "/m", None),
+        ({"model_index": {"_class_name": "StableDiffusionXLPipeline"}}, "/m", "image_generation"),
+        ({"config": {"architectures": ["Qwen3ForCausalLM"]}}, "/Qwen3-Embedding-0.6B", "embeddings"),
+        ({"config": {"architectures": ["Qwen3ForCausalLM"]}}, "/Qwen3-Reranker/", "rerank"),
+        ({"config": {"architectures": ["Qwen3ForCausalLM"]}}, "/model", "text_generation"),
+        (
+            {"config": {"architectures": ["Qwen3ForCausalLM"]}, "modules": [{"type": "x.Pooling"}]},
+            "/model",
+            "embeddings",
+        ),
+        (
+            {"config": {"architectures": ["Qwen3ForCausalLM"]}, "modules": [{"type": "x.LogitScore"}]},
+            "/embed",
+            "rerank",
+        ),
+    ],
+)
+def test_other_files_and_the_name(files: dict[str, Any], directory: str, expected: str | None) -> None:
+    assert task(directory, **files) == expected
+
+
+@pytest.mark.parametrize(("release", "code"), [("2025.4", None), ("2026.2", None), ("2026.3", 64)])
+def test_a_stray_config_json_beside_good_versions(release: str, code: int | None) -> None:
+    here = World({"/repo/m/1/a.onnx": "good", "/repo/m/config.json": '{"model_config_list": []}'})
+    plan = settle(deployed(release, WORDS), here)
+    assert plan.exit_code == code
+
+
+def test_a_graph_on_disk_comes_before_the_files_of_a_generative_model() -> None:
+    files = {
+        "/repo/m/config.json": '{"architectures": ["LlamaForCausalLM"]}',
+        "/repo/m/graph.pbtxt": "node {}",
+    }
+    plan = settle(deployed("2026.3", WORDS), World(files))
+    assert [model.kind for model in plan.models] == ["graph"]
+    del files["/repo/m/graph.pbtxt"]
+    plan = settle(deployed("2026.3", WORDS), World(files))
+    assert (plan.outcome, plan.models[0].kind) == ("unknown", "generative")
+
+
+@pytest.mark.parametrize(
+    ("release", "option", "code"), [("2026.3", "--nireq", 64), ("2025.0", "--nireq", None)]
+)
+def test_a_graph_takes_no_parameters_on_the_command_line(release: str, option: str, code: int | None) -> None:
+    here = World({"/repo/m/graph.pbtxt": "node {}", "/repo/m/1/a.onnx": "good"})
+    plan = settle(deployed(release, (*WORDS, option, "2")), here)
+    assert plan.exit_code == code
+    if code is not None:
+        assert plan.problem is not None
+        assert plan.problem.log == (
+            "Starting mediapipe graph with unsupported model settings: nireq, The settings should be set in "
+            "subconfig.json file.",
+        )
+
+
+def test_a_generative_model_takes_words_that_would_be_refused_otherwise() -> None:
+    here = World({"/repo/m/config.json": '{"architectures": ["LlamaForCausalLM"]}'})
+    plan = settle(deployed("2026.3", (*WORDS, "--max_num_seqs", "4")), here)
+    assert plan.outcome == "unknown"
+    refused = settle(deployed("2026.2", (*WORDS, "--max_num_seqs", "4")), here)
+    assert refused.exit_code == 64
+
+
+@pytest.mark.parametrize(("there", "code"), [(True, None), (False, 64)])
+def test_a_cpu_extension_that_is_not_there(there: bool, code: int | None) -> None:
+    here = World({"/repo/m/1/a.onnx": "good", **({"/e.so": "x"} if there else {})})
+    plan = settle(deployed("2026.3", (*WORDS, "--cpu_extension", "/e.so")), here)
+    assert plan.exit_code == code
+
+
+def test_a_directive_is_not_followed() -> None:
+    plan = settle(deployed("2026.3", ("--list_models", "--model_repository_path", "/r")), World({}))
+    assert plan.outcome == "unknown"
+    assert plan.unknown is not None
+
+
+def test_help_ends_with_exit_code_0() -> None:
+    plan = settle(deployed("2026.3", ("--help",)), World({}))
+    assert (plan.outcome, plan.exit_code) == ("exits", 0)

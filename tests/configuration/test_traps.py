@@ -1,0 +1,283 @@
+"""The traps of a configuration, each under the releases where it changes: what the server does with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.configuration.build import deployed, entry, findings, listed, planned, world
+from tests.serving.memory import World, settle
+
+SIX = ("2022.1", "2023.3", "2025.0", "2025.4", "2026.2", "2026.3")
+METRICS = {"monitoring": {"metrics": {"enable": True}}}
+
+
+def outcome(config: Any, release: str) -> str:
+    plan = planned(config, release, "/m")
+    return plan.problem.status if plan.problem is not None else plan.outcome
+
+
+@pytest.mark.parametrize(
+    ("config", "accepted"),
+    [
+        (listed(entry()), SIX),
+        (listed(), SIX),
+        (listed(entry(stateful=False)), SIX[:5]),
+        (listed(entry(mean="1")), ()),
+        (listed(entry(precision="FP32:U8")), ()),
+        (listed({**entry(), "comment": "x"}), SIX[:2]),
+        (listed(entry(base_path=None)), SIX[3:]),
+        (listed(entry(base_path="")), SIX),
+        (listed(entry(plugin_config={"PERF_COUNT": True})), SIX[:1] + SIX[1:]),
+        (listed(entry(plugin_config={"DEVICE_PROPERTIES": {"CPU": {}}})), ()),
+        (listed(entry(plugin_config='{"NUM_STREAMS": "1"}')), ()),
+        (listed(entry(model_version_policy='{"all": {}}')), ()),
+        (listed(entry(model_version_policy={"latest": {}})), SIX[:1]),
+        (listed(entry(nireq=1.0)), ()),
+        (listed(entry(graph_path="g.pbtxt")), SIX[3:]),
+        (listed(entry(), **METRICS), SIX[1:]),
+        (listed(entry(), mediapipe_config_list=[]), SIX[1:]),
+        ({"mediapipe_config_list": []}, ()),
+        (listed(entry(), **{"$schema": "x"}), ()),
+        (listed(entry(), custom_loader_config_list=[], pipeline_config_list=[]), SIX),
+        (listed(entry(), custom_node_library_config_list=[]), SIX),
+        (listed(entry(), custom_node_library_config_list={}), ()),
+    ],
+)
+def test_what_each_release_accepts(config: Any, accepted: tuple[str, ...]) -> None:
+    taken = {release for release in SIX if outcome(config, release) != "JSON_INVALID"}
+    if "DEVICE_PROPERTIES" in str(config):
+        # Until v2022.3 the schema let any object through; there the code refuses this entry.
+        taken.discard("2022.1")
+    assert taken == set(accepted)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeff{}", "// c\n{}", '{"a": 1,}', "{'a': 1}", '["\t"]', "", "[NaN]", "{} x"]
+)
+def test_what_rapidjson_refuses(text: str) -> None:
+    plan = planned(text)
+    assert plan.problem is not None
+    assert (plan.problem.kind, plan.exit_code) == ("config_not_json", 1)
+
+
+def test_text_behind_a_nul_byte_is_not_read() -> None:
+    plan = planned('{"model_config_list": []}\0 junk')
+    assert plan.outcome == "serves"
+
+
+def test_the_first_of_equal_keys_counts() -> None:
+    text = '{"model_config_list": [{"config": {"name": "m", "name": "n", "base_path": "/m"}}]}'
+    plan = planned(text, "2026.3", "/m")
+    assert [model.entry.name for model in plan.models] == ["m"]
+    assert [note.kind for note in plan.config_notes] == ["doubled_key"]
+
+
+def test_doubled_config_counts_as_two_keys() -> None:
+    inner = '"config": {"name": "m", "base_path": "/m"}'
+    text = f'{{"model_config_list": [{{{inner}, {inner}}}]}}'
+    assert outcome(text, "2023.3") == "serves"
+    plan = planned(text)
+    assert plan.problem is not None
+    assert plan.problem.keyword == "maxProperties"
+
+
+def test_an_unsupported_plugin_key_takes_the_following_entries_with_it() -> None:
+    bad = entry("bad", "/m", plugin_config={"FOO": "1"}, target_device="CPU")
+    plan = planned(listed(entry("a", "/a"), bad, entry("z", "/z")), "2025.4", "/a", "/m", "/z")
+    assert [model.entry.name for model in plan.models] == ["a"]
+    assert [(item.entry.name, item.reason) for item in plan.skipped] == [
+        ("bad", "aborts"),
+        ("z", "after_abort"),
+    ]
+    assert plan.outcome == "serves"
+
+
+def test_a_wrong_layout_leaves_out_that_entry_alone() -> None:
+    plan = planned(listed(entry("bad", "/m", layout="X?Y"), entry("z", "/z")), "2025.4", "/m", "/z")
+    assert [model.entry.name for model in plan.models] == ["z"]
+    assert [(item.entry.name, item.reason) for item in plan.skipped] == [("bad", "refused")]
+
+
+def test_the_first_of_equal_names_is_loaded() -> None:
+    plan = planned(listed(entry(), entry(base_path="/z")), "2026.3", "/m", "/z")
+    assert plan.duplicates == ("m",)
+    assert [model.entry.base_path for model in plan.models] == ["/m"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "words", "status"),
+    [
+        ({"enable": True}, ("--rest_port", "1"), None),
+        ({"enable": True}, ("--port", "1"), "METRICS_REST_PORT_MISSING"),
+        ({"enable": False}, ("--port", "1"), None),
+        ({"enable": False, "metrics_list": ["bad"]}, ("--port", "1"), "INVALID_METRICS_FAMILY_NAME"),
+        (
+            {"enable": True, "metrics_list": ["ovms_streams"] * 2},
+            ("--rest_port", "1"),
+            "INVALID_METRICS_FAMILY_NAME",
+        ),
+        ({"enable": True}, ("--rest_port", "1", "--metrics_enable"), "CONFIG_FILE_INVALID"),
+    ],
+)
+def test_metrics_that_end_the_process(metrics: Any, words: tuple[str, ...], status: str | None) -> None:
+    words = ("--config_path", "/c/config.json", *words)
+    plan = planned(listed(entry(), monitoring={"metrics": metrics}), "2026.3", "/m", words=words)
+    assert (plan.problem.status if plan.problem else None) == status
+    assert plan.exit_code == (None if status is None else 1)
+
+
+def test_metrics_listed_twice_on_the_command_line() -> None:
+    words = (
+        "--config_path",
+        "/c/config.json",
+        "--rest_port",
+        "1",
+        "--metrics_enable",
+        "--metrics_list",
+        "a,a",
+    )
+    plan = planned(listed(entry()), "2026.3", "/m", words=words)
+    assert plan.problem is not None
+    assert plan.problem.log == ("Metrics family name not supported: a",)
+
+
+def test_a_model_whose_custom_loader_is_not_there() -> None:
+    here = world(listed(entry(custom_loader_options={"loader_name": "l"})), "/m")
+    found = findings(here)
+    assert [item.code for item in found] == ["OVD420"]
+    assert found[0].severity == "error"
+
+
+@pytest.mark.parametrize(("release", "graph"), [("2025.0", False), ("2025.1", True), ("2026.3", True)])
+def test_an_entry_with_a_graph(release: str, graph: bool) -> None:
+    here = world(listed(entry(nireq=2)), "/m")
+    here.files["/m/graph.pbtxt"] = "node {}"
+    plan = settle(deployed(release), here)
+    assert (plan.models[0].kind == "graph") is graph
+    assert [note.kind for note in plan.config_notes] == (["graph_keys"] if graph else [])
+
+
+def test_an_entry_without_base_path_is_a_graph_in_a_directory_of_its_name() -> None:
+    here = world(listed(entry(base_path=None)))
+    here.files["/c/m/graph.pbtxt"] = "node {}"
+    assert settle(deployed("2026.3"), here).models[0].kind == "graph"
+
+
+def test_a_graph_may_not_have_a_models_name() -> None:
+    config = listed(entry(), mediapipe_config_list=[{"name": "m"}, {"name": "g"}, {"name": "g"}])
+    plan = planned(config, "2026.3", "/m")
+    assert [(item.entry.name, item.reason) for item in plan.skipped] == [
+        ("m", "occupied"),
+        ("g", "duplicate"),
+    ]
+    assert [(model.entry.name, model.kind) for model in plan.models] == [("m", "classic"), ("g", "graph")]
+
+
+PIPELINE: dict[str, Any] = {
+    "name": "p",
+    "inputs": ["i"],
+    "nodes": [
+        {
+            "name": "n",
+            "model_name": "m",
+            "type": "DL model",
+            "inputs": [{"x": {"node_name": "request", "data_item": "i"}}],
+            "outputs": [{"data_item": "y", "alias": "y"}],
+        }
+    ],
+    "outputs": [{"o": {"node_name": "n", "data_item": "y"}}],
+}
+CUSTOM = {"name": "c", "type": "custom", "library_name": "l", "inputs": [], "outputs": []}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"name": "m"}, "occupied"),
+        ({"nodes": [{**PIPELINE["nodes"][0], "model_name": "nope"}]}, "missing_model"),
+        ({"nodes": PIPELINE["nodes"] * 2}, "doubled_node"),
+        ({"outputs": [{"o": {"node_name": "zz", "data_item": "y"}}]}, "missing_node"),
+        ({"nodes": [*PIPELINE["nodes"], CUSTOM]}, "missing_library"),
+    ],
+)
+def test_pipelines_that_the_configuration_alone_shows_to_fail(
+    change: dict[str, Any], reason: str | None
+) -> None:
+    plan = planned(listed(entry(), pipeline_config_list=[{**PIPELINE, **change}]), "2026.3", "/m")
+    assert plan.outcome == "serves"
+    assert [fault.reason for fault in plan.pipelines] == ([] if reason is None else [reason])
+
+
+def test_of_two_pipelines_with_one_name_the_first_counts() -> None:
+    plan = planned(listed(entry(), pipeline_config_list=[PIPELINE, PIPELINE]), "2026.3", "/m")
+    assert [(fault.reason, fault.pointer) for fault in plan.pipelines] == [
+        ("duplicate", "/pipeline_config_list/1")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("/l.so", "missing"), ("../l.so", "escapes"), ("/text.so", "not_a_library"), ("/good.so", None)],
+)
+def test_libraries_of_custom_nodes(path: str, why: str | None) -> None:
+    here = world(listed(custom_node_library_config_list=[{"name": "l", "base_path": path}]))
+    here.files |= {"/text.so": "no library " * 9, "/good.so": "\x7fELF" + "x" * 99}
+    codes = [item.code for item in findings(here) if item.code == "OVD441"]
+    assert codes == ([] if why is None else ["OVD441"])
+
+
+def test_a_relative_config_path_and_a_relative_library() -> None:
+    text = (
+        '{"model_config_list": [], "custom_node_library_config_list": [{"name": "l", "base_path": "l.so"}]}'
+    )
+    here = World({"/w/d/c.json": text})
+    plan = settle(deployed("2026.3", ("--config_path", "d/c.json", "--port", "1")), here)
+    assert [fault.why for fault in plan.libraries] == ["relative"]
+
+
+def test_without_polls_what_is_stays_and_nothing_recovers_by_itself() -> None:
+    words = ("--config_path", "/c/config.json", "--port", "1", "--file_system_poll_wait_seconds", "0")
+    here = world(listed(entry(), entry()), "/m")
+    plan = planned(listed(entry()), "2026.3", "/m", words=words)
+    assert plan.polls is False
+    assert {item.recovers for item in findings(here, words=words)} == {"restart"}
+
+
+@pytest.mark.parametrize(
+    ("config", "place", "suggestion"),
+    [
+        ('{\n "model_config_list": [\n  {"config": {"nmae": "m", "base_path": "/m"}}]}', "3:15", "name"),
+        ('{\n "model_confg_list": []}', "2:2", "model_config_list"),
+        (
+            '{"model_config_list": [\n {"config": {"name": "m", "base_path": "/m",\n  "nirq": 1}}]}',
+            "3:3",
+            "nireq",
+        ),
+        ('{"model_config_list": [],\n "modle": 1}', "2:2", None),
+    ],
+)
+def test_findings_point_at_the_place(config: str, place: str, suggestion: str | None) -> None:
+    found = findings(world(config))
+    assert [item.code for item in found] == ["OVD404"]
+    assert f"config.json:{place}" in found[0].message
+    if suggestion is not None:
+        assert f"Did you mean {suggestion}?" in found[0].detail
+
+
+def test_a_syntax_error_points_at_the_character() -> None:
+    found = findings(world('{"model_config_list": [\n  ,]}'))
+    assert [item.code for item in found] == ["OVD403"]
+    assert "config.json:2:3" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("base_path", "part"),
+    [("azure://b/m", "no storage"), ("~/m", "expand"), ("C:\\m", "backslash"), ("$HOME/m", "variables")],
+)
+def test_paths_that_mean_something_else(base_path: str, part: str) -> None:
+    found = [item for item in findings(world(listed(entry(base_path=base_path)))) if item.code == "OVD447"]
+    assert len(found) == 1
+    assert part in found[0].message

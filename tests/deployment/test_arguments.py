@@ -1,0 +1,239 @@
+"""The server's argument line: each refusal with the server's own text, in every age of its parser."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ovms_doctor.deployment.arguments import read_arguments, why_unknown
+from ovms_doctor.deployment.arguments.options import OPTIONS, known_options
+from ovms_doctor.deployment.model import HostLimits
+from ovms_doctor.releases import KNOWN_RELEASES, Release, parse_release
+
+MODEL = ["--model_path", "/m", "--model_name", "m"]
+CONFIG = ["--config_path", "/c.json"]
+REST = ["--rest_port", "8000"]
+OLD, AGED, MIDDLE, NEW = "2022.1", "2023.3", "2025.0", "2026.3"
+
+
+def error(words: list[str], release: str, **limits: int) -> str | None:
+    return read_arguments(words, parse_release(release), HostLimits(**limits)).usage_error
+
+
+@pytest.mark.parametrize(
+    ("words", "release", "text"),
+    [
+        (MODEL + REST, NEW, None),
+        (MODEL, "2025.0", None),
+        (MODEL, "2025.1", "port and rest_port cannot both be unset"),
+        ([*MODEL, "--port", "0"], MIDDLE, "port and rest_port cannot have the same values"),
+        ([*MODEL, "--port", "0", *REST], NEW, None),
+        ([*MODEL, "--port", "8000", *REST], NEW, "port and rest_port cannot have the same values"),
+        ([*MODEL, "--rest_port=70000"], NEW, "rest_port number out of range from 0 to 65535"),
+        ([*MODEL, "--port", "70000"], OLD, "port number out of range from 0 to 65535"),
+        ([*MODEL, "--port", "-1"], NEW, "error parsing options: Argument ‘-1’ failed to parse"),
+        ([*MODEL, "--port", "0x2328"], NEW, None),
+        ([*MODEL, "--port", "9000 "], NEW, "error parsing options: Argument ‘9000 ’ failed to parse"),
+        ([*MODEL, "--port", ""], NEW, "error parsing options: Argument ‘’ failed to parse"),
+        (["--port"], NEW, "error parsing options: Option ‘port’ is missing an argument"),
+        (MODEL[:2] + REST, NEW, "Use config_path or model_path with model_name"),
+        (CONFIG + MODEL + REST, NEW, "Use either config_path or model_path with model_name"),
+        (
+            [*CONFIG, *REST, "--shape", "auto"],
+            NEW,
+            "Model parameters in CLI are exclusive with the config file",
+        ),
+        ([*CONFIG, *REST, "--nireq", "0"], NEW, None),
+        ([*CONFIG, "--nireq", "0"], OLD, "Model parameters in CLI are exclusive with the config file"),
+        ([*CONFIG, *REST, "--layout", "NHWC:NCHW"], NEW, None),
+        (
+            [*MODEL, *REST, "--file_system_poll_wait_seconds", "-1"],
+            NEW,
+            "error parsing options: Argument ‘-1’ failed to parse",
+        ),
+        (
+            [*MODEL, *REST, "--log_level", "debug"],
+            NEW,
+            "log_level should be one of: TRACE, DEBUG, INFO, WARNING, ERROR",
+        ),
+        ([*MODEL, "--log_level", "TRACE"], OLD, "log_level should be one of: DEBUG, INFO, WARNING, ERROR"),
+        ([*MODEL, *REST, "--foo", "x"], NEW, "error parsing options - unmatched arguments: --foo, x,"),
+        ([*MODEL, "--foo", "x"], MIDDLE, "error parsing options: Option ‘foo’ does not exist"),
+        ([*MODEL, "x"], "2024.0", "error parsing options - unmatched arguments: x,"),
+        ([*MODEL, "x"], AGED, None),
+        ([*MODEL, *REST, "--stateful"], NEW, "error parsing options - unmatched arguments: --stateful,"),
+        ([*MODEL, *REST, "--stateful"], "2026.2", None),
+        (
+            [*MODEL, *REST, "--metrics_enable", "true"],
+            NEW,
+            "error parsing options - unmatched arguments: true,",
+        ),
+        ([*MODEL, *REST, "--metrics_enable=true"], NEW, None),
+        (
+            [*MODEL, *REST, "--metrics_enable=yes"],
+            NEW,
+            "error parsing options: Argument ‘yes’ failed to parse",
+        ),
+        (
+            [*MODEL, "--port", "1", "--metrics_enable"],
+            NEW,
+            "rest_port setting is missing, metrics are enabled on rest port",
+        ),
+        (
+            [*MODEL, *REST, "--metrics_list", "ovms_streams"],
+            NEW,
+            "metrics_enable setting is missing, required when metrics_list is provided",
+        ),
+        (
+            [*CONFIG, *REST, "--metrics_enable"],
+            "2022.3",
+            "metrics_enable or metrics_list and config_path cant be used together. Use json config file to "
+            "enable metrics when using config_path.",
+        ),
+        ([*CONFIG, *REST, "--metrics_enable"], "2023.0", None),
+        (
+            [*MODEL, *REST, "--rest_bind_address", "a_b"],
+            NEW,
+            "rest_bind_address has invalid format: proper hostname or IP address expected.",
+        ),
+        ([*MODEL, *REST, "--rest_bind_address", "::1"], NEW, None),
+        (
+            [*MODEL, *REST, "--grpc_bind_address", "::1"],
+            MIDDLE,
+            "grpc_bind_address has invalid format: proper hostname or IP address expected.",
+        ),
+        ([*MODEL, *REST, "--rest_bind_address", "127.0.0.1,host-1"], "2025.4", None),
+        (
+            [*MODEL, *REST, "--mean", "1"],
+            NEW,
+            "error parsing options - --mean parameter requires --layout to be set",
+        ),
+        (
+            [*MODEL, *REST, "--grpc_workers", "0"],
+            NEW,
+            "grpc_workers count should be from 1 to CPU core count : the number of cores",
+        ),
+        ([*MODEL, *REST, "--rest_workers", "1"], "2026.1", "rest_workers count should be from 2 to 10000"),
+        ([*MODEL, *REST, "--rest_workers", "1"], "2026.2", None),
+        ([*MODEL, *REST, "--rest_workers", "10001"], NEW, "rest_workers count should be from 2 to 10000"),
+        (
+            [*MODEL, "--port", "1", "--rest_workers", "4"],
+            NEW,
+            "rest_workers is set but rest_port is not set. rest_port is required to start rest servers",
+        ),
+        (
+            [*MODEL, "--max_sequence_number", "3"],
+            AGED,
+            "Setting low_latency_transformation, max_sequence_number and idle_sequence_cleanup require setting "
+            "stateful flag for the model.",
+        ),
+        (
+            [*MODEL, *REST, "--list_models", "--pull"],
+            NEW,
+            "error parsing options - --list_models cannot be used with --pull or --task",
+        ),
+    ],
+)
+def test_what_the_server_refuses(words: list[str], release: str, text: str | None) -> None:
+    assert error(words, release) == text
+
+
+@pytest.mark.parametrize(
+    ("release", "cores", "open_files", "text"),
+    [
+        ("2024.5", 1, 1024, None),
+        ("2025.0", 1, 1024, "rest_workers count should be from 2 to 10000"),
+        ("2026.1", 1, 1024, "rest_workers count should be from 2 to 10000"),
+        ("2026.2", 1, 1024, None),
+        (
+            "2026.2",
+            8,
+            20,
+            "rest_workers count cannot be larger than 0 due to open files limit. Current open files limit: 20",
+        ),
+    ],
+)
+def test_the_default_of_rest_workers_on_small_hosts(
+    release: str, cores: int, open_files: int, text: str | None
+) -> None:
+    assert error(MODEL + REST, release, cores=cores, open_files=open_files) == text
+
+
+def test_what_depends_on_the_host_is_not_refused_where_the_host_is_unknown() -> None:
+    words = [*MODEL, *REST, "--grpc_workers", "8"]
+    assert error(words, NEW) is None
+    assert "--grpc_workers" in read_arguments(words, parse_release(NEW)).ignored
+    assert error(words, NEW, cores=4) == "grpc_workers count should be from 1 to CPU core count : 4"
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["--version"]])
+def test_help_ends_with_nothing_served(words: list[str]) -> None:
+    arguments = read_arguments(words, parse_release(NEW))
+    assert arguments.helps
+    assert arguments.refusals == ()
+
+
+def test_the_last_of_repeated_options_counts() -> None:
+    arguments = read_arguments([*MODEL, "--port", "1", "--port=2"], parse_release(NEW))
+    assert (arguments.port, arguments.value("port")) == (2, "2")
+
+
+def test_parameters_are_handed_on_as_they_were_written() -> None:
+    words = [*MODEL, *REST, "--shape", "(1,3)", "--nireq", "2", "--layout", ""]
+    parameters = read_arguments(words, parse_release(NEW)).parameters
+    assert parameters.source == "arguments"
+    assert dict(parameters.values) == {"shape": '"(1,3)"', "nireq": '"2"'}
+
+
+def test_options_that_change_nothing_beside_a_configuration() -> None:
+    words = [*CONFIG, *REST, "--layout", "NCHW", "--mean", "1"]
+    assert read_arguments(words, parse_release(NEW)).unheeded == ("--layout", "--mean")
+
+
+def test_files_are_demanded_in_the_servers_order() -> None:
+    words = [*MODEL, *REST, "--log_level", "x", "--cpu_extension", "/e.so", "--api_key_file", "/k"]
+    refusals = read_arguments(words, parse_release(NEW)).refusals
+    assert [(item.option, item.unless is not None) for item in refusals] == [
+        ("--api_key_file", True),
+        ("--cpu_extension", True),
+        ("--log_level", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "release", "suggestion", "history"),
+    [
+        ("--model-path", NEW, "--model_path", None),
+        ("--rest_prot", NEW, "--rest_port", None),
+        ("--stateful", NEW, None, "--stateful was removed in OVMS 2026.3"),
+        ("--api_key_file", "2025.3", None, "--api_key_file came with OVMS 2025.4"),
+    ],
+)
+def test_unknown_options_are_explained(
+    word: str, release: str, suggestion: str | None, history: str | None
+) -> None:
+    refusal = read_arguments([word, "x"], parse_release(release)).refusals[0]
+    assert refusal.suggestion == suggestion
+    assert why_unknown(refusal, parse_release(release)) == history
+
+
+WORDS = st.one_of(
+    st.sampled_from([f"--{option.name}" for option in OPTIONS]),
+    st.sampled_from(["-h", "-x", "--", "-", "=", "--=", "1", "0x", "true", "{}", "--port=", "\udcff"]),
+    st.text(max_size=8),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(WORDS, max_size=8), st.sampled_from(KNOWN_RELEASES))
+def test_any_words_give_arguments(words: list[str], release: Release) -> None:
+    arguments = read_arguments(words, release)
+    assert (
+        arguments.helps
+        or arguments.refusals
+        or arguments.config_path
+        or arguments.model_path
+        or (arguments.directive is not None)
+    )
+    assert {name for name, _ in arguments.given} <= set(known_options(release))

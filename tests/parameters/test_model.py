@@ -1,0 +1,95 @@
+"""Parameters and mappings against a model, in memory: facts in, plan and findings out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks import mapping, parameters
+from ovms_doctor.checks.context import Context
+from ovms_doctor.deployment.model import ModelEntry, ModelParameters
+from ovms_doctor.facts import Facts
+from ovms_doctor.findings import Finding
+from ovms_doctor.serving.model import Plan
+from tests.serving.memory import deployment, model_of, settle
+
+
+def look(names: str | None = None, release: str = "2026.3", **given: Any) -> tuple[Plan, list[Finding]]:
+    """A model with the input x [1,3] and the output y [1,10]; ``names``: its mapping_config.json."""
+    values = tuple((name, json.dumps(value)) for name, value in given.items())
+    entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
+    world = model_of("1")
+    if names is not None:
+        world.files["/m/1/mapping_config.json"] = names
+    told = deployment(release, entry=entry)
+    plan = settle(told, world)
+    context = Context(told, plan, Facts(complete=True))
+    return plan, [*parameters.check(context), *mapping.check(context)]
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "status", "code"),
+    [
+        (None, {"shape": {"z": "(2,3)"}}, "CONFIG_SHAPE_IS_NOT_IN_MODEL", "OVD425"),
+        (None, {"layout": {"z": "NC"}}, "CONFIG_LAYOUT_IS_NOT_IN_MODEL", "OVD425"),
+        (
+            '{"inputs":{"x":"in"}}',
+            {"shape": {"x": "(2,3)"}},
+            "CONFIG_SHAPE_MAPPED_BUT_USED_REAL_NAME",
+            "OVD426",
+        ),
+        (
+            '{"outputs":{"y":"o"}}',
+            {"layout": {"y": "NC"}},
+            "CONFIG_LAYOUT_MAPPED_BUT_USED_REAL_NAME",
+            "OVD426",
+        ),
+        (None, {"nireq": 100001}, "INVALID_NIREQ", "OVD434"),
+    ],
+)
+def test_refused(names: str | None, given: dict[str, Any], status: str, code: str) -> None:
+    plan, findings = look(names, **given)
+    attempt = plan.models[0].versions[0].attempt
+    assert attempt is not None
+    assert attempt.status == status
+    (error,) = [finding for finding in findings if finding.severity == "error"]
+    assert error.code == code
+    assert error.remedy is not None
+    assert error.remedy.steps
+    assert error.server_log[:-1] == attempt.log
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"shape": {"x": "(2,3)"}},
+        {"nireq": 100000},
+        {"batch_size": "auto"},
+        {"target_device": "GPU"},
+        {"shape": "1,3"},
+    ],
+)
+def test_served(given: dict[str, Any]) -> None:
+    plan, findings = look(**given)
+    assert plan.models[0].served_later == (1,)
+    assert not [finding for finding in findings if finding.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"),
+    [
+        ("{", ["OVD461"]),
+        ('{"inputs": {"x": 5}}', ["OVD461"]),
+        ('{"inputs": {"x": "a"}, "note": 1}', ["OVD461"]),
+        ('{"inputs": {"zzz": "a"}, "outputs": {}}', ["OVD462"]),
+        ('{"inputs": {"x": "a"}}', ["OVD464"]),
+        ('{"inputs": {"x": "a"}, "outputs": {"y": "b"}}', []),
+    ],
+)
+def test_mapping_stops_nothing(names: str, codes: list[str]) -> None:
+    plan, findings = look(names)
+    assert plan.models[0].served_later == (1,)
+    assert [finding.code for finding in findings] == codes
+    assert all(finding.severity != "error" for finding in findings)

@@ -1,0 +1,190 @@
+"""What the server makes of the text of each parameter, by source and release; and that nothing ever raises."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovms_doctor.deployment.model import ModelEntry, ModelParameters
+from ovms_doctor.releases import KNOWN_RELEASES, parse_release
+from ovms_doctor.serving.mapping import read_mapping
+from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.serving.parameters.shapes import WrongFormat, parse_dimension, parse_shape
+from tests.parameters.plans import PARAMETERS
+
+
+def parsed(source: str = "config", release: str = "2026.3", **given_values: Any) -> ParsedParameters:
+    values = tuple((name, json.dumps(value)) for name, value in given_values.items())
+    entry = ModelEntry("m", "/m", parameters=ModelParameters(values, source))  # type: ignore[arg-type]
+    return parse_parameters(entry, parse_release(release))
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("(1,3,-1,10:20)", "[1,3,?,10..20]"),
+        (" ( 1 , 3 ) ", "[1,3]"),
+        ("(1,3,)", "[1,3]"),
+        ("(0,0:5)", "[0,0..5]"),
+    ],
+)
+def test_shapes(text: str, shape: str) -> None:
+    assert parse_shape(text).as_openvino() == shape
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "()",
+        "1,3",
+        "(1,,3)",
+        "(1,a)",
+        "(5:5)",
+        "(8:1)",
+        "(1:)",
+        "(:1)",
+        "(-2)",
+        "(--1)",
+        "(1-)",
+        "(99999999999)",
+    ],
+)
+def test_no_shapes(text: str) -> None:
+    with pytest.raises(WrongFormat):
+        parse_shape(text)
+    ignored = parsed(shape=text)
+    assert ignored.problem is None
+    assert ignored.shapes == ()
+    assert ignored.warnings[0].log[-1].startswith("There was an error parsing shape")
+    refused = parsed("arguments", shape=text).problem
+    assert text == "" or (refused is not None and refused.status == "SHAPE_WRONG_FORMAT")
+
+
+@pytest.mark.parametrize(
+    ("text", "batch"), [("2", "2"), ("-1", "?"), ("1:8", "1..8"), ("5:5", "5"), (" 3 ", "3")]
+)
+def test_batch_sizes(text: str, batch: str) -> None:
+    assert parse_dimension(text).as_openvino() == batch
+
+
+@pytest.mark.parametrize("text", ["abc", "8:1", "0:5", "1:2:3", "-2", "1-", "--1", "99999999999", " "])
+def test_no_batch_sizes(text: str) -> None:
+    warning = parsed(batch_size=text).warnings[0]
+    assert (warning.kind, warning.log[-1][:16]) == ("ignored", "Wrong batch size")
+
+
+def test_shape_and_batch() -> None:
+    both = parsed(shape="(2,3)", batch_size=4)
+    assert both.batch is None
+    assert [item.kind for item in both.warnings] == ["both"]
+    zero = parsed("arguments", shape="(2,3)", batch_size="0")
+    assert zero.batch is not None
+    assert not zero.warnings
+
+
+def test_layouts() -> None:
+    pair = parsed(layout="nhwc:nchw").layout
+    assert pair is not None
+    assert (pair.tensor, pair.model) == ("NHWC", "NCHW")
+    assert parsed(layout=":").layout is None
+    wrong = parsed(layout="XYZ").problem
+    assert wrong is not None
+    assert wrong.log == (
+        "Parsing model: m config failed due to error: The provided layout is in wrong format",
+    )
+    refused = parsed("arguments", layout="XYZ").problem
+    assert refused is not None
+    assert refused.log == ("Couldn't parse layout parameter",)
+
+
+@pytest.mark.parametrize(
+    ("device", "key", "release", "unsupported"),
+    [
+        ("CPU", "NUM_STREAMS", "2026.3", False),
+        ("CPU", "CACHE_DIR", "2026.3", True),
+        ("AUTO", "NUM_STREAMS", "2026.3", True),
+        ("AUTO:CPU", "NUM_STREAMS", "2026.3", False),
+        ("GPU", "CACHE_DIR", "2026.3", False),
+        ("cpu", "NUM_STREAMS", "2026.3", True),
+        ("CPU", "ENABLE_MMAP", "2025.0", False),
+        ("CPU", "ENABLE_MMAP", "2024.5", True),
+        ("CPU", "AFFINITY", "2024.5", False),
+        ("CPU", "AFFINITY", "2025.0", True),
+        ("CPU", "FOO", "2022.1", False),
+        ("CPU", "FOO", "2022.3", False),
+        ("MYRIAD", "FOO", "2023.0", False),
+    ],
+)
+def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> None:
+    found = parsed(release=release, target_device=device, plugin_config={key: "1"})
+    assert (found.abort is not None) is unsupported
+    if found.abort is not None:
+        assert found.abort.log[0] == (
+            f"Plugin config key: {key} not found in supported config keys for device: {device}."
+        )
+
+
+def test_keys_of_old_are_renamed() -> None:
+    found = parsed(plugin_config={"CPU_THROUGHPUT_STREAMS": "CPU_THROUGHPUT_AUTO"})
+    assert found.plugin_config.values == (("PERFORMANCE_HINT", '"THROUGHPUT"'),)
+    assert found.warnings[0].kind == "deprecated"
+
+
+@pytest.mark.parametrize(
+    "key", ["low_latency_transformation", "idle_sequence_cleanup", "max_sequence_number"]
+)
+def test_keys_of_stateful_models(key: str) -> None:
+    alone = parsed(release="2025.4", **{key: 1}).problem
+    assert alone is not None
+    assert alone.status == "INVALID_NON_STATEFUL_MODEL_PARAMETER"
+    assert parsed(release="2025.4", stateful=True, **{key: 1}).problem is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fine"),
+    [
+        ("mean", "[1,2.5,-3e1]", True),
+        ("mean", "(1)", True),
+        ("mean", "nan", False),
+        ("scale", "1e99", False),
+        ("scale", "1,2", False),
+        ("color_format", "bgr:rgb", True),
+        ("color_format", "BGR", False),
+        ("precision", "FP32:UINT8", True),
+        ("precision", "F32:U8", False),
+    ],
+)
+def test_preprocessing(name: str, value: str, fine: bool) -> None:
+    found = parsed("arguments", **{name: value})
+    assert (found.problem is None) is fine
+    assert parsed("arguments", "2025.4", **{name: value}).problem is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(PARAMETERS)), JSON), st.sampled_from(KNOWN_RELEASES), st.booleans()
+)
+def test_any_value_of_any_parameter(values: dict[str, Any], release: Any, arguments: bool) -> None:
+    source = "arguments" if arguments else "config"
+    result = parsed(source, str(release), **values)
+    assert result.problem is None or result.problem.log
+
+
+@given(
+    st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.sampled_from(KNOWN_RELEASES),
+)
+def test_any_mapping(data: bytes, release: Any) -> None:
+    mapping = read_mapping(data, "/m/1/mapping_config.json", "m", release)
+    assert mapping.problem in ("", "half") or not mapping.inputs

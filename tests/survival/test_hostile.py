@@ -1,0 +1,65 @@
+"""Two hundred models, ten of which take down or hang who loads them, with little memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.facts import LoadModel, LoadReport
+from ovms_doctor.facts.codec import load
+from tests.survival.hostile import HOSTILE, repository
+
+MIB = 1 << 20
+LIMIT = 512 * MIB
+
+
+def _little_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+
+
+def _run(*words: str, code: int) -> bytes:
+    done = subprocess.run(
+        [sys.executable, "-m", "ovms_doctor", *words],
+        capture_output=True,
+        check=False,
+        # Its time: that of ten processes more, not that of a hang, which is a minute.
+        timeout=300,
+        preexec_fn=_little_memory,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_the_other_models_have_their_verdict(tmp_path: Path, jobs: str) -> None:
+    models = tmp_path / "models"
+    expected = repository(models, 200)
+    assert len([name for name in expected if not name.endswith("-good")]) == len(HOSTILE) == 10
+    saved = tmp_path / "facts.json"
+    me = f"{os.getuid()}:{os.getgid()}"
+    _run(
+        "collect", str(models), "--load", "compile", "--jobs", jobs, "--user", me, "-o", str(saved), code=0
+    )
+    _, facts = load(saved.read_text())
+    found = {
+        question.path.split("/")[-3]: answer.outcome
+        for question, answer in facts
+        if isinstance(question, LoadModel) and isinstance(answer, LoadReport)
+    }
+    assert found == {name: outcome for name, outcome in expected.items() if outcome is not None}
+    report = json.loads(_run("check", "--facts", str(saved), "--format", "json", code=1))
+    blamed: dict[str, set[str]] = {}
+    for finding in report["findings"]:
+        blamed.setdefault(finding["subject"]["model"] or "", set()).add(finding["name"])
+    # In one configuration the first of them to end start-up leaves those behind it untried.
+    for name, outcome in expected.items():
+        names = blamed.get(name, set()) - {"version-not-tried"}
+        assert names == set() if outcome == "ok" else names

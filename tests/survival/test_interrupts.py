@@ -1,0 +1,130 @@
+"""Ctrl-C and SIGTERM at any moment: nothing is left behind, and what was found is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.survival.hostile import good
+
+SEED = 20_260_301
+_SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    top = tmp_path_factory.mktemp("models")
+    for number in range(120):
+        version = top / f"m{number:03}" / "1"
+        version.mkdir(parents=True)
+        good(version)
+    return top
+
+
+def _start(models: Path, scratch: Path, *words: str) -> subprocess.Popen[bytes]:
+    me = f"{os.getuid()}:{os.getgid()}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "ovms_doctor", *words, str(models), "--load", "compile", "--user", me],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(scratch), "OVD_TEST_MARK": scratch.name},
+    )
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
+    """Python itself is still starting before: that is no moment of ours."""
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught, 16) & _SIGTERM_CAUGHT:
+            return
+        time.sleep(0.001)
+
+
+def _left_behind(mark: str) -> list[str]:
+    """Processes that carry the mark in their environment, but for those that have ended."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            environment = Path(f"/proc/{entry}/environ").read_bytes()
+            state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if f"OVD_TEST_MARK={mark}".encode() in environment.split(b"\0") and state not in "ZX":
+            found.append(entry)
+    return found
+
+
+def _gone(mark: str) -> bool:
+    """The kernel ends the children when their parent ends; that takes it a moment."""
+    for _ in range(200):
+        if not _left_behind(mark):
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> None:
+    chance = random.Random(SEED + number)
+    which = chance.choice([signal.SIGINT, signal.SIGTERM])
+    scratch = tmp_path / f"scratch-{number}-{os.getpid()}"
+    scratch.mkdir()
+    process = _start(models, scratch, "check", "--format", "json")
+    _wait_until_it_listens(process)
+    time.sleep(chance.uniform(0.0, 1.5))
+    # As the terminal does: to the whole group.
+    os.killpg(process.pid, which)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert b"interrupted" in err
+    assert _gone(scratch.name)
+    assert list(scratch.iterdir()) == []
+    if out:
+        assert json.loads(out)["tool"]["name"] == "ovms-doctor"
+
+
+def _after_some_were_loaded(models: Path, scratch: Path, *words: str) -> tuple[subprocess.Popen[bytes], bytes]:
+    process = _start(models, scratch, *words)
+    _wait_until_it_listens(process)
+    loaders = 0
+    while process.poll() is None and loaders == 0:
+        # A process that compiles has OpenVINO's plugin in memory.
+        for entry in _left_behind(scratch.name):
+            try:
+                loaders += b"intel_cpu_plugin" in Path(f"/proc/{entry}/maps").read_bytes()
+            except OSError:
+                continue
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert b"Traceback" not in err
+    return process, out
+
+
+def test_what_was_found_so_far_is_said(models: Path, tmp_path: Path) -> None:
+    process, out = _after_some_were_loaded(models, tmp_path, "check", "--format", "json")
+    assert process.returncode == 130
+    report = json.loads(out)
+    assert len(report["models"]) == 120
+    assert [model["name"] for model in report["models"]] == sorted(model["name"] for model in report["models"])
+    assert "interrupted" in json.dumps(report)
+
+
+def test_collect_saves_what_was_seen(models: Path, tmp_path: Path) -> None:
+    process, out = _after_some_were_loaded(models, tmp_path, "collect")
+    assert process.returncode == 130
+    kinds = {row["question"]["type"] for row in json.loads(out)["facts"]}
+    assert {"StatPath", "ListDirectory"} <= kinds

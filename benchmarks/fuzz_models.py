@@ -149,7 +149,7 @@ class Oracle:
     def verdict(self, path: str) -> str:
         """``ok``, ``failed``, ``crashed`` or ``hung``."""
         process = self._process or self._start()
-        assert process.stdin and process.stdout
+        assert process.stdin
         process.stdin.write(path + "\n")
         process.stdin.flush()
         word = _within(process, ONE)
@@ -254,7 +254,7 @@ def main() -> int:
             models = Path(scratch, "models")
             names = []
             for number in range(first, min(first + BATCH, options.mutants)):
-                chance = random.Random(f"{options.seed}-{number}")
+                chance = random.Random(f"{options.seed}-{number}")  # noqa: S311
                 source = chance.choice(sources)
                 name = f"{source.parent.name}-{number}"
                 mutate(source, models / name / "1", chance)
@@ -279,11 +279,9 @@ def main() -> int:
                 if (not agrees or (static.get(name) and truth == "ok")) and options.keep:
                     shutil.copytree(models / name, options.keep / name, dirs_exist_ok=True)
     oracle.close()
-    print(f"{options.mutants} mutants, seed {options.seed}, {time.monotonic() - began:.0f} s")
-    for what, count in sorted(counts.items()):
-        print(f"{count:7d}  {what}")
-    for line in bad:
-        print(line)
+    lines = [f"{options.mutants} mutants, seed {options.seed}, {time.monotonic() - began:.0f} s"]
+    lines += [f"{count:7d}  {what}" for what, count in sorted(counts.items())]
+    sys.stdout.write("\n".join([*lines, *bad]) + "\n")
     return 1 if bad else 0
 
 

@@ -1,0 +1,1 @@
+"""What takes down, hangs or interrupts the doctor."""

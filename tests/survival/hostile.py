@@ -58,7 +58,8 @@ def repository(top: Path, count: int) -> dict[str, str | None]:
     every = count // len(HOSTILE)
     bad = iter(HOSTILE.items())
     for number in range(count):
-        kind, (build, outcome) = "good", (good, "ok")
+        kind, build = "good", good
+        outcome: str | None = "ok"
         if number % every == every // 2:
             kind, (build, outcome) = next(bad)
         name = f"m{number:03}-{kind}"
@@ -67,5 +68,3 @@ def repository(top: Path, count: int) -> dict[str, str | None]:
         build(version)
         expected[name] = outcome
     return expected
-
-

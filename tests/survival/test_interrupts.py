@@ -96,7 +96,9 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
         assert json.loads(out)["tool"]["name"] == "ovms-doctor"
 
 
-def _after_some_were_loaded(models: Path, scratch: Path, *words: str) -> tuple[subprocess.Popen[bytes], bytes]:
+def _after_some_were_loaded(
+    models: Path, scratch: Path, *words: str
+) -> tuple[subprocess.Popen[bytes], bytes]:
     process = _start(models, scratch, *words)
     _wait_until_it_listens(process)
     loaders = 0
@@ -119,7 +121,9 @@ def test_what_was_found_so_far_is_said(models: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
     report = json.loads(out)
     assert len(report["models"]) == 120
-    assert [model["name"] for model in report["models"]] == sorted(model["name"] for model in report["models"])
+    assert [model["name"] for model in report["models"]] == sorted(
+        model["name"] for model in report["models"]
+    )
     assert "interrupted" in json.dumps(report)
 
 

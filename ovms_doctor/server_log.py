@@ -149,7 +149,9 @@ ANONYMOUS_SHAPE = Message(
 ANONYMOUS_LAYOUT = Message(
     "Anonymous fixed layout is invalid for models with multiple inputs", "modelinstance.cpp"
 )
-NAME_MAPPED = Message("Config {what} - {name} is mapped by {alias}. Changes will not apply", "modelinstance.cpp")
+NAME_MAPPED = Message(
+    "Config {what} - {name} is mapped by {alias}. Changes will not apply", "modelinstance.cpp"
+)
 NAME_UNKNOWN = Message("Config {what} - {name} not found in model", "modelinstance.cpp")
 VALIDATION_FAILED = Message("Error during configuration validation against model", "modelinstance.cpp")
 LAYOUT_REFUSED = Message(
@@ -171,7 +173,9 @@ SCALAR_AUTO = Message(
     "Failed to load model:{model}; version:{version}; with batching=AUTO due to existing scalar input name:{name}",
     "modelinstance.cpp",
 )
-RESHAPE_REFUSED = Message("OV does not support reshaping model: {model} with provided shape", "modelinstance.cpp")
+RESHAPE_REFUSED = Message(
+    "OV does not support reshaping model: {model} with provided shape", "modelinstance.cpp"
+)
 LAYOUT_INCOMPATIBLE = Message(
     "Layout: {layout}; incompatible with shape: {shape}; for {side} name: {name}", "modelinstance.cpp"
 )

@@ -147,7 +147,16 @@ def test_a_log_line_needs_the_catalogue(imported: Run, words: list[str]) -> None
     seen = imported("explain", *words, "--format", "json")
     assert seen.of({"json"})
     assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich"})
-    assert seen.rooms <= {"catalogue", "cli", "interrupts", "plugins", "report", "server_log", "text", "usage"}
+    assert seen.rooms <= {
+        "catalogue",
+        "cli",
+        "interrupts",
+        "plugins",
+        "report",
+        "server_log",
+        "text",
+        "usage",
+    }
 
 
 def test_the_list_looks_at_nothing(imported: Run) -> None:

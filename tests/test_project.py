@@ -30,7 +30,9 @@ LONGEST_MODULE = 400
 # -- who may import whom: cli → driver → rooms → leaves ------------------------------------------------
 
 ROOMS = {"deployment", "serving", "collect", "checks", "report"}
-LEAVES = {"facts", "findings", "catalogue", "releases", "server_log", "text", "usage", ""}
+LEAVES = {
+    "facts", "findings", "catalogue", "releases", "server_log", "text", "usage", "names", "interrupts", "",
+}  # fmt: skip
 LEVEL = {
     "__main__": 5,
     "cli": 4,
@@ -41,7 +43,13 @@ LEVEL = {
     **dict.fromkeys(LEAVES, 0),
 }
 #: The data types that every room may read though another room holds them.
-SHARED_MODELS = ("ovms_doctor.deployment.model", "ovms_doctor.serving.model")
+SHARED_MODELS = (
+    "ovms_doctor.deployment.model",
+    "ovms_doctor.serving.model",
+    # What the plan holds of a model's parameters and of its mapping.
+    "ovms_doctor.serving.mapping",
+    "ovms_doctor.serving.parameters",
+)
 
 #: Slow to import, or not safe to: only inside the function that uses it. ``import openvino`` writes into the
 #: home directory and calls a host; every one of these costs a start-up that does not need it.

@@ -39,6 +39,7 @@ TYPES: dict[str, str] = {
 #: One sentence for each field; by its name alone where it means the same in every type.
 FIELDS: dict[str, str] = {
     "path": "The path as the server sees it.",
+    "own": "Whether it was asked with the rights of whoever ran the program, to understand what was named.",
     "limit": "How many bytes are asked for.",
     "format": "The model's format.",
     "level": "How far the model was to be loaded.",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 #: What stands for a secret.
 HIDDEN = "***"
 _USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
-_SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = re.compile(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 

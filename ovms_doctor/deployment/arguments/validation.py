@@ -20,6 +20,7 @@ from ovms_doctor.deployment.arguments.options import (
 from ovms_doctor.deployment.arguments.words import Words, is_true
 from ovms_doctor.deployment.model import ArgumentRefusal, FileDemand, HostLimits
 from ovms_doctor.releases import Release
+from ovms_doctor.text import redact_words
 
 _HIGHEST_PORT = 65535
 _MOST_REST_WORKERS = 10_000
@@ -75,7 +76,7 @@ class Given:
 
 def unmatched_refusals(given: Given) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
-    left = given.words.unmatched
+    left = redact_words(given.words.unmatched)
     if left and given.release.at_least(2024, 0) and not given.task_flow:
         text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)
         first = next((word for word in left if word.startswith("-")), left[0])

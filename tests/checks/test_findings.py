@@ -1,0 +1,159 @@
+"""What is said of a plan: sentences that are true, and remedies that help."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cases_build import MODELS
+from tests.cli.run import ovms_doctor
+from tests.cli.test_bad_input import check, codes, good_model
+
+
+def findings(*words: Any, **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = check(*words, **more).document["findings"]
+    return found
+
+
+def commands(finding: dict[str, Any]) -> list[str]:
+    return [step["command"] for step in finding["remedy"]["steps"] if step["command"]]
+
+
+def follow(finding: dict[str, Any], count: int) -> None:
+    """Run the first ``count`` commands of a remedy, as a user would paste them."""
+    for command in commands(finding)[:count]:
+        subprocess.run(["bash", "-ec", command], check=True)
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("owner", "mode", "letter"), [((5000, 5000), 0o055, "u"), ((0, 39), 0o705, "g"), ((0, 0), 0o750, "o")]
+)
+def test_the_right_is_given_to_the_class_that_decides(
+    owner: tuple[int, int], mode: int, letter: str, world_dir: Path
+) -> None:
+    import os
+
+    version = good_model(world_dir / "m" / "1")
+    os.chown(version, *owner)
+    version.chmod(mode)
+    (finding,) = findings(world_dir / "m")
+    assert commands(finding)[0].startswith(f"chmod {letter}+rx ")
+    follow(finding, 1)
+    assert findings(world_dir / "m") == []
+
+
+@pytest.mark.needs_root
+@pytest.mark.needs_command("setfacl")
+def test_an_acl_is_answered_with_an_acl(world_dir: Path) -> None:
+    version = good_model(world_dir / "m" / "1")
+    subprocess.run(["setfacl", "-m", "u:5000:-", version], check=True)
+    (finding,) = findings(world_dir / "m")
+    assert commands(finding)[0].startswith("setfacl ")
+    follow(finding, 1)
+    assert findings(world_dir / "m") == []
+
+
+def test_a_flat_saved_model_takes_its_variables_along(world_dir: Path) -> None:
+    (world_dir / "m" / "variables").mkdir(parents=True)
+    (world_dir / "m" / "saved_model.pb").write_bytes(b"x")
+    (world_dir / "m" / "variables" / "variables.index").write_bytes(b"x")
+    (finding,) = findings(world_dir / "m")
+    assert finding["code"] == "OVD101"
+    follow(finding, 2)
+    assert (world_dir / "m" / "1" / "variables" / "variables.index").exists()
+
+
+@pytest.mark.parametrize("name", ["new\nline", "e\x1bsc", b"\xff", "a b'c$(id)"], ids=repr)
+def test_commands_in_json_run_as_they_stand(name: str | bytes, world_dir: Path) -> None:
+    import os
+
+    model = os.fsencode(world_dir) + b"/" + os.fsencode(name)
+    os.makedirs(model)
+    for suffix in ("xml", "bin"):
+        with open(model + b"/m." + suffix.encode(), "wb") as file:
+            file.write((MODELS / f"fc.{suffix}").read_bytes())
+    (finding,) = findings(world_dir)
+    follow(finding, 2)
+    assert findings(world_dir) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "since"), [("m.tflite", "2022.3", "2023.1"), ("m.pb", "2022.1", "2022.3")]
+)
+def test_a_format_that_the_release_lacks_is_said(
+    name: str, release: str, since: str, world_dir: Path
+) -> None:
+    (world_dir / "m" / "1").mkdir(parents=True)
+    (world_dir / "m" / "1" / name).write_bytes(b"x")
+    (finding,) = findings(world_dir / "m", "--ovms-version", release)
+    assert finding["code"] == "OVD111"
+    assert f"since {since}" in finding["message"]
+
+
+class TestLinks:
+    def test_a_target_behind_a_link_is_what_it_leads_to(self, world_dir: Path) -> None:
+        good_model(world_dir / "real" / "models" / "m" / "1")
+        (world_dir / "link").symlink_to("real")
+        assert findings(world_dir / "link" / "models") == []
+        (world_dir / "models").symlink_to("real/models")
+        assert findings(world_dir / "models") == []
+
+    def test_a_link_out_of_the_target_is_named_where_it_is(self, world_dir: Path) -> None:
+        good_model(world_dir / "store" / "m" / "1")
+        good_model(world_dir / "models" / "n" / "1")
+        (world_dir / "models" / "m").symlink_to("../store/m")
+        (finding,) = findings(world_dir / "models")
+        assert finding["code"] == "OVD124"
+        assert finding["severity"] == "warning"
+        assert finding["subject"]["path"] == str(world_dir / "models" / "m")
+        follow(finding, 1)
+        assert findings(world_dir / "models") == []
+
+
+@pytest.mark.needs_root
+def test_a_closed_repository_is_still_a_repository(world_dir: Path) -> None:
+    for name in ("a", "b"):
+        good_model(world_dir / "models" / name / "1")
+    (world_dir / "models").chmod(0o700)
+    result = check(world_dir / "models")
+    assert [model["name"] for model in result.document["models"]] == ["a", "b"]
+    assert result.document["server"]["mode"] == "config"
+    assert set(codes(result)) == {"OVD201"}
+
+
+@pytest.mark.parametrize("name", ["0", "00", "-1", "\uff11", "v1", "latest"])
+def test_a_version_with_a_wrong_name_makes_a_model(name: str, world_dir: Path) -> None:
+    good_model(world_dir / "m" / name)
+    result = check(world_dir / "m")
+    assert result.document["server"]["mode"] == "single"
+    (finding,) = result.document["findings"]
+    assert finding["code"] in ("OVD102", "OVD104")
+    follow(finding, 1)
+    assert findings(world_dir / "m") == []
+
+
+def test_secrets_do_not_reach_a_report(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    words = ["--model_name", "m", "--model_path", str(world_dir / "m"), "--rest_port", "8000"]
+    for secret in (["--api_key", "HUSH"], ["--x", "https://me:HUSH@host/x"], ["--aws_token=HUSH"]):
+        for format_ in ("text", "json"):
+            result = ovms_doctor("check", "--format", format_, "--", *words, *secret)
+            assert b"HUSH" not in result.out + result.err
+
+
+def test_an_empty_target_is_a_mistake() -> None:
+    assert ovms_doctor("check", "").code == 2
+
+
+def test_recorded_facts_bring_what_was_asked_for(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    facts = world_dir / "facts.json"
+    assert ovms_doctor("collect", world_dir / "m", "-o", facts).code == 0
+    for words in (["--user", "0"], ["--bare-metal"], ["--load", "none"], ["--as", "model"]):
+        result = ovms_doctor("check", "--facts", facts, *words)
+        assert result.code == 2
+        assert b"--facts" in result.err

@@ -124,6 +124,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         '{"model_config_list": [{"config": {"name": "m", "base_path": "/m"}}]}',
     ),
     "OVD410": ('{"config": {"name": "m", "base_path": "/m", "nireq": 4}}', "nothing to repair"),
+    "OVD411": ("docker run -e GRPC_SERVERS=64 …", "docker run … (without it)"),
     "OVD421": ('"layout": "XYZ"', '"layout": "NCHW"'),
     "OVD422": ('"plugin_config": {"NUM_STREAM": "2"}', '"plugin_config": {"NUM_STREAMS": "2"}'),
     "OVD423": ('"shape": "(1,3,a)"', '"shape": "(1,3,224)"'),

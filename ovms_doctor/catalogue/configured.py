@@ -10,6 +10,20 @@ _KEEPS_RUNNING = "The server starts and /v2/health/ready answers 200. "
 
 CODES: tuple[Code, ...] = (
     Code(
+        "OVD411",
+        "environment-overrides",
+        "info",
+        "configuration",
+        "A variable of the environment changes what the arguments say",
+        "OVMS reads some variables of its environment when it serves models. GRPC_SERVERS replaces --grpc_workers "
+        "and is not checked against the number of cores; API_KEY, if no --api_key_file is given, is the key that "
+        "generative endpoints ask for.",
+        "Take the variable out of the server's environment, unless that is what it is there for.",
+        "restart",
+        releases="GRPC_SERVERS: all releases. API_KEY: since 2025.4.",
+        see_also=("OVD406",),
+    ),
+    Code(
         "OVD414",
         "metrics-end-start",
         "error",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.config_place import place_text, with_place
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.deployment.model import HostLimits
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.model import StartProblem
 
@@ -112,7 +113,21 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
         found.append(Evidence(problem.option, how if not problem.path else "the argument line"))
     if not found and problem.text:
         found.append(Evidence(problem.text, how))
+    if problem.option in ("--grpc_workers", "--rest_workers"):
+        found += _host_limits(context.deployment.limits)
     return tuple(found)
+
+
+def _host_limits(limits: HostLimits) -> list[Evidence]:
+    """What the host gives, where it is known: the server measures its workers by it."""
+    known = []
+    if limits.cores is not None:
+        known.append(Evidence(f"processors that the server counts: {limits.cores}", "asked of this host"))
+    if limits.open_files is not None:
+        known.append(
+            Evidence(f"files that a process may open: {limits.open_files}", "getrlimit of this process")
+        )
+    return known
 
 
 def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:

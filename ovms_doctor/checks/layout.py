@@ -114,7 +114,8 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
             f"{base} does not end in .xml, .onnx, .pdmodel, .pdiparams, .pb or .tflite, "
             "in lower case, and nothing else is served as a single file"
         )
-        return context.finding("OVD108", message, steps=_wrap_file(context, base), **common)  # type: ignore[arg-type]
+        wrapped = _wrap_file(context, base) if base.lower().endswith(_MODEL_SUFFIXES) else ()
+        return context.finding("OVD108", message, steps=wrapped, **common)  # type: ignore[arg-type]
     return _listing_fails(context, model, problem, common)
 
 

@@ -131,6 +131,12 @@ def device_hint(device: str) -> str:
     return f'Did you mean "target_device": "{close[0]}"?' if close else 'Use "target_device": "CPU".'
 
 
+def key_in(line: str) -> str:
+    """The plugin_config key that the server's line names; empty where it names none."""
+    match = _KEY.fullmatch(line)
+    return "" if match is None else match[1]
+
+
 def key_hint(line: str, release: Release) -> str:
     """What to write for a plugin_config key that the server found in none of the device's plugins."""
     match = _KEY.fullmatch(line)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks.config_place import place_text, with_place
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import (
     corrected,
     described,
     device_hint,
     key_hint,
+    key_in,
     spelled,
     wrote,
 )
 from ovms_doctor.checks.refusal import quote_openvino
+from ovms_doctor.deployment.model import ModelEntry
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.mapping import tensor_name
 from ovms_doctor.serving.model import Attempt, ModelPlan, ParameterRefused, SkippedEntry, StartProblem
@@ -61,6 +64,30 @@ def check(context: Context) -> Iterator[Finding]:
                 yield from _without_effect(context, model, attempt)
 
 
+def _placed(
+    context: Context, entry: ModelEntry, parameter: str, inside: str = ""
+) -> tuple[str, tuple[Evidence, ...]]:
+    """Where a parameter stands, to begin a message with (``config.json:3:15: ``), and what stands there.
+
+    ``inside``: a key in the parameter's value; one that is not there means the parameter itself. On the command
+    line there is no place, and nothing begins the message.
+    """
+    given = spelled(entry, parameter)
+    if entry.parameters.source == "arguments" or not entry.pointer:
+        return "", (Evidence(given, "read of the arguments"),)
+    pointer = "/".join([entry.pointer, parameter, *([_escaped(inside)] if inside else [])])
+    place = place_text(context, pointer)
+    what = (Evidence(f"{place or entry.pointer}: {given}", "read of the configuration"),)
+    if place is None or context.plan.config_path is None:
+        return "", what
+    return f"{with_place(context.plan.config_path, place)}: ", what
+
+
+def _escaped(key: str) -> str:
+    """A key as a part of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
 # -- what the server does not take at all ----------------------------------------------------------
 def _argument(context: Context, problem: StartProblem) -> Finding:
     value = "" if context.plan.problem is None else problem.text
@@ -84,6 +111,8 @@ def _entry(context: Context, skipped: SkippedEntry) -> Finding:
     entry, aborts = skipped.entry, skipped.reason == "aborts"
     given = spelled(entry, skipped.parameter)
     hint = key_hint(skipped.log[0], context.deployment.release) if aborts and skipped.log else ""
+    key = key_in(skipped.log[0]) if aborts and skipped.log else ""
+    where, evidence = _placed(context, entry, skipped.parameter, key)
     then = (
         "This entry and every one behind it are left out; the server starts and answers “ready”."
         if aborts
@@ -91,13 +120,13 @@ def _entry(context: Context, skipped: SkippedEntry) -> Finding:
     )
     return context.finding(
         "OVD422" if aborts else "OVD421",
-        f"{given}: "
+        f"{where}{given}: "
         + ("the device has no such property" if aborts else "the server does not take it for a value"),
         model=entry.name,
         path=context.plan.config_path,
         detail=then,
         log=skipped.log,
-        evidence=(Evidence(f"{entry.pointer}: {given}", "read of the configuration"),),
+        evidence=evidence,
         recovers="config_change",
         steps=(Step(hint),) if hint else _form(skipped.parameter),
     )
@@ -118,14 +147,17 @@ def _form(parameter: str) -> tuple[Step, ...]:
 
 
 def _stateful(context: Context, model: ModelPlan) -> Finding:
+    automatic = "batch_size" if model.entry.parameters.get("shape") is None else "shape"
+    where, evidence = _placed(context, model.entry, automatic)
     return context.finding(
         "OVD435",
-        "A stateful model cannot have shape or batch_size auto",
+        f"{where}A stateful model cannot have shape or batch_size auto",
         model=model.entry.name,
         path=model.entry.base_path,
         base=model.entry.base_path,
         detail=context.what_then(model),
         log=model.detection.log,
+        evidence=evidence,
         recovers="restart" if context.single else "config_change",
     )
 
@@ -138,14 +170,15 @@ def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Fi
         "deprecated": "is deprecated",
     }
     given = spelled(model.entry, warning.parameter)
+    where, evidence = _placed(context, model.entry, warning.parameter)
     return context.finding(
         "OVD424" if warning.kind == "deprecated" else "OVD423",
-        f"{given} {messages[warning.kind]}",
+        f"{where}{given} {messages[warning.kind]}",
         model=model.entry.name,
         path=model.entry.base_path,
         base=model.entry.base_path,
         log=warning.log,
-        evidence=(Evidence(f"{model.entry.pointer} {given}".strip(), "read of what the server was told"),),
+        evidence=evidence,
         recovers="restart" if context.single else "config_change",
         steps=_form(warning.parameter) if warning.kind == "ignored" else (),
     )
@@ -160,15 +193,16 @@ def _without_effect(context: Context, model: ModelPlan, attempt: Attempt) -> Ite
     for name, shape in model.parameters.shapes:
         if name == ANONYMOUS or name in used or shape.auto or model.parameters.batch is not None:
             continue
+        where, evidence = _placed(context, model.entry, "shape", name)
         yield context.of_attempt(
             "OVD423",
-            f"The shape for {name} has no effect: the server calls that input otherwise",
+            f"{where}The shape for {name} has no effect: the server calls that input otherwise",
             model,
             attempt,
             severity="warning",
             detail="The model is served with the shape that it has.",
             log=(),
-            evidence=described(attempt),
+            evidence=(*evidence, *described(attempt)),
             steps=(Step(f"Name the input as the server does: {', '.join(sorted(used))}."),),
         )
 
@@ -192,13 +226,15 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: Parame
         "compile": f"{given}: the device's plugin refuses it",
         "too_high": f"{given} is more than the server allows: 100000",
     }
-    evidence = described(attempt)
+    inside = cause.tensor if cause.why in ("unknown_tensor", "mapped", "scalar", "rank") else ""
+    where, evidence = _placed(context, model.entry, cause.parameter, inside)
+    evidence += described(attempt)
     if cause.report is not None and cause.report.message:
         evidence += quote_openvino(cause.report)
     hint = device_hint(device) if cause.why == "device" else corrected(model.entry, attempt, cause)
     return context.of_attempt(
         _CODES[cause.why],
-        messages[cause.why],
+        where + messages[cause.why],
         model,
         attempt,
         path=cause.path,

@@ -102,6 +102,9 @@ def check(
     user: opt.UserOption = None,
     bare_metal: opt.BareMetal = False,
     mount: opt.MountOption = None,
+    env: opt.Env = None,
+    env_file: opt.EnvFile = None,
+    env_from_process: opt.EnvFromProcess = False,
     model_version_policy: opt.Policy = None,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
@@ -137,6 +140,9 @@ def check(
         load.value,
         timeout,
         jobs,
+        tuple(env or ()),
+        env_file,
+        env_from_process,
     )
     shown = Shown(
         tuple(select or ()),
@@ -160,6 +166,9 @@ def collect(
     user: opt.UserOption = None,
     bare_metal: opt.BareMetal = False,
     mount: opt.MountOption = None,
+    env: opt.Env = None,
+    env_file: opt.EnvFile = None,
+    env_from_process: opt.EnvFromProcess = False,
     model_version_policy: opt.Policy = None,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
@@ -182,6 +191,9 @@ def collect(
         load.value,
         timeout,
         jobs,
+        tuple(env or ()),
+        env_file,
+        env_from_process,
     )
     return run_collect(request, output)
 

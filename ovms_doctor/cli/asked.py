@@ -6,6 +6,8 @@ import os
 from typing import Any, cast
 
 from ovms_doctor.cli.typed import Asked
+from ovms_doctor.deployment.environment import Variable, read_file, read_pair, variables
+from ovms_doctor.deployment.host import HostSeen
 from ovms_doctor.deployment.model import IMAGE_USER, Mount, User
 from ovms_doctor.driver.request import Request
 from ovms_doctor.usage import UsageError
@@ -25,6 +27,8 @@ def request_from(asked: Asked) -> Request:
     mounts = tuple(_mount(text) for text in asked.mounts)
     user, user_from = _user(asked.user)
     words = None if asked.words is None else tuple(asked.words)
+    # The server's own arguments name the server's paths: without a mount they are this host's.
+    bare_metal = asked.bare_metal or (words is not None and not mounts)
     return Request(
         targets=tuple(_target(text) for text in asked.targets),
         words=words,
@@ -32,14 +36,23 @@ def request_from(asked: Asked) -> Request:
         release=asked.ovms_version,
         user=user,
         user_from=user_from,
-        # The server's own arguments name the server's paths: without a mount they are this host's.
-        bare_metal=asked.bare_metal or (words is not None and not mounts),
+        bare_metal=bare_metal,
         mounts=mounts,
         policy=asked.policy,
+        environment=_environment(asked),
         load=cast(Any, asked.load),
         working_directory=os.getcwd(),
         timeout=asked.timeout,
+        # Only its own arguments are judged by what the host gives: a TARGET comes without any.
+        host=_this_host() if bare_metal and words is not None else None,
     )
+
+
+def _this_host() -> HostSeen:
+    # Recorded facts are read without anything that looks.
+    from ovms_doctor.collect.host import see_host
+
+    return see_host()
 
 
 def _target(text: str) -> str:
@@ -62,6 +75,26 @@ def _user(text: str | None) -> tuple[User, str]:
     # Docker gives a user without a group the group 0, as does the image's own /etc/passwd for unknown ones.
     gid = numbers[1] if len(numbers) > 1 else (numbers[0] if numbers[0] == IMAGE_USER.uid else 0)
     return User(numbers[0], gid, tuple(numbers[2:])), "--user"
+
+
+def _environment(asked: Asked) -> tuple[Variable, ...]:
+    """The server's environment: this process's own only where that was said; what was typed comes last."""
+    pairs = list(os.environ.items()) if asked.env_from_process else []
+    if asked.env_file is not None:
+        try:
+            with open(asked.env_file, encoding="utf-8", errors="surrogateescape") as file:
+                found, wrong = read_file(file.read())
+        except OSError as error:
+            raise UsageError(f"--env-file {asked.env_file}: {error.strerror}") from None
+        if wrong is not None:
+            raise UsageError(f"--env-file {asked.env_file}: line {wrong} is not NAME=VALUE")
+        pairs += found
+    for text in asked.env:
+        pair = read_pair(text)
+        if pair is None:
+            raise UsageError("--env: write NAME=VALUE, with letters, digits and _ in the name")
+        pairs.append(pair)
+    return variables(pairs)
 
 
 def _mount(text: str) -> Mount:

@@ -130,7 +130,8 @@ def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
 
     if asked.names_something:
         raise UsageError("--facts brings what was asked for with it: name no target beside it")
-    if asked.user or asked.mounts or asked.bare_metal or asked.policy or asked.as_ or asked.load != "read":
+    told = (asked.user, asked.mounts, asked.bare_metal, asked.policy, asked.as_, asked.env, asked.env_file)
+    if any(told) or asked.env_from_process or asked.load != "read":
         raise UsageError(
             "--facts brings what was asked for with it: of that, only --ovms-version can be changed"
         )

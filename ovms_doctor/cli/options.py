@@ -88,6 +88,17 @@ Jobs = Annotated[
         help="How many models are inspected and loaded at a time. [as many as cores and memory allow]",
     ),
 ]
+Env = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable of the server's environment."),
+]
+EnvFile = Annotated[
+    str | None,
+    typer.Option("--env-file", metavar="FILE", help="Such variables, one in a line, as docker reads them."),
+]
+EnvFromProcess = Annotated[
+    bool, typer.Option("--env-from-process", help="The server has this process's own environment.")
+]
 CheckTimeout = Annotated[
     float,
     typer.Option("--check-timeout", metavar="SECONDS", min=0.1, help="Limit for each third-party check."),

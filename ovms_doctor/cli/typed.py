@@ -22,6 +22,9 @@ class Asked:
     load: str
     timeout: float
     jobs: int | None = None
+    env: tuple[str, ...] = ()
+    env_file: str | None = None
+    env_from_process: bool = False
 
     @property
     def names_something(self) -> bool:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ovms_doctor.deployment.environment import Variable
 from ovms_doctor.releases import Release
 
 Mode: TypeAlias = Literal["single", "config"]
@@ -205,6 +206,7 @@ class Deployment:
     roots: tuple[str, ...] = ()
     bare_metal: bool = False
     load: Literal["none", "read", "compile"] = "read"
+    environment: tuple[Variable, ...] = ()
     targets: tuple[Target, ...] = ()
     notes: tuple[Note, ...] = field(default=())
     limits: HostLimits = HostLimits()

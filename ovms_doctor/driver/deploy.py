@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ovms_doctor.deployment.arguments import read_arguments
+from ovms_doctor.deployment.host import limits_on
 from ovms_doctor.deployment.model import (
     DEFAULT_POLICY,
     Deployment,
+    HostLimits,
     Mode,
     ModelEntry,
     Mount,
@@ -16,10 +18,9 @@ from ovms_doctor.deployment.model import (
 )
 from ovms_doctor.deployment.target import understand
 from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.roots import roots
 from ovms_doctor.facts import Facts
 from ovms_doctor.releases import NEWEST, Release, ReleaseError, parse_release
-from ovms_doctor.serving.config_file import parse_policy
+from ovms_doctor.serving.config.policy import parse_policy
 from ovms_doctor.usage import UsageError
 
 
@@ -27,7 +28,7 @@ def deployment_for(request: Request, facts: Facts) -> Deployment:
     """What the server was told. Raises FactsMissing until the targets can be understood, UsageError."""
     base = _frame(request)
     if request.words is not None:
-        arguments = read_arguments(request.words, base.release)
+        arguments = read_arguments(request.words, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
         return replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
     policy = _policy(request.policy)
@@ -62,10 +63,21 @@ def _frame(request: Request) -> Deployment:
         request.user_from,
         working_directory=request.working_directory,
         mounts=request.mounts,
-        roots=roots(request),
+        roots=_named_roots(request),
         bare_metal=request.bare_metal,
+        environment=request.environment,
         load=request.load,
+        limits=HostLimits() if request.host is None else limits_on(request.host, release),
     )
+
+
+def _named_roots(request: Request) -> tuple[str, ...]:
+    """From where rights count, as the user named it: the mounts or the targets; nothing on bare metal."""
+    if request.bare_metal:
+        return ()
+    if request.mounts:
+        return tuple(mount.server for mount in request.mounts)
+    return request.targets
 
 
 def _release(text: str | None) -> tuple[Release, str]:

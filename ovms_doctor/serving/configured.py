@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
-from ovms_doctor.facts import Facts, FactsMissing, Failure, PathStatus, Question, ReadFile, StatPath
+from ovms_doctor.facts import Facts, FactsMissing, Question, StatPath
 from ovms_doctor.serving.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.serving.config.pipelines import check_pipelines
 from ovms_doctor.serving.config.reading import ConfigEntry, ConfigReading, read_config
@@ -20,10 +20,12 @@ from ovms_doctor.serving.model import (
     ModelPlan,
     Plan,
     SkippedEntry,
+    SpecialFile,
     VersionPlan,
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, is_remote
+from ovms_doctor.serving.servable import look_for_graph
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -93,12 +95,26 @@ def _models(
         )
     for index, item in enumerate(reading.entries):
         entry = item.entry
-        if release.finds_graphs and _opening(item, deployment, facts) is not None:
-            done.graphs.append(item)
-            if entry.parameters or entry.policy.kind != "latest" or entry.policy.count != 1:
-                keys = ", ".join(key for key, _ in entry.parameters.values) or "model_version_policy"
-                done.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
-            continue
+        if release.finds_graphs:
+            try:
+                graph = look_for_graph(item.graphs, deployment.working_directory, facts)
+            except FactsMissing as error:
+                done.missing.extend(error.questions)
+                continue
+            except LookFailed as error:
+                done.names.add(entry.name)
+                done.models.append(ModelPlan(entry, Detection("OK"), unknown=error.cause))
+                continue
+            if isinstance(graph, SpecialFile):
+                done.names.add(entry.name)
+                done.models.append(ModelPlan(entry, Detection("OK"), blocked=graph))
+                continue
+            if graph:
+                done.graphs.append(item)
+                if entry.parameters or entry.policy.kind != "latest" or entry.policy.count != 1:
+                    keys = ", ".join(key for key, _ in entry.parameters.values) or "model_version_policy"
+                    done.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
+                continue
         parsed = parse_parameters(entry, release)
         if parsed.problem is not None:
             done.skipped.append(
@@ -158,20 +174,6 @@ def _with_loader(
 
 
 # -- graphs --------------------------------------------------------------------------------------------
-
-
-def _opening(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | None:
-    """The graph's file, if one of those that the server tries opens for it."""
-    for file in item.graphs:
-        if is_remote(file):
-            continue
-        where = absolute(file, deployment.working_directory)
-        status = facts.ask(StatPath(where))
-        if not isinstance(status, PathStatus) or status.kind not in ("regular", "directory"):
-            continue
-        if status.kind == "directory" or not isinstance(facts.ask(ReadFile(where, 1)), Failure):
-            return file
-    return None
 
 
 def _graphs(items: list[ConfigEntry], done: _Pass) -> list[ModelPlan]:

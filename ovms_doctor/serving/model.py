@@ -284,9 +284,10 @@ class ModelPlan:
     ``kind``: ``graph`` and ``generative`` entries are recognised but not followed. ``never_ends``: the version
     whose load is tried again for ever. ``at_poll``: this, a hang or the end of the process comes at the first
     poll only, when the server is up. ``blocked``: what the look for a graph opens and never comes back from.
-    ``ended``: the exit code with which loading this model ends the process. ``missed``: failed versions that the fallback's search does not find. ``reloaded``: versions
-    loaded again at every poll. ``unknown``: why the rest of this plan could not be told. ``parameters``: the
-    model parameters as the server holds them, None where none were given.
+    ``ended``: the exit code with which loading this model ends the process. ``missed``: failed versions that
+    the fallback's search does not find. ``reloaded``: versions loaded again at every poll. ``unknown``: why
+    the rest of this plan could not be told. ``parameters``: the model parameters as the server holds them,
+    None where none were given.
     """
 
     entry: ModelEntry

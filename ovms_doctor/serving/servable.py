@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ovms_doctor import server_log
@@ -47,10 +48,14 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         reason = "remote storage is not looked at"
         return _unknown(entry, CouldNotLook(entry.base_path, reason))
     parameters = parse_parameters(entry, deployment.release) if entry.parameters else None
-    where = absolute(entry.base_path, deployment.working_directory)
-    if deployment.release.finds_graphs:
+    cwd = deployment.working_directory
+    where = absolute(entry.base_path, cwd)
+    # An entry of config.json was looked at with its own base path, graph path and name before it came here.
+    if deployment.release.finds_graphs and not entry.pointer:
+        files = graph_files(entry.base_path)
+        facts.need([StatPath(where), *(StatPath(absolute(path, cwd)) for path in files)])
         try:
-            graph = look_for_graph(entry.base_path, where, facts)
+            graph = look_for_graph(files, cwd, facts)
         except LookFailed as error:
             return _unknown(entry, error.cause)
         if isinstance(graph, SpecialFile):
@@ -76,25 +81,28 @@ def _unknown(entry: ModelEntry, cause: CouldNotLook) -> ModelPlan:
     return ModelPlan(entry, Detection("OK"), unknown=cause)
 
 
-def look_for_graph(base_path: str, where: str, facts: Facts) -> bool | SpecialFile:
-    """``CheckStartFromGraph``: graph.pbtxt that an ifstream opens, in the base path or in its directory ``1``.
+def graph_files(base_path: str) -> tuple[str, str]:
+    """Where graph.pbtxt is looked for below a base path that is named itself (``--model_path``)."""
+    return f"{base_path}/graph.pbtxt", f"{base_path}/1/graph.pbtxt"
+
+
+def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -> bool | SpecialFile:
+    """``CheckStartFromGraph``: whether an ifstream opens one of ``files``, the server's paths in its order.
 
     A directory opens too, if it may be read; a FIFO blocks whoever opens it: that is returned. Raises
     FactsMissing, LookFailed.
     """
-    names = ("graph.pbtxt", "1/graph.pbtxt")
-    facts.need([*(StatPath(f"{where}/{name}") for name in names), StatPath(where)])
-    for name in names:
-        status = facts.ask(StatPath(f"{where}/{name}"))
+    local = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
+    facts.need(StatPath(where) for where in local.values())
+    for path, where in local.items():
+        status = facts.ask(StatPath(where))
         if not isinstance(status, PathStatus):
             continue
         if status.kind == "fifo":
-            return SpecialFile(f"{base_path}/{name}", "fifo")
-        opened = facts.ask(
-            ListDirectory(f"{where}/{name}") if status.kind == "directory" else ReadFile(f"{where}/{name}", 1)
-        )
+            return SpecialFile(path, "fifo")
+        opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
         if isinstance(opened, Unavailable):
-            raise LookFailed(f"{base_path}/{name}", opened)
+            raise LookFailed(path, opened)
         if not isinstance(opened, Failure):
             return True
     return False

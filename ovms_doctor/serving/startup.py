@@ -38,7 +38,7 @@ from ovms_doctor.serving.model import (
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, join_base_path
-from ovms_doctor.serving.servable import look_for_graph, plan_model
+from ovms_doctor.serving.servable import graph_files, look_for_graph, plan_model
 from ovms_doctor.serving.versions import LookFailed
 
 ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -200,8 +200,7 @@ def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generat
 
 
 def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:
-    where = absolute(entry.base_path, deployment.working_directory)
-    return look_for_graph(entry.base_path, where, facts) is True
+    return look_for_graph(graph_files(entry.base_path), deployment.working_directory, facts) is True
 
 
 def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:

@@ -1,0 +1,51 @@
+"""What the host of a server is like, as it was seen, and what a release's server makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ovms_doctor.deployment.model import HostLimits
+from ovms_doctor.releases import Release
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """``None``: not known. ``online``: processors that are online; ``affinity``: those that this process may
+    run on; ``quota``: the cgroup's share of processor time, in whole processors rounded up, 0 for no limit;
+    ``contained``: the marks by which the server tells that it runs in a container are there; ``open_files``:
+    how many files a process may open (RLIMIT_NOFILE, the soft limit)."""
+
+    online: int | None = None
+    affinity: int | None = None
+    quota: int | None = None
+    contained: bool | None = None
+    open_files: int | None = None
+
+
+def limits_on(host: HostSeen, release: Release) -> HostLimits:
+    """What the server of ``release`` counts on ``host``.
+
+    Source: systeminfo.cpp getCoreCount. ``std::thread::hardware_concurrency`` counts the processors that are
+    online (get_nprocs of glibc: neither the affinity nor a quota); since v2026.2 a container's server takes
+    the affinity, or the quota where that is less.
+    """
+    cores = host.online
+    if release.at_least(2026, 2) and host.contained is not False:
+        cores = None
+        if host.contained and host.affinity is not None and host.quota is not None:
+            cores = min(host.affinity, host.quota) if host.quota else host.affinity
+    return HostLimits(None if cores is None else max(cores, 1), host.open_files)
+
+
+def host_from_json(data: Any) -> HostSeen | None:
+    """A host as ``dataclasses.asdict`` gives it, after a round trip; ValueError where it is none."""
+    if data is None:
+        return None
+    if not isinstance(data, dict):
+        raise ValueError("not a host")
+    values = {field.name: data[field.name] for field in fields(HostSeen) if data.get(field.name) is not None}
+    for name, value in values.items():
+        if not isinstance(value, bool if name == "contained" else int) or value < 0:
+            raise ValueError(f"not a host: {name}")
+    return HostSeen(**values)

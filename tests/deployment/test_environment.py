@@ -1,0 +1,77 @@
+"""The server's environment: what is kept of it, and what is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.deployment.environment import Variable, read_file, read_pair, variables
+from tests.cli.run import ovms_doctor
+from tests.cli.test_bad_input import good_model
+
+
+def test_only_what_ovms_reads_is_kept_and_no_value() -> None:
+    pairs = [
+        ("GRPC_SERVERS", "8"),
+        ("API_KEY", "HUSH"),
+        ("PATH", "/bin"),
+        ("GRPC_SERVERS", "4"),
+        ("API_KEY", ""),
+    ]
+    assert variables(pairs) == (Variable("API_KEY", empty=True), Variable("GRPC_SERVERS", number=4))
+    assert "HUSH" not in repr(variables(pairs[:2]))
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [("A=b", ("A", "b")), ("A=", ("A", "")), ("A=b=c", ("A", "b=c")), ("A", None), ("1=2", None)],
+)
+def test_pairs(text: str, pair: tuple[str, str] | None) -> None:
+    assert read_pair(text) == pair
+
+
+def test_files_are_read_as_docker_reads_them() -> None:
+    assert read_file("# a\n\nA=1\nB\n C='x' \n") == ([("A", "1"), ("C", "'x'")], None)
+    assert read_file("A=1\n-x-\n") == ([("A", "1")], 2)
+
+
+class TestCommandLine:
+    def found(self, world_dir: Path, *words: str, **more: object) -> list[str]:
+        if not (world_dir / "m").exists():
+            good_model(world_dir / "m" / "1")
+        result = ovms_doctor("check", world_dir / "m", "-f", "json", *words, **more)  # type: ignore[arg-type]
+        assert result.code == 0
+        return [finding["code"] for finding in result.document["findings"]]
+
+    def test_a_variable_that_overrides_is_said(self, world_dir: Path) -> None:
+        assert self.found(world_dir, "--env", "GRPC_SERVERS=64") == ["OVD411"]
+        (world_dir / "env").write_text("GRPC_SERVERS=64\n")
+        assert self.found(world_dir, "--env-file", str(world_dir / "env")) == ["OVD411"]
+
+    def test_one_that_does_not_matter_here_is_not(self, world_dir: Path) -> None:
+        assert self.found(world_dir, "--env", "API_KEY=HUSH", "--env", "PATH=/bin") == []
+
+    def test_this_process_s_own_is_used_only_where_that_is_said(self, world_dir: Path) -> None:
+        import os
+
+        environment = {**os.environ, "GRPC_SERVERS": "64"}
+        assert self.found(world_dir, environment=environment) == []
+        assert self.found(world_dir, "--env-from-process", environment=environment) == ["OVD411"]
+
+    @pytest.mark.parametrize("words", [["--env", "A"], ["--env", "1=2"], ["--env-file", "/nonexistent"]])
+    def test_mistakes(self, words: list[str], world_dir: Path) -> None:
+        good_model(world_dir / "m" / "1")
+        result = ovms_doctor("check", world_dir / "m", *words)
+        assert result.code == 2
+        assert result.err.count(b"\n") == 1
+
+    def test_recorded_facts_hold_it_without_its_value(self, world_dir: Path) -> None:
+        good_model(world_dir / "m" / "1")
+        facts = world_dir / "facts.json"
+        words = ["--env", "GRPC_SERVERS=64", "--env", "API_KEY=HUSH"]
+        assert ovms_doctor("collect", world_dir / "m", *words, "-o", facts).code == 0
+        assert "HUSH" not in facts.read_text()
+        document = json.loads(ovms_doctor("check", "--facts", facts, "-f", "json").out)
+        assert [finding["code"] for finding in document["findings"]] == ["OVD411"]

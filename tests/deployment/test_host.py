@@ -1,0 +1,187 @@
+"""What the server counts on its host, by release, and that recorded facts carry it to another machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.cli.asked import request_from
+from ovms_doctor.cli.typed import Asked
+from ovms_doctor.collect.host import see_host
+from ovms_doctor.deployment.host import HostSeen, host_from_json, limits_on
+from ovms_doctor.deployment.model import Deployment, HostLimits, Mount
+from ovms_doctor.driver.deploy import deployment_for
+from ovms_doctor.driver.request import Request, request_from_json
+from ovms_doctor.facts import Facts
+from ovms_doctor.releases import parse_release
+
+MODEL = ("--model_path", "/m", "--model_name", "m", "--port", "9000", "--rest_port", "8000")
+PLAIN = HostSeen(online=16, affinity=8, quota=4, contained=False, open_files=1024)
+INSIDE = HostSeen(online=16, affinity=8, quota=4, contained=True, open_files=1024)
+
+
+@pytest.mark.parametrize(
+    ("host", "release", "cores"),
+    [
+        (PLAIN, "2022.1", 16),
+        (PLAIN, "2026.1", 16),
+        (PLAIN, "2026.3", 16),
+        (INSIDE, "2026.1", 16),
+        (INSIDE, "2026.2", 4),
+        (HostSeen(online=16, affinity=2, quota=4, contained=True), "2026.3", 2),
+        (HostSeen(online=16, affinity=8, quota=0, contained=True), "2026.3", 8),
+        (HostSeen(online=16, contained=True), "2026.3", None),
+        (HostSeen(online=16), "2026.3", None),
+        (HostSeen(), "2025.4", None),
+    ],
+)
+def test_the_cores_that_a_release_counts(host: HostSeen, release: str, cores: int | None) -> None:
+    assert limits_on(host, parse_release(release)) == HostLimits(cores, host.open_files)
+
+
+def deployed(host: HostSeen | None, release: str, *words: str) -> Deployment:
+    """As recorded facts give it: through the text of a facts file's header."""
+    request = Request(words=(*MODEL, *words), release=release, bare_metal=host is not None, host=host)
+    again = request_from_json(json.loads(json.dumps(request.as_json())))
+    assert again == request
+    return deployment_for(again, Facts(complete=True))
+
+
+def refusal(host: HostSeen | None, release: str, *words: str) -> str | None:
+    arguments = deployed(host, release, *words).arguments
+    assert arguments is not None
+    return arguments.usage_error
+
+
+ONE = HostSeen(online=1, affinity=1, quota=0, contained=False, open_files=1024)
+FEW = HostSeen(online=4, affinity=4, quota=0, contained=False, open_files=64)
+RANGE = "rest_workers count should be from 2 to 10000"
+
+
+@pytest.mark.parametrize(
+    ("host", "release", "words", "expected"),
+    [
+        # A machine with one core, and no --rest_workers at all.
+        (ONE, "2024.5", (), None),
+        (ONE, "2025.0", (), RANGE),
+        (ONE, "2026.1", (), RANGE),
+        (ONE, "2026.2", (), None),
+        (None, "2026.1", (), None),
+        # --rest_workers 1
+        (PLAIN, "2026.1", ("--rest_workers", "1"), RANGE),
+        (PLAIN, "2026.2", ("--rest_workers", "1"), None),
+        # --grpc_workers 8 beside a quota of 4
+        (INSIDE, "2026.1", ("--grpc_workers", "8"), None),
+        (
+            INSIDE,
+            "2026.2",
+            ("--grpc_workers", "8"),
+            "grpc_workers count should be from 1 to CPU core count : 4",
+        ),
+        (PLAIN, "2026.2", ("--grpc_workers", "8"), None),
+        (
+            PLAIN,
+            "2025.4",
+            ("--grpc_workers", "17"),
+            "grpc_workers count should be from 1 to CPU core count : 16",
+        ),
+        (None, "2026.3", ("--grpc_workers", "17"), None),
+        # few files may be open
+        (FEW, "2026.1", ("--rest_workers", "9"), None),
+        (FEW, "2026.2", ("--rest_workers", "8"), None),
+        (
+            FEW,
+            "2026.2",
+            ("--rest_workers", "9"),
+            "rest_workers count cannot be larger than 8 due to open files limit. Current open files limit: 64",
+        ),
+    ],
+)
+def test_workers_that_the_host_does_not_bear(
+    host: HostSeen | None, release: str, words: tuple[str, ...], expected: str | None
+) -> None:
+    assert refusal(host, release, *words) == expected
+
+
+def test_workers_are_followed_where_the_cores_are_known() -> None:
+    known = deployed(PLAIN, "2026.3", "--grpc_workers", "2").arguments
+    unknown = deployed(None, "2026.3", "--grpc_workers", "2").arguments
+    assert known is not None
+    assert unknown is not None
+    assert (known.ignored, unknown.ignored) == ((), ("--grpc_workers",))
+
+
+@pytest.mark.parametrize("data", [[], {"online": "4"}, {"open_files": -1}, {"contained": 1}, {"online": True}])
+def test_what_is_no_host_is_refused(data: object) -> None:
+    with pytest.raises(ValueError, match="not a host"):
+        host_from_json(data)
+    with pytest.raises(ValueError, match="not a host"):
+        request_from_json({"user": {"uid": 1, "gid": 1, "groups": []}, "host": data})
+
+
+def test_facts_of_an_older_minor_version_know_no_host() -> None:
+    data = Request(words=MODEL).as_json()
+    del data["host"]
+    assert request_from_json(data).host is None
+
+
+def asked(words: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()) -> Request:
+    targets = ["/m"] if words is None else []
+    return request_from(
+        Asked(targets, words, None, None, None, bare_metal, list(mounts), None, "none", 10.0)
+    )
+
+
+def test_only_a_server_on_this_host_is_judged_by_this_host() -> None:
+    words = list(MODEL)
+    assert asked(words).host == see_host()
+    assert asked(words, bare_metal=True, mounts=("/h:/m",)).host == see_host()
+    container = asked(words, mounts=("/h:/m",))
+    assert (container.host, container.mounts) == (None, (Mount("/h", "/m"),))
+    assert asked(None).host is None
+
+
+@pytest.mark.parametrize(
+    ("files", "contained", "quota"),
+    [
+        ({}, False, 0),
+        ({"proc/self/cgroup": "0::/user.slice\n"}, False, 0),
+        ({"proc/self/cgroup": "12:cpu:/docker/ab\n"}, True, 0),
+        ({"proc/self/cgroup": "0::/kubepods.slice/x\n"}, True, 0),
+        ({".dockerenv": ""}, True, 0),
+        ({"run/.containerenv": ""}, True, 0),
+        ({"sys/fs/cgroup/cpu.max": "max 100000\n"}, False, 0),
+        ({"sys/fs/cgroup/cpu.max": "150000 100000\n"}, False, 2),
+        ({"sys/fs/cgroup/cpu.max": "50000 100000\n"}, False, 1),
+        ({"sys/fs/cgroup/cpu.max": "nonsense\n"}, False, 0),
+        (
+            {
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "400000\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            False,
+            4,
+        ),
+        (
+            {
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            False,
+            0,
+        ),
+    ],
+)
+def test_the_marks_of_a_container(
+    tmp_path: Path, files: dict[str, str], contained: bool, quota: int
+) -> None:
+    for name, text in files.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    seen = see_host(str(tmp_path))
+    assert (seen.contained, seen.quota) == (contained, quota)
+    assert (seen.online or 0) >= 1
+    assert (seen.open_files or 0) > 0

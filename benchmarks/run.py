@@ -7,11 +7,12 @@ docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -28,7 +29,7 @@ from measure import (
     peak_memory,
     python,
 )
-from trees import repository
+from trees import configuration, repository
 
 #: Keeps ``import openvino`` from reporting to its makers, which costs time and needs a network.
 QUIET = "import sys; sys.modules['openvino_telemetry'] = None; "
@@ -39,6 +40,19 @@ LOOP = (
 )
 READ_LOOP = LOOP.format("core.read_model(path)")
 COMPILE_LOOP = LOOP.format("core.compile_model(core.read_model(path), 'CPU')")
+
+#: What a plain look at a configuration costs: its text as Python reads it, each base path's entries.
+PLAIN_LOOK = """
+import json, os, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    listed = json.load(file)["model_config_list"]
+found = sum(len(list(os.scandir(item["config"]["base_path"]))) for item in listed)
+if found != len(listed):
+    sys.exit(f"{found} versions of {len(listed)} models")
+if len(sys.argv) > 2:
+    with open("/proc/self/status") as status, open(sys.argv[2], "w") as file:
+        file.write(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
+"""
 
 
 @dataclass(frozen=True)
@@ -51,10 +65,11 @@ class Setting:
     many: int
     factor: int
     plain: bool
+    entries: int
 
 
-NORMAL = Setting(short=15, long=5, models=200, many=1000, factor=10, plain=False)
-QUICK = Setting(short=5, long=2, models=40, many=100, factor=5, plain=False)
+NORMAL = Setting(short=15, long=5, models=200, many=1000, factor=10, plain=False, entries=2000)
+QUICK = Setting(short=5, long=2, models=40, many=100, factor=5, plain=False, entries=200)
 
 
 def say(text: str) -> None:
@@ -133,11 +148,43 @@ def walking(place: str, setting: Setting) -> None:
     absolute("  most memory of the parent, large tree", peak_memory(words), "MiB", None)
 
 
+def configured(place: str, setting: Setting) -> None:
+    config = configuration(f"{place}/configured", setting.entries)
+    words = ("check", config, "--load", "none")
+    plain = [PLAIN_LOOK, config]
+    runs = alternate({"check": doctor(*words), "plain": python(*plain)}, setting.long)
+    title = f"check a configuration of {setting.entries} / json, scandir"
+    compare(title, runs["check"], runs["plain"], "wall", None)
+    compare("  the same", runs["check"], runs["plain"], "cpu", None)
+    peak = f"{place}/peak"
+    once(python(*plain, peak))
+    with open(peak) as file:
+        other = int(file.read()) / 1024
+    absolute("  most memory of the parent", peak_memory(words), "MiB", None)
+    absolute("  most memory of json, scandir", other, "MiB", None)
+    say(f"  judged: {judged(words)}")
+
+
+def judged(words: Sequence[str]) -> str:
+    """What a run came to: its figures count only where every model was looked at. RuntimeError otherwise."""
+    with tempfile.TemporaryDirectory() as directory:
+        report = f"{directory}/report.json"
+        once(doctor(*words, "--format", "json", "-o", report))
+        with open(report, encoding="utf-8") as file:
+            said = json.load(file)
+    versions = [version for model in said["models"] for version in model["versions"]]
+    known = [version for version in versions if not version["requested"] or version["state"] is not None]
+    if said["summary"]["verdict"] == "incomplete" or len(known) < len(versions):
+        raise RuntimeError(f"of {len(versions)} versions only {len(known)} were judged")
+    return f"{len(said['models'])} models, {len(versions)} versions, verdict {said['summary']['verdict']}"
+
+
 PARTS: dict[str, Callable[[str, Setting], None]] = {
     "start": start,
     "one": one,
     "loading": loading,
     "walking": walking,
+    "configured": configured,
 }
 
 
@@ -155,7 +202,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
     base = QUICK if asked.quick else NORMAL
-    setting = Setting(base.short, base.long, base.models, base.many, base.factor, asked.plain)
+    setting = Setting(base.short, base.long, base.models, base.many, base.factor, asked.plain, base.entries)
     say(f"{machine()}{'; --quick: indicative only' if asked.quick else ''}")
     say(f"{'':46} {'':4} {'ours':>12} {'other':>12} {'ratio':>6} {'of min':>6}")
     place = tempfile.mkdtemp(prefix="ovms-doctor-benchmark-")

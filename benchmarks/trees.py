@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 _IR = """<?xml version="1.0"?>
@@ -48,6 +49,26 @@ def repository(place: str, models: int, versions: int = 1) -> str:
             _write(f"{directory}/model.xml", _IR.format(name=name).encode("ascii"))
             _write(f"{directory}/model.bin", _WEIGHTS)
     return place
+
+
+def configuration(place: str, models: int) -> str:
+    """A config.json in ``place``, made, which lists so many models of one version each."""
+    repository(f"{place}/models", models)
+    entries = [
+        {
+            "config": {
+                "name": f"model-{number:05}",
+                "base_path": f"{place}/models/model-{number:05}",
+                "target_device": "CPU",
+                "nireq": 2,
+                "plugin_config": {"NUM_STREAMS": "1"},
+            }
+        }
+        for number in range(models)
+    ]
+    path = f"{place}/config.json"
+    _write(path, json.dumps({"model_config_list": entries}, indent=2).encode("ascii"))
+    return path
 
 
 def _write(path: str, content: bytes) -> None:

@@ -16,12 +16,14 @@ def main() -> None:
         raise SystemExit(0)
     from ovms_doctor import interrupts
 
-    interrupts.watch()
     try:
+        # Inside: a signal may come between any two instructions.
+        interrupts.watch()
         from ovms_doctor.cli.app import run
 
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
+        interrupts.ignore()
         print("ovms-doctor: interrupted", file=sys.stderr)
         code = _INTERRUPTED
     interrupts.ignore()

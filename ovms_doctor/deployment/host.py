@@ -46,6 +46,6 @@ def host_from_json(data: Any) -> HostSeen | None:
         raise ValueError("not a host")
     values = {field.name: data[field.name] for field in fields(HostSeen) if data.get(field.name) is not None}
     for name, value in values.items():
-        if not isinstance(value, bool if name == "contained" else int) or value < 0:
+        if not isinstance(value, int) or isinstance(value, bool) != (name == "contained") or value < 0:
             raise ValueError(f"not a host: {name}")
     return HostSeen(**values)

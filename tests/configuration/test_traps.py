@@ -165,6 +165,52 @@ def test_an_entry_without_base_path_is_a_graph_in_a_directory_of_its_name() -> N
     assert settle(deployed("2026.3"), here).models[0].kind == "graph"
 
 
+@pytest.mark.parametrize("release", ["2025.1", "2025.4", "2026.3"])
+def test_a_graph_beside_config_json_is_nobodys(release: str) -> None:
+    """Without a base path a graph lies in the directory of its name; a model is the configuration's own
+    directory, whose graph.pbtxt is not looked for."""
+    here = world(listed(entry(base_path=None)))
+    here.files["/c/graph.pbtxt"] = here.files["/c/1/graph.pbtxt"] = "node {}"
+    here.files["/c/2/a.onnx"] = "good"
+    (model,) = settle(deployed(release), here).models
+    assert (model.kind, model.entry.base_path, model.served) == ("classic", "/c/", (2,))
+
+
+def test_an_empty_base_path_is_as_good_as_none() -> None:
+    here = world(listed(entry(base_path="")))
+    here.files["/c/graph.pbtxt"] = "node {}"
+    here.files["/c/1/a.onnx"] = "good"
+    assert settle(deployed("2026.3"), here).models[0].kind == "classic"
+    here.files["/c/m/graph.pbtxt"] = "node {}"
+    assert settle(deployed("2026.3"), here).models[0].kind == "graph"
+
+
+@pytest.mark.parametrize(("release", "kind"), [("2025.2", "graph"), ("2025.3", "classic")])
+def test_a_graph_path_of_its_own_stands_for_graph_pbtxt(release: str, kind: str) -> None:
+    here = world(listed(entry(graph_path="other.pbtxt")), "/m")
+    here.files["/m/graph.pbtxt"] = "node {}"
+    assert settle(deployed(release), here).models[0].kind == kind
+    here.files["/m/other.pbtxt"] = "node {}"
+    assert settle(deployed("2026.3"), here).models[0].kind == "graph"
+
+
+def test_a_graph_that_may_not_be_read_is_none() -> None:
+    here = world(listed(entry(), entry("n", "/n")), "/m", "/n")
+    here.files["/m/graph.pbtxt"] = here.files["/n/1/graph.pbtxt"] = "node {}"
+    here.denied["/m/graph.pbtxt"] = "read"
+    models = settle(deployed("2026.3"), here).models
+    assert [(model.entry.name, model.kind) for model in models] == [("m", "classic"), ("n", "graph")]
+
+
+def test_a_pipe_named_graph_pbtxt_holds_the_server_up() -> None:
+    here = world(listed(entry(base_path=None), entry("n", "/n")), "/n")
+    here.odd["/c/m/graph.pbtxt"] = "fifo"
+    plan = settle(deployed("2026.3"), here)
+    assert plan.outcome == "never_ends"
+    assert plan.models[0].blocked is not None
+    assert plan.models[0].blocked.path == "/c/m/graph.pbtxt"
+
+
 def test_a_graph_may_not_have_a_models_name() -> None:
     config = listed(entry(), mediapipe_config_list=[{"name": "m"}, {"name": "g"}, {"name": "g"}])
     plan = planned(config, "2026.3", "/m")

@@ -113,7 +113,9 @@ def test_workers_are_followed_where_the_cores_are_known() -> None:
     assert (known.ignored, unknown.ignored) == ((), ("--grpc_workers",))
 
 
-@pytest.mark.parametrize("data", [[], {"online": "4"}, {"open_files": -1}, {"contained": 1}, {"online": True}])
+@pytest.mark.parametrize(
+    "data", [[], {"online": "4"}, {"open_files": -1}, {"contained": 1}, {"online": True}]
+)
 def test_what_is_no_host_is_refused(data: object) -> None:
     with pytest.raises(ValueError, match="not a host"):
         host_from_json(data)
@@ -129,9 +131,7 @@ def test_facts_of_an_older_minor_version_know_no_host() -> None:
 
 def asked(words: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()) -> Request:
     targets = ["/m"] if words is None else []
-    return request_from(
-        Asked(targets, words, None, None, None, bare_metal, list(mounts), None, "none", 10.0)
-    )
+    return request_from(Asked(targets, words, None, None, None, bare_metal, list(mounts), None, "none", 10.0))
 
 
 def test_only_a_server_on_this_host_is_judged_by_this_host() -> None:
@@ -174,9 +174,7 @@ def test_only_a_server_on_this_host_is_judged_by_this_host() -> None:
         ),
     ],
 )
-def test_the_marks_of_a_container(
-    tmp_path: Path, files: dict[str, str], contained: bool, quota: int
-) -> None:
+def test_the_marks_of_a_container(tmp_path: Path, files: dict[str, str], contained: bool, quota: int) -> None:
     for name, text in files.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -49,9 +49,9 @@ class World:
 
     def answer(self, question: Question) -> Answer:
         self.asked.append(question)
-        path = (
-            question.path.rstrip("/") if not isinstance(question, InspectModel | LoadModel) else question.path
-        )
+        path = question.path.replace("//", "/")
+        if not isinstance(question, InspectModel | LoadModel):
+            path = path.rstrip("/")
         blocked = self._blocked(path)
         if blocked is not None:
             return blocked

@@ -1,0 +1,81 @@
+"""Where a parameter stands in config.json is said in front of every finding about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ovms_doctor.checks import parameters
+from ovms_doctor.checks.context import Context
+from ovms_doctor.facts import Facts
+from ovms_doctor.findings import Finding
+from tests.configuration.build import deployed, world
+from tests.serving.memory import settle
+
+CONFIG = """{"model_config_list": [
+  {"config": {"name": "n", "base_path": "/n"}},
+  {"config": {
+    "name": "m", "base_path": "/m",
+    %s
+  }}
+]}"""
+
+
+def look(line: str, release: str = "2025.4", config: str = CONFIG) -> list[Finding]:
+    told = deployed(release)
+    plan = settle(told, world(config % line, "/m", "/n"))
+    return list(parameters.check(Context(told, plan, Facts(complete=True))))
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "place", "message"),
+    [
+        ('"layout": "X:Y:Z"', "OVD421", (5, 5), '"layout": "X:Y:Z": the server does not take it for a value'),
+        (
+            '"plugin_config": {"NUM_STREAMS": "1", "NUM_STREAM": "2"}',
+            "OVD422",
+            (5, 43),
+            '"plugin_config": {"NUM_STREAMS": "1", "NUM_STREAM": "2"}: the device has no such property',
+        ),
+        (
+            '"shape": "(1,a)"',
+            "OVD423",
+            (5, 5),
+            '"shape": "(1,a)" is nothing that the server understands; it goes on as if it were not there',
+        ),
+        ('"batch_size": "auto"', "OVD424", (5, 5), '"batch_size": "auto" is deprecated'),
+        (
+            '"nireq": 1, "shape": {"x": "(1,3)", "z": "(2,3)"}',
+            "OVD425",
+            (5, 41),
+            '"shape": {"x": "(1,3)", "z": "(2,3)"}: the model has no input or output called z',
+        ),
+        ('"nireq": 100001', "OVD434", (5, 5), '"nireq": 100001 is more than the server allows: 100000'),
+    ],
+)
+def test_line_and_column(line: str, code: str, place: tuple[int, int], message: str) -> None:
+    found = next(item for item in look(line) if item.code == code)
+    row, column = place
+    assert found.message == f"/c/config.json:{row}:{column}: {message}"
+    assert found.evidence[0].what.startswith(f"line {row}, column {column}: ")
+    assert found.evidence[0].how == "read of the configuration"
+
+
+def test_a_key_with_a_slash_is_found() -> None:
+    (found,) = (item for item in look('"shape": {"a/b~": "(2,3)"}') if item.code == "OVD425")
+    assert found.message.startswith("/c/config.json:5:15: ")
+
+
+def test_the_place_is_no_part_of_what_a_finding_is() -> None:
+    moved = CONFIG.replace('    "name": "m"', '\n\n    "name": "m"')
+    (one,), (other,) = look('"nireq": 100001'), look('"nireq": 100001', config=moved)
+    assert one.message != other.message
+    assert (one.code, one.subject, one.relative) == (other.code, other.subject, other.relative)
+
+
+def test_a_parameter_on_the_command_line_has_no_place() -> None:
+    words = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1", "--nireq", "100001")
+    told = deployed("2025.4", words)
+    plan = settle(told, world("{}", "/m"))
+    (found,) = parameters.check(Context(told, plan, Facts(complete=True)))
+    assert found.message == "--nireq 100001 is more than the server allows: 100000"
+    assert found.evidence[0].how == "read of the arguments"

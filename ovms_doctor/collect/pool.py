@@ -134,8 +134,10 @@ class Pool:
         begin: Callable[[Question], None],
     ) -> None:
         begin(question)
-        if seat.child is not None and seat.child.ready:
-            seat.ends = time.monotonic() + deadline(question)
+        if seat.child is not None:
+            # One that was warmed may have been left alone for longer than it may take to come up.
+            seconds = deadline(question) if seat.child.ready else self._start_deadline
+            seat.ends = time.monotonic() + seconds
 
     def _ready_seats(self) -> list[_Seat]:
         """Waits until a child says something or one's time is up."""

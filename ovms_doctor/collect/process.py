@@ -207,7 +207,7 @@ class Child:
         self._selector.register(self._answers, selectors.EVENT_READ)
         self._selector.register(self._errors, selectors.EVENT_READ)
         # For who forgets to close: at the end of the interpreter at the latest.
-        self._finalizer = weakref.finalize(self, _kill, self.process)
+        self._finalizer = weakref.finalize(self, kill, self.process)
 
     def send(self, messages: Iterable[Mapping[str, Any]]) -> None:
         """Has lines written to the child while answers are waited for."""
@@ -252,7 +252,7 @@ class Child:
 
     def gone(self) -> bool:
         """Whether the process has ended."""
-        return _has_ended(self.process)
+        return has_ended(self.process)
 
     def spoiled(self) -> Died:
         """Ends a child that wrote what is no answer: its memory may be damaged."""
@@ -262,7 +262,7 @@ class Child:
         """Waits so many seconds for the child to end by itself, then kills its process group."""
         if self._died is None:
             limit = time.monotonic() + patience
-            while not _has_ended(self.process) and time.monotonic() < limit:
+            while not has_ended(self.process) and time.monotonic() < limit:
                 time.sleep(0.002)
             self._finalizer()
             while self._handle(self._errors) is None:
@@ -350,7 +350,7 @@ def _command(kind: str, questions: int, answers: int) -> list[str]:
     return [sys.executable, *flags, "-c", _BOOTSTRAP, str(len(places)), *places, kind, *map(str, numbers)]
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether the child is dead, without taking its status: its id must stay its own until it is killed."""
     if process.returncode is not None:
         return True
@@ -360,7 +360,8 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
         return True
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End its whole process group; the process must lead one."""
     if process.returncode is not None:
         return
     # PermissionError: a child with other ids and a parent without CAP_KILL; closing its pipe ends it.

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any
 
 import ovms_doctor
 from ovms_doctor import interrupts
-from ovms_doctor.collect.process import PATIENCE, STDERR_KEPT, Died
+from ovms_doctor.collect.process import PATIENCE, STDERR_KEPT, Died, has_ended, kill
 from ovms_doctor.plugins.discovery import safe_path
 
 #: Bytes that a check may answer with, all lines together.
@@ -66,7 +65,7 @@ class Child:
             os.set_blocking(descriptor, False)
             self._selector.register(descriptor, selectors.EVENT_READ)
         # For who forgets to close: at the end of the interpreter at the latest.
-        self._finalizer = weakref.finalize(self, _kill, self._process)
+        self._finalizer = weakref.finalize(self, kill, self._process)
 
     def run(self) -> None:
         """Lets it begin with its work."""
@@ -88,7 +87,7 @@ class Child:
                 break
             if self._taken > LARGEST_ANSWER:
                 return self.end(wrong=f"it answered with more than {LARGEST_ANSWER >> 20} MiB")
-            if at_end or (not events and _has_ended(self._process)):
+            if at_end or (not events and has_ended(self._process)):
                 return self.end(PATIENCE)
             if left <= 0:
                 return self.end(timed_out=True)
@@ -108,7 +107,7 @@ class Child:
         """Waits so many seconds for it to end by itself, then kills its process group. ``wrong``: why."""
         if self._died is None:
             limit = time.monotonic() + patience
-            while not _has_ended(self._process) and time.monotonic() < limit:
+            while not has_ended(self._process) and time.monotonic() < limit:
                 time.sleep(0.002)
             self._finalizer()
             self._read(self._errors)
@@ -173,23 +172,3 @@ def _command(target: str, go: int, answers: int, facts: int) -> list[str]:
     places = safe_path()
     numbers = map(str, (go, answers, facts, os.getpid()))
     return [sys.executable, *flags, "-c", _BOOTSTRAP, home, str(len(places)), *places, target, *numbers]
-
-
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it is dead, without taking its status: its id must stay its own until its group is killed."""
-    if process.returncode is not None:
-        return True
-    try:
-        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    # One that hangs in the kernel (a dead NFS server) does not even die: it is left behind.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE)

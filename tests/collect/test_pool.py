@@ -1,0 +1,29 @@
+"""Children that share out questions. All are real processes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ovms_doctor.collect.pool import Pool
+from ovms_doctor.collect.process import Died
+from ovms_doctor.facts import InspectModel, ModelInspection
+
+
+def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(
+    tmp_path: Path,
+) -> None:
+    """It is warmed before the files are looked at, which takes minutes where there are thousands."""
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"no model")
+    question = InspectModel(str(file), "onnx")
+    pool = Pool("models", {"ids": None, "roots": [], "mounts": []}, 1)
+    try:
+        pool.warm()
+        # As if the time that it may take to come up were over.
+        pool._seats[0].ends = 0.0
+        ((asked, answer),) = pool.answer([question], lambda _: 60.0)
+    finally:
+        pool.close()
+    assert asked == question
+    assert not isinstance(answer, Died)
+    assert isinstance(answer, ModelInspection)

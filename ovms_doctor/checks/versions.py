@@ -12,7 +12,9 @@ from ovms_doctor.serving.model import ModelPlan, VersionPlan
 def check(context: Context) -> Iterator[Finding]:
     for model in context.plan.models:
         if not model.tried:
-            yield _model_not_tried(context, model)
+            # What else keeps a model from being tried is said where it is known.
+            if context.plan.outcome in ("exits", "never_ends"):
+                yield _model_not_tried(context, model)
             continue
         if model.never_ends is not None:
             yield _never_ends(context, model, model.never_ends)

@@ -7,8 +7,7 @@ from typing import Any, cast
 
 from ovms_doctor.cli.typed import Asked
 from ovms_doctor.deployment.environment import Variable, read_file, read_pair, variables
-from ovms_doctor.deployment.host import HostSeen
-from ovms_doctor.deployment.model import IMAGE_USER, Mount, User
+from ovms_doctor.deployment.model import IMAGE_USER, HostSeen, Mount, User
 from ovms_doctor.driver.request import Request
 from ovms_doctor.usage import UsageError
 

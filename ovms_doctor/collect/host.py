@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 
-from ovms_doctor.deployment.host import HostSeen
+from ovms_doctor.deployment.model import HostSeen
 
 _MARKS = ("/.dockerenv", "/run/.containerenv")
 _WORDS = ("docker", "kubepods")

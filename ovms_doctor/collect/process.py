@@ -38,7 +38,9 @@ PATIENCE = 2.0
 # Made once: json.dumps makes an encoder for each call that is not the plainest.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 _BOOTSTRAP = (
-    "import sys; count = int(sys.argv[1]); sys.path.extend(sys.argv[2:2 + count]); "
+    "import sys; count = int(sys.argv[1]); places = sys.argv[2:2 + count]; "
+    # This very package, whatever copy of it is installed besides; everything else as Python finds it.
+    "sys.path.insert(0, places[0]); import ovms_doctor; del sys.path[0]; sys.path.extend(places); "
     "from ovms_doctor.collect.worker import main; "
     "main(sys.argv[2 + count], *map(int, sys.argv[3 + count:]))"
 )

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
-from ovms_doctor.deployment.model import HostLimits
+from ovms_doctor.deployment.model import HostLimits, HostSeen
 from ovms_doctor.releases import Release
-
-
-@dataclass(frozen=True, slots=True)
-class HostSeen:
-    """``None``: not known. ``online``: processors that are online; ``affinity``: those that this process may
-    run on; ``quota``: the cgroup's share of processor time, in whole processors rounded up, 0 for no limit;
-    ``contained``: the marks by which the server tells that it runs in a container are there; ``open_files``:
-    how many files a process may open (RLIMIT_NOFILE, the soft limit)."""
-
-    online: int | None = None
-    affinity: int | None = None
-    quota: int | None = None
-    contained: bool | None = None
-    open_files: int | None = None
 
 
 def limits_on(host: HostSeen, release: Release) -> HostLimits:

@@ -115,6 +115,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class HostSeen:
+    """``None``: not known. ``online``: processors that are online; ``affinity``: those that this process may
+    run on; ``quota``: the cgroup's share of processor time, in whole processors rounded up, 0 for no limit;
+    ``contained``: the marks by which the server tells that it runs in a container are there; ``open_files``:
+    how many files a process may open (RLIMIT_NOFILE, the soft limit)."""
+
+    online: int | None = None
+    affinity: int | None = None
+    quota: int | None = None
+    contained: bool | None = None
+    open_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostLimits:
     """What the host gives the server, as far as it is known: cores it counts (``hardware_concurrency``, in a
     container since v2026.2 its share), and how many files it may open. ``None``: not known."""

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from ovms_doctor.deployment.environment import Variable
-from ovms_doctor.deployment.host import HostSeen, host_from_json
-from ovms_doctor.deployment.model import IMAGE_USER, Mount, User
+from ovms_doctor.deployment.host import host_from_json
+from ovms_doctor.deployment.model import IMAGE_USER, HostSeen, Mount, User
 
 
 @dataclass(frozen=True, slots=True)

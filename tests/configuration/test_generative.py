@@ -17,7 +17,7 @@ WORDS = ("--model_path", "/repo/m", "--model_name", "m", "--rest_port", "1")
 
 
 def task(directory: str = "/repo/m", **files: Any) -> str | None:
-    here = World({f"{directory}/{name}.json": json.dumps(value) for name, value in files.items()})
+    here = World({f"{directory.rstrip('/')}/{name}.json": json.dumps(value) for name, value in files.items()})
     facts = Facts()
     while True:
         try:

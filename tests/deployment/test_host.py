@@ -10,8 +10,8 @@ import pytest
 from ovms_doctor.cli.asked import request_from
 from ovms_doctor.cli.typed import Asked
 from ovms_doctor.collect.host import see_host
-from ovms_doctor.deployment.host import HostSeen, host_from_json, limits_on
-from ovms_doctor.deployment.model import Deployment, HostLimits, Mount
+from ovms_doctor.deployment.host import host_from_json, limits_on
+from ovms_doctor.deployment.model import Deployment, HostLimits, HostSeen, Mount
 from ovms_doctor.driver.deploy import deployment_for
 from ovms_doctor.driver.request import Request, request_from_json
 from ovms_doctor.facts import Facts

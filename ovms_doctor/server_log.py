@@ -108,6 +108,9 @@ SHAPE_AUTO_DEPRECATED = Message(
     "modelconfig.cpp (v2023.3)",
 )
 SHAPE_IGNORED = Message("There was an error parsing shape {shape}", "modelconfig.cpp")
+SHAPE_NAME_FORBIDDEN = Message(
+    "Provided shape name: {name} is forbidden and will be omitted", "modelconfig.cpp"
+)
 SHAPE_UNPARSABLE = Message("Couldn't parse shape parameter", "modelmanager.cpp")
 LAYOUT_UNPARSABLE = Message("Couldn't parse layout parameter", "modelmanager.cpp")
 PREPROCESSING_UNPARSABLE = Message("Couldn't parse {parameter} parameter", "modelmanager.cpp (v2026.0)")

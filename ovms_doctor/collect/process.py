@@ -218,6 +218,8 @@ class Child:
             self._outgoing += _to_json(message).encode("ascii") + b"\n"
         if idle and self._outgoing:
             self._selector.register(self._questions, selectors.EVENT_WRITE)
+            # At once, as far as the pipe takes it: the child can begin before anybody listens.
+            self._write()
 
     def receive(self, deadline: float) -> dict[str, Any] | Died:
         """The next line from the child, within so many seconds from now; else the child is ended. Raises

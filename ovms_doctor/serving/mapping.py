@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 from ovms_doctor import server_log
 from ovms_doctor.facts import Tensor
 from ovms_doctor.releases import Release
+from ovms_doctor.serving.parameters.members import Members, pairs_of
 
 Side: TypeAlias = Literal["input", "output"]
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -35,7 +36,8 @@ class Mapping:
     """A mapping_config.json as the server holds it; ``path`` is the file, as the server writes it.
 
     ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
-    at all, or none for a half; ``log``: what the server writes about it.
+    at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
+    the name for clients → the model's name, of which there are more where a key stands twice.
     """
 
     path: str
@@ -43,14 +45,16 @@ class Mapping:
     outputs: Pairs = ()
     problem: Literal["", "not_json", "schema", "half"] = ""
     log: tuple[str, ...] = ()
+    real_inputs: Pairs = ()
+    real_outputs: Pairs = ()
 
     def alias(self, side: Side, name: str) -> str:
         """What a tensor is called for clients; empty where it keeps its name."""
         return dict(self.pairs(side)).get(name, "")
 
     def real_name(self, side: Side, alias: str) -> str:
-        """The tensor that a client's name stands for, the last one of several; empty for none."""
-        return {given: name for name, given in sorted(self.pairs(side))}.get(alias, "")
+        """The tensor that a client's name stands for, the last one in the file of several; empty for none."""
+        return dict(self.real_inputs if side == "input" else self.real_outputs).get(alias, "")
 
     def pairs(self, side: Side) -> Pairs:
         return self.inputs if side == "input" else self.outputs
@@ -86,6 +90,8 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         _names(document.get("outputs")),
         "half" if missing else "",
         tuple(server_log.MAPPING_HALF(half=half, path=path) for half in missing),
+        _real_names(document.get("inputs")),
+        _real_names(document.get("outputs")),
     )
 
 
@@ -104,6 +110,8 @@ def _halves(document: Any, path: str) -> Mapping:
         _names(taken.get("outputs")),
         "" if not missing else "half" if fine else "schema",
         tuple(server_log.MAPPING_HALF(half=half, path=path) for half in missing),
+        _real_names(taken.get("inputs")),
+        _real_names(taken.get("outputs")),
     )
 
 
@@ -115,6 +123,16 @@ def _names(half: Any) -> Pairs:
             (name.translate(_BACK), alias.translate(_BACK)) for name, alias in pairs if isinstance(alias, str)
         )
     )
+
+
+def _real_names(half: Any) -> Pairs:
+    """The other way round: what an equal key overwrites in the one map stays in the other
+    (``reversedMappingInputs``)."""
+    pairs = pairs_of(half) if isinstance(half, dict) else ()
+    names = {
+        alias.translate(_BACK): name.translate(_BACK) for name, alias in pairs if isinstance(alias, str)
+    }
+    return tuple(sorted(names.items()))
 
 
 @cache
@@ -132,7 +150,7 @@ def _reader() -> Any:
             for key, value in pairs:
                 if key not in first or not isinstance(value, dict):
                     first[key] = value
-            return first
+            return first if len(first) == len(pairs) else Members(first, pairs)
 
     return Reader(number_mode=rapidjson.NM_NATIVE)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -23,6 +22,7 @@ from ovms_doctor.serving.config.policy import parse_policy
 from ovms_doctor.serving.config.schema import Violation, hint_for, suggestion_for, violation
 from ovms_doctor.serving.config.text import ConfigText, NotJson, TooDeep, parse
 from ovms_doctor.serving.model import ConfigNote, CouldNotLook, StartProblem
+from ovms_doctor.serving.parameters.members import as_text
 from ovms_doctor.serving.paths import absolute, join_base_path, root_of_config
 
 #: A configuration larger than this, in bytes, is not read.
@@ -159,7 +159,7 @@ def _entries(
 
 
 def _entry(config: dict[str, Any], pointer: str, root: str, release: Release) -> ConfigEntry:
-    values = tuple((key, json.dumps(value)) for key, value in config.items() if key not in _NOT_PARAMETERS)
+    values = tuple((key, as_text(value)) for key, value in config.items() if key not in _NOT_PARAMETERS)
     entry = ModelEntry(
         config["name"],
         join_base_path(config.get("base_path", ""), root),

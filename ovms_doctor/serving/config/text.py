@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from ovms_doctor.serving.parameters.members import Members
+
 #: Bytes that are not UTF-8 stand in private characters while the text is parsed.
 _FOREIGN = 0x10FF00
 _MESSAGE = re.compile(r"Parse error at offset (\d+): (.*)", re.DOTALL)
@@ -67,7 +69,8 @@ class TooDeep(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``value``: objects hold the first of equal keys. ``doubled``: the keys of which there are more."""
+    """``value``: objects hold the first of equal keys (and are Members where there are more). ``doubled``: the
+    keys of which there are more."""
 
     value: Any
     doubled: tuple[str, ...]
@@ -86,12 +89,14 @@ def parse(text: ConfigText) -> Document:
 
         def end_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             result: dict[str, Any] = {}
+            if text.foreign:
+                pairs = [(restore(key), value) for key, value in pairs]
             for key, value in pairs:
                 if key in result:
-                    doubled.append(restore(key))
+                    doubled.append(key)
                 else:
                     result[key] = value
-            return {restore(key): value for key, value in result.items()} if text.foreign else result
+            return result if len(result) == len(pairs) else Members(result, pairs)
 
         def string(self, value: str) -> str:
             return restore(value)

@@ -12,7 +12,8 @@ VIRTUAL = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})
 HARDWARE = frozenset({"GPU", "NPU"})
 #: Names that OpenVINO registers, in any release at hand; older ones had a few more.
 REGISTERED = frozenset({"CPU"}) | VIRTUAL | HARDWARE
-_ONCE = frozenset({"GNA", "VPUX", "MYRIAD", "HDDL", "TEMPLATE", "NVIDIA", "CUDA"})
+#: Names that OpenVINO registered in some release, or that come with a plugin of somebody else's.
+REGISTERED_ONCE = frozenset({"GNA", "VPUX", "MYRIAD", "HDDL", "TEMPLATE", "NVIDIA", "CUDA"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Device:
     @property
     def registered(self) -> bool:
         """Whether OpenVINO knows the name; only its letters count, also in a list after the colon."""
-        return self.plugin in REGISTERED | _ONCE
+        return self.plugin in REGISTERED | REGISTERED_ONCE
 
     @property
     def needs_hardware(self) -> frozenset[str]:

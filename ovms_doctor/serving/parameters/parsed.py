@@ -7,6 +7,7 @@ shape is ignored in the one and ends the process in the other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from ovms_doctor.deployment.model import ModelEntry
 from ovms_doctor.releases import Release
 from ovms_doctor.serving.parameters.devices import Device, target_device
 from ovms_doctor.serving.parameters.layouts import LayoutPair, parse_layout
+from ovms_doctor.serving.parameters.members import last_of_equals, pairs_of, parse_json
 from ovms_doctor.serving.parameters.plugin_config import (
     NO_PLUGIN_CONFIG,
     PluginConfig,
@@ -51,7 +53,8 @@ class Refusal(NamedTuple):
 class ParameterWarning:
     """A value that the server ignores, or only warns about: the parameter, its value, the server's lines.
 
-    ``kind``: ``ignored`` (it has no effect), ``both`` (batch_size beside shape), ``deprecated``.
+    ``kind``: ``ignored`` (it has no effect), ``both`` (batch_size beside shape), ``deprecated``,
+    ``reserved`` (a shape under the name that the server keeps for the one input).
     """
 
     parameter: str
@@ -163,8 +166,9 @@ class _Reading:
 
     # -- helpers -----------------------------------------------------------------------------------
     def _value(self, name: str) -> Any:
+        text = next((text for key, text in self._entry.parameters.values if key == name), "null")
         try:
-            return self._entry.parameters.get(name)
+            return json.loads(text, object_pairs_hook=last_of_equals)
         except (ValueError, RecursionError):
             return None
 
@@ -173,11 +177,11 @@ class _Reading:
         import rapidjson
 
         try:
-            return rapidjson.loads(text.split("\0", 1)[0], number_mode=rapidjson.NM_NATIVE)
+            return parse_json(text.split("\0", 1)[0], number_mode=rapidjson.NM_NATIVE)
         except (ValueError, RecursionError, TypeError):
             try:
                 # Integers beyond 64 bits are a number to the server too.
-                return rapidjson.loads(text.split("\0", 1)[0])
+                return parse_json(text.split("\0", 1)[0])
             except (ValueError, RecursionError, TypeError):
                 raise WrongFormat from None
 
@@ -225,10 +229,8 @@ class _Reading:
                 self._found["shapes"] = ((ANONYMOUS, self._parse_shape(text)),)
                 return
             document = self._json(text)
-            if not isinstance(document, dict) or not all(isinstance(one, str) for one in document.values()):
-                raise WrongFormat
-            shapes = {name: self._parse_shape(one) for name, one in document.items()}
-            self._found["shapes"] = tuple(sorted(shapes.items()))
+            shapes = {name: self._parse_shape(one) for name, one in _texts(document)}
+            self._found["shapes"] = tuple(sorted(shapes.items(), key=lambda item: item[0]))
         except WrongFormat as error:
             lines = (*error.log, server_log.SHAPE_UNPARSABLE())
             raise self._refuse("shape", "SHAPE_WRONG_FORMAT", *lines) from None
@@ -243,14 +245,18 @@ class _Reading:
         if not isinstance(value, dict):
             return
         shapes: dict[str, Shape] = {}
-        for name, text in value.items():
+        for name, text in pairs_of(value):
             try:
-                shapes[name] = self._shape_of_key(text)
+                shape = self._shape_of_key(text)
+                if anonymous or name != ANONYMOUS:
+                    shapes[name] = shape
             except WrongFormat as error:
                 shown = text if anonymous else name
                 line = server_log.SHAPE_IGNORED(shape=shown).rstrip()
                 self._warn("shape", text, "ignored", *error.log, line)
-        self._found["shapes"] = tuple(sorted(shapes.items()))
+            if name == ANONYMOUS and not anonymous:
+                self._warn("shape", text, "reserved", server_log.SHAPE_NAME_FORBIDDEN(name=name))
+        self._found["shapes"] = tuple(sorted(shapes.items(), key=lambda item: item[0]))
 
     def _shape_of_key(self, value: object) -> Shape:
         if isinstance(value, list):
@@ -292,9 +298,8 @@ class _Reading:
                 value = self._json(value)
             elif isinstance(value, str) or value is None:
                 return
-            if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
-                raise WrongFormat
-            self._found["layouts"] = tuple(sorted((name, parse_layout(one)) for name, one in value.items()))
+            layouts = {name: parse_layout(one) for name, one in _texts(value)}
+            self._found["layouts"] = tuple(sorted(layouts.items(), key=lambda item: item[0]))
         except WrongFormat:
             log = (server_log.LAYOUT_UNPARSABLE(),) if self._arguments else ()
             raise self._refuse("layout", "LAYOUT_WRONG_FORMAT", *log) from None
@@ -375,6 +380,13 @@ class _Reading:
             self._found["custom_loader"] = value["loader_name"]
         if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
             self._warn("custom_loader_options", value, "ignored", server_log.LOADER_OPTIONS_UNPARSABLE())
+
+
+def _texts(document: Any) -> tuple[tuple[str, str], ...]:
+    """All members of an object of texts. Raises WrongFormat where it is none."""
+    if not isinstance(document, dict) or not all(isinstance(one, str) for _, one in pairs_of(document)):
+        raise WrongFormat
+    return pairs_of(document)
 
 
 def without_braces(text: str) -> bool:

@@ -17,7 +17,8 @@ from ovms_doctor.releases.plugin_properties import (
     ever_supported,
     supported_properties,
 )
-from ovms_doctor.serving.parameters.devices import REGISTERED, validated_plugins
+from ovms_doctor.serving.parameters.devices import REGISTERED, REGISTERED_ONCE, validated_plugins
+from ovms_doctor.serving.parameters.members import pairs_of
 from ovms_doctor.serving.parameters.shapes import WrongFormat
 
 #: What the plugins of these list hangs on more than the release: the driver, the devices behind.
@@ -43,7 +44,7 @@ def parse_plugin_config(value: Any, release: Release) -> PluginConfig:
         raise WrongFormat
     found: dict[str, Any] = {}
     log: list[str] = []
-    for key, item in value.items():
+    for key, item in pairs_of(value):
         if key == "DEVICE_PROPERTIES" and isinstance(item, dict) and release.at_least(2025, 4):
             found[key] = _device_properties(item)
             continue
@@ -64,10 +65,10 @@ def _valid(item: Any, release: Release) -> bool:
 
 
 def _device_properties(item: dict[str, Any]) -> dict[str, Any]:
-    for properties in item.values():
+    for _, properties in pairs_of(item):
         if not isinstance(properties, dict):
             raise WrongFormat
-        for value in properties.values():
+        for _, value in pairs_of(properties):
             if not isinstance(value, str | float | int) or (isinstance(value, int) and value not in _INT64):
                 raise WrongFormat
     return item
@@ -112,10 +113,10 @@ def unsupported_key(config: PluginConfig, device: str, release: Release) -> str 
             if listed is None:
                 return None
             supported |= listed
-        elif name.isupper():
-            # A plugin that an older release had, or one that somebody added.
+        elif name in REGISTERED_ONCE:
+            # A plugin that an older release had.
             return None
-        # Any other name is no device: asking its plugin fails, and adds nothing.
+        # Any other name is no device: asking its plugin fails, and adds nothing (``insertSupportedKeys``).
     return next((key for key, _ in config.values if key not in supported), None)
 
 

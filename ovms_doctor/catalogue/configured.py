@@ -85,9 +85,10 @@ CODES: tuple[Code, ...] = (
         "key-doubled",
         "warning",
         "configuration",
-        "A key stands twice in one object of the configuration: only the first one counts",
-        "The server finds the first of equal keys; most other programs take the last one. Where only one "
-        "key is allowed the second one makes the whole file invalid (OVD404).",
+        "A key stands twice in one object of the configuration: only one of them counts",
+        "The server takes the first of equal keys, where most other programs take the last one; but inside "
+        "shape, layout and plugin_config it takes the last one too. Where only one key is allowed the second "
+        "one makes the whole file invalid (OVD404).",
         "Remove the one that is not meant.",
         "config_change",
         releases=ALL,

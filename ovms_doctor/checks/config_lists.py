@@ -79,7 +79,7 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
         return context.finding(
             "OVD418",
             f"{where}{f':{place.line}:{place.column}' if place else ''}: the key {note.text} stands twice: "
-            f"only the first one counts",
+            f"only one of them counts",
             path=context.plan.config_path,
             evidence=(Evidence(f"{place}: {note.text}" if place else note.text, _HOW),),
             recovers="config_change",

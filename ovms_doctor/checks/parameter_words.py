@@ -15,10 +15,13 @@ from ovms_doctor.serving.model import Attempt, ParameterRefused
 from ovms_doctor.serving.parameters.against_model import rank_of, server_shape
 from ovms_doctor.serving.parameters.devices import REGISTERED, suggestion
 from ovms_doctor.serving.parameters.plugin_config import devices_with, similar_key
+from ovms_doctor.text import HIDDEN, redact
 
 #: What was given for a parameter is shown up to so many characters.
 _SHOWN = 200
 _USUAL = {1: "N", 2: "NC", 3: "N...", 4: "NCHW", 5: "NCDHW"}
+#: A key of which the value is not shown.
+_SECRET = re.compile(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
 _KEY = re.compile(r"Plugin config key: (.*) not found in supported config keys for device: (.*)\.", re.DOTALL)
 
 
@@ -28,14 +31,45 @@ def wrote(value: object) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def spelled(entry: ModelEntry, parameter: str, value: object | None = None) -> str:
-    """A parameter with its value (``value``, else what was given), as it is written where it was given."""
+def spelled(entry: ModelEntry, parameter: str, value: object | None = None, key: str = "") -> str:
+    """A parameter with its value (``value``, else what was given), as it is written where it was given; without
+    what may be secret. ``key``: the one key of a plugin_config to show, empty for all."""
     given = entry.parameters.get(parameter) if value is None else value
     if given is None:
         return parameter
+    if parameter == "plugin_config":
+        given = shown_config(given, key)
     if entry.parameters.source == "arguments":
         return f"--{parameter} {wrote(given)}"
     return f'"{parameter}": {wrote(json.dumps(given, ensure_ascii=False))}'
+
+
+def shown_config(given: object, key: str = "") -> object:
+    """A plugin_config to show: only ``key`` of it if it is there, and no value of a key that names a secret. A
+    text that is no object is hidden if it may hold one."""
+    if not isinstance(given, str):
+        config = given
+    else:
+        try:
+            config = json.loads(given)
+        except (ValueError, RecursionError):
+            return HIDDEN if _SECRET.search(given) else redact(given)
+    if isinstance(config, dict) and key in config:
+        config = {key: config[key]}
+    shown = _without_secrets(config)
+    return json.dumps(shown, ensure_ascii=False) if isinstance(given, str) else shown
+
+
+def _without_secrets(value: object, depth: int = 5) -> object:
+    if isinstance(value, dict) and depth:
+        return {
+            key: HIDDEN if _SECRET.search(key) else _without_secrets(item, depth - 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, dict | list):
+        # Nothing that the server understands: not looked through.
+        return HIDDEN
+    return redact(value) if isinstance(value, str) else value
 
 
 def described(attempt: Attempt) -> tuple[Evidence, ...]:
@@ -145,6 +179,8 @@ def key_hint(line: str, release: Release) -> str:
     key, device = match.groups()
     if suggestion(device):
         return f'Correct the device first: "target_device": "{suggestion(device)}".'
+    if device.partition(":")[0].partition(".")[0] not in REGISTERED:
+        return f"Correct the device first, which OpenVINO does not know. {device_hint(device)}"
     similar = similar_key(key, device, release)
     if similar is not None:
         return f"Did you mean {similar}?"

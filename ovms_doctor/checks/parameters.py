@@ -12,6 +12,7 @@ from ovms_doctor.checks.parameter_words import (
     device_hint,
     key_hint,
     key_in,
+    shown_config,
     spelled,
     wrote,
 )
@@ -72,7 +73,7 @@ def _placed(
     ``inside``: a key in the parameter's value; one that is not there means the parameter itself. On the command
     line there is no place, and nothing begins the message.
     """
-    given = spelled(entry, parameter)
+    given = spelled(entry, parameter, key=inside)
     if entry.parameters.source == "arguments" or not entry.pointer:
         return "", (Evidence(given, "read of the arguments"),)
     pointer = "/".join([entry.pointer, parameter, *([_escaped(inside)] if inside else [])])
@@ -93,7 +94,10 @@ def _argument(context: Context, problem: StartProblem) -> Finding:
     value = "" if context.plan.problem is None else problem.text
     unsupported = problem.status == "MODEL_CONFIG_INVALID"
     arguments = context.deployment.arguments
-    given = "" if arguments is None else wrote(arguments.parameters.get(problem.text))
+    parameter = None if arguments is None else arguments.parameters.get(problem.text)
+    if parameter is not None and problem.text == "plugin_config":
+        parameter = shown_config(parameter, key_in(problem.log[0]) if problem.log else "")
+    given = "" if arguments is None else wrote(parameter)
     hint = key_hint(problem.log[0], context.deployment.release) if unsupported and problem.log else ""
     return context.finding(
         "OVD422" if unsupported else "OVD421",
@@ -109,9 +113,9 @@ def _argument(context: Context, problem: StartProblem) -> Finding:
 
 def _entry(context: Context, skipped: SkippedEntry) -> Finding:
     entry, aborts = skipped.entry, skipped.reason == "aborts"
-    given = spelled(entry, skipped.parameter)
     hint = key_hint(skipped.log[0], context.deployment.release) if aborts and skipped.log else ""
     key = key_in(skipped.log[0]) if aborts and skipped.log else ""
+    given = spelled(entry, skipped.parameter, key=key)
     where, evidence = _placed(context, entry, skipped.parameter, key)
     then = (
         "This entry and every one behind it are left out; the server starts and answers “ready”."
@@ -168,6 +172,7 @@ def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Fi
         "ignored": "is nothing that the server understands; it goes on as if it were not there",
         "both": "is ignored, for there is a shape as well",
         "deprecated": "is deprecated",
+        "reserved": f"has no effect for {ANONYMOUS}, a name that the server keeps for itself",
     }
     given = spelled(model.entry, warning.parameter)
     where, evidence = _placed(context, model.entry, warning.parameter)
@@ -180,7 +185,7 @@ def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Fi
         log=warning.log,
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
-        steps=_form(warning.parameter) if warning.kind == "ignored" else (),
+        steps=_form(warning.parameter) if warning.kind in ("ignored", "reserved") else (),
     )
 
 

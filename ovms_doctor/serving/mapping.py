@@ -129,9 +129,7 @@ def _real_names(half: Any) -> Pairs:
     """The other way round: what an equal key overwrites in the one map stays in the other
     (``reversedMappingInputs``)."""
     pairs = pairs_of(half) if isinstance(half, dict) else ()
-    names = {
-        alias.translate(_BACK): name.translate(_BACK) for name, alias in pairs if isinstance(alias, str)
-    }
+    names = {alias.translate(_BACK): name.translate(_BACK) for name, alias in pairs if isinstance(alias, str)}
     return tuple(sorted(names.items()))
 
 

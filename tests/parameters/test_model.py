@@ -9,6 +9,7 @@ import pytest
 
 from ovms_doctor.checks import mapping, parameters
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.parameter_words import spelled
 from ovms_doctor.deployment.model import ModelEntry, ModelParameters
 from ovms_doctor.facts import Facts
 from ovms_doctor.findings import Finding
@@ -69,12 +70,39 @@ def test_refused(names: str | None, given: dict[str, Any], status: str, code: st
         {"batch_size": "auto"},
         {"target_device": "GPU"},
         {"shape": "1,3"},
+        {"shape": {"ANONYMOUS_INPUT_NAME": "(7,7)"}},
     ],
 )
 def test_served(given: dict[str, Any]) -> None:
     plan, findings = look(**given)
     assert plan.models[0].served_later == (1,)
     assert not [finding for finding in findings if finding.severity == "error"]
+
+
+def test_both_values_of_a_doubled_name_are_known() -> None:
+    """The shape passes the look at names under either, and takes effect under the last one only."""
+    names = '{"inputs": {"x": "a", "x": "b"}, "outputs": {}}'
+    for given, codes in (("a", ["OVD423"]), ("b", [])):
+        plan, findings = look(names, shape={given: "(1,3)"})
+        assert plan.models[0].served_later == (1,)
+        assert [finding.code for finding in findings] == codes
+
+
+def test_no_secret_of_a_plugin_config_is_shown() -> None:
+    given = {"NUM_STREAMS": "1", "API_TOKEN": "hunter2", "DEVICE_PROPERTIES": {"CPU": {"MY_KEY": "hunter3"}}}
+    for source in ("config", "arguments"):
+        value = json.dumps(given) if source == "arguments" else given
+        values = (("plugin_config", json.dumps(value)),)
+        entry = ModelEntry("m", "/m", parameters=ModelParameters(values, source))  # type: ignore[arg-type]
+        whole = spelled(entry, "plugin_config")
+        assert "hunter" not in whole
+        assert '"NUM_STREAMS": "1"' in whole
+        assert spelled(entry, "plugin_config", key="API_TOKEN").endswith('{"API_TOKEN": "***"}')
+        assert spelled(entry, "plugin_config", key="NUM_STREAMS").endswith('{"NUM_STREAMS": "1"}')
+    broken = ModelEntry(
+        "m", "/m", parameters=ModelParameters((("plugin_config", '"{API_TOKEN: hunter2"'),), "arguments")
+    )
+    assert spelled(broken, "plugin_config") == "--plugin_config ***"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,10 @@ def test_layouts() -> None:
         ("CPU", "FOO", "2022.1", False),
         ("CPU", "FOO", "2022.3", False),
         ("MYRIAD", "FOO", "2023.0", False),
+        ("FOO", "NUM_STREAMS", "2026.3", True),
+        ("FOO", "NUM_STREAMS", "2022.3", True),
+        ("AUTO:FOO,CPU", "NUM_STREAMS", "2026.3", False),
+        ("AUTO:FOO", "NUM_STREAMS", "2026.3", True),
     ],
 )
 def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> None:
@@ -127,6 +131,50 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
         assert found.abort.log[0] == (
             f"Plugin config key: {key} not found in supported config keys for device: {device}."
         )
+
+
+def text_of(source: str, name: str, text: str) -> ParsedParameters:
+    """A parameter as it is written, equal keys and all."""
+    value = json.dumps(text) if source == "arguments" else text
+    entry = ModelEntry("m", "/m", parameters=ModelParameters(((name, value),), source))  # type: ignore[arg-type]
+    return parse_parameters(entry, parse_release("2026.3"))
+
+
+@pytest.mark.parametrize("source", ["config", "arguments"])
+def test_the_last_of_equal_keys_overwrites(source: str) -> None:
+    shapes = dict(text_of(source, "shape", '{"x": "(1,2)", "x": "(3,4)"}').shapes)
+    assert shapes["x"].as_openvino() == "[3,4]"
+    layouts = dict(text_of(source, "layout", '{"x": "NC", "x": "CN"}').layouts)
+    assert str(layouts["x"]) == "CN"
+    config = text_of(source, "plugin_config", '{"NUM_STREAMS": "1", "NUM_STREAMS": "2"}').plugin_config
+    assert config.values == (("NUM_STREAMS", '"2"'),)
+
+
+def test_an_earlier_equal_key_is_read_too() -> None:
+    kept = text_of("config", "shape", '{"x": "(1,2)", "x": "oops"}')
+    assert [(name, shape.as_openvino()) for name, shape in kept.shapes] == [("x", "[1,2]")]
+    assert kept.warnings[0].log[-1] == "There was an error parsing shape x"
+    refused = text_of("arguments", "shape", '{"x": "oops", "x": "(1,2)"}').problem
+    assert refused is not None
+    assert refused.status == "SHAPE_WRONG_FORMAT"
+    for name, text, status in (
+        ("layout", '{"x": "XYZ", "x": "NC"}', "LAYOUT_WRONG_FORMAT"),
+        ("plugin_config", '{"NUM_STREAMS": [], "NUM_STREAMS": "2"}', "PLUGIN_CONFIG_WRONG_FORMAT"),
+    ):
+        problem = text_of("config", name, text).problem
+        assert problem is not None
+        assert problem.status == status
+
+
+def test_the_name_kept_for_the_one_input() -> None:
+    omitted = parsed(shape={"ANONYMOUS_INPUT_NAME": "(7,7)", "x": "(1,3)"})
+    assert [name for name, _ in omitted.shapes] == ["x"]
+    assert [(warning.kind, warning.log) for warning in omitted.warnings] == [
+        ("reserved", ("Provided shape name: ANONYMOUS_INPUT_NAME is forbidden and will be omitted",))
+    ]
+    taken = parsed("arguments", shape='{"ANONYMOUS_INPUT_NAME": "(7,7)"}')
+    assert taken.anonymous_shape is not None
+    assert taken.warnings == ()
 
 
 def test_keys_of_old_are_renamed() -> None:

@@ -26,6 +26,14 @@ def look(line: str, release: str = "2025.4", config: str = CONFIG) -> list[Findi
     return list(parameters.check(Context(told, plan, Facts(complete=True))))
 
 
+def test_the_last_of_equal_names_in_a_configuration() -> None:
+    told = deployed("2025.4")
+    line = '"shape": {"x": "(1,3)", "x": "(2,3)"}'
+    (model,) = [m for m in settle(told, world(CONFIG % line, "/m", "/n")).models if m.entry.name == "m"]
+    assert model.parameters is not None
+    assert [shape.as_openvino() for _, shape in model.parameters.shapes] == ["[2,3]"]
+
+
 @pytest.mark.parametrize(
     ("line", "code", "place", "message"),
     [
@@ -34,7 +42,7 @@ def look(line: str, release: str = "2025.4", config: str = CONFIG) -> list[Findi
             '"plugin_config": {"NUM_STREAMS": "1", "NUM_STREAM": "2"}',
             "OVD422",
             (5, 43),
-            '"plugin_config": {"NUM_STREAMS": "1", "NUM_STREAM": "2"}: the device has no such property',
+            '"plugin_config": {"NUM_STREAM": "2"}: the device has no such property',
         ),
         (
             '"shape": "(1,a)"',

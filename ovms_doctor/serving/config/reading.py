@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,8 @@ from ovms_doctor.serving.paths import absolute, join_base_path, root_of_config
 LIMIT = 64 << 20
 #: Keys of an entry that are not parameters of the model.
 _NOT_PARAMETERS = ("name", "base_path", "model_version_policy", "graph_path", "subconfig")
+#: Parameters of which the server reads all members; of equal ones the last counts.
+_WALKED = ("shape", "layout", "plugin_config")
 _GRAPH_FILE = "graph.pbtxt"
 
 
@@ -159,7 +162,11 @@ def _entries(
 
 
 def _entry(config: dict[str, Any], pointer: str, root: str, release: Release) -> ConfigEntry:
-    values = tuple((key, as_text(value)) for key, value in config.items() if key not in _NOT_PARAMETERS)
+    values = tuple(
+        (key, as_text(value) if key in _WALKED else json.dumps(value))
+        for key, value in config.items()
+        if key not in _NOT_PARAMETERS
+    )
     entry = ModelEntry(
         config["name"],
         join_base_path(config.get("base_path", ""), root),

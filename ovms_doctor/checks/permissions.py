@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
+from ovms_doctor.checks.refusal import quote_release
 from ovms_doctor.deployment.model import User
 from ovms_doctor.facts import Denial, Failure
 from ovms_doctor.findings import Evidence, Finding, Step
@@ -109,7 +110,11 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
         attempt,
         path=denial.at,
         detail=detail,
-        evidence=(describe_denial(denial, context), *_quoted(cause)),
+        evidence=(
+            describe_denial(denial, context),
+            *_quoted(cause),
+            *quote_release(cause.report, context.deployment.release, cause.path),
+        ),
         steps=_steps(context, denial, code),
     )
 

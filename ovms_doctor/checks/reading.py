@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.dangling import dangling
-from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, reason_for
+from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, quote_release, reason_for
 from ovms_doctor.facts import ModelInspection
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.model import (
@@ -84,6 +84,7 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRe
         if linked is not None:
             message, seen, steps = linked
             evidence = (seen, *evidence)
+    evidence += quote_release(cause.report, context.deployment.release, cause.path)
     yield context.of_attempt(
         reason.code,
         message,

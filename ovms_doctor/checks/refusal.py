@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ovms_doctor.facts import Fault, LoadReport, ModelInspection, Operation
 from ovms_doctor.findings import Evidence
-from ovms_doctor.releases import is_standard_opset, operation_since
+from ovms_doctor.releases import Release, is_standard_opset, operation_since
+from ovms_doctor.releases.openvino_messages import said_by
 from ovms_doctor.serving.model import ReadRefused
 
 #: What static reading calls a fault → the code that says so. In order: the first that fits names the cause.
@@ -158,6 +159,22 @@ def quote_openvino(report: LoadReport | None) -> tuple[Evidence, ...]:
         return ()
     verb = "compile_model" if report.stage == "compile" else "read_model"
     return (Evidence(last_line(report.message), f"{verb} of OpenVINO {report.runtime} in a child"),)
+
+
+def quote_release(report: LoadReport | None, release: Release, path: str) -> tuple[Evidence, ...]:
+    """What the OpenVINO inside the release says to the same, where its words are others."""
+    if report is None or not report.message.strip():
+        return ()
+    here = last_line(report.message)
+    said = said_by(release, here, path)
+    if said is None or _without_frontends(said[1]) == _without_frontends(here):
+        return ()
+    return (Evidence(said[1], f"what read_model of OpenVINO {said[0]} says to such a file"),)
+
+
+def _without_frontends(line: str) -> str:
+    """The list of frontends comes in another order at every start."""
+    return line.partition("Available frontends:")[0].strip()
 
 
 def last_line(message: str) -> str:

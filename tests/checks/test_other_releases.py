@@ -1,0 +1,43 @@
+"""What the OpenVINO inside another release says to the same file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.releases import parse_release
+from ovms_doctor.releases.openvino_messages import said_by
+from tests.checks.test_findings import findings
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("2023.1", ("2023.1", "[ GENERAL_ERROR ] Incorrect weights in bin file!")),
+        ("2024.3", ("2024.3", "Incorrect weights in bin file!")),
+        ("2026.3", ("2026.3", "Incorrect weights in bin file!")),
+        ("2022.3", None),
+    ],
+)
+def test_each_release_has_its_own_words(release: str, said: tuple[str, str] | None) -> None:
+    assert said_by(parse_release(release), "Incorrect weights in bin file!", "/m/a.xml") == said
+
+
+def test_an_unknown_fault_has_no_words() -> None:
+    assert said_by(parse_release("2024.3"), "something else", "/m/a.xml") is None
+
+
+def test_they_are_quoted_only_where_they_differ(world_dir: Path) -> None:
+    (world_dir / "m" / "1").mkdir(parents=True)
+    (world_dir / "m" / "1" / "a.xml").write_text("no model")
+    (world_dir / "m" / "1" / "a.bin").write_text("x")
+
+    def quoted(release: str) -> list[str]:
+        (finding,) = findings(world_dir / "m", "--ovms-version", release)
+        return [item["what"] for item in finding["evidence"] if "says to such a file" in item["how"]]
+
+    (old,) = quoted("2025.4")
+    assert "model format: xml is supported" in old
+    assert str(world_dir / "m" / "1" / "a.xml") in old
+    assert quoted("2026.3") == []

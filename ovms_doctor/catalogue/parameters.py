@@ -72,6 +72,7 @@ CODES: tuple[Code, ...] = (
             log.BATCH_IGNORED,
             log.BOTH_SHAPE_AND_BATCH,
             log.LOADER_OPTIONS_UNPARSABLE,
+            log.SHAPE_NAME_FORBIDDEN,
         ),
         ("Parsing dimension string",),
         releases=ALL,

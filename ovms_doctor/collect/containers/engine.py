@@ -1,0 +1,362 @@
+"""The child's part of looking at a container: finds the engine, asks it, puts what went wrong into a sentence."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import os
+import queue
+import re
+import socket
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+#: Lines kept of the beginning and of the end of the output.
+FIRST_LINES, LAST_LINES = 40, 60
+_MOST_BYTES = 4 << 20
+_LONGEST_LINE = 16 << 10
+_INSTALL = "python3 -m pip install 'docker>=7.1'"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_INFO = (
+    "ServerVersion", "SecurityOptions", "DockerRootDir", "OperatingSystem", "Driver", "CgroupVersion",
+    "CgroupDriver", "NCPU", "MemTotal",
+)  # fmt: skip
+#: Where engines of this host listen; the user's own ones first after Docker's.
+_SOCKETS = (
+    "/var/run/docker.sock",
+    "{runtime}/docker.sock",
+    "{runtime}/podman/podman.sock",
+    "/run/podman/podman.sock",
+)
+
+
+class _Problem(Exception):
+    """What is to be told; ``timed_out``: something did not answer."""
+
+    def __init__(self, text: str, *, timed_out: bool = False) -> None:
+        super().__init__(text)
+        self.timed_out = timed_out
+
+
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"name": …, "timeout": seconds}`` → the fields of ``Looked`` that are known."""
+    found: dict[str, Any] = {"info": {}, "log": [], "endpoint": "", "local": False}
+    try:
+        _look(str(question["name"]).removeprefix("/"), float(question["timeout"]), found)
+    except _Problem as problem:
+        found.update(document=None, problem=str(problem), timed_out=problem.timed_out)
+    except Exception as error:  # noqa: BLE001 - whatever a library throws, a sentence says it
+        explained = _explained(error, str(found["endpoint"]))
+        found.update(document=None, problem=str(explained), timed_out=explained.timed_out)
+    return found
+
+
+def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
+    try:
+        import docker
+        import docker.errors
+    except Exception as error:  # noqa: BLE001 - a broken installation throws anything
+        raise _Problem(
+            f"The Python package docker cannot be used ({type(error).__name__}): {_INSTALL} installs it."
+        ) from None
+    if not _NAME.fullmatch(name):
+        raise _Problem("That is no name and no id that a container can have: docker ps -a lists them.")
+    arguments = _endpoint()
+    found["endpoint"] = address = _shown(arguments["base_url"])
+    found["local"] = address.startswith("unix://")
+    if found["local"]:
+        _try_socket(arguments["base_url"].removeprefix("unix://"), timeout)
+
+    class Client(docker.APIClient):  # type: ignore[misc]
+        def get_redirect_target(self, resp: Any) -> None:
+            """Nobody else is asked, whatever the engine says."""
+
+    end = time.monotonic() + timeout
+    client = Client(**arguments, timeout=timeout)
+    try:
+        document = client.inspect_container(name)
+    except docker.errors.NotFound:
+        raise _Problem(_no_such(client, name, address)) from None
+    if not isinstance(document, dict) or not isinstance(document.get("Config"), dict):
+        raise _Problem(f"The container engine at {address} answers, but not as Docker does.")
+    found["document"] = document
+    problems: list[str] = []
+    # The container is known now: nothing else may take so long that nothing is told.
+    client.timeout = _half(end)
+    found["info"] = _info(client, problems)
+    identity = str(document.get("Id") or name)
+    try:
+        found["log"] = _within(_half(end), lambda: _log(client, identity))
+    except Exception as error:  # noqa: BLE001 - the rest is known all the same
+        if not isinstance(error, docker.errors.NotFound):
+            said = str(getattr(error, "explanation", "") or type(error).__name__)[:200]
+            said = "it does not come" if isinstance(error, TimeoutError) else said
+            problems.append(f"The container's output cannot be read ({said}).")
+    if found["local"]:
+        found["info"]["IdMap"] = _id_map(document, identity)
+    found["info"]["Problems"] = problems
+
+
+def _half(end: float) -> float:
+    """Half of the seconds that are left."""
+    return max(0.2, (end - time.monotonic()) / 2)
+
+
+def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
+    """What ``work`` gives, TimeoutError where it takes longer: the SDK has no limit for a stream. Its thread is left
+    behind, and ends with this process."""
+    results: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put(work())
+        except Exception as error:  # noqa: BLE001 - handed on
+            results.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+# -- where ---------------------------------------------------------------------------------------------
+
+
+def _endpoint() -> dict[str, Any]:
+    """Arguments of the SDK's client: DOCKER_HOST, else the current context, else a socket of this host."""
+    from docker.utils import kwargs_from_env
+
+    arguments: dict[str, Any] = kwargs_from_env()
+    if "base_url" not in arguments:
+        arguments = _from_context() or {"base_url": _local_socket()}
+    url = str(arguments["base_url"])
+    scheme, separator, _ = url.partition("://")
+    if url.startswith("/"):
+        arguments["base_url"] = f"unix://{url}"
+    elif scheme == "ssh":
+        # The SDK reaches an engine by ssh only with this one, which is none of ours.
+        if importlib.util.find_spec("paramiko") is None:
+            raise _Problem(
+                "The container engine is to be reached by ssh, which needs the Python package paramiko: "
+                "python3 -m pip install paramiko installs it; or save docker inspect, and give it with --inspect."
+            )
+    elif separator and scheme not in ("unix", "tcp", "http", "https"):
+        raise _Problem(
+            f"DOCKER_HOST names an engine by {scheme[:20]}://, which is not supported: unix and tcp are."
+        )
+    return arguments
+
+
+def _from_context() -> dict[str, Any] | None:
+    """The engine of the context that ``docker context use`` or DOCKER_CONTEXT chose, None for the default one."""
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    if not name or name == "default":
+        return None
+    try:
+        context = ContextAPI.get_context(name)
+        host = context.Host if context else None
+        tls = context.TLSConfig if context else None
+    except Exception as error:  # noqa: BLE001 - files of the user's, read by a library
+        raise _Problem(f"Docker's context {name[:60]} cannot be read ({type(error).__name__}).") from None
+    if not isinstance(host, str) or not host:
+        raise _Problem(f"Docker's context {name[:60]} does not exist: docker context ls lists them.")
+    host = host.removeprefix("http+")
+    return {"base_url": host, "tls": tls} if tls and not host.startswith("unix:") else {"base_url": host}
+
+
+def _local_socket() -> str:
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    places = [place.format(runtime=runtime) for place in _SOCKETS]
+    for place in places:
+        try:
+            if stat.S_ISSOCK(os.stat(place).st_mode):
+                return f"unix://{place}"
+        except PermissionError:
+            return f"unix://{place}"
+        except OSError:
+            continue
+    raise _Problem(
+        f"No container engine is found on this host: there is no socket {places[0]} and none of Podman's. "
+        "DOCKER_HOST tells where it is; a saved docker inspect is read with --inspect."
+    )
+
+
+def _try_socket(path: str, timeout: float) -> None:
+    """Connects once: the operating system's answer says more than what libraries make of it."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.settimeout(timeout)
+        try:
+            trial.connect(path)
+        except PermissionError:
+            raise _Problem(
+                f"The socket {path} of the container engine is not for this user: use sudo, or join its group "
+                '(sudo usermod -aG docker "$USER", then log in again).'
+            ) from None
+        except FileNotFoundError:
+            raise _Problem(
+                f"The container engine's socket {path} does not exist: is the engine running?"
+            ) from None
+        except ConnectionRefusedError:
+            raise _Problem(
+                f"Nobody listens at the socket {path}: the container engine is not running."
+            ) from None
+        except TimeoutError:
+            raise _Problem(f"The container engine at {path} accepts no connection.", timed_out=True) from None
+        except OSError as error:
+            raise _Problem(
+                f"The container engine's socket {path} cannot be used: {error.strerror or error}."
+            ) from None
+
+
+def _shown(url: str) -> str:
+    """An address without what may be a user's."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+
+
+# -- what ----------------------------------------------------------------------------------------------
+
+
+def _no_such(client: Any, name: str, address: str) -> str:
+    try:
+        names = [
+            item.removeprefix("/") for row in client.containers(all=True) for item in row.get("Names") or ()
+        ]
+    except Exception:  # noqa: BLE001 - a suggestion is not worth a failure
+        names = []
+    close = [item for item in names if name.lower() in item.lower() or item.lower() in name.lower()]
+    close += difflib.get_close_matches(name, names, 3, 0.5)
+    listed = ", ".join(dict.fromkeys(close[:4]))
+    hint = f"did you mean {listed}?" if listed else "docker ps -a lists those that there are."
+    return f"The container engine at {address} has no container {name}: {hint}"
+
+
+def _info(client: Any, problems: list[str]) -> dict[str, Any]:
+    """The parts of ``docker info`` that are used: others hold proxies with their passwords."""
+    found: dict[str, Any] = {}
+    try:
+        said = client.info()
+        found = {key: said[key] for key in _INFO if key in said}
+        found["Components"] = [
+            {"Name": str(item.get("Name"))} for item in client.version().get("Components") or ()
+        ]
+    except Exception as error:  # noqa: BLE001 - the container is known all the same
+        problems.append(f"The engine does not tell of itself ({type(error).__name__}).")
+    return found
+
+
+def _log(client: Any, identity: str) -> list[str]:
+    """All of a short output; of a long one the first and the last lines."""
+    most = FIRST_LINES + LAST_LINES
+    whole = client.logs(identity, stream=True, follow=False, stdout=True, stderr=True)
+    first = list(_lines(whole, most + 1))
+    if len(first) <= most:
+        return first
+    tail = client.logs(identity, stream=True, follow=False, stdout=True, stderr=True, tail=LAST_LINES)
+    return first[:FIRST_LINES] + list(_lines(tail, most))[-LAST_LINES:]
+
+
+def _lines(chunks: Any, most: int) -> Iterator[str]:
+    """The lines in a stream of bytes, so many at most; a line that is too long is cut."""
+    rest, size, count = b"", 0, 0
+    for chunk in chunks:
+        size += len(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield _decoded(line)
+            count += 1
+            if count >= most:
+                return
+        if size > _MOST_BYTES:
+            return
+        rest = rest[:_LONGEST_LINE]
+    if rest:
+        yield _decoded(rest)
+
+
+def _decoded(line: bytes) -> str:
+    return line[:_LONGEST_LINE].rstrip(b"\r").decode("utf-8", "replace")
+
+
+def _id_map(document: Mapping[str, Any], identity: str) -> list[list[int]] | None:
+    """The user namespace of the container's first process. Its id is this host's only where the process' control
+    group is the container's: the engine may run in a virtual machine."""
+    state = document.get("State")
+    pid = state.get("Pid") if isinstance(state, dict) else None
+    if not isinstance(pid, int) or pid <= 0:
+        return None
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            if identity not in file.read(1 << 16):
+                return None
+        with open(f"/proc/{pid}/uid_map", encoding="ascii") as file:
+            return [[int(cell) for cell in line.split()] for line in file.read(1 << 16).splitlines()]
+    except (OSError, ValueError):
+        return None
+
+
+# -- what went wrong -----------------------------------------------------------------------------------
+
+
+def _explained(error: BaseException, address: str) -> _Problem:
+    """A sentence for whatever the SDK, requests and urllib3 throw at each other."""
+    engine = f"The container engine at {address}" if address else "The container engine"
+    import requests.exceptions
+
+    broken = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError, ConnectionError)
+    for cause in _causes(error):
+        if isinstance(cause, requests.exceptions.Timeout | TimeoutError):
+            return _Problem(f"{engine} does not answer in time.", timed_out=True)
+        if isinstance(cause, PermissionError):
+            return _Problem(f"{engine} is not for this user: use sudo, or join the group docker.")
+        if isinstance(cause, ConnectionRefusedError):
+            return _Problem(f"{engine} is not running: nobody listens there.")
+        if isinstance(cause, socket.gaierror):
+            return _Problem(f"{engine} is not found: nobody knows a host of that name.")
+        # docker.errors.APIError is one as well.
+        if isinstance(cause, requests.exceptions.HTTPError):
+            status = getattr(cause.response, "status_code", "an error")
+            return _Problem(f"{engine} answers with HTTP {status} instead of telling of the container.")
+    for cause in _causes(error):
+        if isinstance(cause, _tls_errors()):
+            return _Problem(
+                f"{engine} is not reached over TLS: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH tell how."
+            )
+        if isinstance(cause, broken):
+            return _Problem(f"{engine} breaks off the connection before it has answered.")
+        if isinstance(cause, ValueError | KeyError | TypeError):
+            return _Problem(f"{engine} answers, but not as Docker does.")
+    return _Problem(f"{engine} cannot be asked ({type(error).__name__}).")
+
+
+def _tls_errors() -> tuple[type[BaseException], ...]:
+    """What fails in TLS."""
+    import ssl
+
+    import docker.errors
+
+    return (ssl.SSLError, docker.errors.TLSParameterError)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it came from, and what it carries."""
+    queue: list[BaseException] = [error]
+    seen: set[int] = set()
+    while queue and len(seen) < 50:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        carried = [getattr(current, "reason", None), *current.args, current.__cause__, current.__context__]
+        queue += [item for item in carried if isinstance(item, BaseException)]

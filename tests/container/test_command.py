@@ -1,0 +1,176 @@
+"""The server's own words among what a container runs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ovms_doctor.deployment.readers.command import server_words
+
+IMAGE = "openvino/model_server:2025.4"
+#: Dockerfile.ubuntu, since v2026.3.
+WRAPPED = [
+    "/bin/bash",
+    "-c",
+    "if [ -d /ovms/share/espeak-ng-data ]; then export ESPEAK_DATA_PATH=/ovms/share/espeak-ng-data; fi; "
+    'exec /ovms/bin/ovms "$@"',
+    "--",
+]
+WORDS = ["--model_path", "/m 1", "--port", "9000"]
+
+
+@pytest.mark.parametrize(
+    "entrypoint",
+    [
+        None,
+        ["/ovms/bin/ovms"],
+        ["ovms"],
+        WRAPPED,
+        ["tini", "--", "/ovms/bin/ovms"],
+        ["/usr/bin/tini", "-s", "-g", "--", "/ovms/bin/ovms"],
+        ["/usr/bin/dumb-init", "--rewrite", "15:2", "ovms"],
+        ["numactl", "--membind=0", "-C", "0-3", "ovms"],
+        ["env", "-u", "HOME", "A=b", "C=d", "nice", "-n", "5", "timeout", "-k", "5", "1h", "ovms"],
+        ["taskset", "-c", "0-3", "nohup", "ovms"],
+        ["sh", "-ec", 'exec ovms "$@"', "sh"],
+        ["busybox", "sh", "-c", 'ovms "${@}"', "sh"],
+        ["tini", "--", *WRAPPED],
+    ],
+)
+def test_arguments_come_through(entrypoint: list[str] | None) -> None:
+    said = server_words(entrypoint, WORDS, IMAGE)
+    assert said.words == tuple(WORDS)
+    assert said.program[-1].endswith("ovms")
+    assert not said.unknown
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("/ovms/bin/ovms --port 9000", ("--port", "9000")),
+        ("export LOG=1; ovms --port 9000 --model_name 'a b'", ("--port", "9000", "--model_name", "a b")),
+        ('P=9000; exec ovms --port $P --rest_port "${P}"', ("--port", "9000", "--rest_port", "9000")),
+        ("ulimit -n 4096 && ovms --port 9 2>&1 | tee /tmp/log", ("--port", "9")),
+        ("sleep 3\novms \\\n  --port 9 &\nwait", ("--port", "9")),
+        ("while true; do ovms --port 9; sleep 1; done", ("--port", "9")),
+        ("if true; then ovms --port 9; else ovms --port 9; fi", ("--port", "9")),
+        ("A=b ovms --port 9", ("--port", "9")),
+        ("tini -- sh -c 'ovms --port 9'", ("--port", "9")),
+        ("ovms", ()),
+    ],
+)
+def test_scripts(script: str, words: tuple[str, ...]) -> None:
+    said = server_words(["sh", "-c", script], None, "x")
+    assert (said.words, said.unknown) == (words, "")
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("ovms --port $PORT", "$PORT"),
+        ("ovms --model_path `ls /models`", "$("),
+        ("ovms --model_path $(ls /models)", "$(ls"),
+        ("ovms --model_path ~/models", "home"),
+        ("for p in 1 2; do ovms --port $p; done", "$p"),
+        ("if test -f x; then P=1; fi; ovms --port $P", "$P"),
+        (". /env.sh; ovms --port 9 --x $HERE", "$HERE"),
+        ("P=1; . /env.sh; ovms --port $P", "variable"),
+        ("ovms --port 1; ovms --port 2", "more than one way"),
+        ("cd somewhere; ovms --config_path c.json", "directory"),
+        ("ovms --model_name 'unclosed", "quote"),
+        ("/start.sh --port 9000 secret", "does not name the server"),
+        ("gosu ovms ovms --port 9", "gosu"),
+    ],
+)
+def test_what_only_the_shell_knows(script: str, why: str) -> None:
+    said = server_words(["bash", "-c", script], None, "x")
+    assert said.words is None
+    assert why in said.unknown
+    assert "secret" not in repr(said)
+
+
+def test_variables_of_the_container() -> None:
+    environment = {"PORT": "9000", "EXTRA": "--a 1", "TOKEN": "hunter2", "UNUSED": "x"}
+    command = ["sh", "-c", 'ovms --port "$PORT" --rest_port ${REST:-$PORT} $EXTRA']
+    said = server_words(command, None, "x", environment=environment)
+    assert said.words is None  # REST may be set by nobody, or by the image
+    command[-1] = 'ovms --port "$PORT" $EXTRA "$EXTRA"'
+    assert server_words(command, None, "x", environment=environment).words == (
+        "--port",
+        "9000",
+        "--a",
+        "1",
+        "--a 1",
+    )
+    command[-1] = "ovms --model_name $TOKEN"
+    said = server_words(command, None, "x", environment=environment)
+    assert said.words is None
+    assert "hunter2" not in repr(said)
+
+
+def test_directory_of_a_script() -> None:
+    said = server_words(["sh", "-c", "cd /models && ovms --config_path c.json"], None, "x")
+    assert (said.words, said.directory) == (("--config_path", "c.json"), "/models")
+    said = server_words(
+        ["sh", "-c", "cd models && ovms --config_path c.json"], None, "x", working_directory="/w"
+    )
+    assert said.directory == "/w/models"
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command", "image", "words"),
+    [
+        (None, None, IMAGE, ()),
+        (None, None, "localhost:5000/openvino/model_server@sha256:" + "a" * 64, ()),
+        (None, None, "mycorp/resnet:1", None),
+        (None, ["--port", "9000"], "mycorp/resnet:1", ("--port", "9000")),
+        (None, ["ovms", "--port", "9000"], "mycorp/resnet:1", ("--port", "9000")),
+        # The image's entrypoint takes all words, whatever they were meant to be.
+        (None, ["ovms", "--port", "9000"], IMAGE, ("ovms", "--port", "9000")),
+        ([], ["ovms", "--port", "1"], IMAGE, ("--port", "1")),
+        ([], [], IMAGE, None),
+        (["/start.sh"], ["--port", "1"], IMAGE, None),
+        (["bash", "/start.sh"], [], IMAGE, None),
+        (["bash"], [], IMAGE, None),
+        (["tini", "--"], [], IMAGE, None),
+        (["env", "-S", "ovms --port 1"], [], IMAGE, None),
+        (["sudo", "-u", "ovms", "ovms"], [], IMAGE, None),
+    ],
+)
+def test_images(
+    entrypoint: list[str] | None, command: list[str] | None, image: str, words: tuple[str, ...] | None
+) -> None:
+    said = server_words(entrypoint, command, image)
+    assert said.words == words
+    assert bool(said.unknown) is (words is None)
+
+
+def test_secrets_are_hidden() -> None:
+    script = (
+        "export AWS_SECRET_ACCESS_KEY=hunter2; ovms --model_path s3://user:hunter2@host/b --api_key hunter2"
+    )
+    for said in (
+        server_words(["sh", "-c", script], None, "x"),
+        server_words(["env", "API_KEY=hunter2", "ovms"], ["--api_key=hunter2"], "x"),
+        server_words(["sh", "-c", "echo hunter2 | base64"], None, "x"),
+    ):
+        assert "hunter2" not in repr(said)
+
+
+@given(
+    st.lists(st.text(max_size=20), max_size=6),
+    st.lists(st.text(max_size=20), max_size=4),
+    st.text(max_size=20),
+)
+def test_any_words(entrypoint: list[str], command: list[str], image: str) -> None:
+    for first in (None, entrypoint, ["sh", "-c", *entrypoint], ["env", *entrypoint]):
+        said = server_words(first, command, image)
+        assert (said.words is None) is bool(said.unknown)
+
+
+@given(st.text(alphabet="ovms $@\"'\\`(){};&|<>~#=\n-cdX/1", max_size=40))
+def test_any_script(script: str) -> None:
+    said = server_words(["sh", "-c", script], ["a", "b"], "x", environment={"X": "1 2"})
+    assert (said.words is None) is bool(said.unknown)
+    assert not any("\0" in word or "\1" in word for word in said.words or ())

@@ -1,0 +1,143 @@
+"""From a container to a request: ids on the host, mounts, what cannot be seen, what the host gives."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerMount, IdRange
+from ovms_doctor.deployment.environment import variables
+from ovms_doctor.deployment.model import HostSeen, Mount, User
+from ovms_doctor.driver.contained import contained
+from ovms_doctor.driver.deploy import deployment_for
+from ovms_doctor.driver.request import Request, request_from_json
+from ovms_doctor.facts import Facts
+
+WORDS = ("--config_path", "/models/config.json", "--port", "9000")
+BASE = Container("docker", "ovms", name="ovms", words=WORDS, engine="docker")
+MODELS = ContainerMount("/models", "bind", "/srv/models", read_only=True)
+
+
+@pytest.mark.parametrize(
+    ("written", "added", "user"),
+    [
+        ("", (), User(5000, 5000, (39, 44))),
+        ("ovms", (), User(5000, 5000, (39, 44))),
+        ("5000", (), User(5000, 5000, (39, 44))),
+        ("5000:5000", (), User(5000, 5000)),
+        ("1000", (), User(1000, 0)),
+        ("1000:1000", ("109",), User(1000, 1000, (109,))),
+        ("root", (), User(0, 0)),
+        ("0:0", (), User(0, 0)),
+        ("ovms:root", (), User(5000, 0)),
+        ("", ("109", "video", "render"), User(5000, 5000, (39, 44, 109))),
+    ],
+)
+def test_who_the_server_is(written: str, added: tuple[str, ...], user: User) -> None:
+    request = contained(Request(), replace(BASE, user=written, groups=added))
+    assert request.user == user
+
+
+def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
+    request = contained(Request(), replace(BASE, user="somebody"))
+    assert "somebody" in request.user_from
+
+
+def test_ids_of_a_user_namespace_are_the_hosts() -> None:
+    mapped = replace(BASE, namespaced="remapped", id_map=(IdRange(0, 100000, 65536),))
+    request = contained(Request(), mapped)
+    assert (request.user.uid, request.user.gid) == (105000, 105000)
+    assert "5000 in the container" in request.user_from
+
+
+def test_rootless_ids_that_are_not_told_are_not_called_missing_rights() -> None:
+    request = contained(Request(), replace(BASE, namespaced="rootless"))
+    assert request.user == User(0, 0)
+    assert "not known" in request.user_from
+
+
+def test_what_the_user_says_of_the_user_stands() -> None:
+    said = Request(user=User(7, 7), user_from="--user")
+    assert contained(said, replace(BASE, user="0:0")).user == User(7, 7)
+
+
+def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> None:
+    said = Request(mounts=(Mount("/here", "/data"),))
+    volume = ContainerMount("/data", "volume", name="weights")
+    request = contained(said, replace(BASE, merged="/overlay/merged", mounts=(MODELS, volume)))
+    assert request.mounts == (
+        Mount("/overlay/merged", "/"),
+        Mount("/srv/models", "/models", True),
+        Mount("/here", "/data"),
+    )
+    assert request.unseen == ()
+
+
+def test_what_cannot_be_seen_has_its_reason() -> None:
+    mounts = (
+        MODELS,
+        ContainerMount("/data", "volume", name="weights"),
+        ContainerMount("/cfg", "config", name="ovms-config"),
+        ContainerMount("/tmp", "tmpfs"),
+    )
+    request = contained(Request(), replace(BASE, mounts=mounts), gone={"/srv/models"})
+    assert [item.server for item in request.unseen] == ["/models", "/data", "/cfg", "/tmp", "/"]
+    assert "/srv/models, which is not on this host" in request.unseen[0].reason
+
+
+def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
+    assert [item.server for item in contained(Request(), BASE).unseen] == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "here", "cores"),
+    [
+        (ContainerLimits(cpus=1.5), HostSeen(online=16, affinity=16), 2),
+        (ContainerLimits(cpuset="0-2,5"), HostSeen(online=16, affinity=16), 4),
+        (ContainerLimits(), HostSeen(online=16, affinity=16), 16),
+        (ContainerLimits(known=False), HostSeen(online=16, affinity=16), None),
+        (ContainerLimits(cpus=2), None, None),
+        (ContainerLimits(cpuset="0-x"), HostSeen(online=16, affinity=16), None),
+    ],
+)
+def test_cores_of_a_new_release_come_from_quota_and_cpuset(
+    limits: ContainerLimits, here: HostSeen | None, cores: int | None
+) -> None:
+    request = contained(Request(release="2026.3"), replace(BASE, limits=limits), here)
+    assert deployment_for(request, Facts()).limits.cores == cores
+
+
+def test_words_that_are_not_told_end_in_unknown() -> None:
+    request = contained(Request(), replace(BASE, words=None, words_unknown="a wrapper hides them"))
+    deployment = deployment_for(request, Facts())
+    assert deployment.untold is not None
+    assert deployment.untold.reason == "a wrapper hides them"
+
+
+def test_the_release_of_the_image_counts_unless_the_user_names_one() -> None:
+    container = replace(BASE, release="2025.4", release_from="the image's tag")
+    told = deployment_for(contained(Request(), container), Facts())
+    said = deployment_for(contained(Request(release="2024.0"), container), Facts())
+    assert (str(told.release), told.release_from) == ("2025.4", "the image's tag")
+    assert (str(said.release), said.release_from) == ("2024.0", "--ovms-version")
+
+
+def test_a_release_that_is_none_is_left_alone() -> None:
+    container = replace(BASE, release="nightly", release_from="the image's tag")
+    assert deployment_for(contained(Request(), container), Facts()).release_from == "newest known"
+
+
+def test_a_request_survives_being_saved() -> None:
+    container = replace(
+        BASE,
+        mounts=(MODELS, ContainerMount("/d\udcff", "volume")),
+        limits=ContainerLimits(memory=1 << 30, cpus=2),
+        environment=variables([("https_proxy", "http://u:canary@p:1"), ("S3_ENDPOINT", "http://m:9000")]),
+        id_map=(IdRange(0, 100000, 65536),),
+    )
+    request = contained(Request(timeout=3), container, HostSeen(online=4, affinity=4))
+    saved = json.dumps(request.as_json())
+    assert "canary" not in saved
+    assert request_from_json(json.loads(saved)) == request

@@ -1,0 +1,247 @@
+"""Engines that are not there, not for us, or that answer what no engine answers: a sentence, within the deadline."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.containers import Looked, engine, look_at_container
+from tests.conftest import SERVER_UID
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nApi-Version: 1.41\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """None of what names this machine's own engine."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+
+
+def body(text: bytes) -> bytes:
+    return HEAD + b"Content-Length: %d\r\n\r\n" % len(text) + text
+
+
+def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = 20) -> Looked:
+    monkeypatch.setenv("DOCKER_HOST", url)
+    looked = look_at_container("resnet", deadline)
+    assert looked.document is None
+    assert looked.problem is not None
+    assert "\n" not in looked.problem
+    return looked
+
+
+@contextmanager
+def listening(path: Path, answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A socket that does ``answer`` with each connection; then the connection is closed."""
+
+    def serve() -> None:
+        while not ended.is_set():
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                connection.settimeout(20)
+                with suppress(OSError):
+                    answer(connection)
+
+    ended = threading.Event()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(0.05)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"unix://{path}"
+        finally:
+            ended.set()
+            thread.join()
+
+
+def replying(answer: bytes) -> Callable[[socket.socket], None]:
+    """Gives the same answer to the first request of every connection."""
+
+    def reply(connection: socket.socket) -> None:
+        if connection.recv(1 << 16):
+            connection.sendall(answer)
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"", "breaks off"),
+        (b"\x00\x01\x02rubbish\r\n\r\n", "breaks off"),
+        (HEAD + b"Content-Length: 1000\r\n\r\n{", "breaks off"),
+        (body(b"{"), "not as Docker does"),
+        (body(b"[]"), "not as Docker does"),
+        (body(b"<html>"), "not as Docker does"),
+        (body(b'{"ApiVersion": "1.41"}'), "not as Docker does"),
+        (body(b'{"ApiVersion": "1.41", "Config": 5}'), "not as Docker does"),
+        (body(b'{"ApiVersion": {"a": 1}}'), "engine"),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\n{}", "HTTP 500"),
+        (b"HTTP/1.1 302 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "engine"),
+    ],
+)
+def test_rubbish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes, said: str) -> None:
+    with listening(tmp_path / "s", replying(answer)) as url:
+        looked = look(monkeypatch, url)
+    assert said in str(looked.problem)
+    assert not looked.timed_out
+
+
+def test_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ended = threading.Event()
+    with listening(tmp_path / "s", lambda _: ended.wait(20) and None) as url:
+        looked = look(monkeypatch, url, deadline=2)
+        ended.set()
+    assert looked.timed_out
+    assert "in time" in str(looked.problem)
+
+
+def test_engine_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
+        while True:
+            connection.sendall(b" ")
+            ended.wait(0.05)
+
+    ended = threading.Event()
+    with listening(tmp_path / "s", drip) as url:
+        # Each byte comes in time: the deadline of the whole ends it.
+        looked = look(monkeypatch, url, deadline=2)
+    assert looked.timed_out
+
+
+def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Some of Docker's logging drivers wait for a service that is gone: all else is told."""
+
+    def reply(connection: socket.socket) -> None:
+        path = [*connection.recv(1 << 16).split(b" "), b""][1]
+        if path.endswith(b"/version"):
+            connection.sendall(body(b'{"ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}'))
+        elif path.endswith(b"/info"):
+            connection.sendall(body(b'{"ServerVersion": "28.0", "HttpProxy": "http://me:hunter2@host"}'))
+        elif path.endswith(b"/json"):
+            connection.sendall(body(b'{"Id": "abc", "Config": {"Tty": false}, "State": {"Pid": 1}}'))
+        elif path:
+            ended.wait(20)
+
+    ended = threading.Event()
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    with listening(tmp_path / "s", reply):
+        looked = look_at_container("resnet", 4)
+        ended.set()
+    assert looked.problem is None
+    assert looked.document["Id"] == "abc"
+    assert looked.info["ServerVersion"] == "28.0"
+    assert looked.info["Problems"] == ["The container's output cannot be read (it does not come)."]
+    # Process 1 is not that container's.
+    assert looked.info["IdMap"] is None
+    assert "hunter2" not in repr(looked)
+
+
+def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    assert "not running" in str(look(monkeypatch, f"unix://{path}").problem)
+    assert "does not exist" in str(look(monkeypatch, f"unix://{tmp_path}/none").problem)
+    (tmp_path / "file").touch()
+    assert "Nobody listens" in str(look(monkeypatch, f"unix://{tmp_path}/file").problem)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert "not running" in str(look(monkeypatch, f"tcp://127.0.0.1:{port}").problem)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("npipe:////./pipe/docker_engine", "not supported"),
+        ("ssh://user:hunter2@nowhere.invalid", ""),
+        ("tcp://user:hunter2@", ""),
+        ("rubbish", ""),
+        ("unix://", ""),
+        ("tcp://127.0.0.1:99999", ""),
+    ],
+)
+def test_addresses(monkeypatch: pytest.MonkeyPatch, url: str, said: str) -> None:
+    looked = look(monkeypatch, url)
+    assert said in str(looked.problem)
+    assert "hunter2" not in repr(looked)
+
+
+def test_context_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "nowhere")
+    looked = look_at_container("resnet", 20)
+    assert "nowhere does not exist" in str(looked.problem)
+
+
+def test_context_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As ``docker context use`` leaves it."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    place = tmp_path / "contexts" / "meta" / hashlib.sha256(b"mine").hexdigest()
+    place.mkdir(parents=True)
+    endpoint = {"docker": {"Host": f"unix://{tmp_path}/s", "SkipTLSVerify": False}}
+    (place / "meta.json").write_text(json.dumps({"Name": "mine", "Metadata": {}, "Endpoints": endpoint}))
+    (tmp_path / "config.json").write_text('{"currentContext": "mine"}')
+    with listening(tmp_path / "s", replying(body(b"[]"))):
+        looked = look_at_container("resnet", 20)
+    assert looked.endpoint == f"unix://{tmp_path}/s"
+    assert "not as Docker does" in str(looked.problem)
+    (place / "meta.json").write_text("{")
+    assert "mine" in str(look_at_container("resnet", 20).problem)
+
+
+def test_sockets_of_this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Podman's where there is none of Docker's. The child's part, run here: a machine may have real ones."""
+    places = (f"{tmp_path}/docker.sock", "{runtime}/docker.sock", "{runtime}/podman/podman.sock")
+    monkeypatch.setattr(engine, "_SOCKETS", places)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    question = {"name": "resnet", "timeout": 5}
+    assert "No container engine is found" in engine.answer(question)["problem"]
+    (tmp_path / "run" / "podman").mkdir(parents=True)
+    with listening(tmp_path / "run" / "podman" / "podman.sock", lambda connection: None):
+        assert engine.answer(question)["endpoint"] == f"unix://{tmp_path}/run/podman/podman.sock"
+        with listening(tmp_path / "docker.sock", lambda connection: None):
+            assert engine.answer(question)["endpoint"] == f"unix://{tmp_path}/docker.sock"
+
+
+def test_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for an environment without it, which a plain install cannot be."""
+    monkeypatch.setitem(sys.modules, "docker", None)
+    assert "pip install 'docker" in engine.answer({"name": "resnet", "timeout": 5})["problem"]
+
+
+@pytest.mark.parametrize("name", ["", "../info", "a b", "-f", "é", "a\n", "a?all=1"])
+def test_names_that_none_can_have(name: str) -> None:
+    assert "no name" in str(look_at_container(name, 20).problem)
+
+
+@pytest.mark.needs_root
+def test_socket_of_others(monkeypatch: pytest.MonkeyPatch, world_dir: Path) -> None:
+    """The child's part, run here: the user of the test cannot start Python in somebody else's directories."""
+    path = world_dir / "s"
+    with listening(path, replying(b"")) as url:
+        path.chmod(0o600)
+        monkeypatch.setenv("DOCKER_HOST", url)
+        os.seteuid(SERVER_UID)
+        try:
+            answer = engine.answer({"name": "resnet", "timeout": 5})
+        finally:
+            os.seteuid(0)
+    assert "usermod -aG docker" in answer["problem"]

@@ -34,21 +34,38 @@ def redact(text: str) -> str:
     return _USER_IN_URL.sub(rf"\g<scheme>{HIDDEN}@", text) if "@" in text else text
 
 
+#: Options of this program whose value may hold secrets in any place of it.
+_HOLD_SECRETS = ("--env", "--docker-run")
+
+
 def redact_words(words: Sequence[str]) -> tuple[str, ...]:
-    """A command line without secrets: URLs' passwords, and the values of options that name a secret."""
+    """A command line without secrets: URLs' passwords, and the values of options that name or hold a secret."""
     shown = []
-    hide_next = False
+    before = ""
     for word in words:
-        name, equals, _ = word.partition("=")
-        secret = bool(_SECRET_NAME.search(name)) and not name.endswith("_file")
-        if hide_next and not word.startswith("--"):
+        name, equals, value = word.partition("=")
+        if before in _HOLD_SECRETS:
+            shown.append(_held(word))
+        elif _names_secret(before) and not word.startswith("--"):
             shown.append(HIDDEN)
-        elif equals and secret and name.startswith("--"):
+        elif equals and name in _HOLD_SECRETS:
+            shown.append(f"{name}={_held(value)}")
+        elif equals and _names_secret(name):
             shown.append(f"{name}={HIDDEN}")
         else:
             shown.append(redact(word))
-        hide_next = word.startswith("--") and not equals and secret
+        before = "" if equals else word
     return tuple(shown)
+
+
+def _names_secret(option: str) -> bool:
+    return option.startswith("--") and bool(_SECRET_NAME.search(option)) and not option.endswith("_file")
+
+
+def _held(value: str) -> str:
+    """``NAME=VALUE`` as the name alone; a whole command line not at all."""
+    name, equals, _ = value.partition("=")
+    return f"{name}={HIDDEN}" if equals and name.isidentifier() else HIDDEN
 
 
 def _escaped(match: re.Match[str]) -> str:

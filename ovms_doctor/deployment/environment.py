@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ovms_doctor.deployment.proxy import ProxySeen, read_proxy
+from ovms_doctor.text import HIDDEN, redact
+
 #: What OVMS reads with getenv when it serves models (src at v2026.3; the release that brought each), without
 #: the variables of its clients for remote storage and for pulling models.
 READ_BY_OVMS: Mapping[str, tuple[int, ...]] = {
@@ -17,26 +20,86 @@ READ_BY_OVMS: Mapping[str, tuple[int, ...]] = {
     "OVMS_AUDIO_MAX_FILE_SIZE_BYTES": (2026, 2),
     "OVMS_GRAPH_QUEUE_OFF": (2026, 2),
 }
+#: What its clients for remote storage and for pulling models read, and the libraries below them.
+READ_BY_CLIENTS = frozenset(
+    "AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION "
+    "S3_ENDPOINT GOOGLE_APPLICATION_CREDENTIALS CLOUD_STORAGE_EMULATOR_ENDPOINT "
+    "CLOUD_STORAGE_TESTBENCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_USE_HTTP_PROXY HF_TOKEN "
+    "HF_ENDPOINT no_proxy NO_PROXY".split()
+)
+#: What other programs' clients for the same stores read, and these do not, or in part: they tell what was meant.
+MEANT_FOR_CLIENTS = frozenset(
+    "AWS_DEFAULT_PROFILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED "
+    "AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST GOOGLE_CLOUD_PROJECT CLOUDSDK_CONFIG "
+    "AZURE_STORAGE_ACCOUNT AZURE_STORAGE_KEY AZURE_STORAGE_SAS_TOKEN AZURE_CLIENT_ID".split()
+)
+#: Places that are the address of a host: whatever stands before an @ in them is a user and a password.
+_ADDRESSES = frozenset(
+    "S3_ENDPOINT AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST CLOUD_STORAGE_EMULATOR_ENDPOINT "
+    "CLOUD_STORAGE_TESTBENCH_ENDPOINT HF_ENDPOINT".split()
+)
+#: What a value of any other form than a name's is not kept of: a profile's, a region's, a switch.
+_WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED".split())
+#: Variables whose value is a place and no secret; a user in a URL is left out.
+_PLACES = frozenset(
+    "GOOGLE_APPLICATION_CREDENTIALS no_proxy NO_PROXY".split()
+)
+_PLAIN_WORD = re.compile(r"[\w.@+-]{0,64}")
+_LONGEST_PATH = 4096
+#: Spelt so, or in any mix of capitals: what clients read is decided by the rules.
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that OVMS reads: ``number`` where its value is one, ``empty`` where it is set to nothing."""
+    """A variable that OVMS or a client of its reads: ``number`` where its value is one, ``empty`` where it is set
+    to nothing, ``proxy`` for those that name one (``HTTP_proxy`` and its like among them), ``text`` where the
+    value is a place and no secret, and has the form of one: a file's content in place of its path is not kept."""
 
     name: str
     empty: bool = False
     number: int | None = None
+    proxy: ProxySeen | None = None
+    text: str | None = None
 
 
 def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
-    """Those of ``pairs`` that OVMS reads, the last one of each name, by name."""
-    known = {name: value for name, value in pairs if name in READ_BY_OVMS}
-    return tuple(
-        Variable(name, not value, int(value) if _NUMBER.fullmatch(value) else None)
-        for name, value in sorted(known.items())
+    """Those of ``pairs`` that OVMS or its clients read, the last one of each name, by name."""
+    known = {name: value for name, value in pairs if _is_read(name)}
+    return tuple(_variable(name, value) for name, value in sorted(known.items()))
+
+
+def _is_read(name: str) -> bool:
+    known = READ_BY_OVMS.keys() | READ_BY_CLIENTS | MEANT_FOR_CLIENTS
+    return name in known or name.lower() in _PROXIES
+
+
+def _variable(name: str, value: str) -> Variable:
+    return Variable(
+        name,
+        not value,
+        int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
+        read_proxy(value) if name.lower() in _PROXIES else None,
+        _text(name, value),
     )
+
+
+def _text(name: str, value: str) -> str | None:
+    """What may be kept of a value, None where it is or may be a secret."""
+    if name in _WORDS:
+        return value if _PLAIN_WORD.fullmatch(value) else None
+    if name in _ADDRESSES:
+        # What is asked for behind a question mark may hold a signature.
+        address = redact(value.partition("?")[0])
+        before, at, host = address.rpartition("@")
+        return address if not at or before.endswith(f"://{HIDDEN}") else f"{HIDDEN}@{host}"
+    if name not in _PLACES:
+        return None
+    odd = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
+    return None if name == "GOOGLE_APPLICATION_CREDENTIALS" and odd else redact(value)
 
 
 def read_pair(text: str) -> tuple[str, str] | None:

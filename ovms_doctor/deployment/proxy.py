@@ -1,0 +1,91 @@
+"""The value of a proxy variable, taken apart once, so that neither its user nor its password is kept."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+#: What the server's S3 client makes of a value: it takes it, ends over it, or cannot read it and goes direct.
+S3Reading: TypeAlias = Literal["", "taken", "ends", "unread"]
+#: What is wrong with a value that cannot be read, or that a client takes otherwise than it was meant.
+Trouble: TypeAlias = Literal[
+    "",
+    "no scheme",
+    "capital scheme",
+    "other scheme",
+    "IPv6 address",
+    "path",
+    "empty password",
+    "blank",
+    "port",
+    "form",
+]
+
+#: s3filesystem.cpp proxy_regex_, the same in every release v2022.1 to v2026.3; matched as a whole.
+_S3 = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))?/?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySeen:
+    """A proxy as a variable names it. ``scheme`` in lower case; ``host`` without user and password; ``port`` None
+    where none is named. ``s3``: what the S3 client makes of it, empty for a variable that is set to nothing.
+    ``user``: a user stands in it; ``odd_password``: a password that clients read in different ways, for it holds
+    ``%`` or ``@``. ``trouble``: what is wrong with the form, empty for nothing."""
+
+    scheme: str = ""
+    host: str = ""
+    port: int | None = None
+    s3: S3Reading = ""
+    user: bool = False
+    odd_password: bool = False
+    trouble: Trouble = ""
+
+
+def read_proxy(text: str) -> ProxySeen:
+    """``text`` is a variable's whole value."""
+    if not text:
+        return ProxySeen()
+    scheme, _, rest = text.rpartition("://") if "://" in text else ("", "", text)
+    # A password may hold a slash: the last @ ends it, whatever stands before.
+    credentials, at, after = rest.rpartition("@")
+    place = re.split(r"[/?#]", after, maxsplit=1)[0]
+    host, port = _place(place.strip())
+    match = _S3.fullmatch(text)
+    reading: S3Reading = "unread"
+    if match is not None:
+        reading = "taken" if match[7] else "ends"
+    password = credentials.partition(":")[2]
+    return ProxySeen(
+        scheme.strip().lower(),
+        host,
+        port,
+        reading,
+        bool(at),
+        "%" in password or "@" in credentials,
+        "" if reading != "unread" else _trouble(text, scheme, rest, credentials, place),
+    )
+
+
+def _place(text: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d{1,9}))?.*", text, re.DOTALL)
+    assert match is not None
+    return match[1], None if match[2] is None else int(match[2])
+
+
+def _trouble(text: str, scheme: str, rest: str, credentials: str, place: str) -> Trouble:
+    if text != text.strip():
+        return "blank"
+    if not scheme:
+        return "no scheme"
+    if scheme not in ("http", "https"):
+        return "capital scheme" if scheme.lower() in ("http", "https") else "other scheme"
+    if credentials.endswith(":"):
+        return "empty password"
+    if "[" in place:
+        return "IPv6 address"
+    if "/" in rest.rstrip("/") or rest.endswith("//"):
+        return "path"
+    if place.count(":") == 1 and (place.endswith(":") or not re.fullmatch(r"[^:]+:\d{1,5}", place)):
+        return "port"
+    return "form"

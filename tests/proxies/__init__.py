@@ -1,0 +1,1 @@
+"""Tests of the proxies that the server's clients take."""

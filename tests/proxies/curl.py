@@ -1,0 +1,36 @@
+"""Run as a program: asks one address with libcurl, as a client of the server does. Prints nothing.
+
+``curl.py environment URL PORT``: with the proxy that libcurl finds in the environment. ``curl.py s3 URL PORT PROXY-HOST
+PROXY-PORT USER PASSWORD``: with the options that the AWS SDK sets from the server's own reading of it
+(CurlHttpClient.cpp: PROXY, PROXYPORT, PROXYUSERNAME, PROXYPASSWORD, and NOPROXY set to nothing). Whatever the host, a
+direct connection goes to PORT on the loopback.
+"""
+
+import contextlib
+import sys
+
+import pycurl
+
+
+def main(mode: str, url: str, port: str, *proxy: str) -> None:
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.URL, url)
+    curl.setopt(pycurl.CONNECT_TO, [f"::127.0.0.1:{port}"])
+    curl.setopt(pycurl.TIMEOUT, 20)
+    curl.setopt(pycurl.WRITEFUNCTION, lambda data: len(data))
+    if mode == "s3":
+        curl.setopt(pycurl.NOPROXY, "")
+        host, number, user, password = [*proxy, "", "", "", ""][:4]
+        curl.setopt(pycurl.PROXY, host)
+        if host:
+            curl.setopt(pycurl.PROXYPORT, int(number))
+        if user:
+            curl.setopt(pycurl.PROXYUSERNAME, user)
+            curl.setopt(pycurl.PROXYPASSWORD, password)
+    # Neither end speaks more than the first line: which of them was asked is what counts.
+    with contextlib.suppress(pycurl.error):
+        curl.perform()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

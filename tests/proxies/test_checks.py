@@ -1,0 +1,83 @@
+"""What is said of proxies: nothing for local models, and what the server's clients would run into for others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import ovms_doctor
+
+PROXY = "http://someone:canary@proxy.test:3128"
+
+
+def findings(
+    tmp_path: Path, bases: list[str], environment: dict[str, str], *more: str
+) -> list[dict[str, object]]:
+    entries = [{"config": {"name": f"m{number}", "base_path": base}} for number, base in enumerate(bases)]
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_config_list": entries}))
+    words = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
+    run = ovms_doctor("check", str(path), "--load", "none", "-f", "json", *words, *more)
+    assert "canary" not in run.text + run.err.decode()
+    found: list[dict[str, object]] = run.document["findings"]
+    return [item for item in found if str(item["code"]).startswith("OVD6")]
+
+
+S3, GCS, AZURE = "s3://bucket/m", "gs://bucket/m", "az://container/m"
+ROWS = [
+    ([S3], {"https_proxy": "http://someone:canary@proxy.test"}, ["OVD601"]),
+    ([S3], {"https_proxy": "someone:canary@proxy.test:3128"}, ["OVD602"]),
+    ([S3], {"HTTP_proxy": PROXY}, ["OVD603"]),
+    ([GCS], {"http_proxy": PROXY}, ["OVD603"]),
+    ([AZURE], {"HTTPS_PROXY": PROXY}, ["OVD603"]),
+    ([S3], {"https_proxy": "", "http_proxy": PROXY}, ["OVD604"]),
+    ([S3], {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio:9000", "no_proxy": "minio"}, ["OVD605"]),
+    ([S3], {"https_proxy": "https://proxy.test:3128"}, ["OVD606"]),
+    ([S3], {"https_proxy": "http://someone:canary%40@proxy.test:3128"}, ["OVD607"]),
+    ([S3, GCS], {"http_proxy": PROXY}, ["OVD603"]),
+]
+CONTROLS = [
+    ([S3], {}),
+    ([S3, GCS, AZURE], {"https_proxy": PROXY}),
+    ([S3], {"HTTP_PROXY": PROXY}),
+    ([GCS], {"HTTPS_PROXY": PROXY}),
+    ([GCS], {"ALL_PROXY": PROXY}),
+    ([GCS], {"https_proxy": PROXY, "no_proxy": "googleapis.com"}),
+    ([AZURE], {"http_proxy": PROXY, "AZURE_STORAGE_USE_HTTP_PROXY": "1"}),
+    ([S3], {"https_proxy": "", "HTTPS_PROXY": ""}),
+    ([S3], {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio:9000", "no_proxy": "other"}),
+    ([S3], {"https_proxy": PROXY, "no_proxy": "localhost"}),
+    (["/models/m"], {"https_proxy": "http://proxy.test", "HTTP_proxy": PROXY, "http_proxy": "x"}),
+    ([], {"https_proxy": "http://proxy.test"}),
+]
+
+
+@pytest.mark.parametrize(("bases", "environment", "codes"), ROWS)
+def test_what_a_client_runs_into_is_said(
+    tmp_path: Path, bases: list[str], environment: dict[str, str], codes: list[str]
+) -> None:
+    assert [item["code"] for item in findings(tmp_path, bases, environment)] == codes
+
+
+@pytest.mark.parametrize(("bases", "environment"), CONTROLS)
+def test_what_works_is_left_alone(tmp_path: Path, bases: list[str], environment: dict[str, str]) -> None:
+    assert findings(tmp_path, bases, environment) == []
+
+
+def test_a_proxy_without_a_port_ends_the_server(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": S3}}]}))
+    run = ovms_doctor(
+        "check", str(path), "--load", "none", "-f", "json", "--env", "https_proxy=http://proxy.test"
+    )
+    report = run.document
+    assert (report["server"]["outcome"], report["server"]["exit_code"], run.code) == ("exits", 1, 1)
+    (finding,) = [item for item in report["findings"] if item["code"] == "OVD601"]
+    assert finding["server_log"] == ["Exception catch: stoi - will now terminate."]
+
+
+def test_an_older_client_is_not_said_to_ignore_no_proxy(tmp_path: Path) -> None:
+    environment = {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio:9000", "no_proxy": "minio"}
+    assert findings(tmp_path, [S3], environment, "--ovms-version", "2023.3") == []

@@ -1,0 +1,233 @@
+"""Which proxy each client takes: the table, libcurl's own answer, and a real proxy's log."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.deployment.environment import variables
+from ovms_doctor.serving.proxies import GCS_HOST, Client, clients_of, is_exempt, misspelt, route
+from tests.proxies.table import AZURE, CLONE, CURL, S3, filled
+
+CURL_PROGRAM = Path(__file__).with_name("curl.py")
+ROWS: list[tuple[Client, dict[str, str], str, str]] = [
+    *(("s3", *row) for row in S3),
+    *(("gcs", *row) for row in CURL),
+    *(("hf-files", *row) for row in CURL),
+    *(("azure", *row) for row in AZURE),
+    *(("hf-clone", *row) for row in CLONE),
+]
+HOSTS = {"gcs": GCS_HOST, "hf-files": "huggingface.co"}
+
+
+@pytest.mark.parametrize(("client", "environment", "decides", "way"), ROWS)
+def test_each_client_takes_the_way_that_the_table_gives(
+    client: Client, environment: dict[str, str], decides: str, way: str
+) -> None:
+    host = HOSTS.get(client, "store.test")
+    given = filled(environment, proxy="proxy.test:3128", host=host, domain=host.partition(".")[2])
+    found = route(client, variables(given.items()))
+    assert (found.way, found.variable) == (way, decides)
+
+
+def test_only_remote_models_need_a_client() -> None:
+    assert clients_of(["/models/a", "models/b", "S3://bucket/a", "azure://x", "https://x"]) == ()
+    assert clients_of(["s3://b/m", "/x", "gs://b/m", "az://c", "azfs://s/d"]) == ("s3", "gcs", "azure")
+    assert clients_of([], pulls=True) == ("hf-clone", "hf-files")
+
+
+def test_spellings_that_nothing_reads() -> None:
+    given = variables(
+        [("HTTP_proxy", "http://p:1"), ("https_proxy", "http://p:1"), ("ALL_PROXY", "http://p:1")]
+    )
+    assert misspelt(given) == ("HTTP_proxy",)
+
+
+def test_no_password_is_kept() -> None:
+    secret = "s3cr/et@%40"
+    for text in (
+        f"http://user:{secret}@p:1",
+        f"http://user:{secret}@p",
+        f"user:{secret}@p:1",
+        f"x://{secret}@p/",
+    ):
+        (kept,) = variables([("https_proxy", text)])
+        assert "s3cr" not in repr(kept), text
+        assert "user" not in repr(kept).replace("user=", ""), text
+
+
+@pytest.mark.parametrize(
+    ("listed", "named"),
+    [("a.test", True), (".a.test", True), ("b.a.test", False), ("test", True), ("a.tes", False), ("*", True),
+     ("x,*", False), ("", False)],
+)  # fmt: skip
+def test_names_in_no_proxy(listed: str, named: bool) -> None:
+    assert is_exempt("a.test", listed) is named
+
+
+# -- libcurl itself ------------------------------------------------------------------------------------
+
+
+class Listener:
+    """Takes connections and notes that somebody came; answers nothing and hangs up."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.came = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                self.came += 1
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Listener, Listener]]:
+    """A proxy and an origin: who is asked is all that they tell."""
+    proxy, origin = Listener(), Listener()
+    yield proxy, origin
+    proxy.close()
+    origin.close()
+
+
+def ask(environment: dict[str, str], *arguments: str) -> None:
+    clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    command = [sys.executable, str(CURL_PROGRAM), *arguments]
+    subprocess.run(command, env={**clean, **environment}, check=True, timeout=60)
+
+
+@pytest.mark.needs_module("pycurl")
+@pytest.mark.parametrize(("environment", "decides", "way"), CURL)
+def test_libcurl_agrees(
+    ends: tuple[Listener, Listener], environment: dict[str, str], decides: str, way: str
+) -> None:
+    proxy, origin = ends
+    given = filled(
+        environment, proxy=f"127.0.0.1:{proxy.port}", host=GCS_HOST, domain=GCS_HOST.partition(".")[2]
+    )
+    ask(given, "environment", f"https://{GCS_HOST}/", str(origin.port))
+    assert (proxy.came > 0, origin.came > 0) == ((True, False) if way == "proxy" else (False, True))
+
+
+@pytest.mark.needs_module("pycurl")
+@pytest.mark.parametrize(
+    ("environment", "decides", "way"), [row for row in S3 if row[2] != "ends" and "other" not in str(row[0])]
+)
+def test_libcurl_with_the_options_of_the_s3_client_agrees(
+    ends: tuple[Listener, Listener], environment: dict[str, str], decides: str, way: str
+) -> None:
+    """The value goes through the reading under test; libcurl says where the connection then goes."""
+    proxy, origin = ends
+    given = filled(environment, proxy=f"127.0.0.1:{proxy.port}")
+    found = route("s3", variables(given.items()))
+    taken = next((item.proxy for item in variables(given.items()) if item.name == found.variable), None)
+    through = found.way == "proxy" and taken is not None
+    words = (taken.host, str(taken.port)) if through and taken is not None else ("", "")
+    ask(given, "s3", "http://store.test/", str(origin.port), *words)
+    assert (proxy.came > 0, origin.came > 0) == ((True, False) if way == "proxy" else (False, True))
+
+
+# -- a real proxy --------------------------------------------------------------------------------------
+
+PASSWORDS = "/usr/lib/squid/basic_ncsa_auth"
+
+
+@pytest.fixture
+def squid(world_dir: Path) -> Iterator[tuple[int, Path]]:
+    """Squid with a password (user ``someone``, password ``word``): its port and its access log."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    crypt = ["openssl", "passwd", "-apr1", "word"]
+    hashed = subprocess.run(crypt, capture_output=True, text=True, check=True).stdout
+    (world_dir / "users").write_text(f"someone:{hashed}")
+    log = world_dir / "access.log"
+    (world_dir / "squid.conf").write_text(
+        f"http_port 127.0.0.1:{port}\n"
+        f"auth_param basic program {PASSWORDS} {world_dir}/users\n"
+        "acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n"
+        f"access_log stdio:{log}\ncache_log {world_dir}/cache.log\npid_filename {world_dir}/pid\n"
+        f"coredump_dir {world_dir}\ncache deny all\nshutdown_lifetime 1 seconds\nvia off\n"
+        "logfile_rotate 0\npinger_enable off\n"
+    )
+    world_dir.chmod(0o777)
+    server = subprocess.Popen(["squid", "-N", "-f", str(world_dir / "squid.conf")])
+    try:
+        _wait_for(port, server)
+        yield port, log
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert server.poll() is None, "squid did not start"
+        time.sleep(0.1)
+    raise AssertionError("squid did not listen")
+
+
+@pytest.mark.needs_command("squid", "openssl")
+@pytest.mark.needs_module("pycurl")
+def test_a_real_proxy_is_used_where_the_rule_says_so(
+    squid: tuple[int, Path], ends: tuple[Listener, Listener]
+) -> None:
+    port, log = squid
+    origin = ends[1]
+    environment = {"http_proxy": f"http://someone:word@127.0.0.1:{port}", "no_proxy": "127.0.0.1"}
+    found = route("s3", variables(environment.items()))
+    assert found.way == "proxy"
+    ask(
+        environment,
+        "s3",
+        f"http://127.0.0.1:{origin.port}/right",
+        str(origin.port),
+        "127.0.0.1",
+        str(port),
+        "someone",
+        "word",
+    )
+    ask(
+        environment,
+        "s3",
+        f"http://127.0.0.1:{origin.port}/wrong",
+        str(origin.port),
+        "127.0.0.1",
+        str(port),
+        "someone",
+        "none",
+    )
+    lines = _lines(log, 2)
+    assert any("/right" in line and "someone" in line for line in lines), lines
+    assert any("/wrong" in line and "407" in line for line in lines), lines
+    assert origin.came == 1
+
+
+def _lines(log: Path, least: int) -> list[str]:
+    for _ in range(100):
+        lines = log.read_text().splitlines() if log.exists() else []
+        if len(lines) >= least:
+            return lines
+        time.sleep(0.1)
+    return lines

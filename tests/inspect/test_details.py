@@ -11,6 +11,7 @@ import pytest
 from ovms_doctor.collect.inspect import inspect_model
 from ovms_doctor.collect.inspect.weights import weights_path
 from ovms_doctor.facts import Failure, Fault, FileSeen, ModelInspection, Operation, Tensor
+from ovms_doctor.facts.answers import WeightsSeen
 from ovms_doctor.facts.questions import ModelFormat
 from tests.inspect.models import (
     BIN,
@@ -67,6 +68,7 @@ def test_ir(base: Path) -> None:
         ir_version=11,
         writer="2026.4.1-22982-e213a147257-releases/2026/4",
         weights_needed=288,
+        weights=(WeightsSeen("f32", 288),),
     )
 
 

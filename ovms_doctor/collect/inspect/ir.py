@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from ovms_doctor.collect.inspect import faults
 from ovms_doctor.collect.inspect.ir_graph import (
@@ -21,6 +22,7 @@ from ovms_doctor.collect.inspect.ir_rules import Verdict, judge, nested_too_deep
 from ovms_doctor.collect.inspect.weights import inspect_weights, needed_bytes
 from ovms_doctor.collect.inspect.xml_tokens import Malformed, as_utf8, not_well_formed
 from ovms_doctor.facts import Fault, FileSeen, ModelInspection, Operation, Tensor
+from ovms_doctor.facts.answers import WeightsSeen
 
 #: Larger XML is not read: no IR that OpenVINO writes comes near it.
 XML_LIMIT = 512 << 20
@@ -160,6 +162,7 @@ def _inspection(
         ir_version=unsigned(document.version) if net else None,
         writer=document.writer,
         weights_needed=None if verdict is None else needed_bytes(verdict.constants) or 0,
+        weights=_weights(graph) if verdict is not None else (),
     )
 
 
@@ -190,6 +193,28 @@ def _element_types(graph: Graph) -> tuple[str, ...]:
             found.add(element_type(shown(layer.data[b"element_type"])))
         found.update(element_type(port.precision) for port in layer.outputs if port.precision)
     return tuple(sorted(found - {""}))
+
+
+def _weights(graph: Graph) -> tuple[WeightsSeen, ...]:
+    """Constants by element type, and by the Convert that they go through."""
+    found: Counter[tuple[str, str]] = Counter()
+    graphs = [graph]
+    while graphs:
+        current = graphs.pop()
+        converts = {layer.number: layer for layer in current.layers if layer.type == "Convert"}
+        fed = {edge.origin: converts[edge.destination] for edge in current.edges if edge.destination in converts}
+        for layer in current.layers:
+            graphs.extend(layer.bodies)
+            size = unsigned(layer.data.get(b"size")) if layer.type == "Const" and layer.data else None
+            if not size or layer.data is None:
+                continue
+            convert = fed.get(layer.number) if layer.number is not None else None
+            how = "" if convert is None else "decompression" if convert.decompression else "plain"
+            found[element_type(shown(layer.data.get(b"element_type", b""))), how] += size
+    return tuple(
+        WeightsSeen(kind, size, cast(Literal["", "decompression", "plain"], how))
+        for (kind, how), size in sorted(found.items())
+    )
 
 
 def tensor_names(written: str | None) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ class OutputPort:
 
 @dataclass(slots=True)
 class Layer:
-    """One ``<layer>``. ``data`` holds its ``<data>`` attributes as bytes, None where it has none."""
+    """One ``<layer>``. ``data`` holds its ``<data>`` attributes as bytes, None where it has none;
+    ``decompression``: it is marked as one that unpacks weights."""
 
     number: int | None
     name: str
@@ -50,6 +51,7 @@ class Layer:
     inputs: list[int | None] = field(default_factory=list)
     outputs: list[OutputPort] = field(default_factory=list)
     bodies: list[Graph] = field(default_factory=list)
+    decompression: bool = False
     output_names: str | None = None
 
 
@@ -98,7 +100,8 @@ class _In(IntEnum):
     INPUT = 6
     OUTPUT = 7
     PORT = 8
-    SKIPPED = 9
+    NOTES = 9
+    SKIPPED = 10
 
 
 def unsigned(value: bytes | None) -> int | None:
@@ -156,6 +159,7 @@ class _Reader:
             _In.INPUT: self._input_port,
             _In.OUTPUT: self._output_port,
             _In.PORT: self._dimension,
+            _In.NOTES: self._note,
         }
 
     def run(self) -> None:
@@ -258,12 +262,20 @@ class _Reader:
             return _In.INPUT
         if tag.name == b"output":
             return _In.OUTPUT
+        if tag.name == b"rt_info":
+            return _In.NOTES
         if tag.name in _BODIES:
             body = Graph()
             layer.bodies.append(body)
             self._graphs.append(body)
             self._document.deepest = max(self._document.deepest, len(self._graphs) - 1)
             return _In.GRAPH
+        return _In.SKIPPED
+
+    def _note(self, tag: Start) -> _In:
+        """A Convert that only unpacks stored weights is marked: OpenVINO then keeps them as they are."""
+        if attributes(self._data, tag.attributes).get(b"name") == b"decompression":
+            self._layers[-1].decompression = True
         return _In.SKIPPED
 
     def _input_port(self, tag: Start) -> _In:

@@ -1,0 +1,139 @@
+"""Memory and processors: what the versions to be loaded take, beside what the server is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.model import MemoryEstimate
+
+_MIB = 1 << 20
+#: What a server takes beside its models is not known to this; below such a limit nothing is said of a tight one.
+_THREADS = "INFERENCE_NUM_THREADS"
+
+
+def check(context: Context) -> Iterator[Finding]:
+    estimate = context.plan.memory
+    if estimate is not None:
+        yield from _memory(context, estimate)
+    yield from _quota(context)
+
+
+def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
+    given = _given(context)
+    if given is None:
+        return
+    limit, where = given
+    if estimate.low > limit:
+        code, message = (
+            "OVD741",
+            f"The versions to be loaded need at least {_size(estimate.low)}, more than {where}",
+        )
+    elif estimate.high > limit:
+        code, message = (
+            "OVD742",
+            f"The versions to be loaded need up to {_size(estimate.high)}, more than {where}",
+        )
+    elif estimate.swap_low > limit:
+        code = "OVD743"
+        both = _size(estimate.swap_low)
+        message = f"While a new version of the largest model is loaded it is {both}, more than {where}"
+    else:
+        return
+    yield context.finding(
+        code,
+        message,
+        detail=_assumptions(estimate),
+        confidence="medium",
+        evidence=(
+            Evidence(
+                f"{_range(estimate.low, estimate.high)} that cannot be taken back",
+                "weights by kind and precision",
+            ),
+            Evidence(f"limit {_size(limit)}", where),
+        ),
+        recovers="restart",
+        steps=_steps(context, estimate),
+    )
+
+
+def _given(context: Context) -> tuple[int, str] | None:
+    """The limit in bytes, and what it is; a container that runs has its share in use already, a limit has not."""
+    deployment = context.deployment
+    if deployment.memory is not None:
+        return deployment.memory, f"the limit of {_size(deployment.memory)}"
+    free = deployment.limits.memory
+    if free is None or not deployment.bare_metal:
+        return None
+    return free, f"the {_size(free)} that are free on this host now"
+
+
+def _assumptions(estimate: MemoryEstimate) -> str:
+    computed = " and ".join(estimate.precisions)
+    parts = [f"Assumed: weights computed in {computed}, on the CPU; OpenVINO's own share, no requests."]
+    if estimate.mapped:
+        parts.append(f"{_size(estimate.mapped)} of mapped files come on top, which the kernel may drop.")
+    if estimate.left_out:
+        shown = ", ".join(estimate.left_out[:5]) + (", …" if len(estimate.left_out) > 5 else "")
+        parts.append(f"Not counted, for nothing is known of them: {shown}.")
+    return " ".join(parts)
+
+
+def _steps(context: Context, estimate: MemoryEstimate) -> tuple[Step, ...]:
+    needed = (max(estimate.high, estimate.swap_high) * 5 // 4) // _MIB + 1
+    steps = [
+        Step(
+            f"Give the server {needed} MiB: the upper end, a new version beside, and a quarter for requests."
+        )
+    ]
+    counts: dict[str, int] = {}
+    for item in estimate.versions:
+        counts[item.model] = counts.get(item.model, 0) + 1
+    most = max(counts, key=lambda name: counts[name])
+    if counts[most] > 1:
+        steps.append(
+            Step(
+                f"Or load fewer versions: {most} has {counts[most]} of them loaded at a time (model_version_policy)."
+            )
+        )
+    return tuple(steps)
+
+
+def _quota(context: Context) -> Iterator[Finding]:
+    limits = context.deployment.limits
+    if not limits.quota or limits.threads is None or limits.threads < 2 * limits.quota:
+        return
+    models = [model for model in context.plan.models if model.served]
+    told = [
+        model
+        for model in models
+        if model.parameters is not None and _threads_are_set(model.parameters.plugin_config.values)
+    ]
+    if not models or len(told) == len(models):
+        return
+    yield context.finding(
+        "OVD745",
+        f"OpenVINO starts {limits.threads} threads, and the server is given the time of {limits.quota}",
+        confidence="medium",
+        evidence=(Evidence(f"quota {limits.quota}, cores {limits.threads}", "the limits as they were told"),),
+        recovers="restart",
+        steps=(
+            Step(
+                "Give it whole cores (--cpuset-cpus) instead of a share, or set "
+                f"{_THREADS} to {limits.quota} in plugin_config."
+            ),
+        ),
+    )
+
+
+def _threads_are_set(values: tuple[tuple[str, str], ...]) -> bool:
+    return any(key in (_THREADS, "CPU_THREADS_NUM") for key, _ in values)
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{max(1, count // _MIB)} MiB"
+
+
+def _range(low: int, high: int) -> str:
+    return _size(low) if _size(low) == _size(high) else f"{_size(low)} to {_size(high)}"

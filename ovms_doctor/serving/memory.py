@@ -1,0 +1,151 @@
+"""What the versions that are loaded take of memory, as a range, and against what.
+
+Source: measured with OpenVINO 2026.4.1 on the CPU, resident memory after compiling (FP32, FP16, INT8 and packed
+weights, 1 MB to 4 GB). The server keeps the model and the compiled model of every version (modelinstance.cpp), and
+loads the new version before it retires the old one (modelmanager.cpp); it checks no memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+MIB = 1 << 20
+#: A process with OpenVINO in it and no model, and one more small model: memory that cannot be taken back.
+BASE = 35 * MIB
+EACH = 2 * MIB
+#: The same, all that is resident: the libraries' pages too.
+BASE_RESIDENT = 85 * MIB
+#: For weights of an element type, and how they are converted: how much of their size is kept once more where the
+#: processor computes in bf16, and where it computes in f32.
+_KEPT: dict[tuple[str, str], tuple[float, float]] = {
+    ("f32", ""): (0.5, 1.0),
+    ("f16", ""): (1.0, 2.0),
+    ("bf16", ""): (1.0, 2.0),
+    ("f16", "decompression"): (1.0, 2.0),
+    ("bf16", "decompression"): (1.0, 2.0),
+    ("f16", "plain"): (3.0, 4.0),
+    ("bf16", "plain"): (3.0, 4.0),
+}
+_ELSE = (1.0, 1.0)
+_REWRITTEN = {("f16", "plain"), ("bf16", "plain")}
+#: Of a format whose weights are not told one by one: the file is read into memory, and compiled.
+_WHOLE = (1.0, 3.0)
+
+
+class Told(Protocol):
+    """What is needed of a host's limits; the deployment's own type has it too."""
+
+    @property
+    def bf16(self) -> bool | None: ...
+    @property
+    def gpu(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class VersionMemory:
+    """One version: bytes that cannot be taken back, at least and at most, and those of its file, which the kernel
+    may drop."""
+
+    model: str
+    version: int
+    low: int
+    high: int
+    mapped: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """All versions that are loaded after start-up, in bytes that cannot be taken back; ``mapped``: files that are
+    mapped beside that. ``swap_low``, ``swap_high``: while the largest model changes its version. ``left_out``: versions
+    of which nothing can be said (on another device, a graph). ``precisions``: how the weights are computed."""
+
+    low: int
+    high: int
+    mapped: int
+    swap_low: int
+    swap_high: int
+    versions: tuple[VersionMemory, ...]
+    left_out: tuple[str, ...]
+    precisions: tuple[str, ...]
+
+
+def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
+    """For the plans of models; None where nothing is loaded that can be told of."""
+    versions: list[VersionMemory] = []
+    left_out: list[str] = []
+    precisions: dict[str, None] = {}
+    for model in models:
+        hint, on_cpu = _told(model, told)
+        for version in model.versions:
+            if version.now is None or not version.now.available:
+                continue
+            name = f"{model.entry.name} {version.version}"
+            inspection = version.attempt.inspection if version.attempt is not None else None
+            if model.kind != "classic" or inspection is None or not on_cpu:
+                left_out.append(name)
+                continue
+            bf16 = None if told.bf16 is None else told.bf16
+            wanted = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
+            if wanted in ("f32", "bf16"):
+                bf16 = wanted == "bf16" and bf16 is not False
+            precisions["bf16" if bf16 else "f32" if bf16 is False else "bf16 or f32"] = None
+            mapped = str(hint.get("ENABLE_MMAP", "YES")).upper() in ("YES", "TRUE", "1")
+            versions.append(_version(model.entry.name, version.version, inspection, bf16, mapped))
+    if not versions:
+        return None
+    low = BASE + sum(item.low for item in versions)
+    high = BASE + sum(item.high for item in versions)
+    more_low, more_high = _largest(versions)
+    return MemoryEstimate(
+        low,
+        high,
+        sum(item.mapped for item in versions),
+        low + more_low,
+        high + more_high,
+        tuple(versions),
+        tuple(left_out),
+        tuple(precisions),
+    )
+
+
+def _version(model: str, version: int, inspection: Any, bf16: bool | None, mapped: bool) -> VersionMemory:
+    files = sum(item.size or 0 for item in inspection.files)
+    if inspection.format != "ir":
+        return VersionMemory(model, version, EACH + int(files * _WHOLE[0]), EACH + int(files * _WHOLE[1]), 0)
+    low = high = 0.0
+    for item in inspection.weights:
+        in_bf16, in_f32 = _KEPT.get((item.element_type, item.converted), _ELSE)
+        low += item.size * (in_f32 if bf16 is False else in_bf16)
+        high += item.size * (in_bf16 if bf16 else in_f32)
+    # Half floats that are computed anew while compiling are not read from the file any more.
+    used = sum(item.size for item in inspection.weights if (item.element_type, item.converted) not in _REWRITTEN)
+    if not mapped:
+        # Read into memory instead: it cannot be dropped any more.
+        weights = sum(item.size for item in inspection.weights)
+        low, high = low + weights, high + weights
+    return VersionMemory(model, version, EACH + int(low), EACH + int(high), used if mapped else 0)
+
+
+def _largest(versions: list[VersionMemory]) -> tuple[int, int]:
+    """What the largest version of all takes, which stands for a new one of its model."""
+    top = max(versions, key=lambda item: item.high)
+    return top.low, top.high
+
+
+def _told(model: Any, told: Told) -> tuple[dict[str, Any], bool]:
+    """The plugin's properties, and whether the model is compiled for the CPU alone."""
+    parameters = model.parameters
+    if parameters is None:
+        return {}, not told.gpu
+    device = parameters.device
+    on_cpu = set(device.members or (device.plugin,)) == {"CPU"} and not (device.chosen_by_server and told.gpu)
+    return {key: json.loads(value) for key, value in parameters.plugin_config.values}, on_cpu
+
+
+def resident(estimate_: MemoryEstimate) -> tuple[int, int]:
+    """All that is resident, at least and at most, in bytes: with the pages of files that may be dropped."""
+    more = BASE_RESIDENT - BASE + estimate_.mapped
+    return estimate_.low + more, estimate_.high + more

@@ -118,15 +118,20 @@ def effective_capabilities() -> int:
 
 
 def allowed(
-    ids: Ids, right: Right, mode: int, uid: int, gid: int, entries: tuple[acl.AclEntry, ...] | None
+    ids: Ids,
+    right: Right | Literal["write"],
+    mode: int,
+    uid: int,
+    gid: int,
+    entries: tuple[acl.AclEntry, ...] | None,
 ) -> bool:
     """Whether the kernel grants ``right`` on something with this mode, owner, group and access ACL.
 
-    Root is granted both: it has CAP_DAC_OVERRIDE, in a container too unless that is taken away.
+    Root is granted all: it has CAP_DAC_OVERRIDE, in a container too unless that is taken away.
     """
     if ids.uid == 0:
         return True
-    want = 4 if right == "read" else 1
+    want = {"read": 4, "write": 2, "search": 1}[right]
     if ids.uid == uid:
         return bool(mode >> 6 & want)
     mine = {ids.gid, *ids.groups}

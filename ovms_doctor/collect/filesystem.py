@@ -15,22 +15,30 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from ovms_doctor.collect.access import Ids, Judge, Means, Predicted, Tried, become, choose
+from ovms_doctor.collect.keyfile import LARGEST, describe_key
 from ovms_doctor.collect.paths import MountLike, join
 from ovms_doctor.collect.walk import Place, Stop, Walker, open_bases, outside
+from ovms_doctor.collect.writing import mounted_read_only, probe, writability
 from ovms_doctor.facts import (
     Answer,
+    CheckWritable,
     Entry,
     EntryKind,
     Failure,
     FileContent,
     FileKind,
+    InspectKeyFile,
+    KeyFileSeen,
     ListDirectory,
     Listing,
     PathStatus,
+    Probed,
+    ProbeWrite,
     Question,
     ReadFile,
     StatPath,
     Unavailable,
+    Writability,
 )
 from ovms_doctor.facts.answers import Right
 
@@ -51,9 +59,11 @@ _DIRENT_BUFFER = 1 << 18
 
 
 class LocalFiles:
-    """Answers StatPath, ListDirectory and ReadFile. ``means`` tells how it stands in for the user."""
+    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite and InspectKeyFile. ``means`` tells how it
+    stands in for the user; ``mounts`` which of the server's are read-only."""
 
-    def __init__(self, walker: Walker, judge: Judge, means: Means) -> None:
+    def __init__(self, walker: Walker, judge: Judge, means: Means, mounts: Sequence[MountLike] = ()) -> None:
+        self._mounts = tuple(mounts)
         self.walker = walker
         self.means = means
         self._judge = judge
@@ -66,6 +76,12 @@ class LocalFiles:
             return self.listing(question.path)
         if isinstance(question, ReadFile):
             return self.content(question.path, question.limit)
+        if isinstance(question, CheckWritable):
+            return self.writability(question.path)
+        if isinstance(question, ProbeWrite):
+            return self.probe(question.path)
+        if isinstance(question, InspectKeyFile):
+            return self.key_file(question.path)
         raise TypeError(f"{type(question).__name__} is not about files")
 
     def status(self, path: str) -> PathStatus | Failure | Unavailable:
@@ -77,6 +93,26 @@ class LocalFiles:
         if kind is None:
             return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
         return PathStatus(kind, place.size, place.server if place.linked else None)
+
+    def writability(self, path: str) -> Writability | Failure | Unavailable:
+        """What the user may do with what lies there, links followed."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        kind = _KINDS.get(stat.S_IFMT(place.mode))
+        if kind is None:
+            return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
+        frozen = mounted_read_only(place.server, self._mounts)
+        return writability(place, kind, self._judge, read_only=frozen)
+
+    def probe(self, path: str) -> Probed | Failure | Unavailable:
+        """A file made, written and removed in a directory."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        if not place.is_directory:
+            return Failure(errno.ENOTDIR)
+        return probe(place, self._judge, read_only=mounted_read_only(place.server, self._mounts))
 
     def listing(self, path: str) -> Listing | Failure | Unavailable:
         """The entries in the order in which the file system gives them."""
@@ -119,6 +155,15 @@ class LocalFiles:
             return Failure(error.errno or errno.EIO)
         finally:
             os.close(descriptor)
+
+    def key_file(self, path: str) -> KeyFileSeen | Failure | Unavailable:
+        """What kind of key a regular file holds; its content stays here."""
+        content = self.content(path, LARGEST)
+        if not isinstance(content, FileContent):
+            return content
+        if content.size > LARGEST:
+            return Unavailable("it is larger than any file of credentials")
+        return describe_key(content)
 
     def readable(self, path: str) -> Failure | Unavailable | None:
         """None if ``path`` can be opened for reading as the server's user (a directory: listed)."""
@@ -174,7 +219,7 @@ def open_files(
         judge = Tried(ids or Ids(os.geteuid(), os.getegid(), tuple(os.getgroups())))
     else:
         judge = Predicted(ids)
-    return LocalFiles(Walker(bases, judge), judge, means)
+    return LocalFiles(Walker(bases, judge), judge, means, mounts)
 
 
 def _not_regular(path: str) -> Unavailable:

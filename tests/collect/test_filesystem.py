@@ -26,6 +26,7 @@ from ovms_doctor.facts import (
     PathStatus,
     Question,
     ReadFile,
+    StatHost,
     StatPath,
     Unavailable,
 )
@@ -384,3 +385,25 @@ class TestAsTheServersUser:
             answers = collector.collect(questions)
         assert answers[questions[0]] == Listing(())
         assert not isinstance(answers[questions[1]], Unavailable), answers[questions[1]]
+
+
+def test_the_host_itself_is_looked_at_beside_the_mounts(top: str) -> None:
+    """With this process's rights, whatever is mounted or hidden from the server's view."""
+    os.makedirs(f"{top}/data/m")
+    Path(top, "data", "file").write_bytes(b"12")
+    questions: list[Question] = [
+        StatHost(f"{top}/data/m"),
+        StatPath(f"{top}/data/m"),
+        StatHost(f"{top}/data/file"),
+        StatHost(f"{top}/gone"),
+    ]
+    mounts = [Mount(f"{top}/data", "/models")]
+    with LocalCollector(None, ["/models"], mounts, unseen=[("/", "the image")]) as collector:
+        answers = collector.collect(questions)
+    assert list(answers) == questions
+    there, seen, file, gone = answers.values()
+    assert isinstance(there, PathStatus)
+    assert there.kind == "directory"
+    assert isinstance(seen, Unavailable)
+    assert file == PathStatus("regular", 2)
+    assert gone == Failure(errno.ENOENT)

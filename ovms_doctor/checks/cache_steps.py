@@ -1,0 +1,108 @@
+"""What to do about the cache directory, with the real paths and ids."""
+
+from __future__ import annotations
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.facts import Denial
+from ovms_doctor.findings import Step, Where
+from ovms_doctor.serving.model import CachePlan
+
+#: Where a container that is to be made is told what it is; by the source that it was read from.
+_PLACES: dict[str, Where] = {"compose": "compose", "kubernetes": "kubernetes"}
+_ELSEWHERE = "/srv/cache"
+
+
+def owner_steps(context: Context, cache: CachePlan, *, make: bool) -> tuple[Step, ...]:
+    """Let the directory belong to the server's user, or run the server as its owner. ``make``: it is not there."""
+    user, rights = context.deployment.user, cache.rights
+    on_host = context.on_host(cache.where) and cache.kept is not False
+    host = quote(context.host(cache.where)) if on_host else ""
+    if rights is not None and rights.kind != "directory":
+        look = f"ls -l {host}" if host else None
+        return (Step("Name a directory, or move the file away and make one.", look, "host", "reads"),)
+    if rights is not None and rights.read_only:
+        return (_writable(context, cache, host),)
+    steps = []
+    if cache.kept is False:
+        command = f"install -d -o {user.uid} -g {user.gid} -m 0750 {_ELSEWHERE}"
+        steps += [
+            Step("Make a directory on the host for the server's user.", command, "host", "needs root"),
+            mount_step(context, cache, "Mount it."),
+        ]
+    elif on_host:
+        text, command = (
+            "Make it for the server's user.",
+            f"install -d -o {user.uid} -g {user.gid} -m 0750 {host}",
+        )
+        if not make:
+            text = "Let it belong to the server's user, blobs and all."
+            command = f"chown -R {user.uid}:{user.gid} {host} && chmod u+rwx {host}"
+        steps.append(Step(text, command, "host", "needs root"))
+    if rights is not None and rights.uid not in (0, user.uid) and rights.mode & 0o300 == 0o300:
+        steps.append(_as_owner(context, rights.uid, rights.gid))
+    if _where(context) == "kubernetes":
+        group = f"securityContext: {{fsGroup: {user.gid}}}"
+        text = "Or have the volume given to the server's group."
+        steps.append(Step(text, group, "kubernetes", "restarts the server"))
+    return tuple(steps)
+
+
+def mount_step(context: Context, cache: CachePlan, text: str, host: str = _ELSEWHERE) -> Step:
+    """``host``, ready for a shell, mounted where the server looks for its cache, for writing."""
+    where = _where(context)
+    if where == "kubernetes":
+        command = f"volumeMounts: [{{name: cache, mountPath: {cache.where}, readOnly: false}}]"
+    elif where == "compose":
+        command = f"volumes: [{host}:{cache.where}:rw]"
+    else:
+        command = f"-v {host}:{quote(cache.where)}:rw"
+    return Step(text, command, where, "restarts the server")
+
+
+def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
+    """The right to go through the directory that refuses."""
+    if denial is None or not context.on_host(denial.at):
+        return ()
+    user = context.deployment.user
+    who = "o"
+    if denial.uid == user.uid:
+        who = "u"
+    elif denial.gid in (user.gid, *user.groups):
+        who = "g"
+    command = f"chmod {who}+x {quote(context.host(denial.at))}"
+    return (Step(f"Let the server's user through {denial.at}.", command, "host", "changes files"),)
+
+
+def blob_steps(context: Context, cache: CachePlan) -> tuple[Step, ...]:
+    """Remove what is in the way, and let the rest belong to the server's user."""
+    if not context.on_host(cache.where):
+        return ()
+    paths = " ".join(quote(context.host(blob.path)) for blob in cache.stuck[:5])
+    more = "" if len(cache.stuck) <= 5 else f" These are the first 5 of {len(cache.stuck)}."
+    remove = Step(f"Remove them: they are made anew.{more}", f"rm -f {paths}", "host", "needs root")
+    if cache.rights is not None and cache.rights.writable:
+        # A sticky directory is for everybody, and not to be given to one user.
+        return (remove,)
+    return (remove, *owner_steps(context, cache, make=False))
+
+
+def _where(context: Context) -> Where:
+    container = context.deployment.container
+    return "docker run" if container is None else _PLACES.get(container.source, "docker run")
+
+
+def _writable(context: Context, cache: CachePlan, host: str) -> Step:
+    if context.deployment.bare_metal:
+        return Step("Mount the file system for writing.", f"findmnt --target {host}", "host", "reads")
+    return mount_step(context, cache, "Mount it without ro.", host or _ELSEWHERE)
+
+
+def _as_owner(context: Context, uid: int, gid: int) -> Step:
+    text, where = "Or run the server as the owner.", _where(context)
+    if context.deployment.bare_metal:
+        return Step(f"Or run the server as uid {uid} gid {gid}.", None, "host", "restarts the server")
+    command = {
+        "kubernetes": f"securityContext: {{runAsUser: {uid}, runAsGroup: {gid}}}",
+        "compose": f'user: "{uid}:{gid}"',
+    }.get(where, f"--user {uid}:{gid}")
+    return Step(text, command, where, "restarts the server")

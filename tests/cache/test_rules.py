@@ -1,0 +1,416 @@
+"""The rules and the findings: facts in, plan and findings out; nothing on disk."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from ovms_doctor.checks.cache import check
+from ovms_doctor.checks.context import Context
+from ovms_doctor.deployment.arguments import read_arguments
+from ovms_doctor.deployment.container import Container, ContainerMount
+from ovms_doctor.deployment.model import Deployment, ModelEntry, ModelParameters, Mount, User
+from ovms_doctor.facts import (
+    Answer,
+    CheckWritable,
+    Facts,
+    Failure,
+    FileKind,
+    FileSeen,
+    ModelInspection,
+    Probed,
+    ProbeWrite,
+    Question,
+    StatHost,
+    StatPath,
+    Unavailable,
+    Writability,
+)
+from ovms_doctor.findings import Finding
+from ovms_doctor.serving.model import Plan
+from ovms_doctor.serving.startup import plan
+from tests.serving.memory import World, deployment
+
+CACHE = "/data/cache"
+RELEASES = [
+    "2022.1",
+    "2023.3",
+    "2025.1",
+    "2025.2",
+    "2025.3",
+    "2025.4",
+    "2026.0",
+    "2026.1",
+    "2026.2",
+    "2026.3",
+]
+
+
+@dataclass
+class Disk(World):
+    """A world with rights: path → letters that the server's user has there (default rwx); ``sticky`` ones belong to
+    somebody else. ``gone``: what is not of this container; ``free`` bytes."""
+
+    rights: dict[str, str] = field(default_factory=dict)
+    sticky: set[str] = field(default_factory=set)
+    frozen: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    probe: Answer = Probed("probe")  # noqa: RUF009 - frozen
+    free: int | None = None
+    files_left: int | None = None
+
+    def answer(self, question: Question) -> Answer:
+        if isinstance(question, ProbeWrite):
+            return self.probe
+        if isinstance(question, StatHost):
+            return Failure(errno.ENOENT)
+        if question.path in self.gone:
+            return Unavailable("in the container's own layers")
+        if not isinstance(question, CheckWritable):
+            return super().answer(question)
+        self.asked.append(question)
+        letters = self.rights.get(question.path, "rwx")
+        sticky = question.path in self.sticky
+        kind: FileKind = "regular" if question.path in self.files else "directory"
+        frozen = question.path in self.frozen
+        owner = 0 if sticky or letters != "rwx" else 5000
+        mode = 0o1777 if sticky else 0o755
+        writable = "w" in letters and not frozen
+        return Writability(
+            kind, owner, owner, mode, writable, "x" in letters, "r" in letters, frozen, "predicted", None,
+            self.free, self.files_left,
+        )  # fmt: skip
+
+
+def _disk(**more: object) -> Disk:
+    files = {"/m/1/a.onnx": "good", **more.pop("files", {})}  # type: ignore[dict-item]
+    return Disk(files, {CACHE}, **more)  # type: ignore[arg-type]
+
+
+def _look(told: Deployment, disk: Disk) -> tuple[Plan, list[Finding]]:
+    facts = Facts()
+    for _ in range(100):
+        planned = plan(told, facts)
+        if planned.plan is not None:
+            return planned.plan, list(check(Context(told, planned.plan, facts)))
+        facts.add({question: disk.answer(question) for question in planned.missing})
+    raise AssertionError("the rules ask without end")
+
+
+def _told(release: str = "2026.3", **more: object) -> Deployment:
+    return deployment(release, **{"bare_metal": True, "cache_dir": CACHE, **more})  # type: ignore[arg-type]
+
+
+def _codes(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(finding.code, finding.severity) for finding in findings]
+
+
+# -- what each release does ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("mode", ["single", "config"])
+def test_a_directory_that_cannot_be_entered(release: str, mode: str) -> None:
+    seen, findings = _look(_told(release, mode=mode), _disk(rights={CACHE: ""}))
+    if release >= "2026.2":
+        assert (seen.outcome, seen.exit_code) == ("exits", 134)
+    elif release >= "2025.2":
+        assert (seen.outcome, seen.exit_code) == (("exits", 1) if mode == "single" else ("serves", None))
+        assert seen.models[0].served == ()
+    else:
+        assert seen.models[0].served == (1,)
+    assert _codes(findings) == [("OVD503", "error" if release >= "2025.2" else "warning")]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_directory_that_cannot_be_written(release: str, frozen: bool) -> None:
+    rights = {} if frozen else {CACHE: "rx"}
+    seen, findings = _look(_told(release), _disk(rights=rights, frozen={CACHE} if frozen else set()))
+    fails = "2025.4" <= release <= "2026.1"
+    assert seen.models[0].served == (() if fails else (1,))
+    assert _codes(findings) == [("OVD505", "error" if fails else "warning")]
+    if fails:
+        assert "cannot set permissions" in "".join(findings[0].server_log)
+
+
+def test_a_blob_that_is_there_may_be_the_models_own() -> None:
+    """Then it loads; so nothing is foretold but that nothing new is written."""
+    disk = _disk(files={f"{CACHE}/1.blob": "x"}, rights={CACHE: "rx"})
+    seen, findings = _look(_told("2025.4"), disk)
+    assert seen.outcome == "serves"
+    assert _codes(findings) == [("OVD505", "warning")]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_file_in_the_directorys_place(release: str) -> None:
+    disk = Disk({"/m/1/a.onnx": "good", CACHE: "text"})
+    seen, findings = _look(_told(release), disk)
+    fails = "2025.2" <= release <= "2026.1"
+    assert seen.models[0].served == (() if fails else (1,))
+    assert _codes(findings) == [("OVD506", "error" if fails else "warning")]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("sticky", [True, False])
+def test_blobs_in_the_way(release: str, sticky: bool) -> None:
+    blob = f"{CACHE}/2.blob"
+    rights = {blob: ""} if sticky else {CACHE: "rx", blob: ""}
+    disk = _disk(files={blob: "x", f"{CACHE}/1.blob": "x", f"{CACHE}/notes": ""}, rights=rights)
+    disk.sticky = {CACHE} if sticky else set()
+    seen, findings = _look(_told(release), disk)
+    assert seen.outcome == "serves"
+    found = [finding for finding in findings if finding.code == "OVD504"]
+    assert len(found) == (release >= "2025.2")
+    assert all(finding.severity == "warning" and finding.confidence == "medium" for finding in found)
+
+
+# -- the start -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["single", "config"])
+def test_what_cannot_be_made_ends_the_process(mode: str) -> None:
+    told = _told(mode=mode, cache_dir="/data/new/cache")
+    seen, findings = _look(told, _disk(rights={"/data": "rx"}))
+    assert (seen.outcome, seen.exit_code, seen.models) == ("exits", 1, ())
+    assert _codes(findings) == [("OVD501", "error")]
+    line = "filesystem error: cannot create directories: Permission denied [/data/new/cache]"
+    assert findings[0].server_log == (f"Exception catch: {line} - will now terminate.",)
+    (step,) = findings[0].remedy.steps if findings[0].remedy else ()
+    assert step.command == "install -d -o 5000 -g 5000 -m 0750 /data/new/cache"
+
+
+def test_what_can_be_made_is_made() -> None:
+    seen, findings = _look(_told(cache_dir="/data/new/cache"), _disk())
+    assert (seen.outcome, findings) == ("serves", [])
+    assert seen.cache is not None
+    assert seen.cache.created
+
+
+def test_a_parent_that_is_a_file() -> None:
+    seen, findings = _look(_told(cache_dir="/m/1/a.onnx/cache"), _disk())
+    assert seen.exit_code == 1
+    assert _codes(findings) == [("OVD501", "error")]
+    assert "Not a directory" in findings[0].server_log[0]
+
+
+@pytest.mark.parametrize("given", [CACHE, None])
+def test_a_parent_that_is_closed(given: str | None) -> None:
+    """Of /opt/cache, which nobody named, too."""
+    closed = {"/data": "search"} if given else {"/opt": "search"}
+    seen, findings = _look(_told(cache_dir=given), _disk(denied=closed))
+    assert (seen.outcome, seen.exit_code) == ("exits", 1)
+    assert _codes(findings) == [("OVD502", "error")]
+    assert "status: Permission denied" in findings[0].server_log[0]
+
+
+@pytest.mark.parametrize(("uid", "outcome"), [(5000, "exits"), (0, "serves")])
+def test_under_no_mount(uid: int, outcome: str) -> None:
+    """In the image, only root makes a directory at the top; and it goes with the container."""
+    told = _told(bare_metal=False, mounts=(Mount("/srv/m", "/m"),), cache_dir="/cache", user=User(uid, uid))
+    seen, findings = _look(told, Disk({"/m/1/a.onnx": "good"}))
+    assert seen.outcome == outcome
+    assert _codes(findings) == [("OVD507", "warning") if uid == 0 else ("OVD501", "error")]
+    assert findings[0].confidence == "medium"
+
+
+def test_the_arguments_are_refused_first() -> None:
+    words = (
+        "--model_path",
+        "/m",
+        "--model_name",
+        "m",
+        "--port",
+        "9000",
+        "--nonsense",
+        "--cache_dir",
+        "/none/x",
+    )
+    told = _told(mode="single", cache_dir=None)
+    arguments = read_arguments(words, told.release, told.limits)
+    told = _told(mode="single", cache_dir=None, arguments=arguments, models=())
+    seen, findings = _look(told, _disk(rights={"/": "rx"}))
+    assert (seen.exit_code, findings) == (64, [])
+
+
+# -- the models ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_an_auto_shape_stays_out_of_the_cache(allow: bool) -> None:
+    values = (("shape", '"auto"'), ("allow_cache", "true" if allow else "false"))
+    told = _told(entry=ModelEntry("m", "/m", parameters=ModelParameters(values)))
+    broken, findings = _look(told, _disk(rights={CACHE: ""}))
+    assert broken.exit_code == (134 if allow else None)
+    _, findings = _look(told, _disk())
+    assert _codes(findings) == ([] if allow else [("OVD509", "info")])
+
+
+def test_a_custom_loader_and_the_cache() -> None:
+    values = (("custom_loader_options", '{"loader_name": "l"}'), ("allow_cache", "true"))
+    told = _told(entry=ModelEntry("m", "/m", parameters=ModelParameters(values)))
+    _, findings = _look(told, _disk())
+    assert _codes(findings) == [("OVD510", "error")]
+
+
+def test_a_model_that_is_not_read_does_not_meet_the_cache() -> None:
+    seen, findings = _look(_told(), Disk({"/m/1/a.onnx": "broken"}, {CACHE}, rights={CACHE: ""}))
+    assert seen.outcome == "serves"
+    assert _codes(findings) == [("OVD503", "warning")]
+
+
+def test_the_later_models_are_not_tried_after_the_abort() -> None:
+    told = _told(models=(ModelEntry("m", "/m"), ModelEntry("n", "/n")))
+    disk = _disk(files={"/n/1/a.onnx": "good"}, rights={CACHE: "r"})
+    seen, findings = _look(told, disk)
+    assert [model.tried for model in seen.models] == [True, False]
+    assert [finding.subject.model for finding in findings] == ["m"]
+
+
+# -- room, memory, the probe ---------------------------------------------------------------------------
+
+
+def test_no_files_left() -> None:
+    _, findings = _look(_told(), _disk(free=10**9, files_left=0))
+    assert _codes(findings) == [("OVD508", "warning")]
+
+
+@pytest.mark.parametrize(("free", "blobs", "said"), [(99, 0, True), (100, 0, False), (99, 1, False)])
+def test_less_room_than_the_weights_take(free: int, blobs: int, said: bool) -> None:
+    class Heavy(Disk):
+        def answer(self, question: Question) -> Answer:
+            answer = super().answer(question)
+            if isinstance(answer, ModelInspection):
+                return replace(answer, files=(FileSeen("/m/1/a.onnx", 100),))
+            return answer
+
+    files = {"/m/1/a.onnx": "good", **{f"{CACHE}/{number}.blob": "x" for number in range(blobs)}}
+    _, findings = _look(_told(), Heavy(files, {CACHE}, free=free, files_left=9))
+    assert _codes(findings) == ([("OVD508", "warning")] if said else [])
+
+
+def test_a_tmpfs_keeps_nothing() -> None:
+    mount = ContainerMount("/opt/cache", "tmpfs")
+    container = Container("inspect", "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))
+    told = _told(bare_metal=False, cache_dir=None, container=container, mounts=(Mount("/srv/m", "/m"),))
+    _, findings = _look(told, Disk({"/m/1/a.onnx": "good"}, gone={"/opt/cache"}))
+    assert _codes(findings) == [("OVD507", "warning")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "codes"),
+    [
+        (Probed("p"), []),
+        (Probed("p", removed=False), [("OVD511", "warning")]),
+        (Failure(errno.EDQUOT), [("OVD511", "warning")]),
+        (Unavailable("not this user"), []),
+    ],
+    ids=str,
+)
+def test_the_probe(answer: Answer, codes: list[tuple[str, str]]) -> None:
+    _, findings = _look(_told(probe_write=True), _disk(probe=answer))
+    assert _codes(findings) == codes
+
+
+def test_nothing_is_probed_unasked() -> None:
+    disk = _disk(probe=Failure(errno.EIO))
+    assert _look(_told(), disk)[1] == []
+
+
+# -- healthy ones: not a word --------------------------------------------------------------------------
+
+_MOUNTED = Mount("/srv", "/data")
+HEALTHY: dict[str, tuple[Deployment, Disk]] = {
+    "its own directory": (_told(), _disk()),
+    "started alone": (_told(mode="single"), _disk()),
+    "an older release": (_told("2025.4"), _disk()),
+    "warm": (_told(), _disk(files={f"{CACHE}/1.blob": "x", f"{CACHE}/2.cl_cache": "x"})),
+    "sticky and empty": (_told(), _disk(sticky={CACHE})),
+    "sticky with a readable blob": (_told(), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": "x"})),
+    "without the right to list": (_told(), _disk(rights={CACHE: "wx"})),
+    "mounted": (_told(bare_metal=False, mounts=(_MOUNTED, Mount("/srv/m", "/m"))), _disk()),
+    "beside targets": (_told(bare_metal=False, roots=("/m", CACHE)), _disk()),
+    "no cache at all": (_told(cache_dir=None), _disk()),
+    "opt/cache on this host": (_told(cache_dir=None), Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"})),
+    "nothing known of the place": (_told(), _disk(gone={CACHE})),
+    "root, on somebody else's": (_told(user=User(0, 0)), _disk(sticky={CACHE}, files={f"{CACHE}/1.blob": ""})),
+    "little room, warm": (_told(), _disk(free=1, files_left=5, files={f"{CACHE}/1.blob": "x"})),
+    "relative": (_told(cache_dir="cache", working_directory="/data"), _disk()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_no_word_on_a_healthy_cache(name: str) -> None:
+    told, disk = HEALTHY[name]
+    seen, findings = _look(told, disk)
+    assert findings == []
+    assert seen.models[0].served == (1,)
+
+
+def test_opt_cache_is_not_asked_for_where_it_would_be_a_guess() -> None:
+    """A target is taken as what is mounted in a container: this host's /opt/cache says nothing about that."""
+    for more in ({"roots": ("/m",)}, {"mounts": (Mount("/srv/m", "/m"),)}):
+        disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": ""})
+        seen, findings = _look(_told(bare_metal=False, cache_dir=None, **more), disk)
+        assert (seen.outcome, seen.cache, findings) == ("serves", None, [])
+        assert StatPath("/opt/cache") not in disk.asked
+
+
+def test_status_of_a_mounted_opt_cache_is_asked() -> None:
+    told = _told(bare_metal=False, cache_dir=None, mounts=(Mount("/srv", "/opt"), Mount("/srv/m", "/m")))
+    seen, _ = _look(told, Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}))
+    assert seen.cache is not None
+    assert not seen.cache.given
+
+
+# -- what an engine makes, and the forms of a remedy ---------------------------------------------------
+
+
+def _contained(source: str, **more: object) -> Deployment:
+    """A container with a mount at /opt/cache, for whose host path ``more`` may say that the engine makes it."""
+    mount = ContainerMount("/opt/cache", "bind", "/srv/cache", **more)  # type: ignore[arg-type]
+    container = Container(source, "c", mounts=(mount, ContainerMount("/m", "bind", "/srv/m")))  # type: ignore[arg-type]
+    mounts = (Mount("/srv/cache", "/opt/cache", mount.read_only), Mount("/srv/m", "/m"))
+    return _told(bare_metal=False, cache_dir=None, container=container, mounts=mounts)
+
+
+@pytest.mark.parametrize("uid", [0, 5000])
+def test_a_directory_that_the_engine_makes_is_roots(uid: int) -> None:
+    told = replace(_contained("docker-run", created_by_engine=True), user=User(uid, uid))
+    seen, findings = _look(told, Disk({"/m/1/a.onnx": "good"}))
+    assert seen.outcome == "serves"
+    assert _codes(findings) == ([] if uid == 0 else [("OVD505", "warning")])
+    steps = [step.command for finding in findings if finding.remedy for step in finding.remedy.steps]
+    assert steps == ([] if uid == 0 else ["install -d -o 5000 -g 5000 -m 0750 /srv/cache"])
+
+
+def test_what_the_engine_does_not_make_turns_nothing_on() -> None:
+    seen, findings = _look(_contained("docker-run"), Disk({"/m/1/a.onnx": "good"}))
+    assert (seen.cache, findings) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("docker-run", "-v /srv/cache:/opt/cache:rw"),
+        ("compose", "volumes: [/srv/cache:/opt/cache:rw]"),
+        ("kubernetes", "volumeMounts: [{name: cache, mountPath: /opt/cache, readOnly: false}]"),
+    ],
+)
+def test_the_remedy_has_the_form_of_its_source(source: str, command: str) -> None:
+    disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, frozen={"/opt/cache"})
+    _, (finding,) = _look(_contained(source, read_only=True), disk)
+    assert finding.code == "OVD505"
+    assert finding.remedy is not None
+    assert [step.command for step in finding.remedy.steps] == [command]
+
+
+def test_a_pod_may_have_the_volume_given_to_its_group() -> None:
+    disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": "rx"})
+    _, (finding,) = _look(_contained("kubernetes"), disk)
+    assert finding.remedy is not None
+    commands = [step.command for step in finding.remedy.steps]
+    assert commands[0] == "chown -R 5000:5000 /srv/cache && chmod u+rwx /srv/cache"
+    assert commands[-1] == "securityContext: {fsGroup: 5000}"

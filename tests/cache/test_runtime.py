@@ -1,0 +1,183 @@
+"""OpenVINO itself on the same directories: what it does there is what the plan for its own release foretells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.deployment.model import User
+from ovms_doctor.driver.look import look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts import Facts
+from ovms_doctor.serving.model import Plan
+
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_module("openvino")]
+
+UID = 5000
+#: Everything is loaded before the ids are given up: they may not be able to read the libraries.
+CHILD = """
+import os, sys
+import numpy, openvino
+from openvino import opset8
+path, cache, uid, device = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+core = openvino.Core()
+if not os.path.exists(path):
+    x = opset8.parameter([1, 64], numpy.float32, name="x")
+    weights = opset8.constant(numpy.ones((64, 64), numpy.float32))
+    openvino.save_model(openvino.Model([opset8.matmul(x, weights, False, False)], [x], "m"), path)
+    sys.exit()
+model = core.read_model(path)
+core.compile_model(model, device)
+if uid:
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+try:
+    core.set_property({"CACHE_DIR": cache})
+    compiled = core.compile_model(model, device, {"PERFORMANCE_HINT": "LATENCY"})
+except Exception as error:
+    print("refused", error)
+else:
+    print("compiled", compiled.get_property("LOADED_FROM_CACHE"))
+"""
+
+
+def _openvino(path: Path, cache: Path, uid: int, device: str = "CPU") -> tuple[int, str]:
+    environment = {**os.environ, "OPENVINO_TELEMETRY": "0", "HOME": "/nonexistent"}
+    command = [sys.executable, "-c", CHILD, str(path), str(cache), str(uid), device]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return run.returncode, run.stdout.strip() or run.stderr
+
+
+@pytest.fixture
+def model(world_dir: Path) -> Path:
+    """A model that everybody may read; umask 022."""
+    path = world_dir / "m" / "1" / "m.xml"
+    path.parent.mkdir(parents=True)
+    assert _openvino(path, world_dir, 0)[0] == 0
+    return path
+
+
+def _foretold(model: Path, cache: Path, *more: str) -> Plan:
+    import openvino
+
+    release = ".".join(openvino.get_version().split("-")[0].split(".")[:2])
+    user = User(UID, UID)
+    request = Request(
+        words=("--model_name", "m", "--model_path", str(model.parents[1]), "--port", "9000",
+               "--cache_dir", str(cache), *more),
+        release=release, user=user, bare_metal=True, load="none",
+    )  # fmt: skip
+    with LocalCollector(user) as collector:
+        return look(request, Facts(), collector).plan
+
+
+@dataclass(frozen=True)
+class Case:
+    mode: int
+    owner: int = 0
+    make: Callable[[Path], object] | None = None
+
+
+def _regular(path: Path) -> None:
+    path.rmdir()
+    path.write_text("")
+
+
+CASES = {
+    "somebody else's, closed": Case(0o700),
+    "somebody else's, r only": Case(0o744),
+    "w without x": Case(0o722),
+    "somebody else's, r-x": Case(0o755),
+    "somebody else's, x only": Case(0o711),
+    "for all": Case(0o777),
+    "sticky": Case(0o1777),
+    "w and x without r": Case(0o733),
+    "its own": Case(0o700, UID),
+    "its own without x": Case(0o600, UID),
+    "its own without w": Case(0o500, UID),
+    "a file": Case(0o777, make=_regular),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_directory(world_dir: Path, model: Path, name: str) -> None:
+    case, cache = CASES[name], world_dir / "cache"
+    cache.mkdir()
+    if case.make is not None:
+        case.make(cache)
+    os.chown(cache, case.owner, case.owner)
+    cache.chmod(case.mode)
+    foretold = _foretold(model, cache)
+    assert foretold.cache is not None
+    code, said = _openvino(model, cache, UID)
+    made = [] if cache.is_file() else [item for item in os.listdir(cache) if item.endswith(".blob")]
+    if code < 0:
+        done = "aborts"
+        assert (foretold.outcome, foretold.exit_code) == ("exits", 128 - code)
+    elif said.startswith("refused"):
+        done = "refused"
+        assert (foretold.outcome, foretold.exit_code) == ("exits", 1)
+    else:
+        done = "caches" if made else "uncached"
+        assert foretold.outcome == "serves"
+    assert foretold.cache.effect == done, said
+    assert not foretold.cache.stuck
+
+
+BLOBS = {
+    "of root, r-x": (0o755, 0o440, False),
+    "of root, sticky": (0o1777, 0o440, False),
+    "of root, for all": (0o777, 0o440, False),
+    "readable, r-x": (0o755, 0o444, False),
+    "readable, sticky": (0o1777, 0o444, False),
+    "empty, r-x": (0o755, 0o444, True),
+    "empty, sticky": (0o1777, 0o444, True),
+    "empty, for all": (0o777, 0o444, True),
+}
+
+
+@pytest.mark.parametrize("name", BLOBS)
+def test_a_blob_of_roots(world_dir: Path, model: Path, name: str) -> None:
+    """The blob is the model's own, so that a load meets it."""
+    mode, blob_mode, empty = BLOBS[name]
+    cache = world_dir / "cache"
+    cache.mkdir()
+    assert "compiled" in _openvino(model, cache, 0)[1]
+    (blob,) = cache.glob("*.blob")
+    if empty:
+        blob.write_bytes(b"")
+    blob.chmod(blob_mode)
+    cache.chmod(mode)
+    foretold = _foretold(model, cache).cache
+    assert foretold is not None
+    said = _openvino(model, cache, UID)[1]
+    assert bool(foretold.stuck) is said.startswith("refused"), said
+    if foretold.stuck:
+        assert [item.path for item in foretold.stuck] == [str(blob)]
+        assert "cannot remove" in said
+
+
+@pytest.mark.parametrize("device", ["AUTO", "MULTI:CPU", "HETERO:CPU"])
+def test_other_devices_fare_the_same(world_dir: Path, model: Path, device: str) -> None:
+    cache = world_dir / "cache"
+    cache.mkdir(mode=0o700)
+    foretold = _foretold(model, cache, "--target_device", device)
+    code, said = _openvino(model, cache, UID, device)
+    assert foretold.exit_code == (128 - code if code < 0 else 1 if said.startswith("refused") else None)
+
+
+def test_what_is_left_out_of_the_cache_does_not_fail_over_it(world_dir: Path, model: Path) -> None:
+    cache = world_dir / "cache"
+    cache.mkdir(mode=0o700)
+    foretold = _foretold(model, cache, "--batch_size", "auto")
+    assert foretold.cache is not None
+    assert foretold.cache.effect in ("aborts", "refused")
+    assert foretold.outcome == "serves"

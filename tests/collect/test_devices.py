@@ -1,0 +1,134 @@
+"""The device nodes of GPUs and NPUs, as a host shows them: which count, and which groups open them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.acl import (
+    ATTRIBUTE,
+    GROUP_OBJ,
+    MASK,
+    OTHER,
+    USER,
+    USER_OBJ,
+    AclEntry,
+    pack,
+)
+from ovms_doctor.collect.host import see_devices, see_host
+from ovms_doctor.deployment.host import host_from_json
+from ovms_doctor.deployment.model import DeviceSeen, HostSeen
+from ovms_doctor.driver.deploy import deployment_for
+from ovms_doctor.driver.request import Request, request_from_json
+from ovms_doctor.facts import Facts
+
+INTEL, OTHER_MAKER = "0x8086\n", "0x10de\n"
+
+
+def node(root: Path, path: str, mode: int = 0o660, group: int = 0, maker: str | None = None) -> Path:
+    """A file in a node's place, for making nodes takes a right that tests do not have."""
+    file = root / "dev" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    if os.geteuid() == 0:
+        os.chown(file, 0, group)
+    file.chmod(mode)
+    if maker is not None:
+        kind = "drm" if path.startswith("dri") else "accel"
+        vendor = root / "sys/class" / kind / file.name / "device/vendor"
+        vendor.parent.mkdir(parents=True)
+        vendor.write_text(maker)
+    return file
+
+
+def test_nothing_is_there(tmp_path: Path) -> None:
+    assert see_devices(str(tmp_path)) == DeviceSeen()
+    (tmp_path / "dev/dri").mkdir(parents=True)
+    assert see_devices(str(tmp_path)) == DeviceSeen()
+
+
+@pytest.mark.parametrize(
+    ("path", "maker", "expected"),
+    [
+        ("dri/renderD128", INTEL, DeviceSeen(dri=True, intel_gpu=True)),
+        ("dri/renderD128", None, DeviceSeen(dri=True)),
+        ("dri/renderD128", "nonsense", DeviceSeen(dri=True)),
+        ("dri/renderD128", OTHER_MAKER, DeviceSeen()),
+        ("dri/card0", INTEL, DeviceSeen()),
+        ("accel/accel0", INTEL, DeviceSeen(accel=True)),
+        ("accel/accel0", OTHER_MAKER, DeviceSeen()),
+        ("dxg", None, DeviceSeen(dxg=True)),
+    ],
+)
+def test_what_counts(tmp_path: Path, path: str, maker: str | None, expected: DeviceSeen) -> None:
+    node(tmp_path, path, 0o666, maker=maker)
+    assert see_devices(str(tmp_path)) == expected
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(
+    ("modes", "groups"),
+    [
+        ([(0o660, 109)], (109,)),
+        ([(0o666, 109)], ()),
+        ([(0o640, 109)], ()),
+        ([(0o660, 109), (0o660, 44)], (44, 109)),
+        ([(0o660, 109), (0o666, 44)], ()),
+    ],
+)
+def test_groups(tmp_path: Path, modes: list[tuple[int, int]], groups: tuple[int, ...]) -> None:
+    for number, (mode, group) in enumerate(modes):
+        node(tmp_path, f"dri/renderD{128 + number}", mode, group, INTEL)
+        node(tmp_path, f"accel/accel{number}", mode, group)
+    seen = see_devices(str(tmp_path))
+    assert (seen.render_groups, seen.accel_groups) == (groups, groups)
+
+
+@pytest.mark.needs_root
+def test_an_acl_or_another_owner_leaves_the_groups_open(tmp_path: Path) -> None:
+    file = node(tmp_path, "dri/renderD128", 0o660, 109, INTEL)
+    os.chown(file, 1000, 109)
+    assert see_devices(str(tmp_path)).render_groups == ()
+    os.chown(file, 0, 109)
+    assert see_devices(str(tmp_path)).render_groups == (109,)
+    entries = (
+        AclEntry(USER_OBJ, 6),
+        AclEntry(USER, 6, 1000),
+        AclEntry(GROUP_OBJ, 6),
+        AclEntry(MASK, 6),
+        AclEntry(OTHER, 0),
+    )
+    try:
+        os.setxattr(file, ATTRIBUTE, pack(entries))
+    except OSError:
+        pytest.skip("this file system has no ACLs")
+    assert see_devices(str(tmp_path)).render_groups == ()
+
+
+SEEN = DeviceSeen(dri=True, accel=True, render_groups=(109, 110), accel_groups=(992,), intel_gpu=True)
+
+
+def test_recorded_facts_carry_the_devices() -> None:
+    request = Request(words=("--model_path", "/m", "--port", "9000"), host=HostSeen(devices=SEEN))
+    again = request_from_json(json.loads(json.dumps(request.as_json())))
+    assert again == request
+    assert deployment_for(again, Facts(complete=True)).devices == SEEN
+    assert see_host().devices is not None
+
+
+def test_devices_are_not_known_where_the_host_is_not() -> None:
+    request = Request(words=("--model_path", "/m"), host=HostSeen())
+    assert deployment_for(request, Facts(complete=True)).devices is None
+    assert deployment_for(replace(request, host=None), Facts(complete=True)).devices is None
+
+
+@pytest.mark.parametrize(
+    "data", [[], 1, {"dri": 1}, {"render_groups": 5}, {"render_groups": ["5"]}, {"accel_groups": [-1]}]
+)
+def test_what_are_no_devices_is_refused(data: object) -> None:
+    with pytest.raises(ValueError, match="not a host"):
+        host_from_json({"devices": data})

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from ovms_doctor import interrupts
 from ovms_doctor.collect import capacity
 from ovms_doctor.collect.access import Ids, IdsLike
-from ovms_doctor.collect.paths import MountLike
+from ovms_doctor.collect.paths import Hidden, MountLike
 from ovms_doctor.collect.pool import Pool
 from ovms_doctor.collect.process import START_DEADLINE, Died, Worker
 from ovms_doctor.facts import (
     Answer,
+    InspectLibrary,
     InspectModel,
+    LoadExtension,
     LoadModel,
     LoadReport,
     PathStatus,
     Question,
+    StatHost,
     StatPath,
     Unavailable,
 )
@@ -30,7 +34,7 @@ LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
 
 _Answers: TypeAlias = dict[Question, Answer]
-Group: TypeAlias = Literal["files", "inspect", "load", "prepare"]
+Group: TypeAlias = Literal["files", "inspect", "library", "load", "prepare"]
 #: How many models make another process worth its start: it takes as long as about so many of them.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for a child to come up, besides what a look at the file system may take.
@@ -53,9 +57,9 @@ class LocalCollector:
     ``ids``: who the server runs as, None for this process's own user; ``roots``: the server paths from
     which rights count downwards, none if everything counts; ``mounts``: where the server's paths lie, none
     if they are this host's; ``deadline`` and ``load_deadline`` in seconds, for one question;
-    ``extension``: the server path of a CPU extension, which is loaded and so runs its code;
     ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
-    processes inspect or load at a time, else as many as fit. One look at the world: what it has seen of
+    processes inspect or load at a time, else as many as fit; ``unseen``: server paths that are not to be had here,
+    each with the reason. One look at the world: what it has seen of
     directories is not looked at again. ValueError for ids that are none. Not for several threads.
     """
 
@@ -65,10 +69,10 @@ class LocalCollector:
         roots: Sequence[str] = (),
         mounts: Sequence[MountLike] = (),
         deadline: float = 10.0,
-        extension: str | None = None,
         load_deadline: float = LOAD_DEADLINE,
         memory_limit: int | None = None,
         jobs: int | None = None,
+        unseen: Sequence[tuple[str, str]] = (),
     ) -> None:
         user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
         self._options: dict[str, Any] = {
@@ -76,7 +80,7 @@ class LocalCollector:
             "roots": list(roots),
             "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts],
         }
-        self._loading = {**self._options, "load": True, "extension": extension}
+        self._loading = {**self._options, "load": True}
         self._deadline = deadline
         self._load_deadline = load_deadline
         self._memory_limit = memory_limit
@@ -88,8 +92,11 @@ class LocalCollector:
         self._own = Worker(
             "files", {**self._options, "ids": None}, deadline, start_deadline=self._start_deadline
         )
+        #: Looks at this host itself, whatever the mounts are.
+        self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
         self._pools: dict[Group, Pool] = {}
         self._hung: list[str] = []
+        self._hidden = Hidden(unseen, [mount.server for mount in mounts])
 
     def collect(
         self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
@@ -97,13 +104,18 @@ class LocalCollector:
         """An answer for each question, in the questions' order. ``progress`` is told each one before it is
         looked at. Interrupted: what was answered by then is in the exception."""
         answers: dict[Question, Answer] = {}
-        groups: dict[Group, list[Question]] = {"files": [], "inspect": [], "load": [], "prepare": []}
+        groups: dict[Group, list[Question]] = {group: [] for group in get_args(Group)}
         for question in dict.fromkeys(questions):
-            groups[_group(question)].append(question)
+            reason = None if isinstance(question, StatHost) else self._hidden.reason(question.path)
+            if reason is None:
+                groups[_group(question)].append(question)
+            else:
+                answers[question] = Unavailable(reason)
         begin = progress or _nobody
         try:
             self._ask_files(groups["files"], begin, answers)
-            self._inspect(groups["inspect"], begin, answers)
+            self._inspect("inspect", groups["inspect"], begin, answers)
+            self._inspect("library", groups["library"], begin, answers)
             self._load("load", groups["load"], begin, answers)
             self._load("prepare", groups["prepare"], begin, answers)
         except interrupts.Interrupted:
@@ -122,13 +134,14 @@ class LocalCollector:
     @property
     def pids(self) -> list[int]:
         """The process ids of the children that run."""
-        files = [worker.pid for worker in (self._files, self._own) if worker.pid is not None]
+        files = [worker.pid for worker in (self._files, self._own, self._here) if worker.pid is not None]
         return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
 
     def close(self) -> None:
         """Ends the child processes."""
         self._files.close()
         self._own.close()
+        self._here.close()
         for pool in self._pools.values():
             pool.close()
 
@@ -145,9 +158,29 @@ class LocalCollector:
     def _ask_files(
         self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
     ) -> None:
+        here = [one for one in questions if isinstance(one, StatHost)]
         for worker in (self._files, self._own):
-            mine = [one for one in questions if getattr(one, "own", False) is (worker is self._own)]
+            mine: list[Question] = [
+                one
+                for one in questions
+                if not isinstance(one, StatHost) and getattr(one, "own", False) is (worker is self._own)
+            ]
             self._ask_worker(worker, mine, begin, answers)
+        if here:
+            self._ask_host(here, begin, answers)
+
+    def _ask_host(
+        self, questions: list[StatHost], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        """Paths of this host: what hangs there says nothing about the server's paths of the same name."""
+        asked = {StatPath(question.path): question for question in questions}
+        hung, self._hung = self._hung, []
+        seen: _Answers = {}
+        try:
+            self._ask_worker(self._here, list(asked), begin, seen)
+        finally:
+            self._hung = hung
+            answers.update({asked[one]: answer for one, answer in seen.items() if isinstance(one, StatPath)})
 
     def _ask_worker(
         self, worker: Worker, questions: list[Question], begin: Callable[[Question], None], answers: _Answers
@@ -193,11 +226,15 @@ class LocalCollector:
     # -- models ------------------------------------------------------------------------------------
 
     def _inspect(
-        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
+        self,
+        group: Group,
+        questions: Sequence[Question],
+        begin: Callable[[Question], None],
+        answers: _Answers,
     ) -> None:
         if not questions:
             return
-        pool = self._pool("inspect")
+        pool = self._pool(group)
         for question, answer in pool.answer(
             questions, self._time_to_look, begin, self._refuse, _WORTH_A_START["inspect"]
         ):
@@ -240,8 +277,10 @@ class LocalCollector:
         pool = self._pools.get(group)
         if pool is None:
             size = capacity.jobs(self._jobs)
-            if group == "inspect":
-                pool = Pool("models", self._options, size, start_deadline=self._start_deadline)
+            if group in ("inspect", "library"):
+                # What reads libraries takes a while to import, and is hardly ever needed.
+                options = {**self._options, "library": group == "library"}
+                pool = Pool("models", options, size, start_deadline=self._start_deadline)
             else:
                 memory = self._memory()
                 # Another process to prepare: it is several times as heavy as what only loads.
@@ -281,20 +320,20 @@ class LocalCollector:
     ) -> Answer:
         if not isinstance(answer, Died):
             return answer
-        assert isinstance(question, LoadModel)
+        assert isinstance(question, LoadModel | LoadExtension)
         if not answer.started:
             return Unavailable(f"the process to load models in did not start: {answer}", answer.timed_out)
         runtime = str(hello.get("runtime", ""))
-        level, stage = question.level, question.level
+        level = stage = question.level if isinstance(question, LoadModel) else "read"
         if answer.timed_out:
             detail = f"loading did not end within {deadline:.0f} s and was stopped"
             return LoadReport(level, "timed_out", stage, "", runtime, detail=detail)
         if answer.signal == _SIGKILL:
             detail = "the process was killed with SIGKILL, as the kernel does where memory runs out"
             return LoadReport(level, "out_of_memory", stage, "", runtime, _SIGKILL, detail=detail)
-        if level == "compile" and alone is not None:
+        if isinstance(question, LoadModel) and level == "compile" and alone is not None:
             # The step it crashed in: reading alone, in another process, tells.
-            read = LoadModel(question.path, "read", question.preparation)
+            read = replace(question, level="read")
             for _, once_more in alone.answer([read], lambda _: deadline):
                 stage = "read" if isinstance(once_more, Died) else "compile"
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
@@ -319,6 +358,10 @@ def _group(question: Question) -> Group:
     """Which of the child processes answers it."""
     if isinstance(question, LoadModel):
         return "load" if question.preparation is None else "prepare"
+    if isinstance(question, LoadExtension):
+        return "load"
+    if isinstance(question, InspectLibrary):
+        return "library"
     return "inspect" if isinstance(question, InspectModel) else "files"
 
 

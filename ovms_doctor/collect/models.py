@@ -1,4 +1,4 @@
-"""In a child: models inspected and loaded, by server path and as the server's user."""
+"""In a child: models and libraries inspected and loaded, by server path and as the server's user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ovms_doctor.collect.worker import read_ids, read_mounts
 from ovms_doctor.facts import (
     Answer,
     Failure,
+    InspectLibrary,
     InspectModel,
+    LoadExtension,
     LoadModel,
     LoadReport,
     ModelInspection,
@@ -24,21 +26,26 @@ from ovms_doctor.facts import (
     Unavailable,
 )
 
-#: What is done with a model at a path of this host.
-Use: TypeAlias = Callable[[InspectModel | LoadModel, str], Answer]
+#: The questions that are answered here.
+Asked: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
+#: What is done with a model or library at a path of this host. A question's extension is a path of it too.
+Use: TypeAlias = Callable[[Asked, str], Answer]
 
 
 def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
-    """Loads what will be needed, then takes on the server's ids. ``options["load"]``: OpenVINO too."""
-    paths = PathMap(read_mounts(options))
+    """Loads what will be needed, then takes on the server's ids. ``options["load"]``: OpenVINO too;
+    ``options["library"]``: what reads libraries."""
     # All imports come first: the server's user may not be able to read this package.
-    use, runtime = _loader(options, paths) if options.get("load") else (_inspector(), "")
+    use, runtime = _start(options)
     files = open_files(read_ids(options), options.get("roots", ()), read_mounts(options))
-    return Models(files, paths, use).answer, {"means": files.means, "runtime": runtime}
+    return Models(files, PathMap(read_mounts(options)), use).answer, {
+        "means": files.means,
+        "runtime": runtime,
+    }
 
 
 class Models:
-    """Answers InspectModel or LoadModel; ``use`` is handed the question and a path of this host."""
+    """Answers questions about models and libraries; ``use`` is handed each with the paths of this host."""
 
     def __init__(self, files: LocalFiles, paths: PathMap, use: Use) -> None:
         self._files = files
@@ -47,10 +54,10 @@ class Models:
 
     def answer(self, question: Question) -> Answer:
         """The answer, with server paths; TypeError for a question that is not about models."""
-        if not isinstance(question, InspectModel | LoadModel):
+        if not isinstance(question, InspectModel | LoadModel | InspectLibrary | LoadExtension):
             raise TypeError(f"{type(question).__name__} is not about models")
         stop = self._obstacle(question.path)
-        if isinstance(stop, Failure) and isinstance(question, LoadModel):
+        if isinstance(stop, Failure) and isinstance(question, LoadModel | LoadExtension):
             denial = stop.denial
             return Unavailable(
                 f"the server's user may not {denial.right} {denial.at}" if denial else os.strerror(stop.errno)
@@ -61,6 +68,12 @@ class Models:
         if isinstance(reached, Unavailable):
             return reached
         host, prefixes = reached
+        if isinstance(question, LoadModel) and question.extension is not None:
+            extension = self._reach(question.extension)
+            if isinstance(extension, Unavailable):
+                return Unavailable(f"the CPU extension: {extension.reason}")
+            library, more = extension
+            question, prefixes = replace(question, extension=library), [*prefixes, *more]
         return _renamed(self._use(question, host), prefixes)
 
     def _obstacle(self, path: str) -> Failure | Unavailable | None:
@@ -101,10 +114,27 @@ class Models:
         return host, [pair for pair in prefixes if pair[0] not in ("/", pair[1])]
 
 
+def _start(options: Mapping[str, Any]) -> tuple[Use, str]:
+    if options.get("load"):
+        return _loader(options)
+    return (_library_inspector() if options.get("library") else _inspector()), ""
+
+
+def _library_inspector() -> Use:
+    from ovms_doctor.collect import library
+
+    lacking, here = library.prepare(), library.openvino_here()
+
+    def inspect(question: Asked, path: str) -> Answer:
+        return Unavailable(lacking) if lacking else library.inspect_library(path, here)
+
+    return inspect
+
+
 def _inspector() -> Use:
     from ovms_doctor.collect.inspect import inspect_model
 
-    def inspect(question: InspectModel | LoadModel, path: str) -> Answer:
+    def inspect(question: Asked, path: str) -> Answer:
         if not isinstance(question, InspectModel):
             raise TypeError("this process only inspects")
         return inspect_model(path, question.format)
@@ -112,27 +142,23 @@ def _inspector() -> Use:
     return inspect
 
 
-def _loader(options: Mapping[str, Any], paths: PathMap) -> tuple[Use, str]:
+def _loader(options: Mapping[str, Any]) -> tuple[Use, str]:
     from ovms_doctor.collect.runtime import Runtime, RuntimeUnavailable
 
-    extension = options.get("extension")
-    library = paths.to_host(extension) if extension else None
-    if extension and library is None:
-        reason = f"the CPU extension is {outside(extension).reason}"
-        return lambda question, path: Unavailable(reason), ""
-    wanted = {"memory_limit": options.get("memory_limit"), "prepares": options.get("prepares")}
-    runtime = Runtime({"extension": library, **wanted})
+    runtime = Runtime({name: options.get(name) for name in ("memory_limit", "prepares")})
     try:
         runtime.prepare()
     except RuntimeUnavailable as error:
         reason = str(error)
         return lambda question, path: Unavailable(reason), ""
 
-    def load(question: InspectModel | LoadModel, path: str) -> Answer:
-        if not isinstance(question, LoadModel):
-            raise TypeError("this process only loads")
+    def load(question: Asked, path: str) -> Answer:
         try:
-            return runtime.load(path, question.level, question.preparation)
+            if isinstance(question, LoadExtension):
+                return runtime.try_extension(path)
+            if not isinstance(question, LoadModel):
+                raise TypeError("this process only loads")
+            return runtime.load(path, question.level, question.preparation, question.extension)
         except RuntimeUnavailable as error:
             return Unavailable(str(error))
 

@@ -60,15 +60,17 @@ _M_ARENA_MAX: Final = -8  # mallopt(3)
 class Runtime:
     """OpenVINO in this process.
 
-    ``options``: ``extension``, the host path of a CPU extension library, or None; ``memory_limit``,
-    the bytes that a load may take, or None; ``prepares``, whether models are to be prepared too, which only
-    the Python package can.
+    ``options``: ``extension``, the host path of a CPU extension library that every load is to have, or None;
+    ``memory_limit``, the bytes that a load may take, or None; ``prepares``, whether models are to be prepared too,
+    which only the Python package can.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
         extension, memory_limit = options.get("extension"), options.get("memory_limit")
         self._extension = extension if isinstance(extension, str) else None
         self._extension_error: str | None = None
+        #: The extensions that were loaded, each with OpenVINO's text where that failed. None can be unloaded.
+        self._extensions: dict[str, str | None] = {}
         self._memory_limit = memory_limit if isinstance(memory_limit, int) else None
         self._prepares = options.get("prepares") is True
         self._backend: Backend | None = None
@@ -101,20 +103,47 @@ class Runtime:
                 self._extension_error = error.what
         return self._extension_error
 
-    def load(self, path: str, level: LoadLevel, preparation: Preparation | None = None) -> LoadReport:
+    def try_extension(self, path: str) -> LoadReport:
+        """Load a CPU extension, with no more address space than a small model may take. Runs the library's code,
+        which may crash or hang. Raises RuntimeUnavailable."""
+        backend = self._ready()
+        outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
+        what = None
+        if path not in self._extensions:
+            room = load_room(_size(path), "read", self._memory_limit, os.cpu_count() or 1)
+            with _limited_address_space(room):
+                try:
+                    backend.add_extension(path)
+                except OpenVINOError as error:
+                    what = error.what
+            self._extensions[path] = what
+        what = self._extensions[path]
+        if what is not None:
+            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
+        return LoadReport("read", outcome, "read", what or "", self.version)
+
+    def load(
+        self,
+        path: str,
+        level: LoadLevel,
+        preparation: Preparation | None = None,
+        extension: str | None = None,
+    ) -> LoadReport:
         """Read a model, prepare it, for level ``compile`` also compile it, on CPU but for a preparation that
         names another device.
 
         ``path`` is what the server would hand to ``read_model`` (a SavedModel's directory ends in
-        ``/``). Where the extension cannot be loaded, as the server then ends, so does this: outcome
-        ``failed``, ``detail`` says that it is the extension. Raises RuntimeUnavailable where the
-        process's present user may not read OpenVINO's libraries, for OpenVINO would say of every
-        model that it is unable to read it.
+        ``/``). ``extension``: the host path of a CPU extension to be loaded first. Where that cannot be loaded,
+        as the server then ends, so does this: outcome ``failed``, ``detail`` says that it is the extension.
+        Raises RuntimeUnavailable where the process's present user may not read OpenVINO's libraries, for
+        OpenVINO would say of every model that it is unable to read it.
         """
         backend = self._ready()
         if not os.access(backend.libraries, os.R_OK | os.X_OK):
             raise RuntimeUnavailable(f"user {os.getuid()} may not read the directory of OpenVINO's libraries")
         what = self.load_extension()
+        if extension is not None:
+            what = self.try_extension(extension).message or what
         if what is not None:
             detail = "the CPU extension could not be loaded"
             return LoadReport(level, "failed", "read", what, self.version, detail=detail)

@@ -1,0 +1,1 @@
+"""CPU extensions: the files, what is said of them, and the rules about them."""

@@ -1,0 +1,102 @@
+"""A model beside an extension, looked at by the real collector and judged by all checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.registry import CHECKS, run_checks
+from ovms_doctor.collect.access import Ids
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.deployment.model import IMAGE_USER
+from ovms_doctor.driver.look import Seen, look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts import Facts
+from ovms_doctor.findings import Finding
+from ovms_doctor.serving.model import ExtensionCourse
+from tests.extension.build import RELEASE
+from tests.runtime.models import ir, operation, parameter, result
+
+
+@dataclass(frozen=True)
+class Judged:
+    seen: Seen
+    findings: tuple[Finding, ...]
+
+    @property
+    def codes(self) -> list[str]:
+        return sorted(finding.code for finding in self.findings)
+
+    @property
+    def only(self) -> Finding:
+        (finding,) = self.findings
+        return finding
+
+    @property
+    def outcome(self) -> tuple[str, int | None]:
+        return self.seen.plan.outcome, self.seen.plan.exit_code
+
+    @property
+    def served(self) -> tuple[int, ...]:
+        return self.seen.plan.models[0].served
+
+    @property
+    def extension(self) -> ExtensionCourse:
+        assert self.seen.plan.extension is not None
+        return self.seen.plan.extension
+
+
+def model(directory: Path, kind: str = "ProbeIdentity", opset: str = "extension") -> Path:
+    """A model's directory with one version, which uses one operation."""
+    version = directory / "m" / "1"
+    version.mkdir(parents=True)
+    text = ir(parameter(names="x"), operation(kind, opset), result())
+    # The operation's output has a name, without which releases before 2025.0 load no model.
+    before, port, after = text.rpartition('<output><port id="1" precision="FP32"')
+    (version / "m.xml").write_text(f'{before}{port} names="y"{after}')
+    (version / "m.bin").touch()
+    return directory / "m"
+
+
+def judge(
+    models: Path,
+    extension: Path | str | None,
+    *,
+    release: str = RELEASE,
+    load: Literal["none", "read", "compile"] = "read",
+    as_user: bool = False,
+    load_deadline: float = 60.0,
+    words: bool = False,
+) -> Judged:
+    """What becomes of a server with this model and extension. ``as_user``: as the image's user; ``words``: told by the
+    server's own arguments."""
+    named = None if extension is None else str(extension)
+    if words:
+        line = (
+            "--model_name",
+            "m",
+            "--model_path",
+            str(models),
+            "--port",
+            "9000",
+            "--cpu_extension",
+            named or "",
+        )
+        request = Request(
+            words=line, release=release, load=load, working_directory=str(models.parent), bare_metal=True
+        )
+    else:
+        request = Request(
+            targets=(str(models),), cpu_extension=named, release=release, load=load, working_directory="/"
+        )
+    ids = Ids(IMAGE_USER.uid, IMAGE_USER.gid, IMAGE_USER.groups) if as_user else None
+    with LocalCollector(ids, (), load_deadline=load_deadline, jobs=1) as collector:
+        return judged(look(request, Facts(), collector))
+
+
+def judged(seen: Seen) -> Judged:
+    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts), CHECKS)
+    assert [outcome.problem for outcome in outcomes] == [""] * len(CHECKS)
+    return Judged(seen, tuple(finding for outcome in outcomes for finding in outcome.findings))

@@ -1,0 +1,183 @@
+"""The rules about a CPU extension: facts in, what becomes of start-up out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ovms_doctor.deployment.model import Deployment, ModelEntry
+from ovms_doctor.driver.deploy import deployment_for
+from ovms_doctor.driver.look import Seen
+from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.run import Options, begin, report_on
+from ovms_doctor.facts import (
+    Answer,
+    Facts,
+    FactsMissing,
+    Failure,
+    FileContent,
+    InspectLibrary,
+    LibrarySeen,
+    LoadExtension,
+    LoadReport,
+    PathStatus,
+    Question,
+    ReadFile,
+    StatPath,
+    Unavailable,
+)
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.extension import HEAD, extension_stops, needs_untried, plan_extension
+from ovms_doctor.serving.model import ExtensionCourse
+from ovms_doctor.serving.startup import plan
+from tests.extension.run import judged
+
+FINE = LibrarySeen(
+    9000, "", "", 64, "x86-64", ("libopenvino.so.2540", "libc.so.6"), (), ("GLIBC_2.17",), True
+)
+HERE = replace(FINE, openvino_here="libopenvino.so.2540")
+PATH = "/ext/e.so"
+
+
+def deployment(release: str = "2025.4") -> Deployment:
+    return Deployment(
+        "config",
+        parse_release(release),
+        "--ovms-version",
+        models=(ModelEntry("m", "/m"),),
+        cpu_extension=PATH,
+    )
+
+
+def facts(seen: LibrarySeen | Unavailable | None = None, *more: tuple[Question, Answer]) -> Facts:
+    known: dict[Question, Answer] = {StatPath(PATH): PathStatus("regular", 9000)}
+    known[ReadFile(PATH, HEAD)] = FileContent(b"\x7fELF", 9000)
+    if seen is not None:
+        known[InspectLibrary(PATH)] = seen
+    return Facts({**known, **dict(more)})
+
+
+def course(
+    seen: LibrarySeen | Unavailable, *more: tuple[Question, Answer], release: str = "2025.4"
+) -> ExtensionCourse:
+    found = plan_extension(deployment(release), facts(seen, *more))
+    assert found is not None
+    return found
+
+
+def test_none_is_looked_for_where_none_is_named() -> None:
+    assert plan_extension(replace(deployment(), cpu_extension=None), Facts()) is None
+    told = deployment_for(
+        Request(
+            words=("--config_path", "/c.json", "--port", "9", "--cpu_extension", "e.so"),
+            working_directory="/ext",
+        ),
+        Facts(),
+    )
+    with pytest.raises(FactsMissing) as missing:
+        plan_extension(told, Facts())
+    assert missing.value.questions == (StatPath("/ext/e.so"),)
+
+
+def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
+    with pytest.raises(FactsMissing) as missing:
+        course(HERE)
+    assert missing.value.questions == (LoadExtension(PATH),)
+    assert (
+        "the OpenVINO here is libopenvino.so.2641"
+        in course(replace(FINE, openvino_here="libopenvino.so.2641")).untried
+    )
+    assert "missing" in course(FINE).untried
+    assert course(HERE, release="2025.3").why == "openvino"
+
+
+def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
+    from ovms_doctor.deployment.container import Container
+
+    told = replace(deployment(), container=Container("docker", "ovms"))
+    found = plan_extension(told, facts(HERE))
+    assert found is not None
+    assert "not named by the user" in found.untried
+    assert not found.unseen
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ("…\ndlopen: libOpenCL.so.1: cannot open shared object file: No such file or directory\n", ""),
+        ("…\nlibc.so.6: version `GLIBC_2.38' not found (required by e.so)\n", ""),
+        ("…\n/ext/e.so: undefined symbol: my_function\n", "refused"),
+    ],
+)
+def test_what_this_host_lacks_is_not_held_against_the_server(message: str, why: str) -> None:
+    report = LoadReport("read", "failed", "read", message, "2025.4.0")
+    found = course(HERE, (LoadExtension(PATH), report))
+    assert (found.why, found.ends) == (why, bool(why))
+    assert bool(found.untried) is not bool(why)
+    here = plan_extension(replace(deployment(), bare_metal=True), facts(HERE, (LoadExtension(PATH), report)))
+    assert here is not None
+    assert here.why == "refused"
+
+
+def test_a_c_library_that_no_image_of_the_release_has() -> None:
+    found = course(replace(HERE, versions=("GLIBC_2.41",)))
+    assert (found.why, found.ends, found.lacking) == ("libraries", True, ("GLIBC_2.41",))
+    with pytest.raises(FactsMissing):
+        # On the server's own host it is tried.
+        plan_extension(replace(deployment(), bare_metal=True), facts(replace(HERE, versions=("GLIBC_2.41",))))
+
+
+def test_libraries_are_looked_for_where_it_says() -> None:
+    needs = replace(HERE, needed=(*HERE.needed, "libx.so"), paths=("$ORIGIN/deps", "/opt/x"))
+    first, second = StatPath("/ext/deps/libx.so"), StatPath("/opt/x/libx.so")
+    loaded = (LoadExtension(PATH), LoadReport("read", "ok", "read", "", "2025.4.0"))
+    assert course(needs, (first, Failure(2)), (second, PathStatus("regular", 1)), loaded).lacking == ()
+    assert course(needs, (first, Failure(2)), (second, Failure(2)), loaded).lacking == ("libx.so",)
+    other = replace(needs, paths=("$LIB",))
+    assert course(other, loaded).lacking == ()
+
+
+def test_signals_become_exit_codes() -> None:
+    def ended(signal: int, release: str) -> int | None:
+        seen = replace(HERE, needed=("libopenvino.so.2630",), openvino_here="libopenvino.so.2630")
+        if release == "2025.4":
+            seen = HERE
+        report = LoadReport("read", "crashed", "read", "", "x", signal)
+        return course(seen, (LoadExtension(PATH), report), release=release).exit_code
+
+    assert ended(11, "2025.4") == 139
+    assert ended(4, "2026.3") == 132
+    assert ended(4, "2025.4") is None
+
+
+def test_what_could_not_be_looked_at_is_a_gap_and_no_finding() -> None:
+    reason = (
+        "the Python package pyelftools is not installed; install it with: python -m pip install pyelftools"
+    )
+    known = facts(Unavailable(reason))
+    told = replace(deployment(), models=())
+    settled = plan(told, known).plan
+    assert settled is not None
+    assert settled.outcome == "serves"
+    seen = Seen(told, settled, known)
+    assert [code for code in judged(seen).codes if code.startswith("OVD35")] == []
+    report = report_on(seen, Options(), begin(()))
+    (check,) = [check for check in report.checks if check.name == "extension"]
+    assert (check.status, check.reason) == ("could_not_look", f"{PATH}: {reason}")
+
+
+def test_damaged_tables_are_no_verdict() -> None:
+    found = course(LibrarySeen(9000, "damaged", "its tables cannot be read: x", 64, "x86-64"))
+    assert (found.why, found.ends, found.unseen) == ("", False, True)
+    assert extension_stops(found, deployment()) is None
+
+
+def test_a_model_that_was_refused_without_it_is_not_said_to_fail() -> None:
+    untried = course(FINE)
+    refused = LoadReport("read", "failed", "read", "not supported", "2026.4.1")
+    release = parse_release("2025.4")
+    assert "was not loaded here" in needs_untried(untried, None, refused, release)
+    assert needs_untried(untried, None, replace(refused, outcome="ok", message=""), release) == ""
+    assert needs_untried(None, None, refused, release) == ""
+    assert needs_untried(replace(untried, untried="", loaded=True), None, refused, release) == ""

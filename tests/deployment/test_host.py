@@ -11,7 +11,7 @@ from ovms_doctor.cli.asked import request_from
 from ovms_doctor.cli.typed import Asked
 from ovms_doctor.collect.host import see_host
 from ovms_doctor.deployment.host import host_from_json, limits_on
-from ovms_doctor.deployment.model import Deployment, HostLimits, HostSeen, Mount
+from ovms_doctor.deployment.model import Deployment, HostSeen, Mount
 from ovms_doctor.driver.deploy import deployment_for
 from ovms_doctor.driver.request import Request, request_from_json
 from ovms_doctor.facts import Facts
@@ -38,7 +38,9 @@ INSIDE = HostSeen(online=16, affinity=8, quota=4, contained=True, open_files=102
     ],
 )
 def test_the_cores_that_a_release_counts(host: HostSeen, release: str, cores: int | None) -> None:
-    assert limits_on(host, parse_release(release)) == HostLimits(cores, host.open_files)
+    limits = limits_on(host, parse_release(release))
+    assert (limits.cores, limits.open_files) == (cores, host.open_files)
+    assert (limits.threads, limits.quota) == (host.affinity, host.quota)
 
 
 def deployed(host: HostSeen | None, release: str, *words: str) -> Deployment:

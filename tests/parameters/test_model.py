@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from ovms_doctor.checks import mapping, parameters
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
 from ovms_doctor.deployment.model import ModelEntry, ModelParameters
-from ovms_doctor.facts import Facts
+from ovms_doctor.facts import Answer, Facts, ModelInspection, Question, Tensor
 from ovms_doctor.findings import Finding
 from ovms_doctor.serving.model import Plan
-from tests.serving.memory import deployment, model_of, settle
+from tests.serving.memory import INPUT, deployment, model_of, settle
 
 
 def look(names: str | None = None, release: str = "2026.3", **given: Any) -> tuple[Plan, list[Finding]]:
@@ -121,3 +122,52 @@ def test_mapping_stops_nothing(names: str, codes: list[str]) -> None:
     assert plan.models[0].served_later == (1,)
     assert [finding.code for finding in findings] == codes
     assert all(finding.severity != "error" for finding in findings)
+
+
+SCALAR = Tensor(("s",), "f32", "[]")
+MATRIX = Tensor(("y",), "f32", "[1,10]")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "given", "status", "code"),
+    [
+        ((SCALAR,), {"batch_size": 2}, "MODEL_NOT_LOADED", "OVD429"),
+        ((SCALAR,), {"batch_size": "auto"}, "MODEL_WITH_SCALAR_AUTO_UNSUPPORTED", "OVD429"),
+        # OpenVINO sets the batch of the others, and leaves the scalar as it is.
+        ((INPUT, SCALAR), {"batch_size": 2}, None, None),
+        ((SCALAR,), {}, None, None),
+        ((INPUT,), {"layout": {"y": "NCHW"}}, "MODEL_NOT_LOADED", "OVD430"),
+        ((INPUT,), {"layout": {"y": "NHWC:NCHW"}}, "MODEL_NOT_LOADED", "OVD430"),
+        ((INPUT,), {"layout": {"y": "N"}}, "MODEL_NOT_LOADED", "OVD430"),
+        ((INPUT,), {"layout": {"y": "NC"}}, None, None),
+        ((INPUT,), {"layout": {"y": "N..."}}, None, None),
+        ((INPUT,), {"layout": {"x": "NCHW"}}, "MODEL_NOT_LOADED", "OVD430"),
+    ],
+)
+@pytest.mark.parametrize("release", ["2025.4", "2026.3"])
+def test_what_the_ranks_tell_without_openvino(
+    inputs: tuple[Tensor, ...], given: dict[str, Any], status: str | None, code: str | None, release: str
+) -> None:
+    values = tuple((name, json.dumps(value)) for name, value in given.items())
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((*values, ("target_device", '"CPU"')), "config"))
+    told = replace(deployment(release, entry=entry), load="none")
+    world = model_of("1")
+    answer = world.answer
+
+    def inspected(question: Question) -> Answer:
+        found = answer(question)
+        if isinstance(found, ModelInspection):
+            return replace(found, inputs=inputs, outputs=(MATRIX,))
+        return found
+
+    world.answer = inspected  # type: ignore[method-assign]
+    plan = settle(told, world)
+    attempt = plan.models[0].versions[0].attempt
+    assert attempt is not None
+    assert (attempt.outcome, attempt.status) == (("loaded", "OK") if status is None else ("failed", status))
+    errors = [
+        item
+        for item in parameters.check(Context(told, plan, Facts(complete=True)))
+        if item.severity == "error"
+    ]
+    assert [item.code for item in errors] == ([] if code is None else [code])

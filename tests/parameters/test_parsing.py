@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.model import ModelEntry, ModelParameters
+from ovms_doctor.deployment.model import DeviceSeen, ModelEntry, ModelParameters
 from ovms_doctor.releases import KNOWN_RELEASES, parse_release
 from ovms_doctor.serving.mapping import read_mapping
 from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
@@ -131,6 +131,33 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
         assert found.abort.log[0] == (
             f"Plugin config key: {key} not found in supported config keys for device: {device}."
         )
+
+
+@pytest.mark.parametrize(
+    ("device", "key", "release", "seen", "unsupported"),
+    [
+        (None, "CACHE_DIR", "2026.3", DeviceSeen(), True),
+        (None, "CACHE_DIR", "2026.3", None, True),
+        (None, "CACHE_DIR", "2026.3", DeviceSeen(dri=True), False),
+        (None, "CACHE_DIR", "2026.3", DeviceSeen(dxg=True), False),
+        (None, "CACHE_DIR", "2026.3", DeviceSeen(accel=True), True),
+        (None, "CACHE_DIR", "2026.2", DeviceSeen(dri=True), True),
+        ("CPU", "CACHE_DIR", "2026.3", DeviceSeen(dri=True), True),
+        (None, "ENABLE_HYPER_THREADING", "2026.3", DeviceSeen(dri=True), False),
+        (None, "FOO", "2026.3", DeviceSeen(dri=True), True),
+        ("GPU", "ENABLE_HYPER_THREADING", "2026.3", None, True),
+        ("GPU.1", "CACHE_DIR", "2026.3", None, False),
+        ("NPU", "NPU_TURBO", "2026.3", None, False),
+        ("NPU", "FOO", "2026.3", None, True),
+    ],
+)
+def test_plugin_keys_by_what_the_server_has(
+    device: str | None, key: str, release: str, seen: DeviceSeen | None, unsupported: bool
+) -> None:
+    told = {"plugin_config": {key: "1"}, **({} if device is None else {"target_device": device})}
+    values = tuple((name, json.dumps(value)) for name, value in told.items())
+    entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
+    assert (parse_parameters(entry, parse_release(release), seen).abort is not None) is unsupported
 
 
 def text_of(source: str, name: str, text: str) -> ParsedParameters:

@@ -15,9 +15,7 @@ from ovms_doctor.facts import (
     Facts,
     LoadModel,
     LoadReport,
-    PathStatus,
     Preparation,
-    StatPath,
     Tensor,
     Unavailable,
 )
@@ -31,13 +29,12 @@ from ovms_doctor.serving.model import (
     ParameterRefused,
     RuntimeCrashes,
 )
+from ovms_doctor.serving.parameters.device_rules import DeviceVerdict
 from ovms_doctor.serving.parameters.layouts import LayoutPair, fits_rank
 from ovms_doctor.serving.parameters.names import wrong_name
 from ovms_doctor.serving.parameters.parsed import ANONYMOUS, ParsedParameters
 
 MOST_REQUESTS = 100_000
-#: Where a Linux host shows the hardware, if it has it.
-_DEVICE_FILES = {"GPU": ("/dev/dri", "/dev/dxg"), "NPU": ("/dev/accel",)}
 _STEP_STATUS = {
     "input layout": ("UNKNOWN_ERROR", "layout", "layout"),
     "output layout": ("UNKNOWN_ERROR", "layout", "layout"),
@@ -66,7 +63,7 @@ def changes_the_load(parameters: ParsedParameters) -> bool:
 class Meeting:
     """A model that was read, and the parameters it meets. ``where``: its absolute path; ``path``: as the
     server writes it. ``kept``: the server still holds the model of an earlier try that failed, and leaves
-    layouts and preprocessing out this time."""
+    layouts and preprocessing out this time. ``extension``: the CPU extension to load first."""
 
     model: str
     version: int
@@ -78,6 +75,7 @@ class Meeting:
     parameters: ParsedParameters
     mapping: Mapping
     kept: bool = False
+    extension: str | None = None
 
     def judge(
         self, read: Attempt, inputs: tuple[Tensor, ...] | None, outputs: tuple[Tensor, ...] | None
@@ -101,24 +99,45 @@ class Meeting:
         self, read: Attempt, inputs: tuple[Tensor, ...] | None, outputs: tuple[Tensor, ...] | None
     ) -> Attempt:
         if inputs is None or self.level == "none" or (read.report is None and read.tokenizers):
-            return self._without_openvino(read, inputs or ())
+            return self._without_openvino(read, inputs or (), outputs or ())
         preparation = self._preparation(inputs, outputs or ())
-        compiles = self.level == "compile" or not self.parameters.device.registered
+        compiles = self._asks_the_device()
         if not compiles:
             preparation = replace(preparation, device="CPU", config=())
         level: Literal["read", "compile"] = "compile" if compiles else "read"
         if preparation == Preparation() and not self.kept:
             if read.report is not None and read.report.level == level:
-                return self._scalar(read, inputs) or read
-            question = LoadModel(self.where, level)
+                return self._scalar(read, inputs) or self._without_device(read)
+            question = LoadModel(self.where, level, extension=self.extension)
         else:
-            question = LoadModel(self.where, level, preparation)
+            question = LoadModel(self.where, level, preparation, self.extension)
         report = self.facts.ask(question)
         if isinstance(report, Unavailable):
             cause = CouldNotLook(self.path, report.reason, report.timed_out)
             return replace(read, outcome="unknown", cause=cause)
         basis = "compiled" if report.level == "compile" and report.stage == "compile" else read.basis
-        return self._judge_report(replace(read, report=report, basis=basis), inputs, report)
+        judged = self._judge_report(replace(read, report=report, basis=basis), inputs, report)
+        if judged.outcome != "loaded" or (report.level == "compile" and not self._verdict.from_words):
+            return judged
+        return self._without_device(judged)
+
+    @property
+    def _verdict(self) -> DeviceVerdict:
+        return self.parameters.verdict
+
+    def _asks_the_device(self) -> bool:
+        """Whether this host's OpenVINO is asked to compile for the device. One that fails wherever it is costs
+        nothing and gives the words; hardware is asked for only where it is known what the server has."""
+        if self._verdict.from_words:
+            return True
+        return self.level == "compile" and (self._verdict.seen or not self.parameters.device.needs_hardware)
+
+    def _without_device(self, base: Attempt) -> Attempt:
+        """``base`` as it ends where nothing can be compiled for the device, whatever OpenVINO says here."""
+        if self._verdict.works is not False:
+            return base
+        cause = ParameterRefused(self.path, "target_device", "device")
+        return self._fails(base, "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE", cause)
 
     def _preparation(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Preparation:
         given = self.parameters
@@ -209,15 +228,10 @@ class Meeting:
     def _compile_failed(self, base: Attempt, report: LoadReport) -> Attempt:
         device = self.parameters.device
         lacking = "Cannot load library" in report.message
-        if lacking:
-            for name in sorted(device.needs_hardware):
-                for place in _DEVICE_FILES[name]:
-                    if isinstance(self.facts.ask(StatPath(place)), PathStatus):
-                        reason = f"OpenVINO cannot use the {name} here, and {place} shows that there is one"
-                        return replace(base, outcome="unknown", cause=CouldNotLook(self.path, reason))
-            if not device.needs_hardware:
-                reason = "OpenVINO lacks a library here"
-                return replace(base, outcome="unknown", cause=CouldNotLook(self.path, reason))
+        if lacking and self._verdict.works is not False:
+            wanted = " and ".join(sorted(device.needs_hardware))
+            reason = f"OpenVINO lacks a library here{f' for the {wanted}' if wanted else ''}"
+            return replace(base, outcome="unknown", cause=CouldNotLook(self.path, reason))
         line = server_log.COMPILE_FAILED(
             what=report.message, model=self.model, version=self.version, device=device.text
         ).rstrip(" ")
@@ -236,28 +250,42 @@ class Meeting:
     def _device_fails(self, report: LoadReport) -> bool:
         device = self.parameters.device
         return (
-            not device.registered
+            self._verdict.works is False
             or bool(device.needs_hardware)
             or not self.parameters.plugin_config.values
             or "is not registered" in report.message
         )
 
     # -- what can be told without it ---------------------------------------------------------------
-    def _without_openvino(self, read: Attempt, inputs: tuple[Tensor, ...]) -> Attempt:
+    def _without_openvino(
+        self, read: Attempt, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
+    ) -> Attempt:
         """Ranks, scalars and devices that OpenVINO does not know; its own words stay unsaid."""
-        for tensor in inputs:
-            rank = rank_of(tensor.shape)
-            pair = None if self.kept else self._layout_of("input", tensor_name(tensor))
-            if pair is not None and rank is not None and pair.model and not fits_rank(pair.model, rank):
-                cause = ParameterRefused(self.path, "layout", "build", tensor_name(tensor))
-                return self._fails(read, "MODEL_NOT_LOADED", cause, *self._unquoted())
+        misfit = None if self.kept else self._misfit(inputs, outputs)
+        if misfit is not None:
+            cause = ParameterRefused(self.path, "layout", "build", misfit)
+            return self._fails(read, "MODEL_NOT_LOADED", cause, *self._unquoted())
+        if self.parameters.batch is not None and inputs and all(rank_of(one.shape) == 0 for one in inputs):
+            # ``ov::set_batch``: no input has a batch. Beside others that have one a scalar stays as it is.
+            cause = ParameterRefused(self.path, "batch_size", "scalar", tensor_name(inputs[0]))
+            return self._fails(read, "MODEL_NOT_LOADED", cause)
         failed = self._scalar(read, inputs) or (self._rank(read, inputs) if self.kept else None)
         if failed is not None:
             return failed
-        if not self.parameters.device.registered:
-            cause = ParameterRefused(self.path, "target_device", "device")
-            return self._fails(read, "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE", cause)
-        return read
+        return self._without_device(read)
+
+    def _misfit(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> str | None:
+        """The first tensor whose layout is one of another rank."""
+        rows = [("input", tensor_name(tensor), tensor) for tensor in inputs]
+        rows += [
+            ("output", tensor_name(tensor) or f"out_{index}", tensor) for index, tensor in enumerate(outputs)
+        ]
+        for side, name, tensor in rows:
+            rank = rank_of(tensor.shape)
+            pair = self._layout_of("input" if side == "input" else "output", name)
+            if pair is not None and rank is not None and pair.model and not fits_rank(pair.model, rank):
+                return name
+        return None
 
     def _unquoted(self) -> tuple[str, ...]:
         if self.release.at_least(2026, 0):

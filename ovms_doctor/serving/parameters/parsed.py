@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ovms_doctor import server_log
-from ovms_doctor.deployment.model import ModelEntry
+from ovms_doctor.deployment.model import DeviceSeen, ModelEntry
 from ovms_doctor.releases import Release
+from ovms_doctor.serving.parameters.device_rules import UNJUDGED, DeviceVerdict
 from ovms_doctor.serving.parameters.devices import Device, target_device
 from ovms_doctor.serving.parameters.layouts import LayoutPair, parse_layout
 from ovms_doctor.serving.parameters.members import last_of_equals, pairs_of, parse_json
@@ -71,7 +72,8 @@ class ParsedParameters:
     which a configuration is given up altogether. ``at`` names the parameter of either; ``key`` the
     plugin_config key. ``shapes`` and ``layouts`` by tensor (ANONYMOUS: for the one input); ``batch_auto``
     is batch_size ``auto``; ``layout`` the one for the one input; ``stateful`` and ``custom_loader`` (its
-    name) are None where not given. ``nireq``: 0 for the plugin's optimum.
+    name) are None where not given. ``nireq``: 0 for the plugin's optimum. ``verdict``: what becomes of the
+    device, once the server's devices were asked for.
     """
 
     device: Device
@@ -91,6 +93,7 @@ class ParsedParameters:
     stateful: bool | None = None
     custom_loader: str | None = None
     allow_cache: bool = False
+    verdict: DeviceVerdict = UNJUDGED
 
     @property
     def anonymous_shape(self) -> Shape | None:
@@ -105,9 +108,10 @@ class ParsedParameters:
         return self.batch_auto or any(shape.auto for _, shape in self.shapes)
 
 
-def parse_parameters(entry: ModelEntry, release: Release) -> ParsedParameters:
-    """What the server makes of an entry's parameters. Never raises, whatever the values are."""
-    return _Reading(entry, release).read()
+def parse_parameters(entry: ModelEntry, release: Release, seen: DeviceSeen | None = None) -> ParsedParameters:
+    """What the server makes of an entry's parameters. Never raises, whatever the values are. ``seen``: the
+    devices that the server has, None where they are not known; one of them is taken where none is named."""
+    return _Reading(entry, release, seen).read()
 
 
 class _Stop(Exception):
@@ -120,8 +124,9 @@ class _Stop(Exception):
 class _Reading:
     """One entry being parsed: values as they are found, and the warnings on the way."""
 
-    def __init__(self, entry: ModelEntry, release: Release) -> None:
+    def __init__(self, entry: ModelEntry, release: Release, devices: DeviceSeen | None) -> None:
         self._entry = entry
+        self._devices = devices
         self._release = release
         self._arguments = entry.parameters.source == "arguments"
         self._warnings: list[ParameterWarning] = []
@@ -346,7 +351,7 @@ class _Reading:
     def _supported_keys(self) -> None:
         config: PluginConfig = self._found.get("plugin_config", NO_PLUGIN_CONFIG)
         device: Device = self._found["device"]
-        key = unsupported_key(config, device.text, self._release)
+        key = unsupported_key(config, device, self._release, self._devices)
         if key is not None:
             self._found["key"] = key
             lines = (

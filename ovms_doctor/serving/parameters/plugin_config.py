@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from ovms_doctor.deployment.model import DeviceSeen
 from ovms_doctor.releases import Release
 from ovms_doctor.releases.plugin_properties import (
     devices_with_properties,
     ever_supported,
     supported_properties,
 )
-from ovms_doctor.serving.parameters.devices import REGISTERED, REGISTERED_ONCE, validated_plugins
+from ovms_doctor.serving.parameters.devices import (
+    REGISTERED,
+    REGISTERED_ONCE,
+    Device,
+    chooses_device,
+    validated_plugins,
+)
 from ovms_doctor.serving.parameters.members import pairs_of
 from ovms_doctor.serving.parameters.shapes import WrongFormat
 
@@ -96,18 +103,30 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
     return key, item, ""
 
 
-def unsupported_key(config: PluginConfig, device: str, release: Release) -> str | None:
+def unsupported_key(
+    config: PluginConfig, device: Device, release: Release, seen: DeviceSeen | None
+) -> str | None:
     """The first key that the server finds in none of the device's plugins; None where all are there, or
-    where it is not known what a plugin lists."""
+    where it is not known what a plugin lists. ``seen``: the server's devices. Where it chooses one and there may be
+    a GPU, a key counts as supported that either the GPU's or the CPU's plugin lists: the driver decides, too.
+
+    A GPU's list is the same where there is no GPU, as long as its plugin can be loaded at all (tried with OpenVINO
+    2025.0 and 2026.4). An NPU's hangs on its driver: keys of its own are never refused here.
+    """
     if not release.at_least(2022, 2):
         return None
     supported: set[str] = set()
     if release.at_least(2025, 0):
         supported.add("ENABLE_MMAP")
-    for plugin in validated_plugins(device):
+    plugins = validated_plugins(device.text)
+    if chooses_device(device, release) and seen is not None and (seen.dri or seen.dxg):
+        plugins = (*plugins, "GPU")
+    for plugin in plugins:
         name = plugin.partition(".")[0]
         if name in _VARYING and supported_properties(name, release) is not None:
             supported |= ever_supported(name)
+            if name == "NPU":
+                supported |= {key for key, _ in config.values if key.startswith("NPU")} | {"CACHE_MODE"}
         elif name in REGISTERED:
             listed = supported_properties(name, release)
             if listed is None:
@@ -127,6 +146,15 @@ def similar_key(key: str, device: str, release: Release) -> str | None:
         known |= supported_properties(plugin.partition(".")[0], release) or frozenset()
     matches = get_close_matches(key.upper(), sorted(known), 1, 0.75)
     return matches[0] if matches else None
+
+
+def only_for_the_cpu(config: PluginConfig, release: Release) -> tuple[str, ...]:
+    """The keys that the CPU's plugin lists and a GPU's does not; none where that is not known."""
+    gpu, cpu = supported_properties("GPU", release), supported_properties("CPU", release)
+    if gpu is None or cpu is None:
+        return ()
+    always = {"ENABLE_MMAP"} if release.at_least(2025, 0) else set()
+    return tuple(key for key, _ in config.values if key in cpu and key not in gpu | always)
 
 
 def devices_with(key: str, release: Release) -> tuple[str, ...]:

@@ -1,0 +1,466 @@
+"""Target devices: what becomes of each by release, by what the server has, and by who it runs as."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks import devices, parameters
+from ovms_doctor.checks.context import Context
+from ovms_doctor.deployment.model import Deployment, DeviceSeen, ModelEntry, ModelParameters, User
+from ovms_doctor.facts import (
+    Answer,
+    Facts,
+    LoadModel,
+    LoadReport,
+    Preparation,
+    Question,
+    StatPath,
+    Unavailable,
+)
+from ovms_doctor.findings import Finding
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.model import ParameterRefused, Plan
+from ovms_doctor.serving.parameters.device_rules import DeviceVerdict, judge_device, presence
+from ovms_doctor.serving.parameters.devices import target_device
+from tests.cases_run import collector
+from tests.runtime.driver import DATA
+from tests.serving.memory import World, deployment, model_of, settle
+
+NONE = DeviceSeen()
+GPU = DeviceSeen(dri=True, intel_gpu=True)
+RENDER = DeviceSeen(dri=True, render_groups=(109,), intel_gpu=True)
+ALL = DeviceSeen(dri=True, accel=True)
+WSL = DeviceSeen(dxg=True)
+IMAGE, ROOT, MEMBER = User(5000, 5000, (39, 44)), User(0, 0), User(5000, 5000, (39, 44, 109))
+
+
+def judged(
+    text: str, seen: DeviceSeen | None = NONE, release: str = "2026.3", user: User = IMAGE
+) -> DeviceVerdict:
+    known = parse_release(release)
+    return judge_device(target_device(text, known), known, seen, user)
+
+
+#: Where there is no GPU and no NPU: (works, why, who is to blame), in 2026.3.
+BARE_HOST: dict[str, tuple[bool | None, str, str]] = {
+    "CPU": (True, "", ""),
+    "CPU:": (True, "", ""),
+    "CPU.0": (False, "number", "CPU.0"),
+    "CPU:0": (False, "number", "CPU.0"),
+    "cpu": (False, "unknown", "cpu"),
+    "gpu": (False, "unknown", "gpu"),
+    " CPU": (False, "unknown", " CPU"),
+    "CPU ": (False, "unknown", "CPU "),
+    "CPUU": (False, "unknown", "CPUU"),
+    "CPU,GPU": (False, "unknown", "CPU,GPU"),
+    ":CPU": (False, "unknown", ""),
+    "TEMPLATE": (False, "unknown", "TEMPLATE"),
+    "GNA": (False, "removed", "GNA"),
+    "MYRIAD": (False, "removed", "MYRIAD"),
+    "HDDL": (False, "removed", "HDDL"),
+    "NVIDIA": (None, "", ""),
+    "GPU": (False, "absent", "GPU"),
+    "GPU.1": (False, "absent", "GPU.1"),
+    "NPU": (False, "absent", "NPU"),
+    "AUTO": (True, "", ""),
+    "AUTO:": (True, "", ""),
+    "AUTO.0": (False, "number", "AUTO.0"),
+    "AUTO:CPU": (True, "", ""),
+    "AUTO:CPU(2)": (True, "", ""),
+    "AUTO:GPU,CPU": (True, "", ""),
+    "AUTO:NPU,CPU": (True, "", ""),
+    "AUTO:GPU": (False, "absent", "GPU"),
+    "AUTO:GPU,NPU": (False, "absent", "GPU"),
+    "AUTO:GPU, CPU": (False, "absent", "GPU"),
+    "AUTO:FOO": (False, "unknown", "FOO"),
+    "AUTO:cpu": (False, "unknown", "cpu"),
+    "AUTO:FOO,CPU": (True, "", ""),
+    "AUTO:CPU.0": (False, "number", "CPU.0"),
+    "AUTO:-CPU": (False, "nothing", "-CPU"),
+    "AUTO:-GPU": (True, "", ""),
+    "AUTO:-FOO": (True, "", ""),
+    "AUTO:CPU,-GPU": (True, "", ""),
+    "AUTO:MULTI": (False, "nested", "MULTI"),
+    "AUTO:HETERO": (False, "nested", "HETERO"),
+    "MULTI": (False, "bare", "MULTI"),
+    "MULTI:": (False, "bare", "MULTI"),
+    "MULTI:CPU": (True, "", ""),
+    "MULTI:GPU,CPU": (True, "", ""),
+    "MULTI:GPU": (False, "absent", "GPU"),
+    "MULTI:FOO,CPU": (True, "", ""),
+    "MULTI:-CPU": (False, "nothing", "-CPU"),
+    "MULTI:AUTO": (False, "nested", "AUTO"),
+    "HETERO": (False, "bare", "HETERO"),
+    "HETERO:": (False, "bare", "HETERO"),
+    "HETERO:CPU": (True, "", ""),
+    "HETERO:CPU,CPU": (True, "", ""),
+    "HETERO:GPU,CPU": (False, "absent", "GPU"),
+    "HETERO:CPU,GPU": (None, "", ""),
+    "HETERO:FOO,CPU": (False, "unknown", "FOO"),
+    "HETERO:cpu": (False, "unknown", "cpu"),
+    "HETERO:CPU.0": (False, "number", "CPU.0"),
+    "BATCH": (False, "bare", "BATCH"),
+    "BATCH:": (False, "bare", "BATCH"),
+    "BATCH:CPU": (True, "", ""),
+    "BATCH:CPU(4)": (True, "", ""),
+    "BATCH:FOO": (False, "unknown", "FOO"),
+    "BATCH:CPU,GPU": (False, "several", "CPU,GPU"),
+    "BATCH:GPU": (False, "absent", "GPU"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BARE_HOST.items())
+def test_on_a_host_without_gpu_and_npu(text: str, expected: tuple[bool | None, str, str]) -> None:
+    verdict = judged(text)
+    assert (verdict.works, verdict.why, verdict.name) == expected
+
+
+@pytest.mark.parametrize("text", [text for text, found in BARE_HOST.items() if found[1] == "absent"])
+def test_hardware_is_no_matter_of_which_nothing_is_known(text: str) -> None:
+    assert judged(text, None).works is None
+
+
+@pytest.mark.parametrize(
+    "text", [text for text, found in BARE_HOST.items() if found[1] in ("unknown", "bare", "number")]
+)
+def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
+    for seen in (None, NONE, ALL):
+        assert judged(text, seen).works is False
+        assert judged(text, seen).from_words
+
+
+@pytest.mark.parametrize(
+    ("text", "release", "works"),
+    [
+        # one that is missing: AUTO goes without it since 2023.1, MULTI since 2024.0
+        ("AUTO:GPU,CPU", "2022.3", None),
+        ("AUTO:GPU,CPU", "2023.0", False),
+        ("AUTO:GPU,CPU", "2023.1", True),
+        ("MULTI:GPU,CPU", "2023.3", False),
+        ("MULTI:GPU,CPU", "2024.0", True),
+        ("AUTO:FOO,CPU", "2022.3", None),
+        ("AUTO:FOO,CPU", "2023.0", False),
+        ("AUTO:FOO,CPU", "2023.1", True),
+        ("MULTI:FOO,CPU", "2023.1", True),
+        ("HETERO:CPU,GPU", "2023.0", False),
+        ("HETERO:CPU,GPU", "2024.0", False),
+        ("HETERO:CPU,GPU", "2025.0", None),
+        ("BATCH:CPU", "2023.2", None),
+        ("BATCH:CPU", "2023.3", True),
+        # plugins that went
+        ("GNA", "2023.3", None),
+        ("GNA", "2024.0", False),
+        ("MYRIAD", "2022.3", None),
+        ("MYRIAD", "2023.0", False),
+        ("NPU", "2023.3", None),
+        ("NPU", "2024.0", False),
+        # an empty one is no device until the server chooses
+        ("", "2026.2", False),
+        ("", "2026.3", True),
+    ],
+)
+def test_releases(text: str, release: str, works: bool | None) -> None:
+    assert judged(text, release=release).works is works
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "user", "expected"),
+    [
+        ("GPU", None, IMAGE, "open"),
+        ("GPU", NONE, IMAGE, "absent"),
+        ("GPU", GPU, IMAGE, "there"),
+        ("GPU", WSL, IMAGE, "there"),
+        ("GPU", RENDER, IMAGE, "access"),
+        ("GPU", RENDER, MEMBER, "there"),
+        ("GPU", RENDER, ROOT, "there"),
+        ("GPU", RENDER, User(1000, 109), "there"),
+        ("NPU", GPU, IMAGE, "absent"),
+        ("NPU", WSL, IMAGE, "open"),
+        ("NPU", ALL, IMAGE, "there"),
+        ("NPU", DeviceSeen(accel=True, accel_groups=(992,)), IMAGE, "access"),
+    ],
+)
+def test_presence(name: str, seen: DeviceSeen | None, user: User, expected: str) -> None:
+    assert presence(name, seen, user)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "passed"),
+    [
+        ("AUTO:GPU,CPU", NONE, [("GPU", "absent")]),
+        ("AUTO:GPU,CPU", RENDER, [("GPU", "access")]),
+        ("AUTO:GPU,CPU", GPU, []),
+        ("AUTO:GPU,CPU", None, []),
+        ("AUTO:CPU,GPU ,NPU", NONE, [("GPU ", "unknown"), ("NPU", "absent")]),
+        ("AUTO:GNA,CPU", NONE, [("GNA", "removed")]),
+        ("AUTO:GNA,GPU,CPU", None, [("GNA", "removed")]),
+        ("MULTI:FOO,CPU", GPU, [("FOO", "unknown")]),
+        ("AUTO:GPU,FOO", GPU, [("FOO", "unknown")]),
+    ],
+)
+def test_what_a_list_goes_without(text: str, seen: DeviceSeen | None, passed: list[tuple[str, str]]) -> None:
+    verdict = judged(text, seen)
+    assert [(item.name, item.why) for item in verdict.passed_over] == passed
+    assert verdict.works is not False
+
+
+# -- the rules against the real OpenVINO ------------------------------------------------------------------
+@pytest.mark.needs_module("numpy")
+def test_openvino_says_the_same(world_dir: Path) -> None:
+    """Every device of the table that needs no GPU or NPU, compiled for by the runtime that is installed."""
+    for name in ("fc.xml", "fc.bin"):
+        shutil.copyfile(DATA / name, world_dir / name)
+    own = [text for text in BARE_HOST if "GPU" not in text and "NPU" not in text]
+    model = os.fspath(world_dir / "fc.xml")
+    questions = {text: LoadModel(model, "compile", Preparation(device=text)) for text in own}
+    answers = collector(os.getuid()).collect(tuple(questions.values()))
+    said: dict[str, bool] = {}
+    for text, question in questions.items():
+        report = answers[question]
+        assert isinstance(report, LoadReport), report
+        assert report.stage == "compile"
+        said[text] = report.outcome == "ok"
+    expected = {text: BARE_HOST[text][0] for text in own}
+    # What hangs on the image is no plugin of OpenVINO's package.
+    assert {text: value for text, value in said.items() if expected[text] is not None} == {
+        text: value for text, value in expected.items() if value is not None
+    }
+    assert said["NVIDIA"] is False
+
+
+# -- plans and findings, in memory ----------------------------------------------------------------------
+class Asked(World):
+    """A world with an OpenVINO that refuses to compile for what it does not know; nothing is in /dev."""
+
+    def answer(self, question: Question) -> Answer:
+        if isinstance(question, LoadModel) and question.preparation is not None:
+            device = question.preparation.device
+            if question.level == "compile" and device != "CPU" and not device.startswith("AUTO"):
+                self.asked.append(question)
+                return LoadReport("compile", "failed", "compile", f"no {device}\n", "2026.4.1")
+        return super().answer(question)
+
+
+def world(source: World | None = None) -> Asked:
+    return Asked((source or model_of("1")).files)
+
+
+def look(
+    device: str | None,
+    seen: DeviceSeen | None = NONE,
+    *,
+    load: str = "read",
+    user: User = IMAGE,
+    release: str = "2026.3",
+    **more: Any,
+) -> tuple[Plan, list[Finding], Asked]:
+    given = {**({} if device is None else {"target_device": device}), **more.pop("given", {})}
+    values = tuple((name, json.dumps(value)) for name, value in given.items())
+    entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
+    told: Deployment = deployment(release, entry=entry, devices=seen, load=load, user=user, **more)
+    place = world()
+    plan = settle(told, place)
+    context = Context(told, plan, Facts(complete=True))
+    return plan, [*parameters.check(context), *devices.check(context)], place
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("CPUU", 'Device with "CPUU" name is not registered in the OpenVINO Runtime'),
+        ("HETERO:GNA,CPU", 'Device with "GNA" name is not registered in the OpenVINO Runtime'),
+        ("AUTO:cpu", "No available device to filter AUTO plugin"),
+        ("CPU.0", "CPU plugin supports only '' as device id"),
+        ("MULTI:-CPU", "Please, check environment due to no supported devices can be used"),
+        ("GPU", "there is no /dev/dri/renderD* of Intel's"),
+    ],
+)
+def test_the_words_are_known_without_openvino(device: str, words: str) -> None:
+    _, (finding,), _ = look(device, load="none")
+    assert words in [evidence.what for evidence in finding.evidence]
+
+
+@pytest.mark.parametrize(
+    ("device", "hint"),
+    [
+        ("cpu", '"CPU"'),
+        ("AUTO:GPU, CPU", '"AUTO:GPU,CPU"'),
+        ("CPUU", '"CPU"'),
+        ("CPU.0", "CPU."),
+        ("HETERO", "HETERO:CPU"),
+        ("AUTO:MULTI", "AUTO:CPU"),
+        ("BATCH:CPU,GPU", "BATCH:CPU."),
+        ("HETERO:CPUU,CPU", "Did you mean CPU for CPUU?"),
+        ("HETERO:GPU,CPU", "HETERO:CPU"),
+        ("GNA", "CPU"),
+        ("GPU", "AUTO:GPU,CPU"),
+    ],
+)
+def test_what_to_write_instead(device: str, hint: str) -> None:
+    _, (finding,), _ = look(device, load="none")
+    assert finding.remedy is not None
+    (step,) = finding.remedy.steps
+    assert hint in step.text
+
+
+def compiled(place: Asked) -> list[str]:
+    return [
+        question.preparation.device
+        for question in place.asked
+        if isinstance(question, LoadModel)
+        and question.level == "compile"
+        and question.preparation is not None
+    ]
+
+
+@pytest.mark.parametrize("load", ["none", "read", "compile"])
+@pytest.mark.parametrize("device", ["cpu", "CPU.0", "MULTI", "HETERO:FOO,CPU", "GNA", "GPU", "NPU"])
+def test_fails_at_every_level(device: str, load: str) -> None:
+    plan, findings, _ = look(device, load=load)
+    (version,) = plan.models[0].versions
+    assert version.attempt is not None
+    assert (version.attempt.outcome, version.attempt.status) == (
+        "failed",
+        "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE",
+    )
+    assert isinstance(version.attempt.cause, ParameterRefused)
+    assert version.now is not None
+    assert (version.now.state, version.now.error_code) == ("LOADING", "UNKNOWN")
+    (finding,) = findings
+    assert (finding.code, finding.severity) == ("OVD432", "error")
+    assert finding.remedy is not None
+    assert finding.remedy.steps
+    assert finding.server_log[-1] == (
+        "Error occurred while loading model: m; version: 1; error: Cannot compile model into target device"
+    )
+
+
+def test_what_openvino_says_is_asked_for_where_it_costs_nothing() -> None:
+    _, (finding,), place = look("CPU.0")
+    assert compiled(place) == ["CPU.0"]
+    assert "error: no CPU.0" in finding.server_log[0]
+    for load in ("none", "read"):
+        plan, _, place = look("GPU", load=load)
+        assert compiled(place) == []
+        assert not plan.models[0].served_later
+
+
+@pytest.mark.parametrize("load", ["none", "read", "compile"])
+@pytest.mark.parametrize("device", ["GPU", "NPU", "GPU.1", "HETERO:GPU,CPU", "AUTO:GPU", "BATCH:GPU"])
+def test_no_alarm_where_the_devices_are_not_known(device: str, load: str) -> None:
+    plan, findings, place = look(device, None, load=load)
+    assert plan.models[0].served_later == (1,)
+    assert findings == []
+    assert compiled(place) == []
+
+
+def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
+    plan, (finding,), place = look("GPU", GPU, load="compile")
+    assert compiled(place) == ["GPU"]
+    assert not plan.models[0].served_later
+    assert finding.code == "OVD432"
+    assert look("GPU", GPU)[1] == []
+
+
+def test_a_library_that_is_missing_here_tells_nothing_of_the_server() -> None:
+    class Lacking(Asked):
+        def answer(self, question: Question) -> Answer:
+            if isinstance(question, LoadModel) and question.level == "compile":
+                return LoadReport("compile", "failed", "compile", 'Cannot load library "x.so"', "2026.4.1")
+            return super().answer(question)
+
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
+    told = deployment("2026.3", entry=entry, devices=GPU, load="compile", user=IMAGE)
+    plan = settle(told, Lacking(model_of("1").files))
+    assert plan.models[0].unknown is not None
+    told = deployment("2026.3", entry=entry, devices=NONE, load="compile", user=IMAGE)
+    (version,) = settle(told, Lacking(model_of("1").files)).models[0].versions
+    assert version.attempt is not None
+    assert (version.attempt.outcome, version.attempt.log) == ("failed", ())
+
+
+def test_bare_metal_is_looked_at_where_nothing_was_said() -> None:
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
+    told = deployment("2026.3", entry=entry, bare_metal=True)
+    place = world()
+    assert not settle(told, place).models[0].served_later
+    assert StatPath("/dev/dri") in place.asked
+    place.directories.add("/dev/dri")
+    assert settle(told, place).models[0].served_later == (1,)
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"CPU"'),), "config"))
+    place = world()
+    settle(deployment("2026.3", entry=entry, bare_metal=True), place)
+    assert StatPath("/dev/dri") not in place.asked
+
+
+@pytest.mark.parametrize(
+    ("device", "seen", "user", "codes"),
+    [
+        ("GPU", RENDER, IMAGE, [("OVD731", "error")]),
+        ("GPU", RENDER, MEMBER, []),
+        ("GPU", RENDER, ROOT, []),
+        ("AUTO:GPU,CPU", RENDER, IMAGE, [("OVD731", "warning")]),
+        ("AUTO:GPU,CPU", RENDER, MEMBER, []),
+        ("AUTO:GPU,CPU", NONE, IMAGE, [("OVD732", "info")]),
+        ("AUTO:GPU,CPU", None, IMAGE, []),
+        ("AUTO", NONE, IMAGE, []),
+        ("AUTO:CPU, GPU", NONE, IMAGE, [("OVD733", "warning")]),
+        ("AUTO:CPU, GPU", None, IMAGE, [("OVD733", "warning")]),
+        ("AUTO:CPU,GNA", NONE, IMAGE, [("OVD733", "warning")]),
+        ("NPU", DeviceSeen(accel=True, accel_groups=(992,)), IMAGE, [("OVD731", "error")]),
+    ],
+)
+def test_findings(device: str, seen: DeviceSeen | None, user: User, codes: list[tuple[str, str]]) -> None:
+    plan, findings, _ = look(device, seen, user=user)
+    assert [(finding.code, finding.severity) for finding in findings] == codes
+    failed = ("OVD731", "error") in codes
+    assert plan.models[0].served_later == (() if failed else (1,))
+    for finding in findings:
+        assert finding.code == "OVD732" or (finding.remedy is not None and finding.remedy.steps)
+
+
+CPU_ONLY = {"plugin_config": {"ENABLE_HYPER_THREADING": True}}
+
+
+@pytest.mark.parametrize(
+    ("device", "seen", "release", "given", "severity"),
+    [
+        (None, GPU, "2026.3", {}, "info"),
+        ("", GPU, "2026.3", {}, "info"),
+        (None, GPU, "2026.3", {"plugin_config": {"NUM_STREAMS": "1"}}, "info"),
+        (None, GPU, "2026.3", CPU_ONLY, "warning"),
+        (None, GPU, "2026.2", {}, None),
+        ("CPU", GPU, "2026.3", CPU_ONLY, None),
+        (None, NONE, "2026.3", CPU_ONLY, None),
+        (None, None, "2026.3", CPU_ONLY, None),
+        (None, RENDER, "2026.3", {}, None),
+        (None, DeviceSeen(dri=True), "2026.3", {}, None),
+        (None, DeviceSeen(accel=True), "2026.3", {}, None),
+    ],
+)
+def test_the_default_device(
+    device: str | None, seen: DeviceSeen | None, release: str, given: dict[str, Any], severity: str | None
+) -> None:
+    plan, findings, _ = look(device, seen, release=release, given=given)
+    assert plan.models[0].served_later == (1,)
+    found = [(finding.code, finding.severity) for finding in findings]
+    assert found == ([] if severity is None else [("OVD734", severity)])
+
+
+def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
+    told = deployment("2026.3", entry=entry, bare_metal=True)
+
+    class Closed(Asked):
+        def answer(self, question: Question) -> Answer:
+            if isinstance(question, StatPath) and question.path.startswith("/dev/"):
+                return Unavailable("not looked at")
+            return super().answer(question)
+
+    assert settle(told, Closed(model_of("1").files)).models[0].served_later == (1,)

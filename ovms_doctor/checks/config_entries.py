@@ -23,7 +23,7 @@ def check(context: Context) -> Iterator[Finding]:
         elif item.reason in ("occupied", "duplicate"):
             yield _graph(context, item)
     for model in context.plan.models:
-        loader = _loader(model)
+        loader = loader_of(model)
         found = model.unknown is None and model.detection.status == "OK"
         if loader is not None and found and not model.tried:
             yield _no_loader(context, model, loader)
@@ -75,7 +75,8 @@ def _graph(context: Context, item: SkippedEntry) -> Finding:
     )
 
 
-def _loader(model: ModelPlan) -> str | None:
+def loader_of(model: ModelPlan) -> str | None:
+    """The custom loader that an entry names."""
     options = model.entry.parameters.get("custom_loader_options")
     if model.entry.parameters.source != "config" or not isinstance(options, dict):
         return None
@@ -85,6 +86,8 @@ def _loader(model: ModelPlan) -> str | None:
 
 def _no_loader(context: Context, model: ModelPlan, loader: str) -> Finding:
     pointer = f"{model.entry.pointer}/custom_loader_options"
+    libraries = {item.name: item.path for item in context.plan.libraries if item.kind == "loader"}
+    cause = libraries.get(loader)
     return context.finding(
         "OVD420",
         f"{located(context, pointer)}: {model.entry.name} wants the custom loader {loader}, which there is "
@@ -96,4 +99,5 @@ def _no_loader(context: Context, model: ModelPlan, loader: str) -> Finding:
         log=(server_log.LOADER_NOT_FOUND(name=loader),),
         evidence=_evidence(context, pointer, f"loader_name: {loader}"),
         recovers="config_change",
+        caused_by=() if cause is None else (f"OVD441 {cause}",),
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
+from ovms_doctor.checks import outside
+from ovms_doctor.checks.config_entries import loader_of
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Evidence, Finding
-from ovms_doctor.serving.model import ConfigNote, LibraryFault, PipelineFault
+from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.serving.model import ConfigNote, LibraryFault, ModelPlan, PipelineFault
 
 _HOW = "read of the configuration"
+_ARGUMENTS = "read of the arguments"
 _WHY = {
     "missing": "it is not there",
     "denied": "the server's user may not read it",
@@ -37,14 +41,41 @@ def _evidence(context: Context, pointer: str, what: str) -> tuple[Evidence, ...]
 
 def _library(context: Context, fault: LibraryFault) -> Finding:
     what = "custom loader" if fault.kind == "loader" else "custom node library"
+    why = _WHY[fault.why]
+    words = None
+    if fault.why == "missing":
+        words = outside.words_for(context, fault.path, "the library", directory=False)
+    evidence = _evidence(context, fault.pointer, fault.path)
+    needed = _needed_by(context, fault)
+    then = f"what needs the library is not served: {needed}." if needed else "nothing needs the library."
     return context.finding(
         "OVD441",
-        f"{located(context, fault.pointer)}: the {what} {fault.name} cannot be opened: {_WHY[fault.why]}",
+        f"{located(context, fault.pointer)}: the {what} {fault.name} cannot be opened: "
+        + (words.message if words is not None else why),
         path=fault.path,
-        detail="The server starts all the same; what needs the library is not served.",
+        detail=f"The server starts all the same; {then}",
+        severity="error" if needed else None,
+        confidence=None if words is None else words.confidence,
         log=fault.log,
-        evidence=_evidence(context, fault.pointer, fault.path),
+        evidence=evidence if words is None else (*evidence, *words.evidence),
         recovers="config_change",
+        steps=() if words is None else words.steps,
+    )
+
+
+def _needed_by(context: Context, fault: LibraryFault) -> str:
+    """What is not served for want of the library: pipelines, or models that the loader was to bring."""
+    if fault.kind == "nodes":
+        names = [
+            pipeline.name
+            for pipeline in context.plan.pipelines
+            if pipeline.reason == "missing_library" and pipeline.what == fault.name
+        ]
+        return ", ".join(f"pipeline {name}" for name in names)
+    return ", ".join(
+        f"model {model.entry.name}"
+        for model in context.plan.models
+        if not model.tried and model.unknown is None and loader_of(model) == fault.name
     )
 
 
@@ -57,17 +88,22 @@ def _pipeline(context: Context, fault: PipelineFault) -> Finding:
         "missing_node": f"it refers to a node {fault.what}, which there is not",
         "doubled_node": f"it has several nodes called {fault.what}",
     }
+    libraries = {library.name: library.path for library in context.plan.libraries if library.kind == "nodes"}
+    cause = libraries.get(fault.what) if fault.reason == "missing_library" else None
     return context.finding(
         "OVD442",
         f"{located(context, fault.pointer)}: the pipeline {fault.name} is not served: "
         f"{reasons[fault.reason]}",
         model=fault.name,
         path=context.plan.config_path,
+        # Something answers under this name: the pipeline before it.
+        severity="warning" if fault.reason == "duplicate" else None,
         detail="The server starts and answers “ready”; requests to this pipeline fail. The models are "
         "served.",
         log=fault.log,
         evidence=_evidence(context, fault.pointer, fault.what),
         recovers="config_change",
+        caused_by=() if cause is None else (f"OVD441 {cause}",),
     )
 
 
@@ -102,22 +138,85 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
             evidence=_evidence(context, note.pointer, note.text),
             recovers="config_change",
         )
+    if note.kind in ("policy", "policy_item"):
+        return _policy(context, note)
+    if note.kind == "nul":
+        return context.finding(
+            "OVD449",
+            f"{located(context, note.pointer)}: the text of {note.text} ends for the server at its NUL character",
+            path=context.plan.config_path,
+            evidence=_evidence(context, note.pointer, f"\\u0000 in {note.text}"),
+            recovers="config_change",
+        )
     return _no_base_path(context, note)
+
+
+def _policy(context: Context, note: ConfigNote) -> Finding:
+    """A version policy that is not understood, or not in all of its parts."""
+    given = (
+        f"--model_version_policy {note.text}" if not note.pointer else f'"model_version_policy": {note.text}'
+    )
+    where = f"{located(context, note.pointer)}: " if note.pointer else ""
+    undefined = note.kind == "policy" and not note.log
+    detail = "The server warns about it, and serves the latest version."
+    message = f"{where}{given} is nothing that the server understands: latest 1 holds"
+    if note.kind == "policy_item":
+        message = f"{where}{given}: what is no number greater than 0 is left out"
+        detail = "The server warns about each, and goes by the others."
+    elif undefined:
+        message = f"{where}{given} holds a value of another kind than the server takes it for"
+        detail = (
+            "The server does not look, and reads whatever is there as a number: no telling what it asks for."
+        )
+    return context.finding(
+        "OVD423",
+        message,
+        model=note.model,
+        path=context.plan.config_path if note.pointer else None,
+        detail=detail,
+        confidence="low" if undefined else None,
+        log=note.log,
+        evidence=_evidence(context, note.pointer, given) if note.pointer else (Evidence(given, _ARGUMENTS),),
+        recovers="config_change" if note.pointer else "restart",
+        steps=(
+            Step('Write {"latest": {"num_versions": 1}}, {"specific": {"versions": [1]}} or {"all": {}}.'),
+        ),
+    )
 
 
 def _no_base_path(context: Context, note: ConfigNote) -> Finding | None:
     """An entry without a base path, unless it is a graph in a directory of its own name."""
-    if not any(
-        model.entry.name == note.model and model.kind == "classic" and model.entry.base_path == note.text
-        for model in context.plan.models
-    ):
+    model = next(
+        (
+            model
+            for model in context.plan.models
+            if model.entry.name == note.model
+            and model.kind == "classic"
+            and model.entry.base_path == note.text
+        ),
+        None,
+    )
+    if model is None:
         return None
+    nothing = not model.detection.found
     return context.finding(
         "OVD446",
         f"{located(context, note.pointer)}: {note.model} has no base_path: the server looks for its "
         f"versions in the configuration's own directory, {note.text}",
         model=note.model,
         path=note.text,
+        severity="error" if nothing else None,
+        detail=context.what_then(model) if nothing else "",
+        log=tuple(line for line in model.detection.log if line.startswith("No version")) if nothing else (),
         evidence=_evidence(context, note.pointer, "base_path is missing or empty"),
         recovers="config_change",
+        steps=base_path_step(model),
     )
+
+
+def base_path_step(model: ModelPlan) -> tuple[Step, ...]:
+    """What to write as base path, where a directory of the model's name lies beside the configuration."""
+    entries = model.detection.listing.entries if model.detection.listing is not None else ()
+    if not any(entry.name == model.entry.name and entry.kind in ("directory", "link") for entry in entries):
+        return ()
+    return (Step(f'Add "base_path": {json.dumps(model.entry.name, ensure_ascii=False)} to the entry.'),)

@@ -48,7 +48,9 @@ def _hint(context: Context, model: ModelPlan) -> str | None:
 
 
 def _host_path(context: Context, path: str) -> str | None:
-    """A path of this host where the server's is meant."""
+    """A path of this host where the server's is meant; one that other findings tell of is left to them."""
+    if any(outside.path == path for outside in context.plan.outside):
+        return None
     for mount in context.deployment.mounts:
         if mount.host == mount.server:
             continue

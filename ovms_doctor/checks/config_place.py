@@ -14,6 +14,18 @@ def place_text(context: Context, where: str | int | None) -> str | None:
     return None if place is None else str(place)
 
 
+def argument(context: Context, option: str | None) -> str | None:
+    """``argument 5 (--port)``: which word of the argument line an option is; None where it is none of them."""
+    arguments = context.deployment.arguments
+    place = arguments.place(option) if arguments is not None and option else None
+    return None if place is None else f"argument {place} ({option})"
+
+
+def key_of(pointer: str) -> str:
+    """The last key of a JSON pointer, unescaped."""
+    return pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+
+
 def with_place(path: str, place: str | None) -> str:
     """``config.json:3:14`` from the path and ``line 3, column 14``."""
     if place is None:

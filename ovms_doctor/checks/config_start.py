@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.config_place import place_text, with_place
+from ovms_doctor.checks import outside
+from ovms_doctor.checks.config_place import argument, key_of, place_text, with_place
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.deployment.model import HostLimits
-from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.findings import Confidence, Evidence, Finding, Step
 from ovms_doctor.serving.model import StartProblem
 
 _CODES = {
@@ -35,21 +36,30 @@ _KEYWORDS = {
 
 
 def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
-    if problem.kind == "parameter" or (problem.failure is not None and problem.failure.denial is not None):
+    if problem.kind in ("parameter", "proxy", "cache", "extension") or (
+        problem.failure is not None and problem.failure.denial is not None
+    ):
         # Other checks say more about these.
         return
     if problem.kind == "help":
         yield _help(context)
         return
+    words = None
+    if problem.kind == "config_unreadable" and problem.path:
+        words = outside.words_for(context, problem.path, "--config_path", directory=False)
+    place = argument(context, problem.option)
+    confidence: Confidence | None = "low" if problem.undefined else None
     yield context.finding(
         _CODES.get(problem.kind, "OVD201"),
-        _message(context, problem),
+        (f"{place}: " if place else "") + (words.message if words else _message(context, problem)),
         path=problem.path,
         detail=_detail(problem),
+        confidence=words.confidence if words else confidence,
         log=problem.log,
-        evidence=_evidence(context, problem),
+        evidence=words.evidence if words else _evidence(context, problem),
         recovers="restart",
-        steps=_steps(context, problem),
+        steps=words.steps if words else _steps(context, problem),
+        remedy=words.remedy if words else "",
     )
 
 
@@ -57,12 +67,18 @@ def _message(context: Context, problem: StartProblem) -> str:
     where = problem.path or "the configuration"
     if problem.kind == "config_not_json":
         place = place_text(context, problem.at)
-        return f"{with_place(where, place)} is not JSON as the server reads it: {problem.text}"
+        return (
+            f"{with_place(where, place)} is not JSON as the server reads it: {problem.hint or problem.text}"
+        )
     if problem.kind == "config_schema":
-        return f"{with_place(where, place_text(context, problem.pointer))}: {_what(problem)}"
+        return (
+            f"{with_place(where, place_text(context, problem.sibling or problem.pointer))}: {_what(problem)}"
+        )
     messages = {
         "usage": f"The server refuses its arguments: {problem.text}",
-        "policy": f"--model_version_policy is nothing that the server understands: {problem.text}",
+        "policy": f"--model_version_policy is nothing that the server understands: {problem.text}"
+        if not problem.undefined
+        else f"--model_version_policy holds a value of another kind than the server takes it for: {problem.text}",
         "task_not_inferred": f"{problem.path} makes the server take this for a generative model, and it "
         "finds no task in it",
         "config_unreadable": f"{problem.path} is not there",
@@ -77,6 +93,11 @@ def _what(problem: StartProblem) -> str:
     pointer = problem.pointer or "#"
     if problem.keyword == "additionalProperties":
         return f"{pointer} is no key of this release's configuration"
+    if problem.missing:
+        instead = "" if problem.sibling is None else f", and {key_of(problem.sibling)} is none"
+        return f"the key {problem.missing} is missing at {pointer}{instead}"
+    if problem.sibling is not None:
+        return f"{key_of(problem.sibling)} is one key too many at {pointer}"
     return f"{_KEYWORDS.get(problem.keyword, problem.keyword)} at {pointer}"
 
 
@@ -91,8 +112,13 @@ def _metrics(context: Context, problem: StartProblem) -> str:
 
 
 def _detail(problem: StartProblem) -> str:
+    if problem.undefined:
+        return (
+            "The server does not look what kind of value it is, and reads what is there as another: it may end, or "
+            "serve other versions than were meant."
+        )
     text = f"The server ends with exit code {problem.exit_code}; nothing is served."
-    if problem.hint:
+    if problem.hint and problem.kind != "config_not_json":
         text += f" {problem.hint}"
     if problem.suggestion:
         text += f" Did you mean {problem.suggestion}?"
@@ -107,10 +133,14 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
         if place is not None:
             what = f"{place}: {problem.pointer or problem.text}"
             found.append(Evidence(what, "read of the configuration"))
+        other = place_text(context, problem.sibling) if problem.sibling is not None else None
+        if other is not None:
+            found.append(Evidence(f"{other}: {problem.sibling}", "read of the configuration"))
     if problem.path and not found:
         found.append(Evidence(f"{problem.path}: {problem.text or 'seen'}", "as the server's user"))
     if problem.option:
-        found.append(Evidence(problem.option, how if not problem.path else "the argument line"))
+        what = argument(context, problem.option) or problem.option
+        found.append(Evidence(what, how if not problem.path else "the argument line"))
     if not found and problem.text:
         found.append(Evidence(problem.text, how))
     if problem.option in ("--grpc_workers", "--rest_workers"):
@@ -134,6 +164,10 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     if problem.kind == "task_not_inferred" and problem.path:
         host = quote(context.host(problem.path))
         return (Step("Move the file away.", f"mv -- {host} {host}.unused", "host", "changes files"),)
+    if problem.kind == "config_not_json" and "byte order mark" in problem.hint and problem.path:
+        host = quote(context.host(problem.path))
+        command = f"sed -i '1s/^\\xEF\\xBB\\xBF//' {host}"
+        return (Step("Take the byte order mark away.", command, "host", "changes files"),)
     if problem.suggestion:
         return (Step(f"Perhaps {problem.suggestion} was meant."),)
     return ()

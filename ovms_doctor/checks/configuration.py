@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import config_entries, config_lists, config_paths, config_start, environment
+from ovms_doctor.checks import (
+    config_entries,
+    config_lists,
+    config_paths,
+    config_start,
+    environment,
+    not_followed,
+)
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding
 from ovms_doctor.serving.model import ModelPlan
@@ -19,6 +26,7 @@ def check(context: Context) -> Iterator[Finding]:
     yield from config_entries.check(context)
     yield from config_lists.check(context)
     yield from config_paths.check(context)
+    yield from not_followed.not_loaded(context)
     yield from environment.check(context)
     for model in plan.models:
         if model.detection.found and not model.requested and model.kind == "classic":

@@ -12,10 +12,12 @@ from ovms_doctor.facts import Facts, FactsMissing, Question, StatPath
 from ovms_doctor.serving.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.serving.config.pipelines import check_pipelines
 from ovms_doctor.serving.config.reading import ConfigEntry, ConfigReading, read_config
+from ovms_doctor.serving.graphs import look_for_graph, open_graph
 from ovms_doctor.serving.model import (
     ConfigNote,
     CouldNotLook,
     Detection,
+    GraphFault,
     Ignored,
     ModelPlan,
     Plan,
@@ -25,7 +27,6 @@ from ovms_doctor.serving.model import (
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, is_remote
-from ovms_doctor.serving.servable import look_for_graph
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -37,7 +38,7 @@ class _Pass:
     """One pass over the lists: what came out of it so far."""
 
     models: list[ModelPlan] = field(default_factory=list)
-    graphs: list[ConfigEntry] = field(default_factory=list)
+    graphs: list[tuple[ConfigEntry, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     duplicates: list[str] = field(default_factory=list)
     skipped: list[SkippedEntry] = field(default_factory=list)
@@ -61,14 +62,20 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     done = _models(reading, deployment, facts, planner, loaders)
     if done.missing:
         raise FactsMissing(done.missing)
-    graphs = _graphs([*reading.graphs, *done.graphs], done)
+    listed = [(item, item.graphs[0]) for item in reading.graphs]
+    graphs = _graphs([*listed, *done.graphs], done, deployment, facts)
+    if done.missing:
+        raise FactsMissing(done.missing)
+    # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
+    early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
+    late = [plan for plan in graphs if plan not in early]
     pipelines = check_pipelines(document, done.names, {plan.entry.name for plan in graphs}, libraries.usable)
     ignored = tuple(
         Ignored(pointer, f"what pipeline {name} needs of its models' inputs and outputs")
         for pointer, name in pipelines.sound
     )
     return replace(
-        assemble("config", [*done.models, *graphs]),
+        assemble("config", [*early, *done.models, *late]),
         config_path=path,
         places=reading.places,
         duplicates=tuple(dict.fromkeys(done.duplicates)),
@@ -109,13 +116,13 @@ def _models(
                 done.names.add(entry.name)
                 done.models.append(ModelPlan(entry, Detection("OK"), blocked=graph))
                 continue
-            if graph:
-                done.graphs.append(item)
+            if graph is not None:
+                done.graphs.append((item, graph))
                 if entry.parameters or entry.policy.kind != "latest" or entry.policy.count != 1:
                     keys = ", ".join(key for key, _ in entry.parameters.values) or "model_version_policy"
                     done.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
                 continue
-        parsed = parse_parameters(entry, release)
+        parsed = parse_parameters(entry, release, deployment.devices)
         if parsed.problem is not None:
             done.skipped.append(
                 SkippedEntry(entry, "refused", parsed.problem.status, parsed.problem.log, parsed.at)
@@ -141,6 +148,12 @@ def _models(
 def _model(
     item: ConfigEntry, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
 ) -> ModelPlan:
+    if item.undefined:
+        reason = (
+            "which of its versions are asked for is left to chance: a value of its version policy is of another "
+            "kind than the server takes it for"
+        )
+        return ModelPlan(item.entry, Detection("OK"), unknown=CouldNotLook(item.entry.base_path, reason))
     if item.loader is None:
         return planner(item.entry, deployment, "config", facts)
     return _with_loader(item.entry, item.loader, deployment, facts, loaders)
@@ -176,10 +189,12 @@ def _with_loader(
 # -- graphs --------------------------------------------------------------------------------------------
 
 
-def _graphs(items: list[ConfigEntry], done: _Pass) -> list[ModelPlan]:
+def _graphs(
+    items: list[tuple[ConfigEntry, str]], done: _Pass, deployment: Deployment, facts: Facts
+) -> list[ModelPlan]:
     """The graphs of both lists, in the server's order: of a name the first counts, and a model's is taken."""
     graphs: dict[str, ModelPlan] = {}
-    for item in items:
+    for item, path in items:
         entry = item.entry
         if entry.name in graphs:
             line = server_log.DUPLICATE_GRAPH(name=entry.name)
@@ -188,5 +203,23 @@ def _graphs(items: list[ConfigEntry], done: _Pass) -> list[ModelPlan]:
             line = server_log.GRAPH_NAME_OCCUPIED(name=entry.name)
             done.skipped.append(SkippedEntry(entry, "occupied", "MEDIAPIPE_GRAPH_NAME_OCCUPIED", (line,)))
         else:
-            graphs[entry.name] = ModelPlan(entry, Detection("OK"), kind="graph")
+            try:
+                graphs[entry.name] = _graph(entry, path, deployment, facts)
+            except FactsMissing as error:
+                done.missing.extend(error.questions)
     return list(graphs.values())
+
+
+def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
+    plan = ModelPlan(entry, Detection("OK"), kind="graph")
+    if is_remote(path):
+        return plan
+    try:
+        fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
+    except LookFailed as error:
+        return replace(plan, unknown=error.cause)
+    if isinstance(fault, SpecialFile):
+        return replace(plan, blocked=fault)
+    if isinstance(fault, GraphFault):
+        return replace(plan, status=fault.status, graph=fault)
+    return plan

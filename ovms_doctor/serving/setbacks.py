@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ovms_doctor.deployment.model import ModelEntry
-from ovms_doctor.facts import Failure
+from ovms_doctor.facts import Failure, LibrarySeen, LoadReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,9 @@ class StartProblem:
     ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error. ``option``: the
     argument to blame. In a configuration file, ``at`` is the index of the character at which reading it
     stops, ``pointer`` what the server's message points at, ``keyword`` the rule of its schema.
-    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it.
+    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it; ``undefined``:
+    it is left to chance what the server does, for its own code does not look. ``missing``: a key that the schema
+    wants; ``sibling``: the pointer of a key that stands in its place, or of one too many.
     """
 
     kind: Literal[
@@ -34,6 +36,9 @@ class StartProblem:
         "metrics",
         "parameter",
         "graph_settings",
+        "extension",
+        "proxy",
+        "cache",
     ]
     status: str
     exit_code: int
@@ -47,6 +52,78 @@ class StartProblem:
     keyword: str = ""
     suggestion: str | None = None
     hint: str = ""
+    undefined: bool = False
+    missing: str = ""
+    sibling: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionCourse:
+    """What becomes of the CPU extension at start-up, before any model is looked at. ``path`` as the server was given
+    it, ``where`` absolute.
+
+    ``why``: what is wrong with it; ``ends`` and ``exit_code``: the process ends for it, None where the code is not
+    known; ``hangs``: start-up waits for it for ever. ``loaded``: OpenVINO loaded it here; ``untried``: why that was
+    not tried or tells nothing, ``timed_out`` for a deadline that passed. ``expected``: the OpenVINO library of the
+    release; ``lacking``: what it asks for and not every image has; ``kind``: what lies there, where that is no file.
+    """
+
+    path: str
+    where: str
+    why: Literal[
+        "",
+        "missing",
+        "denied",
+        "special",
+        "not_library",
+        "machine",
+        "openvino",
+        "libraries",
+        "entry",
+        "refused",
+        "crashes",
+        "hangs",
+    ] = ""
+    ends: bool = False
+    exit_code: int | None = None
+    hangs: bool = False
+    loaded: bool = False
+    untried: str = ""
+    timed_out: bool = False
+    expected: str | None = None
+    lacking: tuple[str, ...] = ()
+    kind: str = ""
+    failure: Failure | None = None
+    seen: LibrarySeen | None = None
+    report: LoadReport | None = None
+
+    @property
+    def unseen(self) -> bool:
+        """Whether its bytes could not be looked at, or loading it did not end: more is wanted than was seen."""
+        return bool(self.untried) and (self.seen is None or bool(self.seen.fault) or self.timed_out)
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideMounts:
+    """A path that the server does not see, because it is under no mount and not in the image.
+
+    ``here``: this host has something there; ``sure``: no image of OVMS has it.
+    """
+
+    path: str
+    here: bool
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFault:
+    """Why the graph of a graph.pbtxt is not loaded. ``path`` as the server writes it."""
+
+    path: str
+    why: Literal["missing", "denied", "empty", "directory"]
+    status: str
+    log: tuple[str, ...]
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +174,15 @@ class PipelineFault:
 
 @dataclass(frozen=True, slots=True)
 class ConfigNote:
-    """Something in a configuration that the server takes and that does not mean what it seems to."""
+    """Something the server was told that it takes, and that does not mean what it seems to.
 
-    kind: Literal["doubled_key", "ignored_key", "no_base_path", "graph_keys"]
+    ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one of the
+    numbers in it is none; ``nul``: a text that ends for the server at its NUL character. ``pointer`` is empty for
+    what stands on the command line.
+    """
+
+    kind: Literal["doubled_key", "ignored_key", "no_base_path", "graph_keys", "policy", "policy_item", "nul"]
     pointer: str
     text: str
     model: str | None = None
+    log: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ _FOLLOWED = frozenset(
     model_path model_version_policy custom_node_resources_cleaner_interval grpc_max_threads
     custom_node_resources_cleaner_interval_seconds sequence_cleaner_poll_wait_minutes grpc_memory_quota
     allowed_media_domains allowed_local_media_path allow_credentials allowed_origins allowed_methods
-    allowed_headers api_key_file""".split()
+    allowed_headers api_key_file cpu_extension cache_dir""".split()
 )
 _UNKNOWN_HOST = HostLimits()
 #: A line longer than this many words is not one that a person or a manifest wrote.
@@ -91,6 +91,7 @@ def _arguments(given: Given, refusals: tuple[ArgumentRefusal, ...], *, helps: bo
         directive=_directive(given),
         parameters=_parameters(given),
         poll=_poll(given),
+        places=tuple(given.words.places.items()),
     )
 
 

@@ -98,6 +98,12 @@ def known_options(release: Release) -> dict[str, Option]:
     return {option.name: option for option in OPTIONS if option.known_to(release)}
 
 
+def tasks(release: Release) -> tuple[str, ...]:
+    """The values that --task may have (stringToEnum in graph_export_types.hpp, from v2025.3 server_settings.hpp)."""
+    names = ("text_generation", "rerank", "embeddings", "image_generation")
+    return (*names, "text2speech", "speech2text") if release.at_least(2025, 4) else names
+
+
 def default_port(release: Release) -> int:
     """gRPC's port where none is given: 9178 until v2025.0, then none."""
     return 0 if release.needs_a_port else 9178

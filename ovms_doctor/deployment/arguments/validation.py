@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ovms_doctor.deployment.arguments.addresses import is_hostname_or_ip
 from ovms_doctor.deployment.arguments.options import (
@@ -16,6 +17,7 @@ from ovms_doctor.deployment.arguments.options import (
     default_rest_workers,
     history,
     similar_option,
+    tasks,
 )
 from ovms_doctor.deployment.arguments.words import Words, is_true
 from ovms_doctor.deployment.model import ArgumentRefusal, FileDemand, HostLimits
@@ -70,12 +72,25 @@ class Given:
         return any(self.has(name) for name in names)
 
     @property
+    def looks_at_task(self) -> bool:
+        """The value of --task is looked at: since v2025.2, in v2026.3 not beside what makes it no start."""
+        if not self.has("task") or not self.release.at_least(2025, 2):
+            return False
+        pulls = any(self.has(name) for name in ("pull", "source_model", "configure"))
+        otherwise = ("help", "version", "add_to_config", "remove_from_config", "list_models")
+        return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in otherwise)
+
+    @property
     def modifies_config(self) -> bool:
         return self.has("add_to_config") or self.has("remove_from_config")
 
 
 def unmatched_refusals(given: Given) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
+    if given.looks_at_task and given.words.values["task"] not in tasks(given.release):
+        text = f"{_PREFIX}--task parameter unsupported value: {given.words.values['task']}"
+        close = get_close_matches(given.words.values["task"].lower(), tasks(given.release), 1, 0.6)
+        yield ArgumentRefusal("unmatched", text, None, "--task", f"--task {close[0]}" if close else None)
     left = redact_words(given.words.unmatched)
     if left and given.release.at_least(2024, 0) and not given.task_flow:
         text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)

@@ -39,13 +39,15 @@ class Refused(Exception):
 @dataclass(slots=True)
 class Words:
     """The words, split. ``values``: the last one of each option; ``numbers`` those that are numbers;
-    ``count``: how many options were matched."""
+    ``count``: how many options were matched; ``places``: the position of each option's last word, and of each word
+    left over, from 1."""
 
     values: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     unmatched: list[str] = field(default_factory=list)
     count: int = 0
     refusal: ArgumentRefusal | None = None
+    places: dict[str, int] = field(default_factory=dict)
 
 
 def split_words(words: Sequence[str], release: Release) -> Words:
@@ -74,8 +76,11 @@ class _Splitter:
         while self.at < len(self.words):
             word = self.words[self.at]
             if word == "--":
-                self.result.unmatched += self.words[self.at + 1 :]
+                left = self.words[self.at + 1 :]
+                self.result.unmatched += left
+                self.result.places.update({one: self.at + 2 + index for index, one in enumerate(left)})
                 return
+            self.result.places[word.partition("=")[0] if word.startswith("-") else word] = self.at + 1
             match = self.matcher.fullmatch(word)
             if match is None:
                 if word.startswith("-") and word != "-" and not self.keeps_unknown:

@@ -253,21 +253,50 @@ def resolve(pointer: str, release: Release) -> Schema:
 
 def suggestion_for(found: Violation, release: Release, document: Any) -> str | None:
     """A key that was probably meant: for one too many, or for one that is missing. Only a suggestion."""
-    part = resolve(found.schema, release)
-    names = [name for name in part.get("properties", {}) if name != "additionalProperties"]
-    pointer = from_fragment(found.key)
     if found.keyword == "additionalProperties":
-        close = difflib.get_close_matches(last_key(pointer).lower(), names, 1, 0.7)
-        return close[0] if close else None
-    if found.keyword != "required":
-        return None
-    value = _at(document, pointer)
-    present = list(value) if isinstance(value, dict) else []
-    for missing in part.get("required", []):
-        if missing not in present:
-            strange = [name for name in present if name not in names]
-            return missing if difflib.get_close_matches(missing, strange, 1, 0.7) else None
+        return _similar(last_key(from_fragment(found.key)), _names(resolve(found.schema, release)))
+    if found.keyword == "required":
+        missing, sibling = missing_key(found, release, document)
+        return missing if sibling is not None else None
     return None
+
+
+def missing_key(found: Violation, release: Release, document: Any) -> tuple[str, str | None]:
+    """The key that is missing where one is required, and the pointer of a key that looks as if it were meant; of
+    more keys than allowed no missing one, and the pointer of the one too many."""
+    part = resolve(found.schema, release)
+    pointer = from_fragment(found.key)
+    value = _at(document, pointer)
+    if not isinstance(value, dict):
+        return "", None
+    strange = [name for name in value if name not in _names(part)]
+    if found.keyword == "maxProperties" and strange:
+        return "", f"{pointer}/{_escaped(strange[0])}"
+    if found.keyword != "required":
+        return "", None
+    for missing in part.get("required", []):
+        if missing not in value:
+            similar = _similar(missing, strange)
+            return missing, None if similar is None else f"{pointer}/{_escaped(similar)}"
+    return "", None
+
+
+def _names(part: Schema) -> list[str]:
+    return [name for name in part.get("properties", {}) if name != "additionalProperties"]
+
+
+def _similar(wanted: str, names: list[str]) -> str | None:
+    """The one of ``names`` that was probably meant by ``wanted``: spelled alike, or a part of the other."""
+    word = wanted.lower()
+    by_word = {name.lower(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word, by_word, 1, 0.7)
+    if not close:
+        close = [one for one in by_word if min(len(one), len(word)) > 3 and (one in word or word in one)][:1]
+    return by_word[close[0]] if close else None
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
 
 
 def hint_for(found: Violation, release: Release) -> str:

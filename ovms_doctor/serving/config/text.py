@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ovms_doctor.serving.parameters.members import Members
+from ovms_doctor.serving.parameters.members import Members, pairs_of
 
 #: Bytes that are not UTF-8 stand in private characters while the text is parsed.
 _FOREIGN = 0x10FF00
@@ -74,6 +74,31 @@ class Document:
 
     value: Any
     doubled: tuple[str, ...]
+
+
+def cut_at_nul(value: Any, pointer: str = "") -> tuple[Any, tuple[str, ...]]:
+    """The document as the server has it, which takes every text of it for a C string (``GetString()``): the rest
+    behind a NUL character is not seen. And the pointers of the texts that are cut."""
+    if isinstance(value, str):
+        whole, nul, _ = value.partition("\0")
+        return whole, (pointer,) if nul else ()
+    if isinstance(value, list):
+        done = [cut_at_nul(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        return [item for item, _ in done], tuple(at for _, found in done for at in found)
+    if not isinstance(value, dict):
+        return value, ()
+    pairs = []
+    cut: list[str] = []
+    for key, item in pairs_of(value):
+        below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+        inner, found = cut_at_nul(item, below)
+        pairs.append((key.partition("\0")[0], inner))
+        cut += [below] if "\0" in key else []
+        cut += found
+    content: dict[str, Any] = {}
+    for key, item in pairs:
+        content.setdefault(key, item)
+    return (content if len(content) == len(pairs) else Members(content, pairs)), tuple(cut)
 
 
 def parse(text: ConfigText) -> Document:

@@ -1,0 +1,87 @@
+"""Paths of this host where the server's are meant: what to say, and what to do."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.findings import Confidence, Evidence, Step
+from ovms_doctor.serving.model import OutsideMounts
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a finding on a path outside of every mount says in place of its usual words."""
+
+    message: str
+    evidence: tuple[Evidence, ...]
+    confidence: Confidence
+    steps: tuple[Step, ...]
+    remedy: str
+
+
+def words_for(context: Context, path: str, what: str, *, directory: bool = True) -> Words | None:
+    """None where ``path``, as the server was given it, is not one that it misses for want of a mount. ``what``
+    it is to be (``a model's base path``); ``directory``: else a file."""
+    outside = next((item for item in context.plan.outside if item.path == path), None)
+    if outside is None:
+        return None
+    inside = server_path(context, context.absolute(path)) if outside.here else None
+    shown = ", ".join(f"{mount.host} as {mount.server}" for mount in context.deployment.mounts)
+    if inside is not None:
+        message = (
+            f"{path} exists on this host, but the server sees it as {inside}: under {path} it finds nothing"
+        )
+    elif outside.here:
+        message = f"{path} exists on this host, but the server sees only what is mounted: {shown}"
+    else:
+        message = f"The server sees nothing at {path}: no mount covers it ({shown})"
+    unsure = "" if outside.sure else "; an image of one's own may have it"
+    where = "it exists" if outside.here else "nothing there that can be seen"
+    evidence = (
+        Evidence(f"{path} on this host: {where}", "stat on this host, with this program's rights"),
+        Evidence(f"{path}: under no mount, and not in OVMS's images{unsure}", "the mounts of the deployment"),
+    )
+    return Words(
+        message,
+        evidence,
+        "high" if outside.sure and context.deployment.release.recorded else "medium",
+        _steps(context, outside, inside, what, directory=directory),
+        f"Name {inside}, which is where the server sees it."
+        if inside
+        else "Mount it, or name what is mounted.",
+    )
+
+
+def server_path(context: Context, host: str) -> str | None:
+    """Where the server sees a path of this host, by the mount with the longest host path; None where it does not."""
+    best = None
+    for mount in context.deployment.mounts:
+        base = mount.host.rstrip("/")
+        if (host == mount.host or host.startswith(base + "/")) and (best is None or len(base) > len(best[0])):
+            best = (base, mount.server.rstrip("/"))
+    return None if best is None else posixpath.normpath(best[1] + host[len(best[0]) :] or "/")
+
+
+def _steps(
+    context: Context, outside: OutsideMounts, inside: str | None, what: str, *, directory: bool
+) -> tuple[Step, ...]:
+    if inside is not None:
+        return (Step(f"Write {inside} for {what}."),)
+    if not outside.here:
+        mounts = context.deployment.mounts
+        return tuple(
+            Step("See what is mounted.", f"ls -la {quote(mount.host)}", "host", "reads")
+            for mount in mounts[:1]
+        )
+    # A file is mounted with its directory: what it names beside itself is seen then too.
+    mounted = outside.path if directory else posixpath.dirname(outside.path)
+    return (
+        Step(
+            f"Mount {mounted} where {what} says it is.",
+            f"docker run -v {quote(f'{mounted}:{mounted}:ro')} …",
+            "docker run",
+            "restarts the server",
+        ),
+    )

@@ -1,0 +1,82 @@
+"""What OpenVINO quotes in its errors may be a secret of plugin_config's: it is taken out of findings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.deployment.model import ModelParameters
+from ovms_doctor.findings import Finding
+from ovms_doctor.text import HIDDEN
+
+#: Keys whose values are nobody's business; KEY_CACHE_PRECISION and the like are about another kind of key.
+_SECRET = re.compile(r"key(?!_cache)|token|secret|passw|credential|encrypt", re.IGNORECASE)
+_DEPTH = 5
+#: A value shorter than this is taken out only where it stands as a word of its own.
+_SHORT = 4
+
+
+def hider(context: Context) -> Callable[[tuple[Finding, ...]], tuple[Finding, ...]]:
+    """A function that gives findings without the secrets among the deployment's plugin_config values."""
+    found = {value for parameters in _parameters(context) for value in _secrets_of(parameters)}
+    spelled = {form for value in found for form in (value, json.dumps(value)[1:-1])}
+    if not spelled:
+        return lambda findings: findings
+    pattern = re.compile("|".join(_as_pattern(value) for value in sorted(spelled, key=len, reverse=True)))
+    return lambda findings: tuple(_without(finding, pattern) for finding in findings)
+
+
+def _parameters(context: Context) -> Iterator[ModelParameters]:
+    if context.deployment.arguments is not None:
+        yield context.deployment.arguments.parameters
+    yield from (model.entry.parameters for model in context.plan.models)
+    yield from (item.entry.parameters for item in context.plan.skipped)
+
+
+def _secrets_of(parameters: ModelParameters) -> Iterator[str]:
+    if not any(key == "plugin_config" for key, _ in parameters.values):
+        return
+    given = parameters.get("plugin_config")
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            return
+    yield from _inside(given, secret=False, depth=_DEPTH)
+
+
+def _inside(value: Any, *, secret: bool, depth: int) -> Iterator[str]:
+    if isinstance(value, dict) and depth:
+        for key, item in value.items():
+            hidden = secret or _SECRET.search(key) is not None
+            yield from _inside(item, secret=hidden, depth=depth - 1)
+    elif isinstance(value, list) and depth:
+        for item in value:
+            yield from _inside(item, secret=secret, depth=depth - 1)
+    elif secret and isinstance(value, str) and value.strip():
+        yield value
+
+
+def _as_pattern(value: str) -> str:
+    escaped = re.escape(value)
+    return rf"(?<!\w){escaped}(?!\w)" if len(value) < _SHORT else escaped
+
+
+def _without(finding: Finding, pattern: re.Pattern[str]) -> Finding:
+    def hide(text: str) -> str:
+        return pattern.sub(HIDDEN, text)
+
+    def all_of(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(hide(text) for text in texts)
+
+    return replace(
+        finding,
+        message=hide(finding.message),
+        detail=hide(finding.detail),
+        server_log=all_of(finding.server_log),
+        evidence=tuple(replace(item, what=hide(item.what)) for item in finding.evidence),
+    )

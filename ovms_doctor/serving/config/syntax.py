@@ -1,0 +1,67 @@
+"""Why a text is not JSON to RapidJSON, in words for whoever wrote it. The server names only the rule, not the place."""
+
+from __future__ import annotations
+
+import re
+
+_BLANK = " \t\r\n"
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "inf": "inf", "nan": "nan"}
+#: Beginnings of RapidJSON's messages that tell enough.
+_ERRORS = {
+    "The document root must not be followed": "something stands behind its end",
+    "Missing a colon": "a colon is missing behind the key",
+    "Missing a closing quotation mark": "a text is not closed: a double quote is missing",
+}
+_SPELLED = {
+    "True": "true",
+    "False": "false",
+    "None": "null",
+    "TRUE": "true",
+    "FALSE": "false",
+    "NULL": "null",
+}
+
+
+def why_not_json(text: str, at: int, error: str = "") -> str:
+    """What is wrong at the character ``at``, at which the parser stopped with ``error``; empty where nothing is
+    known."""
+    if text.startswith("\ufeff"):
+        return "the file begins with a byte order mark (EF BB BF), which the server's parser does not take"
+    if not text.strip(_BLANK):
+        return "there is nothing in it"
+    for beginning, words in _ERRORS.items():
+        if error.startswith(beginning):
+            return words
+    rest = text[at:]
+    before = text[:at].rstrip(_BLANK)
+    if rest[:2] in ("//", "/*") or rest[:1] == "#":
+        return "a comment stands here, and the server's JSON has none"
+    if rest[:1] in ("}", "]") and before.endswith(","):
+        return f"a comma stands before the closing “{rest[0]}”"
+    if rest[:1] == "'":
+        return "a text stands in single quotes: JSON has double ones only"
+    if rest[:1] == "\t":
+        return "a tab stands in a text: write \\t for it"
+    if not rest.strip(_BLANK):
+        return "it ends before all of its brackets are closed"
+    word = _WORD.match(rest.lstrip("-+"))
+    if word is not None:
+        return _about_word(word[0], before)
+    if rest[0] in '"{[' and before and before[-1] in '"}]0123456789el':
+        return "a comma is missing before this"
+    if rest[0] == ",":
+        return "a comma stands where a value or a key is expected"
+    return ""
+
+
+def _about_word(word: str, before: str) -> str:
+    if word in _NUMBERS:
+        return f"{word} is no number in JSON"
+    if word in _SPELLED:
+        return f"{word} is written {_SPELLED[word]} in JSON"
+    if before.endswith(("{", ",")):
+        return f"the key {word} stands without double quotes"
+    if before.endswith((":", "[")):
+        return f"the text {word} stands without double quotes"
+    return ""

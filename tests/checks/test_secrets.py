@@ -1,0 +1,47 @@
+"""Values of plugin_config that name a secret, quoted by OpenVINO: taken out of what is said."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.secrets import hider
+from ovms_doctor.deployment.model import ModelEntry, ModelParameters
+from ovms_doctor.facts import Facts
+from ovms_doctor.findings import Evidence, Finding, Subject
+from ovms_doctor.serving.model import Detection, ModelPlan, Plan
+from tests.serving.memory import deployment
+
+
+def said(given: Any, text: str) -> Finding:
+    entry = ModelEntry("m", "/m", parameters=ModelParameters((("plugin_config", json.dumps(given)),)))
+    plan = Plan("config", "serves", models=(ModelPlan(entry, Detection("OK")),))
+    finding = Finding(
+        "OVD433", "x", "error", Subject(), text, text, server_log=(text,), evidence=(Evidence(text, "seen"),)
+    )
+    (result,) = hider(Context(deployment("2026.3", entry=entry), plan, Facts(complete=True)))((finding,))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "expected"),
+    [
+        ({"MY_TOKEN": "hunter2"}, "Wrong value hunter2 for MY_TOKEN", "Wrong value *** for MY_TOKEN"),
+        ({"DEVICE_PROPERTIES": {"CPU": {"PASSWORD": "p w"}}}, "got 'p w'", "got '***'"),
+        ('{"SECRET": "quoted\\"one"}', 'value quoted"one', "value ***"),
+        ({"API_KEY": "ab"}, "ab table ab", "*** table ***"),
+        ({"NUM_STREAMS": "hunter2"}, "Wrong value hunter2", "Wrong value hunter2"),
+        ({"KEY_CACHE_PRECISION": "u8"}, "Wrong value u8", "Wrong value u8"),
+        ({"TOKEN": ""}, "nothing", "nothing"),
+        ("{", "nothing", "nothing"),
+        (5, "nothing 5", "nothing 5"),
+    ],
+)
+def test_what_is_hidden(given: Any, text: str, expected: str) -> None:
+    result = said(given, text)
+    assert (result.message, result.detail) == (expected, expected)
+    assert result.server_log == (expected,)
+    assert [item.what for item in result.evidence] == [expected]

@@ -1,0 +1,163 @@
+"""Paths of this host where the server's are meant: what is under no mount, and not in the image, is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.registry import arrange, run_checks
+from ovms_doctor.deployment.model import Mount
+from ovms_doctor.driver.look import look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts import Facts, Unavailable
+from ovms_doctor.facts.answers import Answer
+from ovms_doctor.facts.questions import Question, StatHost, StatPath
+from ovms_doctor.findings import Finding
+from ovms_doctor.serving.model import Plan
+from tests.configuration.build import _Memory, entry, listed, world
+from tests.serving.memory import World
+
+MOUNT = Mount("/srv/models", "/models")
+
+
+class Mounted(_Memory):
+    """A world behind mounts: what is under none cannot be looked at."""
+
+    def collect(self, questions: Any, progress: Any = None) -> dict[Question, Answer]:
+        answers = super().collect(questions)
+        for question in questions:
+            inside = any(
+                (question.path + "/").startswith(place) for place in ("/models/", "/conf/", "/opt/x/")
+            )
+            if not isinstance(question, StatHost) and not inside:
+                answers[question] = Unavailable("outside")
+        return answers
+
+
+def looked(
+    here: World, *words: str, mounts: tuple[Mount, ...] = (MOUNT,), bare: bool = False, directory: str = "/w"
+) -> tuple[Plan, list[Finding]]:
+    request = Request(
+        words=(*words, "--rest_port", "1"),
+        release="2026.3",
+        mounts=mounts,
+        bare_metal=bare,
+        working_directory=directory,
+    )
+    seen = look(request, Facts(), Mounted(here))
+    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
+    assert [outcome.problem for outcome in outcomes if outcome.problem] == []
+    return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
+
+
+def single(here: World, path: str, **more: object) -> tuple[Plan, list[Finding]]:
+    return looked(here, "--model_path", path, "--model_name", "m", **more)  # type: ignore[arg-type]
+
+
+def host(*paths: str) -> World:
+    return World({"/models/m/1/a.onnx": "good"}, host=set(paths))
+
+
+def test_a_path_of_the_host_that_a_mount_covers() -> None:
+    plan, (found,) = single(host("/srv/models/m"), "/srv/models/m")
+    assert (plan.outcome, plan.exit_code, plan.models[0].status) == ("exits", 1, "PATH_INVALID")
+    assert (found.code, found.severity, found.confidence) == ("OVD106", "error", "medium")
+    assert found.server_log == ("Directory does not exist: /srv/models/m",)
+    assert "exists on this host, but the server sees it as /models/m" in found.message
+    assert found.remedy is not None
+    assert "/models/m" in found.remedy.summary
+    assert [step.text for step in found.remedy.steps] == ["Write /models/m for the model's base path."]
+
+
+def test_a_path_of_the_host_that_no_mount_covers() -> None:
+    _, (found,) = single(host("/data/m"), "/data/m")
+    assert (found.code, found.confidence) == ("OVD106", "high")
+    assert "the server sees only what is mounted: /srv/models as /models" in found.message
+    assert found.remedy is not None
+    assert found.remedy.steps[0].command == "docker run -v /data/m:/data/m:ro …"
+
+
+def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
+    _, (found,) = single(host(), "/model/m")
+    assert (found.code, found.confidence) == ("OVD106", "medium")
+    assert "The server sees nothing at /model/m" in found.message
+
+
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/srv/elsewhere/m", "/other"),
+        ("/home/ovms/m", "/home/ovms/m"),
+        ("/usr/share/m", "/usr/share/m"),
+        ("/var/lib/m", "/var/lib/m"),
+        ("/ovms/m", "/ovms/m"),
+        ("/opt", "/opt/m"),
+        ("/data/../srv/m", "/data/m"),
+    ],
+)
+def test_what_the_image_may_have_could_not_be_looked_at(path: str, here: str) -> None:
+    plan, found = single(host(here), path)
+    assert plan.outcome != "exits"
+    assert "OVD106" not in {item.code for item in found}
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/me/m", "/srv/m", "/mnt/m", "/tmp/x/m", "/opt/models/m", "/var/models/m"]
+)
+def test_below_the_images_directories_the_host_decides(path: str) -> None:
+    _, (found,) = single(host(path), path)
+    assert (found.code, found.confidence) == ("OVD106", "medium")
+    assert any("image of one's own" in item.what for item in found.evidence)
+
+
+def test_without_a_mount_or_on_bare_metal_nothing_is_told_of_it() -> None:
+    for more in ({"mounts": ()}, {"bare": True}):
+        plan, found = single(host("/data/m"), "/data/m", **more)
+        assert plan.outcome == "unknown"
+        assert "OVD106" not in {item.code for item in found}
+
+
+def test_what_is_mounted_is_looked_at() -> None:
+    plan, found = single(host("/srv/models/m"), "/models/m")
+    assert (plan.outcome, found) == ("serves", [])
+
+
+def test_a_relative_path_counts_from_the_containers_directory() -> None:
+    plan, found = single(host("/data/m"), "m", directory="/data")
+    assert plan.outcome == "unknown"
+    assert "OVD106" not in {item.code for item in found}
+
+
+def test_a_directory_above_a_mount_is_made_by_mounting() -> None:
+    _, found = single(host("/data/m"), "/data", mounts=(MOUNT, Mount("/x", "/data/m")))
+    assert "OVD106" not in {item.code for item in found}
+
+
+def test_a_configuration_of_the_host() -> None:
+    plan, (found,) = looked(host("/etc2/config.json"), "--config_path", "/etc2/config.json")
+    assert (plan.outcome, plan.exit_code) == ("exits", 1)
+    assert (found.code, found.confidence) == ("OVD405", "high")
+    assert found.server_log == ("Configuration file is invalid /etc2/config.json",)
+    assert found.remedy is not None
+    assert found.remedy.steps[0].command == "docker run -v /etc2:/etc2:ro …"
+
+
+def test_a_base_path_of_the_host_in_a_configuration() -> None:
+    here = world(listed(entry("m", "/srv/models/m"), entry("n", "/models/m")))
+    here.files = {"/conf/config.json": here.files["/c/config.json"], "/models/m/1/a.onnx": "good"}
+    here.host = {"/srv/models/m"}
+    plan, (found,) = looked(here, "--config_path", "/conf/config.json", mounts=(MOUNT, Mount("/c", "/conf")))
+    assert plan.outcome == "serves"
+    assert (found.code, found.subject.model, found.recovers) == ("OVD106", "m", "config_change")
+
+
+def test_the_host_is_asked_only_where_it_decides() -> None:
+    here = host("/srv/models/m")
+    single(here, "/models/m")
+    assert not any(isinstance(question, StatHost) for question in here.asked)
+    here = host("/data/m")
+    single(here, "/data/m")
+    assert StatHost("/data") in here.asked
+    assert not any(isinstance(one, StatPath) and one.path == "/data/m" for one in here.asked)

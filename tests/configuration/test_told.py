@@ -1,0 +1,500 @@
+"""What the server was told, and does not do as it was meant: graphs, tasks, policies, texts, places."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.registry import arrange, run_checks
+from ovms_doctor.deployment.arguments import read_arguments
+from ovms_doctor.driver.look import look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts import Facts
+from ovms_doctor.findings import Finding
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.config.text import cut_at_nul
+from ovms_doctor.serving.model import Plan
+from tests.configuration.build import _Memory, deployed, entry, findings, listed, planned, world
+from tests.serving.memory import World, settle
+
+SINGLE = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1")
+CONFIG = ("--config_path", "/c/config.json", "--rest_port", "1")
+GRAPH = "/g/graph.pbtxt"
+
+
+def everything(here: World, words: tuple[str, ...], release: str = "2026.3") -> tuple[Plan, list[Finding]]:
+    """The plan, and what all checks say, causes linked."""
+    request = Request(words=words, release=release, bare_metal=True, working_directory="/w")
+    seen = look(request, Facts(), _Memory(here))
+    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
+    assert [outcome.problem for outcome in outcomes if outcome.problem] == []
+    return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
+
+
+def graphs(*items: dict[str, Any]) -> dict[str, Any]:
+    return listed(mediapipe_config_list=list(items))
+
+
+# -- graphs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", ["2023.0", "2024.5", "2025.4", "2026.3"])
+@pytest.mark.parametrize("why", ["missing", "denied"])
+def test_a_graph_that_cannot_be_opened(release: str, why: str) -> None:
+    here = world(graphs({"name": "g", "base_path": "/g"}))
+    if why == "denied":
+        here.files[GRAPH] = "node {}"
+        here.denied[GRAPH] = "read"
+    (found,) = findings(here, release)
+    assert (found.code, found.severity, found.recovers) == ("OVD448", "error", "config_change")
+    assert found.server_log == (f"Failed to open mediapipe graph definition: g, file: {GRAPH}\n",)
+    assert found.subject.server_path == GRAPH
+    (model,) = settle(deployed(release), here).models
+    assert (model.kind, model.status) == ("graph", "FILE_INVALID")
+
+
+@pytest.mark.parametrize(
+    ("given", "file"),
+    [
+        ({}, "/c/g/graph.pbtxt"),
+        ({"base_path": ""}, "/c/g/graph.pbtxt"),
+        ({"base_path": "x"}, "/c/x/graph.pbtxt"),
+        ({"base_path": "/x/"}, "/x/graph.pbtxt"),
+        ({"base_path": "/x", "graph_path": "y.pbtxt"}, "/x/y.pbtxt"),
+        ({"base_path": "/x", "graph_path": "/y.pbtxt"}, "/y.pbtxt"),
+    ],
+)
+@pytest.mark.parametrize("release", ["2024.5", "2025.1", "2026.3"])
+def test_where_a_graph_of_the_list_is_looked_for(given: dict[str, str], file: str, release: str) -> None:
+    here = world(graphs({"name": "g", **given}))
+    (found,) = findings(here, release)
+    assert found.subject.server_path == file
+    here.files[file] = "node {}"
+    assert findings(here, release) == []
+
+
+@pytest.mark.parametrize(("release", "fault"), [("2023.0", False), ("2023.1", True), ("2026.3", True)])
+def test_a_graph_with_nothing_in_it(release: str, fault: bool) -> None:
+    here = world(graphs({"name": "g", "base_path": "/g"}), **{GRAPH: ""})
+    found = findings(here, release)
+    assert [item.code for item in found] == (["OVD448"] if fault else [])
+    if fault:
+        assert found[0].server_log == ("Trying to parse empty mediapipe graph definition: g failed",)
+
+
+def test_an_empty_graph_started_alone_ends_the_process() -> None:
+    here = World({"/m/graph.pbtxt": "", "/m/1/a.onnx": "good"})
+    plan, found = everything(here, SINGLE)
+    assert (plan.outcome, plan.exit_code) == ("exits", 1)
+    assert [item.code for item in found] == ["OVD448"]
+    here.files["/m/graph.pbtxt"] = "node {}"
+    plan, found = everything(here, SINGLE)
+    assert (plan.outcome, [item.code for item in found]) == ("serves", ["OVD121"])
+
+
+def test_a_directory_in_a_graphs_place_is_no_graph() -> None:
+    here = world(graphs({"name": "g", "base_path": "/g"}), **{f"{GRAPH}/x": "y"})
+    (found,) = findings(here)
+    assert (found.code, found.confidence, found.server_log) == ("OVD448", "medium", ())
+
+
+@pytest.mark.parametrize(("release", "first"), [("2023.0", "m"), ("2023.1", "g"), ("2026.3", "g")])
+def test_a_graph_that_is_a_fifo_keeps_start_up_waiting(release: str, first: str) -> None:
+    """Since v2023.1 the list of graphs is read before any model is loaded."""
+    here = world({**listed(entry()), **graphs({"name": "g", "base_path": "/g"})}, "/m")
+    here.odd[GRAPH] = "fifo"
+    here.files["/c/config.json"] = json.dumps(
+        {**listed(entry()), "mediapipe_config_list": [{"name": "g", "base_path": "/g"}]}
+    )
+    plan, found = everything(here, CONFIG, release)
+    assert (plan.outcome, plan.models[0].entry.name) == ("never_ends", first)
+    (cause, *_) = [item.code for item in found if item.severity == "error"]
+    assert cause == "OVD314"
+
+
+# -- tasks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("release", "task", "refused"),
+    [
+        ("2025.2", "x", True),
+        ("2025.2", "embeddings", False),
+        ("2025.3", "text2speech", True),
+        ("2025.4", "text2speech", False),
+        ("2025.4", "Embeddings", True),
+        ("2026.3", "", True),
+        ("2026.3", "speech2text", False),
+    ],
+)
+def test_the_value_of_task(release: str, task: str, refused: bool) -> None:
+    words = (*SINGLE, f"--task={task}")
+    plan = settle(deployed(release, words), World({"/m/1/a.onnx": "good"}))
+    if refused:
+        assert plan.problem is not None
+        assert plan.exit_code == 64
+        assert plan.problem.log == (f"error parsing options - --task parameter unsupported value: {task}",)
+    else:
+        assert plan.outcome == "unknown"
+
+
+@pytest.mark.parametrize(("release", "refused"), [("2025.4", True), ("2026.3", False)])
+def test_beside_help_the_newest_release_does_not_look_at_the_task(release: str, refused: bool) -> None:
+    arguments = read_arguments(("--help", "--task", "x"), parse_release(release))
+    assert any("--task" in item.text for item in arguments.refusals) is refused
+    assert arguments.helps is not refused
+
+
+def test_a_generative_model_is_not_shown_as_served() -> None:
+    plan, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, "--task", "embeddings"))
+    assert (plan.outcome, plan.models[0].versions, plan.models[0].served) == ("unknown", (), ())
+    (info,) = [item for item in found if item.code == "OVD122"]
+    assert info.remedy is not None
+    assert "leave out --task" in info.remedy.summary
+    assert "config.json" not in info.remedy.summary
+
+
+def test_files_that_make_a_generative_model_are_named() -> None:
+    here = World({"/m/model_index.json": '{"_class_name": "FluxPipeline"}'})
+    _, found = everything(here, SINGLE)
+    (info,) = [item for item in found if item.code == "OVD122"]
+    assert info.remedy is not None
+    assert "move model_index.json away" in info.remedy.summary
+    assert info.evidence[0].what == "/m/model_index.json"
+
+
+# -- version policies ----------------------------------------------------------------------------------
+
+ITEM = "Model policy specified in config contains invalid version. Version should be a number greater than 0."
+WRONG = "Couldn't parse model version policy. Model version policy is in wrong format"
+
+
+@pytest.mark.parametrize(
+    ("policy", "release", "log", "requested"),
+    [
+        ({"latest": {}}, "2022.3", (WRONG,), (2,)),
+        ({"latest": {"num_versions": 1, "x": 1}}, "2022.1", (WRONG,), (2,)),
+        ({}, "2022.3", (WRONG,), (2,)),
+        (
+            {"newest": {}},
+            "2022.3",
+            ("Couldn't parse model version policy. Model version policy contains unsupported key",),
+            (2,),
+        ),
+        ({"specific": {"versions": ["2", 1]}}, "2022.3", (ITEM,), (1,)),
+        ({"specific": {"versions": [0, 1.0, 1]}}, "2022.3", (ITEM, ITEM), (1,)),
+        ({"all": {"x": 1}}, "2022.3", None, (1, 2)),
+        ({"latest": {"num_versions": -1}}, "2022.3", None, (1, 2)),
+    ],
+)
+def test_a_policy_of_a_wrong_form_in_an_old_configuration(
+    policy: Any, release: str, log: tuple[str, ...] | None, requested: tuple[int, ...]
+) -> None:
+    here = world(listed(entry(model_version_policy=policy)), "/m")
+    here.files["/m/2/a.onnx"] = "good"
+    found = findings(here, release)
+    assert [item.server_log for item in found] == ([] if log is None else [log])
+    assert all(
+        (item.code, item.severity, item.recovers) == ("OVD423", "warning", "config_change") for item in found
+    )
+    assert settle(deployed(release), here).models[0].requested == requested
+
+
+def test_a_policy_with_a_value_of_another_kind_is_left_to_chance() -> None:
+    here = world(listed(entry(model_version_policy={"latest": {"num_versions": "2"}})), "/m")
+    (found,) = findings(here, "2022.3")
+    assert (found.code, found.confidence, found.server_log) == ("OVD423", "low", ())
+    plan = settle(deployed("2022.3"), here)
+    assert (plan.outcome, plan.models[0].versions) == ("unknown", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "release", "log"),
+    [
+        ("{", "2026.3", (WRONG,)),
+        ('{"all": {}, "all": {}}', "2026.3", (WRONG,)),
+        ('{"latest": {}}', "2026.3", (WRONG,)),
+        (
+            '{"specific": {"versions": 1}}',
+            "2026.3",
+            (
+                "Model policy is invalid. 'versions' item should have a list of numbers as a value, for example [1,2]",
+                WRONG,
+            ),
+        ),
+        (
+            '{"specific": {"version": [1]}}',
+            "2023.1",
+            (
+                "Model policy is invalid. 'specific' policy should include 'versions' item with a list of numbers as "
+                "a value",
+                WRONG,
+            ),
+        ),
+        ('{"specific": {"version": [1]}}', "2023.0", (WRONG,)),
+    ],
+)
+def test_a_policy_on_the_command_line_that_ends_the_process(
+    text: str, release: str, log: tuple[str, ...]
+) -> None:
+    plan = settle(
+        deployed(release, (*SINGLE, "--model_version_policy", text)), World({"/m/1/a.onnx": "good"})
+    )
+    assert plan.problem is not None
+    assert (plan.exit_code, plan.problem.log) == (1, log)
+
+
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [
+        ('{"latest": {"num_versions": "2"}}', "2026.3"),
+        ('{"latest": {"num_versions": 2.0}}', "2026.3"),
+        ('{"latest": {"num_versions": 9223372036854775808}}', "2026.3"),
+        ('{"latest": 2}', "2026.3"),
+        ('{"specific": [1]}', "2026.3"),
+        ('{"specific": {"versions": 1}}', "2023.0"),
+    ],
+)
+def test_a_policy_on_the_command_line_that_is_left_to_chance(text: str, release: str) -> None:
+    here = World({"/m/1/a.onnx": "good"})
+    plan, found = everything(here, (*SINGLE, "--model_version_policy", text), release)
+    assert (plan.outcome, plan.exit_code, plan.models) == ("unknown", None, ())
+    (error,) = [item for item in found if item.severity == "error"]
+    assert (error.code, error.confidence, error.server_log) == ("OVD407", "low", ())
+
+
+def test_items_of_a_policy_on_the_command_line_that_are_left_out() -> None:
+    here = World({"/m/2/a.onnx": "good", "/m/3/a.onnx": "good"})
+    policy = '{"specific": {"versions": ["2", 3]}}'
+    plan, found = everything(here, (*SINGLE, "--model_version_policy", policy))
+    assert plan.models[0].served == (3,)
+    (warning,) = found
+    assert (warning.code, warning.severity, warning.server_log) == ("OVD423", "warning", (ITEM,))
+    _, none = everything(
+        here, (*SINGLE, "--model_version_policy", policy.replace('"2"', "2").replace("'", ""))
+    )
+    assert none == []
+
+
+# -- texts with a NUL character ------------------------------------------------------------------------
+
+
+def test_a_text_ends_at_its_nul_character() -> None:
+    text = (
+        '{"model_config_list": [{"config": {"name": "m\\u0000x", "base_path": "/m\\u0000/y", "nireq": 0}}]}'
+    )
+    plan = planned(text, "2026.3", "/m")
+    assert [(model.entry.name, model.entry.base_path, model.served) for model in plan.models] == [
+        ("m", "/m", (1,))
+    ]
+    found = findings(world(text, "/m"))
+    assert {item.code for item in found} == {"OVD449"}
+    assert [item.evidence[0].what.partition(":")[0] for item in found] == [
+        "line 1, column 36",
+        "line 1, column 56",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a\0b", ("a", ("",))),
+        (["x", "\0"], (["x", ""], ("/1",))),
+        ({"k\0l": "v", "m": {"n": 1}}, ({"k": "v", "m": {"n": 1}}, ("/k\0l",))),
+        ({"a": "b"}, ({"a": "b"}, ())),
+        (5, (5, ())),
+    ],
+)
+def test_what_is_cut(value: Any, expected: Any) -> None:
+    assert cut_at_nul(value) == expected
+
+
+# -- an entry without base_path ------------------------------------------------------------------------
+
+
+def test_an_entry_without_base_path_is_the_cause_and_nothing_is_renamed() -> None:
+    here = world(listed(entry(base_path=None)), **{"/c/m/1/a.onnx": "good"})
+    _, found = everything(here, CONFIG)
+    cause, follows = found
+    assert (cause.code, cause.severity, cause.caused_by) == ("OVD446", "error", ())
+    assert (follows.code, follows.caused_by) == ("OVD102", (cause.fingerprint,))
+    for finding in found:
+        assert finding.remedy is not None
+        assert [step.text for step in finding.remedy.steps] == ['Add "base_path": "m" to the entry.']
+        assert all(step.command is None for step in finding.remedy.steps)
+
+
+def test_an_entry_without_base_path_that_finds_versions_is_a_warning() -> None:
+    _, found = everything(world(listed(entry(base_path=None)), **{"/c/1/a.onnx": "good"}), CONFIG)
+    assert [(item.code, item.severity) for item in found] == [("OVD446", "warning")]
+
+
+# -- pipelines and libraries ---------------------------------------------------------------------------
+
+
+def _pipeline(library: str) -> dict[str, Any]:
+    node = {
+        "name": "n",
+        "type": "custom",
+        "library_name": library,
+        "inputs": [{"x": {"node_name": "request", "data_item": "i"}}],
+        "outputs": [{"data_item": "y", "alias": "y"}],
+    }
+    outputs = [{"o": {"node_name": "n", "data_item": "y"}}]
+    return {"name": "p", "inputs": ["i"], "nodes": [node], "outputs": outputs}
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_library_is_an_error_where_something_needs_it(needed: bool) -> None:
+    libraries = [{"name": "l", "base_path": "/l.so"}]
+    pipelines = [_pipeline("l")] if needed else []
+    config = listed(entry(), custom_node_library_config_list=libraries, pipeline_config_list=pipelines)
+    _, found = everything(world(config, "/m"), CONFIG)
+    seen = [(item.code, item.severity) for item in found if item.severity != "info"]
+    assert seen == ([("OVD441", "error"), ("OVD442", "error")] if needed else [("OVD441", "warning")])
+    if needed:
+        assert found[1].caused_by == (found[0].fingerprint,)
+
+
+def test_of_equal_pipelines_one_is_served() -> None:
+    models = {"type": "DL model", "model_name": "m"}
+    pipeline = _pipeline("l")
+    node = {key: value for key, value in pipeline["nodes"][0].items() if key != "library_name"}
+    pipeline["nodes"] = [{**node, **models}]
+    _, found = everything(world(listed(entry(), pipeline_config_list=[pipeline, pipeline]), "/m"), CONFIG)
+    assert [(item.code, item.severity) for item in found if item.severity != "info"] == [
+        ("OVD442", "warning")
+    ]
+
+
+# -- the place and the reason --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "\ufeff{}",
+            "config.json:1:1 is not JSON as the server reads it: the file begins with a byte order mark",
+        ),
+        (
+            '{\n "a": 1,\n}',
+            "config.json:3:1 is not JSON as the server reads it: a comma stands before the closing",
+        ),
+        ('{"a": [1, ]}', "a comma stands before the closing “]”"),
+        ("{\n // no\n}", "config.json:2:2 is not JSON as the server reads it: a comment stands here"),
+        ("{'a': 1}", "single quotes"),
+        ('{"a": True}', "True is written true"),
+        ('{"a": NaN}', "NaN is no number"),
+        ("{a: 1}", "the key a stands without double quotes"),
+        ('{"a": 1 "b": 2}', "a comma is missing"),
+        ('{"a" 1}', "a colon is missing"),
+        ('{"a": 1', "it ends before all of its brackets are closed"),
+        ("", "there is nothing in it"),
+        ("{} {}", "something stands behind its end"),
+        ('{"a": "\t"}', "a tab stands in a text"),
+        ('{"a": 01}', "Missing a comma or '}' after an object member."),
+    ],
+)
+def test_why_it_is_not_json(text: str, said: str) -> None:
+    (found,) = findings(world(text))
+    assert found.code == "OVD403"
+    assert said in found.message
+
+
+@pytest.mark.parametrize(
+    ("config", "said", "detail"),
+    [
+        (
+            '{"model_config_list": [\n {"config": {"name": "m",\n  "path": "/m"}}]}',
+            "config.json:3:3: #/model_config_list/0/config/path is no key of this release's configuration",
+            "Did you mean base_path?",
+        ),
+        (
+            '{"model_config_list": [\n {"config": {"base_path": "/m"}}]}',
+            "config.json:2:3: the key name is missing at #/model_config_list/0/config",
+            "",
+        ),
+        (
+            '{"models_config_list": []}',
+            "config.json:1:2: #/models_config_list is no key of this release's configuration",
+            "Did you mean model_config_list?",
+        ),
+        (
+            '{"model_config_list": [\n {"confg": {"name": "m", "base_path": "/m"}}]}',
+            "config.json:2:3: the key config is missing at #/model_config_list/0, and confg is none",
+            "Did you mean config?",
+        ),
+        (
+            '{"model_config_list": [{"config": {"name": "m", "base_path": "/m"},\n "comment": 1}]}',
+            "config.json:2:2: comment is one key too many at #/model_config_list/0",
+            "2024.0",
+        ),
+    ],
+)
+def test_the_key_at_fault(config: str, said: str, detail: str) -> None:
+    (found,) = findings(world(config), "2025.0")
+    assert (found.code, found.severity) == ("OVD404", "error")
+    assert said in found.message
+    assert detail in found.detail
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "place"),
+    [
+        ((*SINGLE, "--log_level", "debug"), "OVD406", "argument 7 (--log_level)"),
+        ((*SINGLE, "--foo"), "OVD406", "argument 7 (--foo)"),
+        (("--rest_port", "x", *SINGLE), "OVD406", "argument 1 (--rest_port)"),
+        ((*SINGLE, "--model_version_policy", "x"), "OVD407", "argument 7 (--model_version_policy)"),
+        ((*SINGLE, "--metrics_enable", "--metrics_list", "a"), "OVD414", "argument 8 (--metrics_list)"),
+        ((*SINGLE, "--layout=XY"), "OVD421", "argument 7 (--layout)"),
+        ((*SINGLE, "--target_device", "CPU", "--plugin_config", '{"X": 1}'), "OVD422", "argument 9"),
+    ],
+)
+def test_the_argument_at_fault(words: tuple[str, ...], code: str, place: str) -> None:
+    _, found = everything(World({"/m/1/a.onnx": "good"}), words)
+    (error,) = [item for item in found if item.severity == "error"]
+    assert error.code == code
+    assert error.message.startswith(place)
+    assert error.evidence[0].what.startswith(place)
+
+
+def test_a_graphs_argument_at_fault() -> None:
+    _, found = everything(World({"/m/graph.pbtxt": "node {}"}), (*SINGLE, "--nireq", "2"))
+    assert [(item.code, item.message.partition(":")[0]) for item in found] == [
+        ("OVD444", "argument 7 (--nireq)")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '{\n "input": {}}',
+            ":2:2 is not what the server expects (input is no key here: did you mean inputs?)",
+        ),
+        ('{"inputs": {\n "x": 5}}', ":2:2 is not what the server expects (the value of x is no text)"),
+        ('{"inputs": 5}', "(inputs is no object)"),
+        ('{"inputs": {},}', "mapping_config.json:1:15 is not JSON (a comma stands before the closing “}”)"),
+    ],
+)
+def test_the_fault_of_a_mapping(text: str, said: str) -> None:
+    here = World({"/m/1/a.onnx": "good", "/m/1/mapping_config.json": text})
+    _, found = everything(here, SINGLE)
+    (warning,) = [item for item in found if item.code == "OVD461"]
+    assert said in warning.message
+    assert warning.remedy is not None
+    assert "json.tool" not in str(warning.remedy.steps)
+
+
+def test_a_key_of_old_is_named_with_its_present_name() -> None:
+    here = World({"/m/1/a.onnx": "good"})
+    words = (*SINGLE, "--target_device", "CPU", "--plugin_config", '{"CPU_THREADS_NUM": "4"}')
+    _, found = everything(here, words)
+    (info,) = [item for item in found if item.code == "OVD424"]
+    assert "OpenVINO gets CPU_THREADS_NUM as INFERENCE_NUM_THREADS" in info.message
+    assert info.remedy is not None
+    assert "auto" not in info.remedy.summary

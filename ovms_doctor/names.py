@@ -21,3 +21,21 @@ def looks_like_wrong_version(name: str) -> bool:
     if name.isdigit() and not name.isascii():
         return True
     return _WRONG.fullmatch(name) is not None
+
+
+#: filesystemfactory.cpp: what begins so is in a store; everything else is a path.
+REMOTE_PREFIXES = ("s3://", "gs://", "azfs://", "az://")
+
+
+def is_remote(path: str) -> bool:
+    """Whether the server takes ``path`` for a place in remote storage: by its prefix, in small letters only."""
+    return path.startswith(REMOTE_PREFIXES)
+
+
+def is_stock_image(image: str) -> bool:
+    """Whether a container image is one that OVMS is published as (docs/deploying_server_docker.md), wherever it is
+    pulled from; another may have been built on it, with files of its own."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    name = f"{head}{slash}{last.partition(':')[0]}"
+    return re.search(r"(^|/)(openvino/model_server|intel/openvino-model-server)(-gpu)?$", name) is not None

@@ -32,6 +32,24 @@ class Message:
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
+# -- server.cpp, s3filesystem.cpp ------------------------------------------------------------------------
+ENDS_BY_EXCEPTION = Message("Exception catch: {what} - will now terminate.", "server.cpp")
+PROXY_UNREAD = Message("Couldn't parse proxy: {proxy}", "s3filesystem.cpp")
+
+# -- modelmanager.cpp, modelinstance.cpp: the model cache -------------------------------------------------
+CACHE_CREATED = Message("Cache directory {path} did not exist, created", "modelmanager.cpp")
+CACHE_NOT_WRITABLE = Message(
+    "Cache directory {path} is not writable; access() result: {number}", "modelmanager.cpp"
+)
+CACHE_ENABLED = Message("Model cache is enabled: {path}", "modelmanager.cpp")
+CACHE_DISABLED = Message("Model: {model} has disabled caching", "modelinstance.cpp")
+CACHE_CUSTOM_LOADER = Message(
+    "Model: {model} has allow cache set to true while using custom loader", "modelinstance.cpp"
+)
+
+# -- modelmanager.cpp: the CPU extension ------------------------------------------------------------------
+EXTENSION_FAILED = Message("Custom CPU extension loading has failed! Reason: {what}", "modelmanager.cpp")
+
 # -- modelmanager.cpp: the model directory ------------------------------------------------------------
 PATH_ESCAPES = Message("Path {path} escape with .. is forbidden.", "modelmanager.cpp")
 CANNOT_CHECK_DIRECTORY = Message("Couldn't check directory: {path}", "modelmanager.cpp")
@@ -90,6 +108,18 @@ MAPPING_INVALID = Message(
     "Model: {model} mapping configuration file is not a valid JSON file.", "modelconfig.cpp"
 )
 POLICY_UNPARSABLE = Message("Couldn't parse model version policy. {status}", "modelmanager.cpp")
+POLICY_ITEM = Message(
+    "Model policy specified in config contains invalid version. Version should be a number greater than 0.",
+    "modelconfig.cpp",
+)
+POLICY_NO_VERSIONS = Message(
+    "Model policy is invalid. 'specific' policy should include 'versions' item with a list of numbers as a value",
+    "modelconfig.cpp (since v2023.1)",
+)
+POLICY_NO_LIST = Message(
+    "Model policy is invalid. 'versions' item should have a list of numbers as a value, for example [1,2]",
+    "modelconfig.cpp (since v2023.1)",
+)
 # -- modelconfig.cpp, modelmanager.cpp: model parameters -----------------------------------------------
 ENTRY_REFUSED = Message("Parsing model: {model} config failed due to error: {status}", "modelmanager.cpp")
 BATCH_IGNORED = Message(
@@ -226,6 +256,14 @@ DUPLICATE_GRAPH = Message(
 GRAPH_NAME_OCCUPIED = Message(
     "Mediapipe graph name: {name} is already occupied by model or pipeline.", "mediapipegraphdefinition.cpp"
 )
+GRAPH_NOT_OPENED = Message(
+    "Failed to open mediapipe graph definition: {name}, file: {path}",
+    "mediapipegraphdefinition.cpp (since v2023.0)",
+)
+GRAPH_EMPTY = Message(
+    "Trying to parse empty mediapipe graph definition: {name} failed",
+    "mediapipegraphdefinition.cpp (since v2023.1)",
+)
 DUPLICATE_PIPELINE = Message(
     "Duplicated pipeline names: {name} defined in config file. Only first definition will be loaded.",
     "pipeline_config_parser.cpp",
@@ -255,6 +293,9 @@ GRAPH_SETTINGS = Message(
 )
 # -- cli_parser.cpp, config.cpp: standard error --------------------------------------------------------
 OPTIONS_EXCEPTION = Message("error parsing options: {what}", "cli_parser.cpp")
+TASK_UNSUPPORTED = Message(
+    "error parsing options - --task parameter unsupported value: {task}", "cli_parser.cpp (since v2025.2)"
+)
 NO_TASK = Message(
     "error parsing options - Could not infer model task - specify --task value explicitly",
     "cli_parser.cpp (v2026.3)",

@@ -111,10 +111,17 @@ def _severities(case: Case, document: dict[str, Any]) -> None:
         and bool(models)
         and all(_all_available(model) for model in models)
         and _names_in_config(case) <= {model["name"] for model in models}
+        and _pipelines_available(case)
     )
     errors = [finding for finding in document["findings"] if finding["severity"] == "error"]
     assert bool(errors) != fine
     assert document["summary"]["verdict"] == ("pass" if fine else "fail")
+
+
+def _pipelines_available(case: Case) -> bool:
+    """Whether nothing is recorded against a pipeline; in one release a stub stood in for all of them, which says
+    that it was asked for one."""
+    return not any(level == "error" and "pipeline_factory" in file for level, file, _ in case.recorded["log"])
 
 
 def _names_in_config(case: Case) -> set[str]:
@@ -155,7 +162,8 @@ def _logs(case: Case, document: dict[str, Any], directory: str) -> None:
     if case.recorded.get("stage") == "parse_args":
         recorded.add(case.filled("parse_args", directory)[1].strip())
     has_errors = any(line[0] == "error" for line in case.recorded.get("log") or [])
-    whole = len(recorded) < 24
+    # Where a stub of the recorder's stood in for a pipeline, its lines are not the server's.
+    whole = len(recorded) < 24 and not any("ORACLE_STUB" in line for line in recorded)
     for finding in document["findings"]:
         if finding["severity"] != "error":
             continue

@@ -45,6 +45,7 @@ LEVEL = {
 #: The data types that every room may read though another room holds them.
 SHARED_MODELS = (
     "ovms_doctor.deployment.model",
+    "ovms_doctor.deployment.container",
     "ovms_doctor.serving.model",
     # What the plan holds of a model's parameters and of its mapping.
     "ovms_doctor.serving.mapping",
@@ -71,7 +72,7 @@ IMPURE_OS_PATH = {
 }  # fmt: skip
 
 #: Modules that come with a distribution that is declared.
-COMES_WITH = {"botocore": "boto3", "google": "google-cloud-storage"}
+COMES_WITH = {"botocore": "boto3", "google": "google-cloud-storage", "requests": "docker"}
 
 
 def _relative(path: Path) -> str:

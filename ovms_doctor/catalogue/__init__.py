@@ -17,10 +17,15 @@ _ROOMS = {
     "reading": "3",
     "operations": "3",
     "refusal": "3",
+    "extension": "3",
     "configuration": "4",
     "configured": "4",
     "parameters": "4",
     "mapping": "4",
+    "cache": "5",
+    "proxies": "6",
+    "devices": "7",
+    "resources": "7",
     "doctor": "9",
 }
 

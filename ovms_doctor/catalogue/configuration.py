@@ -65,13 +65,13 @@ CODES: tuple[Code, ...] = (
         "configuration",
         "The configuration file is not JSON as the server reads it",
         "The server's parser takes no comments, no trailing commas, no single quotes, no tab in a string, "
-        "and no UTF-8 byte order mark (“Invalid value.”). The message does not say where. It tries three "
+        "and no UTF-8 byte order mark (“Invalid value.”). The server's message does not say where. It tries three "
         "times, 10 ms apart. "
         + START_FAILS
         + " If the file is changed while the server runs, the old configuration stays in "
         "force.",
-        "Correct the file; python -m json.tool names the place, though it accepts a few things that the "
-        "server does not. Then start the server again.",
+        "Correct the file at the place that is named, and start the server again. python -m json.tool accepts a few "
+        "things that the server does not.",
         "restart",
         (log.CONFIG_NOT_JSON,),
         releases=ALL,
@@ -127,9 +127,10 @@ CODES: tuple[Code, ...] = (
         "--log_path, and ends with exit code 64 (3 on Windows).",
         "Correct the arguments; ovms --help of the same image lists what this release takes.",
         "restart",
-        (log.OPTIONS_EXCEPTION,),
+        (log.OPTIONS_EXCEPTION, log.TASK_UNSUPPORTED),
         _USAGE,
-        releases="Since 2025.1 one of --port and --rest_port must be given; before, gRPC listened on 9178. "
+        releases="--task is looked at since 2025.2; text2speech and speech2text are tasks since 2025.4. Since "
+        "2025.1 one of --port and --rest_port must be given; before, gRPC listened on 9178. "
         "With no argument at all the server prints its help and ends with exit code 0.",
         see_also=("OVD407", "OVD408", "OVD201"),
     ),
@@ -140,10 +141,13 @@ CODES: tuple[Code, ...] = (
         "configuration",
         "--model_version_policy is not a policy that the server understands",
         'It takes exactly one of {"all": {}}, {"latest": {"num_versions": N}} and '
-        '{"specific": {"versions": [N, …]}}, as JSON. ' + START_FAILS,
+        '{"specific": {"versions": [N, …]}}, as JSON. '
+        + START_FAILS
+        + " Where a value is of another kind than it takes it for, such as a text for N, the server does not look: "
+        "there is no telling what it does.",
         "Correct the policy, mind the shell's quotes, and start the server again.",
         "restart",
-        (log.POLICY_UNPARSABLE,),
+        (log.POLICY_UNPARSABLE, log.POLICY_NO_VERSIONS, log.POLICY_NO_LIST),
         releases="On the command line the same in all releases. In config.json a wrong policy makes the "
         "whole file invalid since 2022.3.0.1 (OVD404); until 2022.3 it was a warning, and latest 1 was used.",
         see_also=("OVD404", "OVD401"),

@@ -128,7 +128,7 @@ CODES: tuple[Code, ...] = (
         "configuration",
         "A library that the configuration names cannot be opened",
         "The server logs it and goes on. Pipelines with nodes of the library, or models with the loader, are "
-        "not served.",
+        "not served: then it is an error.",
         "Put the library where the server looks for it, readable by its user. Of custom nodes the path "
         "must be absolute unless --config_path is.",
         "config_change",
@@ -139,7 +139,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "OVD442",
         "pipeline-not-served",
-        "warning",
+        "error",
         "configuration",
         "A pipeline is not served, for a reason that the configuration shows",
         _KEEPS_RUNNING + "The models are served; the pipeline is not, until what it lacks is there.",
@@ -205,8 +205,9 @@ CODES: tuple[Code, ...] = (
         "configuration",
         "An entry has no base_path: the configuration's own directory is taken",
         "The server looks for version directories beside the configuration file, and serves what it finds "
-        "there under this name. It logs a warning for every other directory there.",
-        "Add base_path.",
+        "there under this name. It logs a warning for every other directory there. Where it finds no version, "
+        "nothing is served under the name, and it is an error.",
+        "Add base_path: a relative one counts from the configuration's directory.",
         "config_change",
         (log.VERSION_NOT_NUMBER,),
         releases="The key may be missing since 2025.1; before, the whole file is invalid (OVD404). An "
@@ -225,6 +226,36 @@ CODES: tuple[Code, ...] = (
         "Write the path as the server sees it.",
         None,
         releases=ALL,
-        see_also=("OVD102", "OVD405"),
+        see_also=("OVD106", "OVD405"),
+    ),
+    Code(
+        "OVD448",
+        "graph-not-loaded",
+        "error",
+        "configuration",
+        "A graph is not loaded, for its graph.pbtxt is missing, empty or not readable",
+        "Every entry of mediapipe_config_list is a graph, whatever is there. The server starts and answers “ready”, "
+        "and does not serve the graph. Started alone, with --model_path, a graph.pbtxt with nothing in it ends the "
+        "process with exit code 1.",
+        "Put the graph where the server looks for it, readable by its user: graph_path counts from base_path, "
+        "which is the directory of the graph's name beside the configuration where it is not given. The server "
+        "looks again when the configuration's content changes.",
+        "config_change",
+        (log.GRAPH_NOT_OPENED, log.GRAPH_EMPTY),
+        releases="mediapipe_config_list since 2023.0, a graph in model_config_list or with --model_path since 2025.1.",
+        see_also=("OVD121", "OVD443", "OVD314"),
+    ),
+    Code(
+        "OVD449",
+        "text-ends-at-nul",
+        "warning",
+        "configuration",
+        "A text of the configuration holds a NUL character (\\u0000), at which it ends for the server",
+        "The server takes the texts of the configuration for C strings: a name, a path or a value ends before the "
+        "first NUL character, without a word about it.",
+        "Take \\u0000 out of the text.",
+        "config_change",
+        releases=ALL,
+        see_also=("OVD403",),
     ),
 )

@@ -265,14 +265,15 @@ CODES: tuple[Code, ...] = (
         "generative-not-followed",
         "info",
         "layout",
-        "A config.json or model_index.json makes this a generative model, which is not looked into",
-        "Started with --model_path, the server infers the task from these files and builds a graph in "
-        "memory. What that graph needs is not part of this prediction.",
-        "Nothing, if it is meant as a generative model. If it is not, move config.json and model_index.json "
-        "away.",
+        "--task, or a config.json or model_index.json, makes this a generative model, which is not looked into",
+        "Started with --model_path, the server takes the task from --task or infers it from these files, and builds "
+        "a graph in memory. What that graph needs, and so what becomes of it, is not part of this prediction.",
+        "Nothing, if it is meant as a generative model. If it is not, leave out --task, or move config.json and "
+        "model_index.json away.",
         None,
         (),
-        releases="Since 2026.3, and in single-model mode only.",
+        releases="In single-model mode only: from these files since 2026.3, with --task since 2026.2; before, --task "
+        "goes with models that are downloaded.",
         see_also=("OVD121", "OVD408"),
     ),
     Code(

@@ -64,7 +64,8 @@ CODES: tuple[Code, ...] = (
         "A model parameter has no effect",
         "The server writes a warning, or nothing, and loads the model as if the parameter were not there: a "
         "malformed shape or batch size in config.json, a batch size beside a shape, a shape under a name "
-        "that is not the first of the input's names.",
+        "that is not the first of the input's names, a number in a version policy that is none; until 2022.3 a "
+        "version policy in config.json that is not understood.",
         "Correct the value, or take it out.",
         "config_change",
         (
@@ -73,6 +74,7 @@ CODES: tuple[Code, ...] = (
             log.BOTH_SHAPE_AND_BATCH,
             log.LOADER_OPTIONS_UNPARSABLE,
             log.SHAPE_NAME_FORBIDDEN,
+            log.POLICY_ITEM,
         ),
         ("Parsing dimension string",),
         releases=ALL,
@@ -86,7 +88,8 @@ CODES: tuple[Code, ...] = (
         "A model parameter is deprecated",
         "It still works. Shape and batch size auto reload the model for each new shape of a request; "
         "plugin_config keys of old are given to OpenVINO under their present names.",
-        "Give dynamic dimensions instead of auto, such as (-1,3,224,224), and use the key that the warning names.",
+        "Instead of auto give dynamic dimensions, such as (-1,3,224,224); instead of a key of old the one that the "
+        "warning names.",
         None,
         (log.BATCH_AUTO_DEPRECATED, log.SHAPE_AUTO_DEPRECATED),
         ("plugin config key is deprecated. Use",),

@@ -15,6 +15,7 @@ from ovms_doctor import server_log as log
 from ovms_doctor.catalogue import CATALOGUE, Code
 from ovms_doctor.catalogue.general import BY_STATUS, GENERAL, General
 from ovms_doctor.catalogue.records import LIMIT, split_records
+from ovms_doctor.text import HIDDEN
 
 __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
 
@@ -126,7 +127,7 @@ class _Template:
             spans = _spans(compared, literals, start, end)
             if spans is not None:
                 values = (target.text[a:b].strip(" \t\r\n\"'") for a, b in spans)
-                return {name: value[:_VALUE] for name, value in zip(self.fields, values, strict=True)}
+                return {name: _shown(name, value) for name, value in zip(self.fields, values, strict=True)}
             # A template that begins with a field would be found at the same place again.
             start = compared.find(literals[0], max(end, start + 1))
         return None
@@ -257,3 +258,10 @@ def _by_part(records: list[str]) -> Explanation:
 
 def _texts_of(code: Code) -> tuple[str, ...]:
     return (*(message.text for message in code.messages), *code.texts)
+
+
+def _shown(name: str, value: str) -> str:
+    """The server writes a proxy that it cannot read as it is, user and password and all."""
+    if name == "proxy" and "@" in value:
+        value = f"{HIDDEN}@{value.rpartition('@')[2]}"
+    return value[:_VALUE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from typing import overload
 
 from ovms_doctor import server_log
 from ovms_doctor.catalogue import CATALOGUE
@@ -20,6 +21,7 @@ from ovms_doctor.findings import (
     Step,
     Subject,
 )
+from ovms_doctor.names import is_remote
 from ovms_doctor.serving.model import Attempt, ModelPlan, Plan
 
 
@@ -49,6 +51,16 @@ class Context:
     def host(self, path: str) -> str:
         """Where the server's path lies on this host."""
         return host_path(self.absolute(path), self.deployment.mounts)
+
+    def on_host(self, path: str) -> bool:
+        """Whether the server's path lies on this host at all: not in a store, nor in an image."""
+        if is_remote(path):
+            return False
+        deployment = self.deployment
+        return (
+            deployment.container is None
+            or host_path(self.absolute(path), deployment.mounts, None) is not None
+        )
 
     def confidence(self) -> Confidence:
         """Only two releases were recorded; the others rest on reading their sources."""
@@ -105,7 +117,7 @@ class Context:
         relative = ""
         if path is not None:
             relative = os.path.relpath(path, base) if base and path.startswith(base) else path
-        host = None if path is None else self.host(path)
+        host = None if path is None or not self.on_host(path) else self.host(path)
         return Finding(
             code,
             entry.name,
@@ -155,15 +167,20 @@ class Context:
         return self.finding(code, message, **{**arguments, **more})  # type: ignore[arg-type]
 
 
-def host_path(path: str, mounts: tuple[Mount, ...]) -> str:
-    """The server's path on this host: through the mount with the longest matching server path."""
+@overload
+def host_path(path: str, mounts: tuple[Mount, ...]) -> str: ...
+@overload
+def host_path(path: str, mounts: tuple[Mount, ...], otherwise: None) -> str | None: ...
+def host_path(path: str, mounts: tuple[Mount, ...], otherwise: str | None = "") -> str | None:
+    """The server's path on this host: through the mount with the longest matching server path. Under none: the
+    same path, or None where ``otherwise`` is."""
     best = None
     for mount in mounts:
         inside = path == mount.server or path.startswith(mount.server.rstrip("/") + "/")
         if inside and (best is None or len(mount.server) > len(best.server)):
             best = mount
     if best is None:
-        return path
+        return path if otherwise is not None else None
     return best.host.rstrip("/") + path[len(best.server.rstrip("/")) :] or "/"
 
 

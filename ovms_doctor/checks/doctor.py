@@ -13,7 +13,8 @@ def check(context: Context) -> Iterator[Finding]:
     if context.plan.unknown is not None:
         yield _could_not_look(context, None, None, context.plan.unknown)
     for model in context.plan.models:
-        if model.unknown is not None:
+        # That a generative model is not followed is said where it is recognised (OVD122).
+        if model.unknown is not None and model.kind != "generative":
             version = next(
                 (
                     item.version

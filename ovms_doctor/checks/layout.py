@@ -6,7 +6,8 @@ import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor import server_log
-from ovms_doctor.checks import links
+from ovms_doctor.checks import links, not_followed, outside
+from ovms_doctor.checks.config_lists import base_path_step
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.layout_files import attempts as file_findings
 from ovms_doctor.facts import EntryKind, Listing
@@ -34,21 +35,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _model(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    if model.kind == "graph":
-        yield context.finding(
-            "OVD121",
-            f"{model.entry.name} is a MediaPipe graph: the server loads graph.pbtxt, not a model version",
-            model=model.entry.name,
-            path=model.entry.base_path,
-        )
-        return
-    if model.kind == "generative":
-        yield context.finding(
-            "OVD122",
-            f"{model.entry.name} is a generative model: the server builds a graph for it in memory",
-            model=model.entry.name,
-            path=model.entry.base_path,
-        )
+    if model.kind != "classic":
+        yield from not_followed.check(context, model)
         return
     if model.detection.problem is not None:
         finding = _base_problem(context, model, model.detection.problem)
@@ -92,6 +80,17 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
             f"The path {base} leaves a directory with “..”, which the server forbids wherever it leads",
             **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
         )
+    words = outside.words_for(context, base, "the model's base path") if problem.kind == "missing" else None
+    if words is not None:
+        return context.finding(
+            "OVD106",
+            words.message,
+            evidence=words.evidence,
+            confidence=words.confidence,
+            steps=words.steps,
+            remedy=words.remedy,
+            **{**common, "recovers": _given_anew(context, base)},  # type: ignore[arg-type]
+        )
     if problem.kind == "missing":
         steps = (
             Step(
@@ -117,6 +116,12 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
         wrapped = _wrap_file(context, base) if base.lower().endswith(_MODEL_SUFFIXES) else ()
         return context.finding("OVD108", message, steps=wrapped, **common)  # type: ignore[arg-type]
     return _listing_fails(context, model, problem, common)
+
+
+def _given_anew(context: Context, base: str) -> str:
+    """Whether another path in the configuration is enough, or the container has to be made anew."""
+    covered = outside.server_path(context, context.absolute(base)) is not None
+    return "config_change" if covered and not context.single else "restart"
 
 
 def _listing_fails(
@@ -176,6 +181,9 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
     base = model.entry.base_path
     entries = model.detection.listing.entries if model.detection.listing else ()
     wrong = [item.name for item in model.detection.names]
+    lacks = any(
+        note.kind == "no_base_path" and note.model == model.entry.name for note in context.plan.config_notes
+    )
     steps: tuple[Step, ...] = ()
     code = "OVD101"
     message = f"The server finds no version in {base}: "
@@ -188,7 +196,10 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         if len(wrong) == 1:
             message = f"The server finds no version in {base}: “{wrong[0]}” is read as no number"
         meant = [name for name in wrong if looks_like_wrong_version(name)]
-        if meant or len(wrong) == 1:
+        if lacks:
+            # Nothing is to be renamed where the server was only sent to the wrong directory.
+            steps = ()
+        elif meant or len(wrong) == 1:
             steps = (_rename(context, model, (meant or wrong)[0]),)
         else:
             message += "; if these are models, name this directory as a repository (--as repository)"
@@ -200,6 +211,8 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         steps = (_rename(context, model, wrong[0]),)
     else:
         message += "there is no sub-directory named with a number"
+    if lacks:
+        steps = base_path_step(model)
     log = list(dict.fromkeys(model.detection.log))
     return context.finding(
         code,
@@ -211,8 +224,10 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         detail=context.what_then(model) + " It says so in the log at every poll.",
         log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
         evidence=(Evidence(_seen(model.detection.listing), "list"),),
-        recovers="next_poll",
+        recovers="config_change" if lacks else "next_poll",
         steps=steps,
+        remedy="Give the entry a base_path." if lacks else "",
+        caused_by=("OVD446",) if lacks else (),
     )
 
 

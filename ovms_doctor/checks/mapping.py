@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks.config_place import with_place
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.parameter_words import described
 from ovms_doctor.findings import Evidence, Finding, Step
@@ -56,20 +57,22 @@ def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     mapping = attempt.names
     why = "is not JSON" if mapping.problem == "not_json" else "is not what the server expects"
     seen = mapping.log[0] if mapping.problem == "schema" else "its parser refuses it"
+    where = with_place(mapping.path, mapping.place) if mapping.place else mapping.path
+    hint = f" ({mapping.hint})" if mapping.hint else ""
     return _finding(
         context,
         "OVD461",
-        f"{mapping.path} {why}: the model goes by the names that it has itself",
+        f"{where} {why}{hint}: the model goes by the names that it has itself",
         model,
         attempt,
         detail="The mapping is left out, and the model is loaded all the same.",
         log=mapping.log,
-        evidence=(Evidence(f"{mapping.path}: {seen}", "read"), *described(attempt)),
+        evidence=(Evidence(f"{mapping.place or mapping.path}: {seen}", "read"), *described(attempt)),
         steps=(
             Step(
-                "Check that the file is JSON without a byte order mark, with nothing but inputs and outputs, "
-                "each an object of texts.",
-                f"python3 -m json.tool {quote(context.host(mapping.path))}",
+                'Write it like this: {"inputs": {"the model\'s name": "the name for clients"}, "outputs": {}}, '
+                "with nothing else in it.",
+                f"cat {quote(context.host(mapping.path))}",
                 "host",
                 "reads",
             ),

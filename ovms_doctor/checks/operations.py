@@ -15,6 +15,7 @@ _SHOWN = 6
 
 
 def check(context: Context) -> Iterator[Finding]:
+    extension = context.plan.extension
     for model in context.plan.models:
         for version in model.versions:
             attempt = version.attempt
@@ -26,6 +27,9 @@ def check(context: Context) -> Iterator[Finding]:
                 yield _tokenizers(context, model, attempt)
             elif isinstance(attempt.cause, ReadRefused):
                 reason = reason_for(attempt.cause)
+                if reason.code == "OVD321" and extension is not None and extension.loaded:
+                    # The extension was asked: its own check says what came of it.
+                    continue
                 if reason.code in OPERATION_CODES:
                     yield context.of_attempt(
                         reason.code,

@@ -13,7 +13,8 @@ from ovms_doctor.releases import Release
 from ovms_doctor.serving.mapping import tensor_name
 from ovms_doctor.serving.model import Attempt, ParameterRefused
 from ovms_doctor.serving.parameters.against_model import rank_of, server_shape
-from ovms_doctor.serving.parameters.devices import REGISTERED, suggestion
+from ovms_doctor.serving.parameters.device_rules import UNJUDGED, DeviceVerdict
+from ovms_doctor.serving.parameters.devices import REGISTERED, VIRTUAL, similar_device, suggestion
 from ovms_doctor.serving.parameters.plugin_config import devices_with, similar_key
 from ovms_doctor.text import HIDDEN, redact
 
@@ -148,21 +149,54 @@ def _layout(tensor: Tensor) -> str:
     return _USUAL.get(rank, "N...") if rank else "..."
 
 
-def device_hint(device: str) -> str:
+#: What a verdict's reason says of the device, after a colon.
+_REASONS = {
+    "unknown": "OpenVINO has no device “{name}”",
+    "removed": "OpenVINO no longer has the device {name}",
+    "number": "{plugin} takes no number",
+    "bare": "{name} needs devices behind a colon",
+    "nothing": "no device is left to choose from",
+    "several": "BATCH takes one device",
+    "nested": "{name} cannot be behind {head}",
+    "absent": "the server has no {plugin}",
+}
+
+
+def device_reason(device: str, verdict: DeviceVerdict) -> str:
+    """Why nothing is compiled for a device; empty where the verdict does not tell."""
+    text = _REASONS.get(verdict.why, "")
+    plugin = verdict.name.partition(".")[0]
+    return text.format(name=verdict.name, plugin=plugin, head=device.partition(":")[0])
+
+
+def device_hint(device: str, verdict: DeviceVerdict = UNJUDGED) -> str:
     """What to do about a device that the model cannot be compiled for."""
     meant = suggestion(device)
     if meant is not None:
-        return f'Did you mean "target_device": "{meant}"? Names of devices are in capitals.'
+        return f'Did you mean "target_device": "{meant}"? Names count in capitals, without spaces.'
     plugin = device.partition(":")[0].partition(".")[0]
+    if verdict.why == "number":
+        return f"Leave the number out: {verdict.name.partition('.')[0]}."
+    if verdict.why == "several":
+        return f"Name one device: {device.partition(',')[0]}."
+    if verdict.why == "nested":
+        return f"Name the devices themselves: {plugin}:CPU."
+    if verdict.why == "removed":
+        return f'Use "target_device": "CPU": {verdict.name} went with an older release.'
+    if verdict.why == "unknown" and verdict.name != device:
+        close = similar_device(verdict.name)
+        return f"Did you mean {close} for {verdict.name}?" if close else f"Take {verdict.name} out."
+    if verdict.why == "absent" and plugin in VIRTUAL:
+        return f"Give the server the {verdict.name.partition('.')[0]}, or name devices that it has: {plugin}:CPU."
     if plugin in REGISTERED:
         return (
             f"Give the server the device (in a container: --device /dev/dri or /dev/accel), or let it choose: "
             f'"target_device": "AUTO:{device},CPU".'
             if plugin in ("GPU", "NPU")
-            else "Name the devices behind it, such as AUTO:CPU."
+            else f"Name the devices behind it, such as {plugin if plugin in VIRTUAL else 'AUTO'}:CPU."
         )
-    close = get_close_matches(plugin.upper(), sorted(REGISTERED), 1, 0.6)
-    return f'Did you mean "target_device": "{close[0]}"?' if close else 'Use "target_device": "CPU".'
+    close = similar_device(plugin)
+    return f'Did you mean "target_device": "{close}"?' if close else 'Use "target_device": "CPU".'
 
 
 def key_in(line: str) -> str:

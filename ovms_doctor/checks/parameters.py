@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.config_place import place_text, with_place
+from ovms_doctor.checks.config_place import argument, place_text, with_place
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.devices import foretold, refused_access
 from ovms_doctor.checks.parameter_words import (
     corrected,
     described,
     device_hint,
+    device_reason,
     key_hint,
     key_in,
     shown_config,
@@ -22,6 +24,7 @@ from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.mapping import tensor_name
 from ovms_doctor.serving.model import Attempt, ModelPlan, ParameterRefused, SkippedEntry, StartProblem
 from ovms_doctor.serving.parameters import ANONYMOUS, ParameterWarning
+from ovms_doctor.serving.parameters.device_rules import UNJUDGED
 
 _CODES = {
     "unknown_tensor": "OVD425",
@@ -60,7 +63,8 @@ def check(context: Context) -> Iterator[Finding]:
             if attempt is None:
                 continue
             if isinstance(attempt.cause, ParameterRefused):
-                yield _refused(context, model, attempt, attempt.cause)
+                if not refused_access(attempt, model):
+                    yield _refused(context, model, attempt, attempt.cause)
             elif attempt.outcome == "loaded":
                 yield from _without_effect(context, model, attempt)
 
@@ -99,13 +103,15 @@ def _argument(context: Context, problem: StartProblem) -> Finding:
         parameter = shown_config(parameter, key_in(problem.log[0]) if problem.log else "")
     given = "" if arguments is None else wrote(parameter)
     hint = key_hint(problem.log[0], context.deployment.release) if unsupported and problem.log else ""
+    place = argument(context, problem.option)
     return context.finding(
         "OVD422" if unsupported else "OVD421",
-        f"--{value} {given}: "
+        (f"{place}: " if place else "")
+        + f"--{value} {given}: "
         + ("the device has no such property" if unsupported else "the server does not understand it"),
         detail=f"The server ends with exit code {problem.exit_code}; nothing is served.",
         log=problem.log,
-        evidence=(Evidence(f"--{value} {given}", "read of the arguments"),),
+        evidence=(Evidence(f"{f'{place}: ' if place else ''}--{value} {given}", "read of the arguments"),),
         recovers="restart",
         steps=(Step(hint),) if hint else _form(value),
     )
@@ -174,6 +180,8 @@ def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Fi
         "deprecated": "is deprecated",
         "reserved": f"has no effect for {ANONYMOUS}, a name that the server keeps for itself",
     }
+    if warning.kind == "deprecated" and warning.parameter == "plugin_config":
+        return _renamed_keys(context, model, warning)
     given = spelled(model.entry, warning.parameter)
     where, evidence = _placed(context, model.entry, warning.parameter)
     return context.finding(
@@ -186,6 +194,33 @@ def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Fi
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
         steps=_form(warning.parameter) if warning.kind in ("ignored", "reserved") else (),
+        remedy="Give dynamic dimensions instead of auto, such as (-1,3,224,224)."
+        if warning.kind == "deprecated"
+        else "",
+    )
+
+
+def _renamed_keys(context: Context, model: ModelPlan, warning: ParameterWarning) -> Finding:
+    """plugin_config keys of old, which OpenVINO gets under their present names."""
+    pairs = [
+        (line.partition(" ")[0], line.rpartition("Use ")[2].partition(" instead")[0].strip())
+        for line in warning.log
+    ]
+    old = pairs[0][0]
+    where, evidence = _placed(context, model.entry, "plugin_config", old)
+    renamed = ", ".join(f"{key} as {new}" for key, new in pairs)
+    return context.finding(
+        "OVD424",
+        f"{where}plugin_config: OpenVINO gets {renamed}, for the old name is deprecated",
+        model=model.entry.name,
+        path=model.entry.base_path,
+        base=model.entry.base_path,
+        detail="It has its effect all the same.",
+        log=warning.log,
+        evidence=evidence,
+        recovers="restart" if context.single else "config_change",
+        steps=tuple(Step(f"Write {new} for {key}.") for key, new in pairs),
+        remedy="Use the key's present name.",
     )
 
 
@@ -216,6 +251,8 @@ def _without_effect(context: Context, model: ModelPlan, attempt: Attempt) -> Ite
 def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ParameterRefused) -> Finding:
     given = spelled(model.entry, cause.parameter)
     device = "" if model.parameters is None else model.parameters.device.text
+    verdict = UNJUDGED if model.parameters is None else model.parameters.verdict
+    reason = device_reason(device, verdict)
     messages = {
         "unknown_tensor": f"{given}: the model has no input or output called {cause.tensor}",
         "mapped": f"{given}: mapping_config.json calls {cause.tensor} {cause.alias}, and only that name counts",
@@ -224,10 +261,11 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: Parame
         "batch": f"{given}: OpenVINO cannot give the model this batch size",
         "scalar": f"{given}: the input {cause.tensor} is a scalar, which has no batch",
         "layout": f"{given} is no layout to OpenVINO",
-        "build": f"{given} does not fit the model's inputs",
+        "build": f"{given} does not fit "
+        + (f"the shape of {cause.tensor}" if cause.tensor else "the model's inputs"),
         "rank": f"{given} does not fit the shape of {cause.tensor}",
         "preprocessing": f"{given}: OpenVINO cannot prepare the input like this",
-        "device": f"The model cannot be compiled for the device “{device}”",
+        "device": f"The model cannot be compiled for the device “{device}”{f': {reason}' if reason else ''}",
         "compile": f"{given}: the device's plugin refuses it",
         "too_high": f"{given} is more than the server allows: 100000",
     }
@@ -236,7 +274,9 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: Parame
     evidence += described(attempt)
     if cause.report is not None and cause.report.message:
         evidence += quote_openvino(cause.report)
-    hint = device_hint(device) if cause.why == "device" else corrected(model.entry, attempt, cause)
+    elif cause.why == "device":
+        evidence += foretold(device, verdict)
+    hint = device_hint(device, verdict) if cause.why == "device" else corrected(model.entry, attempt, cause)
     return context.of_attempt(
         _CODES[cause.why],
         where + messages[cause.why],

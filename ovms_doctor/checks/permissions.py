@@ -52,7 +52,7 @@ def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], 
         log=log,
         evidence=(describe_denial(denial, context),),
         recovers="restart",
-        steps=_steps(context, denial, code),
+        steps=steps_for(context, denial, code),
         model=context.plan.models[0].entry.name if context.plan.models else _single_name(context),
     )
 
@@ -77,7 +77,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
         log=model.detection.log,
         evidence=(describe_denial(denial, context),),
         recovers=context.recovers(),
-        steps=_steps(context, denial, _code(denial)),
+        steps=steps_for(context, denial, _code(denial)),
     )
 
 
@@ -115,7 +115,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
             *_quoted(cause),
             *quote_release(cause.report, context.deployment.release, cause.path),
         ),
-        steps=_steps(context, denial, code),
+        steps=steps_for(context, denial, code),
     )
 
 
@@ -145,7 +145,7 @@ def _mapping(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
         base=model.entry.base_path,
         evidence=(describe_denial(denial, context),),
         recovers="restart" if context.single else "config_change",
-        steps=_steps(context, denial, "OVD204"),
+        steps=steps_for(context, denial, "OVD204"),
     )
 
 
@@ -159,7 +159,7 @@ def _may_not(denial: Denial) -> str:
     return f"may not read {denial.at} (it lacks r)"
 
 
-def _steps(context: Context, denial: Denial, code: str) -> tuple[Step, ...]:
+def steps_for(context: Context, denial: Denial, code: str) -> tuple[Step, ...]:
     """Give the right to the class that decided (owner, group or others), or to this user alone; or run the
     server as the owner."""
     host = quote(context.host(denial.at))

@@ -152,10 +152,16 @@ def _special(context: Context, model: ModelPlan, attempt: Attempt, cause: Specia
 
 
 def _blocked(context: Context, model: ModelPlan, cause: SpecialFile) -> Finding:
-    """The look for a graph comes before everything else."""
+    """The look for a graph comes before everything else, or, since v2023.1, the reading of the graphs that are
+    listed as such."""
+    why = (
+        "reads it, for it is listed as a graph,"
+        if model.kind == "graph"
+        else "opens it to see whether this is a graph,"
+    )
     return context.finding(
         "OVD314",
-        f"{cause.path} is {_kind(cause)}: the server opens it to see whether this is a graph, and waits for ever",
+        f"{cause.path} is {_kind(cause)}: the server {why} and waits for ever",
         model=model.entry.name,
         path=cause.path,
         base=model.entry.base_path,

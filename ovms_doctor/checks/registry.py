@@ -8,14 +8,20 @@ from dataclasses import dataclass, replace
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks import (
+    cache,
     configuration,
+    devices,
     doctor,
+    extension,
     layout,
     mapping,
     operations,
     parameters,
     permissions,
+    proxies,
     reading,
+    resources,
+    secrets,
     versions,
 )
 from ovms_doctor.checks.context import Context
@@ -53,9 +59,14 @@ CHECKS: tuple[Check, ...] = (
     Check("permissions", "what the server's user may enter, list and read", permissions.check),
     Check("reading", "whether the files are whole and OpenVINO reads them", reading.check),
     Check("operations", "operations and element types against the release", operations.check),
+    Check("extension", "the CPU extension, and whether it brings what the models need", extension.check),
     Check("versions", "which version stands in for a broken one, and for how long", versions.check),
     Check("parameters", "shape, layout, device and the other model parameters", parameters.check),
+    Check("devices", "GPUs and NPUs: who may open them, and which of them are used", devices.check),
     Check("mapping", "mapping_config.json against the model", mapping.check),
+    Check("cache", "the model cache: its directory, its blobs, and who may write them", cache.check),
+    Check("proxies", "the proxy that each client for remote storage takes", proxies.check),
+    Check("resources", "memory and processors against what the models take", resources.check),
     Check("doctor", "what could not be looked at", doctor.check),
 )
 
@@ -63,10 +74,11 @@ CHECKS: tuple[Check, ...] = (
 def run_checks(context: Context, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
     """Every check's findings. One that raises is reported as crashed and keeps none of the others from running."""
     outcomes = []
+    hide = secrets.hider(context)
     for item in checks:
         started = time.monotonic()
         try:
-            findings = tuple(item.run(context))
+            findings = hide(tuple(item.run(context)))
             problem = ""
         except Exception as error:  # noqa: BLE001 - a broken check must not take the report with it
             findings = ()
@@ -78,7 +90,7 @@ def run_checks(context: Context, checks: Sequence[Check] = CHECKS) -> list[Outco
 def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order to be read: causes before what follows from them, worst first.
 
-    Checks name causes by version number; here they become the fingerprints of those versions' findings.
+    Checks name causes by version number, by code, or by code and server path; here they become fingerprints.
     """
     known = list(findings)
     linked = [_link(finding, known) for finding in known]
@@ -108,11 +120,21 @@ def _link(finding: Finding, known: list[Finding]) -> Finding:
         if other is not finding
         and other.severity == "error"
         and not other.caused_by
-        and other.subject.model == finding.subject.model
-        and str(other.subject.version) in finding.caused_by
+        and (_is_version_of(other, finding) or _is_named(other, finding))
     ]
     log = finding.server_log or tuple(dict.fromkeys(line for cause in causes for line in cause.server_log))
     return replace(finding, caused_by=tuple(cause.fingerprint for cause in causes), server_log=log)
+
+
+def _is_version_of(other: Finding, finding: Finding) -> bool:
+    return other.subject.model == finding.subject.model and str(other.subject.version) in finding.caused_by
+
+
+def _is_named(other: Finding, finding: Finding) -> bool:
+    """A cause named by its code (of the same model), or by code and server path."""
+    if f"{other.code} {other.subject.server_path}" in finding.caused_by:
+        return True
+    return other.subject.model == finding.subject.model and other.code in finding.caused_by
 
 
 def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:

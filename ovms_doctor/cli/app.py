@@ -96,7 +96,14 @@ def _root(
 
 @app.command()
 def check(
+    context: typer.Context,
     targets: opt.Targets = None,
+    container: opt.ContainerOption = None,
+    inspect: opt.Inspect = None,
+    docker_run: opt.DockerRun = None,
+    compose: opt.Compose = None,
+    kubernetes: opt.Kubernetes = None,
+    kernel_log: opt.KernelLog = None,
     as_: opt.As = None,
     ovms_version: opt.OvmsVersion = None,
     user: opt.UserOption = None,
@@ -106,6 +113,11 @@ def check(
     env_file: opt.EnvFile = None,
     env_from_process: opt.EnvFromProcess = False,
     model_version_policy: opt.Policy = None,
+    cache_dir: opt.CacheDir = None,
+    cpu_extension: opt.CpuExtension = None,
+    target_device: opt.TargetDevice = None,
+    memory: opt.Memory = None,
+    probe_write: opt.ProbeWrite = False,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
     jobs: opt.Jobs = None,
@@ -126,24 +138,8 @@ def check(
 ) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
-    from ovms_doctor.cli.typed import Asked, Shown
+    from ovms_doctor.cli.typed import Shown, asked_from
 
-    request = Asked(
-        targets or [],
-        _server_words,
-        as_,
-        ovms_version,
-        user,
-        bare_metal,
-        mount or [],
-        model_version_policy,
-        load.value,
-        timeout,
-        jobs,
-        tuple(env or ()),
-        env_file,
-        env_from_process,
-    )
     shown = Shown(
         tuple(select or ()),
         tuple(ignore or ()),
@@ -155,12 +151,20 @@ def check(
         quiet,
         verbose,
     )
-    return run_check(request, shown, facts, None if no_plugins else check_timeout)
+    asked = asked_from(context.params, _server_words)
+    return run_check(asked, shown, facts, None if no_plugins else check_timeout)
 
 
 @app.command()
 def collect(
+    context: typer.Context,
     targets: opt.Targets = None,
+    container: opt.ContainerOption = None,
+    inspect: opt.Inspect = None,
+    docker_run: opt.DockerRun = None,
+    compose: opt.Compose = None,
+    kubernetes: opt.Kubernetes = None,
+    kernel_log: opt.KernelLog = None,
     as_: opt.As = None,
     ovms_version: opt.OvmsVersion = None,
     user: opt.UserOption = None,
@@ -170,6 +174,11 @@ def collect(
     env_file: opt.EnvFile = None,
     env_from_process: opt.EnvFromProcess = False,
     model_version_policy: opt.Policy = None,
+    cache_dir: opt.CacheDir = None,
+    cpu_extension: opt.CpuExtension = None,
+    target_device: opt.TargetDevice = None,
+    memory: opt.Memory = None,
+    probe_write: opt.ProbeWrite = False,
     load: opt.Load = opt.LoadLevel.read,
     timeout: opt.Timeout = 10.0,
     jobs: opt.Jobs = None,
@@ -177,25 +186,9 @@ def collect(
 ) -> int:
     """Look at the same things as check and save what was seen, for `check --facts` elsewhere."""
     from ovms_doctor.cli.check import run_collect
-    from ovms_doctor.cli.typed import Asked
+    from ovms_doctor.cli.typed import asked_from
 
-    request = Asked(
-        targets or [],
-        _server_words,
-        as_,
-        ovms_version,
-        user,
-        bare_metal,
-        mount or [],
-        model_version_policy,
-        load.value,
-        timeout,
-        jobs,
-        tuple(env or ()),
-        env_file,
-        env_from_process,
-    )
-    return run_collect(request, output)
+    return run_collect(asked_from(context.params, _server_words), output)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, cast
 
 from ovms_doctor.cli.typed import Asked
@@ -16,22 +17,30 @@ _MOST_ID = 2**32 - 2
 
 def request_from(asked: Asked) -> Request:
     """UsageError for what cannot be understood."""
-    if asked.targets and asked.words is not None:
+    ways = [
+        *asked.sources,
+        *(["a TARGET"] if asked.targets else []),
+        *(["--"] if asked.words is not None else []),
+    ]
+    if asked.targets and asked.words is not None and len(ways) == 2:
         raise UsageError("name targets, or give the server's own arguments behind --, not both")
+    if len(ways) > 1:
+        raise UsageError(f"{' and '.join(ways)} exclude each other: each says what the server was told")
     if not asked.names_something:
         raise UsageError(
-            "nothing to check: name a repository (ovms-doctor check ./models), or give the server's "
-            "own arguments behind --"
+            "nothing to check: name a repository (ovms-doctor check ./models) or a container "
+            "(--container NAME), or give the server's own arguments behind --"
         )
     mounts = tuple(_mount(text) for text in asked.mounts)
     user, user_from = _user(asked.user)
     words = None if asked.words is None else tuple(asked.words)
     # The server's own arguments name the server's paths: without a mount they are this host's.
     bare_metal = asked.bare_metal or (words is not None and not mounts)
+    _only_beside_targets(asked)
     return Request(
         targets=tuple(_target(text) for text in asked.targets),
         words=words,
-        as_=cast(Any, asked.as_.value) if asked.as_ else None,
+        as_=asked.as_,
         release=asked.ovms_version,
         user=user,
         user_from=user_from,
@@ -44,7 +53,38 @@ def request_from(asked: Asked) -> Request:
         timeout=asked.timeout,
         # Only its own arguments are judged by what the host gives: a TARGET comes without any.
         host=_this_host() if bare_metal and words is not None else None,
+        memory=None if asked.memory is None else _size(asked.memory),
+        cache_dir=asked.cache_dir,
+        cpu_extension=asked.cpu_extension,
+        target_device=asked.target_device,
+        probe_write=asked.probe_write,
     )
+
+
+def _only_beside_targets(asked: Asked) -> None:
+    """What the server's own arguments say is not said a second time."""
+    options = {
+        "--cache-dir": asked.cache_dir,
+        "--cpu-extension": asked.cpu_extension,
+        "--target-device": asked.target_device,
+        "--model-version-policy": asked.policy,
+    }
+    given = [name for name, value in options.items() if value is not None]
+    if given and not asked.targets:
+        own = given[0].replace("-", "_").replace("__", "--", 1)
+        raise UsageError(f"{given[0]} goes with a TARGET: here the server's own arguments say it ({own})")
+    if asked.kernel_log is not None and not asked.sources:
+        raise UsageError("--kernel-log goes with a container: name one, or a document of one")
+    if asked.sources and asked.bare_metal:
+        raise UsageError("--bare-metal goes with a TARGET or with --: a container is none")
+
+
+def _size(text: str) -> int:
+    """Bytes, as docker reads a size: units are powers of 1024."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
+    if match is None:
+        raise UsageError(f"--memory {text}: write a size, like 512m or 2g")
+    return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b"))
 
 
 def _this_host() -> HostSeen:

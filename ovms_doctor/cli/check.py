@@ -43,7 +43,7 @@ def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout:
 
 def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: float | None) -> int:
     begun = begin(sys.argv[1:])
-    request, facts = _recorded(facts_file, asked) if facts_file else (request_from(asked), None)
+    request, facts = _recorded(facts_file, asked) if facts_file else (_request(asked), None)
     collector = _collector(request, asked.jobs) if facts is None else None
     # The rules take as long to import as the children take to come up.
     from ovms_doctor.driver.run import NO_THIRD_PARTY, Options, failed_report, report_on
@@ -84,7 +84,7 @@ def _third_party(request: Request, seen: Seen, options: Options, limit: float) -
 def run_collect(asked: Asked, output: str | None) -> int:
     """Save what was seen, with what was asked for. Interrupted: what was seen by then."""
     with interrupts.deferred():
-        request = request_from(asked)
+        request = _request(asked)
         seen = _look(asked, request, None, _collector(request, asked.jobs))
         from ovms_doctor.facts import codec
 
@@ -95,15 +95,31 @@ def run_collect(asked: Asked, output: str | None) -> int:
     return EXIT_OK
 
 
+def _request(asked: Asked) -> Request:
+    """What is asked for, with what the container's source tells where one is named."""
+    request = request_from(asked)
+    if not asked.sources:
+        return request
+    from ovms_doctor.cli.sources import with_container
+
+    return with_container(request, asked)
+
+
 def _collector(request: Request, jobs: int | None) -> LocalCollector:
     """What looks at this host, its child processes on their way."""
     from ovms_doctor.collect.local import LocalCollector
     from ovms_doctor.driver.roots import roots
 
     collector = LocalCollector(
-        request.user, roots(request), request.mounts, deadline=request.timeout, jobs=jobs
+        request.user,
+        roots(request),
+        request.mounts,
+        deadline=request.timeout,
+        jobs=jobs,
+        unseen=[(item.server, item.reason) for item in request.unseen],
     )
-    collector.warm(request.load)
+    if request.untold is None:
+        collector.warm(request.load)
     return collector
 
 
@@ -131,7 +147,8 @@ def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
     if asked.names_something:
         raise UsageError("--facts brings what was asked for with it: name no target beside it")
     told = (asked.user, asked.mounts, asked.bare_metal, asked.policy, asked.as_, asked.env, asked.env_file)
-    if any(told) or asked.env_from_process or asked.load != "read":
+    more = (asked.memory, asked.cache_dir, asked.cpu_extension, asked.target_device, asked.kernel_log)
+    if any(told) or any(more) or asked.env_from_process or asked.probe_write or asked.load != "read":
         raise UsageError(
             "--facts brings what was asked for with it: of that, only --ovms-version can be changed"
         )

@@ -67,6 +67,55 @@ MountOption = Annotated[
     list[str] | None,
     typer.Option("--mount", metavar="HOST:SERVER[:ro]", help="Maps a path of this host to the server's."),
 ]
+ContainerOption = Annotated[
+    str | None,
+    typer.Option("--container", metavar="NAME", help="A container, alive or dead, as the engine knows it."),
+]
+Inspect = Annotated[
+    str | None,
+    typer.Option("--inspect", metavar="FILE", help="What `docker inspect` said of it; - for standard input."),
+]
+DockerRun = Annotated[
+    str | None, typer.Option("--docker-run", metavar="LINE", help="The `docker run` line, as one argument.")
+]
+Compose = Annotated[
+    str | None, typer.Option("--compose", metavar="FILE[:SERVICE]", help="A service of a compose file.")
+]
+Kubernetes = Annotated[
+    str | None,
+    typer.Option(
+        "--kubernetes",
+        metavar="FILE[:CONTAINER]",
+        help="A pod, deployment or KServe manifest, YAML or JSON; - for input.",
+    ),
+]
+KernelLog = Annotated[
+    str | None,
+    typer.Option("--kernel-log", metavar="FILE", help="The host's kernel log, to look for OOM kills in it."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="SIZE", help="The limit the server runs under, like 2g or 512m."),
+]
+CacheDir = Annotated[
+    str | None, typer.Option("--cache-dir", metavar="PATH", help="As the server's own, beside a TARGET.")
+]
+CpuExtension = Annotated[
+    str | None,
+    typer.Option(
+        "--cpu-extension",
+        metavar="PATH",
+        help="As the server's own, beside a TARGET; it is loaded in a child, which runs its code.",
+    ),
+]
+TargetDevice = Annotated[
+    str | None,
+    typer.Option("--target-device", metavar="DEVICE", help="As the server's own, for every model."),
+]
+ProbeWrite = Annotated[
+    bool,
+    typer.Option("--probe-write", help="Try the cache directory with a file, made and removed again."),
+]
 Policy = Annotated[
     str | None,
     typer.Option("--model-version-policy", metavar="JSON", help="As the server's own, for every model."),

@@ -70,7 +70,7 @@ class Progress:
         if not self._shows:
             return
         now = time.monotonic()
-        loading = type(question).__name__ in ("InspectModel", "LoadModel")
+        loading = type(question).__name__ in ("InspectModel", "LoadModel", "LoadExtension")
         if now - self._last < 0.1 and not (loading and now - self._last > 0.02):
             return
         from ovms_doctor.report.words import visible

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 def look_for(asked: Asked, request: Request, collector: LocalCollector) -> dict[Question, Answer]:
     """What the collector says of the targets and mounts. UsageError for one that is not there; what cannot be
     looked at is left to the rules."""
+    # Those that were typed come last: a container's own are not the user's mistake.
+    said = request.mounts[len(request.mounts) - len(asked.mounts) :]
     named = [
         (text.partition(":")[0], "--mount ", mount.host, mount.server)
-        for text, mount in zip(asked.mounts, request.mounts, strict=True)
+        for text, mount in zip(asked.mounts, said, strict=True)
     ]
     for text, path in zip(asked.targets, request.targets, strict=True):
         named.append((text, "", path, server_path(path, request.mounts)))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-from ovms_doctor.cli.options import TargetKind
+from ovms_doctor.cli.options import LoadLevel, TargetKind
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What was typed about the server, before it is understood."""
+    """What was typed about the server, before it is understood: named as the options are."""
 
     targets: list[str]
     words: list[str] | None
-    as_: TargetKind | None
+    as_: Literal["repository", "model"] | None
     ovms_version: str | None
     user: str | None
     bare_metal: bool
@@ -25,10 +27,49 @@ class Asked:
     env: tuple[str, ...] = ()
     env_file: str | None = None
     env_from_process: bool = False
+    container: str | None = None
+    inspect: str | None = None
+    docker_run: str | None = None
+    compose: str | None = None
+    kubernetes: str | None = None
+    kernel_log: str | None = None
+    memory: str | None = None
+    cache_dir: str | None = None
+    cpu_extension: str | None = None
+    target_device: str | None = None
+    probe_write: bool = False
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The options that say where a container is read from, with their values."""
+        told = {
+            "--container": self.container,
+            "--inspect": self.inspect,
+            "--docker-run": self.docker_run,
+            "--compose": self.compose,
+            "--kubernetes": self.kubernetes,
+        }
+        return {option: value for option, value in told.items() if value is not None}
 
     @property
     def names_something(self) -> bool:
-        return bool(self.targets) or self.words is not None
+        return bool(self.targets) or self.words is not None or bool(self.sources)
+
+
+def asked_from(options: Mapping[str, Any], words: list[str] | None) -> Asked:
+    """What was typed, from the parser's values: each under its parameter's name."""
+    given = {field.name: options[field.name] for field in fields(Asked) if field.name in options}
+    given.update(
+        targets=list(options["targets"] or ()),
+        words=words,
+        mounts=list(options["mount"] or ()),
+        policy=options["model_version_policy"],
+        # The parser's own values are the members' texts; its wrapper makes members of them later.
+        as_=None if options["as_"] is None else TargetKind(options["as_"]).value,
+        load=LoadLevel(options["load"]).value,
+        env=tuple(options["env"] or ()),
+    )
+    return Asked(**given)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,26 @@ class PathMap:
         return _replace_prefix(host, self._to_server) if self._to_server else host
 
 
+class Hidden:
+    """Places of the server's that are not to be had from here, each with the reason; a mount below one is seen."""
+
+    def __init__(self, unseen: Sequence[tuple[str, str]], seen: Iterable[str] = ()) -> None:
+        self._places: list[tuple[list[str], str | None]] = [(plain(server), None) for server in seen]
+        self._places += [(plain(server), reason) for server, reason in unseen]
+        self._any = bool(unseen)
+
+    def reason(self, path: str) -> str | None:
+        """Why ``path`` cannot be seen; None where it can. The longest place above it decides."""
+        if not self._any or not path.startswith("/"):
+            return None
+        names = components(path)
+        best: tuple[int, str | None] = (-1, None)
+        for base, reason in self._places:
+            if prefix_length(names, base) is not None and len(base) > best[0]:
+                best = (len(base), reason)
+        return best[1]
+
+
 def components(path: str) -> list[str]:
     """The names between the slashes, ``.`` and ``..`` included; a last empty one stands for a slash at
     the end, which asks for a directory. ``/`` has none."""

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ovms_doctor.deployment.container import Container
 from ovms_doctor.deployment.environment import Variable
 from ovms_doctor.releases import Release
 
@@ -36,6 +37,24 @@ class Mount:
     host: str
     server: str
     read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A place of the server's, with all below it, whose content cannot be looked at from here; ``reason`` is one
+    sentence for a person."""
+
+    server: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """What the server was told cannot be known: ``source`` is what was to tell it."""
+
+    source: str
+    reason: str
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +134,52 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceSeen:
+    """The device nodes that a server has. ``dri``: a render node below /dev/dri, of an Intel GPU or of one whose
+    maker is not known; ``accel``: a node below /dev/accel, likewise; ``dxg``: /dev/dxg, by which WSL gives a GPU.
+    ``render_groups``, ``accel_groups``: group ids, one of which a user other than root needs to open them; empty
+    where none is needed or it is not known. ``intel_gpu``: it is certain that there is a GPU of Intel's."""
+
+    dri: bool = False
+    accel: bool = False
+    dxg: bool = False
+    render_groups: tuple[int, ...] = ()
+    accel_groups: tuple[int, ...] = ()
+    intel_gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HostSeen:
     """``None``: not known. ``online``: processors that are online; ``affinity``: those that this process may
     run on; ``quota``: the cgroup's share of processor time, in whole processors rounded up, 0 for no limit;
     ``contained``: the marks by which the server tells that it runs in a container are there; ``open_files``:
-    how many files a process may open (RLIMIT_NOFILE, the soft limit)."""
+    how many files a process may open (RLIMIT_NOFILE, the soft limit); ``devices``: its GPUs and NPUs;
+    ``memory``: bytes that are free; ``bf16``: the processor computes in bf16, which OpenVINO then prefers."""
 
     online: int | None = None
     affinity: int | None = None
     quota: int | None = None
     contained: bool | None = None
     open_files: int | None = None
+    devices: DeviceSeen | None = None
+    memory: int | None = None
+    bf16: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
     """What the host gives the server, as far as it is known: cores it counts (``hardware_concurrency``, in a
-    container since v2026.2 its share), and how many files it may open. ``None``: not known."""
+    container since v2026.2 its share), and how many files it may open. ``threads``: cores that OpenVINO uses, which
+    knows affinity and no quota; ``quota`` as in HostSeen, ``memory`` and ``bf16`` too; ``gpu``: the server chooses one
+    where no device is named. ``None``: not known."""
 
     cores: int | None = None
     open_files: int | None = None
+    threads: int | None = None
+    quota: int | None = None
+    memory: int | None = None
+    bf16: bool | None = None
+    gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +217,8 @@ class ServerArguments:
     value. ``unmatched``: words that the server's parser leaves over. ``unheeded``: options that the server
     takes and then makes no use of, silently. ``prepared``: the model's parameters that were given, in the order
     in which the server notes them. ``directive``: an option that makes it do something else
-    than serve, or serve a generative model. ``poll`` seconds between two looks, 0: none.
+    than serve, or serve a generative model. ``poll`` seconds between two looks, 0: none. ``places``: options (with
+    their dashes) and words left over, each with its position, from 1.
     """
 
     config_path: str | None = None
@@ -192,6 +238,11 @@ class ServerArguments:
     directive: str | None = None
     parameters: ModelParameters = ModelParameters(source="arguments")
     poll: int = 1
+    places: tuple[tuple[str, int], ...] = ()
+
+    def place(self, option: str) -> int | None:
+        """The position of an option, or of a word left over: of equal ones the last."""
+        return dict(self.places).get(option.partition("=")[0] if option.startswith("-") else option)
 
     def value(self, name: str) -> str | None:
         """The last value given for an option, without its dashes; None where it was not given."""
@@ -204,7 +255,13 @@ class Deployment:
 
     ``arguments`` is None where targets were named instead; then ``models`` lists what they hold.
     ``roots``: server paths from which rights count downwards (empty: every parent counts).
-    ``working_directory``: the server's, as it sees it. ``poll`` seconds between two looks.
+    ``working_directory``: the server's, as it sees it. ``poll`` seconds between two looks. ``container``: the one
+    that the deployment was read from, None where it was not. ``unseen``: places whose content is not known.
+    ``untold``: nothing is known of what the server was told. ``memory``: bytes that the server may use, None
+    where nothing limits it or it is not known. ``host_proxy``: the variable by which this host's own
+    programs find a proxy, where the container is one of its own. ``cpu_extension``: as the server's own, beside
+    targets; ``cache_dir`` likewise. ``probe_write``: a file may be made and removed in the cache.
+    ``devices``: the server's GPUs and NPUs, None where nothing is known of them.
     """
 
     mode: Mode
@@ -224,3 +281,12 @@ class Deployment:
     targets: tuple[Target, ...] = ()
     notes: tuple[Note, ...] = field(default=())
     limits: HostLimits = HostLimits()
+    container: Container | None = None
+    unseen: tuple[Unseen, ...] = ()
+    untold: Untold | None = None
+    memory: int | None = None
+    host_proxy: str = ""
+    cpu_extension: str | None = None
+    cache_dir: str | None = None
+    probe_write: bool = False
+    devices: DeviceSeen | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from ovms_doctor.deployment.arguments import read_arguments
@@ -12,8 +13,10 @@ from ovms_doctor.deployment.model import (
     HostLimits,
     Mode,
     ModelEntry,
+    ModelParameters,
     Mount,
     Note,
+    Untold,
     VersionPolicy,
 )
 from ovms_doctor.deployment.target import understand
@@ -27,6 +30,8 @@ from ovms_doctor.usage import UsageError
 def deployment_for(request: Request, facts: Facts) -> Deployment:
     """What the server was told. Raises FactsMissing until the targets can be understood, UsageError."""
     base = _frame(request)
+    if base.untold is not None:
+        return base
     if request.words is not None:
         arguments = read_arguments(request.words, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
@@ -39,7 +44,7 @@ def deployment_for(request: Request, facts: Facts) -> Deployment:
     configs = [item for item in understood if item.config_path is not None]
     if configs and len(understood) > 1:
         raise UsageError("a config.json is a whole configuration: name it alone")
-    models = _distinct([model for item in understood for model in item.models])
+    models = _distinct([_told(model, request) for item in understood for model in item.models])
     kinds = {item.target.kind for item in understood}
     single = len(understood) == 1 and not configs and kinds != {"repository"}
     notes: tuple[Note, ...] = tuple(note for item in understood for note in item.notes)
@@ -54,7 +59,7 @@ def deployment_for(request: Request, facts: Facts) -> Deployment:
 
 
 def _frame(request: Request) -> Deployment:
-    release, release_from = _release(request.release)
+    release, release_from = _release(request)
     return Deployment(
         "config",
         release,
@@ -68,6 +73,15 @@ def _frame(request: Request) -> Deployment:
         environment=request.environment,
         load=request.load,
         limits=HostLimits() if request.host is None else limits_on(request.host, release),
+        container=request.container,
+        unseen=request.unseen,
+        untold=None if request.untold is None else Untold(*request.untold),
+        memory=request.memory,
+        devices=None if request.host is None else request.host.devices,
+        host_proxy=request.host_proxy,
+        cpu_extension=request.cpu_extension,
+        cache_dir=request.cache_dir,
+        probe_write=request.probe_write,
     )
 
 
@@ -80,7 +94,8 @@ def _named_roots(request: Request) -> tuple[str, ...]:
     return request.targets
 
 
-def _release(text: str | None) -> tuple[Release, str]:
+def _release(request: Request) -> tuple[Release, str]:
+    text = request.release
     if text is None:
         return NEWEST, "newest known"
     try:
@@ -89,7 +104,7 @@ def _release(text: str | None) -> tuple[Release, str]:
         raise UsageError(str(error)) from None
     if not release.known and release > NEWEST:
         return release, f"--ovms-version; newer than the newest known, {NEWEST}, whose rules are used"
-    return release, "--ovms-version"
+    return release, request.release_from or "--ovms-version"
 
 
 def _policy(text: str | None) -> VersionPolicy:
@@ -106,6 +121,14 @@ def _policy(text: str | None) -> VersionPolicy:
             f'--model-version-policy {text!r} is no policy; write it like \'{{"latest": {{"num_versions": 2}}}}\''
         )
     return policy
+
+
+def _told(model: ModelEntry, request: Request) -> ModelEntry:
+    """A target's model with what was said for all of them."""
+    if request.target_device is None:
+        return model
+    values = (("target_device", json.dumps(request.target_device)),)
+    return replace(model, parameters=ModelParameters(values))
 
 
 def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:

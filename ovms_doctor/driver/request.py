@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from ovms_doctor.deployment.container import Container
 from ovms_doctor.deployment.environment import Variable
 from ovms_doctor.deployment.host import host_from_json
-from ovms_doctor.deployment.model import IMAGE_USER, HostSeen, Mount, User
+from ovms_doctor.deployment.model import IMAGE_USER, HostSeen, Mount, Unseen, User
+from ovms_doctor.facts.codec import NotUnderstood, decode_data, encode_data
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """``targets`` absolute paths on this host; ``words`` the server's own arguments, None where targets are
-    named. Times in seconds. ``host``: what the server's host is, None where that is not this one."""
+    named. Times in seconds. ``host``: what the server's host is, None where that is not this one. ``release_from``:
+    where the release was read, empty where the user named it. ``container``: what all this was read from.
+    ``untold``: (source, reason, timed out) where it could not be. ``memory`` in bytes. ``cache_dir``,
+    ``cpu_extension``, ``target_device``: as the server's own, beside targets."""
 
     targets: tuple[str, ...] = ()
     words: tuple[str, ...] | None = None
@@ -29,9 +34,22 @@ class Request:
     working_directory: str = "/"
     timeout: float = 10.0
     host: HostSeen | None = None
+    release_from: str = ""
+    container: Container | None = None
+    unseen: tuple[Unseen, ...] = ()
+    untold: tuple[str, str, bool] | None = None
+    memory: int | None = None
+    cache_dir: str | None = None
+    cpu_extension: str | None = None
+    target_device: str | None = None
+    probe_write: bool = False
+    host_proxy: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        container = None if self.container is None else encode_data(self.container)
+        environment = [encode_data(item) for item in self.environment]
+        plain = asdict(replace(self, container=None, environment=()))
+        return {**plain, "container": container, "environment": environment}
 
 
 def request_from_json(data: dict[str, Any]) -> Request:
@@ -40,15 +58,20 @@ def request_from_json(data: dict[str, Any]) -> Request:
         known = {field.name for field in fields(Request)}
         values = {name: value for name, value in data.items() if name in known}
         user = values.get("user", {})
-        request = Request(**{**values, "user": IMAGE_USER, "mounts": (), "environment": (), "host": None})
+        container, untold = values.get("container"), values.get("untold")
+        plain = {"user": IMAGE_USER, "mounts": (), "environment": (), "host": None, "container": None}
+        request = Request(**{**values, **plain, "unseen": (), "untold": None})
         return replace(
             request,
             targets=tuple(str(item) for item in request.targets),
             words=None if request.words is None else tuple(str(item) for item in request.words),
             user=User(int(user["uid"]), int(user["gid"]), tuple(int(gid) for gid in user["groups"])),
             mounts=tuple(Mount(**mount) for mount in values.get("mounts", ())),
-            environment=tuple(Variable(**item) for item in values.get("environment", ())),
+            environment=tuple(decode_data(Variable, item) for item in values.get("environment", ())),
             host=host_from_json(values.get("host")),
+            container=None if container is None else decode_data(Container, container),
+            unseen=tuple(Unseen(**item) for item in values.get("unseen", ())),
+            untold=None if untold is None else (str(untold[0]), str(untold[1]), bool(untold[2])),
         )
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, IndexError, AttributeError, NotUnderstood) as error:
         raise ValueError(f"not a request: {error}") from None

@@ -18,6 +18,12 @@ def roots(request: Request) -> tuple[str, ...]:
     if request.mounts:
         return tuple(mount.server for mount in request.mounts)
     found: list[str] = []
+    if request.cache_dir is not None:
+        # As a target: taken as what is mounted.
+        found.append(os.path.join(request.working_directory, request.cache_dir))
+    if request.cpu_extension:
+        # With its directory: the library may be reached through that only.
+        found.append(os.path.dirname(os.path.join(request.working_directory, request.cpu_extension)))
     for path in request.targets:
         found.append(path)
         directory, name = os.path.split(path)

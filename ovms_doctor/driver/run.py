@@ -12,6 +12,7 @@ from ovms_doctor.driver.begun import Begun, begin
 from ovms_doctor.driver.look import Seen
 from ovms_doctor.facts import LoadReport, Unavailable
 from ovms_doctor.findings import SEVERITIES, Finding, Severity, Subject
+from ovms_doctor.names import is_remote
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Verdict
 from ovms_doctor.serving.model import CouldNotLook, ModelPlan
 
@@ -127,6 +128,9 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
     if context.plan.unknown is not None:
         gaps.append((context.plan.unknown, everything))
+    extension = context.plan.extension
+    if extension is not None and extension.unseen:
+        gaps.append((CouldNotLook(extension.path, extension.untried, extension.timed_out), ("extension",)))
     for model in context.plan.models:
         if model.unknown is not None:
             gaps.append((model.unknown, _resting_on(model)))
@@ -179,6 +183,8 @@ def _host_paths(seen: Seen) -> tuple[tuple[str, str], ...]:
     pairs = []
     for model in seen.plan.models:
         path = model.entry.base_path
+        if is_remote(path):
+            continue
         absolute = path if path.startswith("/") else f"{seen.deployment.working_directory}/{path}"
         host = host_path(absolute, seen.deployment.mounts)
         if host != path:

@@ -139,6 +139,16 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightsSeen:
+    """Constants of one element type: how many bytes. ``converted``: where they go through a Convert, how
+    OpenVINO takes it: ``decompression`` keeps them as they are stored, ``plain`` computes them anew."""
+
+    element_type: str
+    size: int
+    converted: Literal["", "decompression", "plain"] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInspection:
     """What static reading found. Sequences that the format does not tell are empty, numbers None."""
 
@@ -152,6 +162,7 @@ class ModelInspection:
     ir_version: int | None = None
     writer: str | None = None
     weights_needed: int | None = None
+    weights: tuple[WeightsSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +187,89 @@ class LoadReport:
     prepared_inputs: tuple[Tensor, ...] = ()
 
 
-Answer: TypeAlias = PathStatus | Listing | FileContent | Failure | Unavailable | ModelInspection | LoadReport
+@dataclass(frozen=True, slots=True)
+class LibrarySeen:
+    """What a shared library's bytes say. ``size`` in bytes.
+
+    ``fault``: why it is none: ``empty``, ``not ELF``, ``no library`` (an object file or a program), ``cut off``
+    (the file ends before what it says must be loaded), ``damaged``; empty where it is fine; ``detail`` says it
+    in one sentence. ``bits`` 32 or 64, 0 where not known; ``machine`` as in ``x86-64``. ``needed``: the libraries
+    it asks for; ``paths``: where it says to look for them, ``$ORIGIN`` as written; ``versions``: the versions of
+    symbols it asks for, as ``GLIBC_2.38``. ``entry``: whether it has OpenVINO's entry point for extensions, None
+    where that is not known. ``openvino_here``: the name of the OpenVINO library at hand, ``libopenvino.so.2641``;
+    empty where there is none.
+    """
+
+    size: int
+    fault: Literal["", "empty", "not ELF", "no library", "cut off", "damaged"] = ""
+    detail: str = ""
+    bits: int = 0
+    machine: str = ""
+    needed: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    entry: bool | None = None
+    openvino_here: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Writability:
+    """What the server's user may do with a path that exists.
+
+    ``writable`` as access(2) says with W_OK, ``searchable`` with X_OK, ``readable`` with R_OK; ``read_only``: it is
+    mounted so, for everybody; owner, group, mode and ``acl`` as in Denial. ``free`` bytes and ``free_files`` are
+    what this user may still take of the file system, None where that is not told or not limited.
+    """
+
+    kind: FileKind
+    uid: int
+    gid: int
+    mode: int
+    writable: bool
+    searchable: bool
+    readable: bool
+    read_only: bool
+    how: HowSeen
+    acl: str | None = None
+    free: int | None = None
+    free_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """A file could be made and written. ``removed``: it is gone again; if not, ``name`` is what is left."""
+
+    name: str
+    removed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFileSeen:
+    """What a file with credentials for Google Cloud is, without any of its secrets.
+
+    ``form``: ``object`` (a JSON object), ``json`` (other JSON), ``binary`` (it begins as PKCS#12 does), ``other``.
+    ``credentials``: the type that the object names, if it is one of Google's; ``other`` for anything else, empty for
+    nothing. ``project_id``: of whom, where it has the form of one. ``lacking``: keys that its type needs and that
+    are missing, empty or no text. ``size`` in bytes.
+    """
+
+    size: int
+    form: Literal["object", "json", "binary", "other"]
+    credentials: str = ""
+    project_id: str = ""
+    lacking: tuple[str, ...] = ()
+
+
+Answer: TypeAlias = (
+    Writability
+    | Probed
+    | PathStatus
+    | Listing
+    | FileContent
+    | Failure
+    | Unavailable
+    | ModelInspection
+    | LoadReport
+    | LibrarySeen
+    | KeyFileSeen
+)

@@ -17,25 +17,35 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
-from typing import Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from ovms_doctor.facts.answers import (
     Answer,
     Entry,
     Failure,
     FileContent,
+    KeyFileSeen,
+    LibrarySeen,
     Listing,
     LoadReport,
     ModelInspection,
     PathStatus,
+    Probed,
     Unavailable,
+    Writability,
 )
 from ovms_doctor.facts.questions import (
+    CheckWritable,
+    InspectKeyFile,
+    InspectLibrary,
     InspectModel,
     ListDirectory,
+    LoadExtension,
     LoadModel,
+    ProbeWrite,
     Question,
     ReadFile,
+    StatHost,
     StatPath,
 )
 from ovms_doctor.facts.store import Facts
@@ -44,13 +54,39 @@ from ovms_doctor.text import escape, unescape
 FORMAT = "ovms-doctor facts"
 SCHEMA_VERSION = "1.0"
 
+_T = TypeVar("_T")
 _MAJOR, _MINOR = (int(part) for part in SCHEMA_VERSION.split("."))
 _QUESTIONS: dict[str, type[Question]] = {
-    kind.__name__: kind for kind in (StatPath, ListDirectory, ReadFile, InspectModel, LoadModel)
+    kind.__name__: kind
+    for kind in (
+        CheckWritable,
+        ProbeWrite,
+        StatPath,
+        StatHost,
+        ListDirectory,
+        ReadFile,
+        InspectModel,
+        LoadModel,
+        InspectLibrary,
+        LoadExtension,
+        InspectKeyFile,
+    )
 }
 _ANSWERS: dict[str, type[Answer]] = {
     kind.__name__: kind
-    for kind in (PathStatus, Listing, FileContent, Failure, Unavailable, ModelInspection, LoadReport)
+    for kind in (
+        Writability,
+        Probed,
+        PathStatus,
+        Listing,
+        FileContent,
+        Failure,
+        Unavailable,
+        ModelInspection,
+        LoadReport,
+        LibrarySeen,
+        KeyFileSeen,
+    )
 }
 
 
@@ -80,6 +116,16 @@ def encode_answer(answer: Answer) -> dict[str, Any]:
 def decode_answer(value: object) -> Answer:
     """The answer that :func:`encode_answer` was given; NotUnderstood if it is none."""
     return cast(Answer, _decode_tagged(_ANSWERS, value))
+
+
+def encode_data(value: Any) -> dict[str, Any]:
+    """A dataclass of this program as a JSON object, without its type."""
+    return _encode_fields(value)
+
+
+def decode_data(kind: type[_T], value: object) -> _T:
+    """The ``kind`` that :func:`encode_data` was given; NotUnderstood if it is none."""
+    return cast(_T, _decoder(kind)(value))
 
 
 def dump(facts: Facts, header: Mapping[str, Any]) -> str:
@@ -246,6 +292,8 @@ def _new_decoder(hint: Any) -> _Decoder:
         return _decode_bytes
     if hint is str:
         return lambda value: unescape(value) if isinstance(value, str) else _refuse(value, hint)
+    if hint is float:
+        return lambda value: float(value) if type(value) in (int, float) else _refuse(value, hint)
     return lambda value: value if type(value) is hint else _refuse(value, hint)
 
 

@@ -1,6 +1,6 @@
 """What the rules may ask about the world.
 
-Every path in a question is the *server's* path; a collector knows where it lies on this host.
+Every path in a question is the *server's* path, but for StatHost's; a collector knows where it lies on this host.
 Every question about a path is asked as the server's user: what is answered is what *it* would see.
 Paths are text as ``os.fsdecode`` gives it (bytes that are not UTF-8 become lone surrogates).
 """
@@ -23,6 +23,17 @@ class StatPath:
 
     path: str
     own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StatHost:
+    """stat(2) of a path of *this host*, links followed, with this process's own rights; no mount is looked at.
+    Answer: PathStatus, Failure or Unavailable.
+
+    Asked where the server's path lies under no mount: what is called so here was perhaps meant.
+    """
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +94,72 @@ class LoadModel:
     """What OpenVINO does with a model, tried in a child process. Answer: LoadReport or Unavailable.
 
     ``preparation``: None to take the model as it is, and the server's defaults to compile it on CPU.
+    ``extension``: a CPU extension that is loaded first, which runs its code; None for none.
     """
 
     path: str
     level: LoadLevel
     preparation: Preparation | None = None
+    extension: str | None = None
 
 
-Question: TypeAlias = StatPath | ListDirectory | ReadFile | InspectModel | LoadModel
+@dataclass(frozen=True, slots=True)
+class InspectLibrary:
+    """What the bytes of a shared library say, which is not loaded. Answer: LibrarySeen, Failure or Unavailable.
+
+    Asked only after StatPath said that the path is a regular file.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadExtension:
+    """What OpenVINO does with a CPU extension, tried in a child process: this runs the library's code.
+    Answer: LoadReport (level ``read``) or Unavailable.
+
+    Asked only of a library that the user named, and that was built for the very OpenVINO at hand.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class InspectKeyFile:
+    """What kind of key a file holds; the key itself is never answered. Answer: KeyFileSeen, Failure or Unavailable.
+
+    Asked only after StatPath said that the path is a regular file.
+    """
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckWritable:
+    """access(2) of a path for writing, and what else decides whether files can be made there; nothing is written.
+    Answer: Writability, Failure (of stat(2)) or Unavailable."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWrite:
+    """A file made, written and removed in a directory, as the server's user. Only asked where the user wants it:
+    the one question that changes anything. Answer: Probed, Failure or Unavailable."""
+
+    path: str
+
+
+Question: TypeAlias = (
+    CheckWritable
+    | ProbeWrite
+    | StatPath
+    | StatHost
+    | ListDirectory
+    | ReadFile
+    | InspectModel
+    | LoadModel
+    | InspectLibrary
+    | LoadExtension
+    | InspectKeyFile
+)

@@ -9,18 +9,28 @@ from ovms_doctor.facts.answers import (
     Answer,
     Failure,
     FileContent,
+    KeyFileSeen,
+    LibrarySeen,
     Listing,
     LoadReport,
     ModelInspection,
     PathStatus,
+    Probed,
     Unavailable,
+    Writability,
 )
 from ovms_doctor.facts.questions import (
+    CheckWritable,
+    InspectKeyFile,
+    InspectLibrary,
     InspectModel,
     ListDirectory,
+    LoadExtension,
     LoadModel,
+    ProbeWrite,
     Question,
     ReadFile,
+    StatHost,
     StatPath,
 )
 
@@ -50,15 +60,23 @@ class Facts:
         self._absent = Unavailable(reason)
 
     @overload
-    def ask(self, question: StatPath) -> PathStatus | Failure | Unavailable: ...
+    def ask(self, question: StatPath | StatHost) -> PathStatus | Failure | Unavailable: ...
     @overload
     def ask(self, question: ListDirectory) -> Listing | Failure | Unavailable: ...
+    @overload
+    def ask(self, question: CheckWritable) -> Writability | Failure | Unavailable: ...
+    @overload
+    def ask(self, question: ProbeWrite) -> Probed | Failure | Unavailable: ...
     @overload
     def ask(self, question: ReadFile) -> FileContent | Failure | Unavailable: ...
     @overload
     def ask(self, question: InspectModel) -> ModelInspection | Failure | Unavailable: ...
     @overload
-    def ask(self, question: LoadModel) -> LoadReport | Unavailable: ...
+    def ask(self, question: LoadModel | LoadExtension) -> LoadReport | Unavailable: ...
+    @overload
+    def ask(self, question: InspectLibrary) -> LibrarySeen | Failure | Unavailable: ...
+    @overload
+    def ask(self, question: InspectKeyFile) -> KeyFileSeen | Failure | Unavailable: ...
     def ask(self, question: Question) -> Answer:
         """The answer, or FactsMissing to be collected first."""
         answer = self._answers.get(question)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from ovms_doctor.deployment.container import Container
 from ovms_doctor.deployment.model import Deployment
 from ovms_doctor.findings import SEVERITIES, Finding, Remedy
 from ovms_doctor.report.model import CheckRun, Report, Run
@@ -112,7 +113,16 @@ def _server(deployment: Deployment | None, plan: Plan | None, runtime: str | Non
 def _told(deployment: Deployment | None) -> Document:
     """What the server was told; nothing but null where that was not found out."""
     if deployment is None:
-        keys = ("mode", "release", "release_from", "user", "user_from", "bare_metal", "config_path")
+        keys = (
+            "mode",
+            "release",
+            "release_from",
+            "user",
+            "user_from",
+            "bare_metal",
+            "config_path",
+            "container",
+        )
         return dict.fromkeys(keys)
     user = deployment.user
     return {
@@ -123,6 +133,25 @@ def _told(deployment: Deployment | None) -> Document:
         "user_from": deployment.user_from,
         "bare_metal": deployment.bare_metal,
         "config_path": deployment.config_path,
+        "container": _container(deployment.container),
+    }
+
+
+def _container(container: Container | None) -> Document | None:
+    if container is None:
+        return None
+    state = container.state
+    return {
+        "source": container.source,
+        "name": container.name or container.place,
+        "id": container.id,
+        "image": container.image,
+        "arguments": None if container.words is None else list(container.words),
+        "status": None if state is None else state.status,
+        "exit_code": None if state is None else state.exit_code,
+        "oom_killed": None if state is None else state.oom_killed,
+        "memory_limit": container.limits.memory,
+        "not_known": list(container.problems),
     }
 
 

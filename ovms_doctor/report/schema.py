@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, get_args
 
+from ovms_doctor.deployment.container import Source
 from ovms_doctor.facts.questions import ModelFormat
 from ovms_doctor.findings import Confidence, Effect, Recovers, Severity, Where
 from ovms_doctor.report.facts_schema import facts_schema
@@ -158,6 +159,7 @@ def _server() -> Schema:
                 _flag("Whether the server was taken to run on this host, not in a container.")
             ),
             "config_path": _or_null(_text("The server's path of its config file; null where it has none.")),
+            "container": _or_null(_container()),
             "outcome": _one_of(
                 get_args(Outcome),
                 "What start-up comes to; unknown where it could not be looked at.",
@@ -170,6 +172,26 @@ def _server() -> Schema:
                 _text("Version of the OpenVINO that read the models here, null where none was asked.")
             ),
             "ignored": _list(ignored, "Arguments and keys that the prediction leaves out of account."),
+        },
+    )
+
+
+def _container() -> Schema:
+    return _object(
+        "The container that this was read from, null where none was named.",
+        {
+            "source": _one_of(get_args(Source), "What told of it."),
+            "name": _text("Its name, or the document that tells of it."),
+            "id": _text("Its id; empty where it has none yet."),
+            "image": _text("The image it is made of."),
+            "arguments": _or_null(
+                _list({"type": "string"}, "The server's own arguments; null where they are not known.")
+            ),
+            "status": _or_null(_text("The engine's word for its state, null where it tells none.")),
+            "exit_code": _or_null(_integer("The exit code it ended with.")),
+            "oom_killed": _or_null(_flag("Whether the engine says that it was killed for want of memory.")),
+            "memory_limit": _or_null(_integer("Its memory limit in bytes; null for none, or not known.", 0)),
+            "not_known": _list({"type": "string"}, "What the source could not tell, a sentence each."),
         },
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ovms_doctor.deployment.container import Container
 from ovms_doctor.deployment.model import IMAGE_GROUPS, Deployment
 from ovms_doctor.releases import Release
 from ovms_doctor.report.model import Report
@@ -49,6 +50,8 @@ def _write_header(paper: Paper, report: Report) -> None:
     else:
         paper.prose(f"ovms-doctor {report.tool_version} · {_rules(deployment)}", style="bold")
         paper.prose(f"{_user(deployment)} {_rights(deployment)}", style="dim")
+        if deployment.container is not None:
+            paper.prose(_container(deployment.container), style="dim")
         _write_paths(paper, _pairs(report))
         if report.runtime is not None:
             paper.prose(_runtime(report.runtime, deployment.release), style="dim")
@@ -62,6 +65,18 @@ def _rules(deployment: Deployment) -> str:
     return f"OVMS {deployment.release} rules ({deployment.release_from}{change})"
 
 
+def _container(container: Container) -> str:
+    """What it was read from, what it runs, and how it is."""
+    parts = [f"container {container.name or container.place}"]
+    if container.image:
+        parts.append(f"image {container.image}")
+    if container.state is not None:
+        code = container.state.exit_code
+        ended = container.state.status in ("exited", "dead", "terminated") and code is not None
+        parts.append(f"{container.state.status} with {code}" if ended else container.state.status)
+    return ", ".join(parts)
+
+
 def _user(deployment: Deployment) -> str:
     user = deployment.user
     groups = ""
@@ -73,10 +88,13 @@ def _user(deployment: Deployment) -> str:
 def _rights(deployment: Deployment) -> str:
     """What was assumed of where the server runs, for it decides which directories' rights count."""
     place = "on this host" if deployment.bare_metal else "in a container"
+    if deployment.container is not None and not deployment.mounts:
+        return f"{place}: none of its files can be looked at from here"
     if not deployment.roots:
         return f"{place}: the rights of all parent directories count"
     roots = ", ".join(deployment.roots[:_PATHS]) + (", …" if len(deployment.roots) > _PATHS else "")
-    change = "" if deployment.bare_metal else " (--bare-metal to change)"
+    fixed = deployment.bare_metal or deployment.container is not None
+    change = "" if fixed else " (--bare-metal to change)"
     return f"{place}: rights count from {roots} downwards{change}"
 
 

@@ -18,6 +18,8 @@ STYLES = {GOOD: "bold green", BAD: "bold red", OPEN: "bold yellow", PARTLY: "bol
 def fate(model: ModelPlan, report: Report) -> Fate:
     """Whether the model is served as its owner asked: all requested versions AVAILABLE, now and later."""
     plan = report.plan
+    if model.graph is not None or (model.kind == "graph" and model.blocked is not None):
+        return "bad"
     if model.kind != "classic":
         return "not followed"
     if plan is not None and plan.outcome in ("exits", "never_ends"):
@@ -46,6 +48,8 @@ def verdict_line(report: Report) -> tuple[str, str]:
         return BAD, f"the process ends{code}: no model is served"
     if plan.outcome == "never_ends":
         return BAD, "start-up never ends"
+    if plan.outcome == "unknown" and plan.problem is not None:
+        return BAD if report.verdict == "fail" else OPEN, "what the server does at its start cannot be told"
     return _of_models(plan, report)
 
 

@@ -33,6 +33,7 @@ from ovms_doctor.serving.discovery import (
     find_single_file,
     weights_of,
 )
+from ovms_doctor.serving.extension import library_of, needs_untried
 from ovms_doctor.serving.mapping import NO_MAPPING, Mapping, read_mapping
 from ovms_doctor.serving.model import (
     AccessFails,
@@ -41,6 +42,7 @@ from ovms_doctor.serving.model import (
     Cause,
     CompileRefused,
     CouldNotLook,
+    ExtensionCourse,
     NoTensors,
     ReadRefused,
     RuntimeCrashes,
@@ -63,7 +65,7 @@ LoadLevel = Literal["none", "read", "compile"]
 @dataclass(frozen=True, slots=True)
 class Loader:
     """Tries versions of one model. ``level``: how far OpenVINO is asked; ``parameters``: what the model is told,
-    None for nothing."""
+    None for nothing; ``extension``: the CPU extension that the server loaded before."""
 
     model: str
     release: Release
@@ -71,6 +73,7 @@ class Loader:
     level: LoadLevel
     facts: Facts
     parameters: ParsedParameters | None = None
+    extension: ExtensionCourse | None = None
 
     def attempt(
         self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
@@ -139,6 +142,7 @@ class Loader:
             self.parameters,
             mapping,
             kept,
+            library_of(self.extension),
         )
         return meeting.judge(read, inputs, outputs)
 
@@ -225,13 +229,16 @@ class Loader:
     def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
         questions: list[InspectModel | LoadModel] = [InspectModel(where, found.format)]
         if self.level != "none":
-            questions.append(LoadModel(where, self._first_level))
+            questions.append(self._load(where))
         self.facts.need(questions)
         answer = self.facts.ask(InspectModel(where, found.format))
         return answer if isinstance(answer, ModelInspection) else None
 
     def _ask_openvino(self, where: str) -> LoadReport | Unavailable | None:
-        return None if self.level == "none" else self.facts.ask(LoadModel(where, self._first_level))
+        return None if self.level == "none" else self.facts.ask(self._load(where))
+
+    def _load(self, where: str) -> LoadModel:
+        return LoadModel(where, self._first_level, extension=library_of(self.extension))
 
     @property
     def _first_level(self) -> Literal["read", "compile"]:
@@ -251,10 +258,20 @@ class Loader:
         if newer is not None:
             return self._refused(base, newer, None)
         tokenizers = tokenizers_of(inspection, self.release)
-        if tokenizers and inspection is not None and not any(fault.fatal for fault in inspection.faults):
+        came_through = isinstance(report, LoadReport) and report.outcome == "ok"
+        if (
+            tokenizers
+            and not came_through
+            and inspection is not None
+            and not any(fault.fatal for fault in inspection.faults)
+        ):
             # The runtime here was not given the library that the server adds by itself.
             judged = self._tensors(base, found, inspection.inputs, inspection.outputs)
             return replace(judged, tokenizers=tokenizers, basis="static")
+        untried = needs_untried(self.extension, inspection, report, self.release)
+        if untried:
+            cause = CouldNotLook(found.path, untried)
+            return replace(base, outcome="unknown", cause=cause, report=None, basis="static")
         if isinstance(report, LoadReport):
             return self._judge_report(base, found, inspection, report)
         if inspection is not None and any(fault.fatal for fault in inspection.faults):

@@ -7,12 +7,16 @@ with the half of it that it understands.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
 from ovms_doctor import server_log
 from ovms_doctor.facts import Tensor
 from ovms_doctor.releases import Release
+from ovms_doctor.serving.config.places import index_of, last_key, place_of
+from ovms_doctor.serving.config.syntax import why_not_json
+from ovms_doctor.serving.config.text import ConfigText, NotJson, TooDeep, parse
 from ovms_doctor.serving.parameters.members import Members, pairs_of
 
 Side: TypeAlias = Literal["input", "output"]
@@ -37,7 +41,8 @@ class Mapping:
 
     ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
     at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
-    the name for clients → the model's name, of which there are more where a key stands twice.
+    the name for clients → the model's name, of which there are more where a key stands twice. ``place``: where in
+    the file the fault is; ``hint``: what it is, in a few words.
     """
 
     path: str
@@ -47,6 +52,8 @@ class Mapping:
     log: tuple[str, ...] = ()
     real_inputs: Pairs = ()
     real_outputs: Pairs = ()
+    place: str = ""
+    hint: str = ""
 
     def alias(self, side: Side, name: str) -> str:
         """What a tensor is called for clients; empty where it keeps its name."""
@@ -74,7 +81,8 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         document = _reader()(text)
     except (ValueError, RecursionError):
         line = server_log.MAPPING_NOT_JSON_OLD() if old else server_log.MAPPING_INVALID(model=model)
-        return Mapping(path, problem="not_json", log=(line,))
+        place, hint = _where_not_json(data)
+        return Mapping(path, problem="not_json", log=(line,), place=place, hint=hint)
     if old:
         return _halves(document, path)
     try:
@@ -82,7 +90,10 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     except rapidjson.ValidationError as error:
         keyword, schema, key = error.args
         line = server_log.CONFIG_SCHEMA(schema=schema, keyword=keyword, key=key.translate(_BACK))
-        return Mapping(path, problem="schema", log=(line, server_log.MAPPING_INVALID(model=model)))
+        log = (line, server_log.MAPPING_INVALID(model=model))
+        found = index_of(data).place(key)
+        hint = _against_schema(keyword, last_key(key.translate(_BACK)))
+        return Mapping(path, problem="schema", log=log, place="" if found is None else str(found), hint=hint)
     missing = [half for half in ("inputs", "outputs") if half not in document]
     return Mapping(
         path,
@@ -93,6 +104,30 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         _real_names(document.get("inputs")),
         _real_names(document.get("outputs")),
     )
+
+
+def _where_not_json(data: bytes) -> tuple[str, str]:
+    text = ConfigText.of(data)
+    try:
+        parse(text)
+    except NotJson as error:
+        place = str(place_of(text.text, error.at))
+        return place, why_not_json(text.text, error.at, error.message) or error.message
+    except TooDeep:
+        return "", ""
+    return "", ""
+
+
+def _against_schema(keyword: str, key: str) -> str:
+    """What the key at fault should be: the halves are objects, their values texts, and nothing stands beside them."""
+    if keyword == "additionalProperties":
+        close = get_close_matches(key.lower(), ("inputs", "outputs"), 1, 0.6)
+        return f"{key} is no key here" + (
+            f": did you mean {close[0]}?" if close else "; only inputs and outputs are"
+        )
+    if key in ("", "#"):
+        return "it is no object"
+    return f"{key} is no object" if key in ("inputs", "outputs") else f"the value of {key} is no text"
 
 
 def _halves(document: Any, path: str) -> Mapping:

@@ -8,11 +8,18 @@ from typing import Literal, TypeAlias
 from ovms_doctor.deployment.model import ModelEntry
 from ovms_doctor.facts import Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.facts.questions import ModelFormat
+from ovms_doctor.serving.cache_plan import CacheFails as CacheFails
+from ovms_doctor.serving.cache_plan import CachePlan as CachePlan
 from ovms_doctor.serving.config.places import ConfigPlaces
 from ovms_doctor.serving.mapping import NO_MAPPING, Mapping
+from ovms_doctor.serving.memory import MemoryEstimate as MemoryEstimate
 from ovms_doctor.serving.parameters.parsed import ParsedParameters
+from ovms_doctor.serving.proxies import StorageRoute as StorageRoute
 from ovms_doctor.serving.setbacks import ConfigNote as ConfigNote
+from ovms_doctor.serving.setbacks import ExtensionCourse as ExtensionCourse
+from ovms_doctor.serving.setbacks import GraphFault as GraphFault
 from ovms_doctor.serving.setbacks import LibraryFault as LibraryFault
+from ovms_doctor.serving.setbacks import OutsideMounts as OutsideMounts
 from ovms_doctor.serving.setbacks import PipelineFault as PipelineFault
 from ovms_doctor.serving.setbacks import SkippedEntry as SkippedEntry
 from ovms_doctor.serving.setbacks import StartProblem as StartProblem
@@ -225,6 +232,7 @@ Cause: TypeAlias = (
     | CompileRefused
     | ParameterRefused
     | RuntimeCrashes
+    | CacheFails
     | CouldNotLook
 )
 
@@ -287,7 +295,7 @@ class ModelPlan:
     ``ended``: the exit code with which loading this model ends the process. ``missed``: failed versions that
     the fallback's search does not find. ``reloaded``: versions loaded again at every poll. ``unknown``: why
     the rest of this plan could not be told. ``parameters``: the model parameters as the server holds them,
-    None where none were given.
+    None where none were given. ``graph``: why a graph is not loaded.
     """
 
     entry: ModelEntry
@@ -307,6 +315,7 @@ class ModelPlan:
     reloaded: tuple[int, ...] = ()
     unknown: CouldNotLook | None = None
     parameters: ParsedParameters | None = None
+    graph: GraphFault | None = None
 
     @property
     def served(self) -> tuple[int, ...]:
@@ -338,7 +347,11 @@ class Plan:
     """What the server does from its start until two polls later.
 
     Of a configuration file: ``skipped`` entries are not among ``models``; ``places`` tells where in the file
-    a JSON pointer leads. ``polls``: whether it looks again at all.
+    a JSON pointer leads. ``polls``: whether it looks again at all. ``outside``: paths that it does not see, for
+    nothing is mounted there. ``routes``: the ways to remote storage, for each client that its models need.
+    ``memory``: what the loaded versions take, None where that was not asked for or cannot be told.
+    ``extension``: what becomes of the CPU extension, None where none was named.
+    ``cache``: the model cache, None where it is off or nothing is known of it.
     """
 
     mode: Literal["single", "config"]
@@ -357,6 +370,11 @@ class Plan:
     config_notes: tuple[ConfigNote, ...] = ()
     places: ConfigPlaces | None = None
     polls: bool = True
+    outside: tuple[OutsideMounts, ...] = ()
+    routes: tuple[StorageRoute, ...] = ()
+    cache: CachePlan | None = None
+    extension: ExtensionCourse | None = None
+    memory: MemoryEstimate | None = None
 
     @property
     def starts(self) -> bool | None:

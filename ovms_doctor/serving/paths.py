@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 
 from ovms_doctor.facts import Failure
+from ovms_doctor.names import is_remote as is_remote
 from ovms_doctor.releases import Release
-
-REMOTE_PREFIXES = ("s3://", "gs://", "azfs://", "az://")
 
 
 def escapes(path: str, release: Release) -> bool:
@@ -20,10 +19,6 @@ def escapes(path: str, release: Release) -> bool:
         return path.startswith(up) or (first != -1 and first == len(path) - 3) or (separator + up) in path
 
     return one("/") or (release.backslash_escapes and one("\\"))
-
-
-def is_remote(path: str) -> bool:
-    return path.startswith(REMOTE_PREFIXES)
 
 
 def join_base_path(given: str, root: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
-from ovms_doctor.facts import Facts, Failure, ListDirectory, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.facts import Facts, StatPath
+from ovms_doctor.serving.cache import plan_cache, with_cache
+from ovms_doctor.serving.extension import plan_extension
+from ovms_doctor.serving.graphs import graph_files, look_for_graph, open_graph
 from ovms_doctor.serving.loading import Loader
 from ovms_doctor.serving.manager import LOADING_OK, Manager, NeverEnds, Stops
 from ovms_doctor.serving.model import (
     Attempt,
+    CacheFails,
     CouldNotLook,
     Detection,
+    GraphFault,
     ModelPlan,
     ParameterRefused,
     SpecialFile,
@@ -22,11 +26,13 @@ from ovms_doctor.serving.model import (
     VersionState,
 )
 from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.serving.parameters.presence import with_verdict
 from ovms_doctor.serving.paths import absolute, is_remote
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 #: How many further looks at the repository are followed after start-up.
 POLLS = 2
+_SIGABRT = 6
 States = dict[int, VersionState]
 
 
@@ -47,7 +53,9 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     if is_remote(entry.base_path):
         reason = "remote storage is not looked at"
         return _unknown(entry, CouldNotLook(entry.base_path, reason))
-    parameters = parse_parameters(entry, deployment.release) if entry.parameters else None
+    parameters = parse_parameters(entry, deployment.release, deployment.devices) if entry.parameters else None
+    if parameters is not None:
+        parameters = with_verdict(parameters, deployment, facts)
     cwd = deployment.working_directory
     where = absolute(entry.base_path, cwd)
     # An entry of config.json was looked at with its own base path, graph path and name before it came here.
@@ -56,12 +64,12 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         facts.need([StatPath(where), *(StatPath(absolute(path, cwd)) for path in files)])
         try:
             graph = look_for_graph(files, cwd, facts)
+            if isinstance(graph, SpecialFile):
+                return ModelPlan(entry, Detection("OK"), blocked=graph)
+            if graph is not None:
+                return _graph(entry, graph, deployment, mode, facts)
         except LookFailed as error:
             return _unknown(entry, error.cause)
-        if isinstance(graph, SpecialFile):
-            return ModelPlan(entry, Detection("OK"), blocked=graph)
-        if graph:
-            return ModelPlan(entry, Detection("OK"), kind="graph")
     if parameters is not None and parameters.stateful and parameters.dynamic:
         log = (server_log.STATEFUL_DYNAMIC(model=entry.name),)
         status = "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL"
@@ -77,35 +85,19 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     return _follow(entry, detection, deployment, mode, facts, parameters)
 
 
+def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+    """A graph that was found: started alone, it ends the process if it cannot be loaded."""
+    fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
+    plan = ModelPlan(entry, Detection("OK"), kind="graph")
+    if not isinstance(fault, GraphFault):
+        return plan
+    # What a directory in its place leads to depends on the file system.
+    ends = mode == "single" and fault.why != "directory"
+    return replace(plan, status=fault.status, graph=fault, ended=1 if ends else None)
+
+
 def _unknown(entry: ModelEntry, cause: CouldNotLook) -> ModelPlan:
     return ModelPlan(entry, Detection("OK"), unknown=cause)
-
-
-def graph_files(base_path: str) -> tuple[str, str]:
-    """Where graph.pbtxt is looked for below a base path that is named itself (``--model_path``)."""
-    return f"{base_path}/graph.pbtxt", f"{base_path}/1/graph.pbtxt"
-
-
-def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -> bool | SpecialFile:
-    """``CheckStartFromGraph``: whether an ifstream opens one of ``files``, the server's paths in its order.
-
-    A directory opens too, if it may be read; a FIFO blocks whoever opens it: that is returned. Raises
-    FactsMissing, LookFailed.
-    """
-    local = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
-    facts.need(StatPath(where) for where in local.values())
-    for path, where in local.items():
-        status = facts.ask(StatPath(where))
-        if not isinstance(status, PathStatus):
-            continue
-        if status.kind == "fifo":
-            return SpecialFile(path, "fifo")
-        opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
-        if isinstance(opened, Unavailable):
-            raise LookFailed(path, opened)
-        if not isinstance(opened, Failure):
-            return True
-    return False
 
 
 def _follow(
@@ -123,7 +115,9 @@ def _follow(
         deployment.load,
         facts,
         parameters,
+        plan_extension(deployment, facts),
     )
+    cache = plan_cache(deployment, facts)
     known: dict[tuple[int, bool], Attempt] = {}
 
     def attempt(version: int) -> Attempt:
@@ -137,9 +131,10 @@ def _follow(
         )
         if (version, kept) not in known:
             path = entry.base_path if detection.single_file else f"{entry.base_path}/{version}"
-            known[version, kept] = loader.attempt(
+            tried = loader.attempt(
                 version, path, detection.directories(version), single_file=detection.single_file, kept=kept
             )
+            known[version, kept] = with_cache(tried, cache, entry.name, parameters)
         return known[version, kept]
 
     manager = Manager(detection.found, entry.policy, attempt)
@@ -220,6 +215,8 @@ def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
     if attempt.outcome == "crashed" and attempt.report is not None and attempt.report.signal:
         return replace(plan, ended=128 + attempt.report.signal)
     cause = attempt.cause
+    if isinstance(cause, CacheFails):
+        return replace(plan, ended=128 + _SIGABRT)
     unknown = cause if isinstance(cause, CouldNotLook) else CouldNotLook(attempt.path, "it could not be told")
     versions = tuple(
         replace(item, now=None, later=None) if item.version == attempt.version else item

@@ -13,7 +13,6 @@ from ovms_doctor.deployment.model import (
     Mode,
     ModelEntry,
     ServerArguments,
-    VersionPolicy,
 )
 from ovms_doctor.facts import (
     Facts,
@@ -24,12 +23,18 @@ from ovms_doctor.facts import (
     ReadFile,
     StatPath,
 )
+from ovms_doctor.serving.cache import cache_problem, plan_cache
 from ovms_doctor.serving.config.monitoring import arguments_enable_metrics, arguments_problem
-from ovms_doctor.serving.config.policy import parse_policy
+from ovms_doctor.serving.config.policy import PolicyReading, argument_notes, read_argument
 from ovms_doctor.serving.configured import plan_configuration
+from ovms_doctor.serving.extension import extension_stops, plan_extension, with_extension
 from ovms_doctor.serving.generative import Generative, look_for_generative
+from ovms_doctor.serving.graphs import graph_files, look_for_graph
+from ovms_doctor.serving.memory import estimate
 from ovms_doctor.serving.model import (
+    ConfigNote,
     CouldNotLook,
+    Detection,
     Ignored,
     ModelPlan,
     Outcome,
@@ -38,7 +43,9 @@ from ovms_doctor.serving.model import (
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, join_base_path
-from ovms_doctor.serving.servable import graph_files, look_for_graph, plan_model
+from ovms_doctor.serving.remote import with_routes
+from ovms_doctor.serving.servable import plan_model
+from ovms_doctor.serving.sight import mark_outside, seen_by_server
 from ovms_doctor.serving.versions import LookFailed
 
 ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -60,28 +67,48 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
 
     ``planner`` plans one model; a driver may pass one that remembers models already settled.
     """
+    if deployment.untold is not None:
+        told = deployment.untold
+        cause = CouldNotLook(told.source, told.reason, told.timed_out)
+        return Planned(Plan(deployment.mode, "unknown", unknown=cause))
     ignored = _ignored_arguments(deployment)
+    sight = seen_by_server(facts, deployment)
     try:
-        generative = Generative()
-        if deployment.arguments is not None:
-            early, generative = _arguments(deployment, deployment.arguments, facts)
-            if early is not None:
-                return Planned(replace(early, ignored=ignored))
-        elif deployment.mode == "single" and deployment.release.looks_for_generative_model:
-            generative = _generative(deployment, None, facts)
-        if generative.problem is not None:
-            return Planned(replace(_exits(deployment.mode, generative.problem), ignored=ignored))
-        if deployment.mode == "single":
-            planned = _single(deployment, facts, planner, generative)
-        else:
-            planned = _config(deployment, facts, planner)
-        poll = deployment.arguments is None or deployment.arguments.poll != 0
-        planned = planned if poll else _without_polls(planned)
-        return Planned(replace(planned, ignored=ignored + planned.ignored))
+        planned = with_routes(_plan(deployment, sight, planner, ignored), deployment)
+        if planned.outcome == "serves":
+            planned = replace(planned, memory=estimate(planned.models, deployment.limits))
+        return Planned(mark_outside(planned, sight, deployment))
     except FactsMissing as missing:
         return Planned(None, missing.questions)
     except LookFailed as error:
         return Planned(Plan(deployment.mode, "unknown", unknown=error.cause, ignored=ignored))
+
+
+def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: tuple[Ignored, ...]) -> Plan:
+    """Raises FactsMissing, LookFailed."""
+    generative = Generative()
+    if deployment.arguments is not None:
+        early, generative = _arguments(deployment, deployment.arguments, facts)
+        if early is not None:
+            return replace(early, ignored=ignored)
+    elif deployment.mode == "single" and deployment.release.looks_for_generative_model:
+        generative = _generative(deployment, None, facts)
+    if generative.problem is not None:
+        return replace(_exits(deployment.mode, generative.problem), ignored=ignored)
+    cache = plan_cache(deployment, facts)
+    if cache is not None and cache.ends:
+        return replace(_exits(deployment.mode, cache_problem(cache)), ignored=ignored, cache=cache)
+    extension = plan_extension(deployment, facts)
+    stopped = extension_stops(extension, deployment)
+    if stopped is not None:
+        return replace(stopped, ignored=ignored, cache=cache)
+    if deployment.mode == "single":
+        planned = _single(deployment, facts, planner, generative)
+    else:
+        planned = _config(deployment, facts, planner)
+    poll = deployment.arguments is None or deployment.arguments.poll != 0
+    planned = with_extension(planned if poll else _without_polls(planned), extension)
+    return replace(planned, ignored=ignored + planned.ignored, cache=cache)
 
 
 def _exits(mode: Mode, problem: StartProblem) -> Plan:
@@ -114,7 +141,8 @@ def _arguments(
         if generative.problem is not None:
             return _exits(deployment.mode, generative.problem), generative
     for refusal in refusals:
-        if generative.task is not None and refusal.stage == "unmatched" and arguments.unmatched:
+        left_over = refusal.option in arguments.unmatched
+        if generative.task is not None and refusal.stage == "unmatched" and left_over:
             # The parser of the task takes these words; what it makes of them is not followed.
             continue
         if _holds(refusal, deployment, facts):
@@ -177,6 +205,7 @@ def _generative(deployment: Deployment, arguments: ServerArguments | None, facts
 
 def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generative: Generative) -> Plan:
     arguments = deployment.arguments
+    notes: tuple[ConfigNote, ...] = ()
     if arguments is None:
         entry = deployment.models[0]
     else:
@@ -184,7 +213,9 @@ def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generat
         path = join_base_path(arguments.model_path or "", root)
         entry = ModelEntry(arguments.model_name or "", path, parameters=arguments.parameters)
     if generative.task is not None:
-        model = replace(planner(entry, deployment, "single", facts), kind="generative")
+        # It is no model with versions, whatever directories there are; what becomes of it is not followed.
+        cause = CouldNotLook(entry.base_path, "what becomes of a generative model is not followed")
+        model = ModelPlan(entry, Detection("OK"), kind="generative", unknown=cause)
         return Plan("single", "unknown", models=(model,))
     if arguments is not None:
         if deployment.release.finds_graphs and _opens_graph(entry, deployment, facts):
@@ -192,15 +223,18 @@ def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generat
             if refused is not None:
                 return _exits("single", refused)
             return assemble("single", [planner(entry, deployment, "single", facts)])
-        problem, policy = _startup_problem(arguments, entry, deployment)
+        problem, reading = _startup_problem(arguments, entry, deployment)
+        if problem is not None and problem.undefined:
+            return Plan("single", "unknown", problem=problem)
         if problem is not None:
             return _exits("single", problem)
-        entry = replace(entry, policy=policy)
-    return assemble("single", [planner(entry, deployment, "single", facts)])
+        entry = replace(entry, policy=reading.policy or DEFAULT_POLICY)
+        notes = argument_notes(arguments, reading)
+    return replace(assemble("single", [planner(entry, deployment, "single", facts)]), config_notes=notes)
 
 
 def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:
-    return look_for_graph(graph_files(entry.base_path), deployment.working_directory, facts) is True
+    return look_for_graph(graph_files(entry.base_path), deployment.working_directory, facts) is not None
 
 
 def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:
@@ -217,15 +251,15 @@ def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> Start
 
 def _startup_problem(
     arguments: ServerArguments, entry: ModelEntry, deployment: Deployment
-) -> tuple[StartProblem | None, VersionPolicy]:
+) -> tuple[StartProblem | None, PolicyReading]:
     """``startFromConfig``: metrics, plugin_config, version policy, then the other parameters; the first
     that is wrong ends the process."""
     release = deployment.release
     if arguments_enable_metrics(arguments, release):
         metrics = arguments_problem(arguments, release)
         if metrics is not None:
-            return metrics, DEFAULT_POLICY
-    parsed = parse_parameters(entry, release)
+            return metrics, PolicyReading(DEFAULT_POLICY)
+    parsed = parse_parameters(entry, release, deployment.devices)
     refusal = parsed.abort or parsed.problem
     problem = None
     if refusal is not None:
@@ -233,28 +267,9 @@ def _startup_problem(
             "parameter", refusal.status, 1, refusal.log, text=parsed.at, option=f"--{parsed.at}"
         )
         if parsed.at == "plugin_config":
-            return problem, DEFAULT_POLICY
-    policy, refused = _command_line_policy(arguments.model_version_policy or "")
+            return problem, PolicyReading(DEFAULT_POLICY)
+    policy, refused = read_argument(arguments.model_version_policy or "", release)
     return refused or problem, policy
-
-
-def _command_line_policy(text: str) -> tuple[VersionPolicy, StartProblem | None]:
-    """``--model_version_policy``: no schema stands before it; what is wrong ends the process."""
-    import rapidjson
-
-    if not text:
-        return DEFAULT_POLICY, None
-    try:
-        value = rapidjson.loads(text.split("\0", 1)[0])
-    except (ValueError, RecursionError):
-        value = None
-    policy = parse_policy(value)
-    if policy is not None:
-        return policy, None
-    known = isinstance(value, dict) and len(value) == 1 and not {"all", "specific", "latest"} & set(value)
-    status = "MODEL_VERSION_POLICY_UNSUPPORTED_KEY" if known else "MODEL_VERSION_POLICY_WRONG_FORMAT"
-    line = server_log.POLICY_UNPARSABLE(status=server_log.STATUS_TEXT[status])
-    return DEFAULT_POLICY, StartProblem("policy", status, 1, (line,), text=text)
 
 
 # -- a configuration of several models -----------------------------------------------------------------

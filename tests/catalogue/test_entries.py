@@ -23,9 +23,14 @@ CHECKS = {
     "permissions",
     "reading",
     "operations",
+    "extension",
     "configuration",
     "parameters",
     "mapping",
+    "cache",
+    "devices",
+    "proxies",
+    "resources",
     "doctor",
 }
 HUNDREDS = {
@@ -34,9 +39,14 @@ HUNDREDS = {
     "permissions": "2",
     "reading": "3",
     "operations": "3",
+    "extension": "3",
     "configuration": "4",
     "parameters": "4",
     "mapping": "4",
+    "cache": "5",
+    "devices": "7",
+    "proxies": "6",
+    "resources": "7",
     "doctor": "9",
 }
 #: For ever: a code or name that was given out is never changed and never given out again.

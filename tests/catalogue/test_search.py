@@ -18,6 +18,7 @@ from tests.cases_build import Family, RecordedRelease, load_cases
 
 VALUES = {
     "path": "/models/a b/1",
+    "proxy": "proxy.example:3128",
     "model": "résumé [x]; y",
     "version": "12",
     "number": "16",
@@ -320,3 +321,8 @@ def test_any_name_is_read_back(name: str) -> None:
 
 def test_only_the_beginning_is_looked_at() -> None:
     assert explain_line("x" * LIMIT + "\n" + log.NO_TASK()) == []
+
+
+def test_a_proxy_quoted_by_the_server_is_shown_without_its_password() -> None:
+    (hit,) = explain_line("[s3][error] Couldn't parse proxy: someone:canary@proxy:99")
+    assert hit[1] == {"proxy": "***@proxy:99"}

@@ -24,20 +24,26 @@ from ovms_doctor.facts import (
     Fault,
     FileContent,
     FileSeen,
+    InspectLibrary,
     InspectModel,
+    LibrarySeen,
     ListDirectory,
     Listing,
+    LoadExtension,
     LoadModel,
     LoadReport,
     ModelInspection,
     Operation,
     PathStatus,
     ReadFile,
+    StatHost,
     StatPath,
     Tensor,
     Unavailable,
     codec,
 )
+from ovms_doctor.facts.answers import Probed, WeightsSeen, Writability
+from ovms_doctor.facts.questions import CheckWritable, ProbeWrite
 from ovms_doctor.report.json_report import dumps, to_document
 from ovms_doctor.report.places import host_path
 from ovms_doctor.report.schema import facts_schema, report_schema
@@ -48,7 +54,7 @@ from tests.report.samples import HOSTILE, SAMPLES
 each_sample = pytest.mark.parametrize("name", SAMPLES)
 
 TOP = ["schema_version", "tool", "run", "server", "summary", "models", "findings", "checks"]
-TOLD = ["mode", "release", "release_from", "user", "user_from", "bare_metal", "config_path"]
+TOLD = ["mode", "release", "release_from", "user", "user_from", "bare_metal", "config_path", "container"]
 FOUND = ["outcome", "starts", "exit_code", "runtime", "ignored"]
 MODEL = [
     *("name", "base_path", "host_path", "policy", "served_versions", "later_served_versions", "why"),
@@ -190,12 +196,14 @@ def test_facts_fulfil_their_schema() -> None:
         (tensor,),
         ir_version=11,
         weights_needed=4,
+        weights=(WeightsSeen("f32", 4), WeightsSeen("f16", 2, "plain")),
     )
     facts = Facts(
         {
             StatPath("/m"): PathStatus("directory", 4096, "/n"),
             StatPath("/\udcff"): Failure(2),
             StatPath("/x"): Failure(13, denial),
+            StatHost("/x"): Failure(2),
             ListDirectory("/m"): Listing((Entry("1", "directory"), Entry("l", "link", "/\udcff"))),
             ReadFile("/m/1/m.xml", 512): FileContent(b"\x00\xff", 900),
             InspectModel("/m/1/m.xml", "ir"): inspection,
@@ -203,6 +211,14 @@ def test_facts_fulfil_their_schema() -> None:
                 "read", "crashed", "read", "why", "2026.4.1", 11, (tensor,), (), "detail"
             ),
             LoadModel("/m/2/m.xml", "compile"): Unavailable("too slow", True),
+            InspectLibrary("/e.so"): LibrarySeen(
+                9, "", "", 64, "x86-64", ("libc.so.6",), ("/l",), ("A",), True
+            ),
+            LoadExtension("/e.so"): LoadReport("read", "ok", "read", "", "2026.4.1"),
+            CheckWritable("/c"): Writability(
+                "directory", 0, 0, 0o40755, False, True, True, False, "tried", None, 9, 9
+            ),
+            ProbeWrite("/c"): Probed("/c/probe"),
         }
     )
     text = codec.dump(facts, {"anything": 1})

@@ -24,8 +24,10 @@ from ovms_doctor.facts import (
     PathStatus,
     Question,
     ReadFile,
+    StatHost,
     StatPath,
     Tensor,
+    Unavailable,
 )
 from ovms_doctor.releases import parse_release
 from ovms_doctor.serving.model import Plan
@@ -38,7 +40,8 @@ OUTPUT = Tensor(("y",), "f32", "[1,10]")
 @dataclass
 class World:
     """``files``: path → content (``good``: a model that loads, else it does not). ``odd``: path → kind of
-    what is neither file nor directory. ``denied``: path → right that is missing there. ``asked`` records."""
+    what is neither file nor directory. ``denied``: path → right that is missing there. ``asked`` records.
+    ``host``: paths of the host itself."""
 
     files: dict[str, str] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
@@ -46,9 +49,13 @@ class World:
     denied: dict[str, str] = field(default_factory=dict)
     loops: set[str] = field(default_factory=set)
     asked: list[Question] = field(default_factory=list)
+    host: set[str] = field(default_factory=set)
 
     def answer(self, question: Question) -> Answer:
         self.asked.append(question)
+        if isinstance(question, StatHost):
+            known = any((path + "/").startswith(question.path.rstrip("/") + "/") for path in self.host)
+            return PathStatus("directory", 0) if known else Failure(errno.ENOENT)
         path = question.path.replace("//", "/")
         if not isinstance(question, InspectModel | LoadModel):
             path = path.rstrip("/")
@@ -70,6 +77,8 @@ class World:
             faults = () if good else (fault,)
             tensors = ((INPUT,), (OUTPUT,)) if good else (None, None)
             return ModelInspection(question.format, (), faults, inputs=tensors[0], outputs=tensors[1])
+        if not isinstance(question, LoadModel):
+            return Unavailable("not part of this world")
         if good:
             return LoadReport(question.level, "ok", "read", "", "test", None, (INPUT,), (OUTPUT,))
         return LoadReport(question.level, "failed", "read", "Unable to read the model\n\n", "test")

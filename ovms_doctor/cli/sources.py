@@ -1,0 +1,212 @@
+"""Where a container is read from: the engine, a saved document, a run line, a compose file, a manifest."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ovms_doctor.cli.typed import Asked
+from ovms_doctor.deployment.container import Container, ContainerMount
+from ovms_doctor.deployment.readers import NotRead
+from ovms_doctor.driver.contained import contained
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts import Failure, Question, StatPath
+from ovms_doctor.usage import UsageError
+
+#: Bytes; no document of a container comes near it.
+_LARGEST = 64 << 20
+
+
+def with_container(request: Request, asked: Asked) -> Request:
+    """``request`` with what the named source tells. UsageError for a document that cannot be read; an engine that
+    does not answer is no mistake of the user's: it ends in ``untold``."""
+    ((option, value),) = asked.sources.items()
+    try:
+        if option == "--container":
+            return _alive(request, value, asked)
+        container = _READERS[option](value)
+    except NotRead as error:
+        raise UsageError(f"{option}: {error}") from None
+    # A saved document and a manifest tell of some host; whether of this one, its mounts show.
+    elsewhere = option in ("--inspect", "--kubernetes")
+    gone = _gone(request, container) if elsewhere else frozenset()
+    here = None if gone or option == "--kubernetes" else _here()
+    return contained(request, _with_kills(container, asked), here, gone)
+
+
+# -- the engine ----------------------------------------------------------------------------------------
+
+
+def _alive(request: Request, name: str, asked: Asked) -> Request:
+    from ovms_doctor.collect.containers import look_at_container
+    from ovms_doctor.deployment.readers.inspect import read_inspect
+
+    looked = look_at_container(name, request.timeout)
+    if looked.document is None:
+        reason = looked.problem or "the engine told nothing"
+        return replace(request, untold=(f"the container {name}", reason, looked.timed_out), bare_metal=False)
+    container = read_inspect(looked.document, source="docker", place=name, log=looked.log, info=looked.info)
+    gone = frozenset() if looked.local else _gone(request, container)
+    if looked.local:
+        request = replace(request, host_proxy=_host_proxy())
+        container = _with_layers(container)
+    else:
+        container = replace(container, merged="", layers=())
+    if looked.local or asked.kernel_log is not None:
+        container = _with_kills(container, asked)
+    return contained(request, container, _here() if looked.local else None, gone)
+
+
+def _with_layers(container: Container) -> Container:
+    """With the parts of the container's own file system that can be looked into. While it runs, the whole of it
+    appears in one place; of one that ended there are only its layers, and a path that one of them alone holds."""
+    if container.merged and os.access(container.merged, os.R_OK | os.X_OK):
+        return container
+    words = container.words or ()
+    found = []
+    for option in ("--config_path", "--model_path"):
+        given = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
+        given += [value for word, value in itertools.pairwise(words) if word == option]
+        for path in given[-1:]:
+            top = os.path.dirname(path) if option == "--config_path" else path
+            holding = [layer for layer in container.layers if os.path.lexists(layer + top)]
+            mounted = any(f"{top}/".startswith(mount.server.rstrip("/") + "/") for mount in container.mounts)
+            if top.startswith("/") and top != "/" and len(holding) == 1 and not mounted:
+                found.append(ContainerMount(top, "image", holding[0] + top))
+    return replace(container, merged="", mounts=(*found, *container.mounts))
+
+
+def _host_proxy() -> str:
+    """The variable that names a proxy to this process, empty for none; its value is not taken."""
+    names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+    return next((name for name in names if os.environ.get(name)), "")
+
+
+def _here() -> Any:
+    from ovms_doctor.collect.host import see_host
+
+    return see_host()
+
+
+def _with_kills(container: Container, asked: Asked) -> Container:
+    """With the OOM kills of the kernel's log that match it. The host's own log only where the container is
+    its own: a document may come from anywhere."""
+    if asked.kernel_log is None and asked.container is None:
+        return container
+    from ovms_doctor.collect.kernel_log import kernel_lines
+    from ovms_doctor.deployment.readers.kernel_log import matching, read_kernel_log
+
+    lines, problem = kernel_lines(asked.kernel_log, asked.timeout)
+    if problem is not None and asked.kernel_log is not None:
+        raise UsageError(f"--kernel-log {asked.kernel_log}: {problem}")
+    return replace(container, kills=matching(read_kernel_log(lines), container))
+
+
+def _gone(request: Request, container: Container) -> frozenset[str]:
+    """Host paths of the mounts that are not on this host: the container ran with them, so it ran elsewhere."""
+    from ovms_doctor.collect.local import LocalCollector
+
+    hosts = sorted({mount.host for mount in container.mounts if mount.host is not None})
+    if not hosts:
+        return frozenset()
+    questions: list[Question] = [StatPath(host) for host in hosts]
+    with LocalCollector(None, deadline=request.timeout) as here:
+        answers = here.collect(questions)
+    return frozenset(
+        host
+        for host, question in zip(hosts, questions, strict=True)
+        if isinstance(answer := answers.get(question), Failure) and answer.missing
+    )
+
+
+# -- documents -----------------------------------------------------------------------------------------
+
+
+def _inspected(value: str) -> Container:
+    from ovms_doctor.deployment.readers.inspect import read_inspect, read_text
+
+    return read_inspect(read_text(_data(value)), source="inspect", place=_shown(value))
+
+
+def _run_line(value: str) -> Container:
+    from ovms_doctor.deployment.readers.run_line import read_run_line
+
+    return read_run_line(
+        value,
+        home=os.path.expanduser("~"),
+        working_directory=os.getcwd(),
+        ids=(os.getuid(), os.getgid()),
+        read_file=_beside(os.getcwd()),
+    )
+
+
+def _composed(value: str) -> Container:
+    from ovms_doctor.deployment.readers.compose import read_compose
+
+    path, service = value, None
+    if not os.path.lexists(path) and ":" in path:
+        path, _, service = value.rpartition(":")
+    directory = os.path.dirname(os.path.abspath(path))
+    return read_compose(
+        _text(path),
+        service=service,
+        place=path,
+        directory=directory,
+        environment=os.environ,
+        read_file=_beside(directory),
+    )
+
+
+def _beside(directory: str) -> Callable[[str], str | None]:
+    def read(path: str) -> str | None:
+        try:
+            return _text(os.path.join(directory, path))
+        except UsageError:
+            return None
+
+    return read
+
+
+def _manifest(value: str) -> Container:
+    from ovms_doctor.deployment.readers.kubernetes import read_kubernetes
+
+    path, container = value, None
+    if not os.path.lexists(path) and ":" in path:
+        path, _, container = value.rpartition(":")
+    return read_kubernetes(_text(path), place=_shown(path), container=container)
+
+
+_READERS: Mapping[str, Callable[[str], Container]] = {
+    "--inspect": _inspected,
+    "--docker-run": _run_line,
+    "--compose": _composed,
+    "--kubernetes": _manifest,
+}
+
+
+def _shown(value: str) -> str:
+    return "standard input" if value == "-" else value
+
+
+def _text(path: str) -> str:
+    """The text of a file, or of standard input; bytes that are not UTF-8 are replaced."""
+    return _data(path).decode("utf-8-sig", "replace")
+
+
+def _data(path: str) -> bytes:
+    """A file's bytes, or those of standard input. UsageError where it cannot be read or is far too long."""
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(_LARGEST + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    if len(data) > _LARGEST:
+        raise UsageError(f"{path}: too long to be a document of a container")
+    return data

@@ -24,7 +24,9 @@ _ROOMS = {
     "mapping": "4",
     "cache": "5",
     "proxies": "6",
+    "storage": "6",
     "devices": "7",
+    "ending": "7",
     "resources": "7",
     "doctor": "9",
 }

@@ -1,0 +1,159 @@
+"""What an end means: states in, findings out; good and bad."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.ending import check
+from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerState, KernelKill
+from ovms_doctor.deployment.model import Deployment
+from ovms_doctor.facts import Facts
+from ovms_doctor.findings import Finding
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.model import Plan, StartProblem
+
+WORDS = ("--config_path", "/models/config.json", "--port", "9000")
+BASE = Container(
+    "docker",
+    "ovms",
+    name="ovms",
+    engine="docker",
+    words=WORDS,
+    limits=ContainerLimits(memory=64 << 20),
+    log=("[2026-01-01][serving][error] Directory does not exist: /models/m",),
+)
+SERVES = Plan("config", "serves")
+
+
+def findings(state: ContainerState, plan: Plan = SERVES, **changes: object) -> list[Finding]:
+    container = replace(BASE, state=state, **changes)  # type: ignore[arg-type]
+    deployment = Deployment("config", parse_release("2026.3"), "given", container=container)
+    return list(check(Context(deployment, plan, Facts(complete=True))))
+
+
+def exited(code: int, **more: object) -> ContainerState:
+    return replace(ContainerState("exited", code, False, finished_at="2026-01-01T00:00:00Z"), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "severity"),
+    [
+        (exited(137, oom_killed=True), "OVD701", "error"),
+        (exited(137), "OVD702", "warning"),
+        (exited(64), "OVD703", "error"),
+        (exited(3), "OVD703", "error"),
+        (exited(1), "OVD704", "error"),
+        (exited(132), "OVD706", "error"),
+        (exited(134), "OVD707", "error"),
+        (exited(135), "OVD708", "error"),
+        (exited(139), "OVD708", "error"),
+        (exited(143), "OVD709", "info"),
+        (exited(130), "OVD709", "info"),
+        (exited(0), "OVD709", "info"),
+        (exited(77), "OVD704", "error"),
+        (exited(127), "OVD713", "error"),
+        (ContainerState("running", 0, True), "OVD701", "warning"),
+        (ContainerState("terminated", 137, reason="OOMKilled"), "OVD701", "error"),
+        (
+            ContainerState("running", last_exit_code=137, last_reason="OOMKilled", restarts=3),
+            "OVD701",
+            "error",
+        ),
+        (
+            ContainerState("terminated", reason="Evicted", message="The node was low on memory"),
+            "OVD711",
+            "error",
+        ),
+        (ContainerState("waiting", reason="ImagePullBackOff"), "OVD713", "error"),
+        (ContainerState("created", 127, message='exec: "ovms": not found'), "OVD713", "error"),
+    ],
+)
+def test_each_end_has_its_code(state: ContainerState, code: str, severity: str) -> None:
+    (found,) = findings(state)
+    assert (found.code, found.severity) == (code, severity)
+    assert found.evidence
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        ContainerState("running", 0, False),
+        ContainerState("running"),
+        ContainerState("running", restarts=1, last_exit_code=0, last_reason="Completed"),
+        ContainerState("created"),
+        ContainerState("paused", 0),
+        ContainerState("waiting", reason="ContainerCreating"),
+    ],
+)
+def test_what_runs_or_is_about_to_is_left_alone(state: ContainerState) -> None:
+    assert findings(state) == []
+
+
+def test_a_source_without_a_state_says_nothing_of_an_end() -> None:
+    deployment = Deployment("config", parse_release("2026.3"), "given", container=BASE)
+    assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("--version",)])
+def test_help_ends_with_0_and_for_ever_again(words: tuple[str, ...]) -> None:
+    (found,) = findings(exited(0), words=words)
+    assert (found.code, found.severity) == ("OVD705", "error")
+    loop = ContainerState(
+        "waiting", reason="CrashLoopBackOff", last_exit_code=0, last_reason="Completed", restarts=7
+    )
+    assert [item.code for item in findings(loop, words=words)] == ["OVD705", "OVD710"]
+
+
+def test_a_loop_names_what_makes_it_end() -> None:
+    state = ContainerState("restarting", 64, False, restarts=5)
+    first, second = findings(state, restart="always")
+    assert (first.code, second.code, second.caused_by) == ("OVD703", "OVD710", ("OVD703",))
+    assert "5 times" in second.message
+
+
+def test_the_kernels_log_makes_137_an_oom_kill() -> None:
+    kill = KernelKill(42, "ovms", "memcg", "[1.0]", rss=60 << 20, matched="cgroup")
+    (found,) = findings(exited(137), kills=(kill,))
+    assert (found.code, found.confidence) == ("OVD701", "high")
+    assert any("process 42 (ovms), 60 MiB" in item.what for item in found.evidence)
+    (doubtful,) = findings(exited(137), kills=(replace(kill, matched="time"),))
+    assert doubtful.confidence == "medium"
+
+
+def test_a_host_without_memory_is_not_called_a_limit() -> None:
+    (found,) = findings(exited(137), kills=(KernelKill(42, "ovms", "host", matched="pid"),))
+    assert "the host had no memory left" in found.message
+    assert "64 MiB" not in found.message
+
+
+def test_an_oom_kill_says_that_the_log_is_silent_and_how_to_raise_the_limit() -> None:
+    (found,) = findings(exited(137, oom_killed=True))
+    assert "no line" in found.detail
+    assert found.server_log == ()
+    (step,) = found.remedy.steps
+    assert step.command == "docker update --memory 128m --memory-swap 128m ovms && docker restart ovms"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("compose", "mem_limit: 128m"),
+        ("docker-run", "-m 128m --memory-swap 128m"),
+        ("kubernetes", "resources: {requests: {memory: 128Mi}, limits: {memory: 128Mi}}"),
+    ],
+)
+def test_the_remedy_has_the_deployments_form(source: str, words: str) -> None:
+    (found,) = findings(exited(137, oom_killed=True), source=source)
+    assert [step.command for step in found.remedy.steps] == [words]
+
+
+def test_exit_1_is_held_against_what_the_rules_foretell() -> None:
+    problem = StartProblem("config_not_json", "JSON_INVALID", 1, ())
+    (same,) = findings(exited(1), Plan("config", "exits", 1, problem=problem))
+    (other,) = findings(exited(1))
+    assert "foretell the same" in same.detail
+    assert "something was changed since" in other.detail
+    assert any("Directory does not exist" in item.what for item in same.evidence)

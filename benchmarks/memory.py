@@ -72,7 +72,7 @@ def predicted(path: str, precision: str) -> tuple[int, int]:
             SimpleNamespace(
                 version=1,
                 now=SimpleNamespace(available=True),
-                attempt=SimpleNamespace(inspection=inspection),
+                attempt=SimpleNamespace(inspection=inspection, outcome="loaded", status="OK"),
             )
         ],
     )

@@ -35,6 +35,15 @@ _FIELD = re.compile(r"\{(\w+)\}")
 # -- server.cpp, s3filesystem.cpp ------------------------------------------------------------------------
 ENDS_BY_EXCEPTION = Message("Exception catch: {what} - will now terminate.", "server.cpp")
 PROXY_UNREAD = Message("Couldn't parse proxy: {proxy}", "s3filesystem.cpp")
+S3_NO_BUCKET = Message("No bucket name found in path {path}", "s3filesystem.cpp")
+S3_NO_ANSWER = Message(
+    "Invalid or missing S3 credentials, or bucket does not exist - {bucket}. {what}", "s3filesystem.cpp"
+)
+GCS_UNPARSED = Message("Unable to parse path: {path} -> {status}", "gcsfilesystem.cpp")
+GCS_NO_CREDENTIALS = Message("Unable to create default GCS credentials", "gcsfilesystem.cpp")
+AZURE_SLASH = Message("Path can not end with '/'", "azurestorage.cpp")
+AZURE_UNCHECKED = Message("Check path failed: {path} -> {status}", "azurefilesystem.cpp")
+AZURE_NO_ACCOUNT = Message("Unable to create default azure storage account: {what}", "azurefilesystem.cpp")
 
 # -- modelmanager.cpp, modelinstance.cpp: the model cache -------------------------------------------------
 CACHE_CREATED = Message("Cache directory {path} did not exist, created", "modelmanager.cpp")
@@ -313,6 +322,10 @@ STATUS_TEXT = {
     "OV_NO_INPUTS": "Cannot load model with no inputs",
     "OV_NO_OUTPUTS": "Cannot load model with no outputs",
     "UNKNOWN_ERROR": "Unknown error",
+    "S3_BUCKET_NOT_FOUND": "S3 Bucket not found",
+    "S3_METADATA_FAIL": "S3 metadata failure",
+    "GCS_BUCKET_NOT_FOUND": "GCS Bucket not found",
+    "AS_INVALID_PATH": "AS Invalid path",
     "MODEL_NOT_LOADED": "Error while loading a model",
     "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE": "Cannot compile model into target device",
     "SHAPE_WRONG_FORMAT": "The provided shape is in wrong format",

@@ -185,6 +185,127 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "OVD606": ("https_proxy=https://proxy.example.com:3128", "https_proxy=http://proxy.example.com:3128"),
     "OVD607": ("https_proxy=http://user:p%40ss@proxy.example.com:3128", "a password of letters and digits"),
     "OVD608": ("docker run …", "docker run -e https_proxy …"),
+    "OVD621": ('"base_path": "s3://"', '"base_path": "s3://bucket/m"'),
+    "OVD622": (
+        '"base_path": "s3://minio:9000/bucket/m"',
+        'S3_ENDPOINT=http://minio:9000\n"base_path": "s3://bucket/m"',
+    ),
+    "OVD623": (
+        '"base_path": "s3://minio:9000/bucket/my-model"',
+        'S3_ENDPOINT=http://minio:9000\n"base_path": "s3://bucket/my-model"',
+    ),
+    "OVD624": (
+        "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/models",
+        "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/models\nAWS_PROFILE=default",
+    ),
+    "OVD625": ("AWS_ACCESS_KEY_ID=\nAWS_SECRET_ACCESS_KEY=", "both keys, or none of them"),
+    "OVD626": ("AWS_SESSION_TOKEN=…        until 2022.3", "the keys of a user, without a token"),
+    "OVD627": ("AWS_PROFILE=models\nAWS_ACCESS_KEY_ID=…\nAWS_SECRET_ACCESS_KEY=…", "AWS_PROFILE=models"),
+    "OVD628": ("AWS_ENDPOINT_URL=http://minio:9000", "S3_ENDPOINT=http://minio:9000"),
+    "OVD629": ("S3_ENDPOINT=HTTP://minio:9000", "S3_ENDPOINT=http://minio:9000"),
+    "OVD630": ("S3_ENDPOINT=http://minio_s3:9000", "S3_ENDPOINT=http://minio:9000"),
+    "OVD631": (
+        "S3_ENDPOINT=http://minio:9000        no keys",
+        "S3_ENDPOINT=http://minio:9000\nAWS_ACCESS_KEY_ID=…\nAWS_SECRET_ACCESS_KEY=…",
+    ),
+    "OVD632": ("AWS_REGION=        beside both keys", "AWS_REGION=eu-central-1"),
+    "OVD633": (
+        "AWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=us-east-1",
+        "AWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=eu-central-1",
+    ),
+    "OVD634": ("both keys, no region", "both keys\nAWS_REGION=eu-central-1"),
+    "OVD635": (
+        '"base_path": "s3://bucket/model.onnx"',
+        '"base_path": "s3://bucket/m"\ns3://bucket/m/1/model.onnx',
+    ),
+    "OVD636": ("--config_path s3://bucket/config.json", "--config_path /models/config.json"),
+    "OVD637": (
+        '"graph_path": "s3://bucket/g/graph.pbtxt"',
+        '"graph_path": "/models/g/graph.pbtxt"',
+    ),
+    "OVD638": (
+        "GOOGLE_CLOUD_PROJECT=models",
+        "GOOGLE_CLOUD_PROJECT=models\nGOOGLE_APPLICATION_CREDENTIALS=/keys/models.json",
+    ),
+    "OVD639": ("GOOGLE_APPLICATION_CREDENTIALS=", "GOOGLE_APPLICATION_CREDENTIALS=/keys/models.json"),
+    "OVD640": (
+        "GOOGLE_APPLICATION_CREDENTIALS=/keys/models.json\n-rw------- root root /keys/models.json",
+        "GOOGLE_APPLICATION_CREDENTIALS=/keys/models.json\n-rw-r----- root ovms /keys/models.json",
+    ),
+    "OVD641": ("STORAGE_EMULATOR_HOST=http://gcs:4443", "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://gcs:4443"),
+    "OVD642": ('"base_path": "gs://"', '"base_path": "gs://bucket/m"'),
+    "OVD643": ('"base_path": "az://models/m/"', '"base_path": "az://models/m"'),
+    "OVD644": (
+        "AZURE_STORAGE_ACCOUNT=models\nAZURE_STORAGE_KEY=…",
+        "AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=https;AccountName=models;AccountKey=…",
+    ),
+    "OVD645": ('"base_path": "s3:///bucket/m"', '"base_path": "s3://bucket/m"'),
+    "OVD701": (
+        "docker run -m 1g …\nkernel: Memory cgroup out of memory: Killed process 4711 (ovms)",
+        "docker run -m 4g …",
+    ),
+    "OVD702": ("docker kill ovms\nState: exited, exit code 137, OOMKilled false", "docker start ovms"),
+    "OVD703": ("docker run … --rest_prot 8000\nexit code 64", "docker run … --rest_port 8000"),
+    "OVD704": (
+        "docker run … --config_path /models/config.json   which is not there\nexit code 1",
+        "docker run -v /srv/models:/models … --config_path /models/config.json",
+    ),
+    "OVD705": (
+        "docker run openvino/model_server\nexit code 0",
+        "docker run openvino/model_server --config_path /models/config.json --port 9000",
+    ),
+    "OVD706": (
+        "a virtual machine with the processor qemu64\nexit code 132",
+        "a virtual machine with the host's processor",
+    ),
+    "OVD707": (
+        "drwx------ root root /srv/cache\nexit code 134",
+        "drwxr-x--- 5000 5000 /srv/cache",
+    ),
+    "OVD708": (
+        "cp model.bin /srv/models/m/1/   while it is served\nexit code 135",
+        "cp model.bin /srv/models/m/2/",
+    ),
+    "OVD709": ("docker stop ovms\nexit code 143", "docker start ovms"),
+    "OVD710": (
+        "docker run --restart always … --rest_prot 8000\nrestarting, exit code 64",
+        "docker run --restart always … --rest_port 8000",
+    ),
+    "OVD711": (
+        "reason: Evicted\nmessage: The node was low on resource: memory.",
+        "resources: {requests: {memory: 4Gi}, limits: {memory: 4Gi}}",
+    ),
+    "OVD712": (
+        "--port 9000 --rest_port 8000\nreadinessProbe: {httpGet: {path: /v2/health/ready, port: 9000}}",
+        "--port 9000 --rest_port 8000\nreadinessProbe: {httpGet: {path: /v2/health/ready, port: 8000}}",
+    ),
+    "OVD713": (
+        "docker run -p 80:8000 …\nexit code 125: port is already allocated",
+        "docker run -p 8000:8000 …",
+    ),
+    "OVD716": (
+        "docker run -v /srv/modles:/models …\n/srv/modles/   made by the engine, empty",
+        "docker run -v /srv/models:/models …",
+    ),
+    "OVD718": (
+        "docker run -v /srv/models:/models --tmpfs /models/m … --model_path /models/m",
+        "docker run -v /srv/models:/models … --model_path /models/m",
+    ),
+    "OVD721": ("docker run -p 9000:9000 … --rest_port 8000", "docker run -p 8000:8000 … --rest_port 8000"),
+    "OVD722": ("docker run -v /srv/models:/models …", "docker run -v /srv/models:/models:z …"),
+    "OVD723": (
+        "uid 5000 in the container is uid 105000 on the host\ndrwx------ 5000 5000 /srv/models",
+        "drwx------ 105000 105000 /srv/models",
+    ),
+    "OVD724": (
+        "docker run --read-only … --model_path s3://bucket/m",
+        "docker run --read-only --tmpfs /tmp … --model_path s3://bucket/m",
+    ),
+    "OVD726": ("openvino/model_server:latest   pulled two years ago", "openvino/model_server:2026.3"),
+    "OVD728": (
+        "docker run openvino/model_server:2026.3 … --target_device GPU",
+        "docker run openvino/model_server:2026.3-gpu … --target_device GPU",
+    ),
     "OVD731": (
         "docker run --device /dev/dri --user 5000 … --target_device GPU",
         "docker run --device /dev/dri --user 5000 --group-add 109 … --target_device GPU",

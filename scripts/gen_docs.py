@@ -26,7 +26,8 @@ RECOVERS = {
     None: "Depends on the case, or there is nothing to repair.",
 }
 GROUPS = {"1": "Layout and versions", "2": "Permissions", "3": "Loading the model", "4": "Configuration",
-          "9": "The doctor itself"}  # fmt: skip
+          "5": "The model cache", "6": "Proxies and remote storage",
+          "7": "Containers, devices, memory and processors", "9": "The doctor itself"}  # fmt: skip
 NOTE = "<!-- Made by scripts/gen_docs.py from the catalogue: change it there. -->\n\n"
 
 

@@ -30,6 +30,7 @@ CODES: tuple[Code, ...] = (
         "itself ran out of memory, only the kernel's log tells.",
         "Look who stopped it: the engine's events, the cluster's events, the kernel's log.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD701", "OVD709"),
     ),
     Code(
@@ -42,6 +43,7 @@ CODES: tuple[Code, ...] = (
         "does not know, a value out of range, two that exclude each other. The reason stands on standard error.",
         "Correct the argument line.",
         "restart",
+        releases="The same in all releases; options come and go with them.",
         see_also=("OVD406", "OVD704"),
     ),
     Code(
@@ -54,6 +56,7 @@ CODES: tuple[Code, ...] = (
         "any failure of the model. The last lines of its log name the reason.",
         "Mend what the findings on configuration and models say, then start it again.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD703", "OVD403"),
     ),
     Code(
@@ -66,6 +69,7 @@ CODES: tuple[Code, ...] = (
         "restarts it does so for ever; Kubernetes calls that Completed, then CrashLoopBackOff.",
         "Give it --config_path, or --model_path and --model_name, and a port.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD415", "OVD710"),
     ),
     Code(
@@ -78,6 +82,7 @@ CODES: tuple[Code, ...] = (
         "may hide what the processor has. Since 2026.2 the server catches it, says so and ends with the same code.",
         "Let the virtual machine pass the host's processor on, or move to a newer one.",
         "restart",
+        releases="The server catches the signal since 2026.2.",
         see_also=("OVD708",),
     ),
     Code(
@@ -90,6 +95,7 @@ CODES: tuple[Code, ...] = (
         "cannot be entered does that from 2026.2 on, an error in a thread that watches the configuration too.",
         "Read the last lines of its log, and what is said here of the cache.",
         "restart",
+        releases="A cache that cannot be entered aborts the server since 2026.2.",
         see_also=("OVD503", "OVD708"),
     ),
     Code(
@@ -102,6 +108,7 @@ CODES: tuple[Code, ...] = (
         "SIGBUS; a broken model, a CPU extension or a driver of another build gives either.",
         "Check the models with --load compile, and leave out the CPU extension and the GPU to see which it is.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD343", "OVD707"),
     ),
     Code(
@@ -113,6 +120,7 @@ CODES: tuple[Code, ...] = (
         "It was told to end (SIGTERM, SIGINT) and did: exit code 0, 143 or 130. Nothing is wrong with that.",
         "Start it again when it is needed.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD702",),
     ),
     Code(
@@ -124,6 +132,7 @@ CODES: tuple[Code, ...] = (
         "The restart policy starts what ended, which ends for the same reason. Between two tries nothing answers.",
         "Mend what makes it end; until then the policy hides it.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD703", "OVD704", "OVD705"),
     ),
     Code(
@@ -136,6 +145,7 @@ CODES: tuple[Code, ...] = (
         "not started again in its place.",
         "Ask for as much memory and ephemeral storage as the models need (resources.requests).",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD701",),
     ),
     Code(
@@ -149,6 +159,7 @@ CODES: tuple[Code, ...] = (
         "container unhealthy, Kubernetes restarts it or sends it no requests.",
         "Probe /v2/health/ready on the REST port, with a startup probe that leaves time for loading.",
         "restart",
+        releases="/v2/health/live and /v2/health/ready since 2022.2.",
         see_also=("OVD710",),
     ),
     Code(
@@ -161,6 +172,7 @@ CODES: tuple[Code, ...] = (
         "failed, a port is taken. Exit codes 125 to 127 come from the engine or the shell, not from the server.",
         "Mend what the engine's message names.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD704",),
     ),
 )

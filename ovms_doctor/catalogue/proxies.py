@@ -121,6 +121,7 @@ CODES: tuple[Code, ...] = (
         "proxy, its models are not found; Google's client tries for 15 minutes first.",
         "Start the container with -e https_proxy, if the store is behind the proxy.",
         "restart",
+        releases="The same in all releases.",
         see_also=("OVD603",),
     ),
 )

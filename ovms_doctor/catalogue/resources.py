@@ -21,6 +21,7 @@ CODES: tuple[Code, ...] = (
         "Raise the limit, load fewer versions (model_version_policy), or store the weights in a smaller "
         "precision (FP16, INT8).",
         "restart",
+        releases="The same in all releases: the server checks no memory.",
         see_also=("OVD742", "OVD743", "OVD701"),
     ),
     Code(
@@ -34,6 +35,7 @@ CODES: tuple[Code, ...] = (
         + _MEASURED,
         "Raise the limit, or load fewer versions.",
         "restart",
+        releases="The same in all releases: the server checks no memory.",
         see_also=("OVD741", "OVD743"),
     ),
     Code(
@@ -47,6 +49,7 @@ CODES: tuple[Code, ...] = (
         + _MEASURED,
         "Leave room for the largest model once more, or stop the server before its versions are changed.",
         "restart",
+        releases="The same in all releases: the server checks no memory.",
         see_also=("OVD741",),
     ),
     Code(
@@ -60,8 +63,8 @@ CODES: tuple[Code, ...] = (
         "and uneven latencies. A set of cores (--cpuset-cpus) is seen.",
         'Give whole cores with --cpuset-cpus, or set "INFERENCE_NUM_THREADS" in plugin_config to the share.',
         "restart",
-        releases="OpenVINO has read no quota up to 2026.4. The server itself counts by the quota since 2026.2, for "
-        "its own workers.",
+        releases="OpenVINO has read no quota up to 2026.4. Since 2026.2 a server in a container tells it how many "
+        "threads the quota feeds, and this is no longer said there.",
         see_also=("OVD741",),
     ),
 )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.facts import Denial
+from ovms_doctor.deployment.model import User
+from ovms_doctor.facts import Denial, Writability
 from ovms_doctor.findings import Step, Where
 from ovms_doctor.serving.model import CachePlan
 
 #: Where a container that is to be made is told what it is; by the source that it was read from.
 _PLACES: dict[str, Where] = {"compose": "compose", "kubernetes": "kubernetes"}
 _ELSEWHERE = "/srv/cache"
+#: Directories of the system, beside those right below the root.
+_SHARED = frozenset({"/usr/local", "/usr/share", "/var/cache", "/var/lib", "/var/tmp", "/var/log"})  # noqa: S108
 
 
 def owner_steps(context: Context, cache: CachePlan, *, make: bool) -> tuple[Step, ...]:
@@ -21,7 +27,10 @@ def owner_steps(context: Context, cache: CachePlan, *, make: bool) -> tuple[Step
         look = f"ls -l {host}" if host else None
         return (Step("Name a directory, or move the file away and make one.", look, "host", "reads"),)
     if rights is not None and rights.read_only:
-        return (_writable(context, cache, host),)
+        step = _writable(context, cache, host)
+        if not host or make or _grants(user, rights):
+            return (step,)
+        return (step, _chown(context, cache, "It must belong to the server's user too, blobs and all."))
     steps = []
     if cache.kept is False:
         command = f"install -d -o {user.uid} -g {user.gid} -m 0750 {_ELSEWHERE}"
@@ -30,14 +39,13 @@ def owner_steps(context: Context, cache: CachePlan, *, make: bool) -> tuple[Step
             mount_step(context, cache, "Mount it."),
         ]
     elif on_host:
-        text, command = (
-            "Make it for the server's user.",
-            f"install -d -o {user.uid} -g {user.gid} -m 0750 {host}",
+        command = f"install -d -o {user.uid} -g {user.gid} -m 0750 {host}"
+        steps += _out_of_the_way(context, cache)
+        steps.append(
+            Step("Make it for the server's user.", command, "host", "needs root")
+            if make
+            else _chown(context, cache, "Let it belong to the server's user, blobs and all.")
         )
-        if not make:
-            text = "Let it belong to the server's user, blobs and all."
-            command = f"chown -R {user.uid}:{user.gid} {host} && chmod u+rwx {host}"
-        steps.append(Step(text, command, "host", "needs root"))
     if rights is not None and rights.uid not in (0, user.uid) and rights.mode & 0o300 == 0o300:
         steps.append(_as_owner(context, rights.uid, rights.gid))
     if _where(context) == "kubernetes":
@@ -45,6 +53,46 @@ def owner_steps(context: Context, cache: CachePlan, *, make: bool) -> tuple[Step
         text = "Or have the volume given to the server's group."
         steps.append(Step(text, group, "kubernetes", "restarts the server"))
     return tuple(steps)
+
+
+def _out_of_the_way(context: Context, cache: CachePlan) -> list[Step]:
+    """A file, or a link that leads nowhere, stands where a directory is to be made."""
+    if cache.failure is None or cache.failure.errno not in (errno.ENOTDIR, errno.EEXIST):
+        return []
+    place = quote(context.host(cache.at))
+    text = f"Move away what lies at {cache.at}."
+    return [Step(text, f"mv -- {place} {place}.unused", "host", "changes files")]
+
+
+def _chown(context: Context, cache: CachePlan, text: str) -> Step:
+    """Never of a directory that others use: there the cache is to have one of its own."""
+    user, path = context.deployment.user, context.host(cache.where)
+    if os.path.normpath(path).count("/") < 2 or os.path.normpath(path) in _SHARED:
+        own = quote(os.path.join(path, "ovms-cache"))
+        command = f"install -d -o {user.uid} -g {user.gid} -m 0750 {own}"
+        return Step(
+            f"{path} is not for the cache alone: make one below it, and name that.",
+            command,
+            "host",
+            "needs root",
+        )
+    host, everything = quote(path), " -R"
+    if any(_below(context.host(model.entry.base_path), path) for model in context.plan.models):
+        text, everything = "Let it belong to the server's user.", ""
+    command = f"chown{everything} {user.uid}:{user.gid} {host} && chmod u+rwx {host}"
+    return Step(text, command, "host", "needs root")
+
+
+def _below(path: str, top: str) -> bool:
+    return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _grants(user: User, rights: Writability) -> bool:
+    """Whether the mode alone lets the user write, were it mounted so; an ACL may do so as well."""
+    if user.uid == 0 or rights.acl:
+        return True
+    shift = 6 if rights.uid == user.uid else 3 if rights.gid in (user.gid, *user.groups) else 0
+    return rights.mode >> shift & 0o3 == 0o3
 
 
 def mount_step(context: Context, cache: CachePlan, text: str, host: str = _ELSEWHERE) -> Step:

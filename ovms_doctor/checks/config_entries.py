@@ -57,6 +57,7 @@ def _after(context: Context, item: SkippedEntry, aborting: SkippedEntry) -> Find
         log=(server_log.LIST_FAILED(),) if server_log.LIST_FAILED() in aborting.log else (),
         evidence=_evidence(context, item.entry.pointer, "stands behind the entry that is refused"),
         recovers="config_change",
+        caused_by=("any OVD422",),
     )
 
 

@@ -107,6 +107,14 @@ def _pipeline(context: Context, fault: PipelineFault) -> Finding:
     )
 
 
+def _which(context: Context, key: str) -> str:
+    """Of equal keys the server takes the first (FindMember), but where it goes through all of them."""
+    pointer = context.plan.places.doubled(key) if context.plan.places is not None else None
+    inside = None if pointer is None else pointer.split("/")[-2]
+    known = inside is not None and inside not in ("shape", "layout", "plugin_config")
+    return "the server takes the first" if known else "only one of them counts"
+
+
 def _note(context: Context, note: ConfigNote) -> Finding | None:
     if note.kind == "doubled_key":
         places = context.plan.places
@@ -115,7 +123,7 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
         return context.finding(
             "OVD418",
             f"{where}{f':{place.line}:{place.column}' if place else ''}: the key {note.text} stands twice: "
-            f"only one of them counts",
+            f"{_which(context, note.text)}",
             path=context.plan.config_path,
             evidence=(Evidence(f"{place}: {note.text}" if place else note.text, _HOW),),
             recovers="config_change",

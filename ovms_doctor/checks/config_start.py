@@ -137,7 +137,8 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
         if other is not None:
             found.append(Evidence(f"{other}: {problem.sibling}", "read of the configuration"))
     if problem.path and not found:
-        found.append(Evidence(f"{problem.path}: {problem.text or 'seen'}", "as the server's user"))
+        what = problem.text or ("nothing there" if problem.kind == "config_unreadable" else "seen")
+        found.append(Evidence(f"{problem.path}: {what}", "as the server's user"))
     if problem.option:
         what = argument(context, problem.option) or problem.option
         found.append(Evidence(what, how if not problem.path else "the argument line"))

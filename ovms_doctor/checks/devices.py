@@ -107,7 +107,7 @@ def _with_what_is_there(context: Context, model: ModelPlan, verdict: DeviceVerdi
         elif passed.why == "absent":
             yield _absent(context, model, passed)
         else:
-            yield _unknown(context, model, passed)
+            yield _unknown(context, model, passed, sure=bool(verdict.works))
 
 
 def _not_opened(context: Context, model: ModelPlan, verdict: DeviceVerdict, passed: PassedOver) -> Finding:
@@ -141,7 +141,8 @@ def _absent(context: Context, model: ModelPlan, passed: PassedOver) -> Finding:
     )
 
 
-def _unknown(context: Context, model: ModelPlan, passed: PassedOver) -> Finding:
+def _unknown(context: Context, model: ModelPlan, passed: PassedOver, *, sure: bool) -> Finding:
+    """``sure``: what is left of the list is known to work."""
     meant = suggestion(passed.name) or similar_device(passed.name)
     gone = passed.why == "removed"
     return context.finding(
@@ -152,7 +153,8 @@ def _unknown(context: Context, model: ModelPlan, passed: PassedOver) -> Finding:
         model=model.entry.name,
         path=model.entry.base_path,
         base=model.entry.base_path,
-        detail="The model is served on what is left of the list.",
+        detail="The model is served on what is left of the list"
+        + ("." if sure else ", if the server has any of it: that was not seen."),
         recovers="restart" if context.single else "config_change",
         steps=(Step(f"Did you mean {meant}? Names count letter by letter, spaces too."),)
         if meant and not gone

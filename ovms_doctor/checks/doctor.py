@@ -8,6 +8,11 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding
 from ovms_doctor.serving.model import CouldNotLook
 
+_ASK_ANOTHER = (
+    "Give what could not be read in another way: the run line (--docker-run), a saved docker inspect "
+    "(--inspect), or the server's own arguments behind --."
+)
+
 
 def check(context: Context) -> Iterator[Finding]:
     if context.plan.unknown is not None:
@@ -28,12 +33,15 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
     code = "OVD904" if cause.timed_out else "OVD903"
+    untold = context.deployment.untold is not None
     return context.finding(
         code,
         f"Could not look at {cause.path}: {cause.reason}",
         model=model,
         version=version,
-        path=cause.path,
+        # An option is what could not be followed, and what was to tell of the server is nowhere: no paths.
+        path=None if untold or cause.path.startswith("--") else cause.path,
+        remedy=_ASK_ANOTHER if untold else "",
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
     )

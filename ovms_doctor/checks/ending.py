@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.ending_steps import log_step, memory_steps, size
 from ovms_doctor.deployment.container import Container, ContainerState
@@ -27,6 +28,10 @@ _BY_THE_ENGINE = {
     127: "the program is not there",
 }
 _KILLED = 137
+#: The checks that tell why a start-up ends.
+_OF_THE_START = frozenset(
+    "configuration layout permissions reading operations extension versions parameters cache storage".split()
+)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -47,7 +52,9 @@ class _Ending:
         self.context, self.container, self.state = context, container, state
         self.name = container.name or container.place
         self.waits = state.status == "waiting" or state.status == "restarting"
-        self.loops = state.status == "restarting" or state.reason == "CrashLoopBackOff"
+        # Between two ends it runs for a moment: one that is to end is no other.
+        again = state.status == "running" and state.restarts > 0 and context.plan.outcome == "exits"
+        self.loops = again or state.status == "restarting" or state.reason == "CrashLoopBackOff"
         past = self.waits or (state.status == "running" and bool(state.last_reason))
         self.past = past and state.last_exit_code is not None
         self.code = state.last_exit_code if self.past else state.exit_code
@@ -134,6 +141,7 @@ class _Ending:
                 "OVD704",
                 f"{self.name} ended with exit code 1: the server could not start",
                 detail=self._against_the_plan(1),
+                caused_by=self._foretold(),
                 steps=(log_step(self.container),),
                 **told,
             )
@@ -178,6 +186,15 @@ class _Ending:
         words = self.container.words
         return words is not None and (not words or bool({"--help", "-h", "--version"} & set(words)))
 
+    def _foretold(self) -> tuple[str, ...]:
+        """The codes that may tell why the server ends as it did, where that is foretold."""
+        plan = self.context.plan
+        if plan.outcome != "exits" or plan.exit_code != self.code:
+            return ()
+        causes = tuple(code for code, entry in CATALOGUE.items() if entry.check in _OF_THE_START)
+        # A model's mistake ends the server in single-model mode only; a start-up problem is nobody's.
+        return causes if plan.problem is not None else tuple(f"any {code}" for code in causes)
+
     def _against_the_plan(self, code: int) -> str:
         plan = self.context.plan
         if plan.outcome == "exits" and plan.exit_code == code:
@@ -204,13 +221,13 @@ class _Ending:
 
     def looping(self, causes: tuple[str, ...]) -> Finding:
         times = f" ({self.state.restarts} times so far)" if self.state.restarts else ""
-        code = "" if self.code is None else f" with exit code {self.code}"
+        code = "" if self.code is None or not self.ended else f" with exit code {self.code}"
         policy = f", policy {self.container.restart}" if self.container.restart else ""
         return self._finding(
             "OVD710",
             f"{self.name} ends{code} and is started again{times}",
             evidence=(Evidence(f"{self.state.status or self.state.reason}{policy}", self._how()),),
-            caused_by=causes,
+            caused_by=(*causes, *self._foretold()),
         )
 
     # -- words -----------------------------------------------------------------------------------------

@@ -23,14 +23,13 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
     if estimate is not None:
         needed = max(estimate.high, estimate.swap_high) * 5 // 4
     present = container.limits.memory
+    why = "what its models are estimated to take, with room for a new version"
     if present is not None and (needed is None or needed <= present):
-        needed = present * 2
+        # It was not enough, whatever the models alone take.
+        needed, why = present * 2, "twice as much as now"
     if needed is None:
         return (Step("Give the host more memory, or let less run beside the server."),)
     mib = -(-needed // _MIB)
-    why = (
-        "what its models are estimated to take, with room for a new version" if estimate else "twice as much"
-    )
     text = f"Raise the limit to {mib} MiB ({why})."
     if container.source == "kubernetes":
         command = f"resources: {{requests: {{memory: {mib}Mi}}, limits: {{memory: {mib}Mi}}}}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.refusal import foreign_operations, last_line, reason_for
+from ovms_doctor.facts import Denial
 from ovms_doctor.findings import Confidence, Evidence, Finding, Severity, Step
 from ovms_doctor.releases.libraries import c_library_of, openvino_of_library
 from ovms_doctor.serving.model import Attempt, ExtensionCourse, ModelPlan, ReadRefused
@@ -154,9 +155,20 @@ def _steps(context: Context, course: ExtensionCourse) -> tuple[Step, ...]:
     if course.why == "entry":
         command = f"nm -D --defined-only {file}"
         return (Step("See the symbols that the library offers.", command, "host", "reads"),)
+    denial = course.failure.denial if course.failure is not None else None
+    if course.why == "denied" and denial is not None and context.on_host(denial.at):
+        return (_let_read(context, denial),)
     if course.why in ("not_library", "special", "hangs", "denied"):
         return (Step("See what lies there.", f"ls -l {file}", "host", "reads"),)
     return ()
+
+
+def _let_read(context: Context, denial: Denial) -> Step:
+    user = context.deployment.user
+    who = "u" if denial.uid == user.uid else "g" if denial.gid in (user.gid, *user.groups) else "o"
+    right = "x" if denial.right == "search" else "r"
+    command = f"chmod {who}+{right} {quote(context.host(denial.at))}"
+    return Step(f"Give the server's user the right on {denial.at}.", command, "host", "changes files")
 
 
 def _lacking(context: Context, course: ExtensionCourse) -> Iterator[Finding]:

@@ -74,6 +74,9 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
     }
     if problem.failure is not None and problem.failure.denial is not None:
         return None
+    if problem.kind == "store":
+        # The check of remote storage says why.
+        return None
     if problem.kind == "escapes":
         return context.finding(
             "OVD109",

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.deployment.model import Mount
 from ovms_doctor.findings import Confidence, Evidence, Step
 from ovms_doctor.serving.model import OutsideMounts
 
@@ -28,7 +29,11 @@ def words_for(context: Context, path: str, what: str, *, directory: bool = True)
     if outside is None:
         return None
     inside = server_path(context, context.absolute(path)) if outside.here else None
-    shown = ", ".join(f"{mount.host} as {mount.server}" for mount in context.deployment.mounts)
+    container = context.deployment.container
+    looked_into = container is not None and any(
+        container.holds(mount.host) for mount in context.deployment.mounts
+    )
+    shown = ", ".join(f"{mount.host} as {mount.server}" for mount in _bound(context)) or "nothing"
     if inside is not None:
         message = (
             f"{path} exists on this host, but the server sees it as {inside}: under {path} it finds nothing"
@@ -41,7 +46,11 @@ def words_for(context: Context, path: str, what: str, *, directory: bool = True)
     where = "it exists" if outside.here else "nothing there that can be seen"
     evidence = (
         Evidence(f"{path} on this host: {where}", "stat on this host, with this program's rights"),
-        Evidence(f"{path}: under no mount, and not in OVMS's images{unsure}", "the mounts of the deployment"),
+        Evidence(f"{path}: under no mount, and not in the container's own files", "stat as the server's user")
+        if looked_into
+        else Evidence(
+            f"{path}: under no mount, and not in OVMS's images{unsure}", "the mounts of the deployment"
+        ),
     )
     return Words(
         message,
@@ -52,6 +61,16 @@ def words_for(context: Context, path: str, what: str, *, directory: bool = True)
         if inside
         else "Mount it, or name what is mounted.",
     )
+
+
+def _bound(context: Context) -> list[Mount]:
+    """The mounts but for the container's own files."""
+    container = context.deployment.container
+    return [
+        mount
+        for mount in context.deployment.mounts
+        if container is None or not container.holds(mount.host)
+    ]
 
 
 def server_path(context: Context, host: str) -> str | None:
@@ -70,10 +89,9 @@ def _steps(
     if inside is not None:
         return (Step(f"Write {inside} for {what}."),)
     if not outside.here:
-        mounts = context.deployment.mounts
         return tuple(
             Step("See what is mounted.", f"ls -la {quote(mount.host)}", "host", "reads")
-            for mount in mounts[:1]
+            for mount in _bound(context)[:1]
         )
     # A file is mounted with its directory: what it names beside itself is seen then too.
     mounted = outside.path if directory else posixpath.dirname(outside.path)

@@ -23,6 +23,7 @@ _SHOWN = 200
 _USUAL = {1: "N", 2: "NC", 3: "N...", 4: "NCHW", 5: "NCDHW"}
 #: A key of which the value is not shown.
 _SECRET = re.compile(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
+_DEVICE_KEY = re.compile(r'"target_device": "([^"]*)"')
 _KEY = re.compile(r"Plugin config key: (.*) not found in supported config keys for device: (.*)\.", re.DOTALL)
 
 
@@ -167,6 +168,11 @@ def device_reason(device: str, verdict: DeviceVerdict) -> str:
     text = _REASONS.get(verdict.why, "")
     plugin = verdict.name.partition(".")[0]
     return text.format(name=verdict.name, plugin=plugin, head=device.partition(":")[0])
+
+
+def as_argument(hint: str) -> str:
+    """A hint that names the device as a configuration does, with the option of the command line in its place."""
+    return _DEVICE_KEY.sub(r"--target_device \1", hint)
 
 
 def device_hint(device: str, verdict: DeviceVerdict = UNJUDGED) -> str:

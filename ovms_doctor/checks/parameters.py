@@ -8,6 +8,7 @@ from ovms_doctor.checks.config_place import argument, place_text, with_place
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.devices import foretold, refused_access
 from ovms_doctor.checks.parameter_words import (
+    as_argument,
     corrected,
     described,
     device_hint,
@@ -103,6 +104,7 @@ def _argument(context: Context, problem: StartProblem) -> Finding:
         parameter = shown_config(parameter, key_in(problem.log[0]) if problem.log else "")
     given = "" if arguments is None else wrote(parameter)
     hint = key_hint(problem.log[0], context.deployment.release) if unsupported and problem.log else ""
+    hint = as_argument(hint)
     place = argument(context, problem.option)
     return context.finding(
         "OVD422" if unsupported else "OVD421",
@@ -277,6 +279,8 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: Parame
     elif cause.why == "device":
         evidence += foretold(device, verdict)
     hint = device_hint(device, verdict) if cause.why == "device" else corrected(model.entry, attempt, cause)
+    if model.entry.parameters.source == "arguments":
+        hint = as_argument(hint)
     return context.of_attempt(
         _CODES[cause.why],
         where + messages[cause.why],

@@ -10,6 +10,7 @@ from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks import (
     cache,
     configuration,
+    container,
     devices,
     doctor,
     extension,
@@ -22,6 +23,7 @@ from ovms_doctor.checks import (
     reading,
     resources,
     secrets,
+    storage,
     versions,
 )
 from ovms_doctor.checks.context import Context
@@ -66,7 +68,9 @@ CHECKS: tuple[Check, ...] = (
     Check("mapping", "mapping_config.json against the model", mapping.check),
     Check("cache", "the model cache: its directory, its blobs, and who may write them", cache.check),
     Check("proxies", "the proxy that each client for remote storage takes", proxies.check),
+    Check("storage", "paths in remote storage, and the credentials and endpoints for it", storage.check),
     Check("resources", "memory and processors against what the models take", resources.check),
+    Check("container", "how the container ended, and its mounts, ports, ids and image", container.check),
     Check("doctor", "what could not be looked at", doctor.check),
 )
 
@@ -131,8 +135,9 @@ def _is_version_of(other: Finding, finding: Finding) -> bool:
 
 
 def _is_named(other: Finding, finding: Finding) -> bool:
-    """A cause named by its code (of the same model), or by code and server path."""
-    if f"{other.code} {other.subject.server_path}" in finding.caused_by:
+    """A cause named by its code (of the same model, or with ``any`` of any), or by code and server path."""
+    named = (f"{other.code} {other.subject.server_path}", f"any {other.code}")
+    if any(name in finding.caused_by for name in named):
         return True
     return other.subject.model == finding.subject.model and other.code in finding.caused_by
 

@@ -45,7 +45,8 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
         code,
         message,
         detail=_assumptions(estimate),
-        confidence="medium",
+        # What is free on a host is another amount the next moment, and there may be room to swap.
+        confidence="medium" if context.deployment.memory is not None else "low",
         evidence=(
             Evidence(
                 f"{_range(estimate.low, estimate.high)} that cannot be taken back",
@@ -72,8 +73,14 @@ def _given(context: Context) -> tuple[int, str] | None:
 def _assumptions(estimate: MemoryEstimate) -> str:
     computed = " and ".join(estimate.precisions)
     parts = [f"Assumed: weights computed in {computed}, on the CPU; OpenVINO's own share, no requests."]
-    if estimate.mapped:
+    if estimate.mapped >= _MIB:
         parts.append(f"{_size(estimate.mapped)} of mapped files come on top, which the kernel may drop.")
+    if estimate.retried:
+        top = max(estimate.retried, key=lambda item: item.high)
+        parts.append(
+            f"Version {top.version} of {top.model} fails and is tried again at every poll, which takes up to "
+            f"{_size(top.high)} more each time."
+        )
     if estimate.left_out:
         shown = ", ".join(estimate.left_out[:5]) + (", …" if len(estimate.left_out) > 5 else "")
         parts.append(f"Not counted, for nothing is known of them: {shown}.")
@@ -87,6 +94,15 @@ def _steps(context: Context, estimate: MemoryEstimate) -> tuple[Step, ...]:
             f"Give the server {needed} MiB: the upper end, a new version beside, and a quarter for requests."
         )
     ]
+    read = [item.model for item in estimate.versions if item.read]
+    if read:
+        names = ", ".join(dict.fromkeys(read))
+        steps.append(
+            Step(
+                f"Or take ENABLE_MMAP out of the plugin_config of {names}: the weights are then mapped, and the "
+                "kernel may drop them."
+            )
+        )
     counts: dict[str, int] = {}
     for item in estimate.versions:
         counts[item.model] = counts.get(item.model, 0) + 1
@@ -104,6 +120,11 @@ def _quota(context: Context) -> Iterator[Finding]:
     limits = context.deployment.limits
     if not limits.quota or limits.threads is None or limits.threads < 2 * limits.quota:
         return
+    if context.deployment.release.at_least(2026, 2) and (
+        limits.cores is None or limits.cores <= limits.quota
+    ):
+        # In a container the server hands the quota on to OpenVINO (ov_utils.cpp applyDefaultCpuProperties).
+        return
     models = [model for model in context.plan.models if model.served]
     told = [
         model
@@ -114,9 +135,14 @@ def _quota(context: Context) -> Iterator[Finding]:
         return
     yield context.finding(
         "OVD745",
-        f"OpenVINO starts {limits.threads} threads, and the server is given the time of {limits.quota}",
+        f"OpenVINO starts a thread for each of {limits.threads} cores, and the server is given the time of "
+        f"{'one' if limits.quota == 1 else f'{limits.quota} of them'} at most",
         confidence="medium",
-        evidence=(Evidence(f"quota {limits.quota}, cores {limits.threads}", "the limits as they were told"),),
+        evidence=(
+            Evidence(
+                f"quota {limits.quota} (rounded up), cores {limits.threads}", "the limits as they were told"
+            ),
+        ),
         recovers="restart",
         steps=(
             Step(

@@ -51,8 +51,8 @@ def request_from(asked: Asked) -> Request:
         load=cast(Any, asked.load),
         working_directory=os.getcwd(),
         timeout=asked.timeout,
-        # Only its own arguments are judged by what the host gives: a TARGET comes without any.
-        host=_this_host() if bare_metal and words is not None else None,
+        # A TARGET is not said to run on this very host, unless that is said.
+        host=_this_host() if bare_metal else None,
         memory=None if asked.memory is None else _size(asked.memory),
         cache_dir=asked.cache_dir,
         cpu_extension=asked.cpu_extension,
@@ -79,12 +79,12 @@ def _only_beside_targets(asked: Asked) -> None:
         raise UsageError("--bare-metal goes with a TARGET or with --: a container is none")
 
 
-def _size(text: str) -> int:
-    """Bytes, as docker reads a size: units are powers of 1024."""
+def _size(text: str) -> int | None:
+    """Bytes, as docker reads a size: units are powers of 1024; None for 0, which is no limit."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
     if match is None:
         raise UsageError(f"--memory {text}: write a size, like 512m or 2g")
-    return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b"))
+    return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b")) or None
 
 
 def _this_host() -> HostSeen:

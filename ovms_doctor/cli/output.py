@@ -19,9 +19,9 @@ _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 
 def write(text: str, path: str | None) -> None:
-    """UTF-8, whatever the locale. UsageError where the file cannot be written."""
+    """UTF-8, whatever the locale; ``-`` is standard output. UsageError where the file cannot be written."""
     data = text.encode("utf-8", "backslashreplace")
-    if path is None:
+    if path is None or path == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

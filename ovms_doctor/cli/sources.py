@@ -34,6 +34,7 @@ def with_container(request: Request, asked: Asked) -> Request:
     # A saved document and a manifest tell of some host; whether of this one, its mounts show.
     elsewhere = option in ("--inspect", "--kubernetes")
     gone = _gone(request, container) if elsewhere else frozenset()
+    container = replace(container, merged="", layers=()) if gone else _with_own_files(container)
     here = None if gone or option == "--kubernetes" else _here()
     return contained(request, _with_kills(container, asked), here, gone)
 
@@ -53,7 +54,7 @@ def _alive(request: Request, name: str, asked: Asked) -> Request:
     gone = frozenset() if looked.local else _gone(request, container)
     if looked.local:
         request = replace(request, host_proxy=_host_proxy())
-        container = _with_layers(container)
+        container = _with_own_files(container)
     else:
         container = replace(container, merged="", layers=())
     if looked.local or asked.kernel_log is not None:
@@ -61,11 +62,26 @@ def _alive(request: Request, name: str, asked: Asked) -> Request:
     return contained(request, container, _here() if looked.local else None, gone)
 
 
-def _with_layers(container: Container) -> Container:
+def _with_own_files(container: Container) -> Container:
     """With the parts of the container's own file system that can be looked into. While it runs, the whole of it
-    appears in one place; of one that ended there are only its layers, and a path that one of them alone holds."""
+    appears in one place; of one that ended there are only its layers, and a path that one of them alone holds, or
+    none."""
     if container.merged and os.access(container.merged, os.R_OK | os.X_OK):
         return container
+    if not all(os.access(layer, os.R_OK | os.X_OK) for layer in container.layers):
+        # Another host's, or not for this user.
+        return replace(container, merged="", layers=())
+    found = []
+    for path in _named_paths(container):
+        mounted = any(f"{path}/".startswith(mount.server.rstrip("/") + "/") for mount in container.mounts)
+        layer = None if mounted else _layer_with(path, container.layers)
+        if layer is not None:
+            found.append(ContainerMount(path, "image", layer + path))
+    return replace(container, merged="", mounts=(*found, *container.mounts))
+
+
+def _named_paths(container: Container) -> list[str]:
+    """What the server's own words name: the model's directory, the directory of config.json."""
     words = container.words or ()
     found = []
     for option in ("--config_path", "--model_path"):
@@ -73,11 +89,20 @@ def _with_layers(container: Container) -> Container:
         given += [value for word, value in itertools.pairwise(words) if word == option]
         for path in given[-1:]:
             top = os.path.dirname(path) if option == "--config_path" else path
-            holding = [layer for layer in container.layers if os.path.lexists(layer + top)]
-            mounted = any(f"{top}/".startswith(mount.server.rstrip("/") + "/") for mount in container.mounts)
-            if top.startswith("/") and top != "/" and len(holding) == 1 and not mounted:
-                found.append(ContainerMount(top, "image", holding[0] + top))
-    return replace(container, merged="", mounts=(*found, *container.mounts))
+            if top.startswith("/") and top != "/" and top == os.path.normpath(top):
+                found.append(top)
+    return found
+
+
+def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
+    """The only layer that has ``path``; the topmost where none has it; None where several make it up, or a link on
+    the way leads elsewhere."""
+    parts = path.strip("/").split("/")
+    ways = ["/" + "/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    if not layers or any(os.path.islink(layer + way) for layer in layers for way in ways):
+        return None
+    holding = [layer for layer in layers if os.path.lexists(layer + path)]
+    return None if len(holding) > 1 else (*holding, layers[0])[0]
 
 
 def _host_proxy() -> str:
@@ -100,7 +125,9 @@ def _with_kills(container: Container, asked: Asked) -> Container:
     from ovms_doctor.collect.kernel_log import kernel_lines
     from ovms_doctor.deployment.readers.kernel_log import matching, read_kernel_log
 
-    lines, problem = kernel_lines(asked.kernel_log, asked.timeout)
+    # The child that reads it does not run here.
+    file = None if asked.kernel_log is None else os.path.abspath(asked.kernel_log)
+    lines, problem = kernel_lines(file, asked.timeout)
     if problem is not None and asked.kernel_log is not None:
         raise UsageError(f"--kernel-log {asked.kernel_log}: {problem}")
     return replace(container, kills=matching(read_kernel_log(lines), container))

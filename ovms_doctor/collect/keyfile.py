@@ -33,14 +33,15 @@ def describe_key(content: FileContent) -> KeyFileSeen:
     if data.startswith(_PKCS12):
         return KeyFileSeen(content.size, "binary")
     try:
-        # As the server's library reads JSON: UTF-8 with or without a mark, and no NaN.
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse)
+        # As the server's library reads JSON: UTF-8 with or without a mark, and no NaN. No codec that would have
+        # to be imported only now, where the server's user may not be able to.
+        value = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
         return KeyFileSeen(content.size, "other")
     if not isinstance(value, dict):
         return KeyFileSeen(content.size, "json")
     kind, project = value.get("type"), value.get("project_id")
-    named = "" if kind is None else kind if kind in _TYPES and isinstance(kind, str) else "other"
+    named = "" if kind is None else kind if isinstance(kind, str) and kind in _TYPES else "other"
     return KeyFileSeen(
         content.size,
         "object",

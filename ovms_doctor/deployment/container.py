@@ -190,3 +190,8 @@ class Container:
     problems: tuple[str, ...] = ()
     siblings: tuple[str, ...] = ()
     unknown_fields: tuple[str, ...] = ()
+
+    def holds(self, host: str) -> bool:
+        """Whether a path of the engine's host lies in the container's own file system."""
+        places = (place.rstrip("/") for place in (self.merged, *self.layers) if place)
+        return any(host == place or host.startswith(place + "/") for place in places)

@@ -42,9 +42,7 @@ _ADDRESSES = frozenset(
 #: What a value of any other form than a name's is not kept of: a profile's, a region's, a switch.
 _WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED".split())
 #: Variables whose value is a place and no secret; a user in a URL is left out.
-_PLACES = frozenset(
-    "GOOGLE_APPLICATION_CREDENTIALS no_proxy NO_PROXY".split()
-)
+_PLACES = frozenset("GOOGLE_APPLICATION_CREDENTIALS no_proxy NO_PROXY".split())
 _PLAIN_WORD = re.compile(r"[\w.@+-]{0,64}")
 _LONGEST_PATH = 4096
 #: Spelt so, or in any mix of capitals: what clients read is decided by the rules.

@@ -198,7 +198,7 @@ class ArgumentRefusal:
     ``stage``: ``parse`` (cxxopts), ``unmatched`` (words that it knows nothing about, and directives that
     exclude each other), ``prepare``, ``validate``; the server goes through them in this order. ``unless``:
     the refusal holds only where this file does not do what is demanded of it. ``option`` is the one to blame;
-    ``suggestion`` an option of this release with a similar name.
+    ``suggestion`` an option of this release with a similar name; ``hint`` a sentence on what to know of it.
     """
 
     stage: Literal["parse", "unmatched", "prepare", "validate"]
@@ -206,6 +206,7 @@ class ArgumentRefusal:
     unless: FileDemand | None = None
     option: str | None = None
     suggestion: str | None = None
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

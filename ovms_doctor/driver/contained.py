@@ -192,7 +192,9 @@ def _host(container: Container, here: HostSeen | None) -> HostSeen:
 def _devices(container: Container, here: DeviceSeen | None) -> DeviceSeen | None:
     """What the container was given of the host's GPUs and NPUs; a container has none of itself."""
     if container.privileged:
-        return here
+        # A line or a file is perhaps for another host: what this one lacks, that one may have.
+        lacks = here is not None and not (here.dri or here.accel or here.dxg)
+        return None if lacks and container.source in ("docker-run", "compose") else here
     if any(mount.server.startswith("/dev/") for mount in container.mounts):
         # Nodes that are mounted and not given: whether they open is the engine's and the kernel's to say.
         return None
@@ -207,7 +209,9 @@ def _devices(container: Container, here: DeviceSeen | None) -> DeviceSeen | None
     if "devices" in container.unknown_fields:
         return None
     # Groups that are not told may be the ones that are needed.
-    told = "groups" not in container.unknown_fields and all(_gid(name) is not None for name in container.groups)
+    told = "groups" not in container.unknown_fields and all(
+        _gid(name) is not None for name in container.groups
+    )
     groups = here if told else None
     dri = has("/dev/dri")
     return DeviceSeen(

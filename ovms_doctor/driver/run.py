@@ -71,7 +71,11 @@ def report_on(seen: Seen, options: Options, begun: Begun, third_party: ThirdPart
         runtime=_runtime(seen),
         host_paths=_host_paths(seen),
         looked_at=(
-            *(f"{check.name}: {check.summary}" for check in selected if check.name != "doctor"),
+            *(
+                f"{check.name}: {check.summary}"
+                for check, run in zip(selected, checks, strict=False)
+                if check.name != "doctor" and run.status != "not_applicable"
+            ),
             *third_party.looked_at,
         ),
         notes=tuple(note.text for note in seen.deployment.notes if not note.code),
@@ -115,6 +119,8 @@ def _crashed(outcome: Outcome) -> Finding:
 def _check_run(outcome: Outcome, context: Context) -> CheckRun:
     if outcome.problem:
         return CheckRun(outcome.name, "crashed", outcome.problem, outcome.duration_s)
+    if outcome.name == "container" and context.deployment.container is None and context.plan.unknown is None:
+        return CheckRun(outcome.name, "not_applicable", "none was named", outcome.duration_s)
     for cause, checks in _gaps(context):
         if outcome.name in checks:
             status: CheckStatus = "timed_out" if cause.timed_out else "could_not_look"
@@ -134,6 +140,13 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     for model in context.plan.models:
         if model.unknown is not None:
             gaps.append((model.unknown, _resting_on(model)))
+        elif model.served and model.parameters is not None and model.parameters.verdict.untold:
+            name, verdict = model.entry.name, model.parameters.verdict
+            cause = CouldNotLook(f"target_device of model {name}", verdict.untold)
+            gaps.append((cause, ("devices",)))
+    cache = context.plan.cache
+    if cache is not None and cache.given and cache.rights is None and not (cache.ends or cache.created):
+        gaps.append((CouldNotLook(cache.where, "the directory of the cache was not seen"), ("cache",)))
     return gaps
 
 

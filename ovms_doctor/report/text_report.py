@@ -67,7 +67,10 @@ def _rules(deployment: Deployment) -> str:
 
 def _container(container: Container) -> str:
     """What it was read from, what it runs, and how it is."""
-    parts = [f"container {container.name or container.place}"]
+    if container.source == "docker-run":
+        parts = ["the docker run line" + (f" of {container.name}" if container.name else "")]
+    else:
+        parts = [f"container {container.name or container.place}"]
     if container.image:
         parts.append(f"image {container.image}")
     if container.state is not None:
@@ -92,16 +95,34 @@ def _rights(deployment: Deployment) -> str:
         return f"{place}: none of its files can be looked at from here"
     if not deployment.roots:
         return f"{place}: the rights of all parent directories count"
-    roots = ", ".join(deployment.roots[:_PATHS]) + (", …" if len(deployment.roots) > _PATHS else "")
+    named = _without_own_files(deployment)
+    roots = ", ".join(named[:_PATHS]) + (", …" if len(named) > _PATHS else "")
     fixed = deployment.bare_metal or deployment.container is not None
     change = "" if fixed else " (--bare-metal to change)"
     return f"{place}: rights count from {roots} downwards{change}"
 
 
+def _without_own_files(deployment: Deployment) -> list[str]:
+    """The roots but for a part of the container's own layers, which the rules looked into by themselves."""
+    container = deployment.container
+    own = {
+        mount.server
+        for mount in deployment.mounts
+        if container is not None and mount.server != "/" and container.holds(mount.host)
+    }
+    return [root for root in deployment.roots if root not in own] or list(deployment.roots)
+
+
 def _pairs(report: Report) -> dict[str, str]:
     """The server's paths that this host calls otherwise: the mounts, else the base paths."""
     assert report.deployment is not None
-    mounts = {mount.server: mount.host for mount in report.deployment.mounts if mount.server != mount.host}
+    container = report.deployment.container
+    mounts = {
+        mount.server: mount.host
+        for mount in report.deployment.mounts
+        # Where the engine keeps the container's own files says nothing to anybody.
+        if mount.server != mount.host and not (container is not None and container.holds(mount.host))
+    }
     return mounts or dict(report.host_paths)
 
 

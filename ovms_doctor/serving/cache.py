@@ -17,7 +17,6 @@ from ovms_doctor.facts import (
     CheckWritable,
     Facts,
     Failure,
-    FileKind,
     ListDirectory,
     Listing,
     PathStatus,
@@ -145,19 +144,23 @@ def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan
     if not deployment.bare_metal and not deployment.mounts:
         # A target is taken as what is mounted; whoever mounts what is missing has it made.
         return base
+    lowest = base.where.rstrip("/")
     while True:
         status = facts.ask(StatPath(above))
         if not (isinstance(status, Failure) and status.errno in (errno.ENOENT, errno.ENOTDIR)):
             break
         if above == "/":
             return base
-        above = posixpath.dirname(above)
+        above, lowest = posixpath.dirname(above), above
     if isinstance(status, Failure):
         return _ends(base, "cannot create directories", status, above)
     if not isinstance(status, PathStatus):
         return base
     if status.kind != "directory":
         return _ends(base, "cannot create directories", Failure(errno.ENOTDIR), above)
+    if _is_link(lowest, above, facts):
+        # It leads nowhere, and mkdir(2) does not follow it, before it asks for any right.
+        return _ends(base, "cannot create directories", Failure(errno.EEXIST), lowest)
     rights = facts.ask(CheckWritable(above))
     if not isinstance(rights, Writability):
         return base
@@ -165,6 +168,14 @@ def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan
         return replace(base, created=True, effect="caches", blobs=0)
     number = errno.EROFS if rights.read_only else errno.EACCES
     return _ends(base, "cannot create directories", Failure(number), above, rights)
+
+
+def _is_link(path: str, directory: str, facts: Facts) -> bool:
+    listing = facts.ask(ListDirectory(directory, own=True))
+    name = posixpath.basename(path)
+    return isinstance(listing, Listing) and any(
+        entry.name == name and entry.kind == "link" for entry in listing.entries
+    )
 
 
 def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
@@ -190,7 +201,7 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     assert rights is not None
     release = deployment.release
     if rights.kind != "directory":
-        return _no_directory(base, rights.kind, release)
+        return _no_directory(base, release)
     if not rights.searchable:
         return _not_searchable(base, release)
     made = base.engine_makes
@@ -207,9 +218,7 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     return base
 
 
-def _no_directory(base: CachePlan, kind: FileKind, release: Release) -> CachePlan:
-    if kind != "regular":
-        return base
+def _no_directory(base: CachePlan, release: Release) -> CachePlan:
     if _sets_permissions(release):
         what = _exception("cannot set permissions", errno.ENOTDIR, base, release)
         return replace(base, effect="refused", what=what)

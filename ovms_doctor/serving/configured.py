@@ -27,6 +27,7 @@ from ovms_doctor.serving.model import (
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, is_remote
+from ovms_doctor.serving.storage.entry import plan_remote
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -166,9 +167,8 @@ def _with_loader(
     the loader does is its own."""
     where = absolute(entry.base_path, deployment.working_directory)
     if is_remote(entry.base_path):
-        return ModelPlan(
-            entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, "remote storage is not looked at")
-        )
+        # The store is looked into before the loader is.
+        return plan_remote(entry, deployment, "config", facts)
     try:
         detection = detect(entry.base_path, where, deployment.release, facts)
     except LookFailed as error:
@@ -212,8 +212,7 @@ def _graphs(
 
 def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
-    if is_remote(path):
-        return plan
+    # A path in a store is opened as any other one, and is the name of no file.
     try:
         fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
     except LookFailed as error:

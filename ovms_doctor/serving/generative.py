@@ -12,6 +12,7 @@ from typing import Any
 
 from ovms_doctor import server_log
 from ovms_doctor.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.names import is_remote
 from ovms_doctor.serving.config.text import ConfigText, NotJson, TooDeep, parse
 from ovms_doctor.serving.model import StartProblem
 from ovms_doctor.serving.paths import absolute, filesystem_error
@@ -42,6 +43,9 @@ def look_for_generative(
     words that its first parser did not take. Raises FactsMissing, LookFailed."""
     if task is not None:
         return Generative(task)
+    if is_remote(given):
+        # The server looks for local files: under a name such as s3:// it finds none, and no mount tells more.
+        return Generative()
     where = absolute(given, working_directory)
     found = None
     for name in (_CONFIG, _INDEX):

@@ -47,20 +47,22 @@ class Told(Protocol):
 @dataclass(frozen=True, slots=True)
 class VersionMemory:
     """One version: bytes that cannot be taken back, at least and at most, and those of its file, which the kernel
-    may drop."""
+    may drop. ``read``: its file was told to be read into memory instead of being mapped."""
 
     model: str
     version: int
     low: int
     high: int
     mapped: int
+    read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryEstimate:
     """All versions that are loaded after start-up, in bytes that cannot be taken back; ``mapped``: files that are
     mapped beside that. ``swap_low``, ``swap_high``: while the largest model changes its version. ``left_out``: versions
-    of which nothing can be said (on another device, a graph). ``precisions``: how the weights are computed."""
+    of which nothing can be said (on another device, a graph). ``precisions``: how the weights are computed.
+    ``retried``: versions that are read and fail then, one at a time, at every poll."""
 
     low: int
     high: int
@@ -70,6 +72,7 @@ class MemoryEstimate:
     versions: tuple[VersionMemory, ...]
     left_out: tuple[str, ...]
     precisions: tuple[str, ...]
+    retried: tuple[VersionMemory, ...] = ()
 
 
 def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
@@ -77,23 +80,29 @@ def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
     versions: list[VersionMemory] = []
     left_out: list[str] = []
     precisions: dict[str, None] = {}
+    retried: list[VersionMemory] = []
     for model in models:
         hint, on_cpu = _told(model, told)
         for version in model.versions:
-            if version.now is None or not version.now.available:
+            again = _is_retried(version)
+            if not again and (version.now is None or not version.now.available):
                 continue
             name = f"{model.entry.name} {version.version}"
             inspection = version.attempt.inspection if version.attempt is not None else None
             if model.kind != "classic" or inspection is None or not on_cpu:
-                left_out.append(name)
+                left_out += [] if again else [name]
                 continue
             bf16 = None if told.bf16 is None else told.bf16
             wanted = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
             if wanted in ("f32", "bf16"):
                 bf16 = wanted == "bf16" and bf16 is not False
-            precisions["bf16" if bf16 else "f32" if bf16 is False else "bf16 or f32"] = None
             mapped = str(hint.get("ENABLE_MMAP", "YES")).upper() in ("YES", "TRUE", "1")
-            versions.append(_version(model.entry.name, version.version, inspection, bf16, mapped))
+            found = _version(model.entry.name, version.version, inspection, bf16, mapped)
+            if again:
+                retried.append(found)
+                continue
+            precisions["bf16" if bf16 else "f32" if bf16 is False else "bf16 or f32"] = None
+            versions.append(found)
     if not versions:
         return None
     low = BASE + sum(item.low for item in versions)
@@ -108,6 +117,17 @@ def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
         tuple(versions),
         tuple(left_out),
         tuple(precisions),
+        tuple(retried),
+    )
+
+
+def _is_retried(version: Any) -> bool:
+    """Whether the server reads the version at every poll, to fail over compiling it. What fails sooner takes little."""
+    attempt = version.attempt
+    return (
+        attempt is not None
+        and attempt.outcome == "failed"
+        and attempt.status == "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE"
     )
 
 
@@ -121,12 +141,14 @@ def _version(model: str, version: int, inspection: Any, bf16: bool | None, mappe
         low += item.size * (in_f32 if bf16 is False else in_bf16)
         high += item.size * (in_bf16 if bf16 else in_f32)
     # Half floats that are computed anew while compiling are not read from the file any more.
-    used = sum(item.size for item in inspection.weights if (item.element_type, item.converted) not in _REWRITTEN)
+    used = sum(
+        item.size for item in inspection.weights if (item.element_type, item.converted) not in _REWRITTEN
+    )
     if not mapped:
         # Read into memory instead: it cannot be dropped any more.
         weights = sum(item.size for item in inspection.weights)
         low, high = low + weights, high + weights
-    return VersionMemory(model, version, EACH + int(low), EACH + int(high), used if mapped else 0)
+    return VersionMemory(model, version, EACH + int(low), EACH + int(high), used if mapped else 0, not mapped)
 
 
 def _largest(versions: list[VersionMemory]) -> tuple[int, int]:

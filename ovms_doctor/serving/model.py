@@ -23,6 +23,13 @@ from ovms_doctor.serving.setbacks import OutsideMounts as OutsideMounts
 from ovms_doctor.serving.setbacks import PipelineFault as PipelineFault
 from ovms_doctor.serving.setbacks import SkippedEntry as SkippedEntry
 from ovms_doctor.serving.setbacks import StartProblem as StartProblem
+from ovms_doctor.serving.storage.model import Endpoint as Endpoint
+from ovms_doctor.serving.storage.model import GcsClient as GcsClient
+from ovms_doctor.serving.storage.model import GcsPlace as GcsPlace
+from ovms_doctor.serving.storage.model import S3Client as S3Client
+from ovms_doctor.serving.storage.model import S3Place as S3Place
+from ovms_doctor.serving.storage.model import StoreFault as StoreFault
+from ovms_doctor.serving.storage.model import StorePlan as StorePlan
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]
@@ -58,10 +65,13 @@ class DirectoryName:
 class BaseProblem:
     """Why the base path gives no versions at all.
 
-    ``entry`` is the directory entry at which a listing throws; ``failure`` the system call's.
+    ``entry`` is the directory entry at which a listing throws; ``failure`` the system call's. ``store``: it is in a
+    store, and the plan of that store says why.
     """
 
-    kind: Literal["escapes", "cannot_check", "missing", "not_directory", "invalid_file", "cannot_list"]
+    kind: Literal[
+        "escapes", "cannot_check", "missing", "not_directory", "invalid_file", "cannot_list", "store"
+    ]
     failure: Failure | None = None
     entry: str | None = None
 
@@ -349,6 +359,7 @@ class Plan:
     Of a configuration file: ``skipped`` entries are not among ``models``; ``places`` tells where in the file
     a JSON pointer leads. ``polls``: whether it looks again at all. ``outside``: paths that it does not see, for
     nothing is mounted there. ``routes``: the ways to remote storage, for each client that its models need.
+    ``stores``: what is decided for each model in a store before the store is asked.
     ``memory``: what the loaded versions take, None where that was not asked for or cannot be told.
     ``extension``: what becomes of the CPU extension, None where none was named.
     ``cache``: the model cache, None where it is off or nothing is known of it.
@@ -372,6 +383,7 @@ class Plan:
     polls: bool = True
     outside: tuple[OutsideMounts, ...] = ()
     routes: tuple[StorageRoute, ...] = ()
+    stores: tuple[StorePlan, ...] = ()
     cache: CachePlan | None = None
     extension: ExtensionCourse | None = None
     memory: MemoryEstimate | None = None

@@ -1,19 +1,22 @@
-"""What remote storage comes to before any store is asked: the clients that are needed, and the way each takes."""
+"""What remote storage comes to before any store is asked: the clients that are needed, the way each takes, and what
+each decides for its models."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment
-from ovms_doctor.serving.model import Plan, StartProblem
+from ovms_doctor.facts import Facts
+from ovms_doctor.names import is_remote
+from ovms_doctor.serving.model import ModelPlan, Plan, StartProblem
 from ovms_doctor.serving.proxies import StorageRoute, clients_of, endpoint_exempt, route
+from ovms_doctor.serving.storage.entry import plan_store
 
 
-def with_routes(plan: Plan, deployment: Deployment) -> Plan:
-    """``plan`` with the ways to remote storage. A proxy without a port ends the server at the first model that is
-    in S3: s3filesystem.cpp hands an empty text to ``std::stoi``, and nothing catches that but server.cpp, which
-    ends with exit code 1 (v2022.1 to v2026.3)."""
+def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
+    """``plan`` with the ways to remote storage and the decisions of its clients. A proxy without a port ends the
+    server at the first model that is in S3: s3filesystem.cpp hands an empty text to ``std::stoi``, and nothing
+    catches that but server.cpp, which ends with exit code 1 (v2022.1 to v2026.3). Raises FactsMissing."""
     arguments = deployment.arguments
     pulls = arguments is not None and arguments.value("source_model") is not None
     paths = {model.entry.name: model.entry.base_path for model in plan.models}
@@ -28,9 +31,15 @@ def with_routes(plan: Plan, deployment: Deployment) -> Plan:
     )
     if not routes:
         return plan
+    stores = tuple(plan_store(model.entry, deployment, facts) for model in plan.models if _in_store(model))
+    plan = replace(plan, routes=routes, stores=stores)
     ends = next((item for item in routes if item.route.way == "ends"), None)
-    if ends is None or plan.outcome not in ("serves", "unknown"):
-        return replace(plan, routes=routes)
-    line = server_log.ENDS_BY_EXCEPTION(what="stoi")
-    problem = StartProblem("proxy", "INTERNAL_ERROR", 1, (line,), text=ends.route.variable)
-    return replace(plan, outcome="exits", exit_code=1, problem=problem, routes=routes)
+    ended = next((model for model in plan.models if model.ended is not None), None)
+    if ends is None or ended is None or ended.entry.name not in ends.models:
+        return plan
+    problem = StartProblem("proxy", "INTERNAL_ERROR", 1, ended.detection.log, text=ends.route.variable)
+    return replace(plan, problem=problem)
+
+
+def _in_store(model: ModelPlan) -> bool:
+    return model.kind == "classic" and is_remote(model.entry.base_path)

@@ -28,6 +28,7 @@ from ovms_doctor.serving.model import (
 from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
 from ovms_doctor.serving.parameters.presence import with_verdict
 from ovms_doctor.serving.paths import absolute, is_remote
+from ovms_doctor.serving.storage.entry import plan_remote
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 #: How many further looks at the repository are followed after start-up.
@@ -51,8 +52,7 @@ class _Course:
 def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
     """What becomes of ``entry``. Raises FactsMissing until everything that is needed was collected."""
     if is_remote(entry.base_path):
-        reason = "remote storage is not looked at"
-        return _unknown(entry, CouldNotLook(entry.base_path, reason))
+        return plan_remote(entry, deployment, mode, facts)
     parameters = parse_parameters(entry, deployment.release, deployment.devices) if entry.parameters else None
     if parameters is not None:
         parameters = with_verdict(parameters, deployment, facts)

@@ -53,7 +53,7 @@ class Sight(Facts):
     """The facts as a server with ``deployment``'s mounts meets them: what lies under no mount, and not in the image
     either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
 
-    __slots__ = ("_mounts", "_relative", "_unseen")
+    __slots__ = ("_bound", "_mounts", "_own", "_relative", "_unseen")
 
     def __init__(self, facts: Facts, deployment: Deployment) -> None:
         self._answers = facts._answers
@@ -62,6 +62,12 @@ class Sight(Facts):
         self._mounts = (
             tuple(_names(mount.server) for mount in deployment.mounts) if _known(deployment) else None
         )
+        container = deployment.container
+        own = [container is not None and container.holds(mount.host) for mount in deployment.mounts]
+        pairs = list(zip(deployment.mounts, own, strict=True))
+        #: What was looked into of the container's own files, and what lies over them.
+        self._own = tuple(_names(mount.server) for mount, is_own in pairs if is_own)
+        self._bound = tuple(_names(mount.server) for mount, is_own in pairs if not is_own)
         # All that is not mounted is unseen too; but what an image of OVMS's has there is known.
         self._unseen = tuple(_names(item.server) for item in deployment.unseen if item.server != "/")
         #: A relative path counts from the container's directory, which is not this process's.
@@ -98,6 +104,15 @@ class Sight(Facts):
         top = self._not_in_image(path) or "/"
         here = isinstance(self._answers.get(StatHost(path)), PathStatus)
         return OutsideMounts(path, here, here and self._is_top(top))
+
+    def outside_own(self, path: str) -> OutsideMounts | None:
+        """The same of a path that is missing in the container's own files, where this host has something there."""
+        names = _names(path)
+        own = max((len(place) for place in self._own if _begins(names, place)), default=-1)
+        if own <= max((len(place) for place in self._bound if _begins(names, place)), default=-1):
+            return None
+        super().need((StatHost(path),))
+        return OutsideMounts(path, True, True) if isinstance(self.ask(StatHost(path)), PathStatus) else None
 
     def _gone(self, path: str) -> bool:
         top = self._not_in_image(path)
@@ -169,8 +184,10 @@ def mark_outside(plan: Plan, sight: Sight, deployment: Deployment) -> Plan:
         if model.graph is not None and model.graph.why == "missing":
             paths.append(model.graph.path)
     paths += [library.path for library in plan.libraries if library.why == "missing"]
-    seen = (
-        (path, sight.outside(absolute(path, deployment.working_directory))) for path in dict.fromkeys(paths)
-    )
-    found = tuple(replace(outside, path=path) for path, outside in seen if outside is not None)
-    return replace(plan, outside=found) if found else plan
+    found = []
+    for path in dict.fromkeys(paths):
+        full = absolute(path, deployment.working_directory)
+        outside = sight.outside(full) or sight.outside_own(full)
+        if outside is not None:
+            found.append(replace(outside, path=path))
+    return replace(plan, outside=tuple(found)) if found else plan

@@ -74,7 +74,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
     ignored = _ignored_arguments(deployment)
     sight = seen_by_server(facts, deployment)
     try:
-        planned = with_routes(_plan(deployment, sight, planner, ignored), deployment)
+        planned = with_routes(_plan(deployment, sight, planner, ignored), deployment, sight)
         if planned.outcome == "serves":
             planned = replace(planned, memory=estimate(planned.models, deployment.limits))
         return Planned(mark_outside(planned, sight, deployment))
@@ -149,6 +149,8 @@ def _arguments(
             return _refused(deployment.mode, refusal), generative
     if arguments.helps:
         return _exits(deployment.mode, StartProblem("help", "OK", 0, ())), generative
+    if arguments.directive == "task" and not deployment.release.at_least(2026, 2):
+        return _pulls_first(deployment, arguments), Generative()
     if arguments.directive is not None and arguments.directive != "task":
         cause = CouldNotLook(
             f"--{arguments.directive}", "the server does something else than serve; it is not followed"
@@ -157,10 +159,31 @@ def _arguments(
     return None, generative
 
 
+def _pulls_first(deployment: Deployment, arguments: ServerArguments) -> Plan:
+    """Until v2026.1 --task pulls the model into a repository before it is served: --model_path is not looked at
+    (cli_parser.cpp prepareGraphStart), and without a repository the server ends (Config::validate, v2025.3)."""
+    release = deployment.release
+    name = arguments.value("source_model") or (
+        arguments.model_name if release.at_least(2025, 4) else None
+    )
+    told = release.at_least(2025, 4) and any(
+        item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
+    )
+    lacks = None if arguments.value("model_repository_path") or told else "model_repository_path"
+    if not name:
+        lacks = "source_model"
+    if lacks is not None and release.at_least(2025, 3) and not arguments.unmatched:
+        text = f"{lacks} parameter is required for pull mode"
+        hint = "Until OVMS 2026.1, --task pulls a model first; a model in --model_path is served with it since 2026.2."
+        return _refused(deployment.mode, ArgumentRefusal("validate", text, option="--task", hint=hint))
+    reason = "until OVMS 2026.1 the server pulls the model first, which is not followed"
+    return Plan(deployment.mode, "unknown", unknown=CouldNotLook("--task", reason))
+
+
 def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
     problem = StartProblem(
         "usage", "OPTIONS_USAGE_ERROR", 64, (refusal.text,), text=refusal.text,
-        option=refusal.option, suggestion=refusal.suggestion,
+        option=refusal.option, suggestion=refusal.suggestion, hint=refusal.hint,
     )  # fmt: skip
     return _exits(mode, problem)
 

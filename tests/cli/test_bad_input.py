@@ -181,3 +181,11 @@ class TestFactsFiles:
         assert result.err.startswith(b"ovms-doctor: ")
         assert result.err.count(b"\n") == 1
         assert result.out == b""
+
+
+def test_a_dash_is_standard_output(tmp_path: Path) -> None:
+    model = tmp_path / "m" / "1"
+    model.mkdir(parents=True)
+    run = ovms_doctor("collect", tmp_path, "-o", "-", "--load", "none", cwd=tmp_path)
+    assert run.document["format"] == "ovms-doctor facts"
+    assert not (tmp_path / "-").exists()

@@ -24,10 +24,16 @@ from elftools.elf.elffile import ELFFile
 #: Everything that tests make carries it, so that nothing of anybody else's is touched.
 LABEL = "ovms-doctor.test"
 DEFAULT = "unix:///var/run/docker.sock"
-IMAGE = "ovms-doctor-test/model_server:2025.4"
-#: What stands for the server in it: the first line of its log, then what the first argument says.
+#: Named as the published images are, of a registry that nobody has.
+IMAGE = "ovms-doctor-test.invalid/openvino/model_server:2025.4"
+#: What stands for the server in it: the first line of its log, then what PRETEND or the first argument says. With
+#: PRETEND its arguments can be those of a server.
 SERVER = """#!/bin/sh
 echo '[2026-01-01 10:00:00.000][1][serving][info][server.cpp:89] OpenVINO Model Server 2025.4.1.0a1b2c3d'
+case "$PRETEND" in
+  memory) exec tail -c 400m /dev/zero ;;
+  [0-9]*) exit "$PRETEND" ;;
+esac
 case "$1" in
   --memory) exec tail -c 400m /dev/zero ;;
   --exit) exit "$2" ;;

@@ -8,16 +8,13 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from ovms_doctor.collect.containers import Looked, engine, look_at_container
 from tests.conftest import SERVER_UID
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nApi-Version: 1.41\r\n"
+from tests.container.listening import HEAD, body, listening, replying
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +26,6 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
 
 
-def body(text: bytes) -> bytes:
-    return HEAD + b"Content-Length: %d\r\n\r\n" % len(text) + text
-
-
 def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = 20) -> Looked:
     monkeypatch.setenv("DOCKER_HOST", url)
     looked = look_at_container("resnet", deadline)
@@ -40,45 +33,6 @@ def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = 20) -> Loo
     assert looked.problem is not None
     assert "\n" not in looked.problem
     return looked
-
-
-@contextmanager
-def listening(path: Path, answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A socket that does ``answer`` with each connection; then the connection is closed."""
-
-    def serve() -> None:
-        while not ended.is_set():
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
-                continue
-            with connection:
-                connection.settimeout(20)
-                with suppress(OSError):
-                    answer(connection)
-
-    ended = threading.Event()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        listener.settimeout(0.05)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield f"unix://{path}"
-        finally:
-            ended.set()
-            thread.join()
-
-
-def replying(answer: bytes) -> Callable[[socket.socket], None]:
-    """Gives the same answer to the first request of every connection."""
-
-    def reply(connection: socket.socket) -> None:
-        if connection.recv(1 << 16):
-            connection.sendall(answer)
-
-    return reply
 
 
 @pytest.mark.parametrize(

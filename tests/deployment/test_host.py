@@ -143,6 +143,7 @@ def test_only_a_server_on_this_host_is_judged_by_this_host() -> None:
     container = asked(words, mounts=("/h:/m",))
     assert (container.host, container.mounts) == (None, (Mount("/h", "/m"),))
     assert asked(None).host is None
+    assert asked(None, bare_metal=True).host == see_host()
 
 
 @pytest.mark.parametrize(

@@ -141,9 +141,13 @@ def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
         # one that is missing: AUTO goes without it since 2023.1, MULTI since 2024.0
         ("AUTO:GPU,CPU", "2022.3", None),
         ("AUTO:GPU,CPU", "2023.0", False),
-        ("AUTO:GPU,CPU", "2023.1", True),
         ("MULTI:GPU,CPU", "2023.3", False),
-        ("MULTI:GPU,CPU", "2024.0", True),
+        ("MULTI:NPU,CPU", "2024.0", True),
+        # without libOpenCL.so.1 the list fails; all images bring it since 2024.5
+        ("AUTO:GPU,CPU", "2023.1", None),
+        ("MULTI:GPU,CPU", "2024.0", None),
+        ("AUTO:GPU.0,CPU", "2024.4", None),
+        ("AUTO:GPU,CPU", "2024.5", True),
         ("AUTO:FOO,CPU", "2022.3", None),
         ("AUTO:FOO,CPU", "2023.0", False),
         ("AUTO:FOO,CPU", "2023.1", True),
@@ -167,6 +171,27 @@ def test_a_name_that_is_none_fails_wherever_the_server_is(text: str) -> None:
 )
 def test_releases(text: str, release: str, works: bool | None) -> None:
     assert judged(text, release=release).works is works
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "release", "word"),
+    [
+        ("GPU", None, "2026.3", "which GPUs and NPUs"),
+        ("HETERO:GPU,CPU", None, "2026.3", "which GPUs and NPUs"),
+        ("AUTO:GPU", None, "2026.3", "which GPUs and NPUs"),
+        ("AUTO:GPU,CPU", NONE, "2024.4", "libOpenCL.so.1"),
+        ("AUTO:GPU,CPU", None, "2024.4", "libOpenCL.so.1"),
+        ("GPU", GPU, "2026.3", ""),
+        ("AUTO:GPU,CPU", None, "2026.3", ""),
+        ("CPU", None, "2026.3", ""),
+        ("NVIDIA", None, "2026.3", ""),
+    ],
+)
+def test_what_would_have_to_be_known_is_told(
+    text: str, seen: DeviceSeen | None, release: str, word: str
+) -> None:
+    untold = judged(text, seen, release).untold
+    assert (word in untold) if word else not untold
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,10 @@ from ovms_doctor.facts import (
     Fault,
     FileContent,
     FileSeen,
+    InspectKeyFile,
     InspectLibrary,
     InspectModel,
+    KeyFileSeen,
     LibrarySeen,
     ListDirectory,
     Listing,
@@ -215,6 +217,7 @@ def test_facts_fulfil_their_schema() -> None:
                 9, "", "", 64, "x86-64", ("libc.so.6",), ("/l",), ("A",), True
             ),
             LoadExtension("/e.so"): LoadReport("read", "ok", "read", "", "2026.4.1"),
+            InspectKeyFile("/k.json"): KeyFileSeen(9, "object", "service_account", "p", ("private_key",)),
             CheckWritable("/c"): Writability(
                 "directory", 0, 0, 0o40755, False, True, True, False, "tried", None, 9, 9
             ),

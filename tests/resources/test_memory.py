@@ -43,7 +43,7 @@ def model(
             SimpleNamespace(
                 version=number + 1,
                 now=SimpleNamespace(available=True),
-                attempt=SimpleNamespace(inspection=inspection),
+                attempt=SimpleNamespace(inspection=inspection, outcome="loaded", status="OK"),
             )
             for number in range(versions)
         ],

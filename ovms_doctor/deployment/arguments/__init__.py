@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ovms_doctor.deployment.arguments.options import (
     EXCLUSIVE_WITH_CONFIG,
@@ -13,6 +14,7 @@ from ovms_doctor.deployment.arguments.options import (
 )
 from ovms_doctor.deployment.arguments.validation import (
     Given,
+    hint_for,
     prepare_refusals,
     unmatched_refusals,
     validate_refusals,
@@ -72,6 +74,7 @@ def read_arguments(
 
 def _arguments(given: Given, refusals: tuple[ArgumentRefusal, ...], *, helps: bool) -> ServerArguments:
     values = given.words.values
+    refusals = tuple(replace(item, hint=hint_for(item, given.release)) for item in refusals)
     certain = next((item.text for item in refusals if item.unless is None), None)
     return ServerArguments(
         config_path=values.get("config_path") or None,

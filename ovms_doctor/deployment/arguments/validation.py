@@ -297,6 +297,18 @@ def _stateful(given: Given) -> _Part:
         )
 
 
+def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
+    """What the server's text does not tell whoever has to correct the option; empty where it tells enough."""
+    unknown = why_unknown(refusal, release)
+    if unknown is not None:
+        return f"{unknown}."
+    if refusal.option == "--file_system_poll_wait_seconds" and refusal.stage == "parse":
+        return "The server takes no negative number, whatever its help says: 0 turns the polls off."
+    if refusal.option == "--log_level":
+        return "Levels are written in capitals."
+    return ""
+
+
 def why_unknown(refusal: ArgumentRefusal, release: Release) -> str | None:
     """When an option that this release does not know came or went; None where no release knew it."""
     if refusal.option is None or refusal.stage not in ("parse", "unmatched"):

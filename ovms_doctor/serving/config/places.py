@@ -157,6 +157,10 @@ class ConfigPlaces:
         places = [at for pointer, at in index.again if last_key(pointer) == key]
         return place_of(index.text, places[0]) if places else None
 
+    def doubled(self, key: str) -> str | None:
+        """The pointer of the place that ``again`` tells of."""
+        return next((pointer for pointer, _ in index_of(self.data).again if last_key(pointer) == key), None)
+
     def of_character(self, at: int) -> Place:
         """The place of a character of the text, by its index."""
         return place_of(ConfigText.of(self.data).text, at)

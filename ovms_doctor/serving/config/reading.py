@@ -71,7 +71,8 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
         return ConfigReading(problem=_unreadable(config_path, status))
     if status.kind == "directory":
         # An ifstream opens a directory and reads nothing from it.
-        return ConfigReading(problem=_not_json(config_path, "The document is empty.", None))
+        why = "it is a directory, and the server reads nothing from it: name the file"
+        return ConfigReading(problem=_not_json(config_path, "The document is empty.", None, why))
     if status.kind != "regular":
         reason = f"a {status.kind} stands where the configuration file is expected"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))

@@ -254,6 +254,9 @@ def resolve(pointer: str, release: Release) -> Schema:
 def suggestion_for(found: Violation, release: Release, document: Any) -> str | None:
     """A key that was probably meant: for one too many, or for one that is missing. Only a suggestion."""
     if found.keyword == "additionalProperties":
+        if found.key == "#/mediapipe_config_list":
+            # Spelled right: it is the release that does not know it.
+            return None
         return _similar(last_key(from_fragment(found.key)), _names(resolve(found.schema, release)))
     if found.keyword == "required":
         missing, sibling = missing_key(found, release, document)
@@ -317,6 +320,23 @@ def hint_for(found: Violation, release: Release) -> str:
         return "base_path may be left out since OVMS 2025.1 only."
     if found.keyword == "maxProperties" and found.schema.endswith("model_config"):
         return "Nothing may stand beside “config” since OVMS 2024.0, and it may not be doubled."
-    if found.keyword in ("anyOf", "oneOf", "type") and key in ("plugin_config", "model_version_policy"):
+    if found.keyword == "oneOf" and key == "model_version_policy":
+        return (
+            'It is {"all": {}}, {"latest": {"num_versions": 1}} or {"specific": {"versions": [1, 2]}}, with numbers '
+            "from 1; text that holds JSON is for the command line."
+        )
+    if found.keyword == "type" and key in ("plugin_config", "model_version_policy"):
         return "In a configuration file this is an object; text that holds JSON is for the command line."
+    if found.keyword == "oneOf" and key in ("shape", "layout"):
+        return f"In a configuration file {key} is a text, or an object that gives each tensor a text."
+    wanted = resolve(found.schema, release)
+    if found.keyword == "anyOf" and found.schema.endswith("plugin_config/additionalProperties"):
+        types = " or ".join(item.get("type", "") for item in wanted.get("anyOf", []))
+        return f"It has to be of the type {types}; an object in plugin_config is for the command line."
+    if found.keyword == "type" and "type" in wanted:
+        types = wanted["type"] if isinstance(wanted["type"], str) else " or ".join(wanted["type"])
+        exact = ": 1.0 is none to the server, nor is a number in quotes" if types == "integer" else ""
+        return f"It has to be of the type {types}{exact}."
+    if found.keyword == "enum" and "enum" in wanted:
+        return f"It has to be one of: {', '.join(map(str, wanted['enum']))}."
     return ""

@@ -42,7 +42,8 @@ class DeviceVerdict:
     """``works``: False where nothing can be compiled for the device, True where something can, None where that is
     not known. ``why`` it does not work; ``name`` the device to blame; ``passed_over``: what it works without.
     ``seen``: the server's devices were known. ``groups``: group ids, one of which opens the device (``access``).
-    ``from_words``: it fails wherever the server runs."""
+    ``untold``: what would have to be known, where ``works`` is not. ``from_words``: it fails wherever the server
+    runs."""
 
     works: bool | None = None
     why: Why = ""
@@ -50,6 +51,7 @@ class DeviceVerdict:
     passed_over: tuple[PassedOver, ...] = ()
     seen: bool = False
     groups: tuple[int, ...] = ()
+    untold: str = ""
 
     @property
     def from_words(self) -> bool:
@@ -57,6 +59,10 @@ class DeviceVerdict:
 
 
 UNJUDGED = DeviceVerdict()
+#: The GPU's plugin cannot be loaded without it, and then the whole list fails (tried with OpenVINO 2023.0 to 2026.4).
+#: Since v2024.5 the server brings it, in every image and in the package for bare metal (create_package.sh); before,
+#: only the images for GPUs have it.
+_LOADER = "whether the server has libOpenCL.so.1, without which no such list works, was not seen"
 
 
 def judge_device(device: Device, release: Release, devices: DeviceSeen | None, user: User) -> DeviceVerdict:
@@ -65,6 +71,9 @@ def judge_device(device: Device, release: Release, devices: DeviceSeen | None, u
     if device.chosen_by_server:
         return DeviceVerdict(True, seen=devices is not None)
     verdict = _Judge(release, devices, user).judge(device.text)
+    named = device.needs_hardware or (device.hardware and "CPU" not in device.members)
+    if devices is None and verdict.works is None and named and not verdict.untold:
+        verdict = replace(verdict, untold="which GPUs and NPUs the server has was not told")
     return replace(verdict, seen=devices is not None)
 
 
@@ -87,6 +96,10 @@ def presence(
     if user.uid == 0 or not groups or mine & set(groups):
         return "there", ()
     return "access", groups
+
+
+def _is_gpu(member: str) -> bool:
+    return member.partition(".")[0] == "GPU"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +160,13 @@ class _Judge:
             return UNJUDGED
         missing = [item for item in states if item[1] in ("absent", "access")]
         lenient = self.release.at_least(2024, 0) or (name == "AUTO" and self.release.at_least(2023, 1))
+        if (
+            missing
+            and lenient
+            and not self.release.at_least(2024, 5)
+            and any(_is_gpu(item[0]) for item in missing)
+        ):
+            return DeviceVerdict(untold=_LOADER)
         if missing and not lenient:
             item, state, groups = missing[0]
             works = False if self.release.at_least(2023, 0) else None
@@ -180,6 +200,8 @@ class _Judge:
         if len(members) == len(numbers):
             return DeviceVerdict(False, "number", numbers[0])
         works = True if "CPU" in members and not numbers and self.release.at_least(2024, 0) else None
+        if works and not self.release.at_least(2024, 5) and any(_is_gpu(item) for item in members):
+            return DeviceVerdict(untold=_LOADER)
         passed = tuple(PassedOver(item, state) for item, state in strange)  # type: ignore[arg-type]
         return DeviceVerdict(works, passed_over=passed)
 

@@ -1,0 +1,84 @@
+"""One model in a store: what is decided of it before the store is asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ovms_doctor import server_log
+from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
+from ovms_doctor.facts import Facts
+from ovms_doctor.serving.model import BaseProblem, CouldNotLook, Detection, ModelPlan
+from ovms_doctor.serving.proxies import route
+from ovms_doctor.serving.storage import azure, faults, gcs, s3
+from ovms_doctor.serving.storage.model import StorePlan
+from ovms_doctor.serving.storage.surroundings import Surroundings, surroundings
+
+_REMOTE = "remote storage is not looked at"
+_AZURE = "not looked at: only its path, environment and proxy"
+
+
+def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StorePlan:
+    """The decisions for an entry whose base path is in a store. Raises FactsMissing."""
+    around = surroundings(deployment)
+    if entry.base_path.startswith(s3.PREFIX):
+        return _s3(entry, deployment, around)
+    if entry.base_path.startswith(gcs.PREFIX):
+        return _gcs(entry, deployment, around, facts)
+    return _azure(entry, deployment, around)
+
+
+def _s3(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> StorePlan:
+    path, release = entry.base_path, deployment.release
+    place = s3.parse_place(path)
+    client = s3.choose_client(place, around, release)
+    fault = faults.escaping(path, release) or faults.of_s3(place, client, release)
+    return StorePlan(entry.name, path, "s3", s3=(place, client), fault=fault)
+
+
+def _gcs(entry: ModelEntry, deployment: Deployment, around: Surroundings, facts: Facts) -> StorePlan:
+    path, release = entry.base_path, deployment.release
+    place, client = gcs.parse_place(path), gcs.choose_client(around, release)
+    fault = (
+        faults.of_gcs_client(client, around, deployment, facts)
+        or faults.escaping(path, release)
+        or faults.of_gcs(place)
+    )
+    return StorePlan(entry.name, path, "gcs", gcs=(place, client), fault=fault)
+
+
+def _azure(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> StorePlan:
+    path, release = entry.base_path, deployment.release
+    place, connected = azure.parse_place(path), azure.is_connected(around)
+    fault = (
+        faults.of_azure_client(connected, release)
+        or faults.escaping(path, release)
+        or faults.of_azure(place, release)
+    )
+    return StorePlan(entry.name, path, "azure", azure=place, connected=connected, fault=fault)
+
+
+def plan_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+    """What becomes of a model in a store as far as that is decided without asking the store: it ends the process,
+    it is never found, or it could not be looked at. Raises FactsMissing."""
+    if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
+        log = (server_log.ENDS_BY_EXCEPTION(what="stoi"),)
+        return _refused(entry, "INTERNAL_ERROR", "store", log, 1)
+    store = plan_store(entry, deployment, facts)
+    fault = store.fault
+    if fault is None:
+        reason = _AZURE if store.store == "azure" else _REMOTE
+        return ModelPlan(entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, reason))
+    ended = 1 if fault.ends or mode == "single" else None
+    kind: Literal["escapes", "store"] = "escapes" if fault.kind == "escapes" else "store"
+    return _refused(entry, fault.status, kind, fault.log, ended)
+
+
+def _refused(
+    entry: ModelEntry,
+    status: str,
+    kind: Literal["escapes", "store"],
+    log: tuple[str, ...],
+    ended: int | None,
+) -> ModelPlan:
+    detection = Detection(status, problem=BaseProblem(kind), log=log)
+    return ModelPlan(entry, detection, status=status, ended=ended)

@@ -1,0 +1,79 @@
+"""Containers to be diagnosed: each as a run line, as a compose file, and as the real engine runs it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.cli.run import Result
+from tests.container.engine import IMAGE, LABEL, Engine
+
+MODELS = Path(__file__).parents[2] / "fixtures" / "models"
+#: A model of 288 bytes that every release serves, as a server is told of it.
+SERVED = ("--model_name", "dense", "--model_path", "/models/dense", "--port", "9000")
+
+#: What a finding says of whom: its code, severity, model and version.
+Said = tuple[str, str, str | None, int | None]
+
+
+@dataclass(frozen=True)
+class Started:
+    """``options`` of ``docker run``, and the same as keys of a compose service; ``words``: the server's own."""
+
+    words: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    service: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def line(self) -> str:
+        """As somebody would type it."""
+        return shlex.join(("docker", "run", "-d", "--network", "none", *self.options, IMAGE, *self.words))
+
+    def compose(self, directory: Path) -> Path:
+        """A compose file; JSON is YAML."""
+        service = {"image": IMAGE, "command": list(self.words), "network_mode": "none", **self.service}
+        path = directory / "compose.yaml"
+        path.write_text(json.dumps({"services": {"ovms": service}}))
+        return path
+
+    def run(self, engine: Engine) -> str:
+        """Started by the real client with that very line; its id. It is removed with the test."""
+        words = shlex.split(self.line)
+        words[2:2] = ["--label", f"{LABEL}=1"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        made = done.stdout.split()[-1]
+        engine.made.append(made)
+        return made
+
+
+def repository(top: Path, *names: str) -> Path:
+    """``top``/models, which everybody can read, with these models of the fixtures, each called ``dense``…"""
+    models = top / "models"
+    for name in names or ("dense-ir",):
+        shutil.copytree(MODELS / name, models / name.removesuffix("-ir"))
+    return models
+
+
+def inspected(engine: Engine, made: str, directory: Path) -> Path:
+    """As ``docker inspect`` saves it."""
+    path = directory / "inspect.json"
+    path.write_text(json.dumps([engine.api.inspect_container(made)], indent=4))
+    return path
+
+
+def said(result: Result) -> list[Said]:
+    """The findings of a JSON report, sorted."""
+    found = [
+        (item["code"], item["severity"], item["subject"]["model"], item["subject"]["version"])
+        for item in result.document["findings"]
+    ]
+    return sorted(found, key=repr)
+
+
+def codes(result: Result) -> list[str]:
+    return [code for code, *_ in said(result)]

@@ -1,0 +1,1 @@
+"""The host that the server runs on, and the container: healthy ones."""

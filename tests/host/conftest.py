@@ -1,0 +1,21 @@
+"""A host with a model and a directory for the cache."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-ir"
+
+
+@pytest.fixture
+def host(world_dir: Path) -> Path:
+    """A model in a repository, and a directory for the cache that everybody may write to."""
+    shutil.copytree(MODEL, world_dir / "models" / "dense")
+    for path in (world_dir / "models").rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    (world_dir / "cache").mkdir()
+    (world_dir / "cache").chmod(0o777)
+    return world_dir

@@ -1,0 +1,221 @@
+"""What is said of hosts and containers near the healthy ones, and whether it is gone once its remedy was followed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import Result, ovms_doctor
+
+#: Who runs the tests: what belongs to this user can be mended without root.
+ME = f"{os.getuid()}:{os.getgid()}"
+OVMS = "openvino/model_server"
+
+
+def codes(run: Result) -> list[str]:
+    return [finding["code"] for finding in run.document["findings"]]
+
+
+def steps(run: Result) -> list[dict[str, Any]]:
+    (finding,) = run.document["findings"]
+    found: list[dict[str, Any]] = finding["remedy"]["steps"]
+    return found
+
+
+def follow(run: Result) -> None:
+    """Runs the commands of the only finding, as they stand."""
+    for step in steps(run):
+        subprocess.run(["/bin/sh", "-c", step["command"]], check=True, timeout=60)
+
+
+def on_this_host(host: Path, *words: str, user: str = ME) -> Result:
+    model = [
+        "--model_path",
+        str(host / "models" / "dense"),
+        "--model_name",
+        "dense",
+        "--target_device",
+        "CPU",
+    ]
+    options = ["-f", "json", "--memory", "1g", "--user", user]
+    return ovms_doctor("check", *options, "--", *model, "--port", "9000", *words)
+
+
+def to_be_run(host: Path, options: str, words: str = "", release: str = "2026.3") -> Result:
+    line = f"docker run -v {host}/models:/models:ro {options} {OVMS}:{release} --model_path /models/dense"
+    return ovms_doctor("check", "--docker-run", f"{line} --model_name m --port 9000 {words}", "-f", "json")
+
+
+# -- the cache -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_link_that_leads_nowhere_is_no_place_for_a_cache(host: Path, below: str) -> None:
+    """As libstdc++'s create_directories does: mkdir(2) finds the link there, whatever the rights."""
+    link = host / "cache" / "link"
+    link.symlink_to("/nowhere/at/all")
+    run = on_this_host(host, "--cache_dir", f"{link}{below}")
+    assert codes(run) == ["OVD501"]
+    assert "leads nowhere" in run.document["findings"][0]["message"]
+    assert "File exists" in run.document["findings"][0]["server_log"][0]
+    assert run.document["server"]["exit_code"] == 1
+    follow(run)
+    assert codes(on_this_host(host, "--cache_dir", f"{link}{below}")) == []
+
+
+def test_a_file_where_the_cache_is_to_be_made_is_moved_away(host: Path) -> None:
+    (host / "cache" / "file").write_text("x")
+    run = on_this_host(host, "--cache_dir", f"{host}/cache/file/cache")
+    assert codes(run) == ["OVD501"]
+    follow(run)
+    assert codes(on_this_host(host, "--cache_dir", f"{host}/cache/file/cache")) == []
+
+
+def test_a_read_only_mount_of_somebody_elses_directory_needs_two_steps(host: Path) -> None:
+    (host / "cache").chmod(0o755)
+    mounts = ["--mount", f"{host}/models:/models"]
+    words: list[str | Path] = [
+        host / "models",
+        "--cache-dir",
+        "/cache",
+        "--user",
+        "4321:4321",
+        "-f",
+        "json",
+        *mounts,
+    ]
+    run = ovms_doctor("check", *words, "--mount", f"{host}/cache:/cache:ro")
+    assert codes(run) == ["OVD505"]
+    mount, owner = [step["command"] for step in steps(run)]
+    assert mount == f"-v {host}/cache:/cache:rw"
+    assert owner.startswith("chown -R 4321:4321 ")
+    assert codes(ovms_doctor("check", *words, "--mount", f"{host}/cache:/cache:rw")) == ["OVD505"]
+    (host / "cache").chmod(0o777)
+    run = ovms_doctor("check", *words, "--mount", f"{host}/cache:/cache:ro")
+    assert [step["command"] for step in steps(run)] == [mount]
+
+
+@pytest.mark.parametrize("shared", ["/", "/usr", "/var/lib", "/usr/local/"])
+def test_a_directory_of_the_systems_is_not_given_away(host: Path, shared: str) -> None:
+    run = ovms_doctor("check", host / "models", "--cache-dir", shared, "--user", "4321:4321", "-f", "json")
+    assert codes(run) == ["OVD505"]
+    (step,) = steps(run)
+    assert step["command"].startswith("install -d -o 4321 -g 4321 -m 0750 ")
+    assert step["command"].endswith(f"{shared.rstrip('/')}/ovms-cache")
+
+
+def test_models_in_the_cache_directory_keep_their_owner(host: Path) -> None:
+    run = ovms_doctor(
+        "check", host / "models", "--cache-dir", host / "models", "--user", "4321:4321", "-f", "json"
+    )
+    (step,) = steps(run)
+    assert step["command"] == f"chown 4321:4321 {host}/models && chmod u+rwx {host}/models"
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "fifo", "cache"])
+def test_what_is_no_directory_caches_nothing(host: Path, place: str) -> None:
+    os.mkfifo(host / "fifo")
+    run = ovms_doctor("check", host / "models", "--cache-dir", host / place, "-f", "json")
+    assert codes(run) == ([] if place == "cache" else ["OVD506"])
+
+
+def test_a_cache_of_which_nothing_was_seen_is_not_called_fine(host: Path) -> None:
+    run = ovms_doctor("check", host / "models", "--cache-dir", host / "missing", "-f", "json")
+    (check,) = [item for item in run.document["checks"] if item["name"] == "cache"]
+    assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
+
+
+# -- processors and memory -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("release", "options", "said"),
+    [
+        ("2025.4", "--cpus 0.5 --cpuset-cpus 0-3", ["OVD745"]),
+        ("2026.1", "--cpus 2 --cpuset-cpus 0-3", ["OVD745"]),
+        ("2026.2", "--cpus 0.5 --cpuset-cpus 0-3", []),
+        ("2026.3", "--cpus 2 --cpuset-cpus 0-3", []),
+        ("2025.4", "--cpus 3 --cpuset-cpus 0-3", []),
+        ("2025.4", "--cpuset-cpus 0-3", []),
+    ],
+)
+def test_the_server_hands_a_quota_on_since_2026_2(
+    host: Path, release: str, options: str, said: list[str]
+) -> None:
+    assert codes(to_be_run(host, options, "--target_device CPU", release)) == said
+
+
+@pytest.mark.parametrize(("config", "count"), [({}, 1), ({"ENABLE_MMAP": "NO"}, 2)])
+def test_a_file_that_is_read_instead_of_mapped_is_named(
+    host: Path, config: dict[str, str], count: int
+) -> None:
+    entry = {"name": "m", "base_path": str(host / "models" / "dense"), "plugin_config": config}
+    path = host / "config.json"
+    path.write_text(json.dumps({"model_config_list": [{"config": {**entry, "target_device": "CPU"}}]}))
+    run = ovms_doctor("check", path, "--memory", "8m", "-f", "json")
+    assert codes(run) == ["OVD741"]
+    assert len(steps(run)) == count
+    assert "1 MiB of mapped" not in run.document["findings"][0]["detail"]
+
+
+# -- devices -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "release"),
+    [
+        ("--privileged", "GPU", "2026.3-gpu"),
+        ("-v /dev/dri:/dev/dri", "GPU", "2026.3-gpu"),
+        ("", "AUTO:GPU,CPU", "2024.1"),
+    ],
+)
+@pytest.mark.skipif(os.path.exists("/dev/dri"), reason="this host's own GPU decides here")
+def test_a_device_of_which_nothing_is_known_is_not_called_fine(
+    host: Path, options: str, words: str, release: str
+) -> None:
+    run = to_be_run(host, options, f"--target_device {words}", release)
+    (check,) = [item for item in run.document["checks"] if item["name"] == "devices"]
+    assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
+
+
+def test_a_target_has_no_devices_that_are_known(host: Path) -> None:
+    run = ovms_doctor("check", host / "models", "--target-device", "GPU", "-f", "json")
+    assert (codes(run), run.code) == ([], 3)
+
+
+# -- remote storage ------------------------------------------------------------------------------------
+
+
+def test_a_container_without_mounts_is_followed_to_its_store() -> None:
+    line = f"docker run -e https_proxy=http://u:canary@proxy.test {OVMS}:2026.3"
+    words = "--model_path s3://bucket/m --model_name m --port 9000"
+    run = ovms_doctor("check", "--docker-run", f"{line} {words}", "-f", "json")
+    assert codes(run) == ["OVD601"]
+    assert run.document["server"]["exit_code"] == 1
+    assert "canary" not in run.text
+
+
+# -- extensions ----------------------------------------------------------------------------------------
+
+
+def test_a_denied_extension_is_gone_once_it_may_be_read(host: Path) -> None:
+    (host / "ext.so").write_bytes(b"text")
+    (host / "ext.so").chmod(0o600)
+    words: list[str | Path] = [
+        host / "models",
+        "--cpu-extension",
+        host / "ext.so",
+        "--user",
+        "4321:4321",
+        "-f",
+        "json",
+    ]
+    run = ovms_doctor("check", *words)
+    assert codes(run) == ["OVD351"]
+    follow(run)
+    assert codes(ovms_doctor("check", *words)) == ["OVD352"]

@@ -1,0 +1,1 @@
+"""Remote storage, as far as path and environment decide."""

@@ -1,0 +1,265 @@
+"""Set-ups of the server's storage clients, and what they come to by the server's source and its SDKs'."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Environment: TypeAlias = dict[str, str]
+KEYS = {"AWS_ACCESS_KEY_ID": "canary-id", "AWS_SECRET_ACCESS_KEY": "canary-secret"}
+NEW, OLD = "2026.3", "2022.3"
+
+#: path → (bucket, key, host, port, what of HOST:PORT was not recognised)
+S3_PATHS: tuple[tuple[str, tuple[str, str, str, str, str]], ...] = (
+    ("s3://", ("", "", "", "", "")),
+    ("s3://b", ("b", "", "", "", "")),
+    ("s3://b/", ("b", "", "", "", "")),
+    ("s3://b/m", ("b", "m", "", "", "")),
+    ("s3://b/m/", ("b", "m/", "", "", "")),
+    ("s3://b//m", ("b", "/m", "", "", "")),
+    ("s3:///x", ("/x", "", "", "", "")),
+    ("s3:////", ("//", "", "", "", "")),
+    ("s3://Bucket/M", ("Bucket", "M", "", "", "")),
+    ("s3://b/m%20n", ("b", "m%20n", "", "", "")),
+    ("s3://minio:9000/b/m", ("b", "/m", "minio", "9000", "")),
+    ("s3://minio:9000/b", ("b", "", "minio", "9000", "")),
+    ("s3://minio:9000/b/m/n", ("b", "/m/n", "minio", "9000", "")),
+    ("s3://minio:9000/b/m_1:2@[x]", ("b", "/m_1:2@[x]", "minio", "9000", "")),
+    ("s3://minio:9000/b//m/", ("b", "//m/", "minio", "9000", "")),
+    ("s3://my-minio.test:9000/my-b/m", ("my-b", "/m", "my-minio.test", "9000", "")),
+    ("s3://10.0.0.1:9000/b/m", ("b", "/m", "10.0.0.1", "9000", "")),
+    ("s3://minio:9000/b/my-model", ("minio:9000", "b/my-model", "", "", "key")),
+    ("s3://minio:9000/b/", ("minio:9000", "b/", "", "", "key")),
+    ("s3://minio:9000/B/m", ("minio:9000", "B/m", "", "", "bucket")),
+    ("s3://minio:9000/", ("minio:9000", "", "", "", "bucket")),
+    ("s3://minio_s3:9000/b/m", ("minio_s3:9000", "b/m", "", "", "host")),
+    ("s3://minio:port/b/m", ("minio:port", "b/m", "", "", "")),
+)
+
+_AWS = "https://s3.us-east-1.amazonaws.com"
+#: (environment, release) → (credentials, addressing, region, where from, token, URL of HeadBucket for s3://b1x/m)
+S3_CLIENTS: tuple[tuple[Environment, str, tuple[str, str, str | None, str, str, str | None]], ...] = (
+    ({}, NEW, ("anonymous", "virtual", None, "metadata", "", "https://b1x.s3.us-east-1.amazonaws.com/")),
+    (KEYS, NEW, ("keys", "path", None, "metadata", "", f"{_AWS}/b1x")),
+    (KEYS, OLD, ("keys", "path", None, "metadata", "", f"{_AWS}/b1x")),
+    (
+        {"AWS_ACCESS_KEY_ID": "x"},
+        NEW,
+        ("anonymous", "virtual", None, "metadata", "", "https://b1x.s3.us-east-1.amazonaws.com/"),
+    ),
+    (
+        {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+        NEW,
+        ("keys", "path", None, "metadata", "", f"{_AWS}/b1x"),
+    ),
+    ({**KEYS, "AWS_SESSION_TOKEN": "t"}, NEW, ("keys", "path", None, "metadata", "used", f"{_AWS}/b1x")),
+    ({**KEYS, "AWS_SESSION_TOKEN": "t"}, "2023.0", ("keys", "path", None, "metadata", "used", f"{_AWS}/b1x")),
+    ({**KEYS, "AWS_SESSION_TOKEN": "t"}, OLD, ("keys", "path", None, "metadata", "ignored", f"{_AWS}/b1x")),
+    ({**KEYS, "AWS_SESSION_TOKEN": ""}, OLD, ("keys", "path", None, "metadata", "", f"{_AWS}/b1x")),
+    ({"AWS_PROFILE": "p"}, NEW, ("chain", "path", None, "profile", "", f"{_AWS}/b1x")),
+    ({"AWS_PROFILE": ""}, NEW, ("chain", "path", None, "profile", "", f"{_AWS}/b1x")),
+    (
+        {"AWS_PROFILE": "p", "AWS_REGION": "eu-west-1"},
+        NEW,
+        ("chain", "path", None, "profile", "", f"{_AWS}/b1x"),
+    ),
+    ({**KEYS, "AWS_PROFILE": "p"}, NEW, ("chain", "path", None, "metadata", "", f"{_AWS}/b1x")),
+    (
+        {**KEYS, "AWS_REGION": "eu-west-1"},
+        NEW,
+        ("keys", "path", "eu-west-1", "AWS_REGION", "", "https://s3.eu-west-1.amazonaws.com/b1x"),
+    ),
+    (
+        {**KEYS, "AWS_DEFAULT_REGION": "eu-west-1"},
+        NEW,
+        ("keys", "path", "eu-west-1", "AWS_DEFAULT_REGION", "", "https://s3.eu-west-1.amazonaws.com/b1x"),
+    ),
+    (
+        {**KEYS, "AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-2"},
+        NEW,
+        ("keys", "path", "eu-west-2", "AWS_REGION", "", "https://s3.eu-west-2.amazonaws.com/b1x"),
+    ),
+    (
+        {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-2"},
+        NEW,
+        (
+            "anonymous",
+            "virtual",
+            "eu-west-1",
+            "AWS_DEFAULT_REGION",
+            "",
+            "https://b1x.s3.eu-west-1.amazonaws.com/",
+        ),
+    ),
+    ({**KEYS, "AWS_REGION": ""}, NEW, ("keys", "path", "", "AWS_REGION", "", None)),
+    (
+        {**KEYS, "AWS_DEFAULT_REGION": "", "AWS_REGION": "eu-west-2"},
+        NEW,
+        ("keys", "path", "eu-west-2", "AWS_REGION", "", "https://s3.eu-west-2.amazonaws.com/b1x"),
+    ),
+    (
+        {**KEYS, "AWS_REGION": "cn-north-1"},
+        NEW,
+        ("keys", "path", "cn-north-1", "AWS_REGION", "", "https://s3.cn-north-1.amazonaws.com.cn/b1x"),
+    ),
+    (
+        {**KEYS, "S3_ENDPOINT": "minio:9000"},
+        NEW,
+        ("keys", "path", None, "metadata", "", "http://minio:9000/b1x"),
+    ),
+    (
+        {**KEYS, "S3_ENDPOINT": "http://minio:9000"},
+        OLD,
+        ("keys", "path", None, "metadata", "", "http://minio:9000/b1x"),
+    ),
+    (
+        {**KEYS, "S3_ENDPOINT": "https://minio.test"},
+        NEW,
+        ("keys", "path", None, "metadata", "", "https://minio.test/b1x"),
+    ),
+    (
+        {"S3_ENDPOINT": "http://minio:9000"},
+        NEW,
+        ("anonymous", "virtual", None, "metadata", "", "http://b1x.minio:9000/"),
+    ),
+    (
+        {"S3_ENDPOINT": "http://10.0.0.1:9000"},
+        NEW,
+        ("anonymous", "virtual", None, "metadata", "", "http://10.0.0.1:9000/b1x"),
+    ),
+    ({**KEYS, "S3_ENDPOINT": "HTTP://minio:9000"}, NEW, ("keys", "path", None, "metadata", "", None)),
+    ({**KEYS, "S3_ENDPOINT": " http://minio:9000"}, NEW, ("keys", "path", None, "metadata", "", None)),
+    ({**KEYS, "S3_ENDPOINT": "minio:9000/http://"}, NEW, ("keys", "path", None, "metadata", "", None)),
+    ({**KEYS, "S3_ENDPOINT": "minio_s3:9000"}, NEW, ("keys", "path", None, "metadata", "", None)),
+    ({**KEYS, "S3_ENDPOINT": ""}, NEW, ("keys", "path", None, "metadata", "", None)),
+    (
+        {**KEYS, "AWS_ENDPOINT_URL": "http://minio:9000"},
+        NEW,
+        ("keys", "path", None, "metadata", "", f"{_AWS}/b1x"),
+    ),
+)
+
+#: (environment, release) → (credentials, endpoint's variable, variable that is not read)
+GCS_CLIENTS: tuple[tuple[Environment, str, tuple[str, str, str]], ...] = (
+    ({}, NEW, ("anonymous", "", "")),
+    ({"GOOGLE_APPLICATION_CREDENTIALS": ""}, NEW, ("search", "", "")),
+    ({"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"}, NEW, ("file", "", "")),
+    ({"STORAGE_EMULATOR_HOST": "h:1"}, NEW, ("anonymous", "", "STORAGE_EMULATOR_HOST")),
+    (
+        {"CLOUD_STORAGE_EMULATOR_ENDPOINT": "http://h:1"},
+        NEW,
+        ("anonymous", "CLOUD_STORAGE_EMULATOR_ENDPOINT", ""),
+    ),
+    (
+        {"CLOUD_STORAGE_EMULATOR_ENDPOINT": "http://h:1"},
+        "2025.2",
+        ("anonymous", "", "CLOUD_STORAGE_EMULATOR_ENDPOINT"),
+    ),
+    (
+        {"CLOUD_STORAGE_TESTBENCH_ENDPOINT": "http://h:1"},
+        "2025.2",
+        ("anonymous", "CLOUD_STORAGE_TESTBENCH_ENDPOINT", ""),
+    ),
+    (
+        {"CLOUD_STORAGE_TESTBENCH_ENDPOINT": "http://h:1", "STORAGE_EMULATOR_HOST": "h:1"},
+        NEW,
+        ("anonymous", "CLOUD_STORAGE_TESTBENCH_ENDPOINT", ""),
+    ),
+)
+
+_CONNECTED = {"AZURE_STORAGE_CONNECTION_STRING": "AccountKey=canary"}
+#: (path, environment, release) → (outcome, status of the model) for one model in a configuration file
+FAULTS: tuple[tuple[str, Environment, str, str, str], ...] = (
+    ("s3://", {}, NEW, "serves", "S3_BUCKET_NOT_FOUND"),
+    ("s3://", {}, "2022.1", "serves", "S3_BUCKET_NOT_FOUND"),
+    ("s3://b/../m", KEYS, NEW, "serves", "PATH_INVALID"),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "minio_s3:9000"}, NEW, "serves", "S3_METADATA_FAIL"),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "minio_s3:9000"}, "2024.0", "serves", "S3_METADATA_FAIL"),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "minio_s3:9000"}, "2023.3", "unknown", "OK"),
+    ("s3://b/m", {**KEYS, "https_proxy": "http://p"}, NEW, "exits", "INTERNAL_ERROR"),
+    ("s3://b/m", {}, NEW, "unknown", "OK"),
+    ("s3://b", KEYS, NEW, "unknown", "OK"),
+    ("gs://", {}, NEW, "serves", "GCS_BUCKET_NOT_FOUND"),
+    ("gs://b/../m", {}, NEW, "serves", "PATH_INVALID"),
+    ("gs://b/m", {}, NEW, "unknown", "OK"),
+    ("gs://b/m", {"GOOGLE_APPLICATION_CREDENTIALS": ""}, NEW, "unknown", "OK"),
+    ("gs://b/m", {"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"}, NEW, "unknown", "OK"),
+    ("gs://b/m", {"GOOGLE_APPLICATION_CREDENTIALS": '{"type": "canary"}'}, NEW, "exits", "INTERNAL_ERROR"),
+    ("az://c/m", _CONNECTED, NEW, "unknown", "OK"),
+    ("az://c/m/", _CONNECTED, NEW, "serves", "AS_INVALID_PATH"),
+    ("az://c", _CONNECTED, NEW, "serves", "PATH_INVALID"),
+    ("az://c", _CONNECTED, "2022.1", "serves", "PATH_INVALID"),
+    ("az://c/", _CONNECTED, NEW, "serves", "AS_INVALID_PATH"),
+    ("az://", _CONNECTED, NEW, "serves", "AS_INVALID_PATH"),
+    ("azfs://s", _CONNECTED, NEW, "serves", "AS_INVALID_PATH"),
+    ("azfs://s/m", _CONNECTED, NEW, "unknown", "OK"),
+    ("azfs://s/m/", _CONNECTED, NEW, "serves", "AS_INVALID_PATH"),
+    ("az://c/../m", _CONNECTED, NEW, "serves", "PATH_INVALID"),
+    ("az://c/m", {}, NEW, "unknown", "OK"),
+    ("az://c/m", {"AZURE_STORAGE_CONNECTION_STRING": ""}, NEW, "exits", "INTERNAL_ERROR"),
+    ("az://c/m", {"AZURE_STORAGE_ACCOUNT": "a"}, "2023.1", "exits", "INTERNAL_ERROR"),
+)
+
+_R = {"AWS_REGION": "eu-west-1"}
+#: (path, environment, release) → the findings' codes; none where it works, or may.
+FINDINGS: tuple[tuple[str, Environment, str, tuple[str, ...]], ...] = (
+    ("s3://b/m", {}, NEW, ()),
+    ("s3://b/m", KEYS, NEW, ()),
+    ("s3://b/m/", {**KEYS, **_R}, NEW, ()),
+    ("s3://b", {**KEYS, **_R}, NEW, ()),
+    ("s3://b/m", {**KEYS, "AWS_SESSION_TOKEN": "t"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "http://minio:9000"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "https://minio.test"}, NEW, ()),
+    ("s3://b/m", {"S3_ENDPOINT": "http://minio:9000"}, NEW, ()),
+    ("s3://b/m", {"AWS_PROFILE": "p"}, NEW, ()),
+    ("s3://b/m", {"AWS_PROFILE": "p", "AWS_ROLE_ARN": "r", "AWS_WEB_IDENTITY_TOKEN_FILE": "/t"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "AWS_ENDPOINT_URL": "http://m:1", "S3_ENDPOINT": "http://m:1"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "AWS_REGION": "a", "AWS_DEFAULT_REGION": "a"}, NEW, ()),
+    ("gs://b/m", {}, NEW, ()),
+    ("gs://b/m", {"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"}, NEW, ()),
+    ("gs://b/m/", {"CLOUD_STORAGE_TESTBENCH_ENDPOINT": "http://h:1"}, "2022.1", ()),
+    ("az://c/m", {}, NEW, ()),
+    ("az://c/m", _CONNECTED, NEW, ()),
+    ("s3://", {}, NEW, ("OVD621",)),
+    ("s3://minio:9000/b/m", KEYS, NEW, ("OVD622",)),
+    ("s3://minio:9000/b", KEYS, NEW, ("OVD622",)),
+    ("s3://minio:9000/b/my-model", KEYS, NEW, ("OVD623",)),
+    ("s3://minio:9000/B/m", KEYS, NEW, ("OVD623",)),
+    ("s3://b/m", {"AWS_ACCESS_KEY_ID": "canary"}, NEW, ("OVD624",)),
+    ("s3://b/m", {"AWS_SECRET_ACCESS_KEY": "canary"}, NEW, ("OVD624",)),
+    ("s3://b/m", {"AWS_ROLE_ARN": "canary"}, NEW, ("OVD624",)),
+    ("s3://b/m", {"AWS_WEB_IDENTITY_TOKEN_FILE": "/canary"}, NEW, ("OVD624",)),
+    ("s3://b/m", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://canary"}, NEW, ("OVD624",)),
+    ("s3://b/m", {"AWS_DEFAULT_REGION": "eu-west-1"}, NEW, ("OVD624",)),
+    ("s3://b/m", {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, NEW, ("OVD625",)),
+    ("s3://b/m", {"AWS_ACCESS_KEY_ID": "canary", "AWS_SECRET_ACCESS_KEY": ""}, NEW, ("OVD625",)),
+    ("s3://b/m", {**KEYS, "AWS_SESSION_TOKEN": "canary"}, OLD, ("OVD626",)),
+    ("s3://b/m", {**KEYS, "AWS_PROFILE": "p"}, NEW, ("OVD627",)),
+    ("s3://b/m", {**KEYS, "AWS_ENDPOINT_URL": "http://u:canary@minio:9000"}, NEW, ("OVD628",)),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "HTTP://minio:9000"}, NEW, ("OVD629",)),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "HTTPS://minio:9000"}, NEW, ("OVD629",)),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": " http://minio:9000"}, NEW, ("OVD629",)),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "u:canary@minio_s3:9000"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "http://minio_s3:9000"}, NEW, ("OVD630",)),
+    ("s3://b/m", {**KEYS, "S3_ENDPOINT": "http://minio_s3:9000"}, "2023.3", ()),
+    ("s3://b1x/m", {"AWS_EC2_METADATA_DISABLED": "true", "S3_ENDPOINT": "minio:9000"}, NEW, ("OVD631",)),
+    ("s3://b1x/m", {"AWS_EC2_METADATA_DISABLED": "true", "S3_ENDPOINT": "10.0.0.1:9000"}, NEW, ()),
+    ("s3://B1X/m", {"AWS_EC2_METADATA_DISABLED": "true", "S3_ENDPOINT": "minio:9000"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "AWS_REGION": ""}, NEW, ("OVD632",)),
+    ("s3://b/m", {**KEYS, "AWS_REGION": "", "S3_ENDPOINT": "minio:9000"}, NEW, ()),
+    ("s3://b/m", {**KEYS, "AWS_REGION": "a", "AWS_DEFAULT_REGION": "b"}, NEW, ("OVD633",)),
+    ("s3://b/m.onnx", KEYS, NEW, ("OVD635",)),
+    ("gs://b/m/model.xml", {}, NEW, ("OVD635",)),
+    ("s3://m.pb", KEYS, NEW, ()),
+    ("gs://b/m", {"GOOGLE_CLOUD_PROJECT": "p"}, NEW, ("OVD638",)),
+    ("gs://b/m", {"GOOGLE_APPLICATION_CREDENTIALS": ""}, NEW, ("OVD639",)),
+    ("gs://b/m", {"GOOGLE_APPLICATION_CREDENTIALS": '{"private_key": "canary"}'}, NEW, ("OVD640",)),
+    ("gs://b/m", {"STORAGE_EMULATOR_HOST": "h:1"}, NEW, ("OVD641",)),
+    ("gs://b/m", {"CLOUD_STORAGE_EMULATOR_ENDPOINT": "http://h:1"}, "2025.2", ("OVD641",)),
+    ("gs://", {}, NEW, ("OVD642",)),
+    ("az://c/m/", _CONNECTED, NEW, ("OVD643",)),
+    ("az://c", _CONNECTED, NEW, ("OVD643",)),
+    ("azfs://s", _CONNECTED, NEW, ("OVD643",)),
+    ("az://c/m", {"AZURE_STORAGE_ACCOUNT": "a", "AZURE_STORAGE_KEY": "canary"}, NEW, ("OVD644",)),
+    ("s3:///b/m", KEYS, NEW, ("OVD645",)),
+    ("gs:///b/m", {}, NEW, ("OVD645",)),
+)

@@ -1,0 +1,48 @@
+"""Only a container tells all of its variables: what is missing there is missing, unless it says that there are more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import ovms_doctor
+
+IMAGE = "openvino/model_server:2026.3"
+
+
+def said(told: str, base: str) -> tuple[str, list[str]]:
+    line = f"docker run {told} {IMAGE} --model_name m --model_path {base} --port 9000"
+    report = ovms_doctor("check", "--docker-run", line, "--load", "none", "-f", "json").document
+    codes = [item["code"] for item in report["findings"] if item["code"].startswith("OVD6")]
+    return report["server"]["outcome"], codes
+
+
+@pytest.mark.parametrize(
+    ("told", "base", "outcome", "codes"),
+    [
+        ("", "s3://b1x/m", "unknown", []),
+        ("-e S3_ENDPOINT=http://minio:9000", "s3://b1x/m", "unknown", ["OVD631"]),
+        ("-e S3_ENDPOINT=http://minio:9000 -e AWS_ACCESS_KEY_ID", "s3://b1x/m", "unknown", []),
+        ("-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION=a", "s3://b1x/m", "unknown", []),
+        ("-e AWS_ACCESS_KEY_ID=a", "s3://b1x/m", "unknown", ["OVD624"]),
+        ("-e AWS_ACCESS_KEY_ID=a --env-file /none", "s3://b1x/m", "unknown", []),
+        ("-e AWS_ACCESS_KEY_ID=a -e AWS_SECRET_ACCESS_KEY=b", "s3://b1x/m", "unknown", ["OVD634"]),
+        ("", "az://c/m", "exits", ["OVD644"]),
+        ("-e AZURE_STORAGE_CONNECTION_STRING", "az://c/m", "unknown", []),
+        ("--env-file /none", "az://c/m", "unknown", []),
+        ("", "gs://b/m", "unknown", []),
+        ("-e GOOGLE_APPLICATION_CREDENTIALS=/creds/k.json", "gs://b/m", "unknown", []),
+    ],
+)
+def test_what_a_run_line_tells(told: str, base: str, outcome: str, codes: list[str]) -> None:
+    assert said(told, base) == (outcome, codes)
+
+
+def test_a_key_file_is_looked_for_where_a_mount_brings_it(world_dir: Path) -> None:
+    variable = "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/k.json"
+    # Under no mount, it may be a part of the image.
+    assert said(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("unknown", [])
+    assert said(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("exits", ["OVD640"])
+    (world_dir / "k.json").write_text('{"type": "external_account"}')
+    assert said(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("unknown", [])

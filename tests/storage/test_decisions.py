@@ -1,0 +1,229 @@
+"""What is decided before any store is asked: the tables, the server's own pattern, and boto3 beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ovms_doctor.checks import storage as check
+from ovms_doctor.checks.context import Context
+from ovms_doctor.deployment.environment import READ_BY_CLIENTS, variables
+from ovms_doctor.deployment.model import ModelEntry
+from ovms_doctor.facts import Facts
+from ovms_doctor.releases import parse_release
+from ovms_doctor.serving.model import Plan, S3Client
+from ovms_doctor.serving.startup import plan
+from ovms_doctor.serving.storage import gcs, s3
+from ovms_doctor.serving.storage.surroundings import Surroundings
+from tests.serving.memory import deployment
+from tests.storage.table import FAULTS, FINDINGS, GCS_CLIENTS, KEYS, NEW, S3_CLIENTS, S3_PATHS, Environment
+
+
+def around(environment: Environment) -> Surroundings:
+    return Surroundings({item.name: item for item in variables(environment.items())})
+
+
+def client(environment: Environment, release: str = NEW, path: str = "s3://b1x/m") -> S3Client:
+    return s3.choose_client(s3.parse_place(path), around(environment), parse_release(release))
+
+
+def judged(path: str, environment: Environment, release: str, mode: str = "config") -> tuple[Plan, list[Any]]:
+    told = deployment(release, mode, entry=ModelEntry("m", path), environment=variables(environment.items()))
+    facts = Facts(complete=True)
+    planned = plan(told, facts).plan
+    assert planned is not None
+    return planned, list(check.check(Context(told, planned, facts)))
+
+
+@pytest.mark.parametrize(("path", "expected"), S3_PATHS)
+def test_paths_are_read_as_the_server_reads_them(path: str, expected: tuple[str, ...]) -> None:
+    place = s3.parse_place(path)
+    assert (place.bucket, place.key, place.host, place.port, place.host_like) == expected
+
+
+@pytest.mark.parametrize(("environment", "release", "expected"), S3_CLIENTS)
+def test_the_client_for_s3(environment: Environment, release: str, expected: tuple[Any, ...]) -> None:
+    found = client(environment, release)
+    assert expected == (
+        found.credentials,
+        found.addressing,
+        found.region,
+        found.region_from,
+        found.token,
+        found.url,
+    )
+
+
+@pytest.mark.parametrize(("environment", "release", "expected"), GCS_CLIENTS)
+def test_the_client_for_google(environment: Environment, release: str, expected: tuple[str, ...]) -> None:
+    found = gcs.choose_client(around(environment), parse_release(release))
+    assert (found.credentials, found.endpoint_from, found.unread) == expected
+
+
+@pytest.mark.parametrize(("path", "environment", "release", "outcome", "status"), FAULTS)
+def test_what_is_decided_alone(
+    path: str, environment: Environment, release: str, outcome: str, status: str
+) -> None:
+    planned, _ = judged(path, environment, release)
+    (model,) = planned.models
+    assert (planned.outcome, model.status) == (outcome, status)
+    assert planned.exit_code == (1 if outcome == "exits" else None)
+    assert (model.unknown is None) is (outcome != "unknown")
+    alone, _ = judged(path, environment, release, "single")
+    assert alone.outcome == ("unknown" if outcome == "unknown" else "exits")
+
+
+@pytest.mark.parametrize(("path", "environment", "release", "codes"), FINDINGS)
+def test_what_is_said(path: str, environment: Environment, release: str, codes: tuple[str, ...]) -> None:
+    planned, found = judged(path, environment, release)
+    assert tuple(item.code for item in found) == codes
+    assert "canary" not in repr((planned, found))
+    # An error is what the plan says too; for all else the store has the last word.
+    assert any(item.severity == "error" for item in found) is (planned.models[0].unknown is None)
+
+
+def test_a_host_behind_a_dot_may_be_found_with_any_name_before_it() -> None:
+    environment = {"AWS_EC2_METADATA_DISABLED": "true", "S3_ENDPOINT": "https://s3.example.com"}
+    _, found = judged("s3://b1x/m", environment, NEW)
+    assert [(item.code, item.severity) for item in found] == [("OVD631", "info")]
+
+
+def test_the_first_model_that_ends_it_is_the_one() -> None:
+    entries = (ModelEntry("a", "az://c/m/"), ModelEntry("b", "s3://b/m"), ModelEntry("c", "gs://b/m"))
+    environment = {"https_proxy": "http://p", "GOOGLE_APPLICATION_CREDENTIALS": "{"}
+    told = deployment(models=entries, environment=variables(environment.items()))
+    planned = plan(told, Facts(complete=True)).plan
+    assert planned is not None
+    assert planned.problem is not None
+    assert planned.problem.kind == "proxy"
+    assert [model.tried for model in planned.models] == [True, True, False]
+    turned = deployment(models=entries[::-1], environment=variables(environment.items()))
+    planned = plan(turned, Facts(complete=True)).plan
+    assert planned is not None
+    assert planned.problem is None
+    assert [model.tried for model in planned.models] == [True, False, False]
+
+
+# -- the server's pattern ------------------------------------------------------------------------------
+
+#: s3filesystem.cpp, the same at v2022.1 and v2026.3, as Python spells it: the dash in a class is escaped.
+SERVERS_OWN = re.compile(r"s3://([0-9a-zA-Z\-.]+):([0-9]+)/([0-9a-z.\-]+)(((/[0-9a-zA-Z.-_]+)*)?)")
+PIECES = st.sampled_from(
+    ["m", "M", "-", ".", "_", "/", "//", ":", "9", "@", " ", "é", "b", "host", "\n", "%"]
+)
+
+
+@settings(max_examples=500)
+@given(st.lists(PIECES, max_size=9).map("".join))
+@example("h:1/b/")
+@example("h:1/b//")
+@example("h:1/b/a-b")
+@example("h:1/b/a/b/c\n")
+def test_the_pattern_matches_what_the_servers_matches(rest: str) -> None:
+    for path in (f"s3://{rest}", f"s3://h:9/b{rest}"):
+        match = SERVERS_OWN.fullmatch(path)
+        place = s3.parse_place(path)
+        assert (place.host != "") is (match is not None)
+        if match is not None:
+            assert (place.host, place.port, place.bucket, place.key) == match.group(1, 2, 3, 4)
+
+
+def test_a_long_path_is_read_at_once() -> None:
+    """The server's own pattern would try every way to cut this one."""
+    assert s3.parse_place("s3://h:1/b" + "/a" * 5000 + "-").host == ""
+
+
+# -- anything at all -----------------------------------------------------------------------------------
+
+SCHEMES = st.sampled_from(["s3://", "gs://", "az://", "azfs://"])
+VALUES = st.text(max_size=20) | st.sampled_from(
+    ["http://h:1", "https://h", "a:b@c", "[::1]:9000", "h:99999999"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    SCHEMES,
+    st.text(max_size=20),
+    st.dictionaries(st.sampled_from(sorted(READ_BY_CLIENTS)), VALUES, max_size=6),
+    st.sampled_from(["2022.1", "2023.3", "2025.2", "2026.3"]),
+)
+def test_anything_leads_to_a_decision(scheme: str, rest: str, environment: Environment, release: str) -> None:
+    planned, _ = judged(scheme + rest, environment, release)
+    assert len(planned.stores) == 1
+    assert planned.outcome in ("serves", "exits", "unknown")
+
+
+# -- boto3 beside it -----------------------------------------------------------------------------------
+
+
+class Nothing:
+    """The body of an answer to HEAD, in place of a connection's."""
+
+    def stream(self) -> Iterator[bytes]:
+        return iter(())
+
+
+def asked_by_boto3(bucket: str, addressing: str, anonymous: bool, **more: Any) -> str:
+    """The URL that boto3 would send HeadBucket to; nothing is sent."""
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.awsrequest import AWSResponse
+    from botocore.config import Config
+
+    config = Config(
+        s3={"addressing_style": addressing},
+        proxies={},
+        retries={"total_max_attempts": 1},
+        **({"signature_version": UNSIGNED} if anonymous else {}),
+    )
+    session = boto3.session.Session("id", "secret", region_name=more.pop("region", "us-east-1"))
+    made = session.client("s3", config=config, **more)
+    urls: list[str] = []
+
+    def before_send(request: Any, **_: Any) -> AWSResponse:
+        urls.append(request.url)
+        return AWSResponse(request.url, 200, {}, Nothing())
+
+    made.meta.events.register("before-send.s3.HeadBucket", before_send)
+    made.head_bucket(Bucket=bucket)
+    (url,) = urls
+    return url
+
+
+@pytest.mark.needs_module("boto3")
+@pytest.mark.parametrize("bucket", ["b1x", "my-bucket", "my.bucket", "Upper", "a_b", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "endpoint", ["http://minio:9000", "https://minio.test", "http://10.0.0.1:9000", "http://[::1]:9000", ""]
+)
+@pytest.mark.parametrize("anonymous", [True, False])
+def test_boto3_told_so_asks_the_same_address(
+    bucket: str, endpoint: str, anonymous: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are made of the same rules for endpoints; a probe with boto3 has to be given what the server decides."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    environment = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1", "S3_ENDPOINT": endpoint}
+    if not endpoint:
+        del environment["S3_ENDPOINT"]
+    found = client({**environment, **({} if anonymous else KEYS)}, path=f"s3://{bucket}/m")
+    more = {"endpoint_url": endpoint} if endpoint else {}
+    url = asked_by_boto3(bucket, found.addressing, anonymous, region="eu-west-1", **more)
+    assert found.url is not None
+    assert found.url.rstrip("/") == url.rstrip("/")
+
+
+@pytest.mark.needs_module("boto3")
+def test_boto3_left_alone_decides_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_ENDPOINT_URL is read by boto3 alone, and S3_ENDPOINT by the server alone."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://minio:9000")
+    assert asked_by_boto3("b1x", "path", False).startswith("http://minio:9000/")
+    assert client({**KEYS, "AWS_ENDPOINT_URL": "http://minio:9000"}).endpoint.source == "aws"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("S3_ENDPOINT", "http://minio:9000")
+    assert ".amazonaws.com" in asked_by_boto3("b1x", "path", False)
+    assert client({**KEYS, "S3_ENDPOINT": "http://minio:9000"}).url == "http://minio:9000/b1x"

@@ -15,6 +15,11 @@ from collections.abc import Sequence
 HIDDEN = "***"
 _USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
 _SECRET_NAME = re.compile(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
+#: A member of an object, as JSON writes it or nearly so; its value is a text.
+_MEMBER = re.compile(
+    r"""(?P<name>(?P<quote>["']?)(?P<key>\w{1,100})(?P=quote)\s{0,20}:\s{0,20})"""
+    r"""(?P<value>"(?:[^"\\]|\\.)*"?|'[^']*'?|[A-Za-z][^\s,}\]"']*)"""
+)
 _ESCAPE = re.compile(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = re.compile(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
@@ -53,9 +58,22 @@ def redact_words(words: Sequence[str]) -> tuple[str, ...]:
         elif equals and _names_secret(name):
             shown.append(f"{name}={HIDDEN}")
         else:
-            shown.append(redact(word))
+            shown.append(redact(_members_hidden(word) if "{" in word else word))
         before = "" if equals else word
     return tuple(shown)
+
+
+def _members_hidden(text: str) -> str:
+    """An object as plugin_config takes one, without its members that hold a secret (CACHE_ENCRYPTION_KEY); what can
+    be read as JSON can be afterwards."""
+
+    def hidden(match: re.Match[str]) -> str:
+        if not _SECRET_NAME.search(match["key"]):
+            return match[0]
+        quote = match["value"][0] if match["value"][0] in "\"'" else ""
+        return f"{match['name']}{quote}{HIDDEN}{quote}"
+
+    return _MEMBER.sub(hidden, text)
 
 
 def _names_secret(option: str) -> bool:

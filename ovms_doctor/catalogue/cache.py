@@ -38,7 +38,10 @@ CODES: tuple[Code, ...] = (
         "same goes for /opt/cache, which nobody named: it is looked for in any case.",
         "Give the right to search (x) on every directory above it.",
         "restart",
-        texts=(STATUS_DENIED + " - will now terminate.",),
+        texts=(
+            STATUS_DENIED + " - will now terminate.",
+            "filesystem error: status: Too many levels of symbolic links [{path}] - will now terminate.",
+        ),
         releases=ALL,
         see_also=("OVD501", "OVD201"),
     ),

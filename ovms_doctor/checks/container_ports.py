@@ -95,8 +95,12 @@ def _published(context: Context, container: Container, listening: Listening) -> 
         return
     published = {port.container for port in container.ports if port.protocol == "tcp"}
     missed = [port for port in listening.reachable if port not in published]
+    own = (listening.grpc, listening.rest)
     for port in container.ports:
-        if port.protocol == "tcp" and port.container not in listening.reachable:
+        if port.protocol != "tcp" or port.container in listening.reachable:
+            continue
+        # One more than needed does no harm where those that are needed are there.
+        if missed or port.container in own:
             yield _not_listening(context, container, listening, port, missed)
 
 
@@ -106,20 +110,21 @@ def _not_listening(
     number = port.container
     local = number in (listening.grpc, listening.rest)
     kubernetes = container.source == "kubernetes"
-    whose = f"The service {port.address} sends" if kubernetes and port.address else "Its host sends"
     if local:
         message = f"Port {number} is published, but the server listens there on the loopback address alone"
         steps: tuple[Step, ...] = (
             Step("Leave out --grpc_bind_address and --rest_bind_address, or give 0.0.0.0."),
         )
     else:
-        message = f"{whose} requests to port {number} of the container, where the server does not listen"
+        message = f"Port {number} of the container is published, but the server does not listen on it"
+        if kubernetes and port.address:
+            message = (
+                f"The service {port.address} leads to port {number}, on which the server does not listen"
+            )
         steps = _publish(container, port, missed)
     return context.finding(
         "OVD721",
         message,
-        # One more than needed does no harm where those that are needed are there.
-        severity="warning" if missed or local else "info",
         confidence="medium",
         evidence=(
             Evidence(f"it listens: {listening.words()}", "the server's arguments"),
@@ -157,13 +162,15 @@ def _publish(container: Container, port: PublishedPort, missed: list[int]) -> tu
 def _unanswered(context: Context, container: Container, listening: Listening, probe: Probe) -> str:
     """Why the server never answers a probe well; empty where it may."""
     port, own = probe.port, (listening.grpc, listening.rest)
-    if not port or probe.method == "exec":
+    healthy = container.state is not None and container.state.health == "healthy"
+    if not port or probe.method == "exec" or (probe.kind == "health" and healthy):
         return ""
     if port not in own:
         if not _alone(container):
             return ""
         return f"the server does not listen on port {port}"
-    if port not in listening.reachable:
+    # An engine's health check runs in the container, where the loopback address is the server's.
+    if port not in listening.reachable and probe.kind != "health":
         return f"the server listens on port {port} of the loopback address alone"
     if probe.method == "grpc":
         return "the server does not have the service grpc.health.v1, which such a probe calls"

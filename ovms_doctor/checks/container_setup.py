@@ -104,7 +104,7 @@ def _empty(context: Context, container: Container, model: ModelPlan, mount: Cont
         detail=f"{context.what_then(model)}{hint}",
         log=model.detection.log,
         evidence=(Evidence(f"{mount.server}: no entries", "list"),),
-        recovers="next_poll",
+        recovers=context.recovers(),
         steps=(
             Step(
                 "See whether it is the directory that was meant: a letter more or less, small or capital.",

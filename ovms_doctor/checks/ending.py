@@ -67,7 +67,8 @@ class _Ending:
             return
         if self._out_of_memory():
             yield self._oom()
-            return
+            if not self.ended or self.code in (_KILLED, None):
+                return
         if (
             state.status == "created"
             or (state.status == "waiting" and not self.loops)
@@ -96,6 +97,8 @@ class _Ending:
             message = f"The kernel killed {self.name}: {where}"
         elif state.status == "running" and "OOMKilled" in (state.last_reason,):
             message = f"The kernel killed {self.name} before, and it was started again: {where}"
+        elif self.ended:
+            message = f"The kernel killed a process in {self.name}, which ended otherwise later: {where}"
         else:
             message = f"The kernel killed a process in {self.name}, and the container went on: {where}"
         evidence = [*self._said()]
@@ -160,7 +163,7 @@ class _Ending:
                 **told,
             )
         elif code in _STOPPED or (code == 0 and not self._prints_help()):
-            if not self.loops:
+            if not self.loops and not (code == 0 and self._has_finished()):
                 yield self._finding(
                     "OVD709", f"{self.name} was stopped ({_STOPPED.get(code, 'exit code 0')})", **told
                 )
@@ -185,6 +188,11 @@ class _Ending:
     def _prints_help(self) -> bool:
         words = self.container.words
         return words is not None and (not words or bool({"--help", "-h", "--version"} & set(words)))
+
+    def _has_finished(self) -> bool:
+        """It was told to do something else than serve, such as to pull a model, and has done so."""
+        arguments = self.context.deployment.arguments
+        return arguments is not None and arguments.directive not in (None, "task")
 
     def _foretold(self) -> tuple[str, ...]:
         """The codes that may tell why the server ends as it did, where that is foretold."""

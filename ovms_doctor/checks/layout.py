@@ -18,6 +18,8 @@ from ovms_doctor.serving.model import BaseProblem, DirectoryName, ModelPlan
 #: Directories that are nobody's version; the server's warning about them is noise.
 _MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 _SHOWN = 8
+#: What leaves a container's server nothing to find: the check of containers tells it.
+_BY_THE_MOUNT = ("OVD716", "OVD718")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -105,7 +107,14 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
         )
         message = f"There is no directory {base}"
         seen = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
-        return context.finding("OVD106", message, evidence=seen, steps=steps, **common)  # type: ignore[arg-type]
+        return context.finding(
+            "OVD106",
+            message,
+            evidence=seen,
+            steps=steps,
+            caused_by=_BY_THE_MOUNT,
+            **common,  # type: ignore[arg-type]
+        )
     if problem.kind == "not_directory":
         message = f"{base} is a file, not a directory"
         if not context.deployment.release.serves_single_file:
@@ -165,8 +174,17 @@ def _strerror(number: int) -> str:
 
 
 def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
-    directory = quote(posixpath.join(posixpath.dirname(context.host(base)), "1"))
-    files = quote(context.host(base))
+    host = context.host(base)
+    if posixpath.basename(posixpath.dirname(base)).isdecimal():
+        above = posixpath.dirname(posixpath.dirname(base)) or "/"
+        return (Step(f"Name the directory above the file's version directory: {above}."),)
+    directory = quote(posixpath.join(posixpath.dirname(host), "1"))
+    files = quote(host)
+    for one, other in ((".xml", ".bin"), (".pdmodel", ".pdiparams")):
+        # The weights lie beside it, and are of no use where they are left.
+        if host.endswith((one, other)):
+            stem = host.removesuffix(one).removesuffix(other)
+            files = f"{quote(stem + one)} {quote(stem + other)}"
     return (
         Step(
             "Put the model's files into a version directory and name the directory above it.",
@@ -230,7 +248,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         recovers="config_change" if lacks else "next_poll",
         steps=steps,
         remedy="Give the entry a base_path." if lacks else "",
-        caused_by=("OVD446",) if lacks else (),
+        caused_by=("OVD446",) if lacks else _BY_THE_MOUNT,
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.deployment.model import Mount
 from ovms_doctor.findings import Confidence, Evidence, Step
 from ovms_doctor.serving.model import OutsideMounts
+
+#: How much of two names is to be the same for one to be taken for the other, of 1.
+_ALIKE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,7 @@ def _bound(context: Context) -> list[Mount]:
     """The mounts but for the container's own files."""
     container = context.deployment.container
     return [
-        mount
-        for mount in context.deployment.mounts
-        if container is None or not container.holds(mount.host)
+        mount for mount in context.deployment.mounts if container is None or not container.holds(mount.host)
     ]
 
 
@@ -83,13 +85,30 @@ def server_path(context: Context, host: str) -> str | None:
     return None if best is None else posixpath.normpath(best[1] + host[len(best[0]) :] or "/")
 
 
+def similar_path(context: Context, path: str) -> tuple[str, str] | None:
+    """``path`` with the name of a mount in place of one that is nearly the same (``/model/m`` where ``/models`` is
+    mounted), and that mount's place; None where there is none."""
+    names = path.strip("/").split("/")
+    best = None
+    for mount in _bound(context):
+        place = mount.server.strip("/")
+        count = place.count("/") + 1
+        said = "/".join(names[:count])
+        alike = SequenceMatcher(None, said, place).ratio() if place and said != place else 0
+        if alike >= _ALIKE and (best is None or alike > best[0]):
+            best = (alike, posixpath.join("/", place, *names[count:]), f"/{place}")
+    return None if best is None else best[1:]
+
+
 def _steps(
     context: Context, outside: OutsideMounts, inside: str | None, what: str, *, directory: bool
 ) -> tuple[Step, ...]:
     if inside is not None:
         return (Step(f"Write {inside} for {what}."),)
     if not outside.here:
-        return tuple(
+        meant = similar_path(context, context.absolute(outside.path))
+        hint = () if meant is None else (Step(f"Did you mean {meant[0]}? What is mounted is {meant[1]}."),)
+        return hint + tuple(
             Step("See what is mounted.", f"ls -la {quote(mount.host)}", "host", "reads")
             for mount in _bound(context)[:1]
         )

@@ -105,6 +105,8 @@ def corrected(entry: ModelEntry, attempt: Attempt, cause: ParameterRefused) -> s
     parameter = cause.parameter
     if cause.why == "too_high":
         return "Give at most 100000; 0 leaves the number to OpenVINO."
+    if parameter in ("mean", "scale"):
+        return "Give one number for all channels, or one for each."
     if not names:
         return ""
     if cause.why == "mapped":

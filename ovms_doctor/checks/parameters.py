@@ -22,6 +22,7 @@ from ovms_doctor.checks.parameter_words import (
 from ovms_doctor.checks.refusal import quote_openvino
 from ovms_doctor.deployment.model import ModelEntry
 from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.releases import Release
 from ovms_doctor.serving.mapping import tensor_name
 from ovms_doctor.serving.model import Attempt, ModelPlan, ParameterRefused, SkippedEntry, StartProblem
 from ovms_doctor.serving.parameters import ANONYMOUS, ParameterWarning
@@ -115,7 +116,7 @@ def _argument(context: Context, problem: StartProblem) -> Finding:
         log=problem.log,
         evidence=(Evidence(f"{f'{place}: ' if place else ''}--{value} {given}", "read of the arguments"),),
         recovers="restart",
-        steps=(Step(hint),) if hint else _form(value),
+        steps=(Step(hint),) if hint else _form(value, context.deployment.release),
     )
 
 
@@ -140,15 +141,17 @@ def _entry(context: Context, skipped: SkippedEntry) -> Finding:
         log=skipped.log,
         evidence=evidence,
         recovers="config_change",
-        steps=(Step(hint),) if hint else _form(skipped.parameter),
+        steps=(Step(hint),) if hint else _form(skipped.parameter, context.deployment.release),
     )
 
 
-def _form(parameter: str) -> tuple[Step, ...]:
+def _form(parameter: str, release: Release) -> tuple[Step, ...]:
+    # Booleans since v2023.3 (parsePluginConfig).
+    values = "texts, numbers and booleans" if release.at_least(2023, 3) else "texts and numbers"
     forms = {
         "shape": "(1,3,224,224), with -1 for any number and 1:8 for a range; auto; or an object of such texts",
-        "layout": "NCHW, or NHWC:NCHW for what clients send and what the model has; letters NCHWD, ? and ...",
-        "plugin_config": 'an object of texts, numbers and booleans: {"NUM_STREAMS": "2"}',
+        "layout": "NCHW, or NHWC:NCHW for what clients send and what the model has; letters NCHWD, ? and “...”",
+        "plugin_config": f'an object of {values}: {{"NUM_STREAMS": "2"}}',
         "mean": "one number, or a list like [123.6,116.2,103.5]",
         "scale": "one number, or a list like [58.3,57.1,57.3]",
         "color_format": "BGR:RGB, what the model has first",
@@ -195,7 +198,9 @@ def _warned(context: Context, model: ModelPlan, warning: ParameterWarning) -> Fi
         log=warning.log,
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
-        steps=_form(warning.parameter) if warning.kind in ("ignored", "reserved") else (),
+        steps=_form(warning.parameter, context.deployment.release)
+        if warning.kind in ("ignored", "reserved")
+        else (),
         remedy="Give dynamic dimensions instead of auto, such as (-1,3,224,224)."
         if warning.kind == "deprecated"
         else "",

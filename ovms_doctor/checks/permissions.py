@@ -182,9 +182,22 @@ def steps_for(context: Context, denial: Denial, code: str) -> tuple[Step, ...]:
             )
         )
     if denial.uid not in (0, user.uid):
-        owner = f"--user {denial.uid}:{denial.gid}"
-        steps.append(Step("Or run the server as the owner.", owner, "docker run", "restarts the server"))
+        steps.append(_as_owner(context, denial))
     return tuple(steps)
+
+
+def _as_owner(context: Context, denial: Denial) -> Step:
+    """In the form of the deployment. In a user namespace the owner has another id, or none."""
+    container = context.deployment.container
+    text = "Or run the server as the owner."
+    if container is not None and container.namespaced:
+        return Step(f"Or run the server as the user that is uid {denial.uid} gid {denial.gid} on the host.")
+    if container is not None and container.source == "kubernetes":
+        ids = f"securityContext: {{runAsUser: {denial.uid}, runAsGroup: {denial.gid}}}"
+        return Step(text, ids, "kubernetes", "restarts the server")
+    if container is not None and container.source == "compose":
+        return Step(text, f'user: "{denial.uid}:{denial.gid}"', "compose", "restarts the server")
+    return Step(text, f"--user {denial.uid}:{denial.gid}", "docker run", "restarts the server")
 
 
 def _class(user: User, denial: Denial) -> tuple[str, str]:

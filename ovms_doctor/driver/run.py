@@ -145,7 +145,7 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
             cause = CouldNotLook(f"target_device of model {name}", verdict.untold)
             gaps.append((cause, ("devices",)))
     cache = context.plan.cache
-    if cache is not None and cache.given and cache.rights is None and not (cache.ends or cache.created):
+    if cache is not None and cache.rights is None and not (cache.ends or cache.created):
         gaps.append((CouldNotLook(cache.where, "the directory of the cache was not seen"), ("cache",)))
     return gaps
 

@@ -185,9 +185,22 @@ def mark_outside(plan: Plan, sight: Sight, deployment: Deployment) -> Plan:
             paths.append(model.graph.path)
     paths += [library.path for library in plan.libraries if library.why == "missing"]
     found = []
+    _look_at_mounts(paths, sight, deployment)
     for path in dict.fromkeys(paths):
         full = absolute(path, deployment.working_directory)
         outside = sight.outside(full) or sight.outside_own(full)
         if outside is not None:
             found.append(replace(outside, path=path))
     return replace(plan, outside=tuple(found)) if found else plan
+
+
+def _look_at_mounts(paths: Iterable[str], sight: Sight, deployment: Deployment) -> None:
+    """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissing."""
+    if deployment.container is None:
+        return
+    wanted = []
+    for path in paths:
+        names = _names(absolute(path, deployment.working_directory))
+        above = [mount.server for mount in deployment.mounts if _begins(names, _names(mount.server))]
+        wanted += [ListDirectory(max(above, key=len))] if above else []
+    sight.need(one for one in wanted if one.path != "/")

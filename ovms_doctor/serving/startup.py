@@ -163,9 +163,7 @@ def _pulls_first(deployment: Deployment, arguments: ServerArguments) -> Plan:
     """Until v2026.1 --task pulls the model into a repository before it is served: --model_path is not looked at
     (cli_parser.cpp prepareGraphStart), and without a repository the server ends (Config::validate, v2025.3)."""
     release = deployment.release
-    name = arguments.value("source_model") or (
-        arguments.model_name if release.at_least(2025, 4) else None
-    )
+    name = arguments.model_name if release.at_least(2025, 4) else None
     told = release.at_least(2025, 4) and any(
         item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
     )

@@ -183,7 +183,10 @@ def test_the_end_of_a_quoted_text_may_occur_in_a_path() -> None:
         ("The provided base path is invalid or doesn't exists", ["OVD103", "OVD201", "OVD202"]),
         ("File not found or cannot open", ["OVD111", "OVD112"]),
         ("Cannot load model with no inputs", ["OVD331"]),
-        ("Cannot compile model into target device", ["OVD342", "OVD432", "OVD433"]),
+        (
+            "Cannot compile model into target device",
+            ["OVD342", "OVD432", "OVD433", "OVD503", "OVD504", "OVD505", "OVD506", "OVD731"],
+        ),
         ("Model config is invalid", []),
     ],
 )

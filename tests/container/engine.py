@@ -24,8 +24,8 @@ from elftools.elf.elffile import ELFFile
 #: Everything that tests make carries it, so that nothing of anybody else's is touched.
 LABEL = "ovms-doctor.test"
 DEFAULT = "unix:///var/run/docker.sock"
-#: Named as the published images are, of a registry that nobody has.
-IMAGE = "ovms-doctor-test.invalid/openvino/model_server:2025.4"
+#: Named as the published images are, of a registry that nobody has; each run of the tests has its own.
+IMAGE = f"ovms-doctor-test-{os.getpid()}.invalid/openvino/model_server:2025.4"
 #: What stands for the server in it: the first line of its log, then what PRETEND or the first argument says. With
 #: PRETEND its arguments can be those of a server.
 SERVER = """#!/bin/sh

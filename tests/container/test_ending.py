@@ -8,8 +8,9 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.ending import check
+from ovms_doctor.deployment.arguments import read_arguments
 from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerState, KernelKill
-from ovms_doctor.deployment.model import Deployment
+from ovms_doctor.deployment.model import Deployment, HostLimits
 from ovms_doctor.facts import Facts
 from ovms_doctor.findings import Finding
 from ovms_doctor.releases import parse_release
@@ -157,3 +158,25 @@ def test_exit_1_is_held_against_what_the_rules_foretell() -> None:
     assert "foretell the same" in same.detail
     assert "something was changed since" in other.detail
     assert any("Directory does not exist" in item.what for item in same.evidence)
+
+
+def test_another_processs_kill_does_not_hide_the_end() -> None:
+    first, second = findings(exited(1, oom_killed=True))
+    assert (first.code, first.severity, second.code) == ("OVD701", "warning", "OVD704")
+    assert "went on" not in first.message
+    kill = KernelKill(42, "ovms", "memcg", matched="time")
+    assert [item.code for item in findings(exited(64), kills=(kill,))] == ["OVD701", "OVD703"]
+
+
+def test_a_pull_that_is_done_was_not_stopped() -> None:
+    words = ("--pull", "--source_model", "OpenVINO/x", "--model_repository_path", "/models")
+    release = parse_release("2026.3")
+    container = replace(BASE, state=exited(0), words=words)
+    deployment = Deployment(
+        "config",
+        release,
+        "given",
+        container=container,
+        arguments=read_arguments(words, release, HostLimits()),
+    )
+    assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []

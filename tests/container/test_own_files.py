@@ -14,11 +14,11 @@ import pytest
 
 from tests.cli.run import Result, ovms_doctor
 from tests.container.diagnosed import SERVED, codes, inspected, repository
-from tests.container.engine import Engine
+from tests.container.engine import IMAGE, Engine
 
 pytestmark = [pytest.mark.needs_command("docker", "dockerd"), pytest.mark.needs_root]
 
-BAKED = "ovms-doctor-test.invalid/baked:1"
+BAKED = f"{IMAGE.partition('/')[0]}/baked:1"
 
 
 @pytest.fixture

@@ -86,7 +86,6 @@ RUN_LINES: dict[str, str] = {
     "files enough": "--ulimit nofile=65536:65536",
     "a file system that is read-only": "--read-only --tmpfs /tmp",
     "a cache from the host": "-v {host}/cache:/opt/cache",
-    "a cache in a volume": "-v ovms-cache:/opt/cache",
     "a proxy that no local model needs": f"-e https_proxy={PROXY} -e no_proxy=",
     "all capabilities dropped": "--cap-drop ALL --security-opt no-new-privileges",
 }

@@ -130,6 +130,13 @@ def test_a_cache_of_which_nothing_was_seen_is_not_called_fine(host: Path) -> Non
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
 
 
+@pytest.mark.parametrize("words", ["", "--cache_dir /opt/cache"])
+def test_a_cache_in_a_volume_cannot_be_looked_at(host: Path, words: str) -> None:
+    run = to_be_run(host, "-v ovms-cache:/opt/cache", f"--target_device CPU {words}")
+    (check,) = [item for item in run.document["checks"] if item["name"] == "cache"]
+    assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)
+
+
 # -- processors and memory -----------------------------------------------------------------------------
 
 

@@ -214,3 +214,20 @@ def test_processor_flags_are_read_from_the_kernel(tmp_path: Path) -> None:
     (tmp_path / "proc" / "cpuinfo").write_text("Features : neon\n")
     assert see_host(str(tmp_path)).bf16 is None
     assert isinstance(see_host(), HostSeen)
+
+
+def test_a_version_that_is_tried_again_is_told_and_not_added() -> None:
+    """It is freed again each time; what is there for good is the rest."""
+    whole = model(WeightsSeen("f32", 10 * MIB))
+    broken = model(WeightsSeen("f32", 100 * MIB))
+    (version,) = broken.versions
+    version.now = SimpleNamespace(available=False)
+    version.attempt.outcome, version.attempt.status = "failed", "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE"
+    found = estimate([whole, broken], F32)
+    assert found is not None
+    assert taken(found) == (10, 10)
+    assert [item.high // MIB for item in found.retried] == [102]
+    version.attempt.status = "INTERNAL_ERROR"
+    found = estimate([whole, broken], F32)
+    assert found is not None
+    assert found.retried == ()

@@ -35,6 +35,8 @@ from ovms_doctor.serving.parameters.names import wrong_name
 from ovms_doctor.serving.parameters.parsed import ANONYMOUS, ParsedParameters
 
 MOST_REQUESTS = 100_000
+#: What OpenVINO says of a mean or scale with another number of values than there are channels.
+_CHANNELS = "Number of channels and mean/values size mismatch"
 _STEP_STATUS = {
     "input layout": ("UNKNOWN_ERROR", "layout", "layout"),
     "output layout": ("UNKNOWN_ERROR", "layout", "layout"),
@@ -205,6 +207,10 @@ class Meeting:
         status, why, parameter = _STEP_STATUS[report.step]
         if report.step == "build" and self.parameters.steps and not self._layouts("input", report.inputs):
             parameter = "preprocessing"
+        if report.step == "build" and _CHANNELS in report.message:
+            # Known only once the layout tells the channels, but not the layout's fault.
+            given = [name for name, _ in self.parameters.steps if name in ("mean", "scale")]
+            why, parameter = "preprocessing", given[0] if given else parameter
         cause = ParameterRefused(self.path, parameter, why, report=report)  # type: ignore[arg-type]
         return self._fails(base, status, cause, *self._step_log(report))
 

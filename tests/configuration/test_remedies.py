@@ -1,0 +1,216 @@
+"""What is said beside the server's own words: what to know of a fault, and remedies that work when followed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ovms_doctor.deployment.environment import Variable
+from ovms_doctor.facts import Answer, LoadModel, LoadReport, Question
+from ovms_doctor.findings import Finding
+from tests.configuration.build import deployed, entry, findings, listed, world
+from tests.configuration.test_told import CONFIG, SINGLE, everything
+from tests.serving.memory import INPUT, OUTPUT, World, settle
+
+
+def steps(found: Finding) -> str:
+    assert found.remedy is not None
+    return " ".join(f"{step.text} {step.command or ''}" for step in found.remedy.steps)
+
+
+@pytest.mark.parametrize(
+    ("words", "release", "said"),
+    [
+        (("--stateful",), "2026.3", "--stateful was removed in OVMS 2026.3."),
+        (("--mean", "1"), "2025.4", "--mean came with OVMS 2026.0."),
+        (("--metrics_enable",), "2022.1", "--metrics_enable came with OVMS 2022.2."),
+        (("--file_system_poll_wait_seconds", "-1"), "2026.3", "0 turns the polls off"),
+        (("--log_level", "debug"), "2026.3", "in capitals"),
+    ],
+)
+def test_what_to_know_of_an_argument(words: tuple[str, ...], release: str, said: str) -> None:
+    _, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, *words), release)
+    (error,) = [item for item in found if item.code == "OVD406"]
+    assert said in error.detail
+    assert said not in "".join(error.server_log)
+
+
+@pytest.mark.parametrize(
+    ("config", "release", "said"),
+    [
+        (listed(entry(nireq=1.0)), "2026.3", "of the type integer: 1.0 is none"),
+        (listed(entry(shape=[1, 3])), "2022.1", "of the type object or string"),
+        (listed(entry(shape=[1, 3])), "2026.3", "an object that gives each tensor a text"),
+        (listed(entry(allow_cache="true")), "2026.3", "of the type boolean"),
+        (listed(entry(plugin_config={"D": {}})), "2023.2", "string or number; an object"),
+        (listed(entry(plugin_config={"D": {}})), "2023.3", "string or boolean or number; an object"),
+        (listed(entry(model_version_policy={"latest": {"num_versions": 0}})), "2026.3", "numbers from 1"),
+        (listed(entry(model_version_policy='{"all": {}}')), "2026.3", "text that holds JSON is for the"),
+        ([], "2026.3", "of the type object"),
+    ],
+)
+def test_what_to_know_of_a_value(config: Any, release: str, said: str) -> None:
+    (found,) = findings(world(config), release)
+    assert found.code == "OVD404"
+    assert said in found.detail
+
+
+def test_a_key_that_came_later_is_not_taken_for_another() -> None:
+    (found,) = findings(world({"mediapipe_config_list": [], "model_config_list": []}), "2022.1")
+    assert "mediapipe_config_list came with OVMS 2023.0." in found.detail
+    assert "Did you mean" not in found.detail
+
+
+def test_a_directory_in_place_of_the_configuration() -> None:
+    here = World({"/c/config.json/1/a": "x"})
+    (found,) = findings(here)
+    assert (found.code, "it is a directory" in found.message) == ("OVD403", True)
+    assert found.server_log == ("Configuration file is not a valid JSON file. Error: The document is empty.",)
+
+
+def test_a_configuration_that_is_not_there_was_not_seen() -> None:
+    (found,) = findings(World({}))
+    assert [item.what for item in found.evidence] == ["/c/config.json: nothing there"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"base_path": "/m", "base_path": "/n"', "the server takes the first"),
+        ('"base_path": "/m", "plugin_config": {"A": "1", "A": "2"}', "only one of them counts"),
+    ],
+)
+def test_which_of_equal_keys_counts(text: str, said: str) -> None:
+    here = world(f'{{"model_config_list": [{{"config": {{"name": "m", {text}}}}}]}}', "/m")
+    (found,) = [item for item in findings(here, "2022.1") if item.code == "OVD418"]
+    assert said in found.message
+
+
+def test_what_stands_behind_a_refused_entry_is_shown_below_it() -> None:
+    bad = entry("z", "/m", plugin_config={"NUM_STREAM": "1"}, target_device="CPU")
+    _, found = everything(world(listed(bad, entry("a", "/a")), "/m", "/a"), CONFIG)
+    assert [item.code for item in found] == ["OVD422", "OVD417"]
+    assert found[1].caused_by == (found[0].fingerprint,)
+
+
+# -- --task before v2026.2 -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("release", "words", "variable", "line"),
+    [
+        ("2025.2", (), False, None),
+        ("2025.3", (), False, "source_model parameter is required for pull mode"),
+        ("2025.3", ("--source_model", "o/m"), False, None),
+        ("2025.4", (), False, "model_repository_path parameter is required for pull mode"),
+        ("2026.1", (), False, "model_repository_path parameter is required for pull mode"),
+        ("2025.4", (), True, None),
+        ("2025.4", ("--model_repository_path", "/r"), False, None),
+        ("2025.4", ("--reranker", "x"), False, None),
+    ],
+)
+def test_a_task_pulls_first(release: str, words: tuple[str, ...], variable: bool, line: str | None) -> None:
+    told = deployed(release, (*SINGLE, "--task", "embeddings", *words))
+    if variable:
+        told = replace(told, environment=(Variable("OVMS_MODEL_REPOSITORY_PATH"),))
+    plan = settle(told, World({"/m/1/a.onnx": "good"}))
+    if line is None:
+        assert (plan.outcome, plan.models) == ("unknown", ())
+    else:
+        assert plan.problem is not None
+        assert (plan.exit_code, plan.problem.log) == (64, (line,))
+
+
+def test_what_is_no_path_is_not_shown_as_one() -> None:
+    words = ("--pull", "--source_model", "o/m", "--model_repository_path", "/r", "--task", "embeddings")
+    _, found = everything(World({}), words)
+    (unseen,) = [item for item in found if item.code == "OVD903"]
+    assert (unseen.subject.path, unseen.subject.server_path) == (None, None)
+
+
+# -- remedies ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("config", "release", "said", "unsaid"),
+    [
+        ({"plugin_config": {"PERF_COUNT": True}}, "2022.1", "texts and numbers:", "boolean"),
+        ({"layout": "NHWX"}, "2026.3", "letters NCHWD", "ignored"),
+    ],
+)
+def test_the_form_is_that_of_the_release(config: Any, release: str, said: str, unsaid: str) -> None:
+    _, found = everything(world(listed(entry(**config)), "/m"), CONFIG, release)
+    (error,) = [item for item in found if item.code == "OVD421"]
+    assert said in steps(error)
+    assert unsaid not in steps(error)
+
+
+@pytest.mark.parametrize(
+    ("device", "said"), [("cpu", "--target_device CPU"), ("CPUU", "--target_device CPU")]
+)
+def test_a_device_on_the_command_line_is_corrected_there(device: str, said: str) -> None:
+    _, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, "--target_device", device))
+    (error,) = [item for item in found if item.code == "OVD432"]
+    assert said in steps(error)
+    assert '"target_device"' not in steps(error)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/m/1/a.xml", "Name the directory above the file's version directory: /m."),
+        ("/m/a.xml", "mkdir /m/1 && mv /m/a.xml /m/a.bin /m/1/"),
+        ("/m/a.onnx", "mkdir /m/1 && mv /m/a.onnx /m/1/"),
+    ],
+)
+def test_a_single_file_of_an_older_release(path: str, said: str) -> None:
+    here = world(listed(entry(base_path=path)))
+    here.files[path] = "good"
+    _, found = everything(here, CONFIG, "2025.4")
+    (error,) = [item for item in found if item.code == "OVD107"]
+    assert said in steps(error)
+
+
+# -- traps that are nobody else's ----------------------------------------------------------------------
+def test_files_of_a_generative_model_in_a_configuration_make_it_none() -> None:
+    """Only --model_path is looked through for them (configuration.md traps 27 and 28)."""
+    here = world(listed(entry()))
+    here.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
+    plan, found = everything(here, CONFIG)
+    assert [model.kind for model in plan.models] == ["classic"]
+    assert [item.code for item in found if item.severity == "error"] == ["OVD101"]
+
+
+def test_a_graph_may_not_have_the_name_of_a_model_that_failed() -> None:
+    graph = {"name": "m", "base_path": "/g"}
+    here = world(listed(entry(base_path="/nowhere"), mediapipe_config_list=[graph]))
+    here.files["/g/graph.pbtxt"] = "node {}"
+    _, found = everything(here, CONFIG, "2025.4")
+    assert {item.code for item in found if item.severity == "error"} == {"OVD106", "OVD443"}
+
+
+def test_a_path_that_the_config_path_makes_escape() -> None:
+    words = ("--config_path", "../c/config.json", "--rest_port", "1")
+    here = World({"/w/../c/config.json": json.dumps(listed(entry(base_path="m")))})
+    plan = settle(deployed("2026.3", words), here)
+    (model,) = plan.models
+    assert model.detection.problem is not None
+    assert model.detection.problem.kind == "escapes"
+
+
+class _Mismatch(World):
+    """A world in which OpenVINO refuses the mean or scale."""
+
+    def answer(self, question: Question) -> Answer:
+        if not isinstance(question, LoadModel):
+            return super().answer(question)
+        said = "Number of channels and mean/values size mismatch: Channels = 3, mean/scale = 2"
+        return LoadReport("failed", message=said, step="build", inputs=(INPUT,), outputs=(OUTPUT,))
+
+
+@pytest.mark.parametrize(("given", "blamed"), [("mean", "--mean [1,2]"), ("scale", "--scale [1,2]")])
+def test_values_for_another_number_of_channels_are_not_the_layouts_fault(given: str, blamed: str) -> None:
+    words = (*SINGLE, f"--{given}", "[1,2]", "--layout", "NC")
+    _, found = everything(_Mismatch({"/m/1/a.onnx": "good"}), words)
+    (error,) = [item for item in found if item.severity == "error"]
+    assert (error.code, blamed in error.message) == ("OVD431", True)
+    assert "one for each" in steps(error)

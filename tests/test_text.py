@@ -16,6 +16,19 @@ from ovms_doctor.text import redact_words
         (["--env", "not a pair canary"], ["--env", "***"]),
         (["--docker-run", "docker run -e A=canary image"], ["--docker-run", "***"]),
         (["--docker-run=docker run -e A=canary image"], ["--docker-run=***"]),
+        (
+            ["--plugin_config", '{"CACHE_ENCRYPTION_KEY": "can\\"ary", "PERFORMANCE_HINT": "LATENCY"}'],
+            ["--plugin_config", '{"CACHE_ENCRYPTION_KEY": "***", "PERFORMANCE_HINT": "LATENCY"}'],
+        ),
+        (
+            ["--plugin_config={CACHE_ENCRYPTION_KEY: canary, X: 1}"],
+            ["--plugin_config={CACHE_ENCRYPTION_KEY: ***, X: 1}"],
+        ),
+        (["--plugin_config", '{"A_KEY": "canary'], ["--plugin_config", '{"A_KEY": "***"']),
+        (
+            ["--plugin_config", '{"KEY_CACHE_PRECISION": "u8"}'],
+            ["--plugin_config", '{"KEY_CACHE_PRECISION": "u8"}'],
+        ),
         (["--", "--hf_token", "canary"], ["--", "--hf_token", "***"]),
         (["--", "--hf_token=canary"], ["--", "--hf_token=***"]),
         (["--", "--api_key_file", "/run/key"], ["--", "--api_key_file", "/run/key"]),

@@ -201,10 +201,12 @@ class _Mismatch(World):
     """A world in which OpenVINO refuses the mean or scale."""
 
     def answer(self, question: Question) -> Answer:
-        if not isinstance(question, LoadModel):
+        if not isinstance(question, LoadModel) or question.preparation is None:
             return super().answer(question)
         said = "Number of channels and mean/values size mismatch: Channels = 3, mean/scale = 2"
-        return LoadReport("failed", message=said, step="build", inputs=(INPUT,), outputs=(OUTPUT,))
+        return LoadReport(
+            question.level, "failed", "read", said, "test", None, (INPUT,), (OUTPUT,), step="build"
+        )
 
 
 @pytest.mark.parametrize(("given", "blamed"), [("mean", "--mean [1,2]"), ("scale", "--scale [1,2]")])

@@ -8,11 +8,12 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.ending import check
+from ovms_doctor.checks.registry import arrange
 from ovms_doctor.deployment.arguments import read_arguments
 from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerState, KernelKill
 from ovms_doctor.deployment.model import Deployment, HostLimits
 from ovms_doctor.facts import Facts
-from ovms_doctor.findings import Finding
+from ovms_doctor.findings import Finding, Subject
 from ovms_doctor.releases import parse_release
 from ovms_doctor.serving.model import Plan, StartProblem
 
@@ -180,3 +181,24 @@ def test_a_pull_that_is_done_was_not_stopped() -> None:
         arguments=read_arguments(words, release, HostLimits()),
     )
     assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []
+
+
+def test_one_that_is_to_end_and_was_started_again_loops_though_it_runs_just_now() -> None:
+    """Between two ends it runs for a moment; one that is to serve was started again once, and runs."""
+    state = ContainerState("running", restarts=2, pid=7)
+    (loop,) = findings(state, Plan("single", "exits", 1))
+    assert (loop.code, loop.message) == ("OVD710", "ovms ends and is started again (2 times so far)")
+    assert findings(state) == []
+
+
+def test_the_end_follows_from_what_foretells_it() -> None:
+    """A mistake of the model's ends a server of that one model; the loop follows from the same."""
+    state = replace(exited(1), status="restarting")
+    ended, loop = findings(state, Plan("single", "exits", 1))
+    cause = Finding("OVD106", "base-path-missing", "error", Subject(model="m"), "There is no directory")
+    warning = Finding("OVD203", "model-file-not-readable", "warning", Subject(model="m"), "Not the reason")
+    arranged = {item.code: item for item in arrange([ended, loop, cause, warning])}
+    assert arranged["OVD704"].caused_by == arranged["OVD710"].caused_by == (cause.fingerprint,)
+    alone = {item.code: item for item in arrange(findings(state))}
+    assert alone["OVD704"].caused_by == ()
+    assert alone["OVD710"].caused_by == (alone["OVD704"].fingerprint,)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.cli.run import Result, ovms_doctor
-from tests.container.diagnosed import codes
+from tests.container.diagnosed import codes, repository
 from tests.container.engine import Engine
 from tests.container.listening import HEAD, body, listening, replying
-from tests.container.test_controls import IMAGE, docker_document, repository
+from tests.container.test_controls import IMAGE, docker_document
 
 INSIDE = ("--model_name", "dense", "--model_path", "/models/dense", "--port", "9000")
 
@@ -93,21 +93,18 @@ def test_text_says_it_too(tmp_path: Path) -> None:
 
 
 def served(document: dict[str, Any], *, log: bytes) -> Any:
-    """Answers as an engine, but for its output."""
+    """Answers as an engine, one request for each connection; of the output with ``log``."""
 
     def reply(connection: socket.socket) -> None:
-        while True:
-            path = [*connection.recv(1 << 16).split(b" "), b""][1]
-            if path.endswith(b"/version"):
-                connection.sendall(body(b'{"ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}'))
-            elif path.endswith(b"/info"):
-                connection.sendall(body(b'{"ServerVersion": "28.0"}'))
-            elif b"/logs" in path:
-                connection.sendall(log)
-            elif path.endswith(b"/json"):
-                connection.sendall(body(json.dumps(document).encode()))
-            else:
-                return
+        path = [*connection.recv(1 << 16).split(b" "), b""][1]
+        if path.endswith(b"/version"):
+            connection.sendall(body(b'{"ApiVersion": "1.41", "Components": [{"Name": "Engine"}]}'))
+        elif path.endswith(b"/info"):
+            connection.sendall(body(b'{"ServerVersion": "28.0"}'))
+        elif b"/logs" in path:
+            connection.sendall(log)
+        elif path.endswith(b"/json"):
+            connection.sendall(body(json.dumps(document).encode()))
 
     return reply
 

@@ -1,8 +1,7 @@
 """The model parameters as the server parses them, before it looks at any model.
 
-In a configuration ``ModelConfig::parseNode`` (modelconfig.cpp); on the command line
-``ModelManager::startFromConfig`` (modelmanager.cpp). The two take the same values differently: a malformed
-shape is ignored in the one and ends the process in the other.
+In a configuration ``ModelConfig::parseNode`` (modelconfig.cpp), on the command line ``ModelManager::startFromConfig``
+(modelmanager.cpp). A malformed shape is ignored in the one and ends the process in the other.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ovms_doctor import server_log
@@ -108,6 +108,7 @@ class ParsedParameters:
         return self.batch_auto or any(shape.auto for _, shape in self.shapes)
 
 
+@lru_cache(maxsize=1 << 14)
 def parse_parameters(entry: ModelEntry, release: Release, seen: DeviceSeen | None = None) -> ParsedParameters:
     """What the server makes of an entry's parameters. Never raises, whatever the values are. ``seen``: the
     devices that the server has, None where they are not known; one of them is taken where none is named."""

@@ -197,11 +197,11 @@ class _Ending:
     def _foretold(self) -> tuple[str, ...]:
         """The codes that may tell why the server ends as it did, where that is foretold."""
         plan = self.context.plan
-        if plan.outcome != "exits" or plan.exit_code != self.code:
+        if plan.outcome != "exits" or (self.ended and plan.exit_code != self.code):
             return ()
         causes = tuple(code for code, entry in CATALOGUE.items() if entry.check in _OF_THE_START)
-        # A model's mistake ends the server in single-model mode only; a start-up problem is nobody's.
-        return causes if plan.problem is not None else tuple(f"any {code}" for code in causes)
+        # A model's mistake ends the server in single-model mode only; of a config file it is no model's.
+        return tuple(f"any {code}" for code in causes) if plan.mode == "single" else causes
 
     def _against_the_plan(self, code: int) -> str:
         plan = self.context.plan

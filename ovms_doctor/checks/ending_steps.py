@@ -24,8 +24,8 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
         needed = max(estimate.high, estimate.swap_high) * 5 // 4
     present = container.limits.memory
     why = "what its models are estimated to take, with room for a new version"
-    if present is not None and (needed is None or needed <= present):
-        # It was not enough, whatever the models alone take.
+    if present is not None and (needed is None or needed < present * 2):
+        # It was not enough, and what the server takes beside its models is not known.
         needed, why = present * 2, "twice as much as now"
     if needed is None:
         return (Step("Give the host more memory, or let less run beside the server."),)

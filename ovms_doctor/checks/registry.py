@@ -123,11 +123,21 @@ def _link(finding: Finding, known: list[Finding]) -> Finding:
         for other in known
         if other is not finding
         and other.severity == "error"
-        and not other.caused_by
         and (_is_version_of(other, finding) or _is_named(other, finding))
+        and not _follows(other, known)
     ]
     log = finding.server_log or tuple(dict.fromkeys(line for cause in causes for line in cause.server_log))
     return replace(finding, caused_by=tuple(cause.fingerprint for cause in causes), server_log=log)
+
+
+def _follows(finding: Finding, known: list[Finding]) -> bool:
+    """Whether one of the causes that it may have is there."""
+    return bool(finding.caused_by) and any(
+        other is not finding
+        and other.severity == "error"
+        and (_is_version_of(other, finding) or _is_named(other, finding))
+        for other in known
+    )
 
 
 def _is_version_of(other: Finding, finding: Finding) -> bool:

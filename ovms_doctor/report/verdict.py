@@ -50,7 +50,21 @@ def verdict_line(report: Report) -> tuple[str, str]:
         return BAD, "start-up never ends"
     if plan.outcome == "unknown" and plan.problem is not None:
         return BAD if report.verdict == "fail" else OPEN, "what the server does at its start cannot be told"
-    return _of_models(plan, report)
+    mark, sentence = _of_models(plan, report)
+    ended = _ended(report)
+    if not ended:
+        return mark, sentence
+    return PARTLY if mark == GOOD else mark, f"{ended}; started again as it is: {sentence}"
+
+
+def _ended(report: Report) -> str:
+    """That the container does not run, whatever is foretold for the next start; empty where that is not known."""
+    container = report.deployment.container if report.deployment is not None else None
+    state = container.state if container is not None else None
+    if state is None or state.status not in ("exited", "dead", "terminated"):
+        return ""
+    code = "" if state.exit_code is None else f", exit code {state.exit_code}"
+    return f"the container does not run ({state.status}{code})"
 
 
 def _of_models(plan: Plan, report: Report) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from ovms_doctor.deployment.model import Deployment, HostLimits
 from ovms_doctor.facts import Facts
 from ovms_doctor.findings import Finding, Subject
 from ovms_doctor.releases import parse_release
+from ovms_doctor.report.model import Report, Run
+from ovms_doctor.report.verdict import verdict_line
 from ovms_doctor.serving.model import Plan, StartProblem
 
 WORDS = ("--config_path", "/models/config.json", "--port", "9000")
@@ -167,6 +169,19 @@ def test_another_processs_kill_does_not_hide_the_end() -> None:
     assert "went on" not in first.message
     kill = KernelKill(42, "ovms", "memcg", matched="time")
     assert [item.code for item in findings(exited(64), kills=(kill,))] == ["OVD701", "OVD703"]
+
+
+@pytest.mark.parametrize(
+    ("state", "mark"),
+    [(exited(137), "!"), (exited(0), "!"), (ContainerState("running"), "✓"), (None, "✓")],
+)
+def test_what_does_not_run_is_not_called_served(state: ContainerState | None, mark: str) -> None:
+    container = replace(BASE, state=state)
+    deployment = Deployment("config", parse_release("2026.3"), "given", container=container)
+    report = Report("0", Run("", 0.0, ()), "pass", 0, deployment, SERVES)
+    shown, sentence = verdict_line(report)
+    assert shown == mark
+    assert ("does not run" in sentence) is (mark == "!")
 
 
 def test_a_pull_that_is_done_was_not_stopped() -> None:

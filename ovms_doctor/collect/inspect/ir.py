@@ -202,7 +202,9 @@ def _weights(graph: Graph) -> tuple[WeightsSeen, ...]:
     while graphs:
         current = graphs.pop()
         converts = {layer.number: layer for layer in current.layers if layer.type == "Convert"}
-        fed = {edge.origin: converts[edge.destination] for edge in current.edges if edge.destination in converts}
+        fed = {
+            edge.origin: converts[edge.destination] for edge in current.edges if edge.destination in converts
+        }
         for layer in current.layers:
             graphs.extend(layer.bodies)
             size = unsigned(layer.data.get(b"size")) if layer.type == "Const" and layer.data else None

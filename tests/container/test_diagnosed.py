@@ -201,5 +201,5 @@ def test_text_fits_a_screen(engine: Engine, world_dir: Path, name: str) -> None:
         assert "seen: " in block
         assert "do: " in block
         assert len(block.splitlines()) <= 30
-    assert lines[-1][0] in "✓✗"
+    assert lines[-1][0] in "✓✗!"
     assert "overlay2" not in "\n".join(lines[:6])

@@ -41,7 +41,7 @@ def check(site: Path, models: Path, *words: str, timeout: str = LONG, **more: st
 def statuses(result: Result) -> dict[str, str]:
     """Of the third-party checks; the built-in ones have run in any case."""
     every = {item["name"]: item["status"] for item in result.document["checks"]}
-    assert all(every.pop(item.name, "ran") == "ran" for item in CHECKS)
+    assert all(every.pop(item.name, "ran") in ("ran", "not_applicable") for item in CHECKS)
     return every
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ovms_doctor import interrupts
 from ovms_doctor.cli import options as opt
 from ovms_doctor.usage import UsageError
 
@@ -47,6 +48,10 @@ def run(argv: Sequence[str]) -> int:
         print("ovms-doctor: interrupted", file=sys.stderr)
         return opt.EXIT_INTERRUPTED
     except BrokenPipeError:
+        if interrupts.requested():
+            # The signal went to the children too, and one was gone before it was told what to do.
+            print("ovms-doctor: interrupted", file=sys.stderr)
+            return opt.EXIT_INTERRUPTED
         # The reader has gone; there is nobody left to tell.
         sys.stderr.close()
         return opt.EXIT_OK

@@ -45,12 +45,12 @@ def run(argv: Sequence[str]) -> int:
     except UsageError as error:
         return _usage(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        print("ovms-doctor: interrupted", file=sys.stderr)
+        interrupts.say()
         return opt.EXIT_INTERRUPTED
     except BrokenPipeError:
         if interrupts.requested():
             # The signal went to the children too, and one was gone before it was told what to do.
-            print("ovms-doctor: interrupted", file=sys.stderr)
+            interrupts.say()
             return opt.EXIT_INTERRUPTED
         # The reader has gone; there is nobody left to tell.
         sys.stderr.close()

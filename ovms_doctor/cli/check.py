@@ -36,7 +36,7 @@ def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout:
     with interrupts.deferred():
         code = _check(asked, shown, facts_file, check_timeout)
     if interrupts.requested():
-        print("ovms-doctor: interrupted", file=sys.stderr)
+        interrupts.say()
         return EXIT_INTERRUPTED
     return code
 
@@ -90,7 +90,7 @@ def run_collect(asked: Asked, output: str | None) -> int:
 
         write(codec.dump(seen.facts, {"request": request.as_json()}), output)
     if interrupts.requested():
-        print("ovms-doctor: interrupted", file=sys.stderr)
+        interrupts.say()
         return EXIT_INTERRUPTED
     return EXIT_OK
 

@@ -24,7 +24,9 @@ def main() -> None:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
         interrupts.ignore()
-        print("ovms-doctor: interrupted", file=sys.stderr)
         code = _INTERRUPTED
     interrupts.ignore()
+    if code == _INTERRUPTED or interrupts.requested():
+        # Whatever took the interruption on its way: the user is told.
+        interrupts.say()
     raise SystemExit(_INTERRUPTED if interrupts.requested() else code)

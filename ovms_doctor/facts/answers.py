@@ -6,7 +6,8 @@ import errno as _errno
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ovms_doctor.facts.questions import LoadLevel, ModelFormat
+from ovms_doctor.facts.preparation import LoadLevel, ModelFormat
+from ovms_doctor.facts.stores import StoreAnswer
 
 FileKind: TypeAlias = Literal["regular", "directory", "fifo", "socket", "character", "block"]
 #: What readdir(3) says of an entry (d_type), before anything is followed.
@@ -272,4 +273,5 @@ Answer: TypeAlias = (
     | LoadReport
     | LibrarySeen
     | KeyFileSeen
+    | StoreAnswer
 )

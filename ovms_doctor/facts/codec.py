@@ -49,6 +49,17 @@ from ovms_doctor.facts.questions import (
     StatPath,
 )
 from ovms_doctor.facts.store import Facts
+from ovms_doctor.facts.stores import (
+    FetchCopy,
+    HeadBucket,
+    InspectCopy,
+    ListStore,
+    LoadCopy,
+    ReadObject,
+    StoreAnswered,
+    StoreListing,
+    StoreRefusal,
+)
 from ovms_doctor.text import escape, unescape
 
 FORMAT = "ovms-doctor facts"
@@ -70,6 +81,12 @@ _QUESTIONS: dict[str, type[Question]] = {
         InspectLibrary,
         LoadExtension,
         InspectKeyFile,
+        HeadBucket,
+        ListStore,
+        ReadObject,
+        InspectCopy,
+        LoadCopy,
+        FetchCopy,
     )
 }
 _ANSWERS: dict[str, type[Answer]] = {
@@ -86,6 +103,9 @@ _ANSWERS: dict[str, type[Answer]] = {
         LoadReport,
         LibrarySeen,
         KeyFileSeen,
+        StoreAnswered,
+        StoreListing,
+        StoreRefusal,
     )
 }
 

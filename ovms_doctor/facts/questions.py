@@ -8,10 +8,12 @@ Paths are text as ``os.fsdecode`` gives it (bytes that are not UTF-8 become lone
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-ModelFormat: TypeAlias = Literal["ir", "onnx", "paddle", "saved_model", "frozen", "tflite"]
-LoadLevel: TypeAlias = Literal["read", "compile"]
+from ovms_doctor.facts.preparation import LoadLevel as LoadLevel
+from ovms_doctor.facts.preparation import ModelFormat as ModelFormat
+from ovms_doctor.facts.preparation import Preparation as Preparation
+from ovms_doctor.facts.stores import StoreQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +68,6 @@ class InspectModel:
 
     path: str
     format: ModelFormat
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """What the server does to a model between reading and compiling it, and how it compiles it.
-
-    ``layouts``: ``(input or output, tensor's real name, its layout, the model's layout)``; a tensor that is
-    not named keeps its own layout or gets ``N...``. ``steps``: preprocessing of the one input, in order,
-    as ``(color_format, precision, mean or scale; value as JSON)``. ``reshape``: ``(real name, shape)``, where
-    one is asked for. ``batch``: the batch to set. Shapes and batch are as OpenVINO writes them. ``config``:
-    plugin properties, each with its value as JSON. ``untouched``: none of the layouts and steps is applied,
-    not even the default ones (the server keeps a model of an earlier try, which had them).
-    """
-
-    layouts: tuple[tuple[str, ...], ...] = ()
-    steps: tuple[tuple[str, ...], ...] = ()
-    reshape: tuple[tuple[str, ...], ...] = ()
-    batch: str | None = None
-    device: str = "CPU"
-    config: tuple[tuple[str, ...], ...] = ()
-    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +143,5 @@ Question: TypeAlias = (
     | InspectLibrary
     | LoadExtension
     | InspectKeyFile
+    | StoreQuestion
 )

@@ -33,6 +33,16 @@ from ovms_doctor.facts.questions import (
     StatHost,
     StatPath,
 )
+from ovms_doctor.facts.stores import (
+    HeadBucket,
+    InspectCopy,
+    ListStore,
+    LoadCopy,
+    ReadObject,
+    StoreAnswered,
+    StoreListing,
+    StoreRefusal,
+)
 
 
 class FactsMissing(Exception):
@@ -77,6 +87,16 @@ class Facts:
     def ask(self, question: InspectLibrary) -> LibrarySeen | Failure | Unavailable: ...
     @overload
     def ask(self, question: InspectKeyFile) -> KeyFileSeen | Failure | Unavailable: ...
+    @overload
+    def ask(self, question: HeadBucket) -> StoreAnswered | StoreRefusal | Unavailable: ...
+    @overload
+    def ask(self, question: ListStore) -> StoreListing | StoreRefusal | Unavailable: ...
+    @overload
+    def ask(self, question: ReadObject) -> FileContent | StoreRefusal | Unavailable: ...
+    @overload
+    def ask(self, question: InspectCopy) -> ModelInspection | Failure | StoreRefusal | Unavailable: ...
+    @overload
+    def ask(self, question: LoadCopy) -> LoadReport | StoreRefusal | Unavailable: ...
     def ask(self, question: Question) -> Answer:
         """The answer, or FactsMissing to be collected first."""
         answer = self._answers.get(question)

@@ -10,6 +10,20 @@ from ovms_doctor.facts import Failure, Listing, LoadReport, ModelInspection, Ope
 from ovms_doctor.facts.questions import ModelFormat
 from ovms_doctor.serving.cache_plan import CacheFails as CacheFails
 from ovms_doctor.serving.cache_plan import CachePlan as CachePlan
+from ovms_doctor.serving.causes import AccessFails as AccessFails
+from ovms_doctor.serving.causes import Cause as Cause
+from ovms_doctor.serving.causes import CompileRefused as CompileRefused
+from ovms_doctor.serving.causes import CouldNotLook as CouldNotLook
+from ovms_doctor.serving.causes import DownloadFails as DownloadFails
+from ovms_doctor.serving.causes import NoModelFile as NoModelFile
+from ovms_doctor.serving.causes import NoTensors as NoTensors
+from ovms_doctor.serving.causes import NotInRelease as NotInRelease
+from ovms_doctor.serving.causes import PairMissing as PairMissing
+from ovms_doctor.serving.causes import ParameterRefused as ParameterRefused
+from ovms_doctor.serving.causes import ReadRefused as ReadRefused
+from ovms_doctor.serving.causes import RuntimeCrashes as RuntimeCrashes
+from ovms_doctor.serving.causes import SpecialFile as SpecialFile
+from ovms_doctor.serving.causes import VersionDirectoryMissing as VersionDirectoryMissing
 from ovms_doctor.serving.config.places import ConfigPlaces
 from ovms_doctor.serving.mapping import NO_MAPPING, Mapping
 from ovms_doctor.serving.memory import MemoryEstimate as MemoryEstimate
@@ -23,6 +37,7 @@ from ovms_doctor.serving.setbacks import OutsideMounts as OutsideMounts
 from ovms_doctor.serving.setbacks import PipelineFault as PipelineFault
 from ovms_doctor.serving.setbacks import SkippedEntry as SkippedEntry
 from ovms_doctor.serving.setbacks import StartProblem as StartProblem
+from ovms_doctor.serving.storage.model import CopySeen as CopySeen
 from ovms_doctor.serving.storage.model import Endpoint as Endpoint
 from ovms_doctor.serving.storage.model import GcsClient as GcsClient
 from ovms_doctor.serving.storage.model import GcsPlace as GcsPlace
@@ -30,6 +45,7 @@ from ovms_doctor.serving.storage.model import S3Client as S3Client
 from ovms_doctor.serving.storage.model import S3Place as S3Place
 from ovms_doctor.serving.storage.model import StoreFault as StoreFault
 from ovms_doctor.serving.storage.model import StorePlan as StorePlan
+from ovms_doctor.serving.storage.model import StoreSeen as StoreSeen
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]
@@ -105,146 +121,7 @@ class Detection:
         return self._by_number.get(version, ())
 
 
-# -- why a version does not load -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class VersionDirectoryMissing:
-    """The directory called like the number is not there; ``names`` are the ones read as this number."""
-
-    path: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AccessFails:
-    """A system call on ``path`` fails for the server's user, while it looks (``look``) or reads (``read``)."""
-
-    path: str
-    failure: Failure
-    during: Literal["look", "read"]
-    report: LoadReport | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NoModelFile:
-    """Nothing in the version directory is a complete set of model files."""
-
-    path: str
-    listing: Listing
-
-
-@dataclass(frozen=True, slots=True)
-class PairMissing:
-    """A model file named directly lacks the second file that the server insists on."""
-
-    path: str
-    missing: str
-
-
-@dataclass(frozen=True, slots=True)
-class SpecialFile:
-    """A FIFO, device, socket or directory stands where a model file is expected."""
-
-    path: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRefused:
-    """OpenVINO does not read the model, or its bytes show that it cannot."""
-
-    path: str
-    format: ModelFormat
-    inspection: ModelInspection | None
-    report: LoadReport | None
-
-
-@dataclass(frozen=True, slots=True)
-class NotInRelease:
-    """The model uses what the OpenVINO inside this release does not have."""
-
-    path: str
-    operations: tuple[Operation, ...] = ()
-    element_types: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NoTensors:
-    """The model has no inputs, or no outputs, or one without a name."""
-
-    path: str
-    which: Literal["inputs", "outputs", "unnamed input", "unnamed output"]
-    report: LoadReport | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CompileRefused:
-    """The device's plugin does not take the model."""
-
-    path: str
-    report: LoadReport
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterRefused:
-    """A parameter that the model does not take. ``parameter`` its name; ``tensor`` the input or output that it
-    is about, or the name in the parameter that is none; ``why`` tells the case."""
-
-    path: str
-    parameter: str
-    why: Literal[
-        "anonymous",
-        "mapped",
-        "unknown_tensor",
-        "layout",
-        "build",
-        "preprocessing",
-        "scalar",
-        "reshape",
-        "batch",
-        "rank",
-        "device",
-        "compile",
-        "too_high",
-    ]
-    tensor: str = ""
-    alias: str = ""
-    report: LoadReport | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeCrashes:
-    """Reading or compiling the model kills the process."""
-
-    path: str
-    report: LoadReport
-
-
-@dataclass(frozen=True, slots=True)
-class CouldNotLook:
-    """Something needed could not be looked at from here."""
-
-    path: str
-    reason: str
-    timed_out: bool = False
-
-
-Cause: TypeAlias = (
-    VersionDirectoryMissing
-    | AccessFails
-    | NoModelFile
-    | PairMissing
-    | SpecialFile
-    | ReadRefused
-    | NotInRelease
-    | NoTensors
-    | CompileRefused
-    | ParameterRefused
-    | RuntimeCrashes
-    | CacheFails
-    | CouldNotLook
-)
+# -- what becomes of a version --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ovms_doctor.facts import Failure, KeyFileSeen
+from ovms_doctor.facts import CopiedFile, Failure, KeyFileSeen, StoreAccess, StoreRefusal
 
 Store: TypeAlias = Literal["s3", "gcs", "azure"]
 Addressing: TypeAlias = Literal["path", "virtual"]
@@ -124,10 +124,55 @@ class StoreFault:
 
 
 @dataclass(frozen=True, slots=True)
+class CopySeen:
+    """One version's directory in the store, which the server downloads. ``path``: as the server writes it, without a
+    slash at its end. ``files``: what it takes, names below the directory; ``left_out``: what lies there and is not
+    taken, for its suffix or, in S3, for it lies deeper than one directory. ``archived``: of ``files`` those that must
+    be restored before they can be read. ``cut``: there are more keys than the one page that the server asks for."""
+
+    version: int
+    path: str
+    files: tuple[CopiedFile, ...] = ()
+    left_out: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    cut: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that are downloaded."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSeen:
+    """What a store said of one model's base path.
+
+    ``unasked``: why it was not asked, one sentence, empty where it was. ``refusal``: the call that ends it for the
+    server's client, None where none does; ``reason``: of a refused HeadBucket, which has no text, what the store says
+    to a list of the same bucket, None where that was answered (``lists``). ``near``: whether this host reaches the
+    store as the server does: it runs here, in this network. ``empty``: no key begins with the path; ``others``: what
+    lies beside it in its place. ``keys``: how many the server sees; ``more``: there are others behind that page, and
+    ``hidden``: the versions among them that it never sees."""
+
+    access: StoreAccess | None = None
+    unasked: str = ""
+    refusal: StoreRefusal | None = None
+    reason: StoreRefusal | None = None
+    lists: bool = False
+    near: bool = False
+    empty: bool = False
+    others: tuple[str, ...] = ()
+    keys: int = 0
+    more: bool = False
+    hidden: tuple[int, ...] = ()
+    copies: tuple[CopySeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StorePlan:
     """What the server's client decides for one model. ``place`` and ``client`` are of ``store``'s kind; Azure's
     client has nothing to decide but whether it has a connection string, ``connected``: None where that is not
-    known."""
+    known. ``seen``: what the store said, None for Azure and where a fault decides before."""
 
     model: str
     path: str
@@ -137,3 +182,4 @@ class StorePlan:
     azure: AzurePlace | None = None
     connected: bool | None = None
     fault: StoreFault | None = None
+    seen: StoreSeen | None = None

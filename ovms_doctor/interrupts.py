@@ -8,7 +8,6 @@ a second; the second one raises KeyboardInterrupt at once, for a run that does n
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +16,6 @@ HEARTBEAT = 0.1
 
 _noted = 0
 _deferred = False
-_said = False
 
 
 class Interrupted(KeyboardInterrupt):
@@ -53,14 +51,6 @@ def deferred(*, begins: bool = True) -> Iterator[None]:
         yield
     finally:
         _deferred = before
-
-
-def say() -> None:
-    """Tell on standard error that the run was interrupted; once."""
-    global _said
-    if not _said:
-        _said = True
-        print("ovms-doctor: interrupted", file=sys.stderr, flush=True)
 
 
 def ignore() -> None:

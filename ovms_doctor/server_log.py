@@ -39,6 +39,20 @@ S3_NO_BUCKET = Message("No bucket name found in path {path}", "s3filesystem.cpp"
 S3_NO_ANSWER = Message(
     "Invalid or missing S3 credentials, or bucket does not exist - {bucket}. {what}", "s3filesystem.cpp"
 )
+S3_LIST_FAILED = Message("Failed to list objects with prefix {path}", "s3filesystem.cpp")
+S3_CONTENTS_FAILED = Message("Could not list contents of directory {path}", "s3filesystem.cpp")
+STORE_OBJECT_FAILED = Message("Failed to get object at {path}", "s3filesystem.cpp, gcsfilesystem.cpp")
+S3_NOT_THERE = Message("File/folder does not exist at {path}", "s3filesystem.cpp")
+VERSION_NOT_DOWNLOADED = Message(
+    "Failed to download model version {path}", "s3filesystem.cpp, gcsfilesystem.cpp"
+)
+GCS_FILE_FAILED = Message("Downloading file has failed: ", "gcsfilesystem.cpp")
+GCS_NOT_SAVED = Message("Unable to save file from {path} to {copy}", "gcsfilesystem.cpp")
+GCS_DIRECTORY_NOT_SAVED = Message("Unable to download directory from {path} to {copy}", "gcsfilesystem.cpp")
+GCS_NO_DIRECTORY = Message("Path is not a directory: {path}", "gcsfilesystem.cpp")
+MODEL_NOT_DOWNLOADED = Message("Couldn't download model from {path}", "model.cpp")
+NOT_MADE = Message("Failed to create local folder: {path} {what} ", "s3filesystem.cpp")
+NO_TEMPORARY = Message("Failed to create local temp folder: {path} {what}", "filesystem.cpp")
 GCS_UNPARSED = Message("Unable to parse path: {path} -> {status}", "gcsfilesystem.cpp")
 GCS_NO_CREDENTIALS = Message("Unable to create default GCS credentials", "gcsfilesystem.cpp")
 AZURE_SLASH = Message("Path can not end with '/'", "azurestorage.cpp")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovms_doctor import interrupts
+from ovms_doctor.cli import interrupted
 from ovms_doctor.cli import options as opt
 from ovms_doctor.usage import UsageError
 
@@ -45,12 +46,12 @@ def run(argv: Sequence[str]) -> int:
     except UsageError as error:
         return _usage(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        interrupts.say()
+        interrupted.say()
         return opt.EXIT_INTERRUPTED
     except BrokenPipeError:
         if interrupts.requested():
             # The signal went to the children too, and one was gone before it was told what to do.
-            interrupts.say()
+            interrupted.say()
             return opt.EXIT_INTERRUPTED
         # The reader has gone; there is nobody left to tell.
         sys.stderr.close()
@@ -124,6 +125,7 @@ def check(
     memory: opt.Memory = None,
     probe_write: opt.ProbeWrite = False,
     load: opt.Load = opt.LoadLevel.read,
+    download_limit: opt.DownloadLimit = None,
     timeout: opt.Timeout = 10.0,
     jobs: opt.Jobs = None,
     check_timeout: opt.CheckTimeout = 10.0,
@@ -185,6 +187,7 @@ def collect(
     memory: opt.Memory = None,
     probe_write: opt.ProbeWrite = False,
     load: opt.Load = opt.LoadLevel.read,
+    download_limit: opt.DownloadLimit = None,
     timeout: opt.Timeout = 10.0,
     jobs: opt.Jobs = None,
     output: opt.Output = None,

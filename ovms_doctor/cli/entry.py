@@ -15,6 +15,7 @@ def main() -> None:
         print(f"ovms-doctor {__version__}")
         raise SystemExit(0)
     from ovms_doctor import interrupts
+    from ovms_doctor.cli import interrupted
 
     try:
         # Inside: a signal may come between any two instructions.
@@ -28,5 +29,5 @@ def main() -> None:
     interrupts.ignore()
     if code == _INTERRUPTED or interrupts.requested():
         # Whatever took the interruption on its way: the user is told.
-        interrupts.say()
+        interrupted.say()
     raise SystemExit(_INTERRUPTED if interrupts.requested() else code)

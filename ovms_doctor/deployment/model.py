@@ -262,7 +262,8 @@ class Deployment:
     where nothing limits it or it is not known. ``host_proxy``: the variable by which this host's own
     programs find a proxy, where the container is one of its own. ``cpu_extension``: as the server's own, beside
     targets; ``cache_dir`` likewise. ``probe_write``: a file may be made and removed in the cache.
-    ``devices``: the server's GPUs and NPUs, None where nothing is known of them.
+    ``devices``: the server's GPUs and NPUs, None where nothing is known of them. ``download_limit``: bytes of one
+    version in a store that may be downloaded to be loaded here, 0 for no limit.
     """
 
     mode: Mode
@@ -291,3 +292,4 @@ class Deployment:
     cache_dir: str | None = None
     probe_write: bool = False
     devices: DeviceSeen | None = None
+    download_limit: int = 1 << 30

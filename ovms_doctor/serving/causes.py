@@ -138,12 +138,13 @@ class DownloadFails:
 
     ``path``: of the version whose download fails, as the server writes it; ``culprit`` its number. ``why``:
     ``missing`` (the directory called like the number is not there; ``names`` are read as it), ``refused`` (an
-    object may not be read, ``refusal``), ``archived`` (``object`` must be restored first), ``temporary`` (nothing can
-    be written to /tmp)."""
+    object may not be read, ``refusal``), ``archived`` (``object`` must be restored first), ``nameless`` (two slashes
+    stand in a row in a key, and the directory between them cannot be made), ``temporary`` (nothing can be written to
+    /tmp)."""
 
     path: str
     culprit: int
-    why: Literal["missing", "refused", "archived", "temporary"]
+    why: Literal["missing", "refused", "archived", "nameless", "temporary"]
     names: tuple[str, ...] = ()
     object: str = ""
     refusal: StoreRefusal | None = None

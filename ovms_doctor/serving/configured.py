@@ -27,7 +27,7 @@ from ovms_doctor.serving.model import (
 )
 from ovms_doctor.serving.parameters import parse_parameters
 from ovms_doctor.serving.paths import absolute, is_remote
-from ovms_doctor.serving.storage.entry import plan_remote
+from ovms_doctor.serving.storage.entry import look_remote
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -166,11 +166,15 @@ def _with_loader(
     """A model that a custom loader brings: without the loader its versions are found and never tried; what
     the loader does is its own."""
     where = absolute(entry.base_path, deployment.working_directory)
-    if is_remote(entry.base_path):
-        # The store is looked into before the loader is.
-        return plan_remote(entry, deployment, "config", facts)
     try:
-        detection = detect(entry.base_path, where, deployment.release, facts)
+        if is_remote(entry.base_path):
+            # The store is looked into before the loader is.
+            remote = look_remote(entry, deployment, "config", facts)
+            if isinstance(remote, ModelPlan):
+                return remote
+            detection = remote.detection
+        else:
+            detection = detect(entry.base_path, where, deployment.release, facts)
     except LookFailed as error:
         return ModelPlan(entry, Detection("OK"), unknown=error.cause)
     if detection.status != "OK":

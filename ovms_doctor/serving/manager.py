@@ -49,11 +49,13 @@ class Changes:
 
 @dataclass(slots=True)
 class Manager:
-    """One model's versions. ``states`` grows as the server's map of instances does; nothing leaves it."""
+    """One model's versions. ``states`` grows as the server's map of instances does; nothing leaves it.
+    ``begin`` is told which versions are loaded together: from a store they are downloaded together."""
 
     found: tuple[int, ...]
     policy: VersionPolicy
     attempt: Callable[[int], Attempt]
+    begin: Callable[[list[int]], None] | None = None
     states: dict[int, VersionState] = field(default_factory=dict)
     tried: dict[int, Attempt] = field(default_factory=dict)
     missed: set[int] = field(default_factory=set)
@@ -165,6 +167,8 @@ class Manager:
 
     def _ask_ahead(self, versions: list[int]) -> None:
         """Name the missing facts of a whole batch at once, so that they are collected in one go."""
+        if self.begin is not None:
+            self.begin(versions)
         missing: list[Question] = []
         for version in versions:
             try:

@@ -41,7 +41,10 @@ def root_of_config(config_path: str, working_directory: str) -> str:
 
 
 def absolute(path: str, working_directory: str) -> str:
-    """Where a path that the server uses lies, for a question: joined, never normalised."""
+    """Where a path that the server uses lies, for a question: joined, never normalised. Without a working directory
+    (in the copy of a model from a store) it is taken as it is."""
+    if not working_directory:
+        return path
     return path if path.startswith("/") else working_directory.rstrip("/") + "/" + path
 
 

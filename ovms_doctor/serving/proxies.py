@@ -87,6 +87,11 @@ def route(client: Client, environment: Sequence[VariableLike]) -> Route:
     return _curl("https", GCS_HOST if client == "gcs" else HF_HOST, known)
 
 
+def curl_route(scheme: Literal["http", "https"], host: str, environment: Sequence[VariableLike]) -> Route:
+    """The way of a client that leaves it to libcurl, to ``host`` over ``scheme``."""
+    return _curl(scheme, host, {item.name: item for item in environment})
+
+
 def _s3(known: Mapping[str, VariableLike]) -> Route:
     """One proxy for every address, whatever its scheme; ``no_proxy`` is not asked. A variable that exists hides
     those after it, even if it is set to nothing."""

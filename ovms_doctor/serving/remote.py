@@ -1,5 +1,5 @@
-"""What remote storage comes to before any store is asked: the clients that are needed, the way each takes, and what
-each decides for its models."""
+"""What remote storage comes to: the clients that are needed, the way each takes, what each decides for its models, and
+what the stores said to it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import replace
 from ovms_doctor.deployment.model import Deployment
 from ovms_doctor.facts import Facts
 from ovms_doctor.names import is_remote
-from ovms_doctor.serving.model import ModelPlan, Plan, StartProblem
+from ovms_doctor.serving.model import ModelPlan, Plan, StartProblem, StorePlan
 from ovms_doctor.serving.proxies import StorageRoute, clients_of, endpoint_exempt, route
 from ovms_doctor.serving.storage.entry import plan_store
+from ovms_doctor.serving.storage.seen import store_seen
 
 
 def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
@@ -31,7 +32,7 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     )
     if not routes:
         return plan
-    stores = tuple(plan_store(model.entry, deployment, facts) for model in plan.models if _in_store(model))
+    stores = tuple(_with_seen(model, deployment, facts) for model in plan.models if _in_store(model))
     plan = replace(plan, routes=routes, stores=stores)
     ends = next((item for item in routes if item.route.way == "ends"), None)
     ended = next((model for model in plan.models if model.ended is not None), None)
@@ -39,6 +40,14 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
         return plan
     problem = StartProblem("proxy", "INTERNAL_ERROR", 1, ended.detection.log, text=ends.route.variable)
     return replace(plan, problem=problem)
+
+
+def _with_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
+    """The decisions for a model, and what its store said to them."""
+    store = plan_store(model.entry, deployment, facts)
+    if store.fault is not None or store.store == "azure":
+        return store
+    return replace(store, seen=store_seen(model, deployment, facts))
 
 
 def _in_store(model: ModelPlan) -> bool:

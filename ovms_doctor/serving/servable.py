@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
@@ -28,7 +29,8 @@ from ovms_doctor.serving.model import (
 from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
 from ovms_doctor.serving.parameters.presence import with_verdict
 from ovms_doctor.serving.paths import absolute, is_remote
-from ovms_doctor.serving.storage.entry import plan_remote
+from ovms_doctor.serving.storage.entry import look_remote
+from ovms_doctor.serving.storage.stored import Stored
 from ovms_doctor.serving.versions import LookFailed, apply_policy, detect
 
 #: How many further looks at the repository are followed after start-up.
@@ -51,15 +53,14 @@ class _Course:
 
 def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
     """What becomes of ``entry``. Raises FactsMissing until everything that is needed was collected."""
-    if is_remote(entry.base_path):
-        return plan_remote(entry, deployment, mode, facts)
     parameters = parse_parameters(entry, deployment.release, deployment.devices) if entry.parameters else None
     if parameters is not None:
         parameters = with_verdict(parameters, deployment, facts)
     cwd = deployment.working_directory
     where = absolute(entry.base_path, cwd)
     # An entry of config.json was looked at with its own base path, graph path and name before it came here.
-    if deployment.release.finds_graphs and not entry.pointer:
+    remote = is_remote(entry.base_path)
+    if deployment.release.finds_graphs and not entry.pointer and not remote:
         files = graph_files(entry.base_path)
         facts.need([StatPath(where), *(StatPath(absolute(path, cwd)) for path in files)])
         try:
@@ -75,6 +76,11 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         status = "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL"
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, Detection(status, log=log), status=status, ended=ended, parameters=parameters)
+    if remote:
+        stored = look_remote(entry, deployment, mode, facts)
+        if isinstance(stored, ModelPlan):
+            return stored
+        return _follow(entry, stored.detection, deployment, mode, facts, parameters, stored)
     try:
         detection = detect(entry.base_path, where, deployment.release, facts)
     except LookFailed as error:
@@ -107,6 +113,7 @@ def _follow(
     mode: Mode,
     facts: Facts,
     parameters: ParsedParameters | None,
+    stored: Stored | None = None,
 ) -> ModelPlan:
     loader = Loader(
         entry.name,
@@ -129,15 +136,19 @@ def _follow(
             and (version, False) in known
             and _fails_on_layout(known[version, False])
         )
-        if (version, kept) not in known:
+        if stored is not None:
+            # Whether it loads depends on what it is downloaded with; what was tried is remembered there.
+            tried = stored.attempt(version, loader, kept=kept)
+            known[version, kept] = with_cache(tried, cache, entry.name, parameters)
+        elif (version, kept) not in known:
             path = entry.base_path if detection.single_file else f"{entry.base_path}/{version}"
-            tried = loader.attempt(
-                version, path, detection.directories(version), single_file=detection.single_file, kept=kept
-            )
+            names = detection.directories(version)
+            tried = loader.attempt(version, path, names, single_file=detection.single_file, kept=kept)
             known[version, kept] = with_cache(tried, cache, entry.name, parameters)
         return known[version, kept]
 
-    manager = Manager(detection.found, entry.policy, attempt)
+    begin = None if stored is None else partial(stored.begin, loader=loader)
+    manager = Manager(detection.found, entry.policy, attempt, begin)
     requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
     course, reloaded = _run(manager, mode)
     plan = ModelPlan(

@@ -122,7 +122,7 @@ def _detect_directory(base_path: str, where: str, facts: Facts) -> Detection:
                     return _cannot_list(base_path, followed, entry.name, listing)
             elif followed.kind == "directory":
                 names.add(entry.name)
-    return _read_names(base_path, sorted(names, key=os.fsencode), listing)
+    return read_names(base_path, sorted(names, key=os.fsencode), listing)
 
 
 def _is_followed(kind: str) -> bool:
@@ -141,7 +141,8 @@ def _cannot_list(
     )
 
 
-def _read_names(base_path: str, names: list[str], listing: Listing) -> Detection:
+def read_names(base_path: str, names: list[str], listing: Listing) -> Detection:
+    """What the server reads from the names of sub-directories, which are in byte order."""
     readings = tuple(read_directory_name(name) for name in names)
     log = []
     for item in readings:

@@ -1,8 +1,6 @@
-"""One model in a store: what is decided of it before the store is asked."""
+"""One model in a store: what is decided of it before the store is asked, and then its versions."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
@@ -10,11 +8,11 @@ from ovms_doctor.facts import Facts
 from ovms_doctor.serving.model import BaseProblem, CouldNotLook, Detection, ModelPlan
 from ovms_doctor.serving.proxies import route
 from ovms_doctor.serving.storage import azure, faults, gcs, s3
+from ovms_doctor.serving.storage.access import AZURE
+from ovms_doctor.serving.storage.looking import look_at_base
 from ovms_doctor.serving.storage.model import StorePlan
+from ovms_doctor.serving.storage.stored import Stored
 from ovms_doctor.serving.storage.surroundings import Surroundings, surroundings
-
-_REMOTE = "remote storage is not looked at"
-_AZURE = "not looked at: only its path, environment and proxy"
 
 
 def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StorePlan:
@@ -57,28 +55,32 @@ def _azure(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> S
     return StorePlan(entry.name, path, "azure", azure=place, connected=connected, fault=fault)
 
 
-def plan_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
-    """What becomes of a model in a store as far as that is decided without asking the store: it ends the process,
-    it is never found, or it could not be looked at. Raises FactsMissing."""
+def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
+    """What becomes of a model in a store up to its versions: it ends the process, it is never found, it could not
+    be looked at; else its versions, to be followed. Raises FactsMissing."""
     if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
         log = (server_log.ENDS_BY_EXCEPTION(what="stoi"),)
-        return _refused(entry, "INTERNAL_ERROR", "store", log, 1)
-    store = plan_store(entry, deployment, facts)
-    fault = store.fault
-    if fault is None:
-        reason = _AZURE if store.store == "azure" else _REMOTE
-        return ModelPlan(entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, reason))
-    ended = 1 if fault.ends or mode == "single" else None
-    kind: Literal["escapes", "store"] = "escapes" if fault.kind == "escapes" else "store"
-    return _refused(entry, fault.status, kind, fault.log, ended)
+        return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)
+    plan = plan_store(entry, deployment, facts)
+    fault = plan.fault
+    if fault is not None:
+        ended = 1 if fault.ends or mode == "single" else None
+        problem = BaseProblem("escapes" if fault.kind == "escapes" else "store")
+        return _refused(entry, fault.status, problem, fault.log, ended)
+    if plan.store == "azure":
+        return ModelPlan(entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, AZURE))
+    looked = look_at_base(entry, deployment, facts)
+    if looked.unknown is not None:
+        return ModelPlan(entry, Detection("OK"), unknown=looked.unknown)
+    assert looked.detection is not None
+    assert looked.store is not None
+    if looked.detection.status != "OK":
+        ended = 1 if mode == "single" else None
+        return ModelPlan(entry, looked.detection, status=looked.detection.status, ended=ended)
+    return Stored(entry, deployment, looked.detection, looked.store, looked.key)
 
 
 def _refused(
-    entry: ModelEntry,
-    status: str,
-    kind: Literal["escapes", "store"],
-    log: tuple[str, ...],
-    ended: int | None,
+    entry: ModelEntry, status: str, problem: BaseProblem, log: tuple[str, ...], ended: int | None
 ) -> ModelPlan:
-    detection = Detection(status, problem=BaseProblem(kind), log=log)
-    return ModelPlan(entry, detection, status=status, ended=ended)
+    return ModelPlan(entry, Detection(status, problem=problem, log=log), status=status, ended=ended)

@@ -128,7 +128,8 @@ class CopySeen:
     """One version's directory in the store, which the server downloads. ``path``: as the server writes it, without a
     slash at its end. ``files``: what it takes, names below the directory; ``left_out``: what lies there and is not
     taken, for its suffix or, in S3, for it lies deeper than one directory. ``archived``: of ``files`` those that must
-    be restored before they can be read. ``cut``: there are more keys than the one page that the server asks for."""
+    be restored before they can be read. ``cut``: there are more keys than the one page that the server asks for.
+    ``directories``: those that it makes below the version's own."""
 
     version: int
     path: str
@@ -136,6 +137,7 @@ class CopySeen:
     left_out: tuple[str, ...] = ()
     archived: tuple[str, ...] = ()
     cut: bool = False
+    directories: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

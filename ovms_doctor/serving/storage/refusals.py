@@ -1,0 +1,50 @@
+"""What a store's refusal means for the server: whether it lasts, and how it is told to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ovms_doctor.facts import StoreRefusal, Unavailable
+from ovms_doctor.facts.stores import StoreTrouble
+from ovms_doctor.serving.model import CouldNotLook
+
+#: What a server in the same network meets as well, whenever it asks.
+_LASTING: frozenset[StoreTrouble] = frozenset({"name", "proxy name", "refused", "tls", "proxy"})
+_TROUBLES: Mapping[StoreTrouble, str] = {
+    "name": "the name of its host is not found",
+    "proxy name": "the name of the proxy is not found",
+    "refused": "nobody listens there",
+    "proxy": "the proxy refuses",
+    "reset": "the connection broke off",
+    "truncated": "fewer bytes came than were announced",
+    "tls": "no encrypted connection comes about",
+    "timeout": "it does not answer in time",
+    "unreadable": "what it answers is none of a store's",
+}
+
+
+def decides(refusal: StoreRefusal, near: bool) -> bool:
+    """Whether the server's client meets the same. ``near``: it asks from where this was asked. What a store
+    answers, it answers everybody; its troubles of a moment say nothing, and an object that was listed and is not
+    there any more may be back."""
+    if refusal.trouble:
+        return near and refusal.trouble in _LASTING
+    # The SDK corrects its clock by itself, which nobody did here.
+    return not refusal.passing and refusal.code != "RequestTimeTooSkewed"
+
+
+def in_words(refusal: StoreRefusal) -> str:
+    """One sentence without a full stop."""
+    who = refusal.host or "the store"
+    if refusal.trouble:
+        more = f" ({refusal.status})" if refusal.status else ""
+        return f"{who}: {_TROUBLES[refusal.trouble]}{more}"
+    code = f" {refusal.code}" if refusal.code else ""
+    return f"{who} answers {refusal.call} with {refusal.status}{code}"
+
+
+def not_looked(path: str, answer: StoreRefusal | Unavailable) -> CouldNotLook:
+    """What could not be looked at, because of ``answer``."""
+    if isinstance(answer, Unavailable):
+        return CouldNotLook(path, answer.reason, answer.timed_out)
+    return CouldNotLook(path, in_words(answer), answer.trouble == "timeout")

@@ -1,0 +1,129 @@
+"""A store in memory: what the rules ask of it is answered from a dictionary of keys. No server, no processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ovms_doctor.deployment.environment import variables
+from ovms_doctor.deployment.model import Deployment, ModelEntry
+from ovms_doctor.facts import (
+    Answer,
+    Facts,
+    FileContent,
+    HeadBucket,
+    InspectCopy,
+    ListStore,
+    LoadCopy,
+    ModelInspection,
+    Question,
+    ReadObject,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.serving.model import ModelPlan, Plan
+from ovms_doctor.serving.startup import plan
+from tests.serving.memory import INPUT, OUTPUT, World
+from tests.serving.memory import deployment as local_deployment
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "S3_ENDPOINT": "http://127.0.0.1:9"}
+
+
+@dataclass
+class Bucket:
+    """``objects``: key → content (``good``: a model that loads). ``head``, ``listing``: what these calls are answered
+    with instead; ``refused``: keys whose bytes nobody gets, with the answer; ``archived`` keys. ``others``: whatever
+    is not of a store is answered from there. ``asked`` records. ``page``: keys that are given at a
+    time. ``given``: what was asked before the rules came."""
+
+    objects: dict[str, str] = field(default_factory=dict)
+    head: StoreRefusal | Unavailable | None = None
+    listing: StoreRefusal | Unavailable | None = None
+    refused: dict[str, StoreRefusal | Unavailable] = field(default_factory=dict)
+    archived: frozenset[str] = frozenset()
+    others: World = field(default_factory=World)
+    asked: list[Question] = field(default_factory=list)
+    page: int = 1000
+    given: tuple[Question, ...] = ()
+
+    def answer(self, question: Question) -> Answer:
+        self.asked.append(question)
+        if isinstance(question, HeadBucket):
+            return self.head or StoreAnswered()
+        if isinstance(question, ListStore):
+            return self.listing or self._listed(question)
+        if isinstance(question, ReadObject):
+            text = self.objects[question.key]
+            return self.refused.get(question.key) or FileContent(text.encode(), len(text))
+        if isinstance(question, InspectCopy | LoadCopy):
+            return self._of_copy(question)
+        return self.others.answer(question)
+
+    def _listed(self, question: ListStore) -> StoreListing:
+        keys = sorted(key for key in self.objects if key.startswith(question.prefix))
+        if question.delimited:
+            cut = len(question.prefix)
+            below = sorted({key[: key.index("/", cut) + 1] for key in keys if "/" in key[cut:]})
+            return StoreListing((), False, tuple(below))
+        most = self.page * question.pages
+        found = (StoredObject(key, len(self.objects[key]), key in self.archived) for key in keys[:most])
+        return StoreListing(tuple(found), len(keys) > most)
+
+    def _of_copy(self, question: InspectCopy | LoadCopy) -> Answer:
+        for file in question.copy.files:
+            refused = self.refused.get(question.copy.prefix + file.name)
+            if refused is not None and (isinstance(question, LoadCopy) or file.name == question.file):
+                return refused
+        file = question.file + "saved_model.pb" if question.file in ("", "/") else question.file
+        content = self.objects[question.copy.prefix + file]
+        if isinstance(question, LoadCopy):
+            if question.copy.limit and question.copy.size > question.copy.limit:
+                return Unavailable("too much to download")
+            return World({"/m": content}).answer(_load(question))
+        return ModelInspection(question.format, (), (), inputs=(INPUT,), outputs=(OUTPUT,))
+
+
+def _load(question: LoadCopy) -> Question:
+    from ovms_doctor.facts import LoadModel
+
+    return LoadModel("/m", question.level)
+
+
+def settle(told: Deployment, bucket: Bucket) -> Plan:
+    """Plan and answer in turns, as the driver does."""
+    facts = Facts({question: bucket.answer(question) for question in bucket.given})
+    for _ in range(200):
+        planned = plan(told, facts)
+        if planned.plan is not None:
+            return planned.plan
+        new = {question: bucket.answer(question) for question in planned.missing}
+        assert not facts._answers.keys() & new.keys(), "asked twice"
+        facts.add(new)
+    raise AssertionError("the rules ask without end")
+
+
+def told(
+    path: str = "s3://b1x/m", release: str = "2026.3", mode: str = "config", **more: object
+) -> Deployment:
+    """A server with one model ``m`` in a store, and with keys for it."""
+    environment = more.pop("environment", KEYS if path.startswith("s3") else {})
+    policy = more.pop("policy", None)
+    entry = ModelEntry("m", path) if policy is None else ModelEntry("m", path, policy)  # type: ignore[arg-type]
+    pairs = variables(environment.items())  # type: ignore[attr-defined]
+    return local_deployment(release, mode, entry=entry, environment=pairs, **more)
+
+
+def model(told: Deployment, bucket: Bucket) -> ModelPlan:
+    """What becomes of the one model."""
+    return settle(told, bucket).models[0]
+
+
+def states(planned: ModelPlan) -> dict[int, str]:
+    """What the status API shows right after start-up."""
+    return {
+        item.version: f"{item.now.state}/{item.now.error_code}"
+        for item in planned.versions
+        if item.now is not None
+    }

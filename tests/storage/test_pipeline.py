@@ -1,0 +1,362 @@
+"""Models in a store go through the rules of local ones, with the rules of the store's client before them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ovms_doctor.deployment.model import VersionPolicy
+from ovms_doctor.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable
+from ovms_doctor.serving.model import CouldNotLook, DownloadFails, NoModelFile
+from tests.serving.memory import World
+from tests.serving.memory import deployment as local_deployment
+from tests.serving.memory import settle as settle_locally
+from tests.storage.memory_store import KEYS, Bucket, model, settle, states, told
+
+ALL = VersionPolicy("all")
+SCHEMES = ("s3://b1x/m", "gs://b1x/m")
+DENIED = StoreRefusal("GetObject", 403, "AccessDenied", host="s3:9000")
+schemes = pytest.mark.parametrize("path", SCHEMES)
+
+#: What lies below m/, in any kind of storage.
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "one version": ("1/a.onnx",),
+    "three versions": ("1/a.onnx", "2/a.onnx", "10/a.onnx"),
+    "IR": ("1/a.xml", "1/a.bin"),
+    "IR without weights": ("1/a.xml",),
+    "two formats": ("1/a.xml", "1/a.bin", "1/b.onnx"),
+    "TensorFlow frozen": ("1/a.pb",),
+    "TFLite": ("1/a.tflite",),
+    "Paddle": ("1/a.pdmodel", "1/a.pdiparams"),
+    "half of Paddle": ("1/a.pdmodel",),
+    "no version": ("a.onnx",),
+    "wrong names": ("v1/a.onnx", "latest/a.onnx"),
+    "zero and a letter": ("0/a.onnx", "1abc/a.onnx"),
+    "nothing to serve": ("1/README.md",),
+    "one of two": ("1/a.onnx", "2/README.md"),
+    "capitals": ("1/A.ONNX",),
+    "model in a directory below": ("1/sub/a.onnx",),
+}
+
+
+@schemes
+@pytest.mark.parametrize("policy", [VersionPolicy("latest", 1), ALL])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_same_verdict_wherever_it_lies(name: str, policy: VersionPolicy, path: str) -> None:
+    from ovms_doctor.deployment.model import ModelEntry
+
+    files = LAYOUTS[name]
+    world = World({f"/m/{file}": "good" for file in files})
+    here = settle_locally(local_deployment(entry=ModelEntry("m", "/m", policy)), world).models[0]
+    there = model(told(path, policy=policy), Bucket({f"m/{file}": "good" for file in files}))
+    if name == "zero and a letter":
+        # Read as 1, and looked for as 1: here as there it is not found, but there the download says so.
+        assert [item.cause.why for item in attempts(there) if isinstance(item.cause, DownloadFails)]
+    assert states(there) == states(here)
+    assert there.detection.found == here.detection.found
+    assert there.served_later == here.served_later
+    assert [item.status for item in attempts(there)] == [item.status for item in attempts(here)]
+
+
+def attempts(planned: object) -> list[object]:
+    return [item.attempt for item in planned.versions if item.attempt is not None]  # type: ignore[attr-defined]
+
+
+@schemes
+def test_a_bucket_itself_is_a_model(path: str) -> None:
+    root = path.rpartition("/")[0]
+    planned = model(told(root), Bucket({"1/a.onnx": "good"}))
+    assert states(planned) == {1: "AVAILABLE/OK"}
+
+
+def test_an_empty_bucket_is_a_directory_to_s3_and_none_to_google() -> None:
+    amazon = model(told("s3://b1x"), Bucket())
+    assert (amazon.detection.status, amazon.detection.found) == ("OK", ())
+    google = model(told("gs://b1x"), Bucket())
+    assert google.detection.log == ("Directory does not exist: gs://b1x",)
+
+
+@schemes
+def test_nothing_begins_with_the_path(path: str) -> None:
+    plan = settle(told(path), Bucket({"models/m/1/a.onnx": "good", "mm/1/a.onnx": "good"}))
+    (planned,) = plan.models
+    assert planned.status == "PATH_INVALID"
+    assert planned.detection.log == (f"Directory does not exist: {path}",)
+    seen = plan.stores[0].seen
+    assert seen is not None
+    assert seen.empty
+    assert seen.others == ("mm", "models")
+
+
+@schemes
+def test_a_slash_at_the_end_does_no_harm(path: str) -> None:
+    assert states(model(told(path + "/"), Bucket({"m/1/a.onnx": "good"}))) == {1: "AVAILABLE/OK"}
+
+
+def test_a_marker_alone_is_a_version() -> None:
+    planned = model(told(), Bucket({"m/1/a.onnx": "good", "m/3/": ""}))
+    assert planned.detection.found == (1, 3)
+    assert states(planned) == {1: "AVAILABLE/OK", 3: "LOADING/UNKNOWN"}
+    cause = planned.versions[1].attempt.cause  # type: ignore[union-attr]
+    assert isinstance(cause, NoModelFile)
+    assert planned.versions[1].attempt.log == (  # type: ignore[union-attr]
+        "Error loading model: no valid model file found for model: m, version: 3, path: /tmp/fileXXXXXX/3",
+    )
+
+
+# -- what is downloaded --------------------------------------------------------------------------------
+
+
+def test_variables_of_a_saved_model_stay_behind() -> None:
+    tree = {
+        "m/1/saved_model.pb": "good",
+        "m/1/variables/variables.index": "x",
+        "m/1/variables/variables.data-00000-of-00001": "x",
+    }
+    for path in SCHEMES:
+        plan = settle(told(path), Bucket(tree))
+        (copy,) = plan.stores[0].seen.copies  # type: ignore[union-attr]
+        assert [file.name for file in copy.files] == ["saved_model.pb"]
+        assert copy.left_out == ("variables/variables.data-00000-of-00001", "variables/variables.index")
+        assert copy.directories == ("variables",)
+
+
+def test_s3_takes_one_directory_and_google_all() -> None:
+    tree = {"m/1/a.onnx": "good", "m/1/x/b.bin": "x", "m/1/x/y/c.bin": "x"}
+    names = {}
+    for path in SCHEMES:
+        (copy,) = settle(told(path), Bucket(tree)).stores[0].seen.copies  # type: ignore[union-attr]
+        names[path[:2]] = ([file.name for file in copy.files], copy.left_out, copy.directories)
+    assert names["s3"] == (["a.onnx", "x/b.bin"], ("x/y/c.bin",), ("x",))
+    assert names["gs"] == (["a.onnx", "x/b.bin", "x/y/c.bin"], (), ("x", "x/y"))
+
+
+def test_older_releases_take_fewer_files() -> None:
+    tree = {"m/1/a.onnx": "good", "m/1/b.tflite": "x", "m/1/c.pb": "x", "m/1/d.pdmodel": "x"}
+    taken = {}
+    for release in ("2022.1", "2022.2", "2022.3", "2023.0", "2023.1", "2026.3"):
+        (copy,) = settle(told(release=release), Bucket(tree)).stores[0].seen.copies  # type: ignore[union-attr]
+        taken[release] = "".join(file.name[0] for file in copy.files)
+    assert taken == {
+        "2022.1": "a",
+        "2022.2": "ad",
+        "2022.3": "acd",
+        "2023.0": "acd",
+        "2023.1": "abcd",
+        "2026.3": "abcd",
+    }
+
+
+@schemes
+def test_one_refused_object_takes_all_versions_with_it(path: str) -> None:
+    tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good", "m/3/a.onnx": "good"}
+    bucket = Bucket(tree, refused={"m/3/a.onnx": DENIED})
+    planned = model(told(path, policy=VersionPolicy("latest", 2)), bucket)
+    # The two newest are tried together and fail together; what stands in for them is the oldest.
+    assert states(planned) == {1: "AVAILABLE/OK", 2: "LOADING/UNKNOWN", 3: "LOADING/UNKNOWN"}
+    two = planned.versions[1].attempt
+    assert two is not None
+    assert isinstance(two.cause, DownloadFails)
+    assert (two.cause.culprit, two.cause.why, two.cause.object) == (3, "refused", f"{path}/3/a.onnx")
+    assert two.log[-2:] == (f"Couldn't download model from {path}", "Missing model directory /2")
+    first = f"Failed to get object at {path}/3/a.onnx"
+    assert first in two.log
+    if path.startswith("gs"):
+        copy = "/tmp/fileXXXXXX/3/a.onnx"
+        assert two.log[2] == f"Unable to save file from {path}/3/a.onnx to {copy}"
+
+
+@schemes
+def test_a_refusal_is_met_without_loading_too(path: str) -> None:
+    bucket = Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": DENIED})
+    planned = model(told(path, load="none"), bucket)
+    assert states(planned) == {1: "LOADING/UNKNOWN"}
+
+
+def test_an_archived_object_is_never_got() -> None:
+    bucket = Bucket({"m/1/a.xml": "good", "m/1/a.bin": "w"}, archived=frozenset({"m/1/a.bin"}))
+    cause = model(told(), bucket).versions[0].attempt.cause  # type: ignore[union-attr]
+    assert cause == DownloadFails("s3://b1x/m/1", 1, "archived", object="s3://b1x/m/1/a.bin")
+    assert not [one for one in bucket.asked if isinstance(one, InspectCopy | LoadCopy)]
+
+
+@schemes
+def test_a_directory_is_looked_for_by_its_number(path: str) -> None:
+    planned = model(told(path), Bucket({"m/001/a.onnx": "good"}))
+    assert planned.detection.found == (1,)
+    attempt = planned.versions[0].attempt
+    assert attempt is not None
+    assert attempt.cause == DownloadFails(f"{path}/1", 1, "missing", ("001",))
+    first = "File/folder does not exist at" if path.startswith("s3") else "Path is not a directory:"
+    assert attempt.log == (
+        f"{first} {path}/1",
+        f"Failed to download model version {path}/1",
+        f"Couldn't download model from {path}",
+        "Missing model directory /1",
+    )
+
+
+@pytest.mark.parametrize("answer", [StoreRefusal("GetObject", 404, "NoSuchKey"), Unavailable("no")])
+def test_what_vanishes_or_is_not_got_is_not_judged(answer: StoreRefusal | Unavailable) -> None:
+    planned = model(told(), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": answer}))
+    assert planned.unknown is not None
+    assert planned.versions[0].now is None
+
+
+def test_a_second_poll_downloads_again_and_fails_again() -> None:
+    tree = {"m/1/a.onnx": "good", "m/2/a.onnx": "good"}
+    planned = model(told(policy=ALL), Bucket(tree, refused={"m/1/a.onnx": DENIED}))
+    assert planned.served == planned.served_later == ()
+    assert planned.status == "PATH_INVALID"
+
+
+def test_started_alone_the_server_ends() -> None:
+    planned = settle(told(mode="single"), Bucket({"m/1/a.onnx": "good"}, refused={"m/1/a.onnx": DENIED}))
+    assert (planned.outcome, planned.exit_code) == ("exits", 1)
+
+
+# -- pages ---------------------------------------------------------------------------------------------
+
+
+def full(name: str, count: int = 1000) -> dict[str, str]:
+    return {f"m/{name}/part{number:04}.txt": "x" for number in range(count)}
+
+
+def test_s3_sees_one_page_and_google_all() -> None:
+    tree = {"m/1/a.onnx": "good", **full("1", 999), "m/2/a.onnx": "good"}
+    amazon, google = (settle(told(path, policy=ALL), Bucket(tree)) for path in SCHEMES)
+    assert amazon.models[0].detection.found == (1,)
+    seen = amazon.stores[0].seen
+    assert seen is not None
+    assert (seen.keys, seen.more, seen.hidden) == (1000, True, (2,))
+    assert google.models[0].detection.found == (1, 2)
+
+
+def test_a_version_at_the_end_of_a_page_is_listed_by_itself() -> None:
+    tree = {**full("1", 999), "m/1/zz.onnx": "good", "m/2/a.xml": "good", "m/2/b.bin": "x"}
+    tree.pop("m/1/part0000.txt")
+    bucket = Bucket(tree)
+    plan = settle(told(policy=ALL), bucket)
+    # The page ends with the first file of version 2; the second one is on the next page.
+    assert plan.models[0].detection.found == (1, 2)
+    copies = {item.version: [file.name for file in item.files] for item in plan.stores[0].seen.copies}  # type: ignore[union-attr]
+    assert copies == {1: ["zz.onnx"], 2: ["a.xml", "b.bin"]}
+    assert [one.prefix for one in bucket.asked if isinstance(one, ListStore) and not one.delimited] == [
+        "m/",
+        "m/2/",
+    ]
+
+
+def test_a_version_of_more_than_a_page_loses_its_last_files() -> None:
+    tree = {**full("1", 1000), "m/1/zz.onnx": "good"}
+    plan = settle(told(), Bucket(tree))
+    assert states(plan.models[0]) == {1: "LOADING/UNKNOWN"}
+    assert plan.stores[0].seen.copies[0].cut  # type: ignore[union-attr]
+
+
+# -- refusals ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404])
+def test_a_refused_head_has_one_line_for_all_reasons(status: int) -> None:
+    bucket = Bucket({"m/1/a.onnx": "good"}, head=StoreRefusal("HeadBucket", status))
+    plan = settle(told(), bucket)
+    (planned,) = plan.models
+    assert planned.status == "S3_METADATA_FAIL"
+    assert planned.detection.log == (
+        "Invalid or missing S3 credentials, or bucket does not exist - b1x. No response body.",
+        "Couldn't check directory: s3://b1x/m",
+    )
+    seen = plan.stores[0].seen
+    assert seen is not None
+    assert seen.lists
+    assert seen.refusal is not None
+    assert seen.refusal.status == status
+
+
+def test_the_list_tells_why_the_head_was_refused() -> None:
+    why = StoreRefusal("ListObjects", 404, "NoSuchBucket")
+    seen = settle(told(), Bucket(head=StoreRefusal("HeadBucket", 404), listing=why)).stores[0].seen
+    assert seen is not None
+    assert seen.reason == why
+
+
+def test_a_refused_list_of_s3() -> None:
+    refused = StoreRefusal("ListObjects", 403, "AccessDenied")
+    planned = model(told(), Bucket(listing=refused))
+    assert planned.status == "S3_FAILED_LIST_OBJECTS"
+    assert planned.detection.log == (
+        "Failed to list objects with prefix s3://b1x/m",
+        "Couldn't check directory: s3://b1x/m",
+    )
+    root = model(told("s3://b1x"), Bucket(listing=refused))
+    assert root.status == "S3_INVALID_ACCESS"
+    assert root.detection.log == (
+        "Could not list contents of directory s3://b1x/",
+        "Couldn't list directories in path: s3://b1x",
+    )
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_google_shows_every_refusal_as_a_missing_directory(status: int) -> None:
+    plan = settle(told("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", status)))
+    assert plan.models[0].detection.log == ("Directory does not exist: gs://b1x/m",)
+    assert plan.stores[0].seen.refusal.status == status  # type: ignore[union-attr]
+
+
+PASSING = (
+    StoreRefusal("HeadBucket", 503, "SlowDown"),
+    StoreRefusal("HeadBucket", trouble="timeout"),
+    StoreRefusal("HeadBucket", trouble="reset"),
+    StoreRefusal("HeadBucket", 403, "RequestTimeTooSkewed"),
+)
+
+
+@pytest.mark.parametrize("near", [False, True])
+@pytest.mark.parametrize("refusal", PASSING)
+def test_troubles_of_a_moment_decide_nothing(refusal: StoreRefusal, near: bool) -> None:
+    planned = model(told(bare_metal=near), Bucket(head=refusal))
+    assert isinstance(planned.unknown, CouldNotLook)
+
+
+@schemes
+@pytest.mark.parametrize("trouble", ["refused", "name", "tls", "proxy", "proxy name"])
+def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str, trouble: str) -> None:
+    refusal = StoreRefusal("ListObjects", trouble=trouble)  # type: ignore[arg-type]
+    bucket = Bucket(head=refusal, listing=refusal)
+    assert model(told(path), bucket).unknown is not None
+    here = model(told(path, bare_metal=True), bucket)
+    assert here.unknown is None
+    assert here.status == ("S3_METADATA_FAIL" if path.startswith("s3") else "PATH_INVALID")
+
+
+def test_a_store_that_cannot_be_asked() -> None:
+    unknown = model(told(environment={**KEYS, "AWS_SECRET_ACCESS_KEY": ""}), Bucket()).unknown
+    assert unknown is not None
+    assert "set to nothing" in unknown.reason
+    role = {"AWS_PROFILE": "x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/run/token"}
+    unknown = model(told(environment=role), Bucket()).unknown
+    assert unknown is not None
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in unknown.reason
+
+
+def test_more_than_the_limit_is_not_downloaded() -> None:
+    planned = model(told(download_limit=2), Bucket({"m/1/a.onnx": "good"}))
+    assert planned.unknown is not None
+    static = model(told(download_limit=2, load="none"), Bucket({"m/1/a.onnx": "good"}))
+    assert states(static) == {1: "AVAILABLE/OK"}
+
+
+def test_the_host_in_the_path_never_finds_anything() -> None:
+    planned = model(told("s3://127.0.0.1:9000/b1x/m"), Bucket({"m/1/a.onnx": "good"}))
+    assert planned.status == "PATH_INVALID"
+
+
+# -- requests ------------------------------------------------------------------------------------------
+
+
+def test_no_more_is_asked_than_needed() -> None:
+    tree = {f"m/{number}/{name}": "good" for number in range(1, 30) for name in ("a.xml", "a.bin")}
+    bucket = Bucket(tree)
+    model(told(load="none"), bucket)
+    kinds = sorted(type(one).__name__ for one in bucket.asked)
+    assert kinds == ["HeadBucket", "InspectCopy", "ListStore"]

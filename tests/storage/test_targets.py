@@ -1,0 +1,266 @@
+"""How a TARGET in a store is understood: lists of keys in, models out; and what becomes of it in a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ovms_doctor.deployment.environment import variables
+from ovms_doctor.deployment.model import DEFAULT_POLICY, Deployment, ModelEntry, Mount, Target
+from ovms_doctor.deployment.target import Understood, understand
+from ovms_doctor.deployment.target_remote import understand_remote
+from ovms_doctor.driver.deploy import deployment_for
+from ovms_doctor.driver.request import Request, request_from_json
+from ovms_doctor.driver.roots import roots
+from ovms_doctor.facts import Facts, FactsMissing, ListStore, StoreAccess, StoreRefusal, Unavailable
+from ovms_doctor.store_paths import TARGET_PAGES, target_key, target_listing
+from tests.serving.memory import World
+from tests.storage.memory_store import KEYS, Bucket
+
+ACCESS = StoreAccess("s3", "b1x", "keys", "http://minio:9000")
+
+
+def settled(bucket: Bucket, attempt: Any) -> Any:
+    """What ``attempt`` makes of facts, once they are all there."""
+    facts = Facts({})
+    for _ in range(50):
+        try:
+            return attempt(facts)
+        except FactsMissing as missing:
+            facts.add({question: bucket.answer(question) for question in missing.questions})
+    raise AssertionError("it asks without end")
+
+
+def understood(path: str, bucket: Bucket, as_: Any = None, access: StoreAccess | str = ACCESS) -> Understood:
+    found: Understood = settled(
+        bucket, lambda facts: understand_remote(path, access, as_, DEFAULT_POLICY, facts)
+    )
+    return found
+
+
+def of(*keys: str) -> Bucket:
+    return Bucket({key: "good" for key in keys})
+
+
+def shown(found: Understood) -> tuple[str, str, list[tuple[str, str]]]:
+    return found.target.kind, found.target.path, [(model.name, model.base_path) for model in found.models]
+
+
+#: The keys, the path, and what it is: kind, path, models.
+LAYOUTS: list[tuple[tuple[str, ...], str, str, str, list[tuple[str, str]]]] = [
+    # A directory that the server reads as a version.
+    (("m/1/a.xml", "m/1/a.bin"), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    (("m/001/a.onnx",), "s3://b1x/m/", "model", "s3://b1x/m/", [("m", "s3://b1x/m/")]),
+    (("m/3/",), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    (("1/a.onnx",), "s3://b1x", "model", "s3://b1x", [("b1x", "s3://b1x")]),
+    (("1/a.onnx",), "s3://b1x/", "model", "s3://b1x/", [("b1x", "s3://b1x/")]),
+    # A version directory itself.
+    (("m/1/a.xml", "m/1/a.bin"), "s3://b1x/m/1", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    (("m/1/a.xml", "m/1/a.bin"), "s3://b1x/m/1/", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    (("m/1/",), "s3://b1x/m/1", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    (("7/a.onnx",), "s3://b1x/7", "model", "s3://b1x", [("b1x", "s3://b1x")]),
+    # Files, and no version.
+    (("m/a.xml", "m/a.bin"), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    (("a.onnx",), "s3://b1x", "model", "s3://b1x", [("b1x", "s3://b1x")]),
+    (("m/A.XML",), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    # Versions with wrong names.
+    (("m/v1/a.onnx", "m/latest/a.onnx"), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    # An object's own key.
+    (("m/a.onnx",), "s3://b1x/m/a.onnx", "file", "s3://b1x/m/a.onnx", [("a", "s3://b1x/m/a.onnx")]),
+    (("m/a.onnx.txt",), "s3://b1x/m/a.onnx", "model", "s3://b1x/m/a.onnx", [("a.onnx", "s3://b1x/m/a.onnx")]),
+    (("m/notes",), "s3://b1x/m/notes", "model", "s3://b1x/m/notes", [("notes", "s3://b1x/m/notes")]),
+    # A repository.
+    (
+        ("r/x/1/a.onnx", "r/y/a.pb", "r/docs/read.me", "r/z/v1/a.onnx", "r/w/deep/a.tflite", "r/config.json"),
+        "s3://b1x/r",
+        "repository",
+        "s3://b1x/r",
+        [("w", "s3://b1x/r/w"), ("x", "s3://b1x/r/x"), ("y", "s3://b1x/r/y"), ("z", "s3://b1x/r/z")],
+    ),
+    (("x/1/a.onnx", "y/z/q/a.onnx"), "s3://b1x/", "repository", "s3://b1x/", [("x", "s3://b1x/x")]),
+    (("r/docs/read.me",), "s3://b1x/r", "repository", "s3://b1x/r", []),
+    # Two slashes in a row make a directory without a name, which is no model's.
+    (("r//1/a.onnx", "r/x/1/a.onnx"), "s3://b1x/r", "repository", "s3://b1x/r", [("x", "s3://b1x/r/x")]),
+    # Nothing there, or only something with a longer name.
+    (("m-2/1/a.onnx",), "s3://b1x/m", "model", "s3://b1x/m", [("m", "s3://b1x/m")]),
+    ((), "s3://b1x", "model", "s3://b1x", [("b1x", "s3://b1x")]),
+]
+
+
+@pytest.mark.parametrize(("keys", "path", "kind", "place", "models"), LAYOUTS)
+def test_layouts(
+    keys: tuple[str, ...], path: str, kind: str, place: str, models: list[tuple[str, str]]
+) -> None:
+    assert shown(understood(path, of(*keys))) == (kind, place, models)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("1/a.xml", "1/a.bin"),
+        ("a.onnx",),
+        ("v1/a.onnx", "v2/a.onnx"),
+        ("x/1/a.onnx", "docs/read.me", "y/v1/a.pb", "z/q/a.tflite", "w/q/r/a.onnx"),
+        ("weights/a.bin",),
+        ("x/1/a.onnx", "a.bin"),
+        ("notes.txt", "x/current/a.pb"),
+    ],
+)
+@pytest.mark.parametrize("as_", [None, "model", "repository"])
+def test_the_same_tree_on_this_host_is_understood_alike(keys: tuple[str, ...], as_: Any) -> None:
+    world = World({f"/top/m/{key}": "good" for key in keys})
+    bucket = Bucket({f"m/{key}": "good" for key in keys}, others=world)
+    here: Understood = settled(
+        bucket, lambda facts: understand("/top/m", "/top/m", as_, DEFAULT_POLICY, facts)
+    )
+    there = understood("s3://b1x/m", bucket, as_)
+    assert there.target.kind == here.target.kind
+    assert [model.name for model in there.models] == [model.name for model in here.models]
+    paths = [model.base_path.removeprefix("/top/m") for model in here.models]
+    assert [model.base_path.removeprefix("s3://b1x/m") for model in there.models] == paths
+    assert [note.text for note in there.notes] == [note.text for note in here.notes]
+
+
+def test_notes_of_a_version_and_of_what_is_no_model() -> None:
+    (note,) = understood("s3://b1x/m/1", of("m/1/a.onnx")).notes
+    assert (note.code, note.path) == ("OVD131", "s3://b1x/m/1")
+    notes = understood("s3://b1x/r/", of("r/x/1/a.onnx", "r/docs/a.md", "r/config.json")).notes
+    assert [(note.code, note.path) for note in notes] == [
+        ("", "s3://b1x/r/docs"),
+        ("", "s3://b1x/r/config.json"),
+    ]
+
+
+@pytest.mark.parametrize("as_", [None, "repository", "model"])
+@pytest.mark.parametrize(
+    "listing", [StoreRefusal("ListObjects", 403, "AccessDenied"), Unavailable("too slow", True)]
+)
+def test_what_cannot_be_listed_is_one_model(listing: Any, as_: Any) -> None:
+    path = "s3://b1x/models/resnet"
+    assert shown(understood(path, Bucket(listing=listing), as_)) == ("model", path, [("resnet", path)])
+
+
+@pytest.mark.parametrize("path", ["s3://", "az://c/models/m", "azfs://s/m/", "gs://"])
+def test_a_store_that_is_not_asked_is_one_model(path: str) -> None:
+    found = understood(path, Bucket(), access="why not")
+    assert found.target == Target(path, "model")
+    assert [model.base_path for model in found.models] == [path]
+    assert found.models[0].name == (path.rstrip("/").rpartition("/")[2] if "m" in path else "model")
+
+
+def test_more_keys_than_are_listed_are_said() -> None:
+    bucket = Bucket({f"r/m{number:03}/1/a.onnx": "good" for number in range(300)}, page=1)
+    found = understood("s3://b1x/r", bucket)
+    assert len(found.models) == TARGET_PAGES
+    assert "more than 100 objects lie below s3://b1x/r" in found.notes[-1].text
+
+
+@pytest.mark.parametrize(
+    ("access", "path", "key", "prefix"),
+    [
+        (ACCESS, "s3://b1x", "", ""),
+        (ACCESS, "s3://b1x/", "", ""),
+        (ACCESS, "s3://b1x/m", "m", "m/"),
+        (ACCESS, "s3://b1x/m/", "m/", "m/"),
+        (ACCESS, "s3://b1x//m", "/m", "/m/"),
+        (ACCESS, "s3://minio:9000/b1x/a/m", "/a/m", "/a/m/"),
+        (ACCESS, "s3://minio:9000/b1x", "", ""),
+        (replace(ACCESS, bucket="minio:9000"), "s3://minio:9000/b1x/my-model", "b1x/my-model", "b1x/my-model/"),
+        (replace(ACCESS, bucket="/x"), "s3:///x", "", ""),
+        (StoreAccess("gcs", "b1x"), "gs://b1x/a/m", "a/m", "a/m/"),
+    ],
+)  # fmt: skip
+def test_one_list_of_everything_below(access: StoreAccess, path: str, key: str, prefix: str) -> None:
+    from ovms_doctor.serving.storage.listing import prefix_of
+    from ovms_doctor.serving.storage.looking import key_of
+
+    assert target_key(access, path) == key == key_of(path)
+    assert target_listing(access, path) == ListStore(access, prefix, TARGET_PAGES)
+    assert prefix == prefix_of(key)
+
+
+# -- in a deployment -----------------------------------------------------------------------------------
+
+GIVEN = variables(KEYS.items())
+
+
+def deployed(request: Request, bucket: Bucket) -> Deployment:
+    found: Deployment = settled(bucket, lambda facts: deployment_for(request, facts))
+    return found
+
+
+def test_targets_here_and_there_are_one_configuration() -> None:
+    world = World({"/srv/models/m/1/a.onnx": "good"})
+    bucket = Bucket({"m/1/a.onnx": "good", "n/1/a.onnx": "good"}, others=world)
+    request = Request(
+        ("/srv/models/m", "s3://b1x/m", "s3://b1x/n"),
+        environment=GIVEN,
+        download_limit=7,
+        target_device="GPU",
+    )
+    found = deployed(request, bucket)
+    assert (found.mode, found.download_limit, found.roots) == ("config", 7, ("/srv/models/m",))
+    assert [(model.name, model.base_path) for model in found.models] == [
+        ("m", "/srv/models/m"),
+        ("m-2", "s3://b1x/m"),
+        ("n", "s3://b1x/n"),
+    ]
+    assert all(model.parameters.get("target_device") == "GPU" for model in found.models)
+
+
+def test_one_model_alone_is_served_by_itself_under_no_mount() -> None:
+    request = Request(("s3://b1x/m",), environment=GIVEN, mounts=(Mount("/keys", "/keys"),))
+    found = deployed(request, of("m/1/a.onnx"))
+    assert (found.mode, found.models) == ("single", (ModelEntry("m", "s3://b1x/m"),))
+    assert found.targets == (Target("s3://b1x/m", "model"),)
+    assert found.roots == ("/keys",)
+
+
+def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
+    keys = variables([("GOOGLE_APPLICATION_CREDENTIALS", "/keys/a.json")])
+    assert roots(Request(("gs://b1x/m",), environment=keys)) == ("/keys/a.json",)
+    assert roots(Request(("/m", "gs://b1x/m"), environment=keys)) == ("/keys/a.json", "/m")
+    assert roots(Request(("/m",), environment=keys)) == ("/m",)
+    assert roots(Request(("s3://b1x/1",))) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "environment", "kept_back", "told"),
+    [
+        ("s3://b1x/m", {}, ("AWS_ACCESS_KEY_ID", "GOOGLE_APPLICATION_CREDENTIALS"), "(AWS_ACCESS_KEY_ID)"),
+        ("gs://b1x/m", {}, ("AWS_PROFILE", "GOOGLE_APPLICATION_CREDENTIALS"), "(GOOGLE_APPLICATION_CREDENTIALS)"),
+        ("s3://b1x/m", {}, (), ""),
+        ("s3://b1x/m", {}, ("GOOGLE_APPLICATION_CREDENTIALS",), ""),
+        ("s3://b1x/m", KEYS, ("AWS_PROFILE",), ""),
+        ("az://c/m", {}, ("AWS_PROFILE",), ""),
+    ],
+)  # fmt: skip
+def test_credentials_that_were_kept_back_are_named(
+    path: str, environment: dict[str, str], kept_back: tuple[str, ...], told: str
+) -> None:
+    request = Request((path,), environment=variables(environment.items()), kept_back=kept_back)
+    notes = [note.text for note in deployed(request, of("m/1/a.onnx")).notes]
+    assert len(notes) == bool(told)
+    assert all(told in note and "--env-from-process" in note for note in notes)
+    words = replace(request, targets=(), words=("--model_name", "m", "--model_path", path))
+    assert [note.text for note in deployed(words, Bucket()).notes] == notes
+
+
+def test_a_request_comes_back_without_its_secrets() -> None:
+    request = Request(("s3://b1x/m",), environment=GIVEN, download_limit=0, kept_back=("AWS_REGION",))
+    assert {item.name for item in request.environment if item.sealed} == {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    again = request_from_json(request.as_json())
+    assert again == request
+    assert all(item.sealed is None for item in again.environment)
+    assert not any(value in repr((request.as_json(), request)) for value in ("AKID", "'SECRET'"))
+
+
+def test_a_request_of_an_older_file_has_the_limit_of_now() -> None:
+    written = Request(("/m",)).as_json()
+    del written["download_limit"], written["kept_back"]
+    assert request_from_json(written) == Request(("/m",))

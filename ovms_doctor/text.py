@@ -100,3 +100,8 @@ def _unescaped(match: re.Match[str]) -> str:
     if backslash:
         return "\\"
     return chr(0xDC00 + int(byte, 16)) if byte else chr(int(surrogate, 16))
+
+
+def size_in_words(count: int) -> str:
+    """Bytes for a person: in MiB, rounded down and 1 at least, or in GiB."""
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{max(1, count >> 20)} MiB"

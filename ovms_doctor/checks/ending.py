@@ -7,9 +7,10 @@ from typing import Any
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.ending_steps import log_step, memory_steps, size
+from ovms_doctor.checks.ending_steps import log_step, memory_steps
 from ovms_doctor.deployment.container import Container, ContainerState
 from ovms_doctor.findings import Evidence, Finding, Severity, Step
+from ovms_doctor.text import size_in_words
 
 #: Exit codes that tell of a signal, and what it is; main.cpp and server.cpp of v2022.1 to v2026.3 give none of them.
 _SIGNALS = {
@@ -92,7 +93,7 @@ class _Ending:
         over = self.ended and self.code in (_KILLED, None)
         where = "the host had no memory left" if host else "it met its memory limit"
         if container.limits.memory is not None and not host:
-            where += f" of {size(container.limits.memory)}"
+            where += f" of {size_in_words(container.limits.memory)}"
         if over:
             message = f"The kernel killed {self.name}: {where}"
         elif state.status == "running" and "OOMKilled" in (state.last_reason,):
@@ -103,7 +104,7 @@ class _Ending:
             message = f"The kernel killed a process in {self.name}, and the container went on: {where}"
         evidence = [*self._said()]
         for kill in container.kills[-2:]:
-            kept = "" if kill.rss is None else f", {size(kill.rss)} of its own"
+            kept = "" if kill.rss is None else f", {size_in_words(kill.rss)} of its own"
             at = f" at {kill.at}" if kill.at else ""
             how = f"the kernel's log, matched by {kill.matched}" if kill.matched else "the kernel's log"
             evidence.append(Evidence(f"killed process {kill.pid} ({kill.process}){kept}{at}", how))

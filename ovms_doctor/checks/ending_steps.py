@@ -11,11 +11,6 @@ from ovms_doctor.findings import Step
 _MIB = 1 << 20
 
 
-def size(count: int) -> str:
-    """Bytes for a person."""
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{max(1, count // _MIB)} MiB"
-
-
 def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
     """A higher limit: what the models are estimated to take, or else twice the present one."""
     estimate = context.plan.memory

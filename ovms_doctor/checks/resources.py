@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.model import MemoryEstimate
+from ovms_doctor.text import size_in_words
 
 _MIB = 1 << 20
 #: What a server takes beside its models is not known to this; below such a limit nothing is said of a tight one.
@@ -28,16 +29,16 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
     if estimate.low > limit:
         code, message = (
             "OVD741",
-            f"The versions to be loaded need at least {_size(estimate.low)}, more than {where}",
+            f"The versions to be loaded need at least {size_in_words(estimate.low)}, more than {where}",
         )
     elif estimate.high > limit:
         code, message = (
             "OVD742",
-            f"The versions to be loaded need up to {_size(estimate.high)}, more than {where}",
+            f"The versions to be loaded need up to {size_in_words(estimate.high)}, more than {where}",
         )
     elif estimate.swap_low > limit:
         code = "OVD743"
-        both = _size(estimate.swap_low)
+        both = size_in_words(estimate.swap_low)
         message = f"While a new version of the largest model is loaded it is {both}, more than {where}"
     else:
         return
@@ -52,7 +53,7 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
                 f"{_range(estimate.low, estimate.high)} that cannot be taken back",
                 "weights by kind and precision",
             ),
-            Evidence(f"limit {_size(limit)}", where),
+            Evidence(f"limit {size_in_words(limit)}", where),
         ),
         recovers="restart",
         steps=_steps(context, estimate),
@@ -63,23 +64,25 @@ def _given(context: Context) -> tuple[int, str] | None:
     """The limit in bytes, and what it is; a container that runs has its share in use already, a limit has not."""
     deployment = context.deployment
     if deployment.memory is not None:
-        return deployment.memory, f"the limit of {_size(deployment.memory)}"
+        return deployment.memory, f"the limit of {size_in_words(deployment.memory)}"
     free = deployment.limits.memory
     if free is None or not deployment.bare_metal:
         return None
-    return free, f"the {_size(free)} that are free on this host now"
+    return free, f"the {size_in_words(free)} that are free on this host now"
 
 
 def _assumptions(estimate: MemoryEstimate) -> str:
     computed = " and ".join(estimate.precisions)
     parts = [f"Assumed: weights computed in {computed}, on the CPU; OpenVINO's own share, no requests."]
     if estimate.mapped >= _MIB:
-        parts.append(f"{_size(estimate.mapped)} of mapped files come on top, which the kernel may drop.")
+        parts.append(
+            f"{size_in_words(estimate.mapped)} of mapped files come on top, which the kernel may drop."
+        )
     if estimate.retried:
         top = max(estimate.retried, key=lambda item: item.high)
         parts.append(
             f"Version {top.version} of {top.model} fails and is tried again at every poll, which takes up to "
-            f"{_size(top.high)} more each time."
+            f"{size_in_words(top.high)} more each time."
         )
     if estimate.left_out:
         shown = ", ".join(estimate.left_out[:5]) + (", …" if len(estimate.left_out) > 5 else "")
@@ -157,9 +160,6 @@ def _threads_are_set(values: tuple[tuple[str, str], ...]) -> bool:
     return any(key in (_THREADS, "CPU_THREADS_NUM") for key, _ in values)
 
 
-def _size(count: int) -> str:
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{max(1, count // _MIB)} MiB"
-
-
 def _range(low: int, high: int) -> str:
-    return _size(low) if _size(low) == _size(high) else f"{_size(low)} to {_size(high)}"
+    least, most = size_in_words(low), size_in_words(high)
+    return least if least == most else f"{least} to {most}"

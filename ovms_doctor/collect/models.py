@@ -74,7 +74,7 @@ class Models:
                 return Unavailable(f"the CPU extension: {extension.reason}")
             library, more = extension
             question, prefixes = replace(question, extension=library), [*prefixes, *more]
-        return _renamed(self._use(question, host), prefixes)
+        return renamed(self._use(question, host), prefixes)
 
     def _obstacle(self, path: str) -> Failure | Unavailable | None:
         """What keeps the server's user from the model where this process is not that user."""
@@ -189,8 +189,8 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _renamed(answer: Answer, prefixes: list[tuple[str, str]]) -> Answer:
-    """``answer`` with the server's paths for this host's."""
+def renamed(answer: Answer, prefixes: list[tuple[str, str]]) -> Answer:
+    """``answer`` with the server's paths for this host's; ``prefixes`` are pairs of both."""
     if not prefixes:
         return answer
     names = dict(sorted(prefixes, key=lambda pair: -len(pair[0])))

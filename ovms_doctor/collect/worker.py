@@ -76,7 +76,17 @@ def _models(options: Mapping[str, Any]) -> Started:
     return start(options)
 
 
-_KINDS: dict[str, Callable[[Mapping[str, Any]], Started]] = {"files": _files, "models": _models}
+def _stores(options: Mapping[str, Any]) -> Started:
+    from ovms_doctor.collect.stores.child import start
+
+    return start(options)
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], Started]] = {
+    "files": _files,
+    "models": _models,
+    "stores": _stores,
+}
 
 
 def _answer(handler: Handler, line: bytes) -> Answer:

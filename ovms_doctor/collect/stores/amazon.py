@@ -1,0 +1,216 @@
+"""S3, asked as the server's client asks it: in the child process, by boto3 with every choice made for it.
+
+Only the calls of s3filesystem.cpp are used: HeadBucket, ListObjects (version 1), GetObject.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO, TypeVar
+
+from ovms_doctor.collect.stores.amazon_client import NotUsable, make_client, proxies
+from ovms_doctor.collect.stores.answers import Hidden, chain, passing, place_of, trouble_of
+from ovms_doctor.facts import (
+    FileContent,
+    StoreAccess,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.facts.stores import StoreCall
+
+_MISSING = "boto3 is not installed here: pip install boto3"
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+#: Seconds before a question is asked once more, each in turn.
+_PAUSES = (0.3, 0.9)
+_CHUNK = 1 << 20
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+_Answer = TypeVar("_Answer")
+
+
+class AmazonStore:
+    """A bucket as one access sees it. Arguments as in :class:`ovms_doctor.collect.stores.google.GoogleStore`."""
+
+    def __init__(
+        self, access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
+    ) -> None:
+        self._access = access
+        self._patience = patience
+        self._proxied = bool(access.proxy and proxies(secrets.get(access.proxy, "")))
+        self._hidden = Hidden(*secrets.values())
+        self._client: Any = None
+        self._stopped: Unavailable | None = None
+        try:
+            self._client = make_client(access, secrets, files, patience)
+        except ImportError:
+            self._stopped = Unavailable(_MISSING)
+        except NotUsable as error:
+            self._stopped = Unavailable(str(error))
+        except Exception as error:  # noqa: BLE001 - botocore refuses hosts and regions in many ways
+            said = self._hidden(str(error))
+            self._stopped = Unavailable(f"boto3 cannot ask there: {said}")
+
+    def head(self) -> StoreAnswered | StoreRefusal | Unavailable:
+        """HeadBucket."""
+
+        def ask() -> StoreAnswered:
+            answer = self._client.head_bucket(Bucket=self._access.bucket)
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            return StoreAnswered(str(headers.get("x-amz-bucket-region", "")))
+
+        return self._ask("HeadBucket", ask)
+
+    def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
+        """The keys that begin with ``prefix``, so many pages of the store's."""
+        objects: list[StoredObject] = []
+        prefixes: list[str] = []
+        more: dict[str, str] = {"Delimiter": "/"} if delimited else {}
+        for _ in range(pages):
+            page = self._ask("ListObjects", lambda told=dict(more): self._page(prefix, told))  # type: ignore[misc]
+            if isinstance(page, StoreRefusal | Unavailable):
+                return page
+            if "IsTruncated" not in page and "Name" not in page:
+                # Some page, of which the library reads nothing and finds no fault with it.
+                return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
+            objects += (_stored(item) for item in page.get("Contents", ()))
+            prefixes += (item["Prefix"] for item in page.get("CommonPrefixes", ()))
+            last = page.get("NextMarker") or max(
+                [*(one.key for one in objects[-1:]), *prefixes[-1:]], default=""
+            )
+            if not page.get("IsTruncated") or not last:
+                return StoreListing(tuple(objects), False, tuple(prefixes))
+            more["Marker"] = last
+        return StoreListing(tuple(objects), True, tuple(prefixes))
+
+    def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
+        found: dict[str, Any] = self._client.list_objects(Bucket=self._access.bucket, Prefix=prefix, **more)
+        return found
+
+    def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
+        """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
+
+        def ask() -> FileContent:
+            told = f"bytes={begin}-{begin + length - 1}"
+            answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=told)
+            data = answer["Body"].read()
+            whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
+            size = int(whole) if whole.isascii() and whole.isdigit() else int(answer["ContentLength"])
+            return FileContent(data[:length], size)
+
+        answer = self._ask("GetObject", ask)
+        # Of nothing there is no first byte.
+        empty = isinstance(answer, StoreRefusal) and answer.status == 416
+        return FileContent(b"", 0) if empty else answer
+
+    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable:
+        """A whole object into a new file at ``path``, which is gone again where that fails."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            return Unavailable(f"no file can be made for it: {error.strerror}")
+        with open(descriptor, "wb", buffering=0) as file:
+            answer = self._ask("GetObject", lambda: self._whole(key, file))
+        if not isinstance(answer, StoreAnswered):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        return answer
+
+    def _whole(self, key: str, file: BinaryIO) -> StoreAnswered:
+        file.seek(0)
+        file.truncate()
+        answer = self._client.get_object(Bucket=self._access.bucket, Key=key)
+        # The body itself compares what comes with what was announced.
+        for part in answer["Body"].iter_chunks(_CHUNK):
+            file.write(part)
+        return StoreAnswered()
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def _ask(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
+        """The answer; what passes is asked for again, as long as there is time."""
+        if self._stopped is not None:
+            return self._stopped
+        end = time.monotonic() + self._patience
+        answer: _Answer | StoreRefusal | Unavailable = self._once(call, ask)
+        for pause in _PAUSES:
+            if not passing(answer) or time.monotonic() + pause > end - self._patience / 4:
+                return answer
+            time.sleep(pause)
+            answer = self._once(call, ask)
+        return answer
+
+    def _once(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return ask()
+        except ClientError as error:
+            refusal = self._of_response(call, error.response)
+        except BotoCoreError as error:
+            found = self._of_connection(call, error)
+            if isinstance(found, Unavailable):
+                return found
+            refusal = found
+        except OSError as error:
+            return Unavailable(f"it cannot be written down here: {error.strerror or type(error).__name__}")
+        return replace(refusal, message=self._hidden(refusal.message), code=self._hidden(refusal.code))
+
+    def _of_response(self, call: StoreCall, response: Mapping[str, Any]) -> StoreRefusal:
+        error = response.get("Error", {})
+        about = response.get("ResponseMetadata", {})
+        headers = about.get("HTTPHeaders", {})
+        status = int(about.get("HTTPStatusCode", 0))
+        code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+        host = self._host()
+        if status == 407 or "x-squid-error" in headers or (self._proxied and "proxy-authenticate" in headers):
+            return StoreRefusal(call, status, trouble="proxy", message=f"status {status}", host=host)
+        if code.isdigit() or code == "Unknown":
+            # An answer without a body: the library puts the status in its place.
+            code = message = ""
+        region = str(error.get("Region") or headers.get("x-amz-bucket-region") or "")
+        return StoreRefusal(call, status, code, message, region=region, host=host)
+
+    def _of_connection(self, call: StoreCall, error: Exception) -> StoreRefusal | Unavailable:
+        """What a request met that no store answered."""
+        host = self._host()
+        kinds = {type(item).__name__ for item in chain(error)}
+        tunnel = next((match for item in chain(error) if (match := _TUNNEL.search(str(item)))), None)
+        if tunnel is not None:
+            return StoreRefusal(call, int(tunnel[1]), trouble="proxy", message=tunnel[0], host=host)
+        trouble, message = trouble_of(error)
+        at_proxy = bool(kinds & {"ProxyConnectionError", "ProxyError"})
+        if trouble == "name" and at_proxy:
+            return StoreRefusal(call, trouble="proxy name", message=message, host=host)
+        if trouble == "refused" and at_proxy:
+            return StoreRefusal(call, trouble="refused", message=f"the proxy: {message}", host=host)
+        if kinds & {"IncompleteReadError", "ResponseStreamingError"} and trouble in ("", "unreadable"):
+            trouble = "truncated"
+        if "ResponseParserError" in kinds:
+            return StoreRefusal(call, trouble="unreadable", host=host)
+        if trouble:
+            return StoreRefusal(call, trouble=trouble, message=message, host=host)
+        if kinds & {"ConnectionClosedError"}:
+            return StoreRefusal(call, trouble="reset", host=host)
+        return Unavailable(f"boto3 cannot ask there: {self._hidden(str(error))}")
+
+    def _host(self) -> str:
+        """Who is asked, as far as the client tells."""
+        place = place_of(self._client.meta.endpoint_url) if self._client is not None else ""
+        virtual = (
+            self._access.addressing == "virtual"
+            and place
+            and not place.split(":")[0].replace(".", "").isdigit()
+        )
+        return f"{self._access.bucket}.{place}" if virtual else place
+
+
+def _stored(item: Mapping[str, Any]) -> StoredObject:
+    return StoredObject(str(item["Key"]), int(item.get("Size", 0)), item.get("StorageClass") in _ARCHIVED)

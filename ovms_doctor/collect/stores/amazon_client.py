@@ -1,0 +1,113 @@
+"""A boto3 client that decides nothing by itself: every choice of the server's client is handed to it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ovms_doctor.facts import StoreAccess
+
+#: s3filesystem.cpp proxy_regex_ (v2022.1 to v2026.3).
+_PROXY = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))/?", re.DOTALL)
+_DEFAULT_REGION = "us-east-1"
+#: Of a profile: what would make other credentials than those that stand in the file.
+_NOT_STATIC = ("role_arn", "credential_process", "sso_session", "sso_start_url", "web_identity_token_file")
+
+
+class NotUsable(Exception):
+    """The credentials or the proxy cannot be used from here; the message is one sentence."""
+
+
+def proxies(text: str) -> dict[str, str]:
+    """The one proxy for every address, as the server takes its variable apart; none where it goes direct."""
+    match = _PROXY.fullmatch(text)
+    if match is None:
+        return {}
+    login = ""
+    if match[3]:
+        login = ":".join(quote(unquote(part), safe="") for part in (match[3], match[4])) + "@"
+    url = f"{match[1]}://{login}{match[5]}:{match[7]}"
+    return {"http": url, "https": url}
+
+
+def make_client(
+    access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
+) -> Any:
+    """The client. Raises ImportError where boto3 is missing, NotUsable."""
+    import boto3
+    from botocore import UNSIGNED
+    from botocore.config import Config
+    from botocore.utils import S3RegionRedirectorv2
+
+    # The server's client does not look for a bucket in another region.
+    S3RegionRedirectorv2.redirect_from_error = _stays
+    keys, region = _credentials(access, secrets, files)
+    config = Config(
+        signature_version=UNSIGNED if access.credentials == "anonymous" else "s3v4",
+        s3={"addressing_style": access.addressing},
+        proxies=proxies(secrets.get(access.proxy, "")) if access.proxy else {},
+        connect_timeout=min(5.0, patience / 2),
+        read_timeout=patience * 0.8,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    session = boto3.session.Session()
+    return session.client(
+        "s3",
+        region_name=region or _DEFAULT_REGION,
+        endpoint_url=access.endpoint or None,
+        config=config,
+        **keys,
+    )
+
+
+def _stays(self: Any, request_dict: Any, response: Any, operation: Any, **more: Any) -> None:
+    """In place of botocore's: a bucket elsewhere is refused, and that is the answer."""
+
+
+def _credentials(
+    access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes]
+) -> tuple[dict[str, str], str]:
+    """(what the client is given, region)."""
+    if access.credentials == "anonymous":
+        return {}, access.region
+    if access.credentials == "profile":
+        return _of_profile(access, files)
+    names = {"aws_access_key_id": "AWS_ACCESS_KEY_ID", "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY"}
+    if access.token:
+        names["aws_session_token"] = "AWS_SESSION_TOKEN"  # noqa: S105 - the variable's name
+    return {name: secrets[variable] for name, variable in names.items()}, access.region
+
+
+def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[str, str], str]:
+    """A profile's own keys: those of the credentials file first. Nothing is run or asked for others."""
+    found: dict[str, str] = {}
+    for path, section in zip(access.files, _sections(access.profile), strict=False):
+        parsed = configparser.RawConfigParser(strict=False, interpolation=None)
+        try:
+            parsed.read_string(files.get(path, b"").decode("utf-8", "replace"))
+        except configparser.Error:
+            raise NotUsable(f"{path} cannot be read as a file of AWS profiles") from None
+        for name in section:
+            if parsed.has_section(name):
+                found = {**dict(parsed.items(name)), **found}
+    keys = ("aws_access_key_id", "aws_secret_access_key")
+    if not all(found.get(name) for name in keys):
+        other = next((name for name in _NOT_STATIC if name in found), "")
+        if other:
+            raise NotUsable(
+                f"the profile {access.profile} has no keys but {other}, which is not followed here"
+            )
+        raise NotUsable(f"the profile {access.profile} has no keys in {' or '.join(access.files)}")
+    names = [*keys, "aws_session_token"]
+    return {name: found[name] for name in names if found.get(name)}, access.region or found.get("region", "")
+
+
+def _sections(profile: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a profile is called in the credentials file, and in the configuration file."""
+    plain = (profile, f"profile {profile}")
+    return (profile,), plain if profile == "default" else plain[1:]

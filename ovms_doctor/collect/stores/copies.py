@@ -1,0 +1,283 @@
+"""Models from a store, downloaded to be inspected and loaded like local ones; nothing of them stays behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from ovms_doctor.collect.inspect import faults
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.collect.models import renamed
+from ovms_doctor.facts import (
+    Answer,
+    FetchCopy,
+    FileContent,
+    InspectCopy,
+    InspectModel,
+    LoadCopy,
+    LoadModel,
+    ModelInspection,
+    Question,
+    ReadObject,
+    StoreAnswered,
+    Unavailable,
+    VersionCopy,
+)
+from ovms_doctor.text import size_in_words
+
+#: Path, bytes that have come, bytes in all.
+Progress: TypeAlias = Callable[[str, int, int], None]
+Fetch: TypeAlias = Callable[[Sequence[Question], Callable[[Question], None]], dict[Question, Answer]]
+#: Copies that are on this host at a time, and bytes of them together, but for a single one that is larger.
+_AT_A_TIME = 200
+_BYTES_AT_A_TIME = 1 << 30
+#: Bytes that are left to everybody else on the file system of the copies.
+_LEFT_FREE = 100 << 20
+#: Below this many bytes nobody wants to watch.
+_WORTH_WATCHING = 4 << 20
+_LOOK_EVERY = 0.2
+_HEAD = 512
+#: What is seen of weights that were not fetched: the hole in their place.
+_OF_HOLES = frozenset({faults.WEIGHTS_ALL_ZERO, faults.WEIGHTS_SPARSE, faults.WEIGHTS_ZERO_TAIL})
+#: What tells that something else may lie in their place: then their beginning is looked at.
+_SUSPICIOUS = frozenset({faults.WEIGHTS_TOO_SMALL, faults.WEIGHTS_TRAILING_BYTES})
+
+
+@dataclass(slots=True)
+class _Job:
+    """The questions about one copy. ``names``: the files that must come."""
+
+    copy: VersionCopy
+    inspect: list[InspectCopy] = field(default_factory=list)
+    load: list[LoadCopy] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+    directory: str = ""
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.copy.files if file.name in self.names)
+
+    @property
+    def questions(self) -> list[InspectCopy | LoadCopy]:
+        return [*self.inspect, *self.load]
+
+
+class Copies:
+    """``fetch`` has files downloaded; ``load_deadline``, ``deadline``, ``jobs`` as in LocalCollector."""
+
+    def __init__(
+        self, fetch: Fetch, load_deadline: float, deadline: float, jobs: int | None, progress: Progress | None
+    ) -> None:
+        self._fetch = fetch
+        self._progress = progress
+        self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
+        self._place: str | None = None
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children that inspect and load."""
+        return self._here.pids
+
+    def close(self) -> None:
+        """Ends the children and removes what is left of the copies."""
+        self._here.close()
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._place = None
+
+    def collect(
+        self,
+        questions: Sequence[InspectCopy | LoadCopy],
+        begin: Callable[[Question], None],
+        answers: dict[Question, Answer],
+    ) -> None:
+        """Adds to ``answers``, in whatever order."""
+        if not questions:
+            return
+        jobs: dict[VersionCopy, _Job] = {}
+        for question in questions:
+            refused = _too_large(question) or _not_here(question)
+            if refused is not None:
+                answers[question] = refused
+                continue
+            job = jobs.setdefault(question.copy, _Job(question.copy))
+            (job.load if isinstance(question, LoadCopy) else job.inspect).append(question)  # type: ignore[arg-type]
+        todo = list(jobs.values())
+        for job in todo:
+            names = {_model_file(one) for one in job.questions}
+            job.names = tuple(file.name for file in job.copy.files if job.load or file.name in names)
+        while todo:
+            wave = _wave(todo)
+            del todo[: len(wave)]
+            self._together(wave, begin, answers)
+
+    def _together(
+        self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+    ) -> None:
+        self._place = tempfile.mkdtemp(prefix="ovms-doctor-")
+        try:
+            free = shutil.disk_usage(self._place).free - _LEFT_FREE
+            wanted = sum(job.size for job in wave)
+            if wanted > free:
+                reason = (
+                    f"{size_in_words(wanted)} to download, and {size_in_words(max(free, 0))} free for it in "
+                    f"{tempfile.gettempdir()}"
+                )
+                for job in wave:
+                    answers.update(dict.fromkeys(job.questions, Unavailable(reason)))
+                return
+            self._work(self._downloaded(wave, begin, answers), begin, answers)
+        finally:
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._place = None
+
+    def _downloaded(
+        self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+    ) -> list[_Job]:
+        """The jobs whose files are there."""
+        asked: dict[FetchCopy, _Job] = {}
+        for number, job in enumerate(wave):
+            job.directory = f"{self._place}/{number}"
+            os.mkdir(job.directory, 0o700)
+            asked[FetchCopy(job.copy, job.names, job.directory)] = job
+        with _Watch(wave, self._progress):
+            came = self._fetch(list(asked), begin)
+        there = []
+        for question, job in asked.items():
+            answer = came[question]
+            if isinstance(answer, StoreAnswered):
+                there.append(job)
+            else:
+                answers.update(dict.fromkeys(job.questions, answer))
+        return there
+
+    def _work(
+        self, jobs: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+    ) -> None:
+        asked: dict[Question, tuple[Question, _Job]] = {}
+        for job in jobs:
+            for one in job.inspect:
+                asked[InspectModel(f"{job.directory}/{one.file}", one.format)] = (one, job)
+            for other in job.load:
+                path = f"{job.directory}/{other.file}"
+                asked[LoadModel(path, other.level, other.preparation)] = (other, job)
+        found = self._here.collect(list(asked), begin)
+        for local, (question, job) in asked.items():
+            answer = found[local]
+            if isinstance(answer, ModelInspection) and isinstance(question, InspectCopy):
+                answer = self._without_holes(question, job, answer, local)
+            url = job.copy.access.url(job.copy.prefix.rstrip("/"))
+            answers[question] = renamed(answer, [(job.directory, url)])
+
+    def _without_holes(
+        self, question: InspectCopy, job: _Job, seen: ModelInspection, local: Question
+    ) -> Answer:
+        """Of files that are holes here, nothing is said but their size; where that is wrong, their head is fetched."""
+        holes = {
+            f"{job.directory}/{file.name}": file for file in job.copy.files if file.name not in job.names
+        }
+        odd = [fault for fault in seen.faults if fault.kind in _SUSPICIOUS and fault.path in holes]
+        for fault in odd:
+            if not self._fetch_head(job, holes[fault.path].name, fault.path):
+                break
+        else:
+            if odd:
+                again = self._here.collect([local])[local]
+                if not isinstance(again, ModelInspection):
+                    return again
+                seen = again
+        kept = tuple(fault for fault in seen.faults if not (fault.kind in _OF_HOLES and fault.path in holes))
+        return replace(seen, faults=kept)
+
+    def _fetch_head(self, job: _Job, name: str, path: str) -> bool:
+        question = ReadObject(job.copy.access, job.copy.prefix + name, _HEAD)
+        answer = self._fetch([question], _nobody)[question]
+        if not isinstance(answer, FileContent):
+            return False
+        with open(path, "r+b") as file:
+            file.write(answer.data[: os.fstat(file.fileno()).st_size])
+        return True
+
+
+def _model_file(question: InspectCopy | LoadCopy) -> str:
+    """The file that holds the model: of a directory, what TensorFlow calls it."""
+    directory = question.file == "" or question.file.endswith("/")
+    return f"{question.file}saved_model.pb" if directory else question.file
+
+
+def _too_large(question: InspectCopy | LoadCopy) -> Unavailable | None:
+    limit = question.copy.limit
+    if not limit:
+        return None
+    size = question.copy.size
+    if isinstance(question, InspectCopy):
+        name = _model_file(question)
+        size = sum(file.size for file in question.copy.files if file.name == name)
+    if size <= limit:
+        return None
+    return Unavailable(
+        f"{size_in_words(size)} to download, more than the limit of {size_in_words(limit)}: --download-limit "
+        "raises it"
+    )
+
+
+def _not_here(question: InspectCopy | LoadCopy) -> Unavailable | None:
+    if isinstance(question, LoadCopy) and question.extension is not None:
+        return Unavailable("a CPU extension is not tried with a model from a store")
+    return None
+
+
+def _wave(todo: Sequence[_Job]) -> list[_Job]:
+    """As many as may be here together, one at least."""
+    wave: list[_Job] = []
+    size = 0
+    for job in todo[:_AT_A_TIME]:
+        size += job.size
+        if wave and size > _BYTES_AT_A_TIME:
+            break
+        wave.append(job)
+    return wave
+
+
+class _Watch:
+    """Tells of the bytes that have come, while they come."""
+
+    def __init__(self, wave: Sequence[_Job], progress: Progress | None) -> None:
+        total = sum(job.size for job in wave)
+        self._wave = wave
+        self._total = total
+        self._progress = progress if total >= _WORTH_WATCHING else None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> None:
+        if self._progress is not None:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._over.set()
+            self._thread.join()
+
+    def _look(self) -> None:
+        assert self._progress is not None
+        while not self._over.wait(_LOOK_EVERY):
+            done = sum(_come(f"{job.directory}/{name}") for job in self._wave for name in job.names)
+            url = self._wave[0].copy.access.url(self._wave[0].copy.prefix.rstrip("/"))
+            self._progress(url, min(done, self._total), self._total)
+
+
+def _come(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _nobody(question: Question) -> None:
+    """Where nobody wants to know about progress."""

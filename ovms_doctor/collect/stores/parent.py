@@ -1,0 +1,205 @@
+"""The parent's side of asking stores: children with the server's secrets, and what their libraries may not do here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+
+from ovms_doctor import interrupts
+from ovms_doctor.collect import capacity
+from ovms_doctor.collect.local import CollectionInterrupted, LocalCollector
+from ovms_doctor.collect.pool import Pool
+from ovms_doctor.collect.process import Died
+from ovms_doctor.collect.stores.child import needed
+from ovms_doctor.collect.stores.copies import Copies, Progress
+from ovms_doctor.facts import (
+    Answer,
+    FetchCopy,
+    FileContent,
+    InspectCopy,
+    LoadCopy,
+    Question,
+    ReadFile,
+    StoreAccess,
+    Unavailable,
+)
+
+#: Bytes of a file with credentials; real ones have a few thousand.
+_LARGEST_KEY_FILE = 1 << 20
+#: So many questions make another child worth its start.
+_WORTH_A_START = 50
+_MOST_CHILDREN = 4
+#: Bytes each second that a download makes at least, or its deadline passes.
+_SLOWEST = 1_000_000
+
+
+class StoreCollector:
+    """Asks S3 and Google Cloud Storage as the server's clients would.
+
+    ``secrets``: values of the server's variables by name; ``local``: what sees the server's files, for those that hold
+    credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: children at a time, else as
+    many as are worth it; ``progress_bytes`` is told of a download: its path, bytes done, bytes in all. Nothing is
+    started before the first question. Not for several threads.
+    """
+
+    def __init__(
+        self,
+        secrets: Mapping[str, str],
+        local: LocalCollector,
+        *,
+        deadline: float = 10.0,
+        load_deadline: float = 60.0,
+        jobs: int | None = None,
+        progress_bytes: Progress | None = None,
+    ) -> None:
+        self._secrets = dict(secrets)
+        self._local = local
+        self._deadline = deadline
+        self._jobs = jobs
+        self._files: dict[str, bytes | str] = {}
+        self._pool: Pool | None = None
+        self._copies = Copies(self._fetch, load_deadline, deadline, jobs, progress_bytes)
+
+    def collect(
+        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
+    ) -> dict[Question, Answer]:
+        """An answer for each question, all of which are about stores. Interrupted: what was answered by then is in the
+        exception."""
+        begin = progress or _nobody
+        answers: dict[Question, Answer] = {}
+        asked = list(dict.fromkeys(questions))
+        try:
+            copies = [one for one in asked if isinstance(one, InspectCopy | LoadCopy)]
+            plain = [one for one in asked if not isinstance(one, InspectCopy | LoadCopy)]
+            self._ask(plain, begin, answers)
+            self._copies.collect(copies, begin, answers)
+        except interrupts.Interrupted:
+            self.close()
+            raise CollectionInterrupted(answers) from None
+        return answers
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children that run."""
+        return [*(self._pool.pids if self._pool else ()), *self._copies.pids]
+
+    def close(self) -> None:
+        """Ends the child processes and removes what was downloaded."""
+        if self._pool is not None:
+            self._pool.close()
+        self._copies.close()
+
+    def __enter__(self) -> StoreCollector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def _fetch(
+        self, questions: Sequence[Question], begin: Callable[[Question], None]
+    ) -> dict[Question, Answer]:
+        answers: dict[Question, Answer] = {}
+        self._ask(questions, begin, answers)
+        return answers
+
+    def _ask(
+        self,
+        questions: Sequence[Question],
+        begin: Callable[[Question], None],
+        answers: dict[Question, Answer],
+    ) -> None:
+        if not questions:
+            return
+        accesses = {question: _access(question) for question in questions}
+        self._read_files(list(dict.fromkeys(accesses.values())))
+        able = []
+        for question in questions:
+            lacking = self._lacking(accesses[question])
+            if lacking is None:
+                able.append(question)
+            else:
+                answers[question] = lacking
+        if not able:
+            return
+        pool = self._started()
+        for question, answer in pool.answer(able, self._time_for, begin, share=_WORTH_A_START):
+            answers[question] = _answered(answer)
+
+    def _started(self) -> Pool:
+        if self._pool is None:
+            most = _MOST_CHILDREN if self._jobs is None else self._jobs
+            files = {
+                path: base64.b64encode(data).decode("ascii")
+                for path, data in self._files.items()
+                if isinstance(data, bytes)
+            }
+            # A request with all its attempts must end before the child is ended for it.
+            options = {"secrets": self._secrets, "files": files, "patience": self._deadline * 0.8}
+            self._pool = Pool("stores", options, min(most, max(2, capacity.jobs(None) * 2)))
+        return self._pool
+
+    def _time_for(self, question: Question) -> float:
+        if not isinstance(question, FetchCopy):
+            return self._deadline * max(1, getattr(question, "pages", 1) / 10)
+        size = sum(file.size for file in question.copy.files if file.name in question.names)
+        return self._deadline + size / _SLOWEST
+
+    # -- credentials -----------------------------------------------------------------------------------
+
+    def _read_files(self, accesses: Sequence[StoreAccess]) -> None:
+        """What holds credentials is read as the server's user reads it; its content is kept here and in the
+        children alone."""
+        wanted = dict.fromkeys(path for access in accesses for path in access.files)
+        asked = [ReadFile(path, _LARGEST_KEY_FILE) for path in wanted if path not in self._files]
+        if not asked:
+            return
+        for question, answer in self._local.collect(asked).items():
+            if isinstance(answer, FileContent):
+                self._files[question.path] = answer.data
+            elif isinstance(answer, Unavailable):
+                self._files[question.path] = answer.reason
+            else:
+                self._files[question.path] = "it is not there, or the server's user may not read it"
+        # The children know the files that they were started with.
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def _lacking(self, access: StoreAccess) -> Unavailable | None:
+        """Why an access cannot be used."""
+        for name in needed(access):
+            if name not in self._secrets:
+                return Unavailable(
+                    f"the value of {name} is not told: give it with --env, --env-file or --env-from-process"
+                )
+        unread = [path for path in access.files if not isinstance(self._files.get(path), bytes)]
+        # Of a profile one file may be missing.
+        if unread and len(unread) == len(access.files):
+            reason = self._files.get(unread[0])
+            why = reason if isinstance(reason, str) else "it was not read"
+            return Unavailable(f"{unread[0]} cannot be read for its credentials: {why}")
+        return None
+
+
+def _access(question: Question) -> StoreAccess:
+    if isinstance(question, InspectCopy | LoadCopy | FetchCopy):
+        return question.copy.access
+    access: StoreAccess = question.access  # type: ignore[union-attr]
+    return access
+
+
+def _answered(answer: Answer | Died) -> Answer:
+    if not isinstance(answer, Died):
+        return answer
+    if answer.timed_out and answer.started:
+        return Unavailable("the store did not answer in time and is not waited for", timed_out=True)
+    return Unavailable(f"the process that asks the store failed: {answer}", answer.timed_out)
+
+
+def _nobody(question: Question) -> None:
+    """Where nobody wants to know about progress."""

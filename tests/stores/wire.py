@@ -1,0 +1,161 @@
+"""A server in front of moto that hands everything on but what a rule is about: refusals with Amazon's words, and all
+that can go wrong on a wire. It stands for what cannot be had offline: Amazon's own refusals and bad networks.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from typing import Literal
+
+Does = Literal["answer", "stall", "reset", "truncate", "drip", "hang up"]
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>'
+
+
+@dataclass
+class Rule:
+    """What happens to requests: ``method`` and a pattern for their path with query; the ``first`` so many of them, -1
+    for all. ``answer``: with ``status``, ``code``, ``headers`` and, but for HEAD, a body; ``stall``: nothing, for
+    ever; ``reset``: the connection is reset after ``after`` bytes of the true answer; ``truncate``: the answer ends
+    there in good order; ``drip``: it comes byte by byte."""
+
+    does: Does = "answer"
+    method: str = ""
+    path: str = ""
+    status: int = 503
+    code: str = "SlowDown"
+    message: str = "Please reduce your request rate."
+    more: str = ""
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    first: int = -1
+    after: int = 0
+    met: int = 0
+
+    def takes(self, method: str, path: str) -> bool:
+        if self.method not in ("", method) or not re.search(self.path, path) or self.met == self.first:
+            return False
+        self.met += 1
+        return True
+
+
+class Faulty:
+    """``port``: moto's. ``asked``: (method, path) of every request that came; ``heads``: all of their lines."""
+
+    def __init__(self, port: int, rules: Sequence[Rule] = ()) -> None:
+        self._port = port
+        self._rules = list(rules)
+        self._closed = threading.Event()
+        self._lock = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.asked: list[tuple[str, str]] = []
+        self.heads: list[str] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        port: int = self._listening.getsockname()[1]
+        return port
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self) -> None:
+        self._closed.set()
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                self._answer(connection)
+        except OSError:
+            pass
+
+    def _answer(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = connection.recv(65536)
+            if not data:
+                return
+            head += data
+        lines = head.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        method, path, _ = lines[0].split(" ", 2)
+        with self._lock:
+            self.asked.append((method, path))
+            self.heads.append("\n".join(lines))
+            rule = next((one for one in self._rules if one.takes(method, path)), None)
+        if rule is None:
+            connection.sendall(self._true(method, path, lines[1:]))
+        elif rule.does == "answer":
+            connection.sendall(_made(rule, method))
+        elif rule.does == "stall":
+            self._closed.wait()
+        elif rule.does != "hang up":
+            self._spoil(connection, rule, self._true(method, path, lines[1:]))
+
+    def _spoil(self, connection: socket.socket, rule: Rule, answer: bytes) -> None:
+        if rule.does == "drip":
+            for place in range(len(answer)):
+                connection.sendall(answer[place : place + 1])
+                if self._closed.wait(0.5):
+                    return
+            return
+        connection.sendall(answer[: rule.after] if rule.after > 0 else answer[: len(answer) + rule.after])
+        if rule.does == "reset":
+            time.sleep(0.05)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _true(self, method: str, path: str, headers: list[str]) -> bytes:
+        """moto's answer."""
+        asked = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        try:
+            asked.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+            for line in headers:
+                name, _, value = line.partition(":")
+                if name.lower() != "connection":
+                    asked.putheader(name, value.strip())
+            asked.endheaders()
+            answer = asked.getresponse()
+            body = answer.read()
+            kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in _OWN]
+        finally:
+            asked.close()
+        length = answer.getheader("Content-Length") or str(len(body))
+        lines = [
+            f"HTTP/1.1 {answer.status} {answer.reason}",
+            f"Content-Length: {length}",
+            "Connection: close",
+        ]
+        return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in kept), "", ""]).encode() + body
+
+
+_OWN = frozenset({"content-length", "connection", "transfer-encoding"})
+
+
+def _made(rule: Rule, method: str) -> bytes:
+    body = rule.body
+    if body is None:
+        body = _XML.format(code=rule.code, message=rule.message, more=rule.more).encode()
+    if method == "HEAD":
+        body = b""
+    headers = {"Content-Type": "application/xml", "Content-Length": str(len(body)), "Connection": "close"}
+    lines = [
+        f"HTTP/1.1 {rule.status} Made",
+        *(f"{name}: {value}" for name, value in {**headers, **rule.headers}.items()),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -103,5 +103,9 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def size_in_words(count: int) -> str:
-    """Bytes for a person: in MiB, rounded down and 1 at least, or in GiB."""
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{max(1, count >> 20)} MiB"
+    """Bytes for a person, in the largest unit of which there is one, rounded down; GiB with one decimal."""
+    if count >= 1 << 30:
+        return f"{count / (1 << 30):.1f} GiB"
+    if count >= 1 << 20:
+        return f"{count >> 20} MiB"
+    return f"{count >> 10} KiB" if count >= 1 << 10 else f"{count} bytes"

@@ -20,6 +20,8 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+pytest_plugins = ("tests.stores.fixtures",)
+
 #: A user that no test machine has, but whose id the image of the server uses.
 SERVER_UID = 5000
 

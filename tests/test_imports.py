@@ -189,8 +189,16 @@ def test_what_may_crash_is_left_to_children(imported: Run, model: Path, load: st
     assert not seen.of(NEVER | SPARED)
     collecting = {item for item in seen.modules if item.startswith("ovms_doctor.collect.")}
     assert "ovms_doctor.collect.local" in collecting
-    in_children = ("inspect", "models", "runtime", "runtime_c", "runtime_package", "worker")
+    in_children = ("inspect", "models", "runtime", "runtime_c", "runtime_package", "stores", "worker")
     assert not collecting & {f"ovms_doctor.collect.{name}" for name in in_children}
+
+
+def test_a_store_that_is_not_asked_needs_nothing_that_asks(imported: Run) -> None:
+    """What the path and the environment decide, and all of Azure: no child is started for it."""
+    for path in ("s3://", "az://container/m"):
+        seen = imported("check", path)
+        assert not seen.of(NEVER | SPARED)
+        assert not {item for item in seen.modules if item.startswith("ovms_doctor.collect.stores")}
 
 
 def test_a_configuration_is_read_with_the_servers_parser(imported: Run, model: Path, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ LONGEST_MODULE = 400
 
 ROOMS = {"deployment", "serving", "collect", "checks", "report"}
 LEAVES = {
-    "facts", "findings", "catalogue", "releases", "server_log", "text", "usage", "names", "interrupts", "",
+    "facts", "findings", "catalogue", "releases", "server_log", "text", "usage", "names", "interrupts",
+    "store_paths", "sealed", "",
 }  # fmt: skip
 LEVEL = {
     "__main__": 5,

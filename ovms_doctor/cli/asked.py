@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from typing import Any, cast
 
 from ovms_doctor.cli.typed import Asked
-from ovms_doctor.deployment.environment import Variable, read_file, read_pair, variables
+from ovms_doctor.deployment.environment import (
+    MEANT_FOR_CLIENTS,
+    READ_BY_CLIENTS,
+    Variable,
+    read_file,
+    read_pair,
+    variables,
+)
 from ovms_doctor.deployment.model import IMAGE_USER, HostSeen, Mount, User
-from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.request import DOWNLOAD_LIMIT, Request
+from ovms_doctor.names import is_remote
 from ovms_doctor.usage import UsageError
 
 _MOST_ID = 2**32 - 2
+#: How a file is copied out of a store.
+_COPY = {
+    "s3": "aws s3 cp {} .",
+    "gs": "gcloud storage cp {} .",
+    "az": "az storage blob download",
+    "azfs": "az storage file download",
+}
 
 
 def request_from(asked: Asked) -> Request:
@@ -38,7 +54,7 @@ def request_from(asked: Asked) -> Request:
     bare_metal = asked.bare_metal or (words is not None and not mounts)
     _only_beside_targets(asked)
     return Request(
-        targets=tuple(_target(text) for text in asked.targets),
+        targets=tuple(_target(text, as_model=asked.as_ == "model") for text in asked.targets),
         words=words,
         as_=asked.as_,
         release=asked.ovms_version,
@@ -53,11 +69,17 @@ def request_from(asked: Asked) -> Request:
         timeout=asked.timeout,
         # A TARGET is not said to run on this very host, unless that is said.
         host=_this_host() if bare_metal else None,
-        memory=None if asked.memory is None else _size(asked.memory),
+        memory=None if asked.memory is None else _size("--memory", asked.memory) or None,
         cache_dir=asked.cache_dir,
         cpu_extension=asked.cpu_extension,
         target_device=asked.target_device,
         probe_write=asked.probe_write,
+        download_limit=(
+            DOWNLOAD_LIMIT
+            if asked.download_limit is None
+            else _size("--download-limit", asked.download_limit)
+        ),
+        kept_back=_kept_back(asked),
     )
 
 
@@ -79,12 +101,12 @@ def _only_beside_targets(asked: Asked) -> None:
         raise UsageError("--bare-metal goes with a TARGET or with --: a container is none")
 
 
-def _size(text: str) -> int | None:
-    """Bytes, as docker reads a size: units are powers of 1024; None for 0, which is no limit."""
+def _size(option: str, text: str) -> int:
+    """Bytes, as docker reads a size: units are powers of 1024; 0 is no limit."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
     if match is None:
-        raise UsageError(f"--memory {text}: write a size, like 512m or 2g")
-    return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b")) or None
+        raise UsageError(f"{option} {text}: write a size, like 512m or 2g")
+    return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b"))
 
 
 def _this_host() -> HostSeen:
@@ -94,11 +116,17 @@ def _this_host() -> HostSeen:
     return see_host()
 
 
-def _target(text: str) -> str:
-    if text.startswith(("s3://", "gs://", "az://", "azfs://")):
-        raise UsageError(f"{text}: remote storage cannot be looked at by this version")
+def _target(text: str, *, as_model: bool) -> str:
     if not text:
         raise UsageError("a target is empty: name a directory or a file (an unset variable?)")
+    if is_remote(text):
+        if text.lower().endswith(".json") and not as_model:
+            raise UsageError(
+                f"{text}: the server reads a configuration file from its local files only; "
+                f"name a copy of it ({_COPY[text.partition(':')[0]].format(shlex.quote(text))})"
+            )
+        # The server takes it as it stands; what it makes of it is the finding.
+        return text
     # Whether it is there is asked later, of a child: on a dead mount the question hangs.
     return os.path.abspath(text)
 
@@ -134,6 +162,17 @@ def _environment(asked: Asked) -> tuple[Variable, ...]:
             raise UsageError("--env: write NAME=VALUE, with letters, digits and _ in the name")
         pairs.append(pair)
     return variables(pairs)
+
+
+def _kept_back(asked: Asked) -> tuple[str, ...]:
+    """Names of this process's own variables for stores, where it asks about one and keeps them to itself."""
+    if asked.env_from_process or asked.sources:
+        return ()
+    values = (word.partition("=")[2] if word.startswith("-") else word for word in asked.words or ())
+    if not any(is_remote(text) for text in (*asked.targets, *values)):
+        return ()
+    known = READ_BY_CLIENTS | MEANT_FOR_CLIENTS
+    return tuple(sorted(name for name, value in os.environ.items() if name in known and value))
 
 
 def _mount(text: str) -> Mount:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ovms_doctor import interrupts
+from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.asked import request_from
 from ovms_doctor.cli.options import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
@@ -18,7 +19,8 @@ from ovms_doctor.driver.request import Request, request_from_json
 from ovms_doctor.usage import UsageError
 
 if TYPE_CHECKING:
-    from ovms_doctor.collect.local import LocalCollector
+    from ovms_doctor.collect.everything import Collector
+    from ovms_doctor.collect.stores import StoreCollector
     from ovms_doctor.driver.look import Seen
     from ovms_doctor.driver.run import Options, ThirdParty
     from ovms_doctor.facts import Facts
@@ -36,7 +38,7 @@ def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout:
     with interrupts.deferred():
         code = _check(asked, shown, facts_file, check_timeout)
     if interrupts.requested():
-        interrupts.say()
+        interrupted.say()
         return EXIT_INTERRUPTED
     return code
 
@@ -44,14 +46,15 @@ def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout:
 def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: float | None) -> int:
     begun = begin(sys.argv[1:])
     request, facts = _recorded(facts_file, asked) if facts_file else (_request(asked), None)
-    collector = _collector(request, asked.jobs) if facts is None else None
+    progress = Progress()
+    collector = _collector(request, asked.jobs, progress) if facts is None else None
     # The rules take as long to import as the children take to come up.
     from ovms_doctor.driver.run import NO_THIRD_PARTY, Options, failed_report, report_on
 
     options = Options(shown.select, shown.ignore, cast(Any, shown.fail_on), shown.exit_zero)
     third_party = NO_THIRD_PARTY
     try:
-        seen = _look(asked, request, facts, collector)
+        seen = _look(asked, request, facts, collector, progress)
         if check_timeout is not None and not interrupts.requested():
             third_party = _third_party(request, seen, options, check_timeout)
         report = report_on(seen, options, begun, third_party)
@@ -85,12 +88,13 @@ def run_collect(asked: Asked, output: str | None) -> int:
     """Save what was seen, with what was asked for. Interrupted: what was seen by then."""
     with interrupts.deferred():
         request = _request(asked)
-        seen = _look(asked, request, None, _collector(request, asked.jobs))
+        progress = Progress()
+        seen = _look(asked, request, None, _collector(request, asked.jobs, progress), progress)
         from ovms_doctor.facts import codec
 
         write(codec.dump(seen.facts, {"request": request.as_json()}), output)
     if interrupts.requested():
-        interrupts.say()
+        interrupted.say()
         return EXIT_INTERRUPTED
     return EXIT_OK
 
@@ -105,12 +109,13 @@ def _request(asked: Asked) -> Request:
     return with_container(request, asked)
 
 
-def _collector(request: Request, jobs: int | None) -> LocalCollector:
-    """What looks at this host, its child processes on their way."""
-    from ovms_doctor.collect.local import LocalCollector
+def _collector(request: Request, jobs: int | None, progress: Progress) -> Collector:
+    """What looks at this host, its child processes on their way; and at stores, once a question about one comes."""
+    from ovms_doctor.collect.everything import Collector
+    from ovms_doctor.collect.local import LOAD_DEADLINE, LocalCollector
     from ovms_doctor.driver.roots import roots
 
-    collector = LocalCollector(
+    local = LocalCollector(
         request.user,
         roots(request),
         request.mounts,
@@ -119,11 +124,28 @@ def _collector(request: Request, jobs: int | None) -> LocalCollector:
         unseen=[(item.server, item.reason) for item in request.unseen],
     )
     if request.untold is None:
-        collector.warm(request.load)
-    return collector
+        local.warm(request.load)
+
+    def stores() -> StoreCollector:
+        from ovms_doctor.collect.stores import StoreCollector
+
+        # The one place where what is sealed is opened: it goes to the children that ask.
+        secrets = {item.name: item.sealed.open() for item in request.environment if item.sealed is not None}
+        return StoreCollector(
+            secrets,
+            local,
+            deadline=request.timeout,
+            load_deadline=LOAD_DEADLINE,
+            jobs=jobs,
+            progress_bytes=progress.downloading,
+        )
+
+    return Collector(local, stores)
 
 
-def _look(asked: Asked, request: Request, facts: Facts | None, collector: LocalCollector | None) -> Seen:
+def _look(
+    asked: Asked, request: Request, facts: Facts | None, collector: Collector | None, progress: Progress
+) -> Seen:
     """What the rules make of the recorded facts, or of this host. Ends the collector."""
     from ovms_doctor.driver.look import look
     from ovms_doctor.facts import Facts
@@ -133,7 +155,7 @@ def _look(asked: Asked, request: Request, facts: Facts | None, collector: LocalC
     from ovms_doctor.cli.presence import look_for
 
     try:
-        with Progress() as progress:
+        with progress:
             found = look_for(asked, request, collector)
             return look(request, Facts(found), collector, progress.looking_at)
     finally:
@@ -148,7 +170,13 @@ def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
         raise UsageError("--facts brings what was asked for with it: name no target beside it")
     told = (asked.user, asked.mounts, asked.bare_metal, asked.policy, asked.as_, asked.env, asked.env_file)
     more = (asked.memory, asked.cache_dir, asked.cpu_extension, asked.target_device, asked.kernel_log)
-    if any(told) or any(more) or asked.env_from_process or asked.probe_write or asked.load != "read":
+    if (
+        any(told)
+        or any((*more, asked.download_limit))
+        or asked.env_from_process
+        or asked.probe_write
+        or asked.load != "read"
+    ):
         raise UsageError(
             "--facts brings what was asked for with it: of that, only --ovms-version can be changed"
         )

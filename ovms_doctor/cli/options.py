@@ -42,7 +42,8 @@ Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="A repository, a model's directory, a model file or a config.json. "
+        help="A repository, a model's directory, a model file or a config.json; in a store "
+        "s3://bucket/path or gs://bucket/path. "
         "Or name none, and give the server's own arguments behind --.",
         show_default=False,
     ),
@@ -123,9 +124,19 @@ Policy = Annotated[
 Load = Annotated[
     LoadLevel, typer.Option("--load", help="How far OpenVINO is asked to load each version, in a child.")
 ]
+DownloadLimit = Annotated[
+    str | None,
+    typer.Option(
+        "--download-limit",
+        metavar="SIZE",
+        help="How much of one version in a store is downloaded to be loaded here; 0: no limit. [1g]",
+    ),
+]
 Timeout = Annotated[
     float,
-    typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Limit for one look at the file system."),
+    typer.Option(
+        "--timeout", metavar="SECONDS", min=0.1, help="Limit for one look at the file system or a store."
+    ),
 ]
 Jobs = Annotated[
     int | None,

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 #: Variables by which rich is told to write as for a terminal where there is none.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
+#: Questions that take as long as a model is large.
+_LOADING = ("InspectModel", "LoadModel", "LoadExtension", "InspectCopy", "LoadCopy")
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+_BAR = 10
+_CLOCK = "{:5.1f} s  "
+
 
 def write(text: str, path: str | None) -> None:
     """UTF-8, whatever the locale; ``-`` is standard output. UsageError where the file cannot be written."""
@@ -70,18 +76,44 @@ class Progress:
         if not self._shows:
             return
         now = time.monotonic()
-        loading = type(question).__name__ in ("InspectModel", "LoadModel", "LoadExtension")
+        loading = type(question).__name__ in _LOADING
         if now - self._last < 0.1 and not (loading and now - self._last > 0.02):
             return
         from ovms_doctor.report.words import visible
 
-        self._last = now
         verb = "loading" if loading else "looking at"
-        line = f"{now - self._began:5.1f} s  {verb} {visible(question.path)}"
+        self._write(now, f"{verb} {visible(question.path)}")
+
+    def downloading(self, path: str, done: int, total: int) -> None:
+        """So many bytes of what is fetched from a store are there."""
+        now = time.monotonic()
+        if not self._shows or (now - self._last < 0.1 and done < total):
+            return
+        from ovms_doctor.report.words import visible
+
+        share = min(done / total, 1.0) if total else 1.0
+        unit, name = next((item for item in _UNITS if total >= item[0]), (1, "bytes"))
+        filled = int(share * _BAR)
+        bar = f"[{'#' * filled}{' ' * (_BAR - filled)}]"
+        digits = 1 if unit == 1 << 30 else 0
+        behind = f" {done / unit:.{digits}f} of {total / unit:.{digits}f} {name} {bar} {int(share * 100):3}%"
+        # The end of the path tells more than its beginning.
+        room = max(self._columns() - len(_CLOCK.format(0)) - len("downloading ") - len(behind), 12)
+        where = visible(path)
+        where = where if len(where) <= room else f"...{where[3 - room :]}"
+        self._write(now, f"downloading {where}{behind}")
+
+    def _write(self, now: float, text: str) -> None:
+        self._last = now
+        line = _CLOCK.format(now - self._began) + text
+        sys.stderr.write("\r\x1b[K" + line[: self._columns()])
+        sys.stderr.flush()
+        self._dirty = True
+
+    def _columns(self) -> int:
+        """Cells that a line may take: one less than there are, so that it never breaks."""
         try:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns
         except OSError:
             columns = 80
-        sys.stderr.write("\r\x1b[K" + line[: max(columns - 1, 20)])
-        sys.stderr.flush()
-        self._dirty = True
+        return max(columns - 1, 20)

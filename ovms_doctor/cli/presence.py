@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 from ovms_doctor.driver.deploy import server_path
 from ovms_doctor.facts import Answer, Failure, ListDirectory, Listing, Question, StatPath
+from ovms_doctor.names import is_remote
 from ovms_doctor.usage import UsageError
 
 if TYPE_CHECKING:
     from ovms_doctor.cli.typed import Asked
-    from ovms_doctor.collect.local import LocalCollector
+    from ovms_doctor.collect.everything import Collector
     from ovms_doctor.driver.request import Request
 
+#: What people write, and what the server knows (filesystemfactory.cpp: small letters only).
+_SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
 
-def look_for(asked: Asked, request: Request, collector: LocalCollector) -> dict[Question, Answer]:
+
+def look_for(asked: Asked, request: Request, collector: Collector) -> dict[Question, Answer]:
     """What the collector says of the targets and mounts. UsageError for one that is not there; what cannot be
     looked at is left to the rules."""
     # Those that were typed come last: a container's own are not the user's mistake.
@@ -26,6 +30,9 @@ def look_for(asked: Asked, request: Request, collector: LocalCollector) -> dict[
         for text, mount in zip(asked.mounts, said, strict=True)
     ]
     for text, path in zip(asked.targets, request.targets, strict=True):
+        if is_remote(path):
+            # Nothing of it is on this host; whether it is in its store, the rules ask.
+            continue
         named.append((text, "", path, server_path(path, request.mounts)))
     answers = collector.collect([StatPath(server) for _, _, _, server in named])
     for typed, option, host, server in named:
@@ -54,7 +61,12 @@ def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
 
 
 def _did_you_mean(text: str, names: list[str]) -> str:
-    """The most similar name beside the one that is not there."""
+    """The most similar name beside the one that is not there, or the place in a store that was meant."""
+    scheme, mark, rest = text.partition("://")
+    if mark and scheme.isalnum():
+        known = _SCHEMES.get(scheme.lower())
+        also = f" Did you mean {known}://{rest}?" if known is not None and rest else ""
+        return f"{also} The server takes s3://, gs://, az:// and azfs:// for stores, all else for a path."
     directory, name = os.path.split(text.rstrip("/"))
     close = difflib.get_close_matches(name, names, 1)
     if not close:

@@ -38,6 +38,7 @@ class Asked:
     cpu_extension: str | None = None
     target_device: str | None = None
     probe_write: bool = False
+    download_limit: str | None = None
 
     @property
     def sources(self) -> dict[str, str]:

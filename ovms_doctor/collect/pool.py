@@ -31,7 +31,8 @@ class _Seat:
 
 class Pool:
     """Up to ``size`` children of one kind, started when there is work for them. Each takes the next question
-    when it has done one. A child that dies is replaced."""
+    when it has done one. A child that dies is replaced. ``in_hand``: questions that a child is given at a time, for one
+    that works at several."""
 
     def __init__(
         self,
@@ -40,8 +41,10 @@ class Pool:
         size: int,
         *,
         start_deadline: float = START_DEADLINE,
+        in_hand: int = _IN_HAND,
     ) -> None:
         self._kind = kind
+        self._in_hand = in_hand
         self._options = dict(options)
         self._start_deadline = start_deadline
         self._seats = [_Seat() for _ in range(max(1, size))]
@@ -100,7 +103,7 @@ class Pool:
         begin: Callable[[Question], None],
         refuse: Callable[[Question], Answer | None],
     ) -> Iterator[tuple[Question, Answer | Died]]:
-        while todo and len(seat.hand) < _IN_HAND:
+        while todo and len(seat.hand) < self._in_hand:
             question = todo.popleft()
             refused = refuse(question) or self._broken or self._started(seat)
             if refused is not None:

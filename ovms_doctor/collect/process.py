@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import selectors
 import signal as signals
 import site
@@ -37,6 +38,9 @@ PATIENCE = 2.0
 
 # Made once: json.dumps makes an encoder for each call that is not the plainest.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
+#: What a child needs that asks stores: where programs and libraries lie, the language, and who measures it.
+_KEPT = re.compile(r"PATH|LD_LIBRARY_PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|COVERAGE_\w+")
+_NO_HOME = "/nonexistent"
 _BOOTSTRAP = (
     "import sys; count = int(sys.argv[1]); places = sys.argv[2:2 + count]; "
     # This very package, whatever copy of it is installed besides; everything else as Python finds it.
@@ -189,6 +193,7 @@ class Child:
                 stderr=theirs[2],
                 pass_fds=theirs[:2],
                 cwd="/",
+                env=_environment(kind),
                 start_new_session=True,
             )
         except BaseException:
@@ -352,6 +357,15 @@ def _command(kind: str, questions: int, answers: int) -> list[str]:
         places.append(site.getusersitepackages())
     numbers = (questions, answers, os.getpid())
     return [sys.executable, *flags, "-c", _BOOTSTRAP, str(len(places)), *places, kind, *map(str, numbers)]
+
+
+def _environment(kind: str) -> dict[str, str] | None:
+    """A child's variables, None for this process's own. One that asks stores gets none that a library could take
+    credentials, proxies or certificates from, nor the server's secrets where they stand among them."""
+    if kind != "stores":
+        return None
+    kept = {name: text for name, text in os.environ.items() if _KEPT.fullmatch(name)}
+    return {**kept, "HOME": _NO_HOME, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:

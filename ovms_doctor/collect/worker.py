@@ -45,6 +45,8 @@ def main(kind: str, questions: int, answers: int, parent: int) -> None:
             handler, hello = _KINDS[kind](json.loads(incoming.readline())["options"])
             die_with_parent(parent)
             _send(outgoing, {"ready": hello})
+            if kind in _AT_A_TIME:
+                _serve_several(handler, incoming, outgoing, _AT_A_TIME[kind])
             for line in incoming:
                 _send(outgoing, {"answer": encode_answer(_answer(handler, line))})
         except BrokenPipeError:
@@ -87,6 +89,32 @@ _KINDS: dict[str, Callable[[Mapping[str, Any]], Started]] = {
     "models": _models,
     "stores": _stores,
 }
+
+
+#: Kinds whose handlers wait for others most of the time, and take so many questions at once.
+_AT_A_TIME = {"stores": 8}
+
+
+def _serve_several(handler: Handler, incoming: BinaryIO, outgoing: BinaryIO, count: int) -> None:
+    """Answers as they were asked, one behind the other, while others are worked at."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+    from queue import SimpleQueue
+    from threading import Thread
+
+    waiting: SimpleQueue[Future[Answer] | None] = SimpleQueue()
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError):
+            while (future := waiting.get()) is not None:
+                _send(outgoing, {"answer": encode_answer(future.result())})
+
+    writer = Thread(target=write, daemon=True)
+    writer.start()
+    with ThreadPoolExecutor(count) as threads:
+        for line in incoming:
+            waiting.put(threads.submit(_answer, handler, line))
+        waiting.put(None)
+        writer.join()
 
 
 def _answer(handler: Handler, line: bytes) -> Answer:

@@ -1,12 +1,14 @@
-"""The server's environment, as far as OVMS reads it. Values are not kept: a name, and what rules need of it."""
+"""The server's environment, as far as OVMS reads it: a name, and what rules need of it. Values are not kept, but for
+those that a store has to be asked with, and these are sealed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ovms_doctor.deployment.proxy import ProxySeen, read_proxy
+from ovms_doctor.sealed import Sealed
 from ovms_doctor.text import HIDDEN, redact
 
 #: What OVMS reads with getenv when it serves models (src at v2026.3; the release that brought each), without
@@ -41,12 +43,16 @@ _ADDRESSES = frozenset(
 )
 #: What a value of any other form than a name's is not kept of: a profile's, a region's, a switch.
 _WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED".split())
+#: Variables whose value is the path of a file.
+_FILES = frozenset("GOOGLE_APPLICATION_CREDENTIALS AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE".split())
 #: Variables whose value is a place and no secret; a user in a URL is left out.
-_PLACES = frozenset("GOOGLE_APPLICATION_CREDENTIALS no_proxy NO_PROXY".split())
+_PLACES = _FILES | {"no_proxy", "NO_PROXY"}
 _PLAIN_WORD = re.compile(r"[\w.@+-]{0,64}")
 _LONGEST_PATH = 4096
 #: Spelt so, or in any mix of capitals: what clients read is decided by the rules.
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+#: What a store is asked with, beside the proxies.
+_KEYS = frozenset("AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".split())
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"\d{1,9}")
 
@@ -55,13 +61,16 @@ _NUMBER = re.compile(r"\d{1,9}")
 class Variable:
     """A variable that OVMS or a client of its reads: ``number`` where its value is one, ``empty`` where it is set
     to nothing, ``proxy`` for those that name one (``HTTP_proxy`` and its like among them), ``text`` where the
-    value is a place and no secret, and has the form of one: a file's content in place of its path is not kept."""
+    value is a place and no secret, and has the form of one: a file's content in place of its path is not kept.
+    ``sealed``: the value of a key or a proxy, while this process runs; None where it is empty or was read back from
+    recorded facts, which never hold it."""
 
     name: str
     empty: bool = False
     number: int | None = None
     proxy: ProxySeen | None = None
     text: str | None = None
+    sealed: Sealed | None = field(default=None, compare=False, repr=False)
 
 
 def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
@@ -76,12 +85,14 @@ def _is_read(name: str) -> bool:
 
 
 def _variable(name: str, value: str) -> Variable:
+    is_proxy = name.lower() in _PROXIES
     return Variable(
         name,
         not value,
         int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
-        read_proxy(value) if name.lower() in _PROXIES else None,
+        read_proxy(value) if is_proxy else None,
         _text(name, value),
+        Sealed(value) if value and (is_proxy or name in _KEYS) else None,
     )
 
 
@@ -97,7 +108,7 @@ def _text(name: str, value: str) -> str | None:
     if name not in _PLACES:
         return None
     odd = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
-    return None if name == "GOOGLE_APPLICATION_CREDENTIALS" and odd else redact(value)
+    return None if name in _FILES and odd else redact(value)
 
 
 def read_pair(text: str) -> tuple[str, str] | None:

@@ -29,7 +29,7 @@ from ovms_doctor.names import looks_like_version, looks_like_wrong_version
 #: Suffixes of files that make a directory a model's (compared without regard to case).
 MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
 #: ``.bin`` and ``.pdiparams`` alone are weights: enough to see that a model was meant.
-_WEIGHT_SUFFIXES = (".bin", ".pdiparams")
+WEIGHT_SUFFIXES = (".bin", ".pdiparams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _has_model_file(listing: Listing) -> bool:
 
 
 def _is_model_file(entry: Entry) -> bool:
-    return entry.kind != "directory" and entry.name.lower().endswith(MODEL_SUFFIXES + _WEIGHT_SUFFIXES)
+    return entry.kind != "directory" and entry.name.lower().endswith(MODEL_SUFFIXES + WEIGHT_SUFFIXES)
 
 
 def _directories(server_path: str, listing: Listing, look: _Look) -> list[str]:

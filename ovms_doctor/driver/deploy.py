@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ovms_doctor.deployment.arguments import read_arguments
@@ -19,12 +20,21 @@ from ovms_doctor.deployment.model import (
     Untold,
     VersionPolicy,
 )
-from ovms_doctor.deployment.target import understand
+from ovms_doctor.deployment.target import Understood, understand
+from ovms_doctor.deployment.target_remote import understand_remote
 from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Facts
+from ovms_doctor.facts import Facts, FactsMissing, Question, StoreAccess
+from ovms_doctor.names import is_remote
 from ovms_doctor.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.serving.config.policy import parse_policy
+from ovms_doctor.serving.storage.access import store_access
 from ovms_doctor.usage import UsageError
+
+#: A store's name, and how the variables of its clients begin.
+_FAMILIES = {
+    "s3": ("S3", ("AWS_", "S3_")),
+    "gcs": ("Google Cloud Storage", ("GOOGLE_", "CLOUD_STORAGE_")),
+}
 
 
 def deployment_for(request: Request, facts: Facts) -> Deployment:
@@ -35,27 +45,63 @@ def deployment_for(request: Request, facts: Facts) -> Deployment:
     if request.words is not None:
         arguments = read_arguments(request.words, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
-        return replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
+        told = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
+        return replace(told, notes=_kept_back([arguments.model_path or ""], told, request, facts))
     policy = _policy(request.policy)
-    understood = [
-        understand(path, server_path(path, request.mounts), request.as_, policy, facts)
-        for path in request.targets
-    ]
+    understood = _understood(request, base, policy, facts)
     configs = [item for item in understood if item.config_path is not None]
     if configs and len(understood) > 1:
         raise UsageError("a config.json is a whole configuration: name it alone")
     models = _distinct([_told(model, request) for item in understood for model in item.models])
     kinds = {item.target.kind for item in understood}
     single = len(understood) == 1 and not configs and kinds != {"repository"}
-    notes: tuple[Note, ...] = tuple(note for item in understood for note in item.notes)
+    notes = tuple(note for item in understood for note in item.notes)
     return replace(
         base,
         mode="single" if single else "config",
         models=models,
         config_path=configs[0].config_path if configs else None,
         targets=tuple(item.target for item in understood),
-        notes=notes,
+        notes=(*notes, *_kept_back(request.targets, base, request, facts)),
     )
+
+
+def _understood(request: Request, base: Deployment, policy: VersionPolicy, facts: Facts) -> list[Understood]:
+    """Each target. What they all lack is named at once."""
+    found: list[Understood] = []
+    missing: list[Question] = []
+    for path in request.targets:
+        try:
+            if is_remote(path):
+                access = store_access(path, base, facts)
+                found.append(understand_remote(path, access, request.as_, policy, facts))
+            else:
+                place = server_path(path, request.mounts)
+                found.append(understand(path, place, request.as_, policy, facts))
+        except FactsMissing as error:
+            missing += error.questions
+    if missing:
+        raise FactsMissing(missing)
+    return found
+
+
+def _kept_back(paths: Iterable[str], base: Deployment, request: Request, facts: Facts) -> tuple[Note, ...]:
+    """That a store is asked without credentials only because the server was told of none, while this process has
+    some, or what looks like it. Raises FactsMissing."""
+    accesses = (store_access(path, base, facts) for path in paths if is_remote(path) and request.kept_back)
+    stores = {
+        item.store for item in accesses if isinstance(item, StoreAccess) and item.credentials == "anonymous"
+    }
+    notes = []
+    for store, (name, family) in _FAMILIES.items():
+        names = [item for item in request.kept_back if item.startswith(family)]
+        if store in stores and names:
+            text = (
+                f"{name} is asked as a server without credentials would; --env-from-process hands it this "
+                f"process's own ({', '.join(names)})"
+            )
+            notes.append(Note("", text))
+    return tuple(notes)
 
 
 def _frame(request: Request) -> Deployment:
@@ -82,6 +128,7 @@ def _frame(request: Request) -> Deployment:
         cpu_extension=request.cpu_extension,
         cache_dir=request.cache_dir,
         probe_write=request.probe_write,
+        download_limit=request.download_limit,
     )
 
 
@@ -91,7 +138,7 @@ def _named_roots(request: Request) -> tuple[str, ...]:
         return ()
     if request.mounts:
         return tuple(mount.server for mount in request.mounts)
-    return request.targets
+    return tuple(path for path in request.targets if not is_remote(path))
 
 
 def _release(request: Request) -> tuple[Release, str]:

@@ -11,14 +11,19 @@ from ovms_doctor.deployment.host import host_from_json
 from ovms_doctor.deployment.model import IMAGE_USER, HostSeen, Mount, Unseen, User
 from ovms_doctor.facts.codec import NotUnderstood, decode_data, encode_data
 
+#: Bytes of one version in a store that are downloaded at most, unless more is asked for.
+DOWNLOAD_LIMIT = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``targets`` absolute paths on this host; ``words`` the server's own arguments, None where targets are
-    named. Times in seconds. ``host``: what the server's host is, None where that is not this one. ``release_from``:
-    where the release was read, empty where the user named it. ``container``: what all this was read from.
-    ``untold``: (source, reason, timed out) where it could not be. ``memory`` in bytes. ``cache_dir``,
-    ``cpu_extension``, ``target_device``: as the server's own, beside targets."""
+    """``targets`` absolute paths on this host, or places in a store as typed; ``words`` the server's own
+    arguments, None where targets are named. Times in seconds. ``host``: what the server's host is, None where that is
+    not this one. ``release_from``: where the release was read, empty where the user named it. ``container``: what all
+    this was read from. ``untold``: (source, reason, timed out) where it could not be. ``memory`` in bytes.
+    ``cache_dir``, ``cpu_extension``, ``target_device``: as the server's own, beside targets. ``download_limit``:
+    bytes of one version in a store, 0 for no limit. ``kept_back``: names of variables for stores that this process
+    has and the server was not given."""
 
     targets: tuple[str, ...] = ()
     words: tuple[str, ...] | None = None
@@ -44,6 +49,8 @@ class Request:
     target_device: str | None = None
     probe_write: bool = False
     host_proxy: str = ""
+    download_limit: int = DOWNLOAD_LIMIT
+    kept_back: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         container = None if self.container is None else encode_data(self.container)
@@ -70,6 +77,8 @@ def request_from_json(data: dict[str, Any]) -> Request:
             environment=tuple(decode_data(Variable, item) for item in values.get("environment", ())),
             host=host_from_json(values.get("host")),
             container=None if container is None else decode_data(Container, container),
+            kept_back=tuple(str(item) for item in request.kept_back),
+            download_limit=int(request.download_limit),
             unseen=tuple(Unseen(**item) for item in values.get("unseen", ())),
             untold=None if untold is None else (str(untold[0]), str(untold[1]), bool(untold[2])),
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 
 from ovms_doctor.driver.request import Request
-from ovms_doctor.names import looks_like_version
+from ovms_doctor.names import is_remote, looks_like_version
 
 #: Files that OVMS and OpenVINO look for beside a model that is named by its file.
 _BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")
+#: Variables that name a file with keys for a store.
+_KEY_FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
 
 
 def roots(request: Request) -> tuple[str, ...]:
@@ -24,7 +26,13 @@ def roots(request: Request) -> tuple[str, ...]:
     if request.cpu_extension:
         # With its directory: the library may be reached through that only.
         found.append(os.path.dirname(os.path.join(request.working_directory, request.cpu_extension)))
+    if any(is_remote(path) for path in request.targets):
+        # What holds the keys for the store is taken as mounted too.
+        files = [item.text for item in request.environment if item.name in _KEY_FILES and item.text]
+        found += [os.path.join(request.working_directory, file) for file in files]
     for path in request.targets:
+        if is_remote(path):
+            continue
         found.append(path)
         directory, name = os.path.split(path)
         if looks_like_version(name):

@@ -1,8 +1,9 @@
 r"""Questions and answers as JSON, and a whole set of facts as one document.
 
 A question or an answer is an object with its ``type`` and its fields; a field that has its default value
-is left out. An entry of a listing is a row, ``[name, kind]`` or ``[name, kind, target]``: directories may
-have 100,000 of them. Bytes are base64. Text is escaped as in :mod:`ovms_doctor.text`.
+is left out, and so is what is sealed (:mod:`ovms_doctor.sealed`). An entry of a listing is a row,
+``[name, kind]`` or ``[name, kind, target]``: directories may have 100,000 of them. Bytes are base64. Text is
+escaped as in :mod:`ovms_doctor.text`.
 
 The document: ``{"format": "ovms-doctor facts", "schema_version": "1.0", "header": {…}, "facts": [{"question":
 …, "answer": …}, …]}``, one fact a line, sorted by question. Within a major version keys are only added.
@@ -60,6 +61,7 @@ from ovms_doctor.facts.stores import (
     StoreListing,
     StoreRefusal,
 )
+from ovms_doctor.sealed import Sealed
 from ovms_doctor.text import escape, unescape
 
 FORMAT = "ovms-doctor facts"
@@ -245,7 +247,7 @@ def _encode_fields(value: Any) -> dict[str, Any]:
     for name, default in _members(type(value)):
         item = getattr(value, name)
         # 0 == False and 1 == True, but no field holds both.
-        if default is MISSING or item != default:
+        if not isinstance(item, Sealed) and (default is MISSING or item != default):
             encoded[name] = _encode(item)
     return encoded
 
@@ -306,6 +308,9 @@ def _new_decoder(hint: Any) -> _Decoder:
         return lambda value: value if value in arguments else _refuse(value, hint)
     if hint is Entry:
         return _decode_entry
+    if hint is Sealed:
+        # Whatever stands there: what is written down is no secret any more.
+        return lambda value: None
     if is_dataclass(hint):
         return _object(cast("type[Any]", hint))
     if hint is bytes:

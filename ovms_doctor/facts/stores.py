@@ -30,7 +30,8 @@ class StoreAccess:
     ``region``: what requests are signed for. ``credentials``: ``keys`` (those of the environment), ``profile``
     (``profile`` in the ``files``, server paths of the AWS credentials and configuration files), ``anonymous``, or
     ``file`` (Google's, ``files`` holds its server path). ``token``: a session token is sent with the keys.
-    ``proxy``: the variable whose value names the proxy, empty for none.
+    ``proxy``: the variable whose value names the proxy, empty for none. ``self_signed``: of Google's ``file``,
+    a service account signs its tokens itself and fetches none.
     """
 
     store: StoreKind
@@ -43,6 +44,7 @@ class StoreAccess:
     profile: str = ""
     files: tuple[str, ...] = ()
     proxy: str = ""
+    self_signed: bool = False
 
     def url(self, key: str = "") -> str:
         """A key as people write it: ``s3://bucket/key``."""

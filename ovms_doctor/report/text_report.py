@@ -6,6 +6,7 @@ import re
 
 from ovms_doctor.deployment.container import Container
 from ovms_doctor.deployment.model import IMAGE_GROUPS, Deployment
+from ovms_doctor.names import is_remote
 from ovms_doctor.releases import Release
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.paper import Paper, paper_for
@@ -93,6 +94,10 @@ def _rights(deployment: Deployment) -> str:
     place = "on this host" if deployment.bare_metal else "in a container"
     if deployment.container is not None and not deployment.mounts:
         return f"{place}: none of its files can be looked at from here"
+    targets = deployment.targets
+    if targets and not deployment.roots and all(is_remote(target.path) for target in targets):
+        # Nothing of it has rights here.
+        return place if deployment.bare_metal else f"{place} (--bare-metal to change)"
     if not deployment.roots:
         return f"{place}: the rights of all parent directories count"
     named = _without_own_files(deployment)

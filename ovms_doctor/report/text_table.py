@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ovms_doctor.findings import Finding
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.paper import Paper
-from ovms_doctor.report.verdict import Fate, fate
+from ovms_doctor.report.verdict import Fate, fate, is_in_azure
 from ovms_doctor.report.words import FORMATS, cell_len, clip, plural, title_of, wrap
 from ovms_doctor.serving.model import ModelPlan, Plan, VersionPlan
 
@@ -91,6 +91,8 @@ def _without_versions(model: ModelPlan, report: Report) -> Row:
         why = why or "start-up does not get to it"
     elif model.unknown is not None:
         state = "unknown"
+        if is_in_azure(model) and why.startswith("OVD9"):
+            why = "not looked at: it is in Azure"
         why = why or f"could not look: {model.unknown.reason}"
     return Row(model.entry.name, "-", state, "-", why, end)
 

@@ -36,6 +36,11 @@ def fate(model: ModelPlan, report: Report) -> Fate:
     return "good"
 
 
+def is_in_azure(model: ModelPlan) -> bool:
+    """Azure is not asked: of a model there no more is known than what its path and the environment decide."""
+    return model.entry.base_path.startswith(("az://", "azfs://"))
+
+
 def verdict_line(report: Report) -> tuple[str, str]:
     """The mark and the sentence. ``✓`` stands only where nothing is known to be wrong or unseen."""
     if report.error is not None:
@@ -83,8 +88,12 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         return BAD, f"{_all_served(total)}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
-        what = plan.unknown.path if plan.unknown is not None else _share(unknown, total)
-        return OPEN, f"could not look at {what}{rest}{more}"
+        if plan.unknown is not None:
+            return OPEN, f"could not look at {plan.unknown.path}{rest}{more}"
+        open_ = [model for model, one in zip(plan.models, fates, strict=True) if one == "unknown"]
+        if all(is_in_azure(model) for model in open_):
+            return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
+        return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
         return OPEN, f"{_all_served(total)}{more}, but {_gaps(report)}"
     warnings = _warnings(report)

@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 
 from ovms_doctor.facts import (
     CheckWritable,
+    CopiedFile,
     Denial,
     Entry,
     Facts,
     Failure,
     Fault,
+    FetchCopy,
     FileContent,
     FileSeen,
+    HeadBucket,
+    InspectCopy,
     InspectKeyFile,
     InspectLibrary,
     InspectModel,
@@ -27,6 +31,8 @@ from ovms_doctor.facts import (
     LibrarySeen,
     ListDirectory,
     Listing,
+    ListStore,
+    LoadCopy,
     LoadExtension,
     LoadModel,
     LoadReport,
@@ -37,10 +43,17 @@ from ovms_doctor.facts import (
     Probed,
     ProbeWrite,
     ReadFile,
+    ReadObject,
     StatHost,
     StatPath,
+    StoreAccess,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
     Tensor,
     Unavailable,
+    VersionCopy,
     Writability,
     codec,
 )
@@ -70,7 +83,29 @@ DENIAL = st.builds(
 ENTRY = st.builds(Entry, TEXT, KIND | st.sampled_from(["link", "unknown"]), st.none() | TEXT)
 ROWS = st.lists(st.lists(TEXT, max_size=2).map(tuple), max_size=2).map(tuple)
 PREPARATION = st.builds(Preparation, ROWS, ROWS, ROWS, st.none() | TEXT, TEXT, ROWS, st.booleans())
+NAMES = st.lists(TEXT, max_size=2).map(tuple)
+ACCESS = st.builds(
+    StoreAccess,
+    st.sampled_from(["s3", "gcs"]),
+    TEXT,
+    st.sampled_from(["keys", "profile", "anonymous", "file"]),
+    TEXT,
+    st.sampled_from(["path", "virtual"]),
+    TEXT,
+    st.booleans(),
+    TEXT,
+    NAMES,
+    TEXT,
+)
+COPIED = st.lists(st.builds(CopiedFile, TEXT, NUMBER), max_size=2).map(tuple)
+COPY = st.builds(VersionCopy, ACCESS, TEXT, COPIED, NAMES, NUMBER)
 QUESTION = st.one_of(
+    st.builds(HeadBucket, ACCESS),
+    st.builds(ListStore, ACCESS, TEXT, NUMBER, st.booleans()),
+    st.builds(ReadObject, ACCESS, TEXT, NUMBER),
+    st.builds(InspectCopy, COPY, TEXT, FORMAT),
+    st.builds(LoadCopy, COPY, TEXT, LEVEL, st.none() | PREPARATION, st.none() | TEXT),
+    st.builds(FetchCopy, COPY, NAMES, TEXT),
     st.builds(StatPath, TEXT),
     st.builds(StatHost, TEXT),
     st.builds(CheckWritable, TEXT),
@@ -83,8 +118,24 @@ QUESTION = st.one_of(
     st.builds(LoadExtension, TEXT),
     st.builds(InspectKeyFile, TEXT),
 )
-NAMES = st.lists(TEXT, max_size=2).map(tuple)
 ANSWER = st.one_of(
+    st.builds(StoreAnswered, TEXT),
+    st.builds(
+        StoreListing,
+        st.lists(st.builds(StoredObject, TEXT, NUMBER, st.booleans()), max_size=2).map(tuple),
+        st.booleans(),
+        NAMES,
+    ),
+    st.builds(
+        StoreRefusal,
+        st.sampled_from(["HeadBucket", "ListObjects", "GetObject", "Token", "Credentials"]),
+        st.integers(0, 599),
+        TEXT,
+        TEXT,
+        st.sampled_from(["", "name", "proxy name", "refused", "tls", "timeout", "unreadable"]),
+        TEXT,
+        TEXT,
+    ),
     st.builds(KeyFileSeen, NUMBER, st.sampled_from(["object", "json", "binary", "other"]), TEXT, TEXT, NAMES),
     st.builds(
         LibrarySeen,

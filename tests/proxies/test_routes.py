@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from ovms_doctor.deployment.environment import variables
 from ovms_doctor.serving.proxies import GCS_HOST, Client, clients_of, is_exempt, misspelt, route
 from tests.proxies.table import AZURE, CLONE, CURL, S3, filled
+from tests.stores.servers import Proxy
 
 CURL_PROGRAM = Path(__file__).with_name("curl.py")
 ROWS: list[tuple[Client, dict[str, str], str, str]] = [
@@ -147,87 +147,18 @@ def test_libcurl_with_the_options_of_the_s3_client_agrees(
 
 # -- a real proxy --------------------------------------------------------------------------------------
 
-PASSWORDS = "/usr/lib/squid/basic_ncsa_auth"
 
-
-@pytest.fixture
-def squid(world_dir: Path) -> Iterator[tuple[int, Path]]:
-    """Squid with a password (user ``someone``, password ``word``): its port and its access log."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    crypt = ["openssl", "passwd", "-apr1", "word"]
-    hashed = subprocess.run(crypt, capture_output=True, text=True, check=True).stdout
-    (world_dir / "users").write_text(f"someone:{hashed}")
-    log = world_dir / "access.log"
-    (world_dir / "squid.conf").write_text(
-        f"http_port 127.0.0.1:{port}\n"
-        f"auth_param basic program {PASSWORDS} {world_dir}/users\n"
-        "acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n"
-        f"access_log stdio:{log}\ncache_log {world_dir}/cache.log\npid_filename {world_dir}/pid\n"
-        f"coredump_dir {world_dir}\ncache deny all\nshutdown_lifetime 1 seconds\nvia off\n"
-        "logfile_rotate 0\npinger_enable off\n"
-    )
-    world_dir.chmod(0o777)
-    server = subprocess.Popen(["squid", "-N", "-f", str(world_dir / "squid.conf")])
-    try:
-        _wait_for(port, server)
-        yield port, log
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert server.poll() is None, "squid did not start"
-        time.sleep(0.1)
-    raise AssertionError("squid did not listen")
-
-
-@pytest.mark.needs_command("squid", "openssl")
 @pytest.mark.needs_module("pycurl")
-def test_a_real_proxy_is_used_where_the_rule_says_so(
-    squid: tuple[int, Path], ends: tuple[Listener, Listener]
-) -> None:
-    port, log = squid
+def test_a_real_proxy_is_used_where_the_rule_says_so(squid: Proxy, ends: tuple[Listener, Listener]) -> None:
     origin = ends[1]
-    environment = {"http_proxy": f"http://someone:word@127.0.0.1:{port}", "no_proxy": "127.0.0.1"}
+    environment = {"http_proxy": squid.url, "no_proxy": "127.0.0.1"}
     found = route("s3", variables(environment.items()))
     assert found.way == "proxy"
-    ask(
-        environment,
-        "s3",
-        f"http://127.0.0.1:{origin.port}/right",
-        str(origin.port),
-        "127.0.0.1",
-        str(port),
-        "someone",
-        "word",
-    )
-    ask(
-        environment,
-        "s3",
-        f"http://127.0.0.1:{origin.port}/wrong",
-        str(origin.port),
-        "127.0.0.1",
-        str(port),
-        "someone",
-        "none",
-    )
-    lines = _lines(log, 2)
+    for place, password in (("right", squid.password), ("wrong", "none")):
+        url = f"http://127.0.0.1:{origin.port}/{place}"
+        proxy = (squid.host, str(squid.port), squid.user, password)
+        ask(environment, "s3", url, str(origin.port), *proxy)
+    lines = squid.log(2)
     assert any("/right" in line and "someone" in line for line in lines), lines
     assert any("/wrong" in line and "407" in line for line in lines), lines
     assert origin.came == 1
-
-
-def _lines(log: Path, least: int) -> list[str]:
-    for _ in range(100):
-        lines = log.read_text().splitlines() if log.exists() else []
-        if len(lines) >= least:
-            return lines
-        time.sleep(0.1)
-    return lines

@@ -17,13 +17,17 @@ from hypothesis import strategies as st
 
 from ovms_doctor.deployment.model import Mount
 from ovms_doctor.facts import (
+    CopiedFile,
     Denial,
     Entry,
     Facts,
     Failure,
     Fault,
+    FetchCopy,
     FileContent,
     FileSeen,
+    HeadBucket,
+    InspectCopy,
     InspectKeyFile,
     InspectLibrary,
     InspectModel,
@@ -31,6 +35,8 @@ from ovms_doctor.facts import (
     LibrarySeen,
     ListDirectory,
     Listing,
+    ListStore,
+    LoadCopy,
     LoadExtension,
     LoadModel,
     LoadReport,
@@ -38,10 +44,17 @@ from ovms_doctor.facts import (
     Operation,
     PathStatus,
     ReadFile,
+    ReadObject,
     StatHost,
     StatPath,
+    StoreAccess,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
     Tensor,
     Unavailable,
+    VersionCopy,
     codec,
 )
 from ovms_doctor.facts.answers import Probed, WeightsSeen, Writability
@@ -200,8 +213,19 @@ def test_facts_fulfil_their_schema() -> None:
         weights_needed=4,
         weights=(WeightsSeen("f32", 4), WeightsSeen("f16", 2, "plain")),
     )
+    keys = StoreAccess("s3", "b", "keys", "http://minio:9000", token=True, proxy="https_proxy")
+    account = StoreAccess("gcs", "b", "file", files=("/key.json",))
+    copy = VersionCopy(keys, "m/1/", (CopiedFile("m.xml", 5), CopiedFile("d/m.bin", 4)), ("d",), 1 << 30)
+    listed = StoreListing((StoredObject("m/1/m.xml", 5), StoredObject("m/1/x", 0, True)), True, ("m/1/d/",))
     facts = Facts(
         {
+            HeadBucket(keys): StoreAnswered("eu-west-1"),
+            ListStore(keys, "m/", 2, True): listed,
+            ListStore(account, "m/"): StoreRefusal("Token", 401, "invalid_grant", "who?", host="h:443"),
+            ReadObject(keys, "m/1/m.xml", 9): StoreRefusal("GetObject", trouble="timeout", host="minio:9000"),
+            InspectCopy(copy, "m.xml", "ir"): inspection,
+            LoadCopy(copy, "m.xml", "read"): Unavailable("too large"),
+            FetchCopy(copy, ("m.xml",), "/tmp/x"): StoreAnswered(),
             StatPath("/m"): PathStatus("directory", 4096, "/n"),
             StatPath("/\udcff"): Failure(2),
             StatPath("/x"): Failure(13, denial),

@@ -41,7 +41,7 @@ def understood(path: str, bucket: Bucket, as_: Any = None, access: StoreAccess |
 
 
 def of(*keys: str) -> Bucket:
-    return Bucket({key: "good" for key in keys})
+    return Bucket(dict.fromkeys(keys, "good"))
 
 
 def shown(found: Understood) -> tuple[str, str, list[tuple[str, str]]]:
@@ -230,6 +230,7 @@ def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
     ("path", "environment", "kept_back", "told"),
     [
         ("s3://b1x/m", {}, ("AWS_ACCESS_KEY_ID", "GOOGLE_APPLICATION_CREDENTIALS"), "(AWS_ACCESS_KEY_ID)"),
+        ("s3://b1x/m", {"S3_ENDPOINT": "http://h:9"}, ("AWS_PROFILE",), "(AWS_PROFILE)"),
         ("gs://b1x/m", {}, ("AWS_PROFILE", "GOOGLE_APPLICATION_CREDENTIALS"), "(GOOGLE_APPLICATION_CREDENTIALS)"),
         ("s3://b1x/m", {}, (), ""),
         ("s3://b1x/m", {}, ("GOOGLE_APPLICATION_CREDENTIALS",), ""),
@@ -240,7 +241,8 @@ def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
 def test_credentials_that_were_kept_back_are_named(
     path: str, environment: dict[str, str], kept_back: tuple[str, ...], told: str
 ) -> None:
-    request = Request((path,), environment=variables(environment.items()), kept_back=kept_back)
+    given = variables(environment.items())
+    request = Request((path, f"{path}-2"), environment=given, kept_back=kept_back)
     notes = [note.text for note in deployed(request, of("m/1/a.onnx")).notes]
     assert len(notes) == bool(told)
     assert all(told in note and "--env-from-process" in note for note in notes)

@@ -1,4 +1,4 @@
-"""Real servers in processes of their own: S3 (moto, without and with IAM), Google's store (an emulator), a proxy (Squid).
+"""Real servers in processes of their own: S3 (moto, with IAM too), Google's store (an emulator), a proxy (Squid).
 
 Each is a context manager and yields what tests ask it by. Swift is in ``swift.py``; ``fixtures.py`` shares them out.
 """
@@ -28,7 +28,7 @@ SQUID_PASSWORDS = "/usr/lib/squid/basic_ncsa_auth"
 
 # Whoever measures, proxies or configures the tests does not mean these servers.
 _LEFT_OUT = re.compile(
-    r"(?i)coverage_.*|aws_.*|.*_proxy|python.*|moto_.*|initial_no_auth.*|google_.*|storage_.*"
+    r"(?i)coverage_.*|aws_.*|.*_proxy|pythonwarnings|pythondevmode|moto_.*|initial_no_auth.*|google_.*|storage_.*"
 )
 _START_SECONDS = 60
 
@@ -41,7 +41,7 @@ class Keys(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """A request in a server's own log; ``path`` is still encoded, with its query."""
+    """A request in a server's own log; ``path`` is as encoded as the server wrote it, with its query."""
 
     method: str
     path: str
@@ -288,11 +288,10 @@ def squid_server(user: str = "someone", password: str = "word") -> Iterator[Prox
                 "acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n"
                 f"access_log stdio:{log}\ncache_log {directory}/cache.log\npid_filename {directory}/pid\n"
                 f"coredump_dir {directory}\ncache deny all\nshutdown_lifetime 1 seconds\nvia off\n"
-                "logfile_rotate 0\npinger_enable off\nvisible_hostname proxy.test\n"
+                "logfile_rotate 0\npinger_enable off\nvisible_hostname proxy.test\nstrip_query_terms off\n"
             )
             return ["squid", "-N", "-f", str(directory / "squid.conf")]
 
-        # Without probing: a connection that says nothing would stand in the access log.
         with listening(command, directory / "output.log", {}) as port:
             proxy = Proxy(port, user, password, log)
             yield proxy
@@ -333,8 +332,8 @@ def _open_to_all() -> str:
 def listening(
     command: Callable[[int], list[str]], log: Path, environment: Mapping[str, str]
 ) -> Iterator[int]:
-    """Runs ``command(port)`` until it listens on that port of the loopback, yields the port, and ends it. Should another
-    have taken the port in the meantime, there are two more tries. Its output goes to ``log``."""
+    """Runs ``command(port)`` until it listens on that port of the loopback, yields the port, and ends it. Should
+    another have taken the port in the meantime, there are two more tries. Its output goes to ``log``."""
     for last in (False, False, True):
         port = free_port()
         with running(command(port), log, environment) as server:

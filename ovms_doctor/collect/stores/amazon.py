@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from ovms_doctor.collect.stores.amazon_client import NotUsable, make_client, proxies
 from ovms_doctor.collect.stores.answers import Hidden, chain, passing, place_of, trouble_of
+from ovms_doctor.collect.stores.google_session import proxy_secrets
 from ovms_doctor.facts import (
     FileContent,
     StoreAccess,
@@ -31,6 +32,10 @@ _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 #: Seconds before a question is asked once more, each in turn.
 _PAUSES = (0.3, 0.9)
 _CHUNK = 1 << 20
+#: Statuses by which a client is sent to another address.
+_ELSEWHERE = frozenset({302, 303, 307, 308})
+#: What proxies call themselves in an answer of their own.
+_PROXIES = ("squid", "tinyproxy", "proxy.py", "zscaler")
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _Answer = TypeVar("_Answer")
 
@@ -43,19 +48,21 @@ class AmazonStore:
     ) -> None:
         self._access = access
         self._patience = patience
-        self._proxied = bool(access.proxy and proxies(secrets.get(access.proxy, "")))
-        self._hidden = Hidden(*secrets.values())
+        proxy = proxies(secrets.get(access.proxy, "")) if access.proxy else {}
+        #: ``host:port``, empty where none is taken.
+        self._proxy = proxy.get("http", "").partition("://")[2].rpartition("@")[2]
+        self._hidden = Hidden(*secrets.values(), *proxy_secrets(secrets.get(access.proxy, "")))
         self._client: Any = None
         self._stopped: Unavailable | None = None
         try:
-            self._client = make_client(access, secrets, files, patience)
+            self._client, keys = make_client(access, secrets, files, patience)
+            self._hidden.add(*keys)
         except ImportError:
             self._stopped = Unavailable(_MISSING)
         except NotUsable as error:
             self._stopped = Unavailable(str(error))
         except Exception as error:  # noqa: BLE001 - botocore refuses hosts and regions in many ways
-            said = self._hidden(str(error))
-            self._stopped = Unavailable(f"boto3 cannot ask there: {said}")
+            self._stopped = _cannot(error)
 
     def head(self) -> StoreAnswered | StoreRefusal | Unavailable:
         """HeadBucket."""
@@ -84,25 +91,36 @@ class AmazonStore:
             last = page.get("NextMarker") or max(
                 [*(one.key for one in objects[-1:]), *prefixes[-1:]], default=""
             )
-            if not page.get("IsTruncated") or not last:
+            if not page.get("IsTruncated"):
                 return StoreListing(tuple(objects), False, tuple(prefixes))
+            if last <= more.get("Marker", ""):
+                break
             more["Marker"] = last
         return StoreListing(tuple(objects), True, tuple(prefixes))
 
     def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
-        found: dict[str, Any] = self._client.list_objects(Bucket=self._access.bucket, Prefix=prefix, **more)
+        told: dict[str, Any] = dict(more)
+        if not self._access.endpoint:
+            # Amazon tells of what was restored, and can be read though its storage class says otherwise.
+            told["OptionalObjectAttributes"] = ["RestoreStatus"]
+        found: dict[str, Any] = self._client.list_objects(Bucket=self._access.bucket, Prefix=prefix, **told)
         return found
 
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
         """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
 
         def ask() -> FileContent:
-            told = f"bytes={begin}-{begin + length - 1}"
+            # Of nothing there is no range.
+            told = f"bytes={begin}-{begin + max(length, 1) - 1}"
             answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=told)
-            data = answer["Body"].read()
             whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
-            size = int(whole) if whole.isascii() and whole.isdigit() else int(answer["ContentLength"])
-            return FileContent(data[:length], size)
+            ranged = whole.isascii() and whole.isdigit()
+            size = int(whole) if ranged else int(answer["ContentLength"])
+            # Some send all of it: no more than was asked for is kept in memory.
+            before = 0 if ranged else begin
+            with contextlib.closing(answer["Body"]) as body:
+                data = _first(body, min(before + length, size))
+            return FileContent(data[before:], size)
 
         answer = self._ask("GetObject", ask)
         # Of nothing there is no first byte.
@@ -161,6 +179,10 @@ class AmazonStore:
             refusal = found
         except OSError as error:
             return Unavailable(f"it cannot be written down here: {error.strerror or type(error).__name__}")
+        except UnicodeError:
+            return Unavailable("its name is not UTF-8, which S3's keys are")
+        except Exception as error:  # noqa: BLE001 - the library's own sentences may hold what is secret
+            return _cannot(error)
         return replace(refusal, message=self._hidden(refusal.message), code=self._hidden(refusal.code))
 
     def _of_response(self, call: StoreCall, response: Mapping[str, Any]) -> StoreRefusal:
@@ -170,12 +192,18 @@ class AmazonStore:
         status = int(about.get("HTTPStatusCode", 0))
         code, message = str(error.get("Code", "")), str(error.get("Message", ""))
         host = self._host()
-        if status == 407 or "x-squid-error" in headers or (self._proxied and "proxy-authenticate" in headers):
-            return StoreRefusal(call, status, trouble="proxy", message=f"status {status}", host=host)
         if code.isdigit() or code == "Unknown":
             # An answer without a body: the library puts the status in its place.
             code = message = ""
+        if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
+            said = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
+            return StoreRefusal(call, status, trouble="proxy", message=said, host=self._proxy or host)
         region = str(error.get("Region") or headers.get("x-amz-bucket-region") or "")
+        if status in _ELSEWHERE or (status == 301 and not (code or region)):
+            # The server's client would follow, to wherever that is: libcurl does, with the SDK's own settings.
+            return StoreRefusal(
+                call, status, trouble="unreadable", message="it sends who asks elsewhere", host=host
+            )
         return StoreRefusal(call, status, code, message, region=region, host=host)
 
     def _of_connection(self, call: StoreCall, error: Exception) -> StoreRefusal | Unavailable:
@@ -184,13 +212,13 @@ class AmazonStore:
         kinds = {type(item).__name__ for item in chain(error)}
         tunnel = next((match for item in chain(error) if (match := _TUNNEL.search(str(item)))), None)
         if tunnel is not None:
-            return StoreRefusal(call, int(tunnel[1]), trouble="proxy", message=tunnel[0], host=host)
+            return StoreRefusal(call, int(tunnel[1]), trouble="proxy", message=tunnel[0], host=self._proxy)
         trouble, message = trouble_of(error)
         at_proxy = bool(kinds & {"ProxyConnectionError", "ProxyError"})
         if trouble == "name" and at_proxy:
-            return StoreRefusal(call, trouble="proxy name", message=message, host=host)
+            return StoreRefusal(call, trouble="proxy name", message=message, host=self._proxy)
         if trouble == "refused" and at_proxy:
-            return StoreRefusal(call, trouble="refused", message=f"the proxy: {message}", host=host)
+            return StoreRefusal(call, trouble="refused", message=message, host=self._proxy)
         if kinds & {"IncompleteReadError", "ResponseStreamingError"} and trouble in ("", "unreadable"):
             trouble = "truncated"
         if "ResponseParserError" in kinds:
@@ -199,7 +227,7 @@ class AmazonStore:
             return StoreRefusal(call, trouble=trouble, message=message, host=host)
         if kinds & {"ConnectionClosedError"}:
             return StoreRefusal(call, trouble="reset", host=host)
-        return Unavailable(f"boto3 cannot ask there: {self._hidden(str(error))}")
+        return _cannot(error)
 
     def _host(self) -> str:
         """Who is asked, as far as the client tells."""
@@ -213,4 +241,31 @@ class AmazonStore:
 
 
 def _stored(item: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(str(item["Key"]), int(item.get("Size", 0)), item.get("StorageClass") in _ARCHIVED)
+    restored = bool(item.get("RestoreStatus", {}).get("RestoreExpiryDate"))
+    archived = item.get("StorageClass") in _ARCHIVED and not restored
+    return StoredObject(str(item["Key"]), int(item.get("Size", 0)), archived)
+
+
+def _first(body: Any, length: int) -> bytes:
+    """So many bytes of an answer's body, which itself minds an end that comes too early."""
+    data = b""
+    while len(data) < length and (part := body.read(length - len(data))):
+        data += part
+    return data
+
+
+def _is_proxys(headers: Mapping[str, str]) -> bool:
+    """An answer without any of S3's words that names a proxy, and none of S3's headers: what a proxy hands on has
+    them."""
+    if any(name.startswith("x-amz") for name in headers):
+        return False
+    page = headers.get("content-type", "").startswith("text/html") and headers.get("content-length") != "0"
+    proxy = headers.get("server", "").lower().startswith(_PROXIES)
+    return "proxy-authenticate" in headers or proxy or (page and "via" in headers)
+
+
+def _cannot(error: Exception) -> Unavailable:
+    """The library asks nobody. What it says of it may hold a proxy's password."""
+    if type(error).__name__ == "ParamValidationError":
+        return Unavailable("boto3 does not ask for a bucket or key of such a name")
+    return Unavailable(f"boto3 cannot ask there ({type(error).__name__})")

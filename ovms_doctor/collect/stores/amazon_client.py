@@ -13,6 +13,7 @@ from ovms_doctor.facts import StoreAccess
 #: s3filesystem.cpp proxy_regex_ (v2022.1 to v2026.3).
 _PROXY = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))/?", re.DOTALL)
 _DEFAULT_REGION = "us-east-1"
+_LAST_PORT = 65535
 #: Of a profile: what would make other credentials than those that stand in the file.
 _NOT_STATIC = ("role_arn", "credential_process", "sso_session", "sso_start_url", "web_identity_token_file")
 
@@ -26,17 +27,27 @@ def proxies(text: str) -> dict[str, str]:
     match = _PROXY.fullmatch(text)
     if match is None:
         return {}
+    # A second @ is left to libcurl, which takes what stands before it for the user, over the one it was told, and
+    # without a password.
+    host = match[5].rpartition("@")[2]
     login = ""
-    if match[3]:
-        login = ":".join(quote(unquote(part), safe="") for part in (match[3], match[4])) + "@"
-    url = f"{match[1]}://{login}{match[5]}:{match[7]}"
+    if match[3] and host == match[5]:
+        user, password = (unquote(part, errors="surrogateescape") for part in (match[3], match[4]))
+        login = f"{_quoted(user)}:{_quoted(password)}@"
+    # A port that cannot be is not taken, and libcurl's own is left (CURL_DEFAULT_PROXY_PORT).
+    port = match[7] if int(match[7]) <= _LAST_PORT else "1080"
+    url = f"{match[1]}://{login}{host}:{port}"
     return {"http": url, "https": url}
+
+
+def _quoted(text: str) -> str:
+    return quote(text.encode("utf-8", "surrogatepass"), safe="")
 
 
 def make_client(
     access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
-) -> Any:
-    """The client. Raises ImportError where boto3 is missing, NotUsable."""
+) -> tuple[Any, tuple[str, ...]]:
+    """The client, and the keys it was given. Raises ImportError where boto3 is missing, NotUsable."""
     import boto3
     from botocore import UNSIGNED
     from botocore.config import Config
@@ -56,13 +67,14 @@ def make_client(
         response_checksum_validation="when_required",
     )
     session = boto3.session.Session()
-    return session.client(
+    client = session.client(
         "s3",
         region_name=region or _DEFAULT_REGION,
         endpoint_url=access.endpoint or None,
         config=config,
         **keys,
     )
+    return client, tuple(keys.values())
 
 
 def _stays(self: Any, request_dict: Any, response: Any, operation: Any, **more: Any) -> None:

@@ -88,14 +88,14 @@ class Hidden:
     def add(self, *secrets: str) -> None:
         """Longer ones are hidden first."""
         for secret in secrets:
-            for form in (secret, quote(secret, safe="")):
+            for form in (secret, quote(secret, safe="", errors="replace")):
                 if len(form) >= _SHORTEST_SECRET:
                     self._secrets.add(form)
 
     def __call__(self, text: str) -> str:
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
-        text = " ".join(text.split())
+        text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
         return text if len(text) <= KEPT else text[: KEPT - 1] + "…"
 
 

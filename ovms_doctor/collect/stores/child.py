@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -61,6 +63,9 @@ class _Asker:
         self._files = files
         self._patience = patience
         self._stores: dict[StoreAccess, Store] = {}
+        self._lock = threading.Lock()
+        #: Google's sessions belong to one thread each; boto3's clients are everybody's.
+        self._own = threading.local()
 
     def answer(self, question: Question) -> Answer:
         """TypeError for a question that is for somebody else."""
@@ -75,9 +80,13 @@ class _Asker:
         raise TypeError(f"{type(question).__name__} is not for a store")
 
     def _store(self, access: StoreAccess) -> Store:
-        if access not in self._stores:
-            self._stores[access] = self._made(access)
-        return self._stores[access]
+        own = self._own.__dict__.setdefault("stores", {})
+        stores = self._stores if access.store == "s3" else own
+        if access not in stores:
+            with self._lock:
+                if access not in stores:
+                    stores[access] = self._made(access)
+        return stores[access]
 
     def _made(self, access: StoreAccess) -> Store:
         secrets = {name: self._secrets[name] for name in needed(access) if name in self._secrets}
@@ -88,7 +97,7 @@ class _Asker:
             return AmazonStore(access, secrets, files, self._patience)
         from ovms_doctor.collect.stores.google import GoogleStore
 
-        return GoogleStore(access, secrets, files, self._patience)
+        return GoogleStore(access, secrets, files, self._patience, self_signed=access.self_signed)
 
     def _fetch(self, question: FetchCopy) -> StoreAnswered | StoreRefusal | Unavailable:
         copy, wanted = question.copy, frozenset(question.names)
@@ -98,12 +107,19 @@ class _Asker:
                 os.makedirs(_inside(question.directory, directory), mode=0o700, exist_ok=True)
             for file in copy.files:
                 path = _inside(question.directory, file.name)
+                # A child that was ended at its deadline may have begun with what is then asked of another one.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
                 if file.name not in wanted:
                     _hole(path, file.size)
                     continue
                 answer = store.download(copy.prefix + file.name, path)
                 if not isinstance(answer, StoreAnswered):
                     return answer
+                # Google's store may unpack what it sends.
+                if copy.access.store == "s3" and os.stat(path).st_size != file.size:
+                    url = copy.access.url(copy.prefix + file.name)
+                    return Unavailable(f"{url} has changed since it was listed")
         except OSError as error:
             return Unavailable(f"it cannot be written down here: {error.strerror}")
         return StoreAnswered()

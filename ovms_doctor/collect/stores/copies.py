@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ovms_doctor.collect.inspect import faults
+from ovms_doctor.collect.inspect.heads import HEAD_BYTES
 from ovms_doctor.collect.local import LocalCollector
 from ovms_doctor.collect.models import renamed
 from ovms_doctor.facts import (
@@ -41,11 +42,18 @@ _LEFT_FREE = 100 << 20
 #: Below this many bytes nobody wants to watch.
 _WORTH_WATCHING = 4 << 20
 _LOOK_EVERY = 0.2
-_HEAD = 512
 #: What is seen of weights that were not fetched: the hole in their place.
 _OF_HOLES = frozenset({faults.WEIGHTS_ALL_ZERO, faults.WEIGHTS_SPARSE, faults.WEIGHTS_ZERO_TAIL})
-#: What tells that something else may lie in their place: then their beginning is looked at.
-_SUSPICIOUS = frozenset({faults.WEIGHTS_TOO_SMALL, faults.WEIGHTS_TRAILING_BYTES})
+#: What tells that something else may lie in their place: then their beginning is looked at. A hole begins with zeros,
+#: which is told of Paddle's parameters.
+_SUSPICIOUS = frozenset(
+    {
+        faults.WEIGHTS_TOO_SMALL,
+        faults.WEIGHTS_TRAILING_BYTES,
+        faults.EXTERNAL_DATA_TOO_SMALL,
+        faults.ZERO_FILLED,
+    }
+)
 
 
 @dataclass(slots=True)
@@ -166,7 +174,9 @@ class Copies:
             for other in job.load:
                 path = f"{job.directory}/{other.file}"
                 asked[LoadModel(path, other.level, other.preparation)] = (other, job)
-        found = self._here.collect(list(asked), begin)
+        found = self._here.collect(
+            list(asked), lambda local: begin(asked[local][0] if local in asked else local)
+        )
         for local, (question, job) in asked.items():
             answer = found[local]
             if isinstance(answer, ModelInspection) and isinstance(question, InspectCopy):
@@ -181,21 +191,28 @@ class Copies:
         holes = {
             f"{job.directory}/{file.name}": file for file in job.copy.files if file.name not in job.names
         }
-        odd = [fault for fault in seen.faults if fault.kind in _SUSPICIOUS and fault.path in holes]
-        for fault in odd:
-            if not self._fetch_head(job, holes[fault.path].name, fault.path):
-                break
-        else:
-            if odd:
-                again = self._here.collect([local])[local]
-                if not isinstance(again, ModelInspection):
-                    return again
-                seen = again
-        kept = tuple(fault for fault in seen.faults if not (fault.kind in _OF_HOLES and fault.path in holes))
+        odd = {
+            fault.path: holes[fault.path].name
+            for fault in seen.faults
+            if fault.kind in _SUSPICIOUS and fault.path in holes
+        }
+        known = {path for path, name in odd.items() if self._fetch_head(job, name, path)}
+        if known:
+            again = self._here.collect([local])[local]
+            if not isinstance(again, ModelInspection):
+                return again
+            seen = again
+        unseen = holes.keys() - known
+        kept = tuple(
+            fault
+            for fault in seen.faults
+            if not (fault.kind in _OF_HOLES and fault.path in holes)
+            and not (fault.kind == faults.ZERO_FILLED and fault.path in unseen)
+        )
         return replace(seen, faults=kept)
 
     def _fetch_head(self, job: _Job, name: str, path: str) -> bool:
-        question = ReadObject(job.copy.access, job.copy.prefix + name, _HEAD)
+        question = ReadObject(job.copy.access, job.copy.prefix + name, HEAD_BYTES)
         answer = self._fetch([question], _nobody)[question]
         if not isinstance(answer, FileContent):
             return False

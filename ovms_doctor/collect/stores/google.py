@@ -272,14 +272,11 @@ class GoogleStore:
 
     def _unread(self, call: StoreCall) -> StoreRefusal:
         response = self._last.response
-        told = "" if response is None else response.headers.get("Content-Length", "")
-        # Older versions of urllib3 do not mind a body that ends too early.
-        if (
-            told.isdecimal()
-            and "Content-Encoding" not in response.headers
-            and len(response.content) < int(told)
-        ):
-            return self._refusal(call, Came("truncated", message=_SHORT))
+        if call == "ListObjects" and response is not None and "Content-Encoding" not in response.headers:
+            told = response.headers.get("Content-Length", "")
+            # Older versions of urllib3 do not mind a body that ends too early.
+            if told.isdecimal() and len(response.content) < int(told):
+                return self._refusal(call, Came("truncated", message=_SHORT))
         return self._refusal(call, Came("unreadable", message="the answer is not the store's"))
 
     def _refusal(self, call: StoreCall, came: Came, host: str = "") -> StoreRefusal:

@@ -27,9 +27,11 @@ from ovms_doctor.facts import (
 
 #: Bytes of a file with credentials; real ones have a few thousand.
 _LARGEST_KEY_FILE = 1 << 20
-#: So many questions make another child worth its start.
-_WORTH_A_START = 50
+#: So many questions make another child worth its start; each works at several at a time, and it is Python's own work
+#: that then sets the pace.
+_WORTH_A_START = 300
 _MOST_CHILDREN = 4
+_IN_HAND = 16
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
 
@@ -132,7 +134,7 @@ class StoreCollector:
 
     def _started(self) -> Pool:
         if self._pool is None:
-            most = _MOST_CHILDREN if self._jobs is None else self._jobs
+            most = min(_MOST_CHILDREN, capacity.jobs(self._jobs))
             files = {
                 path: base64.b64encode(data).decode("ascii")
                 for path, data in self._files.items()
@@ -140,7 +142,7 @@ class StoreCollector:
             }
             # A request with all its attempts must end before the child is ended for it.
             options = {"secrets": self._secrets, "files": files, "patience": self._deadline * 0.8}
-            self._pool = Pool("stores", options, min(most, max(2, capacity.jobs(None) * 2)))
+            self._pool = Pool("stores", options, most, in_hand=_IN_HAND)
         return self._pool
 
     def _time_for(self, question: Question) -> float:

@@ -20,7 +20,7 @@ _ROLES = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
 )
 _DEFAULT_REGION = "us-east-1"
-AZURE = "not looked at: only its path, environment and proxy"
+AZURE = "what lies in Azure is not looked at, only its path, environment and proxy are"
 
 
 def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreAccess | str:
@@ -127,7 +127,10 @@ def _of_gcs(path: str, deployment: Deployment, around: Surroundings, facts: Fact
         return "the server takes Google's credentials from where it runs (gcloud's file, the metadata server)"
     if client.key_file is None:
         return "where the server's Google credentials lie is not told"
-    return StoreAccess("gcs", place.bucket, "file", endpoint, files=(client.key_file,), proxy=proxy)
+    # The library's second line (google-cloud-cpp 2.x) asks no token server for a service account.
+    signs = gcs.reads_emulator_endpoint(deployment.release)
+    files = (client.key_file,)
+    return StoreAccess("gcs", place.bucket, "file", endpoint, files=files, proxy=proxy, self_signed=signs)
 
 
 def _proxy(way: Route) -> str:

@@ -22,7 +22,7 @@ from ovms_doctor.serving.storage.access import same_network, store_access
 from ovms_doctor.serving.storage.listing import Page, Store, prefix_of
 from ovms_doctor.serving.storage.refusals import decides, not_looked
 from ovms_doctor.serving.versions import read_names
-from ovms_doctor.store_paths import TARGET_PAGES
+from ovms_doctor.store_paths import target_listing
 
 #: What the SDK says to a HeadBucket that is refused, whatever the reason: an answer to HEAD has no body (1.11).
 _NO_BODY = "No response body."
@@ -45,7 +45,7 @@ def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Loo
     access = store_access(path, deployment, facts)
     if isinstance(access, str):
         return Looked(None, key, unknown=CouldNotLook(path, access))
-    store = Store(access, facts, bulk_of(access, deployment))
+    store = Store(access, facts, bulk_of(access, path, deployment))
     look = _s3 if access.store == "s3" else _gcs
     return look(Looked(store, key), store, entry, deployment)
 
@@ -55,13 +55,14 @@ def key_of(path: str) -> str:
     return s3.parse_place(path).key if path.startswith(s3.PREFIX) else gcs.parse_place(path).key
 
 
-def bulk_of(access: StoreAccess, deployment: Deployment) -> ListStore | None:
-    """The list by which a target with the same access was understood."""
-    schemes = {"s3": s3.PREFIX, "gcs": gcs.PREFIX}
-    for target in deployment.targets:
-        if target.path.startswith(f"{schemes[access.store]}{access.bucket}"):
-            return ListStore(access, prefix_of(key_of(target.path)), TARGET_PAGES)
-    return None
+def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore | None:
+    """The list by which a target that holds ``path`` was understood, asked with the same access; the longest one."""
+    found = [
+        target_listing(access, target.path)
+        for target in deployment.targets
+        if f"{path.rstrip('/')}/".startswith(f"{target.path.rstrip('/')}/")
+    ]
+    return max(found, key=lambda listing: len(listing.prefix), default=None)
 
 
 def _s3(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment) -> Looked:

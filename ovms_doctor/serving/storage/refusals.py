@@ -29,8 +29,9 @@ def decides(refusal: StoreRefusal, near: bool) -> bool:
     there any more may be back."""
     if refusal.trouble:
         return near and refusal.trouble in _LASTING
-    # The SDK corrects its clock by itself, which nobody did here.
-    return not refusal.passing and refusal.code != "RequestTimeTooSkewed"
+    # A wrong clock is this host's; and the SDK corrects it by itself, which nobody did here.
+    skewed = refusal.code == "RequestTimeTooSkewed" or "short-lived" in refusal.message
+    return not refusal.passing and not skewed
 
 
 def in_words(refusal: StoreRefusal) -> str:

@@ -22,7 +22,7 @@ def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreS
     if isinstance(access, str):
         return StoreSeen(unasked=access)
     near = same_network(deployment)
-    store = Store(access, facts, bulk_of(access, deployment))
+    store = Store(access, facts, bulk_of(access, path, deployment))
     prefix = prefix_of(key_of(path))
     head = facts.seen(HeadBucket(access)) if access.store == "s3" else None
     page = store.page(prefix)

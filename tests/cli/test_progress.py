@@ -1,0 +1,83 @@
+"""The line on standard error: on a terminal only, of one line's width, and gone at the end."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr
+
+import pytest
+
+from ovms_doctor.cli.output import Progress
+from ovms_doctor.facts import HeadBucket, StoreAccess
+
+MIB = 1 << 20
+PATH = "s3://bucket/resnet/1"
+
+
+class Terminal(io.StringIO):
+    """In place of a terminal's standard error, which no test has: 80 cells wide, for it has no descriptor."""
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def lines(self) -> list[str]:
+        return self.getvalue().split("\r\x1b[K")[1:]
+
+
+@pytest.fixture(autouse=True)
+def xterm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def told(*amounts: tuple[int, int], path: str = PATH) -> Terminal:
+    """What a terminal gets of a download."""
+    with redirect_stderr(Terminal()) as terminal, Progress() as progress:
+        for done, total in amounts:
+            progress.downloading(path, done, total)
+    return terminal
+
+
+def test_a_download_shows_how_far_it_is() -> None:
+    line, end = told((120 * MIB, 400 * MIB)).lines
+    assert line.endswith(f"downloading {PATH} 120 of 400 MiB [###       ]  30%")
+    assert end == ""
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [
+        (0, 0, "0 of 0 bytes [##########] 100%"),
+        (900, 900, "900 of 900 bytes [##########] 100%"),
+        (3 << 29, 3 << 30, "1.5 of 3.0 GiB [#####     ]  50%"),
+        (9 * MIB, 4 * MIB, "9 of 4 MiB [##########] 100%"),
+    ],
+)
+def test_amounts(done: int, total: int, shown: str) -> None:
+    assert told((done, total), path="gs://b/m").lines[0].endswith(shown)
+
+
+def test_a_long_path_leaves_room_for_the_bar() -> None:
+    line = told((MIB, MIB), path="s3://bucket/" + "long/" * 40 + "1").lines[0]
+    assert len(line) <= 79
+    assert "downloading ..." in line
+    assert line.endswith("long/1 1 of 1 MiB [##########] 100%")
+
+
+def test_the_last_byte_is_always_shown() -> None:
+    *_, last, end = told(*((done * MIB, 100 * MIB) for done in range(101))).lines
+    assert "100 of 100 MiB" in last
+    assert end == ""
+
+
+def test_control_characters_of_a_key_do_not_reach_the_terminal() -> None:
+    shown = told((MIB, MIB), path="s3://b/\x1b[31m\n/1").getvalue()
+    assert "\n" not in shown
+    assert shown.count("\x1b") == shown.count("\x1b[K") == 2
+
+
+def test_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as progress:
+        progress.downloading(PATH, MIB, MIB)
+        progress.looking_at(HeadBucket(StoreAccess("s3", "b")))
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,181 @@
+"""Models in a store from the command line to the report, asked of a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import Result, ovms_doctor
+
+CANARY = "c4n4ry"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "models"
+FORMATS = [("--format", "text"), ("--format", "text", "--verbose"), ("--format", "json")]
+
+
+class Asked:
+    """A bucket with the repository of the fixtures, and what a server is told to reach it."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+        self.bucket = server.bucket()
+        names = ("dense-ir", "dense-onnx", "model1", "model2", "truncated-weights")
+        files = [path for name in names for path in (FIXTURES / name).rglob("*") if path.is_file()]
+        tree = {f"repo/{path.relative_to(FIXTURES).as_posix()}": path.read_bytes() for path in files}
+        server.put(self.bucket, {**tree, "repo/docs/read.me": b"not a model"})
+        # This server takes any key, so the values can be looked for afterwards.
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
+            "AWS_SECRET_ACCESS_KEY": f"{CANARY}-secret",
+            "AWS_SESSION_TOKEN": f"{CANARY}-token",
+            "S3_ENDPOINT": server.endpoint,
+        }
+
+    def path(self, below: str = "") -> str:
+        return f"s3://{self.bucket}/repo{below}"
+
+    def words(self, **more: str) -> list[str]:
+        told = {**self.environment, **more}
+        return [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, Asked]:
+    return {}
+
+
+@pytest.fixture
+def asked(moto: Any, made: dict[str, Asked]) -> Asked:
+    """One bucket is enough for those who only read."""
+    if "asked" not in made:
+        made["asked"] = Asked(moto)
+    return made["asked"]
+
+
+def check(*words: str | Path, **more: Any) -> Result:
+    return ovms_doctor("check", "--format", "json", *words, **more)
+
+
+def served(result: Result) -> dict[str, list[int]]:
+    return {model["name"]: model["served_versions"] for model in result.document["models"]}
+
+
+def settled(result: Result) -> dict[str, Any]:
+    """The report without its times and words."""
+    document = result.document
+    del document["run"]
+    for one in document["checks"]:
+        del one["duration_s"]
+    return document
+
+
+def test_a_repository(asked: Asked) -> None:
+    result = check(asked.path(), *asked.words())
+    assert result.code == 1
+    assert served(result) == {
+        "dense-ir": [1],
+        "dense-onnx": [1],
+        "model1": [1],
+        "model2": [],
+        "truncated-weights": [],
+    }
+    document = result.document
+    assert document["server"]["mode"] == "config"
+    assert {model["host_path"] for model in document["models"]} == {None}
+    assert {item["subject"]["path"] for item in document["findings"]} == {None}
+    assert {"OVD101", "OVD111", "OVD308"} <= {item["code"] for item in document["findings"]}
+    assert asked.path("/model2") in ovms_doctor("check", asked.path(), *asked.words()).text
+
+
+@pytest.mark.parametrize("below", ["/dense-ir", "/dense-ir/", "/dense-ir/1"])
+def test_one_model(asked: Asked, below: str) -> None:
+    result = check(asked.path(below), *asked.words())
+    assert result.code == 0
+    assert served(result) == {"dense-ir": [1]}
+    assert result.document["server"]["mode"] == "single"
+    assert result.document["models"][0]["versions"][0]["state_basis"] == "read"
+
+
+def test_one_here_and_one_there_are_one_configuration(asked: Asked) -> None:
+    result = check(asked.path("/dense-ir"), FIXTURES / "dense-onnx", *asked.words())
+    assert served(result) == {"dense-ir": [1], "dense-onnx": [1]}
+    assert result.document["server"]["mode"] == "config"
+    by_server = check(
+        *asked.words(), "--", "--model_name", "m", "--model_path", asked.path("/dense-ir"), "--port", "9000"
+    )
+    assert served(by_server) == {"m": [1]}
+
+
+def test_a_wrong_name_is_never_found(asked: Asked) -> None:
+    result = check(asked.path("/dense-ri"), *asked.words())
+    assert result.document["server"]["exit_code"] == 1
+    assert served(result) == {"dense-ri": []}
+
+
+def test_without_credentials_the_store_says_no(asked: Asked) -> None:
+    """This server lists a bucket to anybody and gives its objects to nobody without a signature."""
+    environment = {**os.environ, **asked.environment}
+    result = check(
+        asked.path("/dense-ir"), "--env", f"S3_ENDPOINT={asked.server.endpoint}", environment=environment
+    )
+    assert served(result) == {"dense-ir": []}
+    assert CANARY.encode() not in result.out + result.err
+    given = check(asked.path("/dense-ir"), "--env-from-process", environment=environment)
+    assert served(given) == {"dense-ir": [1]}
+
+
+@pytest.mark.parametrize(("more", "code", "outcome"), [((), 3, "unknown"), (("--bare-metal",), 1, "exits")])
+def test_an_address_where_nobody_listens(
+    asked: Asked, refused: str, more: tuple[str, ...], code: int, outcome: str
+) -> None:
+    """From here it may be another network than the server's."""
+    result = check(asked.path("/dense-ir"), *asked.words(S3_ENDPOINT=refused), *more)
+    assert result.document["server"]["outcome"] == outcome
+    assert result.code == code
+
+
+def test_a_version_that_is_too_large_to_download(asked: Asked) -> None:
+    result = check(asked.path("/dense-ir"), *asked.words(), "--download-limit", "100b")
+    assert result.code == 3
+    assert "--download-limit" in result.document["findings"][0]["message"]
+    unlimited = check(asked.path("/dense-ir"), *asked.words(), "--download-limit", "0")
+    assert unlimited.code == 0
+
+
+def test_recorded_facts_give_the_same_report_and_ask_nobody(asked: Asked, tmp_path: Path) -> None:
+    facts = tmp_path / "facts.json"
+    words = asked.words(https_proxy="", http_proxy="")
+    assert ovms_doctor("collect", asked.path(), *words, "-o", facts).code == 0
+    now = check(asked.path(), *words)
+    assert settled(check("--facts", facts)) == settled(now)
+    assert CANARY not in facts.read_text("utf-8")
+    assert json.loads(facts.read_text("utf-8"))["header"]["request"]["targets"] == [asked.path()]
+    changed = ovms_doctor("check", "--facts", facts, "--download-limit", "1g")
+    assert changed.code == 2
+
+
+@pytest.mark.parametrize(
+    "below", ["", "/dense-ri"], ids=["models", "nothing there"]
+)  # fmt: skip
+def test_no_secret_is_shown(asked: Asked, below: str) -> None:
+    for form in FORMATS:
+        result = ovms_doctor("check", asked.path(below), *asked.words(), *form)
+        assert CANARY.encode() not in result.out + result.err
+
+
+def test_a_repository_in_google_cloud_storage(gcs_emulator: Any) -> None:
+    bucket = gcs_emulator.bucket()
+    files = {path.name: path.read_bytes() for path in (FIXTURES / "dense-ir" / "1").iterdir()}
+    gcs_emulator.put(bucket, {f"repo/dense/1/{name}": data for name, data in files.items()})
+    words = ("--env", f"CLOUD_STORAGE_EMULATOR_ENDPOINT={gcs_emulator.endpoint}")
+    result = check(f"gs://{bucket}/repo", *words)
+    assert result.code == 0
+    assert served(result) == {"dense": [1]}
+    assert result.document["models"][0]["base_path"] == f"gs://{bucket}/repo/dense"
+    own = {**os.environ, "GOOGLE_APPLICATION_CREDENTIALS": "/nonexistent"}
+    text = ovms_doctor("check", f"gs://{bucket}/repo/dense", *words, environment=own).text
+    assert "Google Cloud Storage is asked as a server without credentials would" in " ".join(text.split())
+    assert "✓ the model is served as its owner expects" in text

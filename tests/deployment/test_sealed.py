@@ -1,0 +1,223 @@
+"""Values that stores are asked with: from every source to the collector, and nowhere else."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import dataclasses
+import json
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.cli.asked import request_from
+from ovms_doctor.cli.typed import Asked
+from ovms_doctor.deployment.environment import Variable, variables
+from ovms_doctor.deployment.readers.compose import read_compose
+from ovms_doctor.deployment.readers.inspect import read_inspect
+from ovms_doctor.deployment.readers.kubernetes import read_kubernetes
+from ovms_doctor.deployment.readers.run_line import read_run_line
+from ovms_doctor.driver.contained import contained
+from ovms_doctor.driver.request import Request
+from ovms_doctor.facts.codec import NotUnderstood, decode_data, encode_data
+from ovms_doctor.sealed import Sealed
+
+PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
+CANARY = "c4n4ry"
+PROXY = f"http://user:{CANARY}@proxy:3128"
+#: What is kept sealed, in any mix of capitals that some client reads.
+GIVEN = {
+    "AWS_ACCESS_KEY_ID": f"{CANARY}-id",
+    "AWS_SECRET_ACCESS_KEY": f"{CANARY}-secret",
+    "AWS_SESSION_TOKEN": f"{CANARY}-token",
+    "https_proxy": PROXY,
+    "HTTP_PROXY": PROXY,
+    "all_proxy": PROXY,
+}
+#: What is not: nobody is asked with it from here.
+OTHERS = {
+    "HF_TOKEN": CANARY,
+    "AZURE_STORAGE_CONNECTION_STRING": CANARY,
+    "GRPC_SERVERS": "4",
+    "DB_PASSWORD": CANARY,
+}
+PAIRS = list({**GIVEN, **OTHERS}.items())
+IMAGE = "openvino/model_server:2026.3"
+
+
+def opened(found: tuple[Variable, ...]) -> dict[str, str]:
+    return {item.name: item.sealed.open() for item in found if item.sealed is not None}
+
+
+# -- what is sealed ------------------------------------------------------------------------------------
+
+
+def test_nothing_shows_it() -> None:
+    sealed = Sealed(CANARY)
+    assert sealed.open() == CANARY
+    shown = (
+        repr(sealed),
+        str(sealed),
+        f"{sealed}",
+        f"{sealed!s:>9}",
+        repr([sealed]),
+    )
+    assert all("***" in text and CANARY not in text for text in shown)
+    for write in (pickle.dumps, json.dumps):
+        with pytest.raises(TypeError) as error:
+            write(sealed)
+        assert CANARY not in str(error.value)
+    assert not hasattr(sealed, "__dict__")
+
+
+def test_a_copy_is_itself_and_only_itself_is_equal() -> None:
+    sealed = Sealed(CANARY)
+    assert copy.copy(sealed) is copy.deepcopy(sealed) is sealed
+    assert sealed != Sealed(CANARY)
+    assert sealed in [sealed]
+
+
+def test_a_variable_does_not_show_it_nor_is_it_compared() -> None:
+    found = variables(PAIRS)
+    assert opened(found) == GIVEN
+    assert CANARY not in repr((found, [dataclasses.asdict(item) for item in found]))
+    assert variables([("AWS_ACCESS_KEY_ID", "a")]) == variables([("AWS_ACCESS_KEY_ID", "b")])
+    assert hash(found) == hash(variables(PAIRS))
+    assert opened(variables([(name, "") for name in GIVEN])) == {}
+
+
+def test_nothing_of_it_is_written_and_nothing_is_read_back() -> None:
+    for item in variables(PAIRS):
+        written = encode_data(item)
+        assert "sealed" not in written
+        assert CANARY not in json.dumps(written)
+        again = decode_data(Variable, {**written, "sealed": CANARY})
+        assert again == item
+        assert again.sealed is None
+    with pytest.raises(NotUnderstood):
+        decode_data(Variable, {"name": "A", "number": "x"})
+
+
+def test_a_traceback_with_all_its_locals_does_not_show_it() -> None:
+    found = variables(PAIRS)
+    sealed = [item.sealed for item in found]
+    try:
+        raise ValueError(found, sealed)
+    except ValueError as error:
+        shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    # The table of this very module is what the locals of a caller might be; it is not a local here.
+    assert "AWS_SECRET_ACCESS_KEY" in shown
+    assert CANARY not in shown
+
+
+# -- from every source ---------------------------------------------------------------------------------
+
+
+def asked(**more: Any) -> Asked:
+    return Asked(["s3://b/m"], None, None, None, None, False, [], None, "read", 10.0, **more)
+
+
+def by_option(_: Path) -> Request:
+    return request_from(asked(env=tuple(f"{name}={value}" for name, value in PAIRS)))
+
+
+def by_file(directory: Path) -> Request:
+    path = directory / "env"
+    path.write_text("".join(f"{name}={value}\n" for name, value in PAIRS))
+    return request_from(asked(env_file=str(path)))
+
+
+def on_a_run_line(_: Path) -> Request:
+    options = " ".join(f"-e '{name}={value}'" for name, value in PAIRS)
+    line = f"docker run {options} {IMAGE} --model_name m --model_path s3://b/m"
+    read = read_run_line(line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda path: None)
+    return contained(Request(), read)
+
+
+def in_compose(_: Path) -> Request:
+    service = {"image": IMAGE, "environment": dict(PAIRS)}
+    document = json.dumps({"services": {"ovms": service}})
+    read = read_compose(
+        document, service=None, place="c.yaml", directory="/", environment={}, read_file=lambda path: None
+    )
+    return contained(Request(), read)
+
+
+def in_a_manifest(_: Path) -> Request:
+    container = {
+        "name": "ovms",
+        "image": IMAGE,
+        "env": [{"name": name, "value": value} for name, value in PAIRS],
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {"containers": [container]},
+    }
+    return contained(Request(), read_kubernetes(json.dumps(pod), place="p.yaml", container=None))
+
+
+def of_docker_inspect(_: Path) -> Request:
+    config = {"Image": IMAGE, "Cmd": ["--port", "9000"], "Env": [f"{name}={value}" for name, value in PAIRS]}
+    document = {
+        "Name": "/ovms",
+        "Config": config,
+        "HostConfig": {},
+        "State": {"Status": "running"},
+        "Mounts": [],
+    }
+    return contained(Request(), read_inspect(document, source="inspect", place="c"))
+
+
+@pytest.mark.parametrize(
+    "make", [by_option, by_file, on_a_run_line, in_compose, in_a_manifest, of_docker_inspect]
+)
+def test_every_source_hands_it_on(make: Callable[[Path], Request], tmp_path: Path) -> None:
+    request = make(tmp_path)
+    assert opened(request.environment) == GIVEN
+    assert CANARY not in repr(request)
+    assert CANARY not in json.dumps(request.as_json())
+
+
+def test_this_processs_own_only_where_that_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PAIRS:
+        monkeypatch.setenv(name, value)
+    assert opened(request_from(asked(env_from_process=True)).environment).items() >= GIVEN.items()
+    kept = request_from(asked())
+    assert kept.environment == ()
+    assert set(kept.kept_back) >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    assert CANARY not in repr(kept)
+    assert request_from(asked(env_from_process=True)).kept_back == ()
+    assert request_from(dataclasses.replace(asked(), targets=["m"])).kept_back == ()
+
+
+def test_what_the_user_says_stands_over_the_containers(tmp_path: Path) -> None:
+    said = request_from(dataclasses.replace(asked(env=("AWS_ACCESS_KEY_ID=other",)), targets=["m"]))
+    request = of_docker_inspect(tmp_path)
+    assert request.container is not None
+    merged = contained(said, request.container)
+    assert opened(merged.environment) == {**GIVEN, "AWS_ACCESS_KEY_ID": "other"}
+
+
+# -- and nowhere else ----------------------------------------------------------------------------------
+
+
+def _naming(*names: str) -> dict[str, set[str]]:
+    """The modules in which one of these stands: as an attribute, an argument or a name."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = getattr(node, "attr", None) or getattr(node, "id", None) or getattr(node, "arg", None)
+            if name in names:
+                found.setdefault(path.relative_to(PACKAGE).as_posix(), set()).add(str(name))
+    return found
+
+
+def test_only_the_wiring_of_the_collector_opens_it() -> None:
+    assert _naming("sealed") == {"deployment/environment.py": {"sealed"}, "cli/check.py": {"sealed"}}
+    assert _naming("Sealed").keys() == {"sealed.py", "deployment/environment.py", "facts/codec.py"}

@@ -1,0 +1,391 @@
+"""What the collector makes of Google Cloud Storage: an emulator where one can do it, else a fake of Google's."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.stores import google
+from ovms_doctor.collect.stores.google import GoogleStore
+from ovms_doctor.facts import (
+    FileContent,
+    StoreAccess,
+    StoreAnswered,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+from tests.stores.fake_gcs import Behaviour, FakeGcs, Reply, Seen, always, denied, first, hung_up, told
+from tests.stores.servers import gcs_server
+
+ODD = ["m/1/new\nline", "m/1/50%25+c d.xml", "m/1/é😀.bin", "m/1/a?b#c&d=e", "m/1/'\"\\<>", "m//x"]
+#: What the emulator cannot keep: it makes paths of keys, and nothing of an empty body.
+ODDER = ["m/1/..", "m/./x", "m/../x", "/", "//", "m/1/ ", "x" * 1024]
+OBJECTS = {
+    "m/1/model.xml": b"<net/>",
+    "m/1/model.bin": bytes(range(256)),
+    "m/1/empty": b"",
+    "m/2/": b"",
+    "n": b"1",
+}
+
+#: What the emulator holds.
+KEPT = {key: data for key, data in OBJECTS.items() if data} | {key: key.encode() for key in ODD}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(google, "_PAUSES", (0.01, 0.01))
+
+
+def store(url: str, bucket: str = "models", patience: float = 20) -> GoogleStore:
+    """Somebody without credentials."""
+    return GoogleStore(StoreAccess("gcs", bucket, endpoint=url), {}, {}, patience)
+
+
+def keys(answer: StoreListing | StoreRefusal | Unavailable) -> list[str]:
+    assert isinstance(answer, StoreListing), answer
+    return [item.key for item in answer.objects]
+
+
+def refused(answer: object) -> StoreRefusal:
+    assert isinstance(answer, StoreRefusal), answer
+    return answer
+
+
+# -- an emulator ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def emulated() -> Iterator[tuple[str, str]]:
+    """An emulator's address, and a bucket there with all that it can keep."""
+    with gcs_server() as server:
+        bucket = server.bucket()
+        server.put(bucket, KEPT)
+        yield server.endpoint, bucket
+
+
+@pytest.fixture
+def kept(emulated: tuple[str, str]) -> GoogleStore:
+    return store(*emulated)
+
+
+needs_emulator = pytest.mark.needs_module("gcp_storage_emulator")
+
+
+@needs_emulator
+def test_objects_come_in_the_order_of_their_bytes(kept: GoogleStore) -> None:
+    answer = kept.list("m/", 1, False)
+    assert keys(answer) == sorted((key for key in KEPT if key.startswith("m/")), key=lambda key: key.encode())
+    assert isinstance(answer, StoreListing)
+    assert not answer.more
+    assert {item.key: item.size for item in answer.objects}["m/1/model.bin"] == 256
+    assert not any(item.archived for item in answer.objects)
+
+
+@needs_emulator
+def test_a_delimited_list_ends_at_the_next_slash(kept: GoogleStore) -> None:
+    answer = kept.list("m/", 1, True)
+    assert isinstance(answer, StoreListing)
+    assert (keys(answer), answer.prefixes) == ([], ("m//", "m/1/"))
+    assert keys(kept.list("", 1, True)) == ["n"]
+
+
+@needs_emulator
+@pytest.mark.parametrize("key", ODD)
+def test_keys_may_hold_anything(kept: GoogleStore, key: str, tmp_path: Path) -> None:
+    assert kept.read(key, 0, 100) == FileContent(key.encode(), len(key.encode()))
+    assert kept.download(key, str(tmp_path / "file")) == StoreAnswered()
+    assert (tmp_path / "file").read_bytes() == key.encode()
+
+
+@needs_emulator
+@pytest.mark.parametrize(("begin", "length"), [(0, 256), (0, 1000), (0, 1), (10, 5), (250, 100), (255, 1)])
+def test_a_part_of_an_object(kept: GoogleStore, begin: int, length: int) -> None:
+    expected = FileContent(bytes(range(256))[begin : begin + length], 256)
+    assert kept.read("m/1/model.bin", begin, length) == expected
+
+
+@needs_emulator
+def test_what_is_not_there(kept: GoogleStore, emulated: tuple[str, str]) -> None:
+    assert keys(kept.list("none/", 1, False)) == []
+    assert refused(kept.read("none", 0, 1)).status == 404
+    assert refused(store(emulated[0], "other-bucket").list("", 1, False)).status == 404
+
+
+# -- a fake --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGcs]:
+    with FakeGcs(OBJECTS) as server:
+        yield server
+
+
+def test_nothing_but_reads_is_asked_and_nobody_signs(fake: FakeGcs, tmp_path: Path) -> None:
+    """Not for the bucket either, to which the server's account needs no right."""
+    asked = store(fake.url)
+    assert asked.head() == StoreAnswered()
+    assert keys(asked.list("m/1/", 1, False)) == ["m/1/empty", "m/1/model.bin", "m/1/model.xml"]
+    assert asked.read("m/1/model.bin", 3, 2) == FileContent(b"\3\4", 256)
+    assert asked.download("m/1/model.bin", str(tmp_path / "file")) == StoreAnswered()
+    assert asked.read("m/1/empty", 0, 10) == FileContent(b"", 0)
+    assert asked.read("m/1/model.xml", 100, 10) == FileContent(b"", 6)
+    assert fake.kinds() == ["list", "get", "get", "get", "get"]
+    assert {(seen.method, seen.bearer) for seen in fake.seen} == {("GET", "")}
+
+
+@pytest.mark.parametrize("key", [*ODD, *ODDER])
+def test_any_key_reaches_the_store_as_it_is(key: str, tmp_path: Path) -> None:
+    with FakeGcs({key: b"data", "m/other": b""}) as fake:
+        assert key in keys(store(fake.url).list("", 1, False))
+        assert keys(store(fake.url).list(key, 1, False)) == [key]
+        assert store(fake.url).read(key, 1, 2) == FileContent(b"at", 4)
+        assert store(fake.url).download(key, str(tmp_path / "file")) == StoreAnswered()
+
+
+@pytest.mark.parametrize(("pages", "more"), [(1, True), (2, True), (3, False)])
+def test_pages_of_a_thousand_keys(pages: int, more: bool) -> None:
+    with FakeGcs({f"m/{number:04}": b"" for number in range(2001)}) as fake:
+        answer = store(fake.url).list("m/", pages, False)
+    assert isinstance(answer, StoreListing)
+    assert keys(answer) == [f"m/{number:04}" for number in range(min(2001, pages * 1000))]
+    assert (answer.more, fake.kinds()) == (more, ["list"] * pages)
+
+
+def test_a_page_may_be_short_or_empty_though_others_follow() -> None:
+    with FakeGcs({f"m/{number:04}": b"" for number in range(1001)}, page=400) as fake:
+        fake.behaviours.append(first("list", 1, Reply(200, b'{"nextPageToken": "MA=="}')))
+        answer = store(fake.url).list("m/", 1, False)
+    assert isinstance(answer, StoreListing)
+    assert (len(answer.objects), answer.more, fake.kinds()) == (1000, True, ["list"] * 4)
+
+
+def test_pages_without_end_come_to_an_end() -> None:
+    with FakeGcs() as fake:
+        fake.behaviours.append(always("list", Reply(200, b'{"nextPageToken": "MA=="}')))
+        assert store(fake.url).list("m/", 2, False) == StoreListing((), True)
+
+
+def test_a_later_page_may_be_refused() -> None:
+    with FakeGcs({f"m/{number}": b"" for number in range(3)}, page=1) as fake:
+        page = fake.answer
+        fake.behaviours.append(
+            lambda seen: told(403, "no more of them") if "pageToken" in seen.query else None
+        )
+        assert refused(store(fake.url).list("m/", 1, False)).message == "no more of them"
+        assert page == fake.answer
+
+
+def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
+    place = f"127.0.0.1:{fake.port}"
+    answer = refused(store(fake.url, "other").list("", 1, False))
+    expected = StoreRefusal(
+        "ListObjects", 404, "notFound", "The specified bucket does not exist.", host=place
+    )
+    assert answer == expected
+    # A read is refused in plain words, without a code.
+    answer = refused(store(fake.url).read("m/9", 0, 1))
+    assert answer == StoreRefusal("GetObject", 404, "", "No such object: models/m/9", host=place)
+    fake.private = True
+    answer = refused(store(fake.url).list("m/", 1, False))
+    assert (answer.status, answer.code) == (401, "required")
+    assert answer.message.startswith("Anonymous caller does not have storage.objects.list access")
+    fake.behaviours.append(denied())
+    answer = refused(store(fake.url).list("m/", 1, False))
+    assert (answer.status, answer.code, answer.passing) == (403, "forbidden", False)
+    assert (
+        "reader@models-of-mine.iam.gserviceaccount.com does not have storage.objects.list" in answer.message
+    )
+    answer = refused(store(fake.url).read("m/1/model.xml", 0, 1))
+    assert (answer.call, answer.status) == ("GetObject", 403)
+    assert "does not have storage.objects.get access" in answer.message
+
+
+def test_an_object_that_goes_between_list_and_read(fake: FakeGcs, tmp_path: Path) -> None:
+    asked = store(fake.url)
+    assert "m/1/model.xml" in keys(asked.list("m/", 1, False))
+    del fake.objects["m/1/model.xml"]
+    assert refused(asked.read("m/1/model.xml", 0, 1)).status == 404
+    assert refused(asked.download("m/1/model.xml", str(tmp_path / "file"))).status == 404
+    assert not (tmp_path / "file").exists()
+
+
+BUSY = told(503, "We encountered an internal error. Please try again.", "backendError")
+SLOW = told(429, "The rate limit for object reads was exceeded.", "rateLimitExceeded")
+BROKEN = Reply(200, b'{"items": [], "kind": "storage#objects"}', cut=10)
+HALF = Reply(200, b'{"items": [], "kind": "storage#objects"}', cut=10, how="close")
+
+
+@pytest.mark.parametrize("reply", [BUSY, SLOW, told(500, "x"), told(408, "x"), BROKEN, HALF])
+def test_a_busy_store_is_asked_again_at_most_twice(fake: FakeGcs, reply: Reply) -> None:
+    fake.behaviours.append(first("list", 2, reply))
+    assert keys(store(fake.url).list("m/2/", 1, False)) == ["m/2/"]
+    assert len(fake.seen) == 3
+    fake.behaviours.append(always("list", reply))
+    answer = refused(store(fake.url).list("m/", 1, False))
+    assert len(fake.seen) == 6
+    assert answer.passing
+
+
+def test_a_storm_names_the_store_s_own_word(fake: FakeGcs) -> None:
+    fake.behaviours.append(always("list", SLOW))
+    answer = refused(store(fake.url).list("m/", 1, False))
+    assert (answer.status, answer.code, answer.trouble) == (429, "rateLimitExceeded", "")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 412])
+def test_a_refusal_is_not_asked_again(fake: FakeGcs, status: int) -> None:
+    fake.behaviours.append(always("list", told(status, "No.")))
+    assert refused(store(fake.url).list("m/", 1, False)).status == status
+    assert len(fake.seen) == 1
+
+
+DATA = Reply(200, b"x" * 5000, {"X-Goog-Stored-Content-Length": "5000"}, cut=2000)
+SHORT = Reply(200, b"x" * 20, {"X-Goog-Stored-Content-Length": "5000"})
+
+
+@pytest.mark.parametrize(
+    ("reply", "trouble"),
+    [
+        (DATA, "reset"),
+        (Reply(200, DATA.body, cut=2000, how="close"), "truncated"),
+        (SHORT, "truncated"),
+        (Reply(200, DATA.body, cut=2000, how="stall"), "timeout"),
+        (Reply(stall=True), "timeout"),
+        (Reply(200, b"junk", {"Content-Encoding": "gzip"}), "unreadable"),
+    ],
+)
+def test_a_body_that_does_not_come_whole(fake: FakeGcs, tmp_path: Path, reply: Reply, trouble: str) -> None:
+    fake.behaviours.append(always("get", reply))
+    asked = store(fake.url, patience=0.6)
+    answer = refused(asked.download("m/1/model.bin", str(tmp_path / "file")))
+    assert (answer.call, answer.trouble, answer.host) == ("GetObject", trouble, f"127.0.0.1:{fake.port}")
+    assert not (tmp_path / "file").exists()
+    assert refused(asked.read("m/1/model.bin", 0, 5000)).trouble == trouble
+
+
+def test_an_interrupted_download_begins_anew(fake: FakeGcs, tmp_path: Path) -> None:
+    fake.behaviours.append(first("get", 1, DATA))
+    assert store(fake.url).download("m/1/model.bin", str(tmp_path / "file")) == StoreAnswered()
+    assert (tmp_path / "file").read_bytes() == OBJECTS["m/1/model.bin"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'"x"', b"null", b"", b"{", b'{"items": 1}', b'{"items": [1]}', b'{"items": [{}]}', b"\xff\xfe",
+     b'{"items": [{"name": 5}]}', b'{"items": [{"name": "a", "size": "x"}]}', b"<html>Log in</html>"],
+)  # fmt: skip
+def test_an_answer_that_is_not_the_store_s(fake: FakeGcs, body: bytes) -> None:
+    fake.behaviours.append(always("list", Reply(200, body)))
+    assert refused(store(fake.url).list("m/", 1, False)).trouble == "unreadable"
+
+
+def test_a_page_that_is_not_the_store_s(fake: FakeGcs) -> None:
+    fake.behaviours.append(always("list", Reply(403, b"<!DOCTYPE html><html>Blocked</html>")))
+    answer = refused(store(fake.url).list("m/", 1, False))
+    assert (answer.status, answer.trouble) == (403, "unreadable")
+
+
+def test_no_redirection_is_followed(fake: FakeGcs) -> None:
+    with FakeGcs(OBJECTS) as elsewhere:
+        location = {"Location": f"{elsewhere.url}/storage/v1/b/models/o"}
+        fake.behaviours += [
+            always("list", Reply(302, b"", location)),
+            always("get", Reply(307, b"", location)),
+        ]
+        for answer in (store(fake.url).list("", 1, False), store(fake.url).read("n", 0, 1)):
+            assert refused(answer).trouble == "unreadable"
+        assert elsewhere.seen == []
+
+
+def test_a_server_that_does_not_know_ranges(fake: FakeGcs) -> None:
+    fake.behaviours.append(always("get", Reply(200, OBJECTS["m/1/model.bin"])))
+    assert store(fake.url).read("m/1/model.bin", 7, 3) == FileContent(b"\7\x08\t", 256)
+
+
+def test_what_is_stored_compressed_is_downloaded_as_the_server_does(fake: FakeGcs, tmp_path: Path) -> None:
+    headers = {"Content-Encoding": "gzip", "X-Goog-Stored-Content-Encoding": "gzip"}
+    fake.behaviours.append(always("get", Reply(200, gzip.compress(b"<net/>"), headers)))
+    assert store(fake.url).download("m/1/model.xml", str(tmp_path / "file")) == StoreAnswered()
+    assert (tmp_path / "file").read_bytes() == b"<net/>"
+    assert isinstance(store(fake.url).read("m/1/model.xml", 0, 3), Unavailable)
+
+
+def test_a_download_makes_a_new_file_or_none(fake: FakeGcs, tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    for name in ("there", "link", "none/file"):
+        answer = store(fake.url).download("m/1/model.bin", str(tmp_path / name))
+        assert isinstance(answer, Unavailable)
+    assert (tmp_path / "there").read_text() == "mine"
+    assert not (tmp_path / "target").exists()
+    assert fake.seen == []
+    assert store(fake.url).download("n", str(tmp_path / "new")) == StoreAnswered()
+    assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o600
+
+
+# -- nobody answers ------------------------------------------------------------------------------------
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    answer = refused(store(f"http://127.0.0.1:{port}").list("", 1, False))
+    assert (answer.trouble, answer.status, answer.host) == ("refused", 0, f"127.0.0.1:{port}")
+    assert answer.message == "Connection refused"
+
+
+def test_no_such_host() -> None:
+    answer = refused(store("http://store.invalid:1").list("", 1, False))
+    assert (answer.trouble, answer.host) == ("name", "store.invalid:1")
+
+
+def test_a_connection_that_ends_without_a_word() -> None:
+    with hung_up() as url:
+        assert refused(store(url).list("", 1, False)).trouble == "reset"
+
+
+def test_no_encrypted_connection(fake: FakeGcs) -> None:
+    answer = refused(store(fake.url.replace("http:", "https:")).list("", 1, False))
+    assert answer.trouble == "tls"
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://", "nonsense", "http://a b:1"])
+def test_an_address_that_is_none(url: str) -> None:
+    assert isinstance(store(url).list("", 1, False), Unavailable)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a?b", "-a", "a.", "a b", "ä", "a%2Fb"])
+def test_a_bucket_that_cannot_be(fake: FakeGcs, name: str) -> None:
+    assert isinstance(store(fake.url, name).list("", 1, False), Unavailable)
+    assert fake.seen == []
+
+
+def test_a_name_that_is_not_utf_8(fake: FakeGcs, tmp_path: Path) -> None:
+    asked = store(fake.url)
+    assert isinstance(asked.list("m/\udcff/", 1, False), Unavailable)
+    assert isinstance(asked.read("m/\udcff", 0, 1), Unavailable)
+    assert isinstance(asked.download("m/\udcff", str(tmp_path / "file")), Unavailable)
+
+
+def test_answers_survive_being_sent(fake: FakeGcs) -> None:
+    """A store may say what it wants: no character of it stops the answer on its way to the parent."""
+    from ovms_doctor.facts.codec import encode_answer
+
+    def behave(seen: Seen) -> Reply | None:
+        return told(403, "a\x00\x1b[31mb\ud800 " + "x" * 5000)
+
+    behaviours: list[Behaviour] = fake.behaviours
+    behaviours.append(behave)
+    answer = refused(store(fake.url).list("", 1, False))
+    json.dumps(encode_answer(answer)).encode("ascii")
+    assert len(answer.message) <= 300

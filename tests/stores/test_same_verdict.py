@@ -1,0 +1,145 @@
+"""One repository on the local disk, in S3 and in Google Cloud Storage: the same verdicts where the server's rules are
+the same, and other ones exactly where its clients make the difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import ovms_doctor
+from tests.inspect.models import onnx
+from tests.runtime.models import saved_model
+from tests.stores.models import BIN, XML
+from tests.stores.servers import gcs_server, moto_server
+
+IR = {"model.xml": XML, "model.bin": BIN}
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d" * 32 + b"\nsize 12345\n"
+VARIABLES = {"variables/variables.index": b"index", "variables/variables.data-00000-of-00001": b"data"}
+
+
+def at(version: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    return {f"{version}/{name}": content for name, content in files.items()}
+
+
+MODELS: dict[str, dict[str, bytes]] = {
+    "ir": at("1", IR),
+    "onnx": at("1", {"model.onnx": onnx()}),
+    "saved": at("1", {"saved_model.pb": saved_model()}),
+    "three-versions": {**at("1", IR), **at("2", IR), **at("10", IR)},
+    "newest-broken": {**at("1", IR), **at("2", {"model.xml": XML[:300], "model.bin": BIN})},
+    "all-broken": {**at("1", {"model.xml": b"<net", "model.bin": BIN}), **at("2", {"model.onnx": b"no"})},
+    "without-weights": at("1", {"model.xml": XML}),
+    "weights-cut": at("1", {"model.xml": XML, "model.bin": BIN[:5]}),
+    "lfs-weights": at("1", {"model.xml": XML, "model.bin": POINTER}),
+    "lfs-model": at("1", {"model.xml": POINTER, "model.bin": POINTER}),
+    "only-readme": at("1", {"README.md": b"x"}),
+    "wrong-names": {**at("v1", IR), **at("latest", IR)},
+    "no-version": IR,
+    "below": at("1", {"sub/model.xml": XML, "sub/model.bin": BIN}),
+    "capitals": at("1", {"MODEL.XML": XML, "MODEL.bin": BIN}),
+    "mapped": at("1", {**IR, "mapping_config.json": b'{"inputs": {"x": "image"}}'}),
+    "mapping-broken": at("1", {**IR, "mapping_config.json": b'{"inputs": '}),
+    "beside-others": at("1", {**IR, "config.json": b"{}", "labels.txt": b"x", "old.txt": b"x"}),
+    "zeros-and-letters": {**at("0", IR), **at("abc", IR), **at("3", IR)},
+    "hidden-file": at("1", {".model.xml": XML, ".model.bin": BIN}),
+    # Here the server's clients for stores make a difference.
+    "leading-zero": at("007", IR),
+    "digits-first": at("1abc", IR),
+    "variables": at("1", {"saved_model.pb": saved_model(), **VARIABLES}),
+}
+#: A local directory 007 is looked for by its number too; but in a store it is the download that fails.
+DOWNLOAD_FAILS = {"leading-zero", "digits-first"}
+
+
+def verdicts(*words: str | Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    told = [word for pair in (environment or {}).items() for word in ("--env", "=".join(pair))]
+    policy = ("--model-version-policy", '{"all": {}}')
+    run = ovms_doctor("check", "--format", "json", "--as", "repository", *policy, *told, *words)
+    assert run.code in (0, 1, 3), run.err
+    document = run.document
+    assert document["server"]["outcome"] == "serves"
+    models = {model["name"]: model for model in document["models"]}
+    findings: dict[str, set[str]] = {name: set() for name in models}
+    for finding in document["findings"]:
+        if finding["subject"]["model"]:
+            findings[finding["subject"]["model"]].add(finding["code"])
+    return {"models": models, "findings": findings, "document": document}
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    tree = {f"repo/{model}/{name}": data for model, files in MODELS.items() for name, data in files.items()}
+    place = tmp_path_factory.mktemp("same")
+    for name, content in tree.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    for path in (place, *place.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    found = {"local": verdicts(place / "repo")}
+    with moto_server() as moto:
+        keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "S3_ENDPOINT": moto.endpoint}
+        bucket = moto.bucket()
+        moto.put(bucket, tree)
+        found["s3"] = verdicts(f"s3://{bucket}/repo", environment=keys)
+    with gcs_server() as emulator:
+        bucket = emulator.bucket()
+        emulator.put(bucket, tree)
+        endpoint = {"CLOUD_STORAGE_EMULATOR_ENDPOINT": emulator.endpoint}
+        found["gs"] = verdicts(f"gs://{bucket}/repo", environment=endpoint)
+    return found
+
+
+def told(model: dict[str, Any]) -> tuple[Any, ...]:
+    """What is said of a model, but for where it lies."""
+    keys = (
+        "version",
+        "directories",
+        "requested",
+        "state",
+        "error_code",
+        "later_state",
+        "later_error_code",
+        "format",
+    )
+    versions = tuple(tuple(str(version[key]) for key in keys) for version in model["versions"])
+    return (versions, tuple(model["served_versions"]), tuple(model["later_served_versions"]))
+
+
+pytestmark = pytest.mark.needs_module("moto", "flask", "gcp_storage_emulator")
+
+
+@pytest.mark.parametrize("where", ["s3", "gs"])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in DOWNLOAD_FAILS])
+def test_the_verdict_does_not_depend_on_where_it_lies(
+    seen: dict[str, dict[str, Any]], name: str, where: str
+) -> None:
+    here, there = seen["local"]["models"][name], seen[where]["models"][name]
+    assert told(there) == told(here)
+    assert there["host_path"] is None
+    codes = seen[where]["findings"][name]
+    if name == "variables":
+        # They are not downloaded; this model has none, so that it loads all the same.
+        codes = codes - {"OVD661"}
+    assert codes == seen["local"]["findings"][name]
+
+
+@pytest.mark.parametrize("where", ["s3", "gs"])
+@pytest.mark.parametrize("name", sorted(DOWNLOAD_FAILS))
+def test_a_directory_that_is_not_called_by_its_number(
+    seen: dict[str, dict[str, Any]], name: str, where: str
+) -> None:
+    """The same states, and another reason: it is not downloaded."""
+    here, there = seen["local"]["models"][name], seen[where]["models"][name]
+    assert told(there)[1:] == told(here)[1:]
+    assert [version["state"] for version in there["versions"]] == ["LOADING"]
+    assert seen[where]["findings"][name] == {"OVD664"}
+
+
+def test_every_model_was_looked_at(seen: dict[str, dict[str, Any]]) -> None:
+    for found in seen.values():
+        assert found["models"].keys() == MODELS.keys()
+        assert found["document"]["summary"]["verdict"] == "fail"
+        assert not [check for check in found["document"]["checks"] if check["status"] == "could_not_look"]

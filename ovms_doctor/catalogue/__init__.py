@@ -25,6 +25,7 @@ _ROOMS = {
     "cache": "5",
     "proxies": "6",
     "storage": "6",
+    "stores": "6",
     "container": "7",
     "devices": "7",
     "ending": "7",

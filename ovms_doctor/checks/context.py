@@ -44,7 +44,9 @@ class Context:
         return self.plan.mode == "single"
 
     def absolute(self, path: str) -> str:
-        """Where a path that the server uses lies, as the facts name it."""
+        """Where a path that the server uses lies, as the facts name it; in a store, the same path."""
+        if is_remote(path):
+            return path
         cwd = self.deployment.working_directory
         return path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
 

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding
+from ovms_doctor.names import is_remote
 from ovms_doctor.serving.model import CouldNotLook
 
 _ASK_ANOTHER = (
     "Give what could not be read in another way: the run line (--docker-run), a saved docker inspect "
     "(--inspect), or the server's own arguments behind --."
+)
+_IN_STORE = (
+    "Give what asking needs: the server's environment (--env, --env-file, --env-from-process), where its files lie "
+    "(--mount), more time (--timeout), or run this where the server runs."
 )
 
 
@@ -41,7 +46,9 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         version=version,
         # An option is what could not be followed, and what was to tell of the server is nowhere: no paths.
         path=None if untold or cause.path.startswith("--") else cause.path,
-        remedy=_ASK_ANOTHER if untold else "",
+        remedy=_ASK_ANOTHER if untold else _IN_STORE if is_remote(cause.path) else "",
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
+        # Where a store was reached for in vain, that is said by its own check.
+        caused_by=("OVD656", "OVD657", "OVD658") if is_remote(cause.path) else (),
     )

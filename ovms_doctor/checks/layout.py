@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor import server_log
-from ovms_doctor.checks import links, not_followed, outside
+from ovms_doctor.checks import links, not_followed, outside, where
 from ovms_doctor.checks.config_lists import base_path_step
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.layout_files import attempts as file_findings
@@ -244,7 +244,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         severity="error",
         detail=context.what_then(model) + " It says so in the log at every poll.",
         log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
-        evidence=(Evidence(_seen(model.detection.listing), "list"),),
+        evidence=(where.listed(base, _seen(model.detection.listing)),),
         recovers="config_change" if lacks else "next_poll",
         steps=steps,
         remedy="Give the entry a base_path." if lacks else "",
@@ -254,20 +254,13 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
 
 def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str, str]]) -> tuple[Step, ...]:
     """A SavedModel's sub-directories go with it; other directories stay where they are."""
-    host = context.host(model.entry.base_path)
     saved_model = any(name == "saved_model.pb" for name, _ in entries)
-    moved = sorted(
-        name
-        for name, kind in entries
-        if kind != "directory" or (saved_model and name in ("variables", "assets", "assets.extra"))
+    files = sorted(name for name, kind in entries if kind != "directory")
+    own = ("variables", "assets", "assets.extra")
+    directories = sorted(
+        name for name, kind in entries if kind == "directory" and saved_model and name in own
     )
-    files = " ".join(quote(f"{host}/{name}") for name in moved)
-    return (
-        Step("Make a version directory.", f"mkdir {quote(f'{host}/1')}", "host", "changes files"),
-        Step(
-            "Move the model's files into it.", f"mv -- {files} {quote(f'{host}/1/')}", "host", "changes files"
-        ),
-    )
+    return where.into_version(context, model.entry.base_path, files, directories)
 
 
 def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
@@ -311,7 +304,7 @@ def _passed_over(
         base=model.entry.base_path,
         severity="warning",
         log=(line,),
-        evidence=(Evidence(f"directory {item.name}", "list"),),
+        evidence=(where.listed(path, f"directory {item.name}"),),
         recovers="next_poll",
         steps=(_rename(context, model, item.name),),
     )
@@ -323,13 +316,13 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
     detail = f"Only {path} is ever opened."
     if again:
         detail += " The server loads it again at every poll and throws the copy away."
-    host = context.host(model.entry.base_path)
+    base = model.entry.base_path
     steps = tuple(
-        Step(
+        where.rename(
+            context,
+            f"{base}/{name}",
+            f"{base.rstrip('/')}.{name.strip()}",
             "Move the other one out of the model's directory.",
-            f"mv -- {quote(f'{host}/{name}')} {quote(f'{host}.{name.strip()}')}",
-            "host",
-            "changes files",
         )
         for name in names
         if name != str(version)
@@ -343,25 +336,20 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
         base=model.entry.base_path,
         severity="warning" if again else "info",
         detail=detail,
-        evidence=(Evidence(f"directories {_list(names)}", "list"),),
+        evidence=(where.listed(path, f"directories {_list(names)}"),),
         recovers="next_poll",
         steps=steps,
     )
 
 
 def _rename(context: Context, model: ModelPlan, name: str) -> Step:
-    host = context.host(model.entry.base_path)
+    base = model.entry.base_path.rstrip("/")
     digits = "".join(c for c in name if c.isascii() and c.isdigit()).lstrip("0")[:9] or "1"
     taken = {item.number for item in model.detection.names if item.reading == "version"}
     number = int(digits)
     while number in taken:
         number += 1
-    return Step(
-        "Give it a number as its name.",
-        f"mv -- {quote(f'{host}/{name}')} {quote(f'{host}/{number}')}",
-        "host",
-        "changes files",
-    )
+    return where.rename(context, f"{base}/{name}", f"{base}/{number}", "Give it a number as its name.")
 
 
 def _is_model_file(name: str, kind: EntryKind) -> bool:

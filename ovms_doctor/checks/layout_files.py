@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks import where
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.facts import Listing
 from ovms_doctor.findings import Evidence, Finding, Step
@@ -42,24 +43,7 @@ def _directory_missing(
 ) -> Finding:
     version = attempt.version
     names = ", ".join(f"“{name}”" for name in cause.names[:_SHOWN])
-    host = context.host(model.entry.base_path)
-    steps: tuple[Step, ...] = ()
-    if cause.names and str(version) not in cause.names:
-        old, new = f"{host}/{cause.names[0]}", f"{host}/{version}"
-        steps = (
-            Step(
-                f"If it is to be served, call it {version}.",
-                f"mv -- {quote(old)} {quote(new)}",
-                "host",
-                "changes files",
-            ),
-            Step(
-                "Or, if it is not, move it out of the model's directory.",
-                f"mv -- {quote(old)} {quote(f'{host}.{cause.names[0].strip()}')}",
-                "host",
-                "changes files",
-            ),
-        )
+    steps = misnamed_steps(context, model.entry.base_path, version, cause.names)
     return context.of_attempt(
         "OVD103",
         f"The server reads {names} as version {version} and then opens {cause.path}, which is not there",
@@ -70,6 +54,22 @@ def _directory_missing(
     )
 
 
+def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, ...]) -> tuple[Step, ...]:
+    """What to do about directories that are read as a version and not called by its number."""
+    if not found or str(version) in found:
+        return ()
+    base, name = base.rstrip("/"), found[0]
+    aside = f"{base}.{name.strip()}"
+    return (
+        where.rename(
+            context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, call it {version}."
+        ),
+        where.rename(
+            context, f"{base}/{name}", aside, "Or, if it is not, move it out of the model's directory."
+        ),
+    )
+
+
 def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: NoModelFile) -> Finding:
     names = [entry.name for entry in cause.listing.entries]
     wanted = [".xml with .bin", ".onnx", *(form for form, since in _LATER if _reads(context, since))]
@@ -77,15 +77,28 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
     nested = [entry.name for entry in cause.listing.entries if entry.kind == "directory"]
     if nested:
         hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
+    message = _what_is_missing(context, cause.path, [name.lower() for name in names])
+    left_out = _left_in_store(context, cause.path)
+    if not names and left_out:
+        message = f"{cause.path} holds nothing that the server downloads, only {', '.join(left_out[:_SHOWN])}"
     return context.of_attempt(
         "OVD111",
-        _what_is_missing(context, cause.path, [name.lower() for name in names]),
+        message,
         model,
         attempt,
         detail=f"{hint} {context.what_then(model)}",
-        evidence=(Evidence(_seen(cause.listing), "list"),),
-        steps=(Step("See what is there.", f"ls -la {quote(context.host(cause.path))}", "host", "reads"),),
+        evidence=(where.listed(cause.path, _seen(cause.listing)),),
+        steps=(where.look(context, cause.path),),
     )
+
+
+def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
+    """What lies in a version's directory in a store and is not downloaded."""
+    for item in context.plan.stores:
+        for copy in item.seen.copies if item.seen is not None else ():
+            if copy.path == path:
+                return copy.left_out
+    return ()
 
 
 def _what_is_missing(context: Context, path: str, names: list[str]) -> str:
@@ -131,16 +144,11 @@ def _ambiguous(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     """The server takes the first match in the file system's order, which a copy need not keep."""
     chosen = (attempt.model_file or "").rsplit("/", 1)[-1]
     others = ", ".join(attempt.candidates[:_SHOWN])
-    host = context.host(attempt.path)
-    steps = tuple(
-        Step(
-            "Leave only one model in the directory.",
-            f"mv -- {quote(f'{host}/{name}')} SOMEWHERE/",
-            "host",
-            "changes files",
-        )
-        for name in attempt.candidates[:1]
-    )
+    only = "Leave only one model in the directory."
+    steps: tuple[Step, ...] = (Step(only),)
+    if context.on_host(attempt.path):
+        other = quote(f"{context.host(attempt.path)}/{attempt.candidates[0]}")
+        steps = (Step(only, f"mv -- {other} SOMEWHERE/", "host", "changes files"),)
     return context.finding(
         "OVD113",
         f"{attempt.path} holds several files that could be the model; here the server takes {chosen or 'the first'}",

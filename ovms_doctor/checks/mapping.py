@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.config_place import with_place
-from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks import where as places
+from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import described
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.mapping import MappingEffects, effects
@@ -69,12 +70,11 @@ def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
         log=mapping.log,
         evidence=(Evidence(f"{mapping.place or mapping.path}: {seen}", "read"), *described(attempt)),
         steps=(
-            Step(
+            places.show(
+                context,
+                mapping.path,
                 'Write it like this: {"inputs": {"the model\'s name": "the name for clients"}, "outputs": {}}, '
                 "with nothing else in it.",
-                f"cat {quote(context.host(mapping.path))}",
-                "host",
-                "reads",
             ),
         ),
     )

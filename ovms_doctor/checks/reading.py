@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
+from ovms_doctor.checks import where
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.dangling import dangling
 from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, quote_release, reason_for
 from ovms_doctor.facts import ModelInspection
 from ovms_doctor.findings import Evidence, Finding, Step
+from ovms_doctor.names import is_remote
 from ovms_doctor.serving.model import (
     Attempt,
     CompileRefused,
@@ -105,6 +107,8 @@ def _path_was_cut(attempt: Attempt) -> bool:
 
 
 def _steps(context: Context, code: str, path: str) -> tuple[Step, ...]:
+    if is_remote(path):
+        return _steps_in_store(context, code, path)
     host = context.host(path)
     directory = quote(host.rpartition("/")[0] or "/")
     if code == "OVD302":
@@ -125,6 +129,15 @@ def _steps(context: Context, code: str, path: str) -> tuple[Step, ...]:
                 "reads",
             ),
         )
+    return ()
+
+
+def _steps_in_store(context: Context, code: str, path: str) -> tuple[Step, ...]:
+    if code == "OVD302":
+        return (Step("Run git lfs pull where the repository was cloned, and upload the file again."),)
+    if code in ("OVD303", "OVD304", "OVD305", "OVD306", "OVD308", "OVD312"):
+        text = "Look at what is there, then upload the file again from where it is whole."
+        return (where.look(context, path.rpartition("/")[0], text),)
     return ()
 
 

@@ -1,10 +1,10 @@
-"""Remote storage before any store is asked: what path and environment alone decide, and what they will not do."""
+"""Remote storage: what path and environment alone decide, and what the store then says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import storage_google, storage_s3
+from ovms_doctor.checks import storage_google, storage_s3, store_access, store_content
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding, Recovers, Step
 from ovms_doctor.names import REMOTE_PREFIXES, is_remote
@@ -26,6 +26,8 @@ def check(context: Context) -> Iterator[Finding]:
         else:
             yield from storage_s3.of_place(context, item)
             yield from _place(context, item)
+    yield from store_access.check(context)
+    yield from store_content.check(context)
     for model in context.plan.models:
         yield from _not_in_store(context, model)
     yield from _config(context)

@@ -68,7 +68,13 @@ class _Asker:
         self._own = threading.local()
 
     def answer(self, question: Question) -> Answer:
-        """TypeError for a question that is for somebody else."""
+        """Whatever goes wrong is told without the words of libraries, which may hold what is secret."""
+        try:
+            return self._answer(question)
+        except Exception as error:  # noqa: BLE001
+            return Unavailable(f"{type(error).__name__} while asking the store")
+
+    def _answer(self, question: Question) -> Answer:
         if isinstance(question, HeadBucket):
             return self._store(question.access).head()
         if isinstance(question, ListStore):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 from ovms_doctor import interrupts
@@ -22,6 +23,7 @@ from ovms_doctor.facts import (
     Question,
     ReadFile,
     StoreAccess,
+    StoreRefusal,
     Unavailable,
 )
 
@@ -34,6 +36,9 @@ _MOST_CHILDREN = 4
 _IN_HAND = 16
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
+#: After so many that were not answered in time, all others to the same store would be waited for in vain as well.
+_MOST_IN_VAIN = 3
+_TIRED = Unavailable("the store did not answer others in time, and is not asked any more", timed_out=True)
 
 
 class StoreCollector:
@@ -60,6 +65,8 @@ class StoreCollector:
         self._deadline = deadline
         self._jobs = jobs
         self._files: dict[str, bytes | str] = {}
+        #: How many questions in a row were not answered in time.
+        self._in_vain: dict[StoreAccess, int] = {}
         self._pool: Pool | None = None
         self._copies = Copies(self._fetch, load_deadline, deadline, jobs, progress_bytes)
 
@@ -129,8 +136,15 @@ class StoreCollector:
         if not able:
             return
         pool = self._started()
-        for question, answer in pool.answer(able, self._time_for, begin, share=_WORTH_A_START):
-            answers[question] = _answered(answer)
+
+        def tired(question: Question) -> Unavailable | None:
+            return _TIRED if self._in_vain.get(accesses[question], 0) >= _MOST_IN_VAIN else None
+
+        for question, found in pool.answer(able, self._time_for, begin, tired, _WORTH_A_START):
+            answer = _answered(found)
+            answers[question] = answer
+            access = accesses[question]
+            self._in_vain[access] = self._in_vain.get(access, 0) + 1 if _timed_out(answer) else 0
 
     def _started(self) -> Pool:
         if self._pool is None:
@@ -200,7 +214,16 @@ def _answered(answer: Answer | Died) -> Answer:
         return answer
     if answer.timed_out and answer.started:
         return Unavailable("the store did not answer in time and is not waited for", timed_out=True)
+    if answer.started:
+        # What it wrote to standard error may hold what it asked with.
+        answer = replace(answer, stderr="")
     return Unavailable(f"the process that asks the store failed: {answer}", answer.timed_out)
+
+
+def _timed_out(answer: Answer) -> bool:
+    if isinstance(answer, StoreRefusal):
+        return answer.trouble == "timeout"
+    return isinstance(answer, Unavailable) and answer.timed_out
 
 
 def _nobody(question: Question) -> None:

@@ -1,0 +1,355 @@
+"""The collector for stores around what it asks them: what becomes of children, files, secrets and an interruption."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.collect.everything import Collector
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.collect.stores import StoreCollector
+from ovms_doctor.collect.stores.amazon import _stored
+from ovms_doctor.collect.stores.amazon_client import proxies
+from ovms_doctor.facts import (
+    Answer,
+    CopiedFile,
+    HeadBucket,
+    InspectCopy,
+    ListStore,
+    LoadCopy,
+    ModelInspection,
+    PathStatus,
+    Question,
+    ReadObject,
+    StatPath,
+    StoreAccess,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+    VersionCopy,
+)
+from tests.stores.models import BIN, XML
+from tests.stores.servers import S3Server, moto_server
+from tests.stores.wire import Faulty, Rule
+
+KEY, SECRET = "AKIDOVMSDOCTOR000002", "ovms/doctor+secret0000000000000000000002"
+SECRETS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+ROOT = Path(__file__).parents[2]
+Make = Callable[..., Faulty]
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[S3Server]:
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture
+def faulty(moto: S3Server) -> Iterator[Make]:
+    made: list[Faulty] = []
+
+    def make(*rules: Rule) -> Faulty:
+        made.append(Faulty(int(moto.endpoint.rpartition(":")[2]), rules))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def access(endpoint: str, bucket: str = "bucket", proxy: str = "") -> StoreAccess:
+    return StoreAccess("s3", bucket, "keys", endpoint, "path", "us-east-1", proxy=proxy)
+
+
+def ask(
+    *questions: Question, secrets: dict[str, str] = SECRETS, deadline: float = 6.0, jobs: int | None = None
+) -> list[Answer]:
+    with (
+        LocalCollector(None) as local,
+        StoreCollector(secrets, local, deadline=deadline, jobs=jobs) as stores,
+    ):
+        answers = stores.collect(questions)
+    return [answers[question] for question in questions]
+
+
+def copy_of(at: StoreAccess, prefix: str, tree: dict[str, bytes]) -> VersionCopy:
+    files = tuple(CopiedFile(name, len(content)) for name, content in sorted(tree.items()))
+    return VersionCopy(at, prefix, files, limit=1 << 30)
+
+
+def put(server: S3Server, trees: dict[str, dict[str, bytes]]) -> str:
+    """A new bucket with a tree below each prefix."""
+    bucket = server.bucket()
+    server.put(bucket, {prefix + name: data for prefix, tree in trees.items() for name, data in tree.items()})
+    return bucket
+
+
+# -- both collectors as one ----------------------------------------------------------------------------
+
+
+def test_answers_keep_the_order_of_their_questions(moto: S3Server, tmp_path: Path) -> None:
+    at = access(moto.endpoint, put(moto, {"": {"m": b""}}))
+    made: list[StoreCollector] = []
+    local = LocalCollector(None)
+
+    def stores() -> StoreCollector:
+        made.append(StoreCollector(SECRETS, local))
+        return made[0]
+
+    questions: list[Question] = [ListStore(at, ""), StatPath(str(tmp_path)), HeadBucket(at), StatPath("/")]
+    with Collector(local, stores) as collector:
+        collector.collect(questions[1:2])
+        assert made == []
+        answers = collector.collect(questions)
+    assert list(answers) == questions
+    assert [type(answer) for answer in answers.values()] == [
+        StoreListing,
+        PathStatus,
+        StoreAnswered,
+        PathStatus,
+    ]
+
+
+# -- children that are ended ---------------------------------------------------------------------------
+
+
+def test_what_a_killed_child_had_begun_is_asked_anew(faulty: Make, moto: S3Server) -> None:
+    """The child works at several questions at once: those besides the one it is killed over are another child's,
+    which meets the files that were made by then."""
+    tree = {"a.xml": XML, "a.bin": BIN}
+    bucket = put(moto, {f"{number}/": tree for number in range(6)})
+    server = faulty(Rule("drip", path="/0/a.xml"))
+    at = access(server.endpoint, bucket)
+    copies = [copy_of(at, f"{number}/", tree) for number in range(6)]
+    answers = ask(*(InspectCopy(copy, "a.xml", "ir") for copy in copies), deadline=3.0, jobs=1)
+    assert isinstance(answers[0], Unavailable)
+    assert answers[0].timed_out
+    for answer in answers[1:]:
+        assert isinstance(answer, ModelInspection), answer
+        assert answer.faults == ()
+
+
+def test_a_store_that_never_answers_is_not_asked_for_ever(faulty: Make) -> None:
+    server = faulty(Rule("stall"))
+    at = access(server.endpoint)
+    answers = ask(*(ReadObject(at, f"key-{number}", 1) for number in range(60)), deadline=2.0, jobs=1)
+    assert len(server.asked) < 60
+    assert isinstance(answers[0], StoreRefusal)
+    assert answers[0].trouble == "timeout"
+    assert isinstance(answers[-1], Unavailable)
+    assert answers[-1].timed_out
+
+
+def test_nothing_stays_of_a_download_whose_child_is_killed(
+    faulty: Make, moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    tree = {"a.xml": XML, "a.bin": BIN}
+    bucket = put(moto, {"1/": tree})
+    at = access(faulty(Rule("drip", path="xml")).endpoint, bucket)
+    (answer,) = ask(LoadCopy(copy_of(at, "1/", tree), "a.xml", "read"), deadline=2.0)
+    assert isinstance(answer, Unavailable)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_stays_of_a_download_that_is_interrupted(
+    faulty: Make, moto: S3Server, tmp_path: Path, number: signal.Signals
+) -> None:
+    bucket = put(moto, {"m/1/": {"a.xml": XML, "a.bin": BIN}})
+    server = faulty(Rule("drip", path="xml$"))
+    told = {
+        "S3_ENDPOINT": server.endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+    }
+    command = [sys.executable, "-m", "ovms_doctor", "check", f"s3://{bucket}/m", "--timeout", "60"]
+    command += [word for name, value in told.items() for word in ("--env", f"{name}={value}")]
+    run = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        end = time.monotonic() + 60
+        while not list(tmp_path.rglob("a.xml")) and time.monotonic() < end and run.poll() is None:
+            time.sleep(0.05)
+        assert list(tmp_path.rglob("a.xml")), "it was never downloaded"
+        run.send_signal(number)
+        out, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 130, err
+    assert list(tmp_path.iterdir()) == []
+    assert SECRET.encode() not in out + err
+
+
+# -- what is fetched, and what is not ------------------------------------------------------------------
+
+
+def message(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message that is one itself, or a text."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+#: One parameter and one operation, as Paddle writes a program.
+PROGRAM = message(1, message(3, message(1, b"weights") + b"\x18\x01") + message(4, message(3, b"mul")))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "kinds"),
+    [
+        (bytes(range(256)) * 400, []),
+        (b"\n\n\n\n<!DOCTYPE html><html><title>Log in</title>" + b" " * 9000, ["weights-html"]),
+        (bytes(102400), ["zero-filled"]),
+    ],
+)
+def test_parameters_that_are_not_fetched_are_no_zeros(
+    moto: S3Server, parameters: bytes, kinds: list[str]
+) -> None:
+    """Paddle's are told by their beginning, as on a disk; the hole in their place is none."""
+    tree = {"m.pdmodel": PROGRAM, "m.pdiparams": parameters}
+    bucket = put(moto, {"1/": tree})
+    at = access(moto.endpoint, bucket)
+    (answer,) = ask(InspectCopy(copy_of(at, "1/", tree), "m.pdmodel", "paddle"))
+    assert isinstance(answer, ModelInspection)
+    assert [fault.kind for fault in answer.faults] == kinds
+    assert [file.size for file in answer.files] == [len(PROGRAM), len(parameters)]
+
+
+def test_an_object_that_is_not_what_was_listed(moto: S3Server) -> None:
+    """Its size is a fact that the rules already went by."""
+    tree = {"a.xml": XML, "a.bin": BIN}
+    bucket = put(moto, {"1/": {**tree, "a.bin": BIN * 2}})
+    (answer,) = ask(LoadCopy(copy_of(access(moto.endpoint, bucket), "1/", tree), "a.xml", "read"))
+    assert answer == Unavailable(f"s3://{bucket}/1/a.bin has changed since it was listed")
+
+
+def test_what_was_restored_can_be_read() -> None:
+    """What Amazon itself says of it cannot be had offline."""
+    cold = {"Key": "k", "Size": 1, "StorageClass": "GLACIER"}
+    assert _stored(cold) == StoredObject("k", 1, archived=True)
+    assert _stored({**cold, "RestoreStatus": {"IsRestoreInProgress": True}}).archived
+    restored = {"IsRestoreInProgress": False, "RestoreExpiryDate": "2030-01-01"}
+    assert not _stored({**cold, "RestoreStatus": restored}).archived
+
+
+def test_a_key_that_is_not_utf8(moto: S3Server) -> None:
+    at = access(moto.endpoint, put(moto, {}))
+    for answer in ask(ReadObject(at, "a\udcff", 1), ListStore(at, "a\udcff")):
+        assert isinstance(answer, Unavailable)
+        assert "UTF-8" in answer.reason
+
+
+@pytest.mark.parametrize("keys", [b"", b"<Contents><Key>a</Key><Size>1</Size></Contents>"])
+def test_a_list_that_goes_on_without_end(faulty: Make, keys: bytes) -> None:
+    body = b"<ListBucketResult><Name>b</Name><IsTruncated>true</IsTruncated>" + keys + b"</ListBucketResult>"
+    server = faulty(Rule(status=200, code="", body=body))
+    (answer,) = ask(ListStore(access(server.endpoint), "", 100))
+    assert isinstance(answer, StoreListing)
+    assert answer.more
+    assert len(server.asked) <= 2
+
+
+# -- who answered --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int) -> None:
+    """The server's libcurl would, and what it came to there nobody knows."""
+    there = {"Location": f"{moto.endpoint}/bucket", "Content-Type": "text/html"}
+    server = faulty(Rule(status=status, code="", body=b"<html>moved</html>", headers=there))
+    for answer in ask(HeadBucket(access(server.endpoint)), ListStore(access(server.endpoint), "")):
+        assert isinstance(answer, StoreRefusal)
+        assert (answer.status, answer.trouble) == (status, "unreadable")
+    assert len(server.asked) == 2
+    assert moto.log() == []
+
+
+PAGE = b"<html><title>Blocked</title></html>"
+DENIED = b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "trouble"),
+    [
+        ({"Server": "squid/5.7", "Content-Type": "text/html"}, PAGE, "proxy"),
+        ({"Via": "1.1 gate", "Content-Type": "text/html"}, PAGE, "proxy"),
+        ({"X-Squid-Error": "ERR_ACCESS_DENIED 0"}, PAGE, "proxy"),
+        ({"Via": "1.1 gate"}, DENIED, ""),
+        ({"Via": "1.1 gate", "Content-Type": "text/html", "x-amz-request-id": "1"}, b"", ""),
+    ],
+)
+def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes, trouble: str) -> None:
+    """One that hands on what a store says puts its name there too."""
+    gate = faulty(Rule(status=403, code="", body=body, headers=headers))
+    secrets = {**SECRETS, "https_proxy": f"http://127.0.0.1:{gate.port}"}
+    (answer,) = ask(ListStore(access("http://store.invalid", proxy="https_proxy"), ""), secrets=secrets)
+    assert isinstance(answer, StoreRefusal)
+    assert (answer.status, answer.trouble) == (403, trouble)
+    assert answer.host == (f"127.0.0.1:{gate.port}" if trouble else "store.invalid:80")
+    assert answer.code == ("AccessDenied" if body is DENIED else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://h:912", "http://h:912"),
+        ("https://h:443/", "https://h:443"),
+        ("http://u:p%40w@h:1", "http://u:p%40w@h:1"),
+        ("http://dom\\u:p/w@h:1", "http://dom%5Cu:p%2Fw@h:1"),
+        # libcurl finds a user in the host that is left, who counts more and has no password.
+        ("http://u:p@w@h:1", "http://h:1"),
+        ("http://u@h:1", "http://h:1"),
+        ("http://h:70000", "http://h:1080"),
+        ("h:912", ""),
+        ("HTTP://h:912", ""),
+        ("http://[::1]:3128", ""),
+        ("http://h:912/path", ""),
+        ("", ""),
+    ],
+)
+def test_a_proxy_is_taken_apart_as_the_server_does(text: str, url: str) -> None:
+    assert proxies(text) == ({"http": url, "https": url} if url else {})
+
+
+# -- secrets -------------------------------------------------------------------------------------------
+
+PASSWORD = "pa%zzsword-of-the-proxy"
+
+
+@pytest.mark.parametrize("place", ["ho st:912", "h?x:912", "127.0.0.1:70000", "proxy.invalid:1"])
+def test_a_proxys_password_is_in_no_answer(moto: S3Server, place: str) -> None:
+    secrets = {**SECRETS, "https_proxy": f"http://user:{PASSWORD}@{place}"}
+    at = access(moto.endpoint, put(moto, {}), proxy="https_proxy")
+    for answer in ask(HeadBucket(at), ListStore(at, ""), secrets=secrets):
+        assert isinstance(answer, Unavailable | StoreRefusal)
+        assert "sword" not in repr(answer)
+
+
+def test_a_child_is_not_told_what_this_process_knows(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --env-from-process the server's secrets are in this process's own environment."""
+    for name, value in {**SECRETS, "https_proxy": f"http://u:{PASSWORD}@h:1", "OF_MINE": SECRET}.items():
+        monkeypatch.setenv(name, value)
+    at = access(moto.endpoint, put(moto, {}))
+    with LocalCollector(None) as local, StoreCollector(SECRETS, local) as stores:
+        assert stores.collect([HeadBucket(at)])[HeadBucket(at)] == StoreAnswered("us-east-1")
+        (pid,) = stores.pids
+        told = Path(f"/proc/{pid}/environ").read_bytes()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert b"PATH=" in told
+    for secret in (SECRET, KEY, PASSWORD):
+        assert secret.encode() not in told + words

@@ -240,6 +240,48 @@ EXAMPLES: dict[str, tuple[str, str]] = {
         "AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=https;AccountName=models;AccountKey=…",
     ),
     "OVD645": ('"base_path": "s3:///bucket/m"', '"base_path": "s3://bucket/m"'),
+    "OVD651": (
+        "HeadBucket s3://models: 403; ListObjects: AccessDenied",
+        '{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::models"}',
+    ),
+    "OVD652": ('"base_path": "s3://modles/m"   ListObjects: NoSuchBucket', '"base_path": "s3://models/m"'),
+    "OVD653": ("AWS_REGION=us-east-1   the bucket is in eu-central-1", "AWS_REGION=eu-central-1"),
+    "OVD654": (
+        '"Action": "s3:ListBucket", "Condition": {"StringLike": {"s3:prefix": "m/*"}}',
+        '"Action": "s3:ListBucket"',
+    ),
+    "OVD655": (
+        "AWS_ACCESS_KEY_ID=…   ListObjects: InvalidAccessKeyId",
+        "AWS_ACCESS_KEY_ID=… of the store itself",
+    ),
+    "OVD656": (
+        "ListObjects: RequestTimeTooSkewed",
+        "chronyc tracking   # System time: 0.000012 seconds fast",
+    ),
+    "OVD657": ("S3_ENDPOINT=http://minio:9000   the name is not found", "S3_ENDPOINT=http://10.0.0.5:9000"),
+    "OVD658": (
+        "https_proxy=http://proxy:3128   HeadBucket: 407 by the proxy",
+        "https_proxy=http://user:password@proxy:3128",
+    ),
+    "OVD659": ('"base_path": "s3://models/Resnet"   keys: resnet/1/…', '"base_path": "s3://models/resnet"'),
+    "OVD660": (
+        "s3://models/m/1/samples/0001.png … 1200.png\ns3://models/m/2/model.xml",
+        "s3://models/m/1/model.xml\ns3://models/m/2/model.xml",
+    ),
+    "OVD661": (
+        "s3://models/m/1/saved_model.pb\ns3://models/m/1/variables/variables.index",
+        "s3://models/m/1/model.xml\ns3://models/m/1/model.bin",
+    ),
+    "OVD662": (
+        "GetObject s3://models/m/1/model.xml: AccessDenied\nMissing model directory /1",
+        '{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/m/*"}',
+    ),
+    "OVD663": ("s3://models/m/1/model.bin   GLACIER", "s3://models/m/1/model.bin   STANDARD"),
+    "OVD664": ("s3://models/m/001/model.xml", "s3://models/m/1/model.xml"),
+    "OVD666": (
+        "gs://models: 403 storage.objects.list\nDirectory does not exist: gs://models/m",
+        "gcloud storage buckets add-iam-policy-binding gs://models … --role=roles/storage.objectViewer",
+    ),
     "OVD701": (
         "docker run -m 1g …\nkernel: Memory cgroup out of memory: Killed process 4711 (ovms)",
         "docker run -m 4g …",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 
 CODES: tuple[Code, ...] = (
@@ -81,6 +82,7 @@ CODES: tuple[Code, ...] = (
         "made, no version is loaded. Podman puts a tmpfs there by itself; Docker and Kubernetes do not.",
         "Add a tmpfs, or a volume with room for the models, at /tmp.",
         "restart",
+        (log.NO_TEMPORARY,),
         releases="The same in all releases.",
         see_also=("OVD501", "OVD621"),
     ),

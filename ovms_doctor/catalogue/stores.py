@@ -32,7 +32,8 @@ CODES: tuple[Code, ...] = (
         "storage",
         "There is no bucket of this name where the server asks",
         "The store answers that it has no such bucket. With S3_ENDPOINT another store is asked than Amazon's, or "
-        "the other way round. The server's line speaks of credentials as well, for it is the same one for every refusal.",
+        "the other way round. The server's line speaks of credentials as well, for it is the same one for every "
+        "refusal.",
         "Name the bucket as the store does, and the store's address in S3_ENDPOINT.",
         "config_change",
         (log.S3_NO_ANSWER,),
@@ -137,7 +138,7 @@ CODES: tuple[Code, ...] = (
         "says that the directory does not exist. Case counts, and so does every slash.",
         "Name the directory that holds the version directories.",
         "next_poll",
-        (log.DIRECTORY_MISSING,),
+        texts=("Directory does not exist: s3://", "Directory does not exist: gs://"),
         releases=_ALL,
         see_also=("OVD622", "OVD635", "OVD666"),
     ),
@@ -177,11 +178,19 @@ CODES: tuple[Code, ...] = (
         "An object may be listed and not read",
         "The server downloads all versions that it loads together; one object that it may not read fails all of "
         "them. Each is then looked for in the root directory: “Missing model directory /1” is such a failed "
-        "download, and says nothing of a local path. What was downloaded until then stays in /tmp, at every try once more.",
+        "download, and says nothing of a local path. What was downloaded until then stays in /tmp, at every try "
+        "once more.",
         "Allow s3:GetObject (in Google Cloud Storage storage.objects.get) on the model's objects; of encrypted ones "
         "kms:Decrypt on their key too.",
         "next_poll",
-        (log.STORE_OBJECT_FAILED, log.VERSION_NOT_DOWNLOADED, log.MODEL_NOT_DOWNLOADED, log.GCS_NOT_SAVED),
+        (
+            log.STORE_OBJECT_FAILED,
+            log.VERSION_NOT_DOWNLOADED,
+            log.MODEL_NOT_DOWNLOADED,
+            log.GCS_NOT_SAVED,
+            log.GCS_FILE_FAILED,
+            log.GCS_DIRECTORY_NOT_SAVED,
+        ),
         releases=_ALL,
         see_also=("OVD651", "OVD663"),
     ),
@@ -225,7 +234,7 @@ CODES: tuple[Code, ...] = (
         "itself. Without GOOGLE_APPLICATION_CREDENTIALS it asks as nobody, whatever the machine's own identity is.",
         "Give its service account the role roles/storage.objectViewer on the bucket.",
         "next_poll",
-        (log.DIRECTORY_MISSING,),
+        texts=("Directory does not exist: gs://",),
         releases=_ALL,
         see_also=("OVD639", "OVD640", "OVD659"),
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.config_place import with_place
 from ovms_doctor.checks import where as places
+from ovms_doctor.checks.config_place import with_place
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import described
 from ovms_doctor.findings import Evidence, Finding, Step

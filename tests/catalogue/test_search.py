@@ -17,6 +17,7 @@ from ovms_doctor.catalogue.search import explain, explain_line
 from tests.cases_build import Family, RecordedRelease, load_cases
 
 VALUES = {
+    "template": "/tmp/fileXXXXXX",
     "bucket": "models-1",
     "path": "/models/a b/1",
     "proxy": "proxy.example:3128",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from ovms_doctor.collect.local import LocalCollector
 from ovms_doctor.collect.stores import StoreCollector
 from ovms_doctor.collect.stores.amazon import _stored
 from ovms_doctor.collect.stores.amazon_client import proxies
+from ovms_doctor.deployment.model import Mount
 from ovms_doctor.facts import (
     Answer,
     CopiedFile,
@@ -324,6 +326,40 @@ def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes,
 )
 def test_a_proxy_is_taken_apart_as_the_server_does(text: str, url: str) -> None:
     assert proxies(text) == ({"http": url, "https": url} if url else {})
+
+
+# -- profiles ------------------------------------------------------------------------------------------
+
+FILES = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
+KEYS = "aws_access_key_id = AKIDPROFILE\naws_secret_access_key = secret-of-the-profile\n"
+
+
+@pytest.mark.parametrize(
+    ("credentials", "config", "signed"),
+    [
+        (f"[mine]\n{KEYS}", "[profile mine]\nregion = eu-west-1\n", "AKIDPROFILE eu-west-1"),
+        (f"[mine]\n{KEYS}region = eu-west-2\n", "[mine]\nregion = eu-west-3\n", "AKIDPROFILE us-east-1"),
+        (f"[mine]\n{KEYS}", "", "AKIDPROFILE us-east-1"),
+        (f"[profile mine]\n{KEYS}", "", ""),
+        # The SDK's provider reads the credentials file alone.
+        ("[mine]\n", f"[profile mine]\n{KEYS}", ""),
+        ("no file of profiles", "", ""),
+    ],
+)
+def test_a_profiles_keys_and_its_region(
+    faulty: Make, world_dir: Path, credentials: str, config: str, signed: str
+) -> None:
+    (world_dir / "credentials").write_text(credentials)
+    (world_dir / "config").write_text(config)
+    server = faulty(Rule(status=403, code="AccessDenied", message="not for AKIDPROFILE"))
+    at = StoreAccess("s3", "bucket", "profile", server.endpoint, "path", profile="mine", files=FILES)
+    mount = Mount(str(world_dir), "/home/ovms/.aws")
+    with LocalCollector(None, mounts=[mount]) as local, StoreCollector({}, local) as stores:
+        answer = stores.collect([ListStore(at, "")])[ListStore(at, "")]
+    found = re.findall(r"Credential=(\w+)/\d+/([\w-]+)/s3", "".join(server.heads))
+    assert [" ".join(pair) for pair in found] == ([signed] if signed else [])
+    assert isinstance(answer, StoreRefusal if signed else Unavailable)
+    assert "AKIDPROFILE" not in repr(answer)
 
 
 # -- secrets -------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO, TypeVar
 
 from ovms_doctor.collect.stores.amazon_client import NotUsable, make_client, proxies
+from ovms_doctor.collect.stores.amazon_objects import Objects
 from ovms_doctor.collect.stores.answers import Hidden, chain, passing, place_of, trouble_of
 from ovms_doctor.collect.stores.google_session import proxy_secrets
 from ovms_doctor.facts import (
@@ -53,10 +54,12 @@ class AmazonStore:
         self._proxy = proxy.get("http", "").partition("://")[2].rpartition("@")[2]
         self._hidden = Hidden(*secrets.values(), *proxy_secrets(secrets.get(access.proxy, "")))
         self._client: Any = None
+        self._objects: Any = None
         self._stopped: Unavailable | None = None
         try:
             self._client, keys = make_client(access, secrets, files, patience)
             self._hidden.add(*keys)
+            self._objects = Objects(self._client, access.bucket, keys)
         except ImportError:
             self._stopped = Unavailable(_MISSING)
         except NotUsable as error:
@@ -144,10 +147,13 @@ class AmazonStore:
     def _whole(self, key: str, file: BinaryIO) -> StoreAnswered:
         file.seek(0)
         file.truncate()
-        answer = self._client.get_object(Bucket=self._access.bucket, Key=key)
+        body = self._objects.open(key)
+        if body is None:
+            body = self._client.get_object(Bucket=self._access.bucket, Key=key)["Body"]
         # The body itself compares what comes with what was announced.
-        for part in answer["Body"].iter_chunks(_CHUNK):
-            file.write(part)
+        with contextlib.closing(body):
+            for part in body.iter_chunks(_CHUNK):
+                file.write(part)
         return StoreAnswered()
 
     # -- asking ----------------------------------------------------------------------------------------

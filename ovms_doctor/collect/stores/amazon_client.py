@@ -96,27 +96,38 @@ def _credentials(
 
 
 def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[str, str], str]:
-    """A profile's own keys: those of the credentials file first. Nothing is run or asked for others."""
-    found: dict[str, str] = {}
-    for path, section in zip(access.files, _sections(access.profile), strict=False):
-        parsed = configparser.RawConfigParser(strict=False, interpolation=None)
-        try:
-            parsed.read_string(files.get(path, b"").decode("utf-8", "replace"))
-        except configparser.Error:
-            raise NotUsable(f"{path} cannot be read as a file of AWS profiles") from None
-        for name in section:
-            if parsed.has_section(name):
-                found = {**dict(parsed.items(name)), **found}
+    """A profile's own keys, which the SDK takes from the credentials file alone, as it takes the region from the
+    configuration file (1.11: ProfileConfigFileAWSCredentialsProvider, ClientConfiguration). Nothing is run or asked
+    for others."""
+    both = [
+        _section(path, files.get(path, b""), names)
+        for path, names in zip(access.files, _sections(access.profile), strict=True)
+    ]
+    found, configured = both
     keys = ("aws_access_key_id", "aws_secret_access_key")
     if not all(found.get(name) for name in keys):
-        other = next((name for name in _NOT_STATIC if name in found), "")
+        other = next((name for name in _NOT_STATIC if name in found or name in configured), "")
         if other:
             raise NotUsable(
                 f"the profile {access.profile} has no keys but {other}, which is not followed here"
             )
-        raise NotUsable(f"the profile {access.profile} has no keys in {' or '.join(access.files)}")
+        where = " and ".join(access.files)
+        if all(configured.get(name) for name in keys):
+            where = f"{access.files[0]}, where alone the server's client looks for them"
+        raise NotUsable(f"the profile {access.profile} has no keys in {where}")
     names = [*keys, "aws_session_token"]
-    return {name: found[name] for name in names if found.get(name)}, access.region or found.get("region", "")
+    region = access.region or configured.get("region", "")
+    return {name: found[name] for name in names if found.get(name)}, region
+
+
+def _section(path: str, content: bytes, names: tuple[str, ...]) -> dict[str, str]:
+    """What stands below the first of these names. Raises NotUsable."""
+    parsed = configparser.RawConfigParser(strict=False, interpolation=None)
+    try:
+        parsed.read_string(content.decode("utf-8", "replace"))
+    except configparser.Error:
+        raise NotUsable(f"{path} cannot be read as a file of AWS profiles") from None
+    return next((dict(parsed.items(name)) for name in names if parsed.has_section(name)), {})
 
 
 def _sections(profile: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -116,7 +116,7 @@ class Stored:
         """What the server's client says of it."""
         if failing.why == "temporary":
             what = os.strerror(errno.EROFS)
-            return (server_log.NO_TEMPORARY(path=TEMPORARY, what=what),)
+            return (server_log.NO_TEMPORARY(template=TEMPORARY, what=what),)
         amazon = self.store.access.store == "s3"
         last = server_log.VERSION_NOT_DOWNLOADED(path=failing.path)
         if failing.why == "nameless":

@@ -73,14 +73,7 @@ def _tool(context: Context, path: str) -> str:
     """The store's command line, sent where the server goes."""
     if path.startswith("gs://"):
         return "gcloud storage"
-    endpoint = next(
-        (
-            item.seen.access.endpoint
-            for item in context.plan.stores
-            if item.seen is not None
-            and item.seen.access is not None
-            and path.startswith(item.path.rstrip("/"))
-        ),
-        "",
-    )
+    accesses = [item.seen.access for item in context.plan.stores if item.seen is not None]
+    asked = [one for one in accesses if one is not None and f"{path}/".startswith(f"{one.url()}/")]
+    endpoint = asked[0].endpoint if asked else ""
     return f"aws s3 --endpoint-url {quote(endpoint)}" if endpoint else "aws s3"

@@ -93,11 +93,16 @@ def _load(question: LoadCopy) -> Question:
 
 def settle(told: Deployment, bucket: Bucket) -> Plan:
     """Plan and answer in turns, as the driver does."""
+    return settle_with_facts(told, bucket)[0]
+
+
+def settle_with_facts(told: Deployment, bucket: Bucket) -> tuple[Plan, Facts]:
+    """The plan, and what it rests on."""
     facts = Facts({question: bucket.answer(question) for question in bucket.given})
     for _ in range(200):
         planned = plan(told, facts)
         if planned.plan is not None:
-            return planned.plan
+            return planned.plan, facts
         new = {question: bucket.answer(question) for question in planned.missing}
         assert not facts._answers.keys() & new.keys(), "asked twice"
         facts.add(new)

@@ -1,0 +1,210 @@
+"""What is told of a store's answers: facts in, findings out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ovms_doctor.checks import doctor, storage
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.layout import check as layout
+from ovms_doctor.deployment.model import VersionPolicy
+from ovms_doctor.facts import Facts, StoreRefusal
+from ovms_doctor.findings import Finding
+from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, told
+
+ALL = VersionPolicy("all")
+GOOD = {"m/1/a.onnx": "good"}
+DENIED = StoreRefusal("ListObjects", 403, "AccessDenied", "Access Denied", host="s3:9000")
+MALFORMED = StoreRefusal("ListObjects", 400, "AuthorizationHeaderMalformed")
+HEAD = StoreRefusal("HeadBucket", 403, host="s3:9000")
+
+
+def found(bucket: Bucket, **more: object) -> list[Finding]:
+    deployment = told(**more)  # type: ignore[arg-type]
+    plan, facts = settle_with_facts(deployment, bucket)
+    context = Context(deployment, plan, facts)
+    return [*storage.check(context), *layout(context), *doctor.check(context)]
+
+
+def only(bucket: Bucket, **more: object) -> Finding:
+    (finding,) = found(bucket, **more)
+    return finding
+
+
+@pytest.mark.parametrize("path", ["s3://b1x/m", "s3://b1x/m/", "gs://b1x/m"])
+def test_nothing_is_said_of_what_works(path: str) -> None:
+    trees = [
+        GOOD,
+        {**GOOD, "m/1/README.md": "x", "m/1/labels/names.txt": "x"},
+        {**GOOD, "m/2/a.onnx": "good", "m/": ""},
+        {**GOOD, **{f"m/1/{number}.txt": "x" for number in range(900)}},
+    ]
+    for tree in trees:
+        assert found(Bucket(tree), path=path, policy=ALL) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "listing", "code", "severity"),
+    [
+        (HEAD, DENIED, "OVD651", "error"),
+        (None, DENIED, "OVD651", "error"),
+        (HEAD, None, "OVD654", "error"),
+        (StoreRefusal("HeadBucket", 404), StoreRefusal("ListObjects", 404, "NoSuchBucket"), "OVD652", "error"),
+        (StoreRefusal("HeadBucket", 301, region="eu-west-1"), None, "OVD653", "error"),
+        (StoreRefusal("HeadBucket", 400), MALFORMED, "OVD653", "error"),
+        (HEAD, StoreRefusal("ListObjects", 403, "InvalidAccessKeyId"), "OVD655", "error"),
+        (HEAD, StoreRefusal("ListObjects", 403, "SignatureDoesNotMatch"), "OVD655", "error"),
+        (StoreRefusal("HeadBucket", 400), StoreRefusal("ListObjects", 400, "ExpiredToken"), "OVD655", "error"),
+    ],
+)  # fmt: skip
+def test_refusals_of_s3(
+    head: StoreRefusal | None, listing: StoreRefusal | None, code: str, severity: str
+) -> None:
+    finding = only(Bucket(GOOD, head=head, listing=listing))
+    assert (finding.code, finding.severity) == (code, severity)
+    assert finding.server_log
+    assert finding.recovers == "next_poll"
+
+
+def test_a_policy_is_ready() -> None:
+    finding = only(Bucket(GOOD, head=HEAD, listing=DENIED))
+    assert finding.remedy is not None
+    document = json.loads(finding.remedy.steps[0].command or "")
+    assert [(item["Action"], item["Resource"]) for item in document["Statement"]] == [
+        ("s3:ListBucket", "arn:aws:s3:::b1x"),
+        ("s3:GetObject", "arn:aws:s3:::b1x/m/*"),
+    ]
+    root = only(Bucket({"1/a.onnx": "good"}, head=HEAD, listing=DENIED), path="s3://b1x")
+    assert root.remedy is not None
+    assert '"arn:aws:s3:::b1x/*"' in (root.remedy.steps[0].command or "")
+
+
+def test_what_python_would_use_is_named() -> None:
+    environment = {"AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "S3_ENDPOINT": "http://127.0.0.1:9"}
+    findings = found(Bucket(GOOD, head=HEAD, listing=DENIED), environment=environment)
+    denied = next(finding for finding in findings if finding.code == "OVD651")
+    assert "a client without credentials" in denied.message
+    assert "A program in Python would use AWS_ROLE_ARN" in denied.detail
+
+
+def test_the_region_is_told() -> None:
+    finding = only(Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1")))
+    assert "eu-west-1" in finding.message
+    assert finding.remedy is not None
+    assert finding.remedy.steps[0].command == "-e AWS_REGION=eu-west-1"
+
+
+@pytest.mark.parametrize("trouble", ["refused", "name", "timeout", "tls", "reset"])
+def test_what_is_unreachable_from_here_is_no_error(trouble: str) -> None:
+    refusal = StoreRefusal("HeadBucket", trouble=trouble, host="minio:9000")  # type: ignore[arg-type]
+    one, other = found(Bucket(GOOD, head=refusal))
+    assert (one.code, one.severity, one.confidence) == ("OVD657", "warning", "low")
+    assert other.code in ("OVD903", "OVD904")
+    if trouble == "name":
+        assert "only the container's own network" in one.detail
+
+
+def test_a_server_here_meets_the_same() -> None:
+    refusal = StoreRefusal("HeadBucket", trouble="refused", host="127.0.0.1:9000")
+    finding = only(Bucket(GOOD, head=refusal), bare_metal=True)
+    assert (finding.code, finding.severity, finding.confidence) == ("OVD657", "error", "medium")
+    assert finding.server_log == ("Couldn't check directory: s3://b1x/m",)
+
+
+def test_a_busy_store_is_nobody_s_fault() -> None:
+    assert only(Bucket(GOOD, head=StoreRefusal("HeadBucket", 503, "SlowDown"))).code == "OVD903"
+
+
+def test_a_wrong_clock() -> None:
+    skewed = StoreRefusal("ListObjects", 403, "RequestTimeTooSkewed", host="s3:9000")
+    one, other = found(Bucket(GOOD, head=HEAD, listing=skewed))
+    assert (one.code, one.severity, other.code) == ("OVD656", "warning", "OVD903")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_google_s_refusals(status: int) -> None:
+    code = "OVD655" if status == 401 else "OVD666"
+    findings = found(Bucket(listing=StoreRefusal("ListObjects", status)), path="gs://b1x/m")
+    assert [finding.code for finding in findings] == [code]
+    assert findings[0].server_log == ("Directory does not exist: gs://b1x/m",)
+
+
+def test_a_path_that_nothing_begins_with() -> None:
+    near = only(Bucket({"M/1/a.onnx": "good"}))
+    assert near.code == "OVD659"
+    assert "did you mean s3://b1x/M?" in near.message
+    far = only(Bucket({"zebra/1/a.onnx": "good"}))
+    assert "did you mean" not in far.message
+    assert far.remedy is not None
+    assert far.remedy.steps[0].command == "aws s3 --endpoint-url http://127.0.0.1:9 ls s3://b1x/"
+
+
+def test_versions_behind_the_first_page() -> None:
+    tree = {**GOOD, **{f"m/1/{number:04}.txt": "x" for number in range(999)}, "m/2/a.onnx": "good"}
+    findings = {finding.code: finding for finding in found(Bucket(tree))}
+    assert "version 2 of" in findings["OVD660"].message
+
+
+def test_variables_that_stay_behind() -> None:
+    tree = {"m/1/saved_model.pb": "good", "m/1/variables/variables.index": "x"}
+    finding = only(Bucket(tree), load="none")
+    assert (finding.code, finding.severity) == ("OVD661", "warning")
+    # OpenVINO takes it without them.
+    assert found(Bucket(tree)) == []
+    broken = {**tree, "m/1/saved_model.pb": "bad"}
+    assert "OVD661" in {finding.code for finding in found(Bucket(broken))}
+
+
+def test_one_download_that_fails_is_told_once() -> None:
+    tree = {f"m/{version}/a.onnx": "good" for version in (1, 2, 3)}
+    refused = {"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
+    finding = only(Bucket(tree, refused=refused), policy=ALL)
+    assert finding.code == "OVD662"
+    assert "With it fail all that are downloaded together: 1, 2, 3." in finding.detail
+    encrypted = {"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied", "kms:Decrypt on key")}
+    finding = only(Bucket(tree, refused=encrypted), policy=ALL)
+    assert finding.remedy is not None
+    assert "kms:Decrypt" in (finding.remedy.steps[0].command or "")
+
+
+def test_archived_and_misnamed() -> None:
+    assert only(Bucket(GOOD, archived=frozenset(GOOD))).code == "OVD663"
+    misnamed = only(Bucket({"m/001/a.onnx": "good"}))
+    assert misnamed.code == "OVD664"
+    assert misnamed.remedy is not None
+    assert misnamed.remedy.steps[0].command == (
+        "aws s3 --endpoint-url http://127.0.0.1:9 mv --recursive s3://b1x/m/001/ s3://b1x/m/1/"
+    )
+    google = only(Bucket({"m/001/a.onnx": "good"}), path="gs://b1x/m")
+    assert google.remedy is not None
+    assert google.remedy.steps[0].command == "gcloud storage mv 'gs://b1x/m/001/*' gs://b1x/m/1/"
+
+
+def test_commands_are_of_the_store() -> None:
+    for tree, command in (
+        ({"m/v1/a.onnx": "good"}, "mv --recursive s3://b1x/m/v1/ s3://b1x/m/1/"),
+        ({"m/a.xml": "good", "m/a.bin": "x"}, "mv s3://b1x/m/a.bin s3://b1x/m/1/a.bin"),
+        ({"m/1/README": "x"}, "ls s3://b1x/m/1/"),
+    ):
+        finding = only(Bucket(tree))
+        assert finding.remedy is not None
+        commands = " ".join(step.command or "" for step in finding.remedy.steps)
+        assert command in commands
+        assert KEYS["AWS_SECRET_ACCESS_KEY"] not in commands
+        assert finding.subject.path is None
+        assert finding.subject.server_path is not None
+
+
+def test_files_that_are_left_are_no_empty_directory() -> None:
+    finding = only(Bucket({"m/1/README.md": "x"}))
+    assert finding.message == "s3://b1x/m/1 holds nothing that the server downloads, only README.md"
+
+
+def test_recorded_facts_give_the_same() -> None:
+    deployment = told()
+    plan, facts = settle_with_facts(deployment, Bucket({"M/1/a.onnx": "good"}))
+    again = Facts(dict(facts), complete=True)
+    before = list(storage.check(Context(deployment, plan, facts)))
+    assert before == list(storage.check(Context(deployment, plan, again)))

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -22,10 +25,12 @@ from ovms_doctor.deployment.model import Mount
 from ovms_doctor.facts import (
     Answer,
     CopiedFile,
+    FileContent,
     HeadBucket,
     InspectCopy,
     ListStore,
     LoadCopy,
+    LoadReport,
     ModelInspection,
     PathStatus,
     Question,
@@ -40,7 +45,8 @@ from ovms_doctor.facts import (
     VersionCopy,
 )
 from tests.stores.models import BIN, XML
-from tests.stores.servers import S3Server, moto_server
+from tests.stores.servers import Proxy, S3Server, moto_server
+from tests.stores.swift import SwiftServer
 from tests.stores.wire import Faulty, Rule
 
 KEY, SECRET = "AKIDOVMSDOCTOR000002", "ovms/doctor+secret0000000000000000000002"
@@ -264,6 +270,61 @@ def test_a_list_that_goes_on_without_end(faulty: Make, keys: bytes) -> None:
     assert isinstance(answer, StoreListing)
     assert answer.more
     assert len(server.asked) <= 2
+    assert len(answer.objects) == (1 if keys else 0)
+
+
+def test_many_pages(moto: S3Server) -> None:
+    """moto makes up markers of its own, which are no keys."""
+    keys = [f"m/{number // 2:04}/{number}" for number in range(2003)]
+    bucket = moto.bucket()
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda key: moto.admin.put_object(Bucket=bucket, Key=key, Body=b""), keys))
+    at = access(moto.endpoint, bucket)
+    two, whole, parts = ask(ListStore(at, "m/", 2), ListStore(at, "m/", 100), ListStore(at, "m/", 100, True))
+    assert isinstance(two, StoreListing)
+    assert (len(two.objects), two.more) == (2000, True)
+    assert isinstance(whole, StoreListing)
+    assert ([item.key for item in whole.objects], whole.more) == (sorted(keys), False)
+    assert isinstance(parts, StoreListing)
+    assert (parts.objects, len(set(parts.prefixes)), parts.more) == ((), 1002, False)
+
+
+def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
+    """Another maker's S3, that checks each signature: all four calls, keys of every kind."""
+    odd = ["a b", "a%20b", "a+b", "a%2Bb", "%", "+", "é", "\U0001f600", "x&y=z", "~'*()!", "q?#;:@", "t\tt"]
+    tree = {"a.xml": XML, "a.bin": BIN}
+    bucket = swift.bucket()
+    swift.put(
+        bucket, {**{f"k/{name}": name.encode() for name in odd}, "k+ /1/a.xml": XML, "k+ /1/a.bin": BIN}
+    )
+    at = StoreAccess("s3", bucket, "keys", swift.endpoint, "path", swift.region, proxy="https_proxy")
+    secrets = {
+        "AWS_ACCESS_KEY_ID": swift.keys.key,
+        "AWS_SECRET_ACCESS_KEY": swift.keys.secret,
+        "https_proxy": squid.url,
+    }
+    head, listed, loaded, inspected, *read = ask(
+        HeadBucket(at),
+        ListStore(at, "k/"),
+        LoadCopy(copy_of(at, "k+ /1/", tree), "a.xml", "read"),
+        InspectCopy(replace(copy_of(at, "k+ /1/", tree), limit=0), "a.xml", "ir"),
+        *(ReadObject(at, f"k/{name}", 99) for name in odd),
+        secrets=secrets,
+        deadline=20.0,
+    )
+    assert isinstance(head, StoreAnswered)
+    assert isinstance(listed, StoreListing)
+    assert [item.key for item in listed.objects] == sorted(f"k/{name}" for name in odd)
+    assert isinstance(loaded, LoadReport)
+    assert loaded.outcome == "ok"
+    assert isinstance(inspected, ModelInspection)
+    assert inspected.faults == ()
+    assert read == [FileContent(name.encode(), len(name.encode())) for name in odd]
+    assert len(squid.log(5 + len(odd))) >= 5 + len(odd)
+    wrong = {**secrets, "https_proxy": squid.url_with(squid.user, "not-it")}
+    for answer in ask(HeadBucket(at), LoadCopy(copy_of(at, "k+ /1/", tree), "a.xml", "read"), secrets=wrong):
+        assert isinstance(answer, StoreRefusal)
+        assert (answer.status, answer.trouble, answer.host) == (407, "proxy", f"{squid.host}:{squid.port}")
 
 
 # -- who answered --------------------------------------------------------------------------------------
@@ -272,6 +333,7 @@ def test_a_list_that_goes_on_without_end(faulty: Make, keys: bytes) -> None:
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int) -> None:
     """The server's libcurl would, and what it came to there nobody knows."""
+    moto.forget()
     there = {"Location": f"{moto.endpoint}/bucket", "Content-Type": "text/html"}
     server = faulty(Rule(status=status, code="", body=b"<html>moved</html>", headers=there))
     for answer in ask(HeadBucket(access(server.endpoint)), ListStore(access(server.endpoint), "")):
@@ -279,6 +341,18 @@ def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int)
         assert (answer.status, answer.trouble) == (status, "unreadable")
     assert len(server.asked) == 2
     assert moto.log() == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "code"), [(0, ""), (1, "RequestTimeTooSkewed"), (-1, "RequestTimeTooSkewed")]
+)
+def test_a_wrong_clock_is_told_also_where_there_is_no_text(faulty: Make, hours: int, code: str) -> None:
+    """The server's SDK sets its clock right; nobody does so here."""
+    date = formatdate(time.time() + hours * 3600, usegmt=True)
+    server = faulty(Rule(status=403, code="", headers={"Date": date}))
+    (answer,) = ask(HeadBucket(access(server.endpoint)))
+    assert isinstance(answer, StoreRefusal)
+    assert (answer.status, answer.code) == (403, code)
 
 
 PAGE = b"<html><title>Blocked</title></html>"

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
 
 from ovms_doctor.collect.stores.amazon_client import NotUsable, make_client, proxies
@@ -37,6 +38,8 @@ _CHUNK = 1 << 20
 _ELSEWHERE = frozenset({302, 303, 307, 308})
 #: What proxies call themselves in an answer of their own.
 _PROXIES = ("squid", "tinyproxy", "proxy.py", "zscaler")
+#: Seconds that S3 lets a clock be wrong.
+_MOST_SKEW = 900
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _Answer = TypeVar("_Answer")
 
@@ -82,6 +85,7 @@ class AmazonStore:
         objects: list[StoredObject] = []
         prefixes: list[str] = []
         more: dict[str, str] = {"Delimiter": "/"} if delimited else {}
+        last = ""
         for _ in range(pages):
             page = self._ask("ListObjects", lambda told=dict(more): self._page(prefix, told))  # type: ignore[misc]
             if isinstance(page, StoreRefusal | Unavailable):
@@ -89,16 +93,19 @@ class AmazonStore:
             if "IsTruncated" not in page and "Name" not in page:
                 # Some page, of which the library reads nothing and finds no fault with it.
                 return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
-            objects += (_stored(item) for item in page.get("Contents", ()))
-            prefixes += (item["Prefix"] for item in page.get("CommonPrefixes", ()))
-            last = page.get("NextMarker") or max(
-                [*(one.key for one in objects[-1:]), *prefixes[-1:]], default=""
-            )
-            if not page.get("IsTruncated"):
-                return StoreListing(tuple(objects), False, tuple(prefixes))
-            if last <= more.get("Marker", ""):
-                break
-            more["Marker"] = last
+            found = [_stored(item) for item in page.get("Contents", ())]
+            below = [str(item["Prefix"]) for item in page.get("CommonPrefixes", ())]
+            newest = max([*(one.key for one in found[-1:]), *below[-1:]], default="")
+            if last and newest <= last:
+                # It said that there is more, and gives none of it.
+                return StoreListing(tuple(objects), True, tuple(prefixes))
+            objects += found
+            prefixes += below
+            if not page.get("IsTruncated") or not newest:
+                return StoreListing(tuple(objects), bool(page.get("IsTruncated")), tuple(prefixes))
+            last = newest
+            # Amazon's is a key; other stores make up what they like.
+            more["Marker"] = page.get("NextMarker") or newest
         return StoreListing(tuple(objects), True, tuple(prefixes))
 
     def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
@@ -204,6 +211,8 @@ class AmazonStore:
         if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
             said = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
             return StoreRefusal(call, status, trouble="proxy", message=said, host=self._proxy or host)
+        if call == "HeadBucket" and status == 403 and self._access.credentials != "anonymous":
+            code = "RequestTimeTooSkewed" if _is_skewed(headers.get("date", "")) else code
         region = str(error.get("Region") or headers.get("x-amz-bucket-region") or "")
         if status in _ELSEWHERE or (status == 301 and not (code or region)):
             # The server's client would follow, to wherever that is: libcurl does, with the SDK's own settings.
@@ -258,6 +267,16 @@ def _first(body: Any, length: int) -> bytes:
     while len(data) < length and (part := body.read(length - len(data))):
         data += part
     return data
+
+
+def _is_skewed(date: str) -> bool:
+    """Whether a store's clock and this one are so far apart that it refuses what is signed. An answer to HEAD has no
+    text that would say so."""
+    try:
+        there = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return False
+    return abs(time.time() - there) > _MOST_SKEW
 
 
 def _is_proxys(headers: Mapping[str, str]) -> bool:

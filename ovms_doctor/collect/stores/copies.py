@@ -6,9 +6,9 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ovms_doctor.collect.inspect import faults
 from ovms_doctor.collect.inspect.heads import HEAD_BYTES
@@ -33,10 +33,14 @@ from ovms_doctor.text import size_in_words
 
 #: Path, bytes that have come, bytes in all.
 Progress: TypeAlias = Callable[[str, int, int], None]
-Fetch: TypeAlias = Callable[[Sequence[Question], Callable[[Question], None]], dict[Question, Answer]]
-#: Copies that are on this host at a time, and bytes of them together, but for a single one that is larger.
-_AT_A_TIME = 200
+Fetch: TypeAlias = Callable[
+    [Sequence[Question], Callable[[Question], None]], Iterator[tuple[Question, Answer]]
+]
+#: Copies that are fetched in one go, and bytes of them together, but for a single one that is larger.
+_AT_A_TIME = 5000
 _BYTES_AT_A_TIME = 1 << 30
+#: Copies that are inspected together, while others are on their way.
+_TOGETHER = 32
 #: Bytes that are left to everybody else on the file system of the copies.
 _LEFT_FREE = 100 << 20
 #: Below this many bytes nobody wants to watch.
@@ -85,6 +89,7 @@ class Copies:
         self._progress = progress
         self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
         self._place: str | None = None
+        self._odd: dict[Question, _Odd] = {}
 
     @property
     def pids(self) -> list[int]:
@@ -139,35 +144,39 @@ class Copies:
                 for job in wave:
                     answers.update(dict.fromkeys(job.questions, Unavailable(reason)))
                 return
-            self._work(self._downloaded(wave, begin, answers), begin, answers)
+            self._stream(wave, begin, answers)
         finally:
             shutil.rmtree(self._place, ignore_errors=True)
             self._place = None
 
-    def _downloaded(
+    def _stream(
         self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
-    ) -> list[_Job]:
-        """The jobs whose files are there."""
-        asked: dict[FetchCopy, _Job] = {}
+    ) -> None:
+        """What has come is worked at while the rest comes."""
+        asked: dict[Question, _Job] = {}
         for number, job in enumerate(wave):
             job.directory = f"{self._place}/{number}"
             os.mkdir(job.directory, 0o700)
             asked[FetchCopy(job.copy, job.names, job.directory)] = job
+        there: list[_Job] = []
         with _Watch(wave, self._progress):
-            came = self._fetch(list(asked), begin)
-        there = []
-        for question, job in asked.items():
-            answer = came[question]
-            if isinstance(answer, StoreAnswered):
+            for question, answer in self._fetch(list(asked), begin):
+                job = asked[question]
+                if not isinstance(answer, StoreAnswered):
+                    answers.update(dict.fromkeys(job.questions, answer))
+                    continue
                 there.append(job)
-            else:
-                answers.update(dict.fromkeys(job.questions, answer))
-        return there
+                if len(there) == _TOGETHER:
+                    self._work(there, begin, answers)
+                    there = []
+        self._work(there, begin, answers)
+        # Only now: the children have no other questions in hand.
+        self._look_again(begin, answers)
 
     def _work(
         self, jobs: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
     ) -> None:
-        asked: dict[Question, tuple[Question, _Job]] = {}
+        asked: dict[Question, tuple[InspectCopy | LoadCopy, _Job]] = {}
         for job in jobs:
             for one in job.inspect:
                 asked[InspectModel(f"{job.directory}/{one.file}", one.format)] = (one, job)
@@ -177,48 +186,80 @@ class Copies:
         found = self._here.collect(
             list(asked), lambda local: begin(asked[local][0] if local in asked else local)
         )
+        odd: dict[Question, _Odd] = {}
         for local, (question, job) in asked.items():
             answer = found[local]
-            if isinstance(answer, ModelInspection) and isinstance(question, InspectCopy):
-                answer = self._without_holes(question, job, answer, local)
-            url = job.copy.access.url(job.copy.prefix.rstrip("/"))
-            answers[question] = renamed(answer, [(job.directory, url)])
+            if isinstance(answer, ModelInspection) and (beginnings := _odd_holes(job, answer)):
+                odd[local] = _Odd(question, job, beginnings)
+            else:
+                answers[question] = _told(answer, job, frozenset())
+        kept = {id(item.job) for item in odd.values()}
+        self._odd.update(odd)
+        for job in jobs:
+            if id(job) not in kept:
+                shutil.rmtree(job.directory, ignore_errors=True)
 
-    def _without_holes(
-        self, question: InspectCopy, job: _Job, seen: ModelInspection, local: Question
-    ) -> Answer:
-        """Of files that are holes here, nothing is said but their size; where that is wrong, their head is fetched."""
-        holes = {
-            f"{job.directory}/{file.name}": file for file in job.copy.files if file.name not in job.names
+    def _look_again(self, begin: Callable[[Question], None], answers: dict[Question, Answer]) -> None:
+        """Where holes stand for files of a wrong size, their beginnings are fetched, and all is inspected anew."""
+        odd, self._odd = self._odd, {}
+        wanted = {
+            ReadObject(item.job.copy.access, item.job.copy.prefix + name, HEAD_BYTES): path
+            for item in odd.values()
+            for path, name in item.beginnings.items()
         }
-        odd = {
-            fault.path: holes[fault.path].name
-            for fault in seen.faults
-            if fault.kind in _SUSPICIOUS and fault.path in holes
-        }
-        known = {path for path, name in odd.items() if self._fetch_head(job, name, path)}
-        if known:
-            again = self._here.collect([local])[local]
-            if not isinstance(again, ModelInspection):
-                return again
-            seen = again
+        known = set()
+        for question, answer in self._fetch(list(wanted), _nobody):
+            path = wanted[cast(ReadObject, question)]
+            if isinstance(answer, FileContent):
+                with open(path, "r+b") as file:
+                    file.write(answer.data[: os.fstat(file.fileno()).st_size])
+                known.add(path)
+        found = self._here.collect(list(odd), _nobody) if odd else {}
+        for local, item in odd.items():
+            answers[item.question] = _told(found[local], item.job, known)
+            shutil.rmtree(item.job.directory, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class _Odd:
+    """A question whose answer has to be looked at again; ``beginnings``: of what, path here and name."""
+
+    question: InspectCopy | LoadCopy
+    job: _Job
+    beginnings: dict[str, str]
+
+
+def _holes(job: _Job) -> dict[str, str]:
+    """What was not fetched: path here and name."""
+    return {
+        f"{job.directory}/{file.name}": file.name for file in job.copy.files if file.name not in job.names
+    }
+
+
+def _odd_holes(job: _Job, seen: ModelInspection) -> dict[str, str]:
+    holes = _holes(job)
+    return {
+        fault.path: holes[fault.path]
+        for fault in seen.faults
+        if fault.kind in _SUSPICIOUS and fault.path in holes
+    }
+
+
+def _told(answer: Answer, job: _Job, known: Set[str]) -> Answer:
+    """``answer`` with the store's paths. Of what is a hole here nothing is said but its size, and, where its
+    beginning is ``known``, what that tells."""
+    if isinstance(answer, ModelInspection):
+        holes = _holes(job)
         unseen = holes.keys() - known
         kept = tuple(
             fault
-            for fault in seen.faults
+            for fault in answer.faults
             if not (fault.kind in _OF_HOLES and fault.path in holes)
             and not (fault.kind == faults.ZERO_FILLED and fault.path in unseen)
         )
-        return replace(seen, faults=kept)
-
-    def _fetch_head(self, job: _Job, name: str, path: str) -> bool:
-        question = ReadObject(job.copy.access, job.copy.prefix + name, HEAD_BYTES)
-        answer = self._fetch([question], _nobody)[question]
-        if not isinstance(answer, FileContent):
-            return False
-        with open(path, "r+b") as file:
-            file.write(answer.data[: os.fstat(file.fileno()).st_size])
-        return True
+        answer = replace(answer, faults=kept)
+    url = job.copy.access.url(job.copy.prefix.rstrip("/"))
+    return renamed(answer, [(job.directory, url)])
 
 
 def _model_file(question: InspectCopy | LoadCopy) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -33,7 +33,7 @@ _LARGEST_KEY_FILE = 1 << 20
 #: that then sets the pace.
 _WORTH_A_START = 300
 _MOST_CHILDREN = 4
-_IN_HAND = 16
+_IN_HAND = 32
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
 #: After so many that were not answered in time, all others to the same store would be waited for in vain as well.
@@ -68,7 +68,7 @@ class StoreCollector:
         #: How many questions in a row were not answered in time.
         self._in_vain: dict[StoreAccess, int] = {}
         self._pool: Pool | None = None
-        self._copies = Copies(self._fetch, load_deadline, deadline, jobs, progress_bytes)
+        self._copies = Copies(self._ask, load_deadline, deadline, jobs, progress_bytes)
 
     def collect(
         self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
@@ -81,7 +81,8 @@ class StoreCollector:
         try:
             copies = [one for one in asked if isinstance(one, InspectCopy | LoadCopy)]
             plain = [one for one in asked if not isinstance(one, InspectCopy | LoadCopy)]
-            self._ask(plain, begin, answers)
+            for question, answer in self._ask(plain, begin):
+                answers[question] = answer
             self._copies.collect(copies, begin, answers)
         except interrupts.Interrupted:
             self.close()
@@ -109,19 +110,10 @@ class StoreCollector:
 
     # -- asking ----------------------------------------------------------------------------------------
 
-    def _fetch(
-        self, questions: Sequence[Question], begin: Callable[[Question], None]
-    ) -> dict[Question, Answer]:
-        answers: dict[Question, Answer] = {}
-        self._ask(questions, begin, answers)
-        return answers
-
     def _ask(
-        self,
-        questions: Sequence[Question],
-        begin: Callable[[Question], None],
-        answers: dict[Question, Answer],
-    ) -> None:
+        self, questions: Sequence[Question], begin: Callable[[Question], None]
+    ) -> Iterator[tuple[Question, Answer]]:
+        """Each question with its answer, as they come."""
         if not questions:
             return
         accesses = {question: _access(question) for question in questions}
@@ -132,7 +124,7 @@ class StoreCollector:
             if lacking is None:
                 able.append(question)
             else:
-                answers[question] = lacking
+                yield question, lacking
         if not able:
             return
         pool = self._started()
@@ -142,9 +134,9 @@ class StoreCollector:
 
         for question, found in pool.answer(able, self._time_for, begin, tired, _WORTH_A_START):
             answer = _answered(found)
-            answers[question] = answer
             access = accesses[question]
             self._in_vain[access] = self._in_vain.get(access, 0) + 1 if _timed_out(answer) else 0
+            yield question, answer
 
     def _started(self) -> Pool:
         if self._pool is None:

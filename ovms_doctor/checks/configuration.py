@@ -11,6 +11,7 @@ from ovms_doctor.checks import (
     config_start,
     environment,
     not_followed,
+    where,
 )
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding
@@ -47,6 +48,9 @@ def _names_nothing(context: Context, path: str) -> Finding:
 
 def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
     found = ", ".join(str(version) for version in sorted(set(model.detection.found)))
+    seen = [item.seen for item in context.plan.stores if item.model == model.entry.name]
+    # In a store the version asked for may be there, where the server does not see it.
+    hidden = {version for one in seen if one is not None for version in one.hidden}
     return context.finding(
         "OVD401",
         f"The version policy {model.entry.policy} asks for none of the versions there are: {found}",
@@ -55,8 +59,9 @@ def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
         base=model.entry.base_path,
         detail="The server starts, answers “ready”, logs nothing about it, and serves nothing under this "
         "name.",
-        evidence=(Evidence(f"versions {found}", "list"),),
+        evidence=(where.listed(model.entry.base_path, f"versions {found}"),),
         recovers="next_poll",
+        caused_by=("even OVD660",) if hidden & set(model.entry.policy.versions) else (),
     )
 
 

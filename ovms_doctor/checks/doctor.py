@@ -50,5 +50,5 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Where a store was reached for in vain, that is said by its own check.
-        caused_by=("OVD656", "OVD657", "OVD658") if is_remote(cause.path) else (),
+        caused_by=("even OVD656", "even OVD657", "even OVD658") if is_remote(cause.path) else (),
     )

@@ -295,7 +295,7 @@ def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
 def _passed_over(
     context: Context, model: ModelPlan, item: DirectoryName, code: str, why: str, line: str
 ) -> Finding:
-    path = f"{model.entry.base_path}/{item.name}"
+    path = where.below(model.entry.base_path, item.name)
     return context.finding(
         code,
         f"The directory {item.name} {why}: it is never served",
@@ -311,19 +311,14 @@ def _passed_over(
 
 
 def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[str, ...]) -> Finding:
-    path = f"{model.entry.base_path}/{version}"
+    base = model.entry.base_path
+    path = where.below(base, version)
     again = version in model.reloaded
     detail = f"Only {path} is ever opened."
     if again:
         detail += " The server loads it again at every poll and throws the copy away."
-    base = model.entry.base_path
     steps = tuple(
-        where.rename(
-            context,
-            f"{base}/{name}",
-            f"{base.rstrip('/')}.{name.strip()}",
-            "Move the other one out of the model's directory.",
-        )
+        where.aside(context, base, name, "Move the other one out of the model's directory.")
         for name in names
         if name != str(version)
     )[:3]

@@ -59,14 +59,11 @@ def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, 
     if not found or str(version) in found:
         return ()
     base, name = base.rstrip("/"), found[0]
-    aside = f"{base}.{name.strip()}"
     return (
         where.rename(
             context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, call it {version}."
         ),
-        where.rename(
-            context, f"{base}/{name}", aside, "Or, if it is not, move it out of the model's directory."
-        ),
+        where.aside(context, base, name, "Or, if it is not, move it out of the model's directory."),
     )
 
 
@@ -78,8 +75,9 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
     if nested:
         hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
     message = _what_is_missing(context, cause.path, [name.lower() for name in names])
-    left_out = _left_in_store(context, cause.path)
+    left_out, seen = _left_in_store(context, cause.path), _seen(cause.listing)
     if not names and left_out:
+        seen = f"{', '.join(left_out[:_SHOWN])}{' …' if len(left_out) > _SHOWN else ''}: not downloaded"
         message = f"{cause.path} holds nothing that the server downloads, only {', '.join(left_out[:_SHOWN])}"
     return context.of_attempt(
         "OVD111",
@@ -87,8 +85,9 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
         model,
         attempt,
         detail=f"{hint} {context.what_then(model)}",
-        evidence=(where.listed(cause.path, _seen(cause.listing)),),
+        evidence=(where.listed(cause.path, seen),),
         steps=(where.look(context, cause.path),),
+        caused_by=where.left_behind(cause.path),
     )
 
 
@@ -158,7 +157,7 @@ def _ambiguous(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
         base=model.entry.base_path,
         detail="Which one depends on the order in which the file system lists them, on another host it may be "
         f"another: {others}.",
-        evidence=(Evidence(f"also there: {others}", "list, in the file system's order"),),
+        evidence=(where.listed(attempt.path, f"also there: {others}", "list, in the file system's order"),),
         recovers="config_change",
         steps=steps,
     )

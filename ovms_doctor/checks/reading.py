@@ -96,6 +96,7 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRe
         evidence=evidence,
         steps=steps,
         confidence=None if cause.report is not None else "medium",
+        caused_by=where.left_behind(attempt.path),
     )
 
 

@@ -94,7 +94,8 @@ def run_checks(context: Context, checks: Sequence[Check] = CHECKS) -> list[Outco
 def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order to be read: causes before what follows from them, worst first.
 
-    Checks name causes by version number, by code, or by code and server path; here they become fingerprints.
+    Checks name causes by version number, by code, or by code and server path; here they become fingerprints. Only
+    errors are causes, unless a name begins with ``even``.
     """
     known = list(findings)
     linked = [_link(finding, known) for finding in known]
@@ -122,9 +123,7 @@ def _link(finding: Finding, known: list[Finding]) -> Finding:
         other
         for other in known
         if other is not finding
-        and other.severity == "error"
-        and (_is_version_of(other, finding) or _is_named(other, finding))
-        and not _follows(other, known)
+        and ((_is_error_behind(other, finding) and not _follows(other, known)) or _is_even(other, finding))
     ]
     log = finding.server_log or tuple(dict.fromkeys(line for cause in causes for line in cause.server_log))
     return replace(finding, caused_by=tuple(cause.fingerprint for cause in causes), server_log=log)
@@ -133,11 +132,19 @@ def _link(finding: Finding, known: list[Finding]) -> Finding:
 def _follows(finding: Finding, known: list[Finding]) -> bool:
     """Whether one of the causes that it may have is there."""
     return bool(finding.caused_by) and any(
-        other is not finding
-        and other.severity == "error"
-        and (_is_version_of(other, finding) or _is_named(other, finding))
-        for other in known
+        other is not finding and _is_error_behind(other, finding) for other in known
     )
+
+
+def _is_error_behind(other: Finding, finding: Finding) -> bool:
+    named = _is_version_of(other, finding) or _is_named(other, finding)
+    return other.severity == "error" and named
+
+
+def _is_even(other: Finding, finding: Finding) -> bool:
+    """A cause named by its code, of the same model or of the server as a whole, whatever its severity: what is only
+    doubtful by itself may be the reason for a refusal that was seen."""
+    return f"even {other.code}" in finding.caused_by and other.subject.model in (None, finding.subject.model)
 
 
 def _is_version_of(other: Finding, finding: Finding) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks import where
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding
 from ovms_doctor.serving.model import ModelPlan, VersionPlan
@@ -38,7 +39,7 @@ def _goes_down_finding(context: Context, model: ModelPlan, version: VersionPlan)
         f"Version {version.version} stands in after start-up and is unloaded at the next poll",
         model=model.entry.name,
         version=version.version,
-        path=f"{model.entry.base_path}/{version.version}",
+        path=where.below(model.entry.base_path, version.version),
         base=model.entry.base_path,
         detail="At the next poll the server no longer counts the versions known to be broken "
         f"({', '.join(broken)}) as missing, asks for one of them instead, and retires this one. "
@@ -75,7 +76,7 @@ def _missed(context: Context, model: ModelPlan) -> Iterator[Finding]:
         base=model.entry.base_path,
         detail="The list of versions is in the order of their names "
         f"({order}), and the server searches it as if it were in the order of the numbers.",
-        evidence=(Evidence(f"order of the directories' names: {order}", "list"),),
+        evidence=(where.listed(model.entry.base_path, f"order of the directories' names: {order}"),),
         recovers=context.recovers(),
         caused_by=tuple(str(version) for version in model.missed),
     )
@@ -110,7 +111,7 @@ def _never_ends(context: Context, model: ModelPlan, version: int) -> Finding:
         detail=f"Several directories ({names}) are read as version {version}, it does not load, and the "
         "server's search misses it in its list: it is tried again at once, for ever. No later model is "
         "loaded and the log grows without bound.",
-        evidence=(Evidence(f"directories {names}", "list"),),
+        evidence=(where.listed(model.entry.base_path, f"directories {names}"),),
         recovers="restart",
         caused_by=(str(version),),
     )
@@ -132,7 +133,7 @@ def _not_tried(context: Context, model: ModelPlan) -> Iterator[Finding]:
                 f"Version {version.version} is not tried at start-up: the load of {', '.join(thrown)} threw",
                 model=model.entry.name,
                 version=version.version,
-                path=f"{model.entry.base_path}/{version.version}",
+                path=where.below(model.entry.base_path, version.version),
                 base=model.entry.base_path,
                 detail="The exception ends the whole round of loading; the rest has to wait for the next poll.",
                 recovers="next_poll",

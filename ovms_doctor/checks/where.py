@@ -33,6 +33,20 @@ def rename(context: Context, old: str, new: str, text: str) -> Step:
     return Step(text, command, "host", "changes files")
 
 
+def below(base: str, name: str | int) -> str:
+    """A name below a base path. A slash at the end of one in a store is not repeated: there it would be another key."""
+    return f"{base.rstrip('/') if is_remote(base) else base}/{name}"
+
+
+def aside(context: Context, base: str, name: str, text: str) -> Step:
+    """The directory ``name`` of a model moved out of the model's own, beside it. Beside a bucket there is nothing but
+    other buckets: there it is for people to choose."""
+    base, other = base.rstrip("/"), f"{base.rstrip('/')}.{name.strip()}"
+    if is_remote(base) and base.count("/") < 3:
+        return Step(text)
+    return rename(context, f"{base}/{name}", other, text)
+
+
 def into_version(
     context: Context, base: str, files: Sequence[str], directories: Iterable[str]
 ) -> tuple[Step, ...]:
@@ -52,9 +66,14 @@ def into_version(
     )
 
 
-def listed(path: str, what: str) -> Evidence:
-    """What a list showed."""
-    return Evidence(what, "list of the store" if is_remote(path) else "list")
+def listed(path: str, what: str, how: str = "list") -> Evidence:
+    """What a list showed; ``how`` of a local one."""
+    return Evidence(what, "list of the store" if is_remote(path) else how)
+
+
+def left_behind(path: str) -> tuple[str, ...]:
+    """The findings which say that of a version in a store not all was downloaded: causes of what it then lacks."""
+    return (f"OVD660 {path}", f"OVD661 {path}") if is_remote(path) else ()
 
 
 def _move(context: Context, old: str, new: str) -> str:

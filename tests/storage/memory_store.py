@@ -9,6 +9,7 @@ from ovms_doctor.deployment.model import Deployment, ModelEntry
 from ovms_doctor.facts import (
     Answer,
     Facts,
+    Fault,
     FileContent,
     HeadBucket,
     InspectCopy,
@@ -36,7 +37,8 @@ class Bucket:
     """``objects``: key → content (``good``: a model that loads). ``head``, ``listing``: what these calls are answered
     with instead; ``refused``: keys whose bytes nobody gets, with the answer; ``archived`` keys. ``others``: whatever
     is not of a store is answered from there. ``asked`` records. ``page``: keys that are given at a
-    time. ``given``: what was asked before the rules came."""
+    time. ``given``: what was asked before the rules came. ``faults``: what an inspection finds, by the
+    model's file (``/`` for a SavedModel)."""
 
     objects: dict[str, str] = field(default_factory=dict)
     head: StoreRefusal | Unavailable | None = None
@@ -47,6 +49,7 @@ class Bucket:
     asked: list[Question] = field(default_factory=list)
     page: int = 1000
     given: tuple[Question, ...] = ()
+    faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
 
     def answer(self, question: Question) -> Answer:
         self.asked.append(question)
@@ -82,7 +85,8 @@ class Bucket:
             if question.copy.limit and question.copy.size > question.copy.limit:
                 return Unavailable("too much to download")
             return World({"/m": content}).answer(_load(question))
-        return ModelInspection(question.format, (), (), inputs=(INPUT,), outputs=(OUTPUT,))
+        faults = self.faults.get(question.file or "/", ())
+        return ModelInspection(question.format, (), faults, inputs=(INPUT,), outputs=(OUTPUT,))
 
 
 def _load(question: LoadCopy) -> Question:

@@ -1,0 +1,364 @@
+"""What is told of a store's answers, in depth: what follows from what, and remedies that fit the deployment."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.registry import arrange, run_checks
+from ovms_doctor.deployment.container import Container
+from ovms_doctor.deployment.environment import variables
+from ovms_doctor.deployment.model import Deployment, ModelEntry, VersionPolicy
+from ovms_doctor.facts import Fault, StoreRefusal
+from ovms_doctor.findings import Finding
+from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, told
+
+GOOD = {"m/1/a.onnx": "good"}
+AWS = {name: value for name, value in KEYS.items() if name != "S3_ENDPOINT"}
+HEAD = StoreRefusal("HeadBucket", 403)
+DENIED = StoreRefusal("ListObjects", 403, "AccessDenied")
+ALL = VersionPolicy("all")
+
+
+def report(deployment: Deployment, bucket: Bucket) -> dict[str, Finding]:
+    """All findings of all checks by code, each code once."""
+    plan, facts = settle_with_facts(deployment, bucket)
+    outcomes = run_checks(Context(deployment, plan, facts))
+    assert [outcome.problem for outcome in outcomes if outcome.problem] == []
+    arranged = arrange(one for outcome in outcomes for one in outcome.findings)
+    assert len({one.code for one in arranged}) == len(arranged)
+    return {one.code: one for one in arranged}
+
+
+def commands(finding: Finding) -> list[str]:
+    assert finding.remedy is not None
+    return [step.command for step in finding.remedy.steps if step.command is not None]
+
+
+def causes(findings: dict[str, Finding], code: str) -> list[str]:
+    names = {one.fingerprint: one.code for one in findings.values()}
+    return [names[fingerprint] for fingerprint in findings[code].caused_by]
+
+
+def container(source: str, **environment: str) -> Deployment:
+    """A server in a container of this source, all of whose variables are known."""
+    names = tuple(environment)
+    made = Container(source, "ovms", environment_names=names)  # type: ignore[arg-type]
+    return replace(told(environment={}), container=made, environment=variables(environment.items()))
+
+
+# -- what follows from what ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "head", "listing", "expected"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "x"}, HEAD, DENIED, ("OVD651", ["OVD624"])),
+        ({"AWS_ROLE_ARN": "x"}, HEAD, DENIED, ("OVD651", ["OVD624"])),
+        (AWS, HEAD, DENIED, ("OVD651", [])),
+        (
+            {**AWS, "AWS_ENDPOINT_URL": "http://minio:9000"},
+            HEAD,
+            StoreRefusal("ListObjects", 403, "InvalidAccessKeyId"),
+            ("OVD655", ["OVD628"]),
+        ),
+        (
+            {**AWS, "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"},
+            StoreRefusal("HeadBucket", 301, region="eu-west-2"),
+            None,
+            ("OVD653", ["OVD633"]),
+        ),
+    ],
+)
+def test_a_refusal_follows_from_what_the_environment_lacks(
+    environment: dict[str, str],
+    head: StoreRefusal,
+    listing: StoreRefusal | None,
+    expected: tuple[str, list[str]],
+) -> None:
+    findings = report(container("docker", **environment), Bucket(GOOD, head=head, listing=listing))
+    code, named = expected
+    assert findings[code].severity == "error"
+    assert causes(findings, code) == named
+
+
+def test_a_token_that_is_not_read() -> None:
+    deployment = told(release="2022.3", environment={**AWS, "AWS_SESSION_TOKEN": "x"})
+    rejected = StoreRefusal("ListObjects", 403, "InvalidAccessKeyId")
+    findings = report(deployment, Bucket(GOOD, head=HEAD, listing=rejected))
+    assert causes(findings, "OVD655") == ["OVD626"]
+
+
+def test_the_bucket_before_the_host() -> None:
+    """Nobody knows BUCKET.HOST: that is the reason, and no network."""
+    deployment = container("docker", S3_ENDPOINT="http://minio:9000")
+    unknown = StoreRefusal("HeadBucket", trouble="name", host="b1x.minio:9000")
+    findings = report(deployment, Bucket(GOOD, head=unknown))
+    assert causes(findings, "OVD657") == ["OVD631"]
+    assert "asks b1x.minio:9000" in findings["OVD657"].detail
+    assert findings["OVD657"].remedy is not None
+    assert "Set both keys" in findings["OVD657"].remedy.summary
+    assert causes(findings, "OVD903") == ["OVD657"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "environment", "named"),
+    [
+        ("timeout", {"https_proxy": "proxy:912"}, ["OVD602"]),
+        ("refused", {"https_proxy": "proxy:912"}, []),
+        ("timeout", {"https_proxy": "", "http_proxy": "http://proxy:912"}, ["OVD604"]),
+    ],
+)
+def test_a_proxy_that_was_meant_and_is_not_taken(
+    trouble: str, environment: dict[str, str], named: list[str]
+) -> None:
+    refusal = StoreRefusal("HeadBucket", trouble=trouble, host="s3:443")  # type: ignore[arg-type]
+    findings = report(told(environment={**AWS, **environment}), Bucket(GOOD, head=refusal))
+    assert causes(findings, "OVD657") == named
+
+
+def test_a_proxy_that_refuses() -> None:
+    environment = {**AWS, "https_proxy": "http://user:p%40ss@proxy:912"}
+    refusal = StoreRefusal("HeadBucket", 407, trouble="proxy", host="proxy:912")
+    far = report(told(environment=environment), Bucket(GOOD, head=refusal))
+    assert (far["OVD658"].severity, far["OVD658"].confidence) == ("warning", "low")
+    near = report(told(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
+    assert near["OVD658"].message == "The proxy of https_proxy refuses the way to s3://b1x with status 407"
+    assert near["OVD658"].severity == "error"
+    assert near["OVD658"].recovers == "restart"
+    assert causes(near, "OVD658") == ["OVD607"]
+    assert "p%40ss" not in repr(near)
+
+
+def test_a_host_in_the_path_is_the_reason_that_nothing_is_there() -> None:
+    findings = report(told("s3://127.0.0.1:9000/b1x/m", environment=AWS), Bucket(GOOD))
+    assert causes(findings, "OVD659") == ["OVD622"]
+    assert "did you mean" not in findings["OVD659"].message
+
+
+def test_a_version_that_was_asked_for_and_is_not_seen() -> None:
+    tree = {**GOOD, **{f"m/1/{number:04}.txt": "x" for number in range(999)}, "m/2/a.onnx": "good"}
+    findings = report(told(policy=VersionPolicy("specific", versions=(2,))), Bucket(tree))
+    assert causes(findings, "OVD401") == ["OVD660"]
+    other = report(told(policy=VersionPolicy("specific", versions=(3,))), Bucket(tree))
+    assert causes(other, "OVD401") == []
+
+
+def test_files_behind_the_page_are_why_there_is_no_model() -> None:
+    tree = {**{f"m/1/{number:04}.txt": "x" for number in range(1000)}, "m/1/a.onnx": "good"}
+    findings = report(told(), Bucket(tree))
+    assert findings["OVD660"].severity == "error"
+    assert causes(findings, "OVD111") == ["OVD660"]
+    assert "0000.txt" in findings["OVD111"].evidence[0].what
+
+
+def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:
+    tree = {"m/1/a.onnx": "bad", "m/1/a.onnx_data": "x", "m/1/notes.txt": "x"}
+    missing = Fault("external-data-missing", "s3://b1x/m/1/a.onnx_data", True, "is not there", "stat")
+    findings = report(told(), Bucket(tree, faults={"a.onnx": (missing,)}))
+    assert findings["OVD661"].message == "The server does not download a.onnx_data of s3://b1x/m/1"
+    assert causes(findings, "OVD318") == ["OVD661"]
+    # What is no part of the model is not missed, and what is not there at all did not stay behind.
+    assert "OVD661" not in report(told(), Bucket(tree))
+    del tree["m/1/a.onnx_data"]
+    assert "OVD661" not in report(told(), Bucket(tree, faults={"a.onnx": (missing,)}))
+
+
+# -- the reason behind the line ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("head", "listing", "code"),
+    [
+        # What a list is answered with for a moment says nothing of the refusal.
+        (HEAD, StoreRefusal("ListObjects", 503, "SlowDown"), "OVD651"),
+        (HEAD, StoreRefusal("ListObjects", trouble="reset"), "OVD651"),
+        (StoreRefusal("HeadBucket", 400), StoreRefusal("ListObjects", 400, "InvalidBucketName"), "OVD652"),
+        (StoreRefusal("HeadBucket", 400, region="eu-west-1"), None, "OVD653"),
+        (StoreRefusal("HeadBucket", 400, region="us-east-1"), StoreRefusal("ListObjects", 400), "OVD651"),
+        (StoreRefusal("HeadBucket", 405), StoreRefusal("ListObjects", 405, "MethodNotAllowed"), "OVD651"),
+    ],
+)
+def test_rare_refusals(head: StoreRefusal, listing: StoreRefusal | None, code: str) -> None:
+    findings = report(
+        told(environment={**AWS, "AWS_REGION": "us-east-1"}), Bucket(GOOD, head=head, listing=listing)
+    )
+    assert findings.keys() == {code}
+    if head.status != 403:
+        assert not any("s3:ListBucket" in command for command in commands(findings[code]))
+
+
+def test_the_bucket_itself_has_no_prefix_that_a_policy_could_ask_for() -> None:
+    findings = report(told("s3://b1x"), Bucket({"1/a.onnx": "good"}, head=HEAD))
+    assert findings.keys() == {"OVD651"}
+
+
+def test_several_models_of_one_bucket_are_one_finding() -> None:
+    entries = tuple(ModelEntry(name, f"s3://b1x/{name}") for name in ("one", "two"))
+    deployment = replace(told(), models=entries)
+    finding = report(deployment, Bucket(head=HEAD, listing=DENIED))["OVD651"]
+    assert finding.subject.model is None
+    assert "2 models: one, two" in finding.detail
+    (statement,) = [
+        one for one in json.loads(commands(finding)[0])["Statement"] if one["Action"] == "s3:GetObject"
+    ]
+    assert statement["Resource"] == ["arn:aws:s3:::b1x/one/*", "arn:aws:s3:::b1x/two/*"]
+
+
+def test_the_download_that_failed_is_the_one_that_is_named() -> None:
+    tree = {f"m/{version}/a.onnx": "good" for version in (1, 2, 3)}
+    message = "not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/abc because"
+    bucket = Bucket(tree, refused={"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied", message)})
+    finding = report(told(policy=ALL), bucket)["OVD662"]
+    assert finding.subject.version == 2
+    assert "“Missing model directory /2” is this download" in finding.detail
+    assert json.loads(commands(finding)[0])["Statement"][-1]["Resource"] == "arn:aws:kms:eu-west-1:1:key/abc"
+
+
+def test_an_archive_that_only_reading_shows() -> None:
+    bucket = Bucket(GOOD, refused={"m/1/a.onnx": StoreRefusal("GetObject", 403, "InvalidObjectState")})
+    finding = report(told(environment=AWS), bucket)["OVD663"]
+    assert commands(finding) == [
+        "aws s3api restore-object --bucket b1x --key m/1/a.onnx --restore-request Days=7",
+        "aws s3 cp s3://b1x/m/1/a.onnx s3://b1x/m/1/a.onnx --storage-class STANDARD",
+    ]
+
+
+# -- remedies ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("s3://b1x/Models/m", ""),
+        ("s3://b1x/models/M", "s3://b1x/models/m"),
+        ("s3://b1x/models//m", "s3://b1x/models/m"),
+        ("s3://b1x//models", "s3://b1x/models"),
+        ("s3://b1x/models//", "s3://b1x/models"),
+        ("s3://b1x/model", "s3://b1x/models"),
+        ("gs://b1x/models//m", "gs://b1x/models/m"),
+        ("gs://b1x/models/entirely-else", ""),
+    ],
+)
+def test_what_was_meant(path: str, meant: str) -> None:
+    bucket = Bucket({"models/m/1/a.onnx": "good", "models/other/1/a.onnx": "good"})
+    finding = report(told(path), bucket)["OVD659"]
+    assert ("did you mean" in finding.message) == bool(meant)
+    if meant:
+        assert finding.message.endswith(f"did you mean {meant}?")
+        assert "OVD659" not in report(told(meant), bucket)
+
+
+def test_the_bucket_twice_in_the_path() -> None:
+    finding = report(told("s3://b1x/b1x/m"), Bucket(GOOD))["OVD659"]
+    assert finding.remedy is not None
+    assert "whether s3://b1x/m is meant" in finding.remedy.steps[0].text
+
+
+@pytest.mark.parametrize(
+    ("source", "first", "region"),
+    [
+        ("docker", "-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY", "-e AWS_REGION=eu-west-1"),
+        (
+            "compose",
+            "environment: [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]",
+            'environment: {AWS_REGION: "eu-west-1"}',
+        ),
+        (
+            "kubernetes",
+            "envFrom: [{secretRef: {name: SECRET}}]",
+            'env: [{name: AWS_REGION, value: "eu-west-1"}]',
+        ),
+    ],
+)
+def test_variables_are_set_where_the_container_comes_from(source: str, first: str, region: str) -> None:
+    denied = report(container(source), Bucket(GOOD, head=HEAD, listing=DENIED))["OVD651"]
+    key, policy, everybody = commands(denied)
+    assert key == first
+    assert all("Principal" not in one for one in json.loads(policy)["Statement"])
+    assert all(one["Principal"] == "*" for one in json.loads(everybody)["Statement"])
+    moved = Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1"))
+    assert commands(report(container(source, **AWS), moved)["OVD653"]) == [region]
+
+
+def test_a_role_needs_a_profile() -> None:
+    deployment = container("kubernetes", AWS_WEB_IDENTITY_TOKEN_FILE="/var/run/token")
+    denied = report(deployment, Bucket(GOOD, head=HEAD, listing=DENIED))["OVD651"]
+    assert 'env: [{name: AWS_PROFILE, value: "default"}]' in commands(denied)
+
+
+def test_the_variable_that_the_client_reads_is_the_one_to_set() -> None:
+    """Without keys the SDK's own order counts, in which AWS_DEFAULT_REGION comes first."""
+    deployment = told(environment={"AWS_DEFAULT_REGION": "us-east-1"})
+    moved = Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1"))
+    assert commands(report(deployment, moved)["OVD653"]) == ["-e AWS_DEFAULT_REGION=eu-west-1"]
+
+
+def test_policies_of_other_partitions() -> None:
+    china = told(environment={**AWS, "AWS_REGION": "cn-north-1"})
+    assert (
+        "arn:aws-cn:s3:::b1x/m/*" in commands(report(china, Bucket(head=HEAD, listing=DENIED))["OVD651"])[0]
+    )
+    own = told(environment={**KEYS, "AWS_REGION": "cn-north-1"})
+    assert "arn:aws:s3:::b1x/m/*" in commands(report(own, Bucket(head=HEAD, listing=DENIED))["OVD651"])[0]
+
+
+def test_who_google_is_to_let_in() -> None:
+    refused = Bucket(listing=StoreRefusal("ListObjects", 401, "required"))
+    finding = report(told("gs://b1x/m"), refused)["OVD666"]
+    assert commands(finding)[:2] == [
+        "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/key.json",
+        "gcloud storage buckets add-iam-policy-binding gs://b1x --member=serviceAccount:SERVICE_ACCOUNT "
+        "--role=roles/storage.objectViewer",
+    ]
+    # A bucket that is not there has no rights to give.
+    missing = report(told("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", 404)))["OVD666"]
+    assert missing.message == "There is no bucket b1x in the store"
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in finding.detail
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in missing.detail
+    assert commands(missing) == []
+
+
+def test_google_waits_for_long() -> None:
+    refused = Bucket(listing=StoreRefusal("ListObjects", trouble="name", host="storage.googleapis.com:443"))
+    far = report(told("gs://b1x/m"), refused)["OVD657"]
+    near = report(told("gs://b1x/m", bare_metal=True), refused)["OVD657"]
+    assert (far.severity, near.severity) == ("warning", "error")
+    assert "15 minutes" in far.detail
+    assert "15 minutes" in near.detail
+
+
+@pytest.mark.parametrize("path", ["s3://b1x/a b/m", "s3://b1x/a b/m/", "gs://b1x/a b/m"])
+def test_commands_are_ready_for_a_shell(path: str) -> None:
+    key = "a b/m"
+    for tree in (
+        {f"{key}/001/a.onnx": "x"},
+        {f"{key}/v1/a.onnx": "x"},
+        {f"{key}/1/x": ""},
+        {f"{key}/a.onnx": "x"},
+    ):
+        (finding,) = report(told(path), Bucket(tree)).values()
+        words = [word for command in commands(finding) for word in shlex.split(command)]
+        assert words
+        places = [word for word in words if "://b1x" in word]
+        assert places
+        assert all(f"://b1x/{key}" in place and f"{key}//" not in place for place in places)
+
+
+def test_nothing_is_moved_into_another_bucket() -> None:
+    finding = report(told("s3://b1x"), Bucket({"001/a.onnx": "good"}))["OVD664"]
+    assert commands(finding) == [
+        "aws s3 --endpoint-url http://127.0.0.1:9 mv --recursive s3://b1x/001/ s3://b1x/1/"
+    ]
+    twice = report(told("s3://b1x"), Bucket({"01/a.onnx": "good", "1/a.onnx": "good"}))["OVD105"]
+    assert commands(twice) == []
+
+
+def test_what_is_not_there_in_a_store_is_told_by_the_store_s_codes_alone() -> None:
+    for bucket in (Bucket(head=HEAD, listing=DENIED), Bucket(), Bucket({"m/001/a.onnx": "good"})):
+        (finding,) = report(told(), bucket).values()
+        assert finding.code.startswith("OVD6")

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.run import ovms_doctor
+from ovms_doctor.deployment.environment import variables
+from ovms_doctor.driver.request import Request
+from tests.storage.offline import reported_offline
 
 PROXY = "http://someone:canary@proxy.test:3128"
 
 
-def findings(
-    tmp_path: Path, bases: list[str], environment: dict[str, str], *more: str
-) -> list[dict[str, object]]:
+def report(
+    tmp_path: Path, bases: list[str], environment: dict[str, str], release: str | None = None
+) -> dict[str, Any]:
+    """Nothing is asked of a store, which would be reached by the proxies that this is about."""
     entries = [{"config": {"name": f"m{number}", "base_path": base}} for number, base in enumerate(bases)]
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"model_config_list": entries}))
-    words = [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
-    run = ovms_doctor("check", str(path), "--load", "none", "-f", "json", *words, *more)
-    assert "canary" not in run.text + run.err.decode()
-    found: list[dict[str, object]] = run.document["findings"]
+    request = Request((str(path),), environment=variables(environment.items()), load="none", release=release)
+    document = reported_offline(request)
+    assert "canary" not in json.dumps(document)
+    return document
+
+
+def findings(
+    tmp_path: Path, bases: list[str], environment: dict[str, str], release: str | None = None
+) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = report(tmp_path, bases, environment, release)["findings"]
     return [item for item in found if str(item["code"]).startswith("OVD6")]
 
 
@@ -67,17 +77,12 @@ def test_what_works_is_left_alone(tmp_path: Path, bases: list[str], environment:
 
 
 def test_a_proxy_without_a_port_ends_the_server(tmp_path: Path) -> None:
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": S3}}]}))
-    run = ovms_doctor(
-        "check", str(path), "--load", "none", "-f", "json", "--env", "https_proxy=http://proxy.test"
-    )
-    report = run.document
-    assert (report["server"]["outcome"], report["server"]["exit_code"], run.code) == ("exits", 1, 1)
-    (finding,) = [item for item in report["findings"] if item["code"] == "OVD601"]
+    document = report(tmp_path, [S3], {"https_proxy": "http://proxy.test"})
+    assert (document["server"]["outcome"], document["server"]["exit_code"]) == ("exits", 1)
+    (finding,) = [item for item in document["findings"] if item["code"] == "OVD601"]
     assert finding["server_log"] == ["Exception catch: stoi - will now terminate."]
 
 
 def test_an_older_client_is_not_said_to_ignore_no_proxy(tmp_path: Path) -> None:
     environment = {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio:9000", "no_proxy": "minio"}
-    assert findings(tmp_path, [S3], environment, "--ovms-version", "2023.3") == []
+    assert findings(tmp_path, [S3], environment, "2023.3") == []

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.collect.local import LocalCollector
 from ovms_doctor.deployment.readers.run_line import read_run_line
 from ovms_doctor.driver.contained import contained
-from ovms_doctor.driver.look import Progress, look
 from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.roots import roots
-from ovms_doctor.facts import Answer, Facts, HeadBucket, ListStore, Question, Unavailable
+from tests.storage.offline import seen_offline
 
 IMAGE = "openvino/model_server:2026.3"
-
-
-class Offline:
-    """Looks at this host; Amazon and Google, which a test cannot have, are not asked."""
-
-    def __init__(self, local: LocalCollector) -> None:
-        self._local = local
-
-    def collect(self, questions: Sequence[Question], progress: Progress | None) -> dict[Question, Answer]:
-        remote = {one: Unavailable("offline") for one in questions if isinstance(one, HeadBucket | ListStore)}
-        return {**self._local.collect([one for one in questions if one not in remote]), **remote}
 
 
 def said(told: str, base: str) -> tuple[str, list[str]]:
@@ -38,8 +23,7 @@ def said(told: str, base: str) -> tuple[str, list[str]]:
         line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda path: None
     )
     request = contained(Request(load="none"), container)
-    with LocalCollector(request.user, roots(request), request.mounts) as local:
-        seen = look(request, Facts(), Offline(local))
+    seen = seen_offline(request)
     codes = [item.code for item in storage.check(Context(seen.deployment, seen.plan, seen.facts))]
     return seen.plan.outcome, codes
 

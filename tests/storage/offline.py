@@ -1,0 +1,38 @@
+"""Judging without any store: Amazon and Google, which a test cannot have, are not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ovms_doctor.collect.local import LocalCollector
+from ovms_doctor.driver.begun import begin
+from ovms_doctor.driver.look import Progress, Seen, look
+from ovms_doctor.driver.request import Request
+from ovms_doctor.driver.roots import roots
+from ovms_doctor.driver.run import Options, report_on
+from ovms_doctor.facts import Answer, Facts, HeadBucket, ListStore, Question, Unavailable
+from ovms_doctor.report.json_report import to_document
+
+
+class Offline:
+    """Looks at this host, and at nothing else."""
+
+    def __init__(self, local: LocalCollector) -> None:
+        self._local = local
+
+    def collect(self, questions: Sequence[Question], progress: Progress | None) -> dict[Question, Answer]:
+        remote = {one: Unavailable("offline") for one in questions if isinstance(one, HeadBucket | ListStore)}
+        return {**self._local.collect([one for one in questions if one not in remote]), **remote}
+
+
+def seen_offline(request: Request) -> Seen:
+    """The plan of a request, with stores that could not be asked."""
+    with LocalCollector(request.user, roots(request), request.mounts) as local:
+        return look(request, Facts(), Offline(local))
+
+
+def reported_offline(request: Request) -> dict[str, Any]:
+    """The JSON report on it."""
+    document: dict[str, Any] = to_document(report_on(seen_offline(request), Options(), begin([])))
+    return document

@@ -134,7 +134,7 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
         yield context.finding(
             "OVD603",
             f"{client[0].upper()}{client[1:]} does not read {name}: it connects without a proxy",
-            detail="Whether the store can be reached without one was not tried.",
+            detail=_tried(context, item),
             evidence=(Evidence(f"{name}={_shown(context, name)}", _HOW),),
             recovers="restart",
             steps=(Step("Set https_proxy, in small letters, in the server's environment."),),
@@ -160,3 +160,13 @@ def _shown(context: Context, name: str) -> str:
     scheme = f"{proxy.scheme}://" if proxy.scheme else ""
     user = f"{HIDDEN}@" if proxy.user else ""
     return f"{scheme}{user}{proxy.host}" + ("" if proxy.port is None else f":{proxy.port}")
+
+
+def _tried(context: Context, item: StorageRoute) -> str:
+    """Whether the store was asked without a proxy."""
+    asked = [
+        store.seen for store in context.plan.stores if store.model in item.models and store.seen is not None
+    ]
+    if any(seen.access is not None for seen in asked):
+        return "The store was asked without one here too."
+    return "Whether the store can be reached without one was not tried."

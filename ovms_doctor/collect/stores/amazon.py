@@ -29,7 +29,6 @@ from ovms_doctor.facts import (
 )
 from ovms_doctor.facts.stores import StoreCall
 
-_MISSING = "boto3 is not installed here: pip install boto3"
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 #: Seconds before a question is asked once more, each in turn.
 _PAUSES = (0.3, 0.9)
@@ -63,8 +62,8 @@ class AmazonStore:
             self._client, keys = make_client(access, secrets, files, patience)
             self._hidden.add(*keys)
             self._objects = Objects(self._client, access.bucket, keys)
-        except ImportError:
-            self._stopped = Unavailable(_MISSING)
+        except ImportError as error:
+            self._stopped = Unavailable(f"boto3 cannot be loaded here ({error}): pip install boto3")
         except NotUsable as error:
             self._stopped = Unavailable(str(error))
         except Exception as error:  # noqa: BLE001 - botocore refuses hosts and regions in many ways

@@ -171,7 +171,9 @@ class GoogleStore:
             from google.auth.credentials import AnonymousCredentials
             from google.cloud.storage import Client
         except ImportError as error:
-            return Unavailable(f"the library for Google Cloud Storage cannot be loaded: {error}")
+            return Unavailable(
+                f"google-cloud-storage cannot be loaded here ({error}): pip install google-cloud-storage"
+            )
         base = (
             f"{self._endpoint}/storage/v1/b/{name}/o?",
             f"{self._endpoint}/download/storage/v1/b/{name}/o/",

@@ -1,0 +1,37 @@
+"""A library that a host lacks, or that is broken there, is said with the line that installs it."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ovms_doctor.collect.stores.amazon import AmazonStore
+from ovms_doctor.collect.stores.google import GoogleStore
+from ovms_doctor.facts import StoreAccess, Unavailable
+
+
+@pytest.mark.parametrize("module", ["boto3", "botocore.config"])
+def test_without_boto3(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    access = StoreAccess("s3", "bucket", endpoint="http://127.0.0.1:9")
+    store = AmazonStore(access, {}, {}, 1.0)
+    for answer in (
+        store.head(),
+        store.list("", 1, False),
+        store.read("k", 0, 1),
+        store.download("k", "/nonexistent/k"),
+    ):
+        assert isinstance(answer, Unavailable)
+    answer = store.head()
+    assert isinstance(answer, Unavailable)
+    assert answer.reason.startswith("boto3 cannot be loaded here")
+    assert answer.reason.endswith("pip install boto3")
+
+
+def test_without_google_cloud_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "google.cloud.storage", None)
+    store = GoogleStore(StoreAccess("gcs", "bucket", endpoint="http://127.0.0.1:9"), {}, {}, 1.0)
+    answer = store.list("", 1, False)
+    assert isinstance(answer, Unavailable)
+    assert answer.reason.endswith("pip install google-cloud-storage")

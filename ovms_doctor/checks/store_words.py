@@ -45,6 +45,8 @@ def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan,
     answer = said.code or f"status {said.status}"
     if code == "OVD657":
         here = "" if seen.near else "from here "
+        if _at_proxy(access, said):
+            return f"{bucket} cannot be reached {here}through the proxy of {access.proxy}: nobody listens at {who}"
         return f"{bucket} cannot be reached {here}at {who}: {TROUBLES[said.trouble]}"
     if code == "OVD658":
         through = f" of {access.proxy}" if access.proxy else ""
@@ -80,6 +82,11 @@ def _whose(access: StoreAccess) -> str:
         "anonymous": "a client without credentials",
         "file": f"the credentials in {access.files[0]}" if access.files else "the credentials",
     }[access.credentials]
+
+
+def _at_proxy(access: StoreAccess, said: StoreRefusal) -> bool:
+    """Whether it is the proxy that does not take the connection: nobody else is connected to."""
+    return bool(access.proxy) and said.trouble == "refused"
 
 
 def virtual(access: StoreAccess, said: StoreRefusal) -> bool:
@@ -158,6 +165,8 @@ def _instead(context: Context, access: StoreAccess) -> str:
 def remedy(code: str, access: StoreAccess, said: StoreRefusal) -> str:
     """What to do where more is known than the catalogue's entry says; else empty."""
     if code == "OVD657":
+        if _at_proxy(access, said):
+            return f"See whether the proxy runs, and listens at this port; else correct {access.proxy}."
         if virtual(access, said):
             return "Set both keys, to anything if the store asks for none, or name the endpoint by its IP address."
         return _REACH.get(said.trouble, "")

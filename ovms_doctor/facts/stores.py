@@ -26,7 +26,8 @@ StoreTrouble: TypeAlias = Literal[
 class StoreAccess:
     """How a client of the server's speaks to a bucket.
 
-    ``endpoint``: ``scheme://host[:port]``, empty for the store's own. ``addressing``: where S3's bucket stands.
+    ``endpoint``: ``scheme://host[:port][/path]``, empty for the store's own. ``addressing``: where S3's bucket
+    stands.
     ``region``: what requests are signed for. ``credentials``: ``keys`` (those of the environment), ``profile``
     (``profile`` in the ``files``, server paths of the AWS credentials and configuration files), ``anonymous``, or
     ``file`` (Google's, ``files`` holds its server path). ``token``: a session token is sent with the keys.

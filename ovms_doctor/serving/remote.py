@@ -10,6 +10,7 @@ from ovms_doctor.facts import Facts
 from ovms_doctor.names import is_remote
 from ovms_doctor.serving.model import ModelPlan, Plan, StartProblem, StorePlan
 from ovms_doctor.serving.proxies import StorageRoute, clients_of, endpoint_exempt, route
+from ovms_doctor.serving.storage.access import google_route
 from ovms_doctor.serving.storage.entry import plan_store
 from ovms_doctor.serving.storage.seen import store_seen
 
@@ -25,7 +26,7 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
         StorageRoute(
             client,
             tuple(name for name, path in paths.items() if client in clients_of([path])),
-            route(client, deployment.environment),
+            google_route(deployment) if client == "gcs" else route(client, deployment.environment),
             endpoint_exempt(deployment.environment) if client == "s3" else "",
         )
         for client in clients_of(paths.values(), pulls)

@@ -114,6 +114,15 @@ def test_a_server_here_meets_the_same() -> None:
     assert finding.server_log == ("Couldn't check directory: s3://b1x/m",)
 
 
+def test_a_proxy_that_nobody_runs() -> None:
+    refusal = StoreRefusal("HeadBucket", trouble="refused", host="127.0.0.1:3128")
+    proxied = {**KEYS, "https_proxy": "http://127.0.0.1:3128"}
+    finding = only(Bucket(GOOD, head=refusal), environment=proxied, bare_metal=True)
+    assert "the proxy of https_proxy" in finding.message
+    assert finding.remedy is not None
+    assert "the proxy runs" in finding.remedy.text
+
+
 def test_a_busy_store_is_nobody_s_fault() -> None:
     assert only(Bucket(GOOD, head=StoreRefusal("HeadBucket", 503, "SlowDown"))).code == "OVD903"
 

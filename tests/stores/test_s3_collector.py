@@ -150,6 +150,30 @@ def test_more_than_a_page(moto: S3Server, ask: Ask) -> None:
     assert len(set(parts.prefixes)) == 1003
 
 
+def listed(*objects: tuple[str, int], truncated: str = "false") -> Rule:
+    """A list as a store would not make it."""
+    items = "".join(f"<Contents><Key>{key}</Key><Size>{size}</Size></Contents>" for key, size in objects)
+    text = f"<ListBucketResult><Name>b</Name><IsTruncated>{truncated}</IsTruncated>{items}</ListBucketResult>"
+    return Rule(method="GET", status=200, code="", body=text.encode())
+
+
+def test_a_list_in_an_order_of_its_own(faulty: Callable[..., Faulty], ask: Ask) -> None:
+    """As of stores that walk through directories: what the rules read begins with the prefix, is there once and in
+    order."""
+    server = faulty(listed(("m/1/x", 2), ("m/1-old/x", 1), ("m/./x", 4), ("m/1/x", 2), ("other/9/x", 3)))
+    answer = ask(ListStore(access(server.endpoint, "b1x"), "m/"))
+    assert answer == StoreListing(
+        (StoredObject("m/./x", 4), StoredObject("m/1-old/x", 1), StoredObject("m/1/x", 2))
+    )
+
+
+def test_objects_smaller_than_nothing(faulty: Callable[..., Faulty], ask: Ask) -> None:
+    server = faulty(listed(("m/1/x", -5)))
+    answer = ask(ListStore(access(server.endpoint, "b1x"), "m/"))
+    assert isinstance(answer, StoreRefusal)
+    assert answer.trouble == "unreadable"
+
+
 def test_an_archived_object(moto: S3Server, ask: Ask) -> None:
     bucket = filled(moto, {})
     moto.admin.put_object(Bucket=bucket, Key="cold", Body=b"x", StorageClass="GLACIER")

@@ -93,19 +93,21 @@ class AmazonStore:
                 # Some page, of which the library reads nothing and finds no fault with it.
                 return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
             found = [_stored(item) for item in page.get("Contents", ())]
+            if any(item.size < 0 for item in found):
+                return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
             below = [str(item["Prefix"]) for item in page.get("CommonPrefixes", ())]
             newest = max([*(one.key for one in found[-1:]), *below[-1:]], default="")
             if last and newest <= last:
                 # It said that there is more, and gives none of it.
-                return StoreListing(tuple(objects), True, tuple(prefixes))
+                return _in_order(prefix, objects, prefixes, True)
             objects += found
             prefixes += below
             if not page.get("IsTruncated") or not newest:
-                return StoreListing(tuple(objects), bool(page.get("IsTruncated")), tuple(prefixes))
+                return _in_order(prefix, objects, prefixes, bool(page.get("IsTruncated")))
             last = newest
             # Amazon's is a key; other stores make up what they like.
             more["Marker"] = page.get("NextMarker") or newest
-        return StoreListing(tuple(objects), True, tuple(prefixes))
+        return _in_order(prefix, objects, prefixes, True)
 
     def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
         told: dict[str, Any] = dict(more)
@@ -258,6 +260,14 @@ def _stored(item: Mapping[str, Any]) -> StoredObject:
     restored = bool(item.get("RestoreStatus", {}).get("RestoreExpiryDate"))
     archived = item.get("StorageClass") in _ARCHIVED and not restored
     return StoredObject(str(item["Key"]), int(item.get("Size", 0)), archived)
+
+
+def _in_order(prefix: str, objects: list[StoredObject], prefixes: list[str], more: bool) -> StoreListing:
+    """What was listed, in the order of its bytes: stores that keep their objects in a file system list ``1/`` before
+    ``1-old/``, and some name a key twice."""
+    found = {item.key: item for item in objects if item.key.startswith(prefix)}
+    below = {one for one in prefixes if one.startswith(prefix)}
+    return StoreListing(tuple(found[key] for key in sorted(found)), more, tuple(sorted(below)))
 
 
 def _first(body: Any, length: int) -> bytes:

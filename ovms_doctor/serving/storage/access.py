@@ -5,9 +5,10 @@ from __future__ import annotations
 from ovms_doctor.deployment.model import Deployment
 from ovms_doctor.facts import Facts, StoreAccess
 from ovms_doctor.names import is_remote
+from ovms_doctor.releases import Release
 from ovms_doctor.serving.proxies import GCS_HOST, Route, curl_route, route
 from ovms_doctor.serving.storage import faults, gcs, s3
-from ovms_doctor.serving.storage.model import Endpoint, S3Client
+from ovms_doctor.serving.storage.model import Endpoint, GcsClient, S3Client
 from ovms_doctor.serving.storage.surroundings import Surroundings, surroundings
 
 #: Where the SDK looks for profiles: below the home directory of the image's user.
@@ -48,7 +49,7 @@ def _of_s3(path: str, deployment: Deployment, around: Surroundings) -> StoreAcce
     client = s3.choose_client(place, around, deployment.release)
     if faults.of_s3(place, client, deployment.release) is not None:
         return "the server's client asks nobody for it"
-    address = _address(client.endpoint)
+    address = _address(client.endpoint, deployment.release)
     if address is None or client.url is None:
         return "where the server sends its requests cannot be told from its variables"
     way = route("s3", deployment.environment)
@@ -99,14 +100,15 @@ def _region(client: S3Client) -> str:
     return client.region or _DEFAULT_REGION
 
 
-def _address(endpoint: Endpoint) -> str | None:
-    """Empty for Amazon's own, None where it cannot be told."""
-    if not endpoint.readable or endpoint.trouble:
+def _address(endpoint: Endpoint, release: Release) -> str | None:
+    """Empty for Amazon's own, None where it cannot be told. A path in it stays (the endpoint rules of the SDK's line
+    since 2024.0); what the line before made of one is not known."""
+    if not endpoint.readable or endpoint.trouble or (endpoint.path and not release.at_least(2024, 0)):
         return None
     if endpoint.source == "aws":
         return ""
     port = "" if endpoint.port is None else f":{endpoint.port}"
-    return f"{endpoint.scheme}://{endpoint.host}{port}"
+    return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}"
 
 
 def _of_gcs(path: str, deployment: Deployment, around: Surroundings, facts: Facts) -> StoreAccess | str:
@@ -115,12 +117,8 @@ def _of_gcs(path: str, deployment: Deployment, around: Surroundings, facts: Fact
         return "the server's client asks nobody for it"
     if client.endpoint_from and not client.endpoint:
         return f"the value of {client.endpoint_from} is not told"
-    endpoint = client.endpoint
-    if endpoint and "://" not in endpoint:
-        endpoint = f"http://{endpoint}"
-    scheme, _, rest = (endpoint or f"https://{GCS_HOST}").partition("://")
-    host = rest.partition("/")[0].rpartition(":")[0] or rest.partition("/")[0]
-    proxy = _proxy(curl_route("http" if scheme == "http" else "https", host, deployment.environment))
+    endpoint = _google_address(client)
+    proxy = _proxy(google_route(deployment))
     if client.credentials == "anonymous":
         return StoreAccess("gcs", place.bucket, "anonymous", endpoint, proxy=proxy)
     if client.credentials == "search":
@@ -131,6 +129,21 @@ def _of_gcs(path: str, deployment: Deployment, around: Surroundings, facts: Fact
     signs = gcs.reads_emulator_endpoint(deployment.release)
     files = (client.key_file,)
     return StoreAccess("gcs", place.bucket, "file", endpoint, files=files, proxy=proxy, self_signed=signs)
+
+
+def google_route(deployment: Deployment) -> Route:
+    """The way to Google's store, or to the one that a variable names in its place."""
+    address = _google_address(gcs.choose_client(surroundings(deployment), deployment.release))
+    scheme, _, rest = (address or f"https://{GCS_HOST}").partition("://")
+    place = rest.partition("/")[0]
+    host = place.rpartition(":")[0] or place
+    return curl_route("http" if scheme == "http" else "https", host, deployment.environment)
+
+
+def _google_address(client: GcsClient) -> str:
+    """Empty for Google's own."""
+    endpoint = client.endpoint
+    return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
 
 
 def _proxy(way: Route) -> str:

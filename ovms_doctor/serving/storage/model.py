@@ -30,7 +30,8 @@ class S3Place:
 class Endpoint:
     """Where the S3 client sends its requests. ``source``: ``S3_ENDPOINT``, ``path``, or ``aws`` for Amazon's own.
     ``text``: what the client is told, without a user. ``port`` None for the scheme's own. ``trouble``: why it
-    reaches nobody; ``readable``: scheme and host can be told."""
+    reaches nobody; ``readable``: scheme and host can be told. ``path``: what stands before the bucket in every
+    request's, ``/store``."""
 
     source: Literal["S3_ENDPOINT", "path", "aws"]
     text: str
@@ -39,6 +40,7 @@ class Endpoint:
     port: int | None = None
     trouble: EndpointTrouble = ""
     readable: bool = True
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

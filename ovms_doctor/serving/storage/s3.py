@@ -120,7 +120,8 @@ def _amazon(region: str | None) -> Endpoint:
 
 def read_endpoint(text: str) -> Endpoint:
     """What becomes of S3_ENDPOINT: where it holds ``http://`` anywhere, its first seven characters are cut; the
-    scheme is http, unless what is left begins with ``https://`` (the SDK's OverrideEndpoint)."""
+    scheme is http, unless what is left begins with ``https://`` (the SDK's OverrideEndpoint). A user in it is taken
+    for the host by the SDK's own parser (URI.cpp), and what it makes of a question mark is not known."""
     left = text[7:] if "http://" in text else text
     scheme: Literal["http", "https"] = "http"
     address = left
@@ -140,7 +141,9 @@ def read_endpoint(text: str) -> Endpoint:
         trouble = "scheme in capitals"
     elif match is not None:
         trouble = _label_trouble(host)
-    return Endpoint("S3_ENDPOINT", left, scheme, host, port, trouble, bool(host) and not trouble)
+    path = (match["rest"] or "").rstrip("/") if match is not None else ""
+    readable = bool(host) and not trouble and "@" not in address and not set("?#") & set(path)
+    return Endpoint("S3_ENDPOINT", left, scheme, host, port, trouble, readable, path)
 
 
 def _label_trouble(host: str) -> EndpointTrouble:
@@ -177,5 +180,5 @@ def _url(bucket: str, endpoint: Endpoint, addressing: Addressing) -> str | None:
         return None
     port = "" if endpoint.port is None else f":{endpoint.port}"
     if bucket_in_host(bucket, endpoint, addressing):
-        return f"{endpoint.scheme}://{bucket}.{endpoint.host}{port}/"
-    return f"{endpoint.scheme}://{endpoint.host}{port}/{quote(bucket, safe='', errors='surrogatepass')}"
+        return f"{endpoint.scheme}://{bucket}.{endpoint.host}{port}{endpoint.path}/"
+    return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}/{quote(bucket, safe='', errors='surrogatepass')}"

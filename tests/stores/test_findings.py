@@ -120,7 +120,7 @@ def test_a_proxy_that_nobody_runs() -> None:
     finding = only(Bucket(GOOD, head=refusal), environment=proxied, bare_metal=True)
     assert "the proxy of https_proxy" in finding.message
     assert finding.remedy is not None
-    assert "the proxy runs" in finding.remedy.text
+    assert "the proxy runs" in finding.remedy.summary
 
 
 def test_a_busy_store_is_nobody_s_fault() -> None:

@@ -58,7 +58,8 @@ def make_client(
     keys, region = _credentials(access, secrets, files)
     config = Config(
         signature_version=UNSIGNED if access.credentials == "anonymous" else "s3v4",
-        s3={"addressing_style": access.addressing},
+        # botocore's own choice for us-east-1 is s3.amazonaws.com, which finds public buckets of all regions.
+        s3={"addressing_style": access.addressing, "us_east_1_regional_endpoint": "regional"},
         proxies=proxies(secrets.get(access.proxy, "")) if access.proxy else {},
         connect_timeout=min(5.0, patience / 2),
         read_timeout=patience * 0.8,

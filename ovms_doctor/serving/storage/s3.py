@@ -121,7 +121,7 @@ def _amazon(region: str | None) -> Endpoint:
 def read_endpoint(text: str) -> Endpoint:
     """What becomes of S3_ENDPOINT: where it holds ``http://`` anywhere, its first seven characters are cut; the
     scheme is http, unless what is left begins with ``https://`` (the SDK's OverrideEndpoint). A user in it is taken
-    for the host by the SDK's own parser (URI.cpp), and what it makes of a question mark is not known."""
+    for the host by the SDK's own parser (URI.cpp); what it makes of a fragment is not known."""
     left = text[7:] if "http://" in text else text
     scheme: Literal["http", "https"] = "http"
     address = left
@@ -142,7 +142,7 @@ def read_endpoint(text: str) -> Endpoint:
     elif match is not None:
         trouble = _label_trouble(host)
     path = (match["rest"] or "").rstrip("/") if match is not None else ""
-    readable = bool(host) and not trouble and "@" not in address and not set("?#") & set(path)
+    readable = bool(host) and not trouble and "@" not in address and "#" not in path
     return Endpoint("S3_ENDPOINT", left, scheme, host, port, trouble, readable, path)
 
 

@@ -248,9 +248,26 @@ def test_the_limit(moto: S3Server, ask: Ask) -> None:
     assert refused == Unavailable(
         "2 MiB to download, more than the limit of 1 MiB: --download-limit raises it"
     )
+    size = sum(map(len, tree.values()))
+    close = ask(LoadCopy(replace(small, limit=size - 1), "a.xml", "read"))
+    assert close == Unavailable(
+        f"{size:,} bytes to download, more than the limit of {size - 1:,}: --download-limit raises it"
+    )
     assert asked_of(moto) == []
     assert isinstance(ask(InspectCopy(small, "a.xml", "ir")), ModelInspection)
     assert isinstance(ask(LoadCopy(replace(small, limit=0), "a.xml", "read")), LoadReport)
+
+
+def test_nowhere_to_put_it(moto: S3Server, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    tree = {"a.xml": XML, "a.bin": BIN}
+    bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
+    answer = ask(LoadCopy(copy_of(access(moto.endpoint, bucket), "m/1/", tree), "a.xml", "read"))
+    assert isinstance(answer, Unavailable)
+    assert "nowhere to put it" in answer.reason
+    assert asked_of(moto) == []
 
 
 def test_nothing_stays_behind(

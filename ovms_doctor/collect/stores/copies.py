@@ -132,31 +132,44 @@ class Copies:
     def _together(
         self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
     ) -> None:
-        self._place = tempfile.mkdtemp(prefix="ovms-doctor-")
         try:
-            free = shutil.disk_usage(self._place).free - _LEFT_FREE
-            wanted = sum(job.size for job in wave)
-            if wanted > free:
-                reason = (
-                    f"{size_in_words(wanted)} to download, and {size_in_words(max(free, 0))} free for it in "
-                    f"{tempfile.gettempdir()}"
-                )
-                for job in wave:
-                    answers.update(dict.fromkeys(job.questions, Unavailable(reason)))
-                return
-            self._stream(wave, begin, answers)
+            refused = self._make_room(wave)
+            if refused is None:
+                self._stream(wave, begin, answers)
+            else:
+                answers.update((one, refused) for job in wave for one in job.questions)
         finally:
-            shutil.rmtree(self._place, ignore_errors=True)
-            self._place = None
+            if self._place is not None:
+                shutil.rmtree(self._place, ignore_errors=True)
+                self._place = None
+
+    def _make_room(self, wave: Sequence[_Job]) -> Unavailable | None:
+        """A directory for each copy, or why there is none."""
+        wanted = sum(job.size for job in wave)
+        try:
+            self._place = tempfile.mkdtemp(prefix="ovms-doctor-")
+            free = shutil.disk_usage(self._place).free - _LEFT_FREE
+            for number, job in enumerate(wave):
+                job.directory = f"{self._place}/{number}"
+                os.mkdir(job.directory, 0o700)
+        except OSError as error:
+            return Unavailable(
+                f"{size_in_words(wanted)} to download, and nowhere to put it (TMPDIR names a place): "
+                f"{error.strerror}"
+            )
+        if wanted <= free:
+            return None
+        return Unavailable(
+            f"{size_in_words(wanted)} to download, and {size_in_words(max(free, 0))} free for it in "
+            f"{tempfile.gettempdir()}"
+        )
 
     def _stream(
         self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
     ) -> None:
         """What has come is worked at while the rest comes."""
         asked: dict[Question, _Job] = {}
-        for number, job in enumerate(wave):
-            job.directory = f"{self._place}/{number}"
-            os.mkdir(job.directory, 0o700)
+        for job in wave:
             asked[FetchCopy(job.copy, job.names, job.directory)] = job
         there: list[_Job] = []
         with _Watch(wave, self._progress):
@@ -278,10 +291,10 @@ def _too_large(question: InspectCopy | LoadCopy) -> Unavailable | None:
         size = sum(file.size for file in question.copy.files if file.name == name)
     if size <= limit:
         return None
-    return Unavailable(
-        f"{size_in_words(size)} to download, more than the limit of {size_in_words(limit)}: --download-limit "
-        "raises it"
-    )
+    told, most = size_in_words(size), size_in_words(limit)
+    if told == most:
+        told, most = f"{size:,} bytes", f"{limit:,}"
+    return Unavailable(f"{told} to download, more than the limit of {most}: --download-limit raises it")
 
 
 def _not_here(question: InspectCopy | LoadCopy) -> Unavailable | None:

@@ -28,6 +28,8 @@ from ovms_doctor.facts import (
 
 #: The questions that are answered here.
 Asked: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
+#: What ends a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
+END_OF_NAME = r"(?![\w.-])"
 #: What is done with a model or library at a path of this host. A question's extension is a path of it too.
 Use: TypeAlias = Callable[[Asked, str], Answer]
 
@@ -74,7 +76,8 @@ class Models:
                 return Unavailable(f"the CPU extension: {extension.reason}")
             library, more = extension
             question, prefixes = replace(question, extension=library), [*prefixes, *more]
-        return renamed(self._use(question, host), prefixes)
+        answer = self._use(question, host)
+        return renamed(answer, renaming(prefixes)) if prefixes else answer
 
     def _obstacle(self, path: str) -> Failure | Unavailable | None:
         """What keeps the server's user from the model where this process is not that user."""
@@ -189,16 +192,15 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def renamed(answer: Answer, prefixes: list[tuple[str, str]]) -> Answer:
-    """``answer`` with the server's paths for this host's; ``prefixes`` are pairs of both."""
-    if not prefixes:
-        return answer
+def renaming(prefixes: list[tuple[str, str]]) -> Callable[[str], str]:
+    """What puts the server's paths in a text for this host's; ``prefixes`` are pairs of both."""
     names = dict(sorted(prefixes, key=lambda pair: -len(pair[0])))
-    pattern = re.compile("(?:" + "|".join(map(re.escape, names)) + r")(?![\w.-])")
+    pattern = re.compile("(?:" + "|".join(map(re.escape, names)) + ")" + END_OF_NAME)
+    return lambda text: pattern.sub(lambda match: names[match[0]], text)
 
-    def rename(text: str) -> str:
-        return pattern.sub(lambda match: names[match[0]], text)
 
+def renamed(answer: Answer, rename: Callable[[str], str]) -> Answer:
+    """``answer`` with ``rename`` done to what may hold a path."""
     if isinstance(answer, LoadReport):
         return replace(answer, message=rename(answer.message), detail=rename(answer.detail))
     if isinstance(answer, ModelInspection):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import threading
@@ -13,7 +14,7 @@ from typing import TypeAlias, cast
 from ovms_doctor.collect.inspect import faults
 from ovms_doctor.collect.inspect.heads import HEAD_BYTES
 from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.models import renamed
+from ovms_doctor.collect.models import END_OF_NAME, renamed
 from ovms_doctor.facts import (
     Answer,
     FetchCopy,
@@ -90,6 +91,8 @@ class Copies:
         self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
         self._place: str | None = None
         self._odd: dict[Question, _Odd] = {}
+        #: Makes the store's paths of the copies'.
+        self._rename: Callable[[str], str] = str
 
     @property
     def pids(self) -> list[int]:
@@ -135,6 +138,7 @@ class Copies:
         try:
             refused = self._make_room(wave)
             if refused is None:
+                self._rename = _renaming(self._place, wave)
                 self._stream(wave, begin, answers)
             else:
                 answers.update((one, refused) for job in wave for one in job.questions)
@@ -205,7 +209,7 @@ class Copies:
             if isinstance(answer, ModelInspection) and (beginnings := _odd_holes(job, answer)):
                 odd[local] = _Odd(question, job, beginnings)
             else:
-                answers[question] = _told(answer, job, frozenset())
+                answers[question] = self._told(answer, job, frozenset())
         kept = {id(item.job) for item in odd.values()}
         self._odd.update(odd)
         for job in jobs:
@@ -229,8 +233,23 @@ class Copies:
                 known.add(path)
         found = self._here.collect(list(odd), _nobody) if odd else {}
         for local, item in odd.items():
-            answers[item.question] = _told(found[local], item.job, known)
+            answers[item.question] = self._told(found[local], item.job, known)
             shutil.rmtree(item.job.directory, ignore_errors=True)
+
+    def _told(self, answer: Answer, job: _Job, known: Set[str]) -> Answer:
+        """``answer`` with the store's paths. Of what is a hole here nothing is said but its size, and, where its
+        beginning is ``known``, what that tells."""
+        if isinstance(answer, ModelInspection):
+            holes = _holes(job)
+            unseen = holes.keys() - known
+            kept = tuple(
+                fault
+                for fault in answer.faults
+                if not (fault.kind in _OF_HOLES and fault.path in holes)
+                and not (fault.kind == faults.ZERO_FILLED and fault.path in unseen)
+            )
+            answer = replace(answer, faults=kept)
+        return renamed(answer, self._rename)
 
 
 @dataclass(slots=True)
@@ -258,21 +277,11 @@ def _odd_holes(job: _Job, seen: ModelInspection) -> dict[str, str]:
     }
 
 
-def _told(answer: Answer, job: _Job, known: Set[str]) -> Answer:
-    """``answer`` with the store's paths. Of what is a hole here nothing is said but its size, and, where its
-    beginning is ``known``, what that tells."""
-    if isinstance(answer, ModelInspection):
-        holes = _holes(job)
-        unseen = holes.keys() - known
-        kept = tuple(
-            fault
-            for fault in answer.faults
-            if not (fault.kind in _OF_HOLES and fault.path in holes)
-            and not (fault.kind == faults.ZERO_FILLED and fault.path in unseen)
-        )
-        answer = replace(answer, faults=kept)
-    url = job.copy.access.url(job.copy.prefix.rstrip("/"))
-    return renamed(answer, [(job.directory, url)])
+def _renaming(place: str | None, wave: Sequence[_Job]) -> Callable[[str], str]:
+    """One pattern for all: to make one takes longer than to use it."""
+    urls = {job.directory: job.copy.access.url(job.copy.prefix.rstrip("/")) for job in wave}
+    pattern = re.compile(re.escape(f"{place}/") + r"\d+" + END_OF_NAME)
+    return lambda text: pattern.sub(lambda match: urls.get(match[0], match[0]), text)
 
 
 def _model_file(question: InspectCopy | LoadCopy) -> str:

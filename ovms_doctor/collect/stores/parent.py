@@ -30,10 +30,12 @@ from ovms_doctor.facts import (
 #: Bytes of a file with credentials; real ones have a few thousand.
 _LARGEST_KEY_FILE = 1 << 20
 #: So many questions make another child worth its start; each works at several at a time, and it is Python's own work
-#: that then sets the pace.
+#: that then sets the pace. Of two processors one is left to what inspects the copies.
 _WORTH_A_START = 300
 _MOST_CHILDREN = 4
-_IN_HAND = 32
+_PROCESSORS_EACH = 2
+#: As many as a child gets done while it is not listened to.
+_IN_HAND = 64
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
 #: After so many that were not answered in time, all others to the same store would be waited for in vain as well.
@@ -140,7 +142,7 @@ class StoreCollector:
 
     def _started(self) -> Pool:
         if self._pool is None:
-            most = min(_MOST_CHILDREN, capacity.jobs(self._jobs))
+            most = min(_MOST_CHILDREN, max(1, capacity.jobs(self._jobs) // _PROCESSORS_EACH))
             files = {
                 path: base64.b64encode(data).decode("ascii")
                 for path, data in self._files.items()

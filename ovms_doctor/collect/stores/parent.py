@@ -34,8 +34,8 @@ _LARGEST_KEY_FILE = 1 << 20
 _WORTH_A_START = 300
 _MOST_CHILDREN = 4
 _PROCESSORS_EACH = 2
-#: As many as a child gets done while it is not listened to.
-_IN_HAND = 64
+#: Enough for a child that is not listened to for a while; of a store that never answers, too many are asked for.
+_IN_HAND = 32
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
 #: After so many that were not answered in time, all others to the same store would be waited for in vain as well.

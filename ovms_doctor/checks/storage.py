@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import storage_google, storage_s3, store_access, store_content
+from ovms_doctor.checks import storage_google, storage_s3, storage_s3_place, store_access, store_content
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding, Recovers, Step
 from ovms_doctor.names import REMOTE_PREFIXES, is_remote
@@ -24,7 +24,7 @@ def check(context: Context) -> Iterator[Finding]:
         if item.fault is not None and item.fault.kind != "escapes":
             yield from _fault(context, item, item.fault)
         else:
-            yield from storage_s3.of_place(context, item)
+            yield from storage_s3_place.of_place(context, item)
             yield from _place(context, item)
     yield from store_access.check(context)
     yield from store_content.check(context)
@@ -43,7 +43,7 @@ def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Iterator[Fin
         yield storage_google.key_file(context, item, fault)
         return
     if fault.kind == "endpoint host":
-        yield storage_s3.refused_host(context, item, fault)
+        yield storage_s3_place.refused_host(context, item, fault)
         return
     if fault.kind == "no connection string":
         yield context.finding(

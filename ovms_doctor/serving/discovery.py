@@ -28,7 +28,12 @@ from ovms_doctor.serving.model import (
 from ovms_doctor.serving.paths import escapes, filesystem_error
 from ovms_doctor.serving.versions import LookFailed, suffix_of
 
+#: The file beside a model that gives its tensors other names.
+MAPPING = "mapping_config.json"
 _SAVED_MODEL = "saved_model.pb"
+#: What is likely to be looked at, in any release; and how much of it in a directory that holds many.
+_LIKELY = (".xml", ".bin", ".onnx", ".pb", ".tflite", ".pdmodel", ".pdiparams")
+_MOST_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,7 @@ def _threw(call: str, path: str, failure: Failure) -> Threw:
 def _search(place: Place, listing: Listing, facts: Facts) -> Discovery:
     """First format whose suffixes all match something; of each suffix the first match in the file system's
     order. Later formats are not looked at, even if reading then fails."""
+    _ask_ahead(place, listing, facts)
     for format_, suffixes in formats(place.release):
         matches = []
         for suffix in suffixes:
@@ -164,6 +170,17 @@ def _search(place: Place, listing: Listing, facts: Facts) -> Discovery:
         if all(match is not None for match in matches):
             return _found(place, listing, format_, suffixes, [match or "" for match in matches])
     return _no_model_file(place, listing)
+
+
+def _ask_ahead(place: Place, listing: Listing, facts: Facts) -> None:
+    """What the search, and after it the loading, will look at: one turn of questions for all of it."""
+    likely = [
+        entry.name
+        for index, entry in enumerate(listing.entries)
+        if index == 0 or entry.name.lower().endswith(_LIKELY)
+    ]
+    names = [*likely[:_MOST_AHEAD], MAPPING]
+    facts.need([StatPath(f"{place.where}/{name}") for name in names])
 
 
 def _first_match(place: Place, listing: Listing, suffix: str, facts: Facts) -> str | Threw | None:

@@ -25,6 +25,7 @@ from ovms_doctor.releases import (
     Release,
 )
 from ovms_doctor.serving.discovery import (
+    MAPPING,
     FileFound,
     NotFound,
     Place,
@@ -56,7 +57,6 @@ from ovms_doctor.serving.versions import LookFailed
 
 #: How much of a model's file is asked for to see whether the server's user may read it, in bytes.
 HEAD = 512
-MAPPING = "mapping_config.json"
 #: A mapping larger than this, in bytes, is not read.
 MAPPING_LIMIT = 1 << 20
 LoadLevel = Literal["none", "read", "compile"]
@@ -167,7 +167,8 @@ class Loader:
                     readable.append((path, place))
             elif not status.missing:
                 return AccessFails(path, status, "read")
-        self.facts.need(ReadFile(place, HEAD) for _, place in readable)
+        # Nearly always it may open them, and then they are looked into.
+        self.facts.need([*(ReadFile(place, HEAD) for _, place in readable), *self._looks(found, where)])
         for path, place in readable:
             answer = self.facts.ask(ReadFile(place, HEAD))
             if isinstance(answer, Unavailable):
@@ -227,12 +228,13 @@ class Loader:
 
     # -- reading -----------------------------------------------------------------------------------
     def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
-        questions: list[InspectModel | LoadModel] = [InspectModel(where, found.format)]
-        if self.level != "none":
-            questions.append(self._load(where))
-        self.facts.need(questions)
+        self.facts.need(self._looks(found, where))
         answer = self.facts.ask(InspectModel(where, found.format))
         return answer if isinstance(answer, ModelInspection) else None
+
+    def _looks(self, found: FileFound, where: str) -> list[InspectModel | LoadModel]:
+        look = InspectModel(where, found.format)
+        return [look] if self.level == "none" else [look, self._load(where)]
 
     def _ask_openvino(self, where: str) -> LoadReport | Unavailable | None:
         return None if self.level == "none" else self.facts.ask(self._load(where))

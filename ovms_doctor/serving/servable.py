@@ -7,7 +7,7 @@ from functools import partial
 
 from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, Mode, ModelEntry
-from ovms_doctor.facts import Facts, StatPath
+from ovms_doctor.facts import Facts, ListDirectory, StatPath
 from ovms_doctor.serving.cache import plan_cache, with_cache
 from ovms_doctor.serving.extension import plan_extension
 from ovms_doctor.serving.graphs import graph_files, look_for_graph, open_graph
@@ -62,7 +62,9 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     remote = is_remote(entry.base_path)
     if deployment.release.finds_graphs and not entry.pointer and not remote:
         files = graph_files(entry.base_path)
-        facts.need([StatPath(where), *(StatPath(absolute(path, cwd)) for path in files)])
+        # Each turn of questions costs a plan of its own: what is nearly always wanted is asked for ahead.
+        beside = (StatPath(absolute(path, cwd)) for path in files)
+        facts.need([StatPath(where), ListDirectory(where), *beside])
         try:
             graph = look_for_graph(files, cwd, facts)
             if isinstance(graph, SpecialFile):

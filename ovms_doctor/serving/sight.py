@@ -79,11 +79,16 @@ class Sight(Facts):
 
     def ask(self, question: Any) -> Any:
         """As Facts.ask. Raises FactsMissing for the host's path where that decides."""
+        if self._mounts is None:
+            return super().ask(question)
         if isinstance(question, StatPath | ListDirectory | ReadFile) and self._gone(question.path):
             return _GONE
         return super().ask(question)
 
     def need(self, questions: Iterable[Question]) -> None:
+        if self._mounts is None:
+            super().need(questions)
+            return
         wanted: list[Question] = []
         for question in questions:
             top = None

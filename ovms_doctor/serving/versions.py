@@ -171,6 +171,8 @@ def apply_policy(policy: VersionPolicy, versions: list[int]) -> list[int]:
 
 def intersection(left: list[int], right: list[int]) -> list[int]:
     """``std::set_intersection`` of sorted lists with duplicates."""
+    if left == right:
+        return list(left)
     if not left or not right:
         return []
     return sorted((Counter(left) & Counter(right)).elements())
@@ -178,6 +180,8 @@ def intersection(left: list[int], right: list[int]) -> list[int]:
 
 def difference(left: list[int], right: list[int]) -> list[int]:
     """``std::set_difference`` of sorted lists with duplicates."""
+    if left == right:
+        return []
     if not left or not right:
         return list(left)
     return sorted((Counter(left) - Counter(right)).elements())

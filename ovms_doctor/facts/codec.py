@@ -305,7 +305,9 @@ def _new_decoder(hint: Any) -> _Decoder:
     if get_origin(hint) is tuple:
         return _sequence(_decoder(arguments[0]))
     if get_origin(hint) is Literal:
-        return lambda value: value if value in arguments else _refuse(value, hint)
+        # One text for all of the same: there are tens of thousands of them.
+        known = {one: one for one in arguments}
+        return lambda value: known[value] if isinstance(value, str) and value in known else _refuse(value, hint)
     if hint is Entry:
         return _decode_entry
     if hint is Sealed:

@@ -319,7 +319,7 @@ def test_troubles_of_a_moment_decide_nothing(refusal: StoreRefusal, near: bool) 
 
 
 @schemes
-@pytest.mark.parametrize("trouble", ["refused", "name", "tls", "proxy", "proxy name"])
+@pytest.mark.parametrize("trouble", ["refused", "name", "proxy", "proxy name"])
 def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str, trouble: str) -> None:
     refusal = StoreRefusal("ListObjects", trouble=trouble)  # type: ignore[arg-type]
     bucket = Bucket(head=refusal, listing=refusal)
@@ -327,6 +327,32 @@ def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str,
     here = model(told(path, bare_metal=True), bucket)
     assert here.unknown is None
     assert here.status == ("S3_METADATA_FAIL" if path.startswith("s3") else "PATH_INVALID")
+
+
+PLAIN = "WRONG_VERSION_NUMBER"
+MISMATCH = "Hostname mismatch, certificate is not valid for 'minio'."
+ISSUER = "unable to get local issuer certificate"
+
+
+@pytest.mark.parametrize(
+    ("message", "decides"),
+    [
+        (PLAIN, True),
+        ("certificate has expired", True),
+        (MISMATCH, True),
+        ("IP address mismatch, certificate is not valid for '10.0.0.1'.", True),
+        (ISSUER, False),
+        ("self-signed certificate", False),
+        ("self-signed certificate in certificate chain", False),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", False),
+        ("", False),
+    ],
+)
+def test_whom_the_server_trusts_is_not_known_here(message: str, decides: bool) -> None:
+    refusal = StoreRefusal("HeadBucket", trouble="tls", message=message)
+    bucket = Bucket(head=refusal, listing=refusal)
+    assert (model(told(bare_metal=True), bucket).unknown is None) == decides
+    assert model(told(), bucket).unknown is not None
 
 
 def test_a_store_that_cannot_be_asked() -> None:

@@ -34,10 +34,13 @@ from ovms_doctor.facts import (
     VersionCopy,
 )
 from ovms_doctor.releases import Release
+from ovms_doctor.serving.paths import escapes
 from ovms_doctor.serving.storage.listing import Page, Store, prefix_of
 from ovms_doctor.serving.storage.model import CopySeen
 
 _MISSING = Failure(errno.ENOENT)
+#: Why a tree is not followed.
+LEADS_OUT = "a part of a key there is “..”, which leads out of its directory"
 
 
 def accepted_suffixes(release: Release) -> tuple[str, ...]:
@@ -75,11 +78,14 @@ def copy_of(store: Store, base_key: str, base_path: str, version: int, release: 
     page = store.whole(base, str(version)) if isinstance(base, Page) else base
     if not isinstance(page, Page):
         raise DownloadStops(f"{prefix_of(base_key)}{version}/", page)
-    if not page.objects:
-        return None
-    found = _Found()
-    _gather(store, page, "", accepted_suffixes(release), found)
     path = f"{base_path.rstrip('/')}/{version}"
+    if not page.objects:
+        # An object called like the version is what the client for S3 gets. It would write it to where it made the
+        # directory, and does not see that it cannot: nothing is in the copy.
+        alone = store.access.store == "s3" and isinstance(base, Page) and store.holds(base, str(version))
+        return CopySeen(version, path) if alone else None
+    found = _Found()
+    _gather(store, page, "", release, found)
     files = tuple(CopiedFile(name, size) for name, size in found.files)
     return CopySeen(
         version,
@@ -92,9 +98,20 @@ def copy_of(store: Store, base_key: str, base_path: str, version: int, release: 
     )
 
 
-def _gather(store: Store, page: Page, above: str, suffixes: tuple[str, ...], found: _Found) -> None:
+def _gather(store: Store, page: Page, above: str, release: Release, found: _Found) -> None:
     by_name = {item.key[len(page.prefix) :]: item for item in page.objects}
-    for name in page.names():
+    suffixes, names = accepted_suffixes(release), page.names()
+    if "" in names and store.access.store == "gcs" and not release.at_least(2024, 5):
+        # Its directory without a name is the first of all and is there already: the client ends with this directory,
+        # and calls that a success (downloadFileFolder in gcsfilesystem.cpp, CreateLocalDir in filesystem.hpp).
+        found.left_out += [
+            above + item.key[len(page.prefix) :] for item in page.objects if item.key != page.prefix
+        ]
+        return
+    for name in names:
+        if escapes(f"/{name}", release):
+            # S3's client refuses such a path; Google's leaves its copy.
+            raise DownloadStops(page.prefix + name, Unavailable(LEADS_OUT))
         directory = store.is_directory(page, name)
         if not isinstance(directory, bool):
             raise DownloadStops(page.prefix + name, directory)
@@ -117,7 +134,7 @@ def _gather(store: Store, page: Page, above: str, suffixes: tuple[str, ...], fou
         inner = store.whole(page, name)
         if not isinstance(inner, Page):
             raise DownloadStops(page.prefix + name, inner)
-        _gather(store, inner, f"{above}{name}/", suffixes, found)
+        _gather(store, inner, f"{above}{name}/", release, found)
 
 
 class Copied(Facts):
@@ -198,6 +215,11 @@ class Copied(Facts):
         return Listing(tuple(sorted(entries, key=lambda entry: entry.name)))
 
     def _of_store(self, question: Any, name: str) -> ReadObject | InspectCopy | LoadCopy:
+        if name.strip("/") in self._directories - {""}:
+            # Until 2025.0 the server takes a directory called x.pb for a file; what is in it was not asked for so.
+            raise DownloadStops(
+                self._copy.prefix + name, Unavailable("a directory is called like a model's file")
+            )
         if isinstance(question, ReadFile):
             return ReadObject(self._copy.access, self._copy.prefix + name, question.limit)
         if isinstance(question, InspectModel):

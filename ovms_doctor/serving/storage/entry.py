@@ -13,6 +13,7 @@ from ovms_doctor.serving.storage.looking import look_at_base
 from ovms_doctor.serving.storage.model import StorePlan
 from ovms_doctor.serving.storage.stored import Stored
 from ovms_doctor.serving.storage.surroundings import Surroundings, surroundings
+from ovms_doctor.serving.versions import apply_policy
 
 
 def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StorePlan:
@@ -76,7 +77,9 @@ def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fa
     assert looked.store is not None
     if looked.detection.status != "OK":
         ended = 1 if mode == "single" else None
-        return ModelPlan(entry, looked.detection, status=looked.detection.status, ended=ended)
+        # Versions that were found are asked for, though nothing comes of it.
+        requested = tuple(sorted(set(apply_policy(entry.policy, list(looked.detection.found)))))
+        return ModelPlan(entry, looked.detection, requested, status=looked.detection.status, ended=ended)
     return Stored(entry, deployment, looked.detection, looked.store, looked.key)
 
 

@@ -45,6 +45,11 @@ class Page:
         found = {item.key[cut:].partition("/")[0]: None for item in self.objects if item.key != self.prefix}
         return tuple(sorted(found))
 
+    def holds(self, key: str) -> bool:
+        """Whether an object called just so is seen here."""
+        first = bisect_left(self.objects, key, key=_key)
+        return first < len(self.objects) and self.objects[first].key == key
+
     def below(self, name: str) -> Page:
         """The same for a part of this page."""
         prefix = f"{self.prefix}{name}/"
@@ -112,6 +117,14 @@ class Store:
         # Keys that belong to it may lie behind the page.
         own = self.page(inner.prefix)
         return bool(own.objects) if isinstance(own, Page) else own
+
+    def holds(self, page: Page, name: str) -> bool:
+        """Whether an entry of ``page`` is an object. Raises FactsMissing."""
+        key = page.prefix + name
+        if page.holds(key) or not page.more or page.objects[-1].key > key:
+            return page.holds(key)
+        own = self.page(key)
+        return isinstance(own, Page) and own.holds(key)
 
     def whole(self, page: Page, name: str) -> Page | StoreRefusal | Unavailable:
         """What the server sees below an entry of ``page``, which it lists anew. Raises FactsMissing."""

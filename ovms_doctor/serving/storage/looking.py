@@ -17,11 +17,13 @@ from ovms_doctor.facts import (
     Unavailable,
 )
 from ovms_doctor.serving.model import BaseProblem, CouldNotLook, Detection
+from ovms_doctor.serving.paths import escapes
 from ovms_doctor.serving.storage import gcs, s3
 from ovms_doctor.serving.storage.access import same_network, store_access
+from ovms_doctor.serving.storage.copies import LEADS_OUT
 from ovms_doctor.serving.storage.listing import Page, Store, prefix_of
 from ovms_doctor.serving.storage.refusals import decides, not_looked
-from ovms_doctor.serving.versions import read_names
+from ovms_doctor.serving.versions import apply_policy, read_names
 from ovms_doctor.store_paths import target_listing
 
 #: What the SDK says to a HeadBucket that is refused, whatever the reason: an answer to HEAD has no body (1.11).
@@ -96,7 +98,35 @@ def _s3(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment)
         return _refused(looked, "S3_INVALID_ACCESS", line, server_log.CANNOT_LIST(path=path))
     if looked.key and not page.objects:
         return _refused(looked, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
-    return _versions(looked, store, page, path)
+    if any(escapes(f"/{name}", deployment.release) for name in page.names()):
+        # The client refuses such a path, and with it the list.
+        return _unknown(looked, path, Unavailable(LEADS_OUT))
+    found = _versions(looked, store, page, path)
+    return _below_host(found, page, entry) if s3.parse_place(path).host else found
+
+
+def _below_host(looked: Looked, page: Page, entry: ModelEntry) -> Looked:
+    """The form with a host in the path: its keys begin with a slash, but where ``getDirectorySubdirs`` and
+    ``downloadFileFolder`` (s3filesystem.cpp) write the path anew. So the versions of a bucket itself are found, and
+    then looked for behind a slash."""
+    if looked.detection is None:
+        return looked
+    path, found = entry.base_path, looked.detection.found
+    requested = sorted(apply_policy(entry.policy, list(found)))
+    if not requested:
+        return looked
+    if looked.key or page.below("").objects:
+        return _unknown(looked, path, Unavailable("keys there begin with a slash"))
+    version = f"{path}/{requested[0]}"
+    log = (
+        server_log.S3_NOT_THERE(path=version),
+        server_log.VERSION_NOT_DOWNLOADED(path=version),
+        server_log.MODEL_NOT_DOWNLOADED(path=path),
+        server_log.VERSION_DIRECTORY_MISSING(path=f"/{requested[0]}"),
+    )
+    names = looked.detection.names
+    failed = Detection("PATH_INVALID", found, names, BaseProblem("store"), log=log)
+    return Looked(looked.store, looked.key, failed)
 
 
 def _gcs(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment) -> Looked:

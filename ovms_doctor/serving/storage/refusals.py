@@ -9,7 +9,18 @@ from ovms_doctor.facts.stores import StoreTrouble
 from ovms_doctor.serving.model import CouldNotLook
 
 #: What a server in the same network meets as well, whenever it asks.
-_LASTING: frozenset[StoreTrouble] = frozenset({"name", "proxy name", "refused", "tls", "proxy"})
+_LASTING: frozenset[StoreTrouble] = frozenset({"name", "proxy name", "refused", "proxy"})
+#: Of a connection that is not encrypted, what holds whomever one trusts: the other side speaks plain, or its
+#: certificate is not of this time or host. Words of OpenSSL, in small letters.
+_NEVER_ENCRYPTED = (
+    "wrong_version_number",
+    "http_request",
+    "record_layer_failure",
+    "packet_length_too_long",
+    "has expired",
+    "mismatch",
+    "not valid for",
+)
 _TROUBLES: Mapping[StoreTrouble, str] = {
     "name": "the name of its host is not found",
     "proxy name": "the name of the proxy is not found",
@@ -27,6 +38,9 @@ def decides(refusal: StoreRefusal, near: bool) -> bool:
     """Whether the server's client meets the same. ``near``: it asks from where this was asked. What a store
     answers, it answers everybody; its troubles of a moment say nothing, and an object that was listed and is not
     there any more may be back."""
+    if refusal.trouble == "tls":
+        # The server trusts the certificates of its own system, and those are not what was used here.
+        return near and any(words in refusal.message.lower() for words in _NEVER_ENCRYPTED)
     if refusal.trouble:
         return near and refusal.trouble in _LASTING
     # A wrong clock is this host's; and the SDK corrects it by itself, which nobody did here.

@@ -2,7 +2,7 @@
 
 ``Model::addVersions`` has all versions of one turn downloaded into one directory of /tmp and looks at nothing but
 whether the path of that directory was noted (model.cpp, downloadModels): one that fails takes the others with it, and
-each is then looked for in the root directory.
+each is then looked for in the root directory, or in the directory of an earlier download that went well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ovms_doctor import server_log
 from ovms_doctor.deployment.model import Deployment, ModelEntry
 from ovms_doctor.facts import FactsMissing, Question, StoreRefusal, Unavailable, VersionCopy
 from ovms_doctor.serving.loading import Loader
-from ovms_doctor.serving.model import Attempt, CopySeen, Detection, DownloadFails
+from ovms_doctor.serving.model import Attempt, CopySeen, CouldNotLook, Detection, DownloadFails
 from ovms_doctor.serving.storage.access import same_network
 from ovms_doctor.serving.storage.copies import Copied, DownloadStops, copy_of
 from ovms_doctor.serving.storage.listing import Store, prefix_of
@@ -28,7 +28,8 @@ TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written h
 
 @dataclass(slots=True)
 class Stored:
-    """A model in a store whose versions are known. ``failing``: why the download of the versions in hand fails."""
+    """A model in a store whose versions are known. ``failing``: why the download of the versions in hand fails;
+    ``unclear``: why it cannot be told whether it does."""
 
     entry: ModelEntry
     deployment: Deployment
@@ -36,28 +37,42 @@ class Stored:
     store: Store
     key: str
     failing: DownloadFails | None = None
-    _known: dict[tuple[int, bool], Attempt | DownloadFails] = field(default_factory=dict)
+    unclear: CouldNotLook | None = None
+    _known: dict[tuple[int, bool], Attempt | DownloadFails | CouldNotLook] = field(default_factory=dict)
+    #: First tries of versions that a download failed: what the log says of the next ones may differ.
+    _failed: dict[int, Attempt] = field(default_factory=dict)
+    #: Where the server keeps its copies: a directory is noted with the first download that goes well, and stays.
+    _noted: str = ""
 
     def begin(self, versions: Sequence[int], loader: Loader) -> None:
         """The versions of one turn are downloaded. Raises FactsMissing, naming what all of them need."""
-        self.failing = None
+        self.failing = self.unclear = None
         missing: list[Question] = []
         for version in versions:
             try:
                 tried = self._try(version, loader, kept=False)
                 if isinstance(tried, DownloadFails) and self.failing is None:
                     self.failing = tried
+                if isinstance(tried, CouldNotLook) and self.unclear is None:
+                    self.unclear = tried
             except FactsMissing as error:
                 missing.extend(error.questions)
         if missing:
             raise FactsMissing(missing)
+        self.unclear = self.unclear or self._twice(versions)
+        if self.failing is None and self.unclear is None:
+            self._noted = TEMPORARY
 
     def attempt(self, version: int, loader: Loader, *, kept: bool) -> Attempt:
         """What loading a version of the turn in hand does. Raises FactsMissing."""
         if self.failing is not None:
-            return self._failed(version, self.failing)
+            return self._fail(version, self.failing)
+        if self.unclear is not None:
+            return Attempt(version, "unknown", self._path(version), cause=self.unclear)
         tried = self._try(version, loader, kept=kept)
-        return self._failed(version, tried) if isinstance(tried, DownloadFails) else tried
+        if isinstance(tried, CouldNotLook):
+            return Attempt(version, "unknown", self._path(version), cause=tried)
+        return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
 
     def copy(self, version: int) -> CopySeen | None:
         """What is downloaded of a version, None where that is not known. Raises FactsMissing."""
@@ -69,12 +84,24 @@ class Stored:
     def _path(self, version: int) -> str:
         return f"{self.entry.base_path.rstrip('/')}/{version}"
 
-    def _try(self, version: int, loader: Loader, *, kept: bool) -> Attempt | DownloadFails:
+    def _twice(self, versions: Sequence[int]) -> CouldNotLook | None:
+        """Two directories of one number, downloaded in one turn: the client for S3 cannot make a directory below them
+        for the second time, and fails."""
+        for version in versions if self.store.access.store == "s3" else ():
+            seen = self.copy(version) if versions.count(version) > 1 else None
+            if seen is not None and seen.directories:
+                reason = f"it is downloaded twice at once, for {len(self.detection.directories(version))} directories"
+                return CouldNotLook(self._path(version), f"{reason} are read as {version}")
+        return None
+
+    def _try(self, version: int, loader: Loader, *, kept: bool) -> Attempt | DownloadFails | CouldNotLook:
         if (version, kept) not in self._known:
             self._known[version, kept] = self._download(version, loader, kept=kept)
         return self._known[version, kept]
 
-    def _download(self, version: int, loader: Loader, *, kept: bool) -> Attempt | DownloadFails:
+    def _download(
+        self, version: int, loader: Loader, *, kept: bool
+    ) -> Attempt | DownloadFails | CouldNotLook:
         path, names = self._path(version), self.detection.directories(version)
         if not _may_write(self.deployment):
             return DownloadFails(path, version, "temporary")
@@ -100,17 +127,20 @@ class Stored:
             if isinstance(answer, StoreRefusal) and _refuses(answer, same_network(self.deployment)):
                 url = self.store.access.url(stop.key)
                 return DownloadFails(path, version, "refused", object=url, refusal=answer)
-            return Attempt(version, "unknown", path, cause=not_looked(path, answer))
+            return not_looked(path, answer)
         base = path.rpartition("/")[0]
         return replace(tried, log=tuple(line.replace(f"{base}/", f"{TEMPORARY}/") for line in tried.log))
 
-    def _failed(self, version: int, failing: DownloadFails) -> Attempt:
-        lines = (
-            *self._lines(failing),
-            server_log.MODEL_NOT_DOWNLOADED(path=self.entry.base_path),
-            server_log.VERSION_DIRECTORY_MISSING(path=f"/{version}"),
-        )
-        return Attempt(version, "failed", self._path(version), "PATH_INVALID", failing, lines)
+    def _fail(self, version: int, failing: DownloadFails) -> Attempt:
+        if version not in self._failed:
+            lines = (
+                *self._lines(failing),
+                server_log.MODEL_NOT_DOWNLOADED(path=self.entry.base_path),
+                server_log.VERSION_DIRECTORY_MISSING(path=f"{self._noted}/{version}"),
+            )
+            tried = Attempt(version, "failed", self._path(version), "PATH_INVALID", failing, lines)
+            self._failed[version] = tried
+        return self._failed[version]
 
     def _lines(self, failing: DownloadFails) -> tuple[str, ...]:
         """What the server's client says of it."""

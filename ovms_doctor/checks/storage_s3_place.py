@@ -31,6 +31,7 @@ def of_place(context: Context, item: StorePlan) -> Iterator[Finding]:
             f"With the host in {item.path} the server {ends}",
             item,
             (Step(f"Set S3_ENDPOINT=http://{place.host}:{place.port} and write {own} for the base path."),),
+            None if place.key else _failing(context, item),
         )
     elif place.host_like:
         why = {
@@ -61,6 +62,12 @@ def of_place(context: Context, item: StorePlan) -> Iterator[Finding]:
             ),
             severity,
         )
+
+
+def _failing(context: Context, item: StorePlan) -> Severity | None:
+    """An error where the model fails by it, and nothing else would tell so."""
+    model = next((one for one in context.plan.models if one.entry.name == item.model), None)
+    return "error" if model is not None and model.detection.status != "OK" else None
 
 
 def _takes_bucket(client: S3Client, bucket: str) -> bool:

@@ -307,7 +307,9 @@ def _new_decoder(hint: Any) -> _Decoder:
     if get_origin(hint) is Literal:
         # One text for all of the same: there are tens of thousands of them.
         known = {one: one for one in arguments}
-        return lambda value: known[value] if isinstance(value, str) and value in known else _refuse(value, hint)
+        return lambda value: (
+            known[value] if isinstance(value, str) and value in known else _refuse(value, hint)
+        )
     if hint is Entry:
         return _decode_entry
     if hint is Sealed:

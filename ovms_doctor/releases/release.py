@@ -45,6 +45,11 @@ class Release:
         return self.at_least(2025, 1)
 
     @property
+    def tells_names_with_dots(self) -> bool:
+        """``/a../m`` and ``/..m`` are not taken for the directory above (filesystem.hpp, v2023.0)."""
+        return self.at_least(2023, 0)
+
+    @property
     def backslash_escapes(self) -> bool:
         """``..\\`` in a path is forbidden too, on Linux as well (filesystem.hpp, v2025.2)."""
         return self.at_least(2025, 2)

@@ -11,7 +11,10 @@ from ovms_doctor.releases import Release
 
 def escapes(path: str, release: Release) -> bool:
     """``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; of a
-    trailing ``/..`` only where it is the first one."""
+    trailing ``/..`` only where it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
+    taken for one of them."""
+    if not release.tells_names_with_dots:
+        return "../" in path or "/.." in path
 
     def one(separator: str) -> bool:
         up = ".." + separator

@@ -73,6 +73,11 @@ def test_policies(policy: VersionPolicy, versions: list[int], expected: list[int
         ("/a\\..\\b", "2025.0", False),
         ("/a\\..\\b", "2025.2", True),
         ("", "2026.3", False),
+        ("/a/..b", "2022.3", True),
+        ("/a../b", "2022.3", True),
+        ("/a../b", "2023.0", False),
+        ("/a/b..", "2022.3", False),
+        ("..", "2022.3", False),
     ],
 )
 def test_forbidden_paths(path: str, release: str, expected: bool) -> None:

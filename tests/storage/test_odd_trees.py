@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ovms_doctor.checks import storage
+from ovms_doctor.checks.context import Context
 from ovms_doctor.deployment.model import VersionPolicy
 from ovms_doctor.facts import StoreRefusal
 from ovms_doctor.serving.model import DownloadFails, NoModelFile
-from tests.storage.memory_store import Bucket, model, settle, states, told
+from tests.storage.memory_store import Bucket, model, settle, settle_with_facts, states, told
 
 ALL = VersionPolicy("all")
 DENIED = StoreRefusal("GetObject", 403, "AccessDenied")
@@ -28,6 +30,14 @@ def test_versions_of_a_bucket_behind_a_host_are_found_and_not_downloaded() -> No
     )
     alone = settle(told(HOST, mode="single"), Bucket({"1/a.onnx": "good"}))
     assert (alone.outcome, alone.exit_code) == ("exits", 1)
+
+
+def test_a_bucket_behind_a_host_is_an_error_where_nothing_is_served() -> None:
+    for tree, severity in (({"1/a.onnx": "good"}, "error"), ({"v1/a.onnx": "good"}, "warning")):
+        deployment = told(HOST)
+        planned, facts = settle_with_facts(deployment, Bucket(tree))
+        found = [one for one in storage.check(Context(deployment, planned, facts)) if one.code == "OVD622"]
+        assert [one.severity for one in found] == [severity]
 
 
 def test_a_bucket_behind_a_host_without_versions_ends_nothing() -> None:

@@ -103,7 +103,7 @@ def _finding(
         path=first.path if len(items) == 1 else access.url(),
         severity=severity,
         confidence=confidence,
-        detail=words.later(code, access, said)
+        detail=words.later(context, code, access, said)
         if unknown
         else words.detail(context, code, access, said, models),
         log=models[0].detection.log,
@@ -156,6 +156,8 @@ def _steps(
 ) -> Iterator[Step]:
     seen = items[0].seen
     assert seen is not None
+    if code in ("OVD651", "OVD652") and words.not_a_store(said):
+        return
     if code == "OVD654" or (code == "OVD651" and words.is_denial(said)):
         yield from remedies.rights(context, access, [remedies.key_of(item) for item in items])
     elif code == "OVD652" or (code == "OVD666" and said.status == 404):

@@ -49,7 +49,7 @@ def _empty(context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan)
     slash = "" if item.path.endswith("/") else "/"
     message, steps = f"No key in the bucket begins with {item.path}{slash}", (where.look(context, bucket),)
     meant = "" if item.s3 is not None and item.s3[0].host else _meant(key, seen, bucket)
-    if not key:
+    if not key and not seen.others:
         message = f"The bucket {name} is empty"
     elif meant:
         message += f"; did you mean {meant}?"
@@ -78,7 +78,9 @@ def _empty(context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan)
 
 def _meant(key: str, seen: StoreSeen, bucket: str) -> str:
     """The path of what lies beside it and is called so, or nearly; empty for nothing. What is called just so was
-    missed for a slash too many."""
+    missed for a slash too many, as is the bucket itself."""
+    if not key:
+        return bucket if seen.others else ""
     above, _, name = key.rpartition("/")
     close = [other for other in seen.others if other == name]
     close = close or [other for other in seen.others if other.lower() == name.lower()]
@@ -140,6 +142,7 @@ def _download(
         words.append(f"With it fail all that are downloaded together: {numbers}.")
     missing = f"“{server_log.VERSION_DIRECTORY_MISSING(path=f'/{attempt.version}')}”"
     words.append(f"The log's {missing} is this download, and no local path.")
+    more: dict[str, object] = {}
     if cause.why in ("missing", "nameless"):
         code, (message, evidence, steps) = "OVD664", _misnamed(context, item, cause)
     elif cause.why == "archived" or (cause.refusal is not None and cause.refusal.code == _ARCHIVED):
@@ -153,7 +156,10 @@ def _download(
         message = f"{cause.object} may be listed and not read: {answer}"
         text = f": {cause.refusal.message}" if cause.refusal is not None and cause.refusal.message else ""
         evidence = Evidence(f"GetObject: {answer}{text}", "asked as the server's client asks")
-        steps = (object_rights(seen.access, key_of(item), cause.refusal),)
+        steps = tuple(object_rights(context, seen.access, key_of(item), cause.refusal))
+        if seen.access.credentials == "anonymous":
+            # Keys, once given, are only read when the server starts.
+            more = {"caused_by": ("even OVD624", "even OVD638"), "recovers": "restart"}
     return context.of_attempt(
         code,
         message,
@@ -164,6 +170,7 @@ def _download(
         confidence="medium",
         evidence=(evidence,),
         steps=steps,
+        **more,
     )
 
 
@@ -229,7 +236,7 @@ def _belongs(attempt: Attempt, name: str) -> bool:
 def _cut(context: Context, model: ModelPlan, attempt: Attempt, copy: CopySeen) -> Finding:
     return context.of_attempt(
         "OVD660",
-        f"{copy.path} holds more than 1,000 keys, and the server downloads nothing of what lies behind them",
+        f"{copy.path} holds more keys than S3 gives at once, and the server downloads nothing of the others",
         model,
         attempt,
         path=copy.path,

@@ -81,17 +81,21 @@ def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterat
         yield Step(text, policy(access, keys, everybody=True))
 
 
-def object_rights(access: StoreAccess, key: str, said: StoreRefusal | None) -> Step:
+def object_rights(
+    context: Context, access: StoreAccess, key: str, said: StoreRefusal | None
+) -> Iterator[Step]:
     """What is needed to read a model's objects; for encrypted ones their key too."""
     if access.store == "gcs":
-        return role(access)
+        yield from google(context, access)
+        return
     message = "" if said is None else f"{said.code} {said.message}"
     if "kms" not in message.lower():
-        return Step("This policy is enough for the server's user.", policy(access, [key]))
+        yield from rights(context, access, [key])
+        return
     found = _KEY_ARN.search(message)
     arn = found[0].rstrip(".,;") if found else "KEY_ARN"
     more = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn}
-    return Step(
+    yield Step(
         "This policy is enough for the server's user. The policy of the key must allow it as well.",
         policy(access, [key], more),
     )

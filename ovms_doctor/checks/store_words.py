@@ -47,7 +47,8 @@ def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan,
         here = "" if seen.near else "from here "
         if _at_proxy(access, said):
             return f"{bucket} cannot be reached {here}through the proxy of {access.proxy}: nobody listens at {who}"
-        return f"{bucket} cannot be reached {here}at {who}: {TROUBLES[said.trouble]}"
+        what = "it sends who asks elsewhere" if _sends_on(said) else TROUBLES[said.trouble]
+        return f"{bucket} cannot be reached {here}at {who}: {what}"
     if code == "OVD658":
         through = f" of {access.proxy}" if access.proxy else ""
         status = f" with status {said.status}" if said.status else ""
@@ -59,6 +60,8 @@ def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan,
     if code == "OVD653":
         name = region_of(said, seen)
         return f"{bucket} is in {name or 'another region'}, and the server signs for {access.region or 'us-east-1'}"
+    if code == "OVD652" and not_a_store(said):
+        return f"{who} answers that there is no {bucket}, and not in the words of a store"
     if code == "OVD652" or (code == "OVD666" and said.status == 404):
         return f"There is no bucket {access.bucket} in the store" + (f" ({said.host})" if said.host else "")
     if code == "OVD654":
@@ -67,7 +70,13 @@ def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan,
     call = "the list"
     if seen.refusal is not None and seen.refusal.call == "HeadBucket":
         call = "HeadBucket and the list" if said.call == "ListObjects" else "HeadBucket"
-    return f"{bucket} refuses {call} to {_whose(access)}: {answer}"
+    words = ", and not in the words of a store" if not_a_store(said) else ""
+    return f"{bucket} refuses {call} to {_whose(access)}: {answer}{words}"
+
+
+def not_a_store(said: StoreRefusal) -> bool:
+    """Whether the answer to a list has nothing of a store's but its status: each store names its reason there."""
+    return said.call == "ListObjects" and said.status in (403, 404) and not said.code
 
 
 def region_of(said: StoreRefusal, seen: StoreSeen) -> str:
@@ -89,13 +98,18 @@ def _at_proxy(access: StoreAccess, said: StoreRefusal) -> bool:
     return bool(access.proxy) and said.trouble == "refused"
 
 
+def _sends_on(said: StoreRefusal) -> bool:
+    """Whether the answer is another address: often the same one's encrypted port."""
+    return said.trouble == "unreadable" and 300 <= said.status < 400
+
+
 def virtual(access: StoreAccess, said: StoreRefusal) -> bool:
     """Whether the host that was asked is the endpoint's with the bucket before it."""
     own = access.addressing == "virtual" and bool(access.endpoint)
     return own and said.host.startswith(f"{access.bucket}.")
 
 
-def later(code: str, access: StoreAccess, said: StoreRefusal) -> str:
+def later(context: Context, code: str, access: StoreAccess, said: StoreRefusal) -> str:
     """What the server would do, should it meet the same."""
     if code == "OVD656":
         return "The server's own clock may be another one, and since 2024.0 its client corrects it."
@@ -113,6 +127,9 @@ def later(code: str, access: StoreAccess, said: StoreRefusal) -> str:
     if virtual(access, said):
         words += f" {_bucket_first(access)}"
         name = name[len(access.bucket) + 1 :]
+    container = context.deployment.container
+    if context.deployment.bare_metal or (container is not None and container.network == "host"):
+        return words
     if said.trouble == "name" and "." not in name:
         words += " A name without a dot may be one that only the container's own network knows."
     elif name in ("localhost", "127.0.0.1"):
@@ -169,6 +186,9 @@ def remedy(code: str, access: StoreAccess, said: StoreRefusal) -> str:
             return f"See whether the proxy runs, and listens at this port; else correct {access.proxy}."
         if virtual(access, said):
             return "Set both keys, to anything if the store asks for none, or name the endpoint by its IP address."
+        if _sends_on(said):
+            variable = "S3_ENDPOINT" if access.store == "s3" else "the endpoint's variable"
+            return f"See where it sends to (curl -I), and name that address in {variable}, with its https:// too."
         return _REACH.get(said.trouble, "")
     if code == "OVD655" and access.store == "gcs":
         return "Make a new key for the service account, and mount its file."
@@ -178,8 +198,12 @@ def remedy(code: str, access: StoreAccess, said: StoreRefusal) -> str:
         return "Check the secret key: a quote, a blank or an end of line that came along with it counts."
     if said.code in ("InvalidAccessKeyId", "InvalidToken") and not access.endpoint and not access.token:
         return "Give the server valid keys. Temporary ones, which begin with ASIA, need AWS_SESSION_TOKEN."
+    if code in ("OVD651", "OVD652") and not_a_store(said):
+        return f"Look at what answers at {said.host or 'this address'}, or on the way to it: it is no store."
     if code == "OVD666" and said.status == 404:
         return "Name the bucket as Google Cloud Storage does."
+    if code == "OVD666" and access.credentials == "anonymous" and said.status in (401, 403):
+        return "Name the key file of a service account that may read it in GOOGLE_APPLICATION_CREDENTIALS."
     if code == "OVD651" and not is_denial(said):
         return "Go by the store's own words, which its answer holds."
     return ""

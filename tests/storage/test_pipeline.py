@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ovms_doctor.deployment.model import VersionPolicy
@@ -327,6 +329,20 @@ def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str,
     here = model(told(path, bare_metal=True), bucket)
     assert here.unknown is None
     assert here.status == ("S3_METADATA_FAIL" if path.startswith("s3") else "PATH_INVALID")
+
+
+BY_NETWORK = "User: u is not authorized to perform: s3:ListBucket with an explicit deny in a resource-based policy"
+
+
+@schemes
+def test_a_denial_that_may_go_by_the_network_decides_only_for_a_server_here(path: str) -> None:
+    listing = StoreRefusal("ListObjects", 403, "AccessDenied", BY_NETWORK)
+    head = StoreRefusal("HeadBucket", 403)
+    for bucket in (Bucket(listing=listing), Bucket(head=head, listing=listing)):
+        assert model(told(path), bucket).unknown is not None
+        assert model(told(path, bare_metal=True), bucket).unknown is None
+    plain = Bucket(listing=replace(listing, message="User: u is not authorized to perform: s3:ListBucket"))
+    assert model(told(path), plain).unknown is None
 
 
 PLAIN = "WRONG_VERSION_NUMBER"

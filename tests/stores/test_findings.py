@@ -150,6 +150,74 @@ def test_a_path_that_nothing_begins_with() -> None:
     assert far.remedy.steps[0].command == "aws s3 --endpoint-url http://127.0.0.1:9 ls s3://b1x/"
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_a_bucket_that_is_missed_for_a_slash_is_not_empty(scheme: str) -> None:
+    missed = only(Bucket({"1/a.onnx": "good"}), path=f"{scheme}://b1x//")
+    assert missed.code == "OVD659"
+    assert (
+        missed.message == f"No key in the bucket begins with {scheme}://b1x//; did you mean {scheme}://b1x?"
+    )
+
+
+def test_an_empty_bucket() -> None:
+    """Of S3's the root is a directory all the same."""
+    assert only(Bucket({}), path="gs://b1x").message == "The bucket b1x is empty"
+    assert only(Bucket({}), path="s3://b1x").code == "OVD101"
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "OVD651"), (404, "OVD652")])
+def test_a_page_for_people_is_no_word_of_a_store(status: int, code: str) -> None:
+    listing = StoreRefusal("ListObjects", status, host="127.0.0.1:9001")
+    finding = only(Bucket(GOOD, head=StoreRefusal("HeadBucket", status), listing=listing))
+    assert (finding.code, finding.severity) == (code, "error")
+    assert "not in the words of a store" in finding.message
+    assert finding.remedy is not None
+    assert "Look at what answers at 127.0.0.1:9001" in finding.remedy.summary
+    assert finding.remedy.steps == ()
+
+
+def test_an_address_that_leads_to_another() -> None:
+    """Often from http:// to https://: nobody goes there for the server."""
+    refusal = StoreRefusal("HeadBucket", 308, trouble="unreadable", host="minio:9000")
+    finding = found(Bucket(GOOD, head=refusal))[0]
+    assert finding.code == "OVD657"
+    assert finding.message.endswith("at minio:9000: it sends who asks elsewhere")
+    assert finding.remedy is not None
+    assert "S3_ENDPOINT" in finding.remedy.summary
+
+
+@pytest.mark.parametrize("bare_metal", [False, True])
+def test_whose_loopback_it_is(bare_metal: bool) -> None:
+    refusal = StoreRefusal("HeadBucket", trouble="timeout", host="127.0.0.1:9000")
+    finding = found(Bucket(GOOD, head=refusal), bare_metal=bare_metal)[0]
+    assert finding.code == "OVD657"
+    assert ("that is the container itself" in finding.detail) is not bare_metal
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [("s3://b1x/m", "-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY"),
+     ("gs://b1x/m", "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/key.json")],
+)  # fmt: skip
+def test_who_shows_no_credentials_is_given_some(path: str, command: str) -> None:
+    """A list for everybody, and objects that are not."""
+    refused = {"m/1/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
+    finding = only(Bucket(GOOD, refused=refused), path=path, environment={})
+    assert (finding.code, finding.recovers) == ("OVD662", "restart")
+    assert finding.remedy is not None
+    assert finding.remedy.steps[0].command == command
+
+
+def test_an_emulator_of_google_s_that_wants_credentials() -> None:
+    """There is no gcloud for it: the words are all."""
+    environment = {"CLOUD_STORAGE_TESTBENCH_ENDPOINT": "http://127.0.0.1:9"}
+    listing = StoreRefusal("ListObjects", 401, "required")
+    finding = only(Bucket(GOOD, listing=listing), path="gs://b1x/m", environment=environment)
+    assert finding.code == "OVD666"
+    assert finding.remedy is not None
+    assert "GOOGLE_APPLICATION_CREDENTIALS" in finding.remedy.summary
+
+
 def test_versions_behind_the_first_page() -> None:
     tree = {**GOOD, **{f"m/1/{number:04}.txt": "x" for number in range(999)}, "m/2/a.onnx": "good"}
     findings = {finding.code: finding for finding in found(Bucket(tree))}

@@ -479,6 +479,50 @@ def test_what_goes_wrong_on_the_wire(
     assert answer.passing
 
 
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><p>Log in<br>", b'{"status": "ok"}'], ids=["html", "json"])
+def test_what_another_program_answers(
+    faulty: Callable[..., Faulty], ask: Ask, status: int, page: bytes
+) -> None:
+    """A login, or the store's own console, which knows any path."""
+    kind = "text/html" if page.startswith(b"<") else "application/json"
+    server = faulty(Rule(status=status, body=page, headers={"Content-Type": kind}))
+    answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
+    assert isinstance(answer, StoreRefusal)
+    assert (answer.status, answer.code) == (status, "")
+    assert answer.trouble == ("unreadable" if status == 200 else "")
+    if status == 200:
+        assert len(server.asked) == 1
+    elif kind == "text/html":
+        assert "a page for people" in answer.message
+
+
+@pytest.mark.parametrize(
+    ("told", "region"),
+    [("eu-west-1", "eu-west-1"), ("RegionOne", "RegionOne"), (KEY, ""), ("x; y", ""), ("y" * 3000, "")],
+)
+def test_a_region_is_taken_for_one_that_looks_like_one(
+    faulty: Callable[..., Faulty], ask: Ask, told: str, region: str
+) -> None:
+    """It stands in a command that people copy."""
+    server = faulty(
+        Rule(method="HEAD", status=301, headers={"x-amz-bucket-region": told}),
+        Rule(status=400, code="AuthorizationHeaderMalformed", more=f"<Region>{told}</Region>"),
+    )
+    at = access(server.endpoint, "b1x")
+    for answer in ask(HeadBucket(at), ListStore(at, "")):  # type: ignore[attr-defined]
+        assert isinstance(answer, StoreRefusal)
+        assert answer.region == region
+
+
+def test_a_list_with_an_object_that_has_no_name(faulty: Callable[..., Faulty], ask: Ask) -> None:
+    body = b"<ListBucketResult><Name>b1x</Name><Contents><Size>3</Size></Contents></ListBucketResult>"
+    server = faulty(Rule(status=200, body=body))
+    answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
+    assert isinstance(answer, StoreRefusal)
+    assert answer.trouble == "unreadable"
+
+
 def test_a_stalled_server_is_not_waited_for(faulty: Callable[..., Faulty], ask: Ask) -> None:
     server = faulty(Rule("stall"))
     answer = ask(HeadBucket(access(server.endpoint, "b1x")), deadline=2)

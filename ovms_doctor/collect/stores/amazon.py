@@ -14,7 +14,7 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
 
-from ovms_doctor.collect.stores.amazon_client import NotUsable, make_client, proxies
+from ovms_doctor.collect.stores.amazon_client import SENT, NotUsable, make_client, proxies
 from ovms_doctor.collect.stores.amazon_objects import Objects
 from ovms_doctor.collect.stores.answers import Hidden, chain, passing, place_of, trouble_of
 from ovms_doctor.collect.stores.google_session import proxy_secrets
@@ -39,6 +39,8 @@ _ELSEWHERE = frozenset({302, 303, 307, 308})
 _PROXIES = ("squid", "tinyproxy", "proxy.py", "zscaler")
 #: Seconds that S3 lets a clock be wrong.
 _MOST_SKEW = 900
+#: Other stores call theirs ``default``, ``RegionOne``, ``de_fra``.
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _Answer = TypeVar("_Answer")
 
@@ -75,7 +77,7 @@ class AmazonStore:
         def ask() -> StoreAnswered:
             answer = self._client.head_bucket(Bucket=self._access.bucket)
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
-            return StoreAnswered(str(headers.get("x-amz-bucket-region", "")))
+            return StoreAnswered(self._region(headers.get("x-amz-bucket-region")))
 
         return self._ask("HeadBucket", ask)
 
@@ -92,8 +94,9 @@ class AmazonStore:
             if "IsTruncated" not in page and "Name" not in page:
                 # Some page, of which the library reads nothing and finds no fault with it.
                 return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
-            found = [_stored(item) for item in page.get("Contents", ())]
-            if any(item.size < 0 for item in found):
+            contents = page.get("Contents", ())
+            found = [_stored(item) for item in contents if "Key" in item]
+            if len(found) < len(contents) or any(item.size < 0 for item in found):
                 return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
             below = [str(item["Prefix"]) for item in page.get("CommonPrefixes", ())]
             newest = max([*(one.key for one in found[-1:]), *below[-1:]], default="")
@@ -212,9 +215,14 @@ class AmazonStore:
         if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
             said = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
             return StoreRefusal(call, status, trouble="proxy", message=said, host=self._proxy or host)
+        if about.get(SENT) == 200 and not code:
+            # Such a page, of which the library makes a 500: a login, or the store's own console.
+            return StoreRefusal(call, 200, trouble="unreadable", host=host)
+        if call == "ListObjects" and not code and headers.get("content-type", "").startswith("text/html"):
+            message = "a page for people, and no answer of a store's"
         if call == "HeadBucket" and status == 403 and self._access.credentials != "anonymous":
             code = "RequestTimeTooSkewed" if _is_skewed(headers.get("date", "")) else code
-        region = str(error.get("Region") or headers.get("x-amz-bucket-region") or "")
+        region = self._region(error.get("Region") or headers.get("x-amz-bucket-region"))
         if status in _ELSEWHERE or (status == 301 and not (code or region)):
             # The server's client would follow, to wherever that is: libcurl does, with the SDK's own settings.
             return StoreRefusal(
@@ -244,6 +252,11 @@ class AmazonStore:
         if kinds & {"ConnectionClosedError"}:
             return StoreRefusal(call, trouble="reset", host=host)
         return _cannot(error)
+
+    def _region(self, told: object) -> str:
+        """A region as a store told it, which is handed on in commands; empty for what looks like none."""
+        region = str(told or "")
+        return region if _REGION.fullmatch(region) and self._hidden(region) == region else ""
 
     def _host(self) -> str:
         """Who is asked, as far as the client tells."""

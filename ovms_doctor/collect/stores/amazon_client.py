@@ -14,6 +14,8 @@ from ovms_doctor.facts import StoreAccess
 _PROXY = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))/?", re.DOTALL)
 _DEFAULT_REGION = "us-east-1"
 _LAST_PORT = 65535
+#: Where a response's own status stands in what the library says of it, which may have made another one of it.
+SENT = "OvmsDoctorStatus"
 #: Of a profile: what would make other credentials than those that stand in the file.
 _NOT_STATIC = ("role_arn", "credential_process", "sso_session", "sso_start_url", "web_identity_token_file")
 
@@ -75,7 +77,15 @@ def make_client(
         config=config,
         **keys,
     )
+    client.meta.events.register("after-call.s3", _note_status)
     return client, tuple(keys.values())
+
+
+def _note_status(http_response: Any, parsed: Any, **more: Any) -> None:
+    """botocore takes 200 with a body that is no XML for a broken off answer, and makes a 500 of it."""
+    status = getattr(http_response.raw, "status", None)
+    if status is not None:
+        parsed.setdefault("ResponseMetadata", {})[SENT] = status
 
 
 def _stays(self: Any, request_dict: Any, response: Any, operation: Any, **more: Any) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a run that looks ends at the next point where all is in order, and says what it has.
+"""Ctrl-C, SIGTERM and SIGHUP: a run that looks ends at the next point where all is in order, and says what it has.
 
 A signal handler that raises does so between any two instructions, inside the handling of another exception
 too. So inside :func:`deferred` the first signal only leaves a note, which whatever waits looks at several times
@@ -13,6 +13,8 @@ from contextlib import contextmanager
 
 #: Seconds within which whatever waits is to look whether it was interrupted.
 HEARTBEAT = 0.1
+#: SIGHUP is sent where a terminal is closed or a connection lost.
+_TAKEN = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 _noted = 0
 _deferred = False
@@ -23,9 +25,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 def watch() -> None:
-    """Take SIGINT and SIGTERM from now on. Only the main thread may (ValueError)."""
-    signal.signal(signal.SIGINT, _note)
-    signal.signal(signal.SIGTERM, _note)
+    """Take SIGINT, SIGTERM and SIGHUP from now on; the last not under nohup. Only the main thread may (ValueError)."""
+    for number in _TAKEN:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _note)
 
 
 def requested() -> bool:
@@ -55,8 +58,8 @@ def deferred(*, begins: bool = True) -> Iterator[None]:
 
 def ignore() -> None:
     """All is said: a signal that comes now must not change how the process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in _TAKEN:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _note(number: int, frame: object) -> None:

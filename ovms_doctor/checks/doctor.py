@@ -17,6 +17,8 @@ _IN_STORE = (
     "Give what asking needs: the server's environment (--env, --env-file, --env-from-process), where its files lie "
     "(--mount), more time (--timeout), or run this where the server runs."
 )
+#: What tells more of a store that was asked in vain.
+_OF_STORES = ("even OVD651", "even OVD654", "even OVD656", "even OVD657", "even OVD658", "even OVD666")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -50,5 +52,5 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Where a store was reached for in vain, that is said by its own check.
-        caused_by=("even OVD656", "even OVD657", "even OVD658") if is_remote(cause.path) else (),
+        caused_by=_OF_STORES if is_remote(cause.path) else (),
     )

@@ -96,6 +96,8 @@ def _finding(
     confidence: Confidence = "medium"
     if code in ("OVD657", "OVD658"):
         severity, confidence = ("warning", "low") if unknown else ("error", "medium")
+    elif unknown and said.by_place:
+        severity, confidence = "warning", "low"
     return context.finding(
         code,
         words.message(code, access, said, first, seen),
@@ -157,6 +159,10 @@ def _steps(
     seen = items[0].seen
     assert seen is not None
     if code in ("OVD651", "OVD652") and words.not_a_store(said):
+        return
+    if said.by_place:
+        # No policy that allows is enough against one that denies.
+        yield remedies.against(access)
         return
     if code == "OVD654" or (code == "OVD651" and words.is_denial(said)):
         yield from remedies.rights(context, access, [remedies.key_of(item) for item in items])

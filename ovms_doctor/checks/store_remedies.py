@@ -81,10 +81,23 @@ def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterat
         yield Step(text, policy(access, keys, everybody=True))
 
 
+def against(access: StoreAccess) -> Step:
+    """Where somebody denies it in so many words."""
+    if access.store == "gcs":
+        return Step("See whether the organization's VPC Service Controls let the server's network in.")
+    return Step(
+        "Find the statement that denies it, in the bucket's policy or the organization's: its condition "
+        "(aws:SourceVpce, aws:SourceIp, aws:SecureTransport) must let in who asks from where the server runs."
+    )
+
+
 def object_rights(
     context: Context, access: StoreAccess, key: str, said: StoreRefusal | None
 ) -> Iterator[Step]:
     """What is needed to read a model's objects; for encrypted ones their key too."""
+    if said is not None and said.by_place:
+        yield against(access)
+        return
     if access.store == "gcs":
         yield from google(context, access)
         return

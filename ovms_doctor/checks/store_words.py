@@ -113,6 +113,8 @@ def later(context: Context, code: str, access: StoreAccess, said: StoreRefusal) 
     """What the server would do, should it meet the same."""
     if code == "OVD656":
         return "The server's own clock may be another one, and since 2024.0 its client corrects it."
+    if said.by_place:
+        return "It may be let in from where it runs: the statement may go by the network that one asks from."
     if code == "OVD658":
         end = "that the directory does not exist" if access.store == "gcs" else "that credentials are missing"
         return f"Should the server be refused as well, its log says {end}."

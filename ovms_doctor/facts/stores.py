@@ -190,6 +190,10 @@ class StoreListing:
     prefixes: tuple[str, ...] = ()
 
 
+#: Words of a denial that may go by where one asks from.
+_BY_PLACE = ("explicit deny", "vpc endpoint policy", "vpcservicecontrols", "prohibited by organization")
+
+
 @dataclass(frozen=True, slots=True)
 class StoreRefusal:
     """A store, or what stands before it, does not do what it was asked.
@@ -197,6 +201,7 @@ class StoreRefusal:
     ``call``: which one. ``status``: of HTTP, 0 where nothing answered. ``code``: the store's own word
     (``AccessDenied``), empty where it says none. ``message``: its sentence, cut, without secrets. ``trouble``: what
     came instead of an answer. ``region``: the bucket's, where the store tells. ``host``: who was asked, ``host:port``.
+    ``key``: of several objects that were asked for together, the one that it is about.
     """
 
     call: StoreCall
@@ -206,11 +211,19 @@ class StoreRefusal:
     trouble: StoreTrouble = ""
     region: str = ""
     host: str = ""
+    key: str = ""
 
     @property
     def passing(self) -> bool:
         """It says nothing lasting: the same question may be answered a moment later, or from elsewhere."""
         return bool(self.trouble) or self.status in (0, 408, 425, 429) or self.status >= 500
+
+    @property
+    def by_place(self) -> bool:
+        """The store may refuse one network what it gives another: of a condition Amazon tells only that there is a
+        statement against it."""
+        told = f"{self.code} {self.message}".lower()
+        return self.status == 403 and any(words in told for words in _BY_PLACE)
 
 
 StoreQuestion: TypeAlias = HeadBucket | ListStore | ReadObject | InspectCopy | LoadCopy | FetchCopy

@@ -189,6 +189,7 @@ FIELDS: dict[str, str] = {
     "code": "The store's own word for it, empty where it says none.",
     "StoreRefusal.message": "Its sentence, cut, without secrets.",
     "trouble": "What came instead of an answer, empty where one came.",
+    "StoreRefusal.key": "Of several objects that were asked for together, the one that it is about.",
     "StoreRefusal.region": "The bucket's region, empty where the store does not tell.",
     "host": "Who was asked: host and port.",
 }

@@ -331,7 +331,9 @@ def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str,
     assert here.status == ("S3_METADATA_FAIL" if path.startswith("s3") else "PATH_INVALID")
 
 
-BY_NETWORK = "User: u is not authorized to perform: s3:ListBucket with an explicit deny in a resource-based policy"
+BY_NETWORK = (
+    "User: u is not authorized to perform: s3:ListBucket with an explicit deny in a resource-based policy"
+)
 
 
 @schemes

@@ -169,7 +169,7 @@ def test_nothing_stays_of_a_download_whose_child_is_killed(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_nothing_stays_of_a_download_that_is_interrupted(
     faulty: Make, moto: S3Server, tmp_path: Path, number: signal.Signals
 ) -> None:

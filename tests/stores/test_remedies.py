@@ -369,3 +369,40 @@ def test_what_is_not_there_in_a_store_is_told_by_the_store_s_codes_alone() -> No
     for bucket in (Bucket(head=HEAD, listing=DENIED), Bucket(), Bucket({"m/001/a.onnx": "good"})):
         (finding,) = report(told(), bucket).values()
         assert finding.code.startswith("OVD6")
+
+
+# -- a denial that may go by the network ---------------------------------------------------------------
+
+AGAINST = replace(
+    DENIED,
+    message="not authorized to perform: s3:ListBucket with an explicit deny in a resource-based policy",
+)
+CONTROLS = StoreRefusal("ListObjects", 403, message="Request is prohibited by organization's policy")
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "listing", "code", "words"),
+    [
+        ("s3://b1x/m", HEAD, AGAINST, "OVD651", "aws:SourceVpce"),
+        ("gs://b1x/m", None, CONTROLS, "OVD666", "VPC Service Controls"),
+    ],
+)
+def test_a_statement_against_it_is_no_matter_of_rights(
+    path: str, head: StoreRefusal | None, listing: StoreRefusal, code: str, words: str
+) -> None:
+    bucket = Bucket(GOOD, head=head, listing=listing) if head else Bucket(GOOD, listing=listing)
+    afar, here = report(told(path), bucket), report(told(path, bare_metal=True), bucket)
+    assert (afar[code].severity, afar[code].confidence) == ("warning", "low")
+    assert causes(afar, "OVD903") == [code]
+    assert here[code].severity == "error"
+    for finding in (afar[code], here[code]):
+        assert commands(finding) == []
+        assert finding.remedy is not None
+        assert any(words in step.text for step in finding.remedy.steps)
+
+
+def test_an_object_that_a_statement_denies_needs_no_policy() -> None:
+    refused = {"m/1/a.onnx": replace(AGAINST, call="GetObject")}
+    found = report(told(bare_metal=True), Bucket(GOOD, refused=refused))["OVD662"]
+    assert commands(found) == []
+    assert "OVD662" not in report(told(), Bucket(GOOD, refused=refused))

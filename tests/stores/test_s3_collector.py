@@ -523,6 +523,16 @@ def test_a_list_with_an_object_that_has_no_name(faulty: Callable[..., Faulty], a
     assert answer.trouble == "unreadable"
 
 
+def test_the_object_that_is_refused_is_told(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
+    """Not the one that the model is called by."""
+    tree = {"model.bin": BIN, "model.xml": XML}
+    bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
+    server = faulty(Rule(path=r"model\.bin", status=403, code="AccessDenied"))
+    answer = ask(LoadCopy(copy_of(access(server.endpoint, bucket), "m/1/", tree), "model.xml", "read"))
+    assert isinstance(answer, StoreRefusal)
+    assert (answer.status, answer.key) == (403, "m/1/model.bin")
+
+
 def test_a_stalled_server_is_not_waited_for(faulty: Callable[..., Faulty], ask: Ask) -> None:
     server = faulty(Rule("stall"))
     answer = ask(HeadBucket(access(server.endpoint, "b1x")), deadline=2)

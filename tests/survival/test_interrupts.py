@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at any moment: nothing is left behind, and what was found is said."""
+"""Ctrl-C, SIGTERM and SIGHUP at any moment: nothing is left behind, and what was found is said."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _gone(mark: str) -> bool:
 @pytest.mark.parametrize("number", range(12))
 def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> None:
     chance = random.Random(SEED + number)
-    which = chance.choice([signal.SIGINT, signal.SIGTERM])
+    which = chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     scratch = tmp_path / f"scratch-{number}-{os.getpid()}"
     scratch.mkdir()
     process = _start(models, scratch, "check", "--format", "json")

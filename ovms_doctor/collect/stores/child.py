@@ -7,6 +7,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ovms_doctor.facts import (
@@ -120,6 +121,8 @@ class _Asker:
                     _hole(path, file.size)
                     continue
                 answer = store.download(copy.prefix + file.name, path)
+                if isinstance(answer, StoreRefusal):
+                    return replace(answer, key=copy.prefix + file.name)
                 if not isinstance(answer, StoreAnswered):
                     return answer
                 # Google's store may unpack what it sends.

@@ -21,8 +21,6 @@ _NEVER_ENCRYPTED = (
     "mismatch",
     "not valid for",
 )
-#: Of a denial: it may go by where one asks from. Amazon tells of a condition only that there is a statement against it.
-_BY_PLACE = ("explicit deny", "vpc endpoint policy", "vpcservicecontrols", "prohibited by organization")
 _TROUBLES: Mapping[StoreTrouble, str] = {
     "name": "the name of its host is not found",
     "proxy name": "the name of the proxy is not found",
@@ -45,17 +43,11 @@ def decides(refusal: StoreRefusal, near: bool) -> bool:
         return near and any(words in refusal.message.lower() for words in _NEVER_ENCRYPTED)
     if refusal.trouble:
         return near and refusal.trouble in _LASTING
-    if not near and by_place(refusal):
+    if not near and refusal.by_place:
         return False
     # A wrong clock is this host's; and the SDK corrects it by itself, which nobody did here.
     skewed = refusal.code == "RequestTimeTooSkewed" or "short-lived" in refusal.message
     return not refusal.passing and not skewed
-
-
-def by_place(refusal: StoreRefusal) -> bool:
-    """Whether the store may refuse one network what it gives another."""
-    told = f"{refusal.code} {refusal.message}".lower()
-    return refusal.status == 403 and any(words in told for words in _BY_PLACE)
 
 
 def in_words(refusal: StoreRefusal) -> str:

@@ -125,7 +125,7 @@ class Stored:
                 # The client for Google asks for the same directory again, and again below it.
                 answer = Unavailable("a key with two slashes in a row lies there")
             if isinstance(answer, StoreRefusal) and _refuses(answer, same_network(self.deployment)):
-                url = self.store.access.url(stop.key)
+                url = self.store.access.url(answer.key or stop.key)
                 return DownloadFails(path, version, "refused", object=url, refusal=answer)
             return not_looked(path, answer)
         base = path.rpartition("/")[0]

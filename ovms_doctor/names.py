@@ -32,6 +32,12 @@ def is_remote(path: str) -> bool:
     return path.startswith(REMOTE_PREFIXES)
 
 
+def remote_but_for_capitals(path: str) -> str:
+    """The prefix of remote storage that ``path``, a local one to the server, has in capitals; empty for none. Before a
+    relative path the root directory is put."""
+    return next((one for one in REMOTE_PREFIXES if one in path.lower() and one not in path), "")
+
+
 def is_stock_image(image: str) -> bool:
     """Whether a container image is one that OVMS is published as (docs/deploying_server_docker.md), wherever it is
     pulled from; another may have been built on it, with files of its own."""

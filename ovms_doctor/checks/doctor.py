@@ -17,6 +17,7 @@ _IN_STORE = (
     "Give what asking needs: the server's environment (--env, --env-file, --env-from-process), where its files lie "
     "(--mount), more time (--timeout), or run this where the server runs."
 )
+_AZURE = ("az://", "azfs://")
 #: What tells more of a store that was asked in vain.
 _OF_STORES = ("even OVD651", "even OVD654", "even OVD656", "even OVD657", "even OVD658", "even OVD666")
 
@@ -48,9 +49,22 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         version=version,
         # An option is what could not be followed, and what was to tell of the server is nowhere: no paths.
         path=None if untold or cause.path.startswith("--") else cause.path,
-        remedy=_ASK_ANOTHER if untold else _IN_STORE if is_remote(cause.path) else "",
+        remedy=_ASK_ANOTHER if untold else _for_store(cause) if is_remote(cause.path) else "",
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Where a store was reached for in vain, that is said by its own check.
         caused_by=_OF_STORES if is_remote(cause.path) else (),
     )
+
+
+def _for_store(cause: CouldNotLook) -> str:
+    """What would have helped, where the reason does not say it itself."""
+    if cause.path.startswith(_AZURE):
+        return "See what lies there with Azure's own tools: ovms-doctor judges path, environment and proxy alone."
+    if "has changed" in cause.reason or cause.reason == "interrupted":
+        return "Run it again."
+    if "--" in cause.reason:
+        return "Do what the reason says, and run it again."
+    if "to download" in cause.reason:
+        return "Name a directory with more room in TMPDIR, or use --load none, which downloads no weights."
+    return _IN_STORE

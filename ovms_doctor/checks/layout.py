@@ -12,7 +12,7 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.layout_files import attempts as file_findings
 from ovms_doctor.facts import EntryKind, Listing
 from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.names import looks_like_wrong_version
+from ovms_doctor.names import looks_like_wrong_version, remote_but_for_capitals
 from ovms_doctor.serving.model import BaseProblem, DirectoryName, ModelPlan
 
 #: Directories that are nobody's version; the server's warning about them is noise.
@@ -97,14 +97,14 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
             **{**common, "recovers": _given_anew(context, base)},  # type: ignore[arg-type]
         )
     if problem.kind == "missing":
-        steps = (
-            Step(
-                "See what is there.",
-                f"ls -la {quote(posixpath.dirname(context.host(base)) or '/')}",
-                "host",
-                "reads",
-            ),
+        step = Step(
+            "See what is there.",
+            f"ls -la {quote(posixpath.dirname(context.host(base)) or '/')}",
+            "host",
+            "reads",
         )
+        # A scheme in capitals (OVD645): there is no directory to look into.
+        steps = () if remote_but_for_capitals(model.entry.base_path) else (step,)
         message = f"There is no directory {base}"
         seen = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
         return context.finding(
@@ -112,7 +112,7 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
             message,
             evidence=seen,
             steps=steps,
-            caused_by=_BY_THE_MOUNT,
+            caused_by=(*_BY_THE_MOUNT, "even OVD645"),
             **common,  # type: ignore[arg-type]
         )
     if problem.kind == "not_directory":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks import storage_google, storage_s3, storage_s3_place, store_access, store_content
 from ovms_doctor.checks.context import Context
 from ovms_doctor.findings import Evidence, Finding, Recovers, Step
-from ovms_doctor.names import REMOTE_PREFIXES, is_remote
+from ovms_doctor.names import is_remote, remote_but_for_capitals
 from ovms_doctor.serving.model import ModelPlan, StoreFault, StorePlan
 
 _FILES = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
@@ -63,7 +63,9 @@ def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Iterator[Fin
         "trailing slash": (
             "OVD643",
             f"{item.path} ends with a slash, which the client for Azure refuses",
-            (Step(f"Write {item.path.rstrip('/')} for the base path."),) if item.path[-4:] != ":///" else (),
+            (Step(f"Write {item.path.rstrip('/')} for the base path."),)
+            if "://" in item.path.rstrip("/")
+            else (),
         ),
         "share root": (
             "OVD643",
@@ -121,7 +123,7 @@ def _place(context: Context, item: StorePlan) -> Iterator[Finding]:
 def _not_in_store(context: Context, model: ModelPlan) -> Iterator[Finding]:
     """What looks like a store and is none to the server."""
     path, base = model.entry.base_path, model.detection.problem
-    scheme = next((one for one in REMOTE_PREFIXES if one in path.lower() and one not in path), "")
+    scheme = remote_but_for_capitals(path)
     if base is not None and base.kind == "missing" and scheme:
         yield context.finding(
             "OVD645",

@@ -34,7 +34,8 @@ def of_client(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding
     if not stores or stores[0].s3 is None:
         return
     client = stores[0].s3[1]
-    yield from _credentials(context, client)
+    taken = any(item.seen is not None and not (item.seen.unasked or item.seen.refusal) for item in stores)
+    yield from _credentials(context, client, taken=taken)
     endpoint = client.endpoint
     if endpoint.source == "S3_ENDPOINT" and endpoint.trouble in _TROUBLE:
         shown = next(item.text for item in context.deployment.environment if item.name == "S3_ENDPOINT")
@@ -49,7 +50,8 @@ def of_client(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding
         yield from _amazon(context, client)
 
 
-def _credentials(context: Context, client: S3Client) -> Iterator[Finding]:
+def _credentials(context: Context, client: S3Client, *, taken: bool) -> Iterator[Finding]:
+    """``taken``: the store was asked with them, and did not refuse."""
     filled = _filled(context)
     if client.credentials == "anonymous" and client.sure:
         yield from _anonymous(context, client, filled)
@@ -63,7 +65,7 @@ def _credentials(context: Context, client: S3Client) -> Iterator[Finding]:
             "medium",
             steps=(Step("Give them values, or remove both from the server's environment."),),
         )
-    elif client.token == "ignored":  # noqa: S105 - what becomes of it, and not the token
+    elif client.token == "ignored" and not taken:  # noqa: S105 - what becomes of it, and not the token
         yield _finding(
             context,
             "OVD626",

@@ -123,8 +123,6 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
         jobs=jobs,
         unseen=[(item.server, item.reason) for item in request.unseen],
     )
-    if request.untold is None:
-        local.warm(request.load)
 
     def stores() -> StoreCollector:
         from ovms_doctor.collect.stores import StoreCollector
@@ -140,7 +138,10 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
             progress_bytes=progress.downloading,
         )
 
-    return Collector(local, stores)
+    collector = Collector(local, stores)
+    if request.untold is None:
+        collector.warm(request.load, request.targets)
+    return collector
 
 
 def _look(

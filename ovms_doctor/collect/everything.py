@@ -18,9 +18,12 @@ from ovms_doctor.facts import (
     Question,
     ReadObject,
 )
+from ovms_doctor.names import is_remote
 
 if TYPE_CHECKING:
     from ovms_doctor.collect.stores import StoreCollector
+
+_S3 = "s3://"
 
 
 class Collector:
@@ -53,9 +56,13 @@ class Collector:
             raise CollectionInterrupted({one: answers[one] for one in questions if one in answers}) from None
         return {one: answers[one] for one in dict.fromkeys(questions)}
 
-    def warm(self, load: str = "none") -> None:
-        """As LocalCollector's."""
-        self._local.warm(load)
+    def warm(self, load: str, targets: Sequence[str]) -> None:
+        """Has the children started that ``targets`` need, without waiting for them; ``load`` as for LocalCollector."""
+        if any(target.startswith(_S3) and target[len(_S3) :].strip("/") for target in targets):
+            self._stores = self._make()
+            self._stores.warm(load)
+        if not targets or not all(map(is_remote, targets)):
+            self._local.warm(load)
 
     def close(self) -> None:
         """Ends the child processes."""

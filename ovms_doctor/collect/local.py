@@ -127,6 +127,10 @@ class LocalCollector:
         """Has the children started that a look at a model needs, without waiting for them: one for files, one
         to inspect, and unless ``load`` is ``none`` one that loads."""
         self._files.warm()
+        self.warm_for_models(load)
+
+    def warm_for_models(self, load: str) -> None:
+        """The same without the one for files."""
         self._pool("inspect").warm()
         if load != "none":
             self._pool("load").warm()

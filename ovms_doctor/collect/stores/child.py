@@ -41,8 +41,13 @@ class Store(Protocol):
 
 
 def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
-    """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds."""
+    """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds, ``ahead``: S3
+    will be asked, and what takes long to import is imported now."""
     _clean()
+    if options.get("ahead"):
+        # What is wrong with it is told to the first question.
+        with contextlib.suppress(Exception):
+            import boto3.session  # noqa: F401
     files = {path: base64.b64decode(data) for path, data in options.get("files", {}).items()}
     asker = _Asker(options.get("secrets", {}), files, float(options["patience"]))
     return asker.answer, {}

@@ -94,6 +94,10 @@ class Copies:
         #: Makes the store's paths of the copies'.
         self._rename: Callable[[str], str] = str
 
+    def warm(self, load: str) -> None:
+        """Has the children started that inspect and load."""
+        self._here.warm_for_models(load)
+
     @property
     def pids(self) -> list[int]:
         """The process ids of the children that inspect and load."""

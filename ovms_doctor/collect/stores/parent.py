@@ -49,7 +49,7 @@ class StoreCollector:
     ``secrets``: values of the server's variables by name; ``local``: what sees the server's files, for those that hold
     credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: children at a time, else as
     many as are worth it; ``progress_bytes`` is told of a download: its path, bytes done, bytes in all. Nothing is
-    started before the first question. Not for several threads.
+    started before the first question or ``warm``. Not for several threads.
     """
 
     def __init__(
@@ -90,6 +90,11 @@ class StoreCollector:
             self.close()
             raise CollectionInterrupted(answers) from None
         return answers
+
+    def warm(self, load: str) -> None:
+        """Has a child started that asks, and those for what is downloaded; without waiting for them."""
+        self._started(ahead=True).warm()
+        self._copies.warm(load)
 
     @property
     def pids(self) -> list[int]:
@@ -140,7 +145,7 @@ class StoreCollector:
             self._in_vain[access] = self._in_vain.get(access, 0) + 1 if _timed_out(answer) else 0
             yield question, answer
 
-    def _started(self) -> Pool:
+    def _started(self, *, ahead: bool = False) -> Pool:
         if self._pool is None:
             most = min(_MOST_CHILDREN, max(1, capacity.jobs(self._jobs) // _PROCESSORS_EACH))
             files = {
@@ -149,7 +154,12 @@ class StoreCollector:
                 if isinstance(data, bytes)
             }
             # A request with all its attempts must end before the child is ended for it.
-            options = {"secrets": self._secrets, "files": files, "patience": self._deadline * 0.8}
+            options = {
+                "secrets": self._secrets,
+                "files": files,
+                "patience": self._deadline * 0.8,
+                "ahead": ahead,
+            }
             self._pool = Pool("stores", options, most, in_hand=_IN_HAND)
         return self._pool
 

@@ -51,7 +51,10 @@ def _of_s3(path: str, deployment: Deployment, around: Surroundings) -> StoreAcce
         return "the server's client asks nobody for it"
     address = _address(client.endpoint, deployment.release)
     if address is None or client.url is None:
-        return "where the server sends its requests cannot be told from its variables"
+        told = "its variables"
+        if around.has("S3_ENDPOINT"):
+            told = "S3_ENDPOINT, which is set to nothing" if around.empty("S3_ENDPOINT") else "S3_ENDPOINT"
+        return f"where the server sends its requests cannot be told from {told}"
     way = route("s3", deployment.environment)
     if way.way == "ends":
         return "the server ends before it asks"

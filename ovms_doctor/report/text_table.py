@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ovms_doctor.findings import Finding
+from ovms_doctor.names import is_remote
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.paper import Paper
 from ovms_doctor.report.verdict import Fate, fate, is_in_azure
@@ -81,7 +82,7 @@ def _matters(version: VersionPlan) -> bool:
 
 
 def _without_versions(model: ModelPlan, report: Report) -> Row:
-    why = _first_title(_findings(model, report))
+    why = _first_title(_findings(model, report)) or _first_title(_of_its_bucket(model, report))
     end = fate(model, report)
     state = "not served" if model.tried else "not tried"
     if end == "not followed":
@@ -164,6 +165,18 @@ def _why(model: ModelPlan, version: VersionPlan, report: Report, end: Fate) -> s
 def _findings(model: ModelPlan, report: Report) -> list[Finding]:
     return [
         item for item in report.findings if item.subject.model == model.entry.name and item.severity != "info"
+    ]
+
+
+def _of_its_bucket(model: ModelPlan, report: Report) -> list[Finding]:
+    """What is told once for all models of a bucket."""
+    return [
+        item
+        for item in report.findings
+        if item.subject.model is None
+        and is_remote(item.subject.server_path or "")
+        and f"{model.entry.base_path}/".startswith(f"{item.subject.server_path}/")
+        and item.severity != "info"
     ]
 
 

@@ -72,6 +72,16 @@ def settled(result: Result) -> dict[str, Any]:
     return document
 
 
+def test_what_is_told_of_a_bucket_stands_beside_each_of_its_models(moto: Any, tmp_path: Path) -> None:
+    entries = [{"config": {"name": name, "base_path": f"s3://not-there/{name}"}} for name in ("a", "b")]
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"model_config_list": entries}))
+    keys = ("--env", "AWS_ACCESS_KEY_ID=k", "--env", "AWS_SECRET_ACCESS_KEY=s")
+    result = ovms_doctor("check", config, *keys, "--env", f"S3_ENDPOINT={moto.endpoint}")
+    rows = [line for line in result.text.splitlines() if "not served" in line and "OVD652" in line]
+    assert [row.split()[0] for row in rows] == ["a", "b"], result.out
+
+
 def test_a_repository(asked: Asked) -> None:
     result = check(asked.path(), *asked.words())
     assert result.code == 1

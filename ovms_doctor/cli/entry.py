@@ -30,4 +30,7 @@ def main() -> None:
     if code == _INTERRUPTED or interrupts.requested():
         # Whatever took the interruption on its way: the user is told.
         interrupted.say()
+        # Where the exception passed code that was compiled from a text, as data classes are, CPython started with -m
+        # notes it as one that nobody caught, and ends by SIGINT after all. Such code takes the note back.
+        eval("None")  # noqa: S307
     raise SystemExit(_INTERRUPTED if interrupts.requested() else code)

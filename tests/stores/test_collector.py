@@ -189,6 +189,8 @@ def test_nothing_stays_of_a_download_that_is_interrupted(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Whoever runs the tests under nohup has SIGHUP ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     try:
         end = time.monotonic() + 60

@@ -36,6 +36,8 @@ def _start(models: Path, scratch: Path, *words: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        # Whoever runs the tests under nohup has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         env={**os.environ, "TMPDIR": str(scratch), "OVD_TEST_MARK": scratch.name},
     )
 
@@ -132,3 +134,16 @@ def test_collect_saves_what_was_seen(models: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
     kinds = {row["question"]["type"] for row in json.loads(out)["facts"]}
     assert {"StatPath", "ListDirectory"} <= kinds
+
+
+def test_an_interrupt_inside_code_compiled_from_a_text_is_no_signal(tmp_path: Path) -> None:
+    """Data classes are made so: the exception is caught, and with -m CPython would end by the signal all the same."""
+    (tmp_path / "interrupted.py").write_text(
+        "import ovms_doctor.cli.app as app, ovms_doctor.cli.entry as entry\n"
+        "app.run = lambda words: exec('raise KeyboardInterrupt')\n"
+        "entry.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, b"ovms-doctor: interrupted\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import TOLD_PATH, Context
 from ovms_doctor.findings import Evidence, Finding
 from ovms_doctor.serving.model import ModelPlan
 
@@ -67,6 +67,6 @@ def _finding(context: Context, model: str | None, path: str, hint: str) -> Findi
         model=model,
         path=path,
         base=path,
-        evidence=(Evidence(path, "the path as the server was given it"),),
+        evidence=(Evidence(path, TOLD_PATH),),
         recovers="config_change" if context.plan.problem is None and not context.single else "restart",
     )

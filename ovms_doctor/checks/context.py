@@ -24,6 +24,10 @@ from ovms_doctor.findings import (
 from ovms_doctor.names import is_remote
 from ovms_doctor.serving.model import Attempt, ModelPlan, Plan
 
+#: How evidence was come by that nobody had to look for.
+TOLD_ENVIRONMENT = "the server's environment as it was given"
+TOLD_PATH = "the path as the server was given it"
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.findings import Evidence, Finding
 
 
@@ -38,6 +38,6 @@ def _finding(context: Context, message: str, detail: str, seen: str) -> Finding:
         "OVD411",
         message,
         detail=detail,
-        evidence=(Evidence(seen, "the server's environment as it was given"),),
+        evidence=(Evidence(seen, TOLD_ENVIRONMENT),),
         recovers="restart",
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ovms_doctor import server_log
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.model import StorageRoute
 from ovms_doctor.text import HIDDEN
@@ -30,7 +30,6 @@ _TROUBLE = {
     "port": "the port is no number of up to five digits",
     "form": "its form is not understood",
 }
-_HOW = "the server's environment as it was given"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -56,7 +55,7 @@ def _without_port(context: Context, item: StorageRoute) -> Finding:
         f"{name} names a proxy without a port: the server ends over it",
         detail="It logs no word of a proxy, and serves none of its models, local ones neither.",
         log=problem.log if problem is not None and ends else (),
-        evidence=(Evidence(f"{name}={_shown(context, name)}", _HOW),),
+        evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
         recovers="restart",
         steps=(Step(f"Add the port to {name}, for example {_shown(context, name).rstrip('/')}:3128."),),
     )
@@ -70,7 +69,7 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
         f"{name} is no proxy that the S3 client can read: {_TROUBLE.get(proxy.trouble, _TROUBLE['form'])}",
         detail="It connects directly. The line in the log quotes the value, with its password.",
         log=(server_log.PROXY_UNREAD(proxy=HIDDEN),),
-        evidence=(Evidence(f"{name}={_shown(context, name)}", _HOW),),
+        evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
         recovers="restart",
     )
 
@@ -78,7 +77,7 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
 def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
     name = item.route.variable
     proxy = _proxy(context, name)
-    seen = (Evidence(f"{name}={_shown(context, name)}", _HOW),)
+    seen = (Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),)
     client = _CLIENTS[item.client]
     if proxy.scheme == "https":
         yield context.finding(
@@ -124,7 +123,7 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             yield context.finding(
                 "OVD604",
                 f"{hiding} is set to nothing, which hides {others[0]}: the S3 client connects without a proxy",
-                evidence=(Evidence(f"{hiding}=", _HOW),),
+                evidence=(Evidence(f"{hiding}=", TOLD_ENVIRONMENT),),
                 recovers="restart",
                 steps=(Step(f"Remove {hiding} from the server's environment."),),
             )
@@ -135,7 +134,7 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             "OVD603",
             f"{client[0].upper()}{client[1:]} does not read {name}: it connects without a proxy",
             detail=_tried(context, item),
-            evidence=(Evidence(f"{name}={_shown(context, name)}", _HOW),),
+            evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
             recovers="restart",
             steps=(Step("Set https_proxy, in small letters, in the server's environment."),),
         )

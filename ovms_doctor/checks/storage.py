@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks import storage_google, storage_s3, storage_s3_place, store_access, store_content
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, TOLD_PATH, Context
 from ovms_doctor.findings import Evidence, Finding, Recovers, Step
 from ovms_doctor.names import is_remote, remote_but_for_capitals
 from ovms_doctor.serving.model import ModelPlan, StoreFault, StorePlan
 
 _FILES = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
-_GIVEN = "the path as the server was given it"
-_ENVIRONMENT = "the server's environment as it was given"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -54,7 +52,9 @@ def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Iterator[Fin
             detail="The line that it ends with names neither Azure nor the variable.",
             confidence="medium",
             log=fault.log,
-            evidence=(Evidence("AZURE_STORAGE_CONNECTION_STRING: not set, or set to nothing", _ENVIRONMENT),),
+            evidence=(
+                Evidence("AZURE_STORAGE_CONNECTION_STRING: not set, or set to nothing", TOLD_ENVIRONMENT),
+            ),
             recovers="restart",
         )
         return
@@ -89,7 +89,7 @@ def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Iterator[Fin
         detail=context.what_then(model),
         confidence=context.confidence() if fault.exact else "medium",
         log=fault.log,
-        evidence=(Evidence(item.path, _GIVEN),),
+        evidence=(Evidence(item.path, TOLD_PATH),),
         recovers="restart" if context.plan.outcome == "exits" else _picked_up(context),
         steps=steps,
     )
@@ -105,7 +105,7 @@ def _place(context: Context, item: StorePlan) -> Iterator[Finding]:
             model=item.model,
             path=item.path,
             confidence="medium",
-            evidence=(Evidence(item.path, _GIVEN),),
+            evidence=(Evidence(item.path, TOLD_PATH),),
             recovers=_picked_up(context),
         )
     elif item.path.endswith(_FILES) and item.path.count("/") > 2:
@@ -115,7 +115,7 @@ def _place(context: Context, item: StorePlan) -> Iterator[Finding]:
             model=item.model,
             path=item.path,
             confidence="medium",
-            evidence=(Evidence(item.path, _GIVEN),),
+            evidence=(Evidence(item.path, TOLD_PATH),),
             recovers=_picked_up(context),
         )
 
@@ -131,7 +131,7 @@ def _not_in_store(context: Context, model: ModelPlan) -> Iterator[Finding]:
             severity="info",
             model=model.entry.name,
             path=path,
-            evidence=(Evidence(path, _GIVEN),),
+            evidence=(Evidence(path, TOLD_PATH),),
             recovers=_picked_up(context),
         )
     if model.kind == "graph" and model.graph is not None and is_remote(model.graph.path):
@@ -140,7 +140,7 @@ def _not_in_store(context: Context, model: ModelPlan) -> Iterator[Finding]:
             f"{model.graph.path} is in a store, and a graph is only ever opened as a local file",
             model=model.entry.name,
             path=model.graph.path,
-            evidence=(Evidence(model.graph.path, _GIVEN),),
+            evidence=(Evidence(model.graph.path, TOLD_PATH),),
             recovers="config_change",
         )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from ovms_doctor.checks.context import Context, describe_denial
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, describe_denial
 from ovms_doctor.findings import Evidence, Finding, Step
 from ovms_doctor.serving.model import StoreFault, StorePlan
 
-_HOW = "the server's environment as it was given"
 _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _MEANT = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")
 
@@ -87,7 +86,9 @@ def _seen(context: Context, what: str, fault: StoreFault) -> Iterator[Evidence]:
         yield Evidence(f"{what}: {fault.seen.size} bytes, {shown}", "read in a child, without its secrets")
     else:
         shown = "a directory" if fault.key == "directory" else "not a path"
-        yield Evidence(f"{what}: {shown}", "stat as the server's user" if fault.key == "directory" else _HOW)
+        yield Evidence(
+            f"{what}: {shown}", "stat as the server's user" if fault.key == "directory" else TOLD_ENVIRONMENT
+        )
 
 
 def _steps(context: Context, path: str | None, fault: StoreFault) -> tuple[Step, ...]:
@@ -104,5 +105,10 @@ def _steps(context: Context, path: str | None, fault: StoreFault) -> tuple[Step,
 
 def _finding(context: Context, code: str, message: str, seen: str, steps: tuple[Step, ...] = ()) -> Finding:
     return context.finding(
-        code, message, confidence="medium", evidence=(Evidence(seen, _HOW),), recovers="restart", steps=steps
+        code,
+        message,
+        confidence="medium",
+        evidence=(Evidence(seen, TOLD_ENVIRONMENT),),
+        recovers="restart",
+        steps=steps,
     )

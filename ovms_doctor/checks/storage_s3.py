@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.findings import Evidence, Finding, Severity, Step
 from ovms_doctor.serving.model import S3Client, StorePlan
 from ovms_doctor.text import HIDDEN
 
-_HOW = "the server's environment as it was given"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 #: Without AWS_PROFILE, none of these is looked at by a client that has not both keys.
 _MEANT = (
@@ -169,7 +168,7 @@ def _finding(
         message,
         severity=severity,
         confidence=confidence,  # type: ignore[arg-type]
-        evidence=(Evidence(seen, _HOW),),
+        evidence=(Evidence(seen, TOLD_ENVIRONMENT),),
         recovers="restart",
         steps=steps,
     )

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, TOLD_PATH, Context
 from ovms_doctor.findings import Evidence, Finding, Severity, Step
 from ovms_doctor.serving.model import Endpoint, S3Client, StoreFault, StorePlan
-
-_HOW = "the server's environment as it was given"
-_GIVEN = "the path as the server was given it"
 
 
 def of_place(context: Context, item: StorePlan) -> Iterator[Finding]:
@@ -87,7 +84,7 @@ def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Findin
         path=item.path,
         confidence="medium",
         log=fault.log,
-        evidence=(Evidence(f"the endpoint's host: {endpoint.host}", _HOW),),
+        evidence=(Evidence(f"the endpoint's host: {endpoint.host}", TOLD_ENVIRONMENT),),
         recovers="restart",
     )
 
@@ -107,7 +104,7 @@ def _of_model(
         model=item.model,
         path=item.path,
         confidence="medium",
-        evidence=(Evidence(item.path, _GIVEN),),
+        evidence=(Evidence(item.path, TOLD_PATH),),
         recovers="restart",
         steps=steps,
     )

@@ -47,10 +47,6 @@ def check(context: Context) -> Iterator[Finding]:
         yield _finding(context, code, access, said, items)
 
 
-def _skewed(said: StoreRefusal) -> bool:
-    return said.code == "RequestTimeTooSkewed" or "short-lived" in said.message
-
-
 def _said(seen: StoreSeen, refusal: StoreRefusal) -> StoreRefusal:
     """The answer that tells most: a refused HeadBucket has no text, and what a list is answered with may be of a
     moment only."""
@@ -64,7 +60,7 @@ def _code(
     """Which case it is; empty for a store that is only busy."""
     if said.trouble:
         return "OVD658" if said.trouble == "proxy" else "OVD657"
-    if _skewed(said) or _skewed(refusal):
+    if said.skewed or refusal.skewed:
         return "OVD656"
     if said.passing:
         return ""

@@ -148,7 +148,7 @@ def _download(
     elif cause.why == "archived" or (cause.refusal is not None and cause.refusal.code == _ARCHIVED):
         code = "OVD663"
         message = f"{cause.object} is in an archive class and cannot be read before it was restored"
-        how = "list of the store" if cause.refusal is None else f"GetObject: {_answer(cause.refusal)}"
+        how = _HOW if cause.refusal is None else f"GetObject: {_answer(cause.refusal)}"
         evidence = Evidence(f"{cause.object}: its storage class is an archive's", how)
         steps = restore(seen.access, cause.object)
     else:

@@ -219,6 +219,11 @@ class StoreRefusal:
         return bool(self.trouble) or self.status in (0, 408, 425, 429) or self.status >= 500
 
     @property
+    def skewed(self) -> bool:
+        """It is the clock of who asks that is refused; Google says so of a token."""
+        return self.code == "RequestTimeTooSkewed" or "short-lived" in self.message
+
+    @property
     def by_place(self) -> bool:
         """The store may refuse one network what it gives another: of a condition Amazon tells only that there is a
         statement against it."""

@@ -228,7 +228,6 @@ class Loader:
 
     # -- reading -----------------------------------------------------------------------------------
     def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
-        self.facts.need(self._looks(found, where))
         answer = self.facts.ask(InspectModel(where, found.format))
         return answer if isinstance(answer, ModelInspection) else None
 

@@ -23,16 +23,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ovms_doctor.deployment.model import User
-from ovms_doctor.driver.begun import begin
-from ovms_doctor.driver.deploy import deployment_for
-from ovms_doctor.driver.look import Seen
-from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.run import Options, report_on
-from ovms_doctor.facts import Facts, InspectModel, ModelInspection
-from ovms_doctor.facts.codec import load
-from ovms_doctor.serving.model import NoTensors, NotInRelease
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.run import Options, report_on
+from ovms_doctor.diagnosis.run_start import begin
+from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.model.deployment import User
+from ovms_doctor.model.facts import Facts, InspectModel, ModelInspection
+from ovms_doctor.model.facts.codec import load
+from ovms_doctor.model.plan import NoTensors, NotInRelease
+from ovms_doctor.prediction.startup import plan
 
 PROJECT = Path(__file__).resolve().parent.parent
 MODELS = PROJECT / "fixtures" / "models"

@@ -14,11 +14,11 @@ import sys
 import tempfile
 from types import SimpleNamespace
 
-from ovms_doctor.collect.host import see_host
-from ovms_doctor.collect.inspect import inspect_model
-from ovms_doctor.deployment.host import limits_on
-from ovms_doctor.releases import NEWEST
-from ovms_doctor.serving.memory import estimate, resident
+from ovms_doctor.inputs.host import limits_on
+from ovms_doctor.model.releases import NEWEST
+from ovms_doctor.prediction.memory import estimate, resident
+from ovms_doctor.probes.host import see_host
+from ovms_doctor.probes.inspect import inspect_model
 
 MIB = 1 << 20
 MAKE = """

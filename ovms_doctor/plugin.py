@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ovms_doctor.checks.context import host_path, quote
-from ovms_doctor.deployment.model import Deployment, ModelEntry
-from ovms_doctor.facts import (
+from ovms_doctor.model.deployment import Deployment, ModelEntry
+from ovms_doctor.model.facts import (
     Denial,
     Entry,
     Facts,
@@ -34,7 +34,7 @@ from ovms_doctor.facts import (
     Tensor,
     Unavailable,
 )
-from ovms_doctor.findings import (
+from ovms_doctor.model.findings import (
     Confidence,
     Effect,
     Evidence,
@@ -46,7 +46,7 @@ from ovms_doctor.findings import (
     Subject,
     Where,
 )
-from ovms_doctor.serving.model import Attempt, ModelPlan, Plan, VersionPlan
+from ovms_doctor.model.plan import Attempt, ModelPlan, Plan, VersionPlan
 
 __all__ = [
     "Attempt",

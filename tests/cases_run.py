@@ -7,12 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.deployment.model import User
-from ovms_doctor.driver.look import Seen, look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.run import Options, begin, report_on
-from ovms_doctor.facts import Facts
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.run import Options, begin, report_on
+from ovms_doctor.diagnosis.settle import Seen, look
+from ovms_doctor.model.deployment import User
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 from tests.cases_build import Case, build
 

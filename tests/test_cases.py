@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.driver.look import look
-from ovms_doctor.facts import codec
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.facts import codec
 from tests.cases_build import Case, load_cases
 from tests.cases_run import document_of, look_at
 

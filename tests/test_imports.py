@@ -187,10 +187,10 @@ def test_what_may_crash_is_left_to_children(imported: Run, model: Path, load: st
     seen = imported("check", model, "--load", load)
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED)
-    collecting = {item for item in seen.modules if item.startswith("ovms_doctor.collect.")}
-    assert "ovms_doctor.collect.local" in collecting
+    collecting = {item for item in seen.modules if item.startswith("ovms_doctor.probes.")}
+    assert "ovms_doctor.probes.local" in collecting
     in_children = ("inspect", "models", "runtime", "runtime_c", "runtime_package", "stores", "worker")
-    assert not collecting & {f"ovms_doctor.collect.{name}" for name in in_children}
+    assert not collecting & {f"ovms_doctor.probes.{name}" for name in in_children}
 
 
 def test_a_store_that_is_not_asked_needs_nothing_that_asks(imported: Run) -> None:
@@ -198,7 +198,7 @@ def test_a_store_that_is_not_asked_needs_nothing_that_asks(imported: Run) -> Non
     for path in ("s3://", "az://container/m"):
         seen = imported("check", path)
         assert not seen.of(NEVER | SPARED)
-        assert not {item for item in seen.modules if item.startswith("ovms_doctor.collect.stores")}
+        assert not {item for item in seen.modules if item.startswith("ovms_doctor.probes.stores")}
 
 
 def test_a_configuration_is_read_with_the_servers_parser(imported: Run, model: Path, tmp_path: Path) -> None:

@@ -45,12 +45,12 @@ LEVEL = {
 }
 #: The data types that every room may read though another room holds them.
 SHARED_MODELS = (
-    "ovms_doctor.deployment.model",
-    "ovms_doctor.deployment.container",
-    "ovms_doctor.serving.model",
+    "ovms_doctor.model.deployment",
+    "ovms_doctor.model.container",
+    "ovms_doctor.model.plan",
     # What the plan holds of a model's parameters and of its mapping.
-    "ovms_doctor.serving.mapping",
-    "ovms_doctor.serving.parameters",
+    "ovms_doctor.prediction.mapping",
+    "ovms_doctor.prediction.parameters",
 )
 
 #: Slow to import, or not safe to: only inside the function that uses it. ``import openvino`` writes into the
@@ -158,15 +158,15 @@ def _may_import(unit: str, name: str) -> bool:
 @pytest.mark.parametrize(
     ("unit", "name", "allowed"),
     [
-        ("cli", "ovms_doctor.driver.run", True),
+        ("cli", "ovms_doctor.diagnosis.run", True),
         ("driver", "ovms_doctor.cli.entry", False),
-        ("checks", "ovms_doctor.serving.model.Plan", True),
-        ("checks", "ovms_doctor.serving.plan", False),
-        ("checks", "ovms_doctor.serving.models", False),
+        ("checks", "ovms_doctor.model.plan.Plan", True),
+        ("checks", "ovms_doctor.prediction.plan", False),
+        ("checks", "ovms_doctor.prediction.models", False),
         ("report", "ovms_doctor.catalogue.CATALOGUE", True),
-        ("catalogue", "ovms_doctor.server_log", True),
+        ("catalogue", "ovms_doctor.model.server_log", True),
         ("catalogue", "ovms_doctor.checks.layout", False),
-        ("facts", "ovms_doctor.deployment.model.Mount", False),
+        ("facts", "ovms_doctor.model.deployment.Mount", False),
         ("cli", "ovms_doctor.__version__", True),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.text import redact_words
+from ovms_doctor.model.text import redact_words
 
 
 @pytest.mark.parametrize(

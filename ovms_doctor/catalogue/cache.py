@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import ALL, STATUS_DENIED
+from ovms_doctor.model import server_log as log
 
 _ENDS = (
     "The server looks for the directory before it opens a port, and makes it where it is missing. What goes wrong "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import ALL, START_FAILS
+from ovms_doctor.model import server_log as log
 
 #: What the server writes to standard error for arguments it refuses (cli_parser.cpp, config.cpp).
 _USAGE = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ovms_doctor.findings import Recovers, Severity
-    from ovms_doctor.server_log import Message
+    from ovms_doctor.model.findings import Recovers, Severity
+    from ovms_doctor.model.server_log import Message
 
 
 @dataclass(frozen=True, slots=True)

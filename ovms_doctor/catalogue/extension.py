@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
+from ovms_doctor.model import server_log as log
 
 _ENDS = (
     "The server loads the library before it looks at its configuration or any model; if that fails, the process ends "

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-from ovms_doctor import server_log as log
+from ovms_doctor.model import server_log as log
 
 Level: TypeAlias = Literal["version", "start"]
 
 
 @dataclass(frozen=True, slots=True)
 class General:
-    """One such message. ``texts``: templates as in :mod:`ovms_doctor.server_log`, the whole message first.
+    """One such message. ``texts``: templates as in :mod:`ovms_doctor.model.server_log`, the whole message first.
 
     ``codes``: what may be behind it. ``status``: for a message with a ``{status}``, whether that is one
     version's load or the whole start; the codes then follow from it.

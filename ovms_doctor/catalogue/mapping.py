@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import ALL
+from ovms_doctor.model import server_log as log
 
 _SERVED = "The model becomes AVAILABLE all the same"
 _AGAIN = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import (
     LOAD_FAILS,
@@ -11,6 +10,7 @@ from ovms_doctor.catalogue.wording import (
     NOT_IN_OPSET,
     UNSUPPORTED_OPSET,
 )
+from ovms_doctor.model import server_log as log
 
 _READ = (log.READ_FAILED,)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import ALL, LOAD_FAILS, RUNTIME_TEXT
+from ovms_doctor.model import server_log as log
 
 _RELOAD = (
     "A change in config.json is taken up by itself; a server started with --model_path is started again."

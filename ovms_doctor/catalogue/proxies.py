@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
+from ovms_doctor.model import server_log as log
 
 _ALL = "The same from 2022.1 to 2026.3."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import (
     ALL,
@@ -18,6 +17,7 @@ from ovms_doctor.catalogue.wording import (
     UNREADABLE,
     WRONG_WEIGHTS,
 )
+from ovms_doctor.model import server_log as log
 
 _READ = (log.READ_FAILED,)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.catalogue.wording import (
     CANNOT_OPEN,
@@ -11,6 +10,7 @@ from ovms_doctor.catalogue.wording import (
     NOT_CONVERTED,
     RUNTIME_TEXT,
 )
+from ovms_doctor.model import server_log as log
 
 CODES: tuple[Code, ...] = (
     Code(

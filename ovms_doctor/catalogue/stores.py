@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue.entry import Code
+from ovms_doctor.model import server_log as log
 
 _ALL = "The same from 2022.1 to 2026.3."
 _SDK = "The line's end is that of the AWS SDK 1.11, since 2024.0. What the older SDK writes was not seen."

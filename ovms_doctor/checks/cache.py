@@ -6,13 +6,13 @@ import errno
 import os
 from collections.abc import Iterator
 
-from ovms_doctor import server_log
 from ovms_doctor.checks.cache_place import findings_on_keeping, findings_on_probe, findings_on_room
 from ovms_doctor.checks.cache_rights import findings_on_rights, seen
 from ovms_doctor.checks.cache_steps import owner_steps, reach_steps
 from ovms_doctor.checks.context import Context, describe_denial
-from ovms_doctor.findings import Evidence, Finding
-from ovms_doctor.serving.model import CachePlan, ModelPlan
+from ovms_doctor.model import server_log
+from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.plan import CachePlan, ModelPlan
 
 _STATUS = "status"
 

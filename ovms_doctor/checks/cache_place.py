@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ovms_doctor import server_log
 from ovms_doctor.checks.cache_steps import mount_step
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.facts import Failure, Probed, Writability
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import Attempt, CachePlan
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import Failure, Probed, Writability
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import Attempt, CachePlan
 
 
 def findings_on_room(context: Context, cache: CachePlan, rights: Writability) -> Iterator[Finding]:

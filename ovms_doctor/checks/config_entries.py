@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor import server_log
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Evidence, Finding
-from ovms_doctor.serving.model import ModelPlan, SkippedEntry
+from ovms_doctor.model import server_log
+from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.plan import ModelPlan, SkippedEntry
 
 _HOW = "read of the configuration"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ovms_doctor.checks import outside
+from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_entries import loader_of
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import ConfigNote, LibraryFault, ModelPlan, PipelineFault
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import ConfigNote, LibraryFault, ModelPlan, PipelineFault
 
 _HOW = "read of the configuration"
 _ARGUMENTS = "read of the arguments"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import TOLD_PATH, Context
-from ovms_doctor.findings import Evidence, Finding
-from ovms_doctor.serving.model import ModelPlan
+from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.plan import ModelPlan
 
 _SCHEMES = ("azure://", "abfs://", "abfss://", "http://", "https://", "file://", "wasbs://", "hdfs://")
 

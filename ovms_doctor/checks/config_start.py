@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import outside
+from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_place import argument, key_of, place_text, with_place
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.deployment.model import HostLimits
-from ovms_doctor.findings import Confidence, Evidence, Finding, Step
-from ovms_doctor.serving.model import StartProblem
+from ovms_doctor.model.deployment import HostLimits
+from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
+from ovms_doctor.model.plan import StartProblem
 
 _CODES = {
     "usage": "OVD406",

@@ -11,11 +11,11 @@ from ovms_doctor.checks import (
     config_start,
     environment,
     not_followed,
-    where,
 )
+from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Evidence, Finding
-from ovms_doctor.serving.model import ModelPlan
+from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.plan import ModelPlan
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import container_image, container_ports, container_setup, ending
+from ovms_doctor.checks import container_end as ending
+from ovms_doctor.checks import container_image, container_ports, container_setup
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Finding
+from ovms_doctor.model.findings import Finding
 
 
 def check(context: Context) -> Iterator[Finding]:

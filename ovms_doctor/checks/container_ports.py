@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.container import Container, Probe, PublishedPort
-from ovms_doctor.findings import Evidence, Finding, Step, Where
+from ovms_doctor.model.container import Container, Probe, PublishedPort
+from ovms_doctor.model.findings import Evidence, Finding, Step, Where
 
 #: The gRPC port of releases that need none on the argument line (config.cpp until v2025.0).
 _DEFAULT_GRPC = 9178

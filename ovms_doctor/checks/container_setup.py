@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import permissions
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.deployment.container import Container, ContainerMount, IdRange
-from ovms_doctor.facts import ListDirectory, Listing
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.names import is_remote
-from ovms_doctor.serving.model import ModelPlan
+from ovms_doctor.model.container import Container, ContainerMount, IdRange
+from ovms_doctor.model.facts import ListDirectory, Listing
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import ModelPlan
 
 #: Where the server puts what it downloads, in all releases (filesystem.cpp: /tmp/fileXXXXXX).
 _DOWNLOADS = "/tmp"  # noqa: S108 - the server's own

@@ -7,11 +7,11 @@ import shlex
 from dataclasses import dataclass
 from typing import overload
 
-from ovms_doctor import server_log
 from ovms_doctor.catalogue import CATALOGUE
-from ovms_doctor.deployment.model import Deployment, Mount
-from ovms_doctor.facts import Denial, Facts, Failure
-from ovms_doctor.findings import (
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment, Mount
+from ovms_doctor.model.facts import Denial, Facts, Failure
+from ovms_doctor.model.findings import (
     Confidence,
     Evidence,
     Finding,
@@ -21,8 +21,8 @@ from ovms_doctor.findings import (
     Step,
     Subject,
 )
-from ovms_doctor.names import is_remote
-from ovms_doctor.serving.model import Attempt, ModelPlan, Plan
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import Attempt, ModelPlan, Plan
 
 #: How evidence was come by that nobody had to look for.
 TOLD_ENVIRONMENT = "the server's environment as it was given"

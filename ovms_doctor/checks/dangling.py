@@ -5,9 +5,9 @@ from __future__ import annotations
 import posixpath
 
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.facts import Failure, ListDirectory, Listing, StatPath
-from ovms_doctor.findings import Evidence, Step
-from ovms_doctor.serving.model import Attempt
+from ovms_doctor.model.facts import Failure, ListDirectory, Listing, StatPath
+from ovms_doctor.model.findings import Evidence, Step
+from ovms_doctor.model.plan import Attempt
 
 #: Parts of a path by which a cache is known: Hugging Face keeps files as links into ``blobs``, others in
 #: directories of their own; a copy of the links alone leads to nothing.

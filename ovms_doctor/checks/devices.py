@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
-from ovms_doctor.deployment.model import User
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import Attempt, ModelPlan, ParameterRefused
-from ovms_doctor.serving.parameters.device_rules import DeviceVerdict, PassedOver, presence
-from ovms_doctor.serving.parameters.devices import chooses_device, similar_device, suggestion, target_device
-from ovms_doctor.serving.parameters.plugin_config import only_for_the_cpu
+from ovms_doctor.model.deployment import User
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import Attempt, ModelPlan, ParameterRefused
+from ovms_doctor.prediction.parameters.device_rules import DeviceVerdict, PassedOver, presence
+from ovms_doctor.prediction.parameters.devices import (
+    chooses_device,
+    similar_device,
+    suggestion,
+    target_device,
+)
+from ovms_doctor.prediction.parameters.plugin_config import only_for_the_cpu
 
 _NODES = {"GPU": "/dev/dri/renderD*", "NPU": "/dev/accel/accel*"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.container import Container
-from ovms_doctor.findings import Step
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.findings import Step
 
 _MIB = 1 << 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
-from ovms_doctor.findings import Evidence, Finding
+from ovms_doctor.model.findings import Evidence, Finding
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.refusal import foreign_operations, last_line, reason_for
-from ovms_doctor.facts import Denial
-from ovms_doctor.findings import Confidence, Evidence, Finding, Severity, Step
-from ovms_doctor.releases.libraries import c_library_of, openvino_of_library
-from ovms_doctor.serving.model import Attempt, ExtensionCourse, ModelPlan, ReadRefused
+from ovms_doctor.model.facts import Denial
+from ovms_doctor.model.findings import Confidence, Evidence, Finding, Severity, Step
+from ovms_doctor.model.plan import Attempt, ExtensionCourse, ModelPlan, ReadRefused
+from ovms_doctor.model.releases.libraries import c_library_of, openvino_of_library
 
 _CODES = {
     "denied": "OVD351",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from ovms_doctor import server_log
-from ovms_doctor.checks import links, not_followed, outside, where
+from ovms_doctor.checks import links, not_followed
+from ovms_doctor.checks import path_advice as where
+from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_lists import base_path_step
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.layout_files import attempts as file_findings
-from ovms_doctor.facts import EntryKind, Listing
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.names import looks_like_wrong_version, remote_but_for_capitals
-from ovms_doctor.serving.model import BaseProblem, DirectoryName, ModelPlan
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import EntryKind, Listing
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.names import looks_like_wrong_version, remote_but_for_capitals
+from ovms_doctor.model.plan import BaseProblem, DirectoryName, ModelPlan
 
 #: Directories that are nobody's version; the server's warning about them is noise.
 _MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import where
+from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.facts import Listing
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import (
-    Attempt,
-    ModelPlan,
-    NoModelFile,
-    PairMissing,
-    VersionDirectoryMissing,
-)
+from ovms_doctor.model.facts import Listing
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import Attempt, ModelPlan, NoModelFile, PairMissing, VersionDirectoryMissing
+from ovms_doctor.model.releases import parse_release
 
 _SHOWN = 8
 #: Forms of a model that came after the first release known, with the release.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.facts import PathStatus, StatPath
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import Attempt, ModelPlan
+from ovms_doctor.model.facts import PathStatus, StatPath
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import Attempt, ModelPlan
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import where as places
+from ovms_doctor.checks import path_advice as places
 from ovms_doctor.checks.config_place import with_place
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import described
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.mapping import MappingEffects, effects
-from ovms_doctor.serving.model import Attempt, ModelPlan
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.prediction.mapping import MappingEffects, effects
 
 
 def check(context: Context) -> Iterator[Finding]:

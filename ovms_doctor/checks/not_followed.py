@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from ovms_doctor.checks import outside
+from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.permissions import steps_for
-from ovms_doctor.facts import Failure, PathStatus, StatPath
-from ovms_doctor.findings import Confidence, Evidence, Finding, Step
-from ovms_doctor.serving.model import GraphFault, ModelPlan
+from ovms_doctor.model.facts import Failure, PathStatus, StatPath
+from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
+from ovms_doctor.model.plan import GraphFault, ModelPlan
 
 #: The files that make a generative model of a path (cli_parser.cpp, v2026.3).
 _GENERATIVE = ("config.json", "model_index.json")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.refusal import quote_release
-from ovms_doctor.deployment.model import User
-from ovms_doctor.facts import Denial, Failure
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import AccessFails, Attempt, ModelPlan
+from ovms_doctor.model.deployment import User
+from ovms_doctor.model.facts import Denial, Failure
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import AccessFails, Attempt, ModelPlan
 
 #: The optional file beside a model that names its tensors for clients.
 MAPPING = "mapping_config.json"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ovms_doctor import server_log
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import StorageRoute
-from ovms_doctor.text import HIDDEN
+from ovms_doctor.model import server_log
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import StorageRoute
+from ovms_doctor.model.text import HIDDEN
 
 _CLIENTS = {
     "s3": "the S3 client",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 
-from ovms_doctor.checks import where
+from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.dangling import dangling
 from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, quote_release, reason_for
-from ovms_doctor.facts import ModelInspection
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.names import is_remote
-from ovms_doctor.serving.model import (
+from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import (
     Attempt,
     CompileRefused,
     ModelPlan,

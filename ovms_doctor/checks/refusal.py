@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ovms_doctor.facts import Fault, LoadReport, ModelInspection, Operation
-from ovms_doctor.findings import Evidence
-from ovms_doctor.releases import Release, is_standard_opset, operation_since
-from ovms_doctor.releases.openvino_messages import said_by
-from ovms_doctor.serving.model import ReadRefused
+from ovms_doctor.model.facts import Fault, LoadReport, ModelInspection, Operation
+from ovms_doctor.model.findings import Evidence
+from ovms_doctor.model.plan import ReadRefused
+from ovms_doctor.model.releases import Release, is_standard_opset, operation_since
+from ovms_doctor.model.releases.openvino_messages import said_by
 
 #: What static reading calls a fault → the code that says so. In order: the first that fits names the cause.
 CODES: dict[str, str] = {

@@ -23,11 +23,11 @@ from ovms_doctor.checks import (
     reading,
     resources,
     secrets,
-    storage,
     versions,
 )
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import SEVERITIES, Finding
+from ovms_doctor.checks.storage import check as storage
+from ovms_doctor.model.findings import SEVERITIES, Finding
 
 _PREFIX = "OVD"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Evidence, Finding, Step
-from ovms_doctor.serving.model import MemoryEstimate
-from ovms_doctor.text import size_in_words
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan import MemoryEstimate
+from ovms_doctor.model.text import size_in_words
 
 _MIB = 1 << 20
 #: What a server takes beside its models is not known to this; below such a limit nothing is said of a tight one.

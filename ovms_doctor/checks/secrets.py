@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.model import ModelParameters
-from ovms_doctor.findings import Finding
-from ovms_doctor.text import HIDDEN
+from ovms_doctor.model.deployment import ModelParameters
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.text import HIDDEN
 
 #: Keys whose values are nobody's business; KEY_CACHE_PRECISION and the like are about another kind of key.
 _SECRET = re.compile(r"key(?!_cache)|token|secret|passw|credential|encrypt", re.IGNORECASE)

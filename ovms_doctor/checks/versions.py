@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import where
+from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context
-from ovms_doctor.findings import Evidence, Finding
-from ovms_doctor.serving.model import ModelPlan, VersionPlan
+from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.plan import ModelPlan, VersionPlan
 
 
 def check(context: Context) -> Iterator[Finding]:

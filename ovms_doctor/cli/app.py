@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovms_doctor import interrupts
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli import options as opt
-from ovms_doctor.usage import UsageError
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes import interrupts
 
 if TYPE_CHECKING:
     from typer.models import CommandInfo
@@ -79,7 +79,7 @@ def _broken(error: Exception) -> int:
 
 
 def _usage(text: str) -> int:
-    from ovms_doctor.report.words import visible
+    from ovms_doctor.report.phrases import visible
 
     print(f"ovms-doctor: {visible(text)}", file=sys.stderr)
     return opt.EXIT_USAGE
@@ -145,7 +145,7 @@ def check(
 ) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
-    from ovms_doctor.cli.typed import Shown, asked_from
+    from ovms_doctor.cli.option_records import Shown, asked_from
 
     shown = Shown(
         tuple(select or ()),
@@ -194,7 +194,7 @@ def collect(
 ) -> int:
     """Look at the same things as check and save what was seen, for `check --facts` elsewhere."""
     from ovms_doctor.cli.check import run_collect
-    from ovms_doctor.cli.typed import asked_from
+    from ovms_doctor.cli.option_records import asked_from
 
     return run_collect(asked_from(context.params, _server_words), output)
 

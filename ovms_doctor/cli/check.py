@@ -8,22 +8,22 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from ovms_doctor import interrupts
 from ovms_doctor.cli import interrupted
-from ovms_doctor.cli.asked import request_from
+from ovms_doctor.cli.check_options import request_from
+from ovms_doctor.cli.option_records import Asked, Shown
 from ovms_doctor.cli.options import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
-from ovms_doctor.cli.typed import Asked, Shown
-from ovms_doctor.driver.begun import begin
-from ovms_doctor.driver.request import Request, request_from_json
-from ovms_doctor.usage import UsageError
+from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.diagnosis.run_start import begin
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes import interrupts
 
 if TYPE_CHECKING:
-    from ovms_doctor.collect.everything import Collector
-    from ovms_doctor.collect.stores import StoreCollector
-    from ovms_doctor.driver.look import Seen
-    from ovms_doctor.driver.run import Options, ThirdParty
-    from ovms_doctor.facts import Facts
+    from ovms_doctor.diagnosis.run import Options, ThirdParty
+    from ovms_doctor.diagnosis.settle import Seen
+    from ovms_doctor.model.facts import Facts
+    from ovms_doctor.probes.collector import Collector
+    from ovms_doctor.probes.stores import StoreCollector
     from ovms_doctor.report.model import Report
 
 #: A facts file larger than this, in bytes, is not read.
@@ -49,7 +49,7 @@ def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: fl
     progress = Progress()
     collector = _collector(request, asked.jobs, progress) if facts is None else None
     # The rules take as long to import as the children take to come up.
-    from ovms_doctor.driver.run import NO_THIRD_PARTY, Options, failed_report, report_on
+    from ovms_doctor.diagnosis.run import NO_THIRD_PARTY, Options, failed_report, report_on
 
     options = Options(shown.select, shown.ignore, cast(Any, shown.fail_on), shown.exit_zero)
     third_party = NO_THIRD_PARTY
@@ -75,7 +75,7 @@ def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: fl
 def _third_party(request: Request, seen: Seen, options: Options, limit: float) -> ThirdParty:
     """What the checks from elsewhere find; nothing, if they are interrupted."""
     from ovms_doctor.cli.third_party import run_third_party
-    from ovms_doctor.driver.run import NO_THIRD_PARTY
+    from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
 
     try:
         with interrupts.deferred(begins=False):
@@ -90,7 +90,7 @@ def run_collect(asked: Asked, output: str | None) -> int:
         request = _request(asked)
         progress = Progress()
         seen = _look(asked, request, None, _collector(request, asked.jobs, progress), progress)
-        from ovms_doctor.facts import codec
+        from ovms_doctor.model.facts import codec
 
         write(codec.dump(seen.facts, {"request": request.as_json()}), output)
     if interrupts.requested():
@@ -111,9 +111,9 @@ def _request(asked: Asked) -> Request:
 
 def _collector(request: Request, jobs: int | None, progress: Progress) -> Collector:
     """What looks at this host, its child processes on their way; and at stores, once a question about one comes."""
-    from ovms_doctor.collect.everything import Collector
-    from ovms_doctor.collect.local import LOAD_DEADLINE, LocalCollector
-    from ovms_doctor.driver.roots import roots
+    from ovms_doctor.diagnosis.roots import roots
+    from ovms_doctor.probes.collector import Collector
+    from ovms_doctor.probes.local import LOAD_DEADLINE, LocalCollector
 
     local = LocalCollector(
         request.user,
@@ -125,7 +125,7 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
     )
 
     def stores() -> StoreCollector:
-        from ovms_doctor.collect.stores import StoreCollector
+        from ovms_doctor.probes.stores import StoreCollector
 
         # The one place where what is sealed is opened: it goes to the children that ask.
         secrets = {item.name: item.sealed.open() for item in request.environment if item.sealed is not None}
@@ -148,8 +148,8 @@ def _look(
     asked: Asked, request: Request, facts: Facts | None, collector: Collector | None, progress: Progress
 ) -> Seen:
     """What the rules make of the recorded facts, or of this host. Ends the collector."""
-    from ovms_doctor.driver.look import look
-    from ovms_doctor.facts import Facts
+    from ovms_doctor.diagnosis.settle import look
+    from ovms_doctor.model.facts import Facts
 
     if collector is None:
         return look(request, facts or Facts(complete=True), None)
@@ -165,7 +165,7 @@ def _look(
 
 def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
     """The request and the facts of a file that ``collect`` wrote; a newer release may be asked for."""
-    from ovms_doctor.facts import codec
+    from ovms_doctor.model.facts import codec
 
     if asked.names_something:
         raise UsageError("--facts brings what was asked for with it: name no target beside it")
@@ -203,7 +203,7 @@ def _say_unmatched(options: Options, third_party: ThirdParty) -> None:
     if not patterns:
         return
     from ovms_doctor.checks.registry import matches_anything
-    from ovms_doctor.report.words import visible
+    from ovms_doctor.report.phrases import visible
 
     for pattern in patterns:
         if not matches_anything(pattern) and pattern not in third_party.matched:

@@ -14,8 +14,8 @@ def main() -> None:
 
         print(f"ovms-doctor {__version__}")
         raise SystemExit(0)
-    from ovms_doctor import interrupts
     from ovms_doctor.cli import interrupted
+    from ovms_doctor.probes import interrupts
 
     try:
         # Inside: a signal may come between any two instructions.

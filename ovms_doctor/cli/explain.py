@@ -10,14 +10,14 @@ from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write
 
 if TYPE_CHECKING:
-    from ovms_doctor.catalogue.search import Note
-    from ovms_doctor.report.explain import Matches
+    from ovms_doctor.explain.render import Matches
+    from ovms_doctor.explain.search import Note
 
 
 def run_explain(what: str, format_: str, *, no_color: bool) -> int:
     """Explain a code, a name or a line of the server's log; 1 where nothing is recognised."""
     from ovms_doctor.catalogue import lookup
-    from ovms_doctor.report.explain import explain_json, explain_text
+    from ovms_doctor.explain.render import explain_json, explain_text
     from ovms_doctor.report.styled import put
 
     entry = lookup(what.strip())
@@ -38,8 +38,8 @@ def run_explain(what: str, format_: str, *, no_color: bool) -> int:
 
 def _elsewhere(what: str) -> tuple[Matches, Sequence[Note]]:
     """What is no code of ours: a line of the log, or the code of a third-party check."""
-    from ovms_doctor.catalogue.search import explain
     from ovms_doctor.cli.third_party import lookup_third_party
+    from ovms_doctor.explain.search import explain
 
     found = explain(what)
     foreign = None if found else lookup_third_party(what)
@@ -51,7 +51,7 @@ def run_list(format_: str, *, no_color: bool) -> int:
     from ovms_doctor.catalogue import CATALOGUE
     from ovms_doctor.checks.registry import CHECKS
     from ovms_doctor.cli.third_party import list_third_party
-    from ovms_doctor.report.explain import list_json, list_text
+    from ovms_doctor.explain.render import list_json, list_text
     from ovms_doctor.report.styled import put
 
     codes, third_party = list_third_party()

@@ -6,15 +6,15 @@ import difflib
 import os
 from typing import TYPE_CHECKING
 
-from ovms_doctor.driver.deploy import server_path
-from ovms_doctor.facts import Answer, Failure, ListDirectory, Listing, Question, StatPath
-from ovms_doctor.names import is_remote
-from ovms_doctor.usage import UsageError
+from ovms_doctor.diagnosis.deploy import server_path
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.facts import Answer, Failure, ListDirectory, Listing, Question, StatPath
+from ovms_doctor.model.names import is_remote
 
 if TYPE_CHECKING:
-    from ovms_doctor.cli.typed import Asked
-    from ovms_doctor.collect.everything import Collector
-    from ovms_doctor.driver.request import Request
+    from ovms_doctor.cli.option_records import Asked
+    from ovms_doctor.diagnosis.request import Request
+    from ovms_doctor.probes.collector import Collector
 
 #: What people write, and what the server knows (filesystemfactory.cpp: small letters only).
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
@@ -44,7 +44,7 @@ def look_for(asked: Asked, request: Request, collector: Collector) -> dict[Quest
 
 def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
     """A link that leads nowhere is there all the same: the server meets it."""
-    from ovms_doctor.collect.local import LocalCollector
+    from ovms_doctor.probes.local import LocalCollector
 
     directory, name = os.path.split(host)
     question = ListDirectory(directory)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ovms_doctor.cli.typed import Asked
-from ovms_doctor.deployment.container import Container, ContainerMount
-from ovms_doctor.deployment.readers import NotRead
-from ovms_doctor.driver.contained import contained
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Failure, Question, StatPath
-from ovms_doctor.usage import UsageError
+from ovms_doctor.cli.option_records import Asked
+from ovms_doctor.diagnosis.from_container import contained
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.facts import Failure, Question, StatPath
 
 #: Bytes; no document of a container comes near it.
 _LARGEST = 64 << 20
@@ -43,8 +43,8 @@ def with_container(request: Request, asked: Asked) -> Request:
 
 
 def _alive(request: Request, name: str, asked: Asked) -> Request:
-    from ovms_doctor.collect.containers import look_at_container
-    from ovms_doctor.deployment.readers.inspect import read_inspect
+    from ovms_doctor.inputs.inspect.read import read_inspect
+    from ovms_doctor.probes.containers import look_at_container
 
     looked = look_at_container(name, request.timeout)
     if looked.document is None:
@@ -112,7 +112,7 @@ def _host_proxy() -> str:
 
 
 def _here() -> Any:
-    from ovms_doctor.collect.host import see_host
+    from ovms_doctor.probes.host import see_host
 
     return see_host()
 
@@ -122,8 +122,8 @@ def _with_kills(container: Container, asked: Asked) -> Container:
     its own: a document may come from anywhere."""
     if asked.kernel_log is None and asked.container is None:
         return container
-    from ovms_doctor.collect.kernel_log import kernel_lines
-    from ovms_doctor.deployment.readers.kernel_log import matching, read_kernel_log
+    from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
+    from ovms_doctor.probes.kernel_log import kernel_lines
 
     # The child that reads it does not run here.
     file = None if asked.kernel_log is None else os.path.abspath(asked.kernel_log)
@@ -135,7 +135,7 @@ def _with_kills(container: Container, asked: Asked) -> Container:
 
 def _gone(request: Request, container: Container) -> frozenset[str]:
     """Host paths of the mounts that are not on this host: the container ran with them, so it ran elsewhere."""
-    from ovms_doctor.collect.local import LocalCollector
+    from ovms_doctor.probes.local import LocalCollector
 
     hosts = sorted({mount.host for mount in container.mounts if mount.host is not None})
     if not hosts:
@@ -154,13 +154,13 @@ def _gone(request: Request, container: Container) -> frozenset[str]:
 
 
 def _inspected(value: str) -> Container:
-    from ovms_doctor.deployment.readers.inspect import read_inspect, read_text
+    from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 
     return read_inspect(read_text(_data(value)), source="inspect", place=_shown(value))
 
 
 def _run_line(value: str) -> Container:
-    from ovms_doctor.deployment.readers.run_line import read_run_line
+    from ovms_doctor.inputs.run_line.read import read_run_line
 
     return read_run_line(
         value,
@@ -172,7 +172,7 @@ def _run_line(value: str) -> Container:
 
 
 def _composed(value: str) -> Container:
-    from ovms_doctor.deployment.readers.compose import read_compose
+    from ovms_doctor.inputs.compose.read import read_compose
 
     path, service = value, None
     if not os.path.lexists(path) and ":" in path:
@@ -199,7 +199,7 @@ def _beside(directory: str) -> Callable[[str], str | None]:
 
 
 def _manifest(value: str) -> Container:
-    from ovms_doctor.deployment.readers.kubernetes import read_kubernetes
+    from ovms_doctor.inputs.kubernetes.read import read_kubernetes
 
     path, container = value, None
     if not os.path.lexists(path) and ":" in path:

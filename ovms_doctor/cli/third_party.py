@@ -11,9 +11,9 @@ from ovms_doctor.plugins.discovery import installed
 
 if TYPE_CHECKING:
     from ovms_doctor.catalogue.entry import Code
-    from ovms_doctor.driver.look import Seen
-    from ovms_doctor.driver.request import Request
-    from ovms_doctor.driver.run import Options, ThirdParty
+    from ovms_doctor.diagnosis.request import Request
+    from ovms_doctor.diagnosis.run import Options, ThirdParty
+    from ovms_doctor.diagnosis.settle import Seen
     from ovms_doctor.plugins.run import Offers
 
 #: Seconds for one to say what its codes are, where no limit is asked for.
@@ -27,7 +27,7 @@ def run_third_party(request: Request, seen: Seen, options: Options, limit: float
     """What the installed third-party checks find; ``limit`` seconds for each."""
     plugins = installed()
     if not plugins:
-        from ovms_doctor.driver.run import NO_THIRD_PARTY
+        from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
 
         return NO_THIRD_PARTY
     from ovms_doctor.plugins.run import run_plugins
@@ -58,7 +58,7 @@ def _offers() -> Offers | None:
     if not plugins:
         return None
     from ovms_doctor.plugins.run import offers
-    from ovms_doctor.report.words import visible
+    from ovms_doctor.report.phrases import visible
 
     found = offers(plugins, CHECK_TIMEOUT)
     for trouble in found.troubles:

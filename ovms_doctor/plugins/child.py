@@ -19,8 +19,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from ovms_doctor.collect.access import die_with_parent
 from ovms_doctor.plugins.protocol import FINDINGS, SENTENCE, encode
+from ovms_doctor.probes.access import die_with_parent
 
 #: Bytes of memory of its own that a check may take: far more than facts need, less than a host has.
 _MEMORY = 4 << 30
@@ -90,9 +90,9 @@ def _run(check: Any, facts: int, outgoing: BinaryIO) -> None:
 
 def _settle(facts: int) -> tuple[Any, Any, Any]:
     """The plan again, by the same rules from the same facts: a plan has no form that could be sent."""
-    from ovms_doctor.driver.look import look
-    from ovms_doctor.driver.request import request_from_json
-    from ovms_doctor.facts import codec
+    from ovms_doctor.diagnosis.request import request_from_json
+    from ovms_doctor.diagnosis.settle import look
+    from ovms_doctor.model.facts import codec
 
     # The position of a shared descriptor is shared too.
     size = os.fstat(facts).st_size

@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import Any
 
 import ovms_doctor
-from ovms_doctor import interrupts
-from ovms_doctor.collect.process import PATIENCE, STDERR_KEPT, Died, has_ended, kill
 from ovms_doctor.plugins.discovery import safe_path
+from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.processes.child import PATIENCE, STDERR_KEPT, Died, has_ended, kill
 
 #: Bytes that a check may answer with, all lines together.
 LARGEST_ANSWER = 32 << 20

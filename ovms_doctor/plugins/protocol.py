@@ -1,7 +1,7 @@
 """What a child says of a check and of its findings, and what of that is believed: types, codes, sizes.
 
 The child writes with :func:`encode`; what comes out of the pipe is read as if anybody had written it. Text is
-escaped as in :mod:`ovms_doctor.text`.
+escaped as in :mod:`ovms_doctor.model.text`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, cast, get_args
 
 from ovms_doctor.catalogue.entry import Code
-from ovms_doctor.findings import (
+from ovms_doctor.model.findings import (
     SEVERITIES,
     Confidence,
     Effect,
@@ -24,7 +24,7 @@ from ovms_doctor.findings import (
     Subject,
     Where,
 )
-from ovms_doctor.text import escape, unescape
+from ovms_doctor.model.text import escape, unescape
 
 #: Prefix of ovms-doctor's own codes.
 RESERVED = "OVD"

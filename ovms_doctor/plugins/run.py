@@ -16,11 +16,10 @@ from typing import Any
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks.registry import CHECKS, matches_anything
-from ovms_doctor.collect.process import Died
-from ovms_doctor.driver.look import Seen
-from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.run import Options, ThirdParty
-from ovms_doctor.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.run import Options, ThirdParty
+from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.plugins.discovery import Plugin
 from ovms_doctor.plugins.process import Child
 from ovms_doctor.plugins.protocol import (
@@ -34,6 +33,7 @@ from ovms_doctor.plugins.protocol import (
     read_finding,
     read_sentence,
 )
+from ovms_doctor.probes.processes.child import Died
 from ovms_doctor.report.model import CheckRun, CheckStatus
 
 #: Seconds for a child to make the plan again from the facts: our own rules, on as many models as there are.
@@ -137,7 +137,7 @@ def _fill(descriptor: int, data: bytes) -> None:
 
 
 def _document(request: Request, seen: Seen) -> bytes:
-    from ovms_doctor.facts import codec
+    from ovms_doctor.model.facts import codec
 
     return codec.dump(seen.facts, {"request": request.as_json()}).encode("utf-8")
 

@@ -1,6 +1,6 @@
 """The JSON Schema of a file of recorded facts, read off the data types that the codec writes.
 
-:mod:`ovms_doctor.facts.codec` derives what it writes from the fields of questions and answers; the schema is
+:mod:`ovms_doctor.model.facts.codec` derives what it writes from the fields of questions and answers; the schema is
 derived from the same fields, so the two cannot part. What is said of each field stands here.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from ovms_doctor.facts import Answer, Entry, Question
-from ovms_doctor.facts.codec import FORMAT, SCHEMA_VERSION
+from ovms_doctor.model.facts import Answer, Entry, Question
+from ovms_doctor.model.facts.codec import FORMAT, SCHEMA_VERSION
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -196,7 +196,7 @@ FIELDS: dict[str, str] = {
 
 
 def facts_schema() -> Schema:
-    """The schema that every document of :func:`ovms_doctor.facts.codec.dump` fulfils."""
+    """The schema that every document of :func:`ovms_doctor.model.facts.codec.dump` fulfils."""
     definitions: dict[str, Schema] = {}
     questions = [_tagged(kind, definitions) for kind in get_args(Question)]
     answers = [_tagged(kind, definitions) for kind in get_args(Answer)]

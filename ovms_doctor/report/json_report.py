@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from ovms_doctor.deployment.container import Container
-from ovms_doctor.deployment.model import Deployment
-from ovms_doctor.findings import SEVERITIES, Finding, Remedy
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.findings import SEVERITIES, Finding, Remedy
+from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
+from ovms_doctor.model.text import escape, redact
 from ovms_doctor.report.model import CheckRun, Report, Run
-from ovms_doctor.report.places import host_path
-from ovms_doctor.serving.model import ModelPlan, Plan, VersionPlan
-from ovms_doctor.text import escape, redact
+from ovms_doctor.report.shown_paths import host_path
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
 SCHEMA_VERSION = "1.0"
@@ -31,7 +31,7 @@ _OTHER = re.compile(r"[^\n\x20-\x7e]")
 
 
 def to_document(report: Report) -> Document:
-    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.text`.
+    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`.
 
     The order is fixed: two reports on the same input differ only in times. ``error`` is there only where the
     run itself failed.

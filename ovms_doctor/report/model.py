@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from ovms_doctor.deployment.model import Deployment
-from ovms_doctor.findings import Finding
-from ovms_doctor.serving.model import Plan
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
 
 CheckStatus: TypeAlias = Literal["ran", "not_applicable", "could_not_look", "timed_out", "crashed"]
 Verdict: TypeAlias = Literal["pass", "fail", "incomplete"]

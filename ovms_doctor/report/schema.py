@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, get_args
 
-from ovms_doctor.deployment.container import Source
-from ovms_doctor.facts.questions import ModelFormat
-from ovms_doctor.findings import Confidence, Effect, Recovers, Severity, Where
+from ovms_doctor.model.container import Source
+from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, Where
+from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
 from ovms_doctor.report.facts_schema import facts_schema
 from ovms_doctor.report.json_report import STATUSES
 from ovms_doctor.report.model import Verdict
-from ovms_doctor.serving.model import Basis, ErrorCode, Outcome, StateName
 
 __all__ = ["facts_schema", "report_schema"]
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
-from ovms_doctor.findings import Finding, Remedy, Severity, Step
-from ovms_doctor.report.paper import Paper
-from ovms_doctor.report.words import MARKS, RECOVERS, cell_len, clip, plural, subject_of
+from ovms_doctor.model.findings import Finding, Remedy, Severity, Step
+from ovms_doctor.report.phrases import MARKS, RECOVERS, cell_len, clip, plural, subject_of
+from ovms_doctor.report.text_writer import Paper
 
 #: What is shown of each finding unless everything is asked for: entries, and cells of one text.
 _LOGS, _LOG_LINES, _SEEN, _STEPS = 4, 3, 6, 6

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-from ovms_doctor.deployment.container import Container
-from ovms_doctor.deployment.model import IMAGE_GROUPS, Deployment
-from ovms_doctor.names import is_remote
-from ovms_doctor.releases import Release
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.deployment import IMAGE_GROUPS, Deployment
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.releases import Release
 from ovms_doctor.report.model import Report
-from ovms_doctor.report.paper import Paper, paper_for
+from ovms_doctor.report.phrases import STATUS_WORDS, clip, plural
 from ovms_doctor.report.styled import Output
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_table import write_table
+from ovms_doctor.report.text_writer import Paper, paper_for
 from ovms_doctor.report.verdict import STYLES, verdict_line
-from ovms_doctor.report.words import STATUS_WORDS, clip, plural
 
 #: Paths that are called otherwise here, shown in the header unless everything is asked for.
 _PATHS = 3

@@ -6,13 +6,13 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ovms_doctor.findings import Finding
-from ovms_doctor.names import is_remote
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.report.model import Report
-from ovms_doctor.report.paper import Paper
+from ovms_doctor.report.phrases import FORMATS, cell_len, clip, plural, title_of, wrap
+from ovms_doctor.report.text_writer import Paper
 from ovms_doctor.report.verdict import Fate, fate, is_in_azure
-from ovms_doctor.report.words import FORMATS, cell_len, clip, plural, title_of, wrap
-from ovms_doctor.serving.model import ModelPlan, Plan, VersionPlan
 
 #: Rows shown before the good ones are left out, unless everything is asked for.
 ROWS = 40

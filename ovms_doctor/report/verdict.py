@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from ovms_doctor.findings import SEVERITIES
+from ovms_doctor.model.findings import SEVERITIES
+from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.report.model import Report
-from ovms_doctor.report.words import plural
-from ovms_doctor.serving.model import ModelPlan, Plan
+from ovms_doctor.report.phrases import plural
 
 Fate: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
 

@@ -9,10 +9,10 @@ import pytest
 
 from ovms_doctor.checks.cache import check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.arguments import read_arguments
-from ovms_doctor.deployment.container import Container, ContainerMount
-from ovms_doctor.deployment.model import Deployment, ModelEntry, ModelParameters, Mount, User
-from ovms_doctor.facts import (
+from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, Mount, User
+from ovms_doctor.model.facts import (
     Answer,
     CheckWritable,
     Facts,
@@ -28,9 +28,9 @@ from ovms_doctor.facts import (
     Unavailable,
     Writability,
 )
-from ovms_doctor.findings import Finding
-from ovms_doctor.serving.model import Plan
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.prediction.startup import plan
 from tests.serving.memory import World, deployment
 
 CACHE = "/data/cache"

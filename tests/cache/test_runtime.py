@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.deployment.model import User
-from ovms_doctor.driver.look import look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Facts
-from ovms_doctor.serving.model import Plan
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.deployment import User
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.probes.local import LocalCollector
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_module("openvino")]
 

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.collect import acl
-from ovms_doctor.collect.access import Ids, Predicted
-from ovms_doctor.collect.acl import AclEntry
-from ovms_doctor.collect.filesystem import LocalFiles, open_files
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.paths import Mount
-from ovms_doctor.collect.walk import Walker, open_bases
-from ovms_doctor.facts import CheckWritable, Failure, Probed, ProbeWrite, Unavailable, Writability
+from ovms_doctor.model.facts import CheckWritable, Failure, Probed, ProbeWrite, Unavailable, Writability
+from ovms_doctor.probes import acl
+from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.acl import AclEntry
+from ovms_doctor.probes.filesystem import LocalFiles, open_files
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.paths import Mount
+from ovms_doctor.probes.walk import Walker, open_bases
 
 SERVER = Ids(5000, 5000, (39, 44))
 OWNERS = [(0, 0), (5000, 5000), (1001, 5000), (1001, 44), (1001, 1001)]

@@ -10,11 +10,11 @@ from typing import get_args
 
 import pytest
 
-from ovms_doctor import server_log
 from ovms_doctor.catalogue import CATALOGUE, Code, lookup
 from ovms_doctor.catalogue.general import BY_STATUS, GENERAL
-from ovms_doctor.findings import SEVERITIES, Recovers
-from ovms_doctor.server_log import Message
+from ovms_doctor.model import server_log
+from ovms_doctor.model.findings import SEVERITIES, Recovers
+from ovms_doctor.model.server_log import Message
 
 ROOT = Path(__file__).parents[2]
 CHECKS = {
@@ -203,7 +203,7 @@ def test_lookup_of_nothing(wanted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["ovms_doctor.catalogue", "ovms_doctor.catalogue.search", "ovms_doctor.report.explain"]
+    "module", ["ovms_doctor.catalogue", "ovms_doctor.explain.search", "ovms_doctor.explain.render"]
 )
 def test_import_is_cheap(module: str) -> None:
     """Nothing but the standard library and our own leaves: no check, no terminal, no runtime."""

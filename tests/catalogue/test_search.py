@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor import server_log as log
 from ovms_doctor.catalogue import CATALOGUE, Code
 from ovms_doctor.catalogue.general import GENERAL, General
 from ovms_doctor.catalogue.records import LIMIT, split_records
-from ovms_doctor.catalogue.search import explain, explain_line
+from ovms_doctor.explain.search import explain, explain_line
+from ovms_doctor.model import server_log as log
 from tests.cases_build import Family, RecordedRelease, load_cases
 
 VALUES = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.releases import parse_release
-from ovms_doctor.releases.openvino_messages import said_by
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.releases.openvino_messages import said_by
 from tests.checks.test_findings import findings
 
 

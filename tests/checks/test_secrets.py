@@ -9,10 +9,10 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.secrets import hider
-from ovms_doctor.deployment.model import ModelEntry, ModelParameters
-from ovms_doctor.facts import Facts
-from ovms_doctor.findings import Evidence, Finding, Subject
-from ovms_doctor.serving.model import Detection, ModelPlan, Plan
+from ovms_doctor.model.deployment import ModelEntry, ModelParameters
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import Evidence, Finding, Subject
+from ovms_doctor.model.plan import Detection, ModelPlan, Plan
 from tests.serving.memory import deployment
 
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stderr
 import pytest
 
 from ovms_doctor.cli.output import Progress
-from ovms_doctor.facts import HeadBucket, StoreAccess
+from ovms_doctor.model.facts import HeadBucket, StoreAccess
 
 MIB = 1 << 20
 PATH = "s3://bucket/resnet/1"

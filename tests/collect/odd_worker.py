@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ovms_doctor.collect import worker
-from ovms_doctor.facts import Answer, LoadModel, LoadReport, PathStatus, Question, Unavailable
+from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, PathStatus, Question, Unavailable
+from ovms_doctor.probes.processes import worker
 
 
 def _behave(question: Question) -> Answer:

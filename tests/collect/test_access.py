@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect import acl
-from ovms_doctor.collect.access import Ids, allowed, choose, may_follow
-from ovms_doctor.collect.acl import AclEntry
-from ovms_doctor.facts.answers import Right
+from ovms_doctor.model.facts.answers import Right
+from ovms_doctor.probes import acl
+from ovms_doctor.probes.access import Ids, allowed, choose, may_follow
+from ovms_doctor.probes.acl import AclEntry
 
 OWNER, NAMED, MEMBER, STRANGER = 1001, 1002, 1003, 1004
 OWNING_GROUP, NAMED_GROUP, NO_GROUP = 2001, 2002, 2003

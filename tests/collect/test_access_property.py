@@ -21,13 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.collect import acl
-from ovms_doctor.collect.access import Ids, Predicted
-from ovms_doctor.collect.acl import AclEntry
-from ovms_doctor.collect.filesystem import LocalFiles, open_files
-from ovms_doctor.collect.paths import Mount
-from ovms_doctor.collect.walk import Walker, open_bases
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     Answer,
     Failure,
     FileContent,
@@ -39,6 +33,12 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.probes import acl
+from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.acl import AclEntry
+from ovms_doctor.probes.filesystem import LocalFiles, open_files
+from ovms_doctor.probes.paths import Mount
+from ovms_doctor.probes.walk import Walker, open_bases
 
 pytestmark = pytest.mark.needs_root
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ovms_doctor.collect import capacity
-from ovms_doctor.collect.capacity import MIB, WORKER_MEMORY
+from ovms_doctor.probes import capacity
+from ovms_doctor.probes.capacity import MIB, WORKER_MEMORY
 
 V2 = {"/proc/self/cgroup": "0::/app.slice/job\n"}
 V1 = {"/proc/self/cgroup": "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n0::/\n"}

@@ -9,22 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.acl import (
-    ATTRIBUTE,
-    GROUP_OBJ,
-    MASK,
-    OTHER,
-    USER,
-    USER_OBJ,
-    AclEntry,
-    pack,
-)
-from ovms_doctor.collect.host import see_devices, see_host
-from ovms_doctor.deployment.host import host_from_json
-from ovms_doctor.deployment.model import DeviceSeen, HostSeen
-from ovms_doctor.driver.deploy import deployment_for
-from ovms_doctor.driver.request import Request, request_from_json
-from ovms_doctor.facts import Facts
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.inputs.host import host_from_json
+from ovms_doctor.model.deployment import DeviceSeen, HostSeen
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.probes.acl import ATTRIBUTE, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, AclEntry, pack
+from ovms_doctor.probes.host import see_devices, see_host
 
 INTEL, OTHER_MAKER = "0x8086\n", "0x10de\n"
 

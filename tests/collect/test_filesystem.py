@@ -10,12 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.access import Ids, Predicted
-from ovms_doctor.collect.filesystem import LocalFiles, open_files
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.paths import Mount
-from ovms_doctor.collect.walk import Walker, open_bases
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     Denial,
     Entry,
     Failure,
@@ -30,6 +25,11 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.filesystem import LocalFiles, open_files
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.paths import Mount
+from ovms_doctor.probes.walk import Walker, open_bases
 
 SERVER = Ids(5000, 5000, (39, 44))
 

@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.access import Ids, Predicted
-from ovms_doctor.collect.filesystem import LocalFiles, open_files
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.models import Models
-from ovms_doctor.collect.paths import Mount, PathMap
-from ovms_doctor.collect.walk import Walker, open_bases
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     Answer,
     Failure,
     Fault,
@@ -26,6 +20,12 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.filesystem import LocalFiles, open_files
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.paths import Mount, PathMap
+from ovms_doctor.probes.runtime.handler import Models
+from ovms_doctor.probes.walk import Walker, open_bases
 
 
 def _inspected(question: InspectModel | LoadModel, path: str) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.collect.paths import Mount, PathMap
+from ovms_doctor.probes.paths import Mount, PathMap
 
 MOUNTS = PathMap(
     [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ovms_doctor.collect.pool import Pool
-from ovms_doctor.collect.process import Died
-from ovms_doctor.facts import InspectModel, ModelInspection
+from ovms_doctor.model.facts import InspectModel, ModelInspection
+from ovms_doctor.probes.processes.child import Died
+from ovms_doctor.probes.processes.pool import Pool
 
 
 def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(

@@ -13,11 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect import process
-from ovms_doctor.collect.access import Ids
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.process import Died, Worker
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     InspectModel,
     ListDirectory,
     LoadModel,
@@ -28,6 +24,10 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.probes.access import Ids
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.processes import child as process
+from ovms_doctor.probes.processes.child import Died, Worker
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
@@ -280,9 +280,9 @@ def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(who: Ids | N
         script = (
             "import ctypes, os, sys\n"
             "sys.path.insert(0, sys.argv[1])\n"
-            "from ovms_doctor.collect.local import LocalCollector\n"
-            "from ovms_doctor.collect.access import Ids\n"
-            "from ovms_doctor.facts import StatPath\n"
+            "from ovms_doctor.probes.local import LocalCollector\n"
+            "from ovms_doctor.probes.access import Ids\n"
+            "from ovms_doctor.model.facts import StatPath\n"
             "import signal\n"
             "ids = Ids(5000, 5000) if sys.argv[2] == '5000' else None\n"
             "collector = LocalCollector(ids)\n"
@@ -321,7 +321,7 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
         assert collector.pids == [collector._files.pid]
     command = process._command("files", 0, 1)
     code = (
-        "import json, sys; sys.path.append(sys.argv[1]); import ovms_doctor.collect.worker; "
+        "import json, sys; sys.path.append(sys.argv[1]); import ovms_doctor.probes.processes.worker; "
         "print(json.dumps(sorted(sys.modules)))"
     )
     flags = command[1 : command.index("-c")]
@@ -332,4 +332,4 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
     assert modules.isdisjoint(
         {"openvino", "typer", "rich", "subprocess", "asyncio", "site", "logging", "socket"}
     )
-    assert not {name for name in modules if name.startswith("ovms_doctor.collect.inspect")}
+    assert not {name for name in modules if name.startswith("ovms_doctor.probes.inspect")}

@@ -7,14 +7,14 @@ from typing import Any
 
 from ovms_doctor.checks.configuration import check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.arguments import read_arguments
-from ovms_doctor.deployment.model import Deployment, User
-from ovms_doctor.driver.look import look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Facts, Question
-from ovms_doctor.findings import Finding
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import Plan
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.deployment import Deployment, User
+from ovms_doctor.model.facts import Facts, Question
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.releases import parse_release
 from tests.serving.memory import World, settle
 
 

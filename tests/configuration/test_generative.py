@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.facts import Facts
-from ovms_doctor.facts.store import FactsMissing
-from ovms_doctor.serving.generative import infer_task
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.facts.store import FactsMissing
+from ovms_doctor.prediction.generative import infer_task
 from tests.configuration.build import deployed
 from tests.serving.memory import World, settle
 

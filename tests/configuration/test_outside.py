@@ -8,14 +8,14 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.deployment.model import Mount
-from ovms_doctor.driver.look import look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Facts, Unavailable
-from ovms_doctor.facts.answers import Answer
-from ovms_doctor.facts.questions import Question, StatHost, StatPath
-from ovms_doctor.findings import Finding
-from ovms_doctor.serving.model import Plan
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.deployment import Mount
+from ovms_doctor.model.facts import Facts, Unavailable
+from ovms_doctor.model.facts.answers import Answer
+from ovms_doctor.model.facts.questions import Question, StatHost, StatPath
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
 from tests.configuration.build import _Memory, entry, listed, world
 from tests.serving.memory import World
 

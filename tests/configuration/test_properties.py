@@ -10,11 +10,11 @@ import rapidjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.releases import KNOWN_RELEASES, Release
-from ovms_doctor.serving.config.places import index_of, place_of
-from ovms_doctor.serving.config.reading import read_bytes
-from ovms_doctor.serving.config.schema import schema, violation
-from ovms_doctor.serving.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.model.releases import KNOWN_RELEASES, Release
+from ovms_doctor.prediction.config.positions import index_of, place_of
+from ovms_doctor.prediction.config.reading import read_bytes
+from ovms_doctor.prediction.config.schema import schema, violation
+from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, parse
 from tests.configuration.build import deployed
 
 VALUES = st.recursive(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.deployment.environment import Variable
-from ovms_doctor.facts import Answer, LoadModel, LoadReport, Question
-from ovms_doctor.findings import Finding
+from ovms_doctor.model.environment import Variable
+from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, Question
+from ovms_doctor.model.findings import Finding
 from tests.configuration.build import deployed, entry, findings, listed, world
 from tests.configuration.test_told import CONFIG, SINGLE, everything
 from tests.serving.memory import INPUT, OUTPUT, World, settle

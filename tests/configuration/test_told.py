@@ -9,14 +9,14 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.deployment.arguments import read_arguments
-from ovms_doctor.driver.look import look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Facts
-from ovms_doctor.findings import Finding
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.config.text import cut_at_nul
-from ovms_doctor.serving.model import Plan
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.config.text import cut_at_nul
 from tests.configuration.build import _Memory, deployed, entry, findings, listed, planned, world
 from tests.serving.memory import World, settle
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.readers.command import server_words
+from ovms_doctor.inputs.command import server_words
 
 IMAGE = "openvino/model_server:2025.4"
 #: Dockerfile.ubuntu, since v2026.3.

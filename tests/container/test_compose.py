@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
-from ovms_doctor.deployment.readers import NotRead
-from ovms_doctor.deployment.readers.compose import read_compose
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.compose.read import read_compose
+from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
 
 HERE = "/srv/ovms"
 GIB = 1024**3

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerMount, IdRange
-from ovms_doctor.deployment.environment import variables
-from ovms_doctor.deployment.model import HostSeen, Mount, User
-from ovms_doctor.driver.contained import contained
-from ovms_doctor.driver.deploy import deployment_for
-from ovms_doctor.driver.request import Request, request_from_json
-from ovms_doctor.facts import Facts
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.from_container import contained
+from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, IdRange
+from ovms_doctor.model.deployment import HostSeen, Mount, User
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import Facts
 
 WORDS = ("--config_path", "/models/config.json", "--port", "9000")
 BASE = Container("docker", "ovms", name="ovms", words=WORDS, engine="docker")

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from ovms_doctor.checks.container_end import check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.ending import check
 from ovms_doctor.checks.registry import arrange
-from ovms_doctor.deployment.arguments import read_arguments
-from ovms_doctor.deployment.container import Container, ContainerLimits, ContainerState, KernelKill
-from ovms_doctor.deployment.model import Deployment, HostLimits
-from ovms_doctor.facts import Facts
-from ovms_doctor.findings import Finding, Subject
-from ovms_doctor.releases import parse_release
+from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.container import Container, ContainerLimits, ContainerState, KernelKill
+from ovms_doctor.model.deployment import Deployment, HostLimits
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import Finding, Subject
+from ovms_doctor.model.plan import Plan, StartProblem
+from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import Report, Run
 from ovms_doctor.report.verdict import verdict_line
-from ovms_doctor.serving.model import Plan, StartProblem
 
 WORDS = ("--config_path", "/models/config.json", "--port", "9000")
 BASE = Container(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.containers import Looked, engine, look_at_container
+from ovms_doctor.probes.containers import Looked, engine, look_at_container
 from tests.conftest import SERVER_UID
 from tests.container.listening import HEAD, body, listening, replying
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.containers import Looked, look_at_container
-from ovms_doctor.collect.kernel_log import kernel_lines
-from ovms_doctor.deployment.container import Container
-from ovms_doctor.deployment.readers.inspect import read_inspect, read_text
-from ovms_doctor.deployment.readers.kernel_log import matching, read_kernel_log
+from ovms_doctor.inputs.inspect.read import read_inspect, read_text
+from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
+from ovms_doctor.model.container import Container
+from ovms_doctor.probes.containers import Looked, look_at_container
+from ovms_doctor.probes.kernel_log import kernel_lines
 from tests.container.engine import IMAGE, Engine
 
 SMALL = {"mem_limit": "32m", "memswap_limit": "32m"}

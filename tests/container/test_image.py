@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.deployment.readers.image import image_variant, release_of
+from ovms_doctor.inputs.image import image_variant, release_of
 
 LINE = "[2026-08-05 19:04:12.513][1][serving][info][server.cpp:115] OpenVINO Model Server "
 

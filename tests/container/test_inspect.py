@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.container import Container, IdRange, PublishedPort
-from ovms_doctor.deployment.readers import NotRead
-from ovms_doctor.deployment.readers.inspect import read_inspect, read_text
-from ovms_doctor.facts.codec import decode_data, encode_data
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.inspect.read import read_inspect, read_text
+from ovms_doctor.model.container import Container, IdRange, PublishedPort
+from ovms_doctor.model.facts.codec import decode_data, encode_data
 
 ID = "87b97f1cbfd63a4c4acd9758405c5066cc10116c36932f3f90cbdfa60a7d935c"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.collect.kernel_log import kernel_lines
-from ovms_doctor.deployment.container import Container, ContainerState, KernelKill
-from ovms_doctor.deployment.readers.kernel_log import matching, read_kernel_log
+from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
+from ovms_doctor.model.container import Container, ContainerState, KernelKill
+from ovms_doctor.probes.kernel_log import kernel_lines
 
 ID = "87b97f1cbfd63a4c4acd9758405c5066cc10116c36932f3f90cbdfa60a7d935c"
 OTHER = "1" * 64

@@ -11,7 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.container import (
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.kubernetes.documents import quantity
+from ovms_doctor.inputs.kubernetes.environment import PodEnvironment, expand
+from ovms_doctor.inputs.kubernetes.read import read_kubernetes
+from ovms_doctor.model.container import (
     Container,
     ContainerLimits,
     ContainerMount,
@@ -19,10 +23,6 @@ from ovms_doctor.deployment.container import (
     Probe,
     PublishedPort,
 )
-from ovms_doctor.deployment.readers import NotRead
-from ovms_doctor.deployment.readers.kubernetes import read_kubernetes
-from ovms_doctor.deployment.readers.kubernetes_documents import quantity
-from ovms_doctor.deployment.readers.kubernetes_environment import PodEnvironment, expand
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 IMAGE = "openvino/model_server:2026.3"

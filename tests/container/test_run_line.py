@@ -8,16 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.container import (
-    Container,
-    ContainerLimits,
-    ContainerMount,
-    Probe,
-    PublishedPort,
-)
-from ovms_doctor.deployment.readers import NotRead
-from ovms_doctor.deployment.readers.run_line import read_run_line
-from ovms_doctor.deployment.readers.shell import LONGEST_LINE
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.run_line.read import read_run_line
+from ovms_doctor.inputs.run_line.shell import LONGEST_LINE
+from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
 
 IMAGE = "openvino/model_server:2026.3"
 HOME, HERE = "/home/ann", "/srv/ovms"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.deployment.container import Container
-from ovms_doctor.deployment.readers import NotRead
-from ovms_doctor.deployment.readers.inspect import read_inspect
-from ovms_doctor.deployment.readers.run_line import read_run_line
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.inspect.read import read_inspect
+from ovms_doctor.inputs.run_line.read import read_run_line
+from ovms_doctor.model.container import Container
 from tests.container.engine import IMAGE, LABEL, Engine
 
 pytestmark = pytest.mark.needs_command("docker", "dockerd")

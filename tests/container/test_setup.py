@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from ovms_doctor.checks import layout, outside, permissions
+from ovms_doctor.checks import layout, permissions
+from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.container import check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange
-from ovms_doctor.deployment.arguments import read_arguments
-from ovms_doctor.deployment.container import (
+from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.container import (
     Container,
     ContainerMount,
     ContainerState,
@@ -19,12 +20,11 @@ from ovms_doctor.deployment.container import (
     Probe,
     PublishedPort,
 )
-from ovms_doctor.deployment.model import Deployment, ModelEntry, ModelParameters, Mount, User
-from ovms_doctor.facts import Answer, Denial, Facts, Failure, ListDirectory, Listing, Question
-from ovms_doctor.facts.answers import Entry
-from ovms_doctor.findings import Finding
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import (
+from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, Mount, User
+from ovms_doctor.model.facts import Answer, Denial, Facts, Failure, ListDirectory, Listing, Question
+from ovms_doctor.model.facts.answers import Entry
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import (
     Attempt,
     BaseProblem,
     Detection,
@@ -34,8 +34,9 @@ from ovms_doctor.serving.model import (
     VersionPlan,
     VersionState,
 )
-from ovms_doctor.serving.parameters.devices import target_device
-from ovms_doctor.serving.parameters.parsed import ParsedParameters
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.parameters.devices import target_device
+from ovms_doctor.prediction.parameters.parsed import ParsedParameters
 
 WORDS = ("--model_name", "m", "--model_path", "/models/m", "--rest_port", "8000", "--port", "9000")
 BIND = ContainerMount("/models", "bind", "/srv/models", created_by_engine=True)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.arguments import read_arguments, why_unknown
-from ovms_doctor.deployment.arguments.options import OPTIONS, known_options
-from ovms_doctor.deployment.model import HostLimits
-from ovms_doctor.releases import KNOWN_RELEASES, Release, parse_release
+from ovms_doctor.inputs.arguments import read_arguments, why_unknown
+from ovms_doctor.inputs.arguments.options import OPTIONS, known_options
+from ovms_doctor.model.deployment import HostLimits
+from ovms_doctor.model.releases import KNOWN_RELEASES, Release, parse_release
 
 MODEL = ["--model_path", "/m", "--model_name", "m"]
 CONFIG = ["--config_path", "/c.json"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.deployment.environment import Variable, read_file, read_pair, variables
+from ovms_doctor.model.environment import Variable, read_file, read_pair, variables
 from tests.cli.run import ovms_doctor
 from tests.cli.test_bad_input import good_model
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.cli.asked import request_from
-from ovms_doctor.cli.typed import Asked
-from ovms_doctor.collect.host import see_host
-from ovms_doctor.deployment.host import host_from_json, limits_on
-from ovms_doctor.deployment.model import Deployment, HostSeen, Mount
-from ovms_doctor.driver.deploy import deployment_for
-from ovms_doctor.driver.request import Request, request_from_json
-from ovms_doctor.facts import Facts
-from ovms_doctor.releases import parse_release
+from ovms_doctor.cli.check_options import request_from
+from ovms_doctor.cli.option_records import Asked
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.inputs.host import host_from_json, limits_on
+from ovms_doctor.model.deployment import Deployment, HostSeen, Mount
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.probes.host import see_host
 
 MODEL = ("--model_path", "/m", "--model_name", "m", "--port", "9000", "--rest_port", "8000")
 PLAIN = HostSeen(online=16, affinity=8, quota=4, contained=False, open_files=1024)

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.cli.asked import request_from
-from ovms_doctor.cli.typed import Asked
-from ovms_doctor.deployment.environment import Variable, variables
-from ovms_doctor.deployment.readers.compose import read_compose
-from ovms_doctor.deployment.readers.inspect import read_inspect
-from ovms_doctor.deployment.readers.kubernetes import read_kubernetes
-from ovms_doctor.deployment.readers.run_line import read_run_line
-from ovms_doctor.driver.contained import contained
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts.codec import NotUnderstood, decode_data, encode_data
-from ovms_doctor.sealed import Sealed
+from ovms_doctor.cli.check_options import request_from
+from ovms_doctor.cli.option_records import Asked
+from ovms_doctor.diagnosis.from_container import contained
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.inputs.compose.read import read_compose
+from ovms_doctor.inputs.inspect.read import read_inspect
+from ovms_doctor.inputs.kubernetes.read import read_kubernetes
+from ovms_doctor.inputs.run_line.read import read_run_line
+from ovms_doctor.model.environment import Variable, variables
+from ovms_doctor.model.facts.codec import NotUnderstood, decode_data, encode_data
+from ovms_doctor.model.secrets import Sealed
 
 PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
 CANARY = "c4n4ry"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from ovms_doctor.collect.library import openvino_here
-from ovms_doctor.releases.libraries import openvino_of_library
+from ovms_doctor.model.releases.libraries import openvino_of_library
+from ovms_doctor.probes.library import openvino_here
 from tests.runtime.driver import package_directory
 from tests.runtime.test_extension import OPERATION as OPERATION
 

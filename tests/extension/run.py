@@ -8,14 +8,14 @@ from typing import Literal
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import CHECKS, run_checks
-from ovms_doctor.collect.access import Ids
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.deployment.model import IMAGE_USER
-from ovms_doctor.driver.look import Seen, look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import Facts
-from ovms_doctor.findings import Finding
-from ovms_doctor.serving.model import ExtensionCourse
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import Seen, look
+from ovms_doctor.model.deployment import IMAGE_USER
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import ExtensionCourse
+from ovms_doctor.probes.access import Ids
+from ovms_doctor.probes.local import LocalCollector
 from tests.extension.build import RELEASE
 from tests.runtime.models import ir, operation, parameter, result
 

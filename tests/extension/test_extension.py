@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.driver.look import look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.facts import InspectLibrary, LoadExtension, codec
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.facts import InspectLibrary, LoadExtension, codec
 from tests.extension import build as made
 from tests.extension.build import LIBRARY, RELEASE, build, for_other_openvino, patched, plain_library
 from tests.extension.run import judge, judged, model

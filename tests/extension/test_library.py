@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.collect import library
-from ovms_doctor.facts import Failure, LibrarySeen, Unavailable
-from ovms_doctor.releases import parse_release
-from ovms_doctor.releases.libraries import (
+from ovms_doctor.model.facts import Failure, LibrarySeen, Unavailable
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.releases.libraries import (
     c_library_of,
     is_in_images,
     openvino_library,
     openvino_of_library,
     too_new_for,
 )
+from ovms_doctor.probes import library
 from tests.extension.build import ENTRY, LIBRARY, build
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from ovms_doctor.deployment.model import Deployment, ModelEntry
-from ovms_doctor.driver.deploy import deployment_for
-from ovms_doctor.driver.look import Seen
-from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.run import Options, begin, report_on
-from ovms_doctor.facts import (
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.run import Options, begin, report_on
+from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.model.deployment import Deployment, ModelEntry
+from ovms_doctor.model.facts import (
     Answer,
     Facts,
     FactsMissing,
@@ -27,10 +27,10 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.extension import HEAD, extension_stops, needs_untried, plan_extension
-from ovms_doctor.serving.model import ExtensionCourse
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.model.plan import ExtensionCourse
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untried, plan_extension
+from ovms_doctor.prediction.startup import plan
 from tests.extension.run import judged
 
 FINE = LibrarySeen(
@@ -93,7 +93,7 @@ def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
 
 
 def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
-    from ovms_doctor.deployment.container import Container
+    from ovms_doctor.model.container import Container
 
     told = replace(deployment(), container=Container("docker", "ovms"))
     found = plan_extension(told, facts(HERE))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     CheckWritable,
     CopiedFile,
     Denial,
@@ -57,7 +57,7 @@ from ovms_doctor.facts import (
     Writability,
     codec,
 )
-from ovms_doctor.text import escape, unescape
+from ovms_doctor.model.text import escape, unescape
 
 TEXT = st.one_of(
     st.text(),

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from ovms_doctor.facts.questions import ModelFormat
+from ovms_doctor.model.facts.questions import ModelFormat
 from tests.inspect.catalogue import Row, edited, ir, loads, refused
 from tests.inspect.models import (
     APPLE,

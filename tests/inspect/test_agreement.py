@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.collect.inspect import inspect_model
-from ovms_doctor.collect.inspect.ir_rules import LEAST_INPUTS
-from ovms_doctor.facts import ModelInspection
-from ovms_doctor.facts.questions import ModelFormat
+from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.probes.inspect import inspect_model
+from ovms_doctor.probes.inspect.ir_rules import LEAST_INPUTS
 from tests.inspect.models import BIN, GRAPH_DEF, PADDLE_WEIGHTS, ROW, XML, onnx, paddle
 from tests.inspect.verdict import ask
 

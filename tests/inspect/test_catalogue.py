@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.inspect import faults, inspect_model
-from ovms_doctor.facts import ModelInspection
+from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.probes.inspect import faults, inspect_model
 from tests.inspect import catalogue, catalogue_files
 from tests.inspect.catalogue import Row
 from tests.inspect.verdict import Said, ask

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.inspect import inspect_model
-from ovms_doctor.collect.inspect.weights import weights_path
-from ovms_doctor.facts import Failure, Fault, FileSeen, ModelInspection, Operation, Tensor
-from ovms_doctor.facts.answers import WeightsSeen
-from ovms_doctor.facts.questions import ModelFormat
+from ovms_doctor.model.facts import Failure, Fault, FileSeen, ModelInspection, Operation, Tensor
+from ovms_doctor.model.facts.answers import WeightsSeen
+from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.probes.inspect import inspect_model
+from ovms_doctor.probes.inspect.weights import weights_path
 from tests.inspect.models import (
     BIN,
     FLOATS,
@@ -251,6 +251,6 @@ def test_document_too_large_for_memory(base: Path, monkeypatch: pytest.MonkeyPat
     def out_of_memory(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("ovms_doctor.collect.inspect.read_ir", out_of_memory)
+    monkeypatch.setattr("ovms_doctor.probes.inspect.read_ir", out_of_memory)
     fault = only_fault(inspected(base))
     assert (fault.kind, fault.fatal) == ("too-large-to-read", False)

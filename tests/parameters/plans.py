@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ovms_doctor.deployment.model import (
+from ovms_doctor.model.deployment import (
     DEFAULT_POLICY,
     Deployment,
     ModelEntry,
@@ -19,12 +19,12 @@ from ovms_doctor.deployment.model import (
     User,
     VersionPolicy,
 )
-from ovms_doctor.facts import Facts, FactsMissing
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import ModelPlan
-from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
-from ovms_doctor.serving.paths import join_base_path
-from ovms_doctor.serving.servable import plan_model
+from ovms_doctor.model.facts import Facts, FactsMissing
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.prediction.paths import join_base_path
+from ovms_doctor.prediction.servable import plan_model
 from tests.cases_build import Case, build
 from tests.cases_run import collector
 

@@ -12,8 +12,8 @@ import pytest
 
 from ovms_doctor.checks import devices, parameters
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.model import Deployment, DeviceSeen, ModelEntry, ModelParameters, User
-from ovms_doctor.facts import (
+from ovms_doctor.model.deployment import Deployment, DeviceSeen, ModelEntry, ModelParameters, User
+from ovms_doctor.model.facts import (
     Answer,
     Facts,
     LoadModel,
@@ -23,11 +23,11 @@ from ovms_doctor.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.findings import Finding
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import ParameterRefused, Plan
-from ovms_doctor.serving.parameters.device_rules import DeviceVerdict, judge_device, presence
-from ovms_doctor.serving.parameters.devices import target_device
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import ParameterRefused, Plan
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.parameters.device_rules import DeviceVerdict, judge_device, presence
+from ovms_doctor.prediction.parameters.devices import target_device
 from tests.cases_run import collector
 from tests.runtime.driver import DATA
 from tests.serving.memory import World, deployment, model_of, settle

@@ -11,10 +11,10 @@ import pytest
 from ovms_doctor.checks import mapping, parameters
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
-from ovms_doctor.deployment.model import ModelEntry, ModelParameters
-from ovms_doctor.facts import Answer, Facts, ModelInspection, Question, Tensor
-from ovms_doctor.findings import Finding
-from ovms_doctor.serving.model import Plan
+from ovms_doctor.model.deployment import ModelEntry, ModelParameters
+from ovms_doctor.model.facts import Answer, Facts, ModelInspection, Question, Tensor
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
 from tests.serving.memory import INPUT, deployment, model_of, settle
 
 

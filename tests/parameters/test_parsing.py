@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.model import DeviceSeen, ModelEntry, ModelParameters
-from ovms_doctor.releases import KNOWN_RELEASES, parse_release
-from ovms_doctor.serving.mapping import read_mapping
-from ovms_doctor.serving.parameters import ParsedParameters, parse_parameters
-from ovms_doctor.serving.parameters.shapes import WrongFormat, parse_dimension, parse_shape
+from ovms_doctor.model.deployment import DeviceSeen, ModelEntry, ModelParameters
+from ovms_doctor.model.releases import KNOWN_RELEASES, parse_release
+from ovms_doctor.prediction.mapping import read_mapping
+from ovms_doctor.prediction.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.prediction.parameters.shapes import WrongFormat, parse_dimension, parse_shape
 from tests.parameters.plans import PARAMETERS
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from ovms_doctor.checks import parameters
 from ovms_doctor.checks.context import Context
-from ovms_doctor.facts import Facts
-from ovms_doctor.findings import Finding
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import Finding
 from tests.configuration.build import deployed, world
 from tests.serving.memory import settle
 

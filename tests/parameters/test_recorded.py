@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.serving.model import ModelPlan
+from ovms_doctor.model.plan import ModelPlan
 from tests.cases_build import Case, load_cases
 from tests.parameters.plans import Followed, follow, has_parameters
 

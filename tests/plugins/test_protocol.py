@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.plugin import Code
 from ovms_doctor.plugins.protocol import (
     ITEMS,

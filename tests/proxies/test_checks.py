@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.deployment.environment import variables
-from ovms_doctor.driver.request import Request
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.model.environment import variables
 from tests.storage.offline import reported_offline
 
 PROXY = "http://someone:canary@proxy.test:3128"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ovms_doctor.deployment.model import Deployment, ModelEntry, Mount, Target, User, VersionPolicy
-from ovms_doctor.facts.questions import ModelFormat
-from ovms_doctor.findings import Evidence, Finding, Remedy, Step, Subject
-from ovms_doctor.releases import parse_release
-from ovms_doctor.report.model import CheckRun, Report, Run
-from ovms_doctor.serving.model import (
+from ovms_doctor.model.deployment import Deployment, ModelEntry, Mount, Target, User, VersionPolicy
+from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.plan import (
     Attempt,
     Basis,
     CouldNotLook,
@@ -23,6 +21,8 @@ from ovms_doctor.serving.model import (
     VersionPlan,
     VersionState,
 )
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.report.model import CheckRun, Report, Run
 
 #: A name with all that a terminal, a markup language or a decoder could trip over.
 HOSTILE = (

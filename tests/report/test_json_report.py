@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.model import Mount
-from ovms_doctor.facts import (
+from ovms_doctor.model.deployment import Mount
+from ovms_doctor.model.facts import (
     CopiedFile,
     Denial,
     Entry,
@@ -57,12 +57,12 @@ from ovms_doctor.facts import (
     VersionCopy,
     codec,
 )
-from ovms_doctor.facts.answers import Probed, WeightsSeen, Writability
-from ovms_doctor.facts.questions import CheckWritable, ProbeWrite
+from ovms_doctor.model.facts.answers import Probed, WeightsSeen, Writability
+from ovms_doctor.model.facts.questions import CheckWritable, ProbeWrite
+from ovms_doctor.model.text import escape, unescape
 from ovms_doctor.report.json_report import dumps, to_document
-from ovms_doctor.report.places import host_path
 from ovms_doctor.report.schema import facts_schema, report_schema
-from ovms_doctor.text import escape, unescape
+from ovms_doctor.report.shown_paths import host_path
 from tests.report import samples
 from tests.report.samples import HOSTILE, SAMPLES
 

@@ -14,7 +14,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from ovms_doctor.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.report.model import CheckRun, Report
 from ovms_doctor.report.text_report import render
 from tests.report import samples

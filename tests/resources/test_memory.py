@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.collect.inspect import inspect_model
-from ovms_doctor.deployment.model import HostLimits, HostSeen
-from ovms_doctor.facts import ModelInspection
-from ovms_doctor.facts.answers import FileSeen, WeightsSeen
-from ovms_doctor.serving.memory import BASE, EACH, MIB, MemoryEstimate, estimate, resident
+from ovms_doctor.model.deployment import HostLimits, HostSeen
+from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.model.facts.answers import FileSeen, WeightsSeen
+from ovms_doctor.prediction.memory import BASE, EACH, MIB, MemoryEstimate, estimate, resident
+from ovms_doctor.probes.inspect import inspect_model
 from tests.cli.run import ovms_doctor
 
 CPU = SimpleNamespace(plugin="CPU", members=(), chosen_by_server=False)
@@ -205,7 +205,7 @@ def test_without_a_limit_nothing_is_said(repository: Path) -> None:
 
 
 def test_processor_flags_are_read_from_the_kernel(tmp_path: Path) -> None:
-    from ovms_doctor.collect.host import see_host
+    from ovms_doctor.probes.host import see_host
 
     (tmp_path / "proc").mkdir()
     for flags, known in (("fpu avx512_bf16", True), ("fpu amx_bf16", True), ("fpu avx2", False)):

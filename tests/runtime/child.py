@@ -19,7 +19,7 @@ import sys
 
 sys.path[:0] = sys.argv[1:]
 
-from ovms_doctor.collect.runtime import Runtime, RuntimeUnavailable  # noqa: E402
+from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailable  # noqa: E402
 
 KILL, ALLOW = 0x80000000, 0x7FFF0000
 LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06

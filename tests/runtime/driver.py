@@ -1,4 +1,4 @@
-"""Start a child that loads models with ovms_doctor.collect.runtime, and read what it found."""
+"""Start a child that loads models with ovms_doctor.probes.runtime.read, and read what it found."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.runtime import (
+from ovms_doctor.probes.runtime.read import (
     BASE_ROOM,
     GIB,
     MIB,

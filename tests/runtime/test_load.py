@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.runtime_c import ELEMENT_TYPES, shape_text
+from ovms_doctor.probes.runtime.c_library import ELEMENT_TYPES, shape_text
 from tests.runtime.driver import DATA, run
 from tests.runtime.models import each_format, ir, onnx, operation, parameter, result
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 
-from ovms_doctor.deployment.model import Deployment, ModelEntry, User
-from ovms_doctor.facts import (
+from ovms_doctor.model.deployment import Deployment, ModelEntry, User
+from ovms_doctor.model.facts import (
     Answer,
     Denial,
     Entry,
@@ -29,9 +29,9 @@ from ovms_doctor.facts import (
     Tensor,
     Unavailable,
 )
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import Plan
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.startup import plan
 
 INPUT = Tensor(("x",), "f32", "[1,3]")
 OUTPUT = Tensor(("y",), "f32", "[1,10]")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.deployment.model import ModelEntry, VersionPolicy
-from ovms_doctor.facts import InspectModel, LoadModel
-from ovms_doctor.serving.model import AccessFails, ModelPlan, SpecialFile, VersionDirectoryMissing
+from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
+from ovms_doctor.model.facts import InspectModel, LoadModel
+from ovms_doctor.model.plan import AccessFails, ModelPlan, SpecialFile, VersionDirectoryMissing
 from tests.serving.memory import World, deployment, model_of, settle
 
 

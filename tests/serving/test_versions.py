@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.deployment.model import VersionPolicy
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.paths import escapes, join_base_path, root_of_config
-from ovms_doctor.serving.versions import apply_policy, read_directory_name, suffix_of
+from ovms_doctor.model.deployment import VersionPolicy
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.paths import escapes, join_base_path, root_of_config
+from ovms_doctor.prediction.versions import apply_policy, read_directory_name, suffix_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ovms_doctor.deployment.environment import variables
-from ovms_doctor.deployment.model import Deployment, ModelEntry
-from ovms_doctor.facts import (
+from ovms_doctor.model.deployment import Deployment, ModelEntry
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import (
     Answer,
     Facts,
     Fault,
@@ -24,8 +24,8 @@ from ovms_doctor.facts import (
     StoreRefusal,
     Unavailable,
 )
-from ovms_doctor.serving.model import ModelPlan, Plan
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.model.plan import ModelPlan, Plan
+from ovms_doctor.prediction.startup import plan
 from tests.serving.memory import INPUT, OUTPUT, World
 from tests.serving.memory import deployment as local_deployment
 
@@ -90,7 +90,7 @@ class Bucket:
 
 
 def _load(question: LoadCopy) -> Question:
-    from ovms_doctor.facts import LoadModel
+    from ovms_doctor.model.facts import LoadModel
 
     return LoadModel("/m", question.level)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.driver.begun import begin
-from ovms_doctor.driver.look import Progress, Seen, look
-from ovms_doctor.driver.request import Request
-from ovms_doctor.driver.roots import roots
-from ovms_doctor.driver.run import Options, report_on
-from ovms_doctor.facts import Answer, Facts, HeadBucket, ListStore, Question, Unavailable
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.roots import roots
+from ovms_doctor.diagnosis.run import Options, report_on
+from ovms_doctor.diagnosis.run_start import begin
+from ovms_doctor.diagnosis.settle import Progress, Seen, look
+from ovms_doctor.model.facts import Answer, Facts, HeadBucket, ListStore, Question, Unavailable
+from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 
 

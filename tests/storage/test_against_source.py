@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.deployment.model import Target, VersionPolicy
-from ovms_doctor.facts import Facts, ListStore
-from ovms_doctor.serving.manager import AVAILABLE
-from ovms_doctor.serving.model import ModelPlan
-from ovms_doctor.serving.storage import listing
-from ovms_doctor.serving.storage.access import store_access
-from ovms_doctor.serving.versions import read_directory_name
-from ovms_doctor.store_paths import TARGET_PAGES
+from ovms_doctor.model.deployment import Target, VersionPolicy
+from ovms_doctor.model.facts import Facts, ListStore
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.store_paths import TARGET_PAGES
+from ovms_doctor.prediction.manager import AVAILABLE
+from ovms_doctor.prediction.storage import listing
+from ovms_doctor.prediction.storage.access import store_access
+from ovms_doctor.prediction.versions import read_directory_name
 from tests.storage.memory_store import Bucket, settle, told
 
 ACCEPTED = (".bin", ".onnx", ".xml", "mapping_config.json", ".pdiparams", ".pdmodel", ".pb", ".tflite")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.readers.run_line import read_run_line
-from ovms_doctor.driver.contained import contained
-from ovms_doctor.driver.request import Request
+from ovms_doctor.checks.storage import check as storage
+from ovms_doctor.diagnosis.from_container import contained
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.inputs.run_line.read import read_run_line
 from tests.storage.offline import seen_offline
 
 IMAGE = "openvino/model_server:2026.3"

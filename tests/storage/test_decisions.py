@@ -10,16 +10,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.checks import storage as check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.deployment.environment import READ_BY_CLIENTS, variables
-from ovms_doctor.deployment.model import ModelEntry
-from ovms_doctor.facts import Facts
-from ovms_doctor.releases import parse_release
-from ovms_doctor.serving.model import Plan, S3Client
-from ovms_doctor.serving.startup import plan
-from ovms_doctor.serving.storage import gcs, s3
-from ovms_doctor.serving.storage.surroundings import Surroundings
+from ovms_doctor.checks.storage import check as check
+from ovms_doctor.model.deployment import ModelEntry
+from ovms_doctor.model.environment import READ_BY_CLIENTS, variables
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.plan import Plan, S3Client
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.startup import plan
+from ovms_doctor.prediction.storage import gcs, s3
+from ovms_doctor.prediction.storage.server_environment import Surroundings
 from tests.serving.memory import deployment
 from tests.storage.table import FAULTS, FINDINGS, GCS_CLIENTS, KEYS, NEW, S3_CLIENTS, S3_PATHS, Environment
 

@@ -12,16 +12,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.collect.filesystem import open_files
-from ovms_doctor.collect.keyfile import LARGEST, describe_key
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.deployment.environment import variables
-from ovms_doctor.deployment.model import Deployment, ModelEntry, Mount
-from ovms_doctor.facts import Facts, Failure, FileContent, InspectKeyFile, KeyFileSeen, PathStatus, StatPath
-from ovms_doctor.serving.model import Plan
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.checks.storage import check as storage
+from ovms_doctor.model.deployment import Deployment, ModelEntry, Mount
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    FileContent,
+    InspectKeyFile,
+    KeyFileSeen,
+    PathStatus,
+    StatPath,
+)
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.prediction.startup import plan
+from ovms_doctor.probes.filesystem import open_files
+from ovms_doctor.probes.keyfile import LARGEST, describe_key
+from ovms_doctor.probes.local import LocalCollector
 from tests.cli.run import ovms_doctor
 from tests.serving.memory import deployment
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ovms_doctor.deployment.model import VersionPolicy
-from ovms_doctor.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable
-from ovms_doctor.serving.model import CouldNotLook, DownloadFails, NoModelFile
+from ovms_doctor.model.deployment import VersionPolicy
+from ovms_doctor.model.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable
+from ovms_doctor.model.plan import CouldNotLook, DownloadFails, NoModelFile
 from tests.serving.memory import World
 from tests.serving.memory import deployment as local_deployment
 from tests.serving.memory import settle as settle_locally
@@ -44,7 +44,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
 @pytest.mark.parametrize("policy", [VersionPolicy("latest", 1), ALL])
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_same_verdict_wherever_it_lies(name: str, policy: VersionPolicy, path: str) -> None:
-    from ovms_doctor.deployment.model import ModelEntry
+    from ovms_doctor.model.deployment import ModelEntry
 
     files = LAYOUTS[name]
     world = World({f"/m/{file}": "good" for file in files})

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.deployment.environment import variables
-from ovms_doctor.deployment.model import DEFAULT_POLICY, Deployment, ModelEntry, Mount, Target
-from ovms_doctor.deployment.target import Understood, understand
-from ovms_doctor.deployment.target_remote import understand_remote
-from ovms_doctor.driver.deploy import deployment_for
-from ovms_doctor.driver.request import Request, request_from_json
-from ovms_doctor.driver.roots import roots
-from ovms_doctor.facts import Facts, FactsMissing, ListStore, StoreAccess, StoreRefusal, Unavailable
-from ovms_doctor.store_paths import TARGET_PAGES, target_key, target_listing
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.diagnosis.roots import roots
+from ovms_doctor.inputs.target import Understood, understand
+from ovms_doctor.inputs.target_remote import understand_remote
+from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, Mount, Target
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import Facts, FactsMissing, ListStore, StoreAccess, StoreRefusal, Unavailable
+from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
 from tests.serving.memory import World
 from tests.storage.memory_store import KEYS, Bucket
 
@@ -173,8 +173,8 @@ def test_more_keys_than_are_listed_are_said() -> None:
     ],
 )  # fmt: skip
 def test_one_list_of_everything_below(access: StoreAccess, path: str, key: str, prefix: str) -> None:
-    from ovms_doctor.serving.storage.listing import prefix_of
-    from ovms_doctor.serving.storage.looking import key_of
+    from ovms_doctor.prediction.storage.detection import key_of
+    from ovms_doctor.prediction.storage.listing import prefix_of
 
     assert target_key(access, path) == key == key_of(path)
     assert target_listing(access, path) == ListStore(access, prefix, TARGET_PAGES)

@@ -16,13 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.everything import Collector
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.stores import StoreCollector
-from ovms_doctor.collect.stores.amazon import _stored
-from ovms_doctor.collect.stores.amazon_client import proxies
-from ovms_doctor.deployment.model import Mount
-from ovms_doctor.facts import (
+from ovms_doctor.model.deployment import Mount
+from ovms_doctor.model.facts import (
     Answer,
     CopiedFile,
     FileContent,
@@ -44,6 +39,11 @@ from ovms_doctor.facts import (
     Unavailable,
     VersionCopy,
 )
+from ovms_doctor.probes.collector import Collector
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.stores import StoreCollector
+from ovms_doctor.probes.stores.amazon.client import proxies
+from ovms_doctor.probes.stores.amazon.store import _stored
 from tests.stores.models import BIN, XML
 from tests.stores.servers import Proxy, S3Server, moto_server
 from tests.stores.swift import SwiftServer

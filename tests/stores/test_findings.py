@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from ovms_doctor.checks import doctor, storage
+from ovms_doctor.checks import doctor
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.layout import check as layout
-from ovms_doctor.deployment.model import VersionPolicy
-from ovms_doctor.facts import Facts, Fault, StoreRefusal
-from ovms_doctor.findings import Finding
+from ovms_doctor.checks.storage import check as storage
+from ovms_doctor.model.deployment import VersionPolicy
+from ovms_doctor.model.facts import Facts, Fault, StoreRefusal
+from ovms_doctor.model.findings import Finding
 from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, told
 
 ALL = VersionPolicy("all")

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.stores import google
-from ovms_doctor.collect.stores.google import GoogleStore
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     FileContent,
     StoreAccess,
     StoreAnswered,
@@ -21,6 +19,8 @@ from ovms_doctor.facts import (
     StoreRefusal,
     Unavailable,
 )
+from ovms_doctor.probes.stores.google import store as google
+from ovms_doctor.probes.stores.google.store import GoogleStore
 from tests.stores.fake_gcs import Behaviour, FakeGcs, Reply, Seen, always, denied, first, hung_up, told
 from tests.stores.servers import gcs_server
 
@@ -379,7 +379,7 @@ def test_a_name_that_is_not_utf_8(fake: FakeGcs, tmp_path: Path) -> None:
 
 def test_answers_survive_being_sent(fake: FakeGcs) -> None:
     """A store may say what it wants: no character of it stops the answer on its way to the parent."""
-    from ovms_doctor.facts.codec import encode_answer
+    from ovms_doctor.model.facts.codec import encode_answer
 
     def behave(seen: Seen) -> Reply | None:
         return told(403, "a\x00\x1b[31mb\ud800 " + "x" * 5000)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.stores import google
-from ovms_doctor.collect.stores.google import GoogleStore
-from ovms_doctor.collect.stores.google_session import BadProxy, OtherProxy, read_proxy
-from ovms_doctor.facts import FileContent, StoreAccess, StoreListing, StoreRefusal, Unavailable
+from ovms_doctor.model.facts import FileContent, StoreAccess, StoreListing, StoreRefusal, Unavailable
+from ovms_doctor.probes.stores.google import store as google
+from ovms_doctor.probes.stores.google.session import BadProxy, OtherProxy, read_proxy
+from ovms_doctor.probes.stores.google.store import GoogleStore
 from tests.stores.fake_gcs import (
     CLIENT_SECRET,
     REFRESH_TOKEN,

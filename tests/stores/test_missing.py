@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from ovms_doctor.collect.stores.amazon import AmazonStore
-from ovms_doctor.collect.stores.google import GoogleStore
-from ovms_doctor.facts import StoreAccess, Unavailable
+from ovms_doctor.model.facts import StoreAccess, Unavailable
+from ovms_doctor.probes.stores.amazon.store import AmazonStore
+from ovms_doctor.probes.stores.google.store import GoogleStore
 
 
 @pytest.mark.parametrize("module", ["boto3", "botocore.config"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ovms_doctor.facts import StoreRefusal, Unavailable
+from ovms_doctor.model.facts import StoreRefusal, Unavailable
 from tests.storage.memory_store import KEYS, Bucket, told
 from tests.stores.test_remedies import DENIED, GOOD, HEAD, causes, commands, report
 

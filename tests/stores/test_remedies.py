@@ -10,11 +10,11 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.deployment.container import Container
-from ovms_doctor.deployment.environment import variables
-from ovms_doctor.deployment.model import Deployment, ModelEntry, VersionPolicy
-from ovms_doctor.facts import Fault, StoreRefusal
-from ovms_doctor.findings import Finding
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.deployment import Deployment, ModelEntry, VersionPolicy
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import Fault, StoreRefusal
+from ovms_doctor.model.findings import Finding
 from tests.storage.memory_store import KEYS, Bucket, settle_with_facts, told
 
 GOOD = {"m/1/a.onnx": "good"}

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.collect.everything import Collector
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.stores import StoreCollector
-from ovms_doctor.facts import (
+from ovms_doctor.model.facts import (
     Answer,
     CopiedFile,
     FileContent,
@@ -32,6 +29,9 @@ from ovms_doctor.facts import (
     Unavailable,
     VersionCopy,
 )
+from ovms_doctor.probes.collector import Collector
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.stores import StoreCollector
 from tests.stores.models import BIN, XML
 from tests.stores.servers import IamServer, S3Server, free_port, iam_server, moto_server
 from tests.stores.wire import Faulty, Rule
@@ -330,7 +330,7 @@ def test_wrong_keys(rights: IamServer, ask: Ask) -> None:
 
 
 def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
-    from ovms_doctor.deployment.model import Mount
+    from ovms_doctor.model.deployment import Mount
 
     (world_dir / "credentials").write_text(
         f"[mine]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n[empty]\n"

@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.checks import layout, proxies, storage
+from ovms_doctor.checks import layout, proxies
 from ovms_doctor.checks.context import Context
-from ovms_doctor.collect.everything import Collector
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.stores import StoreCollector
-from ovms_doctor.deployment.model import Mount, VersionPolicy
-from ovms_doctor.facts import Facts
-from ovms_doctor.serving.model import Plan
-from ovms_doctor.serving.startup import plan
+from ovms_doctor.checks.storage import check as storage
+from ovms_doctor.model.deployment import Mount, VersionPolicy
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.prediction.startup import plan
+from ovms_doctor.probes.collector import Collector
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.stores import StoreCollector
 from tests.storage.memory_store import told
 from tests.stores.fake_gcs import FakeGcs, always, denied
 from tests.stores.fake_gcs import told as google_says

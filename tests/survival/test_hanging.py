@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.cli.app import run
-from ovms_doctor.collect import process
+from ovms_doctor.probes.processes import child as process
 
 PROJECT = Path(__file__).parents[2]
 ODD = PROJECT / "tests" / "collect" / "odd_worker.py"

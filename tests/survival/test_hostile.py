@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.facts import LoadModel, LoadReport
-from ovms_doctor.facts.codec import load
+from ovms_doctor.model.facts import LoadModel, LoadReport
+from ovms_doctor.model.facts.codec import load
 from tests.survival.hostile import HOSTILE, repository
 
 MIB = 1 << 20

@@ -1,0 +1,98 @@
+"""Steps that look at a model's files or move them: on this host, or in the store where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.findings import Evidence, Step
+from ovms_doctor.model.names import is_remote
+
+
+def look(context: Context, path: str, text: str = "See what is there.") -> Step:
+    """A list of the directory ``path``, which is the server's."""
+    if is_remote(path):
+        return Step(text, f"{_tool(context, path)} ls {quote(_directory(path))}", "host", "reads")
+    return Step(text, f"ls -la {quote(context.host(path))}", "host", "reads")
+
+
+def show(context: Context, path: str, text: str) -> Step:
+    """The content of a file."""
+    if path.startswith("gs://"):
+        return Step(text, f"gcloud storage cat {quote(path)}", "host", "reads")
+    if is_remote(path):
+        return Step(text, f"{_tool(context, path)} cp {quote(path)} -", "host", "reads")
+    return Step(text, f"cat {quote(context.host(path))}", "host", "reads")
+
+
+def rename(context: Context, old: str, new: str, text: str) -> Step:
+    """Another name for a directory; both are the server's paths."""
+    if is_remote(old):
+        return Step(text, _move(context, old, new), "host", "changes files")
+    command = f"mv -- {quote(context.host(old))} {quote(context.host(new))}"
+    return Step(text, command, "host", "changes files")
+
+
+def below(base: str, name: str | int) -> str:
+    """A name below a base path. A slash at the end of one in a store is not repeated: there it would be another key."""
+    return f"{base.rstrip('/') if is_remote(base) else base}/{name}"
+
+
+def aside(context: Context, base: str, name: str, text: str) -> Step:
+    """The directory ``name`` of a model moved out of the model's own, beside it. Beside a bucket there is nothing but
+    other buckets: there it is for people to choose."""
+    base, other = base.rstrip("/"), f"{base.rstrip('/')}.{name.strip()}"
+    if is_remote(base) and base.count("/") < 3:
+        return Step(text)
+    return rename(context, f"{base}/{name}", other, text)
+
+
+def into_version(
+    context: Context, base: str, files: Sequence[str], directories: Iterable[str]
+) -> tuple[Step, ...]:
+    """What lies in ``base`` put into a version directory of it; names below it."""
+    if is_remote(base):
+        tool, below = _tool(context, base), base.rstrip("/")
+        moves = [f"{tool} mv {quote(f'{below}/{name}')} {quote(f'{below}/1/{name}')}" for name in files]
+        moves += [_move(context, f"{below}/{name}", f"{below}/1/{name}") for name in directories]
+        return (Step("Put the model's files below a version.", " && ".join(moves), "host", "changes files"),)
+    host = context.host(base)
+    moved = " ".join(quote(f"{host}/{name}") for name in sorted([*files, *directories]))
+    return (
+        Step("Make a version directory.", f"mkdir {quote(f'{host}/1')}", "host", "changes files"),
+        Step(
+            "Move the model's files into it.", f"mv -- {moved} {quote(f'{host}/1/')}", "host", "changes files"
+        ),
+    )
+
+
+def listed(path: str, what: str, how: str = "list") -> Evidence:
+    """What a list showed; ``how`` of a local one."""
+    return Evidence(what, "list of the store" if is_remote(path) else how)
+
+
+def left_behind(path: str) -> tuple[str, ...]:
+    """The findings which say that of a version in a store not all was downloaded: causes of what it then lacks."""
+    return (f"OVD660 {path}", f"OVD661 {path}") if is_remote(path) else ()
+
+
+def _move(context: Context, old: str, new: str) -> str:
+    """A directory of a store is what its keys begin with: each of them is moved."""
+    if old.startswith("gs://"):
+        return f"gcloud storage mv {quote(_directory(old) + '*')} {quote(_directory(new))}"
+    tool = _tool(context, old)
+    return f"{tool} mv --recursive {quote(_directory(old))} {quote(_directory(new))}"
+
+
+def _directory(path: str) -> str:
+    return path if path.endswith("/") else f"{path}/"
+
+
+def _tool(context: Context, path: str) -> str:
+    """The store's command line, sent where the server goes."""
+    if path.startswith("gs://"):
+        return "gcloud storage"
+    accesses = [item.seen.access for item in context.plan.stores if item.seen is not None]
+    asked = [one for one in accesses if one is not None and f"{path}/".startswith(f"{one.url()}/")]
+    endpoint = asked[0].endpoint if asked else ""
+    return f"aws s3 --endpoint-url {quote(endpoint)}" if endpoint else "aws s3"

@@ -1,0 +1,1 @@
+"""Remote storage: paths, credentials, endpoints, and what a store answered."""

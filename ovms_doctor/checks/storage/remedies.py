@@ -1,0 +1,218 @@
+"""What to do about a store that refuses: ready policies, roles and variables, in the words of the deployment."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.facts import StoreAccess, StoreRefusal
+from ovms_doctor.model.findings import Step, Where
+from ovms_doctor.model.plan import StorePlan
+
+#: What makes the AWS SDK find a role, once AWS_PROFILE has it look.
+_ROLES = frozenset(
+    {
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    }
+)
+_KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[^\s\"']+")
+_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def filled(context: Context) -> frozenset[str]:
+    """The server's variables that hold something; those of a container whose value is not known among them."""
+    environment = context.deployment.environment
+    container = context.deployment.container
+    known = {item.name for item in environment}
+    others = set(container.environment_names) - known if container is not None else set()
+    return frozenset({item.name for item in environment if not item.empty} | others)
+
+
+def key_of(item: StorePlan) -> str:
+    """A model's key in its bucket, as the server's client parses the path."""
+    place = item.s3[0] if item.s3 is not None else item.gcs[0] if item.gcs is not None else None
+    return "" if place is None else place.key.rstrip("/")
+
+
+def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], everybody: bool = False) -> str:
+    """The least that lets the server find and read what lies below ``keys``, as IAM and the stores like it take it.
+    ``everybody``: as a policy of the bucket, for requests without credentials."""
+    partition = "aws"
+    for beginning, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
+        if access.region.startswith(beginning) and not access.endpoint:
+            partition = name
+    arn = f"arn:{partition}:s3:::{access.bucket}"
+    objects = [f"{arn}/{key}/*" if key else f"{arn}/*" for key in dict.fromkeys(keys)]
+    allow: dict[str, str] = {"Effect": "Allow", **({"Principal": "*"} if everybody else {})}
+    statements: list[dict[str, object]] = [
+        {**allow, "Action": "s3:ListBucket", "Resource": arn},
+        {**allow, "Action": "s3:GetObject", "Resource": objects[0] if len(objects) == 1 else objects},
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": [*statements, *more]})
+
+
+def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterator[Step]:
+    """What the server's user needs in S3; without credentials, which ones it could have."""
+    whose = (
+        f"the user of the profile {access.profile}"
+        if access.profile
+        else "the user whose keys the server has"
+    )
+    if access.credentials == "anonymous":
+        yield variables(
+            context,
+            "Give the server both keys of a user with these rights.",
+            ("AWS_ACCESS_KEY_ID", None),
+            ("AWS_SECRET_ACCESS_KEY", None),
+        )
+        if _ROLES & filled(context):
+            text = "Or set AWS_PROFILE to any name, which makes the AWS SDK look for the role itself."
+            yield variables(context, text, ("AWS_PROFILE", "default"))
+        whose = "that user"
+    place = ", given in the store's own administration," if access.endpoint else " in IAM"
+    yield Step(f"This policy{place} is enough for {whose}.", policy(access, keys))
+    if access.credentials == "anonymous":
+        text = "Or let everybody read it: this as the bucket's own policy."
+        yield Step(text, policy(access, keys, everybody=True))
+
+
+def against(access: StoreAccess) -> Step:
+    """Where somebody denies it in so many words."""
+    if access.store == "gcs":
+        return Step("See whether the organization's VPC Service Controls let the server's network in.")
+    return Step(
+        "Find the statement that denies it, in the bucket's policy or the organization's: its condition "
+        "(aws:SourceVpce, aws:SourceIp, aws:SecureTransport) must let in who asks from where the server runs."
+    )
+
+
+def object_rights(
+    context: Context, access: StoreAccess, key: str, said: StoreRefusal | None
+) -> Iterator[Step]:
+    """What is needed to read a model's objects; for encrypted ones their key too."""
+    if said is not None and said.by_place:
+        yield against(access)
+        return
+    if access.store == "gcs":
+        yield from google(context, access)
+        return
+    message = "" if said is None else f"{said.code} {said.message}"
+    if "kms" not in message.lower():
+        yield from rights(context, access, [key])
+        return
+    found = _KEY_ARN.search(message)
+    arn = found[0].rstrip(".,;") if found else "KEY_ARN"
+    more = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": arn}
+    yield Step(
+        "This policy is enough for the server's user. The policy of the key must allow it as well.",
+        policy(access, [key], more),
+    )
+
+
+def restore(access: StoreAccess, url: str) -> tuple[Step, ...]:
+    """An object of S3 brought back from its archive, and then into a class that can be read. ``url``: its path."""
+    if access.store == "gcs" or access.endpoint:
+        return ()
+    key = quote(url[len(access.url()) + 1 :])
+    bucket = quote(access.bucket)
+    return (
+        Step(
+            "Restore it, which takes hours.",
+            f"aws s3api restore-object --bucket {bucket} --key {key} --restore-request Days=7",
+            "host",
+            "changes files",
+        ),
+        Step(
+            "Then copy it over itself into a class that can be read.",
+            f"aws s3 cp {quote(url)} {quote(url)} --storage-class STANDARD",
+            "host",
+            "changes files",
+        ),
+    )
+
+
+def role(access: StoreAccess) -> Step:
+    """The role that lets a service account list and read a bucket of Google's."""
+    who = f" SERVICE_ACCOUNT is client_email in {access.files[0]}." if access.files else ""
+    return _bind(access, "serviceAccount:SERVICE_ACCOUNT", f"Let it list and read the bucket's objects.{who}")
+
+
+def google(context: Context, access: StoreAccess) -> Iterator[Step]:
+    """Who is to be let in, where Google refuses a list."""
+    if access.endpoint:
+        return
+    if access.credentials != "anonymous":
+        yield role(access)
+        return
+    user = context.deployment.user.uid
+    text = f"Mount a service account's key file at /keys/key.json, readable for uid {user}, and name it."
+    yield variables(context, text, (_FILE, "/keys/key.json"))
+    yield role(access)
+    text = (
+        "Or, where the server runs under an identity of Google's (GKE, a virtual machine), set it to nothing."
+    )
+    yield variables(context, text, (_FILE, ""))
+    yield _bind(access, "allUsers", "Or let everybody read the bucket.")
+
+
+def region(context: Context, access: StoreAccess, item: StorePlan, name: str) -> Step:
+    """The bucket's region where the client takes it from; ``name`` empty where the store did not tell."""
+    if not name:
+        command = f"aws s3api get-bucket-location --bucket {quote(access.bucket)}"
+        return Step("See where the bucket is (null is us-east-1).", command, "host", "reads")
+    taken = item.s3[1].region_from if item.s3 is not None else ""
+    if taken == "profile":
+        profile = access.profile or "default"
+        return Step(f"Set region = {name} in the profile {profile} of the server's AWS configuration.")
+    variable = taken if taken == "AWS_DEFAULT_REGION" else "AWS_REGION"
+    return variables(context, f"Set {variable}={name} in the server's environment.", (variable, name))
+
+
+def buckets(access: StoreAccess) -> Step:
+    """A list of the buckets that there are."""
+    text = "See which buckets there are."
+    if access.store == "gcs":
+        return Step(text, "gcloud storage ls", "host", "reads")
+    endpoint = f" --endpoint-url {quote(access.endpoint)}" if access.endpoint else ""
+    return Step(text, f"aws s3{endpoint} ls", "host", "reads")
+
+
+def variables(context: Context, text: str, *pairs: tuple[str, str | None]) -> Step:
+    """Variables for the server, as its deployment sets them. A value of None is a secret, taken over from where it
+    is kept."""
+    container = context.deployment.container
+    source = container.source if container is not None else ""
+    where: Where = "docker run"
+    names = [name for name, _ in pairs]
+    secret = any(value is None for _, value in pairs)
+    if source == "kubernetes":
+        where = "kubernetes"
+        values = ", ".join(f"{{name: {name}, value: {json.dumps(value)}}}" for name, value in pairs)
+        command = "envFrom: [{secretRef: {name: SECRET}}]" if secret else f"env: [{values}]"
+    elif source == "compose":
+        where = "compose"
+        values = ", ".join(f"{name}: {json.dumps(value)}" for name, value in pairs)
+        command = f"environment: [{', '.join(names)}]" if secret else f"environment: {{{values}}}"
+    elif context.deployment.bare_metal:
+        where = "host"
+        values = " ".join(name if value is None else f"{name}={quote(value)}" for name, value in pairs)
+        command = f"export {values}"
+    else:
+        command = " ".join(
+            f"-e {name}" if value is None else f"-e {name}={quote(value) if value else ''}"
+            for name, value in pairs
+        )
+    return Step(text, command, where, "restarts the server")
+
+
+def _bind(access: StoreAccess, member: str, text: str) -> Step:
+    command = (
+        f"gcloud storage buckets add-iam-policy-binding {quote(access.url())} --member={member} "
+        "--role=roles/storage.objectViewer"
+    )
+    return Step(text, command, "host")

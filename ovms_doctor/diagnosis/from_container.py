@@ -1,0 +1,235 @@
+"""From a Container to a Request: who the server is on the host, where its paths lie, what it was given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.model.container import Container, ContainerMount, IdRange
+from ovms_doctor.model.deployment import IMAGE_USER, DeviceSeen, HostSeen, Mount, Unseen, User
+from ovms_doctor.model.releases import ReleaseError, parse_release
+
+_IMAGE_NAMES = {"": IMAGE_USER, "ovms": IMAGE_USER, str(IMAGE_USER.uid): IMAGE_USER}
+#: What Intel's device plugins for Kubernetes give for a resource of that name.
+_NODES = {
+    "gpu.intel.com/i915": "/dev/dri",
+    "gpu.intel.com/xe": "/dev/dri",
+    "npu.intel.com/accel": "/dev/accel",
+}
+_CONTENT = {
+    "volume": "is the volume {name}, whose files cannot be reached from here",
+    "tmpfs": "is a tmpfs, whose content only the container sees",
+    "config": "comes from {name}, which is not on this host",
+    "claim": "is the volume claim {name}, whose files cannot be reached from here",
+    "bind": "is mounted from {host}, which is not on this host",
+    "image": "is an image's files, which cannot be reached from here",
+    "other": "is a volume whose files cannot be reached from here",
+}
+
+
+def contained(
+    request: Request, container: Container, here: HostSeen | None = None, gone: Collection[str] = ()
+) -> Request:
+    """``request`` with what the container tells of its server: words, user, mounts, environment, limits.
+
+    What ``request`` has already was said by the user, and stands. ``here``: this host, where the container is one
+    of its own; ``gone``: host paths of mounts that are not on this host, because the document is of another one.
+    """
+    user, user_from = _user(request, container)
+    mounts = _mounts(container, request.mounts, gone)
+    words = container.words
+    return replace(
+        request,
+        words=words,
+        untold=None if words is not None else (container.place, container.words_unknown or "not told", False),
+        release=request.release or _release(container),
+        release_from="" if request.release else container.release_from,
+        user=user,
+        user_from=user_from,
+        bare_metal=False,
+        mounts=mounts,
+        unseen=_unseen(container, mounts, gone),
+        environment=tuple(
+            {item.name: item for item in (*container.environment, *request.environment)}.values()
+        ),
+        working_directory=container.working_directory or "/",
+        host=_host(container, here),
+        memory=request.memory if request.memory is not None else container.limits.memory,
+        container=container,
+    )
+
+
+def _release(container: Container) -> str | None:
+    """What the source tells, where that is a release at all."""
+    if container.release is None:
+        return None
+    try:
+        parse_release(container.release)
+    except ReleaseError:
+        return None
+    return container.release
+
+
+# -- the user ------------------------------------------------------------------------------------------
+
+
+def _user(request: Request, container: Container) -> tuple[User, str]:
+    """Who the server is on the host. Source: the OCI runtime's own reading of a user (libcontainer's
+    GetExecUser): a user that stands in /etc/passwd comes with its groups there, unless a group is named."""
+    if request.user_from == "--user":
+        return request.user, request.user_from
+    text = container.user
+    if "user" in container.unknown_fields:
+        return User(0, 0), "not known: what stands for the user was not told"
+    inside = _inside(text)
+    if inside is None:
+        return IMAGE_USER, f"as in the image: who {text} is, its files alone could tell"
+    groups = [number for group in container.groups if (number := _gid(group)) is not None]
+    if container.fs_group is not None:
+        groups.append(container.fs_group)
+    user = replace(inside, groups=tuple(dict.fromkeys((*inside.groups, *groups))))
+    said = "as in the image" if not text or text == "ovms" else f"as the container has it: {text}"
+    if not container.namespaced:
+        return user, said
+    mapped = _mapped(user, container.id_map)
+    if mapped is None:
+        # Rights that are not known must not be called missing: root lacks none.
+        return User(0, 0), f"not known on this host: its ids are {container.namespaced}, and not told which"
+    return mapped, f"{user.uid} in the container, whose ids are {container.namespaced}"
+
+
+def _inside(text: str) -> User | None:
+    """The ids inside the container; None for a name that only its /etc/passwd explains."""
+    known = _IMAGE_NAMES.get(text)
+    if known is not None:
+        return known
+    name, _, group = text.partition(":")
+    uid = _id(name, {"root": 0, "ovms": IMAGE_USER.uid})
+    gid = _id(group, {"root": 0, "ovms": IMAGE_USER.gid}) if group else 0
+    return None if uid is None or gid is None else User(uid, gid)
+
+
+def _id(text: str, names: dict[str, int]) -> int | None:
+    if text.isascii() and text.isdigit():
+        return int(text)
+    return names.get(text)
+
+
+def _gid(name: str) -> int | None:
+    """A group that was added; by name those that every image has with the same number."""
+    return _id(name, {"root": 0, "ovms": IMAGE_USER.gid, "audio": 29, "video": 44})
+
+
+def _mapped(user: User, ranges: tuple[IdRange, ...]) -> User | None:
+    uid, gid = _outside(user.uid, ranges), _outside(user.gid, ranges)
+    if uid is None or gid is None:
+        return None
+    groups = (_outside(group, ranges) for group in user.groups)
+    return User(uid, gid, tuple(group for group in groups if group is not None))
+
+
+def _outside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
+    for item in ranges:
+        if item.inside <= number < item.inside + item.count:
+            return item.outside + number - item.inside
+    return None
+
+
+# -- where its paths lie -------------------------------------------------------------------------------
+
+
+def _mounts(container: Container, said: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
+    """The container's own file system first, so that what is mounted lies over it; last what the user said."""
+    own = (Mount(container.merged, "/"),) if container.merged else ()
+    known = tuple(
+        Mount(_host_of(mount), mount.server, mount.read_only)
+        for mount in container.mounts
+        if mount.host is not None and _host_of(mount) not in gone
+    )
+    return (*own, *known, *said)
+
+
+def _host_of(mount: ContainerMount) -> str:
+    assert mount.host is not None
+    return f"{mount.host.rstrip('/')}/{mount.sub_path}" if mount.sub_path else mount.host
+
+
+def _unseen(container: Container, mounts: tuple[Mount, ...], gone: Collection[str]) -> tuple[Unseen, ...]:
+    seen = {mount.server for mount in mounts}
+    found = []
+    for mount in container.mounts:
+        if mount.server in seen:
+            continue
+        reason = _CONTENT[mount.kind].format(name=mount.name or "(without a name)", host=mount.host)
+        found.append(
+            Unseen(mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where")
+        )
+    if not mounts or "mounts" in container.unknown_fields:
+        # Without a mount a path of the server's would be taken for one of this host's.
+        found.append(Unseen("/", "it lies in the image itself, which cannot be looked into from here"))
+    return tuple(found)
+
+
+# -- what the host gives -------------------------------------------------------------------------------
+
+
+def _host(container: Container, here: HostSeen | None) -> HostSeen:
+    limits = container.limits
+    affinity = _count(limits.cpuset) if limits.cpuset else (here.online if here else None)
+    quota = None
+    if limits.known:
+        quota = math.ceil(limits.cpus) if limits.cpus else 0
+    # Kubernetes' own containers carry none of the marks by which the server knows one, or carry them: it depends.
+    marked = None if container.engine in ("kubernetes", "") else True
+    online = here.online if here else None
+    bf16 = here.bf16 if here else None
+    devices = _devices(container, here.devices if here else None)
+    return HostSeen(online, affinity, quota, marked, limits.open_files, devices, bf16=bf16)
+
+
+def _devices(container: Container, here: DeviceSeen | None) -> DeviceSeen | None:
+    """What the container was given of the host's GPUs and NPUs; a container has none of itself."""
+    if container.privileged:
+        # A line or a file is perhaps for another host: what this one lacks, that one may have.
+        lacks = here is not None and not (here.dri or here.accel or here.dxg)
+        return None if lacks and container.source in ("docker-run", "compose") else here
+    if any(mount.server.startswith("/dev/") for mount in container.mounts):
+        # Nodes that are mounted and not given: whether they open is the engine's and the kernel's to say.
+        return None
+    given = (
+        *container.devices,
+        *(_NODES.get(name.partition("=")[0], "") for name in container.device_requests),
+    )
+
+    def has(node: str) -> bool:
+        return any(path == node or path.startswith(node + "/") for path in given)
+
+    if "devices" in container.unknown_fields:
+        return None
+    # Groups that are not told may be the ones that are needed.
+    told = "groups" not in container.unknown_fields and all(
+        _gid(name) is not None for name in container.groups
+    )
+    groups = here if told else None
+    dri = has("/dev/dri")
+    return DeviceSeen(
+        dri,
+        has("/dev/accel"),
+        has("/dev/dxg"),
+        groups.render_groups if groups and dri else (),
+        groups.accel_groups if groups else (),
+        bool(here and here.intel_gpu and dri),
+    )
+
+
+def _count(cpuset: str) -> int | None:
+    """How many processors a list such as ``0-3,8`` names; None where it cannot be read."""
+    numbers: set[int] = set()
+    for part in cpuset.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()) or len(first) + len(last) > 10:
+            return None
+        numbers.update(range(int(first), min(int(last or first), int(first) + 4096) + 1))
+    return len(numbers) or None

@@ -1,0 +1,205 @@
+"""One run: look, check, and say how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ovms_doctor import __version__
+from ovms_doctor.checks.context import Context, host_path
+from ovms_doctor.checks.registry import CHECKS, Check, Outcome, arrange, run_checks, selects
+from ovms_doctor.diagnosis.run_start import Begun, begin
+from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.model.facts import LoadReport, Unavailable
+from ovms_doctor.model.findings import SEVERITIES, Finding, Severity, Subject
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import CouldNotLook, ModelPlan
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Verdict
+
+__all__ = ["NO_THIRD_PARTY", "Options", "ThirdParty", "begin", "failed_report", "report_on"]
+
+FailOn = Literal["error", "warning", "info", "never"]
+EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to say of it: code prefixes and names to keep or leave out, and what makes the run fail."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: FailOn = "error"
+    exit_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdParty:
+    """What checks from elsewhere came to, already selected. ``looked_at``: sentences for a green report;
+    ``matched``: the patterns of ``--select`` and ``--ignore`` that name something of theirs."""
+
+    findings: tuple[Finding, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
+    looked_at: tuple[str, ...] = ()
+    matched: frozenset[str] = frozenset()
+
+
+NO_THIRD_PARTY = ThirdParty()
+
+
+def report_on(seen: Seen, options: Options, begun: Begun, third_party: ThirdParty = NO_THIRD_PARTY) -> Report:
+    """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
+    context = Context(seen.deployment, seen.plan, seen.facts)
+    selected = [check for check in CHECKS if _is_selected(check, options)]
+    outcomes = run_checks(context, selected)
+    findings = [
+        finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
+    ]
+    findings += [_crashed(outcome) for outcome in outcomes if outcome.problem]
+    findings += third_party.findings
+    arranged = arrange(findings)
+    checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
+    verdict, code = _verdict(arranged, checks, options)
+    return Report(
+        __version__,
+        begun.run(),
+        verdict,
+        code,
+        seen.deployment,
+        seen.plan,
+        arranged,
+        checks,
+        runtime=_runtime(seen),
+        host_paths=_host_paths(seen),
+        looked_at=(
+            *(
+                f"{check.name}: {check.summary}"
+                for check, run in zip(selected, checks, strict=False)
+                if check.name != "doctor" and run.status != "not_applicable"
+            ),
+            *third_party.looked_at,
+        ),
+        notes=tuple(note.text for note in seen.deployment.notes if not note.code),
+    )
+
+
+def failed_report(error: str, begun: Begun) -> Report:
+    """A run that could not be carried through: still one document."""
+    return Report(__version__, begun.run(), "incomplete", EXIT_INCOMPLETE, None, None, error=error)
+
+
+def _is_selected(check: Check, options: Options) -> bool:
+    if check.name == "doctor":
+        return True
+    return not options.select or selects(options.select, check)
+
+
+def _is_wanted(finding: Finding, options: Options) -> bool:
+    if finding.code.startswith("OVD9"):
+        return True
+    if options.select and not selects(options.select, finding):
+        return False
+    return not selects(options.ignore, finding)
+
+
+def _crashed(outcome: Outcome) -> Finding:
+    return Finding(
+        "OVD901",
+        "check-crashed",
+        "warning",
+        Subject(),
+        f"The check {outcome.name} crashed: {outcome.problem}",
+        "Its findings are missing from this report. Please report it with the recorded facts.",
+        relative=outcome.name,
+    )
+
+
+# -- coverage ------------------------------------------------------------------------------------------
+
+
+def _check_run(outcome: Outcome, context: Context) -> CheckRun:
+    if outcome.problem:
+        return CheckRun(outcome.name, "crashed", outcome.problem, outcome.duration_s)
+    if outcome.name == "container" and context.deployment.container is None and context.plan.unknown is None:
+        return CheckRun(outcome.name, "not_applicable", "none was named", outcome.duration_s)
+    for cause, checks in _gaps(context):
+        if outcome.name in checks:
+            status: CheckStatus = "timed_out" if cause.timed_out else "could_not_look"
+            return CheckRun(outcome.name, status, f"{cause.path}: {cause.reason}", outcome.duration_s)
+    return CheckRun(outcome.name, "ran", "", outcome.duration_s)
+
+
+def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
+    """What could not be looked at, and the checks that rest on it."""
+    everything = tuple(check.name for check in CHECKS if check.name != "doctor")
+    gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
+    if context.plan.unknown is not None:
+        gaps.append((context.plan.unknown, everything))
+    extension = context.plan.extension
+    if extension is not None and extension.unseen:
+        gaps.append((CouldNotLook(extension.path, extension.untried, extension.timed_out), ("extension",)))
+    for model in context.plan.models:
+        if model.unknown is not None:
+            gaps.append((model.unknown, _resting_on(model)))
+        elif model.served and model.parameters is not None and model.parameters.verdict.untold:
+            name, verdict = model.entry.name, model.parameters.verdict
+            cause = CouldNotLook(f"target_device of model {name}", verdict.untold)
+            gaps.append((cause, ("devices",)))
+    cache = context.plan.cache
+    if cache is not None and cache.rights is None and not (cache.ends or cache.created):
+        gaps.append((CouldNotLook(cache.where, "the directory of the cache was not seen"), ("cache",)))
+    return gaps
+
+
+#: The checks that need the model's file to have been found and looked at.
+_ON_THE_FILE = ("reading", "operations", "versions", "parameters", "mapping")
+
+
+def _resting_on(model: ModelPlan) -> tuple[str, ...]:
+    for version in model.versions:
+        attempt = version.attempt
+        if attempt is not None and attempt.cause is model.unknown and attempt.model_file is not None:
+            return _ON_THE_FILE
+    return ("layout", "permissions", *_ON_THE_FILE)
+
+
+# -- the verdict ---------------------------------------------------------------------------------------
+
+
+def _verdict(
+    findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: Options
+) -> tuple[Verdict, int]:
+    """Findings about the doctor itself (9xx) never fail a run; gaps make it incomplete."""
+    counted: tuple[Severity, ...] = ()
+    if options.fail_on != "never":
+        counted = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
+    failing = any(finding.severity in counted and not finding.code.startswith("OVD9") for finding in findings)
+    gap = any(check.status in ("could_not_look", "timed_out", "crashed") for check in checks)
+    if failing:
+        verdict: Verdict = "fail"
+        code = EXIT_FINDINGS
+    elif gap:
+        verdict, code = "incomplete", EXIT_INCOMPLETE
+    else:
+        verdict, code = "pass", EXIT_OK
+    return verdict, EXIT_OK if options.exit_zero else code
+
+
+def _runtime(seen: Seen) -> str | None:
+    for _, answer in seen.facts:
+        if isinstance(answer, LoadReport) and not isinstance(answer, Unavailable):
+            return answer.runtime
+    return None
+
+
+def _host_paths(seen: Seen) -> tuple[tuple[str, str], ...]:
+    """Server path and host path of every base path where the two differ."""
+    pairs = []
+    for model in seen.plan.models:
+        path = model.entry.base_path
+        if is_remote(path):
+            continue
+        absolute = path if path.startswith("/") else f"{seen.deployment.working_directory}/{path}"
+        host = host_path(absolute, seen.deployment.mounts)
+        if host != path:
+            pairs.append((path, host))
+    return tuple(pairs)

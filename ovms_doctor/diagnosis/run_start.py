@@ -1,0 +1,41 @@
+"""When a run began."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ovms_doctor.model.text import redact_words
+
+if TYPE_CHECKING:
+    from ovms_doctor.report.model import Run
+
+
+@dataclass(frozen=True)
+class Begun:
+    """When a run began: for people, and for measuring."""
+
+    text: str
+    clock: float
+    arguments: tuple[str, ...]
+
+    def run(self) -> Run:
+        import platform
+
+        from ovms_doctor.report.model import Run
+
+        host = (
+            ("system", platform.system()),
+            ("kernel", platform.release()),
+            ("machine", platform.machine()),
+            ("python", platform.python_version()),
+        )
+        return Run(self.text, round(time.monotonic() - self.clock, 3), self.arguments, host)
+
+
+def begin(arguments: Sequence[str]) -> Begun:
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return Begun(now, time.monotonic(), redact_words(arguments))

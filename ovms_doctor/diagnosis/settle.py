@@ -1,0 +1,89 @@
+"""Plan and collect in turns: the rules name the facts they lack, the collector looks, the rules go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
+from ovms_doctor.model.facts import Answer, Facts, FactsMissing, Question
+from ovms_doctor.model.plan import ModelPlan, Plan
+from ovms_doctor.prediction.servable import plan_model
+from ovms_doctor.prediction.startup import plan
+from ovms_doctor.probes import interrupts
+
+#: More turns than any chain of rules needs; reaching it means that a rule asks without end.
+_MOST_TURNS = 100_000
+Progress = Callable[[Question], None]
+T = TypeVar("T")
+
+
+class Collector(Protocol):
+    """Something that looks: at this host, or at nothing any more."""
+
+    def collect(self, questions: Sequence[Question], progress: Progress | None) -> dict[Question, Answer]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A settled plan with the facts it rests on."""
+
+    deployment: Deployment
+    plan: Plan
+    facts: Facts
+
+
+class _Settled:
+    """Plans models, and remembers those that need no more facts: a repository of thousands is planned in
+    many turns, and a settled model does not change when facts are added."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[ModelEntry, Mode], ModelPlan] = {}
+
+    def __call__(self, entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+        if not facts.complete:
+            interrupts.check()
+        key = (entry, mode)
+        known = self._plans.get(key)
+        if known is None:
+            known = plan_model(entry, deployment, mode, facts)
+            self._plans[key] = known
+        return known
+
+
+def look(
+    request: Request, facts: Facts, collector: Collector | None, progress: Progress | None = None
+) -> Seen:
+    """Collect what the rules ask for until the plan is settled. Without a collector, ``facts`` must be
+    complete. Interrupted, it goes on with what was collected by then. Raises UsageError."""
+    deployment = _until_settled(lambda: deployment_for(request, facts), facts, collector, progress)
+    planner = _Settled()
+
+    def settled_plan() -> Plan:
+        planned = plan(deployment, facts, planner)
+        if planned.plan is None:
+            raise FactsMissing(planned.missing)
+        return planned.plan
+
+    return Seen(deployment, _until_settled(settled_plan, facts, collector, progress), facts)
+
+
+def _until_settled(
+    attempt: Callable[[], T], facts: Facts, collector: Collector | None, progress: Progress | None
+) -> T:
+    for _ in range(_MOST_TURNS):
+        try:
+            try:
+                return attempt()
+            except FactsMissing as missing:
+                if collector is None:
+                    raise RuntimeError("facts are missing, and there is nothing to collect them") from None
+                facts.add(collector.collect(missing.questions, progress))
+        except interrupts.Interrupted as stop:
+            # What is settled by now is worth a report: the rules go on with what there is.
+            facts.add(getattr(stop, "answers", {}))
+            facts.close("interrupted")
+    raise RuntimeError("the rules ask without end")

@@ -1,0 +1,1 @@
+"""From a line of a log, or a code, to its explanation."""

@@ -1,0 +1,267 @@
+"""From a line of the server's log to the codes that it can mean.
+
+The text is anybody's: nothing here backtracks, and the work grows with the length of the text, which is cut
+at :data:`LIMIT`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from ovms_doctor.catalogue import CATALOGUE, Code
+from ovms_doctor.catalogue.general import BY_STATUS, GENERAL, General
+from ovms_doctor.catalogue.records import LIMIT, split_records
+from ovms_doctor.model import server_log as log
+from ovms_doctor.model.text import HIDDEN
+
+__all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
+
+#: Messages that quote another text, over several lines: what they quote tells more than they do.
+_CONTAINERS = (log.READ_FAILED, log.COMPILE_FAILED, log.LOAD_THREW, log.RELOAD_THREW, log.OPTIONS_EXCEPTION)
+#: A value is cut here, in characters: a path is never longer, and what is quoted need not be.
+_VALUE = 4096
+#: A part of a message is looked for only if it is at least so long, in characters, and of several words.
+_PART = 10
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message that names no cause, what it said, and the codes that may be behind it."""
+
+    general: General
+    values: dict[str, str]
+    codes: tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``codes``: what the text itself tells of, most specific first, each with the values that the server
+    filled in. ``notes``: what of it names no cause."""
+
+    codes: tuple[tuple[Code, dict[str, str]], ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.codes or self.notes)
+
+
+def explain_line(text: str) -> list[tuple[Code, dict[str, str]]]:
+    """The codes that a line, or several, of the server's log can mean, most specific first, with its values.
+
+    Where the text names no cause, the codes that may be behind it. Empty where nothing is recognised. Never
+    raises.
+    """
+    explanation = explain(text)
+    if explanation.codes:
+        return list(explanation.codes)
+    found: dict[str, tuple[Code, dict[str, str]]] = {}
+    for note in explanation.notes:
+        for code in note.codes:
+            found.setdefault(code.code, (code, dict(note.values)))
+    return list(found.values())
+
+
+def explain(text: str) -> Explanation:
+    """What is recognised in ``text``: with or without the log's prefix, one line or many. Never raises."""
+    records = split_records(text)
+    for fold in (False, True):
+        found = _explain(records, fold)
+        if found:
+            return found
+    return _by_part(records)
+
+
+def _explain(records: list[str], fold: bool) -> Explanation:
+    hits: dict[str, _Hit] = {}
+    notes: dict[str, Note] = {}
+    for record in records:
+        target = _Target(record, record.translate(_UPPER) if fold else record, fold)
+        for hit in _codes_in(target):
+            if hit.code.code not in hits or hit.rank < hits[hit.code.code].rank:
+                hits[hit.code.code] = hit
+        for note in _notes_in(target):
+            notes.setdefault(note.general.name, note)
+    ordered = sorted(hits.values(), key=lambda hit: hit.rank)
+    return Explanation(tuple((hit.code, hit.values) for hit in ordered), tuple(notes.values()))
+
+
+# -- templates -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A message to search in: as it is, and as it is compared (``fold``: without regard to case)."""
+
+    text: str
+    compared: str
+    fold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """``literals`` with ``fields`` between them; begins with a literal. ``weight``: how much is literal."""
+
+    literals: tuple[str, ...]
+    folded: tuple[str, ...]
+    fields: tuple[str, ...]
+    several_lines: bool
+
+    @property
+    def weight(self) -> int:
+        return sum(len(literal) for literal in self.literals)
+
+    def find(self, target: _Target) -> dict[str, str] | None:
+        """The values at the first place where the template fits, else None. One pass over the text."""
+        literals = self.folded if target.fold else self.literals
+        compared = target.compared
+        start = compared.find(literals[0])
+        while start != -1:
+            line_end = compared.find("\n", start)
+            end = len(compared) if line_end == -1 or self.several_lines else line_end
+            spans = _spans(compared, literals, start, end)
+            if spans is not None:
+                values = (target.text[a:b].strip(" \t\r\n\"'") for a, b in spans)
+                return {name: _shown(name, value) for name, value in zip(self.fields, values, strict=True)}
+            # A template that begins with a field would be found at the same place again.
+            start = compared.find(literals[0], max(end, start + 1))
+        return None
+
+
+def _spans(text: str, literals: tuple[str, ...], start: int, end: int) -> list[tuple[int, int]] | None:
+    """Where the fields lie between the literals. One pass is enough: if the leftmost place of each literal
+    leaves none for the next, no other place does."""
+    spans = []
+    position = start + len(literals[0])
+    last = len(literals) - 1
+    for number, literal in enumerate(literals[1:], 1):
+        if number < last:
+            found = text.find(literal, position, end)
+        elif literal:
+            # What the server filled in may hold the last literal itself (";", "]").
+            found = text.rfind(literal, position, end)
+        else:
+            line_end = text.find("\n", position, end)
+            found = end if line_end == -1 else line_end
+        if found == -1:
+            return None
+        spans.append((position, found))
+        position = found + len(literal)
+    return spans
+
+
+@cache
+def _template(text: str) -> _Template:
+    parts = _FIELD.split(text)
+    literals = tuple(parts[::2])
+    several = any(text == message.text for message in _CONTAINERS)
+    folded = tuple(literal.translate(_UPPER) for literal in literals)
+    return _Template(literals, folded, tuple(parts[1::2]), several)
+
+
+# -- codes ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """``rank`` sorts: a recognised text before a bare message, more of it before less, and where two codes
+    share a message, the one that it is typical of."""
+
+    code: Code
+    values: dict[str, str]
+    rank: tuple[bool, int, int, str]
+
+
+def _codes_in(target: _Target) -> list[_Hit]:
+    quoted = {}
+    for message in _CONTAINERS:
+        values = _template(message.text).find(target)
+        if values is not None:
+            quoted.update({name: value for name, value in values.items() if name != "what"})
+    by_text = list(_hits(target, lambda code: code.texts, quoted))
+    # A message that only quotes what was recognised says nothing of its own.
+    skipped = {message.text for message in _CONTAINERS} if by_text else set()
+    known = {hit.code.code for hit in by_text}
+    by_message = _hits(target, lambda code: [m.text for m in code.messages if m.text not in skipped], None)
+    return by_text + [hit for hit in by_message if hit.code.code not in known]
+
+
+def _hits(
+    target: _Target, texts_of: Callable[[Code], Sequence[str]], quoted: dict[str, str] | None
+) -> Iterator[_Hit]:
+    """Of each code the template that fits with the most literal text. ``quoted``: the values of the message
+    around it; None where messages themselves are looked for."""
+    for code in CATALOGUE.values():
+        best: _Hit | None = None
+        for index, text in enumerate(texts_of(code)):
+            template = _template(text)
+            values = template.find(target)
+            if values is None:
+                continue
+            rank = (quoted is None, -template.weight, index, code.code)
+            if best is None or rank < best.rank:
+                best = _Hit(code, {**(quoted or {}), **values}, rank)
+        if best is not None:
+            yield best
+
+
+# -- messages that name no cause -----------------------------------------------------------------------
+
+
+def _notes_in(target: _Target) -> Iterator[Note]:
+    for general in GENERAL:
+        for text in general.texts:
+            values = _template(text).find(target)
+            if values is not None:
+                yield Note(general, values, _entries(_behind(general, values)))
+                break
+
+
+def _behind(general: General, values: dict[str, str]) -> Iterable[str]:
+    if general.status is None:
+        return general.codes
+    # ``Status::string()`` may be followed by details.
+    status = values.get("status", "")
+    table = BY_STATUS[general.status]
+    return next((codes for text, codes in table.items() if status.startswith(text)), general.codes)
+
+
+def _entries(codes: Iterable[str]) -> tuple[Code, ...]:
+    return tuple(CATALOGUE[code] for code in codes)
+
+
+# -- a part of a message -------------------------------------------------------------------------------
+
+
+def _by_part(records: list[str]) -> Explanation:
+    """For somebody who typed only the beginning of a message: the messages that hold these words."""
+    part = " ".join(records[0].split()).rstrip(" :.,;").translate(_UPPER) if records else ""
+    if len(part) < _PART or " " not in part:
+        return Explanation()
+    codes = [
+        (code, dict[str, str]())
+        for code in CATALOGUE.values()
+        if any(part in text.translate(_UPPER) for text in _texts_of(code))
+    ]
+    notes = [
+        Note(general, {}, _entries(general.codes))
+        for general in GENERAL
+        if any(part in text.translate(_UPPER) for text in general.texts)
+    ]
+    return Explanation(tuple(codes), tuple(notes))
+
+
+def _texts_of(code: Code) -> tuple[str, ...]:
+    return (*(message.text for message in code.messages), *code.texts)
+
+
+def _shown(name: str, value: str) -> str:
+    """The server writes a proxy that it cannot read as it is, user and password and all."""
+    if name == "proxy" and "@" in value:
+        value = f"{HIDDEN}@{value.rpartition('@')[2]}"
+    return value[:_VALUE]

@@ -1,0 +1,148 @@
+"""The server's own argument line, read as its parser reads it (cli_parser.cpp, config.cpp; cxxopts)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ovms_doctor.inputs.arguments.options import (
+    EXCLUSIVE_WITH_CONFIG,
+    MODEL_PARAMETERS,
+    PREPARED,
+    known_options,
+)
+from ovms_doctor.inputs.arguments.validation import (
+    Given,
+    hint_for,
+    prepare_refusals,
+    unmatched_refusals,
+    validate_refusals,
+    why_unknown,
+)
+from ovms_doctor.inputs.arguments.words import split_words
+from ovms_doctor.model.deployment import ArgumentRefusal, HostLimits, ModelParameters, ServerArguments
+from ovms_doctor.model.releases import Release
+
+__all__ = ["read_arguments", "why_unknown"]
+
+#: What makes the server do something else than serve what is there, the strongest first.
+_DIRECTIVES = (
+    "list_models", "add_to_config", "remove_from_config", "configure", "pull", "source_model", "task",
+)  # fmt: skip
+#: Options whose effect is part of the prediction, or that change nothing about which models are served.
+_FOLLOWED = frozenset(
+    """help version port rest_port grpc_workers rest_workers grpc_bind_address rest_bind_address log_level
+    log_path verbose_response file_system_poll_wait_seconds metrics_enable metrics_list config_path model_name
+    model_path model_version_policy custom_node_resources_cleaner_interval grpc_max_threads
+    custom_node_resources_cleaner_interval_seconds sequence_cleaner_poll_wait_minutes grpc_memory_quota
+    allowed_media_domains allowed_local_media_path allow_credentials allowed_origins allowed_methods
+    allowed_headers api_key_file cpu_extension cache_dir""".split()
+)
+_UNKNOWN_HOST = HostLimits()
+#: A line longer than this many words is not one that a person or a manifest wrote.
+_MOST_WORDS = 100_000
+
+
+def read_arguments(
+    words: Sequence[str], release: Release, limits: HostLimits = _UNKNOWN_HOST
+) -> ServerArguments:
+    """The words after ``ovms``. What the server refuses is in ``refusals``, in its order, with its own text.
+
+    ``limits``: what is known of the server's host; what depends on the unknown is not refused. Never raises.
+    """
+    if not words:
+        return ServerArguments(helps=True)
+    split = split_words(words[:_MOST_WORDS], release)
+    given = Given(split, release, limits)
+    if split.refusal is not None:
+        return _arguments(given, (split.refusal,), helps=False)
+    refusals = tuple(unmatched_refusals(given))
+    if not any(item.unless is None for item in refusals) and (
+        given.has("help") or given.has("version") or not split.count
+    ):
+        return _arguments(given, refusals, helps=True)
+    refusals += tuple(prepare_refusals(given))
+    if (
+        _directive(given) is None
+        or not given.release.at_least(2025, 2)
+        or (_directive(given) == "task" and given.release.at_least(2026, 2) and given.has("model_path"))
+    ):
+        refusals += tuple(validate_refusals(given))
+    return _arguments(given, refusals, helps=False)
+
+
+def _arguments(given: Given, refusals: tuple[ArgumentRefusal, ...], *, helps: bool) -> ServerArguments:
+    values = given.words.values
+    refusals = tuple(replace(item, hint=hint_for(item, given.release)) for item in refusals)
+    certain = next((item.text for item in refusals if item.unless is None), None)
+    return ServerArguments(
+        config_path=values.get("config_path") or None,
+        model_path=values.get("model_path") or None,
+        model_name=values.get("model_name") or None,
+        model_version_policy=values.get("model_version_policy") or None,
+        port=given.words.numbers.get("port"),
+        rest_port=given.words.numbers.get("rest_port"),
+        ignored=_not_followed(given),
+        usage_error=None if helps else certain,
+        helps=helps,
+        refusals=() if helps else refusals,
+        given=tuple(values.items()),
+        unmatched=tuple(given.words.unmatched),
+        unheeded=_unheeded(given),
+        prepared=tuple(name for name in PREPARED if given.has(name)),
+        directive=_directive(given),
+        parameters=_parameters(given),
+        poll=_poll(given),
+        places=tuple(given.words.places.items()),
+    )
+
+
+def _directive(given: Given) -> str | None:
+    for name in _DIRECTIVES:
+        # A switch counts wherever it stands, ``--pull=false`` too (result->count).
+        if given.has(name):
+            return name
+    return None
+
+
+def _poll(given: Given) -> int:
+    """Seconds between two looks; they become a 32-bit number of milliseconds since v2025.2."""
+    seconds = given.number("file_system_poll_wait_seconds", 1)
+    return seconds if seconds * 1000 % (1 << 32) else 0
+
+
+def _parameters(given: Given) -> ModelParameters:
+    """What was given of the model's parameters, as JSON text; an empty value is as good as none."""
+    values = given.words.values
+    pairs = tuple((name, json.dumps(values[name])) for name in MODEL_PARAMETERS if values.get(name))
+    return ModelParameters(pairs, "arguments")
+
+
+def _unheeded(given: Given) -> tuple[str, ...]:
+    """Options that the server takes and makes no use of."""
+    result = []
+    if given.set("config_path"):
+        exclusive = set(EXCLUSIVE_WITH_CONFIG)
+        result += [name for name in MODEL_PARAMETERS if given.set(name) and name not in exclusive]
+    if given.has("resize"):
+        result.append("resize")
+    if not given.release.at_least(2024, 0):
+        result += given.words.unmatched
+    known = known_options(given.release)
+    return tuple(f"--{name}" if name in known else name for name in result)
+
+
+def _not_followed(given: Given) -> tuple[str, ...]:
+    """Options whose effect on what is served is not part of the prediction."""
+    parameters = set(MODEL_PARAMETERS)
+    directives = set(_DIRECTIVES)
+    names = [
+        name
+        for name in given.words.values
+        if name not in _FOLLOWED and name not in parameters and name not in directives
+    ]
+    workers = given.number("grpc_workers", 1)
+    if workers > 1 and given.limits.cores is None:
+        names.append("grpc_workers")
+    return tuple(f"--{name}" for name in names)

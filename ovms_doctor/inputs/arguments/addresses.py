@@ -1,0 +1,38 @@
+"""Bind addresses as the server checks them (config.cpp check_hostname_or_ip)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import string
+
+from ovms_doctor.model.releases import Release
+
+_IPV4 = re.compile(
+    r"(([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\.){3}([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+)
+_LABEL = "[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]"
+_LABEL_ONLY = re.compile(_LABEL)
+_LONGEST = 255
+
+
+def is_hostname_or_ip(text: str, release: Release) -> bool:
+    """Whether the server takes ``text`` as an address. IPv6 since v2025.2, lists with commas since v2025.4."""
+    if release.at_least(2025, 4):
+        parts = [part for part in text.split(",") if part]
+        if len(parts) > 1:
+            return all(is_hostname_or_ip(part, release) for part in parts)
+    if len(text.encode("utf-8", "surrogateescape")) > _LONGEST:
+        return False
+    numeric = string.hexdigits + ".:" if release.at_least(2025, 2) else string.digits + "."
+    if all(letter in numeric for letter in text):
+        return _IPV4.fullmatch(text) is not None or (release.at_least(2025, 2) and _is_ipv6(text))
+    return all(_LABEL_ONLY.fullmatch(label) for label in text.split("."))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,154 @@
+"""The server's options: which release knows which, what each takes, what it is where it is not given.
+
+Source: cli_parser.cpp (config.cpp until v2022.2) at each release tag.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, TypeAlias
+
+from ovms_doctor.model.releases import Release
+
+#: ``number`` is a uint32_t (``size``: 64 bits), ``switch`` takes a value only behind ``=``.
+Kind: TypeAlias = Literal["text", "number", "size", "switch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. ``since`` the first release that knows it, ``until`` the first that does not any more."""
+
+    name: str
+    kind: Kind = "text"
+    since: tuple[int, ...] = (2022, 1)
+    until: tuple[int, ...] | None = None
+
+    def known_to(self, release: Release) -> bool:
+        return release.at_least(*self.since) and (self.until is None or not release.at_least(*self.until))
+
+
+def _options(kind: Kind, names: str, since: tuple[int, ...] = (2022, 1)) -> tuple[Option, ...]:
+    return tuple(Option(name, kind, since) for name in names.split())
+
+
+_STATEFUL_UNTIL = (2026, 3)
+
+OPTIONS: tuple[Option, ...] = (
+    *_options("switch", "help version"),
+    *_options("number", "port rest_port grpc_workers rest_workers file_system_poll_wait_seconds nireq"),
+    *_options(
+        "text",
+        "grpc_bind_address rest_bind_address log_level log_path grpc_channel_arguments cache_dir cpu_extension "
+        "config_path model_name model_path batch_size shape layout model_version_policy target_device "
+        "plugin_config",
+    ),
+    Option("custom_node_resources_cleaner_interval", "number", until=(2022, 3)),
+    Option("custom_node_resources_cleaner_interval_seconds", "number", (2022, 3)),
+    Option("sequence_cleaner_poll_wait_minutes", "number", until=_STATEFUL_UNTIL),
+    Option("stateful", "switch", until=_STATEFUL_UNTIL),
+    Option("idle_sequence_cleanup", "switch", until=_STATEFUL_UNTIL),
+    Option("low_latency_transformation", "switch", until=_STATEFUL_UNTIL),
+    Option("max_sequence_number", "number", until=_STATEFUL_UNTIL),
+    Option("metrics_enable", "switch", (2022, 2)),
+    Option("metrics_list", "text", (2022, 2)),
+    Option("grpc_max_threads", "number", (2023, 2)),
+    Option("grpc_memory_quota", "size", (2023, 2)),
+    *_options("switch", "pull overwrite_models list_models", (2025, 2)),
+    *_options("text", "source_model model_repository_path task allowed_local_media_path", (2025, 2)),
+    # Until v2025.3 these two took the configuration's path.
+    Option("add_to_config", "text", (2025, 2), (2025, 4)),
+    Option("remove_from_config", "text", (2025, 2), (2025, 4)),
+    *_options("switch", "add_to_config remove_from_config", (2025, 4)),
+    *_options("text", "allowed_origins allowed_methods allowed_headers", (2025, 2, 1)),
+    Option("allow_credentials", "switch", (2025, 2, 1)),
+    *_options("text", "gguf_filename weight-format extra_quantization_params", (2025, 3)),
+    Option("api_key_file", "text", (2025, 4)),
+    *_options("text", "allowed_media_domains mean scale color_format precision", (2026, 0)),
+    Option("resize", "text", (2026, 0), (2026, 1)),
+    Option("source_loras", "text", (2026, 2)),
+    *_options("switch", "configure verbose_response", (2026, 3)),
+)
+
+#: The parameters of a model that may be given on the command line.
+MODEL_PARAMETERS = (
+    "batch_size shape layout mean scale color_format precision nireq target_device plugin_config "
+    "stateful idle_sequence_cleanup low_latency_transformation max_sequence_number"
+).split()
+#: Those that the server does not take together with --config_path; the others it takes and forgets.
+EXCLUSIVE_WITH_CONFIG = (
+    "batch_size",
+    "shape",
+    "nireq",
+    "model_version_policy",
+    "target_device",
+    "plugin_config",
+)
+#: In the order in which the server writes them down while it prepares a model (userSetSingleModelArguments).
+PREPARED = (
+    "max_sequence_number batch_size shape layout mean scale color_format precision model_version_policy "
+    "nireq target_device plugin_config stateful idle_sequence_cleanup low_latency_transformation"
+).split()
+
+
+@cache
+def known_options(release: Release) -> dict[str, Option]:
+    """The options of a release, by name without dashes."""
+    return {option.name: option for option in OPTIONS if option.known_to(release)}
+
+
+def tasks(release: Release) -> tuple[str, ...]:
+    """The values that --task may have (stringToEnum in graph_export_types.hpp, from v2025.3 server_settings.hpp)."""
+    names = ("text_generation", "rerank", "embeddings", "image_generation")
+    return (*names, "text2speech", "speech2text") if release.at_least(2025, 4) else names
+
+
+def default_port(release: Release) -> int:
+    """gRPC's port where none is given: 9178 until v2025.0, then none."""
+    return 0 if release.needs_a_port else 9178
+
+
+def default_rest_workers(release: Release, cores: int | None, open_files: int | None) -> int | None:
+    """How many REST workers there are where none are asked for; None where it depends on what is not known
+    (config.cpp: 4 for each core until v2024.5, then one; since v2026.2 bounded by the files that may
+    be open)."""
+    if cores is None:
+        return None
+    if not release.at_least(2025, 0):
+        return cores * 4
+    if not release.at_least(2026, 2):
+        return cores
+    if open_files is None:
+        return None
+    return min(cores, max(open_files - 15, 0) // 7)
+
+
+def similar_option(word: str, release: Release) -> str | None:
+    """An option of this release that looks like ``word``, with its dashes; only a suggestion."""
+    name = word.lstrip("-").partition("=")[0]
+    if not name:
+        return None
+    names = known_options(release)
+    for candidate in (name.lower(), name.lower().replace("-", "_"), name.lower().replace("_", "-")):
+        if candidate in names:
+            return f"--{candidate}"
+    close = difflib.get_close_matches(name, names, 1, 0.75)
+    return f"--{close[0]}" if close else None
+
+
+def history(word: str, release: Release) -> str | None:
+    """Why a release does not know an option that another one does: a sentence, or None."""
+    name = word.lstrip("-").partition("=")[0]
+    for option in OPTIONS:
+        if option.name != name or option.known_to(release):
+            continue
+        if option.until is not None and release.at_least(*option.until):
+            return f"--{name} was removed in OVMS {_text(option.until)}"
+        if not release.at_least(*option.since):
+            return f"--{name} came with OVMS {_text(option.since)}"
+    return None
+
+
+def _text(numbers: tuple[int, ...]) -> str:
+    return ".".join(str(number) for number in numbers)

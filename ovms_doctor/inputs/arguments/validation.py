@@ -1,0 +1,316 @@
+"""What the server refuses once its words are split: ``CLIParser`` and ``Config::validate``, in their order.
+
+Three ages: until v2022.2 an option counts where it was given at all, later where its value is not empty;
+v2025.2 brought directives that do something else than serve, and another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from ovms_doctor.inputs.arguments.addresses import is_hostname_or_ip
+from ovms_doctor.inputs.arguments.options import (
+    EXCLUSIVE_WITH_CONFIG,
+    default_port,
+    default_rest_workers,
+    history,
+    similar_option,
+    tasks,
+)
+from ovms_doctor.inputs.arguments.words import Words, is_true
+from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand, HostLimits
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.text import redact_words
+
+_HIGHEST_PORT = 65535
+_MOST_REST_WORKERS = 10_000
+_NEED_LAYOUT = ("mean", "scale", "color_format", "precision")
+_STATEFUL = ("low_latency_transformation", "max_sequence_number", "idle_sequence_cleanup")
+_PREFIX = "error parsing options - "
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The split words, and what validation asks of them."""
+
+    words: Words
+    release: Release
+    limits: HostLimits
+
+    def has(self, name: str) -> bool:
+        """``result->count(name)``: given, whatever its value."""
+        return name in self.words.values
+
+    def set(self, name: str) -> bool:
+        """Given so that it counts: until v2022.2 at all, later with a value that is not empty."""
+        value = self.words.values.get(name)
+        return value is not None and (bool(value) or not self.release.at_least(2022, 3))
+
+    def number(self, name: str, default: int) -> int:
+        return self.words.numbers.get(name, default)
+
+    @property
+    def port(self) -> int:
+        return self.number("port", default_port(self.release))
+
+    @property
+    def rest_port(self) -> int:
+        return self.number("rest_port", 0)
+
+    @property
+    def task_flow(self) -> bool:
+        """A generative model is pulled or built: the parsers of the tasks take the words left over."""
+        if not self.release.at_least(2025, 2):
+            return False
+        names = ["pull", "task"]
+        if self.release.at_least(2026, 3):
+            names += ["source_model", "configure"]
+        elif not self.release.at_least(2025, 4):
+            names.append("source_model")
+        return any(self.has(name) for name in names)
+
+    @property
+    def looks_at_task(self) -> bool:
+        """The value of --task is looked at: since v2025.2, in v2026.3 not beside what makes it no start."""
+        if not self.has("task") or not self.release.at_least(2025, 2):
+            return False
+        pulls = any(self.has(name) for name in ("pull", "source_model", "configure"))
+        otherwise = ("help", "version", "add_to_config", "remove_from_config", "list_models")
+        return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in otherwise)
+
+    @property
+    def modifies_config(self) -> bool:
+        return self.has("add_to_config") or self.has("remove_from_config")
+
+
+def unmatched_refusals(given: Given) -> Iterator[ArgumentRefusal]:
+    """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
+    if given.looks_at_task and given.words.values["task"] not in tasks(given.release):
+        text = f"{_PREFIX}--task parameter unsupported value: {given.words.values['task']}"
+        close = get_close_matches(given.words.values["task"].lower(), tasks(given.release), 1, 0.6)
+        yield ArgumentRefusal("unmatched", text, None, "--task", f"--task {close[0]}" if close else None)
+    left = redact_words(given.words.unmatched)
+    if left and given.release.at_least(2024, 0) and not given.task_flow:
+        text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)
+        first = next((word for word in left if word.startswith("-")), left[0])
+        suggestion = similar_option(first, given.release) if first.startswith("-") else None
+        yield ArgumentRefusal("unmatched", text.rstrip(), None, first, suggestion)
+    yield from (
+        ArgumentRefusal("unmatched", _PREFIX + text, None, option) for option, text in _exclusions(given)
+    )
+
+
+def _exclusions(given: Given) -> Iterator[tuple[str, str]]:
+    if not given.release.at_least(2025, 2, 1):
+        return
+    has = given.has
+    pulls = has("pull") or has("task") or (given.release.at_least(2026, 3) and has("source_model"))
+    directives = ("list_models", "remove_from_config", "add_to_config")
+    for name in directives if given.release.at_least(2025, 3) else directives[:1]:
+        if pulls and has(name):
+            yield f"--{name}", f"--{name} cannot be used with --pull or --task"
+    if given.release.at_least(2026, 3) and has("configure"):
+        if not has("model_path"):
+            yield "--configure", "--configure requires --model_path"
+        if has("pull"):
+            yield "--configure", "--configure cannot be used with --pull"
+        if has("model_name"):
+            yield "--model_name", "--model_name cannot be used with --configure"
+    if not given.release.at_least(2025, 3):
+        return
+    for name in ("add_to_config", "remove_from_config"):
+        if has(name) and has("list_models"):
+            yield "--list_models", f"--list_models cannot be used with --{name}"
+    if has("remove_from_config") and has("model_path"):
+        yield "--model_path", "--model_path cannot be used with --remove_from_config"
+
+
+def prepare_refusals(given: Given) -> Iterator[ArgumentRefusal]:
+    """What ``CLIParser::prepare`` throws."""
+    values = given.words.values
+    key_file = values.get("api_key_file")
+    if key_file and not given.has("list_models"):
+        text = (
+            "filesystem error: Error reading API key file: Unable to open file : No such file or directory "
+            f"[{key_file}]"
+        )
+        demand = FileDemand(key_file, "opens")
+        yield ArgumentRefusal("prepare", text, demand, "--api_key_file")
+    if not values.get("layout") and not (given.has("add_to_config") and given.release.at_least(2026, 3)):
+        for name in _NEED_LAYOUT:
+            if given.has(name):
+                text = f"{_PREFIX}--{name} parameter requires --layout to be set"
+                yield ArgumentRefusal("prepare", text, None, f"--{name}")
+    if not given.task_flow:
+        for name in ("weight-format", "extra_quantization_params"):
+            if given.has(name):
+                text = f"--{name} parameter unsupported for Openvino huggingface organization models."
+                yield ArgumentRefusal("prepare", text, None, f"--{name}")
+
+
+def validate_refusals(given: Given) -> Iterator[ArgumentRefusal]:
+    """``Config::validate`` where it is to serve, in the order of the release."""
+    if given.release.at_least(2025, 2):
+        parts = (
+            _mode(given), _grpc_workers(given), _metrics(given), _no_port(given), _rest_workers(given),
+            _port_ranges(given), _addresses(given), _same_port(given), _cpu_extension(given),
+            _log_level(given), _stateful(given),
+        )  # fmt: skip
+    else:
+        parts = (
+            _mode(given), _grpc_workers(given), _rest_workers(given), _port_ranges(given), _metrics(given),
+            _addresses(given), _same_port(given), _no_port(given), _cpu_extension(given),
+            _log_level(given), _stateful(given),
+        )  # fmt: skip
+    for part in parts:
+        for option, text, *demand in part:
+            yield ArgumentRefusal("validate", text, demand[0] if demand else None, option)
+
+
+_Part = Iterator[tuple[str | None, str] | tuple[str | None, str, FileDemand]]
+
+
+def _mode(given: Given) -> _Part:
+    config = given.set("config_path")
+    name, path = given.set("model_name"), given.set("model_path")
+    if config and (name or path):
+        yield "--config_path", "Use either config_path or model_path with model_name"
+    if not config and not (name and path):
+        yield None, "Use config_path or model_path with model_name"
+    for option in EXCLUSIVE_WITH_CONFIG:
+        counts = given.set(option)
+        if option == "nireq" and given.release.at_least(2022, 3):
+            counts = given.number("nireq", 0) != 0
+        if config and counts:
+            yield f"--{option}", "Model parameters in CLI are exclusive with the config file"
+            return
+
+
+def _grpc_workers(given: Given) -> _Part:
+    workers, cores = given.number("grpc_workers", 1), given.limits.cores
+    if workers < 1 or (cores is not None and workers > cores):
+        count = "the number of cores" if cores is None else str(cores)
+        yield "--grpc_workers", f"grpc_workers count should be from 1 to CPU core count : {count}"
+
+
+def _rest_workers(given: Given) -> _Part:
+    release, limits = given.release, given.limits
+    asked = given.words.numbers.get("rest_workers")
+    default = default_rest_workers(release, limits.cores, limits.open_files)
+    workers = default if asked is None else asked
+    if workers is not None and release.at_least(2026, 2):
+        workers = max(2, workers)
+    judged = asked is not None or release.at_least(2022, 3)
+    if judged and workers is not None and not 2 <= workers <= _MOST_REST_WORKERS:
+        yield "--rest_workers", f"rest_workers count should be from 2 to {_MOST_REST_WORKERS}"
+    if asked is not None and given.rest_port == 0 and (release.at_least(2022, 3) or asked != default):
+        yield (
+            "--rest_workers",
+            "rest_workers is set but rest_port is not set. rest_port is required to start rest servers",
+        )
+    if release.at_least(2026, 2) and limits.open_files is not None and workers is not None:
+        most = (limits.open_files - 15) // 6
+        if workers > most >= 0:
+            yield (
+                "--rest_workers",
+                f"rest_workers count cannot be larger than {most} due to open files limit. Current open files "
+                f"limit: {limits.open_files}",
+            )
+
+
+def _port_ranges(given: Given) -> _Part:
+    for name, number in (("port", given.port), ("rest_port", given.rest_port)):
+        if number > _HIGHEST_PORT:
+            yield f"--{name}", f"{name} number out of range from 0 to {_HIGHEST_PORT}"
+
+
+def _metrics(given: Given) -> _Part:
+    release = given.release
+    if not release.at_least(2022, 2):
+        return
+    enabled = is_true(given.words.values.get("metrics_enable"))
+    listed = given.set("metrics_list")
+    no_rest = given.rest_port == 0
+    if not release.at_least(2022, 3):
+        enabled, no_rest = given.has("metrics_enable"), not given.has("rest_port")
+    if enabled and no_rest:
+        yield "--metrics_enable", "rest_port setting is missing, metrics are enabled on rest port"
+    if not release.at_least(2022, 3, 0, 1) and (enabled or listed) and given.set("config_path"):
+        yield (
+            "--metrics_enable",
+            "metrics_enable or metrics_list and config_path cant be used together. Use json config file to "
+            "enable metrics when using config_path.",
+        )
+    if listed and not enabled:
+        yield (
+            "--metrics_list",
+            "metrics_enable setting is missing, required when metrics_list is provided",
+        )
+
+
+def _addresses(given: Given) -> _Part:
+    for name in ("rest_bind_address", "grpc_bind_address"):
+        if given.set(name) and not is_hostname_or_ip(given.words.values[name], given.release):
+            text = f"{name} has invalid format: proper hostname or IP address expected."
+            yield f"--{name}", text
+
+
+def _same_port(given: Given) -> _Part:
+    if given.port == given.rest_port and (given.port or not given.release.at_least(2025, 1)):
+        yield "--port", "port and rest_port cannot have the same values"
+
+
+def _no_port(given: Given) -> _Part:
+    if given.release.needs_a_port and not given.port and not given.rest_port:
+        yield "--port", "port and rest_port cannot both be unset"
+
+
+def _cpu_extension(given: Given) -> _Part:
+    path = given.words.values.get("cpu_extension", "")
+    if given.set("cpu_extension"):
+        exist = "exist" if given.release.at_least(2025, 1) else "exists"
+        text = (
+            f"File path provided as an --cpu_extension parameter does not {exist} in the filesystem: {path}"
+        )
+        yield "--cpu_extension", text, FileDemand(path, "exists")
+
+
+def _log_level(given: Given) -> _Part:
+    levels = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
+    if not given.release.at_least(2022, 2):
+        levels.remove("TRACE")
+    if given.words.values.get("log_level", "INFO") not in levels:
+        yield "--log_level", f"log_level should be one of: {', '.join(levels)}"
+
+
+def _stateful(given: Given) -> _Part:
+    stateful = is_true(given.words.values.get("stateful"))
+    if not given.release.at_least(2022, 3):
+        stateful = given.has("stateful")
+    if not stateful and any(given.has(name) for name in _STATEFUL):
+        yield (
+            "--stateful",
+            "Setting low_latency_transformation, max_sequence_number and idle_sequence_cleanup require "
+            "setting stateful flag for the model.",
+        )
+
+
+def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
+    """What the server's text does not tell whoever has to correct the option; empty where it tells enough."""
+    unknown = why_unknown(refusal, release)
+    if unknown is not None:
+        return f"{unknown}."
+    if refusal.option == "--file_system_poll_wait_seconds" and refusal.stage == "parse":
+        return "The server takes no negative number, whatever its help says: 0 turns the polls off."
+    if refusal.option == "--log_level":
+        return "Levels are written in capitals."
+    return ""
+
+
+def why_unknown(refusal: ArgumentRefusal, release: Release) -> str | None:
+    """When an option that this release does not know came or went; None where no release knew it."""
+    if refusal.option is None or refusal.stage not in ("parse", "unmatched"):
+        return None
+    return history(refusal.option, release)

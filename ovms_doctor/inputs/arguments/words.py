@@ -1,0 +1,164 @@
+"""How the server's parser splits its words into options and values: cxxopts.
+
+Until v2023.3 the server is built with cxxopts 2.2.0, then with 3.1.1. Unknown options are refused until
+v2025.1; since v2025.2 they are left over, for the parsers of the generative tasks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ovms_doctor.inputs.arguments.options import Option, known_options, similar_option
+from ovms_doctor.model.deployment import ArgumentRefusal
+from ovms_doctor.model.releases import Release
+
+# A dot does not match the end of a line, as in the server's (ECMAScript) expressions.
+_OLD = re.compile(r"--([A-Za-z0-9][-_A-Za-z0-9]+)(=([^\n\r]*))?|-([A-Za-z0-9]+)")
+_NEW = re.compile(r"--([A-Za-z0-9][-_A-Za-z0-9.]+)(=([^\n\r]*))?|-([A-Za-z0-9][^\n\r]*)")
+_INTEGER = re.compile(r"(-)?(0x)?([0-9a-zA-Z]+)|((0x)?0)")
+_TRUE = re.compile(r"[tT](rue)?|1")
+_FALSE = re.compile(r"[fF](alse)?|0")
+
+
+class Refused(Exception):
+    """cxxopts throws; the text is its exception's."""
+
+    def __init__(self, text: str, option: str | None = None, suggestion: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.option = option
+        self.suggestion = suggestion
+
+    def refusal(self) -> ArgumentRefusal:
+        text = f"error parsing options: {self.text}"
+        return ArgumentRefusal("parse", text, None, self.option, self.suggestion)
+
+
+@dataclass(slots=True)
+class Words:
+    """The words, split. ``values``: the last one of each option; ``numbers`` those that are numbers;
+    ``count``: how many options were matched; ``places``: the position of each option's last word, and of each word
+    left over, from 1."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    unmatched: list[str] = field(default_factory=list)
+    count: int = 0
+    refusal: ArgumentRefusal | None = None
+    places: dict[str, int] = field(default_factory=dict)
+
+
+def split_words(words: Sequence[str], release: Release) -> Words:
+    """``words`` without the program's name. The first fault ends it, and is in ``refusal``."""
+    result = Words()
+    try:
+        _Splitter(list(words), release, result).run()
+    except Refused as refused:
+        result.refusal = refused.refusal()
+    return result
+
+
+class _Splitter:
+    """``OptionParser::parse``: one pass from left to right."""
+
+    def __init__(self, words: list[str], release: Release, result: Words) -> None:
+        self.words = words
+        self.release = release
+        self.result = result
+        self.options = known_options(release)
+        self.matcher = _NEW if release.at_least(2024, 0) else _OLD
+        self.keeps_unknown = release.at_least(2025, 2)
+        self.at = 0
+
+    def run(self) -> None:
+        while self.at < len(self.words):
+            word = self.words[self.at]
+            if word == "--":
+                left = self.words[self.at + 1 :]
+                self.result.unmatched += left
+                self.result.places.update({one: self.at + 2 + index for index, one in enumerate(left)})
+                return
+            self.result.places[word.partition("=")[0] if word.startswith("-") else word] = self.at + 1
+            match = self.matcher.fullmatch(word)
+            if match is None:
+                if word.startswith("-") and word != "-" and not self.keeps_unknown:
+                    raise Refused(f"Argument ‘{word}’ starts with a - but has incorrect syntax", word)
+                self.result.unmatched.append(word)
+            elif match[4]:
+                self._letters(match[4])
+            else:
+                self._long(word, match)
+            self.at += 1
+
+    def _long(self, word: str, match: re.Match[str]) -> None:
+        option = self.options.get(match[1])
+        if option is None:
+            self._unknown(match[1], word)
+        elif match[2]:
+            self._set(option, match[3])
+        else:
+            self._set_from_next(option)
+
+    def _letters(self, letters: str) -> None:
+        """A group of short options; there is only ``-h``."""
+        for letter in letters:
+            if letter == "h":
+                self._set(self.options["help"], "true")
+            else:
+                self._unknown(letter, f"-{letter}")
+
+    def _unknown(self, name: str, word: str) -> None:
+        if not self.keeps_unknown:
+            suggestion = similar_option(name, self.release)
+            raise Refused(f"Option ‘{name}’ does not exist", word.partition("=")[0], suggestion)
+        self.result.unmatched.append(word)
+
+    def _set_from_next(self, option: Option) -> None:
+        if option.kind == "switch":
+            self._set(option, "true")
+            return
+        if self.at + 1 >= len(self.words):
+            raise Refused(f"Option ‘{option.name}’ is missing an argument", f"--{option.name}")
+        self.at += 1
+        self._set(option, self.words[self.at])
+
+    def _set(self, option: Option, value: str) -> None:
+        if option.kind == "switch":
+            if not _TRUE.fullmatch(value) and not _FALSE.fullmatch(value):
+                raise Refused(f"Argument ‘{value}’ failed to parse", f"--{option.name}")
+        elif option.kind != "text":
+            self.result.numbers[option.name] = self._number(option, value)
+        self.result.values[option.name] = value
+        self.result.count += 1
+
+    def _number(self, option: Option, text: str) -> int:
+        """``integer_parser``: decimal, or hexadecimal after ``0x``. An overflow is only seen where the
+        wrapped number is smaller than the one before the digit."""
+        refused = Refused(f"Argument ‘{text}’ failed to parse", f"--{option.name}")
+        match = _INTEGER.fullmatch(text)
+        if match is None or match[1]:
+            raise refused
+        wide = option.kind == "size" or (option.name in ("port", "rest_port") and self._ports_are_wide)
+        modulus = 1 << (64 if wide else 32)
+        base = 16 if match[2] else 10
+        result = 0
+        for letter in match[3] or "":
+            digit = "0123456789abcdef".find(letter.lower())
+            if digit < 0 or digit >= base:
+                raise refused
+            following = (result * base + digit) % modulus
+            if result > following:
+                raise refused
+            result = following
+        return result
+
+    @property
+    def _ports_are_wide(self) -> bool:
+        return not self.release.at_least(2022, 3)
+
+
+def is_true(value: str | None) -> bool:
+    """A switch's value, as far as it was given."""
+    return value is not None and _TRUE.fullmatch(value) is not None

@@ -1,0 +1,1 @@
+"""A compose file: one service of it, as a container."""

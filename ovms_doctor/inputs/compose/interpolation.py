@@ -1,0 +1,171 @@
+"""``${NAME}`` in a Compose file, and the environment files beside it (compose-go, template and dotenv).
+
+Values pass through here and are put where they are named; no message and no note holds one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovms_doctor.inputs.values import Refused, shown
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
+_KEY = re.compile(r"(?:export[ \t]+)?([\w.\-\[\]]+)[ \t]*(?:([=:])[ \t]*|(?=\n|$|#))")
+_ESCAPE = re.compile(r'\\([abcfnrtv$"\\])')
+_ESCAPED = {
+    "a": "\a",
+    "b": "\b",
+    "c": "\\c",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+    "$": "$$",
+    '"': '"',
+    "\\": "\\",
+}
+_DEEPEST = 20
+
+
+@dataclass(slots=True)
+class Interpolation:
+    """``variables`` is what names are looked up in. ``used``: the names that had a value; ``unset``: those that had
+    none, for which Compose puts in nothing."""
+
+    variables: Mapping[str, str]
+    used: set[str] = field(default_factory=set)
+    unset: set[str] = field(default_factory=set)
+
+    def data(self, value: Any) -> Any:
+        """``value`` with every text in it interpolated; names of mappings stay as they are."""
+        if isinstance(value, str):
+            return self.text(value) if "$" in value else value
+        if isinstance(value, dict):
+            return {name: self.data(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.data(item) for item in value]
+        return value
+
+    def text(self, text: str, depth: int = 0) -> str:
+        """``text`` interpolated; Refused where Compose would not take it."""
+        parts, at = [], 0
+        while (dollar := text.find("$", at)) >= 0:
+            parts.append(text[at:dollar])
+            following = text[dollar + 1 : dollar + 2]
+            name = _NAME.match(text, dollar + 1)
+            if following == "$":
+                parts.append("$")
+                at = dollar + 2
+            elif following == "{":
+                end = _closing(text, dollar + 1)
+                parts.append(self.braced(text[dollar + 2 : end], depth))
+                at = end + 1
+            elif name:
+                parts.append(self.look_up(name[0]) or "")
+                at = name.end()
+            else:
+                parts.append("$")
+                at = dollar + 1
+        return "".join([*parts, text[at:]])
+
+    def braced(self, body: str, depth: int) -> str:
+        match = _BRACED.fullmatch(body)
+        if match is None or depth > _DEEPEST:
+            raise Refused("a value has a ${…} that is not one; a dollar sign itself is written $$")
+        name, operator, rest = match[1], match[2] or "", match[3] or ""
+        there = name in self.variables and not (operator.startswith(":") and not self.variables[name])
+        if operator.endswith("?") and not there:
+            raise Refused(f"the variable {name} has no value, and the file demands one")
+        if operator.endswith("+"):
+            return self.text(rest, depth + 1) if there else ""
+        if operator.endswith("-") and not there:
+            return self.text(rest, depth + 1)
+        return self.look_up(name) or ""
+
+    def look_up(self, name: str) -> str | None:
+        value = self.variables.get(name)
+        (self.unset if value is None else self.used).add(name)
+        return value
+
+    def hide(self, message: str) -> str:
+        """``message`` without the values that were put in."""
+        for name in sorted(self.used, key=lambda item: -len(self.variables[item])):
+            value = self.variables[name]
+            if len(value) > 2:
+                message = message.replace(value, f"${name}").replace(shown(value), f"${name}")
+        return message
+
+
+def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[str, str | None]:
+    """The variables of an environment file as Compose reads it: quotes, comments, ``export``, interpolation.
+
+    A name without a value has that of ``variables``, None where it has none there. ``what`` names the file.
+    """
+    found: dict[str, str | None] = {}
+    text = text.replace("\r\n", "\n").removeprefix("\ufeff")
+    at = 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        if text[at] == "#":
+            at = _line_end(text, at)
+            continue
+        key = _KEY.match(text, at)
+        line = text.count("\n", 0, at) + 1
+        if key is None:
+            raise Refused(f"line {line} of {what} is no variable")
+        at = key.end()
+        if key[2] is None:
+            found[key[1]] = variables.get(key[1])
+            at = _line_end(text, at)
+            continue
+        lookup = {**variables, **{name: value for name, value in found.items() if value is not None}}
+        found[key[1]], at = _value(text, at, Interpolation(lookup), f"line {line} of {what}")
+    return found
+
+
+def _value(text: str, at: int, interpolation: Interpolation, where: str) -> tuple[str, int]:
+    quote = text[at : at + 1]
+    if quote not in ("'", '"') or not quote:
+        end = _line_end(text, at)
+        return interpolation.text(text[at:end].partition(" #")[0].rstrip()), end
+    end, parts = at + 1, []
+    while end < len(text) and text[end] != quote:
+        if text[end] == "\\" and end + 1 < len(text):
+            parts.append(text[end + 1] if text[end + 1] == quote else text[end : end + 2])
+            end += 2
+        else:
+            parts.append(text[end])
+            end += 1
+    if end >= len(text):
+        raise Refused(f"{where} has a quote that is never closed")
+    value = "".join(parts)
+    if quote == '"':
+        value = interpolation.text(_ESCAPE.sub(lambda match: _ESCAPED[match[1]], value))
+    return value, end + 1
+
+
+def _closing(text: str, start: int) -> int:
+    depth, at = 0, start
+    while at < len(text):
+        if text.startswith("${", at):
+            depth, at = depth + 1, at + 1
+        elif at == start:
+            depth += 1
+        elif text[at] == "}":
+            depth -= 1
+            if not depth:
+                return at
+        at += 1
+    raise Refused("a value has a ${ that is never closed; a dollar sign itself is written $$")
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end

@@ -1,0 +1,178 @@
+"""A service of a Compose file as the Container that Docker Compose (v2) would make of it."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ovms_doctor.inputs import NotRead, yaml_text
+from ovms_doctor.inputs.compose import values as typed
+from ovms_doctor.inputs.compose.fields import Project
+from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_file
+from ovms_doctor.inputs.compose.merge import localise, merge
+from ovms_doctor.inputs.compose.service import build
+from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.model.container import Container
+
+_DEFAULT_FILES = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
+_OVERRIDES = (
+    "compose.override.yml",
+    "compose.override.yaml",
+    "docker-compose.override.yml",
+    "docker-compose.override.yaml",
+)
+_OVMS_IMAGE = re.compile(r"model[_-]server|ovms", re.IGNORECASE)
+_OVMS_OPTION = re.compile(
+    r"--(?:model_path|model_name|config_path|rest_port|model_repository_path|source_model|target_device)(?![\w-])"
+)
+_SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+", re.ASCII)
+_DEEPEST = 20
+
+
+def read_compose(
+    text: str,
+    *,
+    service: str | None,
+    place: str,
+    directory: str,
+    environment: Mapping[str, str],
+    read_file: Callable[[str], str | None],
+) -> Container:
+    """The container of ``service``, or without a name of the only service that is OVMS's.
+
+    ``place`` is the file as it was named, ``directory`` (absolute) where it lies: relative paths count from there.
+    ``environment`` is what ``docker compose`` would be given; the file ``.env`` beside the file fills it up.
+    ``read_file`` answers with the text of another file (``.env``, ``env_file``, ``extends``, an override file), None
+    where it cannot be read. Values of variables go where the file puts them, and into no message. NotRead for what
+    is no Compose file, and for what Compose would refuse.
+    """
+    interpolation = Interpolation(environment)
+    try:
+        beside = read_file(posixpath.join(directory, ".env"))
+        if beside is not None:
+            found = read_env_file(beside, environment, "the file .env")
+            known = {name: value for name, value in found.items() if value is not None}
+            interpolation = Interpolation({**known, **environment})
+        return _Reading(interpolation, place, directory, read_file).container(text, service)
+    except Refused as error:
+        reason = interpolation.hide(str(error))
+        raise NotRead(f"Docker Compose would refuse {shown(place)}: {reason.rstrip('.')}.") from None
+    except NotRead as error:
+        raise NotRead(f"{shown(place)}: {interpolation.hide(str(error))}") from None
+    except RecursionError:
+        raise NotRead(f"{shown(place)}: the values are nested too deeply.") from None
+
+
+class _Reading:
+    def __init__(
+        self,
+        interpolation: Interpolation,
+        place: str,
+        directory: str,
+        read_file: Callable[[str], str | None],
+    ) -> None:
+        self.interpolation = interpolation
+        self.place, self.directory, self.read_file = place, directory, read_file
+        self.problems: list[str] = []
+
+    def container(self, text: str, wanted: str | None) -> Container:
+        raw = self.with_override(yaml_text.load(text))
+        typed.check_keys(typed.TOP_KEYS, raw, "the file")
+        services = typed.mapping(raw.get("services"), "services")
+        for name, item in services.items():
+            if not _SERVICE_NAME.fullmatch(name):
+                raise Refused(f'"{shown(name)}" cannot be the name of a service')
+            typed.check_keys(typed.SERVICE_KEYS, typed.mapping(item, f"services.{name}"), f"services.{name}")
+        document = self.interpolation.data(raw)
+        name = self.choose(services, wanted, bool(raw.get("include")))
+        # Only what this service uses is worth a word: the rest of the file has variables of its own.
+        self.interpolation.unset.clear()
+        service = self.extended(services, name, self.directory, ())
+        for variable in sorted(self.interpolation.unset):
+            self.problems.append(f"The variable {variable} is not set: Compose puts nothing in its place.")
+        variables = self.interpolation.variables
+        project = Project(
+            self.directory, self.project_name(document), document, variables, self.read_file, self.problems
+        )
+        others = tuple(other for other in services if other != name)
+        return build(name, service, project, self.place, others)
+
+    def with_override(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """A file with a default name has the override file beside it laid over it."""
+        if posixpath.basename(self.place) not in _DEFAULT_FILES:
+            return raw
+        for name in _OVERRIDES:
+            text = self.read_file(posixpath.join(self.directory, name))
+            if text is not None:
+                self.problems.append(f"The file {name} beside it is laid over it, as Docker Compose does.")
+                return merge(raw, yaml_text.load(text))
+        return raw
+
+    def choose(self, services: dict[str, Any], wanted: str | None, includes: bool) -> str:
+        names = ", ".join(shown(name) for name in list(services)[:20])
+        more = " Services of the files under include are not looked at." if includes else ""
+        if includes:
+            self.problems.append("The file includes others, which are not looked at.")
+        if wanted is not None:
+            if wanted not in services:
+                raise NotRead(f'there is no service "{shown(wanted)}"; there is: {names or "none"}.{more}')
+            return wanted
+        if not services:
+            raise NotRead(f"the file has no services.{more}")
+        likely = [name for name in services if self.is_server(services, name)]
+        if len(likely) == 1:
+            return likely[0]
+        if not likely and len(services) == 1:
+            return next(iter(services))
+        said = "more than one service looks" if likely else "no service looks"
+        raise NotRead(f"{said} like OVMS; name one of {', '.join(map(shown, likely)) or names}.{more}")
+
+    def is_server(self, services: dict[str, Any], name: str) -> bool:
+        service = self.extended(services, name, self.directory, ())
+        parts = [service.get("image"), *(service.get(key) for key in ("entrypoint", "command"))]
+        words = [
+            str(word) for part in parts[1:] for word in (part if isinstance(part, list) else [part]) if word
+        ]
+        return bool(
+            _OVMS_IMAGE.search(str(parts[0] or "")) or any(_OVMS_OPTION.search(word) for word in words)
+        )
+
+    def extended(
+        self, services: dict[str, Any], name: str, directory: str, chain: tuple[tuple[str, str], ...]
+    ) -> dict[str, Any]:
+        """A service with all that it extends, variables put in."""
+        own: dict[str, Any] = dict(self.interpolation.data(typed.mapping(services[name], f"services.{name}")))
+        asked = own.pop("extends", None)
+        if asked is None:
+            return own
+        link = (directory, name)
+        if link in chain or len(chain) > _DEEPEST:
+            raise Refused(f"services.{shown(name)} extends itself")
+        asked = {"service": asked} if isinstance(asked, str) else typed.mapping(asked, "extends")
+        base_name = typed.optional_text(asked, "service")
+        file = typed.optional_text(asked, "file")
+        if not file:
+            if base_name not in services:
+                raise Refused(
+                    f'services.{shown(name)} extends the service "{shown(base_name)}", which is not there'
+                )
+            return merge(self.extended(services, base_name, directory, (*chain, link)), own)
+        path = posixpath.normpath(posixpath.join(directory, file))
+        text = self.read_file(path)
+        if text is None:
+            raise NotRead(f"the file {shown(file)}, which services.{shown(name)} extends, cannot be read.")
+        others = typed.mapping(yaml_text.load(text).get("services"), "services")
+        if base_name not in others:
+            raise Refused(f'the file {shown(file)} has no service "{shown(base_name)}"')
+        folder = posixpath.dirname(path)
+        base = self.extended(others, base_name, folder, (*chain, link))
+        return merge(localise(base, folder), own)
+
+    def project_name(self, document: dict[str, Any]) -> str:
+        """The prefix of the volumes' names: given, or the directory's name in small letters."""
+        variables = self.interpolation.variables
+        given = variables.get("COMPOSE_PROJECT_NAME") or typed.optional_text(document, "name")
+        text = (given or posixpath.basename(self.directory)).lower()
+        return re.sub(r"[^-_a-z0-9]", "", text).lstrip("_-")

@@ -1,0 +1,89 @@
+"""Which release of OVMS an image holds, and which variant: from its log, its labels, its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from ovms_doctor.model.releases import ReleaseError, parse_release
+
+Labels: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+
+#: The first line that the server logs (server.cpp logConfig): its version, then a part of the commit's hash.
+_BANNER = re.compile(r"OpenVINO Model Server v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9a-f])", re.ASCII)
+_NUMBERS = re.compile(r"v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9.])", re.ASCII)
+_SERVER_NAME = re.compile(r"ovms|openvino|model[-_.]?server")
+_OFFICIAL = re.compile(r"(?:openvino/|(?:odh|rhoai)-)?(?:openvino[-_])?model[-_]server(?:-rhel\d+)?|ovms")
+#: The image of 2022.1 for Red Hat's carries it wrongly: "2021.4".
+_OLDEST_LABEL = 2022
+
+
+def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | None, str]:
+    """The release (``2025.4.1``) and where it was read: what the running server logs counts more than a label of
+    its image, that more than a tag, which anybody may set. (None, "") where none of them tells.
+
+    Source: server.cpp (the banner), Dockerfile.redhat (labels ``name`` and ``version``; the image for Ubuntu has no
+    version among its labels), the tags of openvino/model_server.
+    """
+    for line in reversed(log):
+        match = _BANNER.search(line)
+        if match and (found := _release(match[1])):
+            return found, "the container's log"
+    said = dict(labels)
+    match = _NUMBERS.fullmatch(said.get("version", "").strip()) if said.get("name") == "OVMS" else None
+    if match and int(match[1][:4]) >= _OLDEST_LABEL and (found := _release(match[1])):
+        return found, "the image's label version"
+    repository, tag = _parts(image)
+    match = _NUMBERS.match(tag)
+    if match and _SERVER_NAME.search(repository) and (found := _release(match[1])):
+        return found, "the image's tag"
+    return None, ""
+
+
+def image_variant(image: str, labels: Labels) -> Literal["gpu", "cpu"] | None:
+    """Whether the image holds the drivers for GPUs; None where neither label nor tag tells.
+
+    Source: the label ``supported-devices`` since v2023.1; the tags of openvino/model_server, of which those that
+    name a release, or the newest one, are for the CPU alone unless they end in ``-gpu``.
+    """
+    match = re.search(r"\bGPU=([01])\b", dict(labels).get("supported-devices", ""))
+    if match:
+        return "gpu" if match[1] == "1" else "cpu"
+    repository, tag = _parts(image)
+    if not _SERVER_NAME.search(repository):
+        return None
+    if re.search(r"(?:^|[-_.])gpu(?:$|[-_.])", tag):
+        return "gpu"
+    plain = tag in ("", "latest") or _NUMBERS.fullmatch(tag)
+    named = repository == "openvino/model_server" or repository.endswith("/openvino/model_server")
+    return "cpu" if plain and named and "@" not in image else None
+
+
+def is_official(image: str) -> bool:
+    """Whether an image's name is that of one of OVMS's own, or of a mirror of them: its entrypoint is known."""
+    repository, _ = _parts(image)
+    last = repository.split("/")[-1]
+    return bool(_OFFICIAL.fullmatch(last) or _OFFICIAL.fullmatch("/".join(repository.split("/")[-2:])))
+
+
+def _parts(image: str) -> tuple[str, str]:
+    """Repository in lower case, and tag; a registry's port is none, and neither is a digest."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    return f"{head}{slash}{last}".lower(), tag
+
+
+def _release(text: str) -> str | None:
+    """As the server's releases are named: 2026.3.0 is 2026.3. None for what cannot be one."""
+    numbers = text.split(".")
+    while len(numbers) > 2 and not int(numbers[-1]):
+        numbers.pop()
+    found = ".".join(numbers)
+    try:
+        parse_release(found)
+    except ReleaseError as error:
+        # One that is too old is a release nevertheless, and who runs it is to be told so.
+        return found if "older" in str(error) else None
+    return found

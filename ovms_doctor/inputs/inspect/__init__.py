@@ -1,0 +1,1 @@
+"""What docker inspect prints, as a container."""

@@ -1,0 +1,218 @@
+"""What ``docker inspect`` and ``podman inspect`` say of a container, from the engine or from a file.
+
+Every field may be missing, null or of another type: what cannot be read is not known. Values of variables are not
+kept. Formats: the Engine API (ContainerInspect, up to 1.51), and Podman's define.InspectContainerData (2 to 5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.command import server_words
+from ovms_doctor.inputs.image import release_of
+from ovms_doctor.inputs.inspect import parts as parts
+from ovms_doctor.inputs.values import shown
+from ovms_doctor.model.container import Container, Engine, Source
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.text import HIDDEN, redact
+
+#: Labels that tell of OVMS: those of its own images (Dockerfile.ubuntu, Dockerfile.redhat).
+_LABELS = ("name", "vendor", "version", "release", "supported-devices", "base-image", "bazel-build-flags")
+_PODMAN = (
+    "ImageName",
+    "BoundingCaps",
+    "EffectiveCaps",
+    "OCIRuntime",
+    "OCIConfigPath",
+    "ConmonPidFile",
+    "IsInfra",
+)
+_LONGEST_LINE = 4000
+_API_KEY = "API key: "
+
+
+def read_text(data: bytes) -> Any:
+    """The JSON document in ``data``, in whatever encoding it was saved; NotRead where it is none."""
+    if not data.strip():
+        raise NotRead("It is empty: the output of docker inspect is a JSON document.")
+    try:
+        return json.loads(data.decode(json.detect_encoding(data), "surrogateescape"))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
+            raise NotRead(f"The JSON document breaks off ({place}): it was not saved whole.") from None
+        raise NotRead(f"It is not JSON ({place}: {error.msg}); docker inspect writes nothing else.") from None
+    except (ValueError, RecursionError):
+        raise NotRead("It is not JSON as docker inspect writes it.") from None
+
+
+def read_inspect(
+    document: Any,
+    *,
+    source: Source,
+    place: str,
+    log: Sequence[str] = (),
+    info: Mapping[str, Any] | None = None,
+) -> Container:
+    """The container that ``document`` tells of: what inspect writes, read by json; NotRead where it is of another kind.
+
+    ``log``: first and last lines of the container's output. ``info``: the engine's ``docker info`` (SecurityOptions,
+    DockerRootDir, ServerVersion, OperatingSystem, Components), and with it, where they are known: ``IdMap``, rows of
+    a process' uid_map, and ``Problems``, sentences about what could not be asked.
+    """
+    data = _only_container(document)
+    engine_info = info if isinstance(info, Mapping) else {}
+    config, host = parts.table(data.get("Config")), parts.table(data.get("HostConfig"))
+    engine = _engine(data, engine_info)
+    image = (
+        parts.text(data.get("ImageName")) or parts.text(config.get("Image")) or parts.text(data.get("Image"))
+    )
+    labels = _labels(config)
+    lines = tuple(_line(line) for line in log)
+    release, release_from = release_of(image, labels, lines)
+    pairs = _environment(config)
+    working_directory = parts.text(config.get("WorkingDir"))
+    program = _program(data, config)
+    words = server_words(*program, image, environment=dict(pairs), working_directory=working_directory or "/")
+    namespaced, id_map = parts.namespace(data, host, engine, engine_info)
+    state = parts.state(data)
+    running = state is not None and state.status in ("running", "paused")
+    layers, merged = parts.layers(data, running=running)
+    mounts = parts.mounts(data, host, engine, engine_info)
+    return Container(
+        source=source,
+        place=place,
+        name=parts.text(data.get("Name")).removeprefix("/"),
+        id=parts.text(data.get("Id")) or parts.text(data.get("ID")),
+        engine=engine,
+        engine_version=parts.text(engine_info.get("ServerVersion")),
+        image=image,
+        labels=labels,
+        release=release,
+        release_from=release_from,
+        program=words.program,
+        words=words.words,
+        words_unknown=words.unknown,
+        user=parts.word(config.get("User")),
+        groups=tuple(parts.word(item) for item in parts.items(host.get("GroupAdd")) if parts.word(item)),
+        working_directory=words.directory or working_directory,
+        mounts=mounts,
+        ports=parts.ports(data, host),
+        network=parts.network(host),
+        environment=variables(pairs),
+        environment_names=tuple(dict.fromkeys(name for name, _ in pairs)),
+        limits=parts.limits(host),
+        devices=parts.devices(host),
+        device_requests=parts.device_requests(host),
+        restart=parts.restart(host),
+        probes=parts.probes(config),
+        read_only_root=host.get("ReadonlyRootfs") is True,
+        privileged=host.get("Privileged") is True,
+        capabilities_dropped=parts.capabilities_dropped(host),
+        security=parts.security(data, host),
+        namespaced=namespaced,
+        id_map=id_map,
+        state=state,
+        layers=layers,
+        merged=merged,
+        log=lines,
+        problems=_problems(data, release, engine_info),
+        unknown_fields=_unknown_fields(data),
+    )
+
+
+def _only_container(document: Any) -> Mapping[str, Any]:
+    """The one object that tells of a container; NotRead says what the document is instead."""
+    found = document if isinstance(document, list) else [document]
+    if not found:
+        raise NotRead("It is an empty list: docker inspect found no container of that name.")
+    if not all(isinstance(item, dict) for item in found):
+        raise NotRead("It is not what docker inspect writes: a list of JSON objects.")
+    if len(found) > 1:
+        names = [shown(parts.text(item.get("Name")).removeprefix("/")) or "(no name)" for item in found]
+        listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        raise NotRead(f"It tells of {len(found)} things ({listed}): save the inspect of one container alone.")
+    data: dict[str, Any] = found[0]
+    if "apiVersion" in data or "kind" in data:
+        raise NotRead("It is a Kubernetes object, not what docker inspect writes: --kubernetes reads those.")
+    if "services" in data:
+        raise NotRead("It is a Compose document, not what docker inspect writes: --compose reads those.")
+    if "RepoTags" in data or "RepoDigests" in data:
+        raise NotRead("It tells of an image, not of a container: inspect the container that runs it.")
+    if "Mountpoint" in data and "Driver" in data:
+        raise NotRead("It tells of a volume, not of a container.")
+    if "IPAM" in data:
+        raise NotRead("It tells of a network, not of a container.")
+    if "info" in data and "status" in data:
+        raise NotRead("It is crictl's, not Docker's or Podman's: --kubernetes reads the pod's own document.")
+    if "Names" in data:
+        raise NotRead(
+            "It is a list of containers (docker ps), which tells too little: docker inspect tells it all."
+        )
+    if not isinstance(data.get("Config"), dict) and not isinstance(data.get("HostConfig"), dict):
+        raise NotRead("It tells of no container: neither Config nor HostConfig is in it.")
+    return data
+
+
+def _engine(data: Mapping[str, Any], info: Mapping[str, Any]) -> Engine:
+    components = (parts.text(parts.table(item).get("Name")) for item in parts.items(info.get("Components")))
+    podman = any(key in data for key in _PODMAN) or any("podman" in name.lower() for name in components)
+    return "podman" if podman else "docker"
+
+
+def _labels(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    labels = parts.table(config.get("Labels"))
+    return tuple(
+        (name, redact(labels[name])[:200])
+        for name in _LABELS
+        if isinstance(labels.get(name), str) and labels[name]
+    )
+
+
+def _environment(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs = (item.partition("=") for item in parts.items(config.get("Env")) if isinstance(item, str))
+    return [(name, value) for name, _, value in pairs if name]
+
+
+def _program(data: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Entrypoint and command. Both are the container's own, whatever its image says; podman's inspect joined the
+    words of an entrypoint with blanks until 5.0, so that the words that it runs (Path, Args) tell more."""
+    entrypoint, command = config.get("Entrypoint"), parts.words(config.get("Cmd"))
+    if isinstance(entrypoint, str) or (not entrypoint and not command):
+        path = parts.text(data.get("Path"))
+        if path:
+            return [path], parts.words(data.get("Args"))
+        entrypoint = entrypoint.split() if isinstance(entrypoint, str) else []
+    return parts.words(entrypoint), command
+
+
+def _line(line: str) -> str:
+    """A line of the log without the secrets that OVMS writes (the API key at level TRACE, server.cpp)."""
+    before, key, _ = line[:_LONGEST_LINE].partition(_API_KEY)
+    return redact(before + key + HIDDEN if key else before)
+
+
+def _unknown_fields(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that the part of the document which is missing would have told."""
+    found = [] if isinstance(data.get("Mounts"), list) else ["mounts"]
+    if not isinstance(data.get("Config"), dict):
+        found += ["user", "working_directory", "environment", "environment_names", "labels", "probes"]
+    if not isinstance(data.get("HostConfig"), dict):
+        found += ["groups", "limits", "devices", "restart", "ports"]
+    return tuple(found)
+
+
+def _problems(data: Mapping[str, Any], release: str | None, info: Mapping[str, Any]) -> tuple[str, ...]:
+    found = [item for item in parts.items(info.get("Problems")) if isinstance(item, str)]
+    if release is None:
+        found.append(
+            "Neither the container's log nor a label or the tag of its image tells the release of OVMS: "
+            "--ovms-version names it."
+        )
+    for key, what in (("Mounts", "what is mounted"), ("HostConfig", "its limits"), ("State", "its state")):
+        if data.get(key) is None:
+            found.append(f"The document has no {key}: {what} is not known.")
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""A Kubernetes manifest: one container of it."""

@@ -1,0 +1,198 @@
+"""The environment of a container in a manifest, and the words of its command line that are made with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovms_doctor.inputs.kubernetes.documents import objects, string, table
+
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|connection_string", re.IGNORECASE)
+#: What the kubelet adds for each service of the namespace.
+_OF_A_SERVICE = re.compile(
+    r"[A-Z0-9_]+_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)"
+)
+_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
+
+
+class Stock:
+    """The config maps, secrets, claims, volumes and services of a manifest, found by their names."""
+
+    def __init__(self, documents: Sequence[dict[str, Any]]) -> None:
+        self.documents = documents
+
+    def find(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        """The object of that name; a namespace that one of both does not tell fits every other."""
+        for document in self.documents:
+            if string(document, "kind") != kind or string(table(document, "metadata"), "name") != name:
+                continue
+            own = string(table(document, "metadata"), "namespace")
+            if not own or not namespace or own == namespace:
+                return document
+        return None
+
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """The objects of a kind."""
+        return [document for document in self.documents if string(document, "kind") == kind]
+
+
+@dataclass(slots=True)
+class PodEnvironment:
+    """``values``: of all variables whose names are known, in order; None where the value is not. ``whole``: there
+    are no others, but for those of services."""
+
+    values: dict[str, str | None] = field(default_factory=dict)
+    whole: bool = True
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def known(self) -> list[tuple[str, str]]:
+        """Those whose values are known."""
+        return [(name, value) for name, value in self.values.items() if value is not None]
+
+
+def read_environment(container: Mapping[str, Any], stock: Stock, namespace: str) -> PodEnvironment:
+    """``env`` over ``envFrom``, as the kubelet does it (makeEnvironmentVariables): of two the later one counts, and
+    ``$(NAME)`` takes from those that stand before it."""
+    made = PodEnvironment()
+    for entry in objects(container, "envFrom"):
+        _add_all(entry, made, stock, namespace)
+    for entry in objects(container, "env"):
+        name = string(entry, "name")
+        if not name:
+            continue
+        text, source = entry.get("value"), table(entry, "valueFrom")
+        value: str | None = ""
+        if isinstance(text, str) and text:
+            expanded, unknown = expand(text, made)
+            value = None if unknown else expanded
+        elif isinstance(text, bool | int | float):
+            value = _written(text)
+            made.problems.append(f"The value of {name} is not a text: Kubernetes refuses the manifest.")
+        elif source:
+            value = _from_source(name, source, made, stock, namespace)
+        made.values.pop(name, None)
+        made.values[name] = value
+    return made
+
+
+def _add_all(entry: Mapping[str, Any], made: PodEnvironment, stock: Stock, namespace: str) -> None:
+    for reference, kind, called in (
+        ("configMapRef", "ConfigMap", "config map"),
+        ("secretRef", "Secret", "secret"),
+    ):
+        name = string(table(entry, reference), "name")
+        if not name:
+            continue
+        document = stock.find(kind, name, namespace)
+        if document is None:
+            made.whole = False
+            made.problems.append(
+                f"The {called} {name} adds variables to the environment; it is not in this file, so not even "
+                "their names are known."
+            )
+            continue
+        keys = {**table(document, "data"), **(table(document, "stringData") if kind == "Secret" else {})}
+        for key, value in keys.items():
+            variable = string(entry, "prefix") + key
+            if _NAME.fullmatch(variable):
+                plain = kind == "ConfigMap" and isinstance(value, str)
+                made.values[variable] = value if plain else None
+
+
+def _from_source(
+    name: str, source: Mapping[str, Any], made: PodEnvironment, stock: Stock, namespace: str
+) -> str | None:
+    reference = table(source, "configMapKeyRef")
+    document = stock.find("ConfigMap", string(reference, "name"), namespace) if reference else None
+    if document is not None:
+        value = table(document, "data").get(string(reference, "key"))
+        if isinstance(value, str):
+            return value
+    kinds = {
+        "secretKeyRef": "a secret",
+        "configMapKeyRef": "a config map",
+        "fieldRef": "the pod that is made",
+        "resourceFieldRef": "the pod that is made",
+    }
+    whence = next((text for key, text in kinds.items() if key in source), "elsewhere")
+    made.problems.append(f"The value of {name} comes from {whence} and is not known here.")
+    return None
+
+
+def expand(text: str, environment: PodEnvironment, *, shown: bool = False) -> tuple[str, list[str]]:
+    """``text`` with ``$(NAME)`` replaced, and the names whose values are not known, which stay as they are.
+
+    ``shown``: the result will be seen, so values of variables that are named like secrets count as not known.
+    Source: k8s.io/kubernetes/third_party/forked/golang/expansion: ``$$`` is a dollar, a name that is not set stays.
+    """
+    made: list[str] = []
+    unknown: list[str] = []
+    at = 0
+    while at < len(text):
+        following = text[at + 1 : at + 2]
+        end = text.find(")", at + 2) if following == "(" else -1
+        if text[at] != "$":
+            until = text.find("$", at)
+            until = len(text) if until < 0 else until
+            made.append(text[at:until])
+            at = until
+        elif following == "$":
+            made.append("$")
+            at += 2
+        elif end >= 0:
+            name = text[at + 2 : end]
+            value = _value(name, environment, shown)
+            if value is None:
+                unknown.append(name)
+            made.append(text[at : end + 1] if value is None else value)
+            at = end + 1
+        else:
+            made.append(text[at : at + 2])
+            at += 2
+    return "".join(made), unknown
+
+
+def _value(name: str, environment: PodEnvironment, shown: bool) -> str | None:
+    if name in environment.values:
+        return None if shown and _SECRET_NAME.search(name) else environment.values[name]
+    if environment.whole and not _OF_A_SERVICE.fullmatch(name):
+        return f"$({name})"
+    return None
+
+
+def read_words(
+    value: Any, environment: PodEnvironment, problems: list[str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """``command`` or ``args``, and what in them is not known: the text as it stands there → the reason."""
+    words: list[str] = []
+    unknown: dict[str, str] = {}
+    for item in value if isinstance(value, list) else []:
+        if isinstance(item, str):
+            word, names = expand(item, environment, shown=True)
+            unknown |= {f"$({name})": f"the value of {name} is not known here" for name in names}
+        elif isinstance(item, bool | int | float):
+            word = _written(item)
+            problems.append(
+                f"The argument {word} is not a text: Kubernetes refuses the manifest. Put it into quotes."
+            )
+        else:
+            problems.append("An argument is no text: Kubernetes refuses the manifest.")
+            continue
+        words.append(word)
+    return tuple(words), unknown
+
+
+def _written(value: bool | int | float) -> str:
+    try:
+        return json.dumps(value)
+    except ValueError:  # a number of thousands of digits
+        return "***"
+
+
+def without_secrets(environment: PodEnvironment) -> dict[str, str]:
+    """The values that a script may name: known ones, of variables that are not named like secrets."""
+    return {name: value for name, value in environment.known if not _SECRET_NAME.search(name)}

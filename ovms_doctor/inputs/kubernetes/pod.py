@@ -1,0 +1,285 @@
+"""The rest of what a pod tells of one of its containers: user, limits, probes, ports, how it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ovms_doctor.inputs.kubernetes.documents import objects, quantity, string, table, whole
+from ovms_doctor.inputs.kubernetes.environment import Stock
+from ovms_doctor.model.container import ContainerLimits, ContainerState, Probe, PublishedPort
+from ovms_doctor.model.text import redact
+
+_PROBES: tuple[tuple[str, Literal["startup", "readiness", "liveness"]], ...] = (
+    ("startupProbe", "startup"),
+    ("readinessProbe", "readiness"),
+    ("livenessProbe", "liveness"),
+)
+#: Characters of a message of the kubelet's or of a container's last lines.
+_LONGEST_MESSAGE = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What the security contexts of pod and container make together."""
+
+    user: str
+    groups: tuple[str, ...]
+    fs_group: int | None
+    read_only_root: bool
+    privileged: bool
+    dropped: tuple[str, ...]
+    options: tuple[str, ...]
+
+
+def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Security:
+    """The container's security context stands over the pod's. ``user`` as ``uid`` or ``uid:gid``, empty where the
+    image's own counts; with a group but no user the user is the image's, ``ovms``."""
+    of_pod, own = table(pod, "securityContext"), table(container, "securityContext")
+    both = {**of_pod, **own}
+    uid, gid = whole(both, "runAsUser"), whole(both, "runAsGroup")
+    user = "" if uid is None else str(uid)
+    if gid is not None:
+        user = f"{user or 'ovms'}:{gid}"
+    listed = of_pod.get("supplementalGroups")
+    groups = (
+        [item for item in listed if isinstance(item, int) and not isinstance(item, bool)]
+        if isinstance(listed, list)
+        else []
+    )
+    drop = table(own, "capabilities").get("drop")
+    options = []
+    if both.get("runAsNonRoot") is True:
+        options.append("runAsNonRoot")
+    if own.get("allowPrivilegeEscalation") is False:
+        options.append("no-new-privileges")
+    for key in ("user", "role", "type", "level"):
+        value = string(table(both, "seLinuxOptions"), key)
+        if value:
+            options.append(f"label={key}:{value}")
+    for key, name in (("seccompProfile", "seccomp"), ("appArmorProfile", "apparmor")):
+        kind = string(table(both, key), "type")
+        if kind:
+            options.append(f"{name}={string(table(both, key), 'localhostProfile') or kind}")
+    for key in ("fsGroupChangePolicy", "supplementalGroupsPolicy"):
+        if string(of_pod, key):
+            options.append(f"{key}={string(of_pod, key)}")
+    return Security(
+        user,
+        tuple(str(group) for group in groups),
+        whole(of_pod, "fsGroup"),
+        own.get("readOnlyRootFilesystem") is True,
+        own.get("privileged") is True,
+        tuple(item for item in drop if isinstance(item, str)) if isinstance(drop, list) else (),
+        tuple(options),
+    )
+
+
+# -- limits --------------------------------------------------------------------------------------------
+
+
+def read_limits(
+    pod: Mapping[str, Any], container: Mapping[str, Any], *, live: bool, problems: list[str]
+) -> tuple[ContainerLimits, tuple[str, ...]]:
+    """Limits, and the names of the devices that are asked for. A pod's own limits hold where its container has
+    none; a limit is the request, too, where none is given. ``live``: it was read from the cluster, so that what
+    a namespace's defaults (LimitRange) add is in it."""
+    limits = table(container, "resources", "limits")
+    requests = table(container, "resources", "requests")
+    around = table(pod, "resources", "limits")
+    memory = _least(_amount(limits, "memory", problems), _amount(around, "memory", problems))
+    cpus = _least(_amount(limits, "cpu", problems), _amount(around, "cpu", problems))
+    request = _amount(requests, "memory", problems) if "memory" in requests else memory
+    devices = []
+    for name, value in {**requests, **limits}.items():
+        own = "/" in name and not name.startswith(("kubernetes.io/", "requests."))
+        if own and quantity(value):
+            devices.append(name)
+    for claim in objects(table(container, "resources"), "claims"):
+        devices.append(f"claim:{string(claim, 'name')}")
+    made = ContainerLimits(
+        memory=math.ceil(memory) if memory else None,
+        memory_request=math.ceil(request) if request else None,
+        cpus=cpus if cpus else None,
+        known=live or bool(cpus),
+    )
+    return made, tuple(devices)
+
+
+def _amount(resources: Mapping[str, Any], name: str, problems: list[str]) -> float | None:
+    value = resources.get(name)
+    if value is None:
+        return None
+    found = quantity(value)
+    if found is None:
+        problems.append(f"The amount of {name} is no quantity: Kubernetes refuses the manifest.")
+        return None
+    # Whole bytes are kept exact: a float has 53 bits.
+    return float(found) if name == "cpu" else math.ceil(found)
+
+
+def _least(first: float | None, second: float | None) -> float | None:
+    """The lower one; 0 is no limit."""
+    known = [value for value in (first, second) if value]
+    return min(known) if known else None
+
+
+# -- ports and probes ----------------------------------------------------------------------------------
+
+
+def port_number(value: Any, container: Mapping[str, Any]) -> int | None:
+    """A port given as a number, or by the name that the container gives one of its ports."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 < value < 65536 else None
+    for entry in objects(container, "ports"):
+        if isinstance(value, str) and value and string(entry, "name") == value:
+            return port_number(entry.get("containerPort"), {})
+    return None
+
+
+def read_ports(
+    container: Mapping[str, Any], stock: Stock, labels: Mapping[str, Any], namespace: str
+) -> tuple[PublishedPort, ...]:
+    """Ports of the node (hostPort), and those of the services in the file that choose this pod by its labels:
+    there ``address`` is the service's name and ``host`` its own port."""
+    found = []
+    for entry in objects(container, "ports"):
+        number, host = port_number(entry.get("containerPort"), {}), port_number(entry.get("hostPort"), {})
+        if number is not None and host is not None:
+            protocol = string(entry, "protocol").lower() or "tcp"
+            found.append(PublishedPort(number, host, string(entry, "hostIP"), protocol))
+    for service in stock.all("Service"):
+        metadata, selector = table(service, "metadata"), table(service, "spec", "selector")
+        own = string(metadata, "namespace")
+        if not selector or (own and namespace and own != namespace):
+            continue
+        if any(labels.get(key) != value for key, value in selector.items()):
+            continue
+        for entry in objects(table(service, "spec"), "ports"):
+            port = port_number(entry.get("port"), {})
+            number = port_number(entry.get("targetPort", port), container)
+            if number is not None:
+                protocol = string(entry, "protocol").lower() or "tcp"
+                found.append(PublishedPort(number, port, string(metadata, "name"), protocol))
+    return tuple(dict.fromkeys(found))
+
+
+def read_probes(container: Mapping[str, Any], problems: list[str]) -> tuple[Probe, ...]:
+    """The probes, with what Kubernetes takes where nothing is said (core/v1 defaults: every 10 s, 1 s to answer,
+    3 failures; http: path /, scheme HTTP)."""
+    found = []
+    for key, kind in _PROBES:
+        probe = table(container, key)
+        for action, method in _METHODS.items():
+            if action not in probe:
+                continue
+            target = table(probe, action)
+            port = port_number(target.get("port"), container) if method != "exec" else None
+            if port is None and method != "exec":
+                problems.append(
+                    f"The port of the {kind} probe, {_shown(target.get('port'))}, is none that the container "
+                    "names."
+                )
+            found.append(
+                Probe(
+                    kind,
+                    method,
+                    port,
+                    (string(target, "path").partition("?")[0] or "/") if method == "http" else "",
+                    whole(probe, "initialDelaySeconds") or 0,
+                    whole(probe, "periodSeconds") or 10,
+                    whole(probe, "failureThreshold") or 3,
+                    whole(probe, "timeoutSeconds") or 1,
+                    string(target, "scheme") or "HTTP",
+                )
+            )
+            break
+    return tuple(found)
+
+
+_METHODS: Mapping[str, Literal["http", "tcp", "grpc", "exec"]] = {
+    "httpGet": "http",
+    "tcpSocket": "tcp",
+    "grpc": "grpc",
+    "exec": "exec",
+}
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) and value else "which is not given"
+
+
+# -- how it is -----------------------------------------------------------------------------------------
+
+
+def read_state(status: Mapping[str, Any], name: str) -> tuple[ContainerState | None, str]:
+    """How the container is, and its id; None where the pod has no status, or none of this container."""
+    entry = next(
+        (item for item in objects(status, "containerStatuses") if string(item, "name") == name), None
+    )
+    failed = string(status, "reason") if string(status, "phase") == "Failed" else ""
+    if entry is None:
+        if failed:
+            return ContainerState("terminated", reason=failed, message=_message(status)), ""
+        return _unscheduled(status), ""
+    states = table(entry, "state")
+    word = next((key for key in ("terminated", "running", "waiting") if key in states), "waiting")
+    now, last = table(states, word), table(entry, "lastState", "terminated")
+    ended = word == "terminated"
+    reason = string(now, "reason")
+    return (
+        ContainerState(
+            "terminated" if failed else word,
+            whole(now, "exitCode") if ended else None,
+            reason == "OOMKilled" if ended else None,
+            failed or reason,
+            _message(status if failed else now),
+            string(now, "startedAt"),
+            string(now, "finishedAt"),
+            whole(entry, "restartCount") or 0,
+            last_exit_code=whole(last, "exitCode"),
+            last_reason=string(last, "reason"),
+            last_finished_at=string(last, "finishedAt"),
+        ),
+        string(entry, "containerID").rpartition("://")[2],
+    )
+
+
+def _unscheduled(status: Mapping[str, Any]) -> ContainerState | None:
+    for condition in objects(status, "conditions"):
+        if string(condition, "type") == "PodScheduled" and string(condition, "status") == "False":
+            return ContainerState("waiting", reason=string(condition, "reason"), message=_message(condition))
+    return None
+
+
+def _message(value: Mapping[str, Any]) -> str:
+    return redact(string(value, "message"))[:_LONGEST_MESSAGE]
+
+
+def before_it(status: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
+    """What keeps the pod's init containers from their end, one sentence for each. Those that restart always are
+    meant to go on beside the others."""
+    beside = {
+        string(item, "name")
+        for item in objects(pod, "initContainers")
+        if item.get("restartPolicy") == "Always"
+    }
+    found = []
+    for entry in objects(status, "initContainerStatuses"):
+        name, state = string(entry, "name"), table(entry, "state")
+        if name in beside:
+            continue
+        ended, waiting = table(state, "terminated"), table(state, "waiting")
+        if ended and whole(ended, "exitCode"):
+            found.append(
+                f"The init container {name} ended with code {ended['exitCode']}: the server has not begun."
+            )
+        elif string(waiting, "reason") not in ("", "PodInitializing"):
+            found.append(
+                f"The init container {name} waits, with {string(waiting, 'reason')}: the server has not begun."
+            )
+    return found

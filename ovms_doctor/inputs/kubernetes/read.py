@@ -1,0 +1,323 @@
+"""A container out of a Kubernetes manifest, or out of what kubectl says of a pod that is there."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs.command import server_words
+from ovms_doctor.inputs.image import release_of
+from ovms_doctor.inputs.kubernetes.documents import objects, read_documents, refuse_template, string
+from ovms_doctor.inputs.kubernetes.environment import (
+    PodEnvironment,
+    Stock,
+    read_environment,
+    read_words,
+    without_secrets,
+)
+from ovms_doctor.inputs.kubernetes.pod import (
+    before_it,
+    port_number,
+    read_limits,
+    read_ports,
+    read_probes,
+    read_security,
+    read_state,
+)
+from ovms_doctor.inputs.kubernetes.volumes import read_mounts, shared_memory
+from ovms_doctor.inputs.kubernetes.workloads import KSERVE_CONTAINER, Workload, find_workloads, placeholders
+from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.text import redact_words
+
+_IMAGE = re.compile(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
+_OPTION = re.compile(r"--(model_path|model_name|config_path|rest_port|model_repository_path|source_model)\b")
+#: KServe sends requests here where the container names no port.
+_KSERVE_PORT = 8080
+#: An annotation of Open Data Hub's serving runtimes.
+_RUNTIME_VERSION = "opendatahub.io/runtime-version"
+_VERSION = re.compile(r"v?(20\d\d\.\d(?:\.\d){0,2})")
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    workload: Workload
+    container: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return string(self.container, "name")
+
+    @property
+    def title(self) -> str:
+        return f"{self.workload.title}/{self.name}" if self.name else self.workload.title
+
+
+def read_kubernetes(text: str, *, place: str, container: str | None = None) -> Container:
+    """The container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod as
+    ``kubectl get pod -o json`` shows it.
+
+    ``place`` is what the file is called; ``container`` the name of the container, where several could be meant.
+    ``id`` is the container's, for a pod without one the pod's uid. NotRead for what is no manifest, or has no such
+    container.
+    """
+    documents = read_documents(text, place)
+    if not any(string(document, "kind") for document in documents):
+        refuse_template(documents, place)
+        raise NotRead(f"{place} is no manifest of Kubernetes: nothing in it has a kind")
+    choices = [
+        _Choice(workload, item)
+        for workload in find_workloads(documents)
+        for item in objects(workload.spec, "containers")
+    ]
+    if not choices:
+        kinds = sorted({string(document, "kind") for document in documents} - {""})
+        raise NotRead(f"{place} describes no pod, only {_list(kinds)}")
+    chosen, notes = _choose(choices, container, place)
+    pod = chosen.workload.spec
+    parts = [pod.get("volumes"), pod.get("securityContext"), chosen.container, chosen.workload.name]
+    refuse_template(parts, place)
+    return _read(chosen, Stock(documents), place, notes)
+
+
+# -- which one -----------------------------------------------------------------------------------------
+
+
+def _choose(choices: Sequence[_Choice], name: str | None, place: str) -> tuple[_Choice, list[str]]:
+    """The one that is named, else the one that looks like OVMS most; of a workload and the pods that were made
+    from it a pod."""
+    if name is not None:
+        best = [choice for choice in choices if name in (choice.name, choice.title)]
+        if not best:
+            raise NotRead(f"{place} has no container {name}, but {_list([item.title for item in choices])}")
+    else:
+        scores = [_likeness(choice) for choice in choices]
+        best = [
+            choice for choice, score in zip(choices, scores, strict=True) if score and score == max(scores)
+        ]
+        if not best:
+            raise NotRead(
+                f"{place} has no container that looks like OVMS: {_list([item.title for item in choices])}"
+            )
+    best = _not_made(best)
+    if len(best) == 1:
+        return best[0], []
+    first = best[0]
+    if len({_essence(choice) for choice in best}) > 1:
+        raise NotRead(f"{place} has several servers, name one: {_list([item.title for item in best])}")
+    pods = [choice for choice in best if choice.workload.live] or best
+    first = next((choice for choice in pods if _in_trouble(choice)), pods[0])
+    titles = [choice.workload.title for choice in best]
+    return first, [f"{_list(titles)} run the same server; what follows is {first.workload.title}."]
+
+
+def _likeness(choice: _Choice) -> int:
+    """How much a container looks like OVMS: 0 not at all."""
+    image, name = string(choice.container, "image"), choice.name
+    words = [
+        word
+        for key in ("command", "args")
+        if isinstance(found := choice.container.get(key), list)
+        for word in found
+        if isinstance(word, str)
+    ]
+    programs = {posixpath.basename(word) for word in words}
+    score = 0
+    if _IMAGE.search(image.rpartition("/")[2].partition("@")[0]) or re.search(r"openvino/", image):
+        score += 4
+    if "ovms" in programs or any("/ovms/bin/ovms" in word for word in words):
+        score += 4
+    if len({match[1] for word in words if (match := _OPTION.match(word))}) > 0:
+        score += 4
+    if not score and choice.workload.openvino and name == KSERVE_CONTAINER:
+        score = 1  # its runtime is not here to tell
+    return score or (1 if name.lower() in ("ovms", "openvino-model-server") else 0)
+
+
+def _not_made(choices: list[_Choice]) -> list[_Choice]:
+    """Without those that something else in the list was made from: the pod tells more than its deployment."""
+    by_title = {choice.workload.title: choice.workload for choice in choices}
+    above = set()
+    for choice in choices:
+        waiting = list(choice.workload.owners)
+        while waiting:
+            title = waiting.pop()
+            if title not in above:
+                above.add(title)
+                waiting += by_title[title].owners if title in by_title else ()
+    left = [choice for choice in choices if choice.workload.title not in above]
+    return left or choices
+
+
+def _essence(choice: _Choice) -> str:
+    item = choice.container
+    return json.dumps(
+        [item.get("name"), item.get("image"), item.get("command"), item.get("args")], sort_keys=True
+    )
+
+
+def _in_trouble(choice: _Choice) -> bool:
+    state, _ = read_state(choice.workload.status, choice.name)
+    return state is not None and (state.status != "running" or bool(state.last_reason))
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = list(dict.fromkeys(names))
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
+
+
+# -- the container -------------------------------------------------------------------------------------
+
+
+def _read(chosen: _Choice, stock: Stock, place: str, notes: Sequence[str]) -> Container:
+    workload, item, pod = chosen.workload, chosen.container, chosen.workload.spec
+    problems = [*notes, *workload.problems]
+    environment = read_environment(item, stock, workload.namespace)
+    problems += environment.problems
+    image = string(item, "image")
+    mounts = read_mounts(
+        item,
+        pod,
+        stock,
+        namespace=workload.namespace,
+        claims=workload.claims,
+        environment=environment,
+        problems=problems,
+    )
+    problems += _filled_before(pod, mounts)
+    limits, devices = read_limits(pod, item, live=workload.live, problems=problems)
+    security = read_security(pod, item)
+    state, own_id = read_state(workload.status, chosen.name)
+    problems += before_it(workload.status, pod)
+    program, words, unknown, directory = _words(item, workload, environment, image, problems)
+    release, release_from = _release(image, workload)
+    if not security.user and not workload.live and _of_openshift(workload):
+        problems.append("OpenShift gives the container a user id of its own: which one, the pod tells.")
+    return Container(
+        "kubernetes",
+        place,
+        name=chosen.name,
+        id=own_id or workload.uid,
+        engine="kubernetes",
+        image=image,
+        release=release,
+        release_from=release_from,
+        program=program,
+        words=words,
+        words_unknown=unknown,
+        user=security.user,
+        groups=security.groups,
+        working_directory=directory or string(item, "workingDir"),
+        mounts=mounts,
+        ports=_ports(chosen, stock),
+        network="host" if pod.get("hostNetwork") is True else "",
+        environment=variables(environment.known),
+        environment_names=tuple(environment.values),
+        limits=replace(limits, shared_memory=shared_memory(mounts, pod)),
+        device_requests=devices,
+        restart=string(pod, "restartPolicy") or "Always",
+        probes=read_probes(item, problems),
+        read_only_root=security.read_only_root,
+        privileged=security.privileged,
+        capabilities_dropped=security.dropped,
+        security=security.options,
+        fs_group=security.fs_group,
+        state=state,
+        problems=tuple(dict.fromkeys(problems)),
+        siblings=_siblings(chosen),
+    )
+
+
+def _words(
+    item: Mapping[str, Any],
+    workload: Workload,
+    environment: PodEnvironment,
+    image: str,
+    problems: list[str],
+) -> tuple[tuple[str, ...], tuple[str, ...] | None, str, str]:
+    """Program, the server's words, the reason if they are not known, and the directory that a script went to.
+
+    ``command`` stands for the image's entrypoint, ``args`` for its command; a list that is empty is none.
+    """
+    command, first = read_words(item.get("command"), environment, problems)
+    arguments, second = read_words(item.get("args"), environment, problems)
+    unknown = {**first, **second}
+    if not workload.live:
+        unknown |= placeholders((*command, *arguments))
+    if workload.unknown:
+        return redact_words(command), None, workload.unknown, ""
+    told = server_words(
+        command or None,
+        arguments,
+        image,
+        environment=without_secrets(environment),
+        working_directory=string(item, "workingDir") or None,
+    )
+    words = told.words
+    if words is None:
+        return told.program, None, told.unknown, told.directory
+    for at, word in enumerate(words):
+        reason = next((text for part, text in unknown.items() if part in word), None)
+        if reason is None:
+            continue
+        problems.append(f"A word of the command line is not known: {reason}.")
+        # Whatever the model's name is, the server does the same; any other word decides.
+        if not (word.startswith("--model_name=") or words[at - 1 : at] == ("--model_name",)):
+            return told.program, None, problems[-1], told.directory
+    return told.program, words, "", told.directory
+
+
+def _release(image: str, workload: Workload) -> tuple[str | None, str]:
+    """What the image tells; where that is nothing, the annotation of the serving runtime."""
+    release, source = release_of(image, (), ())
+    said = workload.annotations.get(_RUNTIME_VERSION)
+    match = _VERSION.fullmatch(str(said).strip()) if isinstance(said, str | float) else None
+    if release is None and match is not None:
+        return match[1], f"the annotation {_RUNTIME_VERSION}"
+    return release, source
+
+
+def _of_openshift(workload: Workload) -> bool:
+    names = (*workload.annotations, *workload.labels)
+    return any(name.startswith(("openshift.io/", "opendatahub.io/")) for name in names)
+
+
+def _ports(chosen: _Choice, stock: Stock) -> tuple[PublishedPort, ...]:
+    """The ports of services and of the node. KServe sends requests to the first port of its container."""
+    workload, item = chosen.workload, chosen.container
+    found = read_ports(item, stock, workload.labels, workload.namespace)
+    if found or not workload.kserve or workload.live or not _is_first(chosen):
+        return found
+    named = objects(item, "ports")
+    number = port_number(named[0].get("containerPort"), {}) if named else _KSERVE_PORT
+    return (PublishedPort(number),) if number is not None else ()
+
+
+def _is_first(chosen: _Choice) -> bool:
+    return objects(chosen.workload.spec, "containers")[0] is chosen.container
+
+
+def _filled_before(pod: Mapping[str, Any], mounts: Sequence[ContainerMount]) -> list[str]:
+    """Volumes of the server's that an init container has mounted, too, and may write to."""
+    found = []
+    for before in objects(pod, "initContainers"):
+        for entry in objects(before, "volumeMounts"):
+            for mount in mounts:
+                same = mount.name == string(entry, "name") and mount.kind in ("volume", "tmpfs")
+                if same and entry.get("readOnly") is not True:
+                    found.append(f"The init container {string(before, 'name')} fills {mount.server}.")
+    return found
+
+
+def _siblings(chosen: _Choice) -> tuple[str, ...]:
+    pod = chosen.workload.spec
+    others = [*objects(pod, "initContainers"), *objects(pod, "containers")]
+    names = [string(other, "name") for other in others if other is not chosen.container]
+    return tuple(dict.fromkeys((*chosen.workload.initial, *(name for name in names if name))))

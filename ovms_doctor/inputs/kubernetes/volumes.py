@@ -1,0 +1,175 @@
+"""What is mounted into a container of a pod: its volumes, and what stands behind them in the same manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ovms_doctor.inputs.kubernetes.documents import objects, quantity, string, table
+from ovms_doctor.inputs.kubernetes.environment import PodEnvironment, Stock, expand
+from ovms_doctor.model.container import ContainerMount
+from ovms_doctor.model.text import redact
+
+_PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the server's, not a file of ours
+#: What the container runtime makes if it is missing: containerd and CRI-O do so where no type is asked for.
+_MADE = ("", "DirectoryOrCreate")
+
+
+def read_mounts(
+    container: Mapping[str, Any],
+    pod: Mapping[str, Any],
+    stock: Stock,
+    *,
+    namespace: str,
+    claims: Mapping[str, str],
+    environment: PodEnvironment,
+    problems: list[str],
+) -> tuple[ContainerMount, ...]:
+    """The mounts of ``container``. ``claims``: volumes that a stateful set makes for each of its pods, and the
+    claims' names. Of config maps and secrets the names of their files are kept, in ``options``."""
+    volumes = {string(volume, "name"): volume for volume in objects(pod, "volumes")}
+    found = []
+    for entry in objects(container, "volumeMounts"):
+        server, name = string(entry, "mountPath"), string(entry, "name")
+        if not server:
+            continue
+        server = server if server.startswith("/") else f"/{server}"
+        if name in claims:  # counts more than a volume of that name
+            mount = _claim(server, claims[name], False, stock, namespace)
+        elif name in volumes:
+            mount = _volume(server, volumes[name], stock, namespace)
+        else:
+            problems.append(
+                f"{server} is mounted from the volume {name or '(without a name)'}, which the pod does not have: "
+                "Kubernetes refuses that."
+            )
+            mount = ContainerMount(server, "other", name=name)
+        found.append(_mounted(mount, entry, environment, problems))
+    return tuple(found)
+
+
+def shared_memory(mounts: tuple[ContainerMount, ...], pod: Mapping[str, Any]) -> int | None:
+    """Bytes of a tmpfs at /dev/shm, where it has a limit."""
+    for mount in mounts:
+        if mount.server.rstrip("/") == _SHARED_MEMORY and mount.kind == "tmpfs":
+            for volume in objects(pod, "volumes"):
+                if string(volume, "name") == mount.name:
+                    size = quantity(table(volume, "emptyDir").get("sizeLimit"))
+                    return int(size) if size else None
+    return None
+
+
+def _mounted(
+    mount: ContainerMount, entry: Mapping[str, Any], environment: PodEnvironment, problems: list[str]
+) -> ContainerMount:
+    """The volume as this entry mounts it."""
+    options = list(mount.options)
+    propagation = _PROPAGATION.get(string(entry, "mountPropagation"))
+    if propagation is not None:
+        options.append(propagation)
+    sub_path, host = string(entry, "subPath"), mount.host
+    template = string(entry, "subPathExpr")
+    if template:
+        sub_path, unknown = expand(template, environment, shown=True)
+        if unknown:
+            host = None
+            problems.append(f"Which directory {mount.server} is cannot be told: subPathExpr is {template}.")
+    return ContainerMount(
+        mount.server,
+        mount.kind,
+        host,
+        mount.read_only or entry.get("readOnly") is True,
+        mount.name,
+        tuple(options),
+        mount.created_by_engine and not sub_path,
+        sub_path.strip("/"),
+    )
+
+
+def _volume(server: str, volume: Mapping[str, Any], stock: Stock, namespace: str) -> ContainerMount:
+    name = string(volume, "name")
+    if "hostPath" in volume:
+        source = table(volume, "hostPath")
+        kind = string(source, "type")
+        options = (kind,) if kind else ()
+        path = string(source, "path") or None
+        return ContainerMount(server, "bind", path, False, name, options, kind in _MADE)
+    if "configMap" in volume:
+        return _files(server, table(volume, "configMap"), "ConfigMap", stock, namespace)
+    if "secret" in volume:
+        return _files(server, table(volume, "secret"), "Secret", stock, namespace)
+    if "projected" in volume:
+        return _projected(server, table(volume, "projected"), name)
+    if "persistentVolumeClaim" in volume:
+        source = table(volume, "persistentVolumeClaim")
+        return _claim(server, string(source, "claimName"), source.get("readOnly") is True, stock, namespace)
+    kind = next((key for key in volume if key != "name"), "emptyDir")
+    source = table(volume, kind)
+    read_only = source.get("readOnly") is True
+    if kind == "emptyDir":
+        memory = string(source, "medium") == "Memory"
+        size = source.get("sizeLimit")
+        options = ("emptyDir", *((f"sizeLimit={size}",) if isinstance(size, str | int) else ()))
+        return ContainerMount(server, "tmpfs" if memory else "volume", name=name, options=options)
+    if kind == "image":
+        return ContainerMount(server, "image", read_only=True, name=string(source, "reference") or name)
+    if kind == "ephemeral":
+        return ContainerMount(server, "claim", name=name, options=(kind,))
+    if kind == "downwardAPI":
+        return ContainerMount(server, "config", read_only=True, name=name, options=(kind,))
+    if kind == "nfs":
+        address = f"{string(source, 'server')}:{string(source, 'path')}"
+        return ContainerMount(server, "other", read_only=read_only, name=redact(address), options=(kind,))
+    called = string(source, "driver") if kind in ("csi", "flexVolume") else name
+    return ContainerMount(server, "other", read_only=read_only, name=called or name, options=(kind,))
+
+
+def _files(server: str, source: Mapping[str, Any], kind: str, stock: Stock, namespace: str) -> ContainerMount:
+    """A config map or a secret, always read-only; ``options`` has ``file=`` for each file that is known of."""
+    name = string(source, "name") or string(source, "secretName")
+    items = [string(item, "path") for item in objects(source, "items")]
+    document = stock.find(kind, name, namespace)
+    if not items and document is not None:
+        items = [key for part in ("data", "binaryData", "stringData") for key in table(document, part)]
+    optional = ("optional",) if source.get("optional") is True else ()
+    files = tuple(f"file={item}" for item in dict.fromkeys(items))
+    called: tuple[str, ...] = ("secret",) if kind == "Secret" else ()
+    return ContainerMount(server, "config", None, True, name, (*called, *optional, *files))
+
+
+def _projected(server: str, source: Mapping[str, Any], name: str) -> ContainerMount:
+    names = [
+        string(part, "name") or string(part, "path")
+        for entry in objects(source, "sources")
+        for part in entry.values()
+        if isinstance(part, dict)
+    ]
+    called = ", ".join(part for part in names if part) or name
+    return ContainerMount(server, "config", None, True, called, ("projected",))
+
+
+def _claim(server: str, name: str, read_only: bool, stock: Stock, namespace: str) -> ContainerMount:
+    """A claim, and the host's directory behind it where its volume is in the file and is one of the host's."""
+    path: str | None = None
+    options: tuple[str, ...] = ()
+    volume = _bound(name, stock, namespace)
+    if volume is not None:
+        spec = table(volume, "spec")
+        path = string(table(spec, "hostPath"), "path") or string(table(spec, "local"), "path") or None
+        options = (f"volume={string(table(volume, 'metadata'), 'name')}",)
+    return ContainerMount(server, "claim", path, read_only, name, options)
+
+
+def _bound(name: str, stock: Stock, namespace: str) -> dict[str, Any] | None:
+    """The volume that the claim names, or that names the claim."""
+    claim = stock.find("PersistentVolumeClaim", name, namespace)
+    named = string(table(claim, "spec"), "volumeName") if claim is not None else ""
+    if named:
+        return stock.find("PersistentVolume", named)
+    for volume in stock.all("PersistentVolume"):
+        reference = table(volume, "spec", "claimRef")
+        own = string(reference, "namespace")
+        if string(reference, "name") == name and (not own or not namespace or own == namespace):
+            return volume
+    return None

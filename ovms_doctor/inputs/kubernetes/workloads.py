@@ -1,0 +1,325 @@
+"""The pods that a manifest describes: workloads of Kubernetes, and what KServe makes of its own kinds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovms_doctor.inputs.kubernetes.documents import objects, string, table
+from ovms_doctor.model.text import redact
+
+#: The container into which KServe puts a model server, and where it puts the model.
+KSERVE_CONTAINER = "kserve-container"
+KSERVE_MODELS = "/mnt/models"
+_KSERVE_VOLUME = "kserve-provision-location"
+_RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
+_UNFILLED = re.compile(r"\{\{[^{}]*\}\}")
+_PLACEHOLDER = re.compile(r"\{\{\s*\.([A-Za-z]+)(?:\.([^\s{}]+))?\s*\}\}")
+#: What KServe's kinds hold beside a pod's own fields.
+_FRAMEWORKS = frozenset(
+    "model openvino triton tensorflow onnx pytorch sklearn xgboost lightgbm paddle pmml huggingface".split()
+)
+
+
+@dataclass(slots=True)
+class Workload:
+    """A pod, or what pods are made from. ``kind`` and ``name`` as the manifest has them; ``spec`` the pod's;
+    ``labels`` those that the pods have; ``claims``: a stateful set's own volumes and the claims of its first pod;
+    ``live``: a pod of the cluster; ``kserve``: KServe makes the pod; ``unknown``: why the arguments cannot be
+    told, empty where they can; ``owners``: what made it, as ``kind/name``. ``initial``: what
+    KServe adds to the pod. ``openvino``: it is said to serve with OpenVINO."""
+
+    kind: str
+    name: str
+    spec: dict[str, Any]
+    namespace: str = ""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = field(default_factory=dict)
+    uid: str = ""
+    live: bool = False
+    kserve: bool = False
+    unknown: str = ""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    initial: tuple[str, ...] = ()
+    openvino: bool = False
+
+    @property
+    def title(self) -> str:
+        """For a person: kind and name."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
+
+
+def find_workloads(documents: Sequence[dict[str, Any]]) -> list[Workload]:
+    """All pods that the documents describe, in their order. A serving runtime that an InferenceService of the same
+    file uses is found with that, and not alone."""
+    runtimes = [document for document in documents if string(document, "kind") in _RUNTIMES]
+    used: set[int] = set()
+    served = {
+        id(document): _inference_service(document, runtimes, used)
+        for document in documents
+        if string(document, "kind") == "InferenceService"
+    }
+    found = []
+    for document in documents:
+        kind = string(document, "kind")
+        if kind == "ReplicaSet" and table(document, "spec").get("replicas") == 0:
+            continue  # an earlier revision of a deployment
+        if id(document) in served:
+            made = served[id(document)]
+        elif kind in _RUNTIMES:
+            made = None if id(document) in used else _runtime(document)
+        elif kind == "ModelServer":
+            made = _operator(document)
+        else:
+            made = _workload(document)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+def _begun(document: Mapping[str, Any], spec: dict[str, Any], made: Mapping[str, Any]) -> Workload:
+    """``made``: the metadata of the pods."""
+    metadata = table(document, "metadata")
+    owners = [
+        f"{string(item, 'kind')}/{string(item, 'name')}" for item in objects(metadata, "ownerReferences")
+    ]
+    return Workload(
+        string(document, "kind"),
+        string(metadata, "name") or string(metadata, "generateName"),
+        spec,
+        string(metadata, "namespace"),
+        table(made, "labels"),
+        {**table(metadata, "annotations"), **table(made, "annotations")},
+        owners=tuple(owners),
+    )
+
+
+def _workload(document: Mapping[str, Any]) -> Workload | None:
+    """A pod, or whatever holds a pod's template: Deployment, Job, CronJob, Rollout, PodTemplate …"""
+    spec = table(document, "spec")
+    if string(document, "kind") == "Pod":
+        made = _begun(document, spec, table(document, "metadata"))
+        made.status, made.uid = table(document, "status"), string(table(document, "metadata"), "uid")
+        made.live = bool(made.uid or made.status)
+        return made
+    for template in (
+        table(spec, "template"),
+        table(spec, "jobTemplate", "spec", "template"),
+        table(document, "template"),
+    ):
+        if objects(table(template, "spec"), "containers"):
+            made = _begun(document, table(template, "spec"), table(template, "metadata"))
+            templates = (
+                string(table(item, "metadata"), "name") for item in objects(spec, "volumeClaimTemplates")
+            )
+            made.claims = {name: f"{name}-{made.name}-0" for name in templates if name}
+            return made
+    return None
+
+
+def _operator(document: Mapping[str, Any]) -> Workload:
+    """The custom resource of the OpenVINO operator, which is no longer kept up: the operator made the pods."""
+    image = string(table(document, "spec"), "image_name")
+    made = _begun(document, {"containers": [{"name": "ovms", "image": image}]}, {})
+    made.unknown = (
+        "The OpenVINO operator makes the server's arguments from a ModelServer: the pod that it made tells them "
+        "(kubectl get pod NAME -o json)."
+    )
+    return made
+
+
+# -- KServe --------------------------------------------------------------------------------------------
+
+
+def _runtime(document: Mapping[str, Any]) -> Workload | None:
+    """A serving runtime alone: its placeholders stay."""
+    spec = table(document, "spec")
+    if not objects(spec, "containers"):
+        return None
+    made = _begun(document, dict(spec), {})
+    made.kserve = spec.get("multiModel") is not True
+    if made.kserve:
+        made.spec = _with_models(made.spec, KSERVE_CONTAINER, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
+    made.problems.append(
+        f"{made.title} is a template of KServe's: the InferenceService that uses it tells the model."
+    )
+    return made
+
+
+def _inference_service(
+    document: Mapping[str, Any], runtimes: Sequence[dict[str, Any]], used: set[int]
+) -> Workload | None:
+    predictor = table(document, "spec", "predictor") or table(document, "spec", "default", "predictor")
+    framework = next((key for key in predictor if key in _FRAMEWORKS and table(predictor, key)), None)
+    own = {key: value for key, value in predictor.items() if key not in _FRAMEWORKS}
+    made = _begun(document, own, {"labels": table(predictor, "labels")})
+    made.kserve = True
+    if framework is None:
+        return _own_containers(made)
+    model = table(predictor, framework)
+    wanted = string(table(model, "modelFormat"), "name") or framework
+    runtime = _chosen(model, wanted, runtimes, made)
+    if runtime is None:
+        named = string(model, "runtime")
+        what = f"The serving runtime {named}" if named else "A serving runtime that KServe chooses"
+        made.unknown = f"{what} tells the server's arguments, and is not in this file."
+        made.openvino = bool(re.search("openvino|ovms", f"{named} {wanted}", re.IGNORECASE))
+        containers = [_merged({"name": KSERVE_CONTAINER}, model)]
+    else:
+        used.add(id(runtime))
+        spec = table(runtime, "spec")
+        volumes = [*objects(spec, "volumes"), *objects(own, "volumes")]
+        own = {**spec, **own, "volumes": volumes}
+        made.annotations = {**table(runtime, "metadata", "annotations"), **made.annotations}
+        containers = objects(spec, "containers")
+        at = next((n for n, item in enumerate(containers) if string(item, "name") == KSERVE_CONTAINER), None)
+        if at is None:
+            made.problems.append(
+                f"The serving runtime has no container {KSERVE_CONTAINER}: KServe refuses it."
+            )
+        else:
+            containers[at] = _merged(containers[at], model)
+    beside = [item for item in objects(predictor, "containers") if string(item, "name") != KSERVE_CONTAINER]
+    made.spec = _filled({**own, "containers": [*containers, *beside]}, document)
+    _storage(made, model, KSERVE_CONTAINER)
+    return made
+
+
+def _own_containers(made: Workload) -> Workload | None:
+    """A predictor that brings its container: STORAGE_URI there is what storageUri is elsewhere."""
+    containers = objects(made.spec, "containers")
+    if not containers:
+        return None
+    for variable in objects(containers[0], "env"):
+        if string(variable, "name") == "STORAGE_URI" and string(variable, "value"):
+            _storage(made, {"storageUri": string(variable, "value")}, string(containers[0], "name"))
+    return made
+
+
+def _chosen(
+    model: Mapping[str, Any], wanted: str, runtimes: Sequence[dict[str, Any]], made: Workload
+) -> dict[str, Any] | None:
+    """The runtime that is named; else the only one in the file that says it takes the model's format."""
+    named = string(model, "runtime")
+    if named:
+        return next((item for item in runtimes if string(table(item, "metadata"), "name") == named), None)
+    fitting = [
+        item
+        for item in runtimes
+        if any(
+            string(entry, "name") == wanted and entry.get("autoSelect") is True
+            for entry in objects(table(item, "spec"), "supportedModelFormats")
+        )
+    ]
+    if len(fitting) != 1:
+        return None
+    name = string(table(fitting[0], "metadata"), "name")
+    made.problems.append(
+        f"The InferenceService names no runtime; {name} of this file takes {wanted}, but KServe may choose another."
+    )
+    return fitting[0]
+
+
+def _merged(container: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
+    """The runtime's container with what the InferenceService says of it.
+
+    Source: KServe, MergeRuntimeContainers: a strategic merge patch (lists of env, ports and mounts by their keys),
+    but the arguments follow the runtime's; UpdateImageTag for ``runtimeVersion``.
+    """
+    merged = {**container}
+    for key, value in model.items():
+        if key == "args":
+            first = container.get("args")
+            both = [first if isinstance(first, list) else [], value if isinstance(value, list) else []]
+            merged[key] = [*both[0], *both[1]]
+        elif key in ("env", "ports", "volumeMounts"):
+            by = {"env": "name", "ports": "containerPort", "volumeMounts": "mountPath"}[key]
+            entries = {str(item.get(by)): item for item in (*objects(container, key), *objects(model, key))}
+            merged[key] = list(entries.values())
+        elif isinstance(value, dict) and isinstance(container.get(key), dict):
+            merged[key] = _deep(container[key], value)
+        elif key not in ("name", "modelFormat", "runtime", "storageUri", "storage"):
+            merged[key] = value
+    version, image = string(model, "runtimeVersion"), string(merged, "image")
+    if version and image and "@" not in image:
+        head, slash, last = image.rpartition("/")
+        merged["image"] = f"{head}{slash}{last.partition(':')[0]}:{version}"
+    return merged
+
+
+def _deep(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(first)
+    for key, value in second.items():
+        old = merged.get(key)
+        merged[key] = _deep(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _filled(value: Any, document: Mapping[str, Any]) -> Any:
+    """KServe's placeholders replaced by what the InferenceService's metadata has."""
+    metadata = table(document, "metadata")
+
+    def replaced(match: re.Match[str]) -> str:
+        found = metadata.get(match[1][:1].lower() + match[1][1:])
+        if match[2] and isinstance(found, dict):
+            found = found.get(match[2])
+        return found if isinstance(found, str) and found else match[0]
+
+    if isinstance(value, dict):
+        return {key: _filled(item, document) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, document) for item in value]
+    return _PLACEHOLDER.sub(replaced, value) if isinstance(value, str) else value
+
+
+def placeholders(words: Sequence[str]) -> dict[str, str]:
+    """The placeholders that are left in a command line → why they are not known."""
+    return {
+        match[0]: f"{match[0]} is filled in later, by KServe from its InferenceService"
+        for word in words
+        for match in _UNFILLED.finditer(word)
+    }
+
+
+def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
+    """What KServe puts at /mnt/models (its storage initializer; a claim is mounted itself)."""
+    uri = redact(string(model, "storageUri").partition("?")[0])
+    scheme, _, rest = uri.partition("://")
+    if scheme == "pvc" and rest:
+        claim, _, path = rest.partition("/")
+        volume = {
+            "name": "kserve-pvc-source",
+            "persistentVolumeClaim": {"claimName": claim, "readOnly": True},
+        }
+        made.spec = _with_models(made.spec, name, volume, path)
+        return
+    if scheme == "oci":
+        made.initial = ("modelcar",)
+        made.problems.append(
+            f"{KSERVE_MODELS} is what the image {rest} holds as a model: KServe runs it beside."
+        )
+    elif uri or table(model, "storage"):
+        made.initial = ("storage-initializer",)
+        what = uri or "the model of its storage"
+        made.problems.append(
+            f"KServe's storage-initializer copies {what} to {KSERVE_MODELS} before the server begins."
+        )
+    made.spec = _with_models(made.spec, name, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
+
+
+def _with_models(spec: Mapping[str, Any], name: str, volume: dict[str, Any], path: str) -> dict[str, Any]:
+    """``spec`` with ``volume`` at /mnt/models of the container ``name``, unless something is mounted there."""
+    containers: list[dict[str, Any]] = []
+    for container in objects(spec, "containers"):
+        mounts = objects(container, "volumeMounts")
+        taken = any(string(mount, "mountPath").rstrip("/") == KSERVE_MODELS for mount in mounts)
+        if string(container, "name") == name and not taken:
+            mount = {"name": volume["name"], "mountPath": KSERVE_MODELS, "readOnly": True, "subPath": path}
+            container = {**container, "volumeMounts": [*mounts, mount]}
+        containers.append(container)
+    return {**spec, "containers": containers, "volumes": [*objects(spec, "volumes"), volume]}

@@ -1,0 +1,235 @@
+"""Mounts and devices as a run line or a compose file writes them.
+
+``-v`` and Compose's short syntax have one language, ``--mount`` another. What the client or the daemon of Docker 28
+refuses is ``Refused`` (docker/cli internal/volumespec and opts/mount.go; moby daemon/volume/mounts).
+"""
+
+from __future__ import annotations
+
+import csv
+import posixpath
+import re
+
+from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.model.container import ContainerMount, MountKind
+
+_VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
+_WINDOWS = re.compile(r"([A-Za-z]:[\\/]|\\\\)")
+_PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
+#: At most one word of each set.
+_MODES = (
+    {"ro", "rw"}, {"z", "Z"}, _PROPAGATIONS, {"nocopy"}, {"consistent", "cached", "delegated", "default"},
+)  # fmt: skip
+_PODMAN_MODES = {
+    "U", "O", "copy", "nocopy", "dev", "nodev", "exec", "noexec", "suid", "nosuid", "bind", "rbind", "idmap", "noatime",
+    "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable", "ro", "rw", "z", "Z",
+}  # fmt: skip
+_DEVICE_MODE = re.compile(r"(?=[rwm]{1,3}$)(?!.*(.).*\1)[rwm]{1,3}")
+_CDI = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z][A-Za-z0-9_-]*=[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
+
+#: Fields of ``--mount``: (other names of the same) → name.
+_KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}
+_BOOLEANS = {"readonly", "volume-nocopy", "bind-nonrecursive", "bind-create-src"}
+_FIELDS = _BOOLEANS | {
+    "type", "source", "target", "consistency", "bind-propagation", "bind-recursive", "volume-subpath", "volume-label",
+    "volume-driver", "volume-opt", "image-subpath", "tmpfs-size", "tmpfs-mode",
+}  # fmt: skip
+_PODMAN_FIELDS = {
+    "relabel", "z", "Z", "U", "chown", "idmap", "subpath", "rw", "tmpcopyup", "notmpcopyup", "size", "mode",
+    "exec", "noexec", "dev", "nodev", "suid", "nosuid", "readwrite", "no-dereference", "glob",
+}  # fmt: skip
+_KINDS: dict[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
+
+
+def read_volume(text: str, directory: str, *, podman: bool = False) -> ContainerMount:
+    """The value of ``-v``: ``[name or path:]path[:options]``. A path that begins with a dot is taken from
+    ``directory`` (since Docker 23); another one without a leading slash is a volume's name."""
+    parts = _split(text)
+    if not all(parts):
+        raise Refused(f'the volume "{shown(text)}" has an empty part between its colons')
+    if len(parts) > 3:
+        raise Refused(f'the volume "{shown(text)}" has too many colons')
+    if len(parts) == 1:
+        return ContainerMount(inside(parts[0]), "volume")
+    source, target = parts[0], parts[1]
+    if len(parts) == 2 and all(word in set().union(*_MODES) for word in target.split(",")):
+        raise Refused(f'the volume "{shown(text)}" has options, but no place on the host')
+    words = parts[2].split(",") if len(parts) == 3 else []
+    _check_modes(words, podman)
+    read_only = "ro" in words
+    options = tuple(word for word in words if word not in ("ro", "rw"))
+    if _WINDOWS.match(source):
+        return ContainerMount(inside(target), "bind", None, read_only, options=options)
+    if source.startswith(("/", ".")):
+        if "nocopy" in options and not podman:
+            raise Refused(f'"nocopy" of the volume "{shown(text)}" is for named volumes only')
+        host = posixpath.normpath(posixpath.join(directory, source))
+        return ContainerMount(
+            inside(target), "bind", host, read_only, options=options, created_by_engine=not podman
+        )
+    check_volume_name(source)
+    if _PROPAGATIONS.intersection(options) and not podman:
+        raise Refused(f'the propagation of the volume "{shown(text)}" is for paths of the host only')
+    return ContainerMount(inside(target), "volume", None, read_only, name=source, options=options)
+
+
+def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerMount:
+    """The value of ``--mount``: fields separated by commas. The type is ``volume`` if it is not said."""
+    fields = _mount_fields(text, podman)
+    kind = fields.get("type", "volume").lower()
+    if kind not in _KINDS and not (podman and kind in ("devpts", "glob", "ramfs", "artifact")):
+        raise Refused(f'"{shown(kind)}" is no type of mount: bind, volume, tmpfs or image')
+    if "target" not in fields:
+        raise Refused(f'the mount "{shown(kind)}" has no target')
+    if not podman:
+        _check_exclusive(kind, fields)
+    source = fields.get("source", "")
+    read_only = _truth(fields, "readonly")
+    options = tuple(fields[key] for key in ("bind-propagation",) if key in fields)
+    options += ("nocopy",) * _truth(fields, "volume-nocopy")
+    host, name = None, ""
+    if kind == "bind":
+        host = _host(source, directory)
+    elif kind in ("volume", "image") and source:
+        name = check_volume_name(source) if kind == "volume" else source
+    elif kind == "tmpfs" and source:
+        raise Refused("a mount of type tmpfs takes no source")
+    return ContainerMount(
+        inside(fields["target"]),
+        _KINDS.get(kind, "other"),
+        host,
+        read_only,
+        name=name,
+        options=options,
+        created_by_engine=_truth(fields, "bind-create-src"),
+        sub_path=fields.get("volume-subpath", fields.get("image-subpath", fields.get("subpath", ""))),
+    )
+
+
+def read_tmpfs(text: str) -> ContainerMount:
+    """The value of ``--tmpfs``: a path, and mount options after a colon."""
+    path, _, words = text.partition(":")
+    options = tuple(word for word in words.split(",") if word and word not in ("ro", "rw"))
+    return ContainerMount(inside(path), "tmpfs", None, "ro" in words.split(","), options=options)
+
+
+def read_device(text: str) -> str:
+    """The path inside of ``--device``'s ``host[:inside][:rwm]``."""
+    parts = text.split(":")
+    if not parts[0] or len(parts) > 3:
+        raise Refused(f'"{shown(text)}" is not a device: write it as /dev/dri or /dev/dri:/dev/dri:rw')
+    path = parts[1] if len(parts) > 1 and not _DEVICE_MODE.fullmatch(parts[1]) else parts[0]
+    if len(parts) == 3 and not _DEVICE_MODE.fullmatch(parts[2]):
+        raise Refused(f'the rights of the device "{shown(text)}" are not some of r, w and m')
+    if not path.startswith("/"):
+        raise Refused(f'the device "{shown(text)}" is not an absolute path')
+    return posixpath.normpath(path)
+
+
+def is_cdi(text: str) -> bool:
+    """Whether a device is named as the Container Device Interface does: ``vendor.com/class=name``."""
+    return _CDI.fullmatch(text) is not None
+
+
+def inside(path: str) -> str:
+    """A mount's place in the container, cleaned; it must be absolute, and not the root."""
+    if not path.startswith("/"):
+        raise Refused(f'the mount\'s place in the container, "{shown(path)}", is not an absolute path')
+    clean = "/" + posixpath.normpath(path).lstrip("/")
+    if clean == "/":
+        raise Refused("a mount cannot take the place of the container's root directory")
+    return clean
+
+
+def check_volume_name(name: str) -> str:
+    """A volume's name; a path in its place is refused, as the daemon does."""
+    if not _VOLUME_NAME.fullmatch(name):
+        hint = (
+            ""
+            if name.startswith("~")
+            else f'; a directory needs a path that begins with / or "./{shown(name)}"'
+        )
+        more = " (a shell leaves ~ alone there; write $HOME)" if name.startswith("~") else ""
+        raise Refused(f'"{shown(name)}" is neither an absolute path nor a volume\'s name{hint}{more}')
+    return name
+
+
+def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
+    """Two mounts at one place are refused."""
+    seen: set[str] = set()
+    for mount in mounts:
+        if mount.server in seen:
+            raise Refused(f'two mounts have the same place in the container, "{shown(mount.server)}"')
+        seen.add(mount.server)
+
+
+def is_windows(path: str) -> bool:
+    """Whether ``path`` is one of Windows, which this host does not have."""
+    return _WINDOWS.match(path) is not None
+
+
+def _split(text: str) -> list[str]:
+    drive = _WINDOWS.match(text)
+    head = text[:2] if drive and text[1] == ":" else ""
+    first, *rest = text[len(head) :].split(":")
+    return [head + first, *rest]
+
+
+def _check_modes(words: list[str], podman: bool) -> None:
+    if podman:
+        unknown = [
+            word
+            for word in words
+            if word not in _PODMAN_MODES and not re.match(r"(idmap|upperdir|workdir)=", word)
+        ]
+    else:
+        unknown = [word for word in words if not any(word in group for group in _MODES)]
+    if unknown:
+        raise Refused(f'"{shown(unknown[0])}" is no option of a volume')
+    if not podman and any(sum(word in group for word in words) > 1 for group in _MODES):
+        raise Refused("a volume has options that exclude each other")
+
+
+def _mount_fields(text: str, podman: bool) -> dict[str, str]:
+    try:
+        (row,) = csv.reader([text.strip()], strict=True)
+    except (csv.Error, ValueError):
+        raise Refused("a mount is not a list of name=value with commas between") from None
+    fields: dict[str, str] = {}
+    for item in row:
+        key, equals, value = item.partition("=")
+        if key != key.strip() or value != value.strip():
+            raise Refused(f'the field "{shown(key.strip())}" of a mount has a blank beside its name or value')
+        key = key if podman and key in _PODMAN_FIELDS else key.lower()
+        key = _KEYS.get(key, key)
+        if key not in _FIELDS and not (podman and key in _PODMAN_FIELDS):
+            raise Refused(f'a mount has no field "{shown(key)}"')
+        if not equals and key not in _BOOLEANS and not podman:
+            raise Refused(f'the field "{shown(key)}" of a mount has no value')
+        if equals and not value:
+            raise Refused(f'the field "{shown(key)}" of a mount is empty')
+        fields[key] = value if equals else "true"
+    return fields
+
+
+def _check_exclusive(kind: str, fields: dict[str, str]) -> None:
+    for key in fields:
+        owner, dash, _ = key.partition("-")
+        if dash and owner in _KINDS and owner != kind:
+            raise Refused(f'"{key}" of a mount does not go with its type {kind}')
+
+
+def _truth(fields: dict[str, str], key: str) -> bool:
+    value = fields.get(key, "false")
+    if value not in ("1", "true", "0", "false"):
+        raise Refused(f'"{key}" of a mount is true or false, not "{shown(value)}"')
+    return value in ("1", "true")
+
+
+def _host(source: str, directory: str) -> str | None:
+    if _WINDOWS.match(source):
+        return None
+    if not source.startswith(("/", ".")):
+        said = f', "{shown(source)}", is not an absolute path' if source else " is not named"
+        raise Refused(f"the host's directory of a mount of type bind{said}")
+    return posixpath.normpath(posixpath.join(directory, source))

@@ -1,0 +1,1 @@
+"""A docker run line: shell syntax, options, the container that it describes."""

@@ -1,0 +1,256 @@
+"""The small languages in which Docker and Compose write sizes, processors, times, ports, limits and image names.
+
+Text in, a value out; ``Refused`` for what the engine's own client or daemon would refuse. The rules are those of
+Docker 28 (docker/cli, docker/go-units, docker/go-connections), which Compose and Podman follow.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import posixpath
+import re
+from collections.abc import Iterable
+
+from ovms_doctor.inputs import NotRead
+from ovms_doctor.model.container import Probe, PublishedPort
+from ovms_doctor.model.text import escape, redact
+
+#: The daemon refuses a limit below this (6 MiB).
+SMALLEST_MEMORY = 6 * 1024 * 1024
+#: More published ports than any document has in earnest; ranges could make them millions.
+MOST_PORTS = 200_000
+#: 255 for the repository, with a tag and a digest.
+LONGEST_IMAGE = 600
+ULIMITS = frozenset(
+    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()
+)
+
+_SIZE = re.compile(
+    r"((?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,2})?) ?(b|(?:[kmgtp](?:i?b)?))?",
+    re.IGNORECASE | re.ASCII,
+)
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_CPUS = re.compile(r"\+?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PORT = re.compile(r"\d{1,5}", re.ASCII)
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
+    r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+_CHECKED_URL = re.compile(
+    r"(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d{1,5})(/[^\s'\"|;&?#]*)?"
+)
+
+
+class Refused(NotRead):
+    """A value that the engine would refuse; the message says what is wrong with it."""
+
+
+def read_size(text: str) -> int:
+    """Bytes, as ``2g``, ``512MiB`` or ``1.5 gb``: all units are powers of 1024 (go-units, RAMInBytes)."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise Refused(f'"{shown(text)}" is not a size: write it as 512m or 2g')
+    unit = (match[2] or "b")[0].lower()
+    size = float(match[1]) * 1024 ** _POWERS.get(unit, 0)
+    if size >= 2**63:
+        raise Refused(f'"{shown(text)}" is more memory than any machine can have')
+    return int(size)
+
+
+def read_memory(text: str) -> int | None:
+    """A memory limit in bytes; None for 0, which is none. The daemon refuses less than 6 MiB."""
+    size = read_size(text)
+    if 0 < size < SMALLEST_MEMORY:
+        raise Refused(f'"{shown(text)}" is less than 6 MB, the smallest memory limit that the engine takes')
+    return size or None
+
+
+def read_swap(text: str) -> int | None:
+    """The limit of memory and swap together in bytes; None for 0 and for -1, no limit."""
+    return None if text == "-1" else read_size(text) or None
+
+
+def read_cpus(text: str) -> float | None:
+    """How many processors: a decimal number or a fraction; None for 0, which is no limit."""
+    match = _CPUS.fullmatch(text)
+    if match is None or (match[2] and not int(match[2])):
+        raise Refused(f'"{shown(text)}" is not a number of processors')
+    return float(match[1]) / int(match[2] or 1) or None
+
+
+def read_whole(text: str, what: str) -> int:
+    """A whole number; ``what`` it is for the message."""
+    if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+        raise Refused(f'"{shown(text)}" is not a whole number for {what}')
+    return int(text)
+
+
+def read_duration(text: str) -> float:
+    """Seconds of a time as Go writes it: ``1m30s``, ``500ms``, ``0``."""
+    if text in ("0", "+0", "-0"):
+        return 0.0
+    sign = -1 if text.startswith("-") else 1
+    start = end = 1 if text.startswith(("+", "-")) else 0
+    total = 0.0
+    while match := _DURATION.match(text, end):
+        total, end = total + float(match[1]) * _SECONDS[match[2]], match.end()
+    if end == start or end < len(text):
+        raise Refused(f'"{shown(text)}" is not a time: write it as 30s or 1m30s')
+    return sign * round(total, 9)
+
+
+def read_ulimit(text: str) -> tuple[str, int]:
+    """Name and soft limit of ``nofile=1024:4096``; -1 is unlimited."""
+    name, equals, values = text.partition("=")
+    if not equals:
+        raise Refused(f'"{shown(text)}" is not a limit: write it as nofile=1024:4096')
+    return name, check_ulimit(name, values.split(":"))
+
+
+def check_ulimit(name: str, values: Iterable[str]) -> int:
+    """The soft limit of one or two (soft, hard)."""
+    if name not in ULIMITS:
+        raise Refused(f'there is no limit with the name "{shown(name)}"')
+    numbers = [read_whole(value, f"the limit {name}") for value in values]
+    if len(numbers) not in (1, 2):
+        raise Refused(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
+    soft, hard = numbers[0], numbers[-1]
+    if hard != -1 and (soft == -1 or soft > hard):
+        raise Refused(f"the soft limit {name} is above the hard one")
+    return soft
+
+
+def read_ports(text: str) -> tuple[PublishedPort, ...]:
+    """``-p``'s value: ``[[address:]host:]container[/protocol]`` with ranges, or ``published=…,target=…``."""
+    if "=" in text:
+        text = _long_port(text)
+    head, _, last = text.rpartition(":")
+    address, _, host = head.rpartition(":")
+    container, slash, protocol = last.partition("/")
+    protocol = protocol.lower() if slash and protocol else "tcp"
+    if not container:
+        raise Refused(f'"{shown(text)}" names no port of the container')
+    if protocol not in ("tcp", "udp", "sctp"):
+        raise Refused(f'"{shown(protocol)}" is no protocol: tcp, udp or sctp')
+    address = _address(address)
+    first, end = _port_range(container)
+    if not host:
+        return tuple(PublishedPort(port, None, address, protocol) for port in range(first, end + 1))
+    host_first, host_end = _port_range(host)
+    if end == first and host_end != host_first:
+        return (PublishedPort(first, None, address, protocol),)  # the engine chooses one of the range
+    if end - first != host_end - host_first:
+        raise Refused(f'the ranges of "{shown(text)}" are not equally long')
+    # Port 0 of the host lets the engine choose as well.
+    return tuple(
+        PublishedPort(first + step, host_first + step or None, address, protocol)
+        for step in range(end - first + 1)
+    )
+
+
+def check_name(name: str) -> str:
+    """A container's name."""
+    if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+", name, re.ASCII):
+        raise Refused(
+            f'"{shown(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
+        )
+    return name.removeprefix("/")
+
+
+def check_image(text: str) -> str:
+    """The name of an image; upper-case letters are allowed in the registry and in the tag only."""
+    if len(text) > LONGEST_IMAGE or not _IMAGE.fullmatch(text):
+        raise Refused(f'"{shown(text)}" stands where the image is expected, and cannot be the name of one')
+    return text
+
+
+def check_directory(text: str) -> str:
+    """The container's working directory, which must be absolute; empty is the image's own."""
+    if text and not text.startswith("/"):
+        raise Refused(f'the working directory "{shown(text)}" is not an absolute path')
+    return posixpath.normpath(text) if text else ""
+
+
+def read_restart(text: str) -> str:
+    """A restart policy: ``no``, ``always``, ``unless-stopped``, ``on-failure`` or ``on-failure:3``."""
+    name, colon, count = text.partition(":")
+    if name not in ("", "no", "always", "unless-stopped", "on-failure") or (colon and not name):
+        raise Refused(
+            f'"{shown(text)}" is no restart policy: no, always, unless-stopped or on-failure[:times]'
+        )
+    if colon and count and (name != "on-failure" or not re.fullmatch(r"\d{1,9}", count, re.ASCII)):
+        raise Refused(f'"{shown(text)}": only on-failure takes a number of times')
+    return f"{name}:{count}" if count and int(count) else name or "no"
+
+
+def health_probe(test: str, interval: float, timeout: float, retries: int, start: float) -> Probe:
+    """A health check; one that calls a URL of the container's own is told as http. Zero is the engine's default:
+    30 s, 30 s, 3 times."""
+    match = _CHECKED_URL.search(test)
+    return Probe(
+        kind="health",
+        method="http" if match else "exec",
+        port=int(match[2]) if match else None,
+        path=(match[3] or "/") if match else "",
+        initial_delay=start,
+        period=interval or 30.0,
+        failures=retries or 3,
+        timeout=timeout or 30.0,
+        scheme=match[1].upper() if match else "HTTP",
+    )
+
+
+def capability(name: str) -> str:
+    """A capability as the engine notes it: upper case, without ``CAP_``."""
+    return name.upper().removeprefix("CAP_")
+
+
+def shown(text: str) -> str:
+    """``text`` for a message: nothing after an equals sign, no user in a URL, not too long."""
+    name, equals, _ = text.partition("=")
+    short = redact(name if len(name) <= 60 else f"{name[:57]}…")
+    return escape("".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else "?" for c in short)) + (
+        "=…" if equals else ""
+    )
+
+
+def _long_port(text: str) -> str:
+    fields = {"protocol": "tcp", "published": "", "target": ""}
+    for item in text.split(","):
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise Refused(f'"{shown(item)}" of a published port is not name=value')
+        fields[key] = value
+    return f"{fields['published']}:{fields['target']}/{fields['protocol']}"
+
+
+def _address(text: str) -> str:
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    if text:
+        try:
+            ipaddress.ip_address(text)
+        except ValueError:
+            raise Refused(f'"{shown(text)}" is no IP address for a published port') from None
+    return text
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    start, dash, end = text.partition("-")
+    numbers = [start, end] if dash else [start, start]
+    if not all(_PORT.fullmatch(number) for number in numbers) or max(map(int, numbers)) > 65535:
+        raise Refused(f'"{shown(text)}" is no port from 0 to 65535')
+    if int(numbers[1]) < int(numbers[0]):
+        raise Refused(f'the range of ports "{shown(text)}" runs backwards')
+    return int(numbers[0]), int(numbers[1])
+
+
+def number_text(value: float) -> str:
+    """A number of a document as the engine would write it."""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)

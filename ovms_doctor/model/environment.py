@@ -1,0 +1,133 @@
+"""The server's environment, as far as OVMS reads it: a name, and what rules need of it. Values are not kept, but for
+those that a store has to be asked with, and these are sealed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ovms_doctor.model.proxy import ProxySeen, read_proxy
+from ovms_doctor.model.secrets import Sealed
+from ovms_doctor.model.text import HIDDEN, redact
+
+#: What OVMS reads with getenv when it serves models (src at v2026.3; the release that brought each), without
+#: the variables of its clients for remote storage and for pulling models.
+READ_BY_OVMS: Mapping[str, tuple[int, ...]] = {
+    "GRPC_SERVERS": (2022, 1),
+    "API_KEY": (2025, 4),
+    "OVMS_MODEL_REPOSITORY_PATH": (2025, 4),
+    "DROGON_LOG_LEVEL": (2026, 0),
+    "OVMS_MEDIA_URL_ALLOW_REDIRECTS": (2026, 0),
+    "OVMS_AUDIO_MAX_FILE_SIZE_BYTES": (2026, 2),
+    "OVMS_GRAPH_QUEUE_OFF": (2026, 2),
+}
+#: What its clients for remote storage and for pulling models read, and the libraries below them.
+READ_BY_CLIENTS = frozenset(
+    "AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION "
+    "S3_ENDPOINT GOOGLE_APPLICATION_CREDENTIALS CLOUD_STORAGE_EMULATOR_ENDPOINT "
+    "CLOUD_STORAGE_TESTBENCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_USE_HTTP_PROXY HF_TOKEN "
+    "HF_ENDPOINT no_proxy NO_PROXY".split()
+)
+#: What other programs' clients for the same stores read, and these do not, or in part: they tell what was meant.
+MEANT_FOR_CLIENTS = frozenset(
+    "AWS_DEFAULT_PROFILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED "
+    "AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST GOOGLE_CLOUD_PROJECT CLOUDSDK_CONFIG "
+    "AZURE_STORAGE_ACCOUNT AZURE_STORAGE_KEY AZURE_STORAGE_SAS_TOKEN AZURE_CLIENT_ID".split()
+)
+#: Places that are the address of a host: whatever stands before an @ in them is a user and a password.
+_ADDRESSES = frozenset(
+    "S3_ENDPOINT AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST CLOUD_STORAGE_EMULATOR_ENDPOINT "
+    "CLOUD_STORAGE_TESTBENCH_ENDPOINT HF_ENDPOINT".split()
+)
+#: What a value of any other form than a name's is not kept of: a profile's, a region's, a switch.
+_WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED".split())
+#: Variables whose value is the path of a file.
+_FILES = frozenset("GOOGLE_APPLICATION_CREDENTIALS AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE".split())
+#: Variables whose value is a place and no secret; a user in a URL is left out.
+_PLACES = _FILES | {"no_proxy", "NO_PROXY"}
+_PLAIN_WORD = re.compile(r"[\w.@+-]{0,64}")
+_LONGEST_PATH = 4096
+#: Spelt so, or in any mix of capitals: what clients read is decided by the rules.
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+#: What a store is asked with, beside the proxies.
+_KEYS = frozenset("AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".split())
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"\d{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable that OVMS or a client of its reads: ``number`` where its value is one, ``empty`` where it is set
+    to nothing, ``proxy`` for those that name one (``HTTP_proxy`` and its like among them), ``text`` where the
+    value is a place and no secret, and has the form of one: a file's content in place of its path is not kept.
+    ``sealed``: the value of a key or a proxy, while this process runs; None where it is empty or was read back from
+    recorded facts, which never hold it."""
+
+    name: str
+    empty: bool = False
+    number: int | None = None
+    proxy: ProxySeen | None = None
+    text: str | None = None
+    sealed: Sealed | None = field(default=None, compare=False, repr=False)
+
+
+def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
+    """Those of ``pairs`` that OVMS or its clients read, the last one of each name, by name."""
+    known = {name: value for name, value in pairs if _is_read(name)}
+    return tuple(_variable(name, value) for name, value in sorted(known.items()))
+
+
+def _is_read(name: str) -> bool:
+    known = READ_BY_OVMS.keys() | READ_BY_CLIENTS | MEANT_FOR_CLIENTS
+    return name in known or name.lower() in _PROXIES
+
+
+def _variable(name: str, value: str) -> Variable:
+    is_proxy = name.lower() in _PROXIES
+    return Variable(
+        name,
+        not value,
+        int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
+        read_proxy(value) if is_proxy else None,
+        _text(name, value),
+        Sealed(value) if value and (is_proxy or name in _KEYS) else None,
+    )
+
+
+def _text(name: str, value: str) -> str | None:
+    """What may be kept of a value, None where it is or may be a secret."""
+    if name in _WORDS:
+        return value if _PLAIN_WORD.fullmatch(value) else None
+    if name in _ADDRESSES:
+        # What is asked for behind a question mark may hold a signature.
+        address = redact(value.partition("?")[0])
+        before, at, host = address.rpartition("@")
+        return address if not at or before.endswith(f"://{HIDDEN}") else f"{HIDDEN}@{host}"
+    if name not in _PLACES:
+        return None
+    odd = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
+    return None if name in _FILES and odd else redact(value)
+
+
+def read_pair(text: str) -> tuple[str, str] | None:
+    """``NAME=VALUE``; None where it is none."""
+    name, equals, value = text.partition("=")
+    return (name, value) if equals and _NAME.fullmatch(name) else None
+
+
+def read_file(text: str) -> tuple[list[tuple[str, str]], int | None]:
+    """The lines of an environment file as ``docker run --env-file`` reads them: ``#`` begins a comment line,
+    quotes are part of a value. The second value is the number of the first line that is none."""
+    pairs = []
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+        pair = read_pair(stripped)
+        if pair is not None:
+            pairs.append(pair)
+        elif not _NAME.fullmatch(stripped):
+            return pairs, number
+    return pairs, None

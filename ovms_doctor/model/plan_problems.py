@@ -1,0 +1,188 @@
+"""What keeps the server from doing what it was told: reasons to end, and what it leaves out. Data only.
+
+Read through :mod:`ovms_doctor.model.plan`, as the rest of the Plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ovms_doctor.model.deployment import ModelEntry
+from ovms_doctor.model.facts import Failure, LibrarySeen, LoadReport
+
+
+@dataclass(frozen=True, slots=True)
+class StartProblem:
+    """Why the process ends before, or instead of, serving.
+
+    ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error. ``option``: the
+    argument to blame. In a configuration file, ``at`` is the index of the character at which reading it
+    stops, ``pointer`` what the server's message points at, ``keyword`` the rule of its schema.
+    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it; ``undefined``:
+    it is left to chance what the server does, for its own code does not look. ``missing``: a key that the schema
+    wants; ``sibling``: the pointer of a key that stands in its place, or of one too many.
+    """
+
+    kind: Literal[
+        "usage",
+        "model_path_denied",
+        "task_not_inferred",
+        "policy",
+        "config_unreadable",
+        "config_not_json",
+        "config_schema",
+        "help",
+        "metrics",
+        "parameter",
+        "graph_settings",
+        "extension",
+        "proxy",
+        "cache",
+    ]
+    status: str
+    exit_code: int
+    log: tuple[str, ...]
+    path: str | None = None
+    text: str = ""
+    failure: Failure | None = None
+    option: str | None = None
+    at: int | None = None
+    pointer: str | None = None
+    keyword: str = ""
+    suggestion: str | None = None
+    hint: str = ""
+    undefined: bool = False
+    missing: str = ""
+    sibling: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionCourse:
+    """What becomes of the CPU extension at start-up, before any model is looked at. ``path`` as the server was given
+    it, ``where`` absolute.
+
+    ``why``: what is wrong with it; ``ends`` and ``exit_code``: the process ends for it, None where the code is not
+    known; ``hangs``: start-up waits for it for ever. ``loaded``: OpenVINO loaded it here; ``untried``: why that was
+    not tried or tells nothing, ``timed_out`` for a deadline that passed. ``expected``: the OpenVINO library of the
+    release; ``lacking``: what it asks for and not every image has; ``kind``: what lies there, where that is no file.
+    """
+
+    path: str
+    where: str
+    why: Literal[
+        "",
+        "missing",
+        "denied",
+        "special",
+        "not_library",
+        "machine",
+        "openvino",
+        "libraries",
+        "entry",
+        "refused",
+        "crashes",
+        "hangs",
+    ] = ""
+    ends: bool = False
+    exit_code: int | None = None
+    hangs: bool = False
+    loaded: bool = False
+    untried: str = ""
+    timed_out: bool = False
+    expected: str | None = None
+    lacking: tuple[str, ...] = ()
+    kind: str = ""
+    failure: Failure | None = None
+    seen: LibrarySeen | None = None
+    report: LoadReport | None = None
+
+    @property
+    def unseen(self) -> bool:
+        """Whether its bytes could not be looked at, or loading it did not end: more is wanted than was seen."""
+        return bool(self.untried) and (self.seen is None or bool(self.seen.fault) or self.timed_out)
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideMounts:
+    """A path that the server does not see, because it is under no mount and not in the image.
+
+    ``here``: this host has something there; ``sure``: no image of OVMS has it.
+    """
+
+    path: str
+    here: bool
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GraphFault:
+    """Why the graph of a graph.pbtxt is not loaded. ``path`` as the server writes it."""
+
+    path: str
+    why: Literal["missing", "denied", "empty", "directory"]
+    status: str
+    log: tuple[str, ...]
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEntry:
+    """An entry of a list that is not loaded, and nothing is registered under its name.
+
+    ``refused``: it alone, a parameter is wrong; ``aborts``: with it the server gives up the list;
+    ``after_abort``: it stands behind such an entry. Of a graph: ``occupied``, a model has its name;
+    ``duplicate``, another graph has it.
+    """
+
+    entry: ModelEntry
+    reason: Literal["refused", "aborts", "after_abort", "occupied", "duplicate"]
+    status: str = "OK"
+    log: tuple[str, ...] = ()
+    parameter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFault:
+    """A library that the server cannot open: of a custom loader or of custom nodes. ``name`` is the
+    library's in the configuration."""
+
+    kind: Literal["loader", "nodes"]
+    name: str
+    path: str
+    pointer: str
+    log: tuple[str, ...]
+    why: Literal["missing", "denied", "escapes", "relative", "not_a_library"]
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFault:
+    """A pipeline that is not served, for a reason that the configuration alone shows.
+
+    ``what`` is the model, library or node that the reason is about.
+    """
+
+    name: str
+    pointer: str
+    reason: Literal[
+        "duplicate", "occupied", "missing_model", "missing_library", "missing_node", "doubled_node"
+    ]
+    what: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigNote:
+    """Something the server was told that it takes, and that does not mean what it seems to.
+
+    ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one of the
+    numbers in it is none; ``nul``: a text that ends for the server at its NUL character. ``pointer`` is empty for
+    what stands on the command line.
+    """
+
+    kind: Literal["doubled_key", "ignored_key", "no_base_path", "graph_keys", "policy", "policy_item", "nul"]
+    pointer: str
+    text: str
+    model: str | None = None
+    log: tuple[str, ...] = ()

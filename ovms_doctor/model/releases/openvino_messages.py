@@ -1,0 +1,61 @@
+"""What ``read_model`` of other OpenVINO releases says to the same fault (asked of each release's wheel).
+
+OVMS carries the OpenVINO of its own year and minor number; the runtime that read a model here may be another,
+with other words. Source: data/openvino-messages.json, 21 releases from 2023.0.0 to 2026.4.1.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from functools import cache
+from typing import Any
+
+from ovms_doctor.model.releases.release import Release
+
+#: A part of OpenVINO's last line, and the kind of broken model in the table that it belongs to. A suffix as
+#: second value: only for a file with it.
+_CASES = (
+    ("Incorrect weights in bin file", "", "bin-short"),
+    ("Empty weights data in bin file", "", "bin-missing"),
+    ("from unsupported opset", "", "op-extension"),
+    ("doesn't contain the operation with type", "", "op-unknown"),
+    ("Unable to read the model", ".xml", "xml-text"),
+    ("Unable to read the model", ".onnx", "onnx-garbage"),
+    ("Unable to read the model", ".pb", "pb-garbage"),
+    ("Unable to read the model", ".tflite", "tflite-garbage"),
+)
+#: In the table these name their own operation and layer, which are not the model's at hand.
+_NAMES_ITS_OWN = {"op-extension", "op-unknown"}
+
+
+@cache
+def _table() -> dict[str, Any]:
+    data = pkgutil.get_data("ovms_doctor.model.releases", "data/openvino-messages.json")
+    table: dict[str, Any] = json.loads(data or b"{}")
+    return table
+
+
+def said_by(release: Release, line: str, path: str) -> tuple[str, str] | None:
+    """The OpenVINO of an OVMS release, and the last line that it says to the fault that another one words as
+    ``line`` about ``path``. None where that is not known, or the fault is none of the table's."""
+    for part, suffix, case in _CASES:
+        if part in line and path.lower().endswith(suffix) and case not in _NAMES_ITS_OWN:
+            return _of_case(case, release, path)
+    return None
+
+
+def _of_case(case: str, release: Release, path: str) -> tuple[str, str] | None:
+    wanted = release.numbers[:2]
+    for entry in _table()["cases"][case]:
+        first, last = _numbers(entry["releases"][0]), _numbers(entry["releases"][-1])
+        if first[:2] <= wanted <= last[:2]:
+            lines = [
+                text.strip() for text in entry["text"].replace("{file}", path).splitlines() if text.strip()
+            ]
+            return ".".join(map(str, wanted)), lines[-1]
+    return None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split("."))

@@ -1,0 +1,77 @@
+"""Which OpenVINO release first accepts which operation and element type in an IR.
+
+Source: every release's wheel was asked (data/opset-operations.json); 2023.0 means "then or earlier".
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from functools import cache
+from typing import Any
+
+from ovms_doctor.model.releases.release import Release
+
+#: Element types that not every release knows; all others are as old as IR version 10.
+_ELEMENT_TYPES = {
+    "nf4": (2023, 2),
+    "string": (2023, 3),
+    "f8e4m3": (2024, 0),
+    "f8e5m2": (2024, 0),
+    "u2": (2024, 1),
+    "u3": (2024, 1),
+    "u6": (2024, 1),
+    "f4e2m1": (2024, 4),
+    "f8e8m0": (2024, 4),
+}
+
+
+@cache
+def _table() -> dict[str, Any]:
+    # importlib.resources would bring in more modules than this whole room has.
+    data = pkgutil.get_data("ovms_doctor.model.releases", "data/opset-operations.json")
+    assert data is not None
+    table: dict[str, Any] = json.loads(data)
+    return table
+
+
+@cache
+def _operations(opset: str) -> dict[str, str]:
+    """Lower-cased type → first release, for one opset: OpenVINO compares types without regard to case."""
+    known: dict[str, str] = _table()["first_release"].get(opset, {})
+    return {name.lower(): release for name, release in known.items()}
+
+
+@cache
+def standard_opsets() -> frozenset[str]:
+    """``opset1`` … the newest that any release registers."""
+    return frozenset(_table()["first_release"])
+
+
+def is_standard_opset(opset: str) -> bool:
+    """Whether a layer's ``version`` names an opset of OpenVINO's own; any other needs an extension."""
+    return opset in standard_opsets()
+
+
+def operation_since(type_name: str, opset: str) -> Release | None:
+    """First OpenVINO release whose ``opset`` has this operation; None where none has."""
+    text = _operations(opset).get(type_name.lower())
+    return None if text is None else _minor(text)
+
+
+def operation_until(type_name: str, opset: str) -> Release | None:
+    """Last release that has it, for the few that a later one dropped; else None."""
+    dropped: dict[str, str] = _table()["last_release"].get(opset, {})
+    text = {name.lower(): release for name, release in dropped.items()}.get(type_name.lower())
+    return None if text is None else _minor(text)
+
+
+def element_type_since(name: str) -> Release | None:
+    """First OpenVINO release that knows the element type; None where every known release does."""
+    numbers = _ELEMENT_TYPES.get(name.lower())
+    return None if numbers is None else Release(numbers)
+
+
+def _minor(text: str) -> Release:
+    """``2025.4.1`` → 2025.4: OVMS names year and minor of the OpenVINO it carries."""
+    return Release(tuple(int(number) for number in text.split(".")[:2]))

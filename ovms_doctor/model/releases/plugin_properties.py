@@ -1,0 +1,68 @@
+"""Which plugin_config keys a device's plugin lists as supported, by release.
+
+Source: every release's wheel was asked on Linux without a GPU or NPU (data/plugin-properties.json). OVMS
+names year and minor of the OpenVINO it carries.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from functools import cache
+from typing import Any
+
+from ovms_doctor.model.releases.release import Release
+
+#: Before it, the server asked the plugins in a way that no table was made of.
+_FIRST = Release((2023, 0))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    # importlib.resources would bring in more modules than this whole room has.
+    data = pkgutil.get_data("ovms_doctor.model.releases", "data/plugin-properties.json")
+    assert data is not None
+    table: dict[str, Any] = json.loads(data)
+    return table
+
+
+def devices_with_properties() -> tuple[str, ...]:
+    """The devices whose plugins were asked."""
+    return tuple(_table()["devices"])
+
+
+@cache
+def supported_properties(device: str, release: Release) -> frozenset[str] | None:
+    """The keys that the plugin of ``device`` (``CPU``, ``AUTO``; no list, no number) lists in ``release``; None
+    where that is not known. A release newer than the table counts as its newest."""
+    keys = _table()["devices"].get(device)
+    wheel = _wheel(release)
+    if keys is None or wheel is None:
+        return None
+    return frozenset(key for key, span in keys.items() if _covers(span, wheel))
+
+
+@cache
+def ever_supported(device: str) -> frozenset[str]:
+    """The keys that the plugin lists in any release: what an NPU's plugin lists also hangs on its driver."""
+    return frozenset(_table()["devices"].get(device, ()))
+
+
+def _wheel(release: Release) -> str | None:
+    """The OpenVINO release whose list holds for an OVMS release."""
+    if release < _FIRST:
+        return None
+    found: str | None = None
+    for text in _table()["releases"]:
+        if tuple(int(number) for number in text.split(".")[:2]) <= release.numbers[:2]:
+            found = text
+    return found
+
+
+def _covers(span: list[str], wheel: str) -> bool:
+    """``span``: first and last release, or a longer list that names each."""
+    if len(span) != 2:
+        return wheel in span
+    order = _table()["releases"]
+    first, last = (order.index(text) for text in span)
+    return bool(first <= order.index(wheel) <= last)

@@ -1,0 +1,189 @@
+"""What the server's storage clients decide, as data. Read through :mod:`ovms_doctor.model.plan`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from ovms_doctor.model.facts import CopiedFile, Failure, KeyFileSeen, StoreAccess, StoreRefusal
+
+Store: TypeAlias = Literal["s3", "gcs", "azure"]
+Addressing: TypeAlias = Literal["path", "virtual"]
+EndpointTrouble: TypeAlias = Literal["", "scheme in capitals", "cut in the wrong place", "blank", "label"]
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """A path in S3 as the server parses it. ``host`` and ``port`` where the path names them in a form that it reads
+    (``key`` then begins with a slash). ``host_like``: the bucket looks like HOST:PORT, a form that it did not read,
+    and why. ``bucket`` is empty where there is none."""
+
+    path: str
+    bucket: str
+    key: str = ""
+    host: str = ""
+    port: str = ""
+    host_like: Literal["", "key", "bucket", "host"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the S3 client sends its requests. ``source``: ``S3_ENDPOINT``, ``path``, or ``aws`` for Amazon's own.
+    ``text``: what the client is told, without a user. ``port`` None for the scheme's own. ``trouble``: why it
+    reaches nobody; ``readable``: scheme and host can be told. ``path``: what stands before the bucket in every
+    request's, ``/store``."""
+
+    source: Literal["S3_ENDPOINT", "path", "aws"]
+    text: str
+    scheme: Literal["http", "https"]
+    host: str
+    port: int | None = None
+    trouble: EndpointTrouble = ""
+    readable: bool = True
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class S3Client:
+    """``credentials``: ``keys`` (exactly those of the environment), ``chain`` (the SDK's own search) or
+    ``anonymous``. ``empty_keys``: the keys are set to nothing, at least one. ``token``: the session token is
+    used or ignored, empty where none is set. ``region``: None where it is looked for elsewhere (a profile,
+    EC2's metadata, at last us-east-1); ``region_from``: the variable, ``profile``, ``metadata``. ``url``: what
+    HeadBucket is sent to, None where that cannot be told. ``sure``: whether the variables are known well enough."""
+
+    credentials: Literal["keys", "chain", "anonymous"]
+    addressing: Addressing
+    endpoint: Endpoint
+    region: str | None
+    region_from: str
+    url: str | None
+    empty_keys: bool = False
+    token: Literal["", "used", "ignored"] = ""
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GcsPlace:
+    """A path in Google Cloud Storage; ``bucket`` empty where there is none."""
+
+    path: str
+    bucket: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GcsClient:
+    """``credentials``: ``anonymous``, ``file`` (``key_file`` as the variable names it, None where its value is not
+    known or no path) or ``search`` (gcloud's own file, then the metadata server). ``endpoint`` and
+    ``endpoint_from``: where a variable names another one. ``unread``: a variable for an emulator that this
+    release does not read. ``sure`` as in S3Client."""
+
+    credentials: Literal["anonymous", "file", "search"]
+    key_file: str | None = None
+    endpoint: str = ""
+    endpoint_from: str = ""
+    unread: str = ""
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AzurePlace:
+    """A path in Azure: ``blob`` (az://, ``container`` and directory) or ``file`` (azfs://, share and directory)."""
+
+    path: str
+    kind: Literal["blob", "file"]
+    container: str
+    directory: str = ""
+
+
+FaultKind: TypeAlias = Literal[
+    "escapes",
+    "no bucket",
+    "endpoint host",
+    "key file",
+    "no connection string",
+    "trailing slash",
+    "share root",
+    "container root",
+]
+KeyFault: TypeAlias = Literal["", "content", "missing", "denied", "directory", "not json", "type", "lacking"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFault:
+    """Why a model in a store is never served, whatever the store holds. ``ends``: the process ends over it, with
+    exit code 1. ``status``: what OVMS calls it; ``exact``: it is known that it is this one, and ``log`` is what it
+    writes. ``key``, ``failure``, ``seen``: of a key file."""
+
+    kind: FaultKind
+    status: str
+    log: tuple[str, ...] = ()
+    ends: bool = False
+    exact: bool = True
+    key: KeyFault = ""
+    failure: Failure | None = None
+    seen: KeyFileSeen | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopySeen:
+    """One version's directory in the store, which the server downloads. ``path``: as the server writes it, without a
+    slash at its end. ``files``: what it takes, names below the directory; ``left_out``: what lies there and is not
+    taken, for its suffix or, in S3, for it lies deeper than one directory. ``archived``: of ``files`` those that must
+    be restored before they can be read. ``cut``: there are more keys than the one page that the server asks for.
+    ``directories``: those that it makes below the version's own."""
+
+    version: int
+    path: str
+    files: tuple[CopiedFile, ...] = ()
+    left_out: tuple[str, ...] = ()
+    archived: tuple[str, ...] = ()
+    cut: bool = False
+    directories: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are downloaded."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSeen:
+    """What a store said of one model's base path.
+
+    ``unasked``: why it was not asked, one sentence, empty where it was. ``refusal``: the call that ends it for the
+    server's client, None where none does; ``reason``: of a refused HeadBucket, which has no text, what the store says
+    to a list of the same bucket, None where that was answered (``lists``). ``near``: whether this host reaches the
+    store as the server does: it runs here, in this network. ``empty``: no key begins with the path; ``others``: what
+    lies beside it in its place. ``keys``: how many the server sees; ``more``: there are others behind that page, and
+    ``hidden``: the versions among them that it never sees."""
+
+    access: StoreAccess | None = None
+    unasked: str = ""
+    refusal: StoreRefusal | None = None
+    reason: StoreRefusal | None = None
+    lists: bool = False
+    near: bool = False
+    empty: bool = False
+    others: tuple[str, ...] = ()
+    keys: int = 0
+    more: bool = False
+    hidden: tuple[int, ...] = ()
+    copies: tuple[CopySeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """What the server's client decides for one model. ``place`` and ``client`` are of ``store``'s kind; Azure's
+    client has nothing to decide but whether it has a connection string, ``connected``: None where that is not
+    known. ``seen``: what the store said, None for Azure and where a fault decides before."""
+
+    model: str
+    path: str
+    store: Store
+    s3: tuple[S3Place, S3Client] | None = None
+    gcs: tuple[GcsPlace, GcsClient] | None = None
+    azure: AzurePlace | None = None
+    connected: bool | None = None
+    fault: StoreFault | None = None
+    seen: StoreSeen | None = None

@@ -1,0 +1,345 @@
+"""The model cache: whether it is on, whether the start survives it, and what it does to the models.
+
+The start follows ModelManager's constructor (modelmanager.cpp, the same from v2022.1 to v2026.3). What comes then
+is OpenVINO's, measured with its releases 2023.3 to 2026.4 on the CPU, AUTO, MULTI and HETERO alike; releases
+between two that were measured behave as both of them do.
+"""
+
+from __future__ import annotations
+
+import errno
+import posixpath
+from dataclasses import replace
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.cache_plan import CachePlan, StuckBlob
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import (
+    CheckWritable,
+    Facts,
+    Failure,
+    ListDirectory,
+    Listing,
+    PathStatus,
+    ProbeWrite,
+    StatPath,
+    Unavailable,
+    Writability,
+)
+from ovms_doctor.model.plan import Attempt, CacheFails, CompileRefused, StartProblem
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.parameters import ParsedParameters
+from ovms_doctor.prediction.paths import absolute, filesystem_error
+
+#: modelmanager.cpp, DEFAULT_MODEL_CACHE_DIRECTORY; no image of OVMS has it.
+DEFAULT = "/opt/cache"
+#: More blobs than these are not looked at one by one.
+MOST_BLOBS = 200
+#: With less room than this, in bytes, it matters how many blobs are there already.
+LITTLE_ROOM = 16 << 30
+_STICKY = 0o1000
+_BLOB = ".blob"
+#: Directories of the images that everybody may write; all others belong to root (Dockerfile.ubuntu, .redhat).
+_FOR_ALL = frozenset({"/tmp", "/var/tmp"})  # noqa: S108 - the server's, not this program's
+
+
+def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
+    """The cache of a server with ``deployment``; None where it is off, or where nothing is known of it. Raises
+    FactsMissing."""
+    path = deployment.cache_dir
+    if path is None and deployment.arguments is not None:
+        path = deployment.arguments.value("cache_dir")
+    if not path:
+        return _default(deployment, facts)
+    base = CachePlan(path, absolute(path, deployment.working_directory), given=True)
+    return _look(base, deployment, facts)
+
+
+def cache_problem(cache: CachePlan) -> StartProblem:
+    """How the process ends over its cache (server.cpp catches what the constructor throws)."""
+    line = server_log.ENDS_BY_EXCEPTION(what=cache.ends)
+    return StartProblem("cache", "INTERNAL_ERROR", 1, (line,), path=cache.at, text=cache.ends)
+
+
+def uses_cache(parameters: ParsedParameters | None) -> bool:
+    """``ModelInstance::setCacheOptions``: what follows the requests, or comes from a custom loader, is left out."""
+    if parameters is None:
+        return True
+    if parameters.custom_loader is not None:
+        return False
+    return parameters.allow_cache or not parameters.dynamic
+
+
+def with_cache(
+    attempt: Attempt, cache: CachePlan | None, model: str, parameters: ParsedParameters | None
+) -> Attempt:
+    """``attempt`` as the cache changes it: OpenVINO looks into it after the model was read, before it is compiled."""
+    if cache is None or cache.effect not in ("refused", "aborts") or not uses_cache(parameters):
+        return attempt
+    if attempt.outcome != "loaded" and not isinstance(attempt.cause, CompileRefused):
+        return attempt
+    cause = CacheFails(cache.where, cache.effect == "aborts")
+    if cause.aborts:
+        return replace(attempt, outcome="crashed", cause=cause, log=())
+    device = "CPU" if parameters is None else parameters.device.text
+    wrapped = parameters is not None and parameters.device.plugin in ("AUTO", "MULTI")
+    if cache.throws:
+        status, line = "MODEL_NOT_LOADED", server_log.EXCEPTION_LOADING(what=cache.what)
+    else:
+        status = "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE"
+        line = server_log.COMPILE_FAILED(what=cache.what, model=model, version=attempt.version, device=device)
+    # These two put the text into one of their own, which differs from release to release.
+    return replace(attempt, outcome="failed", status=status, cause=cause, log=() if wrapped else (line,))
+
+
+# -- the start -----------------------------------------------------------------------------------------
+
+
+def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
+    """``/opt/cache``, which turns the cache on by being there. Not asked for where it would be a guess."""
+    if not deployment.bare_metal and not _mounted(DEFAULT, deployment):
+        return None
+    base = CachePlan(DEFAULT, DEFAULT, given=False)
+    status = facts.ask(StatPath(DEFAULT))
+    if isinstance(status, Failure) and status.missing and not _made_by_engine(DEFAULT, deployment):
+        return None
+    return _look(base, deployment, facts)
+
+
+def _look(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
+    """``exists``, ``create_directories``, ``access``: an exception of the first two ends the process."""
+    base = replace(base, kept=_kept(base.where, deployment), in_memory=_in_memory(base.where, deployment))
+    if deployment.container is not None and not deployment.mounts:
+        # What is called so on this host is not the container's.
+        return base
+    status = facts.ask(StatPath(base.where))
+    if isinstance(status, Unavailable):
+        return base
+    if isinstance(status, Failure):
+        if status.missing and _made_by_engine(base.where, deployment):
+            return _effect(
+                replace(base, rights=_as_made(deployment), blobs=0, engine_makes=True), deployment, facts
+            )
+        if status.missing:
+            return _created(base, deployment, facts)
+        return _ends(base, "status", status, base.where)
+    rights = facts.ask(CheckWritable(base.where))
+    if not isinstance(rights, Writability):
+        return base
+    return _effect(replace(base, rights=rights), deployment, facts)
+
+
+def _ends(
+    base: CachePlan, call: str, failure: Failure, at: str, rights: Writability | None = None
+) -> CachePlan:
+    text = filesystem_error(call, Failure(failure.errno), base.path)
+    return replace(base, ends=text, failure=failure, at=at, at_rights=rights)
+
+
+def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
+    """``create_directories``: every directory that is missing, in the lowest one that is there."""
+    above = posixpath.dirname(base.where.rstrip("/")) or "/"
+    if base.kept is False:
+        return _created_in_image(base, deployment)
+    if not deployment.bare_metal and not deployment.mounts:
+        # A target is taken as what is mounted; whoever mounts what is missing has it made.
+        return base
+    lowest = base.where.rstrip("/")
+    while True:
+        status = facts.ask(StatPath(above))
+        if not (isinstance(status, Failure) and status.errno in (errno.ENOENT, errno.ENOTDIR)):
+            break
+        if above == "/":
+            return base
+        above, lowest = posixpath.dirname(above), above
+    if isinstance(status, Failure):
+        return _ends(base, "cannot create directories", status, above)
+    if not isinstance(status, PathStatus):
+        return base
+    if status.kind != "directory":
+        return _ends(base, "cannot create directories", Failure(errno.ENOTDIR), above)
+    if _is_link(lowest, above, facts):
+        # It leads nowhere, and mkdir(2) does not follow it, before it asks for any right.
+        return _ends(base, "cannot create directories", Failure(errno.EEXIST), lowest)
+    rights = facts.ask(CheckWritable(above))
+    if not isinstance(rights, Writability):
+        return base
+    if rights.writable and rights.searchable:
+        return replace(base, created=True, effect="caches", blobs=0)
+    number = errno.EROFS if rights.read_only else errno.EACCES
+    return _ends(base, "cannot create directories", Failure(number), above, rights)
+
+
+def _is_link(path: str, directory: str, facts: Facts) -> bool:
+    listing = facts.ask(ListDirectory(directory, own=True))
+    name = posixpath.basename(path)
+    return isinstance(listing, Listing) and any(
+        entry.name == name and entry.kind == "link" for entry in listing.entries
+    )
+
+
+def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
+    """A directory that neither a mount nor the image has: but for /tmp, the image's directories are root's."""
+    container = deployment.container
+    if container is not None and container.namespaced:
+        return base
+    above = posixpath.dirname(base.where.rstrip("/"))
+    top = next((place for place in _FOR_ALL if above == place or above.startswith(f"{place}/")), None)
+    if container is not None and container.read_only_root:
+        return _ends(base, "cannot create directories", Failure(errno.EROFS), "/")
+    if deployment.user.uid == 0 or top is not None:
+        return replace(base, created=True, effect="caches", blobs=0)
+    at = "/" if base.where.count("/") == 1 else posixpath.join("/", base.where.split("/")[1])
+    return _ends(base, "cannot create directories", Failure(errno.EACCES), at)
+
+
+# -- what it does to the models ------------------------------------------------------------------------
+
+
+def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
+    rights = base.rights
+    assert rights is not None
+    release = deployment.release
+    if rights.kind != "directory":
+        return _no_directory(base, release)
+    if not rights.searchable:
+        return _not_searchable(base, release)
+    made = base.engine_makes
+    base = base if made else _with_blobs(base, rights, deployment, facts)
+    if rights.writable:
+        probe = facts.ask(ProbeWrite(base.where)) if deployment.probe_write and not made else None
+        return replace(base, effect="caches", probe=probe)
+    if not _sets_permissions(release):
+        return replace(base, effect="uncached")
+    if base.blobs == 0:
+        # The blob that could not be written is to be given its mode.
+        what = _exception("cannot set permissions", errno.ENOENT, base, release)
+        return replace(base, effect="refused", what=what)
+    return base
+
+
+def _no_directory(base: CachePlan, release: Release) -> CachePlan:
+    if _sets_permissions(release):
+        what = _exception("cannot set permissions", errno.ENOTDIR, base, release)
+        return replace(base, effect="refused", what=what)
+    if release.at_least(2025, 2) and not release.at_least(2025, 4):
+        what = f'Couldn\'t create directory ["{base.path}"], err=Not a directory)'
+        return replace(base, effect="refused", what=what, throws=True)
+    return replace(base, effect="uncached")
+
+
+def _not_searchable(base: CachePlan, release: Release) -> CachePlan:
+    """Whether a blob is there cannot be asked. In OpenVINO 2026.2 the exception leaves a function that must not
+    throw, and so ends the process."""
+    if not release.at_least(2025, 2):
+        return replace(base, effect="uncached")
+    aborts = release.at_least(2026, 2)
+    what = _exception("status", errno.EACCES, base, release, bare=aborts)
+    return replace(base, effect="aborts" if aborts else "refused", what=what)
+
+
+def _sets_permissions(release: Release) -> bool:
+    """OpenVINO 2025.4 to 2026.1 does not look whether the blob could be written."""
+    return release.at_least(2025, 4) and not release.at_least(2026, 2)
+
+
+def _exception(call: str, number: int, base: CachePlan, release: Release, *, bare: bool = False) -> str:
+    path = f"{base.path.rstrip('/')}/<hash>{_BLOB}"
+    text = filesystem_error(call, Failure(number), path)
+    return text if bare else f"Exception from src/inference/src/cpp/core.cpp:{_line(release)}:\n{text}\n"
+
+
+def _line(release: Release) -> int:
+    """Where OpenVINO catches it; only known of the releases that were measured."""
+    for since, line in (((2026, 2), 117), ((2026, 1), 118), ((2026, 0), 110), ((2025, 4), 114)):
+        if release.at_least(*since):
+            return line
+    return 109
+
+
+def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, facts: Facts) -> CachePlan:
+    """The blobs that are there, and those among them that are of no use and cannot be removed. They do no harm
+    before OpenVINO 2025.2, which leaves them alone."""
+    uid = deployment.user.uid
+    sticky = bool(rights.mode & _STICKY) and uid not in (0, rights.uid)
+    fixed = not rights.writable or sticky
+    scarce = rights.free is not None and rights.free < LITTLE_ROOM
+    if not (fixed or scarce):
+        return base
+    # Names that the server's user may not list decide all the same.
+    listing = facts.ask(ListDirectory(base.where, own=not rights.readable))
+    if not isinstance(listing, Listing):
+        return base
+    names = sorted(entry.name for entry in listing.entries if entry.name.endswith(_BLOB))
+    base = replace(base, blobs=len(names))
+    if not fixed or not deployment.release.at_least(2025, 2):
+        return base
+    paths = [f"{base.where.rstrip('/')}/{name}" for name in names[:MOST_BLOBS]]
+    facts.need(question for path in paths for question in (CheckWritable(path), StatPath(path)))
+    stuck = []
+    for path in paths:
+        blob, status = facts.ask(CheckWritable(path)), facts.ask(StatPath(path))
+        if (
+            not isinstance(blob, Writability)
+            or not isinstance(status, PathStatus)
+            or status.kind != "regular"
+        ):
+            continue
+        if rights.writable and blob.uid == uid:
+            # In a sticky directory one's own files can be removed.
+            continue
+        if not blob.readable:
+            stuck.append(StuckBlob(path, "unreadable", blob))
+        elif status.size == 0:
+            stuck.append(StuckBlob(path, "empty", blob))
+    return replace(base, stuck=tuple(stuck))
+
+
+# -- where it lies -------------------------------------------------------------------------------------
+
+
+def _kept(where: str, deployment: Deployment) -> bool | None:
+    if deployment.bare_metal:
+        return True
+    if _mounted(where, deployment):
+        return True
+    known = deployment.mounts or deployment.container is not None
+    return False if known else None
+
+
+def _mounted(where: str, deployment: Deployment) -> bool:
+    """Whether something is mounted at the path or above it."""
+    servers = [mount.server for mount in deployment.mounts]
+    if deployment.container is not None:
+        servers += [mount.server for mount in deployment.container.mounts]
+    return any(_within(where, server) for server in servers)
+
+
+def _made_by_engine(where: str, deployment: Deployment) -> bool:
+    """Whether the container's engine makes what is missing on the host (``-v``), with root as the owner."""
+    container = deployment.container
+    if container is None or container.namespaced:
+        return False
+    return any(
+        mount.server.rstrip("/") == where.rstrip("/") and mount.created_by_engine
+        for mount in container.mounts
+    )
+
+
+def _as_made(deployment: Deployment) -> Writability:
+    """What an engine makes is root's, and open for everybody to read (moby, volume/mounts: mode 0755)."""
+    root = deployment.user.uid == 0
+    return Writability("directory", 0, 0, 0o755, root, True, True, False, "predicted")
+
+
+def _in_memory(where: str, deployment: Deployment) -> bool:
+    if deployment.container is None:
+        return False
+    fitting = [mount for mount in deployment.container.mounts if _within(where, mount.server)]
+    best = max(fitting, key=lambda mount: len(mount.server.rstrip("/")), default=None)
+    return best is not None and best.kind == "tmpfs"
+
+
+def _within(path: str, top: str) -> bool:
+    clean = top.rstrip("/")
+    return path == clean or path.startswith(f"{clean}/")

@@ -1,0 +1,143 @@
+"""The libraries that a configuration names: custom loaders and custom nodes (modelmanager.cpp createCustomLoader,
+custom_node_library_manager.cpp). They are never loaded here, for loading one runs its code."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.plan import LibraryFault
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.paths import absolute, escapes, join_base_path
+
+_ELF = b"\x7fELF"
+#: The smallest header of an ELF file that the loader reads, in bytes.
+_ELF_HEADER = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Libraries:
+    """``faults``: those that cannot be opened. ``usable``: names of those that can, or that could not be
+    looked at."""
+
+    faults: tuple[LibraryFault, ...]
+    usable: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What looking at libraries needs: the directory that relative paths count from, and the facts."""
+
+    root: str
+    working_directory: str
+    release: Release
+    facts: Facts
+
+
+def custom_loaders(
+    document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
+) -> Libraries:
+    """``custom_loader_config_list``: of equal names the first that opens. Raises FactsMissing."""
+    look = _Look(root, working_directory, release, facts)
+    items = [
+        (
+            item["config"]["loader_name"],
+            item["config"]["library_path"],
+            f"/custom_loader_config_list/{index}/config",
+        )
+        for index, item in enumerate(document.get("custom_loader_config_list", []))
+    ]
+    return _all("loader", items, "library_path", look)
+
+
+def node_libraries(
+    document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
+) -> Libraries:
+    """``custom_node_library_config_list``. Raises FactsMissing."""
+    look = _Look(root, working_directory, release, facts)
+    items = [
+        (item["name"], item["base_path"], f"/custom_node_library_config_list/{index}")
+        for index, item in enumerate(document.get("custom_node_library_config_list", []))
+    ]
+    return _all("nodes", items, "base_path", look)
+
+
+def _all(
+    kind: Literal["loader", "nodes"], items: list[tuple[str, str, str]], key: str, look: _Look
+) -> Libraries:
+    paths = [join_base_path(given, look.root) for _, given, _ in items]
+    look.facts.need(
+        StatPath(absolute(path, look.working_directory)) for path in paths if not escapes(path, look.release)
+    )
+    faults = []
+    usable = set()
+    for (name, _, pointer), path in zip(items, paths, strict=True):
+        fault = _fault(kind, name, path, f"{pointer}/{key}", look)
+        if fault is None:
+            usable.add(name)
+        else:
+            faults.append(fault)
+    return Libraries(tuple(faults), frozenset(usable))
+
+
+def _fault(
+    kind: Literal["loader", "nodes"], name: str, path: str, pointer: str, look: _Look
+) -> LibraryFault | None:
+    if escapes(path, look.release):
+        log = (server_log.PATH_ESCAPES(path=path),)
+        return LibraryFault(kind, name, path, pointer, log, "escapes")
+    if kind == "nodes" and not path.startswith("/"):
+        log = (server_log.LIBRARY_RELATIVE(path=path, name=name),)
+        return LibraryFault(kind, name, path, pointer, log, "relative")
+    where = absolute(path, look.working_directory)
+    status = look.facts.ask(StatPath(where))
+    if isinstance(status, Unavailable):
+        return None
+    if isinstance(status, Failure):
+        return _not_opened(kind, name, path, pointer, status)
+    return _content_fault(kind, name, path, pointer, where, status, look.facts)
+
+
+def _content_fault(
+    kind: Literal["loader", "nodes"],
+    name: str,
+    path: str,
+    pointer: str,
+    where: str,
+    status: PathStatus,
+    facts: Facts,
+) -> LibraryFault | None:
+    """Whether the file is what dlopen(3) could load at all, by its first bytes."""
+    error = None
+    if status.kind == "directory":
+        error = f"{path}: cannot read file data: Is a directory"
+    elif status.kind == "regular":
+        head = facts.ask(ReadFile(where, _ELF_HEADER))
+        if isinstance(head, Failure):
+            return _not_opened(kind, name, path, pointer, head)
+        if isinstance(head, Unavailable):
+            return None
+        if len(head.data) < _ELF_HEADER:
+            error = f"{path}: file too short"
+        elif not head.data.startswith(_ELF):
+            error = f"{path}: invalid ELF header"
+    if error is None:
+        return None
+    return LibraryFault(kind, name, path, pointer, (_line(kind, name, path, error),), "not_a_library")
+
+
+def _not_opened(
+    kind: Literal["loader", "nodes"], name: str, path: str, pointer: str, failure: Failure
+) -> LibraryFault:
+    error = f"{path}: cannot open shared object file: {os.strerror(failure.errno)}"
+    why: Literal["missing", "denied"] = "missing" if failure.missing else "denied"
+    return LibraryFault(kind, name, path, pointer, (_line(kind, name, path, error),), why, failure)
+
+
+def _line(kind: Literal["loader", "nodes"], name: str, path: str, error: str) -> str:
+    if kind == "loader":
+        return server_log.LOADER_NOT_OPENED(what=f"{path} {error}")
+    return server_log.LIBRARY_NOT_OPENED(name=name, path=path, error=error)

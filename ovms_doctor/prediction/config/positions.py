@@ -1,0 +1,166 @@
+"""Where something stands in a JSON text: line and column, from an index or from a JSON pointer."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from ovms_doctor.prediction.config.text import ConfigText
+
+_TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+))', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Line and column, from 1; columns count characters."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
+
+def place_of(text: str, index: int) -> Place:
+    """The place of the character at ``index``; one beyond the end is the end."""
+    index = max(0, min(index, len(text)))
+    before = text.rfind("\n", 0, index)
+    return Place(text.count("\n", 0, index) + 1, index - before)
+
+
+@lru_cache(maxsize=4)
+def index_of(data: bytes) -> Index:
+    """The places of everything in a text; the last few are remembered."""
+    text = ConfigText.of(data)
+    index = Index(text.text)
+    index.scan()
+    return index
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object or array that the scan is in. ``name``: the key, or the index, of what comes next."""
+
+    pointer: str
+    array: bool
+    name: str = ""
+    count: int = 0
+    wants_key: bool = True
+
+
+@dataclass(slots=True)
+class Index:
+    """``keys``: pointer → index of the key's first quote; ``values``: of the value. Of equal keys the first;
+    ``again``: pointers of keys that came once more, and where."""
+
+    text: str
+    keys: dict[str, int] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+    again: list[tuple[str, int]] = field(default_factory=list)
+
+    def scan(self) -> None:
+        """One pass over a text that is JSON. What is not leaves the index incomplete."""
+        stack: list[_Open] = []
+        at = 0
+        while True:
+            match = _TOKEN.match(self.text, at)
+            if match is None:
+                return
+            at = match.end()
+            if match[1] is not None:
+                self._string(stack, match[1], match.start(1))
+            elif match[3] is not None:
+                self._value(stack, match.start(3))
+            elif match[2] in "{[":
+                self._value(stack, match.start(2))
+                stack.append(_Open(_pointer(stack), match[2] == "["))
+            elif match[2] in "}]":
+                if stack:
+                    stack.pop()
+            elif match[2] == "," and stack:
+                stack[-1].count += 1
+                stack[-1].wants_key = True
+
+    def _string(self, stack: list[_Open], token: str, at: int) -> None:
+        if stack and not stack[-1].array and stack[-1].wants_key:
+            stack[-1].wants_key = False
+            stack[-1].name = _text(token)
+            pointer = _pointer(stack)
+            if pointer in self.keys:
+                self.again.append((pointer, at))
+            else:
+                self.keys[pointer] = at
+            return
+        self._value(stack, at)
+
+    def _value(self, stack: list[_Open], at: int) -> None:
+        if stack and stack[-1].array:
+            stack[-1].name = str(stack[-1].count)
+        self.values.setdefault(_pointer(stack), at)
+
+    def place(self, pointer: str) -> Place | None:
+        """Where a pointer (``/a/0/b``, or a fragment ``#/a/0/b``) leads: its key, in an array its value. A
+        pointer that leads nowhere gives the nearest place above it."""
+        pointer = from_fragment(pointer)
+        while True:
+            at = self.keys.get(pointer, self.values.get(pointer))
+            if at is not None:
+                return place_of(self.text, at)
+            if not pointer:
+                return None
+            pointer = pointer.rpartition("/")[0]
+
+
+def _pointer(stack: list[_Open]) -> str:
+    if not stack:
+        return ""
+    return f"{stack[-1].pointer}/{stack[-1].name.replace('~', '~0').replace('/', '~1')}"
+
+
+def _text(token: str) -> str:
+    try:
+        value = json.loads(token)
+    except ValueError:
+        return token[1:-1]
+    return value if isinstance(value, str) else token[1:-1]
+
+
+def from_fragment(pointer: str) -> str:
+    """``#/%24schema`` → ``/$schema``; anything else as it is."""
+    if not pointer.startswith("#"):
+        return pointer
+    return unquote_to_bytes(pointer[1:]).decode("utf-8", "replace")
+
+
+def last_key(pointer: str) -> str:
+    """The last part of a pointer, unescaped."""
+    return from_fragment(pointer).rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPlaces:
+    """Where things stand in a configuration file; looked for only when asked."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+    def at(self, pointer: str) -> Place | None:
+        """The place that a JSON pointer, or a fragment with one, leads to."""
+        return index_of(self.data).place(pointer)
+
+    def again(self, key: str) -> Place | None:
+        """Where a doubled key stands for the second time; the first such place in the file."""
+        index = index_of(self.data)
+        places = [at for pointer, at in index.again if last_key(pointer) == key]
+        return place_of(index.text, places[0]) if places else None
+
+    def doubled(self, key: str) -> str | None:
+        """The pointer of the place that ``again`` tells of."""
+        return next((pointer for pointer, _ in index_of(self.data).again if last_key(pointer) == key), None)
+
+    def of_character(self, at: int) -> Place:
+        """The place of a character of the text, by its index."""
+        return place_of(ConfigText.of(self.data).text, at)

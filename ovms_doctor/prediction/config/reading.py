@@ -1,0 +1,224 @@
+"""config.json from its path to its entries: the file, the text, the schema, the metrics (loadConfig)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, ModelParameters
+from ovms_doctor.model.facts import Facts, Failure, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.plan import ConfigNote, CouldNotLook, StartProblem
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.config.monitoring import config_problem
+from ovms_doctor.prediction.config.policy import PolicyReading, read_policy
+from ovms_doctor.prediction.config.positions import ConfigPlaces, last_key
+from ovms_doctor.prediction.config.schema import Violation, hint_for, missing_key, suggestion_for, violation
+from ovms_doctor.prediction.config.syntax import why_not_json
+from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, cut_at_nul, parse
+from ovms_doctor.prediction.parameters.members import as_text
+from ovms_doctor.prediction.paths import absolute, join_base_path, root_of_config
+
+#: A configuration larger than this, in bytes, is not read.
+LIMIT = 64 << 20
+#: Keys of an entry that are not parameters of the model.
+_NOT_PARAMETERS = ("name", "base_path", "model_version_policy", "graph_path", "subconfig")
+#: Parameters of which the server reads all members; of equal ones the last counts.
+_WALKED = ("shape", "layout", "plugin_config")
+_GRAPH_FILE = "graph.pbtxt"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEntry:
+    """An entry of ``model_config_list``. ``graphs``: the files of which one that opens makes the entry a
+    MediaPipe graph, as the server writes their paths. ``loader``: the custom loader that it names. ``undefined``:
+    nobody knows what the server makes of its version policy."""
+
+    entry: ModelEntry
+    graphs: tuple[str, ...] = ()
+    loader: str | None = None
+    undefined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigReading:
+    """``entries`` in file order, doubled names and all; ``document`` the whole of it, for the other lists."""
+
+    entries: tuple[ConfigEntry, ...] = ()
+    graphs: tuple[ConfigEntry, ...] = ()
+    document: dict[str, Any] | None = None
+    root: str = ""
+    notes: tuple[ConfigNote, ...] = ()
+    problem: StartProblem | None = None
+    unknown: CouldNotLook | None = None
+    places: ConfigPlaces | None = None
+
+
+def read_config(config_path: str, deployment: Deployment, facts: Facts) -> ConfigReading:
+    """What the file holds, or why the process ends. Raises FactsMissing."""
+    where = absolute(config_path, deployment.working_directory)
+    status = facts.ask(StatPath(where))
+    if isinstance(status, Unavailable):
+        return ConfigReading(unknown=CouldNotLook(config_path, status.reason, status.timed_out))
+    if isinstance(status, Failure):
+        return ConfigReading(problem=_unreadable(config_path, status))
+    if status.kind == "directory":
+        # An ifstream opens a directory and reads nothing from it.
+        why = "it is a directory, and the server reads nothing from it: name the file"
+        return ConfigReading(problem=_not_json(config_path, "The document is empty.", None, why))
+    if status.kind != "regular":
+        reason = f"a {status.kind} stands where the configuration file is expected"
+        return ConfigReading(unknown=CouldNotLook(config_path, reason))
+    if status.size > LIMIT:
+        return ConfigReading(unknown=CouldNotLook(config_path, f"it is larger than {LIMIT >> 20} MiB"))
+    content = facts.ask(ReadFile(where, LIMIT))
+    if isinstance(content, Unavailable):
+        return ConfigReading(unknown=CouldNotLook(config_path, content.reason, content.timed_out))
+    if isinstance(content, Failure):
+        return ConfigReading(problem=_unreadable(config_path, content))
+    return replace(
+        read_bytes(config_path, content.data, deployment), places=ConfigPlaces(config_path, content.data)
+    )
+
+
+def _unreadable(path: str, failure: Failure) -> StartProblem:
+    log = (server_log.CONFIG_UNREADABLE(path=path),)
+    return StartProblem("config_unreadable", "CONFIG_FILE_INVALID", 1, log, path, failure=failure)
+
+
+def _not_json(path: str, error: str, at: int | None, why: str = "") -> StartProblem:
+    log = (server_log.CONFIG_NOT_JSON(error=error),)
+    return StartProblem("config_not_json", "JSON_INVALID", 1, log, path, error, at=at, hint=why)
+
+
+@lru_cache(maxsize=2)
+def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigReading:
+    """What the server makes of the file's bytes. Never raises, whatever they are. The rules are followed in
+    many turns, each from the beginning: the last readings are kept."""
+    text = ConfigText.of(data)
+    release = deployment.release
+    try:
+        parsed = parse(text)
+    except NotJson as error:
+        why = why_not_json(text.text, error.at, error.message)
+        return ConfigReading(problem=_not_json(config_path, error.message, error.at, why))
+    except TooDeep:
+        reason = "it is nested deeper than is followed here"
+        return ConfigReading(unknown=CouldNotLook(config_path, reason))
+    found = violation(text.text, release)
+    if found is not None:
+        return ConfigReading(problem=_against_schema(config_path, found, release, parsed.value))
+    document, cut = cut_at_nul(parsed.value) if "\\u0000" in text.text else (parsed.value, ())
+    problem = config_problem(document, deployment.arguments, release)
+    if problem is not None:
+        return ConfigReading(problem=replace(problem, path=config_path))
+    reading = _entries(document, parsed.doubled, config_path, deployment)
+    notes = tuple(ConfigNote("nul", pointer, last_key(pointer)) for pointer in cut)
+    return replace(reading, notes=(*reading.notes, *notes))
+
+
+def _against_schema(path: str, found: Violation, release: Release, document: Any) -> StartProblem:
+    line = server_log.CONFIG_SCHEMA(schema=found.schema, keyword=found.keyword, key=found.key)
+    missing, sibling = missing_key(found, release, document)
+    return StartProblem(
+        "config_schema",
+        "JSON_INVALID",
+        1,
+        (line, server_log.CONFIG_FORMAT()),
+        path,
+        line,
+        pointer=found.key,
+        keyword=found.keyword,
+        suggestion=suggestion_for(found, release, document),
+        hint=hint_for(found, release),
+        missing=missing,
+        sibling=sibling,
+    )
+
+
+# -- entries -------------------------------------------------------------------------------------------
+
+
+def _entries(
+    document: dict[str, Any], doubled: tuple[str, ...], config_path: str, deployment: Deployment
+) -> ConfigReading:
+    root = root_of_config(config_path, deployment.working_directory)
+    release = deployment.release
+    notes = [ConfigNote("doubled_key", "", key) for key in doubled]
+    entries = []
+    for index, item in enumerate(document["model_config_list"]):
+        pointer = f"/model_config_list/{index}"
+        config = item["config"]
+        notes += [
+            ConfigNote("ignored_key", f"{pointer}/{key}", key, config["name"])
+            for key in item
+            if key != "config"
+        ]
+        if not config.get("base_path"):
+            notes.append(ConfigNote("no_base_path", f"{pointer}/config", root, config["name"]))
+        policy = (
+            read_policy(config["model_version_policy"], release) if "model_version_policy" in config else None
+        )
+        notes += _policy_notes(policy, f"{pointer}/config/model_version_policy", config)
+        entries.append(_entry(config, f"{pointer}/config", root, release, policy))
+    graphs = [
+        _graph_entry(item, f"/mediapipe_config_list/{index}", root)
+        for index, item in enumerate(document.get("mediapipe_config_list", []))
+    ]
+    return ConfigReading(tuple(entries), tuple(graphs), document, root, tuple(notes))
+
+
+def _policy_notes(policy: PolicyReading | None, pointer: str, config: dict[str, Any]) -> list[ConfigNote]:
+    """What the schema lets through until v2022.3 and the server does not understand: latest 1 holds."""
+    if policy is None or (policy.policy is not None and not policy.log):
+        return []
+    text, log = json.dumps(config["model_version_policy"]), policy.log
+    if policy.policy is None and not policy.undefined:
+        log = (*log, server_log.POLICY_UNPARSABLE(status=server_log.STATUS_TEXT[policy.status]))
+    kind: Literal["policy", "policy_item"] = "policy" if policy.policy is None else "policy_item"
+    return [ConfigNote(kind, pointer, text, config["name"], log)]
+
+
+def _entry(
+    config: dict[str, Any], pointer: str, root: str, release: Release, policy: PolicyReading | None
+) -> ConfigEntry:
+    values = tuple(
+        (key, as_text(value) if key in _WALKED else json.dumps(value))
+        for key, value in config.items()
+        if key not in _NOT_PARAMETERS
+    )
+    entry = ModelEntry(
+        config["name"],
+        join_base_path(config.get("base_path", ""), root),
+        (policy.policy if policy is not None else None) or DEFAULT_POLICY,
+        ModelParameters(values, "config"),
+        pointer,
+    )
+    options = config.get("custom_loader_options")
+    loader = options["loader_name"] if isinstance(options, dict) else None
+    undefined = policy is not None and policy.undefined
+    return ConfigEntry(entry, graph_files(config, root, release), loader, undefined)
+
+
+def _graph_entry(config: dict[str, Any], pointer: str, root: str) -> ConfigEntry:
+    """An entry of ``mediapipe_config_list``: a graph whatever is there, and its ``graph_path`` always counts."""
+    base = _graph_directory(config, root)
+    entry = ModelEntry(config["name"], base, pointer=pointer)
+    return ConfigEntry(entry, (join_base_path(config.get("graph_path", _GRAPH_FILE), base),))
+
+
+def _graph_directory(config: dict[str, Any], root: str) -> str:
+    given = config.get("base_path") or config["name"] + "/"
+    return join_base_path(given if given.endswith("/") else given + "/", root)
+
+
+def graph_files(config: dict[str, Any], root: str, release: Release) -> tuple[str, ...]:
+    """``MediapipeGraphConfig::parseNode`` and ``CheckStartFromGraph``: where graph.pbtxt is looked for. A
+    graph's directory, where none is given, is the one below the configuration that has its name."""
+    base = _graph_directory(config, root)
+    named = config.get("graph_path", _GRAPH_FILE)
+    if not release.at_least(2025, 2, 1) and release.at_least(2025, 1):
+        named = _GRAPH_FILE
+    return (join_base_path(named, base), f"{base}1/{_GRAPH_FILE}")

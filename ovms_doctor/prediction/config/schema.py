@@ -1,0 +1,342 @@
+"""The schema that config.json must satisfy, by release, and the server's message about what does not.
+
+The server validates with RapidJSON, and so does this: which of several violations is named first, with which
+pointer, is RapidJSON's doing. The schema's own structure decides how far those pointers reach (a ``$ref``
+is named by what it refers to), so definitions stand where the server has them (schema.cpp at each tag).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
+
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.config.positions import from_fragment, last_key
+
+Schema: TypeAlias = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_FLAG: Schema = {"type": "boolean"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_NUMBERED: Schema = {"type": "integer", "minimum": 1}
+_DEMULTIPLY: Schema = {"type": "integer", "minimum": -1, "maximum": 10000}
+
+#: Keys of an entry's ``config`` that went with a release.
+REMOVED = ("stateful", "idle_sequence_cleanup", "low_latency_transformation", "max_sequence_number")
+#: Keys that the documentation lists or the server's code reads, but no release's schema lets through.
+NEVER = ("mean", "scale", "color_format", "precision", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """The first violation: the schema's pointer, the keyword and the document's pointer, as fragments."""
+
+    schema: str
+    keyword: str
+    key: str
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def _list_of(name: str) -> Schema:
+    return {"type": "array", "items": _ref(name)}
+
+
+def _object(required: str, properties: Schema, **more: Any) -> Schema:
+    """An object that holds nothing but its properties."""
+    result: Schema = {"type": "object"}
+    if required:
+        result["required"] = required.split()
+    return {**result, **more, "properties": properties, "additionalProperties": False}
+
+
+def keys_of_config(release: Release) -> Schema:
+    """What may stand in the ``config`` of a model's entry."""
+    shape: Schema = _ref("layout_shape_def") if release.strict_policy else {"type": ["object", "string"]}
+    keys: Schema = {
+        "name": _TEXT,
+        "base_path": _TEXT,
+        "batch_size": {"type": ["integer", "string"], "minimum": 0},
+        "model_version_policy": _ref("model_version_policy") if release.strict_policy else {"type": "object"},
+        "shape": shape,
+        "layout": shape,
+        "nireq": _COUNT,
+        "target_device": _TEXT,
+        "allow_cache": _FLAG,
+        "plugin_config": _plugin_config(release),
+        "custom_loader_options": {
+            "type": "object",
+            "required": ["loader_name"],
+            "properties": {"loader_name": _TEXT},
+            "minProperties": 1,
+        },
+    }
+    if release.at_least(2025, 1):
+        keys |= {"graph_path": _TEXT, "subconfig": _TEXT}
+    if not release.at_least(2026, 3):
+        keys |= dict.fromkeys(REMOVED[:3], _FLAG)
+        keys |= {"max_sequence_number": _COUNT}
+    return keys
+
+
+def _plugin_config(release: Release) -> Schema:
+    if not release.strict_policy:
+        return {"type": "object"}
+    values = ["string", "boolean", "number"] if release.at_least(2023, 3) else ["string", "number"]
+    return {"type": "object", "additionalProperties": {"anyOf": [{"type": name} for name in values]}}
+
+
+def _one_member(release: Release) -> Schema:
+    return {"maxProperties": 1} if release.config_has_one_key else {}
+
+
+def _models(release: Release) -> Schema:
+    """An entry of ``model_config_list``, and of ``custom_loader_config_list``: only ``config`` is described;
+    what may stand beside it is unlimited in kind, since v2024.0 nothing in number."""
+    # In the server's schema a misplaced additionalProperties stands among the properties: a key of that
+    # name with any value.
+    stray = {"additionalProperties": False}
+    config = _object("name" if release.base_path_optional else "name base_path", keys_of_config(release))
+    loader = _object(
+        "loader_name library_path",
+        {"loader_name": _TEXT, "library_path": _TEXT, "loader_config_file": _TEXT},
+    )
+    more = _one_member(release)
+    return {
+        name: {"type": "object", "required": ["config"], **more, "properties": {"config": inner, **stray}}
+        for name, inner in (("model_config", config), ("custom_loader_config", loader))
+    }
+
+
+def _policies(release: Release) -> Schema:
+    more = _one_member(release)
+    kinds = {
+        "specific_version_policy": ("versions", {"type": "array", "items": _NUMBERED}),
+        "latest_version_policy": ("num_versions", _NUMBERED),
+    }
+    result: Schema = {
+        "all_version_policy": _object("", {}, minProperties=0, maxProperties=0),
+        **{name: _object(key, {key: inner}, **more) for name, (key, inner) in kinds.items()},
+    }
+    choices = []
+    for key in ("all", "specific", "latest"):
+        choice = _object(key, {key: _ref(f"{key}_version_policy")}, **more)
+        del choice["type"]
+        choices.append(choice)
+    result["model_version_policy"] = {"oneOf": choices}
+    result["layout_shape_def"] = {"oneOf": [{"type": "object", "additionalProperties": _TEXT}, _TEXT]}
+    return result
+
+
+def _pipelines() -> Schema:
+    """Pipelines, their nodes and the libraries of their custom nodes: the same in every release."""
+    custom = {
+        "properties": {"type": {"enum": ["custom"]}},
+        "required": ["library_name"],
+        "not": {"required": ["model_name"]},
+    }
+    model = {
+        "properties": {"type": {"enum": ["DL model"]}},
+        "required": ["model_name"],
+        "not": {"required": ["library_name"]},
+    }
+    node = _object(
+        "name type inputs outputs",
+        {
+            "name": _TEXT,
+            "model_name": _TEXT,
+            "library_name": _TEXT,
+            "type": {"type": "string", "enum": ["DL model", "custom"]},
+            "version": _NUMBERED,
+            "inputs": _list_of("source_node"),
+            "outputs": _list_of("output_alias"),
+            "params": {"type": "object", "additionalProperties": _TEXT},
+            "demultiply_count": _DEMULTIPLY,
+            "gather_from_node": _TEXT,
+        },
+        oneOf=[custom, model],
+    )
+    return {
+        "source_node_names": _object("node_name data_item", {"node_name": _TEXT, "data_item": _TEXT}),
+        "source_node": {
+            "type": "object",
+            "additionalProperties": _ref("source_node_names"),
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+        "output_alias": _object("data_item alias", {"data_item": _TEXT, "alias": _TEXT}),
+        "node_config": node,
+        "pipeline_config": _object(
+            "name nodes inputs outputs",
+            {
+                "name": _TEXT,
+                "nodes": _list_of("node_config"),
+                "inputs": {"type": "array", "items": _TEXT},
+                "outputs": _list_of("source_node"),
+                "demultiply_count": _DEMULTIPLY,
+            },
+        ),
+        "custom_node_library_config": _object("name base_path", {"name": _TEXT, "base_path": _TEXT}),
+    }
+
+
+def _monitoring(release: Release) -> Schema:
+    listed = {"type": "array", "items": _TEXT}
+    metrics = _object("enable", {"enable": _FLAG, "metrics_list": listed})
+    return _object("metrics", {"metrics": metrics, "additionalProperties": False}, **_one_member(release))
+
+
+def schema(release: Release) -> Schema:
+    """The whole schema of a release (a build with MediaPipe, as the published ones are)."""
+    definitions = {**_models(release), **_pipelines()}
+    lists: Schema = {
+        "custom_loader_config_list": _list_of("custom_loader_config"),
+        "model_config_list": _list_of("model_config"),
+        "pipeline_config_list": _list_of("pipeline_config"),
+        "custom_node_library_config_list": _list_of("custom_node_library_config"),
+    }
+    if release.strict_policy:
+        definitions |= _policies(release)
+    if release.at_least(2022, 2):
+        lists["monitoring"] = _monitoring(release)
+    if release.at_least(2023, 0):
+        paths = {"name": _TEXT, "base_path": _TEXT, "graph_path": _TEXT, "subconfig": _TEXT}
+        definitions["mediapipe_config"] = _object("name", paths)
+        lists["mediapipe_config_list"] = _list_of("mediapipe_config")
+    return {"definitions": definitions, **_object("model_config_list", lists)}
+
+
+@cache
+def _validator(release: Release) -> Any:
+    import rapidjson
+
+    return rapidjson.Validator(json.dumps(schema(release)))
+
+
+def violation(text: str, release: Release) -> Violation | None:
+    """The first violation of the release's schema by ``text``, which is JSON; None where there is none."""
+    import rapidjson
+
+    try:
+        _validator(release)(text)
+    except rapidjson.ValidationError as error:
+        keyword, schema_pointer, document_pointer = error.args
+        return Violation(schema_pointer, keyword, document_pointer)
+    return None
+
+
+def _at(value: Any, pointer: str) -> Any:
+    """What a JSON pointer leads to; None where it leads nowhere."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def resolve(pointer: str, release: Release) -> Schema:
+    """The part of the schema that a fragment names, references followed."""
+    found = _at(schema(release), pointer.removeprefix("#"))
+    while isinstance(found, dict) and "$ref" in found:
+        found = _at(schema(release), found["$ref"].removeprefix("#"))
+    return found if isinstance(found, dict) else {}
+
+
+def suggestion_for(found: Violation, release: Release, document: Any) -> str | None:
+    """A key that was probably meant: for one too many, or for one that is missing. Only a suggestion."""
+    if found.keyword == "additionalProperties":
+        if found.key == "#/mediapipe_config_list":
+            # Spelled right: it is the release that does not know it.
+            return None
+        return _similar(last_key(from_fragment(found.key)), _names(resolve(found.schema, release)))
+    if found.keyword == "required":
+        missing, sibling = missing_key(found, release, document)
+        return missing if sibling is not None else None
+    return None
+
+
+def missing_key(found: Violation, release: Release, document: Any) -> tuple[str, str | None]:
+    """The key that is missing where one is required, and the pointer of a key that looks as if it were meant; of
+    more keys than allowed no missing one, and the pointer of the one too many."""
+    part = resolve(found.schema, release)
+    pointer = from_fragment(found.key)
+    value = _at(document, pointer)
+    if not isinstance(value, dict):
+        return "", None
+    strange = [name for name in value if name not in _names(part)]
+    if found.keyword == "maxProperties" and strange:
+        return "", f"{pointer}/{_escaped(strange[0])}"
+    if found.keyword != "required":
+        return "", None
+    for missing in part.get("required", []):
+        if missing not in value:
+            similar = _similar(missing, strange)
+            return missing, None if similar is None else f"{pointer}/{_escaped(similar)}"
+    return "", None
+
+
+def _names(part: Schema) -> list[str]:
+    return [name for name in part.get("properties", {}) if name != "additionalProperties"]
+
+
+def _similar(wanted: str, names: list[str]) -> str | None:
+    """The one of ``names`` that was probably meant by ``wanted``: spelled alike, or a part of the other."""
+    word = wanted.lower()
+    by_word = {name.lower(): name for name in reversed(names)}
+    close = difflib.get_close_matches(word, by_word, 1, 0.7)
+    if not close:
+        close = [one for one in by_word if min(len(one), len(word)) > 3 and (one in word or word in one)][:1]
+    return by_word[close[0]] if close else None
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def hint_for(found: Violation, release: Release) -> str:
+    """What other releases make of it, or where the thing belongs; empty where there is nothing to say."""
+    key = last_key(found.key)
+    if found.keyword == "additionalProperties":
+        if key in REMOVED:
+            return f"{key} went with OVMS 2026.3; its value does not matter."
+        if key in NEVER:
+            return f"No release takes {key} in a configuration file; on the command line it is an option."
+        if key in ("graph_path", "subconfig"):
+            return f"{key} came with OVMS 2025.1."
+        if key in ("monitoring", "mediapipe_config_list"):
+            return f"{key} came with OVMS {'2022.2' if key == 'monitoring' else '2023.0'}."
+    if found.keyword == "required" and found.key == "#":
+        return "model_config_list is needed even where it is empty."
+    if found.keyword == "required" and found.schema.endswith("config") and not release.base_path_optional:
+        return "base_path may be left out since OVMS 2025.1 only."
+    if found.keyword == "maxProperties" and found.schema.endswith("model_config"):
+        return "Nothing may stand beside “config” since OVMS 2024.0, and it may not be doubled."
+    if found.keyword == "oneOf" and key == "model_version_policy":
+        return (
+            'It is {"all": {}}, {"latest": {"num_versions": 1}} or {"specific": {"versions": [1, 2]}}, with numbers '
+            "from 1; text that holds JSON is for the command line."
+        )
+    if found.keyword == "type" and key in ("plugin_config", "model_version_policy"):
+        return "In a configuration file this is an object; text that holds JSON is for the command line."
+    if found.keyword == "oneOf" and key in ("shape", "layout"):
+        return f"In a configuration file {key} is a text, or an object that gives each tensor a text."
+    wanted = resolve(found.schema, release)
+    if found.keyword == "anyOf" and found.schema.endswith("plugin_config/additionalProperties"):
+        types = " or ".join(item.get("type", "") for item in wanted.get("anyOf", []))
+        return f"It has to be of the type {types}; an object in plugin_config is for the command line."
+    if found.keyword == "type" and "type" in wanted:
+        types = wanted["type"] if isinstance(wanted["type"], str) else " or ".join(wanted["type"])
+        exact = ": 1.0 is none to the server, nor is a number in quotes" if types == "integer" else ""
+        return f"It has to be of the type {types}{exact}."
+    if found.keyword == "enum" and "enum" in wanted:
+        return f"It has to be one of: {', '.join(map(str, wanted['enum']))}."
+    return ""

@@ -1,0 +1,137 @@
+"""From the bytes of config.json to a document, as RapidJSON reads them for the server.
+
+The server hands a C string to the parser with its default settings: a NUL byte ends the text, nothing
+checks the encoding, comments, trailing commas, NaN and a byte order mark are refused, and of equal keys
+``FindMember`` finds the first.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ovms_doctor.prediction.parameters.members import Members, pairs_of
+
+#: Bytes that are not UTF-8 stand in private characters while the text is parsed.
+_FOREIGN = 0x10FF00
+_MESSAGE = re.compile(r"Parse error at offset (\d+): (.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigText:
+    """The text that the parser sees. ``foreign``: it holds bytes that are not UTF-8."""
+
+    text: str
+    foreign: bool
+
+    @staticmethod
+    def of(data: bytes) -> ConfigText:
+        data = data.split(b"\0", 1)[0]
+        try:
+            return ConfigText(data.decode("utf-8"), foreign=False)
+        except UnicodeDecodeError:
+            kept = data.decode("utf-8", "surrogateescape")
+            moved = "".join(
+                chr(_FOREIGN + ord(letter) - 0xDC00) if "\udc80" <= letter <= "\udcff" else letter
+                for letter in kept
+            )
+            return ConfigText(moved, foreign=True)
+
+    def restore(self, text: str) -> str:
+        """A string of the document, its foreign bytes as ``os.fsdecode`` gives them."""
+        if not self.foreign:
+            return text
+        return "".join(
+            chr(0xDC00 + ord(letter) - _FOREIGN)
+            if _FOREIGN + 0x80 <= ord(letter) <= _FOREIGN + 0xFF
+            else letter
+            for letter in text
+        )
+
+    def character(self, offset: int) -> int:
+        """The index of the character at a byte offset of the text."""
+        return len(self.text.encode("utf-8")[:offset].decode("utf-8", "ignore"))
+
+
+class NotJson(Exception):
+    """The parser refuses the text. ``message`` is RapidJSON's own; ``at`` the index of the character."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+
+
+class TooDeep(Exception):
+    """Nested deeper than is followed here. The server's parser goes on until its stack ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """``value``: objects hold the first of equal keys (and are Members where there are more). ``doubled``: the
+    keys of which there are more."""
+
+    value: Any
+    doubled: tuple[str, ...]
+
+
+def cut_at_nul(value: Any, pointer: str = "") -> tuple[Any, tuple[str, ...]]:
+    """The document as the server has it, which takes every text of it for a C string (``GetString()``): the rest
+    behind a NUL character is not seen. And the pointers of the texts that are cut."""
+    if isinstance(value, str):
+        whole, nul, _ = value.partition("\0")
+        return whole, (pointer,) if nul else ()
+    if isinstance(value, list):
+        done = [cut_at_nul(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        return [item for item, _ in done], tuple(at for _, found in done for at in found)
+    if not isinstance(value, dict):
+        return value, ()
+    pairs = []
+    cut: list[str] = []
+    for key, item in pairs_of(value):
+        below = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+        inner, found = cut_at_nul(item, below)
+        pairs.append((key.partition("\0")[0], inner))
+        cut += [below] if "\0" in key else []
+        cut += found
+    content: dict[str, Any] = {}
+    for key, item in pairs:
+        content.setdefault(key, item)
+    return (content if len(content) == len(pairs) else Members(content, pairs)), tuple(cut)
+
+
+def parse(text: ConfigText) -> Document:
+    """The document. Raises NotJson, TooDeep."""
+    import rapidjson
+
+    doubled: list[str] = []
+    restore = text.restore
+
+    class Reader(rapidjson.Decoder):
+        def start_object(self) -> list[tuple[str, Any]]:
+            return []
+
+        def end_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            result: dict[str, Any] = {}
+            if text.foreign:
+                pairs = [(restore(key), value) for key, value in pairs]
+            for key, value in pairs:
+                if key in result:
+                    doubled.append(key)
+                else:
+                    result[key] = value
+            return result if len(result) == len(pairs) else Members(result, pairs)
+
+        def string(self, value: str) -> str:
+            return restore(value)
+
+    try:
+        return Document(Reader(number_mode=rapidjson.NM_NATIVE)(text.text), tuple(doubled))
+    except rapidjson.JSONDecodeError as error:
+        found = _MESSAGE.fullmatch(str(error))
+        if found is None:
+            raise NotJson(str(error), 0) from None
+        raise NotJson(found[2], text.character(int(found[1]))) from None
+    except RecursionError:
+        raise TooDeep from None

@@ -1,0 +1,228 @@
+"""A configuration that was read, entry by entry: what is loaded, what is left out, what is a graph (ConfigLoader
+in modelmanager.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
+from ovms_doctor.model.facts import Facts, FactsMissing, Question, StatPath
+from ovms_doctor.model.plan import (
+    ConfigNote,
+    CouldNotLook,
+    Detection,
+    GraphFault,
+    Ignored,
+    ModelPlan,
+    Plan,
+    SkippedEntry,
+    SpecialFile,
+    VersionPlan,
+)
+from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
+from ovms_doctor.prediction.config.pipelines import check_pipelines
+from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
+from ovms_doctor.prediction.graphs import look_for_graph, open_graph
+from ovms_doctor.prediction.parameters import parse_parameters
+from ovms_doctor.prediction.paths import absolute, is_remote
+from ovms_doctor.prediction.storage.entry import look_remote
+from ovms_doctor.prediction.versions import LookFailed, apply_policy, detect
+
+Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
+Assembler = Callable[[Mode, list[ModelPlan]], Plan]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass over the lists: what came out of it so far."""
+
+    models: list[ModelPlan] = field(default_factory=list)
+    graphs: list[tuple[ConfigEntry, str]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    duplicates: list[str] = field(default_factory=list)
+    skipped: list[SkippedEntry] = field(default_factory=list)
+    notes: list[ConfigNote] = field(default_factory=list)
+    missing: list[Question] = field(default_factory=list)
+
+
+def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, assemble: Assembler) -> Plan:
+    """What the server makes of ``--config_path``. Raises FactsMissing."""
+    path = deployment.config_path or ""
+    reading = read_config(path, deployment, facts)
+    base = Plan("config", "unknown", config_path=path, config_notes=reading.notes, places=reading.places)
+    if reading.unknown is not None:
+        return replace(base, unknown=reading.unknown)
+    if reading.problem is not None:
+        problem = reading.problem
+        return replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem)
+    document = reading.document or {}
+    where = (document, reading.root, deployment.working_directory, deployment.release, facts)
+    loaders, libraries = custom_loaders(*where), node_libraries(*where)
+    done = _models(reading, deployment, facts, planner, loaders)
+    if done.missing:
+        raise FactsMissing(done.missing)
+    listed = [(item, item.graphs[0]) for item in reading.graphs]
+    graphs = _graphs([*listed, *done.graphs], done, deployment, facts)
+    if done.missing:
+        raise FactsMissing(done.missing)
+    # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
+    early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
+    late = [plan for plan in graphs if plan not in early]
+    pipelines = check_pipelines(document, done.names, {plan.entry.name for plan in graphs}, libraries.usable)
+    ignored = tuple(
+        Ignored(pointer, f"what pipeline {name} needs of its models' inputs and outputs")
+        for pointer, name in pipelines.sound
+    )
+    return replace(
+        assemble("config", [*early, *done.models, *late]),
+        config_path=path,
+        places=reading.places,
+        duplicates=tuple(dict.fromkeys(done.duplicates)),
+        skipped=tuple(done.skipped),
+        libraries=(*loaders.faults, *libraries.faults),
+        pipelines=pipelines.faults,
+        config_notes=(*reading.notes, *done.notes),
+        ignored=ignored,
+    )
+
+
+def _models(
+    reading: ConfigReading, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
+) -> _Pass:
+    """``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
+    done = _Pass()
+    release = deployment.release
+    if release.finds_graphs:
+        facts.need(
+            StatPath(absolute(file, deployment.working_directory))
+            for item in reading.entries
+            for file in item.graphs
+            if not is_remote(file)
+        )
+    for index, item in enumerate(reading.entries):
+        entry = item.entry
+        if release.finds_graphs:
+            try:
+                graph = look_for_graph(item.graphs, deployment.working_directory, facts)
+            except FactsMissing as error:
+                done.missing.extend(error.questions)
+                continue
+            except LookFailed as error:
+                done.names.add(entry.name)
+                done.models.append(ModelPlan(entry, Detection("OK"), unknown=error.cause))
+                continue
+            if isinstance(graph, SpecialFile):
+                done.names.add(entry.name)
+                done.models.append(ModelPlan(entry, Detection("OK"), blocked=graph))
+                continue
+            if graph is not None:
+                done.graphs.append((item, graph))
+                if entry.parameters or entry.policy.kind != "latest" or entry.policy.count != 1:
+                    keys = ", ".join(key for key, _ in entry.parameters.values) or "model_version_policy"
+                    done.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
+                continue
+        parsed = parse_parameters(entry, release, deployment.devices)
+        if parsed.problem is not None:
+            done.skipped.append(
+                SkippedEntry(entry, "refused", parsed.problem.status, parsed.problem.log, parsed.at)
+            )
+            continue
+        if parsed.abort is not None:
+            log = (*parsed.abort.log, *((server_log.LIST_FAILED(),) if release.at_least(2023, 0) else ()))
+            done.skipped.append(SkippedEntry(entry, "aborts", parsed.abort.status, log, parsed.at))
+            for later in reading.entries[index + 1 :]:
+                done.skipped.append(SkippedEntry(later.entry, "after_abort"))
+            break
+        if entry.name in done.names:
+            done.duplicates.append(entry.name)
+            continue
+        done.names.add(entry.name)
+        try:
+            done.models.append(_model(item, deployment, facts, planner, loaders))
+        except FactsMissing as error:
+            done.missing.extend(error.questions)
+    return done
+
+
+def _model(
+    item: ConfigEntry, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
+) -> ModelPlan:
+    if item.undefined:
+        reason = (
+            "which of its versions are asked for is left to chance: a value of its version policy is of another "
+            "kind than the server takes it for"
+        )
+        return ModelPlan(item.entry, Detection("OK"), unknown=CouldNotLook(item.entry.base_path, reason))
+    if item.loader is None:
+        return planner(item.entry, deployment, "config", facts)
+    return _with_loader(item.entry, item.loader, deployment, facts, loaders)
+
+
+def _with_loader(
+    entry: ModelEntry, loader: str, deployment: Deployment, facts: Facts, loaders: Libraries
+) -> ModelPlan:
+    """A model that a custom loader brings: without the loader its versions are found and never tried; what
+    the loader does is its own."""
+    where = absolute(entry.base_path, deployment.working_directory)
+    try:
+        if is_remote(entry.base_path):
+            # The store is looked into before the loader is.
+            remote = look_remote(entry, deployment, "config", facts)
+            if isinstance(remote, ModelPlan):
+                return remote
+            detection = remote.detection
+        else:
+            detection = detect(entry.base_path, where, deployment.release, facts)
+    except LookFailed as error:
+        return ModelPlan(entry, Detection("OK"), unknown=error.cause)
+    if detection.status != "OK":
+        return ModelPlan(entry, detection, status=detection.status)
+    requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
+    versions = tuple(
+        VersionPlan(number, detection.directories(number), number in requested, None, None, None)
+        for number in sorted(set(detection.found))
+    )
+    unknown = None
+    if loader in loaders.usable:
+        unknown = CouldNotLook(entry.base_path, f"the custom loader {loader} is not run")
+    return ModelPlan(entry, detection, requested, versions, unknown=unknown, tried=False)
+
+
+# -- graphs --------------------------------------------------------------------------------------------
+
+
+def _graphs(
+    items: list[tuple[ConfigEntry, str]], done: _Pass, deployment: Deployment, facts: Facts
+) -> list[ModelPlan]:
+    """The graphs of both lists, in the server's order: of a name the first counts, and a model's is taken."""
+    graphs: dict[str, ModelPlan] = {}
+    for item, path in items:
+        entry = item.entry
+        if entry.name in graphs:
+            line = server_log.DUPLICATE_GRAPH(name=entry.name)
+            done.skipped.append(SkippedEntry(entry, "duplicate", "OK", (line,)))
+        elif entry.name in done.names:
+            line = server_log.GRAPH_NAME_OCCUPIED(name=entry.name)
+            done.skipped.append(SkippedEntry(entry, "occupied", "MEDIAPIPE_GRAPH_NAME_OCCUPIED", (line,)))
+        else:
+            try:
+                graphs[entry.name] = _graph(entry, path, deployment, facts)
+            except FactsMissing as error:
+                done.missing.extend(error.questions)
+    return list(graphs.values())
+
+
+def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
+    plan = ModelPlan(entry, Detection("OK"), kind="graph")
+    # A path in a store is opened as any other one, and is the name of no file.
+    try:
+        fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
+    except LookFailed as error:
+        return replace(plan, unknown=error.cause)
+    if isinstance(fault, SpecialFile):
+        return replace(plan, blocked=fault)
+    if isinstance(fault, GraphFault):
+        return replace(plan, status=fault.status, graph=fault)
+    return plan

@@ -1,0 +1,267 @@
+"""Which file of a version directory the server hands to OpenVINO (modelinstance.cpp fetchModelFilepaths)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import (
+    Entry,
+    Facts,
+    Failure,
+    ListDirectory,
+    Listing,
+    PathStatus,
+    StatPath,
+    Unavailable,
+)
+from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.plan import AccessFails, Cause, NoModelFile, PairMissing, VersionDirectoryMissing
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.paths import escapes, filesystem_error
+from ovms_doctor.prediction.versions import LookFailed, suffix_of
+
+#: The file beside a model that gives its tensors other names.
+MAPPING = "mapping_config.json"
+_SAVED_MODEL = "saved_model.pb"
+#: What is likely to be looked at, in any release; and how much of it in a directory that holds many.
+_LIKELY = (".xml", ".bin", ".onnx", ".pb", ".tflite", ".pdmodel", ".pdiparams")
+_MOST_AHEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FileFound:
+    """The path given to ``read_model`` as the server writes it, its format, and the other files that
+    match the same suffix (the file system's order decided between them)."""
+
+    path: str
+    format: ModelFormat
+    others: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The load fails with this status after these messages."""
+
+    status: str
+    cause: Cause
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Threw:
+    """``std::filesystem`` throws; nobody on the way catches it but the model manager."""
+
+    what: str
+    cause: AccessFails
+    log: tuple[str, ...] = field(default=())
+
+
+Discovery = FileFound | NotFound | Threw
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a version lies: ``path`` as the server writes it, ``where`` the same made absolute."""
+
+    model: str
+    version: int
+    path: str
+    where: str
+    names: tuple[str, ...]
+    release: Release
+
+    def below(self, name: str) -> str:
+        return f"{self.path}/{name}"
+
+
+def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]:
+    """Format and the suffixes that must all be there, in the order tried (modelextensions.cpp)."""
+    known: list[tuple[ModelFormat, tuple[str, ...]]] = [("ir", (".xml", ".bin")), ("onnx", (".onnx",))]
+    if release.reads_paddle:
+        known.append(("paddle", (".pdmodel", ".pdiparams")))
+    if release.reads_tensorflow:
+        known.append(("frozen", (".pb",)))
+    if release.reads_tflite:
+        known.append(("tflite", (".tflite",)))
+    return tuple(known)
+
+
+def find_model_file(place: Place, facts: Facts) -> Discovery:
+    """The file that the server picks, or how the search ends. Raises FactsMissing, LookFailed."""
+    release = place.release
+    if escapes(place.path, release):
+        return NotFound(
+            "PATH_INVALID",
+            VersionDirectoryMissing(place.path, place.names),
+            (
+                server_log.PATH_ESCAPES(path=place.path),
+                server_log.VERSION_DIRECTORY_MISSING(path=place.path),
+            ),
+        )
+    # Both at once: nearly always it is a directory, and each turn of questions costs a plan of its own.
+    facts.need([StatPath(place.where), ListDirectory(place.where)])
+    status = _look(facts, place.where, place.path)
+    if isinstance(status, Failure) and not status.missing and release.uses_std_filesystem:
+        return _threw("status", place.path, status)
+    if isinstance(status, PathStatus) and status.kind == "regular" and release.serves_single_file:
+        return _no_model_file(place, Listing(()))
+    if isinstance(status, Failure) or status.kind != "directory":
+        return _directory_missing(place, status)
+    listing = facts.ask(ListDirectory(place.where))
+    if isinstance(listing, Unavailable):
+        raise LookFailed(place.path, listing)
+    if isinstance(listing, Failure):
+        if release.uses_std_filesystem:
+            return _threw("directory iterator cannot open directory", place.path, listing)
+        return _directory_missing(place, listing)
+    return _search(place, listing, facts)
+
+
+def _look(facts: Facts, where: str, path: str) -> PathStatus | Failure:
+    answer = facts.ask(StatPath(where))
+    if isinstance(answer, Unavailable):
+        raise LookFailed(path, answer)
+    return answer
+
+
+def _directory_missing(place: Place, answer: PathStatus | Failure) -> NotFound:
+    """Until v2025.0 a directory that opendir(3) may not open is "missing" as well."""
+    denied = isinstance(answer, Failure) and not answer.missing
+    cause: Cause
+    if denied and isinstance(answer, Failure):
+        cause = AccessFails(place.path, answer, "look")
+    else:
+        cause = VersionDirectoryMissing(place.path, place.names)
+    return NotFound("PATH_INVALID", cause, (server_log.VERSION_DIRECTORY_MISSING(path=place.path),))
+
+
+def _no_model_file(place: Place, listing: Listing) -> NotFound:
+    message = (
+        server_log.NO_MODEL_FILE if place.release.names_missing_file_new else server_log.NO_MODEL_FILE_OLD
+    )
+    line = message(model=place.model, version=place.version, path=place.path)
+    return NotFound("FILE_INVALID", NoModelFile(place.path, listing), (line,))
+
+
+def _threw(call: str, path: str, failure: Failure) -> Threw:
+    return Threw(filesystem_error(call, failure, path), AccessFails(path, failure, "look"))
+
+
+def _search(place: Place, listing: Listing, facts: Facts) -> Discovery:
+    """First format whose suffixes all match something; of each suffix the first match in the file system's
+    order. Later formats are not looked at, even if reading then fails."""
+    _ask_ahead(place, listing, facts)
+    for format_, suffixes in formats(place.release):
+        matches = []
+        for suffix in suffixes:
+            match = _first_match(place, listing, suffix, facts)
+            if isinstance(match, Threw):
+                return match
+            matches.append(match)
+        if all(match is not None for match in matches):
+            return _found(place, listing, format_, suffixes, [match or "" for match in matches])
+    return _no_model_file(place, listing)
+
+
+def _ask_ahead(place: Place, listing: Listing, facts: Facts) -> None:
+    """What the search, and after it the loading, will look at: one turn of questions for all of it."""
+    likely = [
+        entry.name
+        for index, entry in enumerate(listing.entries)
+        if index == 0 or entry.name.lower().endswith(_LIKELY)
+    ]
+    names = [*likely[:_MOST_AHEAD], MAPPING]
+    facts.need([StatPath(f"{place.where}/{name}") for name in names])
+
+
+def _first_match(place: Place, listing: Listing, suffix: str, facts: Facts) -> str | Threw | None:
+    """``FileSystem::findFilePathWithExtension``: every entry on the way is looked at with stat(2)."""
+    if not place.release.uses_std_filesystem:
+        for entry in listing.entries:
+            if entry.name.lower().endswith(suffix):
+                return entry.name
+        return None
+    for index, entry in enumerate(listing.entries):
+        # An entry of a known kind can only fail because the directory may not be searched, and then the
+        # first one does: the others need no look of their own.
+        if index == 0 or entry.kind in ("link", "unknown"):
+            status = _look(facts, f"{place.where}/{entry.name}", place.below(entry.name))
+            if isinstance(status, Failure):
+                if not status.missing:
+                    return _threw("status", place.below(entry.name), status)
+            elif status.kind == "directory":
+                continue
+        elif entry.kind == "directory":
+            continue
+        if entry.name.lower().endswith(suffix):
+            return entry.name
+    return None
+
+
+def _found(
+    place: Place, listing: Listing, format_: ModelFormat, suffixes: tuple[str, ...], names: list[str]
+) -> FileFound:
+    path = place.below(names[0])
+    others = tuple(
+        entry.name
+        for entry in listing.entries
+        if _may_match(entry, suffixes[0], place.release) and entry.name != names[0]
+    )
+    if format_ == "frozen" and place.release.reads_saved_model and path.lower().endswith(_SAVED_MODEL):
+        # The path is cut at the first place, anywhere in it, where this name stands in lower case.
+        cut = path.find(_SAVED_MODEL)
+        if cut != -1:
+            return FileFound(path[:cut], "saved_model", others)
+    return FileFound(path, format_, others, tuple(names[1:]))
+
+
+def _may_match(entry: Entry, suffix: str, release: Release) -> bool:
+    if entry.kind == "directory" and release.uses_std_filesystem:
+        return False
+    return entry.name.lower().endswith(suffix)
+
+
+def find_single_file(place: Place, facts: Facts) -> Discovery:
+    """A model path that names a file (v2026.3): the second file of a pair must be a regular file too."""
+    path = place.path
+    suffix = suffix_of(path)
+    directory, _, name = path.rpartition("/")
+    stem = name[: len(name) - len(suffix)]
+
+    def missing(wanted: str) -> bool:
+        answer = facts.ask(StatPath(f"{place.where.rpartition('/')[0]}/{stem}{wanted}"))
+        if isinstance(answer, Unavailable):
+            raise LookFailed(f"{directory}/{stem}{wanted}", answer)
+        return isinstance(answer, Failure) or answer.kind != "regular"
+
+    if suffix == ".xml":
+        if missing(".bin"):
+            return _pair_missing(path, f"{directory}/{stem}.bin", server_log.MISSING_BIN(path=path))
+        return FileFound(path, "ir", companions=(f"{stem}.bin",))
+    if suffix in (".pdmodel", ".pdiparams"):
+        for wanted in (".pdmodel", ".pdiparams"):
+            if missing(wanted):
+                return _pair_missing(
+                    path, f"{directory}/{stem}{wanted}", server_log.MISSING_PADDLE(path=path)
+                )
+        return FileFound(f"{directory}/{stem}.pdmodel", "paddle", companions=(f"{stem}.pdiparams",))
+    if suffix == ".pb":
+        if name == _SAVED_MODEL:
+            return FileFound(f"{directory}/", "saved_model")
+        return FileFound(path, "frozen")
+    return FileFound(path, "onnx" if suffix == ".onnx" else "tflite")
+
+
+def _pair_missing(path: str, wanted: str, line: str) -> NotFound:
+    return NotFound("FILE_INVALID", PairMissing(path, wanted), (line,))
+
+
+def weights_of(path: str) -> str:
+    """The weights that OpenVINO looks for: same directory, same stem, lower-case suffix; of a link the
+    link's own name counts (measured on OpenVINO 2026.4.1)."""
+    head, _, name = path.rpartition("/")
+    stem = os.path.splitext(name)[0] if not name.startswith(".") or name.count(".") > 1 else name
+    return f"{head}/{stem}.bin"

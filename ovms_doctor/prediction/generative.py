@@ -1,0 +1,166 @@
+"""A model path that is taken for a generative model's: when, and for which task (v2026.3, --model_path only).
+
+Source: cli_parser.cpp isInMemoryGraphMode, default_task.cpp, default_task_detector.cpp.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import StartProblem
+from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.prediction.paths import absolute, filesystem_error
+from ovms_doctor.prediction.versions import LookFailed
+
+_CONFIG, _INDEX, _MODULES = "config.json", "model_index.json", "modules.json"
+_GRAPH = "graph.pbtxt"
+#: These files are small; of a larger one no more than this is read, in bytes.
+_LIMIT = 16 << 20
+_AMBIGUOUS = "Qwen3ForCausalLM"
+_NOT_EMBEDDINGS = ("CLIPTextModel", "InternVLChatModel", "UNet2DConditionModel", _AMBIGUOUS)
+_IMAGE_PARTS = ("CLIPTextModel", "UNet2DConditionModel", "AutoencoderKL")
+
+
+@dataclass(frozen=True, slots=True)
+class Generative:
+    """``task`` is what the server infers, None where the path is an ordinary model's; ``problem`` why it
+    ends with exit code 64 instead."""
+
+    task: str | None = None
+    problem: StartProblem | None = None
+
+
+def look_for_generative(
+    given: str, working_directory: str, facts: Facts, *, task: str | None, options_left: bool
+) -> Generative:
+    """What the server makes of ``--model_path given``. ``task``: the one given with --task; ``options_left``:
+    words that its first parser did not take. Raises FactsMissing, LookFailed."""
+    if task is not None:
+        return Generative(task)
+    if is_remote(given):
+        # The server looks for local files: under a name such as s3:// it finds none, and no mount tells more.
+        return Generative()
+    where = absolute(given, working_directory)
+    found = None
+    for name in (_CONFIG, _INDEX):
+        there = _exists(given, where, name, facts)
+        if isinstance(there, StartProblem):
+            return Generative(problem=there)
+        if there:
+            found = name
+            break
+    if found is None:
+        return Generative()
+    graph = _exists(given, where, _GRAPH, facts)
+    if isinstance(graph, StartProblem):
+        return Generative(problem=graph)
+    if graph and not options_left:
+        return Generative()
+    inferred = infer_task(where, facts)
+    if inferred is not None:
+        return Generative(inferred)
+    path = os.path.join(given, found)
+    log = (server_log.NO_TASK(),)
+    return Generative(problem=StartProblem("task_not_inferred", "OPTIONS_USAGE_ERROR", 64, log, path))
+
+
+def _exists(given: str, where: str, name: str, facts: Facts) -> bool | StartProblem:
+    """``std::filesystem::exists``, which throws where it may not look."""
+    answer = facts.ask(StatPath(f"{where}/{name}"))
+    path = os.path.join(given, name)
+    if isinstance(answer, Unavailable):
+        raise LookFailed(path, answer)
+    if isinstance(answer, Failure) and not answer.missing:
+        line = server_log.OPTIONS_EXCEPTION(what=filesystem_error("status", answer, path))
+        return StartProblem("model_path_denied", "OPTIONS_USAGE_ERROR", 64, (line,), path, failure=answer)
+    return isinstance(answer, PathStatus)
+
+
+def infer_task(where: str, facts: Facts) -> str | None:
+    """The task, from config.json, model_index.json and modules.json; the first detector that fits wins."""
+    name = os.path.basename(os.path.normpath(where)).lower()
+    config = _json(f"{where}/{_CONFIG}", facts)
+    modules = _json(f"{where}/{_MODULES}", facts)
+    architectures = _architectures(config)
+
+    def any_of(fits: Callable[[str], bool]) -> bool:
+        return any(fits(item) for item in architectures)
+
+    ambiguous = modules is None and _AMBIGUOUS in architectures
+    if any_of(_is_speech_to_text):
+        return "speech2text"
+    if _is_text_to_speech(config, architectures):
+        return "text2speech"
+    if _module_of(modules, "LogitScore", "CrossEncoder"):
+        return "rerank"
+    if any_of(lambda item: item.endswith("ForSequenceClassification")) or (ambiguous and "rerank" in name):
+        return "rerank"
+    if any_of(lambda item: item in _IMAGE_PARTS or item.endswith("Transformer2DModel")):
+        return "image_generation"
+    if _is_diffusers(_json(f"{where}/{_INDEX}", facts)):
+        return "image_generation"
+    if _module_of(modules, "Pooling") or any_of(_is_embeddings) or (ambiguous and "embed" in name):
+        return "embeddings"
+    return "text_generation" if any_of(_is_text_generation) else None
+
+
+def _json(path: str, facts: Facts) -> Any:
+    """A file's document; None where it is not there, not readable or not JSON."""
+    status = facts.ask(StatPath(path))
+    if not isinstance(status, PathStatus) or status.kind != "regular":
+        return None
+    content = facts.ask(ReadFile(path, _LIMIT))
+    if isinstance(content, (Failure, Unavailable)):
+        return None
+    try:
+        return parse(ConfigText.of(content.data)).value
+    except (NotJson, TooDeep):
+        return None
+
+
+def _architectures(config: Any) -> list[str]:
+    listed = config.get("architectures") if isinstance(config, dict) else None
+    return [item for item in listed if isinstance(item, str)] if isinstance(listed, list) else []
+
+
+def _module_of(modules: Any, *parts: str) -> bool:
+    """Whether a module's ``type`` holds one of ``parts``."""
+    if not isinstance(modules, list):
+        return False
+    types = [item.get("type") for item in modules if isinstance(item, dict)]
+    return any(part in item for item in types if isinstance(item, str) for part in parts)
+
+
+def _is_speech_to_text(item: str) -> bool:
+    known = ("WhisperForConditionalGeneration", "Qwen3ASRForConditionalGeneration")
+    return item in known or item.startswith("SeamlessM4T")
+
+
+def _is_text_to_speech(config: Any, architectures: list[str]) -> bool:
+    if isinstance(config, dict) and "architectures" in config and config["architectures"] is None:
+        return "n_mels" in config
+    return any(
+        item == "ParlerTTSForConditionalGeneration" or item.endswith("ForTextToSpeech")
+        for item in architectures
+    )
+
+
+def _is_diffusers(index: Any) -> bool:
+    name = index.get("_class_name") if isinstance(index, dict) else None
+    return isinstance(name, str) and ("StableDiffusion" in name or "Flux" in name)
+
+
+def _is_embeddings(item: str) -> bool:
+    if item in _NOT_EMBEDDINGS or item.endswith("Transformer2DModel"):
+        return False
+    return item.endswith("Model")
+
+
+def _is_text_generation(item: str) -> bool:
+    return item == "InternVLChatModel" or item.endswith(("ForCausalLM", "ForConditionalGeneration"))

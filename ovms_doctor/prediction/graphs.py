@@ -1,0 +1,82 @@
+"""Graphs of MediaPipe: whether the server finds a graph.pbtxt, and whether it can open it (modelmanager.cpp
+CheckStartFromGraph, mediapipegraphdefinition.cpp). What a graph holds is not followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import Facts, Failure, ListDirectory, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.plan import GraphFault, SpecialFile
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.paths import absolute, is_remote
+from ovms_doctor.prediction.versions import LookFailed
+
+_INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
+
+
+def graph_files(base_path: str) -> tuple[str, str]:
+    """Where graph.pbtxt is looked for below a base path that is named itself (``--model_path``)."""
+    return f"{base_path}/graph.pbtxt", f"{base_path}/1/graph.pbtxt"
+
+
+def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -> str | SpecialFile | None:
+    """``CheckStartFromGraph``: the first of ``files``, the server's paths in its order, that an ifstream opens.
+
+    A directory opens too, if it may be read; a FIFO blocks whoever opens it: that is returned. Raises
+    FactsMissing, LookFailed.
+    """
+    local = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
+    facts.need(StatPath(where) for where in local.values())
+    for path, where in local.items():
+        status = facts.ask(StatPath(where))
+        if not isinstance(status, PathStatus):
+            continue
+        if status.kind == "fifo":
+            return SpecialFile(path, "fifo")
+        opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
+        if isinstance(opened, Unavailable):
+            raise LookFailed(path, opened)
+        if not isinstance(opened, Failure):
+            return path
+    return None
+
+
+def open_graph(
+    name: str, path: str, working_directory: str, release: Release, facts: Facts
+) -> GraphFault | SpecialFile | None:
+    """``validateForConfigFileExistence`` and what follows on it: why the graph ``name`` of ``path`` is not loaded,
+    None where the file opens and holds something. Raises FactsMissing, LookFailed.
+    """
+    where = absolute(path, working_directory)
+    status = facts.ask(StatPath(where))
+    if isinstance(status, Unavailable):
+        raise LookFailed(path, status)
+    if isinstance(status, Failure):
+        return _not_opened(name, path, status)
+    if status.kind == "fifo":
+        return SpecialFile(path, "fifo")
+    if status.kind == "socket":
+        return GraphFault(path, "missing", "FILE_INVALID", (_line(name, path),))
+    opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
+    if isinstance(opened, Unavailable):
+        raise LookFailed(path, opened)
+    if isinstance(opened, Failure):
+        return _not_opened(name, path, opened)
+    if status.kind == "directory":
+        # It opens. What its size is said to be depends on the file system, and with it how this goes wrong.
+        return GraphFault(path, "directory", _INVALID, ())
+    if status.size == 0 and release.at_least(2023, 1):
+        return GraphFault(path, "empty", _INVALID, (server_log.GRAPH_EMPTY(name=name),))
+    return None
+
+
+def _not_opened(name: str, path: str, failure: Failure) -> GraphFault:
+    return GraphFault(
+        path, "missing" if failure.missing else "denied", "FILE_INVALID", (_line(name, path),), failure
+    )
+
+
+def _line(name: str, path: str) -> str:
+    # The server's own message ends a line.
+    return server_log.GRAPH_NOT_OPENED(name=name, path=path) + "\n"

@@ -1,0 +1,372 @@
+"""One try to load one version, from its directory to AVAILABLE (modelinstance.cpp loadModelImpl)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    InspectModel,
+    ListDirectory,
+    Listing,
+    LoadModel,
+    LoadReport,
+    ModelInspection,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Tensor,
+    Unavailable,
+)
+from ovms_doctor.model.plan import (
+    AccessFails,
+    Attempt,
+    Basis,
+    Cause,
+    CompileRefused,
+    CouldNotLook,
+    ExtensionCourse,
+    NoTensors,
+    ReadRefused,
+    RuntimeCrashes,
+    SpecialFile,
+)
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.discovery import (
+    MAPPING,
+    FileFound,
+    NotFound,
+    Place,
+    Threw,
+    find_model_file,
+    find_single_file,
+    weights_of,
+)
+from ovms_doctor.prediction.extension import library_of, needs_untried
+from ovms_doctor.prediction.mapping import NO_MAPPING, Mapping, read_mapping
+from ovms_doctor.prediction.operations import has_unknown_operation, not_in_release, tokenizers_of
+from ovms_doctor.prediction.parameters.against_model import Meeting, changes_the_load
+from ovms_doctor.prediction.parameters.parsed import ParsedParameters
+from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.versions import LookFailed
+
+#: How much of a model's file is asked for to see whether the server's user may read it, in bytes.
+HEAD = 512
+#: A mapping larger than this, in bytes, is not read.
+MAPPING_LIMIT = 1 << 20
+LoadLevel = Literal["none", "read", "compile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Tries versions of one model. ``level``: how far OpenVINO is asked; ``parameters``: what the model is told,
+    None for nothing; ``extension``: the CPU extension that the server loaded before."""
+
+    model: str
+    release: Release
+    working_directory: str
+    level: LoadLevel
+    facts: Facts
+    parameters: ParsedParameters | None = None
+    extension: ExtensionCourse | None = None
+
+    def attempt(
+        self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
+    ) -> Attempt:
+        """What loading ``path`` as ``version`` does. ``kept``: the server has the model that it read at an
+        earlier try still in hand. Raises FactsMissing."""
+        place = Place(self.model, version, path, absolute(path, self.working_directory), names, self.release)
+        try:
+            search = find_single_file if single_file else find_model_file
+            found = search(place, self.facts)
+            if isinstance(found, Threw):
+                return Attempt(version, "threw", path, cause=found.cause, what=found.what)
+            if isinstance(found, NotFound):
+                return Attempt(version, "failed", path, found.status, found.cause, found.log)
+            waits = self._mapping_waits(path, single_file=single_file)
+            if waits is not None:
+                return Attempt(version, "hangs", path, cause=waits)
+            unreadable, mapping = self._mapping(path, single_file=single_file)
+            attempt = self._read(version, path, found, mapping, kept=kept)
+            return replace(attempt, mapping=unreadable, names=mapping)
+        except LookFailed as error:
+            return Attempt(version, "unknown", path, cause=error.cause)
+
+    def _read(self, version: int, path: str, found: FileFound, mapping: Mapping, *, kept: bool) -> Attempt:
+        where = absolute(found.path, self.working_directory)
+        base = Attempt(
+            version,
+            "loaded",
+            path,
+            model_file=found.path,
+            format=found.format,
+            candidates=found.others,
+            opened=tuple(file for file, _ in _files_opened(found, where)),
+        )
+        special = self._special_file(found, where)
+        if special is not None:
+            return replace(base, outcome="hangs", cause=special)
+        denied = self._denied(found, where)
+        inspection = None if denied else self._inspect(found, where)
+        report = self._ask_openvino(where)
+        base = replace(
+            base,
+            inspection=inspection,
+            report=report if isinstance(report, LoadReport) else None,
+            basis=_basis(report),
+        )
+        if denied is not None:
+            return self._refused(base, denied, report)
+        read = self._judge(base, found, where, inspection, report)
+        if found.format == "saved_model" and read.outcome in ("failed", "crashed"):
+            variables = self._denied_variables(found.path, where)
+            if variables is not None:
+                return replace(read, cause=replace(variables, report=base.report))
+        if self.parameters is None:
+            return read
+        told = base.report if base.report is not None and base.report.outcome == "ok" else inspection
+        inputs, outputs = (told.inputs, told.outputs) if told is not None else (None, None)
+        meeting = Meeting(
+            self.model,
+            version,
+            found.path,
+            where,
+            self.release,
+            self.level,
+            self.facts,
+            self.parameters,
+            mapping,
+            kept,
+            library_of(self.extension),
+        )
+        return meeting.judge(read, inputs, outputs)
+
+    # -- before anything is opened -----------------------------------------------------------------
+    def _special_file(self, found: FileFound, where: str) -> SpecialFile | None:
+        """Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first."""
+        paths = _files_opened(found, where)
+        self.facts.need(StatPath(place) for _, place in paths)
+        for path, place in paths:
+            status = self._status(path, place)
+            if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
+                return SpecialFile(path, status.kind)
+        return None
+
+    def _denied(self, found: FileFound, where: str) -> AccessFails | None:
+        """The first of the model's files that the server's user may not open."""
+        readable = []
+        for path, place in _files_opened(found, where):
+            status = self._status(path, place)
+            if isinstance(status, PathStatus):
+                if status.kind == "regular":
+                    readable.append((path, place))
+            elif not status.missing:
+                return AccessFails(path, status, "read")
+        # Nearly always it may open them, and then they are looked into.
+        self.facts.need([*(ReadFile(place, HEAD) for _, place in readable), *self._looks(found, where)])
+        for path, place in readable:
+            answer = self.facts.ask(ReadFile(place, HEAD))
+            if isinstance(answer, Unavailable):
+                raise LookFailed(path, answer)
+            if isinstance(answer, Failure):
+                return AccessFails(path, answer, "read")
+        return None
+
+    def _denied_variables(self, path: str, where: str) -> AccessFails | None:
+        """The first of a SavedModel's variables that the server's user may not read."""
+        listing = self.facts.ask(ListDirectory(f"{where}variables"))
+        if isinstance(listing, Failure) and not listing.missing:
+            return AccessFails(f"{path}variables", listing, "look")
+        if not isinstance(listing, Listing):
+            return None
+        for entry in listing.entries:
+            question = ReadFile(f"{where}variables/{entry.name}", HEAD)
+            status = self.facts.ask(StatPath(question.path))
+            answer = self.facts.ask(question) if _is_regular(status) else status
+            if isinstance(answer, Failure) and not answer.missing:
+                return AccessFails(f"{path}variables/{entry.name}", answer, "read")
+        return None
+
+    def _status(self, path: str, place: str) -> PathStatus | Failure:
+        status = self.facts.ask(StatPath(place))
+        if isinstance(status, Unavailable):
+            raise LookFailed(path, status)
+        return status
+
+    def _mapping_waits(self, path: str, *, single_file: bool) -> SpecialFile | None:
+        """A mapping_config.json that is a FIFO: it is opened, and nobody ever writes to it."""
+        directory = path.rpartition("/")[0] if single_file else path
+        status = self.facts.ask(StatPath(absolute(f"{directory}/{MAPPING}", self.working_directory)))
+        if isinstance(status, PathStatus) and status.kind == "fifo":
+            return SpecialFile(f"{directory}/{MAPPING}", status.kind)
+        return None
+
+    def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping]:
+        """``parseModelMapping``: a mapping_config.json that cannot be opened is taken for absent."""
+        directory = path.rpartition("/")[0] if single_file else path
+        file = f"{directory}/{MAPPING}"
+        place = absolute(file, self.working_directory)
+        status = self.facts.ask(StatPath(place))
+        if isinstance(status, Failure):
+            return None if status.missing else status, NO_MAPPING
+        if isinstance(status, PathStatus) and status.kind == "directory":
+            # It opens, and nothing comes out of it.
+            return None, read_mapping(b"", file, self.model, self.release)
+        if isinstance(status, Unavailable) or status.kind != "regular":
+            return None, NO_MAPPING
+        content = self.facts.ask(ReadFile(place, MAPPING_LIMIT))
+        if isinstance(content, Failure):
+            return content, NO_MAPPING
+        if isinstance(content, Unavailable) or content.size > MAPPING_LIMIT:
+            return None, NO_MAPPING
+        return None, read_mapping(content.data, file, self.model, self.release)
+
+    # -- reading -----------------------------------------------------------------------------------
+    def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
+        answer = self.facts.ask(InspectModel(where, found.format))
+        return answer if isinstance(answer, ModelInspection) else None
+
+    def _looks(self, found: FileFound, where: str) -> list[InspectModel | LoadModel]:
+        look = InspectModel(where, found.format)
+        return [look] if self.level == "none" else [look, self._load(where)]
+
+    def _ask_openvino(self, where: str) -> LoadReport | Unavailable | None:
+        return None if self.level == "none" else self.facts.ask(self._load(where))
+
+    def _load(self, where: str) -> LoadModel:
+        return LoadModel(where, self._first_level, extension=library_of(self.extension))
+
+    @property
+    def _first_level(self) -> Literal["read", "compile"]:
+        """Parameters that change the load are met by a model that is only read; it is compiled after that."""
+        changed = self.parameters is not None and changes_the_load(self.parameters)
+        return "compile" if self.level == "compile" and not changed else "read"
+
+    def _judge(
+        self,
+        base: Attempt,
+        found: FileFound,
+        where: str,
+        inspection: ModelInspection | None,
+        report: LoadReport | Unavailable | None,
+    ) -> Attempt:
+        newer = not_in_release(found.path, inspection, self.release)
+        if newer is not None:
+            return self._refused(base, newer, None)
+        tokenizers = tokenizers_of(inspection, self.release)
+        came_through = isinstance(report, LoadReport) and report.outcome == "ok"
+        if (
+            tokenizers
+            and not came_through
+            and inspection is not None
+            and not any(fault.fatal for fault in inspection.faults)
+        ):
+            # The runtime here was not given the library that the server adds by itself.
+            judged = self._tensors(base, found, inspection.inputs, inspection.outputs)
+            return replace(judged, tokenizers=tokenizers, basis="static")
+        untried = needs_untried(self.extension, inspection, report, self.release)
+        if untried:
+            cause = CouldNotLook(found.path, untried)
+            return replace(base, outcome="unknown", cause=cause, report=None, basis="static")
+        if isinstance(report, LoadReport):
+            return self._judge_report(base, found, inspection, report)
+        if inspection is not None and any(fault.fatal for fault in inspection.faults):
+            return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
+        if inspection is not None and has_unknown_operation(inspection):
+            return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
+        if isinstance(report, Unavailable):
+            cause = CouldNotLook(found.path, report.reason, report.timed_out)
+            return replace(base, outcome="unknown", cause=cause, report=None)
+        if inspection is None:
+            first, place = _files_opened(found, where)[0]
+            status = self._status(first, place)
+            if isinstance(status, Failure) and status.missing:
+                return self._refused(base, ReadRefused(found.path, found.format, None, None), None)
+            cause = CouldNotLook(found.path, "the model's file could not be inspected")
+            return replace(base, outcome="unknown", cause=cause)
+        return self._tensors(base, found, inspection.inputs, inspection.outputs)
+
+    def _judge_report(
+        self, base: Attempt, found: FileFound, inspection: ModelInspection | None, report: LoadReport
+    ) -> Attempt:
+        if report.outcome == "crashed":
+            return replace(base, outcome="crashed", cause=RuntimeCrashes(found.path, report))
+        if report.outcome in ("timed_out", "out_of_memory"):
+            reason = report.detail or f"OpenVINO did not finish: {report.outcome.replace('_', ' ')}"
+            cause = CouldNotLook(found.path, reason, report.outcome == "timed_out")
+            return replace(base, outcome="unknown", cause=cause)
+        if report.outcome == "failed" and report.stage == "read":
+            return self._refused(base, ReadRefused(found.path, found.format, inspection, report), report)
+        refused = self._tensors(base, found, report.inputs, report.outputs)
+        if refused.outcome != "loaded" or report.outcome == "ok":
+            return refused
+        line = server_log.COMPILE_FAILED(
+            what=report.message, model=self.model, version=base.version, device="CPU"
+        )
+        return replace(
+            base,
+            outcome="failed",
+            status="CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE",
+            cause=CompileRefused(found.path, report),
+            log=(line,),
+        )
+
+    def _refused(self, base: Attempt, cause: Cause, report: LoadReport | Unavailable | None) -> Attempt:
+        """``read_model`` throws: INTERNAL_ERROR, with OpenVINO's own text in the log."""
+        log: tuple[str, ...] = ()
+        if isinstance(report, LoadReport) and report.outcome == "failed":
+            log = (server_log.READ_FAILED(what=report.message, model=self.model, version=base.version),)
+            if isinstance(cause, AccessFails):
+                cause = replace(cause, report=report)
+        return replace(base, outcome="failed", status="INTERNAL_ERROR", cause=cause, log=log)
+
+    def _tensors(
+        self,
+        base: Attempt,
+        found: FileFound,
+        inputs: tuple[Tensor, ...] | None,
+        outputs: tuple[Tensor, ...] | None,
+    ) -> Attempt:
+        """``loadInputTensors`` and ``loadOutputTensors``: what OVMS asks of a model that was read."""
+        report = base.report if isinstance(base.report, LoadReport) else None
+
+        def fails(status: str, which: str, log: tuple[str, ...]) -> Attempt:
+            cause = NoTensors(found.path, which, report)  # type: ignore[arg-type]
+            return replace(base, outcome="failed", status=status, cause=cause, log=log)
+
+        named = {"model": self.model, "version": base.version}
+        if inputs is not None:
+            if any(not tensor.names for tensor in inputs):
+                return fails("UNKNOWN_ERROR", "unnamed input", (server_log.INPUT_TENSORS(),))
+            if not inputs and self.release.refuses_no_inputs:
+                log = (server_log.NO_INPUTS(**named), server_log.INPUT_TENSORS())
+                return fails("OV_NO_INPUTS", "inputs", log)
+        if outputs is not None:
+            if any(not tensor.names for tensor in outputs) and not self.release.names_outputs:
+                return fails("UNKNOWN_ERROR", "unnamed output", (server_log.OUTPUT_TENSORS(),))
+            if not outputs and self.release.refuses_no_inputs:
+                log = (server_log.NO_OUTPUTS(**named), server_log.OUTPUT_TENSORS())
+                return fails("OV_NO_OUTPUTS", "outputs", log)
+        return base
+
+
+def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:
+    return isinstance(status, PathStatus) and status.kind == "regular"
+
+
+def _files_opened(found: FileFound, where: str) -> list[tuple[str, str]]:
+    """The files that OpenVINO opens: each as the server writes it, and made absolute."""
+    if found.format == "ir":
+        return [(found.path, where), (weights_of(found.path), weights_of(where))]
+    if found.format == "saved_model":
+        return [(found.path + "saved_model.pb", where + "saved_model.pb")]
+    return [(found.path, where)]
+
+
+def _basis(report: LoadReport | Unavailable | None) -> Basis:
+    if not isinstance(report, LoadReport):
+        return "static"
+    return "read" if report.level == "read" or report.stage == "read" else "compiled"

@@ -1,0 +1,219 @@
+"""mapping_config.json: other names for a model's inputs and outputs (``parseModelMapping``, modelconfig.cpp).
+
+Nothing that is wrong with it keeps a model from being served: the server goes on without the mapping, or
+with the half of it that it understands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import Tensor
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.config.positions import index_of, last_key, place_of
+from ovms_doctor.prediction.config.syntax import why_not_json
+from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.prediction.parameters.members import Members, pairs_of
+
+Side: TypeAlias = Literal["input", "output"]
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+#: The server's schema since v2022.3.0.1; before, each half was judged by itself and its values were not.
+_NAMES = {"type": "object", "additionalProperties": {"type": "string"}}
+_SCHEMA = {
+    "type": "object",
+    "properties": {"outputs": _NAMES, "inputs": _NAMES},
+    "additionalProperties": False,
+}
+
+
+_STAND_IN = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
+_BACK = {stand_in: surrogate for surrogate, stand_in in _STAND_IN.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping_config.json as the server holds it; ``path`` is the file, as the server writes it.
+
+    ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
+    at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
+    the name for clients → the model's name, of which there are more where a key stands twice. ``place``: where in
+    the file the fault is; ``hint``: what it is, in a few words.
+    """
+
+    path: str
+    inputs: Pairs = ()
+    outputs: Pairs = ()
+    problem: Literal["", "not_json", "schema", "half"] = ""
+    log: tuple[str, ...] = ()
+    real_inputs: Pairs = ()
+    real_outputs: Pairs = ()
+    place: str = ""
+    hint: str = ""
+
+    def alias(self, side: Side, name: str) -> str:
+        """What a tensor is called for clients; empty where it keeps its name."""
+        return dict(self.pairs(side)).get(name, "")
+
+    def real_name(self, side: Side, alias: str) -> str:
+        """The tensor that a client's name stands for, the last one in the file of several; empty for none."""
+        return dict(self.real_inputs if side == "input" else self.real_outputs).get(alias, "")
+
+    def pairs(self, side: Side) -> Pairs:
+        return self.inputs if side == "input" else self.outputs
+
+
+NO_MAPPING = Mapping("")
+
+
+def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mapping:
+    """What the server makes of the file's bytes. Never raises."""
+    import rapidjson
+
+    old = not release.at_least(2022, 3, 0, 1)
+    # The server validates no encoding; the parser here does, so other characters stand in.
+    text = data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").translate(_STAND_IN)
+    try:
+        document = _reader()(text)
+    except (ValueError, RecursionError):
+        line = server_log.MAPPING_NOT_JSON_OLD() if old else server_log.MAPPING_INVALID(model=model)
+        place, hint = _where_not_json(data)
+        return Mapping(path, problem="not_json", log=(line,), place=place, hint=hint)
+    if old:
+        return _halves(document, path)
+    try:
+        rapidjson.Validator(rapidjson.dumps(_SCHEMA))(text)
+    except rapidjson.ValidationError as error:
+        keyword, schema, key = error.args
+        line = server_log.CONFIG_SCHEMA(schema=schema, keyword=keyword, key=key.translate(_BACK))
+        log = (line, server_log.MAPPING_INVALID(model=model))
+        found = index_of(data).place(key)
+        hint = _against_schema(keyword, last_key(key.translate(_BACK)))
+        return Mapping(path, problem="schema", log=log, place="" if found is None else str(found), hint=hint)
+    missing = [half for half in ("inputs", "outputs") if half not in document]
+    return Mapping(
+        path,
+        _names(document.get("inputs")),
+        _names(document.get("outputs")),
+        "half" if missing else "",
+        tuple(server_log.MAPPING_HALF(half=half, path=path) for half in missing),
+        _real_names(document.get("inputs")),
+        _real_names(document.get("outputs")),
+    )
+
+
+def _where_not_json(data: bytes) -> tuple[str, str]:
+    text = ConfigText.of(data)
+    try:
+        parse(text)
+    except NotJson as error:
+        place = str(place_of(text.text, error.at))
+        return place, why_not_json(text.text, error.at, error.message) or error.message
+    except TooDeep:
+        return "", ""
+    return "", ""
+
+
+def _against_schema(keyword: str, key: str) -> str:
+    """What the key at fault should be: the halves are objects, their values texts, and nothing stands beside them."""
+    if keyword == "additionalProperties":
+        close = get_close_matches(key.lower(), ("inputs", "outputs"), 1, 0.6)
+        return f"{key} is no key here" + (
+            f": did you mean {close[0]}?" if close else "; only inputs and outputs are"
+        )
+    if key in ("", "#"):
+        return "it is no object"
+    return f"{key} is no object" if key in ("inputs", "outputs") else f"the value of {key} is no text"
+
+
+def _halves(document: Any, path: str) -> Mapping:
+    """Until v2022.3: a half is taken if it is there, both are objects, and nothing else is in the file."""
+    fine = (
+        isinstance(document, dict)
+        and not set(document) - {"inputs", "outputs"}
+        and all(isinstance(half, dict) for half in document.values())
+    )
+    taken = document if fine else {}
+    missing = [half for half in ("inputs", "outputs") if half not in taken]
+    return Mapping(
+        path,
+        _names(taken.get("inputs")),
+        _names(taken.get("outputs")),
+        "" if not missing else "half" if fine else "schema",
+        tuple(server_log.MAPPING_HALF(half=half, path=path) for half in missing),
+        _real_names(taken.get("inputs")),
+        _real_names(taken.get("outputs")),
+    )
+
+
+def _names(half: Any) -> Pairs:
+    """In the order of the names, as the server's map has them. What is no text is left out."""
+    pairs = half.items() if isinstance(half, dict) else ()
+    return tuple(
+        sorted(
+            (name.translate(_BACK), alias.translate(_BACK)) for name, alias in pairs if isinstance(alias, str)
+        )
+    )
+
+
+def _real_names(half: Any) -> Pairs:
+    """The other way round: what an equal key overwrites in the one map stays in the other
+    (``reversedMappingInputs``)."""
+    pairs = pairs_of(half) if isinstance(half, dict) else ()
+    names = {alias.translate(_BACK): name.translate(_BACK) for name, alias in pairs if isinstance(alias, str)}
+    return tuple(sorted(names.items()))
+
+
+@cache
+def _reader() -> Any:
+    import rapidjson
+
+    class Reader(rapidjson.Decoder):
+        """The first of equal keys is found at the top (FindMember); below, the last one overwrites."""
+
+        def start_object(self) -> list[tuple[str, Any]]:
+            return []
+
+        def end_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            first: dict[str, Any] = {}
+            for key, value in pairs:
+                if key not in first or not isinstance(value, dict):
+                    first[key] = value
+            return first if len(first) == len(pairs) else Members(first, pairs)
+
+    return Reader(number_mode=rapidjson.NM_NATIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEffects:
+    """What a mapping does to a model's inputs or outputs.
+
+    ``unknown``: names in it that are no tensor of the model's, and so have no effect; ``lost``: client's name →
+    the tensors that share it, of which clients reach only the last.
+    """
+
+    side: Side
+    unknown: tuple[str, ...] = ()
+    lost: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def effects(mapping: Mapping, side: Side, tensors: tuple[Tensor, ...]) -> MappingEffects:
+    """How a mapping meets the tensors: the server looks each one up by the first of its names."""
+    names = [tensor_name(tensor) for tensor in tensors]
+    shared: dict[str, list[str]] = {}
+    for name in names:
+        shared.setdefault(mapping.alias(side, name) or name, []).append(name)
+    return MappingEffects(
+        side,
+        tuple(name for name, _ in mapping.pairs(side) if name not in names),
+        tuple((alias, tuple(group)) for alias, group in shared.items() if len(group) > 1),
+    )
+
+
+def tensor_name(tensor: Tensor) -> str:
+    """``get_any_name``: the first of a tensor's names in their order; empty where it has none."""
+    return min(tensor.names, default="")

@@ -1,0 +1,211 @@
+"""What a server in a container sees outside of its mounts: the image's own file system, and nothing of the host's.
+
+The image cannot be looked into. But OVMS's images hold the tree of their base image, /ovms and /licenses
+(Dockerfile.ubuntu, Dockerfile.redhat at each tag); so a path elsewhere is not there, whatever this host has in the
+same place.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    ListDirectory,
+    PathStatus,
+    Question,
+    ReadFile,
+    StatHost,
+    StatPath,
+)
+from ovms_doctor.model.names import is_stock_image
+from ovms_doctor.model.plan import OutsideMounts, Plan
+from ovms_doctor.prediction.paths import absolute
+
+#: The directories at the top of the images, of every release and base image.
+_TOP = frozenset(
+    "afs bin boot dev drivers etc home lib lib32 lib64 libx32 licenses lost+found media mnt opt ovms proc root run "
+    "sbin srv sys tmp usr var".split()
+)
+#: Of these it is known what the images have in them; what else this host has there is its own.
+_KNOWN_BELOW: dict[str, frozenset[str]] = {
+    "home": frozenset(("ovms", "ubuntu")),
+    "media": frozenset(),
+    "mnt": frozenset(),
+    "opt": frozenset(("app-root", "cache", "intel", "libusb-1.0.22")),
+    "root": frozenset((".bashrc", ".cache", ".config", ".profile", "buildinfo")),
+    "srv": frozenset(),
+    "tmp": frozenset(),
+    "var": frozenset(
+        "adm backups cache crash db empty ftp games kerberos lib local lock log mail nis opt preserve run snap spool "
+        "tmp yp".split()
+    ),
+}
+_GONE = Failure(errno.ENOENT)
+
+
+class Sight(Facts):
+    """The facts as a server with ``deployment``'s mounts meets them: what lies under no mount, and not in the image
+    either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
+
+    __slots__ = ("_bound", "_mounts", "_own", "_relative", "_unseen")
+
+    def __init__(self, facts: Facts, deployment: Deployment) -> None:
+        self._answers = facts._answers
+        self._absent = facts._absent
+        self.complete = facts.complete
+        self._mounts = (
+            tuple(_names(mount.server) for mount in deployment.mounts) if _known(deployment) else None
+        )
+        container = deployment.container
+        own = [container is not None and container.holds(mount.host) for mount in deployment.mounts]
+        pairs = list(zip(deployment.mounts, own, strict=True))
+        #: What was looked into of the container's own files, and what lies over them.
+        self._own = tuple(_names(mount.server) for mount, is_own in pairs if is_own)
+        self._bound = tuple(_names(mount.server) for mount, is_own in pairs if not is_own)
+        # All that is not mounted is unseen too; but what an image of OVMS's has there is known.
+        self._unseen = tuple(_names(item.server) for item in deployment.unseen if item.server != "/")
+        #: A relative path counts from the container's directory, which is not this process's.
+        given = [deployment.config_path]
+        if deployment.arguments is not None:
+            given += [deployment.arguments.config_path, deployment.arguments.model_path]
+        relative = any(path is not None and not path.startswith("/") for path in given)
+        self._relative = _names(deployment.working_directory) if relative else None
+
+    def ask(self, question: Any) -> Any:
+        """As Facts.ask. Raises FactsMissing for the host's path where that decides."""
+        if self._mounts is None:
+            return super().ask(question)
+        if isinstance(question, StatPath | ListDirectory | ReadFile) and self._gone(question.path):
+            return _GONE
+        return super().ask(question)
+
+    def need(self, questions: Iterable[Question]) -> None:
+        if self._mounts is None:
+            super().need(questions)
+            return
+        wanted: list[Question] = []
+        for question in questions:
+            top = None
+            if isinstance(question, StatPath | ListDirectory | ReadFile):
+                top = self._not_in_image(question.path)
+            if top is None:
+                wanted.append(question)
+            else:
+                wanted += [StatHost(top), StatHost(question.path)]
+                if not self._is_top(top) and isinstance(self._answers.get(StatHost(top)), Failure):
+                    wanted.append(question)
+        super().need(wanted)
+
+    def outside(self, path: str) -> OutsideMounts | None:
+        """What is to be said of the server's path, if it is not there because nothing is mounted there."""
+        if not self._gone(path):
+            return None
+        top = self._not_in_image(path) or "/"
+        here = isinstance(self._answers.get(StatHost(path)), PathStatus)
+        return OutsideMounts(path, here, here and self._is_top(top))
+
+    def outside_own(self, path: str) -> OutsideMounts | None:
+        """The same of a path that is missing in the container's own files, where this host has something there."""
+        names = _names(path)
+        own = max((len(place) for place in self._own if _begins(names, place)), default=-1)
+        if own <= max((len(place) for place in self._bound if _begins(names, place)), default=-1):
+            return None
+        super().need((StatHost(path),))
+        return OutsideMounts(path, True, True) if isinstance(self.ask(StatHost(path)), PathStatus) else None
+
+    def _gone(self, path: str) -> bool:
+        top = self._not_in_image(path)
+        if top is None:
+            return False
+        super().need((StatHost(top), StatHost(path)))
+        # At the top the image's own directories are known; below them only this host tells that it is its own.
+        return self._is_top(top) or isinstance(super().ask(StatHost(top)), PathStatus)
+
+    @staticmethod
+    def _is_top(path: str) -> bool:
+        return path.count("/") == 1 and path[1:] not in _TOP
+
+    def _not_in_image(self, path: str) -> str | None:
+        """The highest part of ``path`` that the image does not have; None where it may, or where it is mounted."""
+        if self._mounts is None or not path.startswith("/"):
+            return None
+        names = _names(path)
+        if not names or ".." in names:
+            return None
+        # A mount below it makes the directories above itself.
+        if any(_begins(names, mount) or _begins(mount, names) for mount in self._mounts):
+            return None
+        if any(_begins(names, place) for place in self._unseen):
+            return None
+        if self._relative is not None and _begins(names, self._relative):
+            return None
+        if names[0] not in _TOP:
+            return f"/{names[0]}"
+        known = _KNOWN_BELOW.get(names[0])
+        if known is None or len(names) < 2 or names[1] in known:
+            return None
+        return f"/{names[0]}/{names[1]}"
+
+
+def _known(deployment: Deployment) -> bool:
+    """Whether what is mounted, and what the image holds beside it, is known."""
+    container = deployment.container
+    if deployment.bare_metal or container is None:
+        return bool(deployment.mounts) and not deployment.bare_metal
+    return (
+        is_stock_image(container.image) and "mounts" not in container.unknown_fields and not container.merged
+    )
+
+
+def seen_by_server(facts: Facts, deployment: Deployment) -> Sight:
+    """The facts as the server meets them."""
+    return Sight(facts, deployment)
+
+
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(name for name in path.split("/") if name not in ("", "."))
+
+
+def _begins(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
+    return names[: len(base)] == base
+
+
+def mark_outside(plan: Plan, sight: Sight, deployment: Deployment) -> Plan:
+    """The plan with a word on each path that the server misses because nothing is mounted there. Raises
+    FactsMissing."""
+    paths = []
+    if plan.problem is not None and plan.problem.kind == "config_unreadable" and plan.problem.path:
+        paths.append(plan.problem.path)
+    for model in plan.models:
+        base = model.detection.problem
+        if base is not None and base.kind == "missing":
+            paths.append(model.entry.base_path)
+        if model.graph is not None and model.graph.why == "missing":
+            paths.append(model.graph.path)
+    paths += [library.path for library in plan.libraries if library.why == "missing"]
+    found = []
+    _look_at_mounts(paths, sight, deployment)
+    for path in dict.fromkeys(paths):
+        full = absolute(path, deployment.working_directory)
+        outside = sight.outside(full) or sight.outside_own(full)
+        if outside is not None:
+            found.append(replace(outside, path=path))
+    return replace(plan, outside=tuple(found)) if found else plan
+
+
+def _look_at_mounts(paths: Iterable[str], sight: Sight, deployment: Deployment) -> None:
+    """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissing."""
+    if deployment.container is None:
+        return
+    wanted = []
+    for path in paths:
+        names = _names(absolute(path, deployment.working_directory))
+        above = [mount.server for mount in deployment.mounts if _begins(names, _names(mount.server))]
+        wanted += [ListDirectory(max(above, key=len))] if above else []
+    sight.need(one for one in wanted if one.path != "/")

@@ -1,0 +1,45 @@
+"""An IR's operations and element types against the OpenVINO inside a release (releases/opsets.py)."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.facts import ModelInspection, Operation
+from ovms_doctor.model.plan import NotInRelease
+from ovms_doctor.model.releases import Release, element_type_since, is_standard_opset, operation_since
+from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
+
+
+def tokenizers_of(inspection: ModelInspection | None, release: Release) -> tuple[Operation, ...]:
+    """The model's foreign operations, if all of them are of the library that the server brings."""
+    if inspection is None or inspection.format != "ir" or not brings_tokenizers(release):
+        return ()
+    foreign = [item for item in inspection.operations if not is_standard_opset(item.opset)]
+    return tuple(foreign) if all(item.type in TOKENIZER_OPERATIONS for item in foreign) else ()
+
+
+def has_unknown_operation(inspection: ModelInspection) -> bool:
+    """An operation of an IR that no release of OpenVINO brings: only an extension could."""
+    return inspection.format == "ir" and any(
+        not is_standard_opset(operation.opset) or operation_since(operation.type, operation.opset) is None
+        for operation in inspection.operations
+    )
+
+
+def not_in_release(path: str, inspection: ModelInspection | None, release: Release) -> NotInRelease | None:
+    """Operations and element types that came to OpenVINO after the one that this release carries (OVMS
+    and OpenVINO share year and minor)."""
+    if inspection is None or inspection.format != "ir":
+        return None
+
+    # The table begins with 2023.0, which there means "then or earlier": nothing is known before it.
+    carried = max(release.numbers[:2], (2023, 0))
+
+    def later(since: Release | None) -> bool:
+        return since is not None and since.numbers[:2] > carried
+
+    operations = tuple(
+        operation
+        for operation in inspection.operations
+        if later(operation_since(operation.type, operation.opset))
+    )
+    types = tuple(name for name in inspection.element_types if later(element_type_since(name)))
+    return NotInRelease(path, operations, types) if operations or types else None

@@ -1,0 +1,247 @@
+"""What becomes of a target device on the server: whether OpenVINO compiles anything for it, and why not.
+
+OVMS passes the text to ``ov::Core::compile_model`` as it is (modelinstance.cpp loadOVCompiledModel, every release).
+The rules are OpenVINO's, tried on a Linux host without a GPU or NPU: all of them with its releases 2023.0, 2024.0,
+2025.0 and 2026.4, those in which the releases differ with 2023.1 to 2023.3 too. A release between two that were tried
+behaves as both of them do; where they differ it stays open. Of 2022 none was tried: what all the later ones refuse is
+taken to fail there too. That a device whose node may not be opened is as good as none was not tried, for want of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from ovms_doctor.model.deployment import DeviceSeen, User
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.parameters.devices import HARDWARE, VIRTUAL, Device, registration
+
+#: ``unknown``: OpenVINO has no plugin of the name; ``removed``: no longer; ``number``: the CPU has none; ``bare``: it
+#: needs devices after a colon; ``nothing``: no device is left to choose from; ``several``: BATCH takes one; ``nested``:
+#: a choice among devices inside another; ``absent``: the server has no such hardware; ``access``: it has, and its
+#: user may not open it.
+Why: TypeAlias = Literal[
+    "", "unknown", "removed", "number", "bare", "nothing", "several", "nested", "absent", "access"
+]
+#: Reasons that hold wherever the server runs.
+_IN_THE_WORDS = frozenset({"unknown", "removed", "number", "bare", "several", "nested"})
+_State: TypeAlias = Literal["there", "absent", "access", "open", "number", "unknown", "removed", "perhaps"]
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A device of AUTO's or MULTI's list that it silently goes without."""
+
+    name: str
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceVerdict:
+    """``works``: False where nothing can be compiled for the device, True where something can, None where that is
+    not known. ``why`` it does not work; ``name`` the device to blame; ``passed_over``: what it works without.
+    ``seen``: the server's devices were known. ``groups``: group ids, one of which opens the device (``access``).
+    ``untold``: what would have to be known, where ``works`` is not. ``from_words``: it fails wherever the server
+    runs."""
+
+    works: bool | None = None
+    why: Why = ""
+    name: str = ""
+    passed_over: tuple[PassedOver, ...] = ()
+    seen: bool = False
+    groups: tuple[int, ...] = ()
+    untold: str = ""
+
+    @property
+    def from_words(self) -> bool:
+        return self.works is False and self.why in _IN_THE_WORDS
+
+
+UNJUDGED = DeviceVerdict()
+#: The GPU's plugin cannot be loaded without it, and then the whole list fails (tried with OpenVINO 2023.0 to 2026.4).
+#: Since v2024.5 the server brings it, in every image and in the package for bare metal (create_package.sh); before,
+#: only the images for GPUs have it.
+_LOADER = "whether the server has libOpenCL.so.1, without which no such list works, was not seen"
+
+
+def judge_device(device: Device, release: Release, devices: DeviceSeen | None, user: User) -> DeviceVerdict:
+    """What becomes of ``device`` with a server of ``release`` that has ``devices`` (None: not known) and runs as
+    ``user``."""
+    if device.chosen_by_server:
+        return DeviceVerdict(True, seen=devices is not None)
+    verdict = _Judge(release, devices, user).judge(device.text)
+    named = device.needs_hardware or (device.hardware and "CPU" not in device.members)
+    if devices is None and verdict.works is None and named and not verdict.untold:
+        verdict = replace(verdict, untold="which GPUs and NPUs the server has was not told")
+    return replace(verdict, seen=devices is not None)
+
+
+def presence(
+    name: str, devices: DeviceSeen | None, user: User
+) -> tuple[Literal["there", "absent", "access", "open"], tuple[int, ...]]:
+    """Whether the server has a GPU or NPU that ``user`` may open, and the groups that may. ``open``: not known.
+
+    The drivers open a render node, or an accel node, for reading and writing (docs/accelerators.md).
+    """
+    if devices is None or (name == "NPU" and devices.dxg):
+        return "open", ()
+    if name == "GPU" and devices.dxg:
+        return "there", ()
+    has = devices.dri if name == "GPU" else devices.accel
+    if not has:
+        return "absent", ()
+    groups = devices.render_groups if name == "GPU" else devices.accel_groups
+    mine = {user.gid, *user.groups}
+    if user.uid == 0 or not groups or mine & set(groups):
+        return "there", ()
+    return "access", groups
+
+
+def _is_gpu(member: str) -> bool:
+    return member.partition(".")[0] == "GPU"
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    release: Release
+    devices: DeviceSeen | None
+    user: User
+
+    def judge(self, text: str) -> DeviceVerdict:
+        head, colon, rest = text.partition(":")
+        name = head.partition(".")[0]
+        state = registration(name, self.release)
+        if state in ("unknown", "removed"):
+            shown = text if not colon else head
+            return DeviceVerdict(False, state, shown)
+        if state == "perhaps":
+            return UNJUDGED
+        if name not in VIRTUAL:
+            return self._one(f"{head}.{rest}" if rest else head)
+        members = [item.partition("(")[0] for item in rest.split(",") if item]
+        if head != name:
+            return DeviceVerdict(False, "number", head) if text == "AUTO.0" else UNJUDGED
+        if not members:
+            # AUTO alone chooses among all devices.
+            return DeviceVerdict(True) if name == "AUTO" else DeviceVerdict(False, "bare", name)
+        if name in ("AUTO", "MULTI"):
+            return self._choice(name, members)
+        return self._hetero(members) if name == "HETERO" else self._batch(rest, members)
+
+    def _one(self, text: str) -> DeviceVerdict:
+        state, groups = self._state(text)
+        if state in ("absent", "access", "number"):
+            return DeviceVerdict(False, state, text, groups=groups)
+        return DeviceVerdict(True) if state == "there" and text == "CPU" else UNJUDGED
+
+    def _state(self, text: str) -> tuple[_State, tuple[int, ...]]:
+        name, _, number = text.partition(".")
+        if name == "CPU":
+            return ("number" if number else "there"), ()
+        registered = registration(name, self.release)
+        if registered != "known":
+            return registered, ()
+        return presence(name, self.devices, self.user) if name in HARDWARE else ("open", ())
+
+    def _choice(self, name: str, members: list[str]) -> DeviceVerdict:
+        """AUTO and MULTI. Until 2023.0 every device of the list had to be there; MULTI's until 2023.3."""
+        excluded = {item[1:] for item in members if item.startswith("-")}
+        if excluded:
+            return self._excluding(members, excluded)
+        nested = next((item for item in members if item in VIRTUAL), None)
+        if nested is not None:
+            return DeviceVerdict(False, "nested", nested) if len(members) == 1 else UNJUDGED
+        states = [(item, *self._state(item)) for item in members]
+        strange = [(item, state) for item, state, _ in states if state in ("unknown", "removed")]
+        if strange and not self.release.at_least(2023, 1):
+            if self.release.at_least(2023, 0):
+                return DeviceVerdict(False, strange[0][1], strange[0][0])
+            return UNJUDGED
+        missing = [item for item in states if item[1] in ("absent", "access")]
+        lenient = self.release.at_least(2024, 0) or (name == "AUTO" and self.release.at_least(2023, 1))
+        if (
+            missing
+            and lenient
+            and not self.release.at_least(2024, 5)
+            and any(_is_gpu(item[0]) for item in missing)
+        ):
+            return DeviceVerdict(untold=_LOADER)
+        if missing and not lenient:
+            item, state, groups = missing[0]
+            works = False if self.release.at_least(2023, 0) else None
+            return DeviceVerdict(works, state, item, groups=groups)  # type: ignore[arg-type]
+        if any(state in ("open", "perhaps", "number") for _, state, _ in states):
+            return self._open_choice(members, states, strange)
+        passed = tuple(
+            PassedOver(item, state)  # type: ignore[arg-type]
+            for item, state, _ in states
+            if state != "there"
+        )
+        groups = next((found for _, state, found in states if state == "access"), ())
+        if any(item == "CPU" for item in members):
+            return DeviceVerdict(True, passed_over=passed, groups=groups)
+        if any(state == "there" for _, state, _ in states):
+            return DeviceVerdict(None, passed_over=passed, groups=groups)
+        for why in ("access", "absent"):
+            for item, state, _ in states:
+                if state == why:
+                    return DeviceVerdict(False, why, item, groups=groups)
+        return DeviceVerdict(False, strange[0][1], strange[0][0])
+
+    def _open_choice(
+        self,
+        members: list[str],
+        states: list[tuple[str, _State, tuple[int, ...]]],
+        strange: Sequence[tuple[str, _State]],
+    ) -> DeviceVerdict:
+        """A list of which something is not known: the CPU in it is enough, a strange name is passed over."""
+        numbers = [item for item, state, _ in states if state == "number"]
+        if len(members) == len(numbers):
+            return DeviceVerdict(False, "number", numbers[0])
+        works = True if "CPU" in members and not numbers and self.release.at_least(2024, 0) else None
+        if works and not self.release.at_least(2024, 5) and any(_is_gpu(item) for item in members):
+            return DeviceVerdict(untold=_LOADER)
+        passed = tuple(PassedOver(item, state) for item, state in strange)  # type: ignore[arg-type]
+        return DeviceVerdict(works, passed_over=passed)
+
+    def _excluding(self, members: list[str], excluded: set[str]) -> DeviceVerdict:
+        if len(members) > len(excluded):
+            return DeviceVerdict(True) if "CPU" in members and "CPU" not in excluded else UNJUDGED
+        if "CPU" not in excluded:
+            return DeviceVerdict(True)
+        left = [presence(item, self.devices, self.user)[0] for item in sorted(HARDWARE - excluded)]
+        if all(state in ("absent", "access") for state in left):
+            return DeviceVerdict(False, "nothing", ",".join(members))
+        return UNJUDGED
+
+    def _hetero(self, members: list[str]) -> DeviceVerdict:
+        """All names must be known. The first device must be there; the others had to be until 2024.0, and need
+        not be since 2025.0."""
+        for item in members:
+            state, _ = self._state(item)
+            if state in ("unknown", "removed") and not item.startswith("-"):
+                return DeviceVerdict(False, state, item)
+        if any(item.startswith("-") or item in VIRTUAL for item in members):
+            return UNJUDGED
+        for index, item in enumerate(members):
+            state, groups = self._state(item)
+            if state == "number":
+                return DeviceVerdict(False, "number", item)
+            if state in ("absent", "access") and (index == 0 or not self.release.at_least(2024, 1)):
+                works = False if index == 0 or self.release.at_least(2023, 0) else None
+                return DeviceVerdict(works, state, item, groups=groups)
+        return DeviceVerdict(True) if set(members) == {"CPU"} else UNJUDGED
+
+    def _batch(self, rest: str, members: list[str]) -> DeviceVerdict:
+        """One device, with the size of the batch in brackets or without."""
+        if "," in rest:
+            return DeviceVerdict(False, "several", rest)
+        (item,) = members
+        state, groups = self._state(item)
+        if state in ("unknown", "removed", "number", "absent", "access"):
+            return DeviceVerdict(False, state, item, groups=groups)
+        # Without a size the CPU refused until 2023.2.
+        if item == "CPU" and ("(" in rest or self.release.at_least(2023, 3)):
+            return DeviceVerdict(True)
+        return UNJUDGED

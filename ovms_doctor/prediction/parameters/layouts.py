@@ -1,0 +1,54 @@
+"""Layouts as the server reads and compares them (layout.cpp, layout_configuration.cpp)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ovms_doctor.prediction.parameters.shapes import WrongFormat, tokenize, without_spaces
+
+_KNOWN = frozenset("NCHWD?")
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutPair:
+    """The layout of the tensor that clients send, and that of the model inside."""
+
+    tensor: str = ""
+    model: str = ""
+
+    @property
+    def given(self) -> bool:
+        return bool(self.tensor or self.model)
+
+    def __str__(self) -> str:
+        return f"{self.tensor}:{self.model}" if self.tensor != self.model else self.tensor
+
+
+def parse_layout(text: str) -> LayoutPair:
+    """``LayoutConfiguration::fromString``: ``NCHW`` or ``NHWC:NCHW``. Raises WrongFormat."""
+    copy = without_spaces(text).upper()
+    if re.search(r"[^NCHWD.?:]", copy) or copy.count(":") > 1:
+        raise WrongFormat
+    if ":" not in copy:
+        return LayoutPair(copy, copy)
+    tokens = tokenize(copy, ":")
+    if len(tokens) == 1:
+        return LayoutPair(tokens[0], tokens[0])
+    return LayoutPair(tokens[0], tokens[1])
+
+
+def fits_rank(layout: str, rank: int) -> bool:
+    """``Layout::isCompatible``: letters and ``?`` for each dimension; ``...`` stands for any more of them."""
+    known = sum(letter in _KNOWN for letter in layout)
+    return known <= rank if "..." in layout else known == rank
+
+
+def has_batch(layout: str) -> bool:
+    """Whether a layout says where the batch is."""
+    return "N" in layout
+
+
+def default_layout(rank: int) -> str:
+    """What an input or output has that says nothing itself (``Layout::getDefaultLayout``)."""
+    return "N..." if rank else "..."

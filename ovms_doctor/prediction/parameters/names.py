@@ -1,0 +1,66 @@
+"""The names in shape and layout against the model's (``validateConfigurationAgainstNetwork``, modelinstance.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.facts import Tensor
+from ovms_doctor.prediction.mapping import Mapping, Side
+from ovms_doctor.prediction.parameters.parsed import ANONYMOUS, ParsedParameters
+
+
+@dataclass(frozen=True, slots=True)
+class WrongName:
+    """Why a name in ``parameter`` does not fit the model; ``line`` is the server's message."""
+
+    parameter: Literal["shape", "layout"]
+    why: Literal["anonymous", "mapped", "unknown_tensor"]
+    status: str
+    line: str
+    name: str = ""
+    alias: str = ""
+
+
+def wrong_name(
+    parameters: ParsedParameters,
+    mapping: Mapping,
+    inputs: tuple[Tensor, ...],
+    outputs: tuple[Tensor, ...],
+) -> WrongName | None:
+    """The first thing wrong with the names, in the server's order; None where nothing is."""
+    anonymous = parameters.anonymous_shape
+    if len(inputs) > 1:
+        if anonymous is not None and not anonymous.auto:
+            line = server_log.ANONYMOUS_SHAPE()
+            return WrongName("shape", "anonymous", "ANONYMOUS_FIXED_SHAPE_NOT_ALLOWED", line)
+        if parameters.layout is not None:
+            line = server_log.ANONYMOUS_LAYOUT()
+            return WrongName("layout", "anonymous", "ANONYMOUS_FIXED_LAYOUT_NOT_ALLOWED", line)
+    shapes = (name for name, _ in parameters.shapes if name != ANONYMOUS)
+    layouts = (name for name, _ in parameters.layouts)
+    return _first("shape", shapes, mapping, {"input": inputs}) or _first(
+        "layout", layouts, mapping, {"input": inputs, "output": outputs}
+    )
+
+
+def _first(
+    what: Literal["shape", "layout"],
+    given: Iterable[str],
+    mapping: Mapping,
+    sides: dict[Side, tuple[Tensor, ...]],
+) -> WrongName | None:
+    known = {side: {name for tensor in tensors for name in tensor.names} for side, tensors in sides.items()}
+    for name in given:
+        for side, names in known.items():
+            alias = mapping.alias(side, name)
+            if name in names and alias:
+                line = server_log.NAME_MAPPED(what=what, name=name, alias=alias)
+                status = f"CONFIG_{what.upper()}_MAPPED_BUT_USED_REAL_NAME"
+                return WrongName(what, "mapped", status, line, name, alias)
+        if not any(name in names or mapping.real_name(side, name) in names for side, names in known.items()):
+            line = server_log.NAME_UNKNOWN(what=what, name=name)
+            return WrongName(what, "unknown_tensor", f"CONFIG_{what.upper()}_IS_NOT_IN_MODEL", line, name)
+    return None

@@ -1,0 +1,400 @@
+"""The model parameters as the server parses them, before it looks at any model.
+
+In a configuration ``ModelConfig::parseNode`` (modelconfig.cpp), on the command line ``ModelManager::startFromConfig``
+(modelmanager.cpp). A malformed shape is ignored in the one and ends the process in the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import DeviceSeen, ModelEntry
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.parameters.device_rules import UNJUDGED, DeviceVerdict
+from ovms_doctor.prediction.parameters.devices import Device, target_device
+from ovms_doctor.prediction.parameters.layouts import LayoutPair, parse_layout
+from ovms_doctor.prediction.parameters.members import last_of_equals, pairs_of, parse_json
+from ovms_doctor.prediction.parameters.plugin_config import (
+    NO_PLUGIN_CONFIG,
+    PluginConfig,
+    parse_plugin_config,
+    unsupported_key,
+)
+from ovms_doctor.prediction.parameters.preprocessing import (
+    COLOR_FORMATS,
+    PRECISIONS,
+    parse_numbers,
+    parse_pair,
+)
+from ovms_doctor.prediction.parameters.shapes import (
+    Dimension,
+    Shape,
+    WrongFormat,
+    parse_dimension,
+    parse_shape,
+)
+
+#: How the server calls the one input of a model in its maps of shapes.
+ANONYMOUS = "ANONYMOUS_INPUT_NAME"
+
+
+class Refusal(NamedTuple):
+    """The status code's name with which the server refuses, and the whole messages that it logs."""
+
+    status: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterWarning:
+    """A value that the server ignores, or only warns about: the parameter, its value, the server's lines.
+
+    ``kind``: ``ignored`` (it has no effect), ``both`` (batch_size beside shape), ``deprecated``,
+    ``reserved`` (a shape under the name that the server keeps for the one input).
+    """
+
+    parameter: str
+    value: str
+    kind: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedParameters:
+    """The parameters of one model as the server holds them.
+
+    ``problem``: this entry fails; ``abort``: a plugin_config key that the device does not support, with
+    which a configuration is given up altogether. ``at`` names the parameter of either; ``key`` the
+    plugin_config key. ``shapes`` and ``layouts`` by tensor (ANONYMOUS: for the one input); ``batch_auto``
+    is batch_size ``auto``; ``layout`` the one for the one input; ``stateful`` and ``custom_loader`` (its
+    name) are None where not given. ``nireq``: 0 for the plugin's optimum. ``verdict``: what becomes of the
+    device, once the server's devices were asked for.
+    """
+
+    device: Device
+    problem: Refusal | None = None
+    abort: Refusal | None = None
+    at: str = ""
+    key: str = ""
+    warnings: tuple[ParameterWarning, ...] = ()
+    batch: Dimension | None = None
+    batch_auto: bool = False
+    shapes: tuple[tuple[str, Shape], ...] = ()
+    layout: LayoutPair | None = None
+    layouts: tuple[tuple[str, LayoutPair], ...] = ()
+    nireq: int = 0
+    plugin_config: PluginConfig = NO_PLUGIN_CONFIG
+    steps: tuple[tuple[str, Any], ...] = ()
+    stateful: bool | None = None
+    custom_loader: str | None = None
+    allow_cache: bool = False
+    verdict: DeviceVerdict = UNJUDGED
+
+    @property
+    def anonymous_shape(self) -> Shape | None:
+        """The shape for the one input, if that is the only one given."""
+        if len(self.shapes) == 1 and self.shapes[0][0] == ANONYMOUS:
+            return self.shapes[0][1]
+        return None
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether shape or batch size follow the requests: then the model is not cached."""
+        return self.batch_auto or any(shape.auto for _, shape in self.shapes)
+
+
+@lru_cache(maxsize=1 << 14)
+def parse_parameters(entry: ModelEntry, release: Release, seen: DeviceSeen | None = None) -> ParsedParameters:
+    """What the server makes of an entry's parameters. Never raises, whatever the values are. ``seen``: the
+    devices that the server has, None where they are not known; one of them is taken where none is named."""
+    return _Reading(entry, release, seen).read()
+
+
+class _Stop(Exception):
+    def __init__(self, parameter: str, status: str, log: tuple[str, ...]) -> None:
+        super().__init__(parameter)
+        self.parameter = parameter
+        self.refusal = Refusal(status, log)
+
+
+class _Reading:
+    """One entry being parsed: values as they are found, and the warnings on the way."""
+
+    def __init__(self, entry: ModelEntry, release: Release, devices: DeviceSeen | None) -> None:
+        self._entry = entry
+        self._devices = devices
+        self._release = release
+        self._arguments = entry.parameters.source == "arguments"
+        self._warnings: list[ParameterWarning] = []
+        self._found: dict[str, Any] = {}
+
+    def read(self) -> ParsedParameters:
+        device = self._value("target_device")
+        self._found["device"] = target_device(device if isinstance(device, str) else None, self._release)
+        steps: tuple[Callable[[], None], ...]
+        if self._arguments:
+            steps = (
+                self._batch,
+                self._integer_options,
+                self._plugin_config,
+                self._supported_keys,
+                self._shape_argument,
+                self._layout,
+                self._preprocessing,
+                self._both,
+            )
+        else:
+            steps = (
+                self._batch,
+                self._integer_options,
+                self._shape_key,
+                self._layout,
+                self._preprocessing,
+                self._plugin_config,
+                self._stateful,
+                self._both,
+                self._loader,
+                self._supported_keys,
+            )
+        refused: dict[str, Any] = {}
+        try:
+            for step in steps:
+                step()
+        except _Stop as stop:
+            aborts = stop.refusal.status == "MODEL_CONFIG_INVALID"
+            refused = {"abort" if aborts else "problem": stop.refusal, "at": stop.parameter}
+        return ParsedParameters(**{**self._found, **refused}, warnings=tuple(self._warnings))
+
+    # -- helpers -----------------------------------------------------------------------------------
+    def _value(self, name: str) -> Any:
+        text = next((text for key, text in self._entry.parameters.values if key == name), "null")
+        try:
+            return json.loads(text, object_pairs_hook=last_of_equals)
+        except (ValueError, RecursionError):
+            return None
+
+    def _json(self, text: str) -> Any:
+        """A parameter's text as RapidJSON takes it. Raises WrongFormat."""
+        import rapidjson
+
+        try:
+            return parse_json(text.split("\0", 1)[0], number_mode=rapidjson.NM_NATIVE)
+        except (ValueError, RecursionError, TypeError):
+            try:
+                # Integers beyond 64 bits are a number to the server too.
+                return parse_json(text.split("\0", 1)[0])
+            except (ValueError, RecursionError, TypeError):
+                raise WrongFormat from None
+
+    def _warn(self, parameter: str, value: object, kind: str, *log: str) -> None:
+        self._warnings.append(ParameterWarning(parameter, str(value), kind, log))
+
+    def _refuse(self, parameter: str, status: str, *log: str) -> _Stop:
+        """The entry of a configuration is left out; a server with this argument ends."""
+        if not self._arguments:
+            text = server_log.STATUS_TEXT.get(status, status)
+            line = server_log.ENTRY_REFUSED(model=self._entry.name, status=text)
+            return _Stop(parameter, status, (*log, line))
+        return _Stop(parameter, status, log)
+
+    # -- batch_size, shape -------------------------------------------------------------------------
+    def _batch(self) -> None:
+        value = self._value("batch_size")
+        if isinstance(value, int) and not isinstance(value, bool):
+            self._found["batch"] = Dimension(value, value)
+        elif value == "auto":
+            self._found["batch_auto"] = True
+            self._deprecated("batch_size", server_log.BATCH_AUTO_DEPRECATED())
+        elif isinstance(value, str) and value:
+            try:
+                self._found["batch"] = parse_dimension(value)
+            except WrongFormat as error:
+                self._warn("batch_size", value, "ignored", *error.log, server_log.BATCH_IGNORED())
+
+    def _deprecated(self, parameter: str, line: str) -> None:
+        if self._release.at_least(2023, 3):
+            self._warn(parameter, "auto", "deprecated", line)
+
+    def _parse_shape(self, text: str) -> Shape:
+        shape = parse_shape(text)
+        if shape.auto:
+            self._deprecated("shape", server_log.SHAPE_AUTO_DEPRECATED())
+        return shape
+
+    def _shape_argument(self) -> None:
+        text = self._value("shape")
+        if not isinstance(text, str) or not text:
+            return
+        try:
+            if text[0] == "(" or text == "auto":
+                self._found["shapes"] = ((ANONYMOUS, self._parse_shape(text)),)
+                return
+            document = self._json(text)
+            shapes = {name: self._parse_shape(one) for name, one in _texts(document)}
+            self._found["shapes"] = tuple(sorted(shapes.items(), key=lambda item: item[0]))
+        except WrongFormat as error:
+            lines = (*error.log, server_log.SHAPE_UNPARSABLE())
+            raise self._refuse("shape", "SHAPE_WRONG_FORMAT", *lines) from None
+
+    def _shape_key(self) -> None:
+        value = self._value("shape")
+        if isinstance(value, str):
+            value = {ANONYMOUS: value}
+            anonymous = True
+        else:
+            anonymous = False
+        if not isinstance(value, dict):
+            return
+        shapes: dict[str, Shape] = {}
+        for name, text in pairs_of(value):
+            try:
+                shape = self._shape_of_key(text)
+                if anonymous or name != ANONYMOUS:
+                    shapes[name] = shape
+            except WrongFormat as error:
+                shown = text if anonymous else name
+                line = server_log.SHAPE_IGNORED(shape=shown).rstrip()
+                self._warn("shape", text, "ignored", *error.log, line)
+            if name == ANONYMOUS and not anonymous:
+                self._warn("shape", text, "reserved", server_log.SHAPE_NAME_FORBIDDEN(name=name))
+        self._found["shapes"] = tuple(sorted(shapes.items(), key=lambda item: item[0]))
+
+    def _shape_of_key(self, value: object) -> Shape:
+        if isinstance(value, list):
+            # Until v2022.3 the schema let lists of numbers through.
+            if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in value):
+                raise WrongFormat
+            return Shape(tuple(Dimension(one, one) for one in value))
+        return self._parse_shape(value if isinstance(value, str) else "")
+
+    def _both(self) -> None:
+        """On the command line the server takes batch_size for set where it is not; only 0 counts as unset."""
+        batch: Dimension | None = self._found.get("batch")
+        given = batch is not None or self._found.get("batch_auto", False)
+        if not given or not self._found.get("shapes"):
+            return
+        if self._arguments and batch == Dimension(0, 0):
+            return
+        self._found.update(batch=None, batch_auto=False)
+        self._warn("batch_size", self._value("batch_size"), "both", server_log.BOTH_SHAPE_AND_BATCH())
+
+    # -- the rest ----------------------------------------------------------------------------------
+    def _integer_options(self) -> None:
+        value = self._value("nireq")
+        if isinstance(value, str):
+            value = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else 0
+        if isinstance(value, int):
+            # Kept as 32 bits without a sign.
+            self._found["nireq"] = value & 0xFFFFFFFF
+        self._found["allow_cache"] = self._value("allow_cache") is True
+
+    def _layout(self) -> None:
+        value = self._value("layout")
+        try:
+            if isinstance(value, str) and value:
+                if without_braces(value):
+                    pair = parse_layout(value)
+                    self._found["layout"] = pair if pair.given else None
+                    return
+                value = self._json(value)
+            elif isinstance(value, str) or value is None:
+                return
+            layouts = {name: parse_layout(one) for name, one in _texts(value)}
+            self._found["layouts"] = tuple(sorted(layouts.items(), key=lambda item: item[0]))
+        except WrongFormat:
+            log = (server_log.LAYOUT_UNPARSABLE(),) if self._arguments else ()
+            raise self._refuse("layout", "LAYOUT_WRONG_FORMAT", *log) from None
+
+    def _preprocessing(self) -> None:
+        if not self._release.at_least(2026, 0):
+            return
+        values: dict[str, Any] = {}
+        for name, words, status in (
+            ("mean", "mean", "FLOAT_WRONG_FORMAT"),
+            ("scale", "scale", "FLOAT_WRONG_FORMAT"),
+            ("color_format", "color format", "COLOR_FORMAT_WRONG_FORMAT"),
+            ("precision", "precision", "PRECISION_WRONG_FORMAT"),
+        ):
+            text = self._value(name)
+            if not isinstance(text, str) or not text:
+                continue
+            try:
+                if name in ("mean", "scale"):
+                    values[name] = parse_numbers(text)
+                else:
+                    allowed = COLOR_FORMATS if name == "color_format" else PRECISIONS
+                    values[name] = parse_pair(text, allowed, words)
+            except WrongFormat as error:
+                line = server_log.PREPROCESSING_UNPARSABLE(parameter=words)
+                raise self._refuse(name, status, *error.log, *((line,) if self._arguments else ())) from None
+        order = ("color_format", "precision", "mean", "scale")
+        self._found["steps"] = tuple((name, values[name]) for name in order if name in values)
+
+    def _plugin_config(self) -> None:
+        value = self._value("plugin_config")
+        if value is None or value == "":
+            return
+        try:
+            document = self._json(value) if isinstance(value, str) else value
+            config = parse_plugin_config(document, self._release)
+        except WrongFormat as error:
+            lines = (*error.log, server_log.PLUGIN_CONFIG_UNPARSABLE())
+            raise self._refuse("plugin_config", "PLUGIN_CONFIG_WRONG_FORMAT", *lines) from None
+        self._found["plugin_config"] = config
+        if config.log:
+            self._warn("plugin_config", value, "deprecated", *config.log)
+
+    def _supported_keys(self) -> None:
+        config: PluginConfig = self._found.get("plugin_config", NO_PLUGIN_CONFIG)
+        device: Device = self._found["device"]
+        key = unsupported_key(config, device, self._release, self._devices)
+        if key is not None:
+            self._found["key"] = key
+            lines = (
+                server_log.PLUGIN_KEY_UNKNOWN(key=key, device=device.text),
+                server_log.PLUGIN_KEYS_UNSUPPORTED(),
+            )
+            raise _Stop("plugin_config", "MODEL_CONFIG_INVALID", lines)
+
+    def _stateful(self) -> None:
+        """Until v2026.2; from v2026.3 on the schema knows none of these keys."""
+        stateful = self._value("stateful")
+        self._found["stateful"] = stateful if isinstance(stateful, bool) else None
+        for name, message in (
+            ("low_latency_transformation", server_log.LOW_LATENCY_NOT_STATEFUL),
+            ("idle_sequence_cleanup", server_log.CLEANUP_NOT_STATEFUL),
+            ("max_sequence_number", server_log.SEQUENCES_NOT_STATEFUL),
+        ):
+            if self._value(name) is None:
+                continue
+            if stateful is not True:
+                line = message(model=self._entry.name)
+                raise self._refuse(name, "INVALID_NON_STATEFUL_MODEL_PARAMETER", line)
+        value = self._value("max_sequence_number")
+        if isinstance(value, int) and not 0 <= value < 1 << 32:
+            line = server_log.MAX_SEQUENCE_TOO_HIGH(model=self._entry.name)
+            raise self._refuse("max_sequence_number", "INVALID_MAX_SEQUENCE_NUMBER", line)
+
+    def _loader(self) -> None:
+        value = self._value("custom_loader_options")
+        if isinstance(value, dict) and isinstance(value.get("loader_name"), str):
+            self._found["custom_loader"] = value["loader_name"]
+        if isinstance(value, dict) and not all(isinstance(one, str) for one in value.values()):
+            self._warn("custom_loader_options", value, "ignored", server_log.LOADER_OPTIONS_UNPARSABLE())
+
+
+def _texts(document: Any) -> tuple[tuple[str, str], ...]:
+    """All members of an object of texts. Raises WrongFormat where it is none."""
+    if not isinstance(document, dict) or not all(isinstance(one, str) for _, one in pairs_of(document)):
+        raise WrongFormat
+    return pairs_of(document)
+
+
+def without_braces(text: str) -> bool:
+    """Whether the server takes a layout for one of the one input: its first letter is no ``{``."""
+    return not text.lstrip(" \t\n\v\f\r").startswith("{")

@@ -1,0 +1,166 @@
+"""plugin_config: how its values are read, and which keys the server lets through.
+
+json_parser.cpp (before v2024.2 in modelconfig.cpp) and ``validatePluginConfiguration`` in ov_utils.cpp
+(since v2022.2).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from ovms_doctor.model.deployment import DeviceSeen
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.releases.plugin_properties import (
+    devices_with_properties,
+    ever_supported,
+    supported_properties,
+)
+from ovms_doctor.prediction.parameters.devices import (
+    REGISTERED,
+    REGISTERED_ONCE,
+    Device,
+    chooses_device,
+    validated_plugins,
+)
+from ovms_doctor.prediction.parameters.members import pairs_of
+from ovms_doctor.prediction.parameters.shapes import WrongFormat
+
+#: What the plugins of these list hangs on more than the release: the driver, the devices behind.
+_VARYING = frozenset({"NPU", "BATCH"})
+_INT64 = range(-(1 << 63), 1 << 63)
+_STREAMS = {"CPU_THROUGHPUT_STREAMS": "CPU_THROUGHPUT_AUTO", "GPU_THROUGHPUT_STREAMS": "GPU_THROUGHPUT_AUTO"}
+
+
+@dataclass(frozen=True, slots=True)
+class PluginConfig:
+    """``values``: key → value as JSON, in the server's order (by key). ``log``: warnings on renamed keys."""
+
+    values: tuple[tuple[str, str], ...] = ()
+    log: tuple[str, ...] = ()
+
+
+NO_PLUGIN_CONFIG = PluginConfig()
+
+
+def parse_plugin_config(value: Any, release: Release) -> PluginConfig:
+    """``JsonParser::parsePluginConfig``. Raises WrongFormat."""
+    if not isinstance(value, dict):
+        raise WrongFormat
+    found: dict[str, Any] = {}
+    log: list[str] = []
+    for key, item in pairs_of(value):
+        if key == "DEVICE_PROPERTIES" and isinstance(item, dict) and release.at_least(2025, 4):
+            found[key] = _device_properties(item)
+            continue
+        if not _valid(item, release):
+            raise WrongFormat
+        new, changed, warning = _renamed(key, item, release)
+        found[new] = changed
+        if warning:
+            log.append(f"{key} plugin config key is deprecated. Use {warning} instead")
+    ordered = tuple((key, json.dumps(found[key])) for key in sorted(found))
+    return PluginConfig(ordered, tuple(log))
+
+
+def _valid(item: Any, release: Release) -> bool:
+    if isinstance(item, bool):
+        return release.at_least(2023, 3)
+    return isinstance(item, str | float) or (isinstance(item, int) and item in _INT64)
+
+
+def _device_properties(item: dict[str, Any]) -> dict[str, Any]:
+    for _, properties in pairs_of(item):
+        if not isinstance(properties, dict):
+            raise WrongFormat
+        for _, value in pairs_of(properties):
+            if not isinstance(value, str | float | int) or (isinstance(value, int) and value not in _INT64):
+                raise WrongFormat
+    return item
+
+
+def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
+    """The key and value that OpenVINO gets, and the key that the warning names (empty: there is none)."""
+    if isinstance(item, bool) or not release.at_least(2022, 3):
+        return key, item, ""
+    if key in _STREAMS:
+        if item == _STREAMS[key]:
+            return "PERFORMANCE_HINT", "THROUGHPUT", "PERFORMANCE_HINT"
+        # The server writes two spaces there, but for a text.
+        return "NUM_STREAMS", item, "NUM_STREAMS" if isinstance(item, str) else " NUM_STREAMS"
+    if key == "CPU_THREADS_NUM" and isinstance(item, str):
+        return "INFERENCE_NUM_THREADS", item, "INFERENCE_NUM_THREADS"
+    if key == "CPU_BIND_THREAD" and isinstance(item, str) and not release.at_least(2025, 0):
+        if item not in ("YES", "NO"):
+            raise WrongFormat(
+                f"{key} plugin config key has invalid value and is deprecated. Use AFFINITY key instead"
+            )
+        return "AFFINITY", "CORE" if item == "YES" else "NONE", "AFFINITY"
+    if key == "NUM_STREAMS" and release.at_least(2026, 2) and not isinstance(item, str):
+        return key, f"{item:f}" if isinstance(item, float) else str(item), ""
+    return key, item, ""
+
+
+def unsupported_key(
+    config: PluginConfig, device: Device, release: Release, seen: DeviceSeen | None
+) -> str | None:
+    """The first key that the server finds in none of the device's plugins; None where all are there, or
+    where it is not known what a plugin lists. ``seen``: the server's devices. Where it chooses one and there may be
+    a GPU, a key counts as supported that either the GPU's or the CPU's plugin lists: the driver decides, too.
+
+    A GPU's list is the same where there is no GPU, as long as its plugin can be loaded at all (tried with OpenVINO
+    2025.0 and 2026.4). An NPU's hangs on its driver: keys of its own are never refused here.
+    """
+    if not release.at_least(2022, 2):
+        return None
+    supported: set[str] = set()
+    if release.at_least(2025, 0):
+        supported.add("ENABLE_MMAP")
+    plugins = validated_plugins(device.text)
+    if chooses_device(device, release) and seen is not None and (seen.dri or seen.dxg):
+        plugins = (*plugins, "GPU")
+    for plugin in plugins:
+        name = plugin.partition(".")[0]
+        if name in _VARYING and supported_properties(name, release) is not None:
+            supported |= ever_supported(name)
+            if name == "NPU":
+                supported |= {key for key, _ in config.values if key.startswith("NPU")} | {"CACHE_MODE"}
+        elif name in REGISTERED:
+            listed = supported_properties(name, release)
+            if listed is None:
+                return None
+            supported |= listed
+        elif name in REGISTERED_ONCE:
+            # A plugin that an older release had.
+            return None
+        # Any other name is no device: asking its plugin fails, and adds nothing (``insertSupportedKeys``).
+    return next((key for key, _ in config.values if key not in supported), None)
+
+
+def similar_key(key: str, device: str, release: Release) -> str | None:
+    """A key of the device's plugins that may have been meant."""
+    known: set[str] = set()
+    for plugin in validated_plugins(device):
+        known |= supported_properties(plugin.partition(".")[0], release) or frozenset()
+    matches = get_close_matches(key.upper(), sorted(known), 1, 0.75)
+    return matches[0] if matches else None
+
+
+def only_for_the_cpu(config: PluginConfig, release: Release) -> tuple[str, ...]:
+    """The keys that the CPU's plugin lists and a GPU's does not; none where that is not known."""
+    gpu, cpu = supported_properties("GPU", release), supported_properties("CPU", release)
+    if gpu is None or cpu is None:
+        return ()
+    always = {"ENABLE_MMAP"} if release.at_least(2025, 0) else set()
+    return tuple(key for key, _ in config.values if key in cpu and key not in gpu | always)
+
+
+def devices_with(key: str, release: Release) -> tuple[str, ...]:
+    """The devices whose plugins list a key."""
+    return tuple(
+        name
+        for name in devices_with_properties()
+        if key in (supported_properties(name, release) or frozenset())
+    )

@@ -1,0 +1,49 @@
+"""Mean, scale, colour format and precision (modelconfig.cpp and others, since v2026.0; command line only)."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+
+from ovms_doctor.prediction.parameters.shapes import WrongFormat, tokenize, without_spaces
+
+COLOR_FORMATS = ("RGB", "BGR", "GRAY", "NV12", "NV12_2", "I420", "I420_3")
+PRECISIONS = tuple(
+    "BF16 FP64 FP32 FP16 INT64 INT32 INT16 INT8 INT4 UINT64 UINT32 UINT16 UINT8 UINT4 UINT1".split()
+)
+_FLOAT = re.compile(
+    r"[+-]?(0X([0-9A-F]+\.?[0-9A-F]*|\.[0-9A-F]+)(P[+-]?[0-9]+)?|([0-9]+\.?[0-9]*|\.[0-9]+)(E[+-]?[0-9]+)?)"
+)
+
+
+def parse_numbers(text: str) -> float | tuple[float, ...]:
+    """``parseFloatArrayOrValue``: a number, or a list in ``[]`` or ``()``. Raises WrongFormat."""
+    copy = without_spaces(text).upper()
+    if (copy[:1], copy[-1:]) in (("[", "]"), ("(", ")")):
+        return tuple(_float(part) for part in tokenize(copy[1:-1], ","))
+    return _float(copy)
+
+
+def _float(text: str) -> float:
+    """``std::stof`` of the whole text: no infinity, nothing that a float cannot hold."""
+    match = _FLOAT.fullmatch(text)
+    if match is None:
+        raise WrongFormat
+    try:
+        value = float.fromhex(text) if "X" in text else float(text)
+        packed = struct.unpack("f", struct.pack("f", value))[0]
+    except (ValueError, OverflowError):
+        raise WrongFormat from None
+    # Smaller than the smallest normal number counts as out of range.
+    if math.isinf(packed) or (value != 0 and abs(value) < 2.0**-126):
+        raise WrongFormat
+    return value
+
+
+def parse_pair(text: str, allowed: tuple[str, ...], what: str) -> tuple[str, str]:
+    """``TARGET:SOURCE``, in any case. ``what``: the server's word for it. Raises WrongFormat."""
+    target, colon, source = text.upper().partition(":")
+    if not colon or target not in allowed or source not in allowed:
+        raise WrongFormat(f"Invalid {what} configuration string: {text}")
+    return target, source

@@ -1,0 +1,56 @@
+"""How the server reads paths: what it forbids, what it joins, what its C++ errors say."""
+
+from __future__ import annotations
+
+import os
+
+from ovms_doctor.model.facts import Failure
+from ovms_doctor.model.names import is_remote as is_remote
+from ovms_doctor.model.releases import Release
+
+
+def escapes(path: str, release: Release) -> bool:
+    """``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; of a
+    trailing ``/..`` only where it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
+    taken for one of them."""
+    if not release.tells_names_with_dots:
+        return "../" in path or "/.." in path
+
+    def one(separator: str) -> bool:
+        up = ".." + separator
+        first = path.find(separator + "..")
+        return path.startswith(up) or (first != -1 and first == len(path) - 3) or (separator + up) in path
+
+    return one("/") or (release.backslash_escapes and one("\\"))
+
+
+def join_base_path(given: str, root: str) -> str:
+    """``FileSystem::setPath``: empty means the root directory itself; a relative path is put behind the
+    root as text, before anything is checked."""
+    if not given:
+        return root
+    if is_remote(given) or given.startswith("/"):
+        return given
+    return root + given
+
+
+def root_of_config(config_path: str, working_directory: str) -> str:
+    """``FileSystem::setRootDirectoryPath``: the directory part of the config path as it was typed, which
+    may be relative; the working directory where it has none. Ends with a slash."""
+    cut = max(config_path.rfind("/"), config_path.rfind("\\"))
+    if len(config_path) > 1 and cut != -1:
+        return config_path[: cut + 1]
+    return working_directory + "/"
+
+
+def absolute(path: str, working_directory: str) -> str:
+    """Where a path that the server uses lies, for a question: joined, never normalised. Without a working directory
+    (in the copy of a model from a store) it is taken as it is."""
+    if not working_directory:
+        return path
+    return path if path.startswith("/") else working_directory.rstrip("/") + "/" + path
+
+
+def filesystem_error(call: str, failure: Failure, path: str) -> str:
+    """``std::filesystem::filesystem_error::what()`` of libstdc++, for one path."""
+    return f"filesystem error: {call}: {os.strerror(failure.errno)} [{path}]"

@@ -1,0 +1,55 @@
+"""What remote storage comes to: the clients that are needed, the way each takes, what each decides for its models, and
+what the stores said to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import ModelPlan, Plan, StartProblem, StorePlan
+from ovms_doctor.prediction.proxies import StorageRoute, clients_of, endpoint_exempt, route
+from ovms_doctor.prediction.storage.access import google_route
+from ovms_doctor.prediction.storage.entry import plan_store
+from ovms_doctor.prediction.storage.facts_for_checks import store_seen
+
+
+def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
+    """``plan`` with the ways to remote storage and the decisions of its clients. A proxy without a port ends the
+    server at the first model that is in S3: s3filesystem.cpp hands an empty text to ``std::stoi``, and nothing
+    catches that but server.cpp, which ends with exit code 1 (v2022.1 to v2026.3). Raises FactsMissing."""
+    arguments = deployment.arguments
+    pulls = arguments is not None and arguments.value("source_model") is not None
+    paths = {model.entry.name: model.entry.base_path for model in plan.models}
+    routes = tuple(
+        StorageRoute(
+            client,
+            tuple(name for name, path in paths.items() if client in clients_of([path])),
+            google_route(deployment) if client == "gcs" else route(client, deployment.environment),
+            endpoint_exempt(deployment.environment) if client == "s3" else "",
+        )
+        for client in clients_of(paths.values(), pulls)
+    )
+    if not routes:
+        return plan
+    stores = tuple(_with_seen(model, deployment, facts) for model in plan.models if _in_store(model))
+    plan = replace(plan, routes=routes, stores=stores)
+    ends = next((item for item in routes if item.route.way == "ends"), None)
+    ended = next((model for model in plan.models if model.ended is not None), None)
+    if ends is None or ended is None or ended.entry.name not in ends.models:
+        return plan
+    problem = StartProblem("proxy", "INTERNAL_ERROR", 1, ended.detection.log, text=ends.route.variable)
+    return replace(plan, problem=problem)
+
+
+def _with_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
+    """The decisions for a model, and what its store said to them."""
+    store = plan_store(model.entry, deployment, facts)
+    if store.fault is not None or store.store == "azure":
+        return store
+    return replace(store, seen=store_seen(model, deployment, facts))
+
+
+def _in_store(model: ModelPlan) -> bool:
+    return model.kind == "classic" and is_remote(model.entry.base_path)

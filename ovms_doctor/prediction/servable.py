@@ -1,0 +1,254 @@
+"""One entry of the configuration, from its base path to what it serves after start-up and two polls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
+from ovms_doctor.model.facts import Facts, ListDirectory, StatPath
+from ovms_doctor.model.plan import (
+    Attempt,
+    CacheFails,
+    CouldNotLook,
+    Detection,
+    GraphFault,
+    ModelPlan,
+    ParameterRefused,
+    SpecialFile,
+    StatusCode,
+    VersionPlan,
+    VersionState,
+)
+from ovms_doctor.prediction.cache import plan_cache, with_cache
+from ovms_doctor.prediction.extension import plan_extension
+from ovms_doctor.prediction.graphs import graph_files, look_for_graph, open_graph
+from ovms_doctor.prediction.loading import Loader
+from ovms_doctor.prediction.manager import LOADING_OK, Manager, NeverEnds, Stops
+from ovms_doctor.prediction.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.prediction.parameters.presence import with_verdict
+from ovms_doctor.prediction.paths import absolute, is_remote
+from ovms_doctor.prediction.storage.entry import look_remote
+from ovms_doctor.prediction.storage.stored import Stored
+from ovms_doctor.prediction.versions import LookFailed, apply_policy, detect
+
+#: How many further looks at the repository are followed after start-up.
+POLLS = 2
+_SIGABRT = 6
+States = dict[int, VersionState]
+
+
+@dataclass(slots=True)
+class _Course:
+    """What was reached so far: the states right after start-up, and later."""
+
+    status: StatusCode = "OK"
+    now: States | None = None
+    later: States | None = None
+    stop: Stops | None = None
+    never_ends: int | None = None
+    at_poll: bool = False
+
+
+def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+    """What becomes of ``entry``. Raises FactsMissing until everything that is needed was collected."""
+    parameters = parse_parameters(entry, deployment.release, deployment.devices) if entry.parameters else None
+    if parameters is not None:
+        parameters = with_verdict(parameters, deployment, facts)
+    cwd = deployment.working_directory
+    where = absolute(entry.base_path, cwd)
+    # An entry of config.json was looked at with its own base path, graph path and name before it came here.
+    remote = is_remote(entry.base_path)
+    if deployment.release.finds_graphs and not entry.pointer and not remote:
+        files = graph_files(entry.base_path)
+        # Each turn of questions costs a plan of its own: what is nearly always wanted is asked for ahead.
+        beside = (StatPath(absolute(path, cwd)) for path in files)
+        facts.need([StatPath(where), ListDirectory(where), *beside])
+        try:
+            graph = look_for_graph(files, cwd, facts)
+            if isinstance(graph, SpecialFile):
+                return ModelPlan(entry, Detection("OK"), blocked=graph)
+            if graph is not None:
+                return _graph(entry, graph, deployment, mode, facts)
+        except LookFailed as error:
+            return _unknown(entry, error.cause)
+    if parameters is not None and parameters.stateful and parameters.dynamic:
+        log = (server_log.STATEFUL_DYNAMIC(model=entry.name),)
+        status = "REQUESTED_DYNAMIC_PARAMETERS_ON_STATEFUL_MODEL"
+        ended = 1 if mode == "single" else None
+        return ModelPlan(entry, Detection(status, log=log), status=status, ended=ended, parameters=parameters)
+    if remote:
+        stored = look_remote(entry, deployment, mode, facts)
+        if isinstance(stored, ModelPlan):
+            return stored
+        return _follow(entry, stored.detection, deployment, mode, facts, parameters, stored)
+    try:
+        detection = detect(entry.base_path, where, deployment.release, facts)
+    except LookFailed as error:
+        return _unknown(entry, error.cause)
+    if detection.status != "OK":
+        ended = 1 if mode == "single" else None
+        return ModelPlan(entry, detection, status=detection.status, ended=ended, parameters=parameters)
+    return _follow(entry, detection, deployment, mode, facts, parameters)
+
+
+def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
+    """A graph that was found: started alone, it ends the process if it cannot be loaded."""
+    fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
+    plan = ModelPlan(entry, Detection("OK"), kind="graph")
+    if not isinstance(fault, GraphFault):
+        return plan
+    # What a directory in its place leads to depends on the file system.
+    ends = mode == "single" and fault.why != "directory"
+    return replace(plan, status=fault.status, graph=fault, ended=1 if ends else None)
+
+
+def _unknown(entry: ModelEntry, cause: CouldNotLook) -> ModelPlan:
+    return ModelPlan(entry, Detection("OK"), unknown=cause)
+
+
+def _follow(
+    entry: ModelEntry,
+    detection: Detection,
+    deployment: Deployment,
+    mode: Mode,
+    facts: Facts,
+    parameters: ParsedParameters | None,
+    stored: Stored | None = None,
+) -> ModelPlan:
+    loader = Loader(
+        entry.name,
+        deployment.release,
+        deployment.working_directory,
+        deployment.load,
+        facts,
+        parameters,
+        plan_extension(deployment, facts),
+    )
+    cache = plan_cache(deployment, facts)
+    known: dict[tuple[int, bool], Attempt] = {}
+
+    def attempt(version: int) -> Attempt:
+        # A failed version that the search misses is not cleaned up: its model, as it was read, is taken
+        # again, and layouts and preprocessing are left out (needsToApplyLayoutConfiguration).
+        kept = (
+            version in manager.missed
+            and version not in manager.retired
+            and (version, False) in known
+            and _fails_on_layout(known[version, False])
+        )
+        if stored is not None:
+            # Whether it loads depends on what it is downloaded with; what was tried is remembered there.
+            tried = stored.attempt(version, loader, kept=kept)
+            known[version, kept] = with_cache(tried, cache, entry.name, parameters)
+        elif (version, kept) not in known:
+            path = entry.base_path if detection.single_file else f"{entry.base_path}/{version}"
+            names = detection.directories(version)
+            tried = loader.attempt(version, path, names, single_file=detection.single_file, kept=kept)
+            known[version, kept] = with_cache(tried, cache, entry.name, parameters)
+        return known[version, kept]
+
+    begin = None if stored is None else partial(stored.begin, loader=loader)
+    manager = Manager(detection.found, entry.policy, attempt, begin)
+    requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
+    course, reloaded = _run(manager, mode)
+    plan = ModelPlan(
+        entry,
+        detection,
+        requested,
+        status=course.status,
+        versions=_versions(detection, requested, course, _first_tries(manager.tried, known)),
+        missed=tuple(sorted(manager.missed)),
+        retired=tuple(sorted(manager.retired)),
+        reloaded=reloaded,
+        never_ends=course.never_ends,
+        at_poll=course.at_poll,
+        parameters=parameters,
+    )
+    if course.stop is not None:
+        return _stopped(plan, course.stop.attempt)
+    if mode == "single" and not course.status.startswith("OK"):
+        plan = replace(plan, ended=1)
+    return plan
+
+
+def _fails_on_layout(attempt: Attempt) -> bool:
+    cause = attempt.cause
+    return isinstance(cause, ParameterRefused) and cause.why in ("layout", "build", "preprocessing")
+
+
+def _first_tries(tried: dict[int, Attempt], known: dict[tuple[int, bool], Attempt]) -> dict[int, Attempt]:
+    """What is told of a version whose later tries fail otherwise: why it failed at first."""
+    return {
+        version: known[version, False] if last.outcome == "failed" and (version, False) in known else last
+        for version, last in tried.items()
+    }
+
+
+def _run(manager: Manager, mode: Mode) -> tuple[_Course, tuple[int, ...]]:
+    """Start-up and the polls after it, as far as they come; and what is loaded again at every poll."""
+    course = _Course()
+    reloaded: tuple[int, ...] = ()
+    try:
+        course.status = manager.poll()
+        course.now = dict(manager.states)
+        if mode == "single" and not course.status.startswith("OK"):
+            return course, ()
+        for _ in range(POLLS):
+            manager.poll()
+            loaded = {
+                v for v in manager.started if v in manager.tried and manager.tried[v].outcome == "loaded"
+            }
+            reloaded = tuple(sorted(loaded))
+        course.later = dict(manager.states)
+    except NeverEnds as error:
+        course.never_ends = error.version
+        _break_off(course, manager)
+    except Stops as stop:
+        course.stop = stop
+        manager.states[stop.attempt.version] = LOADING_OK
+        _break_off(course, manager)
+    return course, reloaded
+
+
+def _break_off(course: _Course, manager: Manager) -> None:
+    """Start-up, or the first look after it, does not come to its end: these are the states it leaves."""
+    if course.now is None:
+        course.now = dict(manager.states)
+    else:
+        course.at_poll = True
+        course.later = dict(manager.states)
+
+
+def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
+    """A load that does not come back: what it means for the process."""
+    if attempt.outcome == "hangs":
+        return replace(plan, hangs=attempt.version)
+    if attempt.outcome == "crashed" and attempt.report is not None and attempt.report.signal:
+        return replace(plan, ended=128 + attempt.report.signal)
+    cause = attempt.cause
+    if isinstance(cause, CacheFails):
+        return replace(plan, ended=128 + _SIGABRT)
+    unknown = cause if isinstance(cause, CouldNotLook) else CouldNotLook(attempt.path, "it could not be told")
+    versions = tuple(
+        replace(item, now=None, later=None) if item.version == attempt.version else item
+        for item in plan.versions
+    )
+    return replace(plan, unknown=unknown, versions=versions)
+
+
+def _versions(
+    detection: Detection, requested: tuple[int, ...], course: _Course, tried: dict[int, Attempt]
+) -> tuple[VersionPlan, ...]:
+    return tuple(
+        VersionPlan(
+            version,
+            detection.directories(version),
+            version in requested,
+            (course.now or {}).get(version),
+            (course.later or {}).get(version),
+            tried.get(version),
+        )
+        for version in sorted(set(detection.found))
+    )

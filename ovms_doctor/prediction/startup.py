@@ -1,0 +1,364 @@
+"""Start-up: from the argument line to the Plan (server.cpp, config.cpp, modelmanager.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import (
+    DEFAULT_POLICY,
+    ArgumentRefusal,
+    Deployment,
+    Mode,
+    ModelEntry,
+    ServerArguments,
+)
+from ovms_doctor.model.facts import Facts, FactsMissing, Failure, PathStatus, Question, ReadFile, StatPath
+from ovms_doctor.model.plan import (
+    ConfigNote,
+    CouldNotLook,
+    Detection,
+    Ignored,
+    ModelPlan,
+    Outcome,
+    Plan,
+    StartProblem,
+)
+from ovms_doctor.prediction.cache import cache_problem, plan_cache
+from ovms_doctor.prediction.config.monitoring import arguments_enable_metrics, arguments_problem
+from ovms_doctor.prediction.config.policy import PolicyReading, argument_notes, read_argument
+from ovms_doctor.prediction.configured import plan_configuration
+from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
+from ovms_doctor.prediction.generative import Generative, look_for_generative
+from ovms_doctor.prediction.graphs import graph_files, look_for_graph
+from ovms_doctor.prediction.memory import estimate
+from ovms_doctor.prediction.mounted_facts import mark_outside, seen_by_server
+from ovms_doctor.prediction.parameters import parse_parameters
+from ovms_doctor.prediction.paths import absolute, join_base_path
+from ovms_doctor.prediction.remote import with_routes
+from ovms_doctor.prediction.servable import plan_model
+from ovms_doctor.prediction.versions import LookFailed
+
+ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
+#: What a graph may be started with (validateUserSettingsInSingleModelCliGraphStart); plugin_config since
+#: v2025.4.
+_GRAPH_ALLOWS = ("model_name", "model_path", "plugin_config")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan as far as the facts reach, and the questions whose answers it still needs."""
+
+    plan: Plan | None
+    missing: tuple[Question, ...] = ()
+
+
+def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_model) -> Planned:
+    """What the server does with ``deployment``. Pure: the same facts give the same plan.
+
+    ``planner`` plans one model; a driver may pass one that remembers models already settled.
+    """
+    if deployment.untold is not None:
+        told = deployment.untold
+        cause = CouldNotLook(told.source, told.reason, told.timed_out)
+        return Planned(Plan(deployment.mode, "unknown", unknown=cause))
+    ignored = _ignored_arguments(deployment)
+    sight = seen_by_server(facts, deployment)
+    try:
+        planned = with_routes(_plan(deployment, sight, planner, ignored), deployment, sight)
+        if planned.outcome == "serves":
+            planned = replace(planned, memory=estimate(planned.models, deployment.limits))
+        return Planned(mark_outside(planned, sight, deployment))
+    except FactsMissing as missing:
+        return Planned(None, missing.questions)
+    except LookFailed as error:
+        return Planned(Plan(deployment.mode, "unknown", unknown=error.cause, ignored=ignored))
+
+
+def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: tuple[Ignored, ...]) -> Plan:
+    """Raises FactsMissing, LookFailed."""
+    generative = Generative()
+    if deployment.arguments is not None:
+        early, generative = _arguments(deployment, deployment.arguments, facts)
+        if early is not None:
+            return replace(early, ignored=ignored)
+    elif deployment.mode == "single" and deployment.release.looks_for_generative_model:
+        generative = _generative(deployment, None, facts)
+    if generative.problem is not None:
+        return replace(_exits(deployment.mode, generative.problem), ignored=ignored)
+    cache = plan_cache(deployment, facts)
+    if cache is not None and cache.ends:
+        return replace(_exits(deployment.mode, cache_problem(cache)), ignored=ignored, cache=cache)
+    extension = plan_extension(deployment, facts)
+    stopped = extension_stops(extension, deployment)
+    if stopped is not None:
+        return replace(stopped, ignored=ignored, cache=cache)
+    if deployment.mode == "single":
+        planned = _single(deployment, facts, planner, generative)
+    else:
+        planned = _config(deployment, facts, planner)
+    poll = deployment.arguments is None or deployment.arguments.poll != 0
+    planned = with_extension(planned if poll else _without_polls(planned), extension)
+    return replace(planned, ignored=ignored + planned.ignored, cache=cache)
+
+
+def _exits(mode: Mode, problem: StartProblem) -> Plan:
+    return Plan(mode, "exits", problem.exit_code, problem=problem)
+
+
+def _ignored_arguments(deployment: Deployment) -> tuple[Ignored, ...]:
+    arguments = deployment.arguments
+    return tuple(Ignored(item, item) for item in arguments.ignored) if arguments else ()
+
+
+# -- the argument line ---------------------------------------------------------------------------------
+
+
+def _arguments(
+    deployment: Deployment, arguments: ServerArguments, facts: Facts
+) -> tuple[Plan | None, Generative]:
+    """The plan where the arguments end it all, and what the look for a generative model found. The server
+    goes through the words, looks at the model path, and only then validates."""
+    refusals = arguments.refusals
+    parsing = [item for item in refusals if item.stage == "parse"]
+    if parsing:
+        return _refused(deployment.mode, parsing[0]), Generative()
+    if arguments.helps and not arguments.unmatched:
+        problem = StartProblem("help", "OK", 0, ())
+        return _exits(deployment.mode, problem), Generative()
+    generative = Generative()
+    if _may_be_generative(deployment, arguments):
+        generative = _generative(deployment, arguments, facts)
+        if generative.problem is not None:
+            return _exits(deployment.mode, generative.problem), generative
+    for refusal in refusals:
+        left_over = refusal.option in arguments.unmatched
+        if generative.task is not None and refusal.stage == "unmatched" and left_over:
+            # The parser of the task takes these words; what it makes of them is not followed.
+            continue
+        if _holds(refusal, deployment, facts):
+            return _refused(deployment.mode, refusal), generative
+    if arguments.helps:
+        return _exits(deployment.mode, StartProblem("help", "OK", 0, ())), generative
+    if arguments.directive == "task" and not deployment.release.at_least(2026, 2):
+        return _pulls_first(deployment, arguments), Generative()
+    if arguments.directive is not None and arguments.directive != "task":
+        cause = CouldNotLook(
+            f"--{arguments.directive}", "the server does something else than serve; it is not followed"
+        )
+        return Plan(deployment.mode, "unknown", unknown=cause), generative
+    return None, generative
+
+
+def _pulls_first(deployment: Deployment, arguments: ServerArguments) -> Plan:
+    """Until v2026.1 --task pulls the model into a repository before it is served: --model_path is not looked at
+    (cli_parser.cpp prepareGraphStart), and without a repository the server ends (Config::validate, v2025.3)."""
+    release = deployment.release
+    name = arguments.model_name if release.at_least(2025, 4) else None
+    told = release.at_least(2025, 4) and any(
+        item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
+    )
+    lacks = None if arguments.value("model_repository_path") or told else "model_repository_path"
+    if not name:
+        lacks = "source_model"
+    if lacks is not None and release.at_least(2025, 3) and not arguments.unmatched:
+        text = f"{lacks} parameter is required for pull mode"
+        hint = "Until OVMS 2026.1, --task pulls a model first; a model in --model_path is served with it since 2026.2."
+        return _refused(deployment.mode, ArgumentRefusal("validate", text, option="--task", hint=hint))
+    reason = "until OVMS 2026.1 the server pulls the model first, which is not followed"
+    return Plan(deployment.mode, "unknown", unknown=CouldNotLook("--task", reason))
+
+
+def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
+    problem = StartProblem(
+        "usage", "OPTIONS_USAGE_ERROR", 64, (refusal.text,), text=refusal.text,
+        option=refusal.option, suggestion=refusal.suggestion, hint=refusal.hint,
+    )  # fmt: skip
+    return _exits(mode, problem)
+
+
+def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bool:
+    """Whether a refusal that hangs on a file applies. What could not be looked at is taken for good."""
+    demand = refusal.unless
+    if demand is None:
+        return True
+    where = absolute(demand.path, deployment.working_directory)
+    status = facts.ask(StatPath(where))
+    if isinstance(status, Failure):
+        return True
+    if demand.demand == "exists" or not isinstance(status, PathStatus) or status.kind != "regular":
+        return False
+    return isinstance(facts.ask(ReadFile(where, 1)), Failure)
+
+
+def _may_be_generative(deployment: Deployment, arguments: ServerArguments) -> bool:
+    if arguments.directive not in (None, "task"):
+        return False
+    if arguments.directive == "task":
+        return deployment.release.at_least(2025, 2)
+    return deployment.release.looks_for_generative_model and arguments.model_path is not None
+
+
+def _generative(deployment: Deployment, arguments: ServerArguments | None, facts: Facts) -> Generative:
+    if arguments is None:
+        given = deployment.models[0].base_path
+        return look_for_generative(given, deployment.working_directory, facts, task=None, options_left=False)
+    return look_for_generative(
+        arguments.model_path or "",
+        deployment.working_directory,
+        facts,
+        task=arguments.value("task"),
+        options_left=bool(arguments.unmatched),
+    )
+
+
+# -- one model, as with --model_path -------------------------------------------------------------------
+
+
+def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generative: Generative) -> Plan:
+    arguments = deployment.arguments
+    notes: tuple[ConfigNote, ...] = ()
+    if arguments is None:
+        entry = deployment.models[0]
+    else:
+        root = deployment.working_directory + "/"
+        path = join_base_path(arguments.model_path or "", root)
+        entry = ModelEntry(arguments.model_name or "", path, parameters=arguments.parameters)
+    if generative.task is not None:
+        # It is no model with versions, whatever directories there are; what becomes of it is not followed.
+        cause = CouldNotLook(entry.base_path, "what becomes of a generative model is not followed")
+        model = ModelPlan(entry, Detection("OK"), kind="generative", unknown=cause)
+        return Plan("single", "unknown", models=(model,))
+    if arguments is not None:
+        if deployment.release.finds_graphs and _opens_graph(entry, deployment, facts):
+            refused = _graph_settings(arguments, deployment)
+            if refused is not None:
+                return _exits("single", refused)
+            return assemble("single", [planner(entry, deployment, "single", facts)])
+        problem, reading = _startup_problem(arguments, entry, deployment)
+        if problem is not None and problem.undefined:
+            return Plan("single", "unknown", problem=problem)
+        if problem is not None:
+            return _exits("single", problem)
+        entry = replace(entry, policy=reading.policy or DEFAULT_POLICY)
+        notes = argument_notes(arguments, reading)
+    return replace(assemble("single", [planner(entry, deployment, "single", facts)]), config_notes=notes)
+
+
+def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:
+    return look_for_graph(graph_files(entry.base_path), deployment.working_directory, facts) is not None
+
+
+def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:
+    """A graph takes none of a model's parameters on the command line (v2025.1)."""
+    allowed = _GRAPH_ALLOWS if deployment.release.at_least(2025, 4) else _GRAPH_ALLOWS[:2]
+    used = [name for name in arguments.prepared if name not in allowed]
+    if not used:
+        return None
+    log = (server_log.GRAPH_SETTINGS(what="".join(f"{name}, " for name in used)),)
+    return StartProblem(
+        "graph_settings", "OPTIONS_USAGE_ERROR", 64, log, text=", ".join(used), option=f"--{used[0]}"
+    )
+
+
+def _startup_problem(
+    arguments: ServerArguments, entry: ModelEntry, deployment: Deployment
+) -> tuple[StartProblem | None, PolicyReading]:
+    """``startFromConfig``: metrics, plugin_config, version policy, then the other parameters; the first
+    that is wrong ends the process."""
+    release = deployment.release
+    if arguments_enable_metrics(arguments, release):
+        metrics = arguments_problem(arguments, release)
+        if metrics is not None:
+            return metrics, PolicyReading(DEFAULT_POLICY)
+    parsed = parse_parameters(entry, release, deployment.devices)
+    refusal = parsed.abort or parsed.problem
+    problem = None
+    if refusal is not None:
+        problem = StartProblem(
+            "parameter", refusal.status, 1, refusal.log, text=parsed.at, option=f"--{parsed.at}"
+        )
+        if parsed.at == "plugin_config":
+            return problem, PolicyReading(DEFAULT_POLICY)
+    policy, refused = read_argument(arguments.model_version_policy or "", release)
+    return refused or problem, policy
+
+
+# -- a configuration of several models -----------------------------------------------------------------
+
+
+def _config(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan:
+    if deployment.config_path is not None:
+        return plan_configuration(deployment, facts, planner, assemble)
+    return assemble("config", plan_models(deployment.models, deployment, facts, planner))
+
+
+def plan_models(
+    entries: Iterable[ModelEntry], deployment: Deployment, facts: Facts, planner: ModelPlanner
+) -> list[ModelPlan]:
+    """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissing."""
+    models = []
+    missing: list[Question] = []
+    for entry in entries:
+        try:
+            models.append(planner(entry, deployment, "config", facts))
+        except FactsMissing as error:
+            missing.extend(error.questions)
+    if missing:
+        raise FactsMissing(missing)
+    return models
+
+
+def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
+    """Models are loaded one after the other: what does not come back keeps the next ones from being tried."""
+    done: list[ModelPlan] = []
+    outcome: Outcome = "serves"
+    exit_code = None
+    for index, model in enumerate(models):
+        done.append(model)
+        if model.at_poll:
+            continue
+        if model.ended is not None:
+            outcome, exit_code = "exits", model.ended
+        elif model.never_ends is not None or model.hangs is not None or model.blocked is not None:
+            outcome = "never_ends"
+        elif model.unknown is not None or model.kind == "generative":
+            outcome = "unknown"
+            continue
+        else:
+            continue
+        done += [_not_tried(later) for later in models[index + 1 :]]
+        settled = _gone if outcome == "exits" else _as_now
+        done = [settled(item) for item in done]
+        break
+    if any(model.at_poll and model.ended is not None for model in done):
+        # It came up, and dies at its first look after that.
+        done = [_gone(item) for item in done]
+    return Plan(mode, outcome, exit_code, tuple(done))
+
+
+def _not_tried(model: ModelPlan) -> ModelPlan:
+    versions = tuple(replace(item, now=None, later=None) for item in model.versions)
+    return replace(model, versions=versions, tried=False)
+
+
+def _as_now(model: ModelPlan) -> ModelPlan:
+    """The repository is not looked at again before start-up is over: what is stays."""
+    return replace(model, versions=tuple(replace(item, later=item.now) for item in model.versions))
+
+
+def _gone(model: ModelPlan) -> ModelPlan:
+    """Nothing comes later where the process ended."""
+    return replace(model, versions=tuple(replace(item, later=None) for item in model.versions))
+
+
+def _without_polls(planned: Plan) -> Plan:
+    """``--file_system_poll_wait_seconds 0``: nothing is looked at again, so what is after start-up stays."""
+    if planned.outcome not in ("serves", "unknown"):
+        return replace(planned, polls=False)
+    models = tuple(replace(_as_now(model), reloaded=(), retired=()) for model in planned.models)
+    return replace(planned, models=models, polls=False)
+
+
+__all__ = ["ModelPlanner", "Planned", "assemble", "plan", "plan_models"]

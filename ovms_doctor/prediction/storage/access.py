@@ -1,0 +1,153 @@
+"""How a store is to be asked so that it answers as it would answer the server: decided here, done by a collector."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts, StoreAccess
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.storage_plan import Endpoint, GcsClient, S3Client
+from ovms_doctor.prediction.proxies import GCS_HOST, Route, curl_route, route
+from ovms_doctor.prediction.storage import faults, gcs, s3
+from ovms_doctor.prediction.storage.server_environment import Surroundings, surroundings
+
+#: Where the SDK looks for profiles: below the home directory of the image's user.
+_PROFILES = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
+_NAMED_FILES = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
+#: What makes the SDK's own search end at a role, whose keys only its own host gets.
+_ROLES = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+)
+_DEFAULT_REGION = "us-east-1"
+AZURE = "what lies in Azure is not looked at, only its path, environment and proxy are"
+
+
+def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreAccess | str:
+    """The access for a base path in a store; where the store cannot be asked as the server asks it, why not, in one
+    sentence. What the path or the environment alone decides is for :mod:`ovms_doctor.prediction.storage.faults`.
+    Raises FactsMissing."""
+    around = surroundings(deployment)
+    if base_path.startswith(s3.PREFIX):
+        return _of_s3(base_path, deployment, around)
+    if base_path.startswith(gcs.PREFIX):
+        return _of_gcs(base_path, deployment, around, facts)
+    return AZURE if is_remote(base_path) else f"{base_path} is in no store"
+
+
+def same_network(deployment: Deployment) -> bool:
+    """Whether this host reaches a store as the server does: it runs here, with this network."""
+    container = deployment.container
+    if container is None:
+        return deployment.bare_metal
+    return container.network == "host" and container.source == "docker"
+
+
+def _of_s3(path: str, deployment: Deployment, around: Surroundings) -> StoreAccess | str:
+    place = s3.parse_place(path)
+    client = s3.choose_client(place, around, deployment.release)
+    if faults.of_s3(place, client, deployment.release) is not None:
+        return "the server's client asks nobody for it"
+    address = _address(client.endpoint, deployment.release)
+    if address is None or client.url is None:
+        told = "its variables"
+        if around.has("S3_ENDPOINT"):
+            told = "S3_ENDPOINT, which is set to nothing" if around.empty("S3_ENDPOINT") else "S3_ENDPOINT"
+        return f"where the server sends its requests cannot be told from {told}"
+    way = route("s3", deployment.environment)
+    if way.way == "ends":
+        return "the server ends before it asks"
+    proxy = _proxy(way)
+    if client.credentials == "anonymous":
+        return StoreAccess(
+            "s3", place.bucket, "anonymous", address, client.addressing, _region(client), proxy=proxy
+        )
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    if client.empty_keys:
+        return "a key for S3 is set to nothing, and what the client then sends cannot be told"
+    if all(around.filled(name) for name in keys):
+        # Of the SDK's own search the variables come first.
+        by_chain = client.credentials == "chain" and around.filled("AWS_SESSION_TOKEN")
+        token = by_chain or client.token == "used"  # noqa: S105 - what becomes of it
+        return StoreAccess("s3", place.bucket, "keys", address, "path", _region(client), token, proxy=proxy)
+    return _of_profile(place.bucket, client, address, proxy, deployment, around)
+
+
+def _of_profile(
+    bucket: str, client: S3Client, address: str, proxy: str, deployment: Deployment, around: Surroundings
+) -> StoreAccess | str:
+    """AWS_PROFILE without keys: the profile's own keys, where its files can be reached."""
+    role = next((name for name in _ROLES if around.has(name)), "")
+    if role:
+        return f"the server takes on a role ({role}), whose keys are not to be had here"
+    profile = around.text("AWS_PROFILE") or "default"
+    if around.text("AWS_PROFILE") is None and "AWS_PROFILE" in around.unread:
+        return "the value of AWS_PROFILE is not told"
+    files = tuple(around.text(name) or default for name, default in zip(_NAMED_FILES, _PROFILES, strict=True))
+    named = any(around.filled(name) for name in _NAMED_FILES)
+    if any(around.filled(name) and around.text(name) is None for name in _NAMED_FILES):
+        return "where the server's AWS profiles lie is not told"
+    if deployment.bare_metal and not named:
+        return "the home directory of the server's user, where its AWS profiles lie, is not known"
+    if not deployment.bare_metal and not deployment.mounts:
+        return f"the server's AWS profiles lie in its container: --mount ~/.aws:{_PROFILES[0].rpartition('/')[0]}"
+    region = "" if client.region_from == "profile" else _region(client)
+    return StoreAccess(
+        "s3", bucket, "profile", address, "path", region, profile=profile, files=files, proxy=proxy
+    )
+
+
+def _region(client: S3Client) -> str:
+    """What requests are signed for. Outside of Amazon the metadata service, which would be asked, answers nobody."""
+    return client.region or _DEFAULT_REGION
+
+
+def _address(endpoint: Endpoint, release: Release) -> str | None:
+    """Empty for Amazon's own, None where it cannot be told. A path in it stays (the endpoint rules of the SDK's line
+    since 2024.0); what the line before made of one is not known."""
+    if not endpoint.readable or endpoint.trouble or (endpoint.path and not release.at_least(2024, 0)):
+        return None
+    if endpoint.source == "aws":
+        return ""
+    port = "" if endpoint.port is None else f":{endpoint.port}"
+    return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}"
+
+
+def _of_gcs(path: str, deployment: Deployment, around: Surroundings, facts: Facts) -> StoreAccess | str:
+    place, client = gcs.parse_place(path), gcs.choose_client(around, deployment.release)
+    if not place.bucket or faults.of_gcs_client(client, around, deployment, facts) is not None:
+        return "the server's client asks nobody for it"
+    if client.endpoint_from and not client.endpoint:
+        return f"the value of {client.endpoint_from} is not told"
+    endpoint = _google_address(client)
+    proxy = _proxy(google_route(deployment))
+    if client.credentials == "anonymous":
+        return StoreAccess("gcs", place.bucket, "anonymous", endpoint, proxy=proxy)
+    if client.credentials == "search":
+        return "the server takes Google's credentials from where it runs (gcloud's file, the metadata server)"
+    if client.key_file is None:
+        return "where the server's Google credentials lie is not told"
+    # The library's second line (google-cloud-cpp 2.x) asks no token server for a service account.
+    signs = gcs.reads_emulator_endpoint(deployment.release)
+    files = (client.key_file,)
+    return StoreAccess("gcs", place.bucket, "file", endpoint, files=files, proxy=proxy, self_signed=signs)
+
+
+def google_route(deployment: Deployment) -> Route:
+    """The way to Google's store, or to the one that a variable names in its place."""
+    address = _google_address(gcs.choose_client(surroundings(deployment), deployment.release))
+    scheme, _, rest = (address or f"https://{GCS_HOST}").partition("://")
+    place = rest.partition("/")[0]
+    host = place.rpartition(":")[0] or place
+    return curl_route("http" if scheme == "http" else "https", host, deployment.environment)
+
+
+def _google_address(client: GcsClient) -> str:
+    """Empty for Google's own."""
+    endpoint = client.endpoint
+    return f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
+
+
+def _proxy(way: Route) -> str:
+    return way.variable if way.way == "proxy" else ""

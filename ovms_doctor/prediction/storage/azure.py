@@ -1,0 +1,36 @@
+"""Azure: what a path names, and whether the client can be made at all (azurefilesystem.cpp and azurestorage.cpp,
+v2022.1 to v2026.3; the code behind v2026.3 is another one)."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.storage_plan import AzurePlace
+from ovms_doctor.prediction.storage.server_environment import Surroundings
+
+BLOBS, FILES = "az://", "azfs://"
+CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
+#: What other clients take in its place: who sets one of these means Azure, and told what there is.
+INSTEAD = ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_ID")
+
+
+def parse_place(path: str) -> AzurePlace:
+    """``parseFilePath`` of a path that begins with ``az://`` or ``azfs://``."""
+    blob = path.startswith(BLOBS)
+    rest = path[len(BLOBS if blob else FILES) :]
+    container, slash, directory = rest.partition("/")
+    if slash and not container:
+        container, directory = rest, ""
+    return AzurePlace(path, "blob" if blob else "file", container, directory)
+
+
+def is_connected(around: Surroundings) -> bool | None:
+    """Whether the client has a connection string; None where that is not known."""
+    if around.has(CONNECTION):
+        return not around.empty(CONNECTION)
+    told = around.whole or (not around.partial and any(around.has(name) for name in INSTEAD))
+    return False if told else None
+
+
+def known_client(release: Release) -> bool:
+    """The rules hold for this release: its client is azure-storage-cpp 7.5.0."""
+    return not release.at_least(2026, 4)

@@ -1,0 +1,164 @@
+"""From a base path in a store to version numbers: readAvailableVersions with the clients of S3 and Google."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment, ModelEntry
+from ovms_doctor.model.facts import (
+    Entry,
+    Facts,
+    HeadBucket,
+    Listing,
+    ListStore,
+    StoreAccess,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.model.plan import BaseProblem, CouldNotLook, Detection
+from ovms_doctor.model.store_paths import target_listing
+from ovms_doctor.prediction.paths import escapes
+from ovms_doctor.prediction.storage import gcs, s3
+from ovms_doctor.prediction.storage.access import same_network, store_access
+from ovms_doctor.prediction.storage.copies import LEADS_OUT
+from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
+from ovms_doctor.prediction.storage.refusals import decides, not_looked
+from ovms_doctor.prediction.versions import apply_policy, read_names
+
+#: What the SDK says to a HeadBucket that is refused, whatever the reason: an answer to HEAD has no body (1.11).
+_NO_BODY = "No response body."
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the server finds below a base path; ``detection`` None where that could not be told, for ``unknown``."""
+
+    store: Store | None
+    key: str
+    detection: Detection | None = None
+    unknown: CouldNotLook | None = None
+
+
+def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Looked:
+    """``ModelManager::readAvailableVersions`` for an entry in S3 or Google Cloud Storage. Raises FactsMissing."""
+    path = entry.base_path
+    key = key_of(path)
+    access = store_access(path, deployment, facts)
+    if isinstance(access, str):
+        return Looked(None, key, unknown=CouldNotLook(path, access))
+    store = Store(access, facts, bulk_of(access, path, deployment))
+    look = _s3 if access.store == "s3" else _gcs
+    return look(Looked(store, key), store, entry, deployment)
+
+
+def key_of(path: str) -> str:
+    """The key of a base path, as its client parses it."""
+    return s3.parse_place(path).key if path.startswith(s3.PREFIX) else gcs.parse_place(path).key
+
+
+def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore | None:
+    """The list by which a target that holds ``path`` was understood, asked with the same access; the longest one."""
+    found = [
+        target_listing(access, target.path)
+        for target in deployment.targets
+        if f"{path.rstrip('/')}/".startswith(f"{target.path.rstrip('/')}/")
+    ]
+    return max(found, key=lambda listing: len(listing.prefix), default=None)
+
+
+def _s3(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment) -> Looked:
+    path, prefix = entry.base_path, prefix_of(looked.key)
+    head = HeadBucket(store.access)
+    # Both at once: nearly always both are wanted, the second one also where the first has no reason to give.
+    store.facts.need([head, *store.lacking(prefix)])
+    answer = store.facts.ask(head)
+    near = same_network(deployment)
+    if isinstance(answer, Unavailable) or (isinstance(answer, StoreRefusal) and not decides(answer, near)):
+        return _unknown(looked, path, answer)
+    if isinstance(answer, StoreRefusal):
+        why = store.page(prefix)
+        if isinstance(why, StoreRefusal) and not why.passing and not decides(why, near):
+            # Only the list tells what the refused HeadBucket was about: a wrong clock, which is this host's.
+            return _unknown(looked, path, why)
+        lines: tuple[str, ...] = (server_log.CANNOT_CHECK_DIRECTORY(path=path),)
+        if not answer.trouble and deployment.release.at_least(2024, 0):
+            lines = (server_log.S3_NO_ANSWER(bucket=store.access.bucket, what=_NO_BODY), *lines)
+        return _refused(looked, "S3_METADATA_FAIL", *lines)
+    page = store.page(prefix)
+    if isinstance(page, Unavailable) or (isinstance(page, StoreRefusal) and not decides(page, near)):
+        return _unknown(looked, path, page)
+    if isinstance(page, StoreRefusal):
+        if looked.key:
+            line = server_log.S3_LIST_FAILED(path=path)
+            return _refused(
+                looked, "S3_FAILED_LIST_OBJECTS", line, server_log.CANNOT_CHECK_DIRECTORY(path=path)
+            )
+        line = server_log.S3_CONTENTS_FAILED(path=f"{s3.PREFIX}{store.access.bucket}/")
+        return _refused(looked, "S3_INVALID_ACCESS", line, server_log.CANNOT_LIST(path=path))
+    if looked.key and not page.objects:
+        return _refused(looked, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
+    if any(escapes(f"/{name}", deployment.release) for name in page.names()):
+        # The client refuses such a path, and with it the list.
+        return _unknown(looked, path, Unavailable(LEADS_OUT))
+    found = _versions(looked, store, page, path)
+    return _below_host(found, page, entry) if s3.parse_place(path).host else found
+
+
+def _below_host(looked: Looked, page: Page, entry: ModelEntry) -> Looked:
+    """The form with a host in the path: its keys begin with a slash, but where ``getDirectorySubdirs`` and
+    ``downloadFileFolder`` (s3filesystem.cpp) write the path anew. So the versions of a bucket itself are found, and
+    then looked for behind a slash."""
+    if looked.detection is None:
+        return looked
+    path, found = entry.base_path, looked.detection.found
+    requested = sorted(apply_policy(entry.policy, list(found)))
+    if not requested:
+        return looked
+    if looked.key or page.below("").objects:
+        return _unknown(looked, path, Unavailable("keys there begin with a slash"))
+    version = f"{path}/{requested[0]}"
+    log = (
+        server_log.S3_NOT_THERE(path=version),
+        server_log.VERSION_NOT_DOWNLOADED(path=version),
+        server_log.MODEL_NOT_DOWNLOADED(path=path),
+        server_log.VERSION_DIRECTORY_MISSING(path=f"/{requested[0]}"),
+    )
+    names = looked.detection.names
+    failed = Detection("PATH_INVALID", found, names, BaseProblem("store"), log=log)
+    return Looked(looked.store, looked.key, failed)
+
+
+def _gcs(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment) -> Looked:
+    """A list that fails is one that shows nothing: the client gives an error as a value, which nobody looks at
+    (isDirectory in gcsfilesystem.cpp)."""
+    path, page = entry.base_path, store.page(prefix_of(looked.key))
+    if isinstance(page, Unavailable):
+        return _unknown(looked, path, page)
+    if isinstance(page, StoreRefusal) and not decides(page, same_network(deployment)):
+        return _unknown(looked, path, page)
+    if isinstance(page, StoreRefusal) or not page.objects:
+        return _refused(looked, "PATH_INVALID", server_log.DIRECTORY_MISSING(path=path))
+    return _versions(looked, store, page, path)
+
+
+def _versions(looked: Looked, store: Store, page: Page, path: str) -> Looked:
+    names, entries = [], []
+    for name in page.names():
+        directory = store.is_directory(page, name)
+        if not isinstance(directory, bool):
+            return _unknown(looked, path, directory)
+        if directory:
+            names.append(name)
+        entries.append(Entry(name, "directory" if directory else "regular"))
+    detection = read_names(path, names, Listing(tuple(entries)))
+    return Looked(store, looked.key, detection)
+
+
+def _unknown(looked: Looked, path: str, answer: object) -> Looked:
+    assert isinstance(answer, StoreRefusal | Unavailable)
+    return Looked(looked.store, looked.key, unknown=not_looked(path, answer))
+
+
+def _refused(looked: Looked, status: str, *log: str) -> Looked:
+    return Looked(looked.store, looked.key, Detection(status, problem=BaseProblem("store"), log=log))

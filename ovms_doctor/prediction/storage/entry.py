@@ -1,0 +1,89 @@
+"""One model in a store: what is decided of it before the store is asked, and then its versions."""
+
+from __future__ import annotations
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.plan import BaseProblem, CouldNotLook, Detection, ModelPlan
+from ovms_doctor.model.storage_plan import StorePlan
+from ovms_doctor.prediction.proxies import route
+from ovms_doctor.prediction.storage import azure, faults, gcs, s3
+from ovms_doctor.prediction.storage.access import AZURE
+from ovms_doctor.prediction.storage.detection import look_at_base
+from ovms_doctor.prediction.storage.server_environment import Surroundings, surroundings
+from ovms_doctor.prediction.storage.stored import Stored
+from ovms_doctor.prediction.versions import apply_policy
+
+
+def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StorePlan:
+    """The decisions for an entry whose base path is in a store. Raises FactsMissing."""
+    around = surroundings(deployment)
+    if entry.base_path.startswith(s3.PREFIX):
+        return _s3(entry, deployment, around)
+    if entry.base_path.startswith(gcs.PREFIX):
+        return _gcs(entry, deployment, around, facts)
+    return _azure(entry, deployment, around)
+
+
+def _s3(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> StorePlan:
+    path, release = entry.base_path, deployment.release
+    place = s3.parse_place(path)
+    client = s3.choose_client(place, around, release)
+    fault = faults.escaping(path, release) or faults.of_s3(place, client, release)
+    return StorePlan(entry.name, path, "s3", s3=(place, client), fault=fault)
+
+
+def _gcs(entry: ModelEntry, deployment: Deployment, around: Surroundings, facts: Facts) -> StorePlan:
+    path, release = entry.base_path, deployment.release
+    place, client = gcs.parse_place(path), gcs.choose_client(around, release)
+    fault = (
+        faults.of_gcs_client(client, around, deployment, facts)
+        or faults.escaping(path, release)
+        or faults.of_gcs(place)
+    )
+    return StorePlan(entry.name, path, "gcs", gcs=(place, client), fault=fault)
+
+
+def _azure(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> StorePlan:
+    path, release = entry.base_path, deployment.release
+    place, connected = azure.parse_place(path), azure.is_connected(around)
+    fault = (
+        faults.of_azure_client(connected, release)
+        or faults.escaping(path, release)
+        or faults.of_azure(place, release)
+    )
+    return StorePlan(entry.name, path, "azure", azure=place, connected=connected, fault=fault)
+
+
+def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
+    """What becomes of a model in a store up to its versions: it ends the process, it is never found, it could not
+    be looked at; else its versions, to be followed. Raises FactsMissing."""
+    if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
+        log = (server_log.ENDS_BY_EXCEPTION(what="stoi"),)
+        return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)
+    plan = plan_store(entry, deployment, facts)
+    fault = plan.fault
+    if fault is not None:
+        ended = 1 if fault.ends or mode == "single" else None
+        problem = BaseProblem("escapes" if fault.kind == "escapes" else "store")
+        return _refused(entry, fault.status, problem, fault.log, ended)
+    if plan.store == "azure":
+        return ModelPlan(entry, Detection("OK"), unknown=CouldNotLook(entry.base_path, AZURE))
+    looked = look_at_base(entry, deployment, facts)
+    if looked.unknown is not None:
+        return ModelPlan(entry, Detection("OK"), unknown=looked.unknown)
+    assert looked.detection is not None
+    assert looked.store is not None
+    if looked.detection.status != "OK":
+        ended = 1 if mode == "single" else None
+        # Versions that were found are asked for, though nothing comes of it.
+        requested = tuple(sorted(set(apply_policy(entry.policy, list(looked.detection.found)))))
+        return ModelPlan(entry, looked.detection, requested, status=looked.detection.status, ended=ended)
+    return Stored(entry, deployment, looked.detection, looked.store, looked.key)
+
+
+def _refused(
+    entry: ModelEntry, status: str, problem: BaseProblem, log: tuple[str, ...], ended: int | None
+) -> ModelPlan:
+    return ModelPlan(entry, Detection(status, problem=problem, log=log), status=status, ended=ended)

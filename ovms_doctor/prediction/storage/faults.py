@@ -1,0 +1,151 @@
+"""What the path and the environment alone decide: a model that no store can help, a process that ends.
+
+In the server's order: the client is made, the path is looked at for ``..``, then it is parsed
+(readAvailableVersions in modelmanager.cpp). An exception while the client is made ends the process, with
+exit code 1 (server.cpp).
+"""
+
+from __future__ import annotations
+
+import errno
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts, Failure, InspectKeyFile, KeyFileSeen, PathStatus, StatPath
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.storage_plan import (
+    AzurePlace,
+    GcsClient,
+    GcsPlace,
+    KeyFault,
+    S3Client,
+    S3Place,
+    StoreFault,
+)
+from ovms_doctor.prediction.paths import absolute, escapes
+from ovms_doctor.prediction.storage.azure import known_client
+from ovms_doctor.prediction.storage.gcs import KEY_FILE
+from ovms_doctor.prediction.storage.server_environment import Surroundings
+
+_BAD_LABEL = "Invalid DNS Label found in URI host"
+#: ``throw e`` of a reference to the base class: nothing is left of the text.
+_SLICED = "std::exception"
+#: Types that both lines of Google's library take; the newer one takes more.
+_ALWAYS_TAKEN = ("service_account", "authorized_user")
+
+
+def escaping(path: str, release: Release) -> StoreFault | None:
+    """``..`` in a path, which is refused for every store."""
+    if not escapes(path, release):
+        return None
+    return StoreFault("escapes", "PATH_INVALID", (server_log.PATH_ESCAPES(path=path),))
+
+
+def of_s3(place: S3Place, client: S3Client, release: Release) -> StoreFault | None:
+    """No bucket; or an endpoint whose name the SDK refuses without asking anybody (1.11, since 2024.0)."""
+    unchecked = server_log.CANNOT_CHECK_DIRECTORY(path=place.path)
+    if not place.bucket:
+        return StoreFault(
+            "no bucket", "S3_BUCKET_NOT_FOUND", (server_log.S3_NO_BUCKET(path=place.path), unchecked)
+        )
+    if client.endpoint.trouble == "label" and release.at_least(2024, 0):
+        line = server_log.S3_NO_ANSWER(bucket=place.bucket, what=_BAD_LABEL)
+        return StoreFault("endpoint host", "S3_METADATA_FAIL", (line, unchecked))
+    return None
+
+
+def of_gcs_client(
+    client: GcsClient, around: Surroundings, deployment: Deployment, facts: Facts
+) -> StoreFault | None:
+    """A file of credentials that Google's library cannot use. Raises FactsMissing."""
+    if client.credentials != "file":
+        return None
+    if client.key_file is None:
+        # The value was seen and not kept, for it is no path.
+        return _key_fault("content") if KEY_FILE in around.known else None
+    # Without a mount nothing is known of what a container has beside its models.
+    if not deployment.bare_metal and not (deployment.mounts and client.key_file.startswith("/")):
+        return None
+    where = absolute(client.key_file, deployment.working_directory)
+    status = facts.ask(StatPath(where))
+    if isinstance(status, Failure):
+        return _key_fault("denied" if status.errno == errno.EACCES else "missing", failure=status)
+    if not isinstance(status, PathStatus):
+        return None
+    if status.kind == "directory":
+        return _key_fault("directory")
+    if status.kind != "regular":
+        return None
+    seen = facts.ask(InspectKeyFile(where))
+    if isinstance(seen, Failure):
+        return _key_fault("denied", failure=seen) if seen.errno == errno.EACCES else None
+    if not isinstance(seen, KeyFileSeen):
+        return None
+    fault = _of_content(seen, deployment.release)
+    # JSON that is no object makes the older library throw words of its own.
+    return _key_fault(fault, seen=seen, exact=seen.form != "json") if fault else None
+
+
+def _of_content(seen: KeyFileSeen, release: Release) -> KeyFault:
+    """``LoadCredsFromPath`` (google_credentials.cc). What begins like PKCS#12 is taken for good, and so are types
+    of which it is not known whether the newer library takes them."""
+    if seen.form == "binary":
+        return ""
+    if seen.form != "object":
+        return "not json"
+    if seen.credentials in _ALWAYS_TAKEN:
+        return "lacking" if seen.lacking else ""
+    old = not release.at_least(2025, 3)
+    return "type" if old or seen.credentials in ("", "other") else ""
+
+
+def _key_fault(
+    key: KeyFault, *, failure: Failure | None = None, seen: KeyFileSeen | None = None, exact: bool = True
+) -> StoreFault:
+    what = server_log.GCS_NO_CREDENTIALS()
+    log = (what, server_log.ENDS_BY_EXCEPTION(what=what)) if exact else ()
+    return StoreFault("key file", "INTERNAL_ERROR", log, True, exact, key, failure, seen)
+
+
+def of_gcs(place: GcsPlace) -> StoreFault | None:
+    """No bucket."""
+    if place.bucket:
+        return None
+    status = server_log.STATUS_TEXT["GCS_BUCKET_NOT_FOUND"]
+    lines = (
+        server_log.GCS_UNPARSED(path=place.path, status=status),
+        server_log.CANNOT_CHECK_DIRECTORY(path=place.path),
+    )
+    return StoreFault("no bucket", "GCS_BUCKET_NOT_FOUND", lines)
+
+
+def of_azure_client(connected: bool | None, release: Release) -> StoreFault | None:
+    """Without a connection string none of the forms that azure-storage-cpp 7.5.0 knows is there: its
+    ``cloud_storage_account::parse`` throws, and the server's own handler throws on."""
+    if connected is not False or not known_client(release):
+        return None
+    lines = (
+        server_log.AZURE_NO_ACCOUNT(what="connection_string"),
+        server_log.ENDS_BY_EXCEPTION(what=_SLICED),
+    )
+    return StoreFault("no connection string", "INTERNAL_ERROR", lines, ends=True)
+
+
+def of_azure(place: AzurePlace, release: Release) -> StoreFault | None:
+    """A path that ends with a slash; a share or a container itself. What the server calls the latter two depends on
+    whether the store answers at all."""
+    status = server_log.STATUS_TEXT["AS_INVALID_PATH"]
+    checked = (
+        server_log.AZURE_UNCHECKED(path=place.path, status=status),
+        server_log.CANNOT_CHECK_DIRECTORY(path=place.path),
+    )
+    if place.path.endswith("/"):
+        return StoreFault("trailing slash", "AS_INVALID_PATH", (server_log.AZURE_SLASH(), *checked))
+    if place.directory:
+        return None
+    if place.kind == "file":
+        return StoreFault("share root", "AS_INVALID_PATH", exact=False)
+    if known_client(release):
+        missing = server_log.DIRECTORY_MISSING(path=place.path)
+        return StoreFault("container root", "PATH_INVALID", (missing,), exact=False)
+    return None

@@ -1,0 +1,40 @@
+"""Google Cloud Storage: the place that a path names, and the client's credentials (gcsfilesystem.cpp, the same from
+v2022.1 to v2026.3; google-cloud-cpp 0.21 until 2025.2, 2.39 since 2025.3)."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.storage_plan import GcsClient, GcsPlace
+from ovms_doctor.prediction.storage.server_environment import Surroundings
+
+PREFIX = "gs://"
+KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+_ENDPOINT, _TESTBENCH = "CLOUD_STORAGE_EMULATOR_ENDPOINT", "CLOUD_STORAGE_TESTBENCH_ENDPOINT"
+
+
+def parse_place(path: str) -> GcsPlace:
+    """``GCSFileSystem::parsePath`` of a path that begins with ``gs://``."""
+    rest = path[len(PREFIX) :]
+    bucket, slash, key = rest.partition("/")
+    return GcsPlace(path, rest) if slash and not bucket else GcsPlace(path, bucket, key)
+
+
+def choose_client(around: Surroundings, release: Release) -> GcsClient:
+    """``createDefaultOrAnonymousClientOptions``: anonymous without the variable; with an empty one the library looks
+    for gcloud's own file, then asks the metadata server. Endpoints as the library reads them."""
+    names = (_ENDPOINT, _TESTBENCH) if reads_emulator_endpoint(release) else (_TESTBENCH,)
+    chosen = next((name for name in names if around.filled(name)), "")
+    emulators = ("STORAGE_EMULATOR_HOST", _ENDPOINT)
+    unread = next((name for name in emulators if around.filled(name) and name not in names), "")
+    endpoint = around.text(chosen) or "" if chosen else ""
+    more = (endpoint, chosen, "" if chosen else unread, around.told("GOOGLE_"))
+    if not around.has(KEY_FILE):
+        return GcsClient("anonymous", None, *more)
+    if around.empty(KEY_FILE):
+        return GcsClient("search", None, *more)
+    return GcsClient("file", around.text(KEY_FILE), *more)
+
+
+def reads_emulator_endpoint(release: Release) -> bool:
+    """CLOUD_STORAGE_EMULATOR_ENDPOINT came with the second line of the library (2025.3)."""
+    return release.at_least(2025, 3)

@@ -1,0 +1,146 @@
+"""What the server's clients see of a store: pages of keys, read as if they were directories.
+
+S3 gives 1,000 keys, and the server asks for no more (s3filesystem.cpp: getDirectoryContents); Google's library asks
+for page after page (gcsfilesystem.cpp). A "directory" is what any key begins with, up to a slash.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ovms_doctor.model.facts import (
+    Facts,
+    ListStore,
+    StoreAccess,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.model.store_paths import TARGET_PAGES
+
+#: Keys that a store gives at a time.
+PAGE = 1000
+
+
+def prefix_of(key: str) -> str:
+    """``appendSlash``: what keys below ``key`` begin with; nothing for the bucket itself."""
+    return key if not key or key.endswith("/") else key + "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the server sees below ``prefix``: the keys in the order of their bytes. ``more``: there are others that it
+    does not ask for."""
+
+    prefix: str
+    objects: tuple[StoredObject, ...]
+    more: bool = False
+
+    def names(self) -> tuple[str, ...]:
+        """``getDirectoryContents``: the next part of each key, once each, in byte order; may be empty."""
+        cut = len(self.prefix)
+        found = {item.key[cut:].partition("/")[0]: None for item in self.objects if item.key != self.prefix}
+        return tuple(sorted(found))
+
+    def holds(self, key: str) -> bool:
+        """Whether an object called just so is seen here."""
+        first = bisect_left(self.objects, key, key=_key)
+        return first < len(self.objects) and self.objects[first].key == key
+
+    def below(self, name: str) -> Page:
+        """The same for a part of this page."""
+        prefix = f"{self.prefix}{name}/"
+        first = bisect_left(self.objects, prefix, key=_key)
+        last = first
+        while last < len(self.objects) and self.objects[last].key.startswith(prefix):
+            last += 1
+        # Behind the last key of a page that was cut there may be more of the same.
+        return Page(prefix, self.objects[first:last], self.more and last == len(self.objects))
+
+
+def _key(item: StoredObject) -> str:
+    return item.key
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A bucket as seen with one access. ``bulk``: a list of everything below a target, made to understand it, from
+    which the server's own pages can be read."""
+
+    access: StoreAccess
+    facts: Facts
+    bulk: ListStore | None = None
+
+    def question(self, prefix: str) -> ListStore:
+        """The list that shows what the server sees below ``prefix``."""
+        return ListStore(self.access, prefix, 1 if self.access.store == "s3" else TARGET_PAGES)
+
+    def lacking(self, prefix: str) -> tuple[ListStore, ...]:
+        """What must be asked to see a page: nothing where it is known from the bulk."""
+        return () if self._from_bulk(prefix) is not None else (self.question(prefix),)
+
+    def page(self, prefix: str) -> Page | StoreRefusal | Unavailable:
+        """What the server sees there. Raises FactsMissing."""
+        known = self._from_bulk(prefix)
+        if known is not None:
+            return known
+        answer = self.facts.ask(self.question(prefix))
+        if not isinstance(answer, StoreListing):
+            return answer
+        if answer.more and self.access.store == "gcs":
+            return Unavailable(f"more than {len(answer.objects)} objects lie there: they were not all listed")
+        return Page(prefix, answer.objects, answer.more)
+
+    def _from_bulk(self, prefix: str) -> Page | None:
+        if self.bulk is None or not prefix.startswith(self.bulk.prefix):
+            return None
+        listed = self.facts.seen(self.bulk)
+        if not isinstance(listed, StoreListing):
+            return None
+        first = bisect_left(listed.objects, prefix, key=_key)
+        objects = tuple(_beginning(listed.objects, first, prefix))
+        if listed.more and first + len(objects) == len(listed.objects):
+            # Where the list ends, nothing is known of what follows.
+            return None
+        if self.access.store == "s3" and len(objects) > PAGE:
+            return Page(prefix, objects[:PAGE], True)
+        return Page(prefix, objects)
+
+    def is_directory(self, page: Page, name: str) -> bool | StoreRefusal | Unavailable:
+        """``isDirectory`` of an entry of ``page``. Raises FactsMissing."""
+        inner = page.below(name)
+        if inner.objects or not page.more or _after(page, inner.prefix):
+            return bool(inner.objects)
+        # Keys that belong to it may lie behind the page.
+        own = self.page(inner.prefix)
+        return bool(own.objects) if isinstance(own, Page) else own
+
+    def holds(self, page: Page, name: str) -> bool:
+        """Whether an entry of ``page`` is an object. Raises FactsMissing."""
+        key = page.prefix + name
+        if page.holds(key) or not page.more or page.objects[-1].key > key:
+            return page.holds(key)
+        own = self.page(key)
+        return isinstance(own, Page) and own.holds(key)
+
+    def whole(self, page: Page, name: str) -> Page | StoreRefusal | Unavailable:
+        """What the server sees below an entry of ``page``, which it lists anew. Raises FactsMissing."""
+        inner = page.below(name)
+        behind = page.more and not inner.objects and not _after(page, inner.prefix)
+        return self.page(inner.prefix) if inner.more or behind else inner
+
+
+def _after(page: Page, prefix: str) -> bool:
+    """Whether the page goes on behind all that begins with ``prefix``."""
+    last = page.objects[-1].key
+    return last > prefix and not last.startswith(prefix)
+
+
+def _beginning(objects: tuple[StoredObject, ...], first: int, prefix: str) -> Iterator[StoredObject]:
+    for place in range(first, len(objects)):
+        if not objects[place].key.startswith(prefix):
+            return
+        yield objects[place]

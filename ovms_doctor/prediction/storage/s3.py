@@ -1,0 +1,184 @@
+"""S3: the place that a path names, and the client that the environment makes (s3filesystem.cpp, v2022.1 to v2026.3).
+
+What the SDK makes of it was read in sources near the releases' own: 1.7.129 until 2023.3, 1.11.268 since 2024.0.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import quote
+
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointTrouble, S3Client, S3Place
+from ovms_doctor.prediction.storage.server_environment import Surroundings
+
+PREFIX = "s3://"
+_DEFAULT_REGION = "us-east-1"
+#: The server's pattern for s3://HOST:PORT/BUCKET/KEY. In the key ``.-_`` is a range, from the dot to the underscore:
+#: it holds capitals, colons and slashes, but no dash. Its group ``(/…+)*`` is written without the star: the
+#: class holds the slash itself, so that both match the same, and this one does not try every way to cut it.
+_WITH_HOST = re.compile(r"s3://([0-9a-zA-Z\-.]+):([0-9]+)/([0-9a-z.\-]+)((?:/[0-9a-zA-Z.-_]+)?)")
+_HOST_AND_PORT = re.compile(r"[^/\s]*[^/\s:]:[0-9]+")
+_READABLE_HOST = re.compile(r"[0-9a-zA-Z\-.]+")
+_READABLE_BUCKET = re.compile(r"[0-9a-z.\-]+")
+#: A label of a host name as the SDK wants it (DNS.cpp).
+_LABEL = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
+_ADDRESS = re.compile(r"(?P<host>\[[^\]/]*\]|[^:/?#]*)(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#].*)?", re.DOTALL)
+
+
+def parse_place(path: str) -> S3Place:
+    """``S3FileSystem::parsePath`` of a path that begins with ``s3://``."""
+    match = _WITH_HOST.fullmatch(path)
+    if match is not None:
+        return S3Place(path, match[3], match[4], match[1], match[2])
+    rest = path[len(PREFIX) :]
+    bucket, slash, key = rest.partition("/")
+    if slash and not bucket:
+        # The slash is not behind the place where the bucket begins, so the server takes all of it.
+        return S3Place(path, rest)
+    return S3Place(path, bucket, key, host_like=_host_like(bucket, key))
+
+
+def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
+    """Which part of what was meant as s3://HOST:PORT/BUCKET/KEY keeps the pattern from matching."""
+    if not _HOST_AND_PORT.fullmatch(bucket):
+        return ""
+    if not _READABLE_HOST.fullmatch(bucket.rpartition(":")[0]):
+        return "host"
+    return "key" if _READABLE_BUCKET.fullmatch(key.partition("/")[0]) else "bucket"
+
+
+def choose_client(place: S3Place, around: Surroundings, release: Release) -> S3Client:
+    """The constructor of ``S3FileSystem``."""
+    both = around.has("AWS_ACCESS_KEY_ID") and around.has("AWS_SECRET_ACCESS_KEY")
+    profile = around.has("AWS_PROFILE")
+    credentials: Literal["keys", "chain", "anonymous"] = "anonymous"
+    if profile:
+        credentials = "chain"
+    elif both:
+        credentials = "keys"
+    addressing: Addressing = "virtual" if credentials == "anonymous" else "path"
+    region, region_from = _region(around, both, profile)
+    endpoint = _endpoint(place, around, region)
+    token: Literal["", "used", "ignored"] = ""
+    if credentials == "keys" and around.filled("AWS_SESSION_TOKEN"):
+        token = "used" if release.at_least(2023, 0) else "ignored"
+    return S3Client(
+        credentials,
+        addressing,
+        endpoint,
+        region,
+        region_from,
+        _url(place.bucket, endpoint, addressing),
+        both and (around.empty("AWS_ACCESS_KEY_ID") or around.empty("AWS_SECRET_ACCESS_KEY")),
+        token,
+        around.told("AWS_"),
+    )
+
+
+def _region(around: Surroundings, both: bool, profile: bool) -> tuple[str | None, str]:
+    """The SDK takes AWS_DEFAULT_REGION before AWS_REGION, empty ones not at all; with both keys the server puts
+    AWS_REGION over it, even an empty one. A profile's own region comes first where the profile is used for that."""
+    if both and around.has("AWS_REGION"):
+        return around.text("AWS_REGION"), "AWS_REGION"
+    if profile and not both:
+        return None, "profile"
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
+        if around.filled(name):
+            return around.text(name), name
+    return None, "metadata"
+
+
+def _endpoint(place: S3Place, around: Surroundings, region: str | None) -> Endpoint:
+    if around.has("S3_ENDPOINT") and not around.empty("S3_ENDPOINT"):
+        text = around.text("S3_ENDPOINT")
+        if text is None:
+            return Endpoint("S3_ENDPOINT", "", "http", "", readable=False)
+        return read_endpoint(text)
+    if around.empty("S3_ENDPOINT"):
+        # It takes the place of the path's own host, and is none itself. Which scheme then counts is not known.
+        return replace(_amazon(region), scheme="http", readable=False)
+    if place.host:
+        # So many digits of a port are none that can be connected to.
+        port = int(place.port) if len(place.port) < 6 else None
+        host = f"{place.host}:{place.port}"
+        return Endpoint("path", host, "http", place.host, port, _label_trouble(place.host))
+    return _amazon(region)
+
+
+def _amazon(region: str | None) -> Endpoint:
+    where = _DEFAULT_REGION if region is None else region
+    if where == "aws-global":
+        host = "s3.amazonaws.com"
+    else:
+        host = f"s3.{where}.amazonaws.com" + (".cn" if where.startswith("cn-") else "")
+    return Endpoint("aws", "", "https", host, readable=bool(where))
+
+
+def read_endpoint(text: str) -> Endpoint:
+    """What becomes of S3_ENDPOINT: where it holds ``http://`` anywhere, its first seven characters are cut; the
+    scheme is http, unless what is left begins with ``https://`` (the SDK's OverrideEndpoint). A user in it is taken
+    for the host by the SDK's own parser (URI.cpp); what it makes of a fragment is not known."""
+    left = text[7:] if "http://" in text else text
+    scheme: Literal["http", "https"] = "http"
+    address = left
+    if left.startswith("https://"):
+        scheme, address = "https", left[8:]
+    elif left.startswith("http://"):
+        address = left[7:]
+    match = _ADDRESS.fullmatch(address)
+    host = match["host"] if match is not None else ""
+    port = int(match["port"]) if match is not None and match["port"] else None
+    trouble: EndpointTrouble = ""
+    if text != text.strip():
+        trouble = "blank"
+    elif "http://" in text and not text.startswith("http://"):
+        trouble = "cut in the wrong place"
+    elif re.match(r"https?://", text, re.IGNORECASE) and not re.match(r"https?://", text):
+        trouble = "scheme in capitals"
+    elif match is not None:
+        trouble = _label_trouble(host)
+    path = (match["rest"] or "").rstrip("/") if match is not None else ""
+    readable = bool(host) and not trouble and "@" not in address and "#" not in path
+    return Endpoint("S3_ENDPOINT", left, scheme, host, port, trouble, readable, path)
+
+
+def _label_trouble(host: str) -> EndpointTrouble:
+    """The SDK asks nobody for a host one of whose labels is none (DNS.cpp: IsValidHost). What is in brackets is
+    another matter, and so is a host that could not be told."""
+    if not host or host.startswith("[") or "*" in host or "@" in host:
+        return ""
+    return "" if all(_LABEL.fullmatch(label) for label in host.split(".") if label) else "label"
+
+
+def is_address(host: str) -> bool:
+    """An IP address: no bucket's name is put before it."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def bucket_in_host(bucket: str, endpoint: Endpoint, addressing: Addressing) -> bool:
+    """Whether the bucket becomes a part of the host's name: with virtual-hosted addresses, if it can stand there.
+    A bucket with a dot can only where nothing is encrypted, and then even before an IP address: the SDK's endpoint
+    rules look for one in their first case alone."""
+    if addressing == "path" or is_address(bucket) or len(bucket) < 3 or bucket != bucket.lower():
+        return False
+    if "." in bucket:
+        return endpoint.scheme == "http" and all(_LABEL.fullmatch(label) for label in bucket.split("."))
+    return not is_address(endpoint.host) and _LABEL.fullmatch(bucket) is not None
+
+
+def _url(bucket: str, endpoint: Endpoint, addressing: Addressing) -> str | None:
+    """Where HeadBucket goes."""
+    if not endpoint.readable or not bucket:
+        return None
+    port = "" if endpoint.port is None else f":{endpoint.port}"
+    if bucket_in_host(bucket, endpoint, addressing):
+        return f"{endpoint.scheme}://{bucket}.{endpoint.host}{port}{endpoint.path}/"
+    return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}/{quote(bucket, safe='', errors='surrogatepass')}"

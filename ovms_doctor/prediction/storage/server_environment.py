@@ -1,0 +1,56 @@
+"""The server's variables as its clients meet them: set, set to nothing, not set, or not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.prediction.proxies import VariableLike
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """``known``: variables by name. ``unread``: names of those that are set to a value which is not known.
+    ``whole``: there are no others, so what is not here is not set; ``partial``: it is known that there are others."""
+
+    known: Mapping[str, VariableLike] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
+    whole: bool = False
+    partial: bool = False
+
+    def has(self, name: str) -> bool:
+        """It exists, be it empty: ``getenv`` gives a pointer."""
+        return name in self.known or name in self.unread
+
+    def filled(self, name: str) -> bool:
+        """It exists and is not empty. One whose value is not known is taken for filled."""
+        return name in self.unread or (name in self.known and not self.known[name].empty)
+
+    def empty(self, name: str) -> bool:
+        """It exists and is set to nothing."""
+        return name in self.known and self.known[name].empty
+
+    def text(self, name: str) -> str | None:
+        """Its value where that may be kept: empty where it is set to nothing, None where it is not set or not
+        known."""
+        variable = self.known.get(name)
+        if variable is None:
+            return None
+        return "" if variable.empty else variable.text
+
+    def told(self, prefix: str) -> bool:
+        """Whether enough was told to speak of what is missing: all, or something of the same family."""
+        family = any(name.startswith(prefix) for name in (*self.known, *self.unread))
+        return self.whole or (family and not self.partial)
+
+
+def surroundings(deployment: Deployment) -> Surroundings:
+    """The variables of the server. Only a container tells all of them; what a user names is what they thought of."""
+    known = {item.name: item for item in deployment.environment}
+    container = deployment.container
+    if container is None:
+        return Surroundings(known)
+    unread = frozenset(container.environment_names) - known.keys()
+    partial = bool({"environment", "environment_names"} & set(container.unknown_fields))
+    return Surroundings(known, unread, not partial, partial)

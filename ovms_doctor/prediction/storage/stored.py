@@ -1,0 +1,182 @@
+"""Versions that lie in a store: downloaded together, then loaded as local files are.
+
+``Model::addVersions`` has all versions of one turn downloaded into one directory of /tmp and looks at nothing but
+whether the path of that directory was noted (model.cpp, downloadModels): one that fails takes the others with it, and
+each is then looked for in the root directory, or in the directory of an earlier download that went well.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment, ModelEntry
+from ovms_doctor.model.facts import FactsMissing, Question, StoreRefusal, Unavailable, VersionCopy
+from ovms_doctor.model.plan import Attempt, CopySeen, CouldNotLook, Detection, DownloadFails
+from ovms_doctor.prediction.loading import Loader
+from ovms_doctor.prediction.storage.access import same_network
+from ovms_doctor.prediction.storage.copies import Copied, DownloadStops, copy_of
+from ovms_doctor.prediction.storage.listing import Store, prefix_of
+from ovms_doctor.prediction.storage.refusals import decides, not_looked
+
+#: Where the server puts its copies (filesystem.cpp, createTempPath): six letters of the name are made up.
+TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written here
+
+
+@dataclass(slots=True)
+class Stored:
+    """A model in a store whose versions are known. ``failing``: why the download of the versions in hand fails;
+    ``unclear``: why it cannot be told whether it does."""
+
+    entry: ModelEntry
+    deployment: Deployment
+    detection: Detection
+    store: Store
+    key: str
+    failing: DownloadFails | None = None
+    unclear: CouldNotLook | None = None
+    _known: dict[tuple[int, bool], Attempt | DownloadFails | CouldNotLook] = field(default_factory=dict)
+    #: First tries of versions that a download failed: what the log says of the next ones may differ.
+    _failed: dict[int, Attempt] = field(default_factory=dict)
+    #: Where the server keeps its copies: a directory is noted with the first download that goes well, and stays.
+    _noted: str = ""
+
+    def begin(self, versions: Sequence[int], loader: Loader) -> None:
+        """The versions of one turn are downloaded. Raises FactsMissing, naming what all of them need."""
+        self.failing = self.unclear = None
+        missing: list[Question] = []
+        for version in versions:
+            try:
+                tried = self._try(version, loader, kept=False)
+                if isinstance(tried, DownloadFails) and self.failing is None:
+                    self.failing = tried
+                if isinstance(tried, CouldNotLook) and self.unclear is None:
+                    self.unclear = tried
+            except FactsMissing as error:
+                missing.extend(error.questions)
+        if missing:
+            raise FactsMissing(missing)
+        self.unclear = self.unclear or self._twice(versions)
+        if self.failing is None and self.unclear is None:
+            self._noted = TEMPORARY
+
+    def attempt(self, version: int, loader: Loader, *, kept: bool) -> Attempt:
+        """What loading a version of the turn in hand does. Raises FactsMissing."""
+        if self.failing is not None:
+            return self._fail(version, self.failing)
+        if self.unclear is not None:
+            return Attempt(version, "unknown", self._path(version), cause=self.unclear)
+        tried = self._try(version, loader, kept=kept)
+        if isinstance(tried, CouldNotLook):
+            return Attempt(version, "unknown", self._path(version), cause=tried)
+        return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
+
+    def copy(self, version: int) -> CopySeen | None:
+        """What is downloaded of a version, None where that is not known. Raises FactsMissing."""
+        try:
+            return copy_of(self.store, self.key, self.entry.base_path, version, self.deployment.release)
+        except DownloadStops:
+            return None
+
+    def _path(self, version: int) -> str:
+        return f"{self.entry.base_path.rstrip('/')}/{version}"
+
+    def _twice(self, versions: Sequence[int]) -> CouldNotLook | None:
+        """Two directories of one number, downloaded in one turn: the client for S3 cannot make a directory below them
+        for the second time, and fails."""
+        for version in versions if self.store.access.store == "s3" else ():
+            seen = self.copy(version) if versions.count(version) > 1 else None
+            if seen is not None and seen.directories:
+                reason = f"it is downloaded twice at once, for {len(self.detection.directories(version))} directories"
+                return CouldNotLook(self._path(version), f"{reason} are read as {version}")
+        return None
+
+    def _try(self, version: int, loader: Loader, *, kept: bool) -> Attempt | DownloadFails | CouldNotLook:
+        if (version, kept) not in self._known:
+            self._known[version, kept] = self._download(version, loader, kept=kept)
+        return self._known[version, kept]
+
+    def _download(
+        self, version: int, loader: Loader, *, kept: bool
+    ) -> Attempt | DownloadFails | CouldNotLook:
+        path, names = self._path(version), self.detection.directories(version)
+        if not _may_write(self.deployment):
+            return DownloadFails(path, version, "temporary")
+        release = self.deployment.release
+        try:
+            seen = copy_of(self.store, self.key, self.entry.base_path, version, release)
+            if seen is None:
+                return DownloadFails(path, version, "missing", names)
+            if seen.archived:
+                return DownloadFails(path, version, "archived", object=f"{path}/{seen.archived[0]}")
+            prefix = f"{prefix_of(self.key)}{version}/"
+            limit = self.deployment.download_limit
+            version_copy = VersionCopy(self.store.access, prefix, seen.files, seen.directories, limit)
+            local = replace(loader, facts=Copied(self.store.facts, seen, version_copy), working_directory="")
+            tried = local.attempt(version, path, names, single_file=False, kept=kept)
+        except DownloadStops as stop:
+            answer = stop.answer
+            if answer is None and self.store.access.store == "s3":
+                return DownloadFails(path, version, "nameless")
+            if answer is None:
+                # The client for Google asks for the same directory again, and again below it.
+                answer = Unavailable("a key with two slashes in a row lies there")
+            if isinstance(answer, StoreRefusal) and _refuses(answer, same_network(self.deployment)):
+                url = self.store.access.url(answer.key or stop.key)
+                return DownloadFails(path, version, "refused", object=url, refusal=answer)
+            return not_looked(path, answer)
+        base = path.rpartition("/")[0]
+        return replace(tried, log=tuple(line.replace(f"{base}/", f"{TEMPORARY}/") for line in tried.log))
+
+    def _fail(self, version: int, failing: DownloadFails) -> Attempt:
+        if version not in self._failed:
+            lines = (
+                *self._lines(failing),
+                server_log.MODEL_NOT_DOWNLOADED(path=self.entry.base_path),
+                server_log.VERSION_DIRECTORY_MISSING(path=f"{self._noted}/{version}"),
+            )
+            tried = Attempt(version, "failed", self._path(version), "PATH_INVALID", failing, lines)
+            self._failed[version] = tried
+        return self._failed[version]
+
+    def _lines(self, failing: DownloadFails) -> tuple[str, ...]:
+        """What the server's client says of it."""
+        if failing.why == "temporary":
+            what = os.strerror(errno.EROFS)
+            return (server_log.NO_TEMPORARY(template=TEMPORARY, what=what),)
+        amazon = self.store.access.store == "s3"
+        last = server_log.VERSION_NOT_DOWNLOADED(path=failing.path)
+        if failing.why == "nameless":
+            what = os.strerror(errno.EEXIST)
+            local = f"{TEMPORARY}/{failing.culprit}/"
+            return (server_log.NOT_MADE(path=local, what=what), last)
+        if failing.why == "missing":
+            missing = server_log.S3_NOT_THERE if amazon else server_log.GCS_NO_DIRECTORY
+            return (missing(path=failing.path), last)
+        if not failing.object.startswith(failing.path + "/"):
+            return (last,)
+        refused = server_log.STORE_OBJECT_FAILED(path=failing.object)
+        if amazon:
+            return (refused, last)
+        copy = f"{TEMPORARY}/{failing.object[len(failing.path) - len(str(failing.culprit)) :]}"
+        saved = server_log.GCS_NOT_SAVED(path=failing.object, copy=copy)
+        return (server_log.GCS_FILE_FAILED(), refused, saved, last)
+
+
+def _refuses(answer: StoreRefusal, near: bool) -> bool:
+    """Whether the server is refused as well. What was listed and is not there any more was taken away meanwhile."""
+    return decides(answer, near) and not answer.trouble and answer.status != 404
+
+
+def _may_write(deployment: Deployment) -> bool:
+    """Whether there is anything writable at /tmp; Podman lays a tmpfs there by itself."""
+    container = deployment.container
+    if container is None or not container.read_only_root or container.engine == "podman":
+        return True
+    if "mounts" in container.unknown_fields:
+        return True
+    covering = [mount for mount in container.mounts if mount.server.rstrip("/") in ("", "/tmp")]  # noqa: S108
+    return any(not mount.read_only for mount in covering)

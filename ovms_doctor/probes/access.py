@@ -1,0 +1,220 @@
+"""Who may do what: really tried as the server's user where this process can become it, else computed.
+
+The computed answer follows the kernel (fs/namei.c ``acl_permission_check``, fs/posix_acl.c
+``posix_acl_permission``, ``may_follow_link``), which differs from acl(5) in one point: where the mode has
+no group bits (with an ACL: an empty mask), the ACL is not looked at.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import signal
+import stat
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from ovms_doctor.model.facts import Denial, Failure, Unavailable
+from ovms_doctor.model.facts.answers import Right
+from ovms_doctor.probes import acl
+
+#: How the server's user is stood in for: this process is that user (or none was named), becomes it, or
+#: can do neither and computes.
+Means: TypeAlias = Literal["self", "drop", "predict"]
+
+_SETGID, _SETUID = 6, 7
+#: CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER (linux/capability.h): with one of these, trying
+#: proves nothing about a user without them.
+_OVERRIDES = 0b1110
+_NO_ID = 2**32 - 1
+_PR_SET_PDEATHSIG = 1
+
+
+class IdsLike(Protocol):
+    """What is needed of a user; the deployment's own type has it too."""
+
+    @property
+    def uid(self) -> int: ...
+    @property
+    def gid(self) -> int: ...
+    @property
+    def groups(self) -> tuple[int, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """A user id, a group id and exactly these supplementary groups; ValueError for what is no id."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        # To setresuid(2), -1 means "leave it": a worker would stay root.
+        if not all(0 <= number < _NO_ID for number in (self.uid, self.gid, *self.groups)):
+            raise ValueError(f"ids are numbers from 0 to {_NO_ID - 1}")
+
+
+class Place(Protocol):
+    """Something that was found, with what lstat(2) said of it."""
+
+    @property
+    def server(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def mode(self) -> int: ...
+    @property
+    def uid(self) -> int: ...
+    @property
+    def gid(self) -> int: ...
+
+
+def choose(ids: Ids | None) -> Means:
+    """How this process can answer for ``ids`` (None: for itself)."""
+    if ids is None:
+        return "self"
+    capabilities = effective_capabilities()
+    if os.geteuid() == 0 and capabilities >> _SETUID & 1 and capabilities >> _SETGID & 1:
+        return "drop"
+    groups = set(os.getgroups())
+    same = (os.geteuid(), os.getegid(), groups - {ids.gid}) == (ids.uid, ids.gid, set(ids.groups) - {ids.gid})
+    return "self" if same and (ids.uid == 0 or not capabilities & _OVERRIDES) else "predict"
+
+
+def become(ids: Ids) -> None:
+    """Takes on exactly these ids, for good. OSError where the kernel refuses (an id that the user
+    namespace does not know, setgroups denied) or rights beyond those of the ids would be left."""
+    os.setgroups(ids.groups)
+    os.setresgid(ids.gid, ids.gid, ids.gid)
+    os.setresuid(ids.uid, ids.uid, ids.uid)
+    if ids.uid != 0 and effective_capabilities() & _OVERRIDES:
+        raise PermissionError(errno.EPERM, "capabilities are left after the change of ids")
+
+
+def die_with_parent(parent: int) -> None:
+    """Has this process killed when its parent ends, and ends it if that has happened already.
+
+    To be called again after every change of ids: the kernel forgets it then (prctl(2)).
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def effective_capabilities() -> int:
+    """The bits of this process's effective set; where /proc does not tell, all for root, else none."""
+    try:
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+            for line in status:
+                if line.startswith("CapEff:"):
+                    return int(line.split()[1], 16)
+    except (OSError, ValueError, IndexError):
+        pass
+    return 2**41 - 1 if os.geteuid() == 0 else 0
+
+
+def allowed(
+    ids: Ids,
+    right: Right | Literal["write"],
+    mode: int,
+    uid: int,
+    gid: int,
+    entries: tuple[acl.AclEntry, ...] | None,
+) -> bool:
+    """Whether the kernel grants ``right`` on something with this mode, owner, group and access ACL.
+
+    Root is granted all: it has CAP_DAC_OVERRIDE, in a container too unless that is taken away.
+    """
+    if ids.uid == 0:
+        return True
+    want = {"read": 4, "write": 2, "search": 1}[right]
+    if ids.uid == uid:
+        return bool(mode >> 6 & want)
+    mine = {ids.gid, *ids.groups}
+    if entries is not None and mode & stat.S_IRWXG:
+        return _acl_allows(ids.uid, mine, want, gid, entries)
+    return bool((mode >> 3 if gid in mine else mode) & want)
+
+
+def may_follow(ids_uid: int, link_uid: int, directory_mode: int, directory_uid: int) -> bool:
+    """Whether a link at the end of a path is followed where fs.protected_symlinks is on: in a sticky
+    directory that everybody may write, only its owner's links and one's own are."""
+    sticky = stat.S_ISVTX | stat.S_IWOTH
+    return directory_mode & sticky != sticky or link_uid in (ids_uid, directory_uid)
+
+
+def links_are_protected() -> bool:
+    """The sysctl fs.protected_symlinks of this host; off where it cannot be read."""
+    try:
+        with open("/proc/sys/fs/protected_symlinks", encoding="ascii") as setting:
+            return setting.read().strip() == "1"
+    except (OSError, ValueError):
+        return False
+
+
+class Tried:
+    """For a process that has the ids: the kernel itself denies, and is only explained."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+
+    def denies(self, place: Place, right: Right) -> Denial | None:
+        """None: nothing is known before it is tried."""
+        return None
+
+    def refused(self, place: Place, right: Right) -> Failure | Unavailable:
+        """A system call that needed ``right`` on ``place`` gave EACCES."""
+        return Failure(errno.EACCES, _denial(place, right, "tried", acl.read(place.host)))
+
+
+class Predicted:
+    """For a process that cannot be the user: what the rights seen mean for it."""
+
+    def __init__(self, ids: Ids) -> None:
+        self.ids = ids
+
+    def denies(self, place: Place, right: Right) -> Denial | None:
+        """The denial that the user would meet on ``place``, None if it has the right."""
+        # An ACL only matters where the mode has group bits: most places need no second system call.
+        entries = acl.read(place.host) if place.mode & stat.S_IRWXG else None
+        if allowed(self.ids, right, place.mode, place.uid, place.gid, entries):
+            return None
+        return _denial(place, right, "predicted", entries or acl.read(place.host))
+
+    def refused(self, place: Place, right: Right) -> Failure | Unavailable:
+        """This process itself was given EACCES: that says nothing about the user."""
+        return cannot_look(place.server, right)
+
+
+def cannot_look(path: str, right: Right) -> Unavailable:
+    """The doctor's own uid stands in the way of looking at or through ``path``."""
+    return Unavailable(f"this process (uid {os.geteuid()}) may not {right} {path}")
+
+
+Judge: TypeAlias = Tried | Predicted
+
+
+def _acl_allows(uid: int, groups: set[int], want: int, gid: int, entries: tuple[acl.AclEntry, ...]) -> bool:
+    mask = next((entry.rights for entry in entries if entry.tag == acl.MASK), 7)
+    in_a_group = False
+    for entry in entries:
+        if entry.tag == acl.USER and entry.id == uid:
+            return bool(entry.rights & mask & want)
+        if (entry.tag == acl.GROUP_OBJ and gid in groups) or (entry.tag == acl.GROUP and entry.id in groups):
+            in_a_group = True
+            if entry.rights & want:
+                return bool(mask & want)
+        if entry.tag == acl.OTHER:
+            return not in_a_group and bool(entry.rights & want)
+    return False
+
+
+def _denial(
+    place: Place, right: Right, how: Literal["tried", "predicted"], entries: tuple[acl.AclEntry, ...] | None
+) -> Denial:
+    text = acl.short_text(entries) if entries else None
+    return Denial(place.server, right, place.uid, place.gid, stat.S_IMODE(place.mode), how, text)

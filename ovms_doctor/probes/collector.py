@@ -1,0 +1,83 @@
+"""What looks: at this host for the server's paths, at stores for what lies there; the latter only when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ovms_doctor.model.facts import (
+    Answer,
+    FetchCopy,
+    HeadBucket,
+    InspectCopy,
+    ListStore,
+    LoadCopy,
+    Question,
+    ReadObject,
+)
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.local import CollectionInterrupted, LocalCollector
+
+if TYPE_CHECKING:
+    from ovms_doctor.probes.stores import StoreCollector
+
+_S3 = "s3://"
+
+
+class Collector:
+    """``local`` for all questions but those about stores, for which ``stores`` makes a collector."""
+
+    def __init__(self, local: LocalCollector, stores: Callable[[], StoreCollector]) -> None:
+        self._local = local
+        self._make = stores
+        self._stores: StoreCollector | None = None
+
+    def collect(
+        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
+    ) -> dict[Question, Answer]:
+        """An answer for each question, in the questions' order. Interrupted: what was answered by then is in the
+        exception."""
+        remote = [one for one in questions if _is_remote(one)]
+        if not remote:
+            return self._local.collect(questions, progress)
+        answers: dict[Question, Answer] = {}
+        try:
+            here = [one for one in questions if not _is_remote(one)]
+            if here:
+                answers.update(self._local.collect(here, progress))
+            if self._stores is None:
+                self._stores = self._make()
+            answers.update(self._stores.collect(remote, progress))
+        except interrupts.Interrupted as stop:
+            self.close()
+            answers.update(getattr(stop, "answers", {}))
+            raise CollectionInterrupted({one: answers[one] for one in questions if one in answers}) from None
+        return {one: answers[one] for one in dict.fromkeys(questions)}
+
+    def warm(self, load: str, targets: Sequence[str]) -> None:
+        """Has the children started that ``targets`` need, without waiting for them; ``load`` as for LocalCollector."""
+        if any(target.startswith(_S3) and target[len(_S3) :].strip("/") for target in targets):
+            self._stores = self._make()
+            self._stores.warm(load)
+        if not targets or not all(map(is_remote, targets)):
+            self._local.warm(load)
+
+    def close(self) -> None:
+        """Ends the child processes."""
+        self._local.close()
+        if self._stores is not None:
+            self._stores.close()
+
+    def __enter__(self) -> Collector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _is_remote(question: Question) -> bool:
+    return isinstance(question, HeadBucket | ListStore | ReadObject | InspectCopy | LoadCopy | FetchCopy)

@@ -1,0 +1,276 @@
+"""The local file system as the server's C++ code sees it: stat, list, read.
+
+Nothing here opens what is not a regular file or a directory, changes an access time where that can be
+helped, or gives up: what goes wrong is the answer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import struct
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from ovms_doctor.model.facts import (
+    Answer,
+    CheckWritable,
+    Entry,
+    EntryKind,
+    Failure,
+    FileContent,
+    FileKind,
+    InspectKeyFile,
+    KeyFileSeen,
+    ListDirectory,
+    Listing,
+    PathStatus,
+    Probed,
+    ProbeWrite,
+    Question,
+    ReadFile,
+    StatPath,
+    Unavailable,
+    Writability,
+)
+from ovms_doctor.model.facts.answers import Right
+from ovms_doctor.probes.access import Ids, Judge, Means, Predicted, Tried, become, choose
+from ovms_doctor.probes.keyfile import LARGEST, describe_key
+from ovms_doctor.probes.paths import MountLike, join
+from ovms_doctor.probes.walk import Place, Stop, Walker, open_bases, outside
+from ovms_doctor.probes.writing import mounted_read_only, probe, writability
+
+_KINDS: dict[int, FileKind] = {
+    stat.S_IFREG: "regular",
+    stat.S_IFDIR: "directory",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "character",
+    stat.S_IFBLK: "block",
+}
+#: d_type of readdir(3) is the file type bits of the mode, shifted (linux/fs_types.h).
+_ENTRY_KINDS: dict[int, EntryKind] = {bits >> 12: kind for bits, kind in _KINDS.items()}
+_ENTRY_KINDS[stat.S_IFLNK >> 12] = "link"
+#: struct linux_dirent64 up to the name: inode, offset, length of the record, type.
+_DIRENT = struct.Struct("=QqHB")
+_DIRENT_BUFFER = 1 << 18
+
+
+class LocalFiles:
+    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite and InspectKeyFile. ``means`` tells how it
+    stands in for the user; ``mounts`` which of the server's are read-only."""
+
+    def __init__(self, walker: Walker, judge: Judge, means: Means, mounts: Sequence[MountLike] = ()) -> None:
+        self._mounts = tuple(mounts)
+        self.walker = walker
+        self.means = means
+        self._judge = judge
+
+    def answer(self, question: Question) -> Answer:
+        """The answer to one question about files; TypeError for another one."""
+        if isinstance(question, StatPath):
+            return self.status(question.path)
+        if isinstance(question, ListDirectory):
+            return self.listing(question.path)
+        if isinstance(question, ReadFile):
+            return self.content(question.path, question.limit)
+        if isinstance(question, CheckWritable):
+            return self.writability(question.path)
+        if isinstance(question, ProbeWrite):
+            return self.probe(question.path)
+        if isinstance(question, InspectKeyFile):
+            return self.key_file(question.path)
+        raise TypeError(f"{type(question).__name__} is not about files")
+
+    def status(self, path: str) -> PathStatus | Failure | Unavailable:
+        """stat(2), links followed. A type that Linux does not know is Unavailable."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        kind = _KINDS.get(stat.S_IFMT(place.mode))
+        if kind is None:
+            return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
+        return PathStatus(kind, place.size, place.server if place.linked else None)
+
+    def writability(self, path: str) -> Writability | Failure | Unavailable:
+        """What the user may do with what lies there, links followed."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        kind = _KINDS.get(stat.S_IFMT(place.mode))
+        if kind is None:
+            return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
+        frozen = mounted_read_only(place.server, self._mounts)
+        return writability(place, kind, self._judge, read_only=frozen)
+
+    def probe(self, path: str) -> Probed | Failure | Unavailable:
+        """A file made, written and removed in a directory."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        if not place.is_directory:
+            return Failure(errno.ENOTDIR)
+        return probe(place, self._judge, read_only=mounted_read_only(place.server, self._mounts))
+
+    def listing(self, path: str) -> Listing | Failure | Unavailable:
+        """The entries in the order in which the file system gives them."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        if not place.is_directory:
+            return Failure(errno.ENOTDIR)
+        descriptor = self._open(place, os.O_DIRECTORY)
+        if not isinstance(descriptor, int):
+            return descriptor
+        # Without the right to search, the user learns names and types, but not where links lead.
+        within = None if self._judge.denies(place, "search") else place.host
+        try:
+            return Listing(tuple(_entry(within, *entry) for entry in _read_directory(descriptor)))
+        except OSError as error:
+            return Failure(error.errno or errno.EIO)
+        finally:
+            os.close(descriptor)
+
+    def content(self, path: str, limit: int) -> FileContent | Failure | Unavailable:
+        """At most ``limit`` bytes from the start of a regular file."""
+        place = self._find(path)
+        if not isinstance(place, Place):
+            return place
+        if not stat.S_ISREG(place.mode) and not place.is_directory:
+            return _not_regular(path)
+        # O_NONBLOCK: should a FIFO have taken the file's place by now, opening it must not wait.
+        descriptor = self._open(place, os.O_NONBLOCK)
+        if not isinstance(descriptor, int):
+            return descriptor
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                return Failure(errno.EISDIR)
+            if not stat.S_ISREG(status.st_mode):
+                return _not_regular(path)
+            return FileContent(_read(descriptor, limit), status.st_size)
+        except OSError as error:
+            return Failure(error.errno or errno.EIO)
+        finally:
+            os.close(descriptor)
+
+    def key_file(self, path: str) -> KeyFileSeen | Failure | Unavailable:
+        """What kind of key a regular file holds; its content stays here."""
+        content = self.content(path, LARGEST)
+        if not isinstance(content, FileContent):
+            return content
+        if content.size > LARGEST:
+            return Unavailable("it is larger than any file of credentials")
+        return describe_key(content)
+
+    def readable(self, path: str) -> Failure | Unavailable | None:
+        """None if ``path`` can be opened for reading as the server's user (a directory: listed)."""
+        answer = self.content(path, 0)
+        opened = isinstance(answer, FileContent) or answer == Failure(errno.EISDIR)
+        return None if opened or isinstance(answer, FileContent) else answer
+
+    def _find(self, path: str) -> Place | Stop:
+        place = self.walker.find(path)
+        if isinstance(place, Place) and not place.host:
+            return outside(path)
+        return place
+
+    def _open(self, place: Place, flags: int) -> int | Stop:
+        right: Right = "read"
+        denial = self._judge.denies(place, right)
+        if denial is not None:
+            return Failure(errno.EACCES, denial)
+        flags |= os.O_RDONLY | os.O_CLOEXEC
+        try:
+            try:
+                return os.open(place.host, flags | os.O_NOATIME)
+            except PermissionError as error:
+                # EPERM: only the owner may leave the access time alone (open(2)).
+                if error.errno != errno.EPERM:
+                    raise
+                return os.open(place.host, flags)
+        except OSError as error:
+            if error.errno == errno.EACCES:
+                return self._judge.refused(place, right)
+            return Failure(error.errno or errno.EIO)
+
+
+def open_files(
+    ids: Ids | None,
+    roots: Sequence[str] = (),
+    mounts: Sequence[MountLike] = (),
+) -> LocalFiles:
+    """Makes ready to answer for the user ``ids`` (None: for this process's own).
+
+    Where this process can, it takes on the ids for good: only for a process of its own, which has
+    imported all it needs, since those ids may not even read this package.
+    """
+    means = choose(ids)
+    bases = open_bases(roots, mounts, hold=means == "drop")
+    if ids is not None and means == "drop":
+        try:
+            become(ids)
+        except (OSError, OverflowError):
+            means = "predict"
+    judge: Judge
+    if ids is None or means != "predict":
+        judge = Tried(ids or Ids(os.geteuid(), os.getegid(), tuple(os.getgroups())))
+    else:
+        judge = Predicted(ids)
+    return LocalFiles(Walker(bases, judge), judge, means, mounts)
+
+
+def _not_regular(path: str) -> Unavailable:
+    return Unavailable(f"not opened, because it is neither a regular file nor a directory: {path}")
+
+
+def _read(descriptor: int, limit: int) -> bytes:
+    parts: list[bytes] = []
+    left = limit
+    while left > 0:
+        part = os.read(descriptor, min(left, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _entry(directory: str | None, name: str, kind: EntryKind) -> Entry:
+    if kind != "link" or directory is None:
+        return Entry(name, kind)
+    try:
+        return Entry(name, kind, os.readlink(join(directory, name)))
+    except OSError:
+        return Entry(name, kind)
+
+
+@cache
+def _dirent_tools() -> tuple[ctypes.CDLL, ctypes.Array[ctypes.c_char]]:
+    return ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(_DIRENT_BUFFER)
+
+
+def _read_directory(descriptor: int) -> Iterator[tuple[str, EntryKind]]:
+    """Names and d_type, as getdents64(2) gives them: os.scandir does not tell d_type itself, and asks
+    lstat(2) instead where it is unknown or special, which a directory without search right refuses."""
+    # Made anew each time, both would cost more than the listing of a small directory.
+    libc, buffer = _dirent_tools()
+    while True:
+        filled = libc.getdents64(descriptor, buffer, _DIRENT_BUFFER)
+        if filled < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        if filled == 0:
+            return
+        # Not buffer.raw[:filled], which copies all of it first.
+        block = ctypes.string_at(buffer, filled)
+        start = 0
+        while start < filled:
+            _, _, length, kind = _DIRENT.unpack_from(block, start)
+            begin = start + _DIRENT.size
+            name = os.fsdecode(block[begin : block.index(b"\0", begin)])
+            if name not in (".", ".."):
+                yield name, _ENTRY_KINDS.get(kind, "unknown")
+            start += length

@@ -1,0 +1,144 @@
+"""What this host gives a server that runs on it: processors, files that may be open, GPUs and NPUs."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from ovms_doctor.model.deployment import DeviceSeen, HostSeen
+from ovms_doctor.probes.acl import ATTRIBUTE
+from ovms_doctor.probes.capacity import free_memory
+
+_MARKS = ("/.dockerenv", "/run/.containerenv")
+_WORDS = ("docker", "kubepods")
+#: What the server's getrlimit gives where there is no limit.
+_NO_LIMIT = 2**64 - 1
+#: Intel's number as a maker of PCI devices; OpenVINO's plugins take no others' GPUs and NPUs.
+_INTEL = 0x8086
+_READ_WRITE = 0o6
+
+
+def see_host(root: str = "") -> HostSeen:
+    """This host, as a server started like this process would see it. Only files of the kernel and marks of a
+    container are looked at; what cannot be read is not known. ``root``: the directory below which they are.
+    """
+    open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return HostSeen(
+        online=os.sysconf("SC_NPROCESSORS_ONLN"),
+        affinity=len(os.sched_getaffinity(0)),
+        quota=_quota(root),
+        contained=_contained(root),
+        open_files=_NO_LIMIT if open_files == resource.RLIM_INFINITY else open_files,
+        devices=see_devices(root),
+        memory=free_memory() if not root else None,
+        bf16=_computes_in_bf16(root),
+    )
+
+
+def _computes_in_bf16(root: str) -> bool | None:
+    """Whether the processor has the instructions; None where the kernel does not list them."""
+    for line in (_text(f"{root}/proc/cpuinfo") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return not {"avx512_bf16", "amx_bf16"}.isdisjoint(value.split())
+    return None
+
+
+def see_devices(root: str = "") -> DeviceSeen:
+    """The device nodes of GPUs and NPUs that this process sees, by their names; none is opened. ``root`` as in
+    ``see_host``."""
+    renders = _nodes(root, "dev/dri", "renderD", "drm")
+    accels = _nodes(root, "dev/accel", "accel", "accel")
+    return DeviceSeen(
+        dri=bool(renders),
+        accel=bool(accels),
+        dxg=os.path.exists(f"{root}/dev/dxg"),
+        render_groups=_groups(renders),
+        accel_groups=_groups(accels),
+        intel_gpu=any(maker == _INTEL for _, maker in renders),
+    )
+
+
+def _nodes(root: str, directory: str, prefix: str, kind: str) -> list[tuple[str, int | None]]:
+    """Paths of the nodes that may be Intel's, each with the maker's number; ``kind``: of the class in sysfs."""
+    try:
+        names = sorted(os.listdir(f"{root}/{directory}"))
+    except OSError:
+        return []
+    found = []
+    for name in names:
+        if name.startswith(prefix):
+            maker = _maker(f"{root}/sys/class/{kind}/{name}/device/vendor")
+            if maker in (None, _INTEL):
+                found.append((f"{root}/{directory}/{name}", maker))
+    return found
+
+
+def _maker(path: str) -> int | None:
+    try:
+        return int((_text(path) or "").strip(), 16)
+    except ValueError:
+        return None
+
+
+def _groups(nodes: list[tuple[str, int | None]]) -> tuple[int, ...]:
+    """The groups that may open the nodes; none where others may open one too, or where that cannot be told: an
+    owner other than root, an ACL (logind gives one to who sits at the machine)."""
+    groups = set()
+    for path, _ in nodes:
+        try:
+            status = os.stat(path)
+        except OSError:
+            return ()
+        everybody = status.st_mode & _READ_WRITE == _READ_WRITE
+        if everybody or status.st_uid != 0 or _has_acl(path):
+            return ()
+        if status.st_mode >> 3 & _READ_WRITE == _READ_WRITE:
+            groups.add(status.st_gid)
+    return tuple(sorted(groups))
+
+
+def _has_acl(path: str) -> bool:
+    try:
+        return bool(os.getxattr(path, ATTRIBUTE))
+    except OSError:
+        return False
+
+
+def _contained(root: str) -> bool:
+    """systeminfo.cpp isRunningInDocker: a mark that opens, or a cgroup's name."""
+    if any(_text(root + mark) is not None for mark in _MARKS):
+        return True
+    groups = _text(f"{root}/proc/self/cgroup") or ""
+    return any(word in groups for word in _WORDS)
+
+
+def _quota(root: str) -> int:
+    """systeminfo.cpp getDockerCpuQuota: the second version of cgroups, then the first; 0 for no limit."""
+    words = (_text(f"{root}/sys/fs/cgroup/cpu.max") or "").split("\n", 1)[0].split()
+    if len(words) >= 2:
+        if words[0] == "max":
+            return 0
+        share = _share(words[0], words[1])
+        if share:
+            return share
+    first = f"{root}/sys/fs/cgroup/cpu/cpu.cfs"
+    return _share(_text(f"{first}_quota_us") or "", _text(f"{first}_period_us") or "")
+
+
+def _share(quota: str, period: str) -> int:
+    """Whole processors, rounded up; 0 where there is no limit (-1) or it cannot be told."""
+    try:
+        amount, interval = int(quota), int(period)
+    except ValueError:
+        return 0
+    return -(-amount // interval) if amount > 0 and interval > 0 else 0
+
+
+def _text(path: str) -> str | None:
+    """The first bytes of a file that this process may open; None for one that it may not."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(1 << 16).decode("utf-8", "replace")
+    except OSError:
+        return None

@@ -1,0 +1,154 @@
+"""What the bytes of a model say, read without OpenVINO.
+
+One entry point, :func:`inspect_model`. Kinds of faults are in :mod:`~.faults`. It is meant for a child
+process with a deadline and a memory limit, but also by itself raises on no content, opens regular files
+only and holds no more than the XML of an IR and single blocks of other files in memory.
+
+A fault is ``fatal`` if and only if OpenVINO 2026.4.1 refuses to read the model because of it. OpenVINO goes
+by content rather than by suffix: an IR, an ONNX model or a frozen TensorFlow graph is read under any name
+but ``.pdmodel``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+
+from ovms_doctor.model.facts import Failure, Fault, FileSeen, ModelInspection
+from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.probes.inspect import faults, onnx, others
+from ovms_doctor.probes.inspect.heads import HEAD_BYTES, Head, is_zero, open_regular, recognise
+from ovms_doctor.probes.inspect.ir import XML_LIMIT, IrText, read_ir
+from ovms_doctor.probes.inspect.protobuf import Source
+
+__all__ = ["inspect_model"]
+
+_NAMES: dict[str, str] = {
+    "ir": "an OpenVINO IR",
+    "onnx": "an ONNX model",
+    "frozen": "a frozen TensorFlow graph",
+    "tflite": "a TensorFlow Lite model",
+    "paddle": "a Paddle model",
+}
+
+
+def inspect_model(path: str, format: ModelFormat) -> ModelInspection | Failure:  # noqa: A002
+    """Look at the model that the server would hand to ``read_model`` as ``path`` (a path on this host; for
+    ``saved_model`` the directory, ending in ``/``).
+
+    Failure where the main file is missing or may not be read here. Paths in the answer are host paths.
+    """
+    try:
+        if format == "saved_model":
+            return others.inspect_saved_model(path)
+        return _inspect_file(path, format)
+    except OSError as error:
+        return Failure(error.errno or errno.EIO)
+    except ValueError:
+        # A zero byte in a path: no such file can exist.
+        return Failure(errno.ENOENT)
+    except MemoryError:
+        detail = "The model's description is too large to be read within the memory allowed for it"
+        fault = Fault(faults.TOO_LARGE, path, False, detail, "out of memory")
+        return ModelInspection(format, (), (fault,))
+
+
+def _inspect_file(path: str, asked: ModelFormat) -> ModelInspection | Failure:
+    try:
+        descriptor, status = open_regular(path)
+    except IsADirectoryError:
+        return _directory(path, asked)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            return Failure(error.errno or errno.EIO)
+        detail = "The model file is not a regular file: OpenVINO may wait for it for ever"
+        fault = Fault(faults.NOT_REGULAR, path, False, detail, "stat: neither a file nor a directory")
+        return ModelInspection(asked, (FileSeen(path, None),), (fault,))
+    try:
+        return _inspect_open(path, asked, descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _directory(path: str, asked: ModelFormat) -> ModelInspection:
+    fatal = not os.path.exists(os.path.join(path, "saved_model.pb"))
+    detail = f"{os.path.basename(path)} is a directory, where a file is expected"
+    fault = Fault(faults.DIRECTORY, path, fatal, detail, "stat: a directory")
+    return ModelInspection(asked, (FileSeen(path, None),), (fault,))
+
+
+def _inspect_open(path: str, asked: ModelFormat, descriptor: int, size: int) -> ModelInspection:
+    source = Source(descriptor, size)
+    if asked == "paddle":
+        return others.inspect_paddle(path, source, descriptor)
+    head = os.pread(descriptor, HEAD_BYTES, 0)
+    found = recognise(head, size)
+    if found is not None and found.kind == faults.ZERO_FILLED and not is_zero(descriptor, size):
+        found = None
+    text = _ir_text(descriptor, size, head, asked)
+    if text is not None and text.claimed:
+        return _as(asked, "ir", text.inspect(path, size))
+    if onnx.claims(source):
+        return _as(asked, "onnx", onnx.inspect_onnx(path, source))
+    if asked == "tflite" and head[4:8] == b"TFL3":
+        return others.inspect_tflite(path, source)
+    if others.claims_frozen(source):
+        return _as(asked, "frozen", others.inspect_frozen(path, source))
+    if found is not None:
+        return _refused(path, asked, size, found)
+    if asked == "ir":
+        return _too_large(path, size) if text is None else text.inspect(path, size)
+    if asked == "onnx":
+        return _only_fatal(onnx.inspect_onnx(path, source))
+    if asked == "frozen":
+        return others.inspect_frozen(path, source)
+    what = "no TensorFlow Lite model: the mark TFL3 is not at byte 4"
+    return _refused(path, asked, size, Head(faults.WRONG_FORMAT, what, f"begins with {head[:16].hex(' ')}"))
+
+
+def _ir_text(descriptor: int, size: int, head: bytes, asked: ModelFormat) -> IrText | None:
+    """The XML, where the file may be one: asked for, or with ``<net`` in its head."""
+    if size > XML_LIMIT or (asked != "ir" and b"<net" not in head.replace(b"\0", b"").lower()):
+        return None
+    blocks = []
+    remaining = size
+    while remaining > 0 and (block := os.pread(descriptor, min(remaining, 8 << 20), size - remaining)):
+        blocks.append(block)
+        remaining -= len(block)
+    data = b"".join(blocks)
+    return read_ir(data)
+
+
+def _as(asked: ModelFormat, found: ModelFormat, inspection: ModelInspection) -> ModelInspection:
+    """An inspection of what the file really holds, with a word about its suffix if that says otherwise."""
+    if asked == found:
+        return inspection
+    path = inspection.files[0].path
+    detail = (
+        f"The file is {_NAMES[found]}, not {_NAMES[asked]} as its name says; OpenVINO reads it all the same"
+    )
+    fault = Fault(faults.WRONG_FORMAT, path, False, detail, f"contents of {_NAMES[found]}")
+    return replace(inspection, format=asked, faults=(fault, *inspection.faults))
+
+
+def _refused(path: str, asked: ModelFormat, size: int, head: Head) -> ModelInspection:
+    detail = f"The model file {os.path.basename(path)} is {head.what}"
+    fault = Fault(head.kind, path, True, detail, head.evidence)
+    return ModelInspection(asked, (FileSeen(path, size),), (fault,))
+
+
+def _only_fatal(inspection: ModelInspection) -> ModelInspection:
+    """An ONNX file that OpenVINO does not recognise as one: if it parses all the same, say why."""
+    if any(fault.fatal for fault in inspection.faults):
+        return inspection
+    path = inspection.files[0].path
+    detail = "OpenVINO does not recognise the file as ONNX: it does not begin with three fields of a model"
+    fault = Fault(faults.WRONG_FORMAT, path, True, detail, "fields of ModelProto at the start")
+    return replace(inspection, faults=(fault,), inputs=None, outputs=None)
+
+
+def _too_large(path: str, size: int) -> ModelInspection:
+    detail = f"The XML has {size} bytes, more than the {XML_LIMIT} that are read here"
+    fault = Fault(faults.TOO_LARGE, path, False, detail, f"{size} bytes")
+    return ModelInspection("ir", (FileSeen(path, size),), (fault,))

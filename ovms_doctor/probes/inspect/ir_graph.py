@@ -1,0 +1,374 @@
+"""The graph that an IR's XML describes: layers, ports, edges, bodies. Read once, front to back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from ovms_doctor.probes.inspect import faults
+from ovms_doctor.probes.inspect.xml_tokens import Start, attributes, text, tokens
+
+#: Longest name or value kept for messages, in characters.
+_SHOWN = 200
+_NUMBER = re.compile(rb"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
+_WRITERS = (b"OpenVINO Runtime", b"Runtime_version")
+_BODIES = (b"body", b"then_body", b"else_body")
+_INT64 = 1 << 63
+
+
+@dataclass(slots=True)
+class Problem:
+    """Something OpenVINO would stumble over in a graph. ``layer`` names the place for a person."""
+
+    kind: str
+    detail: str
+    evidence: str
+    fatal: bool = True
+
+
+@dataclass(slots=True)
+class OutputPort:
+    """An output port: number, precision as written, dimensions as written (-1: dynamic), tensor names."""
+
+    number: int | None
+    precision: str | None
+    names: str | None = None
+    dimensions: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Layer:
+    """One ``<layer>``. ``data`` holds its ``<data>`` attributes as bytes, None where it has none;
+    ``decompression``: it is marked as one that unpacks weights."""
+
+    number: int | None
+    name: str
+    type: str
+    version: str | None
+    data: dict[bytes, bytes] | None = None
+    inputs: list[int | None] = field(default_factory=list)
+    outputs: list[OutputPort] = field(default_factory=list)
+    bodies: list[Graph] = field(default_factory=list)
+    decompression: bool = False
+    output_names: str | None = None
+
+
+@dataclass(slots=True)
+class Edge:
+    """``source`` port of layer ``origin`` feeds ``target`` port of layer ``destination``."""
+
+    origin: int
+    source: int
+    destination: int
+    target: int
+
+
+@dataclass(slots=True)
+class Graph:
+    """A network or a body. ``problems`` are those that stop OpenVINO while it reads this graph, whatever
+    its outputs reach."""
+
+    layers: list[Layer] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    seen: set[bytes] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Document:
+    """What was read. ``root`` is the first element's name, None where there is no element;
+    ``version`` the text of its version attribute, ``version_span`` where that stands in the text;
+    ``writer`` what wrote the file; ``deepest`` how deep bodies are nested."""
+
+    root: str | None = None
+    version: bytes | None = None
+    version_span: tuple[int, int, int] | None = None
+    graph: Graph = field(default_factory=Graph)
+    writer: str | None = None
+    deepest: int = 0
+
+
+class _In(IntEnum):
+    DOCUMENT = 0
+    GRAPH = 1
+    LAYERS = 2
+    EDGES = 3
+    INFO = 4
+    LAYER = 5
+    INPUT = 6
+    OUTPUT = 7
+    PORT = 8
+    NOTES = 9
+    SKIPPED = 10
+
+
+def unsigned(value: bytes | None) -> int | None:
+    """A number as OpenVINO's ``get_uint64_attr`` reads it (``stoll``: blanks and a sign before, nothing
+    after, below 2^63); None where it would throw."""
+    if value is None:
+        return None
+    if len(value) < 19 and value.isdigit():
+        return int(value)
+    plain = text(value[:64]).encode() if b"&" in value[:64] else value
+    match = _NUMBER.match(plain)
+    if match is None or match.end() != len(plain) or len(match[2]) > 400:
+        return None
+    number = int(match[2])
+    if match[1] == b"-" and number:
+        return None
+    return number if number < _INT64 else None
+
+
+def shown(value: bytes | None) -> str:
+    """An attribute for a message: short and printable."""
+    line = text(value or b"", _SHOWN)
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else " " for char in line)[:_SHOWN]
+
+
+def read_document(data: bytes, document: Document) -> None:
+    """Fill ``document`` from the text (see :func:`~.xml_tokens.as_utf8`).
+
+    Raises Malformed where OpenVINO's parser gives up; what was read so far is in ``document``.
+    """
+    _Reader(data, document).run()
+
+
+class _Reader:
+    """Walks the tags with a stack of where it is; unknown elements are passed over, however deep."""
+
+    def __init__(self, data: bytes, document: Document) -> None:
+        self._data = data
+        self._document = document
+        self._stack: list[_In] = [_In.DOCUMENT]
+        self._graphs: list[Graph] = []
+        self._layers: list[Layer] = []
+        self._skipped = 0
+        #: Sections of the current layer met so far: only the first of each name counts.
+        self._sections: list[set[bytes]] = []
+        self._enter: dict[_In, Callable[[Start], _In]] = {
+            _In.DOCUMENT: self._root,
+            _In.GRAPH: self._section,
+            _In.LAYERS: self._layer,
+            _In.EDGES: self._edge,
+            _In.INFO: self._info,
+            _In.LAYER: self._part,
+            _In.INPUT: self._input_port,
+            _In.OUTPUT: self._output_port,
+            _In.PORT: self._dimension,
+            _In.NOTES: self._note,
+        }
+
+    def run(self) -> None:
+        stack = self._stack
+        for token in tokens(self._data):
+            if isinstance(token, Start):
+                if self._skipped:
+                    self._skipped += 1
+                    continue
+                place = self._enter[stack[-1]](token)
+                if place is _In.SKIPPED:
+                    self._skipped = 1
+                else:
+                    stack.append(place)
+            elif self._skipped:
+                self._skipped -= 1
+            else:
+                self._leave(stack.pop())
+
+    def _leave(self, place: _In) -> None:
+        if place is _In.GRAPH:
+            self._graphs.pop()
+        elif place is _In.LAYER:
+            self._layers.pop()
+            self._sections.pop()
+
+    def _root(self, tag: Start) -> _In:
+        document = self._document
+        if document.root is not None:
+            return _In.SKIPPED
+        document.root = tag.name[:_SHOWN].decode("utf-8", "replace")
+        document.version = attributes(self._data, tag.attributes).get(b"version")
+        start = re.compile(rb"[ \t\r\n]version[ \t\r\n]*=[ \t\r\n]*[\"']").search(self._data, *tag.attributes)
+        if start is not None and document.version is not None:
+            document.version_span = (start.start() + 8, start.end(), start.end() + len(document.version))
+        self._graphs.append(document.graph)
+        return _In.GRAPH
+
+    def _section(self, tag: Start) -> _In:
+        graph = self._graphs[-1]
+        if tag.name in graph.seen:
+            return _In.SKIPPED
+        graph.seen.add(tag.name)
+        if tag.name == b"layers":
+            return _In.LAYERS
+        if tag.name == b"edges":
+            return _In.EDGES
+        if tag.name == b"rt_info" and len(self._graphs) == 1:
+            return _In.INFO
+        return _In.SKIPPED
+
+    def _info(self, tag: Start) -> _In:
+        found = attributes(self._data, tag.attributes)
+        name = found.get(b"name", tag.name)
+        if name in _WRITERS and found.get(b"value") and self._document.writer is None:
+            self._document.writer = shown(found[b"value"])
+        return _In.SKIPPED
+
+    def _layer(self, tag: Start) -> _In:
+        if tag.name != b"layer":
+            return _In.SKIPPED
+        found = attributes(self._data, tag.attributes)
+        version = found.get(b"version")
+        layer = Layer(
+            unsigned(found.get(b"id")),
+            shown(found.get(b"name")),
+            shown(found.get(b"type")),
+            None if version is None else shown(version),
+            output_names=text(found[b"output_names"]) if b"output_names" in found else None,
+        )
+        graph = self._graphs[-1]
+        graph.layers.append(layer)
+        self._layers.append(layer)
+        self._sections.append(set())
+        if layer.number is None:
+            self._bad(f"Layer {layer.name} has no usable id", found, b"id")
+        if version is None:
+            detail = f"Layer {layer.name} ({layer.type}) does not say which opset it belongs to"
+            self._problem(
+                faults.LAYER_WITHOUT_VERSION, detail, f'<layer id="{shown(found.get(b"id"))}"> lacks version'
+            )
+        for name in (b"type", b"name"):
+            if name not in found:
+                self._bad(f"Layer {layer.number} has no {name.decode()}", found, name)
+        return _In.LAYER
+
+    def _part(self, tag: Start) -> _In:
+        sections = self._sections[-1]
+        if tag.name in sections:
+            return _In.SKIPPED
+        sections.add(tag.name)
+        layer = self._layers[-1]
+        if tag.name == b"data":
+            layer.data = attributes(self._data, tag.attributes)
+            for name, value in layer.data.items():
+                if len(value) > 4096:
+                    layer.data[name] = value[:4096]
+            return _In.SKIPPED
+        if tag.name == b"input":
+            return _In.INPUT
+        if tag.name == b"output":
+            return _In.OUTPUT
+        if tag.name == b"rt_info":
+            return _In.NOTES
+        if tag.name in _BODIES:
+            body = Graph()
+            layer.bodies.append(body)
+            self._graphs.append(body)
+            self._document.deepest = max(self._document.deepest, len(self._graphs) - 1)
+            return _In.GRAPH
+        return _In.SKIPPED
+
+    def _note(self, tag: Start) -> _In:
+        """A Convert that only unpacks stored weights is marked: OpenVINO then keeps them as they are."""
+        if attributes(self._data, tag.attributes).get(b"name") == b"decompression":
+            self._layers[-1].decompression = True
+        return _In.SKIPPED
+
+    def _input_port(self, tag: Start) -> _In:
+        if tag.name != b"port":
+            return _In.SKIPPED
+        found = attributes(self._data, tag.attributes)
+        number = unsigned(found.get(b"id"))
+        if number is None:
+            self._bad(f"An input port of layer {self._layers[-1].name} has no usable id", found, b"id")
+        self._layers[-1].inputs.append(number)
+        return _In.PORT
+
+    def _output_port(self, tag: Start) -> _In:
+        if tag.name != b"port":
+            return _In.SKIPPED
+        found = attributes(self._data, tag.attributes)
+        layer = self._layers[-1]
+        precision = found.get(b"precision")
+        port = OutputPort(
+            unsigned(found.get(b"id")),
+            None if precision is None else shown(precision),
+            text(found[b"names"]) if b"names" in found else None,
+        )
+        layer.outputs.append(port)
+        if port.number is None:
+            self._bad(f"An output port of layer {layer.name} has no usable id", found, b"id")
+        if port.precision is None:
+            self._bad(f"An output port of layer {layer.name} has no precision", found, b"precision")
+        elif port.precision not in PRECISIONS:
+            self._problem(
+                faults.ELEMENT_TYPE_UNKNOWN,
+                f"Layer {layer.name} has an output of precision {port.precision!r}, unknown to OpenVINO",
+                f'precision="{port.precision}"',
+            )
+        return _In.PORT
+
+    def _dimension(self, tag: Start) -> _In:
+        if tag.name == b"dim":
+            match = _NUMBER.match(self._data, tag.end)
+            number = None
+            if match is not None and not tag.empty:
+                number = int(match[2][:20]) * (-1 if match[1] == b"-" else 1)
+            elif not tag.empty and re.match(rb"\s*<(?!/)", self._data[tag.end : tag.end + 64]):
+                # A comment or an element stands before the text: rare, and the text is not needed.
+                return _In.SKIPPED
+            layer = self._layers[-1]
+            if number is None or not -1 <= number < _INT64:
+                self._problem(
+                    faults.LAYER_BAD,
+                    f"A port of layer {layer.name} has a dimension that is not a number of at least -1",
+                    f"<dim>{shown(self._data[tag.end : tag.end + 20].split(b'<')[0])}</dim>",
+                )
+            elif self._stack[-2] is _In.OUTPUT:
+                layer.outputs[-1].dimensions.append(number)
+        return _In.SKIPPED
+
+    def _edge(self, tag: Start) -> _In:
+        if tag.name != b"edge":
+            return _In.SKIPPED
+        found = attributes(self._data, tag.attributes)
+        ends = []
+        for name in (b"from-layer", b"from-port", b"to-layer", b"to-port"):
+            number = unsigned(found.get(name))
+            if number is None:
+                self._bad("An edge does not say properly what it connects", found, name)
+                return _In.SKIPPED
+            ends.append(number)
+        self._graphs[-1].edges.append(Edge(*ends))
+        return _In.SKIPPED
+
+    def _bad(self, detail: str, found: dict[bytes, bytes], name: bytes) -> None:
+        value = found.get(name)
+        written = "is missing" if value is None else f'is "{shown(value)}"'
+        self._problem(faults.LAYER_BAD, detail, f"attribute {name.decode()} {written}")
+
+    def _problem(self, kind: str, detail: str, evidence: str) -> None:
+        self._graphs[-1].problems.append(Problem(kind, detail, evidence))
+
+
+#: Names that ``ov::element::Type(std::string)`` of 2026.4.1 accepts → bits of an element. Compared with
+#: regard to case. Source: openvino/core/type/element_type; string is packed, its bits say nothing.
+PRECISIONS: dict[str, int] = {
+    "undefined": 0, "UNSPECIFIED": 0, "dynamic": 0, "boolean": 8, "BOOL": 8, "bf16": 16, "BF16": 16,
+    "f16": 16, "FP16": 16, "f32": 32, "FP32": 32, "f64": 64, "FP64": 64, "i4": 4, "I4": 4, "i8": 8, "I8": 8,
+    "i16": 16, "I16": 16, "i32": 32, "I32": 32, "i64": 64, "I64": 64, "u1": 1, "U1": 1, "bin": 1, "BIN": 1,
+    "u2": 2, "U2": 2, "u3": 3, "U3": 3, "u4": 4, "U4": 4, "u6": 6, "U6": 6, "u8": 8, "U8": 8, "u16": 16,
+    "U16": 16, "u32": 32, "U32": 32, "u64": 64, "U64": 64, "nf4": 4, "NF4": 4, "f8e4m3": 8, "F8E4M3": 8,
+    "f8e5m2": 8, "F8E5M2": 8, "string": 0, "STRING": 0, "f4e2m1": 4, "F4E2M1": 4, "f8e8m0": 8, "F8E8M0": 8,
+}  # fmt: skip
+_LONG = {"BOOL": "boolean", "FP16": "f16", "FP32": "f32", "FP64": "f64", "UNSPECIFIED": "dynamic",
+         "undefined": "dynamic", "bin": "u1", "BIN": "u1"}  # fmt: skip
+
+
+def element_type(name: str) -> str:
+    """The name that OpenVINO prints for a precision or element type as written (``FP32`` → ``f32``)."""
+    return _LONG.get(name, name.lower())

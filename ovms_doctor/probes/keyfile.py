@@ -1,0 +1,60 @@
+"""What kind of credentials a file holds. The file is read here, in the child, and nothing secret leaves it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ovms_doctor.model.facts import FileContent, KeyFileSeen
+
+#: More than any file of credentials has.
+LARGEST = 1 << 20
+#: What each type needs, in words and not empty (google-cloud-cpp, google/cloud/storage/oauth2: the parsers of
+#: service account and authorized user credentials).
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "service_account": ("client_email", "private_key"),
+    "authorized_user": ("client_id", "client_secret", "refresh_token"),
+}
+#: Types of credentials that Google's tools write.
+_TYPES = frozenset(
+    "service_account authorized_user external_account external_account_authorized_user "
+    "impersonated_service_account gdch_service_account".split()
+)
+_PROJECT = re.compile(r"([a-z0-9.-]{1,50}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+#: DER: a sequence with a length in two bytes, as every PKCS#12 file begins.
+_PKCS12 = b"\x30\x82"
+
+
+def describe_key(content: FileContent) -> KeyFileSeen:
+    """What ``content``, a file read whole, is. No value of it is kept but a known type and a project's id."""
+    data = content.data
+    if data.startswith(_PKCS12):
+        return KeyFileSeen(content.size, "binary")
+    try:
+        # As the server's library reads JSON: UTF-8 with or without a mark, and no NaN. No codec that would have
+        # to be imported only now, where the server's user may not be able to.
+        value = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return KeyFileSeen(content.size, "other")
+    if not isinstance(value, dict):
+        return KeyFileSeen(content.size, "json")
+    kind, project = value.get("type"), value.get("project_id")
+    named = "" if kind is None else kind if isinstance(kind, str) and kind in _TYPES else "other"
+    return KeyFileSeen(
+        content.size,
+        "object",
+        named,
+        project if isinstance(project, str) and _PROJECT.fullmatch(project) else "",
+        tuple(key for key in _NEEDED.get(named, ()) if not _is_text(value, key)),
+    )
+
+
+def _is_text(value: Mapping[str, Any], key: str) -> bool:
+    found = value.get(key)
+    return isinstance(found, str) and bool(found)
+
+
+def _refuse(_: str) -> Any:
+    raise ValueError

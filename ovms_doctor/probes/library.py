@@ -1,0 +1,168 @@
+"""In a child: what the bytes of a shared library say, without loading it (ELF, by pyelftools).
+
+The file may be hostile: what takes too long is the parent's to end, what is too large is not looked at.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any, BinaryIO
+
+from ovms_doctor.model.facts import Failure, LibrarySeen, Unavailable
+
+#: In bytes; pyelftools reads parts of the file, but a damaged table may make it read all.
+LARGEST = 1 << 30
+#: More of each than any library has.
+_MOST_TAGS = 10_000
+_MOST_SYMBOLS = 1_000_000
+#: The length of the header of a 64-bit file, and the kind of a part that is loaded.
+_HEADER = 64
+_PT_LOAD = 1
+#: In bytes; a program header has 56 at most.
+_LARGEST_ENTRY = 256
+_ENTRY_POINT = "create_extensions"
+#: e_machine (elf.h).
+_MACHINES = {3: "x86", 40: "arm", 62: "x86-64", 183: "aarch64"}
+_MISSING = "the Python package pyelftools is not installed; install it with: python -m pip install pyelftools"
+
+
+def prepare() -> str:
+    """Load all that :func:`inspect_library` needs, while this process may still read it. What is missing, in one
+    sentence; empty for nothing."""
+    try:
+        import elftools.elf.dynamic
+        import elftools.elf.elffile  # noqa: F401
+    except ImportError:
+        return _MISSING
+    return ""
+
+
+def openvino_here() -> str:
+    """The file name of the OpenVINO library of the package at hand, like ``libopenvino.so.2641``; empty where there
+    is none. The package is not imported."""
+    try:
+        spec = importlib.util.find_spec("openvino")
+        places = list(spec.submodule_search_locations or ()) if spec is not None else []
+        names = [name for place in places for name in os.listdir(os.path.join(place, "libs"))]
+    except (ImportError, ValueError, OSError):
+        return ""
+    found = sorted(name for name in names if name.startswith("libopenvino.so."))
+    return found[0] if len(found) == 1 else ""
+
+
+def inspect_library(path: str, here: str = "") -> LibrarySeen | Failure | Unavailable:
+    """What the library at ``path`` of this host says of itself. ``here``: as :func:`openvino_here` says.
+
+    Loads nothing. A FIFO or a device is not waited for.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return Failure(error.errno or 0)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            return Unavailable("it is no regular file")
+        if status.st_size > LARGEST:
+            return Unavailable(f"it has {status.st_size} bytes: too large to be looked at")
+        return _inspect(file, status.st_size, here)
+
+
+def _inspect(file: BinaryIO, size: int, here: str) -> LibrarySeen:
+    from elftools.elf.elffile import ELFFile
+
+    head = file.read(_HEADER)
+    if not head:
+        return LibrarySeen(size, "empty", "the file is empty", openvino_here=here)
+    if head[:4] != b"\x7fELF":
+        return LibrarySeen(size, "not ELF", "the file does not begin as an ELF file does", openvino_here=here)
+    if len(head) < _HEADER:
+        return LibrarySeen(size, "cut off", f"the file ends after {size} bytes", openvino_here=here)
+    # What decides before all else stands at fixed places, whatever the rest is worth.
+    bits = {1: 32, 2: 64}.get(head[4], 0)
+    seen = LibrarySeen(size, bits=bits, machine=_machine(head), openvino_here=here)
+    needed = _bytes_to_load(file, head)
+    if needed > size:
+        detail = f"the file has {size} bytes, and {needed} of it are to be loaded"
+        return replace(seen, fault="cut off", detail=detail)
+    try:
+        file.seek(0)
+        return _read(ELFFile(file), seen)
+    except Exception as error:  # noqa: BLE001 - pyelftools raises whatever comes to it on damaged bytes
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        return replace(seen, fault="damaged", detail=f"its tables cannot be read: {text}")
+
+
+def _machine(head: bytes) -> str:
+    number = int.from_bytes(head[18:20], "little" if head[5] == 1 else "big")
+    return _MACHINES.get(number, f"number {number}")
+
+
+def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
+    """How many bytes the file must have, by its program headers (elf.h): read here, for pyelftools begins with the
+    sections, which lie at the end."""
+    order = "<" if head[5] == 1 else ">"
+    wide = head[4] == 2
+    offset = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", head, 32 if wide else 28)[0]
+    entry, count = struct.unpack_from(f"{order}HH", head, 54 if wide else 42)
+    form, places = (f"{order}IIQQQQ", (2, 5)) if wide else (f"{order}IIIII", (1, 4))
+    if not struct.calcsize(form) <= entry <= _LARGEST_ENTRY:
+        return 0
+    furthest: int = offset + entry * count
+    file.seek(min(offset, LARGEST))
+    table = file.read(entry * count)
+    for at in range(0, len(table) - entry + 1, entry):
+        values = struct.unpack_from(form, table, at)
+        if values[0] == _PT_LOAD:
+            furthest = max(furthest, values[places[0]] + values[places[1]])
+    return furthest
+
+
+def _read(elf: Any, seen: LibrarySeen) -> LibrarySeen:
+    kind = elf.header["e_type"]
+    if kind != "ET_DYN":
+        return replace(seen, fault="no library", detail=f"it is no shared library ({kind})")
+    segments = list(islice(elf.iter_segments(), _MOST_TAGS))
+    dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
+    if dynamic is None:
+        return replace(seen, fault="no library", detail="it has no dynamic section")
+    needed, paths = [], []
+    for tag in islice(dynamic.iter_tags(), _MOST_TAGS):
+        if tag.entry.d_tag == "DT_NEEDED":
+            needed.append(tag.needed)
+        elif tag.entry.d_tag in ("DT_RUNPATH", "DT_RPATH"):
+            text = tag.runpath if tag.entry.d_tag == "DT_RUNPATH" else tag.rpath
+            paths += [path for path in text.split(":") if path]
+    return replace(
+        seen,
+        needed=tuple(needed),
+        paths=tuple(paths),
+        versions=tuple(dict.fromkeys(islice(_versions(elf), _MOST_TAGS))),
+        entry=_has_entry(dynamic),
+    )
+
+
+def _has_entry(dynamic: Any) -> bool | None:
+    """Whether the entry point is there, and not only asked for; None where the symbols cannot be read."""
+    count = 0
+    try:
+        for symbol in islice(dynamic.iter_symbols(), _MOST_SYMBOLS):
+            count += 1
+            if symbol.name == _ENTRY_POINT and symbol.entry["st_shndx"] != "SHN_UNDEF":
+                return True
+    except Exception:  # noqa: BLE001 - as above: without its symbols the rest still counts
+        return None
+    return False if 0 < count < _MOST_SYMBOLS else None
+
+
+def _versions(elf: Any) -> Iterator[str]:
+    for section in elf.iter_sections(type="SHT_GNU_verneed"):
+        for _, versions in section.iter_versions():
+            for version in versions:
+                yield version.name

@@ -1,0 +1,386 @@
+"""The local file system and local models: one collector for all questions about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Literal, TypeAlias, get_args
+
+from ovms_doctor.model.facts import (
+    Answer,
+    InspectLibrary,
+    InspectModel,
+    LoadExtension,
+    LoadModel,
+    LoadReport,
+    PathStatus,
+    Question,
+    StatHost,
+    StatPath,
+    Unavailable,
+)
+from ovms_doctor.probes import capacity, interrupts
+from ovms_doctor.probes.access import Ids, IdsLike
+from ovms_doctor.probes.paths import Hidden, MountLike
+from ovms_doctor.probes.processes.child import START_DEADLINE, Died, Worker
+from ovms_doctor.probes.processes.pool import Pool
+
+#: Seconds to load a model, and how many bytes of it add one: reading takes milliseconds and compiling
+#: 6 s for 4 GB, but from a cold network disk.
+LOAD_DEADLINE = 60.0
+BYTES_PER_SECOND = 50_000_000
+
+_Answers: TypeAlias = dict[Question, Answer]
+Group: TypeAlias = Literal["files", "inspect", "library", "load", "prepare"]
+#: How many models make another process worth its start: it takes as long as about so many of them.
+_WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
+#: Seconds for a child to come up, besides what a look at the file system may take.
+_START = 10.0
+_SIGKILL = 9
+_HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
+
+
+class CollectionInterrupted(interrupts.Interrupted):
+    """``answers`` is what was known by then."""
+
+    def __init__(self, answers: dict[Question, Answer]) -> None:
+        super().__init__()
+        self.answers = answers
+
+
+class LocalCollector:
+    """Looks as the server's user. Child processes are started for the kinds of questions that come.
+
+    ``ids``: who the server runs as, None for this process's own user; ``roots``: the server paths from
+    which rights count downwards, none if everything counts; ``mounts``: where the server's paths lie, none
+    if they are this host's; ``deadline`` and ``load_deadline`` in seconds, for one question;
+    ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
+    processes inspect or load at a time, else as many as fit; ``unseen``: server paths that are not to be had here,
+    each with the reason. One look at the world: what it has seen of
+    directories is not looked at again. ValueError for ids that are none. Not for several threads.
+    """
+
+    def __init__(
+        self,
+        ids: IdsLike | None,
+        roots: Sequence[str] = (),
+        mounts: Sequence[MountLike] = (),
+        deadline: float = 10.0,
+        load_deadline: float = LOAD_DEADLINE,
+        memory_limit: int | None = None,
+        jobs: int | None = None,
+        unseen: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
+        self._options: dict[str, Any] = {
+            "ids": None if user is None else {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)},
+            "roots": list(roots),
+            "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts],
+        }
+        self._loading = {**self._options, "load": True}
+        self._deadline = deadline
+        self._load_deadline = load_deadline
+        self._memory_limit = memory_limit
+        self._jobs = jobs
+        #: Coming up opens the roots, which may hang as everything else.
+        self._start_deadline = min(START_DEADLINE, deadline + _START)
+        self._files = Worker("files", self._options, deadline, start_deadline=self._start_deadline)
+        #: Looks with this process's own rights, at what the user named.
+        self._own = Worker(
+            "files", {**self._options, "ids": None}, deadline, start_deadline=self._start_deadline
+        )
+        #: Looks at this host itself, whatever the mounts are.
+        self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
+        self._pools: dict[Group, Pool] = {}
+        self._hung: list[str] = []
+        self._hidden = Hidden(unseen, [mount.server for mount in mounts])
+
+    def collect(
+        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
+    ) -> dict[Question, Answer]:
+        """An answer for each question, in the questions' order. ``progress`` is told each one before it is
+        looked at. Interrupted: what was answered by then is in the exception."""
+        answers: dict[Question, Answer] = {}
+        groups: dict[Group, list[Question]] = {group: [] for group in get_args(Group)}
+        for question in dict.fromkeys(questions):
+            reason = None if isinstance(question, StatHost) else self._hidden.reason(question.path)
+            if reason is None:
+                groups[_group(question)].append(question)
+            else:
+                answers[question] = Unavailable(reason)
+        begin = progress or _nobody
+        try:
+            self._ask_files(groups["files"], begin, answers)
+            self._inspect("inspect", groups["inspect"], begin, answers)
+            self._inspect("library", groups["library"], begin, answers)
+            self._load("load", groups["load"], begin, answers)
+            self._load("prepare", groups["prepare"], begin, answers)
+        except interrupts.Interrupted:
+            self.close()
+            raise CollectionInterrupted(_in_order(answers, questions)) from None
+        return _in_order(answers, questions)
+
+    def warm(self, load: str = "none") -> None:
+        """Has the children started that a look at a model needs, without waiting for them: one for files, one
+        to inspect, and unless ``load`` is ``none`` one that loads."""
+        self._files.warm()
+        self.warm_for_models(load)
+
+    def warm_for_models(self, load: str) -> None:
+        """The same without the one for files."""
+        self._pool("inspect").warm()
+        if load != "none":
+            self._pool("load").warm()
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children that run."""
+        files = [worker.pid for worker in (self._files, self._own, self._here) if worker.pid is not None]
+        return [*files, *(pid for pool in self._pools.values() for pid in pool.pids)]
+
+    def close(self) -> None:
+        """Ends the child processes."""
+        self._files.close()
+        self._own.close()
+        self._here.close()
+        for pool in self._pools.values():
+            pool.close()
+
+    def __enter__(self) -> LocalCollector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- files -------------------------------------------------------------------------------------
+
+    def _ask_files(
+        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        here = [one for one in questions if isinstance(one, StatHost)]
+        for worker in (self._files, self._own):
+            mine: list[Question] = [
+                one
+                for one in questions
+                if not isinstance(one, StatHost) and getattr(one, "own", False) is (worker is self._own)
+            ]
+            self._ask_worker(worker, mine, begin, answers)
+        if here:
+            self._ask_host(here, begin, answers)
+
+    def _ask_host(
+        self, questions: list[StatHost], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        """Paths of this host: what hangs there says nothing about the server's paths of the same name."""
+        asked = {StatPath(question.path): question for question in questions}
+        hung, self._hung = self._hung, []
+        seen: _Answers = {}
+        try:
+            self._ask_worker(self._here, list(asked), begin, seen)
+        finally:
+            self._hung = hung
+            answers.update({asked[one]: answer for one, answer in seen.items() if isinstance(one, StatPath)})
+
+    def _ask_worker(
+        self, worker: Worker, questions: list[Question], begin: Callable[[Question], None], answers: _Answers
+    ) -> None:
+        left = questions
+        while left:
+            asked = self._without_hung(left, answers)
+            stream = worker.answer(asked, self._time_to_look)
+            for question in asked:
+                begin(question)
+                _, answer = next(stream)
+                answers[question] = _looked(answer)
+                if self._note_hung(question, answer):
+                    break
+            stream.close()
+            left = [question for question in left if question not in answers]
+
+    def _time_to_look(self, question: Question) -> float:
+        return self._deadline
+
+    def _note_hung(self, question: Question, answer: Answer | Died) -> bool:
+        hangs = isinstance(answer, Died) and answer.timed_out and answer.started
+        if hangs:
+            self._hung.append(question.path.rstrip("/") + "/")
+        return hangs
+
+    def _without_hung(self, questions: list[Question], answers: dict[Question, Answer]) -> list[Question]:
+        fine = []
+        for question in questions:
+            refused = self._refuse(question)
+            if refused is None:
+                fine.append(question)
+            else:
+                answers[question] = refused
+        return fine
+
+    def _refuse(self, question: Question) -> Answer | None:
+        """A file system that hung once is not waited for again at and below that path."""
+        if self._hung and any((question.path.rstrip("/") + "/").startswith(bad) for bad in self._hung):
+            return _HUNG
+        return None
+
+    # -- models ------------------------------------------------------------------------------------
+
+    def _inspect(
+        self,
+        group: Group,
+        questions: Sequence[Question],
+        begin: Callable[[Question], None],
+        answers: _Answers,
+    ) -> None:
+        if not questions:
+            return
+        pool = self._pool(group)
+        for question, answer in pool.answer(
+            questions, self._time_to_look, begin, self._refuse, _WORTH_A_START["inspect"]
+        ):
+            self._note_hung(question, answer)
+            answers[question] = _looked(answer)
+
+    def _load(
+        self,
+        group: Group,
+        questions: Sequence[Question],
+        begin: Callable[[Question], None],
+        answers: dict[Question, Answer],
+    ) -> None:
+        """What went wrong beside others is tried again alone: a neighbour may have taken the memory, or an
+        earlier model have spoiled the process."""
+        if not questions:
+            return
+        times = self._times_to_load(questions)
+        compiles = any(isinstance(one, LoadModel) and one.level == "compile" for one in questions)
+        share = _WORTH_A_START["compile" if compiles else "load"]
+        pool = self._pool(group)
+        again: list[Question] = []
+        for question, answer in pool.answer(questions, times.__getitem__, begin, self._refuse, share):
+            if _is_doubtful(answer):
+                again.append(question)
+            else:
+                answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
+        if again:
+            pool.close()
+            options = {**self._loading, "memory_limit": self._memory(), "prepares": group == "prepare"}
+            with Worker("models", options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
+                order = {question: place for place, question in enumerate(questions)}
+                for question in sorted(again, key=order.__getitem__):
+                    begin(question)
+                    ((_, answer),) = alone.answer([question], times.__getitem__)
+                    hello = alone.hello or pool.hello
+                    answers[question] = self._loaded(hello, alone, question, answer, times[question])
+
+    def _pool(self, group: Group) -> Pool:
+        pool = self._pools.get(group)
+        if pool is None:
+            size = capacity.jobs(self._jobs)
+            if group in ("inspect", "library"):
+                # What reads libraries takes a while to import, and is hardly ever needed.
+                options = {**self._options, "library": group == "library"}
+                pool = Pool("models", options, size, start_deadline=self._start_deadline)
+            else:
+                memory = self._memory()
+                # Another process to prepare: it is several times as heavy as what only loads.
+                options = {
+                    **self._loading,
+                    "prepares": group == "prepare",
+                    "memory_limit": None if memory is None else memory // size,
+                }
+                pool = Pool("models", options, size)
+            self._pools[group] = pool
+        return pool
+
+    def _memory(self) -> int | None:
+        """Bytes that loading may take now."""
+        known = [limit for limit in (self._memory_limit, capacity.free_memory()) if limit is not None]
+        return min(known) if known else None
+
+    def _times_to_load(self, questions: Sequence[Question]) -> Mapping[Question, float]:
+        """Seconds for each model to load, by the sizes of its files."""
+        files = {question: [StatPath(path) for path in _files_of(question.path)] for question in questions}
+        seen: dict[Question, Answer] = {}
+        self._ask_files(list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, seen)
+        times = {}
+        for question, group in files.items():
+            found = [seen[one] for one in group]
+            size = sum(one.size for one in found if isinstance(one, PathStatus) and one.kind == "regular")
+            times[question] = self._load_deadline + size / BYTES_PER_SECOND
+        return times
+
+    def _loaded(
+        self,
+        hello: Mapping[str, Any],
+        alone: Worker | None,
+        question: Question,
+        answer: Answer | Died,
+        deadline: float,
+    ) -> Answer:
+        if not isinstance(answer, Died):
+            return answer
+        assert isinstance(question, LoadModel | LoadExtension)
+        if not answer.started:
+            return Unavailable(f"the process to load models in did not start: {answer}", answer.timed_out)
+        runtime = str(hello.get("runtime", ""))
+        level = stage = question.level if isinstance(question, LoadModel) else "read"
+        if answer.timed_out:
+            detail = f"loading did not end within {deadline:.0f} s and was stopped"
+            return LoadReport(level, "timed_out", stage, "", runtime, detail=detail)
+        if answer.signal == _SIGKILL:
+            detail = "the process was killed with SIGKILL, as the kernel does where memory runs out"
+            return LoadReport(level, "out_of_memory", stage, "", runtime, _SIGKILL, detail=detail)
+        if isinstance(question, LoadModel) and level == "compile" and alone is not None:
+            # The step it crashed in: reading alone, in another process, tells.
+            read = replace(question, level="read")
+            for _, once_more in alone.answer([read], lambda _: deadline):
+                stage = "read" if isinstance(once_more, Died) else "compile"
+        return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
+
+
+def _nobody(question: Question) -> None:
+    """Who is told where no progress is shown."""
+
+
+def _in_order(answers: Mapping[Question, Answer], questions: Sequence[Question]) -> dict[Question, Answer]:
+    return {question: answers[question] for question in dict.fromkeys(questions) if question in answers}
+
+
+def _is_doubtful(answer: Answer | Died) -> bool:
+    """Whether the same model could fare otherwise in a process and a memory of its own."""
+    if isinstance(answer, Died):
+        return answer.started and not answer.timed_out
+    return isinstance(answer, LoadReport) and answer.outcome == "out_of_memory"
+
+
+def _group(question: Question) -> Group:
+    """Which of the child processes answers it."""
+    if isinstance(question, LoadModel):
+        return "load" if question.preparation is None else "prepare"
+    if isinstance(question, LoadExtension):
+        return "load"
+    if isinstance(question, InspectLibrary):
+        return "library"
+    return "inspect" if isinstance(question, InspectModel) else "files"
+
+
+def _looked(answer: Answer | Died) -> Answer:
+    if not isinstance(answer, Died):
+        return answer
+    if answer.timed_out and answer.started:
+        return _HUNG
+    return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
+
+
+def _crash(died: Died) -> str:
+    lines = [line for line in died.stderr.splitlines() if line.strip()]
+    return f"{died}" + (f"; it wrote last: {lines[-1]}" if lines and died.signal is not None else "")
+
+
+def _files_of(path: str) -> list[str]:
+    stem = os.path.splitext(path)[0]
+    return list(dict.fromkeys((path, stem + ".bin", stem + ".pdiparams")))

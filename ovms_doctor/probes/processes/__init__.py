@@ -1,0 +1,1 @@
+"""Child processes: start, limits, deadline, messages, end."""

@@ -1,0 +1,1 @@
+"""Models read and compiled by OpenVINO, in a child process."""

@@ -1,0 +1,144 @@
+"""A model prepared as the server prepares it between reading and compiling, by OpenVINO's Python package.
+
+Follows ``ModelInstance::loadTensors`` (modelinstance.cpp): layouts and preprocessing in one
+PrePostProcessor, which is built even where nothing is asked for (it gives each tensor without a layout the
+default one); then the shapes, then the batch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ovms_doctor.model.facts import Preparation
+from ovms_doctor.model.facts.answers import PreparationStep
+from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError
+
+_COLOR_FORMATS = {
+    "RGB": "RGB",
+    "BGR": "BGR",
+    "GRAY": "GRAY",
+    "NV12": "NV12_SINGLE_PLANE",
+    "NV12_2": "NV12_TWO_PLANES",
+    "I420": "I420_SINGLE_PLANE",
+    "I420_3": "I420_THREE_PLANES",
+}
+_ELEMENT_TYPES = {"BF": "bf", "FP": "f", "INT": "i", "UINT": "u"}
+
+
+class StepFailed(OpenVINOError):
+    """OpenVINO refused a step of the preparation."""
+
+    def __init__(self, step: PreparationStep, what: str) -> None:
+        super().__init__(what)
+        self.step = step
+
+
+def prepare(module: Any, model: Any, preparation: Preparation) -> Any:
+    """``model`` (of ``module``, the package openvino) after all steps. Raises StepFailed."""
+    for index, output in enumerate(model.outputs):
+        if not output.get_names():
+            output.get_tensor().set_names({f"out_{index}"})
+    if not preparation.untouched:
+        model = _preprocess(module, model, preparation)
+    with _step("reshape"):
+        _reshape(module, model, dict(_pairs(preparation.reshape)))
+    if preparation.batch is not None:
+        with _step("batch"):
+            module.set_batch(model, module.Dimension(preparation.batch))
+    return model
+
+
+def compile_properties(preparation: Preparation, known: dict[str, str]) -> dict[str, Any]:
+    """What the model is compiled with: what the user gave, and the server's default hint.
+
+    ``known`` holds those of COMPILE_PROPERTIES that the CPU plugin has; the rest of them only keeps several
+    workers out of each other's way, and only on the CPU.
+    """
+    given = {key: json.loads(text) for key, text in _pairs(preparation.config)}
+    hint = dict(COMPILE_PROPERTIES[:1])
+    defaults = known if preparation.device == "CPU" else hint
+    left_out = {"PERFORMANCE_HINT"} if "NUM_STREAMS" in given else set()
+    return {**{key: value for key, value in defaults.items() if key not in left_out}, **given}
+
+
+def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
+    for key, value in rows:  # noqa: UP028 - the rows hold pairs, which only unpacking says
+        yield key, value
+
+
+@contextmanager
+def _step(step: PreparationStep) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise StepFailed(step, bytes(error.object).decode("utf-8", "surrogateescape")) from error
+    except Exception as error:
+        raise StepFailed(step, str(error)) from error
+
+
+def _preprocess(module: Any, model: Any, preparation: Preparation) -> Any:
+    with _step("build"):
+        processor = module.preprocess.PrePostProcessor(model)
+    for side, ports, step in (
+        ("input", model.inputs, "input layout"),
+        ("output", model.outputs, "output layout"),
+    ):
+        given = {name: rest for kind, name, *rest in preparation.layouts if kind == side}
+        for port in ports:
+            with _step("input layout" if step == "input layout" else "output layout"):
+                _set_layout(module, getattr(processor, side), port, given)
+    with _step("preprocessing"):
+        for name, text in _pairs(preparation.steps):
+            _add_step(module, processor, name, json.loads(text))
+    with _step("build"):
+        return processor.build()
+
+
+def _set_layout(module: Any, part: Any, port: Any, given: dict[str, list[str]]) -> None:
+    name = port.get_any_name()
+    if name in given:
+        tensor, inner = given[name]
+        part(name).tensor().set_layout(module.Layout(tensor))
+        part(name).model().set_layout(module.Layout(inner))
+        return
+    own = module.layout_helpers.get_layout(port)
+    scalar = port.get_partial_shape().rank.is_static and len(port.get_partial_shape()) == 0
+    part(name).model().set_layout(own if not own.empty else module.Layout("..." if scalar else "N..."))
+
+
+def _add_step(module: Any, processor: Any, name: str, value: Any) -> None:
+    if name == "color_format":
+        formats = module.preprocess.ColorFormat
+        processor.input().tensor().set_color_format(getattr(formats, _COLOR_FORMATS[value[1]]))
+        processor.input().preprocess().convert_color(getattr(formats, _COLOR_FORMATS[value[0]]))
+    elif name == "precision":
+        processor.input().tensor().set_element_type(_element_type(module, value[0]))
+        processor.input().preprocess().convert_element_type(_element_type(module, value[1]))
+    elif name == "mean":
+        processor.input().preprocess().mean(value)
+    else:
+        processor.input().preprocess().scale(value)
+
+
+def _element_type(module: Any, name: str) -> Any:
+    letters = name.rstrip("0123456789")
+    return getattr(module.Type, _ELEMENT_TYPES[letters] + name[len(letters) :])
+
+
+def _reshape(module: Any, model: Any, asked: dict[str, str]) -> None:
+    """``gatherReshapeInfo``: every input's shape goes into the call, if any of them changes."""
+    shapes = {}
+    changes = False
+    for port in model.inputs:
+        name = port.get_any_name()
+        shape = port.get_partial_shape()
+        if name in asked:
+            wanted = module.PartialShape(asked[name])
+            changes = changes or wanted != shape
+            shape = wanted
+        shapes[name] = shape
+    if changes:
+        model.reshape(shapes)

@@ -1,0 +1,304 @@
+"""Load models with OpenVINO. Runs in a child process that loads many models in turn.
+
+The parent starts the child, calls :meth:`Runtime.prepare` with the parent's rights, lets the child
+become the server's user, then has it load model after model. A native crash, a hang and running out of
+memory are the parent's to notice; everything that OpenVINO *says* is in the LoadReport.
+
+After ``prepare`` nothing here imports a module or opens a descriptor that it does not close, and the
+child must leave the descriptors open that it has: OpenVINO's libraries are reached through one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import re
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, Literal
+
+from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
+from ovms_doctor.model.facts.answers import PreparationStep
+from ovms_doctor.model.facts.questions import LoadLevel
+from ovms_doctor.probes.runtime.backend import Backend, OpenVINOError, RuntimeUnavailable
+from ovms_doctor.probes.runtime.c_library import CLibrary, CLibraryMissing
+from ovms_doctor.probes.runtime.package import Package, PackageUnusable
+from ovms_doctor.probes.runtime.prepare import StepFailed
+
+__all__ = ["Runtime", "RuntimeUnavailable"]
+
+GIB: Final = 1 << 30
+MIB: Final = 1 << 20
+
+#: Address space that a load may add, as multiples of the size of the weights, and besides. Measured
+#: with OpenVINO 2026.4.1: a read maps the weights once, and formats other than IR hold up to two
+#: copies more; a compile adds up to four copies (FP16 constants under a plain Convert, computed in
+#: FP32) to the mapping. Two GiB let all small models through and stop runaway constant folding.
+WEIGHT_FACTORS: Final[dict[LoadLevel, int]] = {"read": 3, "compile": 6}
+BASE_ROOM: Final = 2 * GIB
+#: A thread's stack (8 MiB) and bookkeeping; OpenVINO may start one for each core.
+ROOM_PER_CORE: Final = 16 * MIB
+
+#: How an exhausted address space shows in OpenVINO's texts: operator new; mmap of a weights file
+#: ("…, err=Cannot allocate memory"; without "err=" the words belong to the CPU plugin's message about
+#: incompatible descriptors); a thread that has no room for its stack.
+_OUT_OF_MEMORY: Final = re.compile(
+    r"std::bad_alloc|err=Cannot allocate memory|Resource temporarily unavailable"
+)
+
+#: Enough for any model directory; ends the walk in a directory that is none.
+_MOST_FILES: Final = 10_000
+_M_ARENA_MAX: Final = -8  # mallopt(3)
+
+
+class Runtime:
+    """OpenVINO in this process.
+
+    ``options``: ``extension``, the host path of a CPU extension library that every load is to have, or None;
+    ``memory_limit``, the bytes that a load may take, or None; ``prepares``, whether models are to be prepared too,
+    which only the Python package can.
+    """
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        extension, memory_limit = options.get("extension"), options.get("memory_limit")
+        self._extension = extension if isinstance(extension, str) else None
+        self._extension_error: str | None = None
+        #: The extensions that were loaded, each with OpenVINO's text where that failed. None can be unloaded.
+        self._extensions: dict[str, str | None] = {}
+        self._memory_limit = memory_limit if isinstance(memory_limit, int) else None
+        self._prepares = options.get("prepares") is True
+        self._backend: Backend | None = None
+
+    def prepare(self) -> None:
+        """Load OpenVINO and all that it would load later; nothing of a user's is opened.
+
+        Raises RuntimeUnavailable. The extension, which is code of the user's choice, is loaded by the
+        first :meth:`load`, with the rights that the process has then.
+        """
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+        _one_heap()
+        self._backend = _open_backend(prepares=self._prepares)
+
+    @property
+    def version(self) -> str:
+        """OpenVINO's version, like ``2026.4.1``; empty before :meth:`prepare`."""
+        return self._backend.version.split("-", 1)[0] if self._backend else ""
+
+    def load_extension(self) -> str | None:
+        """Load the CPU extension, once; None if that went well or none was named, else the exact text
+        of OpenVINO's exception. Runs the library's code, which may crash or hang."""
+        backend = self._ready()
+        if self._extension is not None:
+            extension, self._extension = self._extension, None
+            try:
+                backend.add_extension(extension)
+            except OpenVINOError as error:
+                self._extension_error = error.what
+        return self._extension_error
+
+    def try_extension(self, path: str) -> LoadReport:
+        """Load a CPU extension, with no more address space than a small model may take. Runs the library's code,
+        which may crash or hang. Raises RuntimeUnavailable."""
+        backend = self._ready()
+        outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
+        what = None
+        if path not in self._extensions:
+            room = load_room(_size(path), "read", self._memory_limit, os.cpu_count() or 1)
+            with _limited_address_space(room):
+                try:
+                    backend.add_extension(path)
+                except OpenVINOError as error:
+                    what = error.what
+            self._extensions[path] = what
+        what = self._extensions[path]
+        if what is not None:
+            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
+        return LoadReport("read", outcome, "read", what or "", self.version)
+
+    def load(
+        self,
+        path: str,
+        level: LoadLevel,
+        preparation: Preparation | None = None,
+        extension: str | None = None,
+    ) -> LoadReport:
+        """Read a model, prepare it, for level ``compile`` also compile it, on CPU but for a preparation that
+        names another device.
+
+        ``path`` is what the server would hand to ``read_model`` (a SavedModel's directory ends in
+        ``/``). ``extension``: the host path of a CPU extension to be loaded first. Where that cannot be loaded,
+        as the server then ends, so does this: outcome ``failed``, ``detail`` says that it is the extension.
+        Raises RuntimeUnavailable where the process's present user may not read OpenVINO's libraries, for
+        OpenVINO would say of every model that it is unable to read it.
+        """
+        backend = self._ready()
+        if not os.access(backend.libraries, os.R_OK | os.X_OK):
+            raise RuntimeUnavailable(f"user {os.getuid()} may not read the directory of OpenVINO's libraries")
+        what = self.load_extension()
+        if extension is not None:
+            what = self.try_extension(extension).message or what
+        if what is not None:
+            detail = "the CPU extension could not be loaded"
+            return LoadReport(level, "failed", "read", what, self.version, detail=detail)
+        room = load_room(weight_bytes(path), level, self._memory_limit, os.cpu_count() or 1)
+        with _limited_address_space(room):
+            return self._load(backend, path, level, preparation, room)
+
+    def _load(
+        self, backend: Backend, path: str, level: LoadLevel, preparation: Preparation | None, room: int
+    ) -> LoadReport:
+        stage: LoadLevel = "read"
+        step: PreparationStep = ""
+        prepared: tuple[Tensor, ...] = ()
+        inputs: tuple[Tensor, ...] = ()
+        outputs: tuple[Tensor, ...] = ()
+        outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
+        what, detail = "", ""
+        try:
+            with backend.read(path) as model:
+                inputs, outputs = model.inputs(), model.outputs()
+                if preparation is not None:
+                    model.prepare(preparation)
+                    prepared = model.inputs()
+                if level == "compile":
+                    stage = "compile"
+                    model.compile()
+        except OpenVINOError as error:
+            what = error.what
+            step = error.step if isinstance(error, StepFailed) else ""
+            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
+            if not what:  # the package, under a Python whose exceptions drop such texts
+                detail = "OpenVINO's text was lost, for it is not UTF-8"
+        except MemoryError:  # Python's own
+            outcome = "out_of_memory"
+        if outcome == "out_of_memory":
+            detail = f"the load was allowed {room} bytes of address space"
+        return LoadReport(
+            level,
+            outcome,
+            stage,
+            what,
+            self.version,
+            inputs=inputs,
+            outputs=outputs,
+            detail=detail,
+            step=step,
+            prepared_inputs=prepared,
+        )
+
+    def _ready(self) -> Backend:
+        if self._backend is None:
+            raise RuntimeUnavailable("OpenVINO was not prepared")
+        return self._backend
+
+
+def load_room(weights: int, level: LoadLevel, memory_limit: int | None, cores: int) -> int:
+    """How many bytes of address space a load may add to what the process has.
+
+    ``weights`` is the size of the model's weights in bytes. A ``memory_limit`` (bytes) bounds it,
+    but for what costs address space and no memory: the mapped weights, whose pages the kernel can
+    take back, and stacks. Address space is not memory in use, so this is a guard for the host and no
+    prediction of what the server's limit would do.
+    """
+    stacks = cores * ROOM_PER_CORE
+    room = BASE_ROOM + WEIGHT_FACTORS[level] * weights
+    if memory_limit is not None:
+        room = min(room, memory_limit + weights)
+    return room + stacks
+
+
+def weight_bytes(path: str) -> int:
+    """The size in bytes of a model with its weights; what cannot be looked at counts as nothing.
+
+    A SavedModel: all below its directory. ONNX: all below the file's directory, for its weights may
+    be in any file there. Others: the files that differ in their suffix only (``.bin``,
+    ``.pdiparams``).
+    """
+    if path.endswith("/") or os.path.isdir(path):
+        return _size_below(path)
+    directory, name = os.path.split(path)
+    if name.endswith(".onnx"):
+        return _size_below(directory or ".")
+    stem = os.path.splitext(path)[0]
+    return sum(_size(stem + suffix) for suffix in {os.path.splitext(path)[1], ".bin", ".pdiparams"})
+
+
+def _size_below(directory: str) -> int:
+    total, seen = 0, 0
+    for where, _, names in os.walk(directory):
+        for name in names:
+            total += _size(os.path.join(where, name))
+            seen += 1
+            if seen >= _MOST_FILES:
+                return total
+    return total
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _limited_address_space(room: int) -> Iterator[None]:
+    """Let this process's address space grow by ``room`` bytes at most, inside the block.
+
+    Only the soft limit changes, never above the hard one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = _address_space() + room
+    for bound in (soft, hard):
+        if bound != resource.RLIM_INFINITY:
+            wanted = min(wanted, bound)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _address_space() -> int:
+    """The bytes of address space that this process uses; 0 where that cannot be told."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _one_heap() -> None:
+    """Have all threads share malloc's heap: glibc reserves 64 MiB of address space for each more."""
+    try:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    except (AttributeError, OSError):
+        return  # another C library, which has no such heaps
+
+
+def _open_backend(*, prepares: bool) -> Backend:
+    """The C library, else the Python package, which alone prepares models. Raises RuntimeUnavailable."""
+    try:
+        spec = importlib.util.find_spec("openvino")
+    except (ImportError, ValueError) as error:
+        raise RuntimeUnavailable("the Python package openvino is broken") from error
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeUnavailable("the Python package openvino is not installed")
+    directory = os.path.abspath(next(iter(spec.submodule_search_locations)))
+    if prepares:
+        try:
+            return Package.open(directory)
+        except PackageUnusable as unusable:
+            raise RuntimeUnavailable(f"OpenVINO's Python package cannot be used: {unusable}") from unusable
+    try:
+        return CLibrary.open(directory)
+    except CLibraryMissing as missing:
+        try:
+            return Package.open(directory)
+        except PackageUnusable as unusable:
+            raise RuntimeUnavailable(
+                f"OpenVINO is installed but cannot be used: {missing}; {unusable}"
+            ) from unusable

@@ -1,0 +1,1 @@
+"""S3, queried as the server's client queries it."""

@@ -1,0 +1,318 @@
+"""S3, asked as the server's client asks it: in the child process, by boto3 with every choice made for it.
+
+Only the calls of s3filesystem.cpp are used: HeadBucket, ListObjects (version 1), GetObject.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import Any, BinaryIO, TypeVar
+
+from ovms_doctor.model.facts import (
+    FileContent,
+    StoreAccess,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.model.facts.stores import StoreCall
+from ovms_doctor.probes.stores.amazon.client import SENT, NotUsable, make_client, proxies
+from ovms_doctor.probes.stores.amazon.objects import Objects
+from ovms_doctor.probes.stores.answers import Hidden, chain, passing, place_of, trouble_of
+from ovms_doctor.probes.stores.google.session import proxy_secrets
+
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+#: Seconds before a question is asked once more, each in turn.
+_PAUSES = (0.3, 0.9)
+_CHUNK = 1 << 20
+#: Statuses by which a client is sent to another address.
+_ELSEWHERE = frozenset({302, 303, 307, 308})
+#: What proxies call themselves in an answer of their own.
+_PROXIES = ("squid", "tinyproxy", "proxy.py", "zscaler")
+#: Seconds that S3 lets a clock be wrong.
+_MOST_SKEW = 900
+#: Other stores call theirs ``default``, ``RegionOne``, ``de_fra``.
+_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+_Answer = TypeVar("_Answer")
+
+
+class AmazonStore:
+    """A bucket as one access sees it. Arguments as in :class:`ovms_doctor.probes.stores.google.store.GoogleStore`."""
+
+    def __init__(
+        self, access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
+    ) -> None:
+        self._access = access
+        self._patience = patience
+        proxy = proxies(secrets.get(access.proxy, "")) if access.proxy else {}
+        #: ``host:port``, empty where none is taken.
+        self._proxy = proxy.get("http", "").partition("://")[2].rpartition("@")[2]
+        self._hidden = Hidden(*secrets.values(), *proxy_secrets(secrets.get(access.proxy, "")))
+        self._client: Any = None
+        self._objects: Any = None
+        self._stopped: Unavailable | None = None
+        try:
+            self._client, keys = make_client(access, secrets, files, patience)
+            self._hidden.add(*keys)
+            self._objects = Objects(self._client, access.bucket, keys)
+        except ImportError as error:
+            self._stopped = Unavailable(f"boto3 cannot be loaded here ({error}): pip install boto3")
+        except NotUsable as error:
+            self._stopped = Unavailable(str(error))
+        except Exception as error:  # noqa: BLE001 - botocore refuses hosts and regions in many ways
+            self._stopped = _cannot(error)
+
+    def head(self) -> StoreAnswered | StoreRefusal | Unavailable:
+        """HeadBucket."""
+
+        def ask() -> StoreAnswered:
+            answer = self._client.head_bucket(Bucket=self._access.bucket)
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            return StoreAnswered(self._region(headers.get("x-amz-bucket-region")))
+
+        return self._ask("HeadBucket", ask)
+
+    def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
+        """The keys that begin with ``prefix``, so many pages of the store's."""
+        objects: list[StoredObject] = []
+        prefixes: list[str] = []
+        more: dict[str, str] = {"Delimiter": "/"} if delimited else {}
+        last = ""
+        for _ in range(pages):
+            page = self._ask("ListObjects", lambda told=dict(more): self._page(prefix, told))  # type: ignore[misc]
+            if isinstance(page, StoreRefusal | Unavailable):
+                return page
+            if "IsTruncated" not in page and "Name" not in page:
+                # Some page, of which the library reads nothing and finds no fault with it.
+                return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
+            contents = page.get("Contents", ())
+            found = [_stored(item) for item in contents if "Key" in item]
+            if len(found) < len(contents) or any(item.size < 0 for item in found):
+                return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
+            below = [str(item["Prefix"]) for item in page.get("CommonPrefixes", ())]
+            newest = max([*(one.key for one in found[-1:]), *below[-1:]], default="")
+            if last and newest <= last:
+                # It said that there is more, and gives none of it.
+                return _in_order(prefix, objects, prefixes, True)
+            objects += found
+            prefixes += below
+            if not page.get("IsTruncated") or not newest:
+                return _in_order(prefix, objects, prefixes, bool(page.get("IsTruncated")))
+            last = newest
+            # Amazon's is a key; other stores make up what they like.
+            more["Marker"] = page.get("NextMarker") or newest
+        return _in_order(prefix, objects, prefixes, True)
+
+    def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
+        told: dict[str, Any] = dict(more)
+        if not self._access.endpoint:
+            # Amazon tells of what was restored, and can be read though its storage class says otherwise.
+            told["OptionalObjectAttributes"] = ["RestoreStatus"]
+        found: dict[str, Any] = self._client.list_objects(Bucket=self._access.bucket, Prefix=prefix, **told)
+        return found
+
+    def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
+        """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
+
+        def ask() -> FileContent:
+            # Of nothing there is no range.
+            told = f"bytes={begin}-{begin + max(length, 1) - 1}"
+            answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=told)
+            whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
+            ranged = whole.isascii() and whole.isdigit()
+            size = int(whole) if ranged else int(answer["ContentLength"])
+            # Some send all of it: no more than was asked for is kept in memory.
+            before = 0 if ranged else begin
+            with contextlib.closing(answer["Body"]) as body:
+                data = _first(body, min(before + length, size))
+            return FileContent(data[before:], size)
+
+        answer = self._ask("GetObject", ask)
+        # Of nothing there is no first byte.
+        empty = isinstance(answer, StoreRefusal) and answer.status == 416
+        return FileContent(b"", 0) if empty else answer
+
+    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable:
+        """A whole object into a new file at ``path``, which is gone again where that fails."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            return Unavailable(f"no file can be made for it: {error.strerror}")
+        with open(descriptor, "wb", buffering=0) as file:
+            answer = self._ask("GetObject", lambda: self._whole(key, file))
+        if not isinstance(answer, StoreAnswered):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        return answer
+
+    def _whole(self, key: str, file: BinaryIO) -> StoreAnswered:
+        file.seek(0)
+        file.truncate()
+        body = self._objects.open(key)
+        if body is None:
+            body = self._client.get_object(Bucket=self._access.bucket, Key=key)["Body"]
+        # The body itself compares what comes with what was announced.
+        with contextlib.closing(body):
+            for part in body.iter_chunks(_CHUNK):
+                file.write(part)
+        return StoreAnswered()
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def _ask(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
+        """The answer; what passes is asked for again, as long as there is time."""
+        if self._stopped is not None:
+            return self._stopped
+        end = time.monotonic() + self._patience
+        answer: _Answer | StoreRefusal | Unavailable = self._once(call, ask)
+        for pause in _PAUSES:
+            if not passing(answer) or time.monotonic() + pause > end - self._patience / 4:
+                return answer
+            time.sleep(pause)
+            answer = self._once(call, ask)
+        return answer
+
+    def _once(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return ask()
+        except ClientError as error:
+            refusal = self._of_response(call, error.response)
+        except BotoCoreError as error:
+            found = self._of_connection(call, error)
+            if isinstance(found, Unavailable):
+                return found
+            refusal = found
+        except OSError as error:
+            return Unavailable(f"it cannot be written down here: {error.strerror or type(error).__name__}")
+        except UnicodeError:
+            return Unavailable("its name is not UTF-8, which S3's keys are")
+        except Exception as error:  # noqa: BLE001 - the library's own sentences may hold what is secret
+            return _cannot(error)
+        return replace(refusal, message=self._hidden(refusal.message), code=self._hidden(refusal.code))
+
+    def _of_response(self, call: StoreCall, response: Mapping[str, Any]) -> StoreRefusal:
+        error = response.get("Error", {})
+        about = response.get("ResponseMetadata", {})
+        headers = about.get("HTTPHeaders", {})
+        status = int(about.get("HTTPStatusCode", 0))
+        code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+        host = self._host()
+        if code.isdigit() or code == "Unknown":
+            # An answer without a body: the library puts the status in its place.
+            code = message = ""
+        if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
+            said = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
+            return StoreRefusal(call, status, trouble="proxy", message=said, host=self._proxy or host)
+        if about.get(SENT) == 200 and not code:
+            # Such a page, of which the library makes a 500: a login, or the store's own console.
+            return StoreRefusal(call, 200, trouble="unreadable", host=host)
+        if call == "ListObjects" and not code and headers.get("content-type", "").startswith("text/html"):
+            message = "a page for people, and no answer of a store's"
+        if call == "HeadBucket" and status == 403 and self._access.credentials != "anonymous":
+            code = "RequestTimeTooSkewed" if _is_skewed(headers.get("date", "")) else code
+        region = self._region(error.get("Region") or headers.get("x-amz-bucket-region"))
+        if status in _ELSEWHERE or (status == 301 and not (code or region)):
+            # The server's client would follow, to wherever that is: libcurl does, with the SDK's own settings.
+            return StoreRefusal(
+                call, status, trouble="unreadable", message="it sends who asks elsewhere", host=host
+            )
+        return StoreRefusal(call, status, code, message, region=region, host=host)
+
+    def _of_connection(self, call: StoreCall, error: Exception) -> StoreRefusal | Unavailable:
+        """What a request met that no store answered."""
+        host = self._host()
+        kinds = {type(item).__name__ for item in chain(error)}
+        tunnel = next((match for item in chain(error) if (match := _TUNNEL.search(str(item)))), None)
+        if tunnel is not None:
+            return StoreRefusal(call, int(tunnel[1]), trouble="proxy", message=tunnel[0], host=self._proxy)
+        trouble, message = trouble_of(error)
+        at_proxy = bool(kinds & {"ProxyConnectionError", "ProxyError"})
+        if trouble == "name" and at_proxy:
+            return StoreRefusal(call, trouble="proxy name", message=message, host=self._proxy)
+        if trouble == "refused" and at_proxy:
+            return StoreRefusal(call, trouble="refused", message=message, host=self._proxy)
+        if kinds & {"IncompleteReadError", "ResponseStreamingError"} and trouble in ("", "unreadable"):
+            trouble = "truncated"
+        if "ResponseParserError" in kinds:
+            return StoreRefusal(call, trouble="unreadable", host=host)
+        if trouble:
+            return StoreRefusal(call, trouble=trouble, message=message, host=host)
+        if kinds & {"ConnectionClosedError"}:
+            return StoreRefusal(call, trouble="reset", host=host)
+        return _cannot(error)
+
+    def _region(self, told: object) -> str:
+        """A region as a store told it, which is handed on in commands; empty for what looks like none."""
+        region = str(told or "")
+        return region if _REGION.fullmatch(region) and self._hidden(region) == region else ""
+
+    def _host(self) -> str:
+        """Who is asked, as far as the client tells."""
+        place = place_of(self._client.meta.endpoint_url) if self._client is not None else ""
+        virtual = (
+            self._access.addressing == "virtual"
+            and place
+            and not place.split(":")[0].replace(".", "").isdigit()
+        )
+        return f"{self._access.bucket}.{place}" if virtual else place
+
+
+def _stored(item: Mapping[str, Any]) -> StoredObject:
+    restored = bool(item.get("RestoreStatus", {}).get("RestoreExpiryDate"))
+    archived = item.get("StorageClass") in _ARCHIVED and not restored
+    return StoredObject(str(item["Key"]), int(item.get("Size", 0)), archived)
+
+
+def _in_order(prefix: str, objects: list[StoredObject], prefixes: list[str], more: bool) -> StoreListing:
+    """What was listed, in the order of its bytes: stores that keep their objects in a file system list ``1/`` before
+    ``1-old/``, and some name a key twice."""
+    found = {item.key: item for item in objects if item.key.startswith(prefix)}
+    below = {one for one in prefixes if one.startswith(prefix)}
+    return StoreListing(tuple(found[key] for key in sorted(found)), more, tuple(sorted(below)))
+
+
+def _first(body: Any, length: int) -> bytes:
+    """So many bytes of an answer's body, which itself minds an end that comes too early."""
+    data = b""
+    while len(data) < length and (part := body.read(length - len(data))):
+        data += part
+    return data
+
+
+def _is_skewed(date: str) -> bool:
+    """Whether a store's clock and this one are so far apart that it refuses what is signed. An answer to HEAD has no
+    text that would say so."""
+    try:
+        there = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return False
+    return abs(time.time() - there) > _MOST_SKEW
+
+
+def _is_proxys(headers: Mapping[str, str]) -> bool:
+    """An answer without any of S3's words that names a proxy, and none of S3's headers: what a proxy hands on has
+    them."""
+    if any(name.startswith("x-amz") for name in headers):
+        return False
+    page = headers.get("content-type", "").startswith("text/html") and headers.get("content-length") != "0"
+    proxy = headers.get("server", "").lower().startswith(_PROXIES)
+    return "proxy-authenticate" in headers or proxy or (page and "via" in headers)
+
+
+def _cannot(error: Exception) -> Unavailable:
+    """The library asks nobody. What it says of it may hold a proxy's password."""
+    if type(error).__name__ == "ParamValidationError":
+        return Unavailable("boto3 does not ask for a bucket or key of such a name")
+    return Unavailable(f"boto3 cannot ask there ({type(error).__name__})")

@@ -1,0 +1,108 @@
+"""What became of a request to a store, in words that tell nothing secret."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from http.client import HTTPException, IncompleteRead
+from socket import gaierror
+from urllib.parse import quote, urlsplit
+
+from ovms_doctor.model.facts import StoreRefusal
+from ovms_doctor.model.facts.stores import StoreTrouble
+from ovms_doctor.model.text import HIDDEN
+
+#: Characters of a message that are kept.
+KEPT = 300
+#: Shorter ones stand in every other word.
+_SHORTEST_SECRET = 3
+
+#: In this order: a kind that is also one of the later kinds comes first.
+_TROUBLES: tuple[tuple[type[BaseException], StoreTrouble], ...] = (
+    (gaierror, "name"),
+    (ssl.SSLError, "tls"),
+    (ConnectionRefusedError, "refused"),
+    (TimeoutError, "timeout"),
+    (ConnectionError, "reset"),
+    (IncompleteRead, "truncated"),
+    (HTTPException, "unreadable"),
+)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that it was made of, once each."""
+    todo, seen = [error], set()
+    while todo:
+        item = todo.pop(0)
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        inner = [item.__cause__, item.__context__, getattr(item, "reason", None)]
+        inner += [getattr(item, "original_error", None), *item.args]
+        # botocore keeps what it wraps among the values of its message.
+        inner += list(getattr(item, "kwargs", {}).values())
+        todo += [other for other in inner if isinstance(other, BaseException)]
+
+
+def trouble_of(error: BaseException) -> tuple[StoreTrouble, str]:
+    """What an exception of a connection means, and the system's words for it; no trouble for any other."""
+    found = list(chain(error))
+    for kind, trouble in _TROUBLES:
+        item = next((one for one in found if isinstance(one, kind)), None)
+        if item is not None:
+            return trouble, words(item)
+    if any(type(item).__name__.endswith(("TimeoutError", "Timeout")) for item in found):
+        return "timeout", ""
+    # The rest of what a connection can meet (no route, network down) ends like a refused one.
+    system = next((item for item in found if isinstance(item, OSError) and item.errno), None)
+    return ("refused", words(system)) if system is not None else ("", "")
+
+
+def words(error: BaseException) -> str:
+    """What the system says of it. The libraries' own sentences hold addresses in memory."""
+    if isinstance(error, ssl.SSLError):
+        return getattr(error, "verify_message", "") or error.reason or ""
+    if isinstance(error, IncompleteRead):
+        return "the answer breaks off before its announced end"
+    return (isinstance(error, OSError) and error.strerror) or ""
+
+
+def place_of(url: str) -> str:
+    """``host:port`` of an address; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname else ""
+
+
+class Hidden:
+    """Texts without the secrets that are known, in one line, and cut."""
+
+    def __init__(self, *secrets: str) -> None:
+        self._secrets: set[str] = set()
+        self.add(*secrets)
+
+    def add(self, *secrets: str) -> None:
+        """Longer ones are hidden first."""
+        for secret in secrets:
+            for form in (secret, quote(secret, safe="", errors="replace")):
+                if len(form) >= _SHORTEST_SECRET:
+                    self._secrets.add(form)
+
+    def __call__(self, text: str) -> str:
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, HIDDEN)
+        text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+        return text if len(text) <= KEPT else text[: KEPT - 1] + "…"
+
+
+def passing(answer: object) -> bool:
+    """It is worth asking once more: the store is busy, or hung up."""
+    if not isinstance(answer, StoreRefusal):
+        return False
+    if answer.trouble:
+        return answer.trouble in ("reset", "truncated")
+    return answer.status in (408, 425, 429) or answer.status >= 500

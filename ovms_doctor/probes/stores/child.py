@@ -1,0 +1,165 @@
+"""In a child: stores asked. Their libraries may hang, and they hold the server's secrets."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ovms_doctor.model.facts import (
+    Answer,
+    FetchCopy,
+    FileContent,
+    HeadBucket,
+    ListStore,
+    Question,
+    ReadObject,
+    StoreAccess,
+    StoreAnswered,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+
+#: Of this process's own environment: what the libraries would take their choices from.
+_FOREIGN = ("AWS_", "BOTO", "GOOGLE_", "CLOUDSDK_", "CLOUD_STORAGE_", "GCE_", "STORAGE_EMULATOR_", "AZURE_")
+_FOREIGN_NAMES = frozenset({"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "SSLKEYLOGFILE"})
+_NOWHERE = "/nonexistent"
+
+
+class Store(Protocol):
+    """A bucket as one access sees it."""
+
+    def head(self) -> StoreAnswered | StoreRefusal | Unavailable: ...
+    def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable: ...
+    def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable: ...
+    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable: ...
+
+
+def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
+    """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds, ``ahead``: S3
+    will be asked, and what takes long to import is imported now."""
+    _clean()
+    if options.get("ahead"):
+        # What is wrong with it is told to the first question.
+        with contextlib.suppress(Exception):
+            import boto3.session  # noqa: F401
+    files = {path: base64.b64decode(data) for path, data in options.get("files", {}).items()}
+    asker = _Asker(options.get("secrets", {}), files, float(options["patience"]))
+    return asker.answer, {}
+
+
+def _clean() -> None:
+    """The libraries are to find nothing of whoever runs this."""
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN) or name.lower().endswith("_proxy") or name in _FOREIGN_NAMES:
+            del os.environ[name]
+    os.environ["HOME"] = _NOWHERE
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+
+class _Asker:
+    def __init__(self, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float) -> None:
+        self._secrets = secrets
+        self._files = files
+        self._patience = patience
+        self._stores: dict[StoreAccess, Store] = {}
+        self._lock = threading.Lock()
+        #: Google's sessions belong to one thread each; boto3's clients are everybody's.
+        self._own = threading.local()
+
+    def answer(self, question: Question) -> Answer:
+        """Whatever goes wrong is told without the words of libraries, which may hold what is secret."""
+        try:
+            return self._answer(question)
+        except Exception as error:  # noqa: BLE001
+            return Unavailable(f"{type(error).__name__} while asking the store")
+
+    def _answer(self, question: Question) -> Answer:
+        if isinstance(question, HeadBucket):
+            return self._store(question.access).head()
+        if isinstance(question, ListStore):
+            return self._store(question.access).list(question.prefix, question.pages, question.delimited)
+        if isinstance(question, ReadObject):
+            return self._store(question.access).read(question.key, 0, question.limit)
+        if isinstance(question, FetchCopy):
+            return self._fetch(question)
+        raise TypeError(f"{type(question).__name__} is not for a store")
+
+    def _store(self, access: StoreAccess) -> Store:
+        own = self._own.__dict__.setdefault("stores", {})
+        stores = self._stores if access.store == "s3" else own
+        if access not in stores:
+            with self._lock:
+                if access not in stores:
+                    stores[access] = self._made(access)
+        return stores[access]
+
+    def _made(self, access: StoreAccess) -> Store:
+        secrets = {name: self._secrets[name] for name in needed(access) if name in self._secrets}
+        files = {path: self._files[path] for path in access.files if path in self._files}
+        if access.store == "s3":
+            from ovms_doctor.probes.stores.amazon.store import AmazonStore
+
+            return AmazonStore(access, secrets, files, self._patience)
+        from ovms_doctor.probes.stores.google.store import GoogleStore
+
+        return GoogleStore(access, secrets, files, self._patience, self_signed=access.self_signed)
+
+    def _fetch(self, question: FetchCopy) -> StoreAnswered | StoreRefusal | Unavailable:
+        copy, wanted = question.copy, frozenset(question.names)
+        store = self._store(copy.access)
+        try:
+            for directory in copy.directories:
+                os.makedirs(_inside(question.directory, directory), mode=0o700, exist_ok=True)
+            for file in copy.files:
+                path = _inside(question.directory, file.name)
+                # A child that was ended at its deadline may have begun with what is then asked of another one.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                if file.name not in wanted:
+                    _hole(path, file.size)
+                    continue
+                answer = store.download(copy.prefix + file.name, path)
+                if isinstance(answer, StoreRefusal):
+                    return replace(answer, key=copy.prefix + file.name)
+                if not isinstance(answer, StoreAnswered):
+                    return answer
+                # Google's store may unpack what it sends.
+                if copy.access.store == "s3" and os.stat(path).st_size != file.size:
+                    url = copy.access.url(copy.prefix + file.name)
+                    return Unavailable(f"{url} has changed since it was listed")
+        except OSError as error:
+            return Unavailable(f"it cannot be written down here: {error.strerror}")
+        return StoreAnswered()
+
+
+def needed(access: StoreAccess) -> tuple[str, ...]:
+    """The variables whose values an access needs."""
+    names = [access.proxy] if access.proxy else []
+    if access.credentials == "keys":
+        names += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    if access.token:
+        names.append("AWS_SESSION_TOKEN")
+    return tuple(names)
+
+
+def _inside(directory: str, name: str) -> str:
+    """A store's keys may hold anything. Raises OSError for one that leads out of the directory."""
+    if any(part in ("", ".", "..") for part in name.split("/")) or "\0" in name:
+        raise OSError(0, "a key has a name that is none of a file")
+    return f"{directory}/{name}"
+
+
+def _hole(path: str, size: int) -> None:
+    """A file of a size, with nothing in it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.truncate(descriptor, size)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,367 @@
+"""Models from a store, downloaded to be inspected and loaded like local ones; nothing of them stays behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, cast
+
+from ovms_doctor.model.facts import (
+    Answer,
+    FetchCopy,
+    FileContent,
+    InspectCopy,
+    InspectModel,
+    LoadCopy,
+    LoadModel,
+    ModelInspection,
+    Question,
+    ReadObject,
+    StoreAnswered,
+    Unavailable,
+    VersionCopy,
+)
+from ovms_doctor.model.text import size_in_words
+from ovms_doctor.probes.inspect import faults
+from ovms_doctor.probes.inspect.heads import HEAD_BYTES
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.runtime.handler import END_OF_NAME, renamed
+
+#: Path, bytes that have come, bytes in all.
+Progress: TypeAlias = Callable[[str, int, int], None]
+Fetch: TypeAlias = Callable[
+    [Sequence[Question], Callable[[Question], None]], Iterator[tuple[Question, Answer]]
+]
+#: Copies that are fetched in one go, and bytes of them together, but for a single one that is larger.
+_AT_A_TIME = 5000
+_BYTES_AT_A_TIME = 1 << 30
+#: Copies that are inspected together, while others are on their way.
+_TOGETHER = 32
+#: Bytes that are left to everybody else on the file system of the copies.
+_LEFT_FREE = 100 << 20
+#: Below this many bytes nobody wants to watch.
+_WORTH_WATCHING = 4 << 20
+_LOOK_EVERY = 0.2
+#: What is seen of weights that were not fetched: the hole in their place.
+_OF_HOLES = frozenset({faults.WEIGHTS_ALL_ZERO, faults.WEIGHTS_SPARSE, faults.WEIGHTS_ZERO_TAIL})
+#: What tells that something else may lie in their place: then their beginning is looked at. A hole begins with zeros,
+#: which is told of Paddle's parameters.
+_SUSPICIOUS = frozenset(
+    {
+        faults.WEIGHTS_TOO_SMALL,
+        faults.WEIGHTS_TRAILING_BYTES,
+        faults.EXTERNAL_DATA_TOO_SMALL,
+        faults.ZERO_FILLED,
+    }
+)
+
+
+@dataclass(slots=True)
+class _Job:
+    """The questions about one copy. ``names``: the files that must come."""
+
+    copy: VersionCopy
+    inspect: list[InspectCopy] = field(default_factory=list)
+    load: list[LoadCopy] = field(default_factory=list)
+    names: tuple[str, ...] = ()
+    directory: str = ""
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.copy.files if file.name in self.names)
+
+    @property
+    def questions(self) -> list[InspectCopy | LoadCopy]:
+        return [*self.inspect, *self.load]
+
+
+class Copies:
+    """``fetch`` has files downloaded; ``load_deadline``, ``deadline``, ``jobs`` as in LocalCollector."""
+
+    def __init__(
+        self, fetch: Fetch, load_deadline: float, deadline: float, jobs: int | None, progress: Progress | None
+    ) -> None:
+        self._fetch = fetch
+        self._progress = progress
+        self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
+        self._place: str | None = None
+        self._odd: dict[Question, _Odd] = {}
+        #: Makes the store's paths of the copies'.
+        self._rename: Callable[[str], str] = str
+
+    def warm(self, load: str) -> None:
+        """Has the children started that inspect and load."""
+        self._here.warm_for_models(load)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children that inspect and load."""
+        return self._here.pids
+
+    def close(self) -> None:
+        """Ends the children and removes what is left of the copies."""
+        self._here.close()
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._place = None
+
+    def collect(
+        self,
+        questions: Sequence[InspectCopy | LoadCopy],
+        begin: Callable[[Question], None],
+        answers: dict[Question, Answer],
+    ) -> None:
+        """Adds to ``answers``, in whatever order."""
+        if not questions:
+            return
+        jobs: dict[VersionCopy, _Job] = {}
+        for question in questions:
+            refused = _too_large(question) or _not_here(question)
+            if refused is not None:
+                answers[question] = refused
+                continue
+            job = jobs.setdefault(question.copy, _Job(question.copy))
+            (job.load if isinstance(question, LoadCopy) else job.inspect).append(question)  # type: ignore[arg-type]
+        todo = list(jobs.values())
+        for job in todo:
+            names = {_model_file(one) for one in job.questions}
+            job.names = tuple(file.name for file in job.copy.files if job.load or file.name in names)
+        while todo:
+            wave = _wave(todo)
+            del todo[: len(wave)]
+            self._together(wave, begin, answers)
+
+    def _together(
+        self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+    ) -> None:
+        try:
+            refused = self._make_room(wave)
+            if refused is None:
+                self._rename = _renaming(self._place, wave)
+                self._stream(wave, begin, answers)
+            else:
+                answers.update((one, refused) for job in wave for one in job.questions)
+        finally:
+            if self._place is not None:
+                shutil.rmtree(self._place, ignore_errors=True)
+                self._place = None
+
+    def _make_room(self, wave: Sequence[_Job]) -> Unavailable | None:
+        """A directory for each copy, or why there is none."""
+        wanted = sum(job.size for job in wave)
+        try:
+            self._place = tempfile.mkdtemp(prefix="ovms-doctor-")
+            free = shutil.disk_usage(self._place).free - _LEFT_FREE
+            for number, job in enumerate(wave):
+                job.directory = f"{self._place}/{number}"
+                os.mkdir(job.directory, 0o700)
+        except OSError as error:
+            return Unavailable(
+                f"{size_in_words(wanted)} to download, and nowhere to put it (TMPDIR names a place): "
+                f"{error.strerror}"
+            )
+        if wanted <= free:
+            return None
+        return Unavailable(
+            f"{size_in_words(wanted)} to download, and {size_in_words(max(free, 0))} free for it in "
+            f"{tempfile.gettempdir()}"
+        )
+
+    def _stream(
+        self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+    ) -> None:
+        """What has come is worked at while the rest comes."""
+        asked: dict[Question, _Job] = {}
+        for job in wave:
+            asked[FetchCopy(job.copy, job.names, job.directory)] = job
+        there: list[_Job] = []
+        with _Watch(wave, self._progress):
+            for question, answer in self._fetch(list(asked), begin):
+                job = asked[question]
+                if not isinstance(answer, StoreAnswered):
+                    answers.update(dict.fromkeys(job.questions, answer))
+                    continue
+                there.append(job)
+                if len(there) == _TOGETHER:
+                    self._work(there, begin, answers)
+                    there = []
+        self._work(there, begin, answers)
+        # Only now: the children have no other questions in hand.
+        self._look_again(begin, answers)
+
+    def _work(
+        self, jobs: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+    ) -> None:
+        asked: dict[Question, tuple[InspectCopy | LoadCopy, _Job]] = {}
+        for job in jobs:
+            for one in job.inspect:
+                asked[InspectModel(f"{job.directory}/{one.file}", one.format)] = (one, job)
+            for other in job.load:
+                path = f"{job.directory}/{other.file}"
+                asked[LoadModel(path, other.level, other.preparation)] = (other, job)
+        found = self._here.collect(
+            list(asked), lambda local: begin(asked[local][0] if local in asked else local)
+        )
+        odd: dict[Question, _Odd] = {}
+        for local, (question, job) in asked.items():
+            answer = found[local]
+            if isinstance(answer, ModelInspection) and (beginnings := _odd_holes(job, answer)):
+                odd[local] = _Odd(question, job, beginnings)
+            else:
+                answers[question] = self._told(answer, job, frozenset())
+        kept = {id(item.job) for item in odd.values()}
+        self._odd.update(odd)
+        for job in jobs:
+            if id(job) not in kept:
+                shutil.rmtree(job.directory, ignore_errors=True)
+
+    def _look_again(self, begin: Callable[[Question], None], answers: dict[Question, Answer]) -> None:
+        """Where holes stand for files of a wrong size, their beginnings are fetched, and all is inspected anew."""
+        odd, self._odd = self._odd, {}
+        wanted = {
+            ReadObject(item.job.copy.access, item.job.copy.prefix + name, HEAD_BYTES): path
+            for item in odd.values()
+            for path, name in item.beginnings.items()
+        }
+        known = set()
+        for question, answer in self._fetch(list(wanted), _nobody):
+            path = wanted[cast(ReadObject, question)]
+            if isinstance(answer, FileContent):
+                with open(path, "r+b") as file:
+                    file.write(answer.data[: os.fstat(file.fileno()).st_size])
+                known.add(path)
+        found = self._here.collect(list(odd), _nobody) if odd else {}
+        for local, item in odd.items():
+            answers[item.question] = self._told(found[local], item.job, known)
+            shutil.rmtree(item.job.directory, ignore_errors=True)
+
+    def _told(self, answer: Answer, job: _Job, known: Set[str]) -> Answer:
+        """``answer`` with the store's paths. Of what is a hole here nothing is said but its size, and, where its
+        beginning is ``known``, what that tells."""
+        if isinstance(answer, ModelInspection):
+            holes = _holes(job)
+            unseen = holes.keys() - known
+            kept = tuple(
+                fault
+                for fault in answer.faults
+                if not (fault.kind in _OF_HOLES and fault.path in holes)
+                and not (fault.kind == faults.ZERO_FILLED and fault.path in unseen)
+            )
+            answer = replace(answer, faults=kept)
+        return renamed(answer, self._rename)
+
+
+@dataclass(slots=True)
+class _Odd:
+    """A question whose answer has to be looked at again; ``beginnings``: of what, path here and name."""
+
+    question: InspectCopy | LoadCopy
+    job: _Job
+    beginnings: dict[str, str]
+
+
+def _holes(job: _Job) -> dict[str, str]:
+    """What was not fetched: path here and name."""
+    return {
+        f"{job.directory}/{file.name}": file.name for file in job.copy.files if file.name not in job.names
+    }
+
+
+def _odd_holes(job: _Job, seen: ModelInspection) -> dict[str, str]:
+    holes = _holes(job)
+    return {
+        fault.path: holes[fault.path]
+        for fault in seen.faults
+        if fault.kind in _SUSPICIOUS and fault.path in holes
+    }
+
+
+def _renaming(place: str | None, wave: Sequence[_Job]) -> Callable[[str], str]:
+    """One pattern for all: to make one takes longer than to use it."""
+    urls = {job.directory: job.copy.access.url(job.copy.prefix.rstrip("/")) for job in wave}
+    pattern = re.compile(re.escape(f"{place}/") + r"\d+" + END_OF_NAME)
+    return lambda text: pattern.sub(lambda match: urls.get(match[0], match[0]), text)
+
+
+def _model_file(question: InspectCopy | LoadCopy) -> str:
+    """The file that holds the model: of a directory, what TensorFlow calls it."""
+    directory = question.file == "" or question.file.endswith("/")
+    return f"{question.file}saved_model.pb" if directory else question.file
+
+
+def _too_large(question: InspectCopy | LoadCopy) -> Unavailable | None:
+    limit = question.copy.limit
+    if not limit:
+        return None
+    size = question.copy.size
+    if isinstance(question, InspectCopy):
+        name = _model_file(question)
+        size = sum(file.size for file in question.copy.files if file.name == name)
+    if size <= limit:
+        return None
+    told, most = size_in_words(size), size_in_words(limit)
+    if told == most:
+        told, most = f"{size:,} bytes", f"{limit:,}"
+    return Unavailable(f"{told} to download, more than the limit of {most}: --download-limit raises it")
+
+
+def _not_here(question: InspectCopy | LoadCopy) -> Unavailable | None:
+    if isinstance(question, LoadCopy) and question.extension is not None:
+        return Unavailable("a CPU extension is not tried with a model from a store")
+    return None
+
+
+def _wave(todo: Sequence[_Job]) -> list[_Job]:
+    """As many as may be here together, one at least."""
+    wave: list[_Job] = []
+    size = 0
+    for job in todo[:_AT_A_TIME]:
+        size += job.size
+        if wave and size > _BYTES_AT_A_TIME:
+            break
+        wave.append(job)
+    return wave
+
+
+class _Watch:
+    """Tells of the bytes that have come, while they come."""
+
+    def __init__(self, wave: Sequence[_Job], progress: Progress | None) -> None:
+        total = sum(job.size for job in wave)
+        self._wave = wave
+        self._total = total
+        self._progress = progress if total >= _WORTH_WATCHING else None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> None:
+        if self._progress is not None:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._over.set()
+            self._thread.join()
+
+    def _look(self) -> None:
+        assert self._progress is not None
+        while not self._over.wait(_LOOK_EVERY):
+            done = sum(_come(f"{job.directory}/{name}") for job in self._wave for name in job.names)
+            url = self._wave[0].copy.access.url(self._wave[0].copy.prefix.rstrip("/"))
+            self._progress(url, min(done, self._total), self._total)
+
+
+def _come(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def _nobody(question: Question) -> None:
+    """Where nobody wants to know about progress."""

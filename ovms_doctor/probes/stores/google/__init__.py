@@ -1,0 +1,1 @@
+"""Google Cloud Storage, queried as the server's client queries it."""

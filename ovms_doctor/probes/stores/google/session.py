@@ -1,0 +1,192 @@
+"""How Google Cloud Storage is spoken to from here: a session that takes nothing from this process, its proxy as libcurl
+reads it, and what became of a request that no store answered.
+
+The server's library leaves all of it to libcurl, which is what the way taken here imitates (gcsfilesystem.cpp sets
+neither proxy nor timeout, v2022.1 to v2026.3).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, unquote_to_bytes
+
+from ovms_doctor.model.facts.stores import StoreTrouble
+from ovms_doctor.probes.stores.answers import chain, trouble_of
+
+#: libcurl's ports for a proxy that names none (CURL_DEFAULT_PROXY_PORT, CURL_DEFAULT_HTTPS_PROXY_PORT).
+_PROXY_PORTS = {"http": 1080, "https": 443}
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+class BadProxy(ValueError):
+    """A variable's value that libcurl does not take for a proxy (CURLE_COULDNT_RESOLVE_PROXY)."""
+
+
+class OtherProxy(ValueError):
+    """A kind of proxy that cannot be spoken to from here."""
+
+
+class NotAsked(Exception):
+    """A library wants to ask for something that the server's client does not ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """``url`` without user and password; ``headers``: what the proxy is told of them."""
+
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        """``host:port``."""
+        return self.url.partition("://")[2]
+
+
+def read_proxy(text: str) -> Proxy:
+    """The proxy that libcurl makes of a variable's value (lib/url.c parse_proxy): without a scheme it is http://, user
+    and password are decoded and end at the first @. Raises BadProxy, OtherProxy."""
+    if not text:
+        return Proxy()
+    match = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]*):/{1,3})?([^/?#]*)(?:[/?#].*)?", text, re.DOTALL)
+    if match is None:
+        raise BadProxy
+    scheme = (match[1] or "http").lower()
+    login, at, place = match[2].partition("@") if "@" in match[2] else ("", "", match[2])
+    host = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:@!$&'()*+,;=<>\"\\^`{|}]+)(?::(\d*))?", place)
+    if host is None or int(host[2] or 0) > 65535 or re.search(r"[\x00-\x20\x7f]", login):
+        raise BadProxy
+    if scheme not in _PROXY_PORTS:
+        raise OtherProxy(scheme)
+    name = host[1] if host[1].isascii() else host[1].encode("idna").decode("ascii")
+    url = f"{scheme}://{name}:{int(host[2] or _PROXY_PORTS[scheme])}"
+    if not at:
+        return Proxy(url)
+    user, _, password = login.partition(":")
+    pair = b":".join(unquote_to_bytes(os.fsencode(part)) for part in (user, password))
+    return Proxy(url, {"Proxy-Authorization": "Basic " + base64.b64encode(pair).decode("ascii")})
+
+
+def proxy_secrets(text: str) -> tuple[str, ...]:
+    """What of a proxy's value must be shown nowhere, as it is written and decoded."""
+    login, at, _ = text.rpartition("://")[2].rpartition("@")
+    if not at:
+        return ()
+    parts = (login, *login.split(":", 1))
+    return (text, *parts, *(unquote(part, errors="replace") for part in parts))
+
+
+class Last:
+    """The last response that came in, whether or not it was read to its end."""
+
+    def __init__(self) -> None:
+        self.response: Any = None
+
+    def __call__(self, response: Any, *_: Any, **__: Any) -> None:
+        self.response = response
+
+
+def open_session(proxy: Proxy, last: Last, allowed: Callable[[str, str], bool]) -> Any:
+    """A ``requests.Session`` that knows of no variable, .netrc or file of this process, follows no redirection (which
+    might lead to a host that nobody named), and notes in ``last`` what comes in. ``allowed`` says of a method and an
+    address whether it may be asked: Google's libraries ask for more than they are asked for (the bucket, the regions
+    of an account), in threads of their own."""
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    request = session.request
+
+    def guarded(method: str, url: str, **options: Any) -> Any:
+        if not allowed(method, url):
+            raise NotAsked
+        return request(method, url, **options)
+
+    session.request = guarded
+    session.trust_env = False
+    session.get_redirect_target = lambda response: None
+    session.hooks["response"].append(last)
+    adapter = HTTPAdapter(max_retries=0)
+    # The library would encode user and password otherwise than libcurl does.
+    adapter.proxy_headers = lambda url: dict(proxy.headers)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    if proxy.url:
+        session.proxies = {"http": proxy.url, "https": proxy.url}
+    return session
+
+
+# -- what became of a request --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came instead of what was asked for. ``at_proxy``: it happened on the way to the proxy, or there."""
+
+    trouble: StoreTrouble = ""
+    status: int = 0
+    code: str = ""
+    message: str = ""
+    at_proxy: bool = False
+
+
+def of_exception(error: BaseException) -> Came:
+    """What an exception of ``requests`` means."""
+    from requests.exceptions import ProxyError
+
+    found = list(chain(error))
+    at_proxy = any(isinstance(item, ProxyError) for item in found)
+    tunnel = next((match for item in found if (match := _TUNNEL.search(str(item)))), None)
+    if tunnel is not None:
+        return Came("proxy", int(tunnel[1]), message=tunnel[0], at_proxy=True)
+    trouble, message = trouble_of(error)
+    if trouble == "name" and at_proxy:
+        trouble = "proxy name"
+    return Came(trouble or "unreadable", message=message, at_proxy=at_proxy)
+
+
+def of_response(response: Any, proxied: bool) -> Came:
+    """What a response other than 2xx says: Google's JSON, the token server's, or plain words; or that it comes from
+    something that stands before the store."""
+    from requests.exceptions import RequestException
+
+    status = int(response.status_code)
+    try:
+        text = response.content[: 1 << 16].decode("utf-8", "replace")
+    except (RequestException, RuntimeError, TypeError):
+        # The status is the answer, whatever becomes of its text.
+        text = ""
+    code, message = _google_words(text)
+    page = "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower()
+    headers = response.headers
+    between = status == 407 or "X-Squid-Error" in headers
+    # What is busy answers with pages too, whoever it is.
+    if between or (page and status < 500 and (proxied or "Via" in headers)):
+        title = _TITLE.search(text)
+        return Came("proxy", status, message=title[1].strip() if title else "", at_proxy=proxied)
+    if 300 <= status < 400 or (page and status < 500):
+        return Came("unreadable", status, message=f"a page that is not the store's, status {status}")
+    return Came("", status, code, message)
+
+
+def _google_words(text: str) -> tuple[str, str]:
+    """(code, message) of an error's body."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "", "" if text.lstrip().startswith("<") else text.strip()
+    error = value.get("error") if isinstance(value, dict) else None
+    if isinstance(error, str):
+        return error, str(value.get("error_description") or "")
+    if not isinstance(error, dict):
+        return "", ""
+    listed = error.get("errors")
+    first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+    return str(first.get("reason") or error.get("status") or ""), str(error.get("message") or "")

@@ -1,0 +1,391 @@
+"""Google Cloud Storage, asked as the server's client asks it: in the child process, by Google's own library.
+
+Only objects are listed and read, as the server does (gcsfilesystem.cpp: ListObjects, ReadObject); nothing asks for the
+bucket itself, for which the server needs no right. The library may use nothing of this process: no credentials that
+it would find by itself, no environment, no metadata server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+from ovms_doctor.model.facts import (
+    FileContent,
+    StoreAccess,
+    StoreAnswered,
+    StoredObject,
+    StoreListing,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.model.facts.stores import StoreCall
+from ovms_doctor.model.text import HIDDEN
+from ovms_doctor.probes.stores.answers import Hidden, passing, place_of
+from ovms_doctor.probes.stores.google.credentials import (
+    Credentials,
+    NotUsable,
+    TokenRefused,
+    read_credentials,
+)
+from ovms_doctor.probes.stores.google.session import (
+    BadProxy,
+    Came,
+    Last,
+    NotAsked,
+    OtherProxy,
+    Proxy,
+    of_exception,
+    of_response,
+    open_session,
+    proxy_secrets,
+    read_proxy,
+)
+
+#: Google's own address (the library's default, but for the variables that would change it).
+ENDPOINT = "https://storage.googleapis.com"
+#: Keys that the store gives at a time.
+PAGE = 1000
+#: A page may hold fewer keys than it could, or none, with others behind it: so many requests for one full page.
+_REQUESTS = 4
+#: Seconds before a question is asked once more, each in turn.
+_PAUSES = (0.3, 0.9)
+_FIELDS = "items(name,size),prefixes,nextPageToken"
+#: Google's access tokens, and signed ones: also those that were never ours.
+_TOKEN = re.compile(r"\bya29\.[\w.~+/-]+|\bey[\w-]{8,}\.[\w-]+\.[\w-]*")
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+_Answer = TypeVar("_Answer")
+#: Objects and prefixes of a page, and the token of the next one.
+_Page: TypeAlias = tuple[list[StoredObject], set[str], str | None]
+
+
+class GoogleStore:
+    """A bucket as one access sees it.
+
+    ``secrets``: of the variable that ``access.proxy`` names, its whole value. ``files``: what the key file holds, by
+    its server path. ``patience``: seconds for one request with all its attempts; a download may take longer as long as
+    bytes come. ``self_signed``: a service account's requests carry a token that is signed here, as google-cloud-cpp
+    2.x does it (oauth2_service_account_credentials.cc ServiceAccountUseOAuth; the server's library since v2025.3),
+    instead of one that is fetched, as before.
+    """
+
+    def __init__(
+        self,
+        access: StoreAccess,
+        secrets: Mapping[str, str],
+        files: Mapping[str, bytes],
+        patience: float,
+        *,
+        self_signed: bool = False,
+    ) -> None:
+        self._access = access
+        self._patience = patience
+        self._endpoint = (access.endpoint or ENDPOINT).rstrip("/")
+        self._last = Last()
+        self._proxy = Proxy()
+        self._credentials: Credentials | None = None
+        self._bucket: Any = None
+        self._session: Any = None
+        self._hidden = Hidden()
+        #: What stands before every question, None where nothing does.
+        self._stopped = self._prepare(secrets, files, self_signed)
+
+    def head(self) -> StoreAnswered:
+        """The server's client asks nothing about a bucket."""
+        return StoreAnswered()
+
+    def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
+        """The keys that begin with ``prefix``, up to ``pages`` times 1,000 of them (of a delimited list together with
+        its prefixes)."""
+        wanted = pages * PAGE
+        objects: dict[str, StoredObject] = {}
+        prefixes: set[str] = set()
+        token: str | None = None
+        for _ in range(pages * _REQUESTS):
+            page = self._ask("ListObjects", self._page, prefix, delimited, token)
+            if isinstance(page, StoreRefusal | Unavailable):
+                return page
+            found, below, token = page
+            objects.update((item.key, item) for item in found)
+            prefixes.update(below)
+            if not token or len(objects) + len(prefixes) >= wanted:
+                break
+        # Code points in order are UTF-8 in order.
+        names = sorted([*objects, *prefixes])
+        kept = set(names[:wanted])
+        return StoreListing(
+            tuple(objects[name] for name in names[:wanted] if name in objects),
+            bool(token) or len(names) > wanted,
+            tuple(sorted(prefixes & kept)),
+        )
+
+    def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
+        """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
+        return self._ask("GetObject", self._range, key, begin, length)
+
+    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable:
+        """A whole object into a new file at ``path``, which is gone again where that fails."""
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            return Unavailable(f"no file can be made for it: {error.strerror}")
+        with open(descriptor, "wb", buffering=0) as file:
+            answer = self._ask("GetObject", self._whole, key, file)
+        if not isinstance(answer, StoreAnswered):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        return answer
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def _prepare(
+        self, secrets: Mapping[str, str], files: Mapping[str, bytes], self_signed: bool
+    ) -> StoreRefusal | Unavailable | None:
+        access = self._access
+        name = access.bucket
+        if not name or set(name) - _NAME_CHARACTERS or not (name[0].isalnum() and name[-1].isalnum()):
+            return Unavailable("the bucket's name is none that can be asked for")
+        if not place_of(self._endpoint) or re.search(r"\s", self._endpoint):
+            return Unavailable(_NO_ADDRESS)
+        if access.proxy:
+            value = secrets.get(access.proxy)
+            if value is None:
+                return Unavailable(f"the value of {access.proxy} is not known here")
+            self._hidden.add(*proxy_secrets(value))
+            try:
+                self._proxy = read_proxy(value)
+                self._hidden.add(*(text.partition(" ")[2] for text in self._proxy.headers.values()))
+            except BadProxy:
+                return self._refusal(
+                    "ListObjects", Came("proxy name", message=f"{access.proxy} holds no proxy's address")
+                )
+            except OtherProxy as error:
+                return Unavailable(f"a proxy of the kind {error} cannot be taken from here")
+        try:
+            from google.auth.credentials import AnonymousCredentials
+            from google.cloud.storage import Client
+        except ImportError as error:
+            return Unavailable(
+                f"google-cloud-storage cannot be loaded here ({error}): pip install google-cloud-storage"
+            )
+        base = (
+            f"{self._endpoint}/storage/v1/b/{name}/o?",
+            f"{self._endpoint}/download/storage/v1/b/{name}/o/",
+        )
+        self._session = open_session(
+            self._proxy, self._last, lambda method, url: method == "GET" and url.startswith(base)
+        )
+        if access.credentials != "anonymous":
+            content = next((files[path] for path in access.files if path in files), None)
+            if content is None:
+                return Unavailable("the file with the server's Google credentials could not be read here")
+            try:
+                self._credentials = read_credentials(content, self._proxy, self_signed)
+            except NotUsable as error:
+                return Unavailable(str(error))
+            self._hidden.add(*self._credentials.secrets)
+        # The library is given nothing to sign with: what it signs with by itself, it also asks other hosts about.
+        client = Client(
+            project="x",
+            credentials=AnonymousCredentials(),
+            _http=self._session,
+            client_options={"api_endpoint": self._endpoint},
+        )
+        # From here it would ask for the bucket, in a thread of its own.
+        client._bucket_metadata_cache = None
+        self._bucket = client.bucket(name)
+        return None
+
+    def _ask(
+        self, call: StoreCall, ask: Callable[..., _Answer | StoreRefusal], *arguments: Any
+    ) -> _Answer | StoreRefusal | Unavailable:
+        """``ask`` until it is answered, at most three times, and not past the patience for a request."""
+        if isinstance(self._stopped, StoreRefusal):
+            return replace(self._stopped, call=call)
+        if self._stopped is not None:
+            return self._stopped
+        unsigned = self._sign()
+        if unsigned is not None:
+            return unsigned
+        end = time.monotonic() + self._patience
+        answer: _Answer | StoreRefusal | Unavailable
+        for pause in (*_PAUSES, None):
+            answer = self._once(call, ask, end, *arguments)
+            if not passing(answer) or pause is None or time.monotonic() + pause >= end:
+                break
+            time.sleep(pause)
+        return answer
+
+    def _once(
+        self, call: StoreCall, ask: Callable[..., _Answer | StoreRefusal], end: float, *arguments: Any
+    ) -> _Answer | StoreRefusal | Unavailable:
+        from google.api_core.exceptions import GoogleAPICallError
+        from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, RequestException
+
+        self._last.response = None
+        seconds = max(0.1, end - time.monotonic())
+        try:
+            return ask(*arguments, timeout=(seconds, seconds))
+        except (InvalidURL, InvalidSchema, MissingSchema):
+            return Unavailable(_NO_ADDRESS)
+        except RequestException as error:
+            # What came with a 2xx is no JSON, or something happened on the way.
+            return (
+                self._unread(call)
+                if isinstance(error, ValueError)
+                else self._refusal(call, of_exception(error))
+            )
+        except GoogleAPICallError as error:
+            response = getattr(error, "response", None)
+            response = self._last.response if response is None else response
+            if response is None:
+                return self._refusal(call, Came("unreadable"))
+            return self._refusal(call, of_response(response, bool(self._proxy.url)))
+        except NotAsked:
+            return Unavailable(_OTHER)
+        except UnicodeEncodeError:
+            return Unavailable("its name is not UTF-8, as every key there is")
+        except OSError as error:
+            return Unavailable(f"what came cannot be kept here: {error.strerror or error}")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return self._unread(call)
+
+    def _sign(self) -> StoreRefusal | Unavailable | None:
+        """Sees to it that requests carry a valid token."""
+        if self._credentials is None:
+            return None
+        try:
+            token = self._credentials.token(self._patience)
+        except NotAsked:
+            return Unavailable(_OTHER)
+        except NotUsable as error:
+            return Unavailable(str(error))
+        except TokenRefused as error:
+            return self._refusal("Token", error.came, error.host)
+        self._hidden.add(token)
+        self._session.headers["Authorization"] = f"Bearer {token}"
+        return None
+
+    def _unread(self, call: StoreCall) -> StoreRefusal:
+        response = self._last.response
+        if call == "ListObjects" and response is not None and "Content-Encoding" not in response.headers:
+            told = response.headers.get("Content-Length", "")
+            # Older versions of urllib3 do not mind a body that ends too early.
+            if told.isdecimal() and len(response.content) < int(told):
+                return self._refusal(call, Came("truncated", message=_SHORT))
+        return self._refusal(call, Came("unreadable", message="the answer is not the store's"))
+
+    def _refusal(self, call: StoreCall, came: Came, host: str = "") -> StoreRefusal:
+        asked = self._proxy.host if came.at_proxy else host or place_of(self._endpoint)
+        code, message = (self._hidden(_TOKEN.sub(HIDDEN, text)) for text in (came.code, came.message))
+        return StoreRefusal(call, came.status, code, message, came.trouble, host=asked)
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def _page(
+        self, prefix: str, delimited: bool, token: str | None, *, timeout: tuple[float, float]
+    ) -> _Page:
+        iterator = self._bucket.list_blobs(
+            prefix=prefix or None,
+            delimiter="/" if delimited else None,
+            page_token=token,
+            page_size=PAGE,
+            fields=_FIELDS,
+            timeout=timeout,
+            retry=None,
+        )
+        objects = [StoredObject(_name(blob.name), int(blob.size or 0)) for blob in next(iterator.pages)]
+        return objects, {_name(item) for item in iterator.prefixes}, iterator.next_page_token or None
+
+    def _range(
+        self, key: str, begin: int, length: int, *, timeout: tuple[float, float]
+    ) -> FileContent | StoreRefusal | Unavailable:
+        from google.api_core.exceptions import RequestRangeNotSatisfiable
+
+        window = _Window(begin, length, self._last)
+        blob = self._bucket.blob(key)
+        end = begin + max(1, length) - 1
+        try:
+            blob.download_to_file(window, start=begin, end=end, checksum=None, timeout=timeout, retry=None)
+        except RequestRangeNotSatisfiable:
+            # Nothing lies there: the object is empty, or ends before.
+            return FileContent(b"", _total(self._last.response) or 0)
+        headers = self._last.response.headers
+        if "gzip" in (headers.get("Content-Encoding", ""), headers.get("X-Goog-Stored-Content-Encoding", "")):
+            return Unavailable("it is stored compressed (Content-Encoding: gzip), and cannot be read in part")
+        size = _total(self._last.response)
+        size = window.position if size is None else size
+        if len(window.data) < min(length, size - begin):
+            return self._refusal("GetObject", Came("truncated", message=_SHORT))
+        return FileContent(bytes(window.data), size)
+
+    def _whole(
+        self, key: str, file: BinaryIO, *, timeout: tuple[float, float]
+    ) -> StoreAnswered | StoreRefusal:
+        file.seek(0)
+        file.truncate()
+        self._bucket.blob(key).download_to_file(file, checksum=None, timeout=timeout, retry=None)
+        size = _total(self._last.response)
+        if size is not None and file.tell() != size:
+            return self._refusal("GetObject", Came("truncated", message=_SHORT))
+        return StoreAnswered()
+
+
+_NO_ADDRESS = "its address is none that can be asked"
+_OTHER = "Google's library asks otherwise than the server's does"
+_SHORT = "fewer bytes came than were announced"
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a key is a text")
+    return value
+
+
+def _total(response: Any) -> int | None:
+    """The whole object's bytes, as a response to a read tells them; None where it does not, or where it is stored
+    otherwise than it is sent."""
+    headers = response.headers
+    if response.status_code in (206, 416):
+        total = headers.get("Content-Range", "").rpartition("/")[2]
+        return int(total) if total.isdecimal() else None
+    if (
+        headers.get("Content-Encoding")
+        or headers.get("X-Goog-Stored-Content-Encoding", "identity") != "identity"
+    ):
+        return None
+    told = headers.get("X-Goog-Stored-Content-Length") or headers.get("Content-Length") or ""
+    return int(told) if told.isdecimal() else None
+
+
+class _Window:
+    """A file that keeps only the part of an object that was asked for, also where the whole object is sent."""
+
+    def __init__(self, begin: int, length: int, last: Last) -> None:
+        self._begin, self._length, self._last = begin, length, last
+        self.position = -1
+        self.data = bytearray()
+
+    def write(self, chunk: bytes) -> int:
+        if self.position < 0:
+            self.position = self._begin if self._last.response.status_code == 206 else 0
+        skipped = max(0, self._begin - self.position)
+        left = self._length - len(self.data)
+        self.data += chunk[skipped : skipped + left]
+        self.position += len(chunk)
+        return len(chunk)
+
+    def seek(self, position: int) -> int:
+        """Called before a stream that is sent anew and whole."""
+        self.position = position
+        self.data.clear()
+        return position
+
+    def flush(self) -> None:
+        """There is nothing to write."""

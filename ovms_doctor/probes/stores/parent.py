@@ -1,0 +1,233 @@
+"""The parent's side of asking stores: children with the server's secrets, and what their libraries may not do here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+
+from ovms_doctor.model.facts import (
+    Answer,
+    FetchCopy,
+    FileContent,
+    InspectCopy,
+    LoadCopy,
+    Question,
+    ReadFile,
+    StoreAccess,
+    StoreRefusal,
+    Unavailable,
+)
+from ovms_doctor.probes import capacity, interrupts
+from ovms_doctor.probes.local import CollectionInterrupted, LocalCollector
+from ovms_doctor.probes.processes.child import Died
+from ovms_doctor.probes.processes.pool import Pool
+from ovms_doctor.probes.stores.child import needed
+from ovms_doctor.probes.stores.copies import Copies, Progress
+
+#: Bytes of a file with credentials; real ones have a few thousand.
+_LARGEST_KEY_FILE = 1 << 20
+#: So many questions make another child worth its start; each works at several at a time, and it is Python's own work
+#: that then sets the pace. Of two processors one is left to what inspects the copies.
+_WORTH_A_START = 300
+_MOST_CHILDREN = 4
+_PROCESSORS_EACH = 2
+#: Enough for a child that is not listened to for a while; of a store that never answers, too many are asked for.
+_IN_HAND = 32
+#: Bytes each second that a download makes at least, or its deadline passes.
+_SLOWEST = 1_000_000
+#: After so many that were not answered in time, all others to the same store would be waited for in vain as well.
+_MOST_IN_VAIN = 3
+_TIRED = Unavailable("the store did not answer others in time, and is not asked any more", timed_out=True)
+
+
+class StoreCollector:
+    """Asks S3 and Google Cloud Storage as the server's clients would.
+
+    ``secrets``: values of the server's variables by name; ``local``: what sees the server's files, for those that hold
+    credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: children at a time, else as
+    many as are worth it; ``progress_bytes`` is told of a download: its path, bytes done, bytes in all. Nothing is
+    started before the first question or ``warm``. Not for several threads.
+    """
+
+    def __init__(
+        self,
+        secrets: Mapping[str, str],
+        local: LocalCollector,
+        *,
+        deadline: float = 10.0,
+        load_deadline: float = 60.0,
+        jobs: int | None = None,
+        progress_bytes: Progress | None = None,
+    ) -> None:
+        self._secrets = dict(secrets)
+        self._local = local
+        self._deadline = deadline
+        self._jobs = jobs
+        self._files: dict[str, bytes | str] = {}
+        #: How many questions in a row were not answered in time.
+        self._in_vain: dict[StoreAccess, int] = {}
+        self._pool: Pool | None = None
+        self._copies = Copies(self._ask, load_deadline, deadline, jobs, progress_bytes)
+
+    def collect(
+        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
+    ) -> dict[Question, Answer]:
+        """An answer for each question, all of which are about stores. Interrupted: what was answered by then is in the
+        exception."""
+        begin = progress or _nobody
+        answers: dict[Question, Answer] = {}
+        asked = list(dict.fromkeys(questions))
+        try:
+            copies = [one for one in asked if isinstance(one, InspectCopy | LoadCopy)]
+            plain = [one for one in asked if not isinstance(one, InspectCopy | LoadCopy)]
+            for question, answer in self._ask(plain, begin):
+                answers[question] = answer
+            self._copies.collect(copies, begin, answers)
+        except interrupts.Interrupted:
+            self.close()
+            raise CollectionInterrupted(answers) from None
+        return answers
+
+    def warm(self, load: str) -> None:
+        """Has a child started that asks, and those for what is downloaded; without waiting for them."""
+        self._started(ahead=True).warm()
+        self._copies.warm(load)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children that run."""
+        return [*(self._pool.pids if self._pool else ()), *self._copies.pids]
+
+    def close(self) -> None:
+        """Ends the child processes and removes what was downloaded."""
+        if self._pool is not None:
+            self._pool.close()
+        self._copies.close()
+
+    def __enter__(self) -> StoreCollector:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def _ask(
+        self, questions: Sequence[Question], begin: Callable[[Question], None]
+    ) -> Iterator[tuple[Question, Answer]]:
+        """Each question with its answer, as they come."""
+        if not questions:
+            return
+        accesses = {question: _access(question) for question in questions}
+        self._read_files(list(dict.fromkeys(accesses.values())))
+        able = []
+        for question in questions:
+            lacking = self._lacking(accesses[question])
+            if lacking is None:
+                able.append(question)
+            else:
+                yield question, lacking
+        if not able:
+            return
+        pool = self._started()
+
+        def tired(question: Question) -> Unavailable | None:
+            return _TIRED if self._in_vain.get(accesses[question], 0) >= _MOST_IN_VAIN else None
+
+        for question, found in pool.answer(able, self._time_for, begin, tired, _WORTH_A_START):
+            answer = _answered(found)
+            access = accesses[question]
+            self._in_vain[access] = self._in_vain.get(access, 0) + 1 if _timed_out(answer) else 0
+            yield question, answer
+
+    def _started(self, *, ahead: bool = False) -> Pool:
+        if self._pool is None:
+            most = min(_MOST_CHILDREN, max(1, capacity.jobs(self._jobs) // _PROCESSORS_EACH))
+            files = {
+                path: base64.b64encode(data).decode("ascii")
+                for path, data in self._files.items()
+                if isinstance(data, bytes)
+            }
+            # A request with all its attempts must end before the child is ended for it.
+            options = {
+                "secrets": self._secrets,
+                "files": files,
+                "patience": self._deadline * 0.8,
+                "ahead": ahead,
+            }
+            self._pool = Pool("stores", options, most, in_hand=_IN_HAND)
+        return self._pool
+
+    def _time_for(self, question: Question) -> float:
+        if not isinstance(question, FetchCopy):
+            return self._deadline * max(1, getattr(question, "pages", 1) / 10)
+        size = sum(file.size for file in question.copy.files if file.name in question.names)
+        return self._deadline + size / _SLOWEST
+
+    # -- credentials -----------------------------------------------------------------------------------
+
+    def _read_files(self, accesses: Sequence[StoreAccess]) -> None:
+        """What holds credentials is read as the server's user reads it; its content is kept here and in the
+        children alone."""
+        wanted = dict.fromkeys(path for access in accesses for path in access.files)
+        asked = [ReadFile(path, _LARGEST_KEY_FILE) for path in wanted if path not in self._files]
+        if not asked:
+            return
+        for question, answer in self._local.collect(asked).items():
+            if isinstance(answer, FileContent):
+                self._files[question.path] = answer.data
+            elif isinstance(answer, Unavailable):
+                self._files[question.path] = answer.reason
+            else:
+                self._files[question.path] = "it is not there, or the server's user may not read it"
+        # The children know the files that they were started with.
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def _lacking(self, access: StoreAccess) -> Unavailable | None:
+        """Why an access cannot be used."""
+        for name in needed(access):
+            if name not in self._secrets:
+                return Unavailable(
+                    f"the value of {name} is not told: give it with --env, --env-file or --env-from-process"
+                )
+        unread = [path for path in access.files if not isinstance(self._files.get(path), bytes)]
+        # Of a profile one file may be missing.
+        if unread and len(unread) == len(access.files):
+            reason = self._files.get(unread[0])
+            why = reason if isinstance(reason, str) else "it was not read"
+            return Unavailable(f"{unread[0]} cannot be read for its credentials: {why}")
+        return None
+
+
+def _access(question: Question) -> StoreAccess:
+    if isinstance(question, InspectCopy | LoadCopy | FetchCopy):
+        return question.copy.access
+    access: StoreAccess = question.access  # type: ignore[union-attr]
+    return access
+
+
+def _answered(answer: Answer | Died) -> Answer:
+    if not isinstance(answer, Died):
+        return answer
+    if answer.timed_out and answer.started:
+        return Unavailable("the store did not answer in time and is not waited for", timed_out=True)
+    if answer.started:
+        # What it wrote to standard error may hold what it asked with.
+        answer = replace(answer, stderr="")
+    return Unavailable(f"the process that asks the store failed: {answer}", answer.timed_out)
+
+
+def _timed_out(answer: Answer) -> bool:
+    if isinstance(answer, StoreRefusal):
+        return answer.trouble == "timeout"
+    return isinstance(answer, Unavailable) and answer.timed_out
+
+
+def _nobody(question: Question) -> None:
+    """Where nobody wants to know about progress."""

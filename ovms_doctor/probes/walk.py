@@ -1,0 +1,311 @@
+"""From a server path to what lies there, step by step as the kernel goes (path_resolution(7)).
+
+The steps are taken here and not left to one stat(2) because the server's tree is not this host's: a link
+is to be followed in the server's tree, whose mounts lie elsewhere here; rights count from the roots
+downwards; and a denial has to be told with the place where it happens. Whether a step is allowed is
+still the kernel's word where this process has the server's ids: every step is a system call of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from ovms_doctor.model.facts import Failure, Unavailable
+from ovms_doctor.probes.access import Judge, cannot_look, links_are_protected, may_follow
+from ovms_doctor.probes.paths import MountLike, PathMap, components, join, plain, prefix_length
+
+#: MAXSYMLINKS, PATH_MAX and NAME_MAX of Linux; PATH_MAX counts the NUL at the end.
+MAX_LINKS, MAX_PATH, MAX_NAME = 40, 4096, 255
+
+Stop: TypeAlias = Failure | Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that exists.
+
+    ``server`` is its real server path, ``host`` how this process reaches it (through the descriptor of a
+    root, if need be; empty for a directory of the container's own that is only known to hold a mount).
+    ``followed`` counts the links on the way, which are limited; ``linked`` tells whether ``server`` is
+    another path than the one asked for.
+    """
+
+    server: str
+    host: str
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    followed: int = 0
+    linked: bool = False
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Where walks begin. ``roots`` and ``mounts`` by the names of their server path."""
+
+    roots: dict[tuple[str, ...], Place | Stop]
+    mounts: dict[tuple[str, ...], Place | Stop]
+
+
+def open_bases(roots: Sequence[str], mounts: Sequence[MountLike], *, hold: bool) -> Bases:
+    """Looks at the roots and mounts with the rights that this process has now.
+
+    ``hold`` keeps a descriptor of each (O_PATH: nothing is opened for reading), so that it can be reached
+    after the rights to go through its parents are given up. They stay open until the process ends.
+    """
+    paths = PathMap(mounts)
+    opened: dict[str, Place | Stop] = {}
+    for server in (*roots, *(mount.server for mount in mounts)):
+        host = paths.to_host(server)
+        if host is not None and "\0" not in host:
+            opened[server] = _open_base(server, host, mapped=bool(mounts), hold=hold)
+    return Bases(
+        {tuple(plain(root)): opened[root] for root in roots if root in opened},
+        {tuple(plain(mount.server)): opened[mount.server] for mount in mounts if mount.server in opened},
+    )
+
+
+class Walker:
+    """Finds places. What it has seen of directories is kept: one walker is one look at the world."""
+
+    def __init__(self, bases: Bases, judge: Judge) -> None:
+        self._bases = bases
+        self._judge = judge
+        self._protected = links_are_protected()
+        self._directories: dict[tuple[str, ...], Place | Stop] = {}
+        # ``..`` of these is not what stands before the last slash.
+        self._tops = {
+            base.host for base in (*bases.roots.values(), *bases.mounts.values()) if isinstance(base, Place)
+        }
+
+    def find(self, path: str) -> Place | Stop:
+        """What stat(2) of ``path`` would reach, or how it fails."""
+        try:
+            raw = os.fsencode(path)
+        except UnicodeEncodeError:
+            return Unavailable("the path cannot be written in this host's file system encoding")
+        if b"\0" in raw:
+            return Unavailable("the path holds a NUL character")
+        if not raw:
+            return Failure(errno.ENOENT)
+        if not path.startswith("/"):
+            return Unavailable("the path is relative to a directory that is not known")
+        if len(raw) >= MAX_PATH:
+            return Failure(errno.ENAMETOOLONG)
+        names = components(path)
+        base, used = self._start(names)
+        last = len(names) - 1 if names and names[-1] else len(names) - 2
+        if last < used:
+            return self._advance(base, names[used:], final=True)
+        return self._advance(self._directory(names[:last], base, used), names[last:], final=True)
+
+    def base_of(self, path: str) -> tuple[str, Place, list[str]] | None:
+        """The root or else the mount that ``path`` is at or below, by its text: its server path, its
+        place, and the names from there on."""
+        names = components(path)
+        for bases in (self._bases.roots, self._bases.mounts):
+            fitting = [
+                (len(base), base, used) for base in bases if (used := prefix_length(names, base)) is not None
+            ]
+            if fitting:
+                _, base, used = max(fitting)
+                place = bases[base]
+                return ("/" + "/".join(base), place, names[used:]) if isinstance(place, Place) else None
+        return None
+
+    def _start(self, names: Sequence[str]) -> tuple[Place | Stop, int]:
+        """Where an absolute path begins, and how many of its names lead there."""
+        best: tuple[Place | Stop, int] | None = None
+        length = -1
+        for root, place in self._bases.roots.items():
+            used = prefix_length(names, root)
+            if used is not None and len(root) > length:
+                best, length = (place, used), len(root)
+        if best is not None:
+            return best
+        if self._bases.mounts:
+            return self._mounted("/", ()), 0
+        return _stat("/", "/"), 0
+
+    def _directory(self, names: Sequence[str], base: Place | Stop, used: int) -> Place | Stop:
+        """What the first names of a path lead to; each prefix is looked up once."""
+        known = len(names)
+        while known > used and tuple(names[:known]) not in self._directories:
+            known -= 1
+        place = base if known == used else self._directories[tuple(names[:known])]
+        for end in range(known + 1, len(names) + 1):
+            place = self._advance(place, [names[end - 1]], final=False)
+            self._directories[tuple(names[:end])] = place
+        return place
+
+    def _advance(self, start: Place | Stop, names: Sequence[str], *, final: bool) -> Place | Stop:
+        """Goes on from ``start``; ``final``: the last of the names is the last of the whole path."""
+        place = start
+        left = list(reversed(names))
+        while left:
+            if not isinstance(place, Place):
+                return place
+            name = left.pop()
+            if not name:
+                if not place.is_directory:
+                    return Failure(errno.ENOTDIR)
+                continue
+            found = self._step(place, name)
+            if isinstance(found, Place) and stat.S_ISLNK(found.mode):
+                at_end = final and not any(left)
+                followed = self._follow(place, found, at_end=at_end)
+                if not isinstance(followed, tuple):
+                    return followed
+                place, rest = followed
+                left.extend(reversed(rest))
+            else:
+                place = found
+        return place
+
+    def _step(self, directory: Place, name: str) -> Place | Stop:
+        """One name in one directory; a link is given as such."""
+        if not directory.is_directory:
+            return Failure(errno.ENOTDIR)
+        if name == "..":
+            server = os.path.dirname(directory.server)
+        else:
+            server = directory.server if name == "." else join(directory.server, name)
+        if not directory.host:
+            return self._mounted(server, plain(server), directory)
+        denial = self._judge.denies(directory, "search")
+        if denial is not None:
+            return Failure(errno.EACCES, denial)
+        host = join(directory.host, name)
+        found = _lstat(server, host, directory)
+        if isinstance(found, OSError) and found.errno == errno.EACCES:
+            return self._judge.refused(directory, "search")
+        if self._bases.mounts and self._crosses(directory, name, server):
+            return self._mounted(server, plain(server), directory)
+        if isinstance(found, OSError):
+            return _failure(found, name)
+        if name == ".":
+            return directory
+        return replace(found, host=self._parent(directory.host)) if name == ".." else found
+
+    def _crosses(self, directory: Place, name: str, server: str) -> bool:
+        """Whether the step leads out of the mount that ``directory`` is the top of, or into another."""
+        border = directory.server if name == ".." else server
+        return name != "." and tuple(plain(border)) in self._bases.mounts
+
+    def _mounted(self, server: str, names: Sequence[str], way: Place | None = None) -> Place | Stop:
+        """A place of the server's tree as the mounts make it."""
+        names = tuple(names)
+        followed, linked = (way.followed, way.linked) if way else (0, False)
+        for length in range(len(names), -1, -1):
+            base = self._bases.mounts.get(names[:length])
+            if base is not None:
+                if isinstance(base, Place):
+                    base = replace(base, followed=followed, linked=linked)
+                return self._advance(base, names[length:], final=False)
+        if any(mount[: len(names)] == names for mount in self._bases.mounts):
+            return Place(server, "", stat.S_IFDIR | 0o755, 0, 0, 0, followed, linked)
+        return outside(server)
+
+    def _follow(
+        self, directory: Place, link: Place, *, at_end: bool
+    ) -> tuple[Place | Stop, list[str]] | Stop:
+        """Where a link's text begins, and the names to go from there."""
+        followed = directory.followed + 1
+        if followed > MAX_LINKS:
+            return Failure(errno.ELOOP)
+        # Only the link at the end of a path is protected so (fs/namei.c pick_link, WALK_TRAILING).
+        protected = self._protected and at_end
+        if protected and not may_follow(self._judge.ids.uid, link.uid, directory.mode, directory.uid):
+            return Failure(errno.EACCES)
+        try:
+            target = os.readlink(link.host)
+        except OSError as error:
+            return _failure(error, "")
+        names = components(target)
+        if not target.startswith("/"):
+            return replace(directory, followed=followed, linked=True), names
+        start, used = self._start(names)
+        if isinstance(start, Place):
+            start = replace(start, followed=followed, linked=True)
+        return start, names[used:]
+
+    def _parent(self, host: str) -> str:
+        # Through a descriptor the parents have no names here, and the user may not reach them by theirs.
+        if host in self._tops or host.endswith("/.."):
+            return host + "/.." if host != "/" else host
+        return os.path.dirname(host)
+
+
+def outside(server: str) -> Unavailable:
+    """``server`` is in the container's own layers, which cannot be looked at from this host."""
+    return Unavailable(f"not under any mount, so it is in the container's own layers: {server}")
+
+
+def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> Place | Stop:
+    try:
+        real = os.path.realpath(host)
+        reach = f"/proc/self/fd/{os.open(host, os.O_PATH | os.O_CLOEXEC)}" if hold else real
+        status = os.stat(reach)
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            return cannot_look(_barrier(os.path.realpath(host)), "search")
+        return _failure(error, "")
+    place = "/" + "/".join(plain(server))
+    linked = not mapped and real != place
+    return Place(
+        real if linked else place,
+        reach,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+        status.st_size,
+        linked=linked,
+    )
+
+
+def _barrier(path: str) -> str:
+    """The first directory on the way to ``path`` that this process may not search."""
+    names = plain(path)
+    for length in range(1, len(names) + 1):
+        try:
+            os.lstat("/" + "/".join(names[:length]))
+        except PermissionError:
+            return "/" + "/".join(names[: length - 1])
+        except OSError:
+            break
+    return path
+
+
+def _stat(server: str, host: str) -> Place | Stop:
+    try:
+        status = os.stat(host)
+    except OSError as error:
+        return _failure(error, "")
+    return Place(server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size)
+
+
+def _lstat(server: str, host: str, way: Place) -> Place | OSError:
+    try:
+        status = os.lstat(host)
+    except OSError as error:
+        return error
+    return Place(
+        server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size, way.followed, way.linked
+    )
+
+
+def _failure(error: OSError, name: str) -> Stop:
+    number = error.errno or errno.EIO
+    if number == errno.ENAMETOOLONG and len(os.fsencode(name)) <= MAX_NAME:
+        return Unavailable("the path is longer on this host than it may be")
+    return Failure(number)

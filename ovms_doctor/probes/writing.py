@@ -1,0 +1,104 @@
+"""Whether the server's user may write: asked of the kernel or computed, and tried only where that is wanted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Sequence
+
+from ovms_doctor.model.facts import Failure, FileKind, Probed, Unavailable, Writability
+from ovms_doctor.probes import acl
+from ovms_doctor.probes.access import Ids, Predicted, Tried, allowed
+from ovms_doctor.probes.paths import MountLike, join, plain
+from ovms_doctor.probes.walk import Place
+
+#: What is written to try it, in bytes: enough that a file system has to find room for it.
+_PROBE = b"ovms-doctor --probe-write\n" * 160
+_PREFIX = ".ovms-doctor-probe-"
+
+
+def writability(place: Place, kind: FileKind, judge: Tried | Predicted, *, read_only: bool) -> Writability:
+    """What the judge's user may do with ``place``. ``read_only``: the server has it mounted so; what this host
+    mounts so is seen here. As access(2): a read-only mount refuses writing to everybody, root too."""
+    entries = acl.read(place.host)
+    free, files, frozen = _room(place.host, judge.ids)
+    read_only = read_only or frozen
+    tried = isinstance(judge, Tried)
+    if tried:
+        write, search, read = (os.access(place.host, mode) for mode in (os.W_OK, os.X_OK, os.R_OK))
+    else:
+        write, search, read = (
+            allowed(judge.ids, right, place.mode, place.uid, place.gid, entries)
+            for right in ("write", "search", "read")
+        )
+    return Writability(
+        kind,
+        place.uid,
+        place.gid,
+        stat.S_IMODE(place.mode),
+        write and not read_only,
+        search,
+        read,
+        read_only,
+        "tried" if tried else "predicted",
+        acl.short_text(entries) if entries else None,
+        free,
+        files,
+    )
+
+
+def mounted_read_only(server: str, mounts: Sequence[MountLike]) -> bool:
+    """Whether the mount that ``server`` lies on is read-only for the server; the last of the longest counts."""
+    names = plain(server)
+    best, read_only = -1, False
+    for mount in mounts:
+        base = plain(mount.server)
+        if names[: len(base)] == base and len(base) >= best:
+            best, read_only = len(base), mount.read_only
+    return read_only
+
+
+def probe(place: Place, judge: Tried | Predicted, *, read_only: bool) -> Probed | Failure | Unavailable:
+    """Makes a file in the directory ``place``, writes to it and removes it, with this process's own ids, which
+    must be the server's."""
+    if not isinstance(judge, Tried):
+        return Unavailable(f"this process cannot become uid {judge.ids.uid}, so nothing was written")
+    if read_only:
+        # The server's mount refuses; the same place may well be writable on this host.
+        return Failure(errno.EROFS)
+    name = _PREFIX + secrets.token_hex(8)
+    path = join(place.host, name)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        return Failure(error.errno or errno.EIO)
+    failure: Failure | None = None
+    try:
+        try:
+            if os.write(descriptor, _PROBE) < len(_PROBE):
+                failure = Failure(errno.ENOSPC)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        failure = Failure(error.errno or errno.EIO)
+    try:
+        os.unlink(path)
+    except OSError:
+        return failure or Probed(name, removed=False)
+    return failure or Probed(name)
+
+
+def _room(host: str, ids: Ids) -> tuple[int | None, int | None, bool]:
+    """Bytes and files that the user may still take, and whether this host has it mounted read-only."""
+    try:
+        status = os.statvfs(host)
+    except OSError:
+        return None, None, False
+    root = ids.uid == 0
+    free = (status.f_bfree if root else status.f_bavail) * status.f_frsize
+    # Some file systems count no files; they have no limit.
+    files = (status.f_ffree if root else status.f_favail) if status.f_files else None
+    return free, files, bool(status.f_flag & os.ST_RDONLY)

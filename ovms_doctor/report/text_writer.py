@@ -1,0 +1,66 @@
+"""The sheet that the text report is written on: how wide, for which encoding, and line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ovms_doctor.report import phrases as words
+from ovms_doctor.report.styled import PLAIN_WIDTH, Output, Styled, put
+
+#: The most and least cells of a line that are used on a terminal.
+_WIDEST, _NARROWEST = 120, 40
+#: Cells of a label before a paragraph: they stand below each other.
+_LABEL = 6
+
+
+@dataclass(slots=True)
+class Paper:
+    """Lines to be printed, safe to show. ``width`` in cells; ``verbose``: nothing is left out."""
+
+    width: int
+    encoding: str
+    verbose: bool
+    lines: list[Styled] = field(default_factory=list)
+
+    def show(self, text: str) -> str:
+        """Any text, safe to print: see :func:`ovms_doctor.report.phrases.visible`."""
+        return words.visible(text, self.encoding)
+
+    def line(self, *parts: tuple[str, str]) -> None:
+        """One line of parts with a style each, made safe and never wrapped."""
+        self.ready(*((self.show(text), style) for text, style in parts))
+
+    def ready(self, *parts: tuple[str, str]) -> None:
+        """One line of parts that are safe already."""
+        self.lines.append(Styled(*parts))
+
+    def command(self, command: str, indent: int) -> None:
+        """A command on a line of its own: never wrapped, never cut."""
+        shown = words.visible_command(command, self.encoding)
+        self.lines.append(Styled((" " * indent, ""), (shown, "cyan")))
+
+    def blank(self) -> None:
+        if self.lines and self.lines[-1].plain:
+            self.lines.append(Styled())
+
+    def prose(self, text: str, *, indent: int = 0, label: str = "", style: str = "") -> None:
+        """A paragraph, wrapped at spaces. ``label`` stands in the last cells of the first line.s indent."""
+        lead = " " * indent
+        if label:
+            cells = max(len(label) + 1, _LABEL)
+            lead = " " * (indent - cells) + label.ljust(cells)
+        wrapped = words.wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
+        for number, piece in enumerate(wrapped):
+            base = "dim" if label else ""
+            first = (lead if number == 0 else " " * indent, base)
+            self.lines.append(Styled(first, (piece, f"{base} {style}".strip())))
+
+    def print(self, output: Output) -> None:
+        """All lines, without any style where the output has no colour."""
+        put(self.lines, output)
+
+
+def paper_for(output: Output, *, verbose: bool) -> Paper:
+    """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
+    width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
+    return Paper(width, output.encoding, verbose)

@@ -20,14 +20,15 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.run import Options, report_on
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Facts, InspectModel, ModelInspection
 from ovms_doctor.model.facts.codec import load
@@ -208,7 +209,7 @@ def _judged(model: Path, facts: Facts) -> tuple[str, str]:
     deployment = replace(deployment_for(request, facts), mode="config")
     planned = plan(deployment, facts)
     assert planned.plan is not None
-    seen = Seen(deployment, planned.plan, facts)
+    seen = SettledRun(deployment, planned.plan, facts)
     report = report_on(seen, Options(), begin(()))
     if any(finding.code == "OVD901" for finding in report.findings):
         return "broken", "a check crashed"

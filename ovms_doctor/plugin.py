@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ovms_doctor.checks.context import host_path, quote
 from ovms_doctor.model.deployment import Deployment, ModelEntry
@@ -20,7 +21,6 @@ from ovms_doctor.model.facts import (
     Failure,
     Fault,
     FileContent,
-    FileSeen,
     InspectModel,
     ListDirectory,
     Listing,
@@ -54,7 +54,7 @@ __all__ = [
     "Code",
     "Confidence",
     "Context",
-    "CouldNotLook",
+    "CouldNotLookError",
     "Denial",
     "Deployment",
     "Effect",
@@ -64,7 +64,6 @@ __all__ = [
     "Failure",
     "Fault",
     "FileContent",
-    "FileSeen",
     "Finding",
     "InspectModel",
     "ListDirectory",
@@ -74,7 +73,7 @@ __all__ = [
     "ModelEntry",
     "ModelInspection",
     "ModelPlan",
-    "NotApplicable",
+    "NotApplicableError",
     "Operation",
     "PathStatus",
     "Plan",
@@ -93,16 +92,15 @@ __all__ = [
 ]
 
 
-class NotApplicable(Exception):
+class NotApplicableError(Exception):
     """Raised by a check that has nothing to look at; the text says why. It changes no exit code."""
 
 
-class CouldNotLook(Exception):
+class CouldNotLookError(Exception):
     """Raised by a check that lacks what it needs; the text says what. The run is incomplete then (exit 3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """One code of a check, for ever: a prefix of its own (2–8 capital letters, not ``OVD``) and a number.
 
     ``name`` in kebab case; ``severity`` the usual one (a case may be milder); ``summary`` a phrase;
@@ -121,8 +119,7 @@ class Code:
     docs: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """What the entry point names; the entry point's own name is the check's.
 
     ``summary``: one line on what it looks at. ``run`` yields findings with these ``codes`` and no others; it
@@ -134,8 +131,7 @@ class Check:
     run: Callable[[Context], Iterable[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a check is given. ``facts`` hold what the server's rules asked for, and nothing more can be
     collected: what is not among them is answered by ``Unavailable``."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.run import Options, begin, report_on
-from ovms_doctor.diagnosis.settle import Seen, look
+from ovms_doctor.diagnosis.settle import SettledRun, look
 from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.probes.local import LocalCollector
@@ -41,12 +41,12 @@ def request_for(case: Case, directory: str) -> Request:
     )
 
 
-def look_at(case: Case, directory: Path) -> tuple[Request, Seen]:
+def look_at(case: Case, directory: Path) -> tuple[Request, SettledRun]:
     """Build the case's tree and look at it."""
     build(case, directory)
     request = request_for(case, os.fspath(directory))
     return request, look(request, Facts(), collector(case.uid))
 
 
-def document_of(seen: Seen) -> dict[str, Any]:
+def document_of(seen: SettledRun) -> dict[str, Any]:
     return to_document(report_on(seen, Options(), begin(())))

@@ -135,7 +135,7 @@ def test_a_code_needs_its_topic_only(imported: Run) -> None:
     assert "OVD101" in seen.out
     assert seen.of({"typer"}), "without the parser this proves nothing"
     assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich", "tempfile"})
-    assert seen.rooms <= {"catalogue", "cli", "interrupts", "report", "server_log", "text", "usage"}
+    assert seen.rooms <= {"catalogue", "cli", "explain", "model", "probes"}
     topics = {item for item in seen.modules if item.startswith("ovms_doctor.catalogue.")}
     assert topics <= {f"ovms_doctor.catalogue.{name}" for name in ("entry", "layout", "wording")}
 
@@ -146,23 +146,14 @@ def test_a_code_needs_its_topic_only(imported: Run) -> None:
 def test_a_log_line_needs_the_catalogue(imported: Run, words: list[str]) -> None:
     seen = imported("explain", *words, "--format", "json")
     assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich"})
-    assert seen.rooms <= {
-        "catalogue",
-        "cli",
-        "interrupts",
-        "plugins",
-        "report",
-        "server_log",
-        "text",
-        "usage",
-    }
+    assert seen.rooms <= {"catalogue", "cli", "explain", "model", "plugins", "probes"}
 
 
 def test_the_list_looks_at_nothing(imported: Run) -> None:
     seen = imported("checks")
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"collect", "driver"}
+    assert not seen.rooms & {"diagnosis"}
 
 
 @pytest.mark.parametrize("which", ["report", "facts"])
@@ -170,7 +161,7 @@ def test_a_schema_looks_at_nothing(imported: Run, which: str) -> None:
     seen = imported("schema", which)
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"catalogue", "checks", "collect", "driver", "plugins"}
+    assert not seen.rooms & {"catalogue", "checks", "diagnosis", "plugins"}
 
 
 def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_path: Path) -> None:
@@ -179,7 +170,7 @@ def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_
     seen = imported("check", "--facts", file)
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"ctypes"})
-    assert "collect" not in seen.rooms
+    assert not {item for item in seen.modules if item.startswith("ovms_doctor.probes.local")}
 
 
 @pytest.mark.parametrize("load", ["none", "read"])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ovms_doctor.model.findings import Recovers, Severity
     from ovms_doctor.model.server_log import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """One code, for ever. ``severity`` is the usual one (a case may be milder).
 
     ``summary``: one line. ``meaning``: what is the case and what the server does about it. ``remedy``: what to

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model import server_log as log
 
 Level: TypeAlias = Literal["version", "start"]
 
 
-@dataclass(frozen=True, slots=True)
-class General:
+class GeneralMessage(Struct, frozen=True):
     """One such message. ``texts``: templates as in :mod:`ovms_doctor.model.server_log`, the whole message first.
 
     ``codes``: what may be behind it. ``status``: for a message with a ``{status}``, whether that is one
@@ -89,14 +89,14 @@ def _change(state: str, error_code: str) -> tuple[str, ...]:
     return (_CHANGE + pair.removeprefix('"state": ') + " )", pair)
 
 
-GENERAL: tuple[General, ...] = (
-    General(
+GENERAL: tuple[GeneralMessage, ...] = (
+    GeneralMessage(
         "version-failed",
         (log.VERSION_FAILED.text,),
         f"The load of one version failed. {_CAUSE_BEFORE}; the status at its end only names the class.",
         status="version",
     ),
-    General(
+    GeneralMessage(
         "versions-failed",
         (
             log.VERSIONS_FAILED.text,
@@ -107,81 +107,81 @@ GENERAL: tuple[General, ...] = (
         f"{_CAUSE_BEFORE} and before the message on the single version.",
         status="version",
     ),
-    General(
+    GeneralMessage(
         "error-while-loading-version",
         ("Error occurred while loading version",),
         "OVMS's troubleshooting page names this text, but no release logs it word for word. What is logged "
         "is “Error occurred while loading model: NAME; version: N; error: STATUS”, and the cause is in the "
         "error before that.",
     ),
-    General(
+    GeneralMessage(
         "start-failed",
         ("ovms::ModelManager::Start() Error: {status}",),
         f"The process ends with exit code 1. {_CAUSE_BEFORE} and before “Couldn't start model manager”; the "
         "status only names the class.",
         status="start",
     ),
-    General(
+    GeneralMessage(
         "model-manager-not-started",
         ("Couldn't start model manager",),
         "The process ends with exit code 1: with --model_path because the one model does not load, with "
         f"--config_path because the configuration file is no good. {_CAUSE_BEFORE}.",
     ),
-    General(
+    GeneralMessage(
         "config-models-failed",
         ("Loading main OVMS config models failed.",),
         "At least one entry of the configuration did not load; the process keeps running and serves the "
         "others. "
         f"{_CAUSE_BEFORE}.",
     ),
-    General(
+    GeneralMessage(
         "loading-failed",
         _change("LOADING", "UNKNOWN"),
         "This version's load failed. It is tried again at every poll for as long as it is asked for. "
         f"{_CAUSE_BEFORE}.",
     ),
-    General(
+    GeneralMessage(
         "loading",
         _change("LOADING", "OK"),
         "This version is being loaded. If it stays so, the load never came back, or an exception ended it "
         "(“Exception occurred while loading model”); then it is not tried again.",
         ("OVD201", "OVD202", "OVD110", "OVD314"),
     ),
-    General("available", _change("AVAILABLE", "OK"), "This version is served from now on."),
-    General(
+    GeneralMessage("available", _change("AVAILABLE", "OK"), "This version is served from now on."),
+    GeneralMessage(
         "start",
         _change("START", "OK"),
         "The server has found this version and is about to load it.",
     ),
-    General(
+    GeneralMessage(
         "unloading",
         _change("UNLOADING", "OK"),
         "This version is being unloaded: it is no longer asked for, its directory is gone, or its "
         "configuration changed.",
         ("OVD115",),
     ),
-    General(
+    GeneralMessage(
         "end",
         _change("END", "OK"),
         "This version is unloaded. It stays in the list of /v1/config for as long as the process lives. If "
         "it was the one that stood in for a broken newer version, the model now serves nothing.",
         ("OVD115",),
     ),
-    General(
+    GeneralMessage(
         "default-version-not-found",
         ("Default version: {version} for model: {model} not found",),
         "A consequence, no cause: no version of this model is AVAILABLE, so there is none to answer a "
         "request that "
         f"names no version. Version 0 means that there has been none yet. {_CAUSE_BEFORE}.",
     ),
-    General(
+    GeneralMessage(
         "no-default-version",
         ("Model: {model} will not have default version since no version is available.",),
         "A consequence, no cause: the last version of this model that was AVAILABLE has been unloaded, and "
         "the model serves nothing.",
         ("OVD115",),
     ),
-    General(
+    GeneralMessage(
         "will-unload",
         (
             "Will unload model: {model}; version: {version} ...",
@@ -191,27 +191,27 @@ GENERAL: tuple[General, ...] = (
         "before, the model serves nothing from now on.",
         ("OVD115",),
     ),
-    General(
+    GeneralMessage(
         "will-add",
         ("Will add model: {model}; version: {version} ...", "Will add model: {model}; version: {version}"),
         "The server begins to load this version. The same line at every poll means that two directories are "
         "read as one version; without pause, that start-up never ends.",
         ("OVD105", "OVD117"),
     ),
-    General(
+    GeneralMessage(
         "cannot-access-path",
         ("Couldn't access path {what}",),
         "The system's reason for the error that follows. It is logged at --log_level DEBUG only.",
         ("OVD201", "OVD202", "OVD110"),
     ),
-    General(
+    GeneralMessage(
         "load-exception",
         ("exception occurred while loading model: {what}",),
         "An exception after the model was read and before it was compiled: a batch size or layout that the "
         "model does not take, the cache directory, or memory. The text names it. The version ends as "
         "LOADING with the error code UNKNOWN and is tried again at every poll.",
     ),
-    General(
+    GeneralMessage(
         "mapping-ignored",
         (
             log.MAPPING_INVALID.text,
@@ -223,7 +223,7 @@ GENERAL: tuple[General, ...] = (
         "served, under its own tensor names.",
         ("OVD204",),
     ),
-    General(
+    GeneralMessage(
         "plugin-config-key",
         (
             "Plugin config key: {key} not found in supported config keys for device: {device}.",
@@ -233,7 +233,7 @@ GENERAL: tuple[General, ...] = (
         "with exit code 1. With --config_path this model and all that follow it in the file are not loaded.",
         ("OVD410",),
     ),
-    General(
+    GeneralMessage(
         "model-parameter",
         (
             "Error during configuration validation against model",
@@ -258,7 +258,7 @@ GENERAL: tuple[General, ...] = (
         "the text names the parameter.",
         ("OVD410",),
     ),
-    General(
+    GeneralMessage(
         "model-parameter-ignored",
         (
             "There was an error parsing shape {shape}",
@@ -272,7 +272,7 @@ GENERAL: tuple[General, ...] = (
         "A wrong --shape on the command line ends the process.",
         ("OVD410",),
     ),
-    General(
+    GeneralMessage(
         "policy-item-ignored",
         (
             "Model policy specified in config contains invalid version.",
@@ -282,7 +282,7 @@ GENERAL: tuple[General, ...] = (
         "asks for nothing.",
         ("OVD401", "OVD407"),
     ),
-    General(
+    GeneralMessage(
         "device-not-queried",
         ("Exception thrown from IE when requesting plugin: {plugin}; key: {key}; value. Error: {error}",),
         "The device cannot be asked what it supports: there is none of this name, or its driver is missing. "
@@ -290,14 +290,14 @@ GENERAL: tuple[General, ...] = (
         "compiled.",
         ("OVD342",),
     ),
-    General(
+    GeneralMessage(
         "custom-loader-missing",
         ("Specified custom loader {loader} not found.",),
         "The model names a custom loader that the configuration does not load. The model's versions are "
         "unloaded, and that counts as a success: the model serves nothing.",
         ("OVD410",),
     ),
-    General(
+    GeneralMessage(
         "metrics-family",
         ("Metrics family name not supported: {family}",),
         "A name in the list of metrics is unknown or stands there twice. The process ends with exit code 1, "

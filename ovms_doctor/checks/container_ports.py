@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.container import Container, Probe, PublishedPort
@@ -18,8 +19,7 @@ _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 _ANSWERED = re.compile(r".?/v1/.*|/v2/?|/v2/models/.*|/v2/health/(live|ready)|/v3/.*|.?/metrics")
 
 
-@dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Struct, frozen=True):
     """The server's TCP ports, None where it does not listen; ``*_local``: on the loopback address only, which
     nobody outside of the container reaches."""
 

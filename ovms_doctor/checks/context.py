@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from typing import overload
+
+from msgspec import Struct
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.model import server_log
@@ -29,8 +30,7 @@ TOLD_ENVIRONMENT = "the server's environment as it was given"
 TOLD_PATH = "the path as the server was given it"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """A settled plan, the facts it rests on, and what the server was told."""
 
     deployment: Deployment

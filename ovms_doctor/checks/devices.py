@@ -8,8 +8,9 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
 from ovms_doctor.model.deployment import User
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.parameters import DeviceVerdict, PassedOver
 from ovms_doctor.model.plan import Attempt, ModelPlan, ParameterRefused
-from ovms_doctor.prediction.parameters.device_rules import DeviceVerdict, PassedOver, presence
+from ovms_doctor.prediction.parameters.device_rules import presence
 from ovms_doctor.prediction.parameters.devices import (
     chooses_device,
     similar_device,

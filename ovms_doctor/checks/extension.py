@@ -8,7 +8,7 @@ from ovms_doctor.checks.context import Context, describe_denial, describe_failur
 from ovms_doctor.checks.refusal import foreign_operations, last_line, reason_for
 from ovms_doctor.model.facts import Denial
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Severity, Step
-from ovms_doctor.model.plan import Attempt, ExtensionCourse, ModelPlan, ReadRefused
+from ovms_doctor.model.plan import Attempt, ExtensionPlan, ModelPlan, ReadRefused
 from ovms_doctor.model.releases.libraries import c_library_of, openvino_of_library
 
 _CODES = {
@@ -35,7 +35,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield from _lacking(context, course)
 
 
-def _finding(context: Context, course: ExtensionCourse) -> Finding:
+def _finding(context: Context, course: ExtensionPlan) -> Finding:
     problem = context.plan.problem
     severity: Severity = "error" if course.ends or course.hangs else "warning"
     return context.finding(
@@ -52,7 +52,7 @@ def _finding(context: Context, course: ExtensionCourse) -> Finding:
     )
 
 
-def _message(context: Context, course: ExtensionCourse) -> str:
+def _message(context: Context, course: ExtensionPlan) -> str:
     path, seen, release = course.path, course.seen, context.deployment.release
     if course.why == "denied":
         return f"The server’s user may not read the CPU extension {path}"
@@ -91,7 +91,7 @@ def _message(context: Context, course: ExtensionCourse) -> str:
     )
 
 
-def _detail(context: Context, course: ExtensionCourse) -> str:
+def _detail(context: Context, course: ExtensionPlan) -> str:
     if course.hangs:
         return "Start-up never comes to its end."
     if course.why == "hangs":
@@ -108,7 +108,7 @@ def _detail(context: Context, course: ExtensionCourse) -> str:
     return f"{ends} before it looks at any model.{assumed}"
 
 
-def _confidence(context: Context, course: ExtensionCourse) -> Confidence:
+def _confidence(context: Context, course: ExtensionPlan) -> Confidence:
     """What another release of the same words was seen to do does not hang on the release; what was only read off the
     library, and depends on what else is in the image, is less sure."""
     if course.why in ("denied", "special", "entry", "not_library", "machine"):
@@ -124,7 +124,7 @@ def _confidence(context: Context, course: ExtensionCourse) -> Confidence:
     return context.confidence()
 
 
-def _evidence(context: Context, course: ExtensionCourse) -> tuple[Evidence, ...]:
+def _evidence(context: Context, course: ExtensionPlan) -> tuple[Evidence, ...]:
     if course.failure is not None:
         denial = course.failure.denial
         seen = (
@@ -145,7 +145,7 @@ def _evidence(context: Context, course: ExtensionCourse) -> tuple[Evidence, ...]
     return (Evidence(what, "static reading of the library, which was not loaded"),)
 
 
-def _steps(context: Context, course: ExtensionCourse) -> tuple[Step, ...]:
+def _steps(context: Context, course: ExtensionPlan) -> tuple[Step, ...]:
     if not context.on_host(course.path):
         return ()
     file = quote(context.host(course.path))
@@ -171,7 +171,7 @@ def _let_read(context: Context, denial: Denial) -> Step:
     return Step(f"Give the server's user the right on {denial.at}.", command, "host", "changes files")
 
 
-def _lacking(context: Context, course: ExtensionCourse) -> Iterator[Finding]:
+def _lacking(context: Context, course: ExtensionPlan) -> Iterator[Finding]:
     """Models that OpenVINO, with the extension, still does not read for want of an operation."""
     for model in context.plan.models:
         for version in model.versions:
@@ -184,7 +184,7 @@ def _lacking(context: Context, course: ExtensionCourse) -> Iterator[Finding]:
 
 def _lacks(
     context: Context,
-    course: ExtensionCourse,
+    course: ExtensionPlan,
     model: ModelPlan,
     attempt: Attempt,
     evidence: tuple[Evidence, ...],
@@ -210,10 +210,10 @@ def _lacks(
     )
 
 
-def _last_line(course: ExtensionCourse) -> str:
+def _last_line(course: ExtensionPlan) -> str:
     return "" if course.report is None else last_line(course.report.message)
 
 
-def _openvino_asked(course: ExtensionCourse) -> str:
+def _openvino_asked(course: ExtensionPlan) -> str:
     names = () if course.seen is None else course.seen.needed
     return next((name for name in names if name.startswith("libopenvino.so.")), "libopenvino.so")

@@ -9,8 +9,9 @@ from ovms_doctor.checks.config_place import with_place
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import described
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.mapping import MappingEffects
 from ovms_doctor.model.plan import Attempt, ModelPlan
-from ovms_doctor.prediction.mapping import MappingEffects, effects
+from ovms_doctor.prediction.mapping import effects
 
 
 def check(context: Context) -> Iterator[Finding]:

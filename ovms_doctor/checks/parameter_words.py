@@ -9,13 +9,13 @@ from difflib import get_close_matches
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.findings import Evidence
+from ovms_doctor.model.parameters import REGISTERED, UNJUDGED, VIRTUAL, DeviceVerdict
 from ovms_doctor.model.plan import Attempt, ParameterRefused
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import HIDDEN, redact
 from ovms_doctor.prediction.mapping import tensor_name
 from ovms_doctor.prediction.parameters.against_model import rank_of, server_shape
-from ovms_doctor.prediction.parameters.device_rules import UNJUDGED, DeviceVerdict
-from ovms_doctor.prediction.parameters.devices import REGISTERED, VIRTUAL, similar_device, suggestion
+from ovms_doctor.prediction.parameters.devices import similar_device, suggestion
 from ovms_doctor.prediction.parameters.plugin_config import devices_with, similar_key
 
 #: What was given for a parameter is shown up to so many characters.

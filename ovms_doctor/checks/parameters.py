@@ -22,11 +22,10 @@ from ovms_doctor.checks.parameter_words import (
 from ovms_doctor.checks.refusal import quote_openvino
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.parameters import ANONYMOUS, UNJUDGED, ParameterWarning
 from ovms_doctor.model.plan import Attempt, ModelPlan, ParameterRefused, SkippedEntry, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.mapping import tensor_name
-from ovms_doctor.prediction.parameters import ANONYMOUS, ParameterWarning
-from ovms_doctor.prediction.parameters.device_rules import UNJUDGED
 
 _CODES = {
     "unknown_tensor": "OVD425",

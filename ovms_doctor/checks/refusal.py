@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts import Fault, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.findings import Evidence
@@ -66,8 +67,7 @@ _EXTENSION = re.compile(r"Cannot create (\S+) layer (.*?) id:\d+ from unsupporte
 _SHOWN = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """The code and the sentence for a refusal, with what was seen."""
 
     code: str

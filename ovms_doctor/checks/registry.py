@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks import (
@@ -32,8 +34,7 @@ from ovms_doctor.model.findings import SEVERITIES, Finding
 _PREFIX = "OVD"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A topic: its name, one line on what it looks at, and the function that gives its findings."""
 
     name: str
@@ -45,8 +46,7 @@ class Check:
         return tuple(code for code, entry in CATALOGUE.items() if entry.check == self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How one check ended. ``problem`` is the exception's text where it crashed."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from difflib import SequenceMatcher
+
+from msgspec import Struct
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.deployment import Mount
@@ -15,8 +16,7 @@ from ovms_doctor.model.plan import OutsideMounts
 _ALIKE = 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class UnmountedPathAdvice(Struct, frozen=True):
     """What a finding on a path outside of every mount says in place of its usual words."""
 
     message: str
@@ -26,7 +26,9 @@ class Words:
     remedy: str
 
 
-def words_for(context: Context, path: str, what: str, *, directory: bool = True) -> Words | None:
+def words_for(
+    context: Context, path: str, what: str, *, directory: bool = True
+) -> UnmountedPathAdvice | None:
     """None where ``path``, as the server was given it, is not one that it misses for want of a mount. ``what``
     it is to be (``a model's base path``); ``directory``: else a file."""
     outside = next((item for item in context.plan.outside if item.path == path), None)
@@ -56,7 +58,7 @@ def words_for(context: Context, path: str, what: str, *, directory: bool = True)
             f"{path}: under no mount, and not in OVMS's images{unsure}", "the mounts of the deployment"
         ),
     )
-    return Words(
+    return UnmountedPathAdvice(
         message,
         evidence,
         "high" if outside.sure and context.deployment.release.recorded else "medium",

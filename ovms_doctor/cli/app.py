@@ -79,7 +79,7 @@ def _broken(error: Exception) -> int:
 
 
 def _usage(text: str) -> int:
-    from ovms_doctor.report.phrases import visible
+    from ovms_doctor.model.display_text import visible
 
     print(f"ovms-doctor: {visible(text)}", file=sys.stderr)
     return opt.EXIT_USAGE
@@ -145,9 +145,9 @@ def check(
 ) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
-    from ovms_doctor.cli.option_records import Shown, asked_from
+    from ovms_doctor.cli.option_records import OutputOptions, asked_from
 
-    shown = Shown(
+    shown = OutputOptions(
         tuple(select or ()),
         tuple(ignore or ()),
         format_.value,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import replace
 
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.check_options import request_from
-from ovms_doctor.cli.option_records import Asked, Shown
+from ovms_doctor.cli.option_records import CheckOptions, OutputOptions
 from ovms_doctor.cli.options import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.diagnosis.request import Request, request_from_json
@@ -20,7 +21,7 @@ from ovms_doctor.probes import interrupts
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.run import Options, ThirdParty
-    from ovms_doctor.diagnosis.settle import Seen
+    from ovms_doctor.diagnosis.settle import SettledRun
     from ovms_doctor.model.facts import Facts
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.stores import StoreCollector
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 _LARGEST_FACTS = 4 << 30
 
 
-def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: float | None = None) -> int:
+def run_check(
+    asked: CheckOptions, shown: OutputOptions, facts_file: str | None, check_timeout: float | None = None
+) -> int:
     """The exit code. Whatever goes wrong inside ends as a report that says so.
 
     ``check_timeout``: seconds for each third-party check; None leaves them out.
@@ -43,7 +46,9 @@ def run_check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout:
     return code
 
 
-def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: float | None) -> int:
+def _check(
+    asked: CheckOptions, shown: OutputOptions, facts_file: str | None, check_timeout: float | None
+) -> int:
     begun = begin(sys.argv[1:])
     request, facts = _recorded(facts_file, asked) if facts_file else (_request(asked), None)
     progress = Progress()
@@ -60,7 +65,7 @@ def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: fl
         report = report_on(seen, options, begun, third_party)
     except UsageError:
         raise
-    except interrupts.Interrupted:
+    except interrupts.InterruptedRunError:
         report = failed_report("interrupted before anything was looked at", begun)
     except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
         report = failed_report(f"{type(error).__name__}: {error}", begun)
@@ -72,7 +77,7 @@ def _check(asked: Asked, shown: Shown, facts_file: str | None, check_timeout: fl
     return report.exit_code
 
 
-def _third_party(request: Request, seen: Seen, options: Options, limit: float) -> ThirdParty:
+def _third_party(request: Request, seen: SettledRun, options: Options, limit: float) -> ThirdParty:
     """What the checks from elsewhere find; nothing, if they are interrupted."""
     from ovms_doctor.cli.third_party import run_third_party
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
@@ -84,7 +89,7 @@ def _third_party(request: Request, seen: Seen, options: Options, limit: float) -
         return NO_THIRD_PARTY
 
 
-def run_collect(asked: Asked, output: str | None) -> int:
+def run_collect(asked: CheckOptions, output: str | None) -> int:
     """Save what was seen, with what was asked for. Interrupted: what was seen by then."""
     with interrupts.deferred():
         request = _request(asked)
@@ -99,7 +104,7 @@ def run_collect(asked: Asked, output: str | None) -> int:
     return EXIT_OK
 
 
-def _request(asked: Asked) -> Request:
+def _request(asked: CheckOptions) -> Request:
     """What is asked for, with what the container's source tells where one is named."""
     request = request_from(asked)
     if not asked.sources:
@@ -145,8 +150,12 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
 
 
 def _look(
-    asked: Asked, request: Request, facts: Facts | None, collector: Collector | None, progress: Progress
-) -> Seen:
+    asked: CheckOptions,
+    request: Request,
+    facts: Facts | None,
+    collector: Collector | None,
+    progress: Progress,
+) -> SettledRun:
     """What the rules make of the recorded facts, or of this host. Ends the collector."""
     from ovms_doctor.diagnosis.settle import look
     from ovms_doctor.model.facts import Facts
@@ -163,7 +172,7 @@ def _look(
         collector.close()
 
 
-def _recorded(path: str, asked: Asked) -> tuple[Request, Facts]:
+def _recorded(path: str, asked: CheckOptions) -> tuple[Request, Facts]:
     """The request and the facts of a file that ``collect`` wrote; a newer release may be asked for."""
     from ovms_doctor.model.facts import codec
 
@@ -203,20 +212,20 @@ def _say_unmatched(options: Options, third_party: ThirdParty) -> None:
     if not patterns:
         return
     from ovms_doctor.checks.registry import matches_anything
-    from ovms_doctor.report.phrases import visible
+    from ovms_doctor.model.display_text import visible
 
     for pattern in patterns:
         if not matches_anything(pattern) and pattern not in third_party.matched:
             print(f"ovms-doctor: no check and no code is called {visible(pattern)}", file=sys.stderr)
 
 
-def _print(report: Report, shown: Shown) -> None:
+def _print(report: Report, shown: OutputOptions) -> None:
     if shown.format == "json":
         from ovms_doctor.report.json_report import dumps, to_document
 
         write(dumps(to_document(report)), shown.output)
         return
-    from ovms_doctor.report.styled import PlainOutput
+    from ovms_doctor.model.styled import PlainOutput
     from ovms_doctor.report.text_report import render
 
     if shown.output is None:

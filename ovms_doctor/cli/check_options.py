@@ -7,12 +7,12 @@ import re
 import shlex
 from typing import Any, cast
 
-from ovms_doctor.cli.option_records import Asked
+from ovms_doctor.cli.option_records import CheckOptions
 from ovms_doctor.diagnosis.request import DOWNLOAD_LIMIT, Request
-from ovms_doctor.model.deployment import IMAGE_USER, HostSeen, Mount, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, Mount, User
 from ovms_doctor.model.environment import (
-    MEANT_FOR_CLIENTS,
     READ_BY_CLIENTS,
+    READ_BY_OTHER_CLIENTS,
     Variable,
     read_file,
     read_pair,
@@ -31,7 +31,7 @@ _COPY = {
 }
 
 
-def request_from(asked: Asked) -> Request:
+def request_from(asked: CheckOptions) -> Request:
     """UsageError for what cannot be understood."""
     ways = [
         *asked.sources,
@@ -83,7 +83,7 @@ def request_from(asked: Asked) -> Request:
     )
 
 
-def _only_beside_targets(asked: Asked) -> None:
+def _only_beside_targets(asked: CheckOptions) -> None:
     """What the server's own arguments say is not said a second time."""
     options = {
         "--cache-dir": asked.cache_dir,
@@ -109,7 +109,7 @@ def _size(option: str, text: str) -> int:
     return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b"))
 
 
-def _this_host() -> HostSeen:
+def _this_host() -> Host:
     # Recorded facts are read without anything that looks.
     from ovms_doctor.probes.host import see_host
 
@@ -144,7 +144,7 @@ def _user(text: str | None) -> tuple[User, str]:
     return User(numbers[0], gid, tuple(numbers[2:])), "--user"
 
 
-def _environment(asked: Asked) -> tuple[Variable, ...]:
+def _environment(asked: CheckOptions) -> tuple[Variable, ...]:
     """The server's environment: this process's own only where that was said; what was typed comes last."""
     pairs = list(os.environ.items()) if asked.env_from_process else []
     if asked.env_file is not None:
@@ -164,14 +164,14 @@ def _environment(asked: Asked) -> tuple[Variable, ...]:
     return variables(pairs)
 
 
-def _kept_back(asked: Asked) -> tuple[str, ...]:
+def _kept_back(asked: CheckOptions) -> tuple[str, ...]:
     """Names of this process's own variables for stores, where it asks about one and keeps them to itself."""
     if asked.env_from_process or asked.sources:
         return ()
     values = (word.partition("=")[2] if word.startswith("-") else word for word in asked.words or ())
     if not any(is_remote(text) for text in (*asked.targets, *values)):
         return ()
-    known = READ_BY_CLIENTS | MEANT_FOR_CLIENTS
+    known = READ_BY_CLIENTS | READ_BY_OTHER_CLIENTS
     return tuple(sorted(name for name, value in os.environ.items() if name in known and value))
 
 

@@ -18,7 +18,7 @@ def run_explain(what: str, format_: str, *, no_color: bool) -> int:
     """Explain a code, a name or a line of the server's log; 1 where nothing is recognised."""
     from ovms_doctor.catalogue import lookup
     from ovms_doctor.explain.render import explain_json, explain_text
-    from ovms_doctor.report.styled import put
+    from ovms_doctor.model.styled import put
 
     entry = lookup(what.strip())
     codes, notes = (((entry, {}),), ()) if entry is not None else _elsewhere(what)
@@ -52,7 +52,7 @@ def run_list(format_: str, *, no_color: bool) -> int:
     from ovms_doctor.checks.registry import CHECKS
     from ovms_doctor.cli.third_party import list_third_party
     from ovms_doctor.explain.render import list_json, list_text
-    from ovms_doctor.report.styled import put
+    from ovms_doctor.model.styled import put
 
     codes, third_party = list_third_party()
     catalogue = {**CATALOGUE, **codes}

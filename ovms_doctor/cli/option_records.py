@@ -10,7 +10,7 @@ from ovms_doctor.cli.options import LoadLevel, TargetKind
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckOptions:
     """What was typed about the server, before it is understood: named as the options are."""
 
     targets: list[str]
@@ -57,9 +57,9 @@ class Asked:
         return bool(self.targets) or self.words is not None or bool(self.sources)
 
 
-def asked_from(options: Mapping[str, Any], words: list[str] | None) -> Asked:
+def asked_from(options: Mapping[str, Any], words: list[str] | None) -> CheckOptions:
     """What was typed, from the parser's values: each under its parameter's name."""
-    given = {field.name: options[field.name] for field in fields(Asked) if field.name in options}
+    given = {field.name: options[field.name] for field in fields(CheckOptions) if field.name in options}
     given.update(
         targets=list(options["targets"] or ()),
         words=words,
@@ -70,11 +70,11 @@ def asked_from(options: Mapping[str, Any], words: list[str] | None) -> Asked:
         load=LoadLevel(options["load"]).value,
         env=tuple(options["env"] or ()),
     )
-    return Asked(**given)
+    return CheckOptions(**given)
 
 
 @dataclass(frozen=True)
-class Shown:
+class OutputOptions:
     """What was typed about the report."""
 
     select: tuple[str, ...]

@@ -12,7 +12,7 @@ from ovms_doctor.model.errors import UsageError
 
 if TYPE_CHECKING:
     from ovms_doctor.model.facts import Question
-    from ovms_doctor.report.styled import Output
+    from ovms_doctor.model.styled import Output
 
 #: Variables by which rich is told to write as for a terminal where there is none.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
@@ -43,7 +43,7 @@ def standard_output(*, no_color: bool) -> Output:
     """Where people's text goes. Rich, and its time to import, is for terminals only."""
     terminal = sys.stdout.isatty()
     if not terminal and not any(os.environ.get(name) for name in _FORCED):
-        from ovms_doctor.report.styled import PlainOutput
+        from ovms_doctor.model.styled import PlainOutput
 
         return PlainOutput()
     from rich.console import Console
@@ -79,7 +79,7 @@ class Progress:
         loading = type(question).__name__ in _LOADING
         if now - self._last < 0.1 and not (loading and now - self._last > 0.02):
             return
-        from ovms_doctor.report.phrases import visible
+        from ovms_doctor.model.display_text import visible
 
         verb = "loading" if loading else "looking at"
         self._write(now, f"{verb} {visible(question.path)}")
@@ -89,7 +89,7 @@ class Progress:
         now = time.monotonic()
         if not self._shows or (now - self._last < 0.1 and done < total):
             return
-        from ovms_doctor.report.phrases import visible
+        from ovms_doctor.model.display_text import visible
 
         share = min(done / total, 1.0) if total else 1.0
         unit, name = next((item for item in _UNITS if total >= item[0]), (1, "bytes"))

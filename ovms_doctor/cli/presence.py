@@ -12,7 +12,7 @@ from ovms_doctor.model.facts import Answer, Failure, ListDirectory, Listing, Que
 from ovms_doctor.model.names import is_remote
 
 if TYPE_CHECKING:
-    from ovms_doctor.cli.option_records import Asked
+    from ovms_doctor.cli.option_records import CheckOptions
     from ovms_doctor.diagnosis.request import Request
     from ovms_doctor.probes.collector import Collector
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
 
 
-def look_for(asked: Asked, request: Request, collector: Collector) -> dict[Question, Answer]:
+def look_for(asked: CheckOptions, request: Request, collector: Collector) -> dict[Question, Answer]:
     """What the collector says of the targets and mounts. UsageError for one that is not there; what cannot be
     looked at is left to the rules."""
     # Those that were typed come last: a container's own are not the user's mistake.

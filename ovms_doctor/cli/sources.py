@@ -6,13 +6,14 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
-from ovms_doctor.cli.option_records import Asked
+from msgspec.structs import replace
+
+from ovms_doctor.cli.option_records import CheckOptions
 from ovms_doctor.diagnosis.from_container import contained
 from ovms_doctor.diagnosis.request import Request
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import Failure, Question, StatPath
@@ -21,7 +22,7 @@ from ovms_doctor.model.facts import Failure, Question, StatPath
 _LARGEST = 64 << 20
 
 
-def with_container(request: Request, asked: Asked) -> Request:
+def with_container(request: Request, asked: CheckOptions) -> Request:
     """``request`` with what the named source tells. UsageError for a document that cannot be read; an engine that
     does not answer is no mistake of the user's: it ends in ``untold``."""
     ((option, value),) = asked.sources.items()
@@ -29,7 +30,7 @@ def with_container(request: Request, asked: Asked) -> Request:
         if option == "--container":
             return _alive(request, value, asked)
         container = _READERS[option](value)
-    except NotRead as error:
+    except DocumentError as error:
         raise UsageError(f"{option}: {error}") from None
     # A saved document and a manifest tell of some host; whether of this one, its mounts show.
     elsewhere = option in ("--inspect", "--kubernetes")
@@ -42,7 +43,7 @@ def with_container(request: Request, asked: Asked) -> Request:
 # -- the engine ----------------------------------------------------------------------------------------
 
 
-def _alive(request: Request, name: str, asked: Asked) -> Request:
+def _alive(request: Request, name: str, asked: CheckOptions) -> Request:
     from ovms_doctor.inputs.inspect.read import read_inspect
     from ovms_doctor.probes.containers import look_at_container
 
@@ -117,7 +118,7 @@ def _here() -> Any:
     return see_host()
 
 
-def _with_kills(container: Container, asked: Asked) -> Container:
+def _with_kills(container: Container, asked: CheckOptions) -> Container:
     """With the OOM kills of the kernel's log that match it. The host's own log only where the container is
     its own: a document may come from anywhere."""
     if asked.kernel_log is None and asked.container is None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ovms_doctor.catalogue.entry import Code
     from ovms_doctor.diagnosis.request import Request
     from ovms_doctor.diagnosis.run import Options, ThirdParty
-    from ovms_doctor.diagnosis.settle import Seen
-    from ovms_doctor.plugins.run import Offers
+    from ovms_doctor.diagnosis.settle import SettledRun
+    from ovms_doctor.plugins.run import PluginOffer
 
 #: Seconds for one to say what its codes are, where no limit is asked for.
 CHECK_TIMEOUT = 10.0
@@ -23,7 +23,7 @@ CHECK_TIMEOUT = 10.0
 _CODE_OR_NAME = re.compile(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
 
 
-def run_third_party(request: Request, seen: Seen, options: Options, limit: float) -> ThirdParty:
+def run_third_party(request: Request, seen: SettledRun, options: Options, limit: float) -> ThirdParty:
     """What the installed third-party checks find; ``limit`` seconds for each."""
     plugins = installed()
     if not plugins:
@@ -53,12 +53,12 @@ def list_third_party() -> tuple[Mapping[str, Code], Mapping[str, str]]:
     return (offers.codes, offers.summaries) if offers is not None else ({}, {})
 
 
-def _offers() -> Offers | None:
+def _offers() -> PluginOffer | None:
     plugins = installed()
     if not plugins:
         return None
+    from ovms_doctor.model.display_text import visible
     from ovms_doctor.plugins.run import offers
-    from ovms_doctor.report.phrases import visible
 
     found = offers(plugins, CHECK_TIMEOUT)
     for trouble in found.troubles:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.inputs.host import limits_on
-from ovms_doctor.inputs.target import Understood, understand
+from ovms_doctor.inputs.target import ResolvedTarget, understand
 from ovms_doctor.inputs.target_remote import understand_remote
 from ovms_doctor.model.deployment import (
     DEFAULT_POLICY,
@@ -20,11 +21,11 @@ from ovms_doctor.model.deployment import (
     ModelParameters,
     Mount,
     Note,
-    Untold,
+    SourceUnavailable,
     VersionPolicy,
 )
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.facts import Facts, FactsMissing, Question, StoreAccess
+from ovms_doctor.model.facts import Facts, FactsMissingError, Question, StoreAccess
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.prediction.config.policy import parse_policy
@@ -66,9 +67,11 @@ def deployment_for(request: Request, facts: Facts) -> Deployment:
     )
 
 
-def _understood(request: Request, base: Deployment, policy: VersionPolicy, facts: Facts) -> list[Understood]:
+def _understood(
+    request: Request, base: Deployment, policy: VersionPolicy, facts: Facts
+) -> list[ResolvedTarget]:
     """Each target. What they all lack is named at once."""
-    found: list[Understood] = []
+    found: list[ResolvedTarget] = []
     missing: list[Question] = []
     for path in request.targets:
         try:
@@ -78,10 +81,10 @@ def _understood(request: Request, base: Deployment, policy: VersionPolicy, facts
             else:
                 place = server_path(path, request.mounts)
                 found.append(understand(path, place, request.as_, policy, facts))
-        except FactsMissing as error:
+        except FactsMissingError as error:
             missing += error.questions
     if missing:
-        raise FactsMissing(missing)
+        raise FactsMissingError(missing)
     return found
 
 
@@ -121,7 +124,7 @@ def _frame(request: Request) -> Deployment:
         limits=HostLimits() if request.host is None else limits_on(request.host, release),
         container=request.container,
         unseen=request.unseen,
-        untold=None if request.untold is None else Untold(*request.untold),
+        untold=None if request.untold is None else SourceUnavailable(*request.untold),
         memory=request.memory,
         devices=None if request.host is None else request.host.devices,
         host_proxy=request.host_proxy,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
-from ovms_doctor.model.deployment import IMAGE_USER, DeviceSeen, HostSeen, Mount, Unseen, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, HostDevices, Mount, UnsupportedInput, User
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
 _IMAGE_NAMES = {"": IMAGE_USER, "ovms": IMAGE_USER, str(IMAGE_USER.uid): IMAGE_USER}
@@ -30,7 +31,7 @@ _CONTENT = {
 
 
 def contained(
-    request: Request, container: Container, here: HostSeen | None = None, gone: Collection[str] = ()
+    request: Request, container: Container, here: Host | None = None, gone: Collection[str] = ()
 ) -> Request:
     """``request`` with what the container tells of its server: words, user, mounts, environment, limits.
 
@@ -156,7 +157,9 @@ def _host_of(mount: ContainerMount) -> str:
     return f"{mount.host.rstrip('/')}/{mount.sub_path}" if mount.sub_path else mount.host
 
 
-def _unseen(container: Container, mounts: tuple[Mount, ...], gone: Collection[str]) -> tuple[Unseen, ...]:
+def _unseen(
+    container: Container, mounts: tuple[Mount, ...], gone: Collection[str]
+) -> tuple[UnsupportedInput, ...]:
     seen = {mount.server for mount in mounts}
     found = []
     for mount in container.mounts:
@@ -164,18 +167,22 @@ def _unseen(container: Container, mounts: tuple[Mount, ...], gone: Collection[st
             continue
         reason = _CONTENT[mount.kind].format(name=mount.name or "(without a name)", host=mount.host)
         found.append(
-            Unseen(mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where")
+            UnsupportedInput(
+                mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where"
+            )
         )
     if not mounts or "mounts" in container.unknown_fields:
         # Without a mount a path of the server's would be taken for one of this host's.
-        found.append(Unseen("/", "it lies in the image itself, which cannot be looked into from here"))
+        found.append(
+            UnsupportedInput("/", "it lies in the image itself, which cannot be looked into from here")
+        )
     return tuple(found)
 
 
 # -- what the host gives -------------------------------------------------------------------------------
 
 
-def _host(container: Container, here: HostSeen | None) -> HostSeen:
+def _host(container: Container, here: Host | None) -> Host:
     limits = container.limits
     affinity = _count(limits.cpuset) if limits.cpuset else (here.online if here else None)
     quota = None
@@ -186,10 +193,10 @@ def _host(container: Container, here: HostSeen | None) -> HostSeen:
     online = here.online if here else None
     bf16 = here.bf16 if here else None
     devices = _devices(container, here.devices if here else None)
-    return HostSeen(online, affinity, quota, marked, limits.open_files, devices, bf16=bf16)
+    return Host(online, affinity, quota, marked, limits.open_files, devices, bf16=bf16)
 
 
-def _devices(container: Container, here: DeviceSeen | None) -> DeviceSeen | None:
+def _devices(container: Container, here: HostDevices | None) -> HostDevices | None:
     """What the container was given of the host's GPUs and NPUs; a container has none of itself."""
     if container.privileged:
         # A line or a file is perhaps for another host: what this one lacks, that one may have.
@@ -214,7 +221,7 @@ def _devices(container: Container, here: DeviceSeen | None) -> DeviceSeen | None
     )
     groups = here if told else None
     dri = has("/dev/dri")
-    return DeviceSeen(
+    return HostDevices(
         dri,
         has("/dev/accel"),
         has("/dev/dxg"),

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import fields, replace
 
 from ovms_doctor.inputs.host import host_from_json
 from ovms_doctor.model.container import Container
-from ovms_doctor.model.deployment import IMAGE_USER, HostSeen, Mount, Unseen, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, Mount, UnsupportedInput, User
 from ovms_doctor.model.environment import Variable
-from ovms_doctor.model.facts.codec import NotUnderstood, decode_data, encode_data
+from ovms_doctor.model.facts.codec import FactFormatError, decode_data, encode_data
 
 #: Bytes of one version in a store that are downloaded at most, unless more is asked for.
 DOWNLOAD_LIMIT = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """``targets`` absolute paths on this host, or places in a store as typed; ``words`` the server's own
     arguments, None where targets are named. Times in seconds. ``host``: what the server's host is, None where that is
     not this one. ``release_from``: where the release was read, empty where the user named it. ``container``: what all
@@ -38,10 +39,10 @@ class Request:
     load: Literal["none", "read", "compile"] = "read"
     working_directory: str = "/"
     timeout: float = 10.0
-    host: HostSeen | None = None
+    host: Host | None = None
     release_from: str = ""
     container: Container | None = None
-    unseen: tuple[Unseen, ...] = ()
+    unseen: tuple[UnsupportedInput, ...] = ()
     untold: tuple[str, str, bool] | None = None
     memory: int | None = None
     cache_dir: str | None = None
@@ -55,7 +56,7 @@ class Request:
     def as_json(self) -> dict[str, Any]:
         container = None if self.container is None else encode_data(self.container)
         environment = [encode_data(item) for item in self.environment]
-        plain = asdict(replace(self, container=None, environment=()))
+        plain: dict[str, Any] = to_builtins(replace(self, container=None, environment=()))
         return {**plain, "container": container, "environment": environment}
 
 
@@ -79,8 +80,8 @@ def request_from_json(data: dict[str, Any]) -> Request:
             container=None if container is None else decode_data(Container, container),
             kept_back=tuple(str(item) for item in request.kept_back),
             download_limit=int(request.download_limit),
-            unseen=tuple(Unseen(**item) for item in values.get("unseen", ())),
+            unseen=tuple(UnsupportedInput(**item) for item in values.get("unseen", ())),
             untold=None if untold is None else (str(untold[0]), str(untold[1]), bool(untold[2])),
         )
-    except (TypeError, KeyError, IndexError, AttributeError, NotUnderstood) as error:
+    except (TypeError, KeyError, IndexError, AttributeError, FactFormatError) as error:
         raise ValueError(f"not a request: {error}") from None

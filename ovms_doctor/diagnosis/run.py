@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ovms_doctor import __version__
 from ovms_doctor.checks.context import Context, host_path
 from ovms_doctor.checks.registry import CHECKS, Check, Outcome, arrange, run_checks, selects
-from ovms_doctor.diagnosis.run_start import Begun, begin
-from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.diagnosis.run_start import RunStart, begin
+from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.facts import LoadReport, Unavailable
 from ovms_doctor.model.findings import SEVERITIES, Finding, Severity, Subject
 from ovms_doctor.model.names import is_remote
@@ -22,8 +23,7 @@ FailOn = Literal["error", "warning", "info", "never"]
 EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What to say of it: code prefixes and names to keep or leave out, and what makes the run fail."""
 
     select: tuple[str, ...] = ()
@@ -32,8 +32,7 @@ class Options:
     exit_zero: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ThirdParty:
+class ThirdParty(Struct, frozen=True):
     """What checks from elsewhere came to, already selected. ``looked_at``: sentences for a green report;
     ``matched``: the patterns of ``--select`` and ``--ignore`` that name something of theirs."""
 
@@ -46,7 +45,9 @@ class ThirdParty:
 NO_THIRD_PARTY = ThirdParty()
 
 
-def report_on(seen: Seen, options: Options, begun: Begun, third_party: ThirdParty = NO_THIRD_PARTY) -> Report:
+def report_on(
+    seen: SettledRun, options: Options, begun: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
+) -> Report:
     """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
     context = Context(seen.deployment, seen.plan, seen.facts)
     selected = [check for check in CHECKS if _is_selected(check, options)]
@@ -82,7 +83,7 @@ def report_on(seen: Seen, options: Options, begun: Begun, third_party: ThirdPart
     )
 
 
-def failed_report(error: str, begun: Begun) -> Report:
+def failed_report(error: str, begun: RunStart) -> Report:
     """A run that could not be carried through: still one document."""
     return Report(__version__, begun.run(), "incomplete", EXIT_INCOMPLETE, None, None, error=error)
 
@@ -184,14 +185,14 @@ def _verdict(
     return verdict, EXIT_OK if options.exit_zero else code
 
 
-def _runtime(seen: Seen) -> str | None:
+def _runtime(seen: SettledRun) -> str | None:
     for _, answer in seen.facts:
         if isinstance(answer, LoadReport) and not isinstance(answer, Unavailable):
             return answer.runtime
     return None
 
 
-def _host_paths(seen: Seen) -> tuple[tuple[str, str], ...]:
+def _host_paths(seen: SettledRun) -> tuple[tuple[str, str], ...]:
     """Server path and host path of every base path where the two differ."""
     pairs = []
     for model in seen.plan.models:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from ovms_doctor.model.text import redact_words
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from ovms_doctor.report.model import Run
 
 
-@dataclass(frozen=True)
-class Begun:
+class RunStart(Struct, frozen=True):
     """When a run began: for people, and for measuring."""
 
     text: str
@@ -36,6 +36,6 @@ class Begun:
         return Run(self.text, round(time.monotonic() - self.clock, 3), self.arguments, host)
 
 
-def begin(arguments: Sequence[str]) -> Begun:
+def begin(arguments: Sequence[str]) -> RunStart:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return Begun(now, time.monotonic(), redact_words(arguments))
+    return RunStart(now, time.monotonic(), redact_words(arguments))

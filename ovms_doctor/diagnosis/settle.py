@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import Answer, Facts, FactsMissing, Question
+from ovms_doctor.model.facts import Answer, Facts, FactsMissingError, Question
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.startup import plan
@@ -27,8 +28,7 @@ class Collector(Protocol):
     def collect(self, questions: Sequence[Question], progress: Progress | None) -> dict[Question, Answer]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class SettledRun(Struct, frozen=True):
     """A settled plan with the facts it rests on."""
 
     deployment: Deployment
@@ -56,7 +56,7 @@ class _Settled:
 
 def look(
     request: Request, facts: Facts, collector: Collector | None, progress: Progress | None = None
-) -> Seen:
+) -> SettledRun:
     """Collect what the rules ask for until the plan is settled. Without a collector, ``facts`` must be
     complete. Interrupted, it goes on with what was collected by then. Raises UsageError."""
     deployment = _until_settled(lambda: deployment_for(request, facts), facts, collector, progress)
@@ -65,10 +65,10 @@ def look(
     def settled_plan() -> Plan:
         planned = plan(deployment, facts, planner)
         if planned.plan is None:
-            raise FactsMissing(planned.missing)
+            raise FactsMissingError(planned.missing)
         return planned.plan
 
-    return Seen(deployment, _until_settled(settled_plan, facts, collector, progress), facts)
+    return SettledRun(deployment, _until_settled(settled_plan, facts, collector, progress), facts)
 
 
 def _until_settled(
@@ -78,11 +78,11 @@ def _until_settled(
         try:
             try:
                 return attempt()
-            except FactsMissing as missing:
+            except FactsMissingError as missing:
                 if collector is None:
                     raise RuntimeError("facts are missing, and there is nothing to collect them") from None
                 facts.add(collector.collect(missing.questions, progress))
-        except interrupts.Interrupted as stop:
+        except interrupts.InterruptedRunError as stop:
             # What is settled by now is worth a report: the rules go on with what there is.
             facts.add(getattr(stop, "answers", {}))
             facts.close("interrupted")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ovms_doctor.model.display_text import clip, visible, wrap
+from ovms_doctor.model.styled import Styled
 from ovms_doctor.model.text import escape
-from ovms_doctor.report.phrases import clip, visible, wrap
-from ovms_doctor.report.styled import Styled
 
 if TYPE_CHECKING:
     from ovms_doctor.catalogue.entry import Code

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 
+from msgspec import Struct
+
 from ovms_doctor.catalogue import CATALOGUE, Code
-from ovms_doctor.catalogue.general import BY_STATUS, GENERAL, General
+from ovms_doctor.catalogue.general import BY_STATUS, GENERAL, GeneralMessage
 from ovms_doctor.catalogue.records import LIMIT, split_records
 from ovms_doctor.model import server_log as log
 from ovms_doctor.model.text import HIDDEN
@@ -30,17 +31,15 @@ _FIELD = re.compile(r"\{(\w+)\}")
 _UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A message that names no cause, what it said, and the codes that may be behind it."""
 
-    general: General
+    general: GeneralMessage
     values: dict[str, str]
     codes: tuple[Code, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """``codes``: what the text itself tells of, most specific first, each with the values that the server
     filled in. ``notes``: what of it names no cause."""
 
@@ -94,8 +93,7 @@ def _explain(records: list[str], fold: bool) -> Explanation:
 # -- templates -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Struct, frozen=True):
     """A message to search in: as it is, and as it is compared (``fold``: without regard to case)."""
 
     text: str
@@ -103,8 +101,7 @@ class _Target:
     fold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
+class _Template(Struct, frozen=True):
     """``literals`` with ``fields`` between them; begins with a literal. ``weight``: how much is literal."""
 
     literals: tuple[str, ...]
@@ -167,8 +164,7 @@ def _template(text: str) -> _Template:
 # -- codes ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(Struct, frozen=True):
     """``rank`` sorts: a recognised text before a bare message, more of it before less, and where two codes
     share a message, the one that it is typical of."""
 
@@ -222,7 +218,7 @@ def _notes_in(target: _Target) -> Iterator[Note]:
                 break
 
 
-def _behind(general: General, values: dict[str, str]) -> Iterable[str]:
+def _behind(general: GeneralMessage, values: dict[str, str]) -> Iterable[str]:
     if general.status is None:
         return general.codes
     # ``Status::string()`` may be followed by details.

@@ -4,6 +4,6 @@
 from __future__ import annotations
 
 
-class NotRead(Exception):
+class DocumentError(Exception):
     """A document is none of its kind, or cannot be understood. The message is one sentence for a person; it holds
     no value that could be a secret."""

@@ -10,10 +10,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ovms_doctor.inputs.image import is_official
-from ovms_doctor.inputs.run_line.command_shell import NotKnown, Run, simple_commands
+from ovms_doctor.inputs.run_line.command_shell import Run, UnknownValueError, simple_commands
 from ovms_doctor.inputs.values import shown
 from ovms_doctor.model.text import HIDDEN, redact_words
 
@@ -60,8 +61,7 @@ _CHANGES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class ServerCommand(Struct, frozen=True):
     """``program``: the words before the server's own, the values of variables and secrets hidden. ``words``: the
     server's arguments, redacted; None where they cannot be told, with the reason (a sentence) in ``unknown``.
     ``directory``: where a script before it has gone (``cd``), empty where it did not."""
@@ -79,7 +79,7 @@ def server_words(
     *,
     environment: Mapping[str, str] | None = None,
     working_directory: str | None = None,
-) -> Words:
+) -> ServerCommand:
     """What the server is given by a container with this ``entrypoint`` (None: the image's own) and ``command``.
 
     ``environment``: variables of the container, for the scripts that name them; None where they are not known.
@@ -89,49 +89,53 @@ def server_words(
     words = list(command or ())
     if entrypoint is None:
         if is_official(image) or (words and words[0].startswith("-")):
-            return Words((SERVER,), redact_words(words))
+            return ServerCommand((SERVER,), redact_words(words))
         if not words:
             what = f"the image {shown(image)}" if image else "the image"
-            return Words((), None, f"What {what} runs by itself is not known here: docker inspect tells.")
+            return ServerCommand(
+                (), None, f"What {what} runs by itself is not known here: docker inspect tells."
+            )
     else:
         words = [*entrypoint, *words]
     if not words:
-        return Words((), None, "The container has neither an entrypoint nor a command.")
+        return ServerCommand((), None, "The container has neither an entrypoint nor a command.")
     try:
         return _words(words, environment or {}, working_directory, 0)
-    except NotKnown as reason:
-        return Words((shown(words[0]),), None, str(reason))
+    except UnknownValueError as reason:
+        return ServerCommand((shown(words[0]),), None, str(reason))
 
 
-def _words(words: list[str], environment: Mapping[str, str], place: str | None, depth: int) -> Words:
+def _words(words: list[str], environment: Mapping[str, str], place: str | None, depth: int) -> ServerCommand:
     """Follows wrappers and shells to the server; NotKnown where they do not lead there."""
     if depth > _DEEPEST:
-        raise NotKnown("The container's command is a wrapper in a wrapper in a wrapper: it was not followed.")
+        raise UnknownValueError(
+            "The container's command is a wrapper in a wrapper in a wrapper: it was not followed."
+        )
     name = posixpath.basename(words[0])
     if name == "ovms":
-        return Words((words[0],), redact_words(words[1:]))
+        return ServerCommand((words[0],), redact_words(words[1:]))
     if name in _CHANGES:
-        raise NotKnown(
+        raise UnknownValueError(
             f"The container runs {shown(name)}, which makes another user or place of the server's."
         )
     if name == "busybox" and len(words) > 1:
         rest = _words(words[1:], environment, place, depth + 1)
-        return Words((words[0], *rest.program), rest.words, rest.unknown, rest.directory)
+        return ServerCommand((words[0], *rest.program), rest.words, rest.unknown, rest.directory)
     if name in _SHELLS:
         return _shell(words, environment, place, depth)
     if name not in _WRAPPERS:
-        raise NotKnown(
+        raise UnknownValueError(
             f"The container runs {shown(words[0])} and not the server itself: what that gives the server is not known."
         )
     if name == "env" and any(
         word in ("-S", "--split-string") or word.startswith(("-S", "--split-string=")) for word in words
     ):
-        raise NotKnown("The container's env splits a text into words by itself (-S).")
+        raise UnknownValueError("The container's env splits a text into words by itself (-S).")
     start = _after(words, name)
     if start >= len(words):
-        raise NotKnown(f"The container runs {shown(words[0])}, and no command with it.")
+        raise UnknownValueError(f"The container runs {shown(words[0])}, and no command with it.")
     rest = _words(words[start:], environment, place, depth + 1)
-    return Words((*_shown(words[:start]), *rest.program), rest.words, rest.unknown, rest.directory)
+    return ServerCommand((*_shown(words[:start]), *rest.program), rest.words, rest.unknown, rest.directory)
 
 
 def _after(words: Sequence[str], name: str) -> int:
@@ -154,7 +158,7 @@ def _shown(words: Sequence[str]) -> tuple[str, ...]:
     return redact_words(hidden)
 
 
-def _shell(words: list[str], environment: Mapping[str, str], place: str | None, depth: int) -> Words:
+def _shell(words: list[str], environment: Mapping[str, str], place: str | None, depth: int) -> ServerCommand:
     at, script = 1, False
     while at < len(words) and words[at][:1] in ("-", "+") and words[at] not in ("-", "--"):
         word = words[at]
@@ -167,31 +171,37 @@ def _shell(words: list[str], environment: Mapping[str, str], place: str | None, 
     if at < len(words) and words[at] in ("-", "--"):
         at += 1
     if at >= len(words):
-        raise NotKnown(f"The container runs {shown(words[0])} and gives it no script.")
+        raise UnknownValueError(f"The container runs {shown(words[0])} and gives it no script.")
     if not script:
-        raise NotKnown(f"The container runs the script {shown(words[at])}, which cannot be read here.")
+        raise UnknownValueError(
+            f"The container runs the script {shown(words[at])}, which cannot be read here."
+        )
     text, arguments = words[at], words[at + 2 :]
-    found: list[tuple[Run, Words]] = []
+    found: list[tuple[Run, ServerCommand]] = []
     last = ""
     for run in simple_commands(text, arguments, environment, place):
         if not run.leads_to("ovms"):
             last = run.words[0]
             continue
         if run.unknown:
-            raise NotKnown(
+            raise UnknownValueError(
                 f"The server's arguments hold {run.unknown}, which only the container's shell knows."
             )
         found.append((run, _words(list(run.words), environment, place, depth + 1)))
     if not found:
         what = f" ends in {shown(last)} and" if last and not _ASSIGNMENT.match(last) else ""
-        raise NotKnown(f"The script that the container's shell runs{what} does not name the server.")
+        raise UnknownValueError(f"The script that the container's shell runs{what} does not name the server.")
     run, first = found[0]
     if any(other.words != first.words for _, other in found):
-        raise NotKnown("The script that the container's shell runs starts the server in more than one way.")
+        raise UnknownValueError(
+            "The script that the container's shell runs starts the server in more than one way."
+        )
     if run.directory is None and _is_relative(first.words or ()):
-        raise NotKnown("The script that the container's shell runs changes to a directory that is not known.")
+        raise UnknownValueError(
+            "The script that the container's shell runs changes to a directory that is not known."
+        )
     directory = first.directory or run.directory or ""
-    return Words((words[0], "-c", *first.program), first.words, first.unknown, directory)
+    return ServerCommand((words[0], "-c", *first.program), first.words, first.unknown, directory)
 
 
 def _is_relative(words: Sequence[str]) -> bool:

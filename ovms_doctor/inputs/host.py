@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from ovms_doctor.model.deployment import DeviceSeen, HostLimits, HostSeen
+from msgspec.structs import fields
+
+from ovms_doctor.model.deployment import Host, HostDevices, HostLimits
 from ovms_doctor.model.releases import Release
 
 
-def limits_on(host: HostSeen, release: Release) -> HostLimits:
+def limits_on(host: Host, release: Release) -> HostLimits:
     """What the server of ``release`` counts on ``host``.
 
     Source: systeminfo.cpp getCoreCount. ``std::thread::hardware_concurrency`` counts the processors that are
@@ -32,13 +33,13 @@ def limits_on(host: HostSeen, release: Release) -> HostLimits:
     )
 
 
-def host_from_json(data: Any) -> HostSeen | None:
+def host_from_json(data: Any) -> Host | None:
     """A host as ``dataclasses.asdict`` gives it, after a round trip; ValueError where it is none."""
     if data is None:
         return None
     if not isinstance(data, dict):
         raise ValueError("not a host")
-    values = {field.name: data[field.name] for field in fields(HostSeen) if data.get(field.name) is not None}
+    values = {field.name: data[field.name] for field in fields(Host) if data.get(field.name) is not None}
     devices = values.pop("devices", None)
     for name, value in values.items():
         if (
@@ -47,14 +48,14 @@ def host_from_json(data: Any) -> HostSeen | None:
             or value < 0
         ):
             raise ValueError(f"not a host: {name}")
-    return HostSeen(**values, devices=None if devices is None else _devices_from_json(devices))
+    return Host(**values, devices=None if devices is None else _devices_from_json(devices))
 
 
-def _devices_from_json(data: Any) -> DeviceSeen:
+def _devices_from_json(data: Any) -> HostDevices:
     if not isinstance(data, dict):
         raise ValueError("not a host: devices")
     values: dict[str, Any] = {}
-    for field in fields(DeviceSeen):
+    for field in fields(HostDevices):
         value = data.get(field.name, field.default)
         if isinstance(field.default, bool):
             fits = isinstance(value, bool)
@@ -63,4 +64,4 @@ def _devices_from_json(data: Any) -> DeviceSeen:
         if not fits:
             raise ValueError(f"not a host: devices: {field.name}")
         values[field.name] = value if isinstance(value, bool) else tuple(value)
-    return DeviceSeen(**values)
+    return HostDevices(**values)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model.container import Container, KernelKill
 
@@ -42,8 +44,7 @@ _ID = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?=$|[./])", re.ASCII)
 _NEAR = 3.0
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """What was said of a process before the line that tells of its end."""
 
     memcg: bool

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, VersionPolicy
 from ovms_doctor.model.facts import (
     Entry,
     Facts,
-    FactsMissing,
+    FactsMissingError,
     Failure,
     ListDirectory,
     Listing,
@@ -32,8 +33,7 @@ MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
 WEIGHT_SUFFIXES = (".bin", ".pdiparams")
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class ResolvedTarget(Struct, frozen=True):
     """What a TARGET holds. ``config_path`` is set where it is a configuration file."""
 
     target: Target
@@ -48,7 +48,7 @@ def understand(
     as_: Literal["repository", "model"] | None,
     policy: VersionPolicy,
     facts: Facts,
-) -> Understood:
+) -> ResolvedTarget:
     """The models in the directory or file at ``server_path``, which is ``path`` on this host (absolute).
 
     Raises FactsMissing until the listings it needs are there.
@@ -78,7 +78,7 @@ def understand(
         parent, above = os.path.dirname(path), os.path.dirname(server_path)
         note = f"{name} is a version directory: its parent is looked at as the model"
         found = _model(parent, above, policy)
-        return Understood(found.target, found.models, (Note("OVD131", note, path),))
+        return ResolvedTarget(found.target, found.models, (Note("OVD131", note, path),))
     if _has_model_file(listing):
         return _model(path, server_path, policy)
     directories = _directories(server_path, listing, look)
@@ -87,8 +87,7 @@ def understand(
     return _repository(path, server_path, listing, policy, look)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """Looks as the server's user, or with this process's ``own`` rights."""
 
     facts: Facts
@@ -113,21 +112,21 @@ class _Look:
         return not (isinstance(status, Failure) and status.errno == errno.EACCES)
 
 
-def _file(path: str, server_path: str, policy: VersionPolicy) -> Understood:
+def _file(path: str, server_path: str, policy: VersionPolicy) -> ResolvedTarget:
     if server_path.lower().endswith(".json"):
-        return Understood(Target(path, "config"), config_path=server_path)
+        return ResolvedTarget(Target(path, "config"), config_path=server_path)
     stem = os.path.splitext(os.path.basename(server_path))[0]
-    return Understood(Target(path, "file"), (ModelEntry(stem, server_path, policy),))
+    return ResolvedTarget(Target(path, "file"), (ModelEntry(stem, server_path, policy),))
 
 
-def _model(path: str, server_path: str, policy: VersionPolicy) -> Understood:
+def _model(path: str, server_path: str, policy: VersionPolicy) -> ResolvedTarget:
     name = os.path.basename(server_path.rstrip("/")) or "model"
-    return Understood(Target(path, "model"), (ModelEntry(name, server_path, policy),))
+    return ResolvedTarget(Target(path, "model"), (ModelEntry(name, server_path, policy),))
 
 
 def _repository(
     path: str, server_path: str, listing: Listing, policy: VersionPolicy, look: _Look
-) -> Understood:
+) -> ResolvedTarget:
     """Each sub-directory that is a model by the same rules; the others are named without a finding."""
     directories = _directories(server_path, listing, look)
     look.need([], [f"{server_path}/{name}" for name in directories])
@@ -142,14 +141,14 @@ def _repository(
             else:
                 text = "no version directory and no model file within two levels"
                 notes.append(Note("", f"{name}: {text}", f"{path}/{name}"))
-        except FactsMissing as error:
+        except FactsMissingError as error:
             missing.extend(error.questions)
     if missing:
-        raise FactsMissing(missing)
+        raise FactsMissingError(missing)
     if any(entry.name == "config.json" for entry in listing.entries):
         text = "a config.json lies here; it is not used unless it is named as the target"
         notes.append(Note("OVD133", text, f"{path}/config.json"))
-    return Understood(Target(path, "repository"), tuple(models), tuple(notes))
+    return ResolvedTarget(Target(path, "repository"), tuple(models), tuple(notes))
 
 
 def _is_model(server_path: str, look: _Look) -> bool:

@@ -7,10 +7,11 @@ Pure, like the rules: it asks for lists and gives entries.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
-from ovms_doctor.inputs.target import MODEL_SUFFIXES, WEIGHT_SUFFIXES, Understood
+from msgspec import Struct
+
+from ovms_doctor.inputs.target import MODEL_SUFFIXES, WEIGHT_SUFFIXES, ResolvedTarget
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, TargetKind, VersionPolicy
 from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing
 from ovms_doctor.model.names import looks_like_version, looks_like_wrong_version
@@ -26,7 +27,7 @@ def understand_remote(
     as_: Literal["repository", "model"] | None,
     policy: VersionPolicy,
     facts: Facts,
-) -> Understood:
+) -> ResolvedTarget:
     """The models at ``path``, as typed. ``access``: how its store is asked, or why it is not.
 
     What cannot be listed, or holds nothing, is one model with that base path: the rules say what becomes of it.
@@ -48,11 +49,11 @@ def understand_remote(
         found = _understood(path, top, policy, in_bucket=bool(question.prefix))
     if listed.more:
         text = f"more than {len(listed.objects)} objects lie below {path}: of the others nothing is said"
-        return Understood(found.target, found.models, (*found.notes, Note("", text, path)))
+        return ResolvedTarget(found.target, found.models, (*found.notes, Note("", text, path)))
     return found
 
 
-def _understood(path: str, top: _Directory, policy: VersionPolicy, *, in_bucket: bool) -> Understood:
+def _understood(path: str, top: _Directory, policy: VersionPolicy, *, in_bucket: bool) -> ResolvedTarget:
     """``in_bucket``: the path names more than a bucket, so there is a place above it."""
     if top.has_version():
         return _model(path, policy)
@@ -60,21 +61,21 @@ def _understood(path: str, top: _Directory, policy: VersionPolicy, *, in_bucket:
     if in_bucket and looks_like_version(name) and (top.has_model_file() or top.is_empty()):
         found = _model(parent, policy)
         text = f"{name} is a version directory: its parent is looked at as the model"
-        return Understood(found.target, found.models, (Note("OVD131", text, path),))
+        return ResolvedTarget(found.target, found.models, (Note("OVD131", text, path),))
     if top.has_model_file() or top.only_wrong_versions():
         return _model(path, policy)
     return _repository(path, top, policy)
 
 
-def _model(path: str, policy: VersionPolicy, kind: TargetKind = "model") -> Understood:
+def _model(path: str, policy: VersionPolicy, kind: TargetKind = "model") -> ResolvedTarget:
     """One model: by the last part of its path, in a bucket itself by the bucket's name."""
     name = path.partition("://")[2].rstrip("/").rpartition("/")[2] or "model"
     if kind == "file":
         name = name.rpartition(".")[0] or name
-    return Understood(Target(path, kind), (ModelEntry(name, path, policy),))
+    return ResolvedTarget(Target(path, kind), (ModelEntry(name, path, policy),))
 
 
-def _repository(path: str, top: _Directory, policy: VersionPolicy) -> Understood:
+def _repository(path: str, top: _Directory, policy: VersionPolicy) -> ResolvedTarget:
     """Each "directory" that is a model by the same rules; the others are named without a finding."""
     models, notes = [], []
     for name, directory in top.inside():
@@ -87,7 +88,7 @@ def _repository(path: str, top: _Directory, policy: VersionPolicy) -> Understood
     if "config.json" in top.files:
         text = "a config.json lies here; it is not used: the server reads one from its local files only"
         notes.append(Note("", text, f"{path.rstrip('/')}/config.json"))
-    return Understood(Target(path, "repository"), tuple(models), tuple(notes))
+    return ResolvedTarget(Target(path, "repository"), tuple(models), tuple(notes))
 
 
 def _is_object(access: StoreAccess, path: str, facts: Facts) -> bool:
@@ -99,8 +100,7 @@ def _is_object(access: StoreAccess, path: str, facts: Facts) -> bool:
     return isinstance(beginning, StoreListing) and any(item.key == key for item in beginning.objects)
 
 
-@dataclass(frozen=True, slots=True)
-class _Directory:
+class _Directory(Struct, frozen=True):
     """What keys make of a "directory", as far down as it decides anything. One that lies there as a key of its own,
     with a slash at its end and nothing below, is one too."""
 

@@ -12,7 +12,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Probe, PublishedPort
 from ovms_doctor.model.text import escape, redact
 
@@ -47,7 +47,7 @@ _CHECKED_URL = re.compile(
 )
 
 
-class Refused(NotRead):
+class UnsupportedDocumentError(DocumentError):
     """A value that the engine would refuse; the message says what is wrong with it."""
 
 
@@ -55,11 +55,11 @@ def read_size(text: str) -> int:
     """Bytes, as ``2g``, ``512MiB`` or ``1.5 gb``: all units are powers of 1024 (go-units, RAMInBytes)."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise Refused(f'"{shown(text)}" is not a size: write it as 512m or 2g')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is not a size: write it as 512m or 2g')
     unit = (match[2] or "b")[0].lower()
     size = float(match[1]) * 1024 ** _POWERS.get(unit, 0)
     if size >= 2**63:
-        raise Refused(f'"{shown(text)}" is more memory than any machine can have')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is more memory than any machine can have')
     return int(size)
 
 
@@ -67,7 +67,9 @@ def read_memory(text: str) -> int | None:
     """A memory limit in bytes; None for 0, which is none. The daemon refuses less than 6 MiB."""
     size = read_size(text)
     if 0 < size < SMALLEST_MEMORY:
-        raise Refused(f'"{shown(text)}" is less than 6 MB, the smallest memory limit that the engine takes')
+        raise UnsupportedDocumentError(
+            f'"{shown(text)}" is less than 6 MB, the smallest memory limit that the engine takes'
+        )
     return size or None
 
 
@@ -80,14 +82,14 @@ def read_cpus(text: str) -> float | None:
     """How many processors: a decimal number or a fraction; None for 0, which is no limit."""
     match = _CPUS.fullmatch(text)
     if match is None or (match[2] and not int(match[2])):
-        raise Refused(f'"{shown(text)}" is not a number of processors')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is not a number of processors')
     return float(match[1]) / int(match[2] or 1) or None
 
 
 def read_whole(text: str, what: str) -> int:
     """A whole number; ``what`` it is for the message."""
     if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-        raise Refused(f'"{shown(text)}" is not a whole number for {what}')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is not a whole number for {what}')
     return int(text)
 
 
@@ -101,7 +103,7 @@ def read_duration(text: str) -> float:
     while match := _DURATION.match(text, end):
         total, end = total + float(match[1]) * _SECONDS[match[2]], match.end()
     if end == start or end < len(text):
-        raise Refused(f'"{shown(text)}" is not a time: write it as 30s or 1m30s')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is not a time: write it as 30s or 1m30s')
     return sign * round(total, 9)
 
 
@@ -109,20 +111,20 @@ def read_ulimit(text: str) -> tuple[str, int]:
     """Name and soft limit of ``nofile=1024:4096``; -1 is unlimited."""
     name, equals, values = text.partition("=")
     if not equals:
-        raise Refused(f'"{shown(text)}" is not a limit: write it as nofile=1024:4096')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is not a limit: write it as nofile=1024:4096')
     return name, check_ulimit(name, values.split(":"))
 
 
 def check_ulimit(name: str, values: Iterable[str]) -> int:
     """The soft limit of one or two (soft, hard)."""
     if name not in ULIMITS:
-        raise Refused(f'there is no limit with the name "{shown(name)}"')
+        raise UnsupportedDocumentError(f'there is no limit with the name "{shown(name)}"')
     numbers = [read_whole(value, f"the limit {name}") for value in values]
     if len(numbers) not in (1, 2):
-        raise Refused(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
+        raise UnsupportedDocumentError(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
     soft, hard = numbers[0], numbers[-1]
     if hard != -1 and (soft == -1 or soft > hard):
-        raise Refused(f"the soft limit {name} is above the hard one")
+        raise UnsupportedDocumentError(f"the soft limit {name} is above the hard one")
     return soft
 
 
@@ -135,9 +137,9 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     container, slash, protocol = last.partition("/")
     protocol = protocol.lower() if slash and protocol else "tcp"
     if not container:
-        raise Refused(f'"{shown(text)}" names no port of the container')
+        raise UnsupportedDocumentError(f'"{shown(text)}" names no port of the container')
     if protocol not in ("tcp", "udp", "sctp"):
-        raise Refused(f'"{shown(protocol)}" is no protocol: tcp, udp or sctp')
+        raise UnsupportedDocumentError(f'"{shown(protocol)}" is no protocol: tcp, udp or sctp')
     address = _address(address)
     first, end = _port_range(container)
     if not host:
@@ -146,7 +148,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     if end == first and host_end != host_first:
         return (PublishedPort(first, None, address, protocol),)  # the engine chooses one of the range
     if end - first != host_end - host_first:
-        raise Refused(f'the ranges of "{shown(text)}" are not equally long')
+        raise UnsupportedDocumentError(f'the ranges of "{shown(text)}" are not equally long')
     # Port 0 of the host lets the engine choose as well.
     return tuple(
         PublishedPort(first + step, host_first + step or None, address, protocol)
@@ -157,7 +159,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
 def check_name(name: str) -> str:
     """A container's name."""
     if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+", name, re.ASCII):
-        raise Refused(
+        raise UnsupportedDocumentError(
             f'"{shown(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
         )
     return name.removeprefix("/")
@@ -166,14 +168,16 @@ def check_name(name: str) -> str:
 def check_image(text: str) -> str:
     """The name of an image; upper-case letters are allowed in the registry and in the tag only."""
     if len(text) > LONGEST_IMAGE or not _IMAGE.fullmatch(text):
-        raise Refused(f'"{shown(text)}" stands where the image is expected, and cannot be the name of one')
+        raise UnsupportedDocumentError(
+            f'"{shown(text)}" stands where the image is expected, and cannot be the name of one'
+        )
     return text
 
 
 def check_directory(text: str) -> str:
     """The container's working directory, which must be absolute; empty is the image's own."""
     if text and not text.startswith("/"):
-        raise Refused(f'the working directory "{shown(text)}" is not an absolute path')
+        raise UnsupportedDocumentError(f'the working directory "{shown(text)}" is not an absolute path')
     return posixpath.normpath(text) if text else ""
 
 
@@ -181,11 +185,11 @@ def read_restart(text: str) -> str:
     """A restart policy: ``no``, ``always``, ``unless-stopped``, ``on-failure`` or ``on-failure:3``."""
     name, colon, count = text.partition(":")
     if name not in ("", "no", "always", "unless-stopped", "on-failure") or (colon and not name):
-        raise Refused(
+        raise UnsupportedDocumentError(
             f'"{shown(text)}" is no restart policy: no, always, unless-stopped or on-failure[:times]'
         )
     if colon and count and (name != "on-failure" or not re.fullmatch(r"\d{1,9}", count, re.ASCII)):
-        raise Refused(f'"{shown(text)}": only on-failure takes a number of times')
+        raise UnsupportedDocumentError(f'"{shown(text)}": only on-failure takes a number of times')
     return f"{name}:{count}" if count and int(count) else name or "no"
 
 
@@ -225,7 +229,7 @@ def _long_port(text: str) -> str:
     for item in text.split(","):
         key, equals, value = item.partition("=")
         if not equals or not key:
-            raise Refused(f'"{shown(item)}" of a published port is not name=value')
+            raise UnsupportedDocumentError(f'"{shown(item)}" of a published port is not name=value')
         fields[key] = value
     return f"{fields['published']}:{fields['target']}/{fields['protocol']}"
 
@@ -237,7 +241,7 @@ def _address(text: str) -> str:
         try:
             ipaddress.ip_address(text)
         except ValueError:
-            raise Refused(f'"{shown(text)}" is no IP address for a published port') from None
+            raise UnsupportedDocumentError(f'"{shown(text)}" is no IP address for a published port') from None
     return text
 
 
@@ -245,9 +249,9 @@ def _port_range(text: str) -> tuple[int, int]:
     start, dash, end = text.partition("-")
     numbers = [start, end] if dash else [start, start]
     if not all(_PORT.fullmatch(number) for number in numbers) or max(map(int, numbers)) > 65535:
-        raise Refused(f'"{shown(text)}" is no port from 0 to 65535')
+        raise UnsupportedDocumentError(f'"{shown(text)}" is no port from 0 to 65535')
     if int(numbers[1]) < int(numbers[0]):
-        raise Refused(f'the range of ports "{shown(text)}" runs backwards')
+        raise UnsupportedDocumentError(f'the range of ports "{shown(text)}" runs backwards')
     return int(numbers[0]), int(numbers[1])
 
 

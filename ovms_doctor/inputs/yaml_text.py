@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.values import shown
 
 if TYPE_CHECKING:
@@ -37,24 +37,24 @@ def load(text: str) -> dict[str, Any]:
     import yaml
 
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
-        raise NotRead("The file is larger than 1 MiB, which no such document is.")
+        raise DocumentError("The file is larger than 1 MiB, which no such document is.")
     try:
         node = _loader(text).get_single_node()
         if node is None:
-            raise NotRead("The file is empty.")
+            raise DocumentError("The file is empty.")
         _measure(node)
         data = _plain(node)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise NotRead(f"Line {line} holds a character that YAML does not allow.") from None
+        raise DocumentError(f"Line {line} holds a character that YAML does not allow.") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}: " if mark else ""
-        raise NotRead(f"The file is not YAML: {where}{_problem(error.problem)}.") from None
+        raise DocumentError(f"The file is not YAML: {where}{_problem(error.problem)}.") from None
     except (yaml.YAMLError, RecursionError):
-        raise NotRead("The file is not YAML that can be read.") from None
+        raise DocumentError("The file is not YAML that can be read.") from None
     if not isinstance(data, dict):
-        raise NotRead("The file is not a mapping of names to values.")
+        raise DocumentError("The file is not a mapping of names to values.")
     return data
 
 
@@ -92,7 +92,7 @@ def _measure(node: yaml.Node) -> None:
         if key in known:
             return known[key]
         if key in entered or depth > DEEPEST:
-            raise NotRead(f"Line {_line(item)}: the values are nested without end.")
+            raise DocumentError(f"Line {_line(item)}: the values are nested without end.")
         entered.add(key)
         total = 1
         if isinstance(item, yaml.MappingNode):
@@ -100,7 +100,7 @@ def _measure(node: yaml.Node) -> None:
         elif isinstance(item, yaml.SequenceNode):
             total += sum(count(part, depth + 1) for part in item.value)
         if total > MOST_VALUES:
-            raise NotRead("With its aliases written out the file is far too large.")
+            raise DocumentError("With its aliases written out the file is far too large.")
         known[key] = total
         return total
 
@@ -133,8 +133,8 @@ def _plain(node: yaml.Node) -> Any:
         if name == "float":
             return float(text.replace(".", "") if text[-1:].isalpha() else text)
     except ValueError:
-        raise NotRead(f"Line {_line(node)}: a number cannot be read.") from None
-    raise NotRead(f'Line {_line(node)}: the tag "{shown(tag)}" is not known.')
+        raise DocumentError(f"Line {_line(node)}: a number cannot be read.") from None
+    raise DocumentError(f'Line {_line(node)}: the tag "{shown(tag)}" is not known.')
 
 
 def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
@@ -145,22 +145,22 @@ def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
             value = _plain(value_node)
             for part in value if isinstance(value, list) else [value]:
                 if not isinstance(part, dict):
-                    raise NotRead(f"Line {_line(key_node)}: << takes a mapping or a list of mappings.")
+                    raise DocumentError(f"Line {_line(key_node)}: << takes a mapping or a list of mappings.")
                 merged.update((name, item) for name, item in part.items() if name not in merged)
             continue
         key = _plain(key_node)
         if isinstance(key, dict | list):
-            raise NotRead(f"Line {_line(key_node)}: a name is not text.")
+            raise DocumentError(f"Line {_line(key_node)}: a name is not text.")
         name = key_node.value if not isinstance(key, str) else key
         if name in own:
-            raise NotRead(f'Line {_line(key_node)}: "{shown(name)}" is there twice in one mapping.')
+            raise DocumentError(f'Line {_line(key_node)}: "{shown(name)}" is there twice in one mapping.')
         own[name] = _plain(value_node)
     return {**{name: item for name, item in merged.items() if name not in own}, **own} if merged else own
 
 
 def _check_tag(node: yaml.Node, kind: str) -> None:
     if node.tag not in (_TAG + kind, "!", "!override"):
-        raise NotRead(f'Line {_line(node)}: the tag "{shown(node.tag)}" is not known.')
+        raise DocumentError(f'Line {_line(node)}: the tag "{shown(node.tag)}" is not known.')
 
 
 def _integer(text: str) -> int:

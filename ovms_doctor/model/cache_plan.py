@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts import Failure, Probed, Unavailable, Writability
 
@@ -12,8 +13,7 @@ from ovms_doctor.model.facts import Failure, Probed, Unavailable, Writability
 CacheEffect: TypeAlias = Literal["caches", "uncached", "refused", "aborts", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class StuckBlob:
+class StuckBlob(Struct, frozen=True):
     """A file of the cache that the server can neither use nor replace. ``path`` is the server's."""
 
     path: str
@@ -21,8 +21,7 @@ class StuckBlob:
     rights: Writability
 
 
-@dataclass(frozen=True, slots=True)
-class CachePlan:
+class CachePlan(Struct, frozen=True):
     """The model cache that the server turns on at its start.
 
     ``path`` as the server names it, ``where`` made absolute; ``given``: named with --cache_dir, else it is the
@@ -55,8 +54,7 @@ class CachePlan:
     probe: Probed | Failure | Unavailable | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CacheFails:
+class CacheFails(Struct, frozen=True):
     """A model does not come up because of the cache, whose plan tells why. ``path``: the cache's directory."""
 
     path: str

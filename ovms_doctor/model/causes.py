@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.cache_plan import CacheFails
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation, StoreRefusal
 from ovms_doctor.model.facts.questions import ModelFormat
 
 
-@dataclass(frozen=True, slots=True)
-class VersionDirectoryMissing:
+class VersionDirectoryMissing(Struct, frozen=True):
     """The directory called like the number is not there; ``names`` are the ones read as this number."""
 
     path: str
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AccessFails:
+class AccessFails(Struct, frozen=True):
     """A system call on ``path`` fails for the server's user, while it looks (``look``) or reads (``read``)."""
 
     path: str
@@ -28,32 +27,28 @@ class AccessFails:
     report: LoadReport | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NoModelFile:
+class NoModelFile(Struct, frozen=True):
     """Nothing in the version directory is a complete set of model files."""
 
     path: str
     listing: Listing
 
 
-@dataclass(frozen=True, slots=True)
-class PairMissing:
+class PairMissing(Struct, frozen=True):
     """A model file named directly lacks the second file that the server insists on."""
 
     path: str
     missing: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialFile:
+class SpecialFile(Struct, frozen=True):
     """A FIFO, device, socket or directory stands where a model file is expected."""
 
     path: str
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRefused:
+class ReadRefused(Struct, frozen=True):
     """OpenVINO does not read the model, or its bytes show that it cannot."""
 
     path: str
@@ -62,8 +57,7 @@ class ReadRefused:
     report: LoadReport | None
 
 
-@dataclass(frozen=True, slots=True)
-class NotInRelease:
+class NotInRelease(Struct, frozen=True):
     """The model uses what the OpenVINO inside this release does not have."""
 
     path: str
@@ -71,8 +65,7 @@ class NotInRelease:
     element_types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NoTensors:
+class NoTensors(Struct, frozen=True):
     """The model has no inputs, or no outputs, or one without a name."""
 
     path: str
@@ -80,16 +73,14 @@ class NoTensors:
     report: LoadReport | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CompileRefused:
+class CompileRefused(Struct, frozen=True):
     """The device's plugin does not take the model."""
 
     path: str
     report: LoadReport
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterRefused:
+class ParameterRefused(Struct, frozen=True):
     """A parameter that the model does not take. ``parameter`` its name; ``tensor`` the input or output that it
     is about, or the name in the parameter that is none; ``why`` tells the case."""
 
@@ -115,16 +106,14 @@ class ParameterRefused:
     report: LoadReport | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeCrashes:
+class RuntimeCrashes(Struct, frozen=True):
     """Reading or compiling the model kills the process."""
 
     path: str
     report: LoadReport
 
 
-@dataclass(frozen=True, slots=True)
-class CouldNotLook:
+class CouldNotLook(Struct, frozen=True):
     """Something needed could not be looked at from here."""
 
     path: str
@@ -132,8 +121,7 @@ class CouldNotLook:
     timed_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadFails:
+class DownloadFails(Struct, frozen=True):
     """A version in a store is not downloaded, and with it none of those that are loaded with it.
 
     ``path``: of the version whose download fails, as the server writes it; ``culprit`` its number. ``why``:

@@ -7,8 +7,9 @@ command line went through ``redact_words``. Paths that begin with ``/`` are the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.environment import Variable
 
@@ -20,8 +21,7 @@ Engine: TypeAlias = Literal["docker", "podman", "kubernetes", ""]
 MountKind: TypeAlias = Literal["bind", "volume", "tmpfs", "config", "claim", "image", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerMount:
+class ContainerMount(Struct, frozen=True):
     """Something mounted at ``server`` (absolute). ``host``: the path on the engine's host, None where it is not
     known or there is none. ``name``: of the volume, claim, config map. ``options``: what else was said, such
     as ``z``, ``Z``, ``nocopy``, ``rslave``. ``created_by_engine``: with ``-v`` a missing host path is made, as an
@@ -37,8 +37,7 @@ class ContainerMount:
     sub_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedPort:
+class PublishedPort(Struct, frozen=True):
     """A port of the container that is reached from outside: ``host`` None where the engine chooses one."""
 
     container: int
@@ -47,8 +46,7 @@ class PublishedPort:
     protocol: str = "tcp"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerLimits:
+class ContainerLimits(Struct, frozen=True):
     """Bytes, processors, counts; None: no limit, or not known. ``cpus``: the quota; ``cpuset``: the list as it was
     written, empty for none. ``known``: the source would have told a limit if there were one."""
 
@@ -63,8 +61,7 @@ class ContainerLimits:
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """A Kubernetes probe or a health check. Times in seconds. ``port`` None where it is not a number that can be
     told; ``path`` for http only."""
 
@@ -79,8 +76,7 @@ class Probe:
     scheme: str = "HTTP"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerState:
+class ContainerState(Struct, frozen=True):
     """How it is, or how it ended. ``status``: the engine's word (created, running, restarting, exited, dead, paused;
     Kubernetes: waiting, running, terminated). ``reason``, ``message``: the engine's own words (Docker's
     State.Error; Kubernetes' reason such as OOMKilled, CrashLoopBackOff, Evicted). ``last_*``: the end before this
@@ -102,8 +98,7 @@ class ContainerState:
     last_finished_at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class IdRange:
+class IdRange(Struct, frozen=True):
     """Ids of a user namespace: ``inside`` … ``inside + count - 1`` are ``outside`` … on the host."""
 
     inside: int
@@ -111,8 +106,7 @@ class IdRange:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class KernelKill:
+class KernelKill(Struct, frozen=True):
     """A process that the kernel killed for want of memory, as its log tells. ``at``: seconds since start-up, or the
     time as the log writes it. ``cgroup``: of the task or of the limit that was met; ``rss``: bytes, anonymous;
     ``constraint``: ``memcg`` (a cgroup's limit) or ``host`` (no memory left on the host). ``matched``: how it is known
@@ -129,8 +123,7 @@ class KernelKill:
     matched: Literal["", "cgroup", "pid", "time"] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """All that a source tells of a container that runs, ran or is to run OVMS.
 
     ``place``: what was named (container's name, file). ``words``: the server's own arguments, None where they

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
@@ -18,8 +19,7 @@ IMAGE_UID = 5000
 IMAGE_GROUPS = (39, 44)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Who the server runs as, with exactly these supplementary groups."""
 
     uid: int
@@ -30,8 +30,7 @@ class User:
 IMAGE_USER = User(IMAGE_UID, IMAGE_UID, IMAGE_GROUPS)
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """A directory or file of this host, and where the server sees it. Both absolute."""
 
     host: str
@@ -39,8 +38,7 @@ class Mount:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class UnsupportedInput(Struct, frozen=True):
     """A place of the server's, with all below it, whose content cannot be looked at from here; ``reason`` is one
     sentence for a person."""
 
@@ -48,8 +46,7 @@ class Unseen:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Untold:
+class SourceUnavailable(Struct, frozen=True):
     """What the server was told cannot be known: ``source`` is what was to tell it."""
 
     source: str
@@ -57,8 +54,7 @@ class Untold:
     timed_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VersionPolicy:
+class VersionPolicy(Struct, frozen=True):
     """Which of the detected versions are asked for. ``count`` for latest, ``versions`` for specific."""
 
     kind: Literal["all", "latest", "specific"]
@@ -80,8 +76,7 @@ class VersionPolicy:
 DEFAULT_POLICY = VersionPolicy("latest", 1)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelParameters:
+class ModelParameters(Struct, frozen=True):
     """The model parameters beside name, path and policy, as they were given: name → JSON text, in the order
     given. On the command line every value is a string; in config.json what the file holds."""
 
@@ -99,8 +94,7 @@ class ModelParameters:
         return bool(self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
+class ModelEntry(Struct, frozen=True):
     """One model that the server is to serve: its name and base path as the server was given them.
 
     ``base_path`` is what the server makes of the given path (relative ones joined as it joins them).
@@ -114,8 +108,7 @@ class ModelEntry:
     pointer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """How a TARGET of the command line was understood. ``path`` is absolute, on this host."""
 
     path: str
@@ -123,8 +116,7 @@ class Target:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """Something to be said about how the request was understood; ``code`` in the catalogue."""
 
     code: str
@@ -133,8 +125,7 @@ class Note:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSeen:
+class HostDevices(Struct, frozen=True):
     """The device nodes that a server has. ``dri``: a render node below /dev/dri, of an Intel GPU or of one whose
     maker is not known; ``accel``: a node below /dev/accel, likewise; ``dxg``: /dev/dxg, by which WSL gives a GPU.
     ``render_groups``, ``accel_groups``: group ids, one of which a user other than root needs to open them; empty
@@ -148,8 +139,7 @@ class DeviceSeen:
     intel_gpu: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HostSeen:
+class Host(Struct, frozen=True):
     """``None``: not known. ``online``: processors that are online; ``affinity``: those that this process may
     run on; ``quota``: the cgroup's share of processor time, in whole processors rounded up, 0 for no limit;
     ``contained``: the marks by which the server tells that it runs in a container are there; ``open_files``:
@@ -161,13 +151,12 @@ class HostSeen:
     quota: int | None = None
     contained: bool | None = None
     open_files: int | None = None
-    devices: DeviceSeen | None = None
+    devices: HostDevices | None = None
     memory: int | None = None
     bf16: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HostLimits:
+class HostLimits(Struct, frozen=True):
     """What the host gives the server, as far as it is known: cores it counts (``hardware_concurrency``, in a
     container since v2026.2 its share), and how many files it may open. ``threads``: cores that OpenVINO uses, which
     knows affinity and no quota; ``quota`` as in HostSeen, ``memory`` and ``bf16`` too; ``gpu``: the server chooses one
@@ -182,16 +171,14 @@ class HostLimits:
     gpu: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FileDemand:
+class FileDemand(Struct, frozen=True):
     """A file without which the server refuses its arguments: it must be there, or open for reading."""
 
     path: str
     demand: Literal["exists", "opens"]
 
 
-@dataclass(frozen=True, slots=True)
-class ArgumentRefusal:
+class ArgumentRefusal(Struct, frozen=True):
     """One reason why the server refuses its arguments: its own text on standard error, without the last
     line end.
 
@@ -209,8 +196,7 @@ class ArgumentRefusal:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerArguments:
+class ServerArguments(Struct, frozen=True):
     """The server's own argument line, read. ``None``: not given. ``ignored``: named but not looked at.
 
     ``refusals``: the reasons to end with exit code 64, in the server's order; the first that holds is the
@@ -250,8 +236,7 @@ class ServerArguments:
         return dict(self.given).get(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """What the server was told.
 
     ``arguments`` is None where targets were named instead; then ``models`` lists what they hold.
@@ -284,12 +269,12 @@ class Deployment:
     notes: tuple[Note, ...] = field(default=())
     limits: HostLimits = HostLimits()
     container: Container | None = None
-    unseen: tuple[Unseen, ...] = ()
-    untold: Untold | None = None
+    unseen: tuple[UnsupportedInput, ...] = ()
+    untold: SourceUnavailable | None = None
     memory: int | None = None
     host_proxy: str = ""
     cpu_extension: str | None = None
     cache_dir: str | None = None
     probe_write: bool = False
-    devices: DeviceSeen | None = None
+    devices: HostDevices | None = None
     download_limit: int = 1 << 30

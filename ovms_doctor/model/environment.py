@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
-from ovms_doctor.model.proxy import ProxySeen, read_proxy
-from ovms_doctor.model.secrets import Sealed
+from msgspec import Struct
+
+from ovms_doctor.model.proxy import Proxy, read_proxy
+from ovms_doctor.model.secrets import Secret
 from ovms_doctor.model.text import HIDDEN, redact
 
 #: What OVMS reads with getenv when it serves models (src at v2026.3; the release that brought each), without
@@ -30,7 +31,7 @@ READ_BY_CLIENTS = frozenset(
     "HF_ENDPOINT no_proxy NO_PROXY".split()
 )
 #: What other programs' clients for the same stores read, and these do not, or in part: they tell what was meant.
-MEANT_FOR_CLIENTS = frozenset(
+READ_BY_OTHER_CLIENTS = frozenset(
     "AWS_DEFAULT_PROFILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
     "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED "
     "AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST GOOGLE_CLOUD_PROJECT CLOUDSDK_CONFIG "
@@ -57,8 +58,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"\d{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """A variable that OVMS or a client of its reads: ``number`` where its value is one, ``empty`` where it is set
     to nothing, ``proxy`` for those that name one (``HTTP_proxy`` and its like among them), ``text`` where the
     value is a place and no secret, and has the form of one: a file's content in place of its path is not kept.
@@ -68,9 +68,18 @@ class Variable:
     name: str
     empty: bool = False
     number: int | None = None
-    proxy: ProxySeen | None = None
+    proxy: Proxy | None = None
     text: str | None = None
-    sealed: Sealed | None = field(default=None, compare=False, repr=False)
+    sealed: Secret | None = None
+
+    def _compared(self) -> tuple[object, ...]:
+        return self.name, self.empty, self.number, self.proxy, self.text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Variable) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
 
 
 def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
@@ -80,7 +89,7 @@ def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
 
 
 def _is_read(name: str) -> bool:
-    known = READ_BY_OVMS.keys() | READ_BY_CLIENTS | MEANT_FOR_CLIENTS
+    known = READ_BY_OVMS.keys() | READ_BY_CLIENTS | READ_BY_OTHER_CLIENTS
     return name in known or name.lower() in _PROXIES
 
 
@@ -92,7 +101,7 @@ def _variable(name: str, value: str) -> Variable:
         int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
         read_proxy(value) if is_proxy else None,
         _text(name, value),
-        Sealed(value) if value and (is_proxy or name in _KEYS) else None,
+        Secret(value) if value and (is_proxy or name in _KEYS) else None,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Confidence: TypeAlias = Literal["high", "medium", "low"]
@@ -14,8 +16,7 @@ Effect: TypeAlias = Literal["reads", "changes files", "needs root", "restarts th
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """What a finding is about. ``path`` as this host sees it, ``server_path`` as the server does."""
 
     model: str | None = None
@@ -24,16 +25,14 @@ class Subject:
     server_path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What was seen, and how (``list``, ``stat as uid 5000``, ``read_model in a child`` …)."""
 
     what: str
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing to do. ``command`` is ready for a shell: quoted, with the real path and uid."""
 
     text: str
@@ -42,14 +41,12 @@ class Step:
     effect: Effect | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(Struct, frozen=True):
     summary: str
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A prediction about the server, or a reading of what it did.
 
     ``message`` is the case in one sentence, ``detail`` what the server will do about it;
@@ -75,7 +72,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         if not self.fingerprint:
-            object.__setattr__(self, "fingerprint", self._fingerprint())
+            force_setattr(self, "fingerprint", self._fingerprint())
 
     def _fingerprint(self) -> str:
         """Code, model, version and path relative to the base path: the same on another host."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.cache_plan import CacheFails as CacheFails
 from ovms_doctor.model.cache_plan import CachePlan as CachePlan
@@ -21,31 +23,31 @@ from ovms_doctor.model.causes import ReadRefused as ReadRefused
 from ovms_doctor.model.causes import RuntimeCrashes as RuntimeCrashes
 from ovms_doctor.model.causes import SpecialFile as SpecialFile
 from ovms_doctor.model.causes import VersionDirectoryMissing as VersionDirectoryMissing
+from ovms_doctor.model.config_positions import ConfigPositions
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.mapping import NO_MAPPING, Mapping
+from ovms_doctor.model.memory import MemoryEstimate as MemoryEstimate
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan_problems import ConfigNote as ConfigNote
-from ovms_doctor.model.plan_problems import ExtensionCourse as ExtensionCourse
+from ovms_doctor.model.plan_problems import ExtensionPlan as ExtensionPlan
 from ovms_doctor.model.plan_problems import GraphFault as GraphFault
 from ovms_doctor.model.plan_problems import LibraryFault as LibraryFault
 from ovms_doctor.model.plan_problems import OutsideMounts as OutsideMounts
 from ovms_doctor.model.plan_problems import PipelineFault as PipelineFault
 from ovms_doctor.model.plan_problems import SkippedEntry as SkippedEntry
 from ovms_doctor.model.plan_problems import StartProblem as StartProblem
-from ovms_doctor.model.storage_plan import CopySeen as CopySeen
+from ovms_doctor.model.routes import StorageRoute as StorageRoute
+from ovms_doctor.model.storage_plan import CopyFacts as CopyFacts
 from ovms_doctor.model.storage_plan import Endpoint as Endpoint
 from ovms_doctor.model.storage_plan import GcsClient as GcsClient
-from ovms_doctor.model.storage_plan import GcsPlace as GcsPlace
+from ovms_doctor.model.storage_plan import GcsPath as GcsPath
 from ovms_doctor.model.storage_plan import S3Client as S3Client
-from ovms_doctor.model.storage_plan import S3Place as S3Place
+from ovms_doctor.model.storage_plan import S3Path as S3Path
+from ovms_doctor.model.storage_plan import StoreFacts as StoreFacts
 from ovms_doctor.model.storage_plan import StoreFault as StoreFault
 from ovms_doctor.model.storage_plan import StorePlan as StorePlan
-from ovms_doctor.model.storage_plan import StoreSeen as StoreSeen
-from ovms_doctor.prediction.config.positions import ConfigPlaces
-from ovms_doctor.prediction.mapping import NO_MAPPING, Mapping
-from ovms_doctor.prediction.memory import MemoryEstimate as MemoryEstimate
-from ovms_doctor.prediction.parameters.parsed import ParsedParameters
-from ovms_doctor.prediction.proxies import StorageRoute as StorageRoute
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]
@@ -53,8 +55,7 @@ StatusCode: TypeAlias = str  #: the names of OVMS's StatusCode (status.hpp)
 Basis: TypeAlias = Literal["static", "read", "compiled"]
 
 
-@dataclass(frozen=True, slots=True)
-class VersionState:
+class VersionState(Struct, frozen=True):
     """What the status API shows for a version."""
 
     state: StateName
@@ -68,8 +69,7 @@ class VersionState:
 # -- detection: readAvailableVersions ------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryName:
+class DirectoryName(Struct, frozen=True):
     """A sub-directory's name and what ``std::stoll`` makes of it; ``number`` where it is one."""
 
     name: str
@@ -77,8 +77,7 @@ class DirectoryName:
     number: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BaseProblem:
+class BaseProblem(Struct, frozen=True):
     """Why the base path gives no versions at all.
 
     ``entry`` is the directory entry at which a listing throws; ``failure`` the system call's. ``store``: it is in a
@@ -92,8 +91,7 @@ class BaseProblem:
     entry: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(Struct, frozen=True, dict=True):
     """What the server finds in a base path.
 
     ``found`` holds the numbers in the byte order of the directories' names, duplicates kept: the server
@@ -107,25 +105,25 @@ class Detection:
     single_file: bool = False
     listing: Listing | None = None
     log: tuple[str, ...] = ()
-    #: The names by number, made at the first use: there may be tens of thousands.
-    _by_number: dict[int, tuple[str, ...]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     def directories(self, version: int) -> tuple[str, ...]:
         """The names of all directories that parse to the number, in byte order."""
-        if not self._by_number:
-            for item in self.names:
-                if item.number is not None and item.reading == "version":
-                    self._by_number[item.number] = (*self._by_number.get(item.number, ()), item.name)
         return self._by_number.get(version, ())
+
+    @cached_property
+    def _by_number(self) -> dict[int, tuple[str, ...]]:
+        """The names by number, made at the first use: there may be tens of thousands."""
+        found: dict[int, tuple[str, ...]] = {}
+        for item in self.names:
+            if item.number is not None and item.reading == "version":
+                found[item.number] = (*found.get(item.number, ()), item.name)
+        return found
 
 
 # -- what becomes of a version --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """What one try to load a version does; the same at every try, as long as nothing changes.
 
     ``threw``: an exception that leaves the version LOADING/OK for good. ``log``: the messages of the try
@@ -153,8 +151,7 @@ class Attempt:
     opened: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class VersionPlan:
+class VersionPlan(Struct, frozen=True):
     """One detected version: asked for or not, and what becomes of it."""
 
     version: int
@@ -172,8 +169,7 @@ class VersionPlan:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPlan:
+class ModelPlan(Struct, frozen=True):
     """What becomes of one model.
 
     ``kind``: ``graph`` and ``generative`` entries are recognised but not followed. ``never_ends``: the version
@@ -218,8 +214,7 @@ class ModelPlan:
 # -- start-up ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(Struct, frozen=True):
     """An argument or key that this program does not look at yet. ``where``: option or JSON pointer."""
 
     where: str
@@ -229,8 +224,7 @@ class Ignored:
 Outcome: TypeAlias = Literal["serves", "exits", "never_ends", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What the server does from its start until two polls later.
 
     Of a configuration file: ``skipped`` entries are not among ``models``; ``places`` tells where in the file
@@ -256,13 +250,13 @@ class Plan:
     libraries: tuple[LibraryFault, ...] = ()
     pipelines: tuple[PipelineFault, ...] = ()
     config_notes: tuple[ConfigNote, ...] = ()
-    places: ConfigPlaces | None = None
+    places: ConfigPositions | None = None
     polls: bool = True
     outside: tuple[OutsideMounts, ...] = ()
     routes: tuple[StorageRoute, ...] = ()
     stores: tuple[StorePlan, ...] = ()
     cache: CachePlan | None = None
-    extension: ExtensionCourse | None = None
+    extension: ExtensionPlan | None = None
     memory: MemoryEstimate | None = None
 
     @property

@@ -5,15 +5,15 @@ Read through :mod:`ovms_doctor.model.plan`, as the rest of the Plan.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Failure, LibrarySeen, LoadReport
 
 
-@dataclass(frozen=True, slots=True)
-class StartProblem:
+class StartProblem(Struct, frozen=True):
     """Why the process ends before, or instead of, serving.
 
     ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error. ``option``: the
@@ -57,8 +57,7 @@ class StartProblem:
     sibling: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExtensionCourse:
+class ExtensionPlan(Struct, frozen=True):
     """What becomes of the CPU extension at start-up, before any model is looked at. ``path`` as the server was given
     it, ``where`` absolute.
 
@@ -103,8 +102,7 @@ class ExtensionCourse:
         return bool(self.untried) and (self.seen is None or bool(self.seen.fault) or self.timed_out)
 
 
-@dataclass(frozen=True, slots=True)
-class OutsideMounts:
+class OutsideMounts(Struct, frozen=True):
     """A path that the server does not see, because it is under no mount and not in the image.
 
     ``here``: this host has something there; ``sure``: no image of OVMS has it.
@@ -115,8 +113,7 @@ class OutsideMounts:
     sure: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GraphFault:
+class GraphFault(Struct, frozen=True):
     """Why the graph of a graph.pbtxt is not loaded. ``path`` as the server writes it."""
 
     path: str
@@ -126,8 +123,7 @@ class GraphFault:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedEntry:
+class SkippedEntry(Struct, frozen=True):
     """An entry of a list that is not loaded, and nothing is registered under its name.
 
     ``refused``: it alone, a parameter is wrong; ``aborts``: with it the server gives up the list;
@@ -142,8 +138,7 @@ class SkippedEntry:
     parameter: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryFault:
+class LibraryFault(Struct, frozen=True):
     """A library that the server cannot open: of a custom loader or of custom nodes. ``name`` is the
     library's in the configuration."""
 
@@ -156,8 +151,7 @@ class LibraryFault:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PipelineFault:
+class PipelineFault(Struct, frozen=True):
     """A pipeline that is not served, for a reason that the configuration alone shows.
 
     ``what`` is the model, library or node that the reason is about.
@@ -172,8 +166,7 @@ class PipelineFault:
     log: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigNote:
+class ConfigNote(Struct, frozen=True):
     """Something the server was told that it takes, and that does not mean what it seems to.
 
     ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one of the

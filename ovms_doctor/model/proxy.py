@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 #: What the server's S3 client makes of a value: it takes it, ends over it, or cannot read it and goes direct.
 S3Reading: TypeAlias = Literal["", "taken", "ends", "unread"]
@@ -26,8 +27,7 @@ Trouble: TypeAlias = Literal[
 _S3 = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))?/?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class ProxySeen:
+class Proxy(Struct, frozen=True):
     """A proxy as a variable names it. ``scheme`` in lower case; ``host`` without user and password; ``port`` None
     where none is named. ``s3``: what the S3 client makes of it, empty for a variable that is set to nothing.
     ``user``: a user stands in it; ``odd_password``: a password that clients read in different ways, for it holds
@@ -42,10 +42,10 @@ class ProxySeen:
     trouble: Trouble = ""
 
 
-def read_proxy(text: str) -> ProxySeen:
+def read_proxy(text: str) -> Proxy:
     """``text`` is a variable's whole value."""
     if not text:
-        return ProxySeen()
+        return Proxy()
     scheme, _, rest = text.rpartition("://") if "://" in text else ("", "", text)
     # A password may hold a slash: the last @ ends it, whatever stands before.
     credentials, at, after = rest.rpartition("@")
@@ -56,7 +56,7 @@ def read_proxy(text: str) -> ProxySeen:
     if match is not None:
         reading = "taken" if match[7] else "ends"
     password = credentials.partition(":")[2]
-    return ProxySeen(
+    return Proxy(
         scheme.strip().lower(),
         host,
         port,

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from ovms_doctor.model.text import HIDDEN
 
 
-class Sealed:
+class Secret:
     """Holds a text that nothing shows: not ``repr``, ``str``, formatting, JSON or pickling, nor a copy of what it
     lies in. Only :meth:`open` gives it. Two are equal only where they are the same one, so that no comparison tells
     anything of what they hold."""
@@ -24,10 +24,10 @@ class Sealed:
     def __repr__(self) -> str:
         return HIDDEN
 
-    def __copy__(self) -> Sealed:
+    def __copy__(self) -> Secret:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Sealed:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

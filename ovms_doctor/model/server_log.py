@@ -7,16 +7,15 @@ release beside it); ``{name}`` stands for what the server fills in.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of the server. ``text`` with ``{fields}``; ``source`` the file it is logged in."""
 
     text: str
     source: str
-    _pattern: re.Pattern[str] | None = field(default=None, compare=False, repr=False)
 
     def __call__(self, **values: object) -> str:
         """The message as the server writes it. Values are inserted as they are, braces and all."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts import CopiedFile, Failure, KeyFileSeen, StoreAccess, StoreRefusal
 
@@ -12,8 +13,7 @@ Addressing: TypeAlias = Literal["path", "virtual"]
 EndpointTrouble: TypeAlias = Literal["", "scheme in capitals", "cut in the wrong place", "blank", "label"]
 
 
-@dataclass(frozen=True, slots=True)
-class S3Place:
+class S3Path(Struct, frozen=True):
     """A path in S3 as the server parses it. ``host`` and ``port`` where the path names them in a form that it reads
     (``key`` then begins with a slash). ``host_like``: the bucket looks like HOST:PORT, a form that it did not read,
     and why. ``bucket`` is empty where there is none."""
@@ -26,8 +26,7 @@ class S3Place:
     host_like: Literal["", "key", "bucket", "host"] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where the S3 client sends its requests. ``source``: ``S3_ENDPOINT``, ``path``, or ``aws`` for Amazon's own.
     ``text``: what the client is told, without a user. ``port`` None for the scheme's own. ``trouble``: why it
     reaches nobody; ``readable``: scheme and host can be told. ``path``: what stands before the bucket in every
@@ -43,8 +42,7 @@ class Endpoint:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class S3Client:
+class S3Client(Struct, frozen=True):
     """``credentials``: ``keys`` (exactly those of the environment), ``chain`` (the SDK's own search) or
     ``anonymous``. ``empty_keys``: the keys are set to nothing, at least one. ``token``: the session token is
     used or ignored, empty where none is set. ``region``: None where it is looked for elsewhere (a profile,
@@ -62,8 +60,7 @@ class S3Client:
     sure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GcsPlace:
+class GcsPath(Struct, frozen=True):
     """A path in Google Cloud Storage; ``bucket`` empty where there is none."""
 
     path: str
@@ -71,8 +68,7 @@ class GcsPlace:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GcsClient:
+class GcsClient(Struct, frozen=True):
     """``credentials``: ``anonymous``, ``file`` (``key_file`` as the variable names it, None where its value is not
     known or no path) or ``search`` (gcloud's own file, then the metadata server). ``endpoint`` and
     ``endpoint_from``: where a variable names another one. ``unread``: a variable for an emulator that this
@@ -86,8 +82,7 @@ class GcsClient:
     sure: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AzurePlace:
+class AzurePath(Struct, frozen=True):
     """A path in Azure: ``blob`` (az://, ``container`` and directory) or ``file`` (azfs://, share and directory)."""
 
     path: str
@@ -109,8 +104,7 @@ FaultKind: TypeAlias = Literal[
 KeyFault: TypeAlias = Literal["", "content", "missing", "denied", "directory", "not json", "type", "lacking"]
 
 
-@dataclass(frozen=True, slots=True)
-class StoreFault:
+class StoreFault(Struct, frozen=True):
     """Why a model in a store is never served, whatever the store holds. ``ends``: the process ends over it, with
     exit code 1. ``status``: what OVMS calls it; ``exact``: it is known that it is this one, and ``log`` is what it
     writes. ``key``, ``failure``, ``seen``: of a key file."""
@@ -125,8 +119,7 @@ class StoreFault:
     seen: KeyFileSeen | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CopySeen:
+class CopyFacts(Struct, frozen=True):
     """One version's directory in the store, which the server downloads. ``path``: as the server writes it, without a
     slash at its end. ``files``: what it takes, names below the directory; ``left_out``: what lies there and is not
     taken, for its suffix or, in S3, for it lies deeper than one directory. ``archived``: of ``files`` those that must
@@ -147,8 +140,7 @@ class CopySeen:
         return sum(file.size for file in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreSeen:
+class StoreFacts(Struct, frozen=True):
     """What a store said of one model's base path.
 
     ``unasked``: why it was not asked, one sentence, empty where it was. ``refusal``: the call that ends it for the
@@ -169,11 +161,10 @@ class StoreSeen:
     keys: int = 0
     more: bool = False
     hidden: tuple[int, ...] = ()
-    copies: tuple[CopySeen, ...] = ()
+    copies: tuple[CopyFacts, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StorePlan:
+class StorePlan(Struct, frozen=True):
     """What the server's client decides for one model. ``place`` and ``client`` are of ``store``'s kind; Azure's
     client has nothing to decide but whether it has a connection string, ``connected``: None where that is not
     known. ``seen``: what the store said, None for Azure and where a fault decides before."""
@@ -181,9 +172,9 @@ class StorePlan:
     model: str
     path: str
     store: Store
-    s3: tuple[S3Place, S3Client] | None = None
-    gcs: tuple[GcsPlace, GcsClient] | None = None
-    azure: AzurePlace | None = None
+    s3: tuple[S3Path, S3Client] | None = None
+    gcs: tuple[GcsPath, GcsClient] | None = None
+    azure: AzurePath | None = None
     connected: bool | None = None
     fault: StoreFault | None = None
-    seen: StoreSeen | None = None
+    seen: StoreFacts | None = None

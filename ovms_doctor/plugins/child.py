@@ -66,7 +66,7 @@ def _load(target: str, outgoing: BinaryIO) -> Any:
 
 
 def _run(check: Any, facts: int, outgoing: BinaryIO) -> None:
-    from ovms_doctor.plugin import Context, CouldNotLook, NotApplicable
+    from ovms_doctor.plugin import Context, CouldNotLookError, NotApplicableError
 
     try:
         deployment, plan, known = _settle(facts)
@@ -79,9 +79,9 @@ def _run(check: Any, facts: int, outgoing: BinaryIO) -> None:
         rows = [encode(finding) for finding in islice(iter(found), FINDINGS + 1)]
         message: Mapping[str, Any] = {"findings": rows}
         text = _line(message)
-    except NotApplicable as reason:
+    except NotApplicableError as reason:
         text = _line({"not_applicable": encode(str(reason)[:SENTENCE])})
-    except CouldNotLook as reason:
+    except CouldNotLookError as reason:
         text = _line({"could_not_look": encode(str(reason)[:SENTENCE])})
     except BaseException as error:  # noqa: BLE001 - anything that a check may raise, sys.exit too
         text = _line({"raised": _told(error)})

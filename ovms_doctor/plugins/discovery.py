@@ -10,7 +10,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 GROUP = "ovms_doctor.checks"
 
@@ -20,8 +21,7 @@ _METADATA = (".dist-info", ".egg-info")
 _LARGEST = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(Struct, frozen=True):
     """One entry point: the check's ``name``, the ``distribution`` with its ``version``, and what it names,
     ``module:attribute``."""
 

@@ -20,7 +20,7 @@ from typing import Any
 import ovms_doctor
 from ovms_doctor.plugins.discovery import safe_path
 from ovms_doctor.probes import interrupts
-from ovms_doctor.probes.processes.child import PATIENCE, STDERR_KEPT, Died, has_ended, kill
+from ovms_doctor.probes.processes.child import PATIENCE, STDERR_KEPT, ChildExit, has_ended, kill
 
 #: Bytes that a check may answer with, all lines together.
 LARGEST_ANSWER = 32 << 20
@@ -58,7 +58,7 @@ class Child:
         self._lines = 0
         self._taken = 0
         self._stderr = bytearray()
-        self._died: Died | None = None
+        self._died: ChildExit | None = None
         self._heard = False
         self._selector = selectors.DefaultSelector()
         for descriptor in (self._answers, self._errors):
@@ -72,7 +72,7 @@ class Child:
         with contextlib.suppress(BrokenPipeError):
             os.write(self._go, b"\n")
 
-    def receive(self, deadline: float) -> dict[str, Any] | Died:
+    def receive(self, deadline: float) -> dict[str, Any] | ChildExit:
         """The next line, within so many seconds from now; else the child is ended. Raises Interrupted."""
         if self._died is not None:
             return self._died
@@ -103,7 +103,7 @@ class Child:
         self._heard = True
         return message
 
-    def end(self, patience: float = 0.0, *, timed_out: bool = False, wrong: str = "") -> Died:
+    def end(self, patience: float = 0.0, *, timed_out: bool = False, wrong: str = "") -> ChildExit:
         """Waits so many seconds for it to end by itself, then kills its process group. ``wrong``: why."""
         if self._died is None:
             limit = time.monotonic() + patience
@@ -112,7 +112,7 @@ class Child:
             self._finalizer()
             self._read(self._errors)
             code = None if timed_out or wrong else self._process.returncode
-            self._died = Died(
+            self._died = ChildExit(
                 signal=-code if code is not None and code < 0 else None,
                 exit=code if code is not None and code >= 0 else None,
                 timed_out=timed_out,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar, cast, get_args
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from ovms_doctor.catalogue.entry import Code
 from ovms_doctor.model.findings import (
@@ -41,12 +43,11 @@ _MOST_VERSION = 2**63
 T = TypeVar("T")
 
 
-class Malformed(ValueError):
+class PluginMessageError(ValueError):
     """What came is not what was agreed; the message says where, in a few words."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignCode(Code):
+class ForeignCode(Code, frozen=True):
     """A catalogue entry of a third-party check, with the address of its page."""
 
     page: str = ""
@@ -56,8 +57,7 @@ class ForeignCode(Code):
         return self.page
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class PluginDescription(Struct, frozen=True):
     """What a check says of itself. ``prefix`` is that of all its codes."""
 
     summary: str
@@ -80,28 +80,28 @@ def encode(value: object, depth: int = 0) -> Any:
     if depth < _NESTED:
         if isinstance(value, tuple | list):
             return [encode(item, depth + 1) for item in value[: FINDINGS + 1]]
-        if is_dataclass(value) and not isinstance(value, type):
+        if isinstance(value, Struct):
             return {field.name: encode(getattr(value, field.name), depth + 1) for field in fields(value)}
     return {"unexpected": type(value).__name__}
 
 
-def read_description(value: object, check: str) -> Described:
+def read_description(value: object, check: str) -> PluginDescription:
     """What the child said of the check. Raises Malformed."""
     body = _object(value, "what it says of itself")
     rows = body.get("codes")
     if not isinstance(rows, list) or not 0 < len(rows) <= CODES:
-        raise Malformed("codes: a tuple of one or more Code is expected")
+        raise PluginMessageError("codes: a tuple of one or more Code is expected")
     codes: dict[str, ForeignCode] = {}
     prefixes = set()
     for row in rows:
         entry, prefix = _code(_object(row, "codes"), check)
         if entry.code in codes or any(entry.name == other.name for other in codes.values()):
-            raise Malformed(f"codes: {entry.code} {entry.name} stands there twice")
+            raise PluginMessageError(f"codes: {entry.code} {entry.name} stands there twice")
         codes[entry.code] = entry
         prefixes.add(prefix)
     if len(prefixes) > 1:
-        raise Malformed(f"codes: one prefix is expected, not {', '.join(sorted(prefixes))}")
-    return Described(_text(body, "summary", SENTENCE, needed=True), prefixes.pop(), codes)
+        raise PluginMessageError(f"codes: one prefix is expected, not {', '.join(sorted(prefixes))}")
+    return PluginDescription(_text(body, "summary", SENTENCE, needed=True), prefixes.pop(), codes)
 
 
 def read_finding(value: object, codes: Mapping[str, ForeignCode]) -> Finding:
@@ -110,9 +110,9 @@ def read_finding(value: object, codes: Mapping[str, ForeignCode]) -> Finding:
     code = _text(body, "code", _LONGEST_NAME, needed=True)
     entry = codes.get(code)
     if entry is None:
-        raise Malformed(f"code: {code} is none of its own codes")
+        raise PluginMessageError(f"code: {code} is none of its own codes")
     if body.get("name") != entry.name:
-        raise Malformed(f"name: {code} is called {entry.name}")
+        raise PluginMessageError(f"name: {code} is called {entry.name}")
     return Finding(
         code,
         entry.name,
@@ -142,16 +142,16 @@ def read_sentence(value: object) -> str:
 def _code(body: dict[str, Any], check: str) -> tuple[ForeignCode, str]:
     code = _text(body, "code", _LONGEST_NAME, needed=True)
     if code.upper().startswith(RESERVED):
-        raise Malformed(f"it claims the code {code}: {RESERVED} is ovms-doctor's own prefix")
+        raise PluginMessageError(f"it claims the code {code}: {RESERVED} is ovms-doctor's own prefix")
     match = _CODE.fullmatch(code)
     if match is None:
-        raise Malformed(f"code: {code} is not 2 to 8 capital letters and a number")
+        raise PluginMessageError(f"code: {code} is not 2 to 8 capital letters and a number")
     name = _text(body, "name", _LONGEST_NAME, needed=True)
     if not is_name(name):
-        raise Malformed(f"name: {name} is not in kebab case")
+        raise PluginMessageError(f"name: {name} is not in kebab case")
     page = _text(body, "docs", SENTENCE)
     if page and not page.startswith(("https://", "http://")):
-        raise Malformed(f"docs: {page} is no https address")
+        raise PluginMessageError(f"docs: {page} is no https address")
     return (
         ForeignCode(
             code,
@@ -172,7 +172,7 @@ def _code(body: dict[str, Any], check: str) -> tuple[ForeignCode, str]:
 def _subject(body: dict[str, Any]) -> Subject:
     version = body.get("version")
     if version is not None and (type(version) is not int or not 0 <= version < _MOST_VERSION):
-        raise Malformed("subject.version: a number or None is expected")
+        raise PluginMessageError("subject.version: a number or None is expected")
     return Subject(
         _optional_text(body, "model", SENTENCE),
         version,
@@ -211,16 +211,16 @@ def _remedy(value: object) -> Remedy | None:
 def _object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         kind = "nothing" if value is None else f"a {type(value).__name__}"
-        raise Malformed(f"{what} is expected, not {kind}")
+        raise PluginMessageError(f"{what} is expected, not {kind}")
     if "unexpected" in value:
-        raise Malformed(f"{what} is expected, not a {value['unexpected']}")
+        raise PluginMessageError(f"{what} is expected, not a {value['unexpected']}")
     return value
 
 
 def _list(body: dict[str, Any], key: str) -> list[Any]:
     value = body.get(key)
     if not isinstance(value, list) or len(value) > ITEMS:
-        raise Malformed(f"{key}: a tuple of at most {ITEMS} is expected")
+        raise PluginMessageError(f"{key}: a tuple of at most {ITEMS} is expected")
     return value
 
 
@@ -231,11 +231,11 @@ def _texts(body: dict[str, Any], key: str, longest: int) -> tuple[str, ...]:
 def _text(body: dict[str, Any], key: str, longest: int, *, needed: bool = False) -> str:
     value = body.get(key)
     if not isinstance(value, str):
-        raise Malformed(f"{key}: text is expected")
+        raise PluginMessageError(f"{key}: text is expected")
     if len(value) > longest:
-        raise Malformed(f"{key}: longer than {longest} characters")
+        raise PluginMessageError(f"{key}: longer than {longest} characters")
     if needed and not value.strip():
-        raise Malformed(f"{key}: is empty")
+        raise PluginMessageError(f"{key}: is empty")
     return unescape(value)
 
 
@@ -248,7 +248,7 @@ def _choice(body: dict[str, Any], key: str, choices: tuple[T, ...]) -> T:
     for choice in choices:
         if isinstance(value, str) and value == choice:
             return choice
-    raise Malformed(f"{key}: one of {', '.join(str(choice) for choice in choices)} is expected")
+    raise PluginMessageError(f"{key}: one of {', '.join(str(choice) for choice in choices)} is expected")
 
 
 def _optional_choice(body: dict[str, Any], key: str, choices: tuple[T, ...]) -> T | None:

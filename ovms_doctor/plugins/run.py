@@ -11,37 +11,38 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks.registry import CHECKS, matches_anything
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.run import Options, ThirdParty
-from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.plugins.discovery import Plugin
 from ovms_doctor.plugins.process import Child
 from ovms_doctor.plugins.protocol import (
     FINDINGS,
     RESERVED,
-    Described,
     ForeignCode,
-    Malformed,
+    PluginDescription,
+    PluginMessageError,
     is_name,
     read_description,
     read_finding,
     read_sentence,
 )
-from ovms_doctor.probes.processes.child import Died
+from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.report.model import CheckRun, CheckStatus
 
 #: Seconds for a child to make the plan again from the facts: our own rules, on as many models as there are.
 SETTLE_DEADLINE = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class PluginProblem(Struct, frozen=True):
     """Why a check gave nothing: its status, our code for it, and the case in words."""
 
     status: CheckStatus
@@ -49,8 +50,7 @@ class Trouble:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
+class PluginOffer(Struct, frozen=True):
     """What the installed third-party checks offer. ``summaries`` by the check's name; ``troubles``: sentences
     on those that cannot be used."""
 
@@ -59,20 +59,19 @@ class Offers:
     troubles: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Candidate:
+class _Candidate(Struct):
     """An installed check on its way: its child while it lives, what it said of itself, or its trouble."""
 
     plugin: Plugin
     child: Child | None = None
-    described: Described | None = None
-    trouble: Trouble | None = None
+    described: PluginDescription | None = None
+    trouble: PluginProblem | None = None
 
 
 def run_plugins(
     plugins: Sequence[Plugin],
     request: Request,
-    seen: Seen,
+    seen: SettledRun,
     options: Options,
     limit: float,
 ) -> ThirdParty:
@@ -90,7 +89,7 @@ def run_plugins(
     return result
 
 
-def offers(plugins: Sequence[Plugin], limit: float) -> Offers:
+def offers(plugins: Sequence[Plugin], limit: float) -> PluginOffer:
     """The codes of the installed ones, for ``explain`` and ``checks``. ``limit``: seconds for each."""
     with _started(plugins, lambda: b"", limit) as candidates:
         good = [item for item in candidates if item.described is not None and item.trouble is None]
@@ -99,7 +98,7 @@ def offers(plugins: Sequence[Plugin], limit: float) -> Offers:
         }
         summaries = {item.plugin.name: item.described.summary for item in good if item.described}
         troubles = tuple(_sentence(item.plugin, item.trouble) for item in candidates if item.trouble)
-    return Offers(dict(sorted(codes.items())), summaries, troubles)
+    return PluginOffer(dict(sorted(codes.items())), summaries, troubles)
 
 
 # -- from metadata to what a check says of itself ------------------------------------------------------
@@ -120,7 +119,7 @@ def _started(
                     candidate.child = stack.enter_context(Child(candidate.plugin.target, facts))
                 except (OSError, ValueError) as error:
                     text = f"no child process can be started: {error}"
-                    candidate.trouble = Trouble("could_not_look", "OVD906", text)
+                    candidate.trouble = PluginProblem("could_not_look", "OVD906", text)
         # They are being imported meanwhile.
         _fill(facts, document())
         for candidate in candidates:
@@ -136,13 +135,13 @@ def _fill(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _document(request: Request, seen: Seen) -> bytes:
+def _document(request: Request, seen: SettledRun) -> bytes:
     from ovms_doctor.model.facts import codec
 
     return codec.dump(seen.facts, {"request": request.as_json()}).encode("utf-8")
 
 
-def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> Trouble | None:
+def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | None:
     names = Counter(item.name for item in plugins)
     if not is_name(plugin.name):
         text = f"its entry point must be named in kebab case, and not begin with {RESERVED.lower()}"
@@ -153,7 +152,7 @@ def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> Trouble | None:
         text = f"several checks are called so, of {' and '.join(others)}"
     else:
         return None
-    return Trouble("could_not_look", "OVD906", text)
+    return PluginProblem("could_not_look", "OVD906", text)
 
 
 def _is_ours(name: str) -> bool:
@@ -162,21 +161,21 @@ def _is_ours(name: str) -> bool:
     )
 
 
-def _describe(candidate: _Candidate, message: dict[str, Any] | Died, limit: float) -> None:
-    if isinstance(message, Died):
+def _describe(candidate: _Candidate, message: dict[str, Any] | ChildExit, limit: float) -> None:
+    if isinstance(message, ChildExit):
         candidate.trouble = _died(message, "to be imported", limit)
     elif "unusable" in message:
         text = f"it cannot be imported: {read_sentence(message['unusable'])}"
-        candidate.trouble = Trouble("crashed", "OVD906", text)
+        candidate.trouble = PluginProblem("crashed", "OVD906", text)
     else:
         try:
             described = read_description(message.get("check"), candidate.plugin.name)
             ours = [entry.name for entry in described.codes.values() if _is_ours(entry.name)]
             if ours:
-                raise Malformed(f"a finding or check of ovms-doctor is called {ours[0]} already")
+                raise PluginMessageError(f"a finding or check of ovms-doctor is called {ours[0]} already")
             candidate.described = described
-        except Malformed as error:
-            candidate.trouble = Trouble("could_not_look", "OVD906", str(error))
+        except PluginMessageError as error:
+            candidate.trouble = PluginProblem("could_not_look", "OVD906", str(error))
 
 
 def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
@@ -204,7 +203,7 @@ def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
                 if not text and len(owners[word]) > 1:
                     text = f"{word} is claimed by {' and '.join(name for _, name in sorted(owners[word]))}"
         if text:
-            item.trouble = Trouble("could_not_look", "OVD906", text)
+            item.trouble = PluginProblem("could_not_look", "OVD906", text)
 
 
 # -- selection -----------------------------------------------------------------------------------------
@@ -306,7 +305,7 @@ def _label(candidate: _Candidate, result: ThirdParty) -> str:
 
 def _outcome(
     candidate: _Candidate, limit: float
-) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[Trouble, ...]]:
+) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[PluginProblem, ...]]:
     """Findings, status, reason, and what is to be said about the check itself."""
     if candidate.trouble is not None:
         return (), candidate.trouble.status, candidate.trouble.text, (candidate.trouble,)
@@ -315,9 +314,9 @@ def _outcome(
     with candidate.child as child:
         child.run()
         message = child.receive(SETTLE_DEADLINE)
-        if not isinstance(message, Died) and "settled" in message:
+        if not isinstance(message, ChildExit) and "settled" in message:
             message = child.receive(limit)
-    if isinstance(message, Died):
+    if isinstance(message, ChildExit):
         trouble = _died(message, "to run", limit)
     elif "findings" in message:
         return _looked_through(message["findings"], candidate.described)
@@ -325,15 +324,15 @@ def _outcome(
         return (), "not_applicable", read_sentence(message["not_applicable"]), ()
     elif "could_not_look" in message:
         text = read_sentence(message["could_not_look"]) or "no reason given"
-        trouble = Trouble("could_not_look", "OVD903", text)
+        trouble = PluginProblem("could_not_look", "OVD903", text)
     else:
-        trouble = Trouble("crashed", "OVD901", read_sentence(message.get("raised")) or "no answer")
+        trouble = PluginProblem("crashed", "OVD901", read_sentence(message.get("raised")) or "no answer")
     return (), trouble.status, trouble.text, (trouble,)
 
 
 def _looked_through(
-    rows: object, described: Described
-) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[Trouble, ...]]:
+    rows: object, described: PluginDescription
+) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[PluginProblem, ...]]:
     good: list[Finding] = []
     bad: list[str] = []
     if not isinstance(rows, list):
@@ -341,7 +340,7 @@ def _looked_through(
     for number, row in enumerate(rows[:FINDINGS], 1):
         try:
             good.append(read_finding(row, described.codes))
-        except Malformed as error:
+        except PluginMessageError as error:
             bad.append(f"finding {number}: {error}")
     if len(rows) > FINDINGS:
         bad.append(f"more than {FINDINGS} findings")
@@ -349,23 +348,23 @@ def _looked_through(
         return tuple(good), "ran", "", ()
     more = f", and {len(bad) - 1} more like it" if len(bad) > 1 else ""
     text = f"not all that it gave is a finding of its own: {bad[0]}{more}"
-    return tuple(good), "crashed", text, (Trouble("crashed", "OVD907", text),)
+    return tuple(good), "crashed", text, (PluginProblem("crashed", "OVD907", text),)
 
 
-def _died(died: Died, what: str, limit: float) -> Trouble:
+def _died(died: ChildExit, what: str, limit: float) -> PluginProblem:
     if died.timed_out:
-        return Trouble("timed_out", "OVD902", f"it was given {limit:g} s {what}, and was ended")
-    return Trouble("crashed", "OVD901", read_sentence(str(died)))
+        return PluginProblem("timed_out", "OVD902", f"it was given {limit:g} s {what}, and was ended")
+    return PluginProblem("crashed", "OVD901", read_sentence(str(died)))
 
 
 # -- words ---------------------------------------------------------------------------------------------
 
 
-def _sentence(plugin: Plugin, trouble: Trouble) -> str:
+def _sentence(plugin: Plugin, trouble: PluginProblem) -> str:
     return f"The check {plugin.name} of {plugin.distribution} {plugin.version}: {trouble.text}"
 
 
-def _finding(plugin: Plugin, trouble: Trouble) -> Finding:
+def _finding(plugin: Plugin, trouble: PluginProblem) -> Finding:
     entry = CATALOGUE[trouble.code]
     steps = (
         Step(f"Tell those who made {plugin.distribution}, or look for another version of it.", None, "host"),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import errno
 import posixpath
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.cache_plan import CachePlan, StuckBlob
@@ -26,9 +27,9 @@ from ovms_doctor.model.facts import (
     Unavailable,
     Writability,
 )
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import Attempt, CacheFails, CompileRefused, StartProblem
 from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.parameters import ParsedParameters
 from ovms_doctor.prediction.paths import absolute, filesystem_error
 
 #: modelmanager.cpp, DEFAULT_MODEL_CACHE_DIRECTORY; no image of OVMS has it.

@@ -4,11 +4,13 @@ in modelmanager.cpp)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import Facts, FactsMissing, Question, StatPath
+from ovms_doctor.model.facts import Facts, FactsMissingError, Question, StatPath
 from ovms_doctor.model.plan import (
     ConfigNote,
     CouldNotLook,
@@ -25,17 +27,16 @@ from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, n
 from ovms_doctor.prediction.config.pipelines import check_pipelines
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs import look_for_graph, open_graph
-from ovms_doctor.prediction.parameters import parse_parameters
+from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, is_remote
 from ovms_doctor.prediction.storage.entry import look_remote
-from ovms_doctor.prediction.versions import LookFailed, apply_policy, detect
+from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 Assembler = Callable[[Mode, list[ModelPlan]], Plan]
 
 
-@dataclass(slots=True)
-class _Pass:
+class _Pass(Struct):
     """One pass over the lists: what came out of it so far."""
 
     models: list[ModelPlan] = field(default_factory=list)
@@ -62,11 +63,11 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     loaders, libraries = custom_loaders(*where), node_libraries(*where)
     done = _models(reading, deployment, facts, planner, loaders)
     if done.missing:
-        raise FactsMissing(done.missing)
+        raise FactsMissingError(done.missing)
     listed = [(item, item.graphs[0]) for item in reading.graphs]
     graphs = _graphs([*listed, *done.graphs], done, deployment, facts)
     if done.missing:
-        raise FactsMissing(done.missing)
+        raise FactsMissingError(done.missing)
     # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
     early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
     late = [plan for plan in graphs if plan not in early]
@@ -106,10 +107,10 @@ def _models(
         if release.finds_graphs:
             try:
                 graph = look_for_graph(item.graphs, deployment.working_directory, facts)
-            except FactsMissing as error:
+            except FactsMissingError as error:
                 done.missing.extend(error.questions)
                 continue
-            except LookFailed as error:
+            except DetectionError as error:
                 done.names.add(entry.name)
                 done.models.append(ModelPlan(entry, Detection("OK"), unknown=error.cause))
                 continue
@@ -141,7 +142,7 @@ def _models(
         done.names.add(entry.name)
         try:
             done.models.append(_model(item, deployment, facts, planner, loaders))
-        except FactsMissing as error:
+        except FactsMissingError as error:
             done.missing.extend(error.questions)
     return done
 
@@ -175,7 +176,7 @@ def _with_loader(
             detection = remote.detection
         else:
             detection = detect(entry.base_path, where, deployment.release, facts)
-    except LookFailed as error:
+    except DetectionError as error:
         return ModelPlan(entry, Detection("OK"), unknown=error.cause)
     if detection.status != "OK":
         return ModelPlan(entry, detection, status=detection.status)
@@ -209,7 +210,7 @@ def _graphs(
         else:
             try:
                 graphs[entry.name] = _graph(entry, path, deployment, facts)
-            except FactsMissing as error:
+            except FactsMissingError as error:
                 done.missing.extend(error.questions)
     return list(graphs.values())
 
@@ -219,7 +220,7 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -
     # A path in a store is opened as any other one, and is the name of no file.
     try:
         fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
-    except LookFailed as error:
+    except DetectionError as error:
         return replace(plan, unknown=error.cause)
     if isinstance(fault, SpecialFile):
         return replace(plan, blocked=fault)

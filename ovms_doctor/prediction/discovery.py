@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import (
@@ -20,7 +21,7 @@ from ovms_doctor.model.facts.questions import ModelFormat
 from ovms_doctor.model.plan import AccessFails, Cause, NoModelFile, PairMissing, VersionDirectoryMissing
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes, filesystem_error
-from ovms_doctor.prediction.versions import LookFailed, suffix_of
+from ovms_doctor.prediction.versions import DetectionError, suffix_of
 
 #: The file beside a model that gives its tensors other names.
 MAPPING = "mapping_config.json"
@@ -30,8 +31,7 @@ _LIKELY = (".xml", ".bin", ".onnx", ".pb", ".tflite", ".pdmodel", ".pdiparams")
 _MOST_AHEAD = 8
 
 
-@dataclass(frozen=True, slots=True)
-class FileFound:
+class FoundFile(Struct, frozen=True):
     """The path given to ``read_model`` as the server writes it, its format, and the other files that
     match the same suffix (the file system's order decided between them)."""
 
@@ -41,8 +41,7 @@ class FileFound:
     companions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
+class FileNotFound(Struct, frozen=True):
     """The load fails with this status after these messages."""
 
     status: str
@@ -50,8 +49,7 @@ class NotFound:
     log: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Threw:
+class ThrownException(Struct, frozen=True):
     """``std::filesystem`` throws; nobody on the way catches it but the model manager."""
 
     what: str
@@ -59,11 +57,10 @@ class Threw:
     log: tuple[str, ...] = field(default=())
 
 
-Discovery = FileFound | NotFound | Threw
+Discovery = FoundFile | FileNotFound | ThrownException
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class VersionDirectory(Struct, frozen=True):
     """Where a version lies: ``path`` as the server writes it, ``where`` the same made absolute."""
 
     model: str
@@ -89,11 +86,11 @@ def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]
     return tuple(known)
 
 
-def find_model_file(place: Place, facts: Facts) -> Discovery:
+def find_model_file(place: VersionDirectory, facts: Facts) -> Discovery:
     """The file that the server picks, or how the search ends. Raises FactsMissing, LookFailed."""
     release = place.release
     if escapes(place.path, release):
-        return NotFound(
+        return FileNotFound(
             "PATH_INVALID",
             VersionDirectoryMissing(place.path, place.names),
             (
@@ -112,7 +109,7 @@ def find_model_file(place: Place, facts: Facts) -> Discovery:
         return _directory_missing(place, status)
     listing = facts.ask(ListDirectory(place.where))
     if isinstance(listing, Unavailable):
-        raise LookFailed(place.path, listing)
+        raise DetectionError(place.path, listing)
     if isinstance(listing, Failure):
         if release.uses_std_filesystem:
             return _threw("directory iterator cannot open directory", place.path, listing)
@@ -123,11 +120,11 @@ def find_model_file(place: Place, facts: Facts) -> Discovery:
 def _look(facts: Facts, where: str, path: str) -> PathStatus | Failure:
     answer = facts.ask(StatPath(where))
     if isinstance(answer, Unavailable):
-        raise LookFailed(path, answer)
+        raise DetectionError(path, answer)
     return answer
 
 
-def _directory_missing(place: Place, answer: PathStatus | Failure) -> NotFound:
+def _directory_missing(place: VersionDirectory, answer: PathStatus | Failure) -> FileNotFound:
     """Until v2025.0 a directory that opendir(3) may not open is "missing" as well."""
     denied = isinstance(answer, Failure) and not answer.missing
     cause: Cause
@@ -135,22 +132,22 @@ def _directory_missing(place: Place, answer: PathStatus | Failure) -> NotFound:
         cause = AccessFails(place.path, answer, "look")
     else:
         cause = VersionDirectoryMissing(place.path, place.names)
-    return NotFound("PATH_INVALID", cause, (server_log.VERSION_DIRECTORY_MISSING(path=place.path),))
+    return FileNotFound("PATH_INVALID", cause, (server_log.VERSION_DIRECTORY_MISSING(path=place.path),))
 
 
-def _no_model_file(place: Place, listing: Listing) -> NotFound:
+def _no_model_file(place: VersionDirectory, listing: Listing) -> FileNotFound:
     message = (
         server_log.NO_MODEL_FILE if place.release.names_missing_file_new else server_log.NO_MODEL_FILE_OLD
     )
     line = message(model=place.model, version=place.version, path=place.path)
-    return NotFound("FILE_INVALID", NoModelFile(place.path, listing), (line,))
+    return FileNotFound("FILE_INVALID", NoModelFile(place.path, listing), (line,))
 
 
-def _threw(call: str, path: str, failure: Failure) -> Threw:
-    return Threw(filesystem_error(call, failure, path), AccessFails(path, failure, "look"))
+def _threw(call: str, path: str, failure: Failure) -> ThrownException:
+    return ThrownException(filesystem_error(call, failure, path), AccessFails(path, failure, "look"))
 
 
-def _search(place: Place, listing: Listing, facts: Facts) -> Discovery:
+def _search(place: VersionDirectory, listing: Listing, facts: Facts) -> Discovery:
     """First format whose suffixes all match something; of each suffix the first match in the file system's
     order. Later formats are not looked at, even if reading then fails."""
     _ask_ahead(place, listing, facts)
@@ -158,7 +155,7 @@ def _search(place: Place, listing: Listing, facts: Facts) -> Discovery:
         matches = []
         for suffix in suffixes:
             match = _first_match(place, listing, suffix, facts)
-            if isinstance(match, Threw):
+            if isinstance(match, ThrownException):
                 return match
             matches.append(match)
         if all(match is not None for match in matches):
@@ -166,7 +163,7 @@ def _search(place: Place, listing: Listing, facts: Facts) -> Discovery:
     return _no_model_file(place, listing)
 
 
-def _ask_ahead(place: Place, listing: Listing, facts: Facts) -> None:
+def _ask_ahead(place: VersionDirectory, listing: Listing, facts: Facts) -> None:
     """What the search, and after it the loading, will look at: one turn of questions for all of it."""
     likely = [
         entry.name
@@ -177,7 +174,9 @@ def _ask_ahead(place: Place, listing: Listing, facts: Facts) -> None:
     facts.need([StatPath(f"{place.where}/{name}") for name in names])
 
 
-def _first_match(place: Place, listing: Listing, suffix: str, facts: Facts) -> str | Threw | None:
+def _first_match(
+    place: VersionDirectory, listing: Listing, suffix: str, facts: Facts
+) -> str | ThrownException | None:
     """``FileSystem::findFilePathWithExtension``: every entry on the way is looked at with stat(2)."""
     if not place.release.uses_std_filesystem:
         for entry in listing.entries:
@@ -202,8 +201,12 @@ def _first_match(place: Place, listing: Listing, suffix: str, facts: Facts) -> s
 
 
 def _found(
-    place: Place, listing: Listing, format_: ModelFormat, suffixes: tuple[str, ...], names: list[str]
-) -> FileFound:
+    place: VersionDirectory,
+    listing: Listing,
+    format_: ModelFormat,
+    suffixes: tuple[str, ...],
+    names: list[str],
+) -> FoundFile:
     path = place.below(names[0])
     others = tuple(
         entry.name
@@ -214,8 +217,8 @@ def _found(
         # The path is cut at the first place, anywhere in it, where this name stands in lower case.
         cut = path.find(_SAVED_MODEL)
         if cut != -1:
-            return FileFound(path[:cut], "saved_model", others)
-    return FileFound(path, format_, others, tuple(names[1:]))
+            return FoundFile(path[:cut], "saved_model", others)
+    return FoundFile(path, format_, others, tuple(names[1:]))
 
 
 def _may_match(entry: Entry, suffix: str, release: Release) -> bool:
@@ -224,7 +227,7 @@ def _may_match(entry: Entry, suffix: str, release: Release) -> bool:
     return entry.name.lower().endswith(suffix)
 
 
-def find_single_file(place: Place, facts: Facts) -> Discovery:
+def find_single_file(place: VersionDirectory, facts: Facts) -> Discovery:
     """A model path that names a file (v2026.3): the second file of a pair must be a regular file too."""
     path = place.path
     suffix = suffix_of(path)
@@ -234,29 +237,29 @@ def find_single_file(place: Place, facts: Facts) -> Discovery:
     def missing(wanted: str) -> bool:
         answer = facts.ask(StatPath(f"{place.where.rpartition('/')[0]}/{stem}{wanted}"))
         if isinstance(answer, Unavailable):
-            raise LookFailed(f"{directory}/{stem}{wanted}", answer)
+            raise DetectionError(f"{directory}/{stem}{wanted}", answer)
         return isinstance(answer, Failure) or answer.kind != "regular"
 
     if suffix == ".xml":
         if missing(".bin"):
             return _pair_missing(path, f"{directory}/{stem}.bin", server_log.MISSING_BIN(path=path))
-        return FileFound(path, "ir", companions=(f"{stem}.bin",))
+        return FoundFile(path, "ir", companions=(f"{stem}.bin",))
     if suffix in (".pdmodel", ".pdiparams"):
         for wanted in (".pdmodel", ".pdiparams"):
             if missing(wanted):
                 return _pair_missing(
                     path, f"{directory}/{stem}{wanted}", server_log.MISSING_PADDLE(path=path)
                 )
-        return FileFound(f"{directory}/{stem}.pdmodel", "paddle", companions=(f"{stem}.pdiparams",))
+        return FoundFile(f"{directory}/{stem}.pdmodel", "paddle", companions=(f"{stem}.pdiparams",))
     if suffix == ".pb":
         if name == _SAVED_MODEL:
-            return FileFound(f"{directory}/", "saved_model")
-        return FileFound(path, "frozen")
-    return FileFound(path, "onnx" if suffix == ".onnx" else "tflite")
+            return FoundFile(f"{directory}/", "saved_model")
+        return FoundFile(path, "frozen")
+    return FoundFile(path, "onnx" if suffix == ".onnx" else "tflite")
 
 
-def _pair_missing(path: str, wanted: str, line: str) -> NotFound:
-    return NotFound("FILE_INVALID", PairMissing(path, wanted), (line,))
+def _pair_missing(path: str, wanted: str, line: str) -> FileNotFound:
+    return FileNotFound("FILE_INVALID", PairMissing(path, wanted), (line,))
 
 
 def weights_of(path: str) -> str:

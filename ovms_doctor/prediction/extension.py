@@ -8,7 +8,8 @@ wrong there is thrown on, and the process ends with exit code 1; a crash ends it
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment
@@ -24,7 +25,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.model.plan import CouldNotLook, ExtensionCourse, Plan, StartProblem
+from ovms_doctor.model.plan import CouldNotLook, ExtensionPlan, Plan, StartProblem
 from ovms_doctor.model.releases import Release, is_standard_opset
 from ovms_doctor.model.releases.libraries import is_in_images, openvino_library, too_new_for
 from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
@@ -40,7 +41,7 @@ _OPENVINO = re.compile(r"libopenvino\.so\.\d+")
 _OF_THE_HOST = re.compile(r"cannot open shared object file|version [`'\"][^`'\"]*[`'\"] not found")
 
 
-def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionCourse | None:
+def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None:
     """What becomes of the extension that the server was told to load; None where it was not. Raises
     FactsMissing."""
     given = deployment.cpu_extension
@@ -49,7 +50,7 @@ def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionCourse | No
     if not given:
         return None
     where = absolute(given, deployment.working_directory)
-    course = ExtensionCourse(given, where, expected=openvino_library(deployment.release))
+    course = ExtensionPlan(given, where, expected=openvino_library(deployment.release))
     status = facts.ask(StatPath(where))
     if isinstance(status, Unavailable):
         return replace(course, untried=status.reason, timed_out=status.timed_out)
@@ -71,7 +72,7 @@ def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionCourse | No
     return course if course.ends or course.untried else _by_loading(course, seen, deployment, facts)
 
 
-def extension_stops(course: ExtensionCourse | None, deployment: Deployment) -> Plan | None:
+def extension_stops(course: ExtensionPlan | None, deployment: Deployment) -> Plan | None:
     """The plan where start-up does not get past the extension; None where it does."""
     if course is None:
         return None
@@ -83,7 +84,7 @@ def extension_stops(course: ExtensionCourse | None, deployment: Deployment) -> P
     return Plan(deployment.mode, "exits", course.exit_code, problem=problem, extension=course)
 
 
-def with_extension(plan: Plan, course: ExtensionCourse | None) -> Plan:
+def with_extension(plan: Plan, course: ExtensionPlan | None) -> Plan:
     """``plan`` with what becomes of the extension: where loading it did not come to its end here, it is not known
     whether start-up does."""
     if course is None:
@@ -95,13 +96,13 @@ def with_extension(plan: Plan, course: ExtensionCourse | None) -> Plan:
     return replace(plan, outcome="unknown" if plan.outcome == "serves" else plan.outcome, unknown=cause)
 
 
-def library_of(course: ExtensionCourse | None) -> str | None:
+def library_of(course: ExtensionPlan | None) -> str | None:
     """The server's path of the extension with which models are to be loaded here; None for none."""
     return course.where if course is not None and course.loaded else None
 
 
 def needs_untried(
-    course: ExtensionCourse | None,
+    course: ExtensionPlan | None,
     inspection: ModelInspection | None,
     report: LoadReport | Unavailable | None,
     release: Release,
@@ -126,7 +127,7 @@ def needs_untried(
     return ""
 
 
-def _problem(course: ExtensionCourse, deployment: Deployment) -> StartProblem:
+def _problem(course: ExtensionPlan, deployment: Deployment) -> StartProblem:
     """The end of the process, as a reason for it."""
     option = "--cpu_extension"
     if course.why == "missing":
@@ -145,8 +146,8 @@ def _problem(course: ExtensionCourse, deployment: Deployment) -> StartProblem:
 
 
 def _by_its_bytes(
-    course: ExtensionCourse, seen: LibrarySeen, deployment: Deployment, facts: Facts
-) -> ExtensionCourse:
+    course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment, facts: Facts
+) -> ExtensionPlan:
     """In the order in which the dynamic linker meets it: the header, what it asks for, its symbols."""
     ends = replace(course, ends=True, exit_code=1)
     if seen.fault in ("empty", "not ELF"):
@@ -183,7 +184,7 @@ def _is_foreign(seen: LibrarySeen) -> bool:
     return bool(seen.machine) and (seen.bits not in (0, 64) or seen.machine != MACHINE)
 
 
-def _beside(name: str, course: ExtensionCourse, facts: Facts) -> bool:
+def _beside(name: str, course: ExtensionPlan, facts: Facts) -> bool:
     """Whether a library lies where the extension itself says to look, or that cannot be told."""
     assert course.seen is not None
     directory = course.where.rpartition("/")[0] or "/"
@@ -197,8 +198,8 @@ def _beside(name: str, course: ExtensionCourse, facts: Facts) -> bool:
 
 
 def _by_loading(
-    course: ExtensionCourse, seen: LibrarySeen, deployment: Deployment, facts: Facts
-) -> ExtensionCourse:
+    course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment, facts: Facts
+) -> ExtensionPlan:
     """Tried in a child, where that tells something about the server: it runs the library's code, so it must have been
     named by the user, and be for the OpenVINO that is in the release and at hand too."""
     reason = _not_loaded(course, seen, deployment)
@@ -229,7 +230,7 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
     return 128 + report.signal
 
 
-def _not_loaded(course: ExtensionCourse, seen: LibrarySeen, deployment: Deployment) -> str:
+def _not_loaded(course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment) -> str:
     """Why loading it here would tell nothing, or must not be tried; empty where it may."""
     if deployment.load == "none":
         return "nothing is to be loaded (--load none)"

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from ovms_doctor.model import server_log
+from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import StartProblem
-from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from ovms_doctor.prediction.paths import absolute, filesystem_error
-from ovms_doctor.prediction.versions import LookFailed
+from ovms_doctor.prediction.versions import DetectionError
 
 _CONFIG, _INDEX, _MODULES = "config.json", "model_index.json", "modules.json"
 _GRAPH = "graph.pbtxt"
@@ -27,8 +29,7 @@ _NOT_EMBEDDINGS = ("CLIPTextModel", "InternVLChatModel", "UNet2DConditionModel",
 _IMAGE_PARTS = ("CLIPTextModel", "UNet2DConditionModel", "AutoencoderKL")
 
 
-@dataclass(frozen=True, slots=True)
-class Generative:
+class Generative(Struct, frozen=True):
     """``task`` is what the server infers, None where the path is an ordinary model's; ``problem`` why it
     ends with exit code 64 instead."""
 
@@ -75,7 +76,7 @@ def _exists(given: str, where: str, name: str, facts: Facts) -> bool | StartProb
     answer = facts.ask(StatPath(f"{where}/{name}"))
     path = os.path.join(given, name)
     if isinstance(answer, Unavailable):
-        raise LookFailed(path, answer)
+        raise DetectionError(path, answer)
     if isinstance(answer, Failure) and not answer.missing:
         line = server_log.OPTIONS_EXCEPTION(what=filesystem_error("status", answer, path))
         return StartProblem("model_path_denied", "OPTIONS_USAGE_ERROR", 64, (line,), path, failure=answer)
@@ -120,7 +121,7 @@ def _json(path: str, facts: Facts) -> Any:
         return None
     try:
         return parse(ConfigText.of(content.data)).value
-    except (NotJson, TooDeep):
+    except (NotJsonError, NestingError):
         return None
 
 

@@ -10,7 +10,7 @@ from ovms_doctor.model.facts import Facts, Failure, ListDirectory, PathStatus, R
 from ovms_doctor.model.plan import GraphFault, SpecialFile
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import absolute, is_remote
-from ovms_doctor.prediction.versions import LookFailed
+from ovms_doctor.prediction.versions import DetectionError
 
 _INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
 
@@ -36,7 +36,7 @@ def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -
             return SpecialFile(path, "fifo")
         opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
         if isinstance(opened, Unavailable):
-            raise LookFailed(path, opened)
+            raise DetectionError(path, opened)
         if not isinstance(opened, Failure):
             return path
     return None
@@ -51,7 +51,7 @@ def open_graph(
     where = absolute(path, working_directory)
     status = facts.ask(StatPath(where))
     if isinstance(status, Unavailable):
-        raise LookFailed(path, status)
+        raise DetectionError(path, status)
     if isinstance(status, Failure):
         return _not_opened(name, path, status)
     if status.kind == "fifo":
@@ -60,7 +60,7 @@ def open_graph(
         return GraphFault(path, "missing", "FILE_INVALID", (_line(name, path),))
     opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
     if isinstance(opened, Unavailable):
-        raise LookFailed(path, opened)
+        raise DetectionError(path, opened)
     if isinstance(opened, Failure):
         return _not_opened(name, path, opened)
     if status.kind == "directory":

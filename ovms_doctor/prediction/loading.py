@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import (
@@ -21,6 +23,8 @@ from ovms_doctor.model.facts import (
     Tensor,
     Unavailable,
 )
+from ovms_doctor.model.mapping import NO_MAPPING, Mapping
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import (
     AccessFails,
     Attempt,
@@ -28,7 +32,7 @@ from ovms_doctor.model.plan import (
     Cause,
     CompileRefused,
     CouldNotLook,
-    ExtensionCourse,
+    ExtensionPlan,
     NoTensors,
     ReadRefused,
     RuntimeCrashes,
@@ -37,21 +41,20 @@ from ovms_doctor.model.plan import (
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.discovery import (
     MAPPING,
-    FileFound,
-    NotFound,
-    Place,
-    Threw,
+    FileNotFound,
+    FoundFile,
+    ThrownException,
+    VersionDirectory,
     find_model_file,
     find_single_file,
     weights_of,
 )
 from ovms_doctor.prediction.extension import library_of, needs_untried
-from ovms_doctor.prediction.mapping import NO_MAPPING, Mapping, read_mapping
+from ovms_doctor.prediction.mapping import read_mapping
 from ovms_doctor.prediction.operations import has_unknown_operation, not_in_release, tokenizers_of
-from ovms_doctor.prediction.parameters.against_model import Meeting, changes_the_load
-from ovms_doctor.prediction.parameters.parsed import ParsedParameters
+from ovms_doctor.prediction.parameters.against_model import ParameterValidation, changes_the_load
 from ovms_doctor.prediction.paths import absolute
-from ovms_doctor.prediction.versions import LookFailed
+from ovms_doctor.prediction.versions import DetectionError
 
 #: How much of a model's file is asked for to see whether the server's user may read it, in bytes.
 HEAD = 512
@@ -60,8 +63,7 @@ MAPPING_LIMIT = 1 << 20
 LoadLevel = Literal["none", "read", "compile"]
 
 
-@dataclass(frozen=True, slots=True)
-class Loader:
+class Loader(Struct, frozen=True):
     """Tries versions of one model. ``level``: how far OpenVINO is asked; ``parameters``: what the model is told,
     None for nothing; ``extension``: the CPU extension that the server loaded before."""
 
@@ -71,20 +73,22 @@ class Loader:
     level: LoadLevel
     facts: Facts
     parameters: ParsedParameters | None = None
-    extension: ExtensionCourse | None = None
+    extension: ExtensionPlan | None = None
 
     def attempt(
         self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
     ) -> Attempt:
         """What loading ``path`` as ``version`` does. ``kept``: the server has the model that it read at an
         earlier try still in hand. Raises FactsMissing."""
-        place = Place(self.model, version, path, absolute(path, self.working_directory), names, self.release)
+        place = VersionDirectory(
+            self.model, version, path, absolute(path, self.working_directory), names, self.release
+        )
         try:
             search = find_single_file if single_file else find_model_file
             found = search(place, self.facts)
-            if isinstance(found, Threw):
+            if isinstance(found, ThrownException):
                 return Attempt(version, "threw", path, cause=found.cause, what=found.what)
-            if isinstance(found, NotFound):
+            if isinstance(found, FileNotFound):
                 return Attempt(version, "failed", path, found.status, found.cause, found.log)
             waits = self._mapping_waits(path, single_file=single_file)
             if waits is not None:
@@ -92,10 +96,10 @@ class Loader:
             unreadable, mapping = self._mapping(path, single_file=single_file)
             attempt = self._read(version, path, found, mapping, kept=kept)
             return replace(attempt, mapping=unreadable, names=mapping)
-        except LookFailed as error:
+        except DetectionError as error:
             return Attempt(version, "unknown", path, cause=error.cause)
 
-    def _read(self, version: int, path: str, found: FileFound, mapping: Mapping, *, kept: bool) -> Attempt:
+    def _read(self, version: int, path: str, found: FoundFile, mapping: Mapping, *, kept: bool) -> Attempt:
         where = absolute(found.path, self.working_directory)
         base = Attempt(
             version,
@@ -129,7 +133,7 @@ class Loader:
             return read
         told = base.report if base.report is not None and base.report.outcome == "ok" else inspection
         inputs, outputs = (told.inputs, told.outputs) if told is not None else (None, None)
-        meeting = Meeting(
+        meeting = ParameterValidation(
             self.model,
             version,
             found.path,
@@ -145,7 +149,7 @@ class Loader:
         return meeting.judge(read, inputs, outputs)
 
     # -- before anything is opened -----------------------------------------------------------------
-    def _special_file(self, found: FileFound, where: str) -> SpecialFile | None:
+    def _special_file(self, found: FoundFile, where: str) -> SpecialFile | None:
         """Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first."""
         paths = _files_opened(found, where)
         self.facts.need(StatPath(place) for _, place in paths)
@@ -155,7 +159,7 @@ class Loader:
                 return SpecialFile(path, status.kind)
         return None
 
-    def _denied(self, found: FileFound, where: str) -> AccessFails | None:
+    def _denied(self, found: FoundFile, where: str) -> AccessFails | None:
         """The first of the model's files that the server's user may not open."""
         readable = []
         for path, place in _files_opened(found, where):
@@ -170,7 +174,7 @@ class Loader:
         for path, place in readable:
             answer = self.facts.ask(ReadFile(place, HEAD))
             if isinstance(answer, Unavailable):
-                raise LookFailed(path, answer)
+                raise DetectionError(path, answer)
             if isinstance(answer, Failure):
                 return AccessFails(path, answer, "read")
         return None
@@ -193,7 +197,7 @@ class Loader:
     def _status(self, path: str, place: str) -> PathStatus | Failure:
         status = self.facts.ask(StatPath(place))
         if isinstance(status, Unavailable):
-            raise LookFailed(path, status)
+            raise DetectionError(path, status)
         return status
 
     def _mapping_waits(self, path: str, *, single_file: bool) -> SpecialFile | None:
@@ -225,11 +229,11 @@ class Loader:
         return None, read_mapping(content.data, file, self.model, self.release)
 
     # -- reading -----------------------------------------------------------------------------------
-    def _inspect(self, found: FileFound, where: str) -> ModelInspection | None:
+    def _inspect(self, found: FoundFile, where: str) -> ModelInspection | None:
         answer = self.facts.ask(InspectModel(where, found.format))
         return answer if isinstance(answer, ModelInspection) else None
 
-    def _looks(self, found: FileFound, where: str) -> list[InspectModel | LoadModel]:
+    def _looks(self, found: FoundFile, where: str) -> list[InspectModel | LoadModel]:
         look = InspectModel(where, found.format)
         return [look] if self.level == "none" else [look, self._load(where)]
 
@@ -248,7 +252,7 @@ class Loader:
     def _judge(
         self,
         base: Attempt,
-        found: FileFound,
+        found: FoundFile,
         where: str,
         inspection: ModelInspection | None,
         report: LoadReport | Unavailable | None,
@@ -290,7 +294,7 @@ class Loader:
         return self._tensors(base, found, inspection.inputs, inspection.outputs)
 
     def _judge_report(
-        self, base: Attempt, found: FileFound, inspection: ModelInspection | None, report: LoadReport
+        self, base: Attempt, found: FoundFile, inspection: ModelInspection | None, report: LoadReport
     ) -> Attempt:
         if report.outcome == "crashed":
             return replace(base, outcome="crashed", cause=RuntimeCrashes(found.path, report))
@@ -326,7 +330,7 @@ class Loader:
     def _tensors(
         self,
         base: Attempt,
-        found: FileFound,
+        found: FoundFile,
         inputs: tuple[Tensor, ...] | None,
         outputs: tuple[Tensor, ...] | None,
     ) -> Attempt:
@@ -357,7 +361,7 @@ def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:
     return isinstance(status, PathStatus) and status.kind == "regular"
 
 
-def _files_opened(found: FileFound, where: str) -> list[tuple[str, str]]:
+def _files_opened(found: FoundFile, where: str) -> list[tuple[str, str]]:
     """The files that OpenVINO opens: each as the server writes it, and made absolute."""
     if found.format == "ir":
         return [(found.path, where), (weights_of(found.path), weights_of(where))]

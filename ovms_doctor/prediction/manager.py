@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.deployment import VersionPolicy
-from ovms_doctor.model.facts import FactsMissing, Question
+from ovms_doctor.model.facts import FactsMissingError, Question
 from ovms_doctor.model.plan import Attempt, StatusCode, VersionState
 from ovms_doctor.prediction.versions import apply_policy, difference, intersection
 
@@ -22,7 +23,7 @@ AVAILABLE = VersionState("AVAILABLE", "OK")
 END = VersionState("END", "OK")
 
 
-class NeverEnds(Exception):
+class StartNeverEndsError(Exception):
     """The same versions fail and are tried again without anything changing in between."""
 
     def __init__(self, version: int) -> None:
@@ -30,7 +31,7 @@ class NeverEnds(Exception):
         self.version = version
 
 
-class Stops(Exception):
+class StartEndsError(Exception):
     """A load does not come back: the process dies in it, hangs, or it cannot be told."""
 
     def __init__(self, attempt: Attempt) -> None:
@@ -38,8 +39,7 @@ class Stops(Exception):
         self.attempt = attempt
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """``getVersionsToChange``: what to start, load again and retire; sorted, duplicates kept."""
 
     start: list[int]
@@ -47,8 +47,7 @@ class Changes:
     retire: list[int]
 
 
-@dataclass(slots=True)
-class Manager:
+class Manager(Struct):
     """One model's versions. ``states`` grows as the server's map of instances does; nothing leaves it.
     ``begin`` is told which versions are loaded together: from a store they are downloaded together."""
 
@@ -80,7 +79,7 @@ class Manager:
             self._strike(available, failed, all_failed)
             changes = self._changes(apply_policy(self.policy, available))
             if (available, changes.start) == before:
-                raise NeverEnds(changes.start[0])
+                raise StartNeverEndsError(changes.start[0])
         if changes.reload:
             reload_status = self._reload(changes.reload, failed)
             if reload_status != "OK":
@@ -162,7 +161,7 @@ class Manager:
         attempt = self.attempt(version)
         self.tried[version] = attempt
         if attempt.outcome in ("crashed", "hangs", "unknown"):
-            raise Stops(attempt)
+            raise StartEndsError(attempt)
         return attempt
 
     def _ask_ahead(self, versions: list[int]) -> None:
@@ -173,7 +172,7 @@ class Manager:
         for version in versions:
             try:
                 self.attempt(version)
-            except FactsMissing as error:
+            except FactsMissingError as error:
                 missing.extend(error.questions)
         if missing:
-            raise FactsMissing(missing)
+            raise FactsMissingError(missing)

@@ -6,21 +6,19 @@ with the half of it that it understands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.config_positions import index_of, last_key, place_of
+from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.facts import Tensor
+from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
 from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.config.positions import index_of, last_key, place_of
 from ovms_doctor.prediction.config.syntax import why_not_json
-from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
-
-Side: TypeAlias = Literal["input", "output"]
-Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 #: The server's schema since v2022.3.0.1; before, each half was judged by itself and its values were not.
 _NAMES = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -33,41 +31,6 @@ _SCHEMA = {
 
 _STAND_IN = {0xDC00 + byte: 0x10FF00 + byte for byte in range(0x80, 0x100)}
 _BACK = {stand_in: surrogate for surrogate, stand_in in _STAND_IN.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """A mapping_config.json as the server holds it; ``path`` is the file, as the server writes it.
-
-    ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
-    at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
-    the name for clients → the model's name, of which there are more where a key stands twice. ``place``: where in
-    the file the fault is; ``hint``: what it is, in a few words.
-    """
-
-    path: str
-    inputs: Pairs = ()
-    outputs: Pairs = ()
-    problem: Literal["", "not_json", "schema", "half"] = ""
-    log: tuple[str, ...] = ()
-    real_inputs: Pairs = ()
-    real_outputs: Pairs = ()
-    place: str = ""
-    hint: str = ""
-
-    def alias(self, side: Side, name: str) -> str:
-        """What a tensor is called for clients; empty where it keeps its name."""
-        return dict(self.pairs(side)).get(name, "")
-
-    def real_name(self, side: Side, alias: str) -> str:
-        """The tensor that a client's name stands for, the last one in the file of several; empty for none."""
-        return dict(self.real_inputs if side == "input" else self.real_outputs).get(alias, "")
-
-    def pairs(self, side: Side) -> Pairs:
-        return self.inputs if side == "input" else self.outputs
-
-
-NO_MAPPING = Mapping("")
 
 
 def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mapping:
@@ -110,10 +73,10 @@ def _where_not_json(data: bytes) -> tuple[str, str]:
     text = ConfigText.of(data)
     try:
         parse(text)
-    except NotJson as error:
+    except NotJsonError as error:
         place = str(place_of(text.text, error.at))
         return place, why_not_json(text.text, error.at, error.message) or error.message
-    except TooDeep:
+    except NestingError:
         return "", ""
     return "", ""
 
@@ -186,19 +149,6 @@ def _reader() -> Any:
             return first if len(first) == len(pairs) else Members(first, pairs)
 
     return Reader(number_mode=rapidjson.NM_NATIVE)
-
-
-@dataclass(frozen=True, slots=True)
-class MappingEffects:
-    """What a mapping does to a model's inputs or outputs.
-
-    ``unknown``: names in it that are no tensor of the model's, and so have no effect; ``lost``: client's name →
-    the tensors that share it, of which clients reach only the last.
-    """
-
-    side: Side
-    unknown: tuple[str, ...] = ()
-    lost: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def effects(mapping: Mapping, side: Side, tensors: tuple[Tensor, ...]) -> MappingEffects:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from ovms_doctor.model.memory import MemoryEstimate, VersionMemory
 
 MIB = 1 << 20
 #: A process with OpenVINO in it and no model, and one more small model: memory that cannot be taken back.
@@ -42,37 +43,6 @@ class Told(Protocol):
     def bf16(self) -> bool | None: ...
     @property
     def gpu(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class VersionMemory:
-    """One version: bytes that cannot be taken back, at least and at most, and those of its file, which the kernel
-    may drop. ``read``: its file was told to be read into memory instead of being mapped."""
-
-    model: str
-    version: int
-    low: int
-    high: int
-    mapped: int
-    read: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryEstimate:
-    """All versions that are loaded after start-up, in bytes that cannot be taken back; ``mapped``: files that are
-    mapped beside that. ``swap_low``, ``swap_high``: while the largest model changes its version. ``left_out``: versions
-    of which nothing can be said (on another device, a graph). ``precisions``: how the weights are computed.
-    ``retried``: versions that are read and fail then, one at a time, at every poll."""
-
-    low: int
-    high: int
-    mapped: int
-    swap_low: int
-    swap_high: int
-    versions: tuple[VersionMemory, ...]
-    left_out: tuple[str, ...]
-    precisions: tuple[str, ...]
-    retried: tuple[VersionMemory, ...] = ()
 
 
 def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
@@ -49,7 +50,7 @@ _KNOWN_BELOW: dict[str, frozenset[str]] = {
 _GONE = Failure(errno.ENOENT)
 
 
-class Sight(Facts):
+class MountedFacts(Facts):
     """The facts as a server with ``deployment``'s mounts meets them: what lies under no mount, and not in the image
     either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
 
@@ -163,9 +164,9 @@ def _known(deployment: Deployment) -> bool:
     )
 
 
-def seen_by_server(facts: Facts, deployment: Deployment) -> Sight:
+def seen_by_server(facts: Facts, deployment: Deployment) -> MountedFacts:
     """The facts as the server meets them."""
-    return Sight(facts, deployment)
+    return MountedFacts(facts, deployment)
 
 
 def _names(path: str) -> tuple[str, ...]:
@@ -176,7 +177,7 @@ def _begins(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
     return names[: len(base)] == base
 
 
-def mark_outside(plan: Plan, sight: Sight, deployment: Deployment) -> Plan:
+def mark_outside(plan: Plan, sight: MountedFacts, deployment: Deployment) -> Plan:
     """The plan with a word on each path that the server misses because nothing is mounted there. Raises
     FactsMissing."""
     paths = []
@@ -199,7 +200,7 @@ def mark_outside(plan: Plan, sight: Sight, deployment: Deployment) -> Plan:
     return replace(plan, outside=tuple(found)) if found else plan
 
 
-def _look_at_mounts(paths: Iterable[str], sight: Sight, deployment: Deployment) -> None:
+def _look_at_mounts(paths: Iterable[str], sight: MountedFacts, deployment: Deployment) -> None:
     """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissing."""
     if deployment.container is None:
         return

@@ -7,13 +7,9 @@ hf_pull_model_module.cpp and libgit2.cpp (v2022.1 to v2026.3); for Google Cloud 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
-Client: TypeAlias = Literal["s3", "gcs", "azure", "hf-clone", "hf-files"]
-#: ``direct``: no proxy is set; ``proxy``: through it; ``ends``: the server ends over the value; ``unread``: the value
-#: cannot be read and the client goes direct; ``exempt``: no_proxy names the host.
-Way: TypeAlias = Literal["direct", "proxy", "ends", "unread", "exempt"]
+from ovms_doctor.model.routes import Client, Route, Way
 
 
 class ProxyLike(Protocol):
@@ -34,25 +30,6 @@ class VariableLike(Protocol):
     def text(self) -> str | None: ...
     @property
     def proxy(self) -> ProxyLike | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The way a client takes; ``variable``: the one that decides, empty where none does."""
-
-    way: Way
-    variable: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StorageRoute:
-    """A client that these models need, and the way it takes. ``models``: their names, none for what is pulled.
-    ``exempt``: the variable that names the endpoint as one to reach without a proxy, though it is not asked."""
-
-    client: Client
-    models: tuple[str, ...]
-    route: Route
-    exempt: str = ""
 
 
 #: What each client asks over: Google's and Hugging Face's own addresses.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import Facts, ListDirectory, StatPath
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import (
     Attempt,
     CacheFails,
@@ -25,13 +28,13 @@ from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs import graph_files, look_for_graph, open_graph
 from ovms_doctor.prediction.loading import Loader
-from ovms_doctor.prediction.manager import LOADING_OK, Manager, NeverEnds, Stops
-from ovms_doctor.prediction.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
+from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute, is_remote
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.storage.stored import Stored
-from ovms_doctor.prediction.versions import LookFailed, apply_policy, detect
+from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
 #: How many further looks at the repository are followed after start-up.
 POLLS = 2
@@ -39,14 +42,13 @@ _SIGABRT = 6
 States = dict[int, VersionState]
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(Struct):
     """What was reached so far: the states right after start-up, and later."""
 
     status: StatusCode = "OK"
     now: States | None = None
     later: States | None = None
-    stop: Stops | None = None
+    stop: StartEndsError | None = None
     never_ends: int | None = None
     at_poll: bool = False
 
@@ -71,7 +73,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
                 return ModelPlan(entry, Detection("OK"), blocked=graph)
             if graph is not None:
                 return _graph(entry, graph, deployment, mode, facts)
-        except LookFailed as error:
+        except DetectionError as error:
             return _unknown(entry, error.cause)
     if parameters is not None and parameters.stateful and parameters.dynamic:
         log = (server_log.STATEFUL_DYNAMIC(model=entry.name),)
@@ -85,7 +87,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         return _follow(entry, stored.detection, deployment, mode, facts, parameters, stored)
     try:
         detection = detect(entry.base_path, where, deployment.release, facts)
-    except LookFailed as error:
+    except DetectionError as error:
         return _unknown(entry, error.cause)
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
@@ -202,10 +204,10 @@ def _run(manager: Manager, mode: Mode) -> tuple[_Course, tuple[int, ...]]:
             }
             reloaded = tuple(sorted(loaded))
         course.later = dict(manager.states)
-    except NeverEnds as error:
+    except StartNeverEndsError as error:
         course.never_ends = error.version
         _break_off(course, manager)
-    except Stops as stop:
+    except StartEndsError as stop:
         course.stop = stop
         manager.states[stop.attempt.version] = LOADING_OK
         _break_off(course, manager)

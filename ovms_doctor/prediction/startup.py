@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import (
@@ -14,7 +16,15 @@ from ovms_doctor.model.deployment import (
     ModelEntry,
     ServerArguments,
 )
-from ovms_doctor.model.facts import Facts, FactsMissing, Failure, PathStatus, Question, ReadFile, StatPath
+from ovms_doctor.model.facts import (
+    Facts,
+    FactsMissingError,
+    Failure,
+    PathStatus,
+    Question,
+    ReadFile,
+    StatPath,
+)
 from ovms_doctor.model.plan import (
     ConfigNote,
     CouldNotLook,
@@ -34,11 +44,11 @@ from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs import graph_files, look_for_graph
 from ovms_doctor.prediction.memory import estimate
 from ovms_doctor.prediction.mounted_facts import mark_outside, seen_by_server
-from ovms_doctor.prediction.parameters import parse_parameters
+from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
 from ovms_doctor.prediction.remote import with_routes
 from ovms_doctor.prediction.servable import plan_model
-from ovms_doctor.prediction.versions import LookFailed
+from ovms_doctor.prediction.versions import DetectionError
 
 ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 #: What a graph may be started with (validateUserSettingsInSingleModelCliGraphStart); plugin_config since
@@ -46,8 +56,7 @@ ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 _GRAPH_ALLOWS = ("model_name", "model_path", "plugin_config")
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A plan as far as the facts reach, and the questions whose answers it still needs."""
 
     plan: Plan | None
@@ -70,9 +79,9 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
         if planned.outcome == "serves":
             planned = replace(planned, memory=estimate(planned.models, deployment.limits))
         return Planned(mark_outside(planned, sight, deployment))
-    except FactsMissing as missing:
+    except FactsMissingError as missing:
         return Planned(None, missing.questions)
-    except LookFailed as error:
+    except DetectionError as error:
         return Planned(Plan(deployment.mode, "unknown", unknown=error.cause, ignored=ignored))
 
 
@@ -303,10 +312,10 @@ def plan_models(
     for entry in entries:
         try:
             models.append(planner(entry, deployment, "config", facts))
-        except FactsMissing as error:
+        except FactsMissingError as error:
             missing.extend(error.questions)
     if missing:
-        raise FactsMissing(missing)
+        raise FactsMissingError(missing)
     return models
 
 

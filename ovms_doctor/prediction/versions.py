@@ -22,7 +22,7 @@ _INT64_MIN = -(2**63)
 SINGLE_FILE_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 
 
-class LookFailed(Exception):
+class DetectionError(Exception):
     """A rule cannot be followed to its end because something could not be looked at."""
 
     def __init__(self, path: str, answer: Unavailable) -> None:
@@ -50,7 +50,7 @@ def detect(base_path: str, where: str, release: Release, facts: Facts) -> Detect
         return _refused("PATH_INVALID", BaseProblem("escapes"), server_log.PATH_ESCAPES(path=base_path))
     status = facts.ask(StatPath(where))
     if isinstance(status, Unavailable):
-        raise LookFailed(base_path, status)
+        raise DetectionError(base_path, status)
     if isinstance(status, Failure):
         if not status.missing:
             return _refused(
@@ -93,7 +93,7 @@ def suffix_of(path: str) -> str:
 def _detect_directory(base_path: str, where: str, facts: Facts) -> Detection:
     listing = facts.ask(ListDirectory(where))
     if isinstance(listing, Unavailable):
-        raise LookFailed(base_path, listing)
+        raise DetectionError(base_path, listing)
     if isinstance(listing, Failure):
         return _cannot_list(base_path, listing, None)
     facts.need(StatPath(f"{where}/{entry.name}") for entry in listing.entries if _is_followed(entry.kind))
@@ -104,7 +104,7 @@ def _detect_directory(base_path: str, where: str, facts: Facts) -> Detection:
         elif _is_followed(entry.kind):
             followed = facts.ask(StatPath(f"{where}/{entry.name}"))
             if isinstance(followed, Unavailable):
-                raise LookFailed(f"{base_path}/{entry.name}", followed)
+                raise DetectionError(f"{base_path}/{entry.name}", followed)
             if isinstance(followed, Failure):
                 if not followed.missing:
                     return _cannot_list(base_path, followed, entry.name, listing)

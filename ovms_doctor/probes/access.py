@@ -12,8 +12,9 @@ import errno
 import os
 import signal
 import stat
-from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts import Denial, Failure, Unavailable
 from ovms_doctor.model.facts.answers import Right
@@ -42,8 +43,7 @@ class IdsLike(Protocol):
     def groups(self) -> tuple[int, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
+class Ids(Struct, frozen=True):
     """A user id, a group id and exactly these supplementary groups; ValueError for what is no id."""
 
     uid: int
@@ -56,7 +56,7 @@ class Ids:
             raise ValueError(f"ids are numbers from 0 to {_NO_ID - 1}")
 
 
-class Place(Protocol):
+class AccessMethod(Protocol):
     """Something that was found, with what lstat(2) said of it."""
 
     @property
@@ -156,28 +156,28 @@ def links_are_protected() -> bool:
         return False
 
 
-class Tried:
+class TriedAccess:
     """For a process that has the ids: the kernel itself denies, and is only explained."""
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
-    def denies(self, place: Place, right: Right) -> Denial | None:
+    def denies(self, place: AccessMethod, right: Right) -> Denial | None:
         """None: nothing is known before it is tried."""
         return None
 
-    def refused(self, place: Place, right: Right) -> Failure | Unavailable:
+    def refused(self, place: AccessMethod, right: Right) -> Failure | Unavailable:
         """A system call that needed ``right`` on ``place`` gave EACCES."""
         return Failure(errno.EACCES, _denial(place, right, "tried", acl.read(place.host)))
 
 
-class Predicted:
+class PredictedAccess:
     """For a process that cannot be the user: what the rights seen mean for it."""
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
-    def denies(self, place: Place, right: Right) -> Denial | None:
+    def denies(self, place: AccessMethod, right: Right) -> Denial | None:
         """The denial that the user would meet on ``place``, None if it has the right."""
         # An ACL only matters where the mode has group bits: most places need no second system call.
         entries = acl.read(place.host) if place.mode & stat.S_IRWXG else None
@@ -185,7 +185,7 @@ class Predicted:
             return None
         return _denial(place, right, "predicted", entries or acl.read(place.host))
 
-    def refused(self, place: Place, right: Right) -> Failure | Unavailable:
+    def refused(self, place: AccessMethod, right: Right) -> Failure | Unavailable:
         """This process itself was given EACCES: that says nothing about the user."""
         return cannot_look(place.server, right)
 
@@ -195,7 +195,7 @@ def cannot_look(path: str, right: Right) -> Unavailable:
     return Unavailable(f"this process (uid {os.geteuid()}) may not {right} {path}")
 
 
-Judge: TypeAlias = Tried | Predicted
+Judge: TypeAlias = TriedAccess | PredictedAccess
 
 
 def _acl_allows(uid: int, groups: set[int], want: int, gid: int, entries: tuple[acl.AclEntry, ...]) -> bool:
@@ -214,7 +214,10 @@ def _acl_allows(uid: int, groups: set[int], want: int, gid: int, entries: tuple[
 
 
 def _denial(
-    place: Place, right: Right, how: Literal["tried", "predicted"], entries: tuple[acl.AclEntry, ...] | None
+    place: AccessMethod,
+    right: Right,
+    how: Literal["tried", "predicted"],
+    entries: tuple[acl.AclEntry, ...] | None,
 ) -> Denial:
     text = acl.short_text(entries) if entries else None
     return Denial(place.server, right, place.uid, place.gid, stat.S_IMODE(place.mode), how, text)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 ATTRIBUTE = "system.posix_acl_access"
 VERSION = 2
@@ -20,8 +21,7 @@ USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x
 _LETTERS = {USER_OBJ: "u", USER: "u", GROUP_OBJ: "g", GROUP: "g", MASK: "m", OTHER: "o"}
 
 
-@dataclass(frozen=True, slots=True)
-class AclEntry:
+class AclEntry(Struct, frozen=True):
     """``tag`` one of the constants here, ``rights`` the bits r=4 w=2 x=1, ``id`` only for named ones."""
 
     tag: int

@@ -18,7 +18,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.probes import interrupts
-from ovms_doctor.probes.local import CollectionInterrupted, LocalCollector
+from ovms_doctor.probes.local import InterruptedCollectionError, LocalCollector
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.stores import StoreCollector
@@ -50,10 +50,12 @@ class Collector:
             if self._stores is None:
                 self._stores = self._make()
             answers.update(self._stores.collect(remote, progress))
-        except interrupts.Interrupted as stop:
+        except interrupts.InterruptedRunError as stop:
             self.close()
             answers.update(getattr(stop, "answers", {}))
-            raise CollectionInterrupted({one: answers[one] for one in questions if one in answers}) from None
+            raise InterruptedCollectionError(
+                {one: answers[one] for one in questions if one in answers}
+            ) from None
         return {one: answers[one] for one in dict.fromkeys(questions)}
 
     def warm(self, load: str, targets: Sequence[str]) -> None:

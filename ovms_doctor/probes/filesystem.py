@@ -36,10 +36,10 @@ from ovms_doctor.model.facts import (
     Writability,
 )
 from ovms_doctor.model.facts.answers import Right
-from ovms_doctor.probes.access import Ids, Judge, Means, Predicted, Tried, become, choose
+from ovms_doctor.probes.access import Ids, Judge, Means, PredictedAccess, TriedAccess, become, choose
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
 from ovms_doctor.probes.paths import MountLike, join
-from ovms_doctor.probes.walk import Place, Stop, Walker, open_bases, outside
+from ovms_doctor.probes.walk import ResolvedPath, Stop, Walker, open_bases, outside
 from ovms_doctor.probes.writing import mounted_read_only, probe, writability
 
 _KINDS: dict[int, FileKind] = {
@@ -87,7 +87,7 @@ class LocalFiles:
     def status(self, path: str) -> PathStatus | Failure | Unavailable:
         """stat(2), links followed. A type that Linux does not know is Unavailable."""
         place = self._find(path)
-        if not isinstance(place, Place):
+        if not isinstance(place, ResolvedPath):
             return place
         kind = _KINDS.get(stat.S_IFMT(place.mode))
         if kind is None:
@@ -97,7 +97,7 @@ class LocalFiles:
     def writability(self, path: str) -> Writability | Failure | Unavailable:
         """What the user may do with what lies there, links followed."""
         place = self._find(path)
-        if not isinstance(place, Place):
+        if not isinstance(place, ResolvedPath):
             return place
         kind = _KINDS.get(stat.S_IFMT(place.mode))
         if kind is None:
@@ -108,7 +108,7 @@ class LocalFiles:
     def probe(self, path: str) -> Probed | Failure | Unavailable:
         """A file made, written and removed in a directory."""
         place = self._find(path)
-        if not isinstance(place, Place):
+        if not isinstance(place, ResolvedPath):
             return place
         if not place.is_directory:
             return Failure(errno.ENOTDIR)
@@ -117,7 +117,7 @@ class LocalFiles:
     def listing(self, path: str) -> Listing | Failure | Unavailable:
         """The entries in the order in which the file system gives them."""
         place = self._find(path)
-        if not isinstance(place, Place):
+        if not isinstance(place, ResolvedPath):
             return place
         if not place.is_directory:
             return Failure(errno.ENOTDIR)
@@ -136,7 +136,7 @@ class LocalFiles:
     def content(self, path: str, limit: int) -> FileContent | Failure | Unavailable:
         """At most ``limit`` bytes from the start of a regular file."""
         place = self._find(path)
-        if not isinstance(place, Place):
+        if not isinstance(place, ResolvedPath):
             return place
         if not stat.S_ISREG(place.mode) and not place.is_directory:
             return _not_regular(path)
@@ -171,13 +171,13 @@ class LocalFiles:
         opened = isinstance(answer, FileContent) or answer == Failure(errno.EISDIR)
         return None if opened or isinstance(answer, FileContent) else answer
 
-    def _find(self, path: str) -> Place | Stop:
+    def _find(self, path: str) -> ResolvedPath | Stop:
         place = self.walker.find(path)
-        if isinstance(place, Place) and not place.host:
+        if isinstance(place, ResolvedPath) and not place.host:
             return outside(path)
         return place
 
-    def _open(self, place: Place, flags: int) -> int | Stop:
+    def _open(self, place: ResolvedPath, flags: int) -> int | Stop:
         right: Right = "read"
         denial = self._judge.denies(place, right)
         if denial is not None:
@@ -216,9 +216,9 @@ def open_files(
             means = "predict"
     judge: Judge
     if ids is None or means != "predict":
-        judge = Tried(ids or Ids(os.geteuid(), os.getegid(), tuple(os.getgroups())))
+        judge = TriedAccess(ids or Ids(os.geteuid(), os.getegid(), tuple(os.getgroups())))
     else:
-        judge = Predicted(ids)
+        judge = PredictedAccess(ids)
     return LocalFiles(Walker(bases, judge), judge, means, mounts)
 
 

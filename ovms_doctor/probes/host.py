@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 
-from ovms_doctor.model.deployment import DeviceSeen, HostSeen
+from ovms_doctor.model.deployment import Host, HostDevices
 from ovms_doctor.probes.acl import ATTRIBUTE
 from ovms_doctor.probes.capacity import free_memory
 
@@ -18,12 +18,12 @@ _INTEL = 0x8086
 _READ_WRITE = 0o6
 
 
-def see_host(root: str = "") -> HostSeen:
+def see_host(root: str = "") -> Host:
     """This host, as a server started like this process would see it. Only files of the kernel and marks of a
     container are looked at; what cannot be read is not known. ``root``: the directory below which they are.
     """
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return HostSeen(
+    return Host(
         online=os.sysconf("SC_NPROCESSORS_ONLN"),
         affinity=len(os.sched_getaffinity(0)),
         quota=_quota(root),
@@ -44,12 +44,12 @@ def _computes_in_bf16(root: str) -> bool | None:
     return None
 
 
-def see_devices(root: str = "") -> DeviceSeen:
+def see_devices(root: str = "") -> HostDevices:
     """The device nodes of GPUs and NPUs that this process sees, by their names; none is opened. ``root`` as in
     ``see_host``."""
     renders = _nodes(root, "dev/dri", "renderD", "drm")
     accels = _nodes(root, "dev/accel", "accel", "accel")
-    return DeviceSeen(
+    return HostDevices(
         dri=bool(renders),
         accel=bool(accels),
         dxg=os.path.exists(f"{root}/dev/dxg"),

@@ -20,7 +20,7 @@ _noted = 0
 _deferred = False
 
 
-class Interrupted(KeyboardInterrupt):
+class InterruptedRunError(KeyboardInterrupt):
     """Raised by what waits, at a point where nothing is half done."""
 
 
@@ -39,7 +39,7 @@ def requested() -> bool:
 def check() -> None:
     """Raises Interrupted if a signal came."""
     if _noted:
-        raise Interrupted
+        raise InterruptedRunError
 
 
 @contextmanager

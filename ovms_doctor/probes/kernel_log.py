@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ovms_doctor.probes.processes.child import Died
-from ovms_doctor.probes.processes.run_in_child import ask_aside
+from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.processes.run_in_child import run_in_child
 
 #: What a line must hold to be kept (mm/oom_kill.c, mm/memcontrol.c).
 _TELLING = re.compile(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
@@ -31,9 +31,9 @@ def kernel_lines(file: str | None, deadline: float) -> tuple[tuple[str, ...], st
 
     The host's own: /dev/kmsg, which may have forgotten what is old, and then the journal; else a file in /var/log.
     """
-    answer = ask_aside("kernel_log", {"file": file}, deadline)
+    answer = run_in_child("kernel_log", {"file": file}, deadline)
     what = f"The kernel's log {file}" if file is not None else "The kernel's log"
-    if isinstance(answer, Died):
+    if isinstance(answer, ChildExit):
         return (), f"{what} could not be read: {answer}."
     lines = tuple(str(line) for line in answer.get("lines") or ())
     problem = answer.get("problem")

@@ -10,9 +10,10 @@ import os
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any, BinaryIO
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, LibrarySeen, Unavailable
 

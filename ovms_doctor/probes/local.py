@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, TypeAlias, get_args
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -24,7 +25,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.access import Ids, IdsLike
 from ovms_doctor.probes.paths import Hidden, MountLike
-from ovms_doctor.probes.processes.child import START_DEADLINE, Died, Worker
+from ovms_doctor.probes.processes.child import START_DEADLINE, ChildExit, Worker
 from ovms_doctor.probes.processes.pool import Pool
 
 #: Seconds to load a model, and how many bytes of it add one: reading takes milliseconds and compiling
@@ -42,7 +43,7 @@ _SIGKILL = 9
 _HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
 
 
-class CollectionInterrupted(interrupts.Interrupted):
+class InterruptedCollectionError(interrupts.InterruptedRunError):
     """``answers`` is what was known by then."""
 
     def __init__(self, answers: dict[Question, Answer]) -> None:
@@ -117,9 +118,9 @@ class LocalCollector:
             self._inspect("library", groups["library"], begin, answers)
             self._load("load", groups["load"], begin, answers)
             self._load("prepare", groups["prepare"], begin, answers)
-        except interrupts.Interrupted:
+        except interrupts.InterruptedRunError:
             self.close()
-            raise CollectionInterrupted(_in_order(answers, questions)) from None
+            raise InterruptedCollectionError(_in_order(answers, questions)) from None
         return _in_order(answers, questions)
 
     def warm(self, load: str = "none") -> None:
@@ -204,8 +205,8 @@ class LocalCollector:
     def _time_to_look(self, question: Question) -> float:
         return self._deadline
 
-    def _note_hung(self, question: Question, answer: Answer | Died) -> bool:
-        hangs = isinstance(answer, Died) and answer.timed_out and answer.started
+    def _note_hung(self, question: Question, answer: Answer | ChildExit) -> bool:
+        hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
         if hangs:
             self._hung.append(question.path.rstrip("/") + "/")
         return hangs
@@ -318,10 +319,10 @@ class LocalCollector:
         hello: Mapping[str, Any],
         alone: Worker | None,
         question: Question,
-        answer: Answer | Died,
+        answer: Answer | ChildExit,
         deadline: float,
     ) -> Answer:
-        if not isinstance(answer, Died):
+        if not isinstance(answer, ChildExit):
             return answer
         assert isinstance(question, LoadModel | LoadExtension)
         if not answer.started:
@@ -338,7 +339,7 @@ class LocalCollector:
             # The step it crashed in: reading alone, in another process, tells.
             read = replace(question, level="read")
             for _, once_more in alone.answer([read], lambda _: deadline):
-                stage = "read" if isinstance(once_more, Died) else "compile"
+                stage = "read" if isinstance(once_more, ChildExit) else "compile"
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
 
 
@@ -350,9 +351,9 @@ def _in_order(answers: Mapping[Question, Answer], questions: Sequence[Question])
     return {question: answers[question] for question in dict.fromkeys(questions) if question in answers}
 
 
-def _is_doubtful(answer: Answer | Died) -> bool:
+def _is_doubtful(answer: Answer | ChildExit) -> bool:
     """Whether the same model could fare otherwise in a process and a memory of its own."""
-    if isinstance(answer, Died):
+    if isinstance(answer, ChildExit):
         return answer.started and not answer.timed_out
     return isinstance(answer, LoadReport) and answer.outcome == "out_of_memory"
 
@@ -368,15 +369,15 @@ def _group(question: Question) -> Group:
     return "inspect" if isinstance(question, InspectModel) else "files"
 
 
-def _looked(answer: Answer | Died) -> Answer:
-    if not isinstance(answer, Died):
+def _looked(answer: Answer | ChildExit) -> Answer:
+    if not isinstance(answer, ChildExit):
         return answer
     if answer.timed_out and answer.started:
         return _HUNG
     return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
 
 
-def _crash(died: Died) -> str:
+def _crash(died: ChildExit) -> str:
     lines = [line for line in died.stderr.splitlines() if line.strip()]
     return f"{died}" + (f"; it wrote last: {lines[-1]}" if lines and died.signal is not None else "")
 

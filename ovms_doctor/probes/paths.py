@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class MountLike(Protocol):
@@ -18,8 +19,7 @@ class MountLike(Protocol):
     def read_only(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """A directory or file of this host, and where the server sees it. Both absolute."""
 
     host: str

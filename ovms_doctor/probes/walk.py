@@ -12,8 +12,10 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, Unavailable
 from ovms_doctor.probes.access import Judge, cannot_look, links_are_protected, may_follow
@@ -25,8 +27,7 @@ MAX_LINKS, MAX_PATH, MAX_NAME = 40, 4096, 255
 Stop: TypeAlias = Failure | Unavailable
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class ResolvedPath(Struct, frozen=True):
     """Something that exists.
 
     ``server`` is its real server path, ``host`` how this process reaches it (through the descriptor of a
@@ -49,27 +50,26 @@ class Place:
         return stat.S_ISDIR(self.mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Bases:
+class BasePaths(Struct, frozen=True):
     """Where walks begin. ``roots`` and ``mounts`` by the names of their server path."""
 
-    roots: dict[tuple[str, ...], Place | Stop]
-    mounts: dict[tuple[str, ...], Place | Stop]
+    roots: dict[tuple[str, ...], ResolvedPath | Stop]
+    mounts: dict[tuple[str, ...], ResolvedPath | Stop]
 
 
-def open_bases(roots: Sequence[str], mounts: Sequence[MountLike], *, hold: bool) -> Bases:
+def open_bases(roots: Sequence[str], mounts: Sequence[MountLike], *, hold: bool) -> BasePaths:
     """Looks at the roots and mounts with the rights that this process has now.
 
     ``hold`` keeps a descriptor of each (O_PATH: nothing is opened for reading), so that it can be reached
     after the rights to go through its parents are given up. They stay open until the process ends.
     """
     paths = PathMap(mounts)
-    opened: dict[str, Place | Stop] = {}
+    opened: dict[str, ResolvedPath | Stop] = {}
     for server in (*roots, *(mount.server for mount in mounts)):
         host = paths.to_host(server)
         if host is not None and "\0" not in host:
             opened[server] = _open_base(server, host, mapped=bool(mounts), hold=hold)
-    return Bases(
+    return BasePaths(
         {tuple(plain(root)): opened[root] for root in roots if root in opened},
         {tuple(plain(mount.server)): opened[mount.server] for mount in mounts if mount.server in opened},
     )
@@ -78,17 +78,19 @@ def open_bases(roots: Sequence[str], mounts: Sequence[MountLike], *, hold: bool)
 class Walker:
     """Finds places. What it has seen of directories is kept: one walker is one look at the world."""
 
-    def __init__(self, bases: Bases, judge: Judge) -> None:
+    def __init__(self, bases: BasePaths, judge: Judge) -> None:
         self._bases = bases
         self._judge = judge
         self._protected = links_are_protected()
-        self._directories: dict[tuple[str, ...], Place | Stop] = {}
+        self._directories: dict[tuple[str, ...], ResolvedPath | Stop] = {}
         # ``..`` of these is not what stands before the last slash.
         self._tops = {
-            base.host for base in (*bases.roots.values(), *bases.mounts.values()) if isinstance(base, Place)
+            base.host
+            for base in (*bases.roots.values(), *bases.mounts.values())
+            if isinstance(base, ResolvedPath)
         }
 
-    def find(self, path: str) -> Place | Stop:
+    def find(self, path: str) -> ResolvedPath | Stop:
         """What stat(2) of ``path`` would reach, or how it fails."""
         try:
             raw = os.fsencode(path)
@@ -109,7 +111,7 @@ class Walker:
             return self._advance(base, names[used:], final=True)
         return self._advance(self._directory(names[:last], base, used), names[last:], final=True)
 
-    def base_of(self, path: str) -> tuple[str, Place, list[str]] | None:
+    def base_of(self, path: str) -> tuple[str, ResolvedPath, list[str]] | None:
         """The root or else the mount that ``path`` is at or below, by its text: its server path, its
         place, and the names from there on."""
         names = components(path)
@@ -120,12 +122,14 @@ class Walker:
             if fitting:
                 _, base, used = max(fitting)
                 place = bases[base]
-                return ("/" + "/".join(base), place, names[used:]) if isinstance(place, Place) else None
+                return (
+                    ("/" + "/".join(base), place, names[used:]) if isinstance(place, ResolvedPath) else None
+                )
         return None
 
-    def _start(self, names: Sequence[str]) -> tuple[Place | Stop, int]:
+    def _start(self, names: Sequence[str]) -> tuple[ResolvedPath | Stop, int]:
         """Where an absolute path begins, and how many of its names lead there."""
-        best: tuple[Place | Stop, int] | None = None
+        best: tuple[ResolvedPath | Stop, int] | None = None
         length = -1
         for root, place in self._bases.roots.items():
             used = prefix_length(names, root)
@@ -137,7 +141,7 @@ class Walker:
             return self._mounted("/", ()), 0
         return _stat("/", "/"), 0
 
-    def _directory(self, names: Sequence[str], base: Place | Stop, used: int) -> Place | Stop:
+    def _directory(self, names: Sequence[str], base: ResolvedPath | Stop, used: int) -> ResolvedPath | Stop:
         """What the first names of a path lead to; each prefix is looked up once."""
         known = len(names)
         while known > used and tuple(names[:known]) not in self._directories:
@@ -148,12 +152,14 @@ class Walker:
             self._directories[tuple(names[:end])] = place
         return place
 
-    def _advance(self, start: Place | Stop, names: Sequence[str], *, final: bool) -> Place | Stop:
+    def _advance(
+        self, start: ResolvedPath | Stop, names: Sequence[str], *, final: bool
+    ) -> ResolvedPath | Stop:
         """Goes on from ``start``; ``final``: the last of the names is the last of the whole path."""
         place = start
         left = list(reversed(names))
         while left:
-            if not isinstance(place, Place):
+            if not isinstance(place, ResolvedPath):
                 return place
             name = left.pop()
             if not name:
@@ -161,7 +167,7 @@ class Walker:
                     return Failure(errno.ENOTDIR)
                 continue
             found = self._step(place, name)
-            if isinstance(found, Place) and stat.S_ISLNK(found.mode):
+            if isinstance(found, ResolvedPath) and stat.S_ISLNK(found.mode):
                 at_end = final and not any(left)
                 followed = self._follow(place, found, at_end=at_end)
                 if not isinstance(followed, tuple):
@@ -172,7 +178,7 @@ class Walker:
                 place = found
         return place
 
-    def _step(self, directory: Place, name: str) -> Place | Stop:
+    def _step(self, directory: ResolvedPath, name: str) -> ResolvedPath | Stop:
         """One name in one directory; a link is given as such."""
         if not directory.is_directory:
             return Failure(errno.ENOTDIR)
@@ -197,28 +203,30 @@ class Walker:
             return directory
         return replace(found, host=self._parent(directory.host)) if name == ".." else found
 
-    def _crosses(self, directory: Place, name: str, server: str) -> bool:
+    def _crosses(self, directory: ResolvedPath, name: str, server: str) -> bool:
         """Whether the step leads out of the mount that ``directory`` is the top of, or into another."""
         border = directory.server if name == ".." else server
         return name != "." and tuple(plain(border)) in self._bases.mounts
 
-    def _mounted(self, server: str, names: Sequence[str], way: Place | None = None) -> Place | Stop:
+    def _mounted(
+        self, server: str, names: Sequence[str], way: ResolvedPath | None = None
+    ) -> ResolvedPath | Stop:
         """A place of the server's tree as the mounts make it."""
         names = tuple(names)
         followed, linked = (way.followed, way.linked) if way else (0, False)
         for length in range(len(names), -1, -1):
             base = self._bases.mounts.get(names[:length])
             if base is not None:
-                if isinstance(base, Place):
+                if isinstance(base, ResolvedPath):
                     base = replace(base, followed=followed, linked=linked)
                 return self._advance(base, names[length:], final=False)
         if any(mount[: len(names)] == names for mount in self._bases.mounts):
-            return Place(server, "", stat.S_IFDIR | 0o755, 0, 0, 0, followed, linked)
+            return ResolvedPath(server, "", stat.S_IFDIR | 0o755, 0, 0, 0, followed, linked)
         return outside(server)
 
     def _follow(
-        self, directory: Place, link: Place, *, at_end: bool
-    ) -> tuple[Place | Stop, list[str]] | Stop:
+        self, directory: ResolvedPath, link: ResolvedPath, *, at_end: bool
+    ) -> tuple[ResolvedPath | Stop, list[str]] | Stop:
         """Where a link's text begins, and the names to go from there."""
         followed = directory.followed + 1
         if followed > MAX_LINKS:
@@ -235,7 +243,7 @@ class Walker:
         if not target.startswith("/"):
             return replace(directory, followed=followed, linked=True), names
         start, used = self._start(names)
-        if isinstance(start, Place):
+        if isinstance(start, ResolvedPath):
             start = replace(start, followed=followed, linked=True)
         return start, names[used:]
 
@@ -251,7 +259,7 @@ def outside(server: str) -> Unavailable:
     return Unavailable(f"not under any mount, so it is in the container's own layers: {server}")
 
 
-def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> Place | Stop:
+def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> ResolvedPath | Stop:
     try:
         real = os.path.realpath(host)
         reach = f"/proc/self/fd/{os.open(host, os.O_PATH | os.O_CLOEXEC)}" if hold else real
@@ -262,7 +270,7 @@ def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> Place | S
         return _failure(error, "")
     place = "/" + "/".join(plain(server))
     linked = not mapped and real != place
-    return Place(
+    return ResolvedPath(
         real if linked else place,
         reach,
         status.st_mode,
@@ -286,20 +294,20 @@ def _barrier(path: str) -> str:
     return path
 
 
-def _stat(server: str, host: str) -> Place | Stop:
+def _stat(server: str, host: str) -> ResolvedPath | Stop:
     try:
         status = os.stat(host)
     except OSError as error:
         return _failure(error, "")
-    return Place(server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size)
+    return ResolvedPath(server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size)
 
 
-def _lstat(server: str, host: str, way: Place) -> Place | OSError:
+def _lstat(server: str, host: str, way: ResolvedPath) -> ResolvedPath | OSError:
     try:
         status = os.lstat(host)
     except OSError as error:
         return error
-    return Place(
+    return ResolvedPath(
         server, host, status.st_mode, status.st_uid, status.st_gid, status.st_size, way.followed, way.linked
     )
 

@@ -10,22 +10,24 @@ from collections.abc import Sequence
 
 from ovms_doctor.model.facts import Failure, FileKind, Probed, Unavailable, Writability
 from ovms_doctor.probes import acl
-from ovms_doctor.probes.access import Ids, Predicted, Tried, allowed
+from ovms_doctor.probes.access import Ids, PredictedAccess, TriedAccess, allowed
 from ovms_doctor.probes.paths import MountLike, join, plain
-from ovms_doctor.probes.walk import Place
+from ovms_doctor.probes.walk import ResolvedPath
 
 #: What is written to try it, in bytes: enough that a file system has to find room for it.
 _PROBE = b"ovms-doctor --probe-write\n" * 160
 _PREFIX = ".ovms-doctor-probe-"
 
 
-def writability(place: Place, kind: FileKind, judge: Tried | Predicted, *, read_only: bool) -> Writability:
+def writability(
+    place: ResolvedPath, kind: FileKind, judge: TriedAccess | PredictedAccess, *, read_only: bool
+) -> Writability:
     """What the judge's user may do with ``place``. ``read_only``: the server has it mounted so; what this host
     mounts so is seen here. As access(2): a read-only mount refuses writing to everybody, root too."""
     entries = acl.read(place.host)
     free, files, frozen = _room(place.host, judge.ids)
     read_only = read_only or frozen
-    tried = isinstance(judge, Tried)
+    tried = isinstance(judge, TriedAccess)
     if tried:
         write, search, read = (os.access(place.host, mode) for mode in (os.W_OK, os.X_OK, os.R_OK))
     else:
@@ -60,10 +62,12 @@ def mounted_read_only(server: str, mounts: Sequence[MountLike]) -> bool:
     return read_only
 
 
-def probe(place: Place, judge: Tried | Predicted, *, read_only: bool) -> Probed | Failure | Unavailable:
+def probe(
+    place: ResolvedPath, judge: TriedAccess | PredictedAccess, *, read_only: bool
+) -> Probed | Failure | Unavailable:
     """Makes a file in the directory ``place``, writes to it and removes it, with this process's own ids, which
     must be the server's."""
-    if not isinstance(judge, Tried):
+    if not isinstance(judge, TriedAccess):
         return Unavailable(f"this process cannot become uid {judge.ids.uid}, so nothing was written")
     if read_only:
         # The server's mount refuses; the same place may well be writable on this host.

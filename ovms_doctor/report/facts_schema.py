@@ -6,9 +6,11 @@ derived from the same fields, so the two cannot part. What is said of each field
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
 
 from ovms_doctor.model.facts import Answer, Entry, Question
 from ovms_doctor.model.facts.codec import FORMAT, SCHEMA_VERSION
@@ -54,8 +56,8 @@ TYPES: dict[str, str] = {
     "StoreRefusal": "A store, or what stands before it, does not do what it was asked.",
     "StoredObject": "An object in a store.",
     "Denial": "Where access stops, and why.",
-    "FileSeen": "A file that belongs to a model.",
-    "WeightsSeen": "Constants of one element type.",
+    "FileSample": "A file that belongs to a model.",
+    "WeightsInspection": "Constants of one element type.",
     "Fault": "Something wrong with a model's bytes.",
     "Operation": "An operation of a model in OpenVINO's format.",
     "Tensor": "An input or output of a model.",
@@ -138,10 +140,10 @@ FIELDS: dict[str, str] = {
     "mode": "Its permission bits, as a decimal number.",
     "how": "Whether access was tried or computed from the rights.",
     "acl": "Its access control list in short text form, null where it has none.",
-    "WeightsSeen.size": "How many bytes they take in the file.",
-    "WeightsSeen.element_type": "Their element type.",
+    "WeightsInspection.size": "How many bytes they take in the file.",
+    "WeightsInspection.element_type": "Their element type.",
     "converted": "How a Convert behind them is taken: decompression, plain, empty where there is none.",
-    "FileSeen.size": "Its size in bytes, null where it is not there or no file.",
+    "FileSample.size": "Its size in bytes, null where it is not there or no file.",
     "Fault.kind": "The kind of fault.",
     "fatal": "Whether OpenVINO refuses the model for it.",
     "Fault.detail": "The fault in one sentence.",
@@ -264,7 +266,7 @@ def _of_class(kind: type[Any], definitions: dict[str, Schema]) -> Schema:
         for field in fields(kind)
     }
     # What has its default value is left out of the file.
-    required = [field.name for field in fields(kind) if field.default is MISSING]
+    required = [field.name for field in fields(kind) if field.default is NODEFAULT]
     return _object(TYPES[name], properties, required)
 
 
@@ -279,7 +281,7 @@ def _of_hint(hint: Any, definitions: dict[str, Schema]) -> Schema:
         return {"enum": list(arguments)}
     if hint is Entry:
         return _entry()
-    if is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         assert isinstance(hint, type)
         definitions.setdefault(hint.__name__, _of_class(hint, definitions))
         return {"$ref": f"#/$defs/{hint.__name__}"}

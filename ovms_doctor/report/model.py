@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.findings import Finding
@@ -13,8 +14,7 @@ CheckStatus: TypeAlias = Literal["ran", "not_applicable", "could_not_look", "tim
 Verdict: TypeAlias = Literal["pass", "fail", "incomplete"]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckRun:
+class CheckRun(Struct, frozen=True):
     """How one selected check ended. ``reason`` where it did not simply run."""
 
     name: str
@@ -23,8 +23,7 @@ class CheckRun:
     duration_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """When, with what and where. ``arguments`` with secrets already replaced; ``host`` as it calls itself."""
 
     started_at: str
@@ -33,8 +32,7 @@ class Run:
     host: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """``findings`` root causes first; ``host_paths``: base paths of the server and of this host, where the two
     differ.
 

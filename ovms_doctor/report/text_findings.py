@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TypeVar
 
+from ovms_doctor.model.display_text import cell_len, clip
 from ovms_doctor.model.findings import Finding, Remedy, Severity, Step
-from ovms_doctor.report.phrases import MARKS, RECOVERS, cell_len, clip, plural, subject_of
-from ovms_doctor.report.text_writer import Paper
+from ovms_doctor.report.phrases import MARKS, RECOVERS, plural, subject_of
+from ovms_doctor.report.text_writer import TextWriter
 
 #: What is shown of each finding unless everything is asked for: entries, and cells of one text.
 _LOGS, _LOG_LINES, _SEEN, _STEPS = 4, 3, 6, 6
@@ -17,7 +18,7 @@ _T = TypeVar("_T")
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "bold blue"}
 
 
-def write_findings(paper: Paper, findings: Sequence[Finding]) -> None:
+def write_findings(paper: TextWriter, findings: Sequence[Finding]) -> None:
     """Every finding once: below its first cause where that is in the report, else on its own."""
     below, roots = _tree(findings)
     for root in roots:
@@ -51,7 +52,7 @@ def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
     return False
 
 
-def _write_branch(paper: Paper, root: Finding, below: dict[int, list[Finding]], indent: int) -> None:
+def _write_branch(paper: TextWriter, root: Finding, below: dict[int, list[Finding]], indent: int) -> None:
     # A chain may be long: no recursion, and it is not moved further to the right than stays readable.
     todo = [(root, indent)]
     while todo:
@@ -61,7 +62,7 @@ def _write_branch(paper: Paper, root: Finding, below: dict[int, list[Finding]], 
         todo += [(item, min(indent + 4, 12)) for item in reversed(below[id(finding)])]
 
 
-def _write(paper: Paper, finding: Finding, indent: int) -> None:
+def _write(paper: TextWriter, finding: Finding, indent: int) -> None:
     _write_head(paper, finding, indent)
     inner = indent + 2
     paper.prose(_short(paper, finding.message), indent=inner, style="bold")
@@ -80,7 +81,7 @@ def _write(paper: Paper, finding: Finding, indent: int) -> None:
     paper.prose(f"ovms-doctor explain {finding.code}", indent=inner + 6, label="more:")
 
 
-def _write_head(paper: Paper, finding: Finding, indent: int) -> None:
+def _write_head(paper: TextWriter, finding: Finding, indent: int) -> None:
     lead = " " * indent + ("↳ follows: " if indent else "")
     kind = f"{MARKS[finding.severity]} {finding.severity} {finding.code}"
     name = f" {finding.name}"
@@ -97,7 +98,7 @@ def _write_head(paper: Paper, finding: Finding, indent: int) -> None:
         paper.prose(_short(paper, subject), indent=indent + 2, style="bold")
 
 
-def _write_place(paper: Paper, finding: Finding, indent: int) -> None:
+def _write_place(paper: TextWriter, finding: Finding, indent: int) -> None:
     """The path on this host where the server calls it otherwise; the server's where the message lacks it."""
     path, server_path = finding.subject.path, finding.subject.server_path
     if server_path is not None and path is not None and path != server_path:
@@ -109,7 +110,7 @@ def _write_place(paper: Paper, finding: Finding, indent: int) -> None:
 # -- the server's log ----------------------------------------------------------------------------------
 
 
-def _write_log(paper: Paper, messages: tuple[str, ...], indent: int) -> None:
+def _write_log(paper: TextWriter, messages: tuple[str, ...], indent: int) -> None:
     """Word for word, one line of the log a line, to be searched for; never wrapped."""
     label = "log:"
     for message in _some(paper, messages, _LOGS):
@@ -120,7 +121,7 @@ def _write_log(paper: Paper, messages: tuple[str, ...], indent: int) -> None:
     _more(paper, len(messages) - _LOGS, "message", indent + 6)
 
 
-def _log_lines(paper: Paper, message: str) -> list[str]:
+def _log_lines(paper: TextWriter, message: str) -> list[str]:
     """All lines; in short, the last that are not empty: OpenVINO says what is wrong there."""
     lines = message.split("\n")
     if paper.verbose:
@@ -134,7 +135,7 @@ def _log_lines(paper: Paper, message: str) -> list[str]:
 # -- what to do ----------------------------------------------------------------------------------------
 
 
-def _write_remedy(paper: Paper, remedy: Remedy, indent: int) -> None:
+def _write_remedy(paper: TextWriter, remedy: Remedy, indent: int) -> None:
     steps = _some(paper, remedy.steps, _STEPS)
     label = "do:"
     if remedy.summary and (paper.verbose or not steps):
@@ -159,14 +160,14 @@ def _step(step: Step) -> str:
 # -- at most a screen ----------------------------------------------------------------------------------
 
 
-def _some(paper: Paper, items: Sequence[_T], most: int) -> Sequence[_T]:
+def _some(paper: TextWriter, items: Sequence[_T], most: int) -> Sequence[_T]:
     return items if paper.verbose else items[:most]
 
 
-def _more(paper: Paper, number: int, word: str, indent: int) -> None:
+def _more(paper: TextWriter, number: int, word: str, indent: int) -> None:
     if number > 0 and not paper.verbose:
         paper.prose(f"… and {plural(number, f'more {word}')} (--verbose)", indent=indent, style="dim")
 
 
-def _short(paper: Paper, text: str) -> str:
+def _short(paper: TextWriter, text: str) -> str:
     return text if paper.verbose else clip(text, _TEXT_CELLS)

@@ -6,14 +6,15 @@ import re
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import IMAGE_GROUPS, Deployment
+from ovms_doctor.model.display_text import clip
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.styled import Output
 from ovms_doctor.report.model import Report
-from ovms_doctor.report.phrases import STATUS_WORDS, clip, plural
-from ovms_doctor.report.styled import Output
+from ovms_doctor.report.phrases import STATUS_WORDS, plural
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_table import write_table
-from ovms_doctor.report.text_writer import Paper, paper_for
+from ovms_doctor.report.text_writer import TextWriter, paper_for
 from ovms_doctor.report.verdict import STYLES, verdict_line
 
 #: Paths that are called otherwise here, shown in the header unless everything is asked for.
@@ -44,7 +45,7 @@ def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> Non
 # -- header --------------------------------------------------------------------------------------------
 
 
-def _write_header(paper: Paper, report: Report) -> None:
+def _write_header(paper: TextWriter, report: Report) -> None:
     deployment = report.deployment
     if deployment is None:
         paper.prose(f"ovms-doctor {report.tool_version}", style="bold")
@@ -131,7 +132,7 @@ def _pairs(report: Report) -> dict[str, str]:
     return mounts or dict(report.host_paths)
 
 
-def _write_paths(paper: Paper, pairs: dict[str, str]) -> None:
+def _write_paths(paper: TextWriter, pairs: dict[str, str]) -> None:
     shown = list(pairs.items()) if paper.verbose else list(pairs.items())[:_PATHS]
     for server, host in shown:
         paper.prose(f"the server's {server} is {host} on this host", style="dim")
@@ -152,7 +153,7 @@ def _runtime(runtime: str, release: Release) -> str:
     )
 
 
-def _write_outcome(paper: Paper, report: Report) -> None:
+def _write_outcome(paper: TextWriter, report: Report) -> None:
     """What start-up comes to, where it is not that the server serves."""
     plan = report.plan
     if plan is None:
@@ -170,7 +171,7 @@ def _write_outcome(paper: Paper, report: Report) -> None:
 # -- coverage ------------------------------------------------------------------------------------------
 
 
-def _write_coverage(paper: Paper, report: Report) -> None:
+def _write_coverage(paper: TextWriter, report: Report) -> None:
     """What was looked at, where that is all there is to say; and what was not, always."""
     if report.error is not None:
         lines = report.error.strip().split("\n")
@@ -183,7 +184,7 @@ def _write_coverage(paper: Paper, report: Report) -> None:
     paper.prose(f"{_checks(paper, report)} · {_counts(report)}")
 
 
-def _checks(paper: Paper, report: Report) -> str:
+def _checks(paper: TextWriter, report: Report) -> str:
     """How many ran, and why the others did not; those with the same reason together."""
     ran = sum(check.status == "ran" for check in report.checks)
     others: dict[str, list[str]] = {}

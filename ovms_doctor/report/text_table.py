@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from msgspec import Struct
+
+from ovms_doctor.model.display_text import cell_len, clip, wrap
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.report.model import Report
-from ovms_doctor.report.phrases import FORMATS, cell_len, clip, plural, title_of, wrap
-from ovms_doctor.report.text_writer import Paper
+from ovms_doctor.report.phrases import FORMATS, plural, title_of
+from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import Fate, fate, is_in_azure
 
 #: Rows shown before the good ones are left out, unless everything is asked for.
@@ -24,8 +26,7 @@ _WHY_CELLS, _WHY_ROOM = 100, 24
 _STYLES: dict[Fate, str] = {"good": "", "bad": "red", "unknown": "yellow", "not followed": "yellow"}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of the table; ``fate`` of this version alone."""
 
     model: str
@@ -36,7 +37,7 @@ class Row:
     fate: Fate
 
 
-def write_table(paper: Paper, report: Report) -> None:
+def write_table(paper: TextWriter, report: Report) -> None:
     """The table, and below it what is left out and what its arrows mean."""
     plan = report.plan
     if plan is None or not plan.models:
@@ -206,7 +207,7 @@ def _cells(row: Row, before: Row | None) -> tuple[str, str, str, str, str]:
     return "" if same else row.model, row.version, row.state, row.file, row.why
 
 
-def _widths(cells: list[tuple[str, ...]], paper: Paper) -> list[int]:
+def _widths(cells: list[tuple[str, ...]], paper: TextWriter) -> list[int]:
     widths = [
         min(max(cell_len(texts[column]) for texts in [_HEADER, *cells]), widest)
         for column, widest in enumerate(_WIDEST)
@@ -230,7 +231,7 @@ def _pad(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def _write(paper: Paper, row: Row, texts: tuple[str, ...], widths: list[int]) -> None:
+def _write(paper: TextWriter, row: Row, texts: tuple[str, ...], widths: list[int]) -> None:
     """The first four columns are cut to their width; the last is wrapped in what is left of the line."""
     dots = paper.show("…")
     columns = [_pad(clip(text, width, dots), width) for text, width in zip(texts, widths, strict=False)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
-from ovms_doctor.report import phrases as words
-from ovms_doctor.report.styled import PLAIN_WIDTH, Output, Styled, put
+from ovms_doctor.model import display_text
+from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, put
 
 #: The most and least cells of a line that are used on a terminal.
 _WIDEST, _NARROWEST = 120, 40
@@ -13,8 +13,7 @@ _WIDEST, _NARROWEST = 120, 40
 _LABEL = 6
 
 
-@dataclass(slots=True)
-class Paper:
+class TextWriter(Struct):
     """Lines to be printed, safe to show. ``width`` in cells; ``verbose``: nothing is left out."""
 
     width: int
@@ -23,8 +22,8 @@ class Paper:
     lines: list[Styled] = field(default_factory=list)
 
     def show(self, text: str) -> str:
-        """Any text, safe to print: see :func:`ovms_doctor.report.phrases.visible`."""
-        return words.visible(text, self.encoding)
+        """Any text, safe to print: see :func:`ovms_doctor.model.display_text.visible`."""
+        return display_text.visible(text, self.encoding)
 
     def line(self, *parts: tuple[str, str]) -> None:
         """One line of parts with a style each, made safe and never wrapped."""
@@ -36,7 +35,7 @@ class Paper:
 
     def command(self, command: str, indent: int) -> None:
         """A command on a line of its own: never wrapped, never cut."""
-        shown = words.visible_command(command, self.encoding)
+        shown = display_text.visible_command(command, self.encoding)
         self.lines.append(Styled((" " * indent, ""), (shown, "cyan")))
 
     def blank(self) -> None:
@@ -49,7 +48,7 @@ class Paper:
         if label:
             cells = max(len(label) + 1, _LABEL)
             lead = " " * (indent - cells) + label.ljust(cells)
-        wrapped = words.wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
+        wrapped = display_text.wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
         for number, piece in enumerate(wrapped):
             base = "dim" if label else ""
             first = (lead if number == 0 else " " * indent, base)
@@ -60,7 +59,7 @@ class Paper:
         put(self.lines, output)
 
 
-def paper_for(output: Output, *, verbose: bool) -> Paper:
+def paper_for(output: Output, *, verbose: bool) -> TextWriter:
     """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
     width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
-    return Paper(width, output.encoding, verbose)
+    return TextWriter(width, output.encoding, verbose)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.checks.cache import check
 from ovms_doctor.checks.context import Context
@@ -18,7 +19,7 @@ from ovms_doctor.model.facts import (
     Facts,
     Failure,
     FileKind,
-    FileSeen,
+    FileSample,
     ModelInspection,
     Probed,
     ProbeWrite,
@@ -283,7 +284,7 @@ def test_less_room_than_the_weights_take(free: int, blobs: int, said: bool) -> N
         def answer(self, question: Question) -> Answer:
             answer = super().answer(question)
             if isinstance(answer, ModelInspection):
-                return replace(answer, files=(FileSeen("/m/1/a.onnx", 100),))
+                return replace(answer, files=(FileSample("/m/1/a.onnx", 100),))
             return answer
 
     files = {"/m/1/a.onnx": "good", **{f"{CACHE}/{number}.blob": "x" for number in range(blobs)}}

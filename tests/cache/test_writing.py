@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from ovms_doctor.model.facts import CheckWritable, Failure, Probed, ProbeWrite, Unavailable, Writability
 from ovms_doctor.probes import acl
-from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.acl import AclEntry
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.local import LocalCollector
@@ -81,7 +81,7 @@ def _kernel(path: str) -> tuple[bool, bool, bool, bool]:
 
 
 def _predict(ids: Ids, path: str) -> Writability:
-    judge = Predicted(ids)
+    judge = PredictedAccess(ids)
     files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
     answer = files.writability(path)
     assert isinstance(answer, Writability)
@@ -255,7 +255,7 @@ def test_the_probe_leaves_nothing(world_dir: Path) -> None:
 
 def test_who_cannot_become_the_user_writes_nothing(world_dir: Path) -> None:
     world_dir.chmod(0o777)
-    judge = Predicted(Ids(5000, 5000))
+    judge = PredictedAccess(Ids(5000, 5000))
     files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
     assert isinstance(files.probe(str(world_dir)), Unavailable)
     assert os.listdir(world_dir) == []

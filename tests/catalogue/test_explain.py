@@ -9,7 +9,7 @@ import pytest
 from ovms_doctor.catalogue import CATALOGUE, Code
 from ovms_doctor.explain.render import explain_json, explain_text, list_json, list_text
 from ovms_doctor.explain.search import explain
-from ovms_doctor.report.styled import Styled
+from ovms_doctor.model.styled import Styled
 
 each_code = pytest.mark.parametrize("code", CATALOGUE.values(), ids=lambda code: code.code)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovms_doctor.catalogue import CATALOGUE, Code
-from ovms_doctor.catalogue.general import GENERAL, General
+from ovms_doctor.catalogue.general import GENERAL, GeneralMessage
 from ovms_doctor.catalogue.records import LIMIT, split_records
 from ovms_doctor.explain.search import explain, explain_line
 from ovms_doctor.model import server_log as log
@@ -73,7 +73,7 @@ def test_every_text_leads_back_to_its_code(code: Code, text: str, prefix: str) -
 
 
 @pytest.mark.parametrize("general", GENERAL, ids=lambda general: general.name)
-def test_every_general_message_is_known(general: General) -> None:
+def test_every_general_message_is_known(general: GeneralMessage) -> None:
     for text in general.texts:
         for prefix in PREFIXES:
             assert general in [note.general for note in explain(prefix + _filled(text)).notes]

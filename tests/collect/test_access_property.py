@@ -12,7 +12,7 @@ import os
 import pickle
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -34,7 +35,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.probes import acl
-from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.acl import AclEntry
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.paths import Mount
@@ -285,7 +286,7 @@ def test_prediction_trying_and_the_kernel_agree(
         assert files.means == "drop"
         return [files.answer(question) for question in questions]
 
-    judge = Predicted(user)
+    judge = PredictedAccess(user)
     walker = Walker(open_bases(roots, mounts, hold=False), judge)
     predicted = [LocalFiles(walker, judge, "predict").answer(question) for question in questions]
     found = _in_child(tried)

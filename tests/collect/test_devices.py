@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.inputs.host import host_from_json
-from ovms_doctor.model.deployment import DeviceSeen, HostSeen
+from ovms_doctor.model.deployment import Host, HostDevices
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.probes.acl import ATTRIBUTE, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, AclEntry, pack
 from ovms_doctor.probes.host import see_devices, see_host
@@ -37,25 +37,25 @@ def node(root: Path, path: str, mode: int = 0o660, group: int = 0, maker: str | 
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:
-    assert see_devices(str(tmp_path)) == DeviceSeen()
+    assert see_devices(str(tmp_path)) == HostDevices()
     (tmp_path / "dev/dri").mkdir(parents=True)
-    assert see_devices(str(tmp_path)) == DeviceSeen()
+    assert see_devices(str(tmp_path)) == HostDevices()
 
 
 @pytest.mark.parametrize(
     ("path", "maker", "expected"),
     [
-        ("dri/renderD128", INTEL, DeviceSeen(dri=True, intel_gpu=True)),
-        ("dri/renderD128", None, DeviceSeen(dri=True)),
-        ("dri/renderD128", "nonsense", DeviceSeen(dri=True)),
-        ("dri/renderD128", OTHER_MAKER, DeviceSeen()),
-        ("dri/card0", INTEL, DeviceSeen()),
-        ("accel/accel0", INTEL, DeviceSeen(accel=True)),
-        ("accel/accel0", OTHER_MAKER, DeviceSeen()),
-        ("dxg", None, DeviceSeen(dxg=True)),
+        ("dri/renderD128", INTEL, HostDevices(dri=True, intel_gpu=True)),
+        ("dri/renderD128", None, HostDevices(dri=True)),
+        ("dri/renderD128", "nonsense", HostDevices(dri=True)),
+        ("dri/renderD128", OTHER_MAKER, HostDevices()),
+        ("dri/card0", INTEL, HostDevices()),
+        ("accel/accel0", INTEL, HostDevices(accel=True)),
+        ("accel/accel0", OTHER_MAKER, HostDevices()),
+        ("dxg", None, HostDevices(dxg=True)),
     ],
 )
-def test_what_counts(tmp_path: Path, path: str, maker: str | None, expected: DeviceSeen) -> None:
+def test_what_counts(tmp_path: Path, path: str, maker: str | None, expected: HostDevices) -> None:
     node(tmp_path, path, 0o666, maker=maker)
     assert see_devices(str(tmp_path)) == expected
 
@@ -100,11 +100,11 @@ def test_an_acl_or_another_owner_leaves_the_groups_open(tmp_path: Path) -> None:
     assert see_devices(str(tmp_path)).render_groups == ()
 
 
-SEEN = DeviceSeen(dri=True, accel=True, render_groups=(109, 110), accel_groups=(992,), intel_gpu=True)
+SEEN = HostDevices(dri=True, accel=True, render_groups=(109, 110), accel_groups=(992,), intel_gpu=True)
 
 
 def test_recorded_facts_carry_the_devices() -> None:
-    request = Request(words=("--model_path", "/m", "--port", "9000"), host=HostSeen(devices=SEEN))
+    request = Request(words=("--model_path", "/m", "--port", "9000"), host=Host(devices=SEEN))
     again = request_from_json(json.loads(json.dumps(request.as_json())))
     assert again == request
     assert deployment_for(again, Facts(complete=True)).devices == SEEN
@@ -112,7 +112,7 @@ def test_recorded_facts_carry_the_devices() -> None:
 
 
 def test_devices_are_not_known_where_the_host_is_not() -> None:
-    request = Request(words=("--model_path", "/m"), host=HostSeen())
+    request = Request(words=("--model_path", "/m"), host=Host())
     assert deployment_for(request, Facts(complete=True)).devices is None
     assert deployment_for(replace(request, host=None), Facts(complete=True)).devices is None
 

@@ -25,7 +25,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.paths import Mount
@@ -40,7 +40,7 @@ def _files(*mounts: Mount, roots: Sequence[str] = ()) -> LocalFiles:
 
 
 def _predicting(ids: Ids = SERVER, roots: Sequence[str] = ()) -> LocalFiles:
-    judge = Predicted(ids)
+    judge = PredictedAccess(ids)
     return LocalFiles(Walker(open_bases(roots, (), hold=False), judge), judge, "predict")
 
 

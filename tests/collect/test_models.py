@@ -12,7 +12,7 @@ from ovms_doctor.model.facts import (
     Answer,
     Failure,
     Fault,
-    FileSeen,
+    FileSample,
     InspectModel,
     LoadModel,
     LoadReport,
@@ -20,7 +20,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.probes.access import Ids, Predicted
+from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.paths import Mount, PathMap
@@ -31,7 +31,7 @@ from ovms_doctor.probes.walk import Walker, open_bases
 def _inspected(question: InspectModel | LoadModel, path: str) -> Answer:
     """An inspection that names the path it was given wherever a path may stand."""
     fault = Fault("kind", path, True, f"{path} is bad", f"'{path}': 3 bytes")
-    return ModelInspection("ir", (FileSeen(path, 3),), (fault,))
+    return ModelInspection("ir", (FileSample(path, 3),), (fault,))
 
 
 def _loaded(question: InspectModel | LoadModel, path: str) -> Answer:
@@ -58,7 +58,7 @@ def test_answers_name_the_servers_paths(top: str) -> None:
     path = "/models/m/1/model.xml"
     fault = Fault("kind", path, True, f"{path} is bad", f"'{path}': 3 bytes")
     assert _models(_inspected, mounts).answer(InspectModel(path, "ir")) == ModelInspection(
-        "ir", (FileSeen(path, 3),), (fault,)
+        "ir", (FileSample(path, 3),), (fault,)
     )
     report = _models(_loaded, mounts).answer(LoadModel(path, "read"))
     assert isinstance(report, LoadReport)
@@ -69,7 +69,7 @@ def test_without_mounts_a_path_is_handed_on_as_it_is(top: str) -> None:
     path = f"{top}/srv//m/1/model.xml"
     answer = _models(_inspected, ()).answer(InspectModel(path, "ir"))
     assert isinstance(answer, ModelInspection)
-    assert answer.files == (FileSeen(path, 3),)
+    assert answer.files == (FileSample(path, 3),)
 
 
 def test_a_model_that_is_not_there_is_still_handed_on(top: str) -> None:
@@ -108,7 +108,7 @@ def test_weights_behind_a_link_out_of_all_mounts_cannot_be_seen(top: str) -> Non
 def test_where_another_user_is_predicted_what_it_may_not_read_is_not_loaded(top: str, closed: str) -> None:
     Path(top, "srv/m/1/model.bin").touch()
     os.chmod(f"{top}/srv/m/1/{closed}", 0o640)
-    judge = Predicted(Ids(5000, 5000))
+    judge = PredictedAccess(Ids(5000, 5000))
     files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
     models = Models(files, PathMap(), _loaded)
     path = f"{top}/srv/m/1/model.xml"
@@ -136,7 +136,7 @@ class TestAsTheServersUser:
         assert report.outcome == "failed"
         assert "/proc/self" not in report.message
         assert isinstance(inspection, ModelInspection), inspection
-        assert FileSeen(path, 16) in inspection.files
+        assert FileSample(path, 16) in inspection.files
 
     def test_what_the_user_may_not_read_is_not_read(self, top: str) -> None:
         path = f"{top}/srv/m/1/model.onnx"

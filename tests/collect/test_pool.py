@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ovms_doctor.model.facts import InspectModel, ModelInspection
-from ovms_doctor.probes.processes.child import Died
+from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.pool import Pool
 
 
@@ -25,5 +25,5 @@ def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hang
     finally:
         pool.close()
     assert asked == question
-    assert not isinstance(answer, Died)
+    assert not isinstance(answer, ChildExit)
     assert isinstance(answer, ModelInspection)

@@ -27,7 +27,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.processes import child as process
-from ovms_doctor.probes.processes.child import Died, Worker
+from ovms_doctor.probes.processes.child import ChildExit, Worker
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
@@ -76,7 +76,7 @@ class TestMisbehaviour:
         with Worker("files", {}, 0.5) as worker:
             first, hung, last = _ask(worker, "first", "hang", "last")
         assert isinstance(first, PathStatus)
-        assert hung == Died(None, None, True, "")
+        assert hung == ChildExit(None, None, True, "")
         assert isinstance(last, PathStatus)
         assert first.size != last.size, "another process must have answered"
         assert not _alive(first.size)
@@ -85,7 +85,7 @@ class TestMisbehaviour:
     def test_a_crash_is_reported_with_its_signal(self, number: signal.Signals) -> None:
         with Worker("files", {}, 60) as worker:
             crash, last = _ask(worker, f"signal-{int(number)}", "last")
-        assert isinstance(crash, Died)
+        assert isinstance(crash, ChildExit)
         assert (crash.signal, crash.exit, crash.timed_out, crash.started) == (number, None, False, True)
         assert str(crash) == f"it was ended by {number.name}"
         assert isinstance(last, PathStatus)
@@ -93,15 +93,15 @@ class TestMisbehaviour:
     def test_an_exit_is_reported_with_its_status_and_last_words(self) -> None:
         with Worker("files", {}, 60) as worker:
             (died,) = _ask(worker, "exit-3")
-        assert died == Died(None, 3, False, "the last words\n")
+        assert died == ChildExit(None, 3, False, "the last words\n")
         assert str(died) == "it ended with status 3: the last words"
 
     def test_every_question_may_crash(self) -> None:
         with Worker("files", {}, 60) as worker:
             assert [type(answer) for answer in _ask(worker, *["signal-11"] * 3, "fine")] == [
-                Died,
-                Died,
-                Died,
+                ChildExit,
+                ChildExit,
+                ChildExit,
                 PathStatus,
             ]
 
@@ -116,7 +116,7 @@ class TestMisbehaviour:
             one, two, died = _ask(worker, "chatter", "chatter", "exit-3")
         assert isinstance(one, PathStatus)
         assert isinstance(two, PathStatus)
-        assert isinstance(died, Died)
+        assert isinstance(died, ChildExit)
         assert len(died.stderr) == process.STDERR_KEPT
         assert died.stderr.endswith("to standard error\nthe last words\n")
         assert capfd.readouterr() == ("", "")
@@ -124,7 +124,7 @@ class TestMisbehaviour:
     def test_an_answer_that_is_none_ends_the_child(self) -> None:
         with Worker("files", {}, 60) as worker:
             garbled, fine = _ask(worker, "garble", "fine")
-        assert garbled == Died(None, None, False, "what it wrote is no answer")
+        assert garbled == ChildExit(None, None, False, "what it wrote is no answer")
         assert str(garbled) == "it failed: what it wrote is no answer"
         assert isinstance(fine, PathStatus)
 
@@ -138,7 +138,7 @@ class TestMisbehaviour:
     def test_a_crash_is_seen_though_a_grandchild_holds_the_pipe(self) -> None:
         with Worker("files", {}, 60) as worker:
             died, fine = _ask(worker, "grandchild-and-die", "fine")
-        assert isinstance(died, Died)
+        assert isinstance(died, ChildExit)
         assert died.signal == signal.SIGSEGV
         assert isinstance(fine, PathStatus)
 
@@ -148,7 +148,7 @@ class TestMisbehaviour:
             answers = _ask(worker, *map(str, range(50)))
         assert len(set(map(id, answers))) == 1
         died = answers[0]
-        assert isinstance(died, Died)
+        assert isinstance(died, ChildExit)
         assert not died.started
         assert died.timed_out == (start == "hang")
         if start == "fail":
@@ -177,7 +177,7 @@ class TestMisbehaviour:
         monkeypatch.setattr(process, "_command", lambda *_: ["/nowhere/python"])
         with Worker("files", {}, 60) as worker:
             (died,) = _ask(worker, "a")
-        assert isinstance(died, Died)
+        assert isinstance(died, ChildExit)
         assert "No such file or directory: '/nowhere/python'" in str(died)
 
     def test_files_that_hang_are_not_waited_for_again_below(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ovms_doctor.model.facts import Facts
-from ovms_doctor.model.facts.store import FactsMissing
+from ovms_doctor.model.facts.store import FactsMissingError
 from ovms_doctor.prediction.generative import infer_task
 from tests.configuration.build import deployed
 from tests.serving.memory import World, settle
@@ -22,7 +22,7 @@ def task(directory: str = "/repo/m", **files: Any) -> str | None:
     while True:
         try:
             return infer_task(directory, facts)
-        except FactsMissing as missing:
+        except FactsMissingError as missing:
             facts.add({question: here.answer(question) for question in missing.questions})
 
 

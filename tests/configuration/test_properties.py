@@ -10,11 +10,12 @@ import rapidjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovms_doctor.model.config_positions import index_of, place_of
+from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.releases import KNOWN_RELEASES, Release
-from ovms_doctor.prediction.config.positions import index_of, place_of
 from ovms_doctor.prediction.config.reading import read_bytes
 from ovms_doctor.prediction.config.schema import schema, violation
-from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, parse
+from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from tests.configuration.build import deployed
 
 VALUES = st.recursive(
@@ -50,7 +51,7 @@ def test_the_parser_takes_what_rapidjson_takes(data: bytes) -> None:
     try:
         parse(ConfigText.of(data))
         taken = True
-    except (NotJson, TooDeep):
+    except (NotJsonError, NestingError):
         taken = False
     assert taken is reference(data)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, Question

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.compose.read import read_compose
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
 
@@ -166,7 +166,7 @@ def test_which_service() -> None:
         ("services: {a: {image: ovms}, b: {image: ovms}}", None, "more than one"),
         (two, "nope", "there is: db, serving"),
     ):
-        with pytest.raises(NotRead, match=reason):
+        with pytest.raises(DocumentError, match=reason):
             read(text, service)
 
 
@@ -224,7 +224,7 @@ REFUSED: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED, ids=[row[1] for row in REFUSED])
 def test_refused(text: str, reason: str) -> None:
-    with pytest.raises(NotRead, match=reason):
+    with pytest.raises(DocumentError, match=reason):
         read(text)
 
 
@@ -236,7 +236,7 @@ def test_values_of_variables_are_in_no_message(key: str) -> None:
     text = "services: {ovms: {" + ", ".join(f"{name}: '{value}'" for name, value in keys.items()) + "}}"
     try:
         told = read(text, env={"KEY": f"{SECRET}(!"}).problems
-    except NotRead as error:
+    except DocumentError as error:
         told = (str(error),)
     assert SECRET not in repr(told)
 
@@ -264,7 +264,7 @@ def test_any_text_is_a_container_or_not_read(text: str) -> None:
     told: object
     try:
         told = read(text, files={".env": text, "a": text})
-    except NotRead as error:
+    except DocumentError as error:
         told = str(error)
     assert isinstance(told, Container | str)
     assert told

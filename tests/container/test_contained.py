@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.from_container import contained
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, IdRange
-from ovms_doctor.model.deployment import HostSeen, Mount, User
+from ovms_doctor.model.deployment import Host, Mount, User
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import Facts
 
@@ -94,16 +94,16 @@ def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
 @pytest.mark.parametrize(
     ("limits", "here", "cores"),
     [
-        (ContainerLimits(cpus=1.5), HostSeen(online=16, affinity=16), 2),
-        (ContainerLimits(cpuset="0-2,5"), HostSeen(online=16, affinity=16), 4),
-        (ContainerLimits(), HostSeen(online=16, affinity=16), 16),
-        (ContainerLimits(known=False), HostSeen(online=16, affinity=16), None),
+        (ContainerLimits(cpus=1.5), Host(online=16, affinity=16), 2),
+        (ContainerLimits(cpuset="0-2,5"), Host(online=16, affinity=16), 4),
+        (ContainerLimits(), Host(online=16, affinity=16), 16),
+        (ContainerLimits(known=False), Host(online=16, affinity=16), None),
         (ContainerLimits(cpus=2), None, None),
-        (ContainerLimits(cpuset="0-x"), HostSeen(online=16, affinity=16), None),
+        (ContainerLimits(cpuset="0-x"), Host(online=16, affinity=16), None),
     ],
 )
 def test_cores_of_a_new_release_come_from_quota_and_cpuset(
-    limits: ContainerLimits, here: HostSeen | None, cores: int | None
+    limits: ContainerLimits, here: Host | None, cores: int | None
 ) -> None:
     request = contained(Request(release="2026.3"), replace(BASE, limits=limits), here)
     assert deployment_for(request, Facts()).limits.cores == cores
@@ -137,7 +137,7 @@ def test_a_request_survives_being_saved() -> None:
         environment=variables([("https_proxy", "http://u:canary@p:1"), ("S3_ENDPOINT", "http://m:9000")]),
         id_map=(IdRange(0, 100000, 65536),),
     )
-    request = contained(Request(timeout=3), container, HostSeen(online=4, affinity=4))
+    request = contained(Request(timeout=3), container, Host(online=4, affinity=4))
     saved = json.dumps(request.as_json())
     assert "canary" not in saved
     assert request_from_json(json.loads(saved)) == request

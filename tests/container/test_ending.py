@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.checks.container_end import check
 from ovms_doctor.checks.context import Context

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.probes.containers import Looked, engine, look_at_container
+from ovms_doctor.probes.containers import ContainerLookup, engine, look_at_container
 from tests.conftest import SERVER_UID
 from tests.container.listening import HEAD, body, listening, replying
 
@@ -26,7 +26,7 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
 
 
-def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = 20) -> Looked:
+def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = 20) -> ContainerLookup:
     monkeypatch.setenv("DOCKER_HOST", url)
     looked = look_at_container("resnet", deadline)
     assert looked.document is None

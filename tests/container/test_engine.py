@@ -9,22 +9,22 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
 from ovms_doctor.model.container import Container
-from ovms_doctor.probes.containers import Looked, look_at_container
+from ovms_doctor.probes.containers import ContainerLookup, look_at_container
 from ovms_doctor.probes.kernel_log import kernel_lines
 from tests.container.engine import IMAGE, Engine
 
 SMALL = {"mem_limit": "32m", "memswap_limit": "32m"}
 
 
-def see(name: str) -> tuple[Looked, Container]:
+def see(name: str) -> tuple[ContainerLookup, Container]:
     looked = look_at_container(name, 30)
     assert looked.problem is None
     assert not looked.timed_out
@@ -33,7 +33,7 @@ def see(name: str) -> tuple[Looked, Container]:
     )
 
 
-def saved(engine: Engine, name: str, looked: Looked) -> Container:
+def saved(engine: Engine, name: str, looked: ContainerLookup) -> Container:
     """As ``docker inspect`` writes it into a file."""
     text = json.dumps([engine.api.inspect_container(name)], indent=4).encode()
     return read_inspect(read_text(text), source="inspect", place=name, log=looked.log, info=looked.info)

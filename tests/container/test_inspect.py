@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 from ovms_doctor.model.container import Container, IdRange, PublishedPort
 from ovms_doctor.model.facts.codec import decode_data, encode_data
@@ -248,7 +248,7 @@ def test_what_is_not_told_is_said() -> None:
     ],
 )
 def test_other_documents(document: Any, said: str) -> None:
-    with pytest.raises(NotRead, match=said):
+    with pytest.raises(DocumentError, match=said):
         read(document)
 
 
@@ -272,14 +272,14 @@ def test_encodings(encoding: str) -> None:
     ],
 )
 def test_rubbish(data: bytes, said: str) -> None:
-    with pytest.raises(NotRead, match=said):
+    with pytest.raises(DocumentError, match=said):
         read_text(data)
 
 
 def test_document_that_breaks_off() -> None:
     text = json.dumps([docker()], indent=4).encode()
     for end in range(97, len(text) - 1, 97):
-        with pytest.raises(NotRead, match=r"breaks off|not JSON"):
+        with pytest.raises(DocumentError, match=r"breaks off|not JSON"):
             read_text(text[:end])
 
 
@@ -294,7 +294,7 @@ JSON = st.recursive(
 def test_any_document(document: Any) -> None:
     try:
         container = read(document)
-    except NotRead:
+    except DocumentError:
         return
     assert isinstance(container, Container)
 
@@ -315,7 +315,7 @@ def test_any_value_in_any_place(make: Any, data: Any, value: Any) -> None:
     inner[last] = value
     try:
         container = read(document)
-    except NotRead:
+    except DocumentError:
         assert path == []
         return
     # It can be written into facts, and read back.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
 from ovms_doctor.model.container import Container, ContainerState, KernelKill

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.kubernetes.documents import quantity
 from ovms_doctor.inputs.kubernetes.environment import PodEnvironment, expand
 from ovms_doctor.inputs.kubernetes.read import read_kubernetes
@@ -54,7 +54,7 @@ def pod(
 
 
 def refused(text: str, container: str | None = None) -> str:
-    with pytest.raises(NotRead) as raised:
+    with pytest.raises(DocumentError) as raised:
         read_kubernetes(text, place="m.yaml", container=container)
     return str(raised.value)
 
@@ -713,7 +713,7 @@ NAMES = (
 def read_or_refused(text: str) -> Container | str:
     try:
         return read_kubernetes(text, place="x")
-    except NotRead as error:
+    except DocumentError as error:
         return str(error)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.inputs.run_line.shell import LONGEST_LINE
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, Probe, PublishedPort
@@ -283,7 +283,7 @@ def test_a_directory_with_a_blank_is_divided_outside_quotes() -> None:
     assert read(f'docker run -v "$PWD/m":/m {IMAGE}', working_directory="/a b").mounts == (
         bind("/a b/m", "/m"),
     )
-    with pytest.raises(NotRead, match="put it in quotes"):
+    with pytest.raises(DocumentError, match="put it in quotes"):
         read(f"docker run -v $PWD/m:/m {IMAGE}", working_directory="/a b")
 
 
@@ -519,7 +519,7 @@ REFUSED: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("line", "reason"), REFUSED)
 def test_refused(line: str, reason: str) -> None:
-    with pytest.raises(NotRead) as caught:
+    with pytest.raises(DocumentError) as caught:
         read(line)
     assert reason in str(caught.value)
     assert str(caught.value).endswith((".", "?"))
@@ -543,7 +543,7 @@ def test_refused(line: str, reason: str) -> None:
 def test_secrets_stay_where_they_are(line: str) -> None:
     try:
         told = repr(read(line))
-    except NotRead as error:
+    except DocumentError as error:
         told = str(error)
     assert SECRET not in told
 
@@ -571,7 +571,7 @@ def test_any_text_is_a_container_or_not_read(line: str) -> None:
     told: object
     try:
         told = read(line, read_file=lambda path: line)
-    except NotRead as error:
+    except DocumentError as error:
         told = str(error)
     assert isinstance(told, Container | str)
     assert told
@@ -585,6 +585,6 @@ def test_a_hostile_line_ends(piece: str) -> None:
     line = "docker run " + piece * ((LONGEST_LINE - 20) // len(piece))
     try:
         told = read(line).image
-    except NotRead as error:
+    except DocumentError as error:
         told = str(error)
     assert len(told) < 500

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.inspect.read import read_inspect
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.container import Container
@@ -78,5 +78,5 @@ def test_as_the_engine_tells_it(engine: Engine, options: str) -> None:
 @pytest.mark.parametrize("options", REFUSED)
 def test_both_refuse(engine: Engine, options: str) -> None:
     assert create(engine, options) is None
-    with pytest.raises(NotRead):
+    with pytest.raises(DocumentError):
         line_of(options)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.checks import layout, permissions
 from ovms_doctor.checks import unmounted_paths as outside
@@ -24,6 +23,7 @@ from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Answer, Denial, Facts, Failure, ListDirectory, Listing, Question
 from ovms_doctor.model.facts.answers import Entry
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import (
     Attempt,
     BaseProblem,
@@ -36,7 +36,6 @@ from ovms_doctor.model.plan import (
 )
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.parameters.devices import target_device
-from ovms_doctor.prediction.parameters.parsed import ParsedParameters
 
 WORDS = ("--model_name", "m", "--model_path", "/models/m", "--rest_port", "8000", "--port", "9000")
 BIND = ContainerMount("/models", "bind", "/srv/models", created_by_engine=True)

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.cli.check_options import request_from
-from ovms_doctor.cli.option_records import Asked
+from ovms_doctor.cli.option_records import CheckOptions
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.inputs.host import host_from_json, limits_on
-from ovms_doctor.model.deployment import Deployment, HostSeen, Mount
+from ovms_doctor.model.deployment import Deployment, Host, Mount
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.probes.host import see_host
 
 MODEL = ("--model_path", "/m", "--model_name", "m", "--port", "9000", "--rest_port", "8000")
-PLAIN = HostSeen(online=16, affinity=8, quota=4, contained=False, open_files=1024)
-INSIDE = HostSeen(online=16, affinity=8, quota=4, contained=True, open_files=1024)
+PLAIN = Host(online=16, affinity=8, quota=4, contained=False, open_files=1024)
+INSIDE = Host(online=16, affinity=8, quota=4, contained=True, open_files=1024)
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,20 @@ INSIDE = HostSeen(online=16, affinity=8, quota=4, contained=True, open_files=102
         (PLAIN, "2026.3", 16),
         (INSIDE, "2026.1", 16),
         (INSIDE, "2026.2", 4),
-        (HostSeen(online=16, affinity=2, quota=4, contained=True), "2026.3", 2),
-        (HostSeen(online=16, affinity=8, quota=0, contained=True), "2026.3", 8),
-        (HostSeen(online=16, contained=True), "2026.3", None),
-        (HostSeen(online=16), "2026.3", None),
-        (HostSeen(), "2025.4", None),
+        (Host(online=16, affinity=2, quota=4, contained=True), "2026.3", 2),
+        (Host(online=16, affinity=8, quota=0, contained=True), "2026.3", 8),
+        (Host(online=16, contained=True), "2026.3", None),
+        (Host(online=16), "2026.3", None),
+        (Host(), "2025.4", None),
     ],
 )
-def test_the_cores_that_a_release_counts(host: HostSeen, release: str, cores: int | None) -> None:
+def test_the_cores_that_a_release_counts(host: Host, release: str, cores: int | None) -> None:
     limits = limits_on(host, parse_release(release))
     assert (limits.cores, limits.open_files) == (cores, host.open_files)
     assert (limits.threads, limits.quota) == (host.affinity, host.quota)
 
 
-def deployed(host: HostSeen | None, release: str, *words: str) -> Deployment:
+def deployed(host: Host | None, release: str, *words: str) -> Deployment:
     """As recorded facts give it: through the text of a facts file's header."""
     request = Request(words=(*MODEL, *words), release=release, bare_metal=host is not None, host=host)
     again = request_from_json(json.loads(json.dumps(request.as_json())))
@@ -51,14 +51,14 @@ def deployed(host: HostSeen | None, release: str, *words: str) -> Deployment:
     return deployment_for(again, Facts(complete=True))
 
 
-def refusal(host: HostSeen | None, release: str, *words: str) -> str | None:
+def refusal(host: Host | None, release: str, *words: str) -> str | None:
     arguments = deployed(host, release, *words).arguments
     assert arguments is not None
     return arguments.usage_error
 
 
-ONE = HostSeen(online=1, affinity=1, quota=0, contained=False, open_files=1024)
-FEW = HostSeen(online=4, affinity=4, quota=0, contained=False, open_files=64)
+ONE = Host(online=1, affinity=1, quota=0, contained=False, open_files=1024)
+FEW = Host(online=4, affinity=4, quota=0, contained=False, open_files=64)
 RANGE = "rest_workers count should be from 2 to 10000"
 
 
@@ -102,7 +102,7 @@ RANGE = "rest_workers count should be from 2 to 10000"
     ],
 )
 def test_workers_that_the_host_does_not_bear(
-    host: HostSeen | None, release: str, words: tuple[str, ...], expected: str | None
+    host: Host | None, release: str, words: tuple[str, ...], expected: str | None
 ) -> None:
     assert refusal(host, release, *words) == expected
 
@@ -133,7 +133,9 @@ def test_facts_of_an_older_minor_version_know_no_host() -> None:
 
 def asked(words: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()) -> Request:
     targets = ["/m"] if words is None else []
-    return request_from(Asked(targets, words, None, None, None, bare_metal, list(mounts), None, "none", 10.0))
+    return request_from(
+        CheckOptions(targets, words, None, None, None, bare_metal, list(mounts), None, "none", 10.0)
+    )
 
 
 def test_only_a_server_on_this_host_is_judged_by_this_host() -> None:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ovms_doctor.cli.check_options import request_from
-from ovms_doctor.cli.option_records import Asked
+from ovms_doctor.cli.option_records import CheckOptions
 from ovms_doctor.diagnosis.from_container import contained
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.inputs.compose.read import read_compose
@@ -23,8 +24,8 @@ from ovms_doctor.inputs.inspect.read import read_inspect
 from ovms_doctor.inputs.kubernetes.read import read_kubernetes
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.environment import Variable, variables
-from ovms_doctor.model.facts.codec import NotUnderstood, decode_data, encode_data
-from ovms_doctor.model.secrets import Sealed
+from ovms_doctor.model.facts.codec import FactFormatError, decode_data, encode_data
+from ovms_doctor.model.secrets import Secret
 
 PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
 CANARY = "c4n4ry"
@@ -57,7 +58,7 @@ def opened(found: tuple[Variable, ...]) -> dict[str, str]:
 
 
 def test_nothing_shows_it() -> None:
-    sealed = Sealed(CANARY)
+    sealed = Secret(CANARY)
     assert sealed.open() == CANARY
     shown = (
         repr(sealed),
@@ -75,16 +76,16 @@ def test_nothing_shows_it() -> None:
 
 
 def test_a_copy_is_itself_and_only_itself_is_equal() -> None:
-    sealed = Sealed(CANARY)
+    sealed = Secret(CANARY)
     assert copy.copy(sealed) is copy.deepcopy(sealed) is sealed
-    assert sealed != Sealed(CANARY)
+    assert sealed != Secret(CANARY)
     assert sealed in [sealed]
 
 
 def test_a_variable_does_not_show_it_nor_is_it_compared() -> None:
     found = variables(PAIRS)
     assert opened(found) == GIVEN
-    assert CANARY not in repr((found, [dataclasses.asdict(item) for item in found]))
+    assert CANARY not in repr((found, [msgspec.structs.asdict(item) for item in found]))
     assert variables([("AWS_ACCESS_KEY_ID", "a")]) == variables([("AWS_ACCESS_KEY_ID", "b")])
     assert hash(found) == hash(variables(PAIRS))
     assert opened(variables([(name, "") for name in GIVEN])) == {}
@@ -98,7 +99,7 @@ def test_nothing_of_it_is_written_and_nothing_is_read_back() -> None:
         again = decode_data(Variable, {**written, "sealed": CANARY})
         assert again == item
         assert again.sealed is None
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(FactFormatError):
         decode_data(Variable, {"name": "A", "number": "x"})
 
 
@@ -117,8 +118,8 @@ def test_a_traceback_with_all_its_locals_does_not_show_it() -> None:
 # -- from every source ---------------------------------------------------------------------------------
 
 
-def asked(**more: Any) -> Asked:
-    return Asked(["s3://b/m"], None, None, None, None, False, [], None, "read", 10.0, **more)
+def asked(**more: Any) -> CheckOptions:
+    return CheckOptions(["s3://b/m"], None, None, None, None, False, [], None, "read", 10.0, **more)
 
 
 def by_option(_: Path) -> Request:
@@ -219,5 +220,5 @@ def _naming(*names: str) -> dict[str, set[str]]:
 
 
 def test_only_the_wiring_of_the_collector_opens_it() -> None:
-    assert _naming("sealed") == {"deployment/environment.py": {"sealed"}, "cli/check.py": {"sealed"}}
-    assert _naming("Sealed").keys() == {"sealed.py", "deployment/environment.py", "facts/codec.py"}
+    assert _naming("sealed") == {"model/environment.py": {"sealed"}, "cli/check.py": {"sealed"}}
+    assert _naming("Secret").keys() == {"model/secrets.py", "model/environment.py", "model/facts/codec.py"}

@@ -9,11 +9,11 @@ from typing import Literal
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import CHECKS, run_checks
 from ovms_doctor.diagnosis.request import Request
-from ovms_doctor.diagnosis.settle import Seen, look
+from ovms_doctor.diagnosis.settle import SettledRun, look
 from ovms_doctor.model.deployment import IMAGE_USER
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
-from ovms_doctor.model.plan import ExtensionCourse
+from ovms_doctor.model.plan import ExtensionPlan
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.local import LocalCollector
 from tests.extension.build import RELEASE
@@ -22,7 +22,7 @@ from tests.runtime.models import ir, operation, parameter, result
 
 @dataclass(frozen=True)
 class Judged:
-    seen: Seen
+    seen: SettledRun
     findings: tuple[Finding, ...]
 
     @property
@@ -43,7 +43,7 @@ class Judged:
         return self.seen.plan.models[0].served
 
     @property
-    def extension(self) -> ExtensionCourse:
+    def extension(self) -> ExtensionPlan:
         assert self.seen.plan.extension is not None
         return self.seen.plan.extension
 
@@ -96,7 +96,7 @@ def judge(
         return judged(look(request, Facts(), collector))
 
 
-def judged(seen: Seen) -> Judged:
+def judged(seen: SettledRun) -> Judged:
     outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts), CHECKS)
     assert [outcome.problem for outcome in outcomes] == [""] * len(CHECKS)
     return Judged(seen, tuple(finding for outcome in outcomes for finding in outcome.findings))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.run import Options, begin, report_on
-from ovms_doctor.diagnosis.settle import Seen
+from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
     Answer,
     Facts,
-    FactsMissing,
+    FactsMissingError,
     Failure,
     FileContent,
     InspectLibrary,
@@ -27,7 +26,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.model.plan import ExtensionCourse
+from ovms_doctor.model.plan import ExtensionPlan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untried, plan_extension
 from ovms_doctor.prediction.startup import plan
@@ -60,7 +59,7 @@ def facts(seen: LibrarySeen | Unavailable | None = None, *more: tuple[Question, 
 
 def course(
     seen: LibrarySeen | Unavailable, *more: tuple[Question, Answer], release: str = "2025.4"
-) -> ExtensionCourse:
+) -> ExtensionPlan:
     found = plan_extension(deployment(release), facts(seen, *more))
     assert found is not None
     return found
@@ -75,13 +74,13 @@ def test_none_is_looked_for_where_none_is_named() -> None:
         ),
         Facts(),
     )
-    with pytest.raises(FactsMissing) as missing:
+    with pytest.raises(FactsMissingError) as missing:
         plan_extension(told, Facts())
     assert missing.value.questions == (StatPath("/ext/e.so"),)
 
 
 def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
-    with pytest.raises(FactsMissing) as missing:
+    with pytest.raises(FactsMissingError) as missing:
         course(HERE)
     assert missing.value.questions == (LoadExtension(PATH),)
     assert (
@@ -123,7 +122,7 @@ def test_what_this_host_lacks_is_not_held_against_the_server(message: str, why: 
 def test_a_c_library_that_no_image_of_the_release_has() -> None:
     found = course(replace(HERE, versions=("GLIBC_2.41",)))
     assert (found.why, found.ends, found.lacking) == ("libraries", True, ("GLIBC_2.41",))
-    with pytest.raises(FactsMissing):
+    with pytest.raises(FactsMissingError):
         # On the server's own host it is tried.
         plan_extension(replace(deployment(), bare_metal=True), facts(replace(HERE, versions=("GLIBC_2.41",))))
 
@@ -160,7 +159,7 @@ def test_what_could_not_be_looked_at_is_a_gap_and_no_finding() -> None:
     settled = plan(told, known).plan
     assert settled is not None
     assert settled.outcome == "serves"
-    seen = Seen(told, settled, known)
+    seen = SettledRun(told, settled, known)
     assert [code for code in judged(seen).codes if code.startswith("OVD35")] == []
     report = report_on(seen, Options(), begin(()))
     (check,) = [check for check in report.checks if check.name == "extension"]

@@ -2,11 +2,11 @@ r"""The codec: exact round trips, one escape for names that are not UTF-8, clear
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ from ovms_doctor.model.facts import (
     Fault,
     FetchCopy,
     FileContent,
-    FileSeen,
+    FileSample,
     HeadBucket,
     InspectCopy,
     InspectKeyFile,
@@ -174,7 +174,7 @@ ANSWER = st.one_of(
     st.builds(
         ModelInspection,
         FORMAT,
-        st.lists(st.builds(FileSeen, TEXT, st.none() | NUMBER), max_size=2).map(tuple),
+        st.lists(st.builds(FileSample, TEXT, st.none() | NUMBER), max_size=2).map(tuple),
         st.lists(st.builds(Fault, TEXT, TEXT, st.booleans(), TEXT, TEXT), max_size=2).map(tuple),
         st.lists(st.builds(Operation, TEXT, TEXT, NUMBER, TEXT), max_size=2).map(tuple),
         st.lists(TEXT, max_size=2).map(tuple),
@@ -245,7 +245,7 @@ def test_the_order_of_collecting_does_not_show(answers: dict[Any, Any]) -> None:
 
 def test_every_field_of_every_type_can_be_written() -> None:
     for kind in (*codec._QUESTIONS.values(), *codec._ANSWERS.values()):
-        assert dataclasses.is_dataclass(kind)
+        assert issubclass(kind, msgspec.Struct)
         codec._decoder(kind)  # raises where an annotation is of a kind that it does not know
 
 
@@ -318,7 +318,7 @@ def test_damage_is_named(text: str, says: str) -> None:
     ],
 )
 def test_an_answer_of_a_wrong_shape_is_not_understood(answer: dict[str, Any]) -> None:
-    with pytest.raises(codec.NotUnderstood):
+    with pytest.raises(codec.FactFormatError):
         codec.decode_answer(answer)
 
 

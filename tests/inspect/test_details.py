@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.model.facts import Failure, Fault, FileSeen, ModelInspection, Operation, Tensor
-from ovms_doctor.model.facts.answers import WeightsSeen
+from ovms_doctor.model.facts import Failure, Fault, FileSample, ModelInspection, Operation, Tensor
+from ovms_doctor.model.facts.answers import WeightsInspection
 from ovms_doctor.model.facts.questions import ModelFormat
 from ovms_doctor.probes.inspect import inspect_model
 from ovms_doctor.probes.inspect.weights import weights_path
@@ -52,7 +52,7 @@ def test_ir(base: Path) -> None:
     seen = inspected(base)
     assert seen == ModelInspection(
         "ir",
-        (FileSeen(str(base), len(XML)), FileSeen(str(base.with_suffix(".bin")), 288)),
+        (FileSample(str(base), len(XML)), FileSample(str(base.with_suffix(".bin")), 288)),
         (),
         operations=(
             Operation("Parameter", "opset1", 1, "x"),
@@ -68,7 +68,7 @@ def test_ir(base: Path) -> None:
         ir_version=11,
         writer="2026.4.1-22982-e213a147257-releases/2026/4",
         weights_needed=288,
-        weights=(WeightsSeen("f32", 288),),
+        weights=(WeightsInspection("f32", 288),),
     )
 
 
@@ -110,7 +110,10 @@ def test_onnx(tmp_path: Path) -> None:
     path.write_bytes(onnx(external("w.data", 0, 32), kind="MyOp", domain="my.domain"))
     (tmp_path / "w.data").write_bytes(FLOATS)
     seen = inspected(path, "onnx")
-    assert seen.files == (FileSeen(str(path), path.stat().st_size), FileSeen(str(tmp_path / "w.data"), 32))
+    assert seen.files == (
+        FileSample(str(path), path.stat().st_size),
+        FileSample(str(tmp_path / "w.data"), 32),
+    )
     assert seen.operations == (
         Operation("Add", "ai.onnx:17", 1, "n0"),
         Operation("MyOp", "my.domain:?", 1, "n1"),

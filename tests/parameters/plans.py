@@ -19,10 +19,11 @@ from ovms_doctor.model.deployment import (
     User,
     VersionPolicy,
 )
-from ovms_doctor.model.facts import Facts, FactsMissing
+from ovms_doctor.model.facts import Facts, FactsMissingError
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.prediction.parameters import ParsedParameters, parse_parameters
+from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import join_base_path
 from ovms_doctor.prediction.servable import plan_model
 from tests.cases_build import Case, build
@@ -135,6 +136,6 @@ def settle(entry: ModelEntry, deployment: Deployment, facts: Facts, uid: int) ->
     for _ in range(1000):
         try:
             return plan_model(entry, deployment, deployment.mode, facts)
-        except FactsMissing as missing:
+        except FactsMissingError as missing:
             facts.add(collector(uid).collect(missing.questions))
     raise AssertionError("the rules ask without end")

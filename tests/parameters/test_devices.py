@@ -12,7 +12,7 @@ import pytest
 
 from ovms_doctor.checks import devices, parameters
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.deployment import Deployment, DeviceSeen, ModelEntry, ModelParameters, User
+from ovms_doctor.model.deployment import Deployment, HostDevices, ModelEntry, ModelParameters, User
 from ovms_doctor.model.facts import (
     Answer,
     Facts,
@@ -24,24 +24,25 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.parameters import DeviceVerdict
 from ovms_doctor.model.plan import ParameterRefused, Plan
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.prediction.parameters.device_rules import DeviceVerdict, judge_device, presence
+from ovms_doctor.prediction.parameters.device_rules import judge_device, presence
 from ovms_doctor.prediction.parameters.devices import target_device
 from tests.cases_run import collector
 from tests.runtime.driver import DATA
 from tests.serving.memory import World, deployment, model_of, settle
 
-NONE = DeviceSeen()
-GPU = DeviceSeen(dri=True, intel_gpu=True)
-RENDER = DeviceSeen(dri=True, render_groups=(109,), intel_gpu=True)
-ALL = DeviceSeen(dri=True, accel=True)
-WSL = DeviceSeen(dxg=True)
+NONE = HostDevices()
+GPU = HostDevices(dri=True, intel_gpu=True)
+RENDER = HostDevices(dri=True, render_groups=(109,), intel_gpu=True)
+ALL = HostDevices(dri=True, accel=True)
+WSL = HostDevices(dxg=True)
 IMAGE, ROOT, MEMBER = User(5000, 5000, (39, 44)), User(0, 0), User(5000, 5000, (39, 44, 109))
 
 
 def judged(
-    text: str, seen: DeviceSeen | None = NONE, release: str = "2026.3", user: User = IMAGE
+    text: str, seen: HostDevices | None = NONE, release: str = "2026.3", user: User = IMAGE
 ) -> DeviceVerdict:
     known = parse_release(release)
     return judge_device(target_device(text, known), known, seen, user)
@@ -188,7 +189,7 @@ def test_releases(text: str, release: str, works: bool | None) -> None:
     ],
 )
 def test_what_would_have_to_be_known_is_told(
-    text: str, seen: DeviceSeen | None, release: str, word: str
+    text: str, seen: HostDevices | None, release: str, word: str
 ) -> None:
     untold = judged(text, seen, release).untold
     assert (word in untold) if word else not untold
@@ -208,10 +209,10 @@ def test_what_would_have_to_be_known_is_told(
         ("NPU", GPU, IMAGE, "absent"),
         ("NPU", WSL, IMAGE, "open"),
         ("NPU", ALL, IMAGE, "there"),
-        ("NPU", DeviceSeen(accel=True, accel_groups=(992,)), IMAGE, "access"),
+        ("NPU", HostDevices(accel=True, accel_groups=(992,)), IMAGE, "access"),
     ],
 )
-def test_presence(name: str, seen: DeviceSeen | None, user: User, expected: str) -> None:
+def test_presence(name: str, seen: HostDevices | None, user: User, expected: str) -> None:
     assert presence(name, seen, user)[0] == expected
 
 
@@ -229,7 +230,7 @@ def test_presence(name: str, seen: DeviceSeen | None, user: User, expected: str)
         ("AUTO:GPU,FOO", GPU, [("FOO", "unknown")]),
     ],
 )
-def test_what_a_list_goes_without(text: str, seen: DeviceSeen | None, passed: list[tuple[str, str]]) -> None:
+def test_what_a_list_goes_without(text: str, seen: HostDevices | None, passed: list[tuple[str, str]]) -> None:
     verdict = judged(text, seen)
     assert [(item.name, item.why) for item in verdict.passed_over] == passed
     assert verdict.works is not False
@@ -260,7 +261,7 @@ def test_openvino_says_the_same(world_dir: Path) -> None:
 
 
 # -- plans and findings, in memory ----------------------------------------------------------------------
-class Asked(World):
+class CheckOptions(World):
     """A world with an OpenVINO that refuses to compile for what it does not know; nothing is in /dev."""
 
     def answer(self, question: Question) -> Answer:
@@ -272,19 +273,19 @@ class Asked(World):
         return super().answer(question)
 
 
-def world(source: World | None = None) -> Asked:
-    return Asked((source or model_of("1")).files)
+def world(source: World | None = None) -> CheckOptions:
+    return CheckOptions((source or model_of("1")).files)
 
 
 def look(
     device: str | None,
-    seen: DeviceSeen | None = NONE,
+    seen: HostDevices | None = NONE,
     *,
     load: str = "read",
     user: User = IMAGE,
     release: str = "2026.3",
     **more: Any,
-) -> tuple[Plan, list[Finding], Asked]:
+) -> tuple[Plan, list[Finding], CheckOptions]:
     given = {**({} if device is None else {"target_device": device}), **more.pop("given", {})}
     values = tuple((name, json.dumps(value)) for name, value in given.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
@@ -334,7 +335,7 @@ def test_what_to_write_instead(device: str, hint: str) -> None:
     assert hint in step.text
 
 
-def compiled(place: Asked) -> list[str]:
+def compiled(place: CheckOptions) -> list[str]:
     return [
         question.preparation.device
         for question in place.asked
@@ -394,7 +395,7 @@ def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
 
 
 def test_a_library_that_is_missing_here_tells_nothing_of_the_server() -> None:
-    class Lacking(Asked):
+    class Lacking(CheckOptions):
         def answer(self, question: Question) -> Answer:
             if isinstance(question, LoadModel) and question.level == "compile":
                 return LoadReport("compile", "failed", "compile", 'Cannot load library "x.so"', "2026.4.1")
@@ -438,10 +439,10 @@ def test_bare_metal_is_looked_at_where_nothing_was_said() -> None:
         ("AUTO:CPU, GPU", NONE, IMAGE, [("OVD733", "warning")]),
         ("AUTO:CPU, GPU", None, IMAGE, [("OVD733", "warning")]),
         ("AUTO:CPU,GNA", NONE, IMAGE, [("OVD733", "warning")]),
-        ("NPU", DeviceSeen(accel=True, accel_groups=(992,)), IMAGE, [("OVD731", "error")]),
+        ("NPU", HostDevices(accel=True, accel_groups=(992,)), IMAGE, [("OVD731", "error")]),
     ],
 )
-def test_findings(device: str, seen: DeviceSeen | None, user: User, codes: list[tuple[str, str]]) -> None:
+def test_findings(device: str, seen: HostDevices | None, user: User, codes: list[tuple[str, str]]) -> None:
     plan, findings, _ = look(device, seen, user=user)
     assert [(finding.code, finding.severity) for finding in findings] == codes
     failed = ("OVD731", "error") in codes
@@ -465,12 +466,12 @@ CPU_ONLY = {"plugin_config": {"ENABLE_HYPER_THREADING": True}}
         (None, NONE, "2026.3", CPU_ONLY, None),
         (None, None, "2026.3", CPU_ONLY, None),
         (None, RENDER, "2026.3", {}, None),
-        (None, DeviceSeen(dri=True), "2026.3", {}, None),
-        (None, DeviceSeen(accel=True), "2026.3", {}, None),
+        (None, HostDevices(dri=True), "2026.3", {}, None),
+        (None, HostDevices(accel=True), "2026.3", {}, None),
     ],
 )
 def test_the_default_device(
-    device: str | None, seen: DeviceSeen | None, release: str, given: dict[str, Any], severity: str | None
+    device: str | None, seen: HostDevices | None, release: str, given: dict[str, Any], severity: str | None
 ) -> None:
     plan, findings, _ = look(device, seen, release=release, given=given)
     assert plan.models[0].served_later == (1,)
@@ -482,7 +483,7 @@ def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
     told = deployment("2026.3", entry=entry, bare_metal=True)
 
-    class Closed(Asked):
+    class Closed(CheckOptions):
         def answer(self, question: Question) -> Answer:
             if isinstance(question, StatPath) and question.path.startswith("/dev/"):
                 return Unavailable("not looked at")

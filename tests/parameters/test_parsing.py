@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.model.deployment import DeviceSeen, ModelEntry, ModelParameters
+from ovms_doctor.model.deployment import HostDevices, ModelEntry, ModelParameters
+from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.releases import KNOWN_RELEASES, parse_release
 from ovms_doctor.prediction.mapping import read_mapping
-from ovms_doctor.prediction.parameters import ParsedParameters, parse_parameters
-from ovms_doctor.prediction.parameters.shapes import WrongFormat, parse_dimension, parse_shape
+from ovms_doctor.prediction.parameters.parsed import parse_parameters
+from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse_dimension, parse_shape
 from tests.parameters.plans import PARAMETERS
 
 
@@ -55,7 +56,7 @@ def test_shapes(text: str, shape: str) -> None:
     ],
 )
 def test_no_shapes(text: str) -> None:
-    with pytest.raises(WrongFormat):
+    with pytest.raises(ParameterFormatError):
         parse_shape(text)
     ignored = parsed(shape=text)
     assert ignored.problem is None
@@ -136,15 +137,15 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
 @pytest.mark.parametrize(
     ("device", "key", "release", "seen", "unsupported"),
     [
-        (None, "CACHE_DIR", "2026.3", DeviceSeen(), True),
+        (None, "CACHE_DIR", "2026.3", HostDevices(), True),
         (None, "CACHE_DIR", "2026.3", None, True),
-        (None, "CACHE_DIR", "2026.3", DeviceSeen(dri=True), False),
-        (None, "CACHE_DIR", "2026.3", DeviceSeen(dxg=True), False),
-        (None, "CACHE_DIR", "2026.3", DeviceSeen(accel=True), True),
-        (None, "CACHE_DIR", "2026.2", DeviceSeen(dri=True), True),
-        ("CPU", "CACHE_DIR", "2026.3", DeviceSeen(dri=True), True),
-        (None, "ENABLE_HYPER_THREADING", "2026.3", DeviceSeen(dri=True), False),
-        (None, "FOO", "2026.3", DeviceSeen(dri=True), True),
+        (None, "CACHE_DIR", "2026.3", HostDevices(dri=True), False),
+        (None, "CACHE_DIR", "2026.3", HostDevices(dxg=True), False),
+        (None, "CACHE_DIR", "2026.3", HostDevices(accel=True), True),
+        (None, "CACHE_DIR", "2026.2", HostDevices(dri=True), True),
+        ("CPU", "CACHE_DIR", "2026.3", HostDevices(dri=True), True),
+        (None, "ENABLE_HYPER_THREADING", "2026.3", HostDevices(dri=True), False),
+        (None, "FOO", "2026.3", HostDevices(dri=True), True),
         ("GPU", "ENABLE_HYPER_THREADING", "2026.3", None, True),
         ("GPU.1", "CACHE_DIR", "2026.3", None, False),
         ("NPU", "NPU_TURBO", "2026.3", None, False),
@@ -152,7 +153,7 @@ def test_plugin_keys(device: str, key: str, release: str, unsupported: bool) -> 
     ],
 )
 def test_plugin_keys_by_what_the_server_has(
-    device: str | None, key: str, release: str, seen: DeviceSeen | None, unsupported: bool
+    device: str | None, key: str, release: str, seen: HostDevices | None, unsupported: bool
 ) -> None:
     told = {"plugin_config": {key: "1"}, **({} if device is None else {"target_device": device})}
     values = tuple((name, json.dumps(value)) for name, value in told.items())

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.plugin import Code
 from ovms_doctor.plugins.protocol import (
     ITEMS,
     SENTENCE,
-    Malformed,
+    PluginMessageError,
     encode,
     is_name,
     read_description,
@@ -93,7 +93,7 @@ def test_fingerprint_and_page_are_not_taken_over() -> None:
     ids=str,
 )
 def test_what_is_no_finding(changes: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(PluginMessageError):
         read_finding(over_the_wire(replace(FINDING, **changes)), DESCRIBED.codes)
 
 
@@ -109,7 +109,7 @@ def test_anything_is_read_or_refused(value: Any, key: str) -> None:
     for row in (value, {**encode(FINDING), key: value}):
         try:
             found = read_finding(row, DESCRIBED.codes)
-        except Malformed:
+        except PluginMessageError:
             continue
         assert found.code == "ACME101"
         assert found.message
@@ -141,7 +141,7 @@ def test_anything_is_read_or_refused(value: Any, key: str) -> None:
     ids=str,
 )
 def test_what_is_no_description(codes: object) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(PluginMessageError):
         read_description({"summary": "looks", "codes": over_the_wire(codes)}, "a-check")
 
 
@@ -150,12 +150,12 @@ def test_any_description_is_refused(value: Any) -> None:
     for body in (value, {"summary": value, "codes": encode((CODE,))}, {"summary": "s", "codes": value}):
         if isinstance(body, dict) and isinstance(body.get("summary"), str) and body["codes"] is not value:
             continue
-        with pytest.raises(Malformed):
+        with pytest.raises(PluginMessageError):
             read_description(body, "a-check")
 
 
 def test_the_reserved_prefix_is_named() -> None:
-    with pytest.raises(Malformed, match="OVD101: OVD is ovms-doctor's own prefix"):
+    with pytest.raises(PluginMessageError, match="OVD101: OVD is ovms-doctor's own prefix"):
         read_description({"summary": "s", "codes": encode((replace(CODE, code="OVD101"),))}, "a-check")
 
 

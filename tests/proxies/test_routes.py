@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.model.environment import variables
-from ovms_doctor.prediction.proxies import GCS_HOST, Client, clients_of, is_exempt, misspelt, route
+from ovms_doctor.model.routes import Client
+from ovms_doctor.prediction.proxies import GCS_HOST, clients_of, is_exempt, misspelt, route
 from tests.proxies.table import AZURE, CLONE, CURL, S3, filled
 from tests.stores.servers import Proxy
 

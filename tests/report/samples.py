@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import Deployment, ModelEntry, Mount, Target, User, VersionPolicy
 from ovms_doctor.model.facts.questions import ModelFormat

@@ -6,7 +6,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import Mount
 from ovms_doctor.model.facts import (
@@ -25,7 +25,7 @@ from ovms_doctor.model.facts import (
     Fault,
     FetchCopy,
     FileContent,
-    FileSeen,
+    FileSample,
     HeadBucket,
     InspectCopy,
     InspectKeyFile,
@@ -57,7 +57,7 @@ from ovms_doctor.model.facts import (
     VersionCopy,
     codec,
 )
-from ovms_doctor.model.facts.answers import Probed, WeightsSeen, Writability
+from ovms_doctor.model.facts.answers import Probed, WeightsInspection, Writability
 from ovms_doctor.model.facts.questions import CheckWritable, ProbeWrite
 from ovms_doctor.model.text import escape, unescape
 from ovms_doctor.report.json_report import dumps, to_document
@@ -204,14 +204,14 @@ def test_facts_fulfil_their_schema() -> None:
     denial = Denial("/m", "search", 0, 0, 0o40700, "tried", "u::rwx")
     inspection = ModelInspection(
         "ir",
-        (FileSeen("/m/1/m.bin", None),),
+        (FileSample("/m/1/m.bin", None),),
         (Fault("empty", "/m/1/m.bin", True, "It is empty.", "0 bytes"),),
         (Operation("Add", "opset1", 2, "add"),),
         ("f32",),
         (tensor,),
         ir_version=11,
         weights_needed=4,
-        weights=(WeightsSeen("f32", 4), WeightsSeen("f16", 2, "plain")),
+        weights=(WeightsInspection("f32", 4), WeightsInspection("f16", 2, "plain")),
     )
     keys = StoreAccess("s3", "b", "keys", "http://minio:9000", token=True, proxy="https_proxy")
     account = StoreAccess("gcs", "b", "file", files=("/key.json",))

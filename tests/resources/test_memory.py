@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import HostLimits, HostSeen
+from ovms_doctor.model.deployment import Host, HostLimits
 from ovms_doctor.model.facts import ModelInspection
-from ovms_doctor.model.facts.answers import FileSeen, WeightsSeen
-from ovms_doctor.prediction.memory import BASE, EACH, MIB, MemoryEstimate, estimate, resident
+from ovms_doctor.model.facts.answers import FileSample, WeightsInspection
+from ovms_doctor.model.memory import MemoryEstimate
+from ovms_doctor.prediction.memory import BASE, EACH, MIB, estimate, resident
 from ovms_doctor.probes.inspect import inspect_model
 from tests.cli.run import ovms_doctor
 
@@ -24,7 +25,7 @@ BF16, F32, OPEN = HostLimits(bf16=True), HostLimits(bf16=False), HostLimits()
 
 
 def model(
-    *weights: WeightsSeen,
+    *weights: WeightsInspection,
     config: dict[str, str] | None = None,
     device: Any = CPU,
     versions: int = 1,
@@ -32,7 +33,7 @@ def model(
 ) -> Any:
     size = sum(item.size for item in weights)
     inspection = ModelInspection(
-        "ir", (FileSeen("m.xml", 1000), FileSeen("m.bin", size)), (), weights=weights
+        "ir", (FileSample("m.xml", 1000), FileSample("m.bin", size)), (), weights=weights
     )
     values = tuple((key, json.dumps(value)) for key, value in (config or {}).items())
     return SimpleNamespace(
@@ -59,29 +60,29 @@ def taken(found: MemoryEstimate | None) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("weights", "bf16", "f32"),
     [
-        (WeightsSeen("f32", 100 * MIB), 50, 100),
-        (WeightsSeen("f16", 100 * MIB), 100, 200),
-        (WeightsSeen("f16", 100 * MIB, "decompression"), 100, 200),
-        (WeightsSeen("f16", 100 * MIB, "plain"), 300, 400),
-        (WeightsSeen("i8", 100 * MIB, "decompression"), 100, 100),
-        (WeightsSeen("u4", 100 * MIB, "decompression"), 100, 100),
-        (WeightsSeen("i64", 100 * MIB), 100, 100),
+        (WeightsInspection("f32", 100 * MIB), 50, 100),
+        (WeightsInspection("f16", 100 * MIB), 100, 200),
+        (WeightsInspection("f16", 100 * MIB, "decompression"), 100, 200),
+        (WeightsInspection("f16", 100 * MIB, "plain"), 300, 400),
+        (WeightsInspection("i8", 100 * MIB, "decompression"), 100, 100),
+        (WeightsInspection("u4", 100 * MIB, "decompression"), 100, 100),
+        (WeightsInspection("i64", 100 * MIB), 100, 100),
     ],
 )
-def test_weights_count_by_kind_and_precision(weights: WeightsSeen, bf16: int, f32: int) -> None:
+def test_weights_count_by_kind_and_precision(weights: WeightsInspection, bf16: int, f32: int) -> None:
     assert taken(estimate([model(weights)], BF16)) == (bf16, bf16)
     assert taken(estimate([model(weights)], F32)) == (f32, f32)
     assert taken(estimate([model(weights)], OPEN)) == (bf16, f32)
 
 
 def test_a_hint_decides_what_is_not_known() -> None:
-    hinted = model(WeightsSeen("f32", 100 * MIB), config={"INFERENCE_PRECISION_HINT": "f32"})
+    hinted = model(WeightsInspection("f32", 100 * MIB), config={"INFERENCE_PRECISION_HINT": "f32"})
     assert taken(estimate([hinted], OPEN)) == (100, 100)
     assert taken(estimate([hinted], BF16)) == (100, 100)
 
 
 def test_without_mapping_the_file_is_memory_too() -> None:
-    read = model(WeightsSeen("f32", 100 * MIB), config={"ENABLE_MMAP": "NO"})
+    read = model(WeightsInspection("f32", 100 * MIB), config={"ENABLE_MMAP": "NO"})
     found = estimate([read], F32)
     assert taken(found) == (200, 200)
     assert found is not None
@@ -90,7 +91,8 @@ def test_without_mapping_the_file_is_memory_too() -> None:
 
 def test_versions_add_up_and_the_largest_counts_twice_while_it_changes() -> None:
     found = estimate(
-        [model(WeightsSeen("f32", 100 * MIB), versions=3), model(WeightsSeen("f32", 10 * MIB))], F32
+        [model(WeightsInspection("f32", 100 * MIB), versions=3), model(WeightsInspection("f32", 10 * MIB))],
+        F32,
     )
     assert found is not None
     assert found.low == BASE + 4 * EACH + 310 * MIB
@@ -100,12 +102,14 @@ def test_versions_add_up_and_the_largest_counts_twice_while_it_changes() -> None
 
 def test_what_cannot_be_told_is_left_out_by_name() -> None:
     gpu = SimpleNamespace(plugin="GPU", members=(), chosen_by_server=False)
-    found = estimate([model(WeightsSeen("f32", MIB)), model(WeightsSeen("f32", MIB), device=gpu)], F32)
+    found = estimate(
+        [model(WeightsInspection("f32", MIB)), model(WeightsInspection("f32", MIB), device=gpu)], F32
+    )
     assert found is not None
     assert found.left_out == ("m 1",)
-    assert estimate([model(WeightsSeen("f32", MIB), kind="graph")], F32) is None
+    assert estimate([model(WeightsInspection("f32", MIB), kind="graph")], F32) is None
     chosen = SimpleNamespace(plugin="CPU", members=(), chosen_by_server=True)
-    assert estimate([model(WeightsSeen("f32", MIB), device=chosen)], replace(F32, gpu=True)) is None
+    assert estimate([model(WeightsInspection("f32", MIB), device=chosen)], replace(F32, gpu=True)) is None
 
 
 MEASURE = Path(__file__).parents[2] / "benchmarks" / "memory.py"
@@ -137,8 +141,8 @@ def test_kinds_of_weights_are_told_apart(tmp_path: Path) -> None:
         inspection = inspect_model(str(path), "ir")
         assert isinstance(inspection, ModelInspection)
         found[packed] = set(inspection.weights)
-    assert found["0"] == {WeightsSeen("f16", 8192, "plain"), WeightsSeen("f32", 16384)}
-    assert WeightsSeen("f16", 8192, "decompression") in found["1"]
+    assert found["0"] == {WeightsInspection("f16", 8192, "plain"), WeightsInspection("f32", 16384)}
+    assert WeightsInspection("f16", 8192, "decompression") in found["1"]
 
 
 # -- what is said --------------------------------------------------------------------------------------
@@ -213,13 +217,13 @@ def test_processor_flags_are_read_from_the_kernel(tmp_path: Path) -> None:
         assert see_host(str(tmp_path)).bf16 is known
     (tmp_path / "proc" / "cpuinfo").write_text("Features : neon\n")
     assert see_host(str(tmp_path)).bf16 is None
-    assert isinstance(see_host(), HostSeen)
+    assert isinstance(see_host(), Host)
 
 
 def test_a_version_that_is_tried_again_is_told_and_not_added() -> None:
     """It is freed again each time; what is there for good is the rest."""
-    whole = model(WeightsSeen("f32", 10 * MIB))
-    broken = model(WeightsSeen("f32", 100 * MIB))
+    whole = model(WeightsInspection("f32", 10 * MIB))
+    broken = model(WeightsInspection("f32", 100 * MIB))
     (version,) = broken.versions
     version.now = SimpleNamespace(available=False)
     version.attempt.outcome, version.attempt.status = "failed", "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE"

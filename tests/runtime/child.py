@@ -8,7 +8,6 @@ once prepared, by becoming user 5000 where the process is root, else by taking a
 """
 
 import ctypes
-import dataclasses
 import json
 import os
 import platform
@@ -17,9 +16,11 @@ import socket
 import struct
 import sys
 
+import msgspec
+
 sys.path[:0] = sys.argv[1:]
 
-from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailable  # noqa: E402
+from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailableError  # noqa: E402
 
 KILL, ALLOW = 0x80000000, 0x7FFF0000
 LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
@@ -80,7 +81,7 @@ def main() -> None:
     runtime = Runtime(job.get("options", {}))
     try:
         runtime.prepare()
-    except RuntimeUnavailable as unavailable:
+    except RuntimeUnavailableError as unavailable:
         say(unavailable=unavailable.reason)
         return
     say(prepared={"version": runtime.version, "modules": sorted(sys.modules)})
@@ -96,8 +97,8 @@ def main() -> None:
     limits = resource.getrlimit(resource.RLIMIT_AS)
     for path, level in job["loads"]:
         try:
-            say(**dataclasses.asdict(runtime.load(path, level)))
-        except RuntimeUnavailable as unavailable:
+            say(**msgspec.to_builtins(runtime.load(path, level)))
+        except RuntimeUnavailableError as unavailable:
             say(unavailable=unavailable.reason)
     say(
         limits={

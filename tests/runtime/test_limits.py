@@ -11,7 +11,7 @@ from ovms_doctor.probes.runtime.read import (
     GIB,
     MIB,
     Runtime,
-    RuntimeUnavailable,
+    RuntimeUnavailableError,
     load_room,
     weight_bytes,
 )
@@ -59,6 +59,6 @@ def test_weights_behind_a_link_count(directory: Path) -> None:
 def test_not_prepared() -> None:
     runtime = Runtime({})
     assert runtime.version == ""
-    with pytest.raises(RuntimeUnavailable) as caught:
+    with pytest.raises(RuntimeUnavailableError) as caught:
         runtime.load("m.xml", "read")
     assert caught.value.reason == "OpenVINO was not prepared"

@@ -9,7 +9,7 @@ from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.roots import roots
 from ovms_doctor.diagnosis.run import Options, report_on
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.diagnosis.settle import Progress, Seen, look
+from ovms_doctor.diagnosis.settle import Progress, SettledRun, look
 from ovms_doctor.model.facts import Answer, Facts, HeadBucket, ListStore, Question, Unavailable
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
@@ -26,7 +26,7 @@ class Offline:
         return {**self._local.collect([one for one in questions if one not in remote]), **remote}
 
 
-def seen_offline(request: Request) -> Seen:
+def seen_offline(request: Request) -> SettledRun:
     """The plan of a request, with stores that could not be asked."""
     with LocalCollector(request.user, roots(request), request.mounts) as local:
         return look(request, Facts(), Offline(local))

@@ -19,13 +19,13 @@ from ovms_doctor.model.plan import Plan, S3Client
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.prediction.storage import gcs, s3
-from ovms_doctor.prediction.storage.server_environment import Surroundings
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 from tests.serving.memory import deployment
 from tests.storage.table import FAULTS, FINDINGS, GCS_CLIENTS, KEYS, NEW, S3_CLIENTS, S3_PATHS, Environment
 
 
-def around(environment: Environment) -> Surroundings:
-    return Surroundings({item.name: item for item in variables(environment.items())})
+def around(environment: Environment) -> ServerEnvironment:
+    return ServerEnvironment({item.name: item for item in variables(environment.items())})
 
 
 def client(environment: Environment, release: str = NEW, path: str = "s3://b1x/m") -> S3Client:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable

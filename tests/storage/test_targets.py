@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.diagnosis.roots import roots
-from ovms_doctor.inputs.target import Understood, understand
+from ovms_doctor.inputs.target import ResolvedTarget, understand
 from ovms_doctor.inputs.target_remote import understand_remote
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, Mount, Target
 from ovms_doctor.model.environment import variables
-from ovms_doctor.model.facts import Facts, FactsMissing, ListStore, StoreAccess, StoreRefusal, Unavailable
+from ovms_doctor.model.facts import (
+    Facts,
+    FactsMissingError,
+    ListStore,
+    StoreAccess,
+    StoreRefusal,
+    Unavailable,
+)
 from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
 from tests.serving.memory import World
 from tests.storage.memory_store import KEYS, Bucket
@@ -28,13 +35,15 @@ def settled(bucket: Bucket, attempt: Any) -> Any:
     for _ in range(50):
         try:
             return attempt(facts)
-        except FactsMissing as missing:
+        except FactsMissingError as missing:
             facts.add({question: bucket.answer(question) for question in missing.questions})
     raise AssertionError("it asks without end")
 
 
-def understood(path: str, bucket: Bucket, as_: Any = None, access: StoreAccess | str = ACCESS) -> Understood:
-    found: Understood = settled(
+def understood(
+    path: str, bucket: Bucket, as_: Any = None, access: StoreAccess | str = ACCESS
+) -> ResolvedTarget:
+    found: ResolvedTarget = settled(
         bucket, lambda facts: understand_remote(path, access, as_, DEFAULT_POLICY, facts)
     )
     return found
@@ -44,7 +53,7 @@ def of(*keys: str) -> Bucket:
     return Bucket(dict.fromkeys(keys, "good"))
 
 
-def shown(found: Understood) -> tuple[str, str, list[tuple[str, str]]]:
+def shown(found: ResolvedTarget) -> tuple[str, str, list[tuple[str, str]]]:
     return found.target.kind, found.target.path, [(model.name, model.base_path) for model in found.models]
 
 
@@ -112,7 +121,7 @@ def test_layouts(
 def test_the_same_tree_on_this_host_is_understood_alike(keys: tuple[str, ...], as_: Any) -> None:
     world = World({f"/top/m/{key}": "good" for key in keys})
     bucket = Bucket({f"m/{key}": "good" for key in keys}, others=world)
-    here: Understood = settled(
+    here: ResolvedTarget = settled(
         bucket, lambda facts: understand("/top/m", "/top/m", as_, DEFAULT_POLICY, facts)
     )
     there = understood("s3://b1x/m", bucket, as_)

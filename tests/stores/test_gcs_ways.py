@@ -13,7 +13,7 @@ import pytest
 
 from ovms_doctor.model.facts import FileContent, StoreAccess, StoreListing, StoreRefusal, Unavailable
 from ovms_doctor.probes.stores.google import store as google
-from ovms_doctor.probes.stores.google.session import BadProxy, OtherProxy, read_proxy
+from ovms_doctor.probes.stores.google.session import ProxyChangedError, ProxyFormatError, read_proxy
 from ovms_doctor.probes.stores.google.store import GoogleStore
 from tests.stores.fake_gcs import (
     CLIENT_SECRET,
@@ -372,7 +372,7 @@ def test_libcurl_takes_these_values_so(value: str, pair: str | None) -> None:
 
 @pytest.mark.parametrize("value", BAD)
 def test_a_value_that_is_no_proxy_s(fake: FakeGcs, value: str) -> None:
-    with pytest.raises(BadProxy):
+    with pytest.raises(ProxyFormatError):
         read_proxy(value.format("127.0.0.1:1"))
     answer = refused(store(fake.url, proxy=value.format("127.0.0.1:1")).read("x", 0, 1))
     assert (answer.call, answer.trouble) == ("GetObject", "proxy name")
@@ -390,7 +390,7 @@ def test_ports_that_are_not_named(value: str, url: str) -> None:
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1", "socks5h://127.0.0.1:1", "ftp://127.0.0.1:1"])
 def test_a_kind_of_proxy_that_cannot_be_taken(fake: FakeGcs, value: str) -> None:
-    with pytest.raises(OtherProxy):
+    with pytest.raises(ProxyChangedError):
         read_proxy(value)
     assert isinstance(store(fake.url, proxy=value).list("", 1, False), Unavailable)
     assert fake.seen == []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import StoreRefusal, Unavailable
 from tests.storage.memory_store import KEYS, Bucket, told

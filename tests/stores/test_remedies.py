@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks

@@ -9,7 +9,7 @@ from ovms_doctor.checks.storage import refusal_text as words
 from ovms_doctor.checks.storage import remedies as remedies
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Recovers, Severity, Step
-from ovms_doctor.model.plan import StorePlan, StoreSeen
+from ovms_doctor.model.plan import StoreFacts, StorePlan
 
 _REJECTED = frozenset(
     "InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken InvalidToken TokenRefreshRequired InvalidSecurity "
@@ -47,7 +47,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield _finding(context, code, access, said, items)
 
 
-def _said(seen: StoreSeen, refusal: StoreRefusal) -> StoreRefusal:
+def _said(seen: StoreFacts, refusal: StoreRefusal) -> StoreRefusal:
     """The answer that tells most: a refused HeadBucket has no text, and what a list is answered with may be of a
     moment only."""
     reason = seen.reason
@@ -55,7 +55,7 @@ def _said(seen: StoreSeen, refusal: StoreRefusal) -> StoreRefusal:
 
 
 def _code(
-    item: StorePlan, seen: StoreSeen, access: StoreAccess, refusal: StoreRefusal, said: StoreRefusal
+    item: StorePlan, seen: StoreFacts, access: StoreAccess, refusal: StoreRefusal, said: StoreRefusal
 ) -> str:
     """Which case it is; empty for a store that is only busy."""
     if said.trouble:
@@ -135,7 +135,7 @@ def _recovers(context: Context, code: str, access: StoreAccess, said: StoreRefus
     return "restart" if at_start else "next_poll"
 
 
-def _evidence(seen: StoreSeen, said: StoreRefusal) -> Iterator[Evidence]:
+def _evidence(seen: StoreFacts, said: StoreRefusal) -> Iterator[Evidence]:
     how = "asked as the server's client asks"
     for one in dict.fromkeys((seen.refusal, said)):
         if one is None:

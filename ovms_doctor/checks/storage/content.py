@@ -14,12 +14,12 @@ from ovms_doctor.model.facts import StoreRefusal
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.plan import (
     Attempt,
-    CopySeen,
+    CopyFacts,
     DownloadFails,
     ModelPlan,
     ReadRefused,
+    StoreFacts,
     StorePlan,
-    StoreSeen,
 )
 
 _SHOWN = 8
@@ -43,7 +43,7 @@ def check(context: Context) -> Iterator[Finding]:
         yield from _copies(context, item, seen, model)
 
 
-def _empty(context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan) -> Finding:
+def _empty(context: Context, item: StorePlan, seen: StoreFacts, model: ModelPlan) -> Finding:
     assert seen.access is not None
     name, bucket, key = seen.access.bucket, seen.access.url(), key_of(item)
     slash = "" if item.path.endswith("/") else "/"
@@ -76,7 +76,7 @@ def _empty(context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan)
     )
 
 
-def _meant(key: str, seen: StoreSeen, bucket: str) -> str:
+def _meant(key: str, seen: StoreFacts, bucket: str) -> str:
     """The path of what lies beside it and is called so, or nearly; empty for nothing. What is called just so was
     missed for a slash too many, as is the bucket itself."""
     if not key:
@@ -91,7 +91,7 @@ def _meant(key: str, seen: StoreSeen, bucket: str) -> str:
     return f"{bucket}/{inside}/{close[0]}" if inside else f"{bucket}/{close[0]}"
 
 
-def _hidden(context: Context, item: StorePlan, seen: StoreSeen) -> Finding:
+def _hidden(context: Context, item: StorePlan, seen: StoreFacts) -> Finding:
     versions = ", ".join(str(version) for version in seen.hidden[:_SHOWN])
     more = f" and {len(seen.hidden) - _SHOWN} more" if len(seen.hidden) > _SHOWN else ""
     return context.finding(
@@ -110,7 +110,7 @@ def _hidden(context: Context, item: StorePlan, seen: StoreSeen) -> Finding:
     )
 
 
-def _copies(context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan) -> Iterator[Finding]:
+def _copies(context: Context, item: StorePlan, seen: StoreFacts, model: ModelPlan) -> Iterator[Finding]:
     copies = {copy.version: copy for copy in seen.copies}
     told: set[DownloadFails] = set()
     for version in model.versions:
@@ -131,7 +131,7 @@ def _copies(context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan
 
 
 def _download(
-    context: Context, item: StorePlan, seen: StoreSeen, model: ModelPlan, cause: DownloadFails
+    context: Context, item: StorePlan, seen: StoreFacts, model: ModelPlan, cause: DownloadFails
 ) -> Finding:
     assert seen.access is not None
     failed = [one.attempt for one in model.versions if one.attempt and one.attempt.cause == cause]
@@ -197,7 +197,7 @@ def _misnamed(
     )
 
 
-def _left_out(context: Context, model: ModelPlan, attempt: Attempt, copy: CopySeen) -> Iterator[Finding]:
+def _left_out(context: Context, model: ModelPlan, attempt: Attempt, copy: CopyFacts) -> Iterator[Finding]:
     """What the model needs of it. A model that was loaded without them needs none of them."""
     refused = isinstance(attempt.cause, ReadRefused)
     if not refused and not (attempt.outcome == "loaded" and attempt.basis == "static"):
@@ -233,7 +233,7 @@ def _belongs(attempt: Attempt, name: str) -> bool:
     return any(fault.kind == _NO_DATA and fault.path.endswith(f"/{name}") for fault in faults)
 
 
-def _cut(context: Context, model: ModelPlan, attempt: Attempt, copy: CopySeen) -> Finding:
+def _cut(context: Context, model: ModelPlan, attempt: Attempt, copy: CopyFacts) -> Finding:
     return context.of_attempt(
         "OVD660",
         f"{copy.path} holds more keys than S3 gives at once, and the server downloads nothing of the others",

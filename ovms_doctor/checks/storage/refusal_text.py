@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import remedies as remedies
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
-from ovms_doctor.model.plan import ModelPlan, StorePlan, StoreSeen
+from ovms_doctor.model.plan import ModelPlan, StoreFacts, StorePlan
 
 #: What other clients find credentials by, and these do not.
 _OTHERS = (
@@ -39,7 +39,7 @@ _REACH = {
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
-def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan, seen: StoreSeen) -> str:
+def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan, seen: StoreFacts) -> str:
     """The case in one sentence."""
     bucket, who = access.url(), said.host or "its store"
     answer = said.code or f"status {said.status}"
@@ -79,7 +79,7 @@ def not_a_store(said: StoreRefusal) -> bool:
     return said.call == "ListObjects" and said.status in (403, 404) and not said.code
 
 
-def region_of(said: StoreRefusal, seen: StoreSeen) -> str:
+def region_of(said: StoreRefusal, seen: StoreFacts) -> str:
     """The bucket's region, empty where the store does not tell."""
     return said.region or (seen.refusal.region if seen.refusal is not None else "")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ovms_doctor.inputs.arguments.options import (
     EXCLUSIVE_WITH_CONFIG,
@@ -13,7 +14,7 @@ from ovms_doctor.inputs.arguments.options import (
     known_options,
 )
 from ovms_doctor.inputs.arguments.validation import (
-    Given,
+    ParsedArguments,
     hint_for,
     prepare_refusals,
     unmatched_refusals,
@@ -54,7 +55,7 @@ def read_arguments(
     if not words:
         return ServerArguments(helps=True)
     split = split_words(words[:_MOST_WORDS], release)
-    given = Given(split, release, limits)
+    given = ParsedArguments(split, release, limits)
     if split.refusal is not None:
         return _arguments(given, (split.refusal,), helps=False)
     refusals = tuple(unmatched_refusals(given))
@@ -72,7 +73,9 @@ def read_arguments(
     return _arguments(given, refusals, helps=False)
 
 
-def _arguments(given: Given, refusals: tuple[ArgumentRefusal, ...], *, helps: bool) -> ServerArguments:
+def _arguments(
+    given: ParsedArguments, refusals: tuple[ArgumentRefusal, ...], *, helps: bool
+) -> ServerArguments:
     values = given.words.values
     refusals = tuple(replace(item, hint=hint_for(item, given.release)) for item in refusals)
     certain = next((item.text for item in refusals if item.unless is None), None)
@@ -98,7 +101,7 @@ def _arguments(given: Given, refusals: tuple[ArgumentRefusal, ...], *, helps: bo
     )
 
 
-def _directive(given: Given) -> str | None:
+def _directive(given: ParsedArguments) -> str | None:
     for name in _DIRECTIVES:
         # A switch counts wherever it stands, ``--pull=false`` too (result->count).
         if given.has(name):
@@ -106,20 +109,20 @@ def _directive(given: Given) -> str | None:
     return None
 
 
-def _poll(given: Given) -> int:
+def _poll(given: ParsedArguments) -> int:
     """Seconds between two looks; they become a 32-bit number of milliseconds since v2025.2."""
     seconds = given.number("file_system_poll_wait_seconds", 1)
     return seconds if seconds * 1000 % (1 << 32) else 0
 
 
-def _parameters(given: Given) -> ModelParameters:
+def _parameters(given: ParsedArguments) -> ModelParameters:
     """What was given of the model's parameters, as JSON text; an empty value is as good as none."""
     values = given.words.values
     pairs = tuple((name, json.dumps(values[name])) for name in MODEL_PARAMETERS if values.get(name))
     return ModelParameters(pairs, "arguments")
 
 
-def _unheeded(given: Given) -> tuple[str, ...]:
+def _unheeded(given: ParsedArguments) -> tuple[str, ...]:
     """Options that the server takes and makes no use of."""
     result = []
     if given.set("config_path"):
@@ -133,7 +136,7 @@ def _unheeded(given: Given) -> tuple[str, ...]:
     return tuple(f"--{name}" if name in known else name for name in result)
 
 
-def _not_followed(given: Given) -> tuple[str, ...]:
+def _not_followed(given: ParsedArguments) -> tuple[str, ...]:
     """Options whose effect on what is served is not part of the prediction."""
     parameters = set(MODEL_PARAMETERS)
     directives = set(_DIRECTIVES)

@@ -6,9 +6,10 @@ Source: cli_parser.cpp (config.cpp until v2022.2) at each release tag.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from functools import cache
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.releases import Release
 
@@ -16,8 +17,7 @@ from ovms_doctor.model.releases import Release
 Kind: TypeAlias = Literal["text", "number", "size", "switch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One option. ``since`` the first release that knows it, ``until`` the first that does not any more."""
 
     name: str

@@ -7,8 +7,9 @@ v2025.2 brought directives that do something else than serve, and another order.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from ovms_doctor.inputs.arguments.addresses import is_hostname_or_ip
 from ovms_doctor.inputs.arguments.options import (
@@ -19,7 +20,7 @@ from ovms_doctor.inputs.arguments.options import (
     similar_option,
     tasks,
 )
-from ovms_doctor.inputs.arguments.words import Words, is_true
+from ovms_doctor.inputs.arguments.words import SplitArguments, is_true
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand, HostLimits
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import redact_words
@@ -31,11 +32,10 @@ _STATEFUL = ("low_latency_transformation", "max_sequence_number", "idle_sequence
 _PREFIX = "error parsing options - "
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class ParsedArguments(Struct, frozen=True):
     """The split words, and what validation asks of them."""
 
-    words: Words
+    words: SplitArguments
     release: Release
     limits: HostLimits
 
@@ -85,7 +85,7 @@ class Given:
         return self.has("add_to_config") or self.has("remove_from_config")
 
 
-def unmatched_refusals(given: Given) -> Iterator[ArgumentRefusal]:
+def unmatched_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
     if given.looks_at_task and given.words.values["task"] not in tasks(given.release):
         text = f"{_PREFIX}--task parameter unsupported value: {given.words.values['task']}"
@@ -102,7 +102,7 @@ def unmatched_refusals(given: Given) -> Iterator[ArgumentRefusal]:
     )
 
 
-def _exclusions(given: Given) -> Iterator[tuple[str, str]]:
+def _exclusions(given: ParsedArguments) -> Iterator[tuple[str, str]]:
     if not given.release.at_least(2025, 2, 1):
         return
     has = given.has
@@ -127,7 +127,7 @@ def _exclusions(given: Given) -> Iterator[tuple[str, str]]:
         yield "--model_path", "--model_path cannot be used with --remove_from_config"
 
 
-def prepare_refusals(given: Given) -> Iterator[ArgumentRefusal]:
+def prepare_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """What ``CLIParser::prepare`` throws."""
     values = given.words.values
     key_file = values.get("api_key_file")
@@ -150,7 +150,7 @@ def prepare_refusals(given: Given) -> Iterator[ArgumentRefusal]:
                 yield ArgumentRefusal("prepare", text, None, f"--{name}")
 
 
-def validate_refusals(given: Given) -> Iterator[ArgumentRefusal]:
+def validate_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """``Config::validate`` where it is to serve, in the order of the release."""
     if given.release.at_least(2025, 2):
         parts = (
@@ -172,7 +172,7 @@ def validate_refusals(given: Given) -> Iterator[ArgumentRefusal]:
 _Part = Iterator[tuple[str | None, str] | tuple[str | None, str, FileDemand]]
 
 
-def _mode(given: Given) -> _Part:
+def _mode(given: ParsedArguments) -> _Part:
     config = given.set("config_path")
     name, path = given.set("model_name"), given.set("model_path")
     if config and (name or path):
@@ -188,14 +188,14 @@ def _mode(given: Given) -> _Part:
             return
 
 
-def _grpc_workers(given: Given) -> _Part:
+def _grpc_workers(given: ParsedArguments) -> _Part:
     workers, cores = given.number("grpc_workers", 1), given.limits.cores
     if workers < 1 or (cores is not None and workers > cores):
         count = "the number of cores" if cores is None else str(cores)
         yield "--grpc_workers", f"grpc_workers count should be from 1 to CPU core count : {count}"
 
 
-def _rest_workers(given: Given) -> _Part:
+def _rest_workers(given: ParsedArguments) -> _Part:
     release, limits = given.release, given.limits
     asked = given.words.numbers.get("rest_workers")
     default = default_rest_workers(release, limits.cores, limits.open_files)
@@ -220,13 +220,13 @@ def _rest_workers(given: Given) -> _Part:
             )
 
 
-def _port_ranges(given: Given) -> _Part:
+def _port_ranges(given: ParsedArguments) -> _Part:
     for name, number in (("port", given.port), ("rest_port", given.rest_port)):
         if number > _HIGHEST_PORT:
             yield f"--{name}", f"{name} number out of range from 0 to {_HIGHEST_PORT}"
 
 
-def _metrics(given: Given) -> _Part:
+def _metrics(given: ParsedArguments) -> _Part:
     release = given.release
     if not release.at_least(2022, 2):
         return
@@ -250,24 +250,24 @@ def _metrics(given: Given) -> _Part:
         )
 
 
-def _addresses(given: Given) -> _Part:
+def _addresses(given: ParsedArguments) -> _Part:
     for name in ("rest_bind_address", "grpc_bind_address"):
         if given.set(name) and not is_hostname_or_ip(given.words.values[name], given.release):
             text = f"{name} has invalid format: proper hostname or IP address expected."
             yield f"--{name}", text
 
 
-def _same_port(given: Given) -> _Part:
+def _same_port(given: ParsedArguments) -> _Part:
     if given.port == given.rest_port and (given.port or not given.release.at_least(2025, 1)):
         yield "--port", "port and rest_port cannot have the same values"
 
 
-def _no_port(given: Given) -> _Part:
+def _no_port(given: ParsedArguments) -> _Part:
     if given.release.needs_a_port and not given.port and not given.rest_port:
         yield "--port", "port and rest_port cannot both be unset"
 
 
-def _cpu_extension(given: Given) -> _Part:
+def _cpu_extension(given: ParsedArguments) -> _Part:
     path = given.words.values.get("cpu_extension", "")
     if given.set("cpu_extension"):
         exist = "exist" if given.release.at_least(2025, 1) else "exists"
@@ -277,7 +277,7 @@ def _cpu_extension(given: Given) -> _Part:
         yield "--cpu_extension", text, FileDemand(path, "exists")
 
 
-def _log_level(given: Given) -> _Part:
+def _log_level(given: ParsedArguments) -> _Part:
     levels = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
     if not given.release.at_least(2022, 2):
         levels.remove("TRACE")
@@ -285,7 +285,7 @@ def _log_level(given: Given) -> _Part:
         yield "--log_level", f"log_level should be one of: {', '.join(levels)}"
 
 
-def _stateful(given: Given) -> _Part:
+def _stateful(given: ParsedArguments) -> _Part:
     stateful = is_true(given.words.values.get("stateful"))
     if not given.release.at_least(2022, 3):
         stateful = given.has("stateful")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ovms_doctor.inputs.arguments.options import Option, known_options, similar_option
 from ovms_doctor.model.deployment import ArgumentRefusal
@@ -22,7 +23,7 @@ _TRUE = re.compile(r"[tT](rue)?|1")
 _FALSE = re.compile(r"[fF](alse)?|0")
 
 
-class Refused(Exception):
+class ArgumentsError(Exception):
     """cxxopts throws; the text is its exception's."""
 
     def __init__(self, text: str, option: str | None = None, suggestion: str | None = None) -> None:
@@ -36,8 +37,7 @@ class Refused(Exception):
         return ArgumentRefusal("parse", text, None, self.option, self.suggestion)
 
 
-@dataclass(slots=True)
-class Words:
+class SplitArguments(Struct):
     """The words, split. ``values``: the last one of each option; ``numbers`` those that are numbers;
     ``count``: how many options were matched; ``places``: the position of each option's last word, and of each word
     left over, from 1."""
@@ -50,12 +50,12 @@ class Words:
     places: dict[str, int] = field(default_factory=dict)
 
 
-def split_words(words: Sequence[str], release: Release) -> Words:
+def split_words(words: Sequence[str], release: Release) -> SplitArguments:
     """``words`` without the program's name. The first fault ends it, and is in ``refusal``."""
-    result = Words()
+    result = SplitArguments()
     try:
         _Splitter(list(words), release, result).run()
-    except Refused as refused:
+    except ArgumentsError as refused:
         result.refusal = refused.refusal()
     return result
 
@@ -63,7 +63,7 @@ def split_words(words: Sequence[str], release: Release) -> Words:
 class _Splitter:
     """``OptionParser::parse``: one pass from left to right."""
 
-    def __init__(self, words: list[str], release: Release, result: Words) -> None:
+    def __init__(self, words: list[str], release: Release, result: SplitArguments) -> None:
         self.words = words
         self.release = release
         self.result = result
@@ -84,7 +84,7 @@ class _Splitter:
             match = self.matcher.fullmatch(word)
             if match is None:
                 if word.startswith("-") and word != "-" and not self.keeps_unknown:
-                    raise Refused(f"Argument ‘{word}’ starts with a - but has incorrect syntax", word)
+                    raise ArgumentsError(f"Argument ‘{word}’ starts with a - but has incorrect syntax", word)
                 self.result.unmatched.append(word)
             elif match[4]:
                 self._letters(match[4])
@@ -112,7 +112,7 @@ class _Splitter:
     def _unknown(self, name: str, word: str) -> None:
         if not self.keeps_unknown:
             suggestion = similar_option(name, self.release)
-            raise Refused(f"Option ‘{name}’ does not exist", word.partition("=")[0], suggestion)
+            raise ArgumentsError(f"Option ‘{name}’ does not exist", word.partition("=")[0], suggestion)
         self.result.unmatched.append(word)
 
     def _set_from_next(self, option: Option) -> None:
@@ -120,14 +120,14 @@ class _Splitter:
             self._set(option, "true")
             return
         if self.at + 1 >= len(self.words):
-            raise Refused(f"Option ‘{option.name}’ is missing an argument", f"--{option.name}")
+            raise ArgumentsError(f"Option ‘{option.name}’ is missing an argument", f"--{option.name}")
         self.at += 1
         self._set(option, self.words[self.at])
 
     def _set(self, option: Option, value: str) -> None:
         if option.kind == "switch":
             if not _TRUE.fullmatch(value) and not _FALSE.fullmatch(value):
-                raise Refused(f"Argument ‘{value}’ failed to parse", f"--{option.name}")
+                raise ArgumentsError(f"Argument ‘{value}’ failed to parse", f"--{option.name}")
         elif option.kind != "text":
             self.result.numbers[option.name] = self._number(option, value)
         self.result.values[option.name] = value
@@ -136,7 +136,7 @@ class _Splitter:
     def _number(self, option: Option, text: str) -> int:
         """``integer_parser``: decimal, or hexadecimal after ``0x``. An overflow is only seen where the
         wrapped number is smaller than the one before the digit."""
-        refused = Refused(f"Argument ‘{text}’ failed to parse", f"--{option.name}")
+        refused = ArgumentsError(f"Argument ‘{text}’ failed to parse", f"--{option.name}")
         match = _INTEGER.fullmatch(text)
         if match is None or match[1]:
             raise refused

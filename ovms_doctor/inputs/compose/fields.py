@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ovms_doctor.inputs import mounts, values
 from ovms_doctor.inputs.compose import values as typed
 from ovms_doctor.inputs.compose.interpolation import read_env_file
 from ovms_doctor.inputs.compose.merge import as_pairs
-from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 from ovms_doctor.model.container import ContainerLimits, ContainerMount, Probe, PublishedPort
 from ovms_doctor.model.environment import variables
 
@@ -19,8 +20,7 @@ _MOUNT_KEYS = frozenset("type source target read_only consistency bind volume tm
 _MOUNT_TYPES = frozenset("bind volume tmpfs cluster npipe image".split())
 
 
-@dataclass(slots=True)
-class Project:
+class Project(Struct):
     """What surrounds a service: its file's directory, the project's name, the top-level volumes, configs and
     secrets, the variables that Compose knows, and a reader of other files. ``problems`` and ``unknown`` collect what
     is not known, the latter as names of the Container's fields."""
@@ -68,7 +68,7 @@ def _short(text: str, project: Project) -> ContainerMount:
         text = f"{project.path(source)}:{rest}"
     head, colon, _ = text.partition(":")
     if colon and "/" in head and not text.startswith(("/", ".")):
-        raise Refused(
+        raise UnsupportedDocumentError(
             f'"{shown(head)}" in volumes is taken for a volume\'s name; a directory needs "./{shown(head)}"'
         )
     mount = mounts.read_volume(text, project.directory)
@@ -84,7 +84,9 @@ def _long(item: dict[str, Any], project: Project) -> ContainerMount:
     typed.check_keys(_MOUNT_KEYS, item, "an entry of volumes")
     kind = typed.optional_text(item, "type")
     if kind not in _MOUNT_TYPES:
-        raise Refused(f'"{shown(kind)}" in volumes is no type of mount: bind, volume or tmpfs')
+        raise UnsupportedDocumentError(
+            f'"{shown(kind)}" in volumes is no type of mount: bind, volume or tmpfs'
+        )
     source = typed.optional_text(item, "source")
     read_only = typed.truth(item.get("read_only"), "read_only")
     part = typed.mapping(item.get(kind), kind)
@@ -93,7 +95,7 @@ def _long(item: dict[str, Any], project: Project) -> ContainerMount:
     sub_path = typed.optional_text(part, "subpath")
     if kind == "bind":
         if not source:
-            raise Refused("an entry of volumes with the type bind has no source")
+            raise UnsupportedDocumentError("an entry of volumes with the type bind has no source")
         host = None if mounts.is_windows(source) else project.path(source)
         # compose-spec: the default is true; without the key "bind" the engine's old interface makes it as well.
         creates = typed.truth(part.get("create_host_path", True), "create_host_path")
@@ -112,7 +114,7 @@ def _volume(mount: ContainerMount, key: str, project: Project) -> ContainerMount
     """A named volume as the engine has it; one that is made of a directory of the host says so."""
     known = project.top("volumes")
     if key not in known:
-        raise Refused(f'the volume "{shown(key)}" is not among the file\'s volumes')
+        raise UnsupportedDocumentError(f'the volume "{shown(key)}" is not among the file\'s volumes')
     volume = typed.mapping(known[key], f"volumes.{key}")
     options = typed.mapping(volume.get("driver_opts"), "driver_opts")
     device = typed.optional_text(options, "device")
@@ -140,7 +142,7 @@ def _files(service: dict[str, Any], project: Project, kind: str, place: str) -> 
         source = typed.optional_text(entry, "source")
         known = project.top(kind)
         if source not in known:
-            raise Refused(f'"{shown(source)}" is not among the file\'s {kind}')
+            raise UnsupportedDocumentError(f'"{shown(source)}" is not among the file\'s {kind}')
         file = typed.optional_text(typed.mapping(known[source], kind), "file")
         target = posixpath.join(place, typed.optional_text(entry, "target") or source)
         host = project.path(file) if file else None
@@ -162,7 +164,7 @@ def read_ports(service: dict[str, Any]) -> tuple[PublishedPort, ...]:
         else:
             found.extend(values.read_ports(typed.text(item, "ports")))
         if len(found) > values.MOST_PORTS:
-            raise Refused("ports publishes more than a host has")
+            raise UnsupportedDocumentError("ports publishes more than a host has")
     return tuple(dict.fromkeys(found))
 
 
@@ -174,10 +176,10 @@ def read_environment(service: dict[str, Any], project: Project) -> tuple[list[tu
         known.update(_environment_file(item, project))
     given = service.get("environment")
     if given is not None and not isinstance(given, dict | list):
-        raise Refused("environment must be a mapping or a list")
+        raise UnsupportedDocumentError("environment must be a mapping or a list")
     for name, value in as_pairs(given).items():
         if isinstance(value, dict | list):
-            raise Refused(f"environment: the value of {shown(name)} is not a text")
+            raise UnsupportedDocumentError(f"environment: the value of {shown(name)} is not a text")
         if value is not None:
             known[name] = typed.text(value, "environment")
         elif name in project.variables:
@@ -219,7 +221,7 @@ def read_limits(service: dict[str, Any]) -> ContainerLimits:
     pids = _one(service, "pids_limit", limits, "pids", lambda text: values.read_whole(text, "pids_limit"))
     swap = typed.read(service, "memswap_limit", values.read_swap)
     if swap and memory and swap < memory:
-        raise Refused("memswap_limit is less than mem_limit, and it counts both")
+        raise UnsupportedDocumentError("memswap_limit is less than mem_limit, and it counts both")
     quota = typed.read(service, "cpu_quota", lambda text: values.read_whole(text, "cpu_quota"))
     period = typed.read(service, "cpu_period", _microseconds)
     shared = typed.read(service, "shm_size", values.read_size)
@@ -248,7 +250,7 @@ def _one(
 ) -> Any:
     own, deployed = typed.read(service, name, how), typed.read(other, other_name, how)
     if own and deployed and own != deployed:
-        raise Refused(f"{name} and deploy.resources say different things")
+        raise UnsupportedDocumentError(f"{name} and deploy.resources say different things")
     return own or deployed
 
 
@@ -258,7 +260,7 @@ def _open_files(service: dict[str, Any]) -> int | None:
         if isinstance(value, dict):
             parts = [typed.text(value[key], f"ulimits.{name}") for key in ("soft", "hard") if key in value]
             if len(parts) != 2:
-                raise Refused(f"ulimits.{shown(name)} needs soft and hard")
+                raise UnsupportedDocumentError(f"ulimits.{shown(name)} needs soft and hard")
         else:
             parts = [typed.text(value, f"ulimits.{name}")]
         soft = values.check_ulimit(name, parts)
@@ -314,7 +316,7 @@ def read_probe(service: dict[str, Any]) -> tuple[Probe, ...]:
     parts = [typed.text(item, "test") for item in typed.one_or_more(test, "test")]
     if isinstance(test, list):
         if parts[0] not in ("CMD", "CMD-SHELL", "NONE"):
-            raise Refused("the healthcheck's test must begin with CMD, CMD-SHELL or NONE")
+            raise UnsupportedDocumentError("the healthcheck's test must begin with CMD, CMD-SHELL or NONE")
         if parts[0] == "NONE":
             return ()
     times = [

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from ovms_doctor.inputs.values import Refused, shown
+from msgspec import Struct, field
+
+from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
@@ -32,8 +33,7 @@ _ESCAPED = {
 _DEEPEST = 20
 
 
-@dataclass(slots=True)
-class Interpolation:
+class Interpolation(Struct):
     """``variables`` is what names are looked up in. ``used``: the names that had a value; ``unset``: those that had
     none, for which Compose puts in nothing."""
 
@@ -76,11 +76,13 @@ class Interpolation:
     def braced(self, body: str, depth: int) -> str:
         match = _BRACED.fullmatch(body)
         if match is None or depth > _DEEPEST:
-            raise Refused("a value has a ${…} that is not one; a dollar sign itself is written $$")
+            raise UnsupportedDocumentError(
+                "a value has a ${…} that is not one; a dollar sign itself is written $$"
+            )
         name, operator, rest = match[1], match[2] or "", match[3] or ""
         there = name in self.variables and not (operator.startswith(":") and not self.variables[name])
         if operator.endswith("?") and not there:
-            raise Refused(f"the variable {name} has no value, and the file demands one")
+            raise UnsupportedDocumentError(f"the variable {name} has no value, and the file demands one")
         if operator.endswith("+"):
             return self.text(rest, depth + 1) if there else ""
         if operator.endswith("-") and not there:
@@ -119,7 +121,7 @@ def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[st
         key = _KEY.match(text, at)
         line = text.count("\n", 0, at) + 1
         if key is None:
-            raise Refused(f"line {line} of {what} is no variable")
+            raise UnsupportedDocumentError(f"line {line} of {what} is no variable")
         at = key.end()
         if key[2] is None:
             found[key[1]] = variables.get(key[1])
@@ -144,7 +146,7 @@ def _value(text: str, at: int, interpolation: Interpolation, where: str) -> tupl
             parts.append(text[end])
             end += 1
     if end >= len(text):
-        raise Refused(f"{where} has a quote that is never closed")
+        raise UnsupportedDocumentError(f"{where} has a quote that is never closed")
     value = "".join(parts)
     if quote == '"':
         value = interpolation.text(_ESCAPE.sub(lambda match: _ESCAPED[match[1]], value))
@@ -163,7 +165,9 @@ def _closing(text: str, start: int) -> int:
             if not depth:
                 return at
         at += 1
-    raise Refused("a value has a ${ that is never closed; a dollar sign itself is written $$")
+    raise UnsupportedDocumentError(
+        "a value has a ${ that is never closed; a dollar sign itself is written $$"
+    )
 
 
 def _line_end(text: str, at: int) -> int:

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ovms_doctor.inputs import NotRead, yaml_text
+from ovms_doctor.inputs import DocumentError, yaml_text
 from ovms_doctor.inputs.compose import values as typed
 from ovms_doctor.inputs.compose.fields import Project
 from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_file
 from ovms_doctor.inputs.compose.merge import localise, merge
 from ovms_doctor.inputs.compose.service import build
-from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 from ovms_doctor.model.container import Container
 
 _DEFAULT_FILES = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
@@ -56,13 +56,13 @@ def read_compose(
             known = {name: value for name, value in found.items() if value is not None}
             interpolation = Interpolation({**known, **environment})
         return _Reading(interpolation, place, directory, read_file).container(text, service)
-    except Refused as error:
+    except UnsupportedDocumentError as error:
         reason = interpolation.hide(str(error))
-        raise NotRead(f"Docker Compose would refuse {shown(place)}: {reason.rstrip('.')}.") from None
-    except NotRead as error:
-        raise NotRead(f"{shown(place)}: {interpolation.hide(str(error))}") from None
+        raise DocumentError(f"Docker Compose would refuse {shown(place)}: {reason.rstrip('.')}.") from None
+    except DocumentError as error:
+        raise DocumentError(f"{shown(place)}: {interpolation.hide(str(error))}") from None
     except RecursionError:
-        raise NotRead(f"{shown(place)}: the values are nested too deeply.") from None
+        raise DocumentError(f"{shown(place)}: the values are nested too deeply.") from None
 
 
 class _Reading:
@@ -83,7 +83,7 @@ class _Reading:
         services = typed.mapping(raw.get("services"), "services")
         for name, item in services.items():
             if not _SERVICE_NAME.fullmatch(name):
-                raise Refused(f'"{shown(name)}" cannot be the name of a service')
+                raise UnsupportedDocumentError(f'"{shown(name)}" cannot be the name of a service')
             typed.check_keys(typed.SERVICE_KEYS, typed.mapping(item, f"services.{name}"), f"services.{name}")
         document = self.interpolation.data(raw)
         name = self.choose(services, wanted, bool(raw.get("include")))
@@ -117,17 +117,19 @@ class _Reading:
             self.problems.append("The file includes others, which are not looked at.")
         if wanted is not None:
             if wanted not in services:
-                raise NotRead(f'there is no service "{shown(wanted)}"; there is: {names or "none"}.{more}')
+                raise DocumentError(
+                    f'there is no service "{shown(wanted)}"; there is: {names or "none"}.{more}'
+                )
             return wanted
         if not services:
-            raise NotRead(f"the file has no services.{more}")
+            raise DocumentError(f"the file has no services.{more}")
         likely = [name for name in services if self.is_server(services, name)]
         if len(likely) == 1:
             return likely[0]
         if not likely and len(services) == 1:
             return next(iter(services))
         said = "more than one service looks" if likely else "no service looks"
-        raise NotRead(f"{said} like OVMS; name one of {', '.join(map(shown, likely)) or names}.{more}")
+        raise DocumentError(f"{said} like OVMS; name one of {', '.join(map(shown, likely)) or names}.{more}")
 
     def is_server(self, services: dict[str, Any], name: str) -> bool:
         service = self.extended(services, name, self.directory, ())
@@ -149,23 +151,25 @@ class _Reading:
             return own
         link = (directory, name)
         if link in chain or len(chain) > _DEEPEST:
-            raise Refused(f"services.{shown(name)} extends itself")
+            raise UnsupportedDocumentError(f"services.{shown(name)} extends itself")
         asked = {"service": asked} if isinstance(asked, str) else typed.mapping(asked, "extends")
         base_name = typed.optional_text(asked, "service")
         file = typed.optional_text(asked, "file")
         if not file:
             if base_name not in services:
-                raise Refused(
+                raise UnsupportedDocumentError(
                     f'services.{shown(name)} extends the service "{shown(base_name)}", which is not there'
                 )
             return merge(self.extended(services, base_name, directory, (*chain, link)), own)
         path = posixpath.normpath(posixpath.join(directory, file))
         text = self.read_file(path)
         if text is None:
-            raise NotRead(f"the file {shown(file)}, which services.{shown(name)} extends, cannot be read.")
+            raise DocumentError(
+                f"the file {shown(file)}, which services.{shown(name)} extends, cannot be read."
+            )
         others = typed.mapping(yaml_text.load(text).get("services"), "services")
         if base_name not in others:
-            raise Refused(f'the file {shown(file)} has no service "{shown(base_name)}"')
+            raise UnsupportedDocumentError(f'the file {shown(file)} has no service "{shown(base_name)}"')
         folder = posixpath.dirname(path)
         base = self.extended(others, base_name, folder, (*chain, link))
         return merge(localise(base, folder), own)

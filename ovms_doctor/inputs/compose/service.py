@@ -10,7 +10,7 @@ from ovms_doctor.inputs.compose import fields as compose_fields
 from ovms_doctor.inputs.compose import values as typed
 from ovms_doctor.inputs.compose.fields import Project
 from ovms_doctor.inputs.image import release_of
-from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import variables
 
@@ -25,8 +25,8 @@ def build(
     Compose or the engine would not take."""
     try:
         return _build(name, service, project, place, others)
-    except Refused as error:
-        raise Refused(f"services.{shown(name)}: {error}") from None
+    except UnsupportedDocumentError as error:
+        raise UnsupportedDocumentError(f"services.{shown(name)}: {error}") from None
 
 
 def _build(
@@ -94,7 +94,7 @@ def _image(service: dict[str, Any], project: Project) -> str:
             "The image is built here: what it runs and as whom is not known from the file."
         )
     elif not image:
-        raise Refused("the service has neither an image nor something to build")
+        raise UnsupportedDocumentError("the service has neither an image nor something to build")
     return values.check_image(image) if image else ""
 
 
@@ -111,7 +111,7 @@ def _network(service: dict[str, Any]) -> str:
     networks = service.get("networks")
     mode = typed.optional_text(service, "network_mode", numbers=False)
     if mode and networks:
-        raise Refused("network_mode and networks exclude each other")
+        raise UnsupportedDocumentError("network_mode and networks exclude each other")
     if isinstance(networks, dict):
         return mode or next(iter(networks), "")
     joined = typed.items(networks, "networks")
@@ -138,5 +138,5 @@ def _security(service: dict[str, Any]) -> tuple[str, ...]:
     ]
     userns = typed.optional_text(service, "userns_mode")
     if userns not in ("", "host"):
-        raise Refused(f'userns_mode takes host alone, and not "{shown(userns)}"')
+        raise UnsupportedDocumentError(f'userns_mode takes host alone, and not "{shown(userns)}"')
     return (*found, *([f"userns={userns}"] if userns else []))

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.command import server_words
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.inspect import parts as parts
@@ -37,16 +37,18 @@ _API_KEY = "API key: "
 def read_text(data: bytes) -> Any:
     """The JSON document in ``data``, in whatever encoding it was saved; NotRead where it is none."""
     if not data.strip():
-        raise NotRead("It is empty: the output of docker inspect is a JSON document.")
+        raise DocumentError("It is empty: the output of docker inspect is a JSON document.")
     try:
         return json.loads(data.decode(json.detect_encoding(data), "surrogateescape"))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
-            raise NotRead(f"The JSON document breaks off ({place}): it was not saved whole.") from None
-        raise NotRead(f"It is not JSON ({place}: {error.msg}); docker inspect writes nothing else.") from None
+            raise DocumentError(f"The JSON document breaks off ({place}): it was not saved whole.") from None
+        raise DocumentError(
+            f"It is not JSON ({place}: {error.msg}); docker inspect writes nothing else."
+        ) from None
     except (ValueError, RecursionError):
-        raise NotRead("It is not JSON as docker inspect writes it.") from None
+        raise DocumentError("It is not JSON as docker inspect writes it.") from None
 
 
 def read_inspect(
@@ -128,32 +130,40 @@ def _only_container(document: Any) -> Mapping[str, Any]:
     """The one object that tells of a container; NotRead says what the document is instead."""
     found = document if isinstance(document, list) else [document]
     if not found:
-        raise NotRead("It is an empty list: docker inspect found no container of that name.")
+        raise DocumentError("It is an empty list: docker inspect found no container of that name.")
     if not all(isinstance(item, dict) for item in found):
-        raise NotRead("It is not what docker inspect writes: a list of JSON objects.")
+        raise DocumentError("It is not what docker inspect writes: a list of JSON objects.")
     if len(found) > 1:
         names = [shown(parts.text(item.get("Name")).removeprefix("/")) or "(no name)" for item in found]
         listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
-        raise NotRead(f"It tells of {len(found)} things ({listed}): save the inspect of one container alone.")
+        raise DocumentError(
+            f"It tells of {len(found)} things ({listed}): save the inspect of one container alone."
+        )
     data: dict[str, Any] = found[0]
     if "apiVersion" in data or "kind" in data:
-        raise NotRead("It is a Kubernetes object, not what docker inspect writes: --kubernetes reads those.")
+        raise DocumentError(
+            "It is a Kubernetes object, not what docker inspect writes: --kubernetes reads those."
+        )
     if "services" in data:
-        raise NotRead("It is a Compose document, not what docker inspect writes: --compose reads those.")
+        raise DocumentError(
+            "It is a Compose document, not what docker inspect writes: --compose reads those."
+        )
     if "RepoTags" in data or "RepoDigests" in data:
-        raise NotRead("It tells of an image, not of a container: inspect the container that runs it.")
+        raise DocumentError("It tells of an image, not of a container: inspect the container that runs it.")
     if "Mountpoint" in data and "Driver" in data:
-        raise NotRead("It tells of a volume, not of a container.")
+        raise DocumentError("It tells of a volume, not of a container.")
     if "IPAM" in data:
-        raise NotRead("It tells of a network, not of a container.")
+        raise DocumentError("It tells of a network, not of a container.")
     if "info" in data and "status" in data:
-        raise NotRead("It is crictl's, not Docker's or Podman's: --kubernetes reads the pod's own document.")
+        raise DocumentError(
+            "It is crictl's, not Docker's or Podman's: --kubernetes reads the pod's own document."
+        )
     if "Names" in data:
-        raise NotRead(
+        raise DocumentError(
             "It is a list of containers (docker ps), which tells too little: docker inspect tells it all."
         )
     if not isinstance(data.get("Config"), dict) and not isinstance(data.get("HostConfig"), dict):
-        raise NotRead("It tells of no container: neither Config nor HostConfig is in it.")
+        raise DocumentError("It tells of no container: neither Config nor HostConfig is in it.")
     return data
 
 

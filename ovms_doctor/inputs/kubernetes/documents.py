@@ -9,7 +9,7 @@ from collections import deque
 from fractions import Fraction
 from typing import Any
 
-from ovms_doctor.inputs import NotRead
+from ovms_doctor.inputs import DocumentError
 
 #: Bytes of a manifest; the API server takes no object above 3 MiB.
 LARGEST = 4 << 20
@@ -41,7 +41,7 @@ def read_documents(text: str, place: str) -> list[dict[str, Any]]:
     NotRead for what is neither, is too long, unfolds into too much, has a key twice, or is a template.
     """
     if len(text) > LARGEST or len(text.encode("utf-8", "surrogatepass")) > LARGEST:
-        raise NotRead(f"{place} is longer than 4 MiB: no manifest is that long")
+        raise DocumentError(f"{place} is longer than 4 MiB: no manifest is that long")
     documents = _json(text, place) if text.lstrip()[:1] in ("{", "[") else None
     if documents is None:
         documents = _yaml(text, place)
@@ -62,7 +62,7 @@ def refuse_template(value: Any, place: str) -> None:
         elif isinstance(item, list):
             waiting += item
         elif isinstance(item, str) and _TEMPLATE.search(item):
-            raise NotRead(_unrendered(place))
+            raise DocumentError(_unrendered(place))
 
 
 def table(value: Any, *keys: str) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _refuse_depth(document: Any, place: str) -> None:
         ]
         if not level:
             return
-    raise NotRead(f"{place} is nested more deeply than a manifest is")
+    raise DocumentError(f"{place} is nested more deeply than a manifest is")
 
 
 def _unrendered(place: str, line: int | None = None) -> str:
@@ -159,7 +159,7 @@ def _json(text: str, place: str) -> list[Any] | None:
         if len(made) != len(found):
             names = [name for name, _ in found]
             twice = next(name for name in names if names.count(name) > 1)
-            raise NotRead(f"{place} has the key {_short(twice)} twice in one object")
+            raise DocumentError(f"{place} has the key {_short(twice)} twice in one object")
         return made
 
     try:
@@ -193,8 +193,8 @@ def _yaml(text: str, place: str) -> list[Any]:
     except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError, AttributeError) as error:
         template = _TEMPLATE.search(text)
         if template is not None:
-            raise NotRead(_unrendered(place, text.count("\n", 0, template.start()) + 1)) from None
-        raise NotRead(f"{place} is no YAML{_where(error, text)}") from None
+            raise DocumentError(_unrendered(place, text.count("\n", 0, template.start()) + 1)) from None
+        raise DocumentError(f"{place} is no YAML{_where(error, text)}") from None
     return documents
 
 
@@ -203,7 +203,7 @@ def _weigh(node: Any, place: str, known: dict[int, int], yaml: Any) -> int:
     that are not done, so that a node that holds itself is noticed."""
     if id(node) in known:
         if not known[id(node)]:
-            raise NotRead(
+            raise DocumentError(
                 f"{place} has an alias of something that holds it (line {node.start_mark.line + 1})"
             )
         return known[id(node)]
@@ -215,13 +215,15 @@ def _weigh(node: Any, place: str, known: dict[int, int], yaml: Any) -> int:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in keys and key.value != "<<":
                     line = key.start_mark.line + 1
-                    raise NotRead(f"{place} has the key {_short(key.value)} a second time in line {line}")
+                    raise DocumentError(
+                        f"{place} has the key {_short(key.value)} a second time in line {line}"
+                    )
                 keys.add(key.value)
             size += _weigh(key, place, known, yaml) + _weigh(value, place, known, yaml)
     elif isinstance(node, yaml.SequenceNode):
         size += sum(_weigh(item, place, known, yaml) for item in node.value)
     if size > _MOST_VALUES:
-        raise NotRead(
+        raise DocumentError(
             f"{place} unfolds into far more than a manifest holds (line {node.start_mark.line + 1})"
         )
     known[id(node)] = size

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ovms_doctor.inputs.kubernetes.documents import objects, string, table
 
@@ -39,8 +40,7 @@ class Stock:
         return [document for document in self.documents if string(document, "kind") == kind]
 
 
-@dataclass(slots=True)
-class PodEnvironment:
+class PodEnvironment(Struct):
     """``values``: of all variables whose names are known, in order; None where the value is not. ``whole``: there
     are no others, but for those of services."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from ovms_doctor.inputs.kubernetes.documents import objects, quantity, string, table, whole
 from ovms_doctor.inputs.kubernetes.environment import Stock
@@ -21,8 +22,7 @@ _PROBES: tuple[tuple[str, Literal["startup", "readiness", "liveness"]], ...] = (
 _LONGEST_MESSAGE = 4000
 
 
-@dataclass(frozen=True, slots=True)
-class Security:
+class Security(Struct, frozen=True):
     """What the security contexts of pod and container make together."""
 
     user: str

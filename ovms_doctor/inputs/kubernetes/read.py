@@ -6,10 +6,12 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from ovms_doctor.inputs import NotRead
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.command import server_words
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.kubernetes.documents import objects, read_documents, refuse_template, string
@@ -45,8 +47,7 @@ _VERSION = re.compile(r"v?(20\d\d\.\d(?:\.\d){0,2})")
 _SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(Struct, frozen=True):
     workload: Workload
     container: dict[str, Any]
 
@@ -70,7 +71,7 @@ def read_kubernetes(text: str, *, place: str, container: str | None = None) -> C
     documents = read_documents(text, place)
     if not any(string(document, "kind") for document in documents):
         refuse_template(documents, place)
-        raise NotRead(f"{place} is no manifest of Kubernetes: nothing in it has a kind")
+        raise DocumentError(f"{place} is no manifest of Kubernetes: nothing in it has a kind")
     choices = [
         _Choice(workload, item)
         for workload in find_workloads(documents)
@@ -78,7 +79,7 @@ def read_kubernetes(text: str, *, place: str, container: str | None = None) -> C
     ]
     if not choices:
         kinds = sorted({string(document, "kind") for document in documents} - {""})
-        raise NotRead(f"{place} describes no pod, only {_list(kinds)}")
+        raise DocumentError(f"{place} describes no pod, only {_list(kinds)}")
     chosen, notes = _choose(choices, container, place)
     pod = chosen.workload.spec
     parts = [pod.get("volumes"), pod.get("securityContext"), chosen.container, chosen.workload.name]
@@ -95,14 +96,16 @@ def _choose(choices: Sequence[_Choice], name: str | None, place: str) -> tuple[_
     if name is not None:
         best = [choice for choice in choices if name in (choice.name, choice.title)]
         if not best:
-            raise NotRead(f"{place} has no container {name}, but {_list([item.title for item in choices])}")
+            raise DocumentError(
+                f"{place} has no container {name}, but {_list([item.title for item in choices])}"
+            )
     else:
         scores = [_likeness(choice) for choice in choices]
         best = [
             choice for choice, score in zip(choices, scores, strict=True) if score and score == max(scores)
         ]
         if not best:
-            raise NotRead(
+            raise DocumentError(
                 f"{place} has no container that looks like OVMS: {_list([item.title for item in choices])}"
             )
     best = _not_made(best)
@@ -110,7 +113,7 @@ def _choose(choices: Sequence[_Choice], name: str | None, place: str) -> tuple[_
         return best[0], []
     first = best[0]
     if len({_essence(choice) for choice in best}) > 1:
-        raise NotRead(f"{place} has several servers, name one: {_list([item.title for item in best])}")
+        raise DocumentError(f"{place} has several servers, name one: {_list([item.title for item in best])}")
     pods = [choice for choice in best if choice.workload.live] or best
     first = next((choice for choice in pods if _in_trouble(choice)), pods[0])
     titles = [choice.workload.title for choice in best]

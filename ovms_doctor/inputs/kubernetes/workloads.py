@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ovms_doctor.inputs.kubernetes.documents import objects, string, table
 from ovms_doctor.model.text import redact
@@ -23,8 +24,7 @@ _FRAMEWORKS = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Workload:
+class Workload(Struct):
     """A pod, or what pods are made from. ``kind`` and ``name`` as the manifest has them; ``spec`` the pod's;
     ``labels`` those that the pods have; ``claims``: a stateful set's own volumes and the claims of its first pod;
     ``live``: a pod of the cluster; ``kserve``: KServe makes the pod; ``unknown``: why the arguments cannot be

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ovms_doctor.inputs.run_line.options import Options
 from ovms_doctor.inputs.run_line.shell import Shell
-from ovms_doctor.inputs.run_line.substitution import Given
+from ovms_doctor.inputs.run_line.substitution import ShellContext
 
 
-@dataclass(frozen=True, slots=True)
-class RunCommand:
+class RunCommand(Struct, frozen=True):
     """``program`` (docker, podman, nerdctl), ``verb`` (run, create), the words after it, and the directory in which
     it is given, None where that is not known. ``sudo``: as root. ``elsewhere``: the engine is another host's."""
 
@@ -23,15 +23,14 @@ class RunCommand:
     elsewhere: bool = False
 
 
-@dataclass(slots=True)
-class Told:
+class RunLine(Struct):
     """The line in parts, and what was found out while reading it: ``problems`` for a person, ``unknown`` names of
     the Container's fields that are not, or not wholly, known."""
 
     command: RunCommand
     options: Options
     shell: Shell
-    given: Given
+    given: ShellContext
     read_file: Callable[[str], str | None] | None = None
     problems: list[str] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)

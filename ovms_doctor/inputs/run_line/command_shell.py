@@ -6,11 +6,12 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from ovms_doctor.inputs import NotRead
+from msgspec import Struct
+
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.run_line.shell import Shell, split
-from ovms_doctor.inputs.run_line.substitution import Given
+from ovms_doctor.inputs.run_line.substitution import ShellContext
 from ovms_doctor.model.text import redact_words
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=", re.ASCII)
@@ -23,12 +24,11 @@ _SETS_ANYTHING = frozenset((".", "source", "eval", "set", "shift", "read", "geto
 _NOWHERE = "/\1"
 
 
-class NotKnown(Exception):
+class UnknownValueError(Exception):
     """What the server is given cannot be told; the message is a sentence for a person, without values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A simple command of a script. ``unknown``: the first expansion in it that is not known, empty where all is
     known. ``directory``: that to which the script went, None where that is not known, empty where it did not."""
 
@@ -53,9 +53,11 @@ def simple_commands(
     start = place or _NOWHERE
     given = _assignments(script, environment)
     try:
-        shell = split("".join(f"{line}\n" for line in given) + script, Given(_NOWHERE, start))
-    except NotRead as error:
-        raise NotKnown(f"The script that the container's shell runs cannot be read. {error}") from None
+        shell = split("".join(f"{line}\n" for line in given) + script, ShellContext(_NOWHERE, start))
+    except DocumentError as error:
+        raise UnknownValueError(
+            f"The script that the container's shell runs cannot be read. {error}"
+        ) from None
     branches, doubtful = False, ""
     for command in shell.commands[len(given) :]:
         words = list(command.words)

@@ -6,16 +6,16 @@ import json
 import posixpath
 from collections.abc import Callable, Iterator
 
-from ovms_doctor.inputs import NotRead, mounts, values
-from ovms_doctor.inputs.command import Words, server_words
+from ovms_doctor.inputs import DocumentError, mounts, values
+from ovms_doctor.inputs.command import ServerCommand, server_words
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.run_line import settings as run_settings
-from ovms_doctor.inputs.run_line.collected import RunCommand, Told
+from ovms_doctor.inputs.run_line.collected import RunCommand, RunLine
 from ovms_doctor.inputs.run_line.mounts import read_mounts
 from ovms_doctor.inputs.run_line.options import Options
 from ovms_doctor.inputs.run_line.shell import Shell
-from ovms_doctor.inputs.run_line.substitution import Given
-from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.inputs.run_line.substitution import ShellContext
+from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 from ovms_doctor.model.container import Container, Engine
 from ovms_doctor.model.environment import read_file as read_environment_file
 from ovms_doctor.model.environment import variables
@@ -23,7 +23,7 @@ from ovms_doctor.model.environment import variables
 _ENGINES: dict[str, Engine] = {"docker": "docker", "podman": "podman"}
 
 
-class NoImage(NotRead):
+class NoImageError(DocumentError):
     """The line ends before it names an image."""
 
 
@@ -31,20 +31,20 @@ def build(
     command: RunCommand,
     options: Options,
     shell: Shell,
-    given: Given,
+    given: ShellContext,
     read_file: Callable[[str], str | None] | None,
 ) -> Container:
     """The container that ``command`` with ``options`` makes; Refused or NotRead as in ``read_run_line``."""
     return _Build(command, options, shell, given, read_file).container()
 
 
-class _Build(Told):
+class _Build(RunLine):
     def container(self) -> Container:
         options = self.options
         if options.switches.get("help"):
-            raise NotRead(f"With --help {self.command.program} prints its help and makes no container.")
+            raise DocumentError(f"With --help {self.command.program} prints its help and makes no container.")
         if not options.rest:
-            raise NoImage(f"The line names no image; {self.command.program} would refuse it.")
+            raise NoImageError(f"The line names no image; {self.command.program} would refuse it.")
         self.problems.extend(self.shell.notes)
         self.general_problems()
         self.check_conflicts()
@@ -114,7 +114,7 @@ class _Build(Told):
         if options.all("uidmap") or options.all("gidmap"):
             self.not_known("id_map", "The user namespace has a map of its own, which is not looked at.")
         if options.switches.get("rootfs"):
-            raise NotRead("With --rootfs the container is made of a directory, and not of an image.")
+            raise DocumentError("With --rootfs the container is made of a directory, and not of an image.")
 
     def check_conflicts(self) -> None:
         """What the client and the daemon refuse to do together."""
@@ -122,17 +122,17 @@ class _Build(Told):
         removes = options.switches.get("rm", False)
         restart = options.last("restart")
         if removes and restart and restart != "no" and not self.shell.unknown(restart):
-            raise Refused("--rm and --restart exclude each other")
+            raise UnsupportedDocumentError("--rm and --restart exclude each other")
         if options.all("cpus") and (options.all("cpu-period") or options.all("cpu-quota")):
-            raise Refused("--cpus excludes --cpu-period and --cpu-quota")
+            raise UnsupportedDocumentError("--cpus excludes --cpu-period and --cpu-quota")
         if options.switches.get("no-healthcheck") and any(
             name.startswith("health-") for name in options.values
         ):
-            raise Refused("--no-healthcheck excludes the options for a health check")
+            raise UnsupportedDocumentError("--no-healthcheck excludes the options for a health check")
         pull = options.last("pull")
         taken = pull in (None, "always", "missing", "never") or self.command.program != "docker"
         if pull is not None and not taken and not self.shell.unknown(pull):
-            raise Refused(f'--pull takes always, missing or never, and not "{shown(pull)}"')
+            raise UnsupportedDocumentError(f'--pull takes always, missing or never, and not "{shown(pull)}"')
 
     def image(self) -> str:
         word = self.options.rest[0]
@@ -141,10 +141,10 @@ class _Build(Told):
             self.not_known("image", f"The image is named by {name}, which is not known here.")
             return ""
         if not word:
-            raise Refused("the name of the image is empty")
+            raise UnsupportedDocumentError("the name of the image is empty")
         return values.check_image(word)
 
-    def arguments(self, image: str, pairs: list[tuple[str, str]], directory: str) -> Words:
+    def arguments(self, image: str, pairs: list[tuple[str, str]], directory: str) -> ServerCommand:
         """Program and words; for a script in them the environment as far as it is known."""
         command = self.options.rest[1:]
         entrypoint = self.entrypoint()
@@ -152,7 +152,9 @@ class _Build(Told):
             name = self.shell.unknown(word)
             if name:
                 self.unknown.add("words")
-                return Words((), None, f"The server's arguments hold {name}, which is not known here.")
+                return ServerCommand(
+                    (), None, f"The server's arguments hold {name}, which is not known here."
+                )
         variables_known = None if "environment" in self.unknown else dict(pairs)
         return server_words(
             entrypoint, command, image, environment=variables_known, working_directory=directory or None
@@ -181,7 +183,7 @@ class _Build(Told):
             if not self.is_known(name, "--env", "environment"):
                 continue
             if not name:
-                raise Refused("a variable of the environment has no name")
+                raise UnsupportedDocumentError("a variable of the environment has no name")
             if self.command.program == "podman" and name.endswith("*") and not equals:
                 self.not_known("environment", "--env takes over all variables that begin with a word.")
                 continue
@@ -199,7 +201,9 @@ class _Build(Told):
             return
         pairs, wrong = read_environment_file(text)
         if wrong is not None:
-            raise Refused(f"line {wrong} of the environment file {shown(path)} has no variable")
+            raise UnsupportedDocumentError(
+                f"line {wrong} of the environment file {shown(path)} has no variable"
+            )
         yield from pairs
         given = {name for name, _ in pairs}
         # A line with a name alone takes the value from the client's environment.

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable
 
 from ovms_doctor.inputs import mounts
-from ovms_doctor.inputs.run_line.collected import Told
+from ovms_doctor.inputs.run_line.collected import RunLine
 from ovms_doctor.inputs.values import shown
 from ovms_doctor.model.container import ContainerMount, MountKind
 
 
-def read_mounts(told: Told) -> tuple[ContainerMount, ...]:
+def read_mounts(told: RunLine) -> tuple[ContainerMount, ...]:
     """All mounts of the line; Refused for two at one place."""
     place = told.command.directory or "/"
     found: list[ContainerMount] = []
@@ -33,7 +33,7 @@ def read_mounts(told: Told) -> tuple[ContainerMount, ...]:
 
 
 def _mount(
-    told: Told, text: str, written: str, read: Callable[[str], ContainerMount]
+    told: RunLine, text: str, written: str, read: Callable[[str], ContainerMount]
 ) -> list[ContainerMount]:
     """One mount; where only its place on the host is not known, the place inside still is."""
     if not told.shell.unknown(text):

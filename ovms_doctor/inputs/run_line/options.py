@@ -7,9 +7,10 @@ value attached; a switch takes a value only with an equals sign.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
 
-from ovms_doctor.inputs import NotRead
+from msgspec import Struct, field
+
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.run_line.shell import Shell
 from ovms_doctor.inputs.values import shown
 
@@ -69,8 +70,7 @@ _TRUTHS = {
 }
 
 
-@dataclass(slots=True)
-class Options:
+class Options(Struct):
     """``values``: of each option, without its dashes, all values in the order given; ``switches``; ``rest``: the
     image, and the words after it. ``unknown``: names of expansions that may add options of their own."""
 
@@ -155,14 +155,16 @@ class _Reader:
                 difflib.get_close_matches(name, self.switches | self.valued, 1, 0.7) if len(name) < 60 else []
             )
             hint = f" Did you mean --{near[0]}?" if near else ""
-            raise NotRead(f"{self.program} knows no option --{shown(name)}; it would refuse the line.{hint}")
+            raise DocumentError(
+                f"{self.program} knows no option --{shown(name)}; it would refuse the line.{hint}"
+            )
 
     def bundle(self, text: str) -> None:
         while text:
             letter, text = text[0], text[1:]
             name = _SHORT.get(letter)
             if name is None or name not in self.switches | self.valued:
-                raise NotRead(
+                raise DocumentError(
                     f"{self.program} knows no option -{shown(letter)}; it would refuse the line."
                     + (" Long options have two dashes." if len(text) > 2 else "")
                 )
@@ -180,14 +182,16 @@ class _Reader:
         if self.shell.unknown(text):
             self.options.unknown.append(self.shell.show(text))
         elif text not in _TRUTHS:
-            raise NotRead(f'--{name} is true or false, not "{shown(text)}".')
+            raise DocumentError(f'--{name} is true or false, not "{shown(text)}".')
         else:
             self.options.switches[name] = _TRUTHS[text]
 
     def value(self, name: str, text: str | None, written: str) -> None:
         if text is None:
             if self.at >= len(self.words):
-                raise NotRead(f"The option {written} has no value; {self.program} would refuse the line.")
+                raise DocumentError(
+                    f"The option {written} has no value; {self.program} would refuse the line."
+                )
             text = self.words[self.at]
             self.at += 1
         self.options.values.setdefault(name, []).append(text)

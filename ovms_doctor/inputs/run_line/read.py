@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
-from ovms_doctor.inputs import NotRead
+from msgspec.structs import replace
+
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.run_line.collected import RunCommand
-from ovms_doctor.inputs.run_line.container import NoImage, build
+from ovms_doctor.inputs.run_line.container import NoImageError, build
 from ovms_doctor.inputs.run_line.options import read_options
 from ovms_doctor.inputs.run_line.shell import LONGEST_LINE, Command, Shell, split
-from ovms_doctor.inputs.run_line.substitution import Given
-from ovms_doctor.inputs.values import Refused, shown
+from ovms_doctor.inputs.run_line.substitution import ShellContext
+from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 from ovms_doctor.model.container import Container
 
 _PROGRAMS = {"docker": "docker", "docker.exe": "docker", "podman": "podman", "nerdctl": "nerdctl"}
@@ -61,11 +62,11 @@ def read_run_line(
     client or the daemon would refuse.
     """
     if len(line) > LONGEST_LINE:
-        raise NotRead(f"The line is longer than {LONGEST_LINE:,} characters.")
-    given = Given(home, working_directory, ids)
+        raise DocumentError(f"The line is longer than {LONGEST_LINE:,} characters.")
+    given = ShellContext(home, working_directory, ids)
     try:
         return _read(line, given, read_file)
-    except NoImage:
+    except NoImageError:
         # Without a single backslash left, the lines can only have been one.
         if "\n" not in line.strip():
             raise
@@ -76,7 +77,7 @@ def read_run_line(
         return replace(container, problems=(note, *container.problems))
 
 
-def _read(line: str, given: Given, read_file: Callable[[str], str | None] | None) -> Container:
+def _read(line: str, given: ShellContext, read_file: Callable[[str], str | None] | None) -> Container:
     text = _CONTINUED_PROMPT.sub("", _without(_PROMPT, line.replace("\r\n", "\n")))
     shell = split(text, given)
     command = _find(shell)
@@ -84,15 +85,15 @@ def _read(line: str, given: Given, read_file: Callable[[str], str | None] | None
         shell = split(_without(_ROOT_PROMPT, text), given)
         command = _find(shell)
     if command is None:
-        raise NotRead(_what_else(shell))
+        raise DocumentError(_what_else(shell))
     try:
         options = read_options(command.words, shell, command.program, command.verb)
         return build(command, options, shell, given, read_file)
-    except Refused as error:
+    except UnsupportedDocumentError as error:
         reason = f"{command.program} would refuse the line: {error}."
         if shell.divided:
             reason += " An expansion outside quotes holds a blank, and the shell divides it there: put it in quotes."
-        raise NotRead(reason) from None
+        raise DocumentError(reason) from None
 
 
 def _without(prompt: re.Pattern[str], text: str) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 
-from ovms_doctor.inputs import NotRead
-from ovms_doctor.inputs.run_line.substitution import Given, ansi_c, closing, substitution, unknown_name
+from msgspec import Struct, field
+
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.run_line.substitution import ShellContext, ansi_c, closing, substitution, unknown_name
 
 #: Longer than any command line that a person pastes.
 LONGEST_LINE = 65_536
@@ -33,8 +34,7 @@ _MARK = re.compile("\0([uq])([0-9]+)\0")
 _DECLARING = ("export", "readonly", "local", "declare", "typeset")
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """A simple command: its words, marks in them, and the directory in which it is given, None where a ``cd`` led
     to one that is not known."""
 
@@ -42,8 +42,7 @@ class Command:
     directory: str | None
 
 
-@dataclass(slots=True)
-class Shell:
+class Shell(Struct):
     """``names``: what each mark stands for, as it
     may be shown. ``notes``: one sentence for a person about each thing that was understood with good will.
     ``divided``: an expansion outside quotes held a blank, and became several words."""
@@ -68,17 +67,17 @@ class Shell:
         return _MARK.sub(lambda match: self.names[int(match[2])], word)
 
 
-def split(text: str, given: Given) -> Shell:
+def split(text: str, given: ShellContext) -> Shell:
     """The commands in ``text``; NotRead for what a shell refuses, such as a quote that is not closed."""
     if "\0" in text:
-        raise NotRead("The line holds a NUL, which no command line can.")
+        raise DocumentError("The line holds a NUL, which no command line can.")
     lexer = _Lexer(text.replace("\r\n", "\n"), given)
     lexer.run()
     return lexer.shell
 
 
 class _Lexer:
-    def __init__(self, text: str, given: Given) -> None:
+    def __init__(self, text: str, given: ShellContext) -> None:
         self.text, self.at = text, 0
         self.shell = Shell()
         self.given = given
@@ -178,7 +177,7 @@ class _Lexer:
     def redirection(self) -> None:
         placeholder = _PLACEHOLDER.match(self.text, self.at)
         if placeholder:
-            raise NotRead(
+            raise DocumentError(
                 f"The line still holds the placeholder {placeholder[0]}: put the real value in its place."
             )
         match = _REDIRECTION.match(self.text, self.at)
@@ -197,7 +196,7 @@ class _Lexer:
 
     def group(self, char: str) -> None:
         if char == "(" and (self.words or self.word is not None):
-            raise NotRead(
+            raise DocumentError(
                 "A shell refuses the parenthesis that stands outside quotes: put that value in quotes."
             )
         self.end_command()
@@ -210,14 +209,14 @@ class _Lexer:
         start = self.at + skip
         end = self.text.find(quote, start)
         if end < 0:
-            raise NotRead(f"A quote ({quote}) is opened and never closed.")
+            raise DocumentError(f"A quote ({quote}) is opened and never closed.")
         self.at = end + 1
         return self.text[start:end]
 
     def backslash(self) -> None:
         following = self.text[self.at + 1 : self.at + 2]
         if _LOST_CONTINUATION.match(self.text, self.at):
-            raise NotRead(
+            raise DocumentError(
                 "A line ends with a backslash and a blank after it: the shell does not continue the command then. "
                 "Remove the blank."
             )
@@ -242,7 +241,7 @@ class _Lexer:
             else:
                 self.add(char)
                 self.at += 1
-        raise NotRead('A quote (") is opened and never closed.')
+        raise DocumentError('A quote (") is opened and never closed.')
 
     # -- expansions ------------------------------------------------------------------------------------
 
@@ -272,7 +271,9 @@ class _Lexer:
 
     def backtick(self, quoted: bool) -> None:
         if self.text[self.at + 1 : self.at + 2] == "\n":
-            raise NotRead("A line ends with a backtick, as in PowerShell: give the command as one line.")
+            raise DocumentError(
+                "A line ends with a backtick, as in PowerShell: give the command as one line."
+            )
         body = self.until("`", 1)
         self.put(substitution(body, self.given, self.directory), unknown_name("(", body), quoted)
 
@@ -298,7 +299,7 @@ class _Lexer:
         """The result of an expansion; outside quotes a shell splits it at blanks."""
         self.expanded += len(value or "")
         if self.expanded > LONGEST_LINE:
-            raise NotRead(f"With its expansions the line is longer than {LONGEST_LINE:,} characters.")
+            raise DocumentError(f"With its expansions the line is longer than {LONGEST_LINE:,} characters.")
         if value is None:
             self.mark(name, quoted)
             return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from ovms_doctor.inputs import NotRead
+from msgspec import Struct
+
+from ovms_doctor.inputs import DocumentError
 
 _ESCAPES = {
     "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
@@ -15,8 +16,7 @@ _NUMBERED = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1
 _DEEPEST = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class ShellContext(Struct, frozen=True):
     """What an expansion may be answered with: the home directory, the working directory and the uid and gid of
     the user who is to give the command."""
 
@@ -25,7 +25,7 @@ class Given:
     ids: tuple[int, int] | None = None
 
 
-def substitution(body: str, given: Given, directory: str | None) -> str | None:
+def substitution(body: str, given: ShellContext, directory: str | None) -> str | None:
     """What the command in ``$(…)`` prints, None where that is not known from here."""
     command = " ".join(body.replace('"', "").split())
     if command in ("pwd", "pwd -P", "pwd -L", "echo $PWD", "realpath .", "readlink -f ."):
@@ -71,7 +71,7 @@ def closing(text: str, start: int) -> int:
             if len(open_now) > _DEEPEST:
                 break
         at += 1
-    raise NotRead(f"${text[start]} is opened and never closed.")
+    raise DocumentError(f"${text[start]} is opened and never closed.")
 
 
 def ansi_c(text: str, start: int) -> tuple[str, int]:
@@ -94,7 +94,7 @@ def ansi_c(text: str, start: int) -> tuple[str, int]:
             following = text[at + 1 : at + 2]
             value.append(_ESCAPES.get(following, "\\" + following))
             at += 2
-    raise NotRead("A quote ($') is opened and never closed.")
+    raise DocumentError("A quote ($') is opened and never closed.")
 
 
 def _with_bytes(text: str) -> str:
@@ -116,5 +116,5 @@ def _numbered(match: re.Match[str]) -> str:
         code = int(wide[0] or wide[1], 16)
         character = chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "?"
     if character == "\0":
-        raise NotRead("The line holds a NUL, which no command line can.")
+        raise DocumentError("The line holds a NUL, which no command line can.")
     return character

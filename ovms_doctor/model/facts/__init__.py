@@ -9,7 +9,7 @@ from ovms_doctor.model.facts.answers import (
     Fault,
     FileContent,
     FileKind,
-    FileSeen,
+    FileSample,
     KeyFileSeen,
     LibrarySeen,
     Listing,
@@ -37,7 +37,7 @@ from ovms_doctor.model.facts.questions import (
     StatHost,
     StatPath,
 )
-from ovms_doctor.model.facts.store import Facts, FactsMissing
+from ovms_doctor.model.facts.store import Facts, FactsMissingError
 from ovms_doctor.model.facts.stores import (
     CopiedFile,
     FetchCopy,
@@ -63,13 +63,13 @@ __all__ = [
     "Entry",
     "EntryKind",
     "Facts",
-    "FactsMissing",
+    "FactsMissingError",
     "Failure",
     "Fault",
     "FetchCopy",
     "FileContent",
     "FileKind",
-    "FileSeen",
+    "FileSample",
     "HeadBucket",
     "InspectCopy",
     "InspectKeyFile",

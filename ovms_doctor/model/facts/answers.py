@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno as _errno
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts.preparation import LoadLevel, ModelFormat
 from ovms_doctor.model.facts.stores import StoreAnswer
@@ -22,8 +23,7 @@ PreparationStep: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class PathStatus:
+class PathStatus(Struct, frozen=True):
     """A path that exists and may be looked at. ``size`` in bytes; ``resolved`` is the server path
     that links lead to, None where no link is on the way."""
 
@@ -32,8 +32,7 @@ class PathStatus:
     resolved: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One directory entry. ``target`` is the text of a symbolic link."""
 
     name: str
@@ -41,24 +40,21 @@ class Entry:
     target: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A directory's entries, in the order in which the file system gave them (the server takes the
     first match). ``.`` and ``..`` are left out."""
 
     entries: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(Struct, frozen=True):
     """The head of a file; ``size`` is the size of the whole file in bytes."""
 
     data: bytes
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Denial:
+class Denial(Struct, frozen=True):
     """Where access stops and why: the user lacks ``right`` on ``at``.
 
     ``at`` is the server path of the directory or file that refuses; owner, group and mode are its own;
@@ -75,8 +71,7 @@ class Denial:
     acl: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A system call failed as the server's call would. ``denial`` explains EACCES where it can."""
 
     errno: int
@@ -88,24 +83,21 @@ class Failure:
         return self.errno in (_errno.ENOENT, _errno.ENOTDIR)
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(Struct, frozen=True):
     """It could not be looked at from here; says nothing about the server."""
 
     reason: str
     timed_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FileSeen:
+class FileSample(Struct, frozen=True):
     """A file that belongs to a model: server path and size in bytes (None: not there or not a file)."""
 
     path: str
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something about a model's bytes, found without OpenVINO.
 
     ``kind`` is one of the names in collect/inspect (``git-lfs-pointer``, ``weights-too-small``, …);
@@ -120,8 +112,7 @@ class Fault:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """An operation of an IR: ``type`` and ``opset`` as written, how many layers, the first one's name."""
 
     type: str
@@ -130,8 +121,7 @@ class Operation:
     layer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """An input or output: its names (empty: unnamed), element type, shape as OpenVINO prints it."""
 
     names: tuple[str, ...]
@@ -139,8 +129,7 @@ class Tensor:
     shape: str
 
 
-@dataclass(frozen=True, slots=True)
-class WeightsSeen:
+class WeightsInspection(Struct, frozen=True):
     """Constants of one element type: how many bytes. ``converted``: where they go through a Convert, how
     OpenVINO takes it: ``decompression`` keeps them as they are stored, ``plain`` computes them anew."""
 
@@ -149,12 +138,11 @@ class WeightsSeen:
     converted: Literal["", "decompression", "plain"] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInspection:
+class ModelInspection(Struct, frozen=True):
     """What static reading found. Sequences that the format does not tell are empty, numbers None."""
 
     format: ModelFormat
-    files: tuple[FileSeen, ...]
+    files: tuple[FileSample, ...]
     faults: tuple[Fault, ...]
     operations: tuple[Operation, ...] = ()
     element_types: tuple[str, ...] = ()
@@ -163,11 +151,10 @@ class ModelInspection:
     ir_version: int | None = None
     writer: str | None = None
     weights_needed: int | None = None
-    weights: tuple[WeightsSeen, ...] = ()
+    weights: tuple[WeightsInspection, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LoadReport:
+class LoadReport(Struct, frozen=True):
     """What OpenVINO did. ``message`` is its whole error text; ``signal`` the one that ended the child
     (outcome ``crashed``); ``stage`` the step reached; ``runtime`` its version.
 
@@ -188,8 +175,7 @@ class LoadReport:
     prepared_inputs: tuple[Tensor, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LibrarySeen:
+class LibrarySeen(Struct, frozen=True):
     """What a shared library's bytes say. ``size`` in bytes.
 
     ``fault``: why it is none: ``empty``, ``not ELF``, ``no library`` (an object file or a program), ``cut off``
@@ -213,8 +199,7 @@ class LibrarySeen:
     openvino_here: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Writability:
+class Writability(Struct, frozen=True):
     """What the server's user may do with a path that exists.
 
     ``writable`` as access(2) says with W_OK, ``searchable`` with X_OK, ``readable`` with R_OK; ``read_only``: it is
@@ -236,16 +221,14 @@ class Writability:
     free_files: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """A file could be made and written. ``removed``: it is gone again; if not, ``name`` is what is left."""
 
     name: str
     removed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFileSeen:
+class KeyFileSeen(Struct, frozen=True):
     """What a file with credentials for Google Cloud is, without any of its secrets.
 
     ``form``: ``object`` (a JSON object), ``json`` (other JSON), ``binary`` (it begins as PKCS#12 does), ``other``.

@@ -16,9 +16,11 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields
 
 from ovms_doctor.model.facts.answers import (
     Answer,
@@ -61,7 +63,7 @@ from ovms_doctor.model.facts.stores import (
     StoreListing,
     StoreRefusal,
 )
-from ovms_doctor.model.secrets import Sealed
+from ovms_doctor.model.secrets import Secret
 from ovms_doctor.model.text import escape, unescape
 
 FORMAT = "ovms-doctor facts"
@@ -116,7 +118,7 @@ class FactsFileError(Exception):
     """A document cannot be read as facts; the message is one sentence for a person."""
 
 
-class NotUnderstood(ValueError):
+class FactFormatError(ValueError):
     """A JSON value is no question or no answer of this version."""
 
 
@@ -180,10 +182,10 @@ def load(text: str) -> tuple[dict[str, Any], Facts]:
     for number, row in enumerate(rows, 1):
         try:
             if not isinstance(row, dict):
-                raise NotUnderstood("not an object")
+                raise FactFormatError("not an object")
             question = decode_question(row.get("question"))
             answers[question] = decode_answer(row.get("answer"))
-        except NotUnderstood as error:
+        except FactFormatError as error:
             if not newer:
                 raise FactsFileError(f"The facts file is damaged: fact {number}: {error}.") from None
     return cast("dict[str, Any]", _map_text(header, unescape)), Facts(answers, complete=True)
@@ -247,7 +249,7 @@ def _encode_fields(value: Any) -> dict[str, Any]:
     for name, default in _members(type(value)):
         item = getattr(value, name)
         # 0 == False and 1 == True, but no field holds both.
-        if not isinstance(item, Sealed) and (default is MISSING or item != default):
+        if not isinstance(item, Secret) and (default is NODEFAULT or item != default):
             encoded[name] = _encode(item)
     return encoded
 
@@ -271,7 +273,7 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Entry):
         row = [escape(value.name), value.kind]
         return row if value.target is None else [*row, escape(value.target)]
-    return _encode_fields(value) if is_dataclass(value) else value
+    return _encode_fields(value) if isinstance(value, Struct) else value
 
 
 _Decoder: TypeAlias = Callable[[Any], Any]
@@ -279,11 +281,11 @@ _Decoder: TypeAlias = Callable[[Any], Any]
 
 def _decode_tagged(kinds: Mapping[str, type[Any]], value: object) -> Any:
     if not isinstance(value, dict):
-        raise NotUnderstood("not an object")
+        raise FactFormatError("not an object")
     name = value.get("type")
     kind = kinds.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise NotUnderstood(f"unknown type {name!r}")
+        raise FactFormatError(f"unknown type {name!r}")
     return _decoder(kind)(value)
 
 
@@ -312,10 +314,10 @@ def _new_decoder(hint: Any) -> _Decoder:
         )
     if hint is Entry:
         return _decode_entry
-    if hint is Sealed:
+    if hint is Secret:
         # Whatever stands there: what is written down is no secret any more.
         return lambda value: None
-    if is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return _object(cast("type[Any]", hint))
     if hint is bytes:
         return _decode_bytes
@@ -328,7 +330,7 @@ def _new_decoder(hint: Any) -> _Decoder:
 
 def _object(kind: type[Any]) -> _Decoder:
     hints = get_type_hints(kind)
-    members: list[tuple[Field[Any], _Decoder]] = [
+    members: list[tuple[FieldInfo, _Decoder]] = [
         (field, _decoder(hints[field.name])) for field in fields(kind)
     ]
 
@@ -339,8 +341,8 @@ def _object(kind: type[Any]) -> _Decoder:
         for field, decoder in members:
             if field.name in value:
                 known[field.name] = decoder(value[field.name])
-            elif field.default is MISSING:
-                raise NotUnderstood(f"{kind.__name__} without {field.name}")
+            elif field.default is NODEFAULT:
+                raise FactFormatError(f"{kind.__name__} without {field.name}")
         return kind(**known)
 
     return decode
@@ -358,18 +360,20 @@ def _decode_entry(value: Any) -> Entry:
             target = rest[0] if rest else None
             if isinstance(target, str | None):
                 return Entry(unescape(name), _KIND(kind), None if target is None else unescape(target))
-    raise NotUnderstood("a directory entry that is no row of texts")
+    raise FactFormatError("a directory entry that is no row of texts")
 
 
 def _decode_bytes(value: Any) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (TypeError, ValueError, binascii.Error):
-        raise NotUnderstood("bytes that are not base64") from None
+        raise FactFormatError("bytes that are not base64") from None
 
 
 def _refuse(value: object, expected: Any) -> Any:
-    raise NotUnderstood(f"{type(value).__name__} where {getattr(expected, '__name__', expected)} is expected")
+    raise FactFormatError(
+        f"{type(value).__name__} where {getattr(expected, '__name__', expected)} is expected"
+    )
 
 
 _KIND = _decoder(get_type_hints(Entry)["kind"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 ModelFormat: TypeAlias = Literal["ir", "onnx", "paddle", "saved_model", "frozen", "tflite"]
 LoadLevel: TypeAlias = Literal["read", "compile"]
 
 
-@dataclass(frozen=True, slots=True)
-class Preparation:
+class Preparation(Struct, frozen=True):
     """What the server does to a model between reading and compiling it, and how it compiles it.
 
     ``layouts``: ``(input or output, tensor's real name, its layout, the model's layout)``; a tensor that is

@@ -7,8 +7,9 @@ Paths are text as ``os.fsdecode`` gives it (bytes that are not UTF-8 become lone
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts.preparation import LoadLevel as LoadLevel
 from ovms_doctor.model.facts.preparation import ModelFormat as ModelFormat
@@ -16,8 +17,7 @@ from ovms_doctor.model.facts.preparation import Preparation as Preparation
 from ovms_doctor.model.facts.stores import StoreQuestion
 
 
-@dataclass(frozen=True, slots=True)
-class StatPath:
+class StatPath(Struct, frozen=True):
     """stat(2) of a path, links followed. Answer: PathStatus, Failure or Unavailable.
 
     ``own``: asked with this process's own rights, only to understand what the user named.
@@ -27,8 +27,7 @@ class StatPath:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StatHost:
+class StatHost(Struct, frozen=True):
     """stat(2) of a path of *this host*, links followed, with this process's own rights; no mount is looked at.
     Answer: PathStatus, Failure or Unavailable.
 
@@ -38,8 +37,7 @@ class StatHost:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListDirectory:
+class ListDirectory(Struct, frozen=True):
     """The entries of a directory, in the file system's order. Answer: Listing, Failure or Unavailable.
     ``own`` as in StatPath."""
 
@@ -47,8 +45,7 @@ class ListDirectory:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ReadFile:
+class ReadFile(Struct, frozen=True):
     """The first ``limit`` bytes of a regular file. Answer: FileContent, Failure or Unavailable.
 
     Asked only after StatPath said that the path is a regular file: opening anything else may hang.
@@ -58,8 +55,7 @@ class ReadFile:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class InspectModel:
+class InspectModel(Struct, frozen=True):
     """What the bytes of a model say, read without OpenVINO.
 
     ``path`` is the file (for a SavedModel the directory, ending in ``/``) that the server hands to
@@ -70,8 +66,7 @@ class InspectModel:
     format: ModelFormat
 
 
-@dataclass(frozen=True, slots=True)
-class LoadModel:
+class LoadModel(Struct, frozen=True):
     """What OpenVINO does with a model, tried in a child process. Answer: LoadReport or Unavailable.
 
     ``preparation``: None to take the model as it is, and the server's defaults to compile it on CPU.
@@ -84,8 +79,7 @@ class LoadModel:
     extension: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InspectLibrary:
+class InspectLibrary(Struct, frozen=True):
     """What the bytes of a shared library say, which is not loaded. Answer: LibrarySeen, Failure or Unavailable.
 
     Asked only after StatPath said that the path is a regular file.
@@ -94,8 +88,7 @@ class InspectLibrary:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadExtension:
+class LoadExtension(Struct, frozen=True):
     """What OpenVINO does with a CPU extension, tried in a child process: this runs the library's code.
     Answer: LoadReport (level ``read``) or Unavailable.
 
@@ -105,8 +98,7 @@ class LoadExtension:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class InspectKeyFile:
+class InspectKeyFile(Struct, frozen=True):
     """What kind of key a file holds; the key itself is never answered. Answer: KeyFileSeen, Failure or Unavailable.
 
     Asked only after StatPath said that the path is a regular file.
@@ -115,16 +107,14 @@ class InspectKeyFile:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class CheckWritable:
+class CheckWritable(Struct, frozen=True):
     """access(2) of a path for writing, and what else decides whether files can be made there; nothing is written.
     Answer: Writability, Failure (of stat(2)) or Unavailable."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeWrite:
+class ProbeWrite(Struct, frozen=True):
     """A file made, written and removed in a directory, as the server's user. Only asked where the user wants it:
     the one question that changes anything. Answer: Probed, Failure or Unavailable."""
 

@@ -45,7 +45,7 @@ from ovms_doctor.model.facts.stores import (
 )
 
 
-class FactsMissing(Exception):
+class FactsMissingError(Exception):
     """Raised to leave a rule that needs answers not collected yet. ``questions`` names them."""
 
     def __init__(self, questions: Iterable[Question]) -> None:
@@ -103,7 +103,7 @@ class Facts:
         if answer is None:
             if self.complete:
                 return self._absent
-            raise FactsMissing((question,))
+            raise FactsMissingError((question,))
         return answer
 
     def need(self, questions: Iterable[Question]) -> None:
@@ -112,7 +112,7 @@ class Facts:
             return
         missing = [question for question in questions if question not in self._answers]
         if missing:
-            raise FactsMissing(missing)
+            raise FactsMissingError(missing)
 
     def seen(self, question: Question) -> Answer | None:
         """The answer if it was collected; never asks for it."""

@@ -6,8 +6,9 @@ proxy and its credentials. None of these holds a secret: a question names the va
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts.preparation import LoadLevel, ModelFormat, Preparation
 
@@ -22,8 +23,7 @@ StoreTrouble: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class StoreAccess:
+class StoreAccess(Struct, frozen=True):
     """How a client of the server's speaks to a bucket.
 
     ``endpoint``: ``scheme://host[:port][/path]``, empty for the store's own. ``addressing``: where S3's bucket
@@ -53,8 +53,7 @@ class StoreAccess:
         return f"{scheme}://{self.bucket}/{key}" if key else f"{scheme}://{self.bucket}"
 
 
-@dataclass(frozen=True, slots=True)
-class HeadBucket:
+class HeadBucket(Struct, frozen=True):
     """Whether S3 lets this client see the bucket. Answer: StoreAnswered, StoreRefusal or Unavailable."""
 
     access: StoreAccess
@@ -65,8 +64,7 @@ class HeadBucket:
         return self.access.url()
 
 
-@dataclass(frozen=True, slots=True)
-class ListStore:
+class ListStore(Struct, frozen=True):
     """The keys that begin with ``prefix``, in the order of their bytes, so many pages of 1,000; with ``delimited``
     only to the next slash. Answer: StoreListing, StoreRefusal or Unavailable."""
 
@@ -80,8 +78,7 @@ class ListStore:
         return self.access.url(self.prefix)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadObject:
+class ReadObject(Struct, frozen=True):
     """The first ``limit`` bytes of an object. Answer: FileContent, StoreRefusal or Unavailable."""
 
     access: StoreAccess
@@ -93,16 +90,14 @@ class ReadObject:
         return self.access.url(self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedFile:
+class CopiedFile(Struct, frozen=True):
     """A file of a copy: ``name`` below the copy's directory, ``size`` in bytes."""
 
     name: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class VersionCopy:
+class VersionCopy(Struct, frozen=True):
     """What the server downloads of one version: the objects ``prefix + name``, and the directories that it makes for
     them. ``limit``: bytes that may be downloaded for it here."""
 
@@ -118,8 +113,7 @@ class VersionCopy:
         return sum(file.size for file in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class InspectCopy:
+class InspectCopy(Struct, frozen=True):
     """What the bytes of a model in a store say, read without OpenVINO. Of the weights only what is needed is asked
     for. ``file`` is the model's file below the copy's directory (for a SavedModel the directory, empty or ending in
     ``/``). Answer: ModelInspection (its paths are ``scheme://bucket/key``), Failure, StoreRefusal or Unavailable."""
@@ -133,8 +127,7 @@ class InspectCopy:
         return self.copy.access.url(self.copy.prefix + self.file)
 
 
-@dataclass(frozen=True, slots=True)
-class LoadCopy:
+class LoadCopy(Struct, frozen=True):
     """What OpenVINO does with a model in a store: all files of the copy are downloaded first. ``file`` as in
     InspectCopy, the rest as in LoadModel. Answer: LoadReport, StoreRefusal or Unavailable."""
 
@@ -149,8 +142,7 @@ class LoadCopy:
         return self.copy.access.url(self.copy.prefix + self.file)
 
 
-@dataclass(frozen=True, slots=True)
-class FetchCopy:
+class FetchCopy(Struct, frozen=True):
     """Files of a copy, put below ``directory`` on this host: those of ``names``, the others only as holes of their
     size. Asked by a collector of its child, never by a rule. Answer: StoreAnswered, StoreRefusal or Unavailable."""
 
@@ -163,15 +155,13 @@ class FetchCopy:
         return self.copy.access.url(self.copy.prefix)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreAnswered:
+class StoreAnswered(Struct, frozen=True):
     """The store did what it was asked. ``region``: the bucket's, where it tells."""
 
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(Struct, frozen=True):
     """An object: its key, its size in bytes, ``archived`` where its storage class says that it must be restored
     before it can be read."""
 
@@ -180,8 +170,7 @@ class StoredObject:
     archived: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StoreListing:
+class StoreListing(Struct, frozen=True):
     """Keys in the order of their bytes. ``more``: there are others behind the last one. ``prefixes``: of a delimited
     list, what the keys behind the next slash begin with, with that slash."""
 
@@ -194,8 +183,7 @@ class StoreListing:
 _BY_PLACE = ("explicit deny", "vpc endpoint policy", "vpcservicecontrols", "prohibited by organization")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreRefusal:
+class StoreRefusal(Struct, frozen=True):
     """A store, or what stands before it, does not do what it was asked.
 
     ``call``: which one. ``status``: of HTTP, 0 where nothing answered. ``code``: the store's own word

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class ReleaseError(ValueError):
     """The text names no release that this program has rules for."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Release:
+class Release(Struct, frozen=True, order=True):
     """A release, compared number by number: 2022.3 < 2022.3.0.1 < 2023.0."""
 
     numbers: tuple[int, ...]

@@ -4,8 +4,9 @@ custom_node_library_manager.cpp). They are never loaded here, for loading one ru
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
@@ -18,8 +19,7 @@ _ELF = b"\x7fELF"
 _ELF_HEADER = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Libraries:
+class Libraries(Struct, frozen=True):
     """``faults``: those that cannot be opened. ``usable``: names of those that can, or that could not be
     looked at."""
 
@@ -27,8 +27,7 @@ class Libraries:
     usable: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """What looking at libraries needs: the directory that relative paths count from, and the facts."""
 
     root: str

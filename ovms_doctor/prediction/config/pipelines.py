@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.plan import PipelineFault
@@ -14,8 +15,7 @@ from ovms_doctor.model.plan import PipelineFault
 _ENTRY, _EXIT = "request", "response"
 
 
-@dataclass(frozen=True, slots=True)
-class Pipelines:
+class Pipelines(Struct, frozen=True):
     """``faults``: at most one for each pipeline, the first that the server meets. ``followed``: pointer and
     name of those without one."""
 

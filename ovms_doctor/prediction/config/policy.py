@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import DEFAULT_POLICY, ServerArguments, VersionPolicy
@@ -18,8 +19,7 @@ _UNSUPPORTED = "MODEL_VERSION_POLICY_UNSUPPORTED_KEY"
 _INT64, _UINT64 = 2**63, 2**64
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyReading:
+class PolicyReading(Struct, frozen=True):
     """``policy``: what the server makes of it, None where it refuses it with ``status``; ``log`` the lines that it
     writes in doing so. ``undefined``: it takes a value for one of another kind without a look: no telling."""
 

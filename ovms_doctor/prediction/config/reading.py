@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from ovms_doctor.model import server_log
+from ovms_doctor.model.config_positions import ConfigPositions, last_key
+from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Facts, Failure, ReadFile, StatPath, Unavailable
 from ovms_doctor.model.plan import ConfigNote, CouldNotLook, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.config.monitoring import config_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, read_policy
-from ovms_doctor.prediction.config.positions import ConfigPlaces, last_key
 from ovms_doctor.prediction.config.schema import Violation, hint_for, missing_key, suggestion_for, violation
 from ovms_doctor.prediction.config.syntax import why_not_json
-from ovms_doctor.prediction.config.text import ConfigText, NotJson, TooDeep, cut_at_nul, parse
+from ovms_doctor.prediction.config.text import NestingError, NotJsonError, cut_at_nul, parse
 from ovms_doctor.prediction.parameters.members import as_text
 from ovms_doctor.prediction.paths import absolute, join_base_path, root_of_config
 
@@ -30,8 +33,7 @@ _WALKED = ("shape", "layout", "plugin_config")
 _GRAPH_FILE = "graph.pbtxt"
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigEntry:
+class ConfigEntry(Struct, frozen=True):
     """An entry of ``model_config_list``. ``graphs``: the files of which one that opens makes the entry a
     MediaPipe graph, as the server writes their paths. ``loader``: the custom loader that it names. ``undefined``:
     nobody knows what the server makes of its version policy."""
@@ -42,8 +44,7 @@ class ConfigEntry:
     undefined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigReading:
+class ConfigReading(Struct, frozen=True):
     """``entries`` in file order, doubled names and all; ``document`` the whole of it, for the other lists."""
 
     entries: tuple[ConfigEntry, ...] = ()
@@ -53,7 +54,7 @@ class ConfigReading:
     notes: tuple[ConfigNote, ...] = ()
     problem: StartProblem | None = None
     unknown: CouldNotLook | None = None
-    places: ConfigPlaces | None = None
+    places: ConfigPositions | None = None
 
 
 def read_config(config_path: str, deployment: Deployment, facts: Facts) -> ConfigReading:
@@ -79,7 +80,7 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     if isinstance(content, Failure):
         return ConfigReading(problem=_unreadable(config_path, content))
     return replace(
-        read_bytes(config_path, content.data, deployment), places=ConfigPlaces(config_path, content.data)
+        read_bytes(config_path, content.data, deployment), places=ConfigPositions(config_path, content.data)
     )
 
 
@@ -101,10 +102,10 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
     release = deployment.release
     try:
         parsed = parse(text)
-    except NotJson as error:
+    except NotJsonError as error:
         why = why_not_json(text.text, error.at, error.message)
         return ConfigReading(problem=_not_json(config_path, error.message, error.at, why))
-    except TooDeep:
+    except NestingError:
         reason = "it is nested deeper than is followed here"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
     found = violation(text.text, release)

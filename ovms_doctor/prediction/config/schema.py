@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
+from ovms_doctor.model.config_positions import from_fragment, last_key
 from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.config.positions import from_fragment, last_key
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -30,8 +31,7 @@ REMOVED = ("stateful", "idle_sequence_cleanup", "low_latency_transformation", "m
 NEVER = ("mean", "scale", "color_format", "precision", "version")
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """The first violation: the schema's pointer, the keyword and the document's pointer, as fragments."""
 
     schema: str

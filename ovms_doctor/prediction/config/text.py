@@ -8,53 +8,17 @@ checks the encoding, comments, trailing commas, NaN and a byte order mark are re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
+from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
 
-#: Bytes that are not UTF-8 stand in private characters while the text is parsed.
-_FOREIGN = 0x10FF00
 _MESSAGE = re.compile(r"Parse error at offset (\d+): (.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigText:
-    """The text that the parser sees. ``foreign``: it holds bytes that are not UTF-8."""
-
-    text: str
-    foreign: bool
-
-    @staticmethod
-    def of(data: bytes) -> ConfigText:
-        data = data.split(b"\0", 1)[0]
-        try:
-            return ConfigText(data.decode("utf-8"), foreign=False)
-        except UnicodeDecodeError:
-            kept = data.decode("utf-8", "surrogateescape")
-            moved = "".join(
-                chr(_FOREIGN + ord(letter) - 0xDC00) if "\udc80" <= letter <= "\udcff" else letter
-                for letter in kept
-            )
-            return ConfigText(moved, foreign=True)
-
-    def restore(self, text: str) -> str:
-        """A string of the document, its foreign bytes as ``os.fsdecode`` gives them."""
-        if not self.foreign:
-            return text
-        return "".join(
-            chr(0xDC00 + ord(letter) - _FOREIGN)
-            if _FOREIGN + 0x80 <= ord(letter) <= _FOREIGN + 0xFF
-            else letter
-            for letter in text
-        )
-
-    def character(self, offset: int) -> int:
-        """The index of the character at a byte offset of the text."""
-        return len(self.text.encode("utf-8")[:offset].decode("utf-8", "ignore"))
-
-
-class NotJson(Exception):
+class NotJsonError(Exception):
     """The parser refuses the text. ``message`` is RapidJSON's own; ``at`` the index of the character."""
 
     def __init__(self, message: str, at: int) -> None:
@@ -63,12 +27,11 @@ class NotJson(Exception):
         self.at = at
 
 
-class TooDeep(Exception):
+class NestingError(Exception):
     """Nested deeper than is followed here. The server's parser goes on until its stack ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """``value``: objects hold the first of equal keys (and are Members where there are more). ``doubled``: the
     keys of which there are more."""
 
@@ -131,7 +94,7 @@ def parse(text: ConfigText) -> Document:
     except rapidjson.JSONDecodeError as error:
         found = _MESSAGE.fullmatch(str(error))
         if found is None:
-            raise NotJson(str(error), 0) from None
-        raise NotJson(found[2], text.character(int(found[1]))) from None
+            raise NotJsonError(str(error), 0) from None
+        raise NotJsonError(found[2], text.character(int(found[1]))) from None
     except RecursionError:
-        raise TooDeep from None
+        raise NestingError from None

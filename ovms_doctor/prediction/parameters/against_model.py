@@ -7,11 +7,15 @@ Follows ``ModelInstance::loadTensors``, ``loadOVCompiledModel`` and ``prepareInf
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import Facts, LoadModel, LoadReport, Preparation, Tensor, Unavailable
+from ovms_doctor.model.mapping import Mapping, Side
+from ovms_doctor.model.parameters import ANONYMOUS, DeviceVerdict, LayoutPair, ParsedParameters
 from ovms_doctor.model.plan import (
     Attempt,
     CompileRefused,
@@ -21,11 +25,9 @@ from ovms_doctor.model.plan import (
     RuntimeCrashes,
 )
 from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.mapping import Mapping, Side, tensor_name
-from ovms_doctor.prediction.parameters.device_rules import DeviceVerdict
-from ovms_doctor.prediction.parameters.layouts import LayoutPair, fits_rank
+from ovms_doctor.prediction.mapping import tensor_name
+from ovms_doctor.prediction.parameters.layouts import fits_rank
 from ovms_doctor.prediction.parameters.names import wrong_name
-from ovms_doctor.prediction.parameters.parsed import ANONYMOUS, ParsedParameters
 
 MOST_REQUESTS = 100_000
 #: What OpenVINO says of a mean or scale with another number of values than there are channels.
@@ -54,8 +56,7 @@ def changes_the_load(parameters: ParsedParameters) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Meeting:
+class ParameterValidation(Struct, frozen=True):
     """A model that was read, and the parameters it meets. ``where``: its absolute path; ``path``: as the
     server writes it. ``kept``: the server still holds the model of an earlier try that failed, and leaves
     layouts and preprocessing out this time. ``extension``: the CPU extension to load first."""

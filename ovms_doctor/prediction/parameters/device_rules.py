@@ -10,62 +10,26 @@ taken to fail there too. That a device whose node may not be opened is as good a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from ovms_doctor.model.deployment import DeviceSeen, User
-from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.parameters.devices import HARDWARE, VIRTUAL, Device, registration
+from msgspec import Struct
+from msgspec.structs import replace
 
-#: ``unknown``: OpenVINO has no plugin of the name; ``removed``: no longer; ``number``: the CPU has none; ``bare``: it
-#: needs devices after a colon; ``nothing``: no device is left to choose from; ``several``: BATCH takes one; ``nested``:
-#: a choice among devices inside another; ``absent``: the server has no such hardware; ``access``: it has, and its
-#: user may not open it.
-Why: TypeAlias = Literal[
-    "", "unknown", "removed", "number", "bare", "nothing", "several", "nested", "absent", "access"
-]
-#: Reasons that hold wherever the server runs.
-_IN_THE_WORDS = frozenset({"unknown", "removed", "number", "bare", "several", "nested"})
+from ovms_doctor.model.deployment import HostDevices, User
+from ovms_doctor.model.parameters import HARDWARE, UNJUDGED, VIRTUAL, Device, DeviceVerdict, PassedOver
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.parameters.devices import registration
+
 _State: TypeAlias = Literal["there", "absent", "access", "open", "number", "unknown", "removed", "perhaps"]
 
 
-@dataclass(frozen=True, slots=True)
-class PassedOver:
-    """A device of AUTO's or MULTI's list that it silently goes without."""
-
-    name: str
-    why: Why
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceVerdict:
-    """``works``: False where nothing can be compiled for the device, True where something can, None where that is
-    not known. ``why`` it does not work; ``name`` the device to blame; ``passed_over``: what it works without.
-    ``seen``: the server's devices were known. ``groups``: group ids, one of which opens the device (``access``).
-    ``untold``: what would have to be known, where ``works`` is not. ``from_words``: it fails wherever the server
-    runs."""
-
-    works: bool | None = None
-    why: Why = ""
-    name: str = ""
-    passed_over: tuple[PassedOver, ...] = ()
-    seen: bool = False
-    groups: tuple[int, ...] = ()
-    untold: str = ""
-
-    @property
-    def from_words(self) -> bool:
-        return self.works is False and self.why in _IN_THE_WORDS
-
-
-UNJUDGED = DeviceVerdict()
 #: The GPU's plugin cannot be loaded without it, and then the whole list fails (tried with OpenVINO 2023.0 to 2026.4).
 #: Since v2024.5 the server brings it, in every image and in the package for bare metal (create_package.sh); before,
 #: only the images for GPUs have it.
 _LOADER = "whether the server has libOpenCL.so.1, without which no such list works, was not seen"
 
 
-def judge_device(device: Device, release: Release, devices: DeviceSeen | None, user: User) -> DeviceVerdict:
+def judge_device(device: Device, release: Release, devices: HostDevices | None, user: User) -> DeviceVerdict:
     """What becomes of ``device`` with a server of ``release`` that has ``devices`` (None: not known) and runs as
     ``user``."""
     if device.chosen_by_server:
@@ -78,7 +42,7 @@ def judge_device(device: Device, release: Release, devices: DeviceSeen | None, u
 
 
 def presence(
-    name: str, devices: DeviceSeen | None, user: User
+    name: str, devices: HostDevices | None, user: User
 ) -> tuple[Literal["there", "absent", "access", "open"], tuple[int, ...]]:
     """Whether the server has a GPU or NPU that ``user`` may open, and the groups that may. ``open``: not known.
 
@@ -102,10 +66,9 @@ def _is_gpu(member: str) -> bool:
     return member.partition(".")[0] == "GPU"
 
 
-@dataclass(frozen=True, slots=True)
-class _Judge:
+class _Judge(Struct, frozen=True):
     release: Release
-    devices: DeviceSeen | None
+    devices: HostDevices | None
     user: User
 
     def judge(self, text: str) -> DeviceVerdict:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
+from ovms_doctor.model.parameters import REGISTERED, REGISTERED_ONCE, Device
 from ovms_doctor.model.releases import Release
 
-#: Plugins that stand for a choice among devices.
-VIRTUAL = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})
-#: Devices that need hardware which a host may lack.
-HARDWARE = frozenset({"GPU", "NPU"})
-#: Names that OpenVINO registers, in any release at hand; older ones had a few more.
-REGISTERED = frozenset({"CPU"}) | VIRTUAL | HARDWARE
-#: Names that OpenVINO registered in some release, or that come with a plugin of somebody else's.
-REGISTERED_ONCE = frozenset({"GNA", "VPUX", "MYRIAD", "HDDL", "NVIDIA", "CUDA"})
 #: The first releases whose OpenVINO no longer has the plugin. GNA went with 2024.0; of MYRIAD and HDDL no wheel
 #: since 2023.0 knows anything.
 _REMOVED = {"GNA": (2024, 0), "MYRIAD": (2023, 0), "HDDL": (2023, 0)}
@@ -23,41 +15,6 @@ _REMOVED = {"GNA": (2024, 0), "MYRIAD": (2023, 0), "HDDL": (2023, 0)}
 #: ``known``: OpenVINO has a plugin of the name; ``unknown``: it never had; ``removed``: it had one in an older
 #: release; ``perhaps``: it hangs on the image.
 Registration: TypeAlias = Literal["known", "unknown", "removed", "perhaps"]
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A target device as it is compiled for: the whole text, its plugin, and the devices behind it.
-
-    ``text``: ``AUTO:GPU,CPU``; ``plugin``: ``AUTO``; ``members``: ``GPU``, ``CPU``, without their numbers.
-    ``chosen_by_server``: none was named, and this is what the server takes (v2026.3: a GPU before the CPU).
-    """
-
-    text: str
-    plugin: str
-    members: tuple[str, ...] = ()
-    chosen_by_server: bool = False
-
-    @property
-    def hardware(self) -> frozenset[str]:
-        """The devices in the text that a host may lack."""
-        return frozenset((self.plugin, *self.members)) & HARDWARE
-
-    @property
-    def needs_hardware(self) -> frozenset[str]:
-        """The devices without which nothing can be compiled: AUTO and MULTI take those of their list that are
-        there."""
-        behind = frozenset(self.members or (self.plugin,))
-        if self.plugin in ("AUTO", "MULTI") and not behind <= HARDWARE:
-            return frozenset()
-        return behind & HARDWARE
-
-    def without_missing(self) -> str:
-        """The device to ask this host's OpenVINO for: AUTO and MULTI do not need what the host may lack."""
-        if self.plugin not in ("AUTO", "MULTI") or self.needs_hardware or not self.hardware:
-            return self.text
-        rest = [name for name in self.members if name not in HARDWARE]
-        return f"{self.plugin}:{','.join(rest)}" if rest else self.text
 
 
 def target_device(text: str | None, release: Release) -> Device:

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from ovms_doctor.prediction.parameters.shapes import WrongFormat, tokenize, without_spaces
+from ovms_doctor.model.parameters import LayoutPair
+from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, tokenize, without_spaces
 
 _KNOWN = frozenset("NCHWD?")
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutPair:
-    """The layout of the tensor that clients send, and that of the model inside."""
-
-    tensor: str = ""
-    model: str = ""
-
-    @property
-    def given(self) -> bool:
-        return bool(self.tensor or self.model)
-
-    def __str__(self) -> str:
-        return f"{self.tensor}:{self.model}" if self.tensor != self.model else self.tensor
 
 
 def parse_layout(text: str) -> LayoutPair:
     """``LayoutConfiguration::fromString``: ``NCHW`` or ``NHWC:NCHW``. Raises WrongFormat."""
     copy = without_spaces(text).upper()
     if re.search(r"[^NCHWD.?:]", copy) or copy.count(":") > 1:
-        raise WrongFormat
+        raise ParameterFormatError
     if ":" not in copy:
         return LayoutPair(copy, copy)
     tokens = tokenize(copy, ":")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import Tensor
-from ovms_doctor.prediction.mapping import Mapping, Side
-from ovms_doctor.prediction.parameters.parsed import ANONYMOUS, ParsedParameters
+from ovms_doctor.model.mapping import Mapping, Side
+from ovms_doctor.model.parameters import ANONYMOUS, ParsedParameters
 
 
-@dataclass(frozen=True, slots=True)
-class WrongName:
+class WrongName(Struct, frozen=True):
     """Why a name in ``parameter`` does not fit the model; ``line`` is the server's message."""
 
     parameter: Literal["shape", "layout"]

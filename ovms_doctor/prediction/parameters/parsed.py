@@ -8,108 +8,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from ovms_doctor.model import server_log
-from ovms_doctor.model.deployment import DeviceSeen, ModelEntry
-from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.parameters.device_rules import UNJUDGED, DeviceVerdict
-from ovms_doctor.prediction.parameters.devices import Device, target_device
-from ovms_doctor.prediction.parameters.layouts import LayoutPair, parse_layout
-from ovms_doctor.prediction.parameters.members import last_of_equals, pairs_of, parse_json
-from ovms_doctor.prediction.parameters.plugin_config import (
+from ovms_doctor.model.deployment import HostDevices, ModelEntry
+from ovms_doctor.model.parameters import (
+    ANONYMOUS,
     NO_PLUGIN_CONFIG,
+    Device,
+    Dimension,
+    ParameterWarning,
+    ParsedParameters,
     PluginConfig,
-    parse_plugin_config,
-    unsupported_key,
+    Refusal,
+    Shape,
 )
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.parameters.devices import target_device
+from ovms_doctor.prediction.parameters.layouts import parse_layout
+from ovms_doctor.prediction.parameters.members import last_of_equals, pairs_of, parse_json
+from ovms_doctor.prediction.parameters.plugin_config import parse_plugin_config, unsupported_key
 from ovms_doctor.prediction.parameters.preprocessing import (
     COLOR_FORMATS,
     PRECISIONS,
     parse_numbers,
     parse_pair,
 )
-from ovms_doctor.prediction.parameters.shapes import (
-    Dimension,
-    Shape,
-    WrongFormat,
-    parse_dimension,
-    parse_shape,
-)
-
-#: How the server calls the one input of a model in its maps of shapes.
-ANONYMOUS = "ANONYMOUS_INPUT_NAME"
-
-
-class Refusal(NamedTuple):
-    """The status code's name with which the server refuses, and the whole messages that it logs."""
-
-    status: str
-    log: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterWarning:
-    """A value that the server ignores, or only warns about: the parameter, its value, the server's lines.
-
-    ``kind``: ``ignored`` (it has no effect), ``both`` (batch_size beside shape), ``deprecated``,
-    ``reserved`` (a shape under the name that the server keeps for the one input).
-    """
-
-    parameter: str
-    value: str
-    kind: str
-    log: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedParameters:
-    """The parameters of one model as the server holds them.
-
-    ``problem``: this entry fails; ``abort``: a plugin_config key that the device does not support, with
-    which a configuration is given up altogether. ``at`` names the parameter of either; ``key`` the
-    plugin_config key. ``shapes`` and ``layouts`` by tensor (ANONYMOUS: for the one input); ``batch_auto``
-    is batch_size ``auto``; ``layout`` the one for the one input; ``stateful`` and ``custom_loader`` (its
-    name) are None where not given. ``nireq``: 0 for the plugin's optimum. ``verdict``: what becomes of the
-    device, once the server's devices were asked for.
-    """
-
-    device: Device
-    problem: Refusal | None = None
-    abort: Refusal | None = None
-    at: str = ""
-    key: str = ""
-    warnings: tuple[ParameterWarning, ...] = ()
-    batch: Dimension | None = None
-    batch_auto: bool = False
-    shapes: tuple[tuple[str, Shape], ...] = ()
-    layout: LayoutPair | None = None
-    layouts: tuple[tuple[str, LayoutPair], ...] = ()
-    nireq: int = 0
-    plugin_config: PluginConfig = NO_PLUGIN_CONFIG
-    steps: tuple[tuple[str, Any], ...] = ()
-    stateful: bool | None = None
-    custom_loader: str | None = None
-    allow_cache: bool = False
-    verdict: DeviceVerdict = UNJUDGED
-
-    @property
-    def anonymous_shape(self) -> Shape | None:
-        """The shape for the one input, if that is the only one given."""
-        if len(self.shapes) == 1 and self.shapes[0][0] == ANONYMOUS:
-            return self.shapes[0][1]
-        return None
-
-    @property
-    def dynamic(self) -> bool:
-        """Whether shape or batch size follow the requests: then the model is not cached."""
-        return self.batch_auto or any(shape.auto for _, shape in self.shapes)
+from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse_dimension, parse_shape
 
 
 @lru_cache(maxsize=1 << 14)
-def parse_parameters(entry: ModelEntry, release: Release, seen: DeviceSeen | None = None) -> ParsedParameters:
+def parse_parameters(
+    entry: ModelEntry, release: Release, seen: HostDevices | None = None
+) -> ParsedParameters:
     """What the server makes of an entry's parameters. Never raises, whatever the values are. ``seen``: the
     devices that the server has, None where they are not known; one of them is taken where none is named."""
     return _Reading(entry, release, seen).read()
@@ -125,7 +57,7 @@ class _Stop(Exception):
 class _Reading:
     """One entry being parsed: values as they are found, and the warnings on the way."""
 
-    def __init__(self, entry: ModelEntry, release: Release, devices: DeviceSeen | None) -> None:
+    def __init__(self, entry: ModelEntry, release: Release, devices: HostDevices | None) -> None:
         self._entry = entry
         self._devices = devices
         self._release = release
@@ -189,7 +121,7 @@ class _Reading:
                 # Integers beyond 64 bits are a number to the server too.
                 return parse_json(text.split("\0", 1)[0])
             except (ValueError, RecursionError, TypeError):
-                raise WrongFormat from None
+                raise ParameterFormatError from None
 
     def _warn(self, parameter: str, value: object, kind: str, *log: str) -> None:
         self._warnings.append(ParameterWarning(parameter, str(value), kind, log))
@@ -213,7 +145,7 @@ class _Reading:
         elif isinstance(value, str) and value:
             try:
                 self._found["batch"] = parse_dimension(value)
-            except WrongFormat as error:
+            except ParameterFormatError as error:
                 self._warn("batch_size", value, "ignored", *error.log, server_log.BATCH_IGNORED())
 
     def _deprecated(self, parameter: str, line: str) -> None:
@@ -237,7 +169,7 @@ class _Reading:
             document = self._json(text)
             shapes = {name: self._parse_shape(one) for name, one in _texts(document)}
             self._found["shapes"] = tuple(sorted(shapes.items(), key=lambda item: item[0]))
-        except WrongFormat as error:
+        except ParameterFormatError as error:
             lines = (*error.log, server_log.SHAPE_UNPARSABLE())
             raise self._refuse("shape", "SHAPE_WRONG_FORMAT", *lines) from None
 
@@ -256,7 +188,7 @@ class _Reading:
                 shape = self._shape_of_key(text)
                 if anonymous or name != ANONYMOUS:
                     shapes[name] = shape
-            except WrongFormat as error:
+            except ParameterFormatError as error:
                 shown = text if anonymous else name
                 line = server_log.SHAPE_IGNORED(shape=shown).rstrip()
                 self._warn("shape", text, "ignored", *error.log, line)
@@ -268,7 +200,7 @@ class _Reading:
         if isinstance(value, list):
             # Until v2022.3 the schema let lists of numbers through.
             if not all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in value):
-                raise WrongFormat
+                raise ParameterFormatError
             return Shape(tuple(Dimension(one, one) for one in value))
         return self._parse_shape(value if isinstance(value, str) else "")
 
@@ -306,7 +238,7 @@ class _Reading:
                 return
             layouts = {name: parse_layout(one) for name, one in _texts(value)}
             self._found["layouts"] = tuple(sorted(layouts.items(), key=lambda item: item[0]))
-        except WrongFormat:
+        except ParameterFormatError:
             log = (server_log.LAYOUT_UNPARSABLE(),) if self._arguments else ()
             raise self._refuse("layout", "LAYOUT_WRONG_FORMAT", *log) from None
 
@@ -329,7 +261,7 @@ class _Reading:
                 else:
                     allowed = COLOR_FORMATS if name == "color_format" else PRECISIONS
                     values[name] = parse_pair(text, allowed, words)
-            except WrongFormat as error:
+            except ParameterFormatError as error:
                 line = server_log.PREPROCESSING_UNPARSABLE(parameter=words)
                 raise self._refuse(name, status, *error.log, *((line,) if self._arguments else ())) from None
         order = ("color_format", "precision", "mean", "scale")
@@ -342,7 +274,7 @@ class _Reading:
         try:
             document = self._json(value) if isinstance(value, str) else value
             config = parse_plugin_config(document, self._release)
-        except WrongFormat as error:
+        except ParameterFormatError as error:
             lines = (*error.log, server_log.PLUGIN_CONFIG_UNPARSABLE())
             raise self._refuse("plugin_config", "PLUGIN_CONFIG_WRONG_FORMAT", *lines) from None
         self._found["plugin_config"] = config
@@ -391,7 +323,7 @@ class _Reading:
 def _texts(document: Any) -> tuple[tuple[str, str], ...]:
     """All members of an object of texts. Raises WrongFormat where it is none."""
     if not isinstance(document, dict) or not all(isinstance(one, str) for _, one in pairs_of(document)):
-        raise WrongFormat
+        raise ParameterFormatError
     return pairs_of(document)
 
 

@@ -7,26 +7,20 @@ json_parser.cpp (before v2024.2 in modelconfig.cpp) and ``validatePluginConfigur
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from ovms_doctor.model.deployment import DeviceSeen
+from ovms_doctor.model.deployment import HostDevices
+from ovms_doctor.model.parameters import REGISTERED, REGISTERED_ONCE, Device, PluginConfig
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.releases.plugin_properties import (
     devices_with_properties,
     ever_supported,
     supported_properties,
 )
-from ovms_doctor.prediction.parameters.devices import (
-    REGISTERED,
-    REGISTERED_ONCE,
-    Device,
-    chooses_device,
-    validated_plugins,
-)
+from ovms_doctor.prediction.parameters.devices import chooses_device, validated_plugins
 from ovms_doctor.prediction.parameters.members import pairs_of
-from ovms_doctor.prediction.parameters.shapes import WrongFormat
+from ovms_doctor.prediction.parameters.shapes import ParameterFormatError
 
 #: What the plugins of these list hangs on more than the release: the driver, the devices behind.
 _VARYING = frozenset({"NPU", "BATCH"})
@@ -34,21 +28,10 @@ _INT64 = range(-(1 << 63), 1 << 63)
 _STREAMS = {"CPU_THROUGHPUT_STREAMS": "CPU_THROUGHPUT_AUTO", "GPU_THROUGHPUT_STREAMS": "GPU_THROUGHPUT_AUTO"}
 
 
-@dataclass(frozen=True, slots=True)
-class PluginConfig:
-    """``values``: key → value as JSON, in the server's order (by key). ``log``: warnings on renamed keys."""
-
-    values: tuple[tuple[str, str], ...] = ()
-    log: tuple[str, ...] = ()
-
-
-NO_PLUGIN_CONFIG = PluginConfig()
-
-
 def parse_plugin_config(value: Any, release: Release) -> PluginConfig:
     """``JsonParser::parsePluginConfig``. Raises WrongFormat."""
     if not isinstance(value, dict):
-        raise WrongFormat
+        raise ParameterFormatError
     found: dict[str, Any] = {}
     log: list[str] = []
     for key, item in pairs_of(value):
@@ -56,7 +39,7 @@ def parse_plugin_config(value: Any, release: Release) -> PluginConfig:
             found[key] = _device_properties(item)
             continue
         if not _valid(item, release):
-            raise WrongFormat
+            raise ParameterFormatError
         new, changed, warning = _renamed(key, item, release)
         found[new] = changed
         if warning:
@@ -74,10 +57,10 @@ def _valid(item: Any, release: Release) -> bool:
 def _device_properties(item: dict[str, Any]) -> dict[str, Any]:
     for _, properties in pairs_of(item):
         if not isinstance(properties, dict):
-            raise WrongFormat
+            raise ParameterFormatError
         for _, value in pairs_of(properties):
             if not isinstance(value, str | float | int) or (isinstance(value, int) and value not in _INT64):
-                raise WrongFormat
+                raise ParameterFormatError
     return item
 
 
@@ -94,7 +77,7 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
         return "INFERENCE_NUM_THREADS", item, "INFERENCE_NUM_THREADS"
     if key == "CPU_BIND_THREAD" and isinstance(item, str) and not release.at_least(2025, 0):
         if item not in ("YES", "NO"):
-            raise WrongFormat(
+            raise ParameterFormatError(
                 f"{key} plugin config key has invalid value and is deprecated. Use AFFINITY key instead"
             )
         return "AFFINITY", "CORE" if item == "YES" else "NONE", "AFFINITY"
@@ -104,7 +87,7 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
 
 
 def unsupported_key(
-    config: PluginConfig, device: Device, release: Release, seen: DeviceSeen | None
+    config: PluginConfig, device: Device, release: Release, seen: HostDevices | None
 ) -> str | None:
     """The first key that the server finds in none of the device's plugins; None where all are there, or
     where it is not known what a plugin lists. ``seen``: the server's devices. Where it chooses one and there may be

@@ -6,7 +6,7 @@ import math
 import re
 import struct
 
-from ovms_doctor.prediction.parameters.shapes import WrongFormat, tokenize, without_spaces
+from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, tokenize, without_spaces
 
 COLOR_FORMATS = ("RGB", "BGR", "GRAY", "NV12", "NV12_2", "I420", "I420_3")
 PRECISIONS = tuple(
@@ -29,15 +29,15 @@ def _float(text: str) -> float:
     """``std::stof`` of the whole text: no infinity, nothing that a float cannot hold."""
     match = _FLOAT.fullmatch(text)
     if match is None:
-        raise WrongFormat
+        raise ParameterFormatError
     try:
         value = float.fromhex(text) if "X" in text else float(text)
         packed = struct.unpack("f", struct.pack("f", value))[0]
     except (ValueError, OverflowError):
-        raise WrongFormat from None
+        raise ParameterFormatError from None
     # Smaller than the smallest normal number counts as out of range.
     if math.isinf(packed) or (value != 0 and abs(value) < 2.0**-126):
-        raise WrongFormat
+        raise ParameterFormatError
     return value
 
 
@@ -45,5 +45,5 @@ def parse_pair(text: str, allowed: tuple[str, ...], what: str) -> tuple[str, str
     """``TARGET:SOURCE``, in any case. ``what``: the server's word for it. Raises WrongFormat."""
     target, colon, source = text.upper().partition(":")
     if not colon or target not in allowed or source not in allowed:
-        raise WrongFormat(f"Invalid {what} configuration string: {text}")
+        raise ParameterFormatError(f"Invalid {what} configuration string: {text}")
     return target, source

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import Deployment, DeviceSeen
+from ovms_doctor.model.deployment import Deployment, HostDevices
 from ovms_doctor.model.facts import Facts, Failure, StatPath, Unavailable
+from ovms_doctor.model.parameters import Device, ParsedParameters
 from ovms_doctor.prediction.parameters.device_rules import judge_device
-from ovms_doctor.prediction.parameters.devices import Device
-from ovms_doctor.prediction.parameters.parsed import ParsedParameters
 
 _DRI, _DXG, _ACCEL = "/dev/dri", "/dev/dxg", "/dev/accel"
 
@@ -20,7 +19,7 @@ def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Fa
     return replace(parameters, verdict=verdict)
 
 
-def devices_of(deployment: Deployment, device: Device, facts: Facts) -> DeviceSeen | None:
+def devices_of(deployment: Deployment, device: Device, facts: Facts) -> HostDevices | None:
     """The server's devices, None where they are not known. On bare metal without a word about them: what is in
     /dev, if ``device`` asks for any. Raises FactsMissing."""
     if deployment.devices is not None or not deployment.bare_metal or not _matters(device):
@@ -31,7 +30,7 @@ def devices_of(deployment: Deployment, device: Device, facts: Facts) -> DeviceSe
     if any(isinstance(answer, Unavailable) for answer in answers.values()):
         return None
     there = {place: not (isinstance(answer, Failure) and answer.missing) for place, answer in answers.items()}
-    return DeviceSeen(dri=there[_DRI], accel=there[_ACCEL], dxg=there[_DXG])
+    return HostDevices(dri=there[_DRI], accel=there[_ACCEL], dxg=there[_DXG])
 
 
 def _matters(device: Device) -> bool:

@@ -3,60 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from ovms_doctor.model.parameters import ANY, Dimension, Shape
 
 _INT_MAX = (1 << 31) - 1
 _SPACES = re.compile(r"[ \t\n\v\f\r]+")
 _STOI = re.compile(r"([+-]?)([0-9]+)")
-ANY = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """A number, a range, or anything (both -1)."""
-
-    low: int
-    high: int
-
-    @property
-    def static(self) -> bool:
-        return self.low == self.high and self.low != ANY
-
-    def as_openvino(self) -> str:
-        """As OpenVINO writes it: ``3``, ``?``, ``1..8``."""
-        if self.static:
-            return str(self.low)
-        return "?" if self.low == ANY else f"{self.low}..{self.high}"
-
-    def __str__(self) -> str:
-        """As the server writes it: ``3``, ``-1``, ``[1~8]``."""
-        if self.static or self.high == ANY:
-            return str(self.low)
-        return f"[{self.low}~{self.high}]"
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """``auto``, or dimensions. A fixed shape without any is taken for none."""
-
-    dimensions: tuple[Dimension, ...] = ()
-    auto: bool = False
-
-    def as_openvino(self) -> str:
-        """As OpenVINO writes it: ``[1,3,?,1..8]``."""
-        return "[" + ",".join(dimension.as_openvino() for dimension in self.dimensions) + "]"
-
-    def __str__(self) -> str:
-        """As it is given to the server."""
-        if self.auto:
-            return "auto"
-        parts = (
-            f"{item.low}:{item.high}" if item.low != item.high else str(item.low) for item in self.dimensions
-        )
-        return "(" + ",".join(parts) + ")"
-
-
-class WrongFormat(ValueError):
+class ParameterFormatError(ValueError):
     """The server does not understand a text. ``log``: what it writes besides the status."""
 
     def __init__(self, *log: str) -> None:
@@ -102,40 +57,42 @@ def parse_dimension(text: str) -> Dimension:
     try:
         return _range(copy) if ":" in copy else _number(copy)
     except _OutOfRange:
-        raise WrongFormat(f"Parsing dimension string out of range: {copy}, error: stoi") from None
+        raise ParameterFormatError(f"Parsing dimension string out of range: {copy}, error: stoi") from None
     except _NoNumber:
-        raise WrongFormat(f"Parsing dimension string: {copy}".rstrip()) from None
+        raise ParameterFormatError(f"Parsing dimension string: {copy}".rstrip()) from None
 
 
 def _range(copy: str) -> Dimension:
     if re.search(r"[^0-9:]", copy):
-        raise WrongFormat(f"Parsing dimension string not a range: {copy}")
+        raise ParameterFormatError(f"Parsing dimension string not a range: {copy}")
     if copy.count(":") != 1:
-        raise WrongFormat(f"Parsing dimension string, wrong amount of ':' - {copy.count(':')}; {copy}")
+        raise ParameterFormatError(
+            f"Parsing dimension string, wrong amount of ':' - {copy.count(':')}; {copy}"
+        )
     tokens = tokenize(copy, ":")
     if len(tokens) != 2:
-        raise WrongFormat(f"Parsing dimension string, not a number between ':' - {copy}")
+        raise ParameterFormatError(f"Parsing dimension string, not a number between ':' - {copy}")
     low, high = _stoi(tokens[0]), _stoi(tokens[1])
     if low > 0 and high > 0:
         if low > high:
             raise _NoNumber
         return Dimension(low, high)
     if low >= high:
-        raise WrongFormat(f"Parsing dimension string range max must be higher than min: {copy}")
-    raise WrongFormat(f"Parsing dimension string range must be lager than 0: {copy}")
+        raise ParameterFormatError(f"Parsing dimension string range max must be higher than min: {copy}")
+    raise ParameterFormatError(f"Parsing dimension string range must be lager than 0: {copy}")
 
 
 def _number(copy: str) -> Dimension:
     dashes = copy.count("-")
     if dashes > 1:
-        raise WrongFormat(f"Parsing dimension string: {copy}; too many '-' characters")
+        raise ParameterFormatError(f"Parsing dimension string: {copy}; too many '-' characters")
     if dashes == 1 and copy[0] != "-":
-        raise WrongFormat(f"Parsing dimension string: {copy}; invalid '-' position")
+        raise ParameterFormatError(f"Parsing dimension string: {copy}; invalid '-' position")
     if re.search(r"[^0-9-]", copy):
-        raise WrongFormat(f"Parsing dimension string not a number: {copy}")
+        raise ParameterFormatError(f"Parsing dimension string not a number: {copy}")
     value = _stoi(copy)
     if value < ANY:
-        raise WrongFormat(f"Parsing dimension string out of range: {copy}")
+        raise ParameterFormatError(f"Parsing dimension string out of range: {copy}")
     return Dimension(value, value)
 
 
@@ -145,39 +102,41 @@ def parse_shape(text: str) -> Shape:
         return Shape(auto=True)
     copy = without_spaces(text)
     if re.search(r"[^0-9(),:-]", copy) or copy.count("(") != 1 or copy.count(")") != 1:
-        raise WrongFormat
+        raise ParameterFormatError
     if len(copy) <= 2 or copy[0] != "(" or copy[-1] != ")":
-        raise WrongFormat
+        raise ParameterFormatError
     inner = copy[1:-1]
     try:
         return Shape(tuple(_shape_dimension(token, text) for token in tokenize(inner, ",")))
     except _OutOfRange:
-        raise WrongFormat(f"Parsing model shape string out of range: {inner}, error: stoi") from None
+        raise ParameterFormatError(f"Parsing model shape string out of range: {inner}, error: stoi") from None
     except _NoNumber:
-        raise WrongFormat(f"Parsing model shape string: {text}") from None
+        raise ParameterFormatError(f"Parsing model shape string: {text}") from None
 
 
 def _shape_dimension(token: str, whole: str) -> Dimension:
     dashes = token.count("-")
     if dashes > 1:
-        raise WrongFormat(f"Parsing model shape string: {token}; too many '-' characters")
+        raise ParameterFormatError(f"Parsing model shape string: {token}; too many '-' characters")
     if dashes == 1 and token[0] != "-":
-        raise WrongFormat(f"Parsing model shape string: {token}; invalid '-' position")
+        raise ParameterFormatError(f"Parsing model shape string: {token}; invalid '-' position")
     colons = token.count(":")
     if colons > 1:
         # The server fills in the two the wrong way round.
-        raise WrongFormat(f"Parsing model shape string: :; too many '{token}' characters")
+        raise ParameterFormatError(f"Parsing model shape string: :; too many '{token}' characters")
     if colons == 0:
         value = _stoi(token)
         if value < ANY:
-            raise WrongFormat(f"Parsing model shape string: {token}; must be -1 (any) or >= 0")
+            raise ParameterFormatError(f"Parsing model shape string: {token}; must be -1 (any) or >= 0")
         return Dimension(value, value)
     parts = tokenize(token, ":")
     if len(parts) != 2 or not parts[0] or not parts[1]:
-        raise WrongFormat(f"Parsing model shape string: {whole}; range must have min and max")
+        raise ParameterFormatError(f"Parsing model shape string: {whole}; range must have min and max")
     low, high = _stoi(parts[0]), _stoi(parts[1])
     if low < 0 or high < 0:
-        raise WrongFormat(f"Parsing model shape string: {token}; range must be higher than or equal 0")
+        raise ParameterFormatError(
+            f"Parsing model shape string: {token}; range must be higher than or equal 0"
+        )
     if low >= high:
-        raise WrongFormat(f"Parsing model shape string: {token}; range max must be higher than min")
+        raise ParameterFormatError(f"Parsing model shape string: {token}; range max must be higher than min")
     return Dimension(low, high)

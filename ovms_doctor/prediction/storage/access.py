@@ -6,10 +6,11 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, StoreAccess
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.routes import Route
 from ovms_doctor.model.storage_plan import Endpoint, GcsClient, S3Client
-from ovms_doctor.prediction.proxies import GCS_HOST, Route, curl_route, route
+from ovms_doctor.prediction.proxies import GCS_HOST, curl_route, route
 from ovms_doctor.prediction.storage import faults, gcs, s3
-from ovms_doctor.prediction.storage.server_environment import Surroundings, surroundings
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, surroundings
 
 #: Where the SDK looks for profiles: below the home directory of the image's user.
 _PROFILES = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
@@ -44,7 +45,7 @@ def same_network(deployment: Deployment) -> bool:
     return container.network == "host" and container.source == "docker"
 
 
-def _of_s3(path: str, deployment: Deployment, around: Surroundings) -> StoreAccess | str:
+def _of_s3(path: str, deployment: Deployment, around: ServerEnvironment) -> StoreAccess | str:
     place = s3.parse_place(path)
     client = s3.choose_client(place, around, deployment.release)
     if faults.of_s3(place, client, deployment.release) is not None:
@@ -75,7 +76,7 @@ def _of_s3(path: str, deployment: Deployment, around: Surroundings) -> StoreAcce
 
 
 def _of_profile(
-    bucket: str, client: S3Client, address: str, proxy: str, deployment: Deployment, around: Surroundings
+    bucket: str, client: S3Client, address: str, proxy: str, deployment: Deployment, around: ServerEnvironment
 ) -> StoreAccess | str:
     """AWS_PROFILE without keys: the profile's own keys, where its files can be reached."""
     role = next((name for name in _ROLES if around.has(name)), "")
@@ -114,7 +115,7 @@ def _address(endpoint: Endpoint, release: Release) -> str | None:
     return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}"
 
 
-def _of_gcs(path: str, deployment: Deployment, around: Surroundings, facts: Facts) -> StoreAccess | str:
+def _of_gcs(path: str, deployment: Deployment, around: ServerEnvironment, facts: Facts) -> StoreAccess | str:
     place, client = gcs.parse_place(path), gcs.choose_client(around, deployment.release)
     if not place.bucket or faults.of_gcs_client(client, around, deployment, facts) is not None:
         return "the server's client asks nobody for it"

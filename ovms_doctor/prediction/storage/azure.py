@@ -4,8 +4,8 @@ v2022.1 to v2026.3; the code behind v2026.3 is another one)."""
 from __future__ import annotations
 
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.storage_plan import AzurePlace
-from ovms_doctor.prediction.storage.server_environment import Surroundings
+from ovms_doctor.model.storage_plan import AzurePath
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 BLOBS, FILES = "az://", "azfs://"
 CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
@@ -13,17 +13,17 @@ CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
 INSTEAD = ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_ID")
 
 
-def parse_place(path: str) -> AzurePlace:
+def parse_place(path: str) -> AzurePath:
     """``parseFilePath`` of a path that begins with ``az://`` or ``azfs://``."""
     blob = path.startswith(BLOBS)
     rest = path[len(BLOBS if blob else FILES) :]
     container, slash, directory = rest.partition("/")
     if slash and not container:
         container, directory = rest, ""
-    return AzurePlace(path, "blob" if blob else "file", container, directory)
+    return AzurePath(path, "blob" if blob else "file", container, directory)
 
 
-def is_connected(around: Surroundings) -> bool | None:
+def is_connected(around: ServerEnvironment) -> bool | None:
     """Whether the client has a connection string; None where that is not known."""
     if around.has(CONNECTION):
         return not around.empty(CONNECTION)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.facts import (
     CopiedFile,
@@ -34,7 +35,7 @@ from ovms_doctor.model.facts import (
     VersionCopy,
 )
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.storage_plan import CopySeen
+from ovms_doctor.model.storage_plan import CopyFacts
 from ovms_doctor.prediction.paths import escapes
 from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
 
@@ -52,7 +53,7 @@ def accepted_suffixes(release: Release) -> tuple[str, ...]:
     return (*always, *paddle, *frozen, *lite)
 
 
-class DownloadStops(Exception):
+class DownloadError(Exception):
     """The download of a version comes to no good end. ``answer``: what stopped it; ``key``: of which object. Without
     an answer: a directory without a name lies at ``key``, for two slashes stand in a row there."""
 
@@ -62,32 +63,31 @@ class DownloadStops(Exception):
         self.answer = answer
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     files: list[tuple[str, int]] = field(default_factory=list)
     directories: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     archived: list[str] = field(default_factory=list)
 
 
-def copy_of(store: Store, base_key: str, base_path: str, version: int, release: Release) -> CopySeen | None:
+def copy_of(store: Store, base_key: str, base_path: str, version: int, release: Release) -> CopyFacts | None:
     """What is downloaded of a version; None where there is no directory of that number. Raises FactsMissing,
     DownloadStops."""
     base = store.page(prefix_of(base_key))
     # The server lists it anew; where all of it was on the page of the base path, that shows the same.
     page = store.whole(base, str(version)) if isinstance(base, Page) else base
     if not isinstance(page, Page):
-        raise DownloadStops(f"{prefix_of(base_key)}{version}/", page)
+        raise DownloadError(f"{prefix_of(base_key)}{version}/", page)
     path = f"{base_path.rstrip('/')}/{version}"
     if not page.objects:
         # An object called like the version is what the client for S3 gets. It would write it to where it made the
         # directory, and does not see that it cannot: nothing is in the copy.
         alone = store.access.store == "s3" and isinstance(base, Page) and store.holds(base, str(version))
-        return CopySeen(version, path) if alone else None
+        return CopyFacts(version, path) if alone else None
     found = _Found()
     _gather(store, page, "", release, found)
     files = tuple(CopiedFile(name, size) for name, size in found.files)
-    return CopySeen(
+    return CopyFacts(
         version,
         path,
         files,
@@ -111,10 +111,10 @@ def _gather(store: Store, page: Page, above: str, release: Release, found: _Foun
     for name in names:
         if escapes(f"/{name}", release):
             # S3's client refuses such a path; Google's leaves its copy.
-            raise DownloadStops(page.prefix + name, Unavailable(LEADS_OUT))
+            raise DownloadError(page.prefix + name, Unavailable(LEADS_OUT))
         directory = store.is_directory(page, name)
         if not isinstance(directory, bool):
-            raise DownloadStops(page.prefix + name, directory)
+            raise DownloadError(page.prefix + name, directory)
         if not directory:
             item = by_name[name]
             if name and item.key.lower().endswith(suffixes):
@@ -129,11 +129,11 @@ def _gather(store: Store, page: Page, above: str, release: Release, found: _Foun
             found.left_out += [item.key[len(page.prefix) - len(above) :] for item in page.below(name).objects]
             continue
         if not name:
-            raise DownloadStops(page.prefix, None)
+            raise DownloadError(page.prefix, None)
         found.directories.append(above + name)
         inner = store.whole(page, name)
         if not isinstance(inner, Page):
-            raise DownloadStops(page.prefix + name, inner)
+            raise DownloadError(page.prefix + name, inner)
         _gather(store, inner, f"{above}{name}/", release, found)
 
 
@@ -147,7 +147,7 @@ class Copied(Facts):
 
     __slots__ = ("_copy", "_directories", "_files", "_root", "_version")
 
-    def __init__(self, facts: Facts, seen: CopySeen, version_copy: VersionCopy) -> None:
+    def __init__(self, facts: Facts, seen: CopyFacts, version_copy: VersionCopy) -> None:
         self._answers = facts._answers
         self._absent = facts._absent
         self.complete = facts.complete
@@ -172,7 +172,7 @@ class Copied(Facts):
         answer = super().ask(asked)
         if isinstance(answer, StoreRefusal):
             key = asked.key if isinstance(asked, ReadObject) else self._copy.prefix + name
-            raise DownloadStops(key, answer)
+            raise DownloadError(key, answer)
         return answer
 
     def need(self, questions: Iterable[Question]) -> None:
@@ -217,7 +217,7 @@ class Copied(Facts):
     def _of_store(self, question: Any, name: str) -> ReadObject | InspectCopy | LoadCopy:
         if name.strip("/") in self._directories - {""}:
             # Until 2025.0 the server takes a directory called x.pb for a file; what is in it was not asked for so.
-            raise DownloadStops(
+            raise DownloadError(
                 self._copy.prefix + name, Unavailable("a directory is called like a model's file")
             )
         if isinstance(question, ReadFile):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, ModelEntry
@@ -30,8 +30,7 @@ from ovms_doctor.prediction.versions import apply_policy, read_names
 _NO_BODY = "No response body."
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class StoreDetection(Struct, frozen=True):
     """What the server finds below a base path; ``detection`` None where that could not be told, for ``unknown``."""
 
     store: Store | None
@@ -40,16 +39,16 @@ class Looked:
     unknown: CouldNotLook | None = None
 
 
-def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Looked:
+def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StoreDetection:
     """``ModelManager::readAvailableVersions`` for an entry in S3 or Google Cloud Storage. Raises FactsMissing."""
     path = entry.base_path
     key = key_of(path)
     access = store_access(path, deployment, facts)
     if isinstance(access, str):
-        return Looked(None, key, unknown=CouldNotLook(path, access))
+        return StoreDetection(None, key, unknown=CouldNotLook(path, access))
     store = Store(access, facts, bulk_of(access, path, deployment))
     look = _s3 if access.store == "s3" else _gcs
-    return look(Looked(store, key), store, entry, deployment)
+    return look(StoreDetection(store, key), store, entry, deployment)
 
 
 def key_of(path: str) -> str:
@@ -67,7 +66,7 @@ def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore
     return max(found, key=lambda listing: len(listing.prefix), default=None)
 
 
-def _s3(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment) -> Looked:
+def _s3(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
     path, prefix = entry.base_path, prefix_of(looked.key)
     head = HeadBucket(store.access)
     # Both at once: nearly always both are wanted, the second one also where the first has no reason to give.
@@ -105,7 +104,7 @@ def _s3(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment)
     return _below_host(found, page, entry) if s3.parse_place(path).host else found
 
 
-def _below_host(looked: Looked, page: Page, entry: ModelEntry) -> Looked:
+def _below_host(looked: StoreDetection, page: Page, entry: ModelEntry) -> StoreDetection:
     """The form with a host in the path: its keys begin with a slash, but where ``getDirectorySubdirs`` and
     ``downloadFileFolder`` (s3filesystem.cpp) write the path anew. So the versions of a bucket itself are found, and
     then looked for behind a slash."""
@@ -126,10 +125,10 @@ def _below_host(looked: Looked, page: Page, entry: ModelEntry) -> Looked:
     )
     names = looked.detection.names
     failed = Detection("PATH_INVALID", found, names, BaseProblem("store"), log=log)
-    return Looked(looked.store, looked.key, failed)
+    return StoreDetection(looked.store, looked.key, failed)
 
 
-def _gcs(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment) -> Looked:
+def _gcs(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
     """A list that fails is one that shows nothing: the client gives an error as a value, which nobody looks at
     (isDirectory in gcsfilesystem.cpp)."""
     path, page = entry.base_path, store.page(prefix_of(looked.key))
@@ -142,7 +141,7 @@ def _gcs(looked: Looked, store: Store, entry: ModelEntry, deployment: Deployment
     return _versions(looked, store, page, path)
 
 
-def _versions(looked: Looked, store: Store, page: Page, path: str) -> Looked:
+def _versions(looked: StoreDetection, store: Store, page: Page, path: str) -> StoreDetection:
     names, entries = [], []
     for name in page.names():
         directory = store.is_directory(page, name)
@@ -152,13 +151,13 @@ def _versions(looked: Looked, store: Store, page: Page, path: str) -> Looked:
             names.append(name)
         entries.append(Entry(name, "directory" if directory else "regular"))
     detection = read_names(path, names, Listing(tuple(entries)))
-    return Looked(store, looked.key, detection)
+    return StoreDetection(store, looked.key, detection)
 
 
-def _unknown(looked: Looked, path: str, answer: object) -> Looked:
+def _unknown(looked: StoreDetection, path: str, answer: object) -> StoreDetection:
     assert isinstance(answer, StoreRefusal | Unavailable)
-    return Looked(looked.store, looked.key, unknown=not_looked(path, answer))
+    return StoreDetection(looked.store, looked.key, unknown=not_looked(path, answer))
 
 
-def _refused(looked: Looked, status: str, *log: str) -> Looked:
-    return Looked(looked.store, looked.key, Detection(status, problem=BaseProblem("store"), log=log))
+def _refused(looked: StoreDetection, status: str, *log: str) -> StoreDetection:
+    return StoreDetection(looked.store, looked.key, Detection(status, problem=BaseProblem("store"), log=log))

@@ -11,7 +11,7 @@ from ovms_doctor.prediction.proxies import route
 from ovms_doctor.prediction.storage import azure, faults, gcs, s3
 from ovms_doctor.prediction.storage.access import AZURE
 from ovms_doctor.prediction.storage.detection import look_at_base
-from ovms_doctor.prediction.storage.server_environment import Surroundings, surroundings
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, surroundings
 from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import apply_policy
 
@@ -26,7 +26,7 @@ def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Store
     return _azure(entry, deployment, around)
 
 
-def _s3(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> StorePlan:
+def _s3(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment) -> StorePlan:
     path, release = entry.base_path, deployment.release
     place = s3.parse_place(path)
     client = s3.choose_client(place, around, release)
@@ -34,7 +34,7 @@ def _s3(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> Stor
     return StorePlan(entry.name, path, "s3", s3=(place, client), fault=fault)
 
 
-def _gcs(entry: ModelEntry, deployment: Deployment, around: Surroundings, facts: Facts) -> StorePlan:
+def _gcs(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment, facts: Facts) -> StorePlan:
     path, release = entry.base_path, deployment.release
     place, client = gcs.parse_place(path), gcs.choose_client(around, release)
     fault = (
@@ -45,7 +45,7 @@ def _gcs(entry: ModelEntry, deployment: Deployment, around: Surroundings, facts:
     return StorePlan(entry.name, path, "gcs", gcs=(place, client), fault=fault)
 
 
-def _azure(entry: ModelEntry, deployment: Deployment, around: Surroundings) -> StorePlan:
+def _azure(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment) -> StorePlan:
     path, release = entry.base_path, deployment.release
     place, connected = azure.parse_place(path), azure.is_connected(around)
     fault = (

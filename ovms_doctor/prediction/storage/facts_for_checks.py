@@ -5,7 +5,7 @@ from __future__ import annotations
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, HeadBucket, ListStore, StoreListing, StoreRefusal
 from ovms_doctor.model.plan import ModelPlan
-from ovms_doctor.model.storage_plan import CopySeen, StoreSeen
+from ovms_doctor.model.storage_plan import CopyFacts, StoreFacts
 from ovms_doctor.model.store_paths import TARGET_PAGES
 from ovms_doctor.prediction.storage.access import same_network, store_access
 from ovms_doctor.prediction.storage.detection import bulk_of, key_of
@@ -14,13 +14,13 @@ from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import read_directory_name
 
 
-def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreSeen:
+def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreFacts:
     """For a model in S3 or Google Cloud Storage whose path and environment are fine. Asks for what explains what the
     server does not see. Raises FactsMissing."""
     path = model.entry.base_path
     access = store_access(path, deployment, facts)
     if isinstance(access, str):
-        return StoreSeen(unasked=access)
+        return StoreFacts(unasked=access)
     near = same_network(deployment)
     store = Store(access, facts, bulk_of(access, path, deployment))
     prefix = prefix_of(key_of(path))
@@ -28,13 +28,13 @@ def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreS
     page = store.page(prefix)
     if isinstance(head, StoreRefusal):
         reason = page if isinstance(page, StoreRefusal) else None
-        return StoreSeen(access, refusal=head, reason=reason, lists=isinstance(page, Page), near=near)
+        return StoreFacts(access, refusal=head, reason=reason, lists=isinstance(page, Page), near=near)
     if isinstance(page, StoreRefusal):
-        return StoreSeen(access, refusal=page, near=near)
+        return StoreFacts(access, refusal=page, near=near)
     if not isinstance(page, Page):
-        return StoreSeen(access, unasked=page.reason, near=near)
+        return StoreFacts(access, unasked=page.reason, near=near)
     empty = bool(prefix) and not page.objects
-    return StoreSeen(
+    return StoreFacts(
         access,
         near=near,
         empty=empty or (access.store == "gcs" and not page.objects),
@@ -66,7 +66,7 @@ def _hidden(store: Store, page: Page, model: ModelPlan) -> tuple[int, ...]:
     return tuple(sorted(numbers - set(model.detection.found)))
 
 
-def _copies(model: ModelPlan, store: Store, deployment: Deployment) -> tuple[CopySeen, ...]:
+def _copies(model: ModelPlan, store: Store, deployment: Deployment) -> tuple[CopyFacts, ...]:
     """Of the versions that were tried."""
     stored = Stored(model.entry, deployment, model.detection, store, key_of(model.entry.base_path))
     tried = [item.version for item in model.versions if item.attempt is not None]

@@ -14,18 +14,18 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, Failure, InspectKeyFile, KeyFileSeen, PathStatus, StatPath
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import (
-    AzurePlace,
+    AzurePath,
     GcsClient,
-    GcsPlace,
+    GcsPath,
     KeyFault,
     S3Client,
-    S3Place,
+    S3Path,
     StoreFault,
 )
 from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.storage.azure import known_client
 from ovms_doctor.prediction.storage.gcs import KEY_FILE
-from ovms_doctor.prediction.storage.server_environment import Surroundings
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 _BAD_LABEL = "Invalid DNS Label found in URI host"
 #: ``throw e`` of a reference to the base class: nothing is left of the text.
@@ -41,7 +41,7 @@ def escaping(path: str, release: Release) -> StoreFault | None:
     return StoreFault("escapes", "PATH_INVALID", (server_log.PATH_ESCAPES(path=path),))
 
 
-def of_s3(place: S3Place, client: S3Client, release: Release) -> StoreFault | None:
+def of_s3(place: S3Path, client: S3Client, release: Release) -> StoreFault | None:
     """No bucket; or an endpoint whose name the SDK refuses without asking anybody (1.11, since 2024.0)."""
     unchecked = server_log.CANNOT_CHECK_DIRECTORY(path=place.path)
     if not place.bucket:
@@ -55,7 +55,7 @@ def of_s3(place: S3Place, client: S3Client, release: Release) -> StoreFault | No
 
 
 def of_gcs_client(
-    client: GcsClient, around: Surroundings, deployment: Deployment, facts: Facts
+    client: GcsClient, around: ServerEnvironment, deployment: Deployment, facts: Facts
 ) -> StoreFault | None:
     """A file of credentials that Google's library cannot use. Raises FactsMissing."""
     if client.credentials != "file":
@@ -107,7 +107,7 @@ def _key_fault(
     return StoreFault("key file", "INTERNAL_ERROR", log, True, exact, key, failure, seen)
 
 
-def of_gcs(place: GcsPlace) -> StoreFault | None:
+def of_gcs(place: GcsPath) -> StoreFault | None:
     """No bucket."""
     if place.bucket:
         return None
@@ -131,7 +131,7 @@ def of_azure_client(connected: bool | None, release: Release) -> StoreFault | No
     return StoreFault("no connection string", "INTERNAL_ERROR", lines, ends=True)
 
 
-def of_azure(place: AzurePlace, release: Release) -> StoreFault | None:
+def of_azure(place: AzurePath, release: Release) -> StoreFault | None:
     """A path that ends with a slash; a share or a container itself. What the server calls the latter two depends on
     whether the store answers at all."""
     status = server_log.STATUS_TEXT["AS_INVALID_PATH"]

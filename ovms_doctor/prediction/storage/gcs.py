@@ -4,22 +4,22 @@ v2022.1 to v2026.3; google-cloud-cpp 0.21 until 2025.2, 2.39 since 2025.3)."""
 from __future__ import annotations
 
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.storage_plan import GcsClient, GcsPlace
-from ovms_doctor.prediction.storage.server_environment import Surroundings
+from ovms_doctor.model.storage_plan import GcsClient, GcsPath
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "gs://"
 KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _ENDPOINT, _TESTBENCH = "CLOUD_STORAGE_EMULATOR_ENDPOINT", "CLOUD_STORAGE_TESTBENCH_ENDPOINT"
 
 
-def parse_place(path: str) -> GcsPlace:
+def parse_place(path: str) -> GcsPath:
     """``GCSFileSystem::parsePath`` of a path that begins with ``gs://``."""
     rest = path[len(PREFIX) :]
     bucket, slash, key = rest.partition("/")
-    return GcsPlace(path, rest) if slash and not bucket else GcsPlace(path, bucket, key)
+    return GcsPath(path, rest) if slash and not bucket else GcsPath(path, bucket, key)
 
 
-def choose_client(around: Surroundings, release: Release) -> GcsClient:
+def choose_client(around: ServerEnvironment, release: Release) -> GcsClient:
     """``createDefaultOrAnonymousClientOptions``: anonymous without the variable; with an empty one the library looks
     for gcloud's own file, then asks the metadata server. Endpoints as the library reads them."""
     names = (_ENDPOINT, _TESTBENCH) if reads_emulator_endpoint(release) else (_TESTBENCH,)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ovms_doctor.model.facts import (
     Facts,
@@ -30,8 +31,7 @@ def prefix_of(key: str) -> str:
     return key if not key or key.endswith("/") else key + "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What the server sees below ``prefix``: the keys in the order of their bytes. ``more``: there are others that it
     does not ask for."""
 
@@ -65,8 +65,7 @@ def _key(item: StoredObject) -> str:
     return item.key
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """A bucket as seen with one access. ``bulk``: a list of everything below a target, made to understand it, from
     which the server's own pages can be read."""
 

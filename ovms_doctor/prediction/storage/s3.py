@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointTrouble, S3Client, S3Place
-from ovms_doctor.prediction.storage.server_environment import Surroundings
+from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointTrouble, S3Client, S3Path
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "s3://"
 _DEFAULT_REGION = "us-east-1"
@@ -29,17 +30,17 @@ _LABEL = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
 _ADDRESS = re.compile(r"(?P<host>\[[^\]/]*\]|[^:/?#]*)(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#].*)?", re.DOTALL)
 
 
-def parse_place(path: str) -> S3Place:
+def parse_place(path: str) -> S3Path:
     """``S3FileSystem::parsePath`` of a path that begins with ``s3://``."""
     match = _WITH_HOST.fullmatch(path)
     if match is not None:
-        return S3Place(path, match[3], match[4], match[1], match[2])
+        return S3Path(path, match[3], match[4], match[1], match[2])
     rest = path[len(PREFIX) :]
     bucket, slash, key = rest.partition("/")
     if slash and not bucket:
         # The slash is not behind the place where the bucket begins, so the server takes all of it.
-        return S3Place(path, rest)
-    return S3Place(path, bucket, key, host_like=_host_like(bucket, key))
+        return S3Path(path, rest)
+    return S3Path(path, bucket, key, host_like=_host_like(bucket, key))
 
 
 def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
@@ -51,7 +52,7 @@ def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
     return "key" if _READABLE_BUCKET.fullmatch(key.partition("/")[0]) else "bucket"
 
 
-def choose_client(place: S3Place, around: Surroundings, release: Release) -> S3Client:
+def choose_client(place: S3Path, around: ServerEnvironment, release: Release) -> S3Client:
     """The constructor of ``S3FileSystem``."""
     both = around.has("AWS_ACCESS_KEY_ID") and around.has("AWS_SECRET_ACCESS_KEY")
     profile = around.has("AWS_PROFILE")
@@ -79,7 +80,7 @@ def choose_client(place: S3Place, around: Surroundings, release: Release) -> S3C
     )
 
 
-def _region(around: Surroundings, both: bool, profile: bool) -> tuple[str | None, str]:
+def _region(around: ServerEnvironment, both: bool, profile: bool) -> tuple[str | None, str]:
     """The SDK takes AWS_DEFAULT_REGION before AWS_REGION, empty ones not at all; with both keys the server puts
     AWS_REGION over it, even an empty one. A profile's own region comes first where the profile is used for that."""
     if both and around.has("AWS_REGION"):
@@ -92,7 +93,7 @@ def _region(around: Surroundings, both: bool, profile: bool) -> tuple[str | None
     return None, "metadata"
 
 
-def _endpoint(place: S3Place, around: Surroundings, region: str | None) -> Endpoint:
+def _endpoint(place: S3Path, around: ServerEnvironment, region: str | None) -> Endpoint:
     if around.has("S3_ENDPOINT") and not around.empty("S3_ENDPOINT"):
         text = around.text("S3_ENDPOINT")
         if text is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.prediction.proxies import VariableLike
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class ServerEnvironment(Struct, frozen=True):
     """``known``: variables by name. ``unread``: names of those that are set to a value which is not known.
     ``whole``: there are no others, so what is not here is not set; ``partial``: it is known that there are others."""
 
@@ -45,12 +45,12 @@ class Surroundings:
         return self.whole or (family and not self.partial)
 
 
-def surroundings(deployment: Deployment) -> Surroundings:
+def surroundings(deployment: Deployment) -> ServerEnvironment:
     """The variables of the server. Only a container tells all of them; what a user names is what they thought of."""
     known = {item.name: item for item in deployment.environment}
     container = deployment.container
     if container is None:
-        return Surroundings(known)
+        return ServerEnvironment(known)
     unread = frozenset(container.environment_names) - known.keys()
     partial = bool({"environment", "environment_names"} & set(container.unknown_fields))
-    return Surroundings(known, unread, not partial, partial)
+    return ServerEnvironment(known, unread, not partial, partial)

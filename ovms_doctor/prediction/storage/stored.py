@@ -10,15 +10,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, ModelEntry
-from ovms_doctor.model.facts import FactsMissing, Question, StoreRefusal, Unavailable, VersionCopy
-from ovms_doctor.model.plan import Attempt, CopySeen, CouldNotLook, Detection, DownloadFails
+from ovms_doctor.model.facts import FactsMissingError, Question, StoreRefusal, Unavailable, VersionCopy
+from ovms_doctor.model.plan import Attempt, CopyFacts, CouldNotLook, Detection, DownloadFails
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.storage.access import same_network
-from ovms_doctor.prediction.storage.copies import Copied, DownloadStops, copy_of
+from ovms_doctor.prediction.storage.copies import Copied, DownloadError, copy_of
 from ovms_doctor.prediction.storage.listing import Store, prefix_of
 from ovms_doctor.prediction.storage.refusals import decides, not_looked
 
@@ -26,8 +28,7 @@ from ovms_doctor.prediction.storage.refusals import decides, not_looked
 TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written here
 
 
-@dataclass(slots=True)
-class Stored:
+class Stored(Struct):
     """A model in a store whose versions are known. ``failing``: why the download of the versions in hand fails;
     ``unclear``: why it cannot be told whether it does."""
 
@@ -55,10 +56,10 @@ class Stored:
                     self.failing = tried
                 if isinstance(tried, CouldNotLook) and self.unclear is None:
                     self.unclear = tried
-            except FactsMissing as error:
+            except FactsMissingError as error:
                 missing.extend(error.questions)
         if missing:
-            raise FactsMissing(missing)
+            raise FactsMissingError(missing)
         self.unclear = self.unclear or self._twice(versions)
         if self.failing is None and self.unclear is None:
             self._noted = TEMPORARY
@@ -74,11 +75,11 @@ class Stored:
             return Attempt(version, "unknown", self._path(version), cause=tried)
         return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
 
-    def copy(self, version: int) -> CopySeen | None:
+    def copy(self, version: int) -> CopyFacts | None:
         """What is downloaded of a version, None where that is not known. Raises FactsMissing."""
         try:
             return copy_of(self.store, self.key, self.entry.base_path, version, self.deployment.release)
-        except DownloadStops:
+        except DownloadError:
             return None
 
     def _path(self, version: int) -> str:
@@ -117,7 +118,7 @@ class Stored:
             version_copy = VersionCopy(self.store.access, prefix, seen.files, seen.directories, limit)
             local = replace(loader, facts=Copied(self.store.facts, seen, version_copy), working_directory="")
             tried = local.attempt(version, path, names, single_file=False, kept=kept)
-        except DownloadStops as stop:
+        except DownloadError as stop:
             answer = stop.answer
             if answer is None and self.store.access.store == "s3":
                 return DownloadFails(path, version, "nameless")

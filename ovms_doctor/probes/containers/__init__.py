@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import Any
 
-from ovms_doctor.probes.processes.child import Died
-from ovms_doctor.probes.processes.run_in_child import ask_aside
+from msgspec import Struct, field
+
+from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.processes.run_in_child import run_in_child
 
 #: Not for an engine: a proxy would be asked for a host that is this one, .netrc holds other hosts' passwords.
 _UNWANTED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy", "netrc")
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class ContainerLookup(Struct, frozen=True):
     """What an engine told of a container, for ``read_inspect``.
 
     ``document``: its inspect, None where there is none. ``info``: the parts of the engine's ``docker info`` that
@@ -33,20 +33,20 @@ class Looked:
     local: bool = False
 
 
-def look_at_container(name: str, deadline: float) -> Looked:
+def look_at_container(name: str, deadline: float) -> ContainerLookup:
     """Asks the engine at DOCKER_HOST, of the current context, or of this host for the container ``name`` (a name, an
     id or the beginning of one), within so many seconds. Nothing is changed, nothing run in it. Raises Interrupted."""
     environment = {key: value for key, value in os.environ.items() if key.lower() not in _UNWANTED}
     environment.update(NO_PROXY="*", NETRC=os.devnull)
     # The child's own limit for each answer comes first: it knows what it was waiting for.
     question = {"name": name, "timeout": max(0.5, deadline * 0.8)}
-    answer = ask_aside("container", question, deadline, environment)
-    if isinstance(answer, Died):
+    answer = run_in_child("container", question, deadline, environment)
+    if isinstance(answer, ChildExit):
         why = "did not answer in time" if answer.timed_out else f"could not be asked: {answer}"
-        return Looked(problem=f"The container engine {why}.", timed_out=answer.timed_out)
+        return ContainerLookup(problem=f"The container engine {why}.", timed_out=answer.timed_out)
     info = answer.get("info")
     problem = answer.get("problem")
-    return Looked(
+    return ContainerLookup(
         document=answer.get("document"),
         info=info if isinstance(info, dict) else {},
         log=tuple(str(line) for line in answer.get("log") or ()),

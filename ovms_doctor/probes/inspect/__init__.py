@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import replace
 
-from ovms_doctor.model.facts import Failure, Fault, FileSeen, ModelInspection
+from msgspec.structs import replace
+
+from ovms_doctor.model.facts import Failure, Fault, FileSample, ModelInspection
 from ovms_doctor.model.facts.questions import ModelFormat
 from ovms_doctor.probes.inspect import faults, onnx, others
 from ovms_doctor.probes.inspect.heads import HEAD_BYTES, Head, is_zero, open_regular, recognise
@@ -64,7 +65,7 @@ def _inspect_file(path: str, asked: ModelFormat) -> ModelInspection | Failure:
             return Failure(error.errno or errno.EIO)
         detail = "The model file is not a regular file: OpenVINO may wait for it for ever"
         fault = Fault(faults.NOT_REGULAR, path, False, detail, "stat: neither a file nor a directory")
-        return ModelInspection(asked, (FileSeen(path, None),), (fault,))
+        return ModelInspection(asked, (FileSample(path, None),), (fault,))
     try:
         return _inspect_open(path, asked, descriptor, status.st_size)
     finally:
@@ -75,7 +76,7 @@ def _directory(path: str, asked: ModelFormat) -> ModelInspection:
     fatal = not os.path.exists(os.path.join(path, "saved_model.pb"))
     detail = f"{os.path.basename(path)} is a directory, where a file is expected"
     fault = Fault(faults.DIRECTORY, path, fatal, detail, "stat: a directory")
-    return ModelInspection(asked, (FileSeen(path, None),), (fault,))
+    return ModelInspection(asked, (FileSample(path, None),), (fault,))
 
 
 def _inspect_open(path: str, asked: ModelFormat, descriptor: int, size: int) -> ModelInspection:
@@ -135,7 +136,7 @@ def _as(asked: ModelFormat, found: ModelFormat, inspection: ModelInspection) -> 
 def _refused(path: str, asked: ModelFormat, size: int, head: Head) -> ModelInspection:
     detail = f"The model file {os.path.basename(path)} is {head.what}"
     fault = Fault(head.kind, path, True, detail, head.evidence)
-    return ModelInspection(asked, (FileSeen(path, size),), (fault,))
+    return ModelInspection(asked, (FileSample(path, size),), (fault,))
 
 
 def _only_fatal(inspection: ModelInspection) -> ModelInspection:
@@ -151,4 +152,4 @@ def _only_fatal(inspection: ModelInspection) -> ModelInspection:
 def _too_large(path: str, size: int) -> ModelInspection:
     detail = f"The XML has {size} bytes, more than the {XML_LIMIT} that are read here"
     fault = Fault(faults.TOO_LARGE, path, False, detail, f"{size} bytes")
-    return ModelInspection("ir", (FileSeen(path, size),), (fault,))
+    return ModelInspection("ir", (FileSample(path, size),), (fault,))

@@ -6,7 +6,8 @@ import html
 import os
 import re
 import stat
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ovms_doctor.probes.inspect import faults
 
@@ -46,8 +47,7 @@ _TITLE = re.compile(rb"<title[^>]*>\s*(.{0,200}?)\s*</title>", re.IGNORECASE | r
 _SAFETENSORS = re.compile(rb'\A.{8}\{\s*"', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """What the first bytes tell: a kind of fault, a sentence's end ("is ..."), what was seen."""
 
     kind: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, cast
 
-from ovms_doctor.model.facts import Fault, FileSeen, ModelInspection, Operation, Tensor
-from ovms_doctor.model.facts.answers import WeightsSeen
+from msgspec import Struct
+
+from ovms_doctor.model.facts import Fault, FileSample, ModelInspection, Operation, Tensor
+from ovms_doctor.model.facts.answers import WeightsInspection
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.ir_graph import (
     PRECISIONS,
@@ -22,7 +23,7 @@ from ovms_doctor.probes.inspect.ir_graph import (
 )
 from ovms_doctor.probes.inspect.ir_rules import Verdict, judge, nested_too_deep, partial_shape
 from ovms_doctor.probes.inspect.weights import inspect_weights, needed_bytes
-from ovms_doctor.probes.inspect.xml_tokens import Malformed, as_utf8, not_well_formed
+from ovms_doctor.probes.inspect.xml_tokens import XmlError, as_utf8, not_well_formed
 
 #: Larger XML is not read: no IR that OpenVINO writes comes near it.
 XML_LIMIT = 512 << 20
@@ -30,13 +31,12 @@ XML_LIMIT = 512 << 20
 _HEADER_BYTES = 512
 
 
-@dataclass(frozen=True, slots=True)
-class IrText:
+class IrText(Struct, frozen=True):
     """An XML file as OpenVINO's parser sees it."""
 
     plain: bytes
     document: Document
-    malformed: Malformed | None
+    malformed: XmlError | None
 
     @property
     def claimed(self) -> bool:
@@ -54,7 +54,7 @@ def read_ir(data: bytes) -> IrText:
     document = Document()
     try:
         read_document(plain, document)
-    except Malformed as error:
+    except XmlError as error:
         return IrText(plain, document, error)
     return IrText(plain, document, None)
 
@@ -65,7 +65,7 @@ def _is_net(document: Document) -> bool:
 
 def _inspect(path: str, size: int, text: IrText) -> ModelInspection:
     document, malformed = text.document, text.malformed
-    xml = FileSeen(path, size)
+    xml = FileSample(path, size)
     if not _is_net(document):
         return _inspection(document, (xml,), (_no_net(path, document, malformed),))
     found: list[Fault] = []
@@ -104,7 +104,7 @@ def _header_version(plain: bytes, document: Document) -> int | None:
     return unsigned(value)
 
 
-def _no_net(path: str, document: Document, malformed: Malformed | None) -> Fault:
+def _no_net(path: str, document: Document, malformed: XmlError | None) -> Fault:
     if document.root is not None:
         detail = f"The first element is <{shown(document.root.encode())}>, not <net>: this is no OpenVINO IR"
         return Fault(faults.NOT_IR, path, True, detail, f"<{shown(document.root.encode())}>")
@@ -116,7 +116,7 @@ def _no_net(path: str, document: Document, malformed: Malformed | None) -> Fault
     return Fault(faults.NOT_IR, path, True, "The file has no XML element at all", "no <net>")
 
 
-def _malformed(path: str, malformed: Malformed, size: int) -> Fault:
+def _malformed(path: str, malformed: XmlError, size: int) -> Fault:
     place = "the end of the file" if malformed.offset >= size - 1 else f"byte {malformed.offset} of {size}"
     detail = f"The XML is broken at {place} ({malformed.reason}); most likely the file was cut or edited"
     return Fault(faults.XML_MALFORMED, path, True, detail, f"{malformed.reason} at byte {malformed.offset}")
@@ -147,7 +147,10 @@ def _empty(path: str, graph: Graph) -> Fault | None:
 
 
 def _inspection(
-    document: Document, files: tuple[FileSeen, ...], found: tuple[Fault, ...], verdict: Verdict | None = None
+    document: Document,
+    files: tuple[FileSample, ...],
+    found: tuple[Fault, ...],
+    verdict: Verdict | None = None,
 ) -> ModelInspection:
     net = _is_net(document)
     graph = document.graph
@@ -195,7 +198,7 @@ def _element_types(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(found - {""}))
 
 
-def _weights(graph: Graph) -> tuple[WeightsSeen, ...]:
+def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
     """Constants by element type, and by the Convert that they go through."""
     found: Counter[tuple[str, str]] = Counter()
     graphs = [graph]
@@ -214,7 +217,7 @@ def _weights(graph: Graph) -> tuple[WeightsSeen, ...]:
             how = "" if convert is None else "decompression" if convert.decompression else "plain"
             found[element_type(shown(layer.data.get(b"element_type", b""))), how] += size
     return tuple(
-        WeightsSeen(kind, size, cast(Literal["", "decompression", "plain"], how))
+        WeightsInspection(kind, size, cast(Literal["", "decompression", "plain"], how))
         for (kind, how), size in sorted(found.items())
     )
 

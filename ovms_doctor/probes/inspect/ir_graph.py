@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+from msgspec import Struct, field
 
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.xml_tokens import Start, attributes, text, tokens
@@ -18,8 +19,7 @@ _BODIES = (b"body", b"then_body", b"else_body")
 _INT64 = 1 << 63
 
 
-@dataclass(slots=True)
-class Problem:
+class Problem(Struct):
     """Something OpenVINO would stumble over in a graph. ``layer`` names the place for a person."""
 
     kind: str
@@ -28,8 +28,7 @@ class Problem:
     fatal: bool = True
 
 
-@dataclass(slots=True)
-class OutputPort:
+class OutputPort(Struct):
     """An output port: number, precision as written, dimensions as written (-1: dynamic), tensor names."""
 
     number: int | None
@@ -38,8 +37,7 @@ class OutputPort:
     dimensions: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Layer:
+class Layer(Struct):
     """One ``<layer>``. ``data`` holds its ``<data>`` attributes as bytes, None where it has none;
     ``decompression``: it is marked as one that unpacks weights."""
 
@@ -55,8 +53,7 @@ class Layer:
     output_names: str | None = None
 
 
-@dataclass(slots=True)
-class Edge:
+class Edge(Struct):
     """``source`` port of layer ``origin`` feeds ``target`` port of layer ``destination``."""
 
     origin: int
@@ -65,8 +62,7 @@ class Edge:
     target: int
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(Struct):
     """A network or a body. ``problems`` are those that stop OpenVINO while it reads this graph, whatever
     its outputs reach."""
 
@@ -76,8 +72,7 @@ class Graph:
     seen: set[bytes] = field(default_factory=set)
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """What was read. ``root`` is the first element's name, None where there is no element;
     ``version`` the text of its version attribute, ``version_span`` where that stands in the text;
     ``writer`` what wrote the file; ``deepest`` how deep bodies are nested."""

@@ -8,7 +8,8 @@ so it cannot make read_model fail. Inference of shapes and types is OpenVINO's o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.ir_graph import PRECISIONS, Edge, Graph, Layer, Problem, shown, unsigned
@@ -37,8 +38,7 @@ LEAST_INPUTS: dict[str, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """Bytes that a constant takes from the weights file. ``reached``: OpenVINO will read it."""
 
     layer: str
@@ -47,8 +47,7 @@ class Constant:
     reached: bool
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(Struct):
     """``wants_weights``: a constant is built, so a weights file must be there, even for 0 bytes."""
 
     problems: list[Problem] = field(default_factory=list)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 
-from ovms_doctor.model.facts import Fault, FileSeen, ModelInspection, Operation, Tensor
+from msgspec import Struct, field
+
+from ovms_doctor.model.facts import Fault, FileSample, ModelInspection, Operation, Tensor
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.heads import HEAD_BYTES, open_regular, recognise
-from ovms_doctor.probes.inspect.protobuf import Broken, Source, fields, signed, string
+from ovms_doctor.probes.inspect.protobuf import ProtobufError, Source, fields, signed, string
 
 #: Fields of ModelProto (onnx.proto).
 _MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25})
@@ -24,8 +25,7 @@ _TYPES: dict[int, tuple[str, int]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _External:
+class _External(Struct, frozen=True):
     """A tensor kept in another file. ``certain``: OpenVINO reads it whatever the graph does with it."""
 
     tensor: str
@@ -36,8 +36,7 @@ class _External:
     certain: bool
 
 
-@dataclass(slots=True)
-class _Model:
+class _Model(Struct):
     ir_version: int | None = None
     producer: str = ""
     producer_version: str = ""
@@ -64,7 +63,7 @@ def claims(source: Source) -> bool:
             found.add(number)
             if len(found) == 3:
                 return True
-    except Broken:
+    except ProtobufError:
         # The third field may be known by its key although its content is cut.
         return False
     return False
@@ -76,10 +75,10 @@ def inspect_onnx(path: str, source: Source) -> ModelInspection:
     found: list[Fault] = []
     try:
         _read_model(source, model)
-    except Broken as error:
+    except ProtobufError as error:
         detail = f"The ONNX model is not complete: at byte {error.offset} of {source.size}, {error.reason}"
         found.append(Fault(faults.TRUNCATED, path, True, detail, f"{error.reason} at byte {error.offset}"))
-    files = [FileSeen(path, source.size)]
+    files = [FileSample(path, source.size)]
     if not found:
         if not model.has_graph:
             detail = "The ONNX file has no graph: OpenVINO loads it as an empty model"
@@ -248,7 +247,7 @@ def _tensor_type(source: Source, start: int, end: int) -> tuple[str, str]:
     return element, shape
 
 
-def _external(path: str, tensors: list[_External], files: list[FileSeen]) -> list[Fault]:
+def _external(path: str, tensors: list[_External], files: list[FileSample]) -> list[Fault]:
     """Each external file once, judged by the first tensor that does not fit; ``files`` grows by them."""
     base = os.path.dirname(path) or "."
     root = os.path.realpath(base)
@@ -263,7 +262,7 @@ def _external(path: str, tensors: list[_External], files: list[FileSeen]) -> lis
         full = os.path.join(base, location)
         if full not in sizes:
             sizes[full] = _size(full)
-            files.append(FileSeen(full, sizes[full]))
+            files.append(FileSample(full, sizes[full]))
         problem = _judge(path, tensor, location, full, root, sizes[full])
         if problem is not None:
             key = (problem.kind, full)

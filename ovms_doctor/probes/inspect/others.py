@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 
-from ovms_doctor.model.facts import Failure, Fault, FileSeen, ModelInspection, Operation
+from ovms_doctor.model.facts import Failure, Fault, FileSample, ModelInspection, Operation
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.heads import HEAD_BYTES, open_regular, recognise
-from ovms_doctor.probes.inspect.protobuf import Broken, Source, fields, string
+from ovms_doctor.probes.inspect.protobuf import ProtobufError, Source, fields, string
 
 _VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 _MAX_VARIABLE_FILES = 100
@@ -39,16 +39,16 @@ def claims_frozen(source: Source) -> bool:
     the file is called. A file that only happens to parse has nodes without any operation type."""
     try:
         return bool(graph_def(source, 0, source.size))
-    except Broken:
+    except ProtobufError:
         return False
 
 
 def inspect_frozen(path: str, source: Source) -> ModelInspection:
     """A GraphDef in one file."""
-    seen = (FileSeen(path, source.size),)
+    seen = (FileSample(path, source.size),)
     try:
         operations = graph_def(source, 0, source.size)
-    except Broken as error:
+    except ProtobufError as error:
         detail = f"The file is no complete TensorFlow graph: at byte {error.offset}, {error.reason}"
         return ModelInspection("frozen", seen, (_truncated(path, detail, error),))
     found: tuple[Fault, ...] = ()
@@ -80,13 +80,13 @@ def inspect_saved_model(path: str) -> ModelInspection | Failure:
     variables = _variables(os.path.join(path, "variables"))
     if not found and _VARIABLES & operations.keys():
         found.extend(_missing_variables(path, variables))
-    files = (FileSeen(main, status.st_size), *variables)
+    files = (FileSample(main, status.st_size), *variables)
     return ModelInspection("saved_model", files, tuple(found), operations=_listed(operations))
 
 
 def inspect_tflite(path: str, source: Source) -> ModelInspection:
     """The FlatBuffer's outermost table (schema.fbs: Model, field 2 is subgraphs) lies within the file."""
-    seen = (FileSeen(path, source.size),)
+    seen = (FileSample(path, source.size),)
     try:
         root = _number(source, 0, 4)
         table = root - _number(source, root, 4, is_signed=True)
@@ -95,7 +95,7 @@ def inspect_tflite(path: str, source: Source) -> ModelInspection:
         else:
             vector = root + slot + _number(source, root + slot, 4)
             subgraphs = _number(source, vector, 4)
-    except Broken as error:
+    except ProtobufError as error:
         detail = (
             f"The TensorFlow Lite file has {source.size} bytes and points beyond its end ({error.reason})"
         )
@@ -111,7 +111,7 @@ def inspect_tflite(path: str, source: Source) -> ModelInspection:
 def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspection:
     """ProgramDesc: blocks 1 → vars 3 → name 1, persistable 3; ops 4 → type 3."""
     head = recognise(os.pread(descriptor, HEAD_BYTES, 0), source.size)
-    seen = FileSeen(path, source.size)
+    seen = FileSample(path, source.size)
     if source.size == 0:
         detail = "The .pdmodel file is empty: OpenVINO loads it as an empty model without inputs and outputs"
         return ModelInspection("paddle", (seen,), (Fault(faults.EMPTY_FILE, path, False, detail, "0 bytes"),))
@@ -120,7 +120,7 @@ def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspectio
     found: list[Fault] = []
     try:
         _program(source, parameters, operations)
-    except Broken as error:
+    except ProtobufError as error:
         if head is not None:
             found.append(Fault(head.kind, path, True, f"The .pdmodel file is {head.what}", head.evidence))
         else:
@@ -156,7 +156,7 @@ def _program(source: Source, parameters: list[str], operations: dict[str, list[s
                 parameters.append(name)
 
 
-def _parameters(path: str, wanted: list[str]) -> tuple[FileSeen, Fault | None]:
+def _parameters(path: str, wanted: list[str]) -> tuple[FileSample, Fault | None]:
     """Parameters that are missing or certainly something else make OpenVINO refuse, if any is wanted."""
     name = os.path.basename(path)
     try:
@@ -168,12 +168,12 @@ def _parameters(path: str, wanted: list[str]) -> tuple[FileSeen, Fault | None]:
             kind = faults.WEIGHTS_UNREADABLE
         fatal = kind == faults.WEIGHTS_MISSING
         evidence = f"open {name}: {error.strerror}"
-        return FileSeen(path, None), Fault(kind, path, fatal, detail, evidence) if wanted else None
+        return FileSample(path, None), Fault(kind, path, fatal, detail, evidence) if wanted else None
     try:
         head = recognise(os.pread(descriptor, HEAD_BYTES, 0), status.st_size)
     finally:
         os.close(descriptor)
-    seen = FileSeen(path, status.st_size)
+    seen = FileSample(path, status.st_size)
     if head is None or not wanted:
         return seen, None
     if head.kind == faults.EMPTY_FILE:
@@ -194,7 +194,7 @@ def _no_saved_model(main: str, error: OSError) -> ModelInspection | Failure:
     if error.errno == errno.EINVAL:
         detail = "saved_model.pb is not a regular file: OpenVINO may wait for it for ever"
         fault = Fault(faults.NOT_REGULAR, main, False, detail, "stat: neither a file nor a directory")
-    return ModelInspection("saved_model", (FileSeen(main, None),), (fault,))
+    return ModelInspection("saved_model", (FileSample(main, None),), (fault,))
 
 
 def _read_saved_model(path: str, source: Source, descriptor: int) -> tuple[list[Fault], dict[str, list[str]]]:
@@ -209,7 +209,7 @@ def _read_saved_model(path: str, source: Source, descriptor: int) -> tuple[list[
                     if inner == 2 and inner_value < 0:
                         for kind, names in graph_def(source, begin, stop).items():
                             operations.setdefault(kind, []).extend(names)
-    except Broken as error:
+    except ProtobufError as error:
         head = recognise(os.pread(descriptor, HEAD_BYTES, 0), source.size)
         if head is not None:
             return [Fault(head.kind, path, True, f"saved_model.pb is {head.what}", head.evidence)], {}
@@ -222,7 +222,7 @@ def _read_saved_model(path: str, source: Source, descriptor: int) -> tuple[list[
     return [], operations
 
 
-def _variables(directory: str) -> tuple[FileSeen, ...]:
+def _variables(directory: str) -> tuple[FileSample, ...]:
     try:
         with os.scandir(directory) as entries:
             names = sorted(entry.name for entry in entries)[:_MAX_VARIABLE_FILES]
@@ -232,11 +232,11 @@ def _variables(directory: str) -> tuple[FileSeen, ...]:
     for name in names:
         path = os.path.join(directory, name)
         if os.path.isfile(path):
-            found.append(FileSeen(path, os.path.getsize(path)))
+            found.append(FileSample(path, os.path.getsize(path)))
     return tuple(found)
 
 
-def _missing_variables(path: str, seen: tuple[FileSeen, ...]) -> list[Fault]:
+def _missing_variables(path: str, seen: tuple[FileSample, ...]) -> list[Fault]:
     names = [os.path.basename(file.path) for file in seen]
     index = "variables.index" in names
     data = any(name.startswith("variables.data-") for name in names)
@@ -249,7 +249,7 @@ def _missing_variables(path: str, seen: tuple[FileSeen, ...]) -> list[Fault]:
     return [Fault(faults.SAVED_MODEL_VARIABLES_MISSING, place, False, detail, evidence)]
 
 
-def _truncated(path: str, detail: str, error: Broken) -> Fault:
+def _truncated(path: str, detail: str, error: ProtobufError) -> Fault:
     return Fault(faults.TRUNCATED, path, True, detail, f"{error.reason} at byte {error.offset}")
 
 
@@ -259,5 +259,5 @@ def _listed(operations: dict[str, list[str]]) -> tuple[Operation, ...]:
 
 def _number(source: Source, offset: int, width: int, *, is_signed: bool = False) -> int:
     if not 0 <= offset <= source.size - width:
-        raise Broken(f"offset {offset}", max(offset, 0))
+        raise ProtobufError(f"offset {offset}", max(offset, 0))
     return int.from_bytes(source.read(offset, offset + width), "little", signed=is_signed)

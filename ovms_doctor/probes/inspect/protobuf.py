@@ -11,7 +11,7 @@ _SHORT = 1 << 20
 _MAX_GROUPS = 90
 
 
-class Broken(Exception):
+class ProtobufError(Exception):
     """This is no message: it ends within a field or has a field that cannot be."""
 
     def __init__(self, reason: str, offset: int) -> None:
@@ -37,7 +37,7 @@ class Source:
             self._block = os.pread(self._descriptor, _BLOCK, offset)
             index = 0
             if not self._block:
-                raise Broken("the file ends within a field", offset)
+                raise ProtobufError("the file ends within a field", offset)
         return self._block[index]
 
     def read(self, start: int, end: int) -> bytes:
@@ -65,19 +65,19 @@ def fields(source: Source, start: int, end: int) -> Iterator[Field]:
         key, position = _varint(source, position, end)
         number, wire = key >> 3, key & 7
         if number == 0 or key >= 1 << 32:
-            raise Broken("impossible field number", begin)
+            raise ProtobufError("impossible field number", begin)
         value, content = 0, position
         if wire == 0:
             value, position = _varint(source, position, end)
         elif wire == 2:
             length, content = _varint(source, position, end)
             if length > end - content:
-                raise Broken(f"a field of {length} bytes has only {end - content} left", begin)
+                raise ProtobufError(f"a field of {length} bytes has only {end - content} left", begin)
             value, position = -1, content + length
         elif wire in (1, 5):
             position += 8 if wire == 1 else 4
             if position > end:
-                raise Broken("the file ends within a number", begin)
+                raise ProtobufError("the file ends within a number", begin)
         elif wire == 3 and len(groups) < _MAX_GROUPS:
             groups.append(number)
             continue
@@ -85,11 +85,11 @@ def fields(source: Source, start: int, end: int) -> Iterator[Field]:
             groups.pop()
             continue
         else:
-            raise Broken(f"impossible wire type {wire}", begin)
+            raise ProtobufError(f"impossible wire type {wire}", begin)
         if not groups:
             yield number, value, content, position
     if groups:
-        raise Broken("the file ends within a group", end)
+        raise ProtobufError("the file ends within a group", end)
 
 
 def string(source: Source, start: int, end: int, limit: int = 4096) -> str:
@@ -113,5 +113,5 @@ def _varint(source: Source, position: int, end: int) -> tuple[int, int]:
             return value & 0xFFFFFFFFFFFFFFFF, position
         shift += 7
         if shift >= 70:
-            raise Broken("a number longer than 10 bytes", begin)
-    raise Broken("the file ends within a number", begin)
+            raise ProtobufError("a number longer than 10 bytes", begin)
+    raise ProtobufError("the file ends within a number", begin)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ovms_doctor.model.facts import Fault, FileSeen
+from msgspec import Struct
+
+from ovms_doctor.model.facts import Fault, FileSample
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.heads import HEAD_BYTES, open_regular, recognise
 from ovms_doctor.probes.inspect.ir_rules import Constant, Verdict
@@ -24,9 +25,8 @@ _MAX_HOLES = 1000
 _UNCLEAR = frozenset({faults.WEIGHTS_BAD_REFERENCE, faults.ELEMENT_TYPE_UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    seen: FileSeen
+class Weights(Struct, frozen=True):
+    seen: FileSample
     faults: tuple[Fault, ...]
 
 
@@ -47,7 +47,7 @@ def inspect_weights(model: str, verdict: Verdict) -> Weights:
     try:
         descriptor, status = open_regular(path)
     except OSError as error:
-        return Weights(FileSeen(path, None), _not_opened(path, error, wanted))
+        return Weights(FileSample(path, None), _not_opened(path, error, wanted))
     try:
         found = _look(descriptor, path, status.st_size, verdict)
     except OSError as error:
@@ -55,7 +55,7 @@ def inspect_weights(model: str, verdict: Verdict) -> Weights:
         found = (Fault(faults.WEIGHTS_UNREADABLE, path, False, detail, f"read: {error.strerror}"),)
     finally:
         os.close(descriptor)
-    return Weights(FileSeen(path, status.st_size), found)
+    return Weights(FileSample(path, status.st_size), found)
 
 
 def _not_opened(path: str, error: OSError, wanted: bool) -> tuple[Fault, ...]:

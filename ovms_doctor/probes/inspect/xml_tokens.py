@@ -30,7 +30,7 @@ _NAMED = {b"lt": "<", b"gt": ">", b"amp": "&", b"quot": '"', b"apos": "'"}
 _CONFORMING_LIMIT = 32 << 20
 
 
-class Malformed(Exception):
+class XmlError(Exception):
     """pugixml refuses the file here: its own words and the byte offset."""
 
     def __init__(self, reason: str, offset: int) -> None:
@@ -89,9 +89,9 @@ def tokens(data: bytes) -> Iterator[Start | bytes]:
         if following == b"/":
             match = _END.match(data, position)
             if match is None or not open_names or match[1] != open_names[-1]:
-                raise Malformed("Start-end tags mismatch", position + 2)
+                raise XmlError("Start-end tags mismatch", position + 2)
             if not match[2]:
-                raise Malformed("Error parsing end element tag", match.end())
+                raise XmlError("Error parsing end element tag", match.end())
             yield open_names.pop()
             position = match.end()
         elif following in (b"!", b"?"):
@@ -110,7 +110,7 @@ def tokens(data: bytes) -> Iterator[Start | bytes]:
             position = match.end()
         position = data.find(b"<", position)
     if open_names:
-        raise Malformed("Start-end tags mismatch", len(data))
+        raise XmlError("Start-end tags mismatch", len(data))
 
 
 def attributes(data: bytes, span: tuple[int, int]) -> dict[bytes, bytes]:
@@ -168,19 +168,19 @@ def _replace(match: re.Match[bytes]) -> bytes:
     return chr(number).encode("utf-8", "replace") if 0 < number < 0x110000 else b"?"
 
 
-def _broken_start(data: bytes, position: int) -> Malformed:
+def _broken_start(data: bytes, position: int) -> XmlError:
     """Which of pugixml's complaints it is."""
     match = _OPEN.match(data, position)
     if match is None:
-        return Malformed("Could not determine tag type", position + 1)
+        return XmlError("Could not determine tag type", position + 1)
     rest = _PARTIAL.match(data, match.end())
     stop = match.end() if rest is None else rest.end()
     following = (
         data[stop:].lstrip(b" \t\r\n")[:1] if stop + 64 > len(data) else data[stop : stop + 64].strip()[:1]
     )
     if following.isalpha() or following in (b"_", b":"):
-        return Malformed("Error parsing element attribute", stop)
-    return Malformed("Error parsing start element tag", stop)
+        return XmlError("Error parsing element attribute", stop)
+    return XmlError("Error parsing start element tag", stop)
 
 
 def _skip(data: bytes, position: int, inside: bool) -> int:
@@ -191,23 +191,23 @@ def _skip(data: bytes, position: int, inside: bool) -> int:
         return _after(data, b"]]>", position + 9, "Error parsing CDATA section")
     if data.startswith(b"<!DOCTYPE", position):
         if inside:
-            raise Malformed("Error parsing document type declaration", position)
+            raise XmlError("Error parsing document type declaration", position)
         return _doctype(data, position)
     if data.startswith(b"<?", position):
         if not _OPEN.match(b"<" + data[position + 2 : position + 4]):
-            raise Malformed("Error parsing document declaration/processing instruction", position + 2)
+            raise XmlError("Error parsing document declaration/processing instruction", position + 2)
         return _after(data, b"?>", position + 3, "Error parsing document declaration/processing instruction")
     if data.startswith(b"<![", position):
-        raise Malformed("Error parsing CDATA section", position)
+        raise XmlError("Error parsing CDATA section", position)
     if data.startswith(b"<!-", position):
-        raise Malformed("Error parsing comment", position)
-    raise Malformed("Could not determine tag type", position + 1)
+        raise XmlError("Error parsing comment", position)
+    raise XmlError("Could not determine tag type", position + 1)
 
 
 def _after(data: bytes, end: bytes, start: int, reason: str) -> int:
     found = data.find(end, start)
     if found < 0:
-        raise Malformed(reason, len(data))
+        raise XmlError(reason, len(data))
     return found + len(end)
 
 
@@ -222,7 +222,7 @@ def _doctype(data: bytes, position: int) -> int:
     while True:
         match = _DOCTYPE_PART.search(data, position)
         if match is None:
-            raise Malformed(reason, len(data))
+            raise XmlError(reason, len(data))
         part, position = match[0], match.end()
         if part == b">":
             if depth == 0:
@@ -237,6 +237,6 @@ def _doctype(data: bytes, position: int) -> int:
         elif part == b"<?":
             position = _after(data, b"?>", position, reason)
         elif part == b"<":
-            raise Malformed(reason, match.start())
+            raise XmlError(reason, match.start())
         else:
             position = _after(data, part, position, reason)

@@ -20,13 +20,16 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
 import ovms_doctor
 from ovms_doctor.model.facts import Answer, Question
-from ovms_doctor.model.facts.codec import NotUnderstood, decode_answer, encode_question
+from ovms_doctor.model.facts.codec import FactFormatError, decode_answer, encode_question
 from ovms_doctor.probes import interrupts
 
 #: Bytes kept of what a child writes to standard error.
@@ -50,8 +53,7 @@ _BOOTSTRAP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Died:
+class ChildExit(Struct, frozen=True):
     """A child ended before it had answered: by ``signal``, with status ``exit``, or killed at its deadline
     (``timed_out``). ``stderr`` is the end of what it wrote there. ``started``: it had come up before."""
 
@@ -92,13 +94,13 @@ class Worker:
         self._deadline = deadline
         self._start_deadline = start_deadline
         self._child: Child | None = None
-        self._broken: Died | None = None
+        self._broken: ChildExit | None = None
         #: What the child said when it came up.
         self.hello: dict[str, Any] = {}
 
     def answer(
         self, questions: Sequence[Question], deadline: Callable[[Question], float] | None = None
-    ) -> Generator[tuple[Question, Answer | Died], None, None]:
+    ) -> Generator[tuple[Question, Answer | ChildExit], None, None]:
         """The questions in turn, each with its answer or the end of the child that had it in hand.
 
         ``deadline`` gives the seconds for a question, if they are not the same for all. A child that does
@@ -116,10 +118,10 @@ class Worker:
                 child.send(encode_question(question) for question in todo)
                 while todo:
                     answer = self._receive(child, deadline(todo[0]) if deadline else self._deadline)
-                    if isinstance(answer, Died):
+                    if isinstance(answer, ChildExit):
                         self.close()
                     yield todo.popleft(), answer
-                    if isinstance(answer, Died):
+                    if isinstance(answer, ChildExit):
                         break
         finally:
             if todo:
@@ -151,26 +153,28 @@ class Worker:
             try:
                 self._child = Child(self._kind)
             except (OSError, ValueError) as error:
-                self._broken = Died(None, None, False, f"no child process can be started: {error}", False)
+                self._broken = ChildExit(
+                    None, None, False, f"no child process can be started: {error}", False
+                )
             else:
                 self._child.send([{"options": self._options}])
 
-    def _start(self) -> Died | None:
+    def _start(self) -> ChildExit | None:
         self.warm()
         child = self._child
         if self._broken is None and child is not None and not child.ready:
             message = child.receive(self._start_deadline)
-            if isinstance(message, Died) or not isinstance(message.get("ready"), dict):
-                self._broken = message if isinstance(message, Died) else child.spoiled()
+            if isinstance(message, ChildExit) or not isinstance(message.get("ready"), dict):
+                self._broken = message if isinstance(message, ChildExit) else child.spoiled()
                 self.close()
             else:
                 self.hello = message["ready"]
                 child.ready = True
         return self._broken
 
-    def _receive(self, child: Child, deadline: float) -> Answer | Died:
+    def _receive(self, child: Child, deadline: float) -> Answer | ChildExit:
         message = child.receive(deadline)
-        if isinstance(message, Died):
+        if isinstance(message, ChildExit):
             return message
         return read_answer(child, message)
 
@@ -206,7 +210,7 @@ class Child:
         self._lines: deque[bytes] = deque()
         self._partial: list[bytes] = []
         self._stderr = bytearray()
-        self._died: Died | None = None
+        self._died: ChildExit | None = None
         self.ready = False
         self._selector = selectors.DefaultSelector()
         for descriptor in ours:
@@ -226,7 +230,7 @@ class Child:
             # At once, as far as the pipe takes it: the child can begin before anybody listens.
             self._write()
 
-    def receive(self, deadline: float) -> dict[str, Any] | Died:
+    def receive(self, deadline: float) -> dict[str, Any] | ChildExit:
         """The next line from the child, within so many seconds from now; else the child is ended. Raises
         Interrupted."""
         end = time.monotonic() + deadline
@@ -239,7 +243,7 @@ class Child:
             if left <= 0:
                 return self.end(0.0, timed_out=True)
 
-    def take(self, wait: float) -> dict[str, Any] | Died | None:
+    def take(self, wait: float) -> dict[str, Any] | ChildExit | None:
         """The next line from the child, None if none comes within so many seconds."""
         if not self._lines:
             events = self._selector.select(max(0.0, wait))
@@ -263,11 +267,11 @@ class Child:
         """Whether the process has ended."""
         return has_ended(self.process)
 
-    def spoiled(self) -> Died:
+    def spoiled(self) -> ChildExit:
         """Ends a child that wrote what is no answer: its memory may be damaged."""
         return replace(self.end(0.0), signal=None, exit=None, stderr="what it wrote is no answer")
 
-    def end(self, patience: float, *, timed_out: bool = False) -> Died:
+    def end(self, patience: float, *, timed_out: bool = False) -> ChildExit:
         """Waits so many seconds for the child to end by itself, then kills its process group."""
         if self._died is None:
             limit = time.monotonic() + patience
@@ -277,7 +281,7 @@ class Child:
             while self._handle(self._errors) is None:
                 pass
             code = self.process.returncode
-            self._died = Died(
+            self._died = ChildExit(
                 signal=-code if code is not None and code < 0 and not timed_out else None,
                 exit=code if code is not None and code >= 0 and not timed_out else None,
                 timed_out=timed_out,
@@ -326,11 +330,11 @@ class Child:
         return False
 
 
-def read_answer(child: Child, message: Mapping[str, Any]) -> Answer | Died:
+def read_answer(child: Child, message: Mapping[str, Any]) -> Answer | ChildExit:
     """The answer in a line from ``child``; what is none ends it."""
     try:
         return decode_answer(message.get("answer"))
-    except NotUnderstood:
+    except FactFormatError:
         return child.spoiled()
 
 
@@ -353,7 +357,10 @@ def _command(kind: str, questions: int, answers: int) -> list[str]:
         flags += ["-X", "utf8=1"]
     # At the end of the path: nothing there can stand in for a module of Python's.
     places = [os.path.dirname(os.path.dirname(os.path.abspath(ovms_doctor.__file__)))]
-    if kind != "files" and site.ENABLE_USER_SITE:
+    if kind == "files":
+        # Without site-packages' own start-up files; but facts are msgspec's structs.
+        places.append(os.path.dirname(os.path.dirname(os.path.abspath(msgspec.__file__))))
+    elif site.ENABLE_USER_SITE:
         places.append(site.getusersitepackages())
     numbers = (questions, answers, os.getpid())
     return [sys.executable, *flags, "-c", _BOOTSTRAP, str(len(places)), *places, kind, *map(str, numbers)]

@@ -6,13 +6,14 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.facts import Answer, Question
 from ovms_doctor.model.facts.codec import encode_question
 from ovms_doctor.probes import interrupts
-from ovms_doctor.probes.processes.child import START_DEADLINE, Child, Died, read_answer
+from ovms_doctor.probes.processes.child import START_DEADLINE, Child, ChildExit, read_answer
 
 #: Questions that a child is given at a time: the one in hand, and one so that it need not wait.
 _IN_HAND = 2
@@ -20,8 +21,7 @@ _IN_HAND = 2
 _MOST_FAILURES = 3
 
 
-@dataclass(slots=True)
-class _Seat:
+class _Seat(Struct):
     """A child and the questions it was given; the first is the one it works at, until ``ends``."""
 
     child: Child | None = None
@@ -49,7 +49,7 @@ class Pool:
         self._start_deadline = start_deadline
         self._seats = [_Seat() for _ in range(max(1, size))]
         self._failures = 0
-        self._broken: Died | None = None
+        self._broken: ChildExit | None = None
         #: What a child said when it came up.
         self.hello: dict[str, Any] = {}
 
@@ -65,7 +65,7 @@ class Pool:
         begin: Callable[[Question], None] = lambda question: None,
         refuse: Callable[[Question], Answer | None] = lambda question: None,
         share: int = 1,
-    ) -> Iterator[tuple[Question, Answer | Died]]:
+    ) -> Iterator[tuple[Question, Answer | ChildExit]]:
         """Each question with its answer or the end of the child that had it in hand, as they come.
 
         ``deadline`` gives the seconds for a question, from the moment a child turns to it, when ``begin`` is
@@ -102,7 +102,7 @@ class Pool:
         deadline: Callable[[Question], float],
         begin: Callable[[Question], None],
         refuse: Callable[[Question], Answer | None],
-    ) -> Iterator[tuple[Question, Answer | Died]]:
+    ) -> Iterator[tuple[Question, Answer | ChildExit]]:
         while todo and len(seat.hand) < self._in_hand:
             question = todo.popleft()
             refused = refuse(question) or self._broken or self._started(seat)
@@ -115,13 +115,13 @@ class Pool:
             if len(seat.hand) == 1:
                 self._turn_to(seat, question, deadline, begin)
 
-    def _started(self, seat: _Seat) -> Died | None:
+    def _started(self, seat: _Seat) -> ChildExit | None:
         """None if the seat has a child now, which may still be coming up."""
         if seat.child is None:
             try:
                 seat.child = Child(self._kind)
             except (OSError, ValueError) as error:
-                died = Died(None, None, False, f"no child process can be started: {error}", False)
+                died = ChildExit(None, None, False, f"no child process can be started: {error}", False)
                 if not self.pids:
                     self._broken = died
                 return died
@@ -164,7 +164,7 @@ class Pool:
         todo: deque[Question],
         deadline: Callable[[Question], float],
         begin: Callable[[Question], None],
-    ) -> Iterator[tuple[Question, Answer | Died]]:
+    ) -> Iterator[tuple[Question, Answer | ChildExit]]:
         """All that a child has to say now."""
         while seat.child is not None and seat.hand:
             message = seat.child.take(0.0)
@@ -172,7 +172,7 @@ class Pool:
                 if seat.ends > time.monotonic():
                     return
                 message = seat.child.end(0.0, timed_out=True)
-            if not isinstance(message, Died) and not seat.child.ready:
+            if not isinstance(message, ChildExit) and not seat.child.ready:
                 if isinstance(message.get("ready"), dict):
                     self.hello = message["ready"]
                     seat.child.ready = True
@@ -180,8 +180,8 @@ class Pool:
                     seat.ends = time.monotonic() + deadline(seat.hand[0])
                     continue
                 message = seat.child.spoiled()
-            answer = message if isinstance(message, Died) else read_answer(seat.child, message)
-            if isinstance(answer, Died):
+            answer = message if isinstance(message, ChildExit) else read_answer(seat.child, message)
+            if isinstance(answer, ChildExit):
                 if not answer.started and not self._gives_up(answer):
                     todo.extendleft(reversed(seat.hand))
                     self._end(seat)
@@ -195,7 +195,7 @@ class Pool:
             if seat.hand:
                 self._turn_to(seat, seat.hand[0], deadline, begin)
 
-    def _gives_up(self, died: Died) -> bool:
+    def _gives_up(self, died: ChildExit) -> bool:
         """Whether a child that did not come up is the last one tried. One that never did is not tried again,
         one of many may have met a moment without memory."""
         self._failures += 1

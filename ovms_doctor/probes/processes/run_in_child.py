@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeAlias
 import ovms_doctor
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.access import die_with_parent
-from ovms_doctor.probes.processes.child import Died, has_ended, kill
+from ovms_doctor.probes.processes.child import ChildExit, has_ended, kill
 
 Task: TypeAlias = Literal["container", "kernel_log"]
 
@@ -42,9 +42,9 @@ _BOOTSTRAP = (
 )
 
 
-def ask_aside(
+def run_in_child(
     task: Task, question: Mapping[str, Any], deadline: float, environment: Mapping[str, str] | None = None
-) -> dict[str, Any] | Died:
+) -> dict[str, Any] | ChildExit:
     """What ``task`` answers within ``deadline`` seconds, or how its process ended. Raises Interrupted.
 
     ``environment``: the child's, this process' where it is None.
@@ -60,7 +60,7 @@ def ask_aside(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Died(None, None, False, f"no child process can be started: {error}", False)
+        return ChildExit(None, None, False, f"no child process can be started: {error}", False)
     try:
         return _receive(process, time.monotonic() + deadline)
     finally:
@@ -93,7 +93,7 @@ def _command() -> list[str]:
     return [sys.executable, *flags, "-c", _BOOTSTRAP, str(len(places)), *places]
 
 
-def _receive(process: subprocess.Popen[bytes], end: float) -> dict[str, Any] | Died:
+def _receive(process: subprocess.Popen[bytes], end: float) -> dict[str, Any] | ChildExit:
     assert process.stdout is not None
     assert process.stderr is not None
     answer, errors = bytearray(), bytearray()
@@ -106,7 +106,7 @@ def _receive(process: subprocess.Popen[bytes], end: float) -> dict[str, Any] | D
             interrupts.check()
             left = end - time.monotonic()
             if left <= 0 or len(answer) > _MOST:
-                return Died(None, None, left <= 0, "it answers without end", True)
+                return ChildExit(None, None, left <= 0, "it answers without end", True)
             ready = selector.select(min(left, interrupts.HEARTBEAT))
             for key, _ in ready:
                 data = os.read(key.fd, 1 << 18)
@@ -128,6 +128,6 @@ def _receive(process: subprocess.Popen[bytes], end: float) -> dict[str, Any] | D
     kill(process)
     code = process.returncode
     text = errors.decode("utf-8", "replace")
-    return Died(
+    return ChildExit(
         -code if code is not None and code < 0 else None, code if code and code > 0 else None, False, text
     )

@@ -18,7 +18,7 @@ COMPILE_PROPERTIES: tuple[tuple[str, str], ...] = (
 )
 
 
-class RuntimeUnavailable(Exception):
+class RuntimeUnavailableError(Exception):
     """OpenVINO cannot be used here. ``reason`` is one plain sentence without a full stop."""
 
     def __init__(self, reason: str) -> None:

@@ -33,7 +33,7 @@ from ovms_doctor.model.facts import Preparation, Tensor
 from ovms_doctor.probes.runtime.backend import (
     COMPILE_PROPERTIES,
     OpenVINOError,
-    RuntimeUnavailable,
+    RuntimeUnavailableError,
     reachable,
 )
 
@@ -57,7 +57,7 @@ _LAZY_LIBRARIES: Final = (
 )
 
 
-class CLibraryMissing(Exception):
+class RuntimeLibraryError(Exception):
     """The C library is not there, cannot be loaded, or lacks something. The text says which."""
 
 
@@ -182,7 +182,7 @@ class _Model:
 
     def prepare(self, preparation: Preparation) -> None:
         # The C interface has no set_batch, and no preprocessing with a list of values.
-        raise RuntimeUnavailable("a model is prepared by the Python package only")
+        raise RuntimeUnavailableError("a model is prepared by the Python package only")
 
     def compile(self) -> None:
         self._library.compile(self._handle)
@@ -213,7 +213,7 @@ class CLibrary:
             self._call("ov_core_create", byref(self._core))
             self._learn_element_types()
         except OpenVINOError as error:
-            raise CLibraryMissing(" ".join(error.what.split())) from error
+            raise RuntimeLibraryError(" ".join(error.what.split())) from error
 
     @classmethod
     def open(cls, package_directory: str) -> CLibrary:
@@ -226,14 +226,14 @@ class CLibrary:
         try:
             directory = reachable(where)
         except OSError as error:
-            raise CLibraryMissing(f"{error.filename}: {error.strerror}") from error
+            raise RuntimeLibraryError(f"{error.filename}: {error.strerror}") from error
         found = sorted(glob.glob(os.path.join(directory, "libopenvino_c.so*")))
         if not found:
-            raise CLibraryMissing("the package has no libopenvino_c.so (OpenVINO before 2024.3)")
+            raise RuntimeLibraryError("the package has no libopenvino_c.so (OpenVINO before 2024.3)")
         try:
             loaded = cls(ctypes.CDLL(found[-1]), directory)
         except (OSError, AttributeError) as error:
-            raise CLibraryMissing(" ".join(str(error).replace(directory, where).split())) from error
+            raise RuntimeLibraryError(" ".join(str(error).replace(directory, where).split())) from error
         _preload(directory)
         _keep_quiet(loaded._library)
         return loaded
@@ -337,7 +337,7 @@ class CLibrary:
                 except OpenVINOError:
                     continue  # this release does not know it
         if "f32" not in self._element_types.values():
-            raise CLibraryMissing("its C library cannot read a model from memory")
+            raise RuntimeLibraryError("its C library cannot read a model from memory")
 
     def _learn_from(self, element_types: list[str]) -> None:
         text = _ir(element_types)
@@ -354,7 +354,7 @@ class CLibrary:
                 self._element_types[self._element_type_code(port)] = element_type
                 expected = ("a", "b") if index == 0 else ()
                 if (self._names(port), self._shape(port)) != (expected, "[1,?]"):
-                    raise CLibraryMissing("its C library describes inputs in an unknown way")
+                    raise RuntimeLibraryError("its C library describes inputs in an unknown way")
 
     def _call(self, name: str, *arguments: object) -> None:
         code = self._calls[name](*arguments)

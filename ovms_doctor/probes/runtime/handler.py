@@ -6,8 +6,9 @@ import errno
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -24,14 +25,14 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.paths import PathMap
 from ovms_doctor.probes.processes.worker import read_ids, read_mounts
-from ovms_doctor.probes.walk import Place, outside
+from ovms_doctor.probes.walk import ResolvedPath, outside
 
 #: The questions that are answered here.
-Asked: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
+CheckOptions: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
 #: What ends a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
 END_OF_NAME = r"(?![\w.-])"
 #: What is done with a model or library at a path of this host. A question's extension is a path of it too.
-Use: TypeAlias = Callable[[Asked, str], Answer]
+Use: TypeAlias = Callable[[CheckOptions, str], Answer]
 
 
 def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
@@ -82,8 +83,8 @@ class Models:
     def _obstacle(self, path: str) -> Failure | Unavailable | None:
         """What keeps the server's user from the model where this process is not that user."""
         for part in _parts(path):
-            found: Place | Failure | Unavailable | None = self._files.walker.find(part)
-            if isinstance(found, Place) and self._files.means == "predict":
+            found: ResolvedPath | Failure | Unavailable | None = self._files.walker.find(part)
+            if isinstance(found, ResolvedPath) and self._files.means == "predict":
                 found = self._files.readable(part)
             if isinstance(found, Unavailable):
                 return found
@@ -112,7 +113,7 @@ class Models:
                 prefixes.append((base.host, server))
         for part, reached in zip(_parts(path), _parts(host), strict=True):
             found = self._files.walker.find(part)
-            if isinstance(found, Place) and not _same(found.host, reached):
+            if isinstance(found, ResolvedPath) and not _same(found.host, reached):
                 return Unavailable(f"a link leads elsewhere on this host than it does for the server: {part}")
         return host, [pair for pair in prefixes if pair[0] not in ("/", pair[1])]
 
@@ -128,7 +129,7 @@ def _library_inspector() -> Use:
 
     lacking, here = library.prepare(), library.openvino_here()
 
-    def inspect(question: Asked, path: str) -> Answer:
+    def inspect(question: CheckOptions, path: str) -> Answer:
         return Unavailable(lacking) if lacking else library.inspect_library(path, here)
 
     return inspect
@@ -137,7 +138,7 @@ def _library_inspector() -> Use:
 def _inspector() -> Use:
     from ovms_doctor.probes.inspect import inspect_model
 
-    def inspect(question: Asked, path: str) -> Answer:
+    def inspect(question: CheckOptions, path: str) -> Answer:
         if not isinstance(question, InspectModel):
             raise TypeError("this process only inspects")
         return inspect_model(path, question.format)
@@ -146,23 +147,23 @@ def _inspector() -> Use:
 
 
 def _loader(options: Mapping[str, Any]) -> tuple[Use, str]:
-    from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailable
+    from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailableError
 
     runtime = Runtime({name: options.get(name) for name in ("memory_limit", "prepares")})
     try:
         runtime.prepare()
-    except RuntimeUnavailable as error:
+    except RuntimeUnavailableError as error:
         reason = str(error)
         return lambda question, path: Unavailable(reason), ""
 
-    def load(question: Asked, path: str) -> Answer:
+    def load(question: CheckOptions, path: str) -> Answer:
         try:
             if isinstance(question, LoadExtension):
                 return runtime.try_extension(path)
             if not isinstance(question, LoadModel):
                 raise TypeError("this process only loads")
             return runtime.load(path, question.level, question.preparation, question.extension)
-        except RuntimeUnavailable as error:
+        except RuntimeUnavailableError as error:
             return Unavailable(str(error))
 
     return load, runtime.version

@@ -19,7 +19,7 @@ from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError
 from ovms_doctor.probes.runtime.prepare import compile_properties, prepare
 
 
-class PackageUnusable(Exception):
+class RuntimePackageError(Exception):
     """The package openvino cannot be imported or used. The text says why, in one line."""
 
 
@@ -84,7 +84,7 @@ class Package:
             return cls(module, os.path.join(through, name, "libs"))
         except Exception as error:
             text = " ".join(str(error).replace(through, parent).split()) or type(error).__name__
-            raise PackageUnusable(text) from error
+            raise RuntimePackageError(text) from error
 
     def add_extension(self, path: str) -> None:
         """See Backend."""

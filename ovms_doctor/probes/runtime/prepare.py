@@ -28,7 +28,7 @@ _COLOR_FORMATS = {
 _ELEMENT_TYPES = {"BF": "bf", "FP": "f", "INT": "i", "UINT": "u"}
 
 
-class StepFailed(OpenVINOError):
+class PreparationError(OpenVINOError):
     """OpenVINO refused a step of the preparation."""
 
     def __init__(self, step: PreparationStep, what: str) -> None:
@@ -74,9 +74,9 @@ def _step(step: PreparationStep) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise StepFailed(step, bytes(error.object).decode("utf-8", "surrogateescape")) from error
+        raise PreparationError(step, bytes(error.object).decode("utf-8", "surrogateescape")) from error
     except Exception as error:
-        raise StepFailed(step, str(error)) from error
+        raise PreparationError(step, str(error)) from error
 
 
 def _preprocess(module: Any, model: Any, preparation: Preparation) -> Any:

@@ -22,12 +22,12 @@ from typing import Final, Literal
 from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
 from ovms_doctor.model.facts.answers import PreparationStep
 from ovms_doctor.model.facts.questions import LoadLevel
-from ovms_doctor.probes.runtime.backend import Backend, OpenVINOError, RuntimeUnavailable
-from ovms_doctor.probes.runtime.c_library import CLibrary, CLibraryMissing
-from ovms_doctor.probes.runtime.package import Package, PackageUnusable
-from ovms_doctor.probes.runtime.prepare import StepFailed
+from ovms_doctor.probes.runtime.backend import Backend, OpenVINOError, RuntimeUnavailableError
+from ovms_doctor.probes.runtime.c_library import CLibrary, RuntimeLibraryError
+from ovms_doctor.probes.runtime.package import Package, RuntimePackageError
+from ovms_doctor.probes.runtime.prepare import PreparationError
 
-__all__ = ["Runtime", "RuntimeUnavailable"]
+__all__ = ["Runtime", "RuntimeUnavailableError"]
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -136,7 +136,9 @@ class Runtime:
         """
         backend = self._ready()
         if not os.access(backend.libraries, os.R_OK | os.X_OK):
-            raise RuntimeUnavailable(f"user {os.getuid()} may not read the directory of OpenVINO's libraries")
+            raise RuntimeUnavailableError(
+                f"user {os.getuid()} may not read the directory of OpenVINO's libraries"
+            )
         what = self.load_extension()
         if extension is not None:
             what = self.try_extension(extension).message or what
@@ -168,7 +170,7 @@ class Runtime:
                     model.compile()
         except OpenVINOError as error:
             what = error.what
-            step = error.step if isinstance(error, StepFailed) else ""
+            step = error.step if isinstance(error, PreparationError) else ""
             outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
             if not what:  # the package, under a Python whose exceptions drop such texts
                 detail = "OpenVINO's text was lost, for it is not UTF-8"
@@ -191,7 +193,7 @@ class Runtime:
 
     def _ready(self) -> Backend:
         if self._backend is None:
-            raise RuntimeUnavailable("OpenVINO was not prepared")
+            raise RuntimeUnavailableError("OpenVINO was not prepared")
         return self._backend
 
 
@@ -284,21 +286,23 @@ def _open_backend(*, prepares: bool) -> Backend:
     try:
         spec = importlib.util.find_spec("openvino")
     except (ImportError, ValueError) as error:
-        raise RuntimeUnavailable("the Python package openvino is broken") from error
+        raise RuntimeUnavailableError("the Python package openvino is broken") from error
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeUnavailable("the Python package openvino is not installed")
+        raise RuntimeUnavailableError("the Python package openvino is not installed")
     directory = os.path.abspath(next(iter(spec.submodule_search_locations)))
     if prepares:
         try:
             return Package.open(directory)
-        except PackageUnusable as unusable:
-            raise RuntimeUnavailable(f"OpenVINO's Python package cannot be used: {unusable}") from unusable
+        except RuntimePackageError as unusable:
+            raise RuntimeUnavailableError(
+                f"OpenVINO's Python package cannot be used: {unusable}"
+            ) from unusable
     try:
         return CLibrary.open(directory)
-    except CLibraryMissing as missing:
+    except RuntimeLibraryError as missing:
         try:
             return Package.open(directory)
-        except PackageUnusable as unusable:
-            raise RuntimeUnavailable(
+        except RuntimePackageError as unusable:
+            raise RuntimeUnavailableError(
                 f"OpenVINO is installed but cannot be used: {missing}; {unusable}"
             ) from unusable

@@ -7,8 +7,9 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -49,7 +50,7 @@ def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dic
         with contextlib.suppress(Exception):
             import boto3.session  # noqa: F401
     files = {path: base64.b64decode(data) for path, data in options.get("files", {}).items()}
-    asker = _Asker(options.get("secrets", {}), files, float(options["patience"]))
+    asker = _StoreHandler(options.get("secrets", {}), files, float(options["patience"]))
     return asker.answer, {}
 
 
@@ -63,7 +64,7 @@ def _clean() -> None:
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
-class _Asker:
+class _StoreHandler:
     def __init__(self, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float) -> None:
         self._secrets = secrets
         self._files = files

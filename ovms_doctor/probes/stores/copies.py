@@ -8,8 +8,10 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -61,8 +63,7 @@ _SUSPICIOUS = frozenset(
 )
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     """The questions about one copy. ``names``: the files that must come."""
 
     copy: VersionCopy
@@ -256,8 +257,7 @@ class Copies:
         return renamed(answer, self._rename)
 
 
-@dataclass(slots=True)
-class _Odd:
+class _Odd(Struct):
     """A question whose answer has to be looked at again; ``beginnings``: of what, path here and name."""
 
     question: InspectCopy | LoadCopy

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
@@ -20,8 +21,8 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.probes import capacity, interrupts
-from ovms_doctor.probes.local import CollectionInterrupted, LocalCollector
-from ovms_doctor.probes.processes.child import Died
+from ovms_doctor.probes.local import InterruptedCollectionError, LocalCollector
+from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.pool import Pool
 from ovms_doctor.probes.stores.child import needed
 from ovms_doctor.probes.stores.copies import Copies, Progress
@@ -85,9 +86,9 @@ class StoreCollector:
             for question, answer in self._ask(plain, begin):
                 answers[question] = answer
             self._copies.collect(copies, begin, answers)
-        except interrupts.Interrupted:
+        except interrupts.InterruptedRunError:
             self.close()
-            raise CollectionInterrupted(answers) from None
+            raise InterruptedCollectionError(answers) from None
         return answers
 
     def warm(self, load: str) -> None:
@@ -212,8 +213,8 @@ def _access(question: Question) -> StoreAccess:
     return access
 
 
-def _answered(answer: Answer | Died) -> Answer:
-    if not isinstance(answer, Died):
+def _answered(answer: Answer | ChildExit) -> Answer:
+    if not isinstance(answer, ChildExit):
         return answer
     if answer.timed_out and answer.started:
         return Unavailable("the store did not answer in time and is not waited for", timed_out=True)

@@ -20,7 +20,7 @@ SENT = "OvmsDoctorStatus"
 _NOT_STATIC = ("role_arn", "credential_process", "sso_session", "sso_start_url", "web_identity_token_file")
 
 
-class NotUsable(Exception):
+class StoreClientError(Exception):
     """The credentials or the proxy cannot be used from here; the message is one sentence."""
 
 
@@ -119,13 +119,13 @@ def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[s
     if not all(found.get(name) for name in keys):
         other = next((name for name in _NOT_STATIC if name in found or name in configured), "")
         if other:
-            raise NotUsable(
+            raise StoreClientError(
                 f"the profile {access.profile} has no keys but {other}, which is not followed here"
             )
         where = " and ".join(access.files)
         if all(configured.get(name) for name in keys):
             where = f"{access.files[0]}, where alone the server's client looks for them"
-        raise NotUsable(f"the profile {access.profile} has no keys in {where}")
+        raise StoreClientError(f"the profile {access.profile} has no keys in {where}")
     names = [*keys, "aws_session_token"]
     region = access.region or configured.get("region", "")
     return {name: found[name] for name in names if found.get(name)}, region
@@ -137,7 +137,7 @@ def _section(path: str, content: bytes, names: tuple[str, ...]) -> dict[str, str
     try:
         parsed.read_string(content.decode("utf-8", "replace"))
     except configparser.Error:
-        raise NotUsable(f"{path} cannot be read as a file of AWS profiles") from None
+        raise StoreClientError(f"{path} cannot be read as a file of AWS profiles") from None
     return next((dict(parsed.items(name)) for name in names if parsed.has_section(name)), {})
 
 

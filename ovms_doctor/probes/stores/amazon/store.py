@@ -10,9 +10,10 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, TypeVar
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     FileContent,
@@ -24,7 +25,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.facts.stores import StoreCall
-from ovms_doctor.probes.stores.amazon.client import SENT, NotUsable, make_client, proxies
+from ovms_doctor.probes.stores.amazon.client import SENT, StoreClientError, make_client, proxies
 from ovms_doctor.probes.stores.amazon.objects import Objects
 from ovms_doctor.probes.stores.answers import Hidden, chain, passing, place_of, trouble_of
 from ovms_doctor.probes.stores.google.session import proxy_secrets
@@ -66,7 +67,7 @@ class AmazonStore:
             self._objects = Objects(self._client, access.bucket, keys)
         except ImportError as error:
             self._stopped = Unavailable(f"boto3 cannot be loaded here ({error}): pip install boto3")
-        except NotUsable as error:
+        except StoreClientError as error:
             self._stopped = Unavailable(str(error))
         except Exception as error:  # noqa: BLE001 - botocore refuses hosts and regions in many ways
             self._stopped = _cannot(error)

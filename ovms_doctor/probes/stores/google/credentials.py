@@ -8,9 +8,9 @@ from typing import Any
 
 from ovms_doctor.probes.stores.answers import place_of
 from ovms_doctor.probes.stores.google.session import (
-    Came,
-    Last,
-    Proxy,
+    LastResponse,
+    ReceivedResponse,
+    StoreProxy,
     of_exception,
     of_response,
     open_session,
@@ -24,14 +24,14 @@ _UNIVERSE = "googleapis.com"
 _BAD_KEY = "the private key in the server's Google credentials is none that can be used"
 
 
-class NotUsable(Exception):
+class StoreClientError(Exception):
     """Such credentials cannot be tried from here; the text says why."""
 
 
-class TokenRefused(Exception):
+class TokenError(Exception):
     """No token comes of these credentials. ``came``: what came instead; ``host``: who was asked."""
 
-    def __init__(self, came: Came, host: str = "") -> None:
+    def __init__(self, came: ReceivedResponse, host: str = "") -> None:
         super().__init__(came.message)
         self.came = came
         self.host = host
@@ -40,11 +40,11 @@ class TokenRefused(Exception):
 class Credentials:
     """What a key file gives. ``secrets``: what of it must be shown nowhere."""
 
-    def __init__(self, made: Any, token_uri: str, proxy: Proxy, secrets: tuple[str, ...]) -> None:
+    def __init__(self, made: Any, token_uri: str, proxy: StoreProxy, secrets: tuple[str, ...]) -> None:
         from google.auth.transport.requests import Request
 
         self._made, self._token_uri, self._proxy = made, token_uri, proxy
-        self._last = Last()
+        self._last = LastResponse()
         session = open_session(proxy, self._last, lambda method, url: (method, url) == ("POST", token_uri))
         self._request = Request(session)
         self.secrets = secrets
@@ -76,39 +76,39 @@ class Credentials:
             self._made.refresh(ask)
         except (GoogleAuthError, RequestException) as error:
             if not answered:
-                raise TokenRefused(of_exception(error), host) from None
-            raise TokenRefused(_refused(answered[-1], proxied), host) from None
+                raise TokenError(of_exception(error), host) from None
+            raise TokenError(_refused(answered[-1], proxied), host) from None
         except (ValueError, TypeError, KeyError, AttributeError):
             if not answered:
-                raise NotUsable(_BAD_KEY) from None
-            raise TokenRefused(_refused(answered[-1], proxied), host) from None
+                raise StoreClientError(_BAD_KEY) from None
+            raise TokenError(_refused(answered[-1], proxied), host) from None
         return str(self._made.token)
 
 
-def _refused(response: Any, proxied: bool) -> Came:
+def _refused(response: Any, proxied: bool) -> ReceivedResponse:
     if response.status_code < 300:
-        return Came("unreadable", message="the answer holds no token")
+        return ReceivedResponse("unreadable", message="the answer holds no token")
     return of_response(response, proxied)
 
 
-def read_credentials(content: bytes, proxy: Proxy, self_signed: bool) -> Credentials:
+def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Credentials:
     """``content`` of the key file. ``proxy``: the way to who gives tokens. ``self_signed``: a service account's tokens
     are signed here and not asked for. Raises NotUsable."""
     try:
         info = json.loads(content.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except (ValueError, RecursionError):
-        raise NotUsable("the file with the server's Google credentials is no JSON") from None
+        raise StoreClientError("the file with the server's Google credentials is no JSON") from None
     if not isinstance(info, dict):
-        raise NotUsable("the file with the server's Google credentials holds no credentials")
+        raise StoreClientError("the file with the server's Google credentials holds no credentials")
     if info.get("universe_domain", _UNIVERSE) != _UNIVERSE:
-        raise NotUsable("credentials for another cloud than Google's own cannot be tried from here")
+        raise StoreClientError("credentials for another cloud than Google's own cannot be tried from here")
     kind = info.get("type")
     token_uri = info.get("token_uri", TOKEN_URI)
     if kind not in ("service_account", "authorized_user"):
         named = kind if isinstance(kind, str) and kind.isidentifier() and len(kind) < 40 else "this type"
-        raise NotUsable(f"Google credentials of {named} cannot be tried from here")
+        raise StoreClientError(f"Google credentials of {named} cannot be tried from here")
     if not place_of(token_uri if isinstance(token_uri, str) else ""):
-        raise NotUsable("the server's Google credentials name no address for tokens")
+        raise StoreClientError("the server's Google credentials name no address for tokens")
     names = ("private_key", "private_key_id", "refresh_token", "client_secret")
     texts = [info[name] for name in names if isinstance(info.get(name), str)]
     # A key's lines may be quoted one by one.
@@ -124,11 +124,11 @@ def _service_account(info: dict[str, Any], self_signed: bool) -> Any:
 
     for name in ("client_email", "private_key"):
         if not isinstance(info.get(name), str) or not info[name]:
-            raise NotUsable(f"the server's Google credentials have no {name}")
+            raise StoreClientError(f"the server's Google credentials have no {name}")
     try:
         made = service_account.Credentials.from_service_account_info(info, scopes=[SCOPE])
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise NotUsable(_BAD_KEY) from None
+        raise StoreClientError(_BAD_KEY) from None
     if self_signed:
         return made.with_always_use_jwt_access(True)
     # The library names Google's own server as the audience, whoever is asked; the server's names who is asked.
@@ -140,7 +140,7 @@ def _authorized_user(info: dict[str, Any], _: bool) -> Any:
 
     for name in ("client_id", "client_secret", "refresh_token"):
         if not isinstance(info.get(name), str) or not info[name]:
-            raise NotUsable(f"the server's Google credentials have no {name}")
+            raise StoreClientError(f"the server's Google credentials have no {name}")
     # Without scopes, as the server's library asks: the refresh token has its own.
     return UserCredentials(
         None,

@@ -12,9 +12,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
+
+from msgspec import Struct, field
 
 from ovms_doctor.model.facts.stores import StoreTrouble
 from ovms_doctor.probes.stores.answers import chain, trouble_of
@@ -25,20 +26,19 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
-class BadProxy(ValueError):
+class ProxyFormatError(ValueError):
     """A variable's value that libcurl does not take for a proxy (CURLE_COULDNT_RESOLVE_PROXY)."""
 
 
-class OtherProxy(ValueError):
+class ProxyChangedError(ValueError):
     """A kind of proxy that cannot be spoken to from here."""
 
 
-class NotAsked(Exception):
+class RequestNotSentError(Exception):
     """A library wants to ask for something that the server's client does not ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class StoreProxy(Struct, frozen=True):
     """``url`` without user and password; ``headers``: what the proxy is told of them."""
 
     url: str = ""
@@ -50,28 +50,28 @@ class Proxy:
         return self.url.partition("://")[2]
 
 
-def read_proxy(text: str) -> Proxy:
+def read_proxy(text: str) -> StoreProxy:
     """The proxy that libcurl makes of a variable's value (lib/url.c parse_proxy): without a scheme it is http://, user
     and password are decoded and end at the first @. Raises BadProxy, OtherProxy."""
     if not text:
-        return Proxy()
+        return StoreProxy()
     match = re.fullmatch(r"(?:([A-Za-z][A-Za-z0-9+.-]*):/{1,3})?([^/?#]*)(?:[/?#].*)?", text, re.DOTALL)
     if match is None:
-        raise BadProxy
+        raise ProxyFormatError
     scheme = (match[1] or "http").lower()
     login, at, place = match[2].partition("@") if "@" in match[2] else ("", "", match[2])
     host = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:@!$&'()*+,;=<>\"\\^`{|}]+)(?::(\d*))?", place)
     if host is None or int(host[2] or 0) > 65535 or re.search(r"[\x00-\x20\x7f]", login):
-        raise BadProxy
+        raise ProxyFormatError
     if scheme not in _PROXY_PORTS:
-        raise OtherProxy(scheme)
+        raise ProxyChangedError(scheme)
     name = host[1] if host[1].isascii() else host[1].encode("idna").decode("ascii")
     url = f"{scheme}://{name}:{int(host[2] or _PROXY_PORTS[scheme])}"
     if not at:
-        return Proxy(url)
+        return StoreProxy(url)
     user, _, password = login.partition(":")
     pair = b":".join(unquote_to_bytes(os.fsencode(part)) for part in (user, password))
-    return Proxy(url, {"Proxy-Authorization": "Basic " + base64.b64encode(pair).decode("ascii")})
+    return StoreProxy(url, {"Proxy-Authorization": "Basic " + base64.b64encode(pair).decode("ascii")})
 
 
 def proxy_secrets(text: str) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def proxy_secrets(text: str) -> tuple[str, ...]:
     return (text, *parts, *(unquote(part, errors="replace") for part in parts))
 
 
-class Last:
+class LastResponse:
     """The last response that came in, whether or not it was read to its end."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Last:
         self.response = response
 
 
-def open_session(proxy: Proxy, last: Last, allowed: Callable[[str, str], bool]) -> Any:
+def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, str], bool]) -> Any:
     """A ``requests.Session`` that knows of no variable, .netrc or file of this process, follows no redirection (which
     might lead to a host that nobody named), and notes in ``last`` what comes in. ``allowed`` says of a method and an
     address whether it may be asked: Google's libraries ask for more than they are asked for (the bucket, the regions
@@ -106,7 +106,7 @@ def open_session(proxy: Proxy, last: Last, allowed: Callable[[str, str], bool]) 
 
     def guarded(method: str, url: str, **options: Any) -> Any:
         if not allowed(method, url):
-            raise NotAsked
+            raise RequestNotSentError
         return request(method, url, **options)
 
     session.request = guarded
@@ -126,8 +126,7 @@ def open_session(proxy: Proxy, last: Last, allowed: Callable[[str, str], bool]) 
 # -- what became of a request --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Came:
+class ReceivedResponse(Struct, frozen=True):
     """What came instead of what was asked for. ``at_proxy``: it happened on the way to the proxy, or there."""
 
     trouble: StoreTrouble = ""
@@ -137,7 +136,7 @@ class Came:
     at_proxy: bool = False
 
 
-def of_exception(error: BaseException) -> Came:
+def of_exception(error: BaseException) -> ReceivedResponse:
     """What an exception of ``requests`` means."""
     from requests.exceptions import ProxyError
 
@@ -145,14 +144,14 @@ def of_exception(error: BaseException) -> Came:
     at_proxy = any(isinstance(item, ProxyError) for item in found)
     tunnel = next((match for item in found if (match := _TUNNEL.search(str(item)))), None)
     if tunnel is not None:
-        return Came("proxy", int(tunnel[1]), message=tunnel[0], at_proxy=True)
+        return ReceivedResponse("proxy", int(tunnel[1]), message=tunnel[0], at_proxy=True)
     trouble, message = trouble_of(error)
     if trouble == "name" and at_proxy:
         trouble = "proxy name"
-    return Came(trouble or "unreadable", message=message, at_proxy=at_proxy)
+    return ReceivedResponse(trouble or "unreadable", message=message, at_proxy=at_proxy)
 
 
-def of_response(response: Any, proxied: bool) -> Came:
+def of_response(response: Any, proxied: bool) -> ReceivedResponse:
     """What a response other than 2xx says: Google's JSON, the token server's, or plain words; or that it comes from
     something that stands before the store."""
     from requests.exceptions import RequestException
@@ -170,10 +169,12 @@ def of_response(response: Any, proxied: bool) -> Came:
     # What is busy answers with pages too, whoever it is.
     if between or (page and status < 500 and (proxied or "Via" in headers)):
         title = _TITLE.search(text)
-        return Came("proxy", status, message=title[1].strip() if title else "", at_proxy=proxied)
+        return ReceivedResponse("proxy", status, message=title[1].strip() if title else "", at_proxy=proxied)
     if 300 <= status < 400 or (page and status < 500):
-        return Came("unreadable", status, message=f"a page that is not the store's, status {status}")
-    return Came("", status, code, message)
+        return ReceivedResponse(
+            "unreadable", status, message=f"a page that is not the store's, status {status}"
+        )
+    return ReceivedResponse("", status, code, message)
 
 
 def _google_words(text: str) -> tuple[str, str]:

@@ -12,8 +12,9 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     FileContent,
@@ -29,17 +30,17 @@ from ovms_doctor.model.text import HIDDEN
 from ovms_doctor.probes.stores.answers import Hidden, passing, place_of
 from ovms_doctor.probes.stores.google.credentials import (
     Credentials,
-    NotUsable,
-    TokenRefused,
+    StoreClientError,
+    TokenError,
     read_credentials,
 )
 from ovms_doctor.probes.stores.google.session import (
-    BadProxy,
-    Came,
-    Last,
-    NotAsked,
-    OtherProxy,
-    Proxy,
+    LastResponse,
+    ProxyChangedError,
+    ProxyFormatError,
+    ReceivedResponse,
+    RequestNotSentError,
+    StoreProxy,
     of_exception,
     of_response,
     open_session,
@@ -86,8 +87,8 @@ class GoogleStore:
         self._access = access
         self._patience = patience
         self._endpoint = (access.endpoint or ENDPOINT).rstrip("/")
-        self._last = Last()
-        self._proxy = Proxy()
+        self._last = LastResponse()
+        self._proxy = StoreProxy()
         self._credentials: Credentials | None = None
         self._bucket: Any = None
         self._session: Any = None
@@ -161,11 +162,12 @@ class GoogleStore:
             try:
                 self._proxy = read_proxy(value)
                 self._hidden.add(*(text.partition(" ")[2] for text in self._proxy.headers.values()))
-            except BadProxy:
+            except ProxyFormatError:
                 return self._refusal(
-                    "ListObjects", Came("proxy name", message=f"{access.proxy} holds no proxy's address")
+                    "ListObjects",
+                    ReceivedResponse("proxy name", message=f"{access.proxy} holds no proxy's address"),
                 )
-            except OtherProxy as error:
+            except ProxyChangedError as error:
                 return Unavailable(f"a proxy of the kind {error} cannot be taken from here")
         try:
             from google.auth.credentials import AnonymousCredentials
@@ -187,7 +189,7 @@ class GoogleStore:
                 return Unavailable("the file with the server's Google credentials could not be read here")
             try:
                 self._credentials = read_credentials(content, self._proxy, self_signed)
-            except NotUsable as error:
+            except StoreClientError as error:
                 return Unavailable(str(error))
             self._hidden.add(*self._credentials.secrets)
         # The library is given nothing to sign with: what it signs with by itself, it also asks other hosts about.
@@ -245,9 +247,9 @@ class GoogleStore:
             response = getattr(error, "response", None)
             response = self._last.response if response is None else response
             if response is None:
-                return self._refusal(call, Came("unreadable"))
+                return self._refusal(call, ReceivedResponse("unreadable"))
             return self._refusal(call, of_response(response, bool(self._proxy.url)))
-        except NotAsked:
+        except RequestNotSentError:
             return Unavailable(_OTHER)
         except UnicodeEncodeError:
             return Unavailable("its name is not UTF-8, as every key there is")
@@ -262,11 +264,11 @@ class GoogleStore:
             return None
         try:
             token = self._credentials.token(self._patience)
-        except NotAsked:
+        except RequestNotSentError:
             return Unavailable(_OTHER)
-        except NotUsable as error:
+        except StoreClientError as error:
             return Unavailable(str(error))
-        except TokenRefused as error:
+        except TokenError as error:
             return self._refusal("Token", error.came, error.host)
         self._hidden.add(token)
         self._session.headers["Authorization"] = f"Bearer {token}"
@@ -278,10 +280,10 @@ class GoogleStore:
             told = response.headers.get("Content-Length", "")
             # Older versions of urllib3 do not mind a body that ends too early.
             if told.isdecimal() and len(response.content) < int(told):
-                return self._refusal(call, Came("truncated", message=_SHORT))
-        return self._refusal(call, Came("unreadable", message="the answer is not the store's"))
+                return self._refusal(call, ReceivedResponse("truncated", message=_SHORT))
+        return self._refusal(call, ReceivedResponse("unreadable", message="the answer is not the store's"))
 
-    def _refusal(self, call: StoreCall, came: Came, host: str = "") -> StoreRefusal:
+    def _refusal(self, call: StoreCall, came: ReceivedResponse, host: str = "") -> StoreRefusal:
         asked = self._proxy.host if came.at_proxy else host or place_of(self._endpoint)
         code, message = (self._hidden(_TOKEN.sub(HIDDEN, text)) for text in (came.code, came.message))
         return StoreRefusal(call, came.status, code, message, came.trouble, host=asked)
@@ -322,7 +324,7 @@ class GoogleStore:
         size = _total(self._last.response)
         size = window.position if size is None else size
         if len(window.data) < min(length, size - begin):
-            return self._refusal("GetObject", Came("truncated", message=_SHORT))
+            return self._refusal("GetObject", ReceivedResponse("truncated", message=_SHORT))
         return FileContent(bytes(window.data), size)
 
     def _whole(
@@ -333,7 +335,7 @@ class GoogleStore:
         self._bucket.blob(key).download_to_file(file, checksum=None, timeout=timeout, retry=None)
         size = _total(self._last.response)
         if size is not None and file.tell() != size:
-            return self._refusal("GetObject", Came("truncated", message=_SHORT))
+            return self._refusal("GetObject", ReceivedResponse("truncated", message=_SHORT))
         return StoreAnswered()
 
 
@@ -367,7 +369,7 @@ def _total(response: Any) -> int | None:
 class _Window:
     """A file that keeps only the part of an object that was asked for, also where the whole object is sent."""
 
-    def __init__(self, begin: int, length: int, last: Last) -> None:
+    def __init__(self, begin: int, length: int, last: LastResponse) -> None:
         self._begin, self._length, self._last = begin, length, last
         self.position = -1
         self.data = bytearray()

@@ -10,12 +10,12 @@ from ovms_doctor.plugin import (
     Check,
     Code,
     Context,
-    CouldNotLook,
+    CouldNotLookError,
     Evidence,
     Finding,
     ListDirectory,
     Listing,
-    NotApplicable,
+    NotApplicableError,
     Step,
 )
 
@@ -70,11 +70,11 @@ def _prints(context: Context) -> Iterator[Finding]:
 
 
 def _not_applicable(context: Context) -> Iterator[Finding]:
-    raise NotApplicable("there is no \x1b[31mmodel of ours")
+    raise NotApplicableError("there is no \x1b[31mmodel of ours")
 
 
 def _could_not_look(context: Context) -> Iterator[Finding]:
-    raise CouldNotLook("the list of owners is not among the facts")
+    raise CouldNotLookError("the list of owners is not among the facts")
 
 
 by_format = Check("the formats of models", (code(101, "acme-format-seen"),), _by_format)

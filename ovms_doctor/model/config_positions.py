@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from ovms_doctor.prediction.config.text import ConfigText
+from msgspec import Struct, field
+
+from ovms_doctor.model.config_text import ConfigText
 
 _TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+))', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class LineColumn(Struct, frozen=True):
     """Line and column, from 1; columns count characters."""
 
     line: int
@@ -24,11 +24,11 @@ class Place:
         return f"line {self.line}, column {self.column}"
 
 
-def place_of(text: str, index: int) -> Place:
+def place_of(text: str, index: int) -> LineColumn:
     """The place of the character at ``index``; one beyond the end is the end."""
     index = max(0, min(index, len(text)))
     before = text.rfind("\n", 0, index)
-    return Place(text.count("\n", 0, index) + 1, index - before)
+    return LineColumn(text.count("\n", 0, index) + 1, index - before)
 
 
 @lru_cache(maxsize=4)
@@ -40,8 +40,7 @@ def index_of(data: bytes) -> Index:
     return index
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """An object or array that the scan is in. ``name``: the key, or the index, of what comes next."""
 
     pointer: str
@@ -51,8 +50,7 @@ class _Open:
     wants_key: bool = True
 
 
-@dataclass(slots=True)
-class Index:
+class Index(Struct):
     """``keys``: pointer → index of the key's first quote; ``values``: of the value. Of equal keys the first;
     ``again``: pointers of keys that came once more, and where."""
 
@@ -101,7 +99,7 @@ class Index:
             stack[-1].name = str(stack[-1].count)
         self.values.setdefault(_pointer(stack), at)
 
-    def place(self, pointer: str) -> Place | None:
+    def place(self, pointer: str) -> LineColumn | None:
         """Where a pointer (``/a/0/b``, or a fragment ``#/a/0/b``) leads: its key, in an array its value. A
         pointer that leads nowhere gives the nearest place above it."""
         pointer = from_fragment(pointer)
@@ -140,18 +138,17 @@ def last_key(pointer: str) -> str:
     return from_fragment(pointer).rpartition("/")[2].replace("~1", "/").replace("~0", "~")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPlaces:
+class ConfigPositions(Struct, frozen=True):
     """Where things stand in a configuration file; looked for only when asked."""
 
     path: str
-    data: bytes = field(repr=False)
+    data: bytes
 
-    def at(self, pointer: str) -> Place | None:
+    def at(self, pointer: str) -> LineColumn | None:
         """The place that a JSON pointer, or a fragment with one, leads to."""
         return index_of(self.data).place(pointer)
 
-    def again(self, key: str) -> Place | None:
+    def again(self, key: str) -> LineColumn | None:
         """Where a doubled key stands for the second time; the first such place in the file."""
         index = index_of(self.data)
         places = [at for pointer, at in index.again if last_key(pointer) == key]
@@ -161,6 +158,6 @@ class ConfigPlaces:
         """The pointer of the place that ``again`` tells of."""
         return next((pointer for pointer, _ in index_of(self.data).again if last_key(pointer) == key), None)
 
-    def of_character(self, at: int) -> Place:
+    def of_character(self, at: int) -> LineColumn:
         """The place of a character of the text, by its index."""
         return place_of(ConfigText.of(self.data).text, at)

@@ -1,0 +1,108 @@
+"""Text from files, logs and servers made safe to show: control characters escaped, width measured."""
+
+from __future__ import annotations
+
+import re
+
+from ovms_doctor.model.text import escape, redact
+
+#: Our own typography where the output cannot hold it.
+_PLAIN = str.maketrans(
+    {
+        "✓": "OK",
+        "✗": "X",
+        "→": "->",
+        "↳": "+-",
+        "·": "|",
+        "…": "...",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "–": "-",
+        "—": "-",
+    }
+)
+
+
+#: ASCII and our own typography: what need not be measured.
+_ONE_CELL_EACH = re.compile("[ -~✓✗→↳·…“”‘’–—]*")
+
+
+_UTF8 = re.compile(r"utf[-_]?8|u8|cp65001", re.IGNORECASE)
+
+
+def visible(text: str, encoding: str = "utf-8") -> str:
+    r"""``text`` in one line that does nothing to a terminal and that ``encoding`` can write.
+
+    Bytes that are not UTF-8 and the backslash of ``\x`` are written as everywhere (:mod:`ovms_doctor.model.text`);
+    a character that is not printed as itself (control characters, line ends, bidirectional overrides, spaces
+    other than the usual one) as ``\x{…}`` with its number in hexadecimal.
+    """
+    return _printable(escape(redact(text)), encoding)
+
+
+def visible_command(command: str, encoding: str = "utf-8") -> str:
+    r"""A command, safe to show and still the same command: its own ``\x`` are left alone."""
+    return _printable("".join(escape(char) for char in redact(command)), encoding)
+
+
+def is_utf8(encoding: str) -> bool:
+    return _UTF8.fullmatch(encoding) is not None
+
+
+def _printable(text: str, encoding: str) -> str:
+    if not is_utf8(encoding):
+        text = "".join(char if _fits(char, encoding) else _plain(char) for char in text)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _number(char) for char in text)
+
+
+def _plain(char: str) -> str:
+    plain = char.translate(_PLAIN)
+    return plain if plain != char else _number(char)
+
+
+def _number(char: str) -> str:
+    return f"\\x{{{ord(char):02x}}}"
+
+
+def _fits(char: str, encoding: str) -> bool:
+    try:
+        char.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return char.isascii()
+    return True
+
+
+def cell_len(text: str) -> int:
+    """Cells that ``text``, safe to show, takes on a terminal."""
+    if _ONE_CELL_EACH.fullmatch(text):
+        return len(text)
+    from rich.cells import cell_len as measured
+
+    return measured(text)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` cells, broken at spaces; a longer word (a path) is never broken."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if line and cell_len(longer) > width:
+            lines.append(line)
+            longer = word
+        line = longer
+    return [*lines, line] if line or not lines else lines
+
+
+def clip(text: str, cells: int, dots: str = "…") -> str:
+    """The beginning of ``text``, at most ``cells`` wide, with dots where something was cut off."""
+    if cell_len(text) <= cells:
+        return text
+    kept = text[: max(cells - cell_len(dots), 0)]
+    while kept and cell_len(kept) + cell_len(dots) > cells:
+        kept = kept[:-1]
+    return kept + dots

@@ -1,0 +1,58 @@
+"""Other names for a model's inputs and outputs, as the server holds them."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+Side: TypeAlias = Literal["input", "output"]
+
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
+
+
+class Mapping(Struct, frozen=True):
+    """A mapping_config.json as the server holds it; ``path`` is the file, as the server writes it.
+
+    ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
+    at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
+    the name for clients → the model's name, of which there are more where a key stands twice. ``place``: where in
+    the file the fault is; ``hint``: what it is, in a few words.
+    """
+
+    path: str
+    inputs: Pairs = ()
+    outputs: Pairs = ()
+    problem: Literal["", "not_json", "schema", "half"] = ""
+    log: tuple[str, ...] = ()
+    real_inputs: Pairs = ()
+    real_outputs: Pairs = ()
+    place: str = ""
+    hint: str = ""
+
+    def alias(self, side: Side, name: str) -> str:
+        """What a tensor is called for clients; empty where it keeps its name."""
+        return dict(self.pairs(side)).get(name, "")
+
+    def real_name(self, side: Side, alias: str) -> str:
+        """The tensor that a client's name stands for, the last one in the file of several; empty for none."""
+        return dict(self.real_inputs if side == "input" else self.real_outputs).get(alias, "")
+
+    def pairs(self, side: Side) -> Pairs:
+        return self.inputs if side == "input" else self.outputs
+
+
+NO_MAPPING = Mapping("")
+
+
+class MappingEffects(Struct, frozen=True):
+    """What a mapping does to a model's inputs or outputs.
+
+    ``unknown``: names in it that are no tensor of the model's, and so have no effect; ``lost``: client's name →
+    the tensors that share it, of which clients reach only the last.
+    """
+
+    side: Side
+    unknown: tuple[str, ...] = ()
+    lost: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -1,0 +1,236 @@
+"""The model parameters as the server holds them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+ANY = -1
+
+
+class Dimension(Struct, frozen=True):
+    """A number, a range, or anything (both -1)."""
+
+    low: int
+    high: int
+
+    @property
+    def static(self) -> bool:
+        return self.low == self.high and self.low != ANY
+
+    def as_openvino(self) -> str:
+        """As OpenVINO writes it: ``3``, ``?``, ``1..8``."""
+        if self.static:
+            return str(self.low)
+        return "?" if self.low == ANY else f"{self.low}..{self.high}"
+
+    def __str__(self) -> str:
+        """As the server writes it: ``3``, ``-1``, ``[1~8]``."""
+        if self.static or self.high == ANY:
+            return str(self.low)
+        return f"[{self.low}~{self.high}]"
+
+
+class Shape(Struct, frozen=True):
+    """``auto``, or dimensions. A fixed shape without any is taken for none."""
+
+    dimensions: tuple[Dimension, ...] = ()
+    auto: bool = False
+
+    def as_openvino(self) -> str:
+        """As OpenVINO writes it: ``[1,3,?,1..8]``."""
+        return "[" + ",".join(dimension.as_openvino() for dimension in self.dimensions) + "]"
+
+    def __str__(self) -> str:
+        """As it is given to the server."""
+        if self.auto:
+            return "auto"
+        parts = (
+            f"{item.low}:{item.high}" if item.low != item.high else str(item.low) for item in self.dimensions
+        )
+        return "(" + ",".join(parts) + ")"
+
+
+class LayoutPair(Struct, frozen=True):
+    """The layout of the tensor that clients send, and that of the model inside."""
+
+    tensor: str = ""
+    model: str = ""
+
+    @property
+    def given(self) -> bool:
+        return bool(self.tensor or self.model)
+
+    def __str__(self) -> str:
+        return f"{self.tensor}:{self.model}" if self.tensor != self.model else self.tensor
+
+
+class Device(Struct, frozen=True):
+    """A target device as it is compiled for: the whole text, its plugin, and the devices behind it.
+
+    ``text``: ``AUTO:GPU,CPU``; ``plugin``: ``AUTO``; ``members``: ``GPU``, ``CPU``, without their numbers.
+    ``chosen_by_server``: none was named, and this is what the server takes (v2026.3: a GPU before the CPU).
+    """
+
+    text: str
+    plugin: str
+    members: tuple[str, ...] = ()
+    chosen_by_server: bool = False
+
+    @property
+    def hardware(self) -> frozenset[str]:
+        """The devices in the text that a host may lack."""
+        return frozenset((self.plugin, *self.members)) & HARDWARE
+
+    @property
+    def needs_hardware(self) -> frozenset[str]:
+        """The devices without which nothing can be compiled: AUTO and MULTI take those of their list that are
+        there."""
+        behind = frozenset(self.members or (self.plugin,))
+        if self.plugin in ("AUTO", "MULTI") and not behind <= HARDWARE:
+            return frozenset()
+        return behind & HARDWARE
+
+    def without_missing(self) -> str:
+        """The device to ask this host's OpenVINO for: AUTO and MULTI do not need what the host may lack."""
+        if self.plugin not in ("AUTO", "MULTI") or self.needs_hardware or not self.hardware:
+            return self.text
+        rest = [name for name in self.members if name not in HARDWARE]
+        return f"{self.plugin}:{','.join(rest)}" if rest else self.text
+
+
+class PluginConfig(Struct, frozen=True):
+    """``values``: key → value as JSON, in the server's order (by key). ``log``: warnings on renamed keys."""
+
+    values: tuple[tuple[str, str], ...] = ()
+    log: tuple[str, ...] = ()
+
+
+NO_PLUGIN_CONFIG = PluginConfig()
+
+
+#: ``unknown``: OpenVINO has no plugin of the name; ``removed``: no longer; ``number``: the CPU has none; ``bare``: it
+#: needs devices after a colon; ``nothing``: no device is left to choose from; ``several``: BATCH takes one; ``nested``:
+#: a choice among devices inside another; ``absent``: the server has no such hardware; ``access``: it has, and its
+#: user may not open it.
+Why: TypeAlias = Literal[
+    "", "unknown", "removed", "number", "bare", "nothing", "several", "nested", "absent", "access"
+]
+
+
+#: Reasons that hold wherever the server runs.
+_IN_THE_WORDS = frozenset({"unknown", "removed", "number", "bare", "several", "nested"})
+
+
+class PassedOver(Struct, frozen=True):
+    """A device of AUTO's or MULTI's list that it silently goes without."""
+
+    name: str
+    why: Why
+
+
+class DeviceVerdict(Struct, frozen=True):
+    """``works``: False where nothing can be compiled for the device, True where something can, None where that is
+    not known. ``why`` it does not work; ``name`` the device to blame; ``passed_over``: what it works without.
+    ``seen``: the server's devices were known. ``groups``: group ids, one of which opens the device (``access``).
+    ``untold``: what would have to be known, where ``works`` is not. ``from_words``: it fails wherever the server
+    runs."""
+
+    works: bool | None = None
+    why: Why = ""
+    name: str = ""
+    passed_over: tuple[PassedOver, ...] = ()
+    seen: bool = False
+    groups: tuple[int, ...] = ()
+    untold: str = ""
+
+    @property
+    def from_words(self) -> bool:
+        return self.works is False and self.why in _IN_THE_WORDS
+
+
+UNJUDGED = DeviceVerdict()
+
+
+#: How the server calls the one input of a model in its maps of shapes.
+ANONYMOUS = "ANONYMOUS_INPUT_NAME"
+
+
+class Refusal(NamedTuple):
+    """The status code's name with which the server refuses, and the whole messages that it logs."""
+
+    status: str
+    log: tuple[str, ...]
+
+
+class ParameterWarning(Struct, frozen=True):
+    """A value that the server ignores, or only warns about: the parameter, its value, the server's lines.
+
+    ``kind``: ``ignored`` (it has no effect), ``both`` (batch_size beside shape), ``deprecated``,
+    ``reserved`` (a shape under the name that the server keeps for the one input).
+    """
+
+    parameter: str
+    value: str
+    kind: str
+    log: tuple[str, ...]
+
+
+class ParsedParameters(Struct, frozen=True):
+    """The parameters of one model as the server holds them.
+
+    ``problem``: this entry fails; ``abort``: a plugin_config key that the device does not support, with
+    which a configuration is given up altogether. ``at`` names the parameter of either; ``key`` the
+    plugin_config key. ``shapes`` and ``layouts`` by tensor (ANONYMOUS: for the one input); ``batch_auto``
+    is batch_size ``auto``; ``layout`` the one for the one input; ``stateful`` and ``custom_loader`` (its
+    name) are None where not given. ``nireq``: 0 for the plugin's optimum. ``verdict``: what becomes of the
+    device, once the server's devices were asked for.
+    """
+
+    device: Device
+    problem: Refusal | None = None
+    abort: Refusal | None = None
+    at: str = ""
+    key: str = ""
+    warnings: tuple[ParameterWarning, ...] = ()
+    batch: Dimension | None = None
+    batch_auto: bool = False
+    shapes: tuple[tuple[str, Shape], ...] = ()
+    layout: LayoutPair | None = None
+    layouts: tuple[tuple[str, LayoutPair], ...] = ()
+    nireq: int = 0
+    plugin_config: PluginConfig = NO_PLUGIN_CONFIG
+    steps: tuple[tuple[str, Any], ...] = ()
+    stateful: bool | None = None
+    custom_loader: str | None = None
+    allow_cache: bool = False
+    verdict: DeviceVerdict = UNJUDGED
+
+    @property
+    def anonymous_shape(self) -> Shape | None:
+        """The shape for the one input, if that is the only one given."""
+        if len(self.shapes) == 1 and self.shapes[0][0] == ANONYMOUS:
+            return self.shapes[0][1]
+        return None
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether shape or batch size follow the requests: then the model is not cached."""
+        return self.batch_auto or any(shape.auto for _, shape in self.shapes)
+
+
+#: Plugins that stand for a choice among devices.
+VIRTUAL = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})
+
+
+#: Devices that need hardware which a host may lack.
+HARDWARE = frozenset({"GPU", "NPU"})
+
+
+#: Names that OpenVINO registers, in any release at hand; older ones had a few more.
+REGISTERED = frozenset({"CPU"}) | VIRTUAL | HARDWARE
+
+
+#: Names that OpenVINO registered in some release, or that come with a plugin of somebody else's.
+REGISTERED_ONCE = frozenset({"GNA", "VPUX", "MYRIAD", "HDDL", "NVIDIA", "CUDA"})

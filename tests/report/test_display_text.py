@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from ovms_doctor.model.text import unescape
 from ovms_doctor.model import display_text as words
+from ovms_doctor.model.text import unescape
 from tests.report.samples import HOSTILE
 
 TEXT = st.one_of(st.text(), st.binary().map(lambda raw: raw.decode("utf-8", "surrogateescape")))

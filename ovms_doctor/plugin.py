@@ -123,7 +123,7 @@ class Check(Struct, frozen=True):
     """What the entry point names; the entry point's own name is the check's.
 
     ``summary``: one line on what it looks at. ``run`` yields findings with these ``codes`` and no others; it
-    may raise :class:`NotApplicable` or :class:`CouldNotLook`.
+    may raise :class:`NotApplicableError` or :class:`CouldNotLookError`.
     """
 
     summary: str

@@ -180,7 +180,7 @@ def test_what_may_crash_is_left_to_children(imported: Run, model: Path, load: st
     assert not seen.of(NEVER | SPARED)
     collecting = {item for item in seen.modules if item.startswith("ovms_doctor.probes.")}
     assert "ovms_doctor.probes.local" in collecting
-    in_children = ("inspect", "models", "runtime", "runtime_c", "runtime_package", "stores", "worker")
+    in_children = ("inspect", "library", "processes.worker", "runtime", "stores")
     assert not collecting & {f"ovms_doctor.probes.{name}" for name in in_children}
 
 

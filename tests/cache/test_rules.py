@@ -32,7 +32,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.prediction.startup import plan
-from tests.serving.memory import World, deployment
+from tests.prediction.memory import World, deployment
 
 CACHE = "/data/cache"
 RELEASES = [

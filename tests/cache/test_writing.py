@@ -187,9 +187,9 @@ def test_a_mount_of_the_servers_that_is_read_only(world_dir: Path) -> None:
 MOUNTED = """
 import json, os, subprocess, sys
 sys.path.insert(0, sys.argv[2])
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.access import Ids
-from ovms_doctor.facts import CheckWritable, ProbeWrite
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.access import Ids
+from ovms_doctor.model.facts import CheckWritable, ProbeWrite
 top, result = sys.argv[1], {}
 for name, options in (("bind-ro", ["--bind", "-o", "ro", top + "/dir"]),
                       ("tmpfs-ro", ["-t", "tmpfs", "-o", "ro,mode=777", "x"]),

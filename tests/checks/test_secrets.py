@@ -13,7 +13,7 @@ from ovms_doctor.model.deployment import ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Evidence, Finding, Subject
 from ovms_doctor.model.plan import Detection, ModelPlan, Plan
-from tests.serving.memory import deployment
+from tests.prediction.memory import deployment
 
 
 def said(given: Any, text: str) -> Finding:

@@ -15,7 +15,7 @@ from ovms_doctor.model.facts import Facts, Question
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
-from tests.serving.memory import World, settle
+from tests.prediction.memory import World, settle
 
 
 def world(config: Any, *models: str, **files: str) -> World:

@@ -11,7 +11,7 @@ from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.facts.store import FactsMissingError
 from ovms_doctor.prediction.generative import infer_task
 from tests.configuration.build import deployed
-from tests.serving.memory import World, settle
+from tests.prediction.memory import World, settle
 
 WORDS = ("--model_path", "/repo/m", "--model_name", "m", "--rest_port", "1")
 

@@ -17,7 +17,7 @@ from ovms_doctor.model.facts.questions import Question, StatHost, StatPath
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.plan import Plan
 from tests.configuration.build import _Memory, entry, listed, world
-from tests.serving.memory import World
+from tests.prediction.memory import World
 
 MOUNT = Mount("/srv/models", "/models")
 

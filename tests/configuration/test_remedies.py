@@ -13,7 +13,7 @@ from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, Question
 from ovms_doctor.model.findings import Finding
 from tests.configuration.build import deployed, entry, findings, listed, world
 from tests.configuration.test_told import CONFIG, SINGLE, everything
-from tests.serving.memory import INPUT, OUTPUT, World, settle
+from tests.prediction.memory import INPUT, OUTPUT, World, settle
 
 
 def steps(found: Finding) -> str:

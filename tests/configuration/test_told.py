@@ -18,7 +18,7 @@ from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.config.text import cut_at_nul
 from tests.configuration.build import _Memory, deployed, entry, findings, listed, planned, world
-from tests.serving.memory import World, settle
+from tests.prediction.memory import World, settle
 
 SINGLE = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1")
 CONFIG = ("--config_path", "/c/config.json", "--rest_port", "1")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.configuration.build import deployed, entry, findings, listed, planned, world
-from tests.serving.memory import World, settle
+from tests.prediction.memory import World, settle
 
 SIX = ("2022.1", "2023.3", "2025.0", "2025.4", "2026.2", "2026.3")
 METRICS = {"monitoring": {"metrics": {"enable": True}}}

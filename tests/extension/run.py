@@ -17,7 +17,7 @@ from ovms_doctor.model.plan import ExtensionPlan
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.local import LocalCollector
 from tests.extension.build import RELEASE
-from tests.runtime.models import ir, operation, parameter, result
+from tests.probes.runtime.models import ir, operation, parameter, result
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.parameters.device_rules import judge_device, presence
 from ovms_doctor.prediction.parameters.devices import target_device
 from tests.cases_run import collector
-from tests.runtime.driver import DATA
-from tests.serving.memory import World, deployment, model_of, settle
+from tests.prediction.memory import World, deployment, model_of, settle
+from tests.probes.runtime.driver import DATA
 
 NONE = HostDevices()
 GPU = HostDevices(dri=True, intel_gpu=True)

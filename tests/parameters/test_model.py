@@ -15,7 +15,7 @@ from ovms_doctor.model.deployment import ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Answer, Facts, ModelInspection, Question, Tensor
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.plan import Plan
-from tests.serving.memory import INPUT, deployment, model_of, settle
+from tests.prediction.memory import INPUT, deployment, model_of, settle
 
 
 def look(names: str | None = None, release: str = "2026.3", **given: Any) -> tuple[Plan, list[Finding]]:

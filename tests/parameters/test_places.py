@@ -9,7 +9,7 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
 from tests.configuration.build import deployed, world
-from tests.serving.memory import settle
+from tests.prediction.memory import settle
 
 CONFIG = """{"model_config_list": [
   {"config": {"name": "n", "base_path": "/n"}},

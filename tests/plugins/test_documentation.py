@@ -53,7 +53,8 @@ def test_the_names_of_the_page_are_offered() -> None:
         assert hasattr(plugin, name)
     named = set(
         re.findall(
-            r"\b(NotApplicable|CouldNotLook|Finding|Unavailable|ListDirectory|quote)\b", PAGE.read_text()
+            r"\b(NotApplicableError|CouldNotLookError|Finding|Unavailable|ListDirectory|quote)\b",
+            PAGE.read_text(),
         )
     )
     assert len(named) == 6

@@ -26,8 +26,8 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.prediction.startup import plan
-from tests.serving.memory import INPUT, OUTPUT, World
-from tests.serving.memory import deployment as local_deployment
+from tests.prediction.memory import INPUT, OUTPUT, World
+from tests.prediction.memory import deployment as local_deployment
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "S3_ENDPOINT": "http://127.0.0.1:9"}
 

@@ -20,7 +20,7 @@ from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.prediction.storage import gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
-from tests.serving.memory import deployment
+from tests.prediction.memory import deployment
 from tests.storage.table import FAULTS, FINDINGS, GCS_CLIENTS, KEYS, NEW, S3_CLIENTS, S3_PATHS, Environment
 
 

@@ -31,7 +31,7 @@ from ovms_doctor.probes.filesystem import open_files
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
 from ovms_doctor.probes.local import LocalCollector
 from tests.cli.run import ovms_doctor
-from tests.serving.memory import deployment
+from tests.prediction.memory import deployment
 
 SECRET = "canary-of-a-private-key"
 ACCOUNT = {

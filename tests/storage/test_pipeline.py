@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable
 from ovms_doctor.model.plan import CouldNotLook, DownloadFails, NoModelFile
-from tests.serving.memory import World
-from tests.serving.memory import deployment as local_deployment
-from tests.serving.memory import settle as settle_locally
+from tests.prediction.memory import World
+from tests.prediction.memory import deployment as local_deployment
+from tests.prediction.memory import settle as settle_locally
 from tests.storage.memory_store import KEYS, Bucket, model, settle, states, told
 
 ALL = VersionPolicy("all")

@@ -23,7 +23,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
-from tests.serving.memory import World
+from tests.prediction.memory import World
 from tests.storage.memory_store import KEYS, Bucket
 
 ACCESS = StoreAccess("s3", "b1x", "keys", "http://minio:9000")

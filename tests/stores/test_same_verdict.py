@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.run import ovms_doctor
-from tests.inspect.models import onnx
-from tests.runtime.models import saved_model
+from tests.probes.inspect.models import onnx
+from tests.probes.runtime.models import saved_model
 from tests.stores.models import BIN, XML
 from tests.stores.servers import gcs_server, moto_server
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.inspect.catalogue import ir, relu_as, without_edges
-from tests.inspect.models import XML, loop_xml
-from tests.runtime import models as chain
+from tests.probes.inspect.catalogue import ir, relu_as, without_edges
+from tests.probes.inspect.models import XML, loop_xml
+from tests.probes.runtime import models as chain
 
 good: Callable[[Path], str] = ir(XML)
 

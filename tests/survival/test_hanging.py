@@ -16,7 +16,7 @@ from ovms_doctor.cli.app import run
 from ovms_doctor.probes.processes import child as process
 
 PROJECT = Path(__file__).parents[2]
-ODD = PROJECT / "tests" / "collect" / "odd_worker.py"
+ODD = PROJECT / "tests" / "probes" / "odd_worker.py"
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 
 from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.probes.inspect import faults, inspect_model
-from tests.inspect import catalogue, catalogue_files
-from tests.inspect.catalogue import Row
-from tests.inspect.verdict import Said, ask
+from tests.probes.inspect import catalogue, catalogue_files
+from tests.probes.inspect.catalogue import Row
+from tests.probes.inspect.verdict import Said, ask
 
 ROWS = {row.name: row for row in (*catalogue.ROWS, *catalogue_files.ROWS)}
 

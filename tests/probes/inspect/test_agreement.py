@@ -14,8 +14,8 @@ from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.facts.questions import ModelFormat
 from ovms_doctor.probes.inspect import inspect_model
 from ovms_doctor.probes.inspect.ir_rules import LEAST_INPUTS
-from tests.inspect.models import BIN, GRAPH_DEF, PADDLE_WEIGHTS, ROW, XML, onnx, paddle
-from tests.inspect.verdict import ask
+from tests.probes.inspect.models import BIN, GRAPH_DEF, PADDLE_WEIGHTS, ROW, XML, onnx, paddle
+from tests.probes.inspect.verdict import ask
 
 MUTANTS = 320
 #: Texts that change more than a byte does.

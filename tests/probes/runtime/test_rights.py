@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.conftest import MakePackage
-from tests.runtime.driver import DATA, Outcome, run
-from tests.runtime.models import each_format
+from tests.probes.runtime.conftest import MakePackage
+from tests.probes.runtime.driver import DATA, Outcome, run
+from tests.probes.runtime.models import each_format
 
 
 @pytest.mark.parametrize("c_library", [True, False], ids=["c", "package"])

@@ -7,7 +7,7 @@ import pytest
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
 from ovms_doctor.model.facts import InspectModel, LoadModel
 from ovms_doctor.model.plan import AccessFails, ModelPlan, SpecialFile, VersionDirectoryMissing
-from tests.serving.memory import World, deployment, model_of, settle
+from tests.prediction.memory import World, deployment, model_of, settle
 
 
 def only(world: World, release: str = "2026.3", mode: str = "config", **more: object) -> ModelPlan:

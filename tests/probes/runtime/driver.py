@@ -13,7 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 DATA = HERE / "data"
-CHECKOUT = HERE.parents[1]
+CHECKOUT = HERE.parents[2]
 
 
 def package_directory() -> Path:

@@ -13,7 +13,7 @@ from ovms_doctor.model.facts.answers import WeightsInspection
 from ovms_doctor.model.facts.questions import ModelFormat
 from ovms_doctor.probes.inspect import inspect_model
 from ovms_doctor.probes.inspect.weights import weights_path
-from tests.inspect.models import (
+from tests.probes.inspect.models import (
     BIN,
     FLOATS,
     GRAPH_DEF,

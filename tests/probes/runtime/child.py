@@ -16,9 +16,9 @@ import socket
 import struct
 import sys
 
-import msgspec
-
 sys.path[:0] = sys.argv[1:]
+
+import msgspec  # noqa: E402
 
 from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailableError  # noqa: E402
 

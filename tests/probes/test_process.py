@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ovms_doctor.model.facts import (
@@ -236,9 +237,9 @@ class TestMisbehaviour:
 PARENT = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])
-from ovms_doctor.collect.local import LocalCollector
-from ovms_doctor.collect.access import Ids
-from ovms_doctor.facts import StatPath
+from ovms_doctor.probes.local import LocalCollector
+from ovms_doctor.probes.access import Ids
+from ovms_doctor.model.facts import StatPath
 ids = Ids(5000, 5000) if sys.argv[2] == "as-server" else None
 collector = LocalCollector(ids)
 collector.collect([StatPath("/")])
@@ -321,12 +322,15 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
         assert collector.pids == [collector._files.pid]
     command = process._command("files", 0, 1)
     code = (
-        "import json, sys; sys.path.append(sys.argv[1]); import ovms_doctor.probes.processes.worker; "
+        "import json, sys; sys.path += sys.argv[1:]; import ovms_doctor.probes.processes.worker; "
         "print(json.dumps(sorted(sys.modules)))"
     )
     flags = command[1 : command.index("-c")]
     done = subprocess.run(
-        [sys.executable, *flags, "-c", code, str(PROJECT)], stdout=subprocess.PIPE, check=True, text=True
+        [sys.executable, *flags, "-c", code, str(PROJECT), str(Path(msgspec.__file__).parents[1])],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
     )
     modules = set(json.loads(done.stdout))
     assert modules.isdisjoint(

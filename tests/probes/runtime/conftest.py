@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.driver import package_directory
+from tests.probes.runtime.driver import package_directory
 
 #: Not needed for reading or compiling on CPU, and most of the package's bytes.
 LEFT_OUT = {"include", "cmake", "__pycache__", "cache.json"}

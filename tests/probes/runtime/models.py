@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.runtime.driver import DATA
+from tests.probes.runtime.driver import DATA
 
 
 def field(number: int, value: int | str | bytes) -> bytes:

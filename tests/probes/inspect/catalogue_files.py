@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ovms_doctor.model.facts.questions import ModelFormat
-from tests.inspect.catalogue import Row, edited, ir, loads, refused
-from tests.inspect.models import (
+from tests.probes.inspect.catalogue import Row, edited, ir, loads, refused
+from tests.probes.inspect.models import (
     APPLE,
     B_DATA,
     BIN,

@@ -7,7 +7,7 @@ import pytest
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
 from ovms_doctor.model.facts import LoadModel
 from ovms_doctor.model.plan import AccessFails, SpecialFile
-from tests.serving.memory import World, deployment, model_of, settle
+from tests.prediction.memory import World, deployment, model_of, settle
 
 ALL = ModelEntry("m", "/m", VersionPolicy("all"))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ovms_doctor.model.facts.questions import ModelFormat
-from tests.inspect.models import (
+from tests.probes.inspect.models import (
     APPLE,
     B_DATA,
     BIN,

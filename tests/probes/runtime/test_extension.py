@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.runtime.driver import DATA, package_directory, run
-from tests.runtime.models import ir, operation, parameter, result
+from tests.probes.runtime.driver import DATA, package_directory, run
+from tests.probes.runtime.models import ir, operation, parameter, result
 
 OPERATION = """
 #include <cstring>

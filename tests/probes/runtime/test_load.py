@@ -8,11 +8,12 @@ import re
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ovms_doctor.probes.runtime.c_library import ELEMENT_TYPES, shape_text
-from tests.runtime.driver import DATA, run
-from tests.runtime.models import each_format, ir, onnx, operation, parameter, result
+from tests.probes.runtime.driver import DATA, run
+from tests.probes.runtime.models import each_format, ir, onnx, operation, parameter, result
 
 READ = "Exception from src/inference/src/cpp/core.cpp:84:\n"
 COMPILE = "Exception from src/inference/src/cpp/core.cpp:117:\n"
@@ -255,8 +256,10 @@ def test_nothing_is_imported_after_prepare(tmp_path: Path) -> None:
     assert "openvino" not in outcome.only("prepared")["modules"]
 
 
-def test_openvino_not_installed() -> None:
-    outcome = run([], python=("-B", "-E", "-S"))  # without site-packages
+def test_openvino_not_installed(tmp_path: Path) -> None:
+    """Without site-packages, but for the library that all data types are made with."""
+    (tmp_path / "msgspec").symlink_to(Path(msgspec.__file__).parent)
+    outcome = run([], path=[str(tmp_path)], python=("-B", "-E", "-S"))
     assert outcome.only("unavailable") == "the Python package openvino is not installed"
 
 

@@ -1,0 +1,1 @@
+"""Tests of what a code or a log line means."""

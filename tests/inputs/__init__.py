@@ -1,0 +1,1 @@
+"""Tests of the readers: arguments, run lines, compose files, manifests, inspect documents."""

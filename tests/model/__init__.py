@@ -1,0 +1,1 @@
+"""Tests of the data types, the codec and text."""

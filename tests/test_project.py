@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -75,6 +76,7 @@ def _unit(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), filename=str(path))
 
@@ -107,29 +109,25 @@ def _in(name: str, packages: set[str]) -> bool:
     return name.split(".")[0] in packages
 
 
-each_module = pytest.mark.parametrize("path", MODULES, ids=_relative)
+def test_modules_are_short() -> None:
+    lines = {_relative(path): len(path.read_text("utf-8").splitlines()) for path in MODULES}
+    long = {name: number for name, number in lines.items() if number > LONGEST_MODULE}
+    assert not long, "does each of these still hold one idea?"
 
 
-@each_module
-def test_module_is_short(path: Path) -> None:
-    lines = len(path.read_text("utf-8").splitlines())
-    assert lines <= LONGEST_MODULE, "is this still one room?"
+def test_modules_begin_with_a_docstring() -> None:
+    assert [_relative(path) for path in PYTHON_FILES if not ast.get_docstring(_tree(path))] == []
 
 
-@pytest.mark.parametrize("path", PYTHON_FILES, ids=_relative)
-def test_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(_tree(path)), "the first statement is not a docstring"
-
-
-@each_module
-def test_imports_point_downwards(path: Path) -> None:
+def test_imports_point_downwards() -> None:
     """A module imports from its own package and from the layers below it."""
-    unit = _unit(path)
-    assert unit in LEVEL, f"{unit} has no layer yet: give it one here and in CONTRIBUTING.md"
+    unknown = {_unit(path) for path in MODULES} - set(LEVEL)
+    assert not unknown, "these have no layer yet: give them one here and in CONTRIBUTING.md"
     wrong = [
-        f"line {line}: {name}"
+        f"{_relative(path)}:{line}: {name}"
+        for path in MODULES
         for line, name in _imports(ast.walk(_tree(path)))
-        if name.startswith("ovms_doctor.") and not _may_import(unit, name)
+        if name.startswith("ovms_doctor.") and not _may_import(_unit(path), name)
     ]
     assert not wrong
 
@@ -176,33 +174,60 @@ def _dotted(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-@each_module
-def test_import_is_cheap(path: Path) -> None:
-    imports = _imports(_at_import(_tree(path).body))
-    wrong = [f"line {line}: {name}" for line, name in imports if _in(name, HEAVY)]
+def test_imports_are_cheap() -> None:
+    wrong = [
+        f"{_relative(path)}:{line}: {name}"
+        for path in MODULES
+        for line, name in _imports(_at_import(_tree(path).body))
+        if _in(name, HEAVY)
+    ]
     assert not wrong, "import it inside the function that uses it"
 
 
-@each_module
-def test_terminal_libraries_are_imported_by_renderers_only(path: Path) -> None:
-    used = [name for _, name in _imports(ast.walk(_tree(path))) if _in(name, TERMINAL)]
-    assert not used or _unit(path) in TERMINAL_PACKAGES
+def test_terminal_libraries_are_imported_by_renderers_only() -> None:
+    wrong = [
+        f"{_relative(path)}:{line}: {name}"
+        for path in MODULES
+        if _unit(path) not in TERMINAL_PACKAGES
+        for line, name in _imports(ast.walk(_tree(path)))
+        if _in(name, TERMINAL)
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if _unit(path) in PURE], ids=_relative)
-def test_pure_packages_do_no_io(path: Path) -> None:
-    nodes = list(ast.walk(_tree(path)))
-    wrong = [f"line {line}: import of {name}" for line, name in _imports(nodes) if _imports_io(name)]
+def test_pure_packages_do_no_io() -> None:
+    pure = [path for path in MODULES if _unit(path) in PURE]
+    assert pure
+    assert [f"{_relative(path)}:{text}" for path in pure for text in _io(_tree(path))] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socket",
+        "from pathlib import Path",
+        "open('a')",
+        "import os\nos.stat('a')",
+        "os.path.exists('a')",
+    ],
+)
+def test_io_is_recognised(code: str) -> None:
+    assert list(_io(ast.parse(code)))
+
+
+def _io(tree: ast.Module) -> Iterator[str]:
+    """Each place where the module reads or writes something outside of the process, as ``line: what``."""
+    nodes = list(ast.walk(tree))
+    yield from (f"{line}: import of {name}" for line, name in _imports(nodes) if _imports_io(name))
     for node in nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("open", "print", "input"):
-            wrong.append(f"line {node.lineno}: {ast.unparse(node.func)}()")
+            yield f"{node.lineno}: {ast.unparse(node.func)}()"
         if isinstance(node, ast.Attribute):
             module, _, name = ast.unparse(node).rpartition(".")
             if (module == "os" and name not in PURE_OS) or (
                 module in ("os.path", "posixpath") and name in IMPURE_OS_PATH
             ):
-                wrong.append(f"line {node.lineno}: {module}.{name}")
-    assert not wrong
+                yield f"{node.lineno}: {module}.{name}"
 
 
 def _imports_io(name: str) -> bool:
@@ -294,9 +319,16 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert re.search(r"^CI=true exec \./scripts/test$", (ROOT / ".ci/run").read_text("utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=_relative)
-def test_links_between_documents_lead_somewhere(path: Path) -> None:
+def test_links_between_documents_lead_somewhere() -> None:
+    links = [(path, target) for path in DOCUMENTS for target in _local_links(path)]
+    assert links
+    assert [
+        f"{_relative(path)}: {target}" for path, target in links if not (path.parent / target).exists()
+    ] == []
+
+
+def _local_links(path: Path) -> list[str]:
+    """The targets of a document's links that are files, without what stands behind a ``#``."""
     text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    local = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
-    assert [target for target in local if not (path.parent / target).exists()] == []
+    return [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -468,7 +469,7 @@ def test_what_goes_wrong_on_the_wire(
     faulty: Callable[..., Faulty], moto: S3Server, ask: Ask, name: str
 ) -> None:
     bucket = filled(moto, {"m": b"0123456789"})
-    rule = replace(TROUBLES[name], met=0)
+    rule = dataclasses.replace(TROUBLES[name], met=0)
     server = faulty(rule)
     at = access(server.endpoint, bucket)
     question = ListStore(at, "") if name == "no XML" else ReadObject(at, "m", 10)

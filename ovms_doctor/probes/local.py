@@ -34,7 +34,7 @@ LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
 
 _Answers: TypeAlias = dict[Question, Answer]
-Group: TypeAlias = Literal["files", "inspect", "library", "load", "prepare"]
+Group: TypeAlias = Literal["files", "inspect", "library", "load"]
 #: How many models make another process worth its start: it takes as long as about so many of them.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for a child to come up, besides what a look at the file system may take.
@@ -116,8 +116,7 @@ class LocalCollector:
             self._ask_files(groups["files"], begin, answers)
             self._inspect("inspect", groups["inspect"], begin, answers)
             self._inspect("library", groups["library"], begin, answers)
-            self._load("load", groups["load"], begin, answers)
-            self._load("prepare", groups["prepare"], begin, answers)
+            self._load(groups["load"], begin, answers)
         except interrupts.InterruptedRunError:
             self.close()
             raise InterruptedCollectionError(_in_order(answers, questions)) from None
@@ -246,11 +245,7 @@ class LocalCollector:
             answers[question] = _looked(answer)
 
     def _load(
-        self,
-        group: Group,
-        questions: Sequence[Question],
-        begin: Callable[[Question], None],
-        answers: dict[Question, Answer],
+        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
     ) -> None:
         """What went wrong beside others is tried again alone: a neighbour may have taken the memory, or an
         earlier model have spoiled the process."""
@@ -259,7 +254,7 @@ class LocalCollector:
         times = self._times_to_load(questions)
         compiles = any(isinstance(one, LoadModel) and one.level == "compile" for one in questions)
         share = _WORTH_A_START["compile" if compiles else "load"]
-        pool = self._pool(group)
+        pool = self._pool("load")
         again: list[Question] = []
         for question, answer in pool.answer(questions, times.__getitem__, begin, self._refuse, share):
             if _is_doubtful(answer):
@@ -268,7 +263,7 @@ class LocalCollector:
                 answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
         if again:
             pool.close()
-            options = {**self._loading, "memory_limit": self._memory(), "prepares": group == "prepare"}
+            options = {**self._loading, "memory_limit": self._memory()}
             with Worker("models", options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
                 order = {question: place for place, question in enumerate(questions)}
                 for question in sorted(again, key=order.__getitem__):
@@ -287,12 +282,8 @@ class LocalCollector:
                 pool = Pool("models", options, size, start_deadline=self._start_deadline)
             else:
                 memory = self._memory()
-                # Another process to prepare: it is several times as heavy as what only loads.
-                options = {
-                    **self._loading,
-                    "prepares": group == "prepare",
-                    "memory_limit": None if memory is None else memory // size,
-                }
+                limit = None if memory is None else memory // size
+                options = {**self._loading, "memory_limit": limit}
                 pool = Pool("models", options, size)
             self._pools[group] = pool
         return pool
@@ -360,9 +351,7 @@ def _is_doubtful(answer: Answer | ChildExit) -> bool:
 
 def _group(question: Question) -> Group:
     """Which of the child processes answers it."""
-    if isinstance(question, LoadModel):
-        return "load" if question.preparation is None else "prepare"
-    if isinstance(question, LoadExtension):
+    if isinstance(question, LoadModel | LoadExtension):
         return "load"
     if isinstance(question, InspectLibrary):
         return "library"

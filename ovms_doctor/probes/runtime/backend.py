@@ -1,12 +1,8 @@
-"""What the two ways of calling OpenVINO (its C library, its Python package) have in common."""
+"""What is fixed about OpenVINO in a child process: how it compiles, its errors, the way to its libraries."""
 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
-from typing import Protocol
-
-from ovms_doctor.model.facts import Preparation, Tensor
 
 #: How the server compiles: ``PERFORMANCE_HINT=LATENCY`` where the user gave neither it nor
 #: ``NUM_STREAMS``. The other two keep several workers out of each other's way: one thread each, and
@@ -27,44 +23,34 @@ class RuntimeUnavailableError(Exception):
 
 
 class OpenVINOError(Exception):
-    """OpenVINO refused. ``what`` is the exact ``what()`` of its exception, trailing newlines kept."""
+    """OpenVINO refused. ``message`` is the exact ``what()`` of its exception, trailing newlines kept."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-
-class LoadedModel(Protocol):
-    """A model that was read."""
-
-    def inputs(self) -> tuple[Tensor, ...]:
-        """The model's inputs in its own order, each with its names sorted."""
-
-    def outputs(self) -> tuple[Tensor, ...]:
-        """The model's outputs in its own order, each with its names sorted."""
-
-    def prepare(self, preparation: Preparation) -> None:
-        """Take the server's steps between reading and compiling. Raises OpenVINOError; not every backend
-        can (RuntimeUnavailable)."""
-
-    def compile(self) -> None:
-        """Compile with COMPILE_PROPERTIES, on CPU but for a preparation that says otherwise; make an infer
-        request. Raises OpenVINOError."""
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
-class Backend(Protocol):
-    """OpenVINO, ready to read models."""
+def error_text(error: BaseException) -> str:
+    """The text of the C++ exception that the binding raised as ``error``.
 
-    #: The build string, like ``2026.4.1-22982-e213a147257-releases/2026/4``.
-    version: str
-    #: Where its libraries are looked for, again at each read.
-    libraries: str
-
-    def add_extension(self, path: str) -> None:
-        """Load an extension library, which runs its code. Raises OpenVINOError."""
-
-    def read(self, path: str) -> AbstractContextManager[LoadedModel]:
-        """``read_model(path)``; all that it holds is freed on leaving. Raises OpenVINOError."""
+    Raises RuntimeUnavailableError where the error is no exception of OpenVINO's: a call that this release's
+    binding does not take says nothing about a model.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        # The binding could not make a Python text of what(): its bytes are in the exception.
+        return bytes(error.object).decode("utf-8", "surrogateescape")
+    if isinstance(error, UnicodeEncodeError):
+        raise RuntimeUnavailableError(
+            "this OpenVINO's Python binding takes no path that is not UTF-8"
+        ) from error
+    if isinstance(error, AttributeError | ImportError) or "incompatible function arguments" in str(error):
+        text = " ".join(str(error).split())
+        raise RuntimeUnavailableError(
+            f"this OpenVINO's Python binding cannot be called as expected: {text}"
+        ) from error
+    if isinstance(error, MemoryError):  # how the binding raises std::bad_alloc
+        return str(error) or "std::bad_alloc"
+    return str(error)
 
 
 def reachable(directory: str) -> str:

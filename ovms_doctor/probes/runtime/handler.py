@@ -147,9 +147,10 @@ def _inspector() -> Use:
 
 
 def _loader(options: Mapping[str, Any]) -> tuple[Use, str]:
-    from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailableError
+    from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
+    from ovms_doctor.probes.runtime.read import Runtime
 
-    runtime = Runtime({name: options.get(name) for name in ("memory_limit", "prepares")})
+    runtime = Runtime({"memory_limit": options.get("memory_limit")})
     try:
         runtime.prepare()
     except RuntimeUnavailableError as error:

@@ -1,7 +1,7 @@
-"""A model prepared as the server prepares it between reading and compiling, by OpenVINO's Python package.
+"""A model prepared as the server prepares it between reading and compiling, by OpenVINO's Python binding.
 
 Follows ``ModelInstance::loadTensors`` (modelinstance.cpp): layouts and preprocessing in one
-PrePostProcessor, which is built even where nothing is asked for (it gives each tensor without a layout the
+PrePostProcessor, which is built even where nothing is requested (it gives each tensor without a layout the
 default one); then the shapes, then the batch.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from ovms_doctor.model.facts import Preparation
 from ovms_doctor.model.facts.answers import PreparationStep
-from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError
+from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError, error_text
 
 _COLOR_FORMATS = {
     "RGB": "RGB",
@@ -31,13 +31,13 @@ _ELEMENT_TYPES = {"BF": "bf", "FP": "f", "INT": "i", "UINT": "u"}
 class PreparationError(OpenVINOError):
     """OpenVINO refused a step of the preparation."""
 
-    def __init__(self, step: PreparationStep, what: str) -> None:
-        super().__init__(what)
+    def __init__(self, step: PreparationStep, message: str) -> None:
+        super().__init__(message)
         self.step = step
 
 
 def prepare(module: Any, model: Any, preparation: Preparation) -> Any:
-    """``model`` (of ``module``, the package openvino) after all steps. Raises StepFailed."""
+    """``model`` (of ``module``, the binding) after all steps. Raises PreparationError."""
     for index, output in enumerate(model.outputs):
         if not output.get_names():
             output.get_tensor().set_names({f"out_{index}"})
@@ -51,17 +51,16 @@ def prepare(module: Any, model: Any, preparation: Preparation) -> Any:
     return model
 
 
-def compile_properties(preparation: Preparation, known: dict[str, str]) -> dict[str, Any]:
-    """What the model is compiled with: what the user gave, and the server's default hint.
+def compile_properties(preparation: Preparation) -> dict[str, Any]:
+    """The properties to compile with: what the user gave, and the server's default hint.
 
-    ``known`` holds those of COMPILE_PROPERTIES that the CPU plugin has; the rest of them only keeps several
-    workers out of each other's way, and only on the CPU.
+    The rest of COMPILE_PROPERTIES only keeps several workers out of each other's way, and only on the CPU.
     """
     given = {key: json.loads(text) for key, text in _pairs(preparation.config)}
-    hint = dict(COMPILE_PROPERTIES[:1])
-    defaults = known if preparation.device == "CPU" else hint
-    left_out = {"PERFORMANCE_HINT"} if "NUM_STREAMS" in given else set()
-    return {**{key: value for key, value in defaults.items() if key not in left_out}, **given}
+    defaults = dict(COMPILE_PROPERTIES if preparation.device == "CPU" else COMPILE_PROPERTIES[:1])
+    if "NUM_STREAMS" in given:
+        del defaults["PERFORMANCE_HINT"]
+    return {**defaults, **given}
 
 
 def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
@@ -73,10 +72,8 @@ def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
 def _step(step: PreparationStep) -> Iterator[None]:
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise PreparationError(step, bytes(error.object).decode("utf-8", "surrogateescape")) from error
     except Exception as error:
-        raise PreparationError(step, str(error)) from error
+        raise PreparationError(step, error_text(error)) from error
 
 
 def _preprocess(module: Any, model: Any, preparation: Preparation) -> Any:
@@ -128,15 +125,15 @@ def _element_type(module: Any, name: str) -> Any:
     return getattr(module.Type, _ELEMENT_TYPES[letters] + name[len(letters) :])
 
 
-def _reshape(module: Any, model: Any, asked: dict[str, str]) -> None:
+def _reshape(module: Any, model: Any, requested: dict[str, str]) -> None:
     """``gatherReshapeInfo``: every input's shape goes into the call, if any of them changes."""
     shapes = {}
     changes = False
     for port in model.inputs:
         name = port.get_any_name()
         shape = port.get_partial_shape()
-        if name in asked:
-            wanted = module.PartialShape(asked[name])
+        if name in requested:
+            wanted = module.PartialShape(requested[name])
             changes = changes or wanted != shape
             shape = wanted
         shapes[name] = shape

@@ -1,8 +1,8 @@
 """Load models with OpenVINO. Runs in a child process that loads many models in turn.
 
-The parent starts the child, calls :meth:`Runtime.prepare` with the parent's rights, lets the child
-become the server's user, then has it load model after model. A native crash, a hang and running out of
-memory are the parent's to notice; everything that OpenVINO *says* is in the LoadReport.
+The child calls :meth:`Runtime.prepare` with the parent's rights, becomes the server's user, then loads model
+after model. A native crash, a hang and running out of memory are noticed by the parent; every text of
+OpenVINO's is in the LoadReport.
 
 After ``prepare`` nothing here imports a module or opens a descriptor that it does not close, and the
 child must leave the descriptors open that it has: OpenVINO's libraries are reached through one.
@@ -22,12 +22,9 @@ from typing import Final, Literal
 from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
 from ovms_doctor.model.facts.answers import PreparationStep
 from ovms_doctor.model.facts.questions import LoadLevel
-from ovms_doctor.probes.runtime.backend import Backend, OpenVINOError, RuntimeUnavailableError
-from ovms_doctor.probes.runtime.c_library import CLibrary, RuntimeLibraryError
-from ovms_doctor.probes.runtime.package import Package, RuntimePackageError
+from ovms_doctor.probes.runtime.backend import OpenVINOError, RuntimeUnavailableError
+from ovms_doctor.probes.runtime.model import OpenVINO
 from ovms_doctor.probes.runtime.prepare import PreparationError
-
-__all__ = ["Runtime", "RuntimeUnavailableError"]
 
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
@@ -37,9 +34,9 @@ MIB: Final = 1 << 20
 #: copies more; a compile adds up to four copies (FP16 constants under a plain Convert, computed in
 #: FP32) to the mapping. Two GiB let all small models through and stop runaway constant folding.
 WEIGHT_FACTORS: Final[dict[LoadLevel, int]] = {"read": 3, "compile": 6}
-BASE_ROOM: Final = 2 * GIB
+BASE_GROWTH: Final = 2 * GIB
 #: A thread's stack (8 MiB) and bookkeeping; OpenVINO may start one for each core.
-ROOM_PER_CORE: Final = 16 * MIB
+STACK_PER_CORE: Final = 16 * MIB
 
 #: How an exhausted address space shows in OpenVINO's texts: operator new; mmap of a weights file
 #: ("…, err=Cannot allocate memory"; without "err=" the words belong to the CPU plugin's message about
@@ -57,8 +54,7 @@ class Runtime:
     """OpenVINO in this process.
 
     ``options``: ``extension``, the host path of a CPU extension library that every load is to have, or None;
-    ``memory_limit``, the bytes that a load may take, or None; ``prepares``, whether models are to be prepared too,
-    which only the Python package can.
+    ``memory_limit``, the bytes that a load may take, or None.
     """
 
     def __init__(self, options: Mapping[str, object]) -> None:
@@ -68,19 +64,18 @@ class Runtime:
         #: The extensions that were loaded, each with OpenVINO's text where that failed. None can be unloaded.
         self._extensions: dict[str, str | None] = {}
         self._memory_limit = memory_limit if isinstance(memory_limit, int) else None
-        self._prepares = options.get("prepares") is True
-        self._backend: Backend | None = None
+        self._backend: OpenVINO | None = None
 
     def prepare(self) -> None:
         """Load OpenVINO and all that it would load later; nothing of a user's is opened.
 
-        Raises RuntimeUnavailable. The extension, which is code of the user's choice, is loaded by the
+        Raises RuntimeUnavailableError. The extension, which is code of the user's choice, is loaded by the
         first :meth:`load`, with the rights that the process has then.
         """
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
         _one_heap()
-        self._backend = _open_backend(prepares=self._prepares)
+        self._backend = OpenVINO.open(_package_directory())
 
     @property
     def version(self) -> str:
@@ -96,27 +91,27 @@ class Runtime:
             try:
                 backend.add_extension(extension)
             except OpenVINOError as error:
-                self._extension_error = error.what
+                self._extension_error = error.message
         return self._extension_error
 
     def try_extension(self, path: str) -> LoadReport:
         """Load a CPU extension, with no more address space than a small model may take. Runs the library's code,
-        which may crash or hang. Raises RuntimeUnavailable."""
+        which may crash or hang. Raises RuntimeUnavailableError."""
         backend = self._ready()
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
-        what = None
+        message = None
         if path not in self._extensions:
-            room = load_room(_size(path), "read", self._memory_limit, os.cpu_count() or 1)
-            with _limited_address_space(room):
+            growth = address_space_growth(_size(path), "read", self._memory_limit, os.cpu_count() or 1)
+            with _limited_address_space(growth):
                 try:
                     backend.add_extension(path)
                 except OpenVINOError as error:
-                    what = error.what
-            self._extensions[path] = what
-        what = self._extensions[path]
-        if what is not None:
-            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
-        return LoadReport("read", outcome, "read", what or "", self.version)
+                    message = error.message
+            self._extensions[path] = message
+        message = self._extensions[path]
+        if message is not None:
+            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(message) else "failed"
+        return LoadReport("read", outcome, "read", message or "", self.version)
 
     def load(
         self,
@@ -131,7 +126,7 @@ class Runtime:
         ``path`` is what the server would hand to ``read_model`` (a SavedModel's directory ends in
         ``/``). ``extension``: the host path of a CPU extension to be loaded first. Where that cannot be loaded,
         as the server then ends, so does this: outcome ``failed``, ``detail`` says that it is the extension.
-        Raises RuntimeUnavailable where the process's present user may not read OpenVINO's libraries, for
+        Raises RuntimeUnavailableError where the process's present user may not read OpenVINO's libraries, for
         OpenVINO would say of every model that it is unable to read it.
         """
         backend = self._ready()
@@ -139,18 +134,18 @@ class Runtime:
             raise RuntimeUnavailableError(
                 f"user {os.getuid()} may not read the directory of OpenVINO's libraries"
             )
-        what = self.load_extension()
+        message = self.load_extension()
         if extension is not None:
-            what = self.try_extension(extension).message or what
-        if what is not None:
+            message = self.try_extension(extension).message or message
+        if message is not None:
             detail = "the CPU extension could not be loaded"
-            return LoadReport(level, "failed", "read", what, self.version, detail=detail)
-        room = load_room(weight_bytes(path), level, self._memory_limit, os.cpu_count() or 1)
-        with _limited_address_space(room):
-            return self._load(backend, path, level, preparation, room)
+            return LoadReport(level, "failed", "read", message, self.version, detail=detail)
+        growth = address_space_growth(weight_bytes(path), level, self._memory_limit, os.cpu_count() or 1)
+        with _limited_address_space(growth):
+            return self._load(backend, path, level, preparation, growth)
 
     def _load(
-        self, backend: Backend, path: str, level: LoadLevel, preparation: Preparation | None, room: int
+        self, backend: OpenVINO, path: str, level: LoadLevel, preparation: Preparation | None, growth: int
     ) -> LoadReport:
         stage: LoadLevel = "read"
         step: PreparationStep = ""
@@ -158,7 +153,7 @@ class Runtime:
         inputs: tuple[Tensor, ...] = ()
         outputs: tuple[Tensor, ...] = ()
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
-        what, detail = "", ""
+        message, detail = "", ""
         try:
             with backend.read(path) as model:
                 inputs, outputs = model.inputs(), model.outputs()
@@ -169,20 +164,20 @@ class Runtime:
                     stage = "compile"
                     model.compile()
         except OpenVINOError as error:
-            what = error.what
+            message = error.message
             step = error.step if isinstance(error, PreparationError) else ""
-            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(what) else "failed"
-            if not what:  # the package, under a Python whose exceptions drop such texts
+            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(message) else "failed"
+            if not message:  # the package, under a Python whose exceptions drop such texts
                 detail = "OpenVINO's text was lost, for it is not UTF-8"
         except MemoryError:  # Python's own
             outcome = "out_of_memory"
         if outcome == "out_of_memory":
-            detail = f"the load was allowed {room} bytes of address space"
+            detail = f"the load was allowed {growth} bytes of address space"
         return LoadReport(
             level,
             outcome,
             stage,
-            what,
+            message,
             self.version,
             inputs=inputs,
             outputs=outputs,
@@ -191,13 +186,13 @@ class Runtime:
             prepared_inputs=prepared,
         )
 
-    def _ready(self) -> Backend:
+    def _ready(self) -> OpenVINO:
         if self._backend is None:
             raise RuntimeUnavailableError("OpenVINO was not prepared")
         return self._backend
 
 
-def load_room(weights: int, level: LoadLevel, memory_limit: int | None, cores: int) -> int:
+def address_space_growth(weights: int, level: LoadLevel, memory_limit: int | None, cores: int) -> int:
     """How many bytes of address space a load may add to what the process has.
 
     ``weights`` is the size of the model's weights in bytes. A ``memory_limit`` (bytes) bounds it,
@@ -205,11 +200,11 @@ def load_room(weights: int, level: LoadLevel, memory_limit: int | None, cores: i
     take back, and stacks. Address space is not memory in use, so this is a guard for the host and no
     prediction of what the server's limit would do.
     """
-    stacks = cores * ROOM_PER_CORE
-    room = BASE_ROOM + WEIGHT_FACTORS[level] * weights
+    stacks = cores * STACK_PER_CORE
+    growth = BASE_GROWTH + WEIGHT_FACTORS[level] * weights
     if memory_limit is not None:
-        room = min(room, memory_limit + weights)
-    return room + stacks
+        growth = min(growth, memory_limit + weights)
+    return growth + stacks
 
 
 def weight_bytes(path: str) -> int:
@@ -247,13 +242,13 @@ def _size(path: str) -> int:
 
 
 @contextmanager
-def _limited_address_space(room: int) -> Iterator[None]:
-    """Let this process's address space grow by ``room`` bytes at most, inside the block.
+def _limited_address_space(growth: int) -> Iterator[None]:
+    """Let this process's address space grow by ``growth`` bytes at most, inside the block.
 
     Only the soft limit changes, never above the hard one.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = _address_space() + room
+    wanted = _address_space() + growth
     for bound in (soft, hard):
         if bound != resource.RLIM_INFINITY:
             wanted = min(wanted, bound)
@@ -281,28 +276,12 @@ def _one_heap() -> None:
         return  # another C library, which has no such heaps
 
 
-def _open_backend(*, prepares: bool) -> Backend:
-    """The C library, else the Python package, which alone prepares models. Raises RuntimeUnavailable."""
+def _package_directory() -> str:
+    """The directory of the Python package openvino. Raises RuntimeUnavailableError."""
     try:
         spec = importlib.util.find_spec("openvino")
     except (ImportError, ValueError) as error:
         raise RuntimeUnavailableError("the Python package openvino is broken") from error
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeUnavailableError("the Python package openvino is not installed")
-    directory = os.path.abspath(next(iter(spec.submodule_search_locations)))
-    if prepares:
-        try:
-            return Package.open(directory)
-        except RuntimePackageError as unusable:
-            raise RuntimeUnavailableError(
-                f"OpenVINO's Python package cannot be used: {unusable}"
-            ) from unusable
-    try:
-        return CLibrary.open(directory)
-    except RuntimeLibraryError as missing:
-        try:
-            return Package.open(directory)
-        except RuntimePackageError as unusable:
-            raise RuntimeUnavailableError(
-                f"OpenVINO is installed but cannot be used: {missing}; {unusable}"
-            ) from unusable
+    return os.path.abspath(next(iter(spec.submodule_search_locations)))

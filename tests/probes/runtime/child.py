@@ -20,7 +20,8 @@ sys.path[:0] = sys.argv[1:]
 
 import msgspec  # noqa: E402
 
-from ovms_doctor.probes.runtime.read import Runtime, RuntimeUnavailableError  # noqa: E402
+from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError  # noqa: E402
+from ovms_doctor.probes.runtime.read import Runtime  # noqa: E402
 
 KILL, ALLOW = 0x80000000, 0x7FFF0000
 LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06

@@ -17,6 +17,14 @@ LEFT_OUT_PLUGINS = ("libopenvino_intel_gpu", "libopenvino_intel_npu")
 
 MakePackage = Callable[..., Path]
 
+#: Has the package import its extension module from a file that is named otherwise.
+ELSEWHERE = """
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location(__name__, os.path.join(os.path.dirname(__path__[0]), "binding.so"))
+sys.modules[__name__] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules[__name__])
+"""
+
 
 def _copy_file(source: str, target: str) -> None:
     try:
@@ -29,27 +37,22 @@ def _copy_file(source: str, target: str) -> None:
 def make_package(tmp_path: Path) -> Iterator[MakePackage]:
     """Make a copy of the installed package openvino in ``home/site`` below a directory for one user only.
 
-    Called with ``c_library=False`` it lacks the C library. Returns ``home``; ``home/site`` is to be
-    put on the module search path.
+    Called with ``extension=False`` its extension module is where only the package itself finds it. Returns
+    ``home``; ``home/site`` is to be put on the module search path.
     """
     home = tmp_path / "home"
 
-    def make(*, c_library: bool = True) -> Path:
+    def make(*, extension: bool = True) -> Path:
         def left_out(_: str, names: list[str]) -> list[str]:
-            return [
-                name
-                for name in names
-                if name in LEFT_OUT
-                or name.startswith(LEFT_OUT_PLUGINS)
-                or (not c_library and name.startswith("libopenvino_c.so"))
-            ]
+            return [name for name in names if name in LEFT_OUT or name.startswith(LEFT_OUT_PLUGINS)]
 
-        shutil.copytree(
-            package_directory(),
-            home / "site" / "openvino",
-            ignore=left_out,
-            copy_function=_copy_file,
-        )
+        package = home / "site" / "openvino"
+        shutil.copytree(package_directory(), package, ignore=left_out, copy_function=_copy_file)
+        if not extension:
+            (library,) = package.glob("_pyopenvino*.so")
+            library.rename(package / "binding.so")
+            (package / "_pyopenvino").mkdir(exist_ok=True)
+            (package / "_pyopenvino" / "__init__.py").write_text(ELSEWHERE)
         home.chmod(0o700)
         return home
 
@@ -61,11 +64,11 @@ def make_package(tmp_path: Path) -> Iterator[MakePackage]:
             libraries.chmod(0o755)
 
 
-@pytest.fixture(params=["c", "package"])
+@pytest.fixture(params=["extension", "package"])
 def package_path(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Module search path on which OpenVINO is found with, and without, its C library."""
-    if request.param == "c":
+    """Module search path on which OpenVINO is imported by its extension module alone, and by its package."""
+    if request.param == "extension":
         yield []
     else:
         make = request.getfixturevalue("make_package")
-        yield [str(make(c_library=False) / "site")]
+        yield [str(make(extension=False) / "site")]

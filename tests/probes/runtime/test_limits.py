@@ -6,26 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
 from ovms_doctor.probes.runtime.read import (
-    BASE_ROOM,
+    BASE_GROWTH,
     GIB,
     MIB,
     Runtime,
-    RuntimeUnavailableError,
-    load_room,
+    address_space_growth,
     weight_bytes,
 )
 
 
-def test_room_grows_with_the_weights() -> None:
-    assert load_room(0, "read", None, 1) == BASE_ROOM + 16 * MIB
-    assert load_room(GIB, "read", None, 1) == 5 * GIB + 16 * MIB
-    assert load_room(GIB, "compile", None, 1) == 8 * GIB + 16 * MIB
+def test_growth_follows_with_the_weights() -> None:
+    assert address_space_growth(0, "read", None, 1) == BASE_GROWTH + 16 * MIB
+    assert address_space_growth(GIB, "read", None, 1) == 5 * GIB + 16 * MIB
+    assert address_space_growth(GIB, "compile", None, 1) == 8 * GIB + 16 * MIB
 
 
 def test_memory_limit_bounds_all_but_mappings_and_stacks() -> None:
-    assert load_room(4 * GIB, "compile", GIB, 2) == 5 * GIB + 32 * MIB
-    assert load_room(0, "read", 64 * GIB, 1) == load_room(0, "read", None, 1)
+    assert address_space_growth(4 * GIB, "compile", GIB, 2) == 5 * GIB + 32 * MIB
+    assert address_space_growth(0, "read", 64 * GIB, 1) == address_space_growth(0, "read", None, 1)
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""OpenVINO called through its Python binding: extensions added, models read, described, prepared and compiled."""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ovms_doctor.model.facts import Preparation, Tensor
+from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError, error_text
+from ovms_doctor.probes.runtime.binding import import_openvino
+from ovms_doctor.probes.runtime.prepare import compile_properties, prepare
+
+#: Loaded at first use only; named so that no later use needs to open a file.
+_LAZY_LIBRARIES: Final = (
+    "libopenvino_intel_cpu_plugin.so*",
+    "libopenvino_auto_batch_plugin.so*",
+    "libtbbbind*.so*",
+)
+
+
+class LoadedModel:
+    """A model that was read."""
+
+    def __init__(self, module: Any, core: Any, model: Any) -> None:
+        self._module = module
+        self._core = core
+        self._model = model
+        self._properties: dict[str, Any] = dict(COMPILE_PROPERTIES)
+        self._device = "CPU"
+
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The model's inputs in its own order, each with its names sorted."""
+        return tuple(_tensor(port) for port in self._model.inputs)
+
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The model's outputs in its own order, each with its names sorted."""
+        return tuple(_tensor(port) for port in self._model.outputs)
+
+    def prepare(self, preparation: Preparation) -> None:
+        """Take the server's steps between reading and compiling, and compile as ``preparation`` says. Raises
+        PreparationError."""
+        self._properties = compile_properties(preparation)
+        self._device = preparation.device
+        self._model = prepare(self._module, self._model, preparation)
+
+    def compile(self) -> None:
+        """Compile with COMPILE_PROPERTIES, on CPU but for a preparation that says otherwise; make an infer
+        request. Raises OpenVINOError."""
+        with _translated():
+            self._core.compile_model(self._model, self._device, self._properties).create_infer_request()
+
+
+class OpenVINO:
+    """OpenVINO, ready to read models. Make one with OpenVINO.open."""
+
+    def __init__(self, module: Any, core: Any, libraries: str) -> None:
+        #: The directory of its libraries, which it lists again at each read.
+        self.libraries = libraries
+        #: The build string, like ``2026.4.1-22982-e213a147257-releases/2026/4``.
+        self.version = str(module.get_version())
+        self._module = module
+        self._core = core
+
+    @classmethod
+    def open(cls, package_directory: str) -> OpenVINO:
+        """Import OpenVINO and load all that it would load later.
+
+        ``package_directory`` is the directory of the Python package ``openvino``. Raises
+        RuntimeUnavailableError.
+        """
+        opened = cls(*import_openvino(package_directory))
+        opened._preload()
+        return opened
+
+    def add_extension(self, path: str) -> None:
+        """Load an extension library, which runs its code. Raises OpenVINOError."""
+        with _translated():
+            # As bytes: releases before 2026 take no other name that is not UTF-8.
+            self._core.add_extension(os.fsencode(path))
+
+    @contextmanager
+    def read(self, path: str) -> Iterator[LoadedModel]:
+        """``read_model(path)``; all that it holds is freed on leaving. Raises OpenVINOError."""
+        with _translated():
+            model = self._core.read_model(path)
+        yield LoadedModel(self._module, self._core, model)
+
+    def _preload(self) -> None:
+        """Load what is otherwise loaded at first use. A library that is missing is missed when needed."""
+        try:
+            # A file that is no frontend's has every frontend loaded and asked.
+            with self.read(os.devnull):
+                pass
+        except OpenVINOError:
+            pass
+        for pattern in _LAZY_LIBRARIES:
+            for path in sorted(glob.glob(os.path.join(self.libraries, pattern))):
+                try:
+                    ctypes.CDLL(path)
+                except OSError:
+                    continue
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn what the binding raises into OpenVINOError with the text of the C++ exception."""
+    try:
+        yield
+    except Exception as error:
+        raise OpenVINOError(error_text(error)) from error
+
+
+def _tensor(port: Any) -> Tensor:
+    return Tensor(
+        names=_names(port),
+        element_type=str(port.get_element_type().get_type_name()),
+        shape=str(port.get_partial_shape()),
+    )
+
+
+def _names(port: Any) -> tuple[str, ...]:
+    """All names of a port, sorted. The binding refuses to give names that are not UTF-8; then they are taken from the
+    bytes of its ``<Output: names[a, b] shape[1,4] type: f32>``, where a name that holds a comma counts as two."""
+    try:
+        return tuple(sorted(port.get_names()))
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = repr(port)
+    except UnicodeDecodeError as error:
+        text = bytes(error.object).decode("utf-8", "surrogateescape")
+    names = text.partition("names[")[2].rpartition("] shape")[0]
+    return tuple(sorted(names.split(", ")))

@@ -17,7 +17,7 @@ def place_text(context: Context, where: str | int | None) -> str | None:
 def argument(context: Context, option: str | None) -> str | None:
     """``argument 5 (--port)``: which word of the argument line an option is; None where it is none of them."""
     arguments = context.deployment.arguments
-    place = arguments.place(option) if arguments is not None and option else None
+    place = arguments.position(option) if arguments is not None and option else None
     return None if place is None else f"argument {place} ({option})"
 
 

@@ -68,8 +68,8 @@ def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
 def _not_heeded(context: Context) -> Iterator[Finding]:
     """Options that change nothing, and those that are not followed here."""
     arguments = context.deployment.arguments
-    if arguments is not None and arguments.unheeded:
-        options = ", ".join(arguments.unheeded)
+    if arguments is not None and arguments.without_effect:
+        options = ", ".join(arguments.without_effect)
         why = "beside --config_path" if arguments.config_path else "here"
         yield context.finding(
             "OVD416",

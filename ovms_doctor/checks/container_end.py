@@ -51,7 +51,7 @@ class _Ending:
 
     def __init__(self, context: Context, container: Container, state: ContainerState) -> None:
         self.context, self.container, self.state = context, container, state
-        self.name = container.name or container.place
+        self.name = container.name or container.source_name
         self.waits = state.status == "waiting" or state.status == "restarting"
         # Between two ends it runs for a moment: one that is to end is no other.
         again = state.status == "running" and state.restarts > 0 and context.plan.outcome == "exits"
@@ -85,11 +85,11 @@ class _Ending:
     def _out_of_memory(self) -> bool:
         state = self.state
         reasons = (state.reason, state.last_reason)
-        return bool(state.oom_killed) or "OOMKilled" in reasons or bool(self.container.kills)
+        return bool(state.oom_killed) or "OOMKilled" in reasons or bool(self.container.oom_kills)
 
     def _oom(self) -> Finding:
         container, state = self.container, self.state
-        host = any(kill.constraint == "host" for kill in container.kills)
+        host = any(kill.constraint == "host" for kill in container.oom_kills)
         over = self.ended and self.code in (_KILLED, None)
         where = "the host had no memory left" if host else "it met its memory limit"
         if container.limits.memory is not None and not host:
@@ -103,13 +103,13 @@ class _Ending:
         else:
             message = f"The kernel killed a process in {self.name}, and the container went on: {where}"
         evidence = [*self._said()]
-        for kill in container.kills[-2:]:
+        for kill in container.oom_kills[-2:]:
             kept = "" if kill.rss is None else f", {size_in_words(kill.rss)} of its own"
             at = f" at {kill.at}" if kill.at else ""
             how = f"the kernel's log, matched by {kill.matched}" if kill.matched else "the kernel's log"
             evidence.append(Evidence(f"killed process {kill.pid} ({kill.process}){kept}{at}", how))
         sure = bool(state.oom_killed) or "OOMKilled" in (state.reason, state.last_reason)
-        matched = any(kill.matched == "cgroup" for kill in container.kills)
+        matched = any(kill.matched == "cgroup" for kill in container.oom_kills)
         return self._finding(
             "OVD701",
             message,
@@ -187,7 +187,7 @@ class _Ending:
             )
 
     def _prints_help(self) -> bool:
-        words = self.container.words
+        words = self.container.arguments
         return words is not None and (not words or bool({"--help", "-h", "--version"} & set(words)))
 
     def _has_finished(self) -> bool:

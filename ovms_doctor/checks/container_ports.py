@@ -56,9 +56,13 @@ def check(context: Context) -> Iterator[Finding]:
 def listens(context: Context) -> Listening | None:
     """Where the server listens, by its own argument line; None where that is not known, or it does not serve."""
     container, arguments = context.deployment.container, context.deployment.arguments
-    if container is None or container.words is None or arguments is None:
+    if container is None or container.arguments is None or arguments is None:
         return None
-    if arguments.helps or arguments.usage_error is not None or arguments.directive not in (None, "task"):
+    if (
+        arguments.prints_help
+        or arguments.usage_error is not None
+        or arguments.directive not in (None, "task")
+    ):
         return None
     grpc = arguments.port
     if grpc is None and not context.deployment.release.needs_a_port:
@@ -74,7 +78,7 @@ def listens(context: Context) -> Listening | None:
 
 def _local(address: str | None, container: Container) -> bool:
     """Bound to the container's own loopback address. Rootless engines forward to that one as well."""
-    if address is None or container.namespaced or container.network in ("host", "none"):
+    if address is None or container.user_namespace or container.network in ("host", "none"):
         return False
     return container.engine != "podman" and _LOOPBACK.fullmatch(address.strip()) is not None
 

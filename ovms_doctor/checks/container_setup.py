@@ -177,7 +177,7 @@ def _ids(context: Context, container: Container) -> Iterator[Finding]:
     """Who the server is on the host, where a refusal would not be understood without it."""
     user = context.deployment.user
     inside = _inside(user.uid, container.id_map)
-    if not container.namespaced or inside is None or inside == user.uid:
+    if not container.user_namespace or inside is None or inside == user.uid:
         return
     if next(permissions.check(context), None) is None:
         return
@@ -187,7 +187,7 @@ def _ids(context: Context, container: Container) -> Iterator[Finding]:
     yield context.finding(
         "OVD723",
         f"The server's uid {inside}{gid} is uid {user.uid}{on_host} on this host",
-        detail=f"The container's ids are {container.namespaced}: rights on the host count for those of the host.",
+        detail=f"The container's ids are {container.user_namespace}: rights on the host count for those of the host.",
         evidence=tuple(
             Evidence(
                 f"ids from {item.inside} are {item.outside} on the host, {item.count} of them", "uid_map"

@@ -41,15 +41,15 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
     code = "OVD904" if cause.timed_out else "OVD903"
-    untold = context.deployment.untold is not None
+    unavailable = context.deployment.unavailable is not None
     return context.finding(
         code,
         f"Could not look at {cause.path}: {cause.reason}",
         model=model,
         version=version,
         # An option is what could not be followed, and what was to tell of the server is nowhere: no paths.
-        path=None if untold or cause.path.startswith("--") else cause.path,
-        remedy=_ASK_ANOTHER if untold else _for_store(cause) if is_remote(cause.path) else "",
+        path=None if unavailable or cause.path.startswith("--") else cause.path,
+        remedy=_ASK_ANOTHER if unavailable else _for_store(cause) if is_remote(cause.path) else "",
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Where a store was reached for in vain, that is said by its own check.

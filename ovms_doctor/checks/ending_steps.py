@@ -42,7 +42,7 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
 def log_step(container: Container, what: str = "log") -> Step:
     """Where more is to be read."""
     if container.source == "kubernetes":
-        name = shlex.quote(container.name or container.place)
+        name = shlex.quote(container.name or container.source_name)
         if what == "events":
             return Step(
                 "Look at the pod's events.", "kubectl get events --sort-by=.lastTimestamp", "host", "reads"
@@ -51,7 +51,7 @@ def log_step(container: Container, what: str = "log") -> Step:
             "Read what it wrote last.", f"kubectl logs POD -c {name} --previous --tail 20", "host", "reads"
         )
     engine = container.engine or "docker"
-    name = shlex.quote(container.name or container.id[:12] or container.place)
+    name = shlex.quote(container.name or container.id[:12] or container.source_name)
     if what == "events":
         return Step(
             "Look who stopped it.",

@@ -190,7 +190,7 @@ def _as_owner(context: Context, denial: Denial) -> Step:
     """In the form of the deployment. In a user namespace the owner has another id, or none."""
     container = context.deployment.container
     text = "Or run the server as the owner."
-    if container is not None and container.namespaced:
+    if container is not None and container.user_namespace:
         return Step(f"Or run the server as the user that is uid {denial.uid} gid {denial.gid} on the host.")
     if container is not None and container.source == "kubernetes":
         ids = f"securityContext: {{runAsUser: {denial.uid}, runAsGroup: {denial.gid}}}"

@@ -35,7 +35,7 @@ def with_container(request: Request, asked: CheckOptions) -> Request:
     # A saved document and a manifest tell of some host; whether of this one, its mounts show.
     elsewhere = option in ("--inspect", "--kubernetes")
     gone = _gone(request, container) if elsewhere else frozenset()
-    container = replace(container, merged="", layers=()) if gone else _with_own_files(container)
+    container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
     here = None if gone or option == "--kubernetes" else _here()
     return contained(request, _with_kills(container, asked), here, gone)
 
@@ -51,13 +51,15 @@ def _alive(request: Request, name: str, asked: CheckOptions) -> Request:
     if looked.document is None:
         reason = looked.problem or "the engine told nothing"
         return replace(request, untold=(f"the container {name}", reason, looked.timed_out), bare_metal=False)
-    container = read_inspect(looked.document, source="docker", place=name, log=looked.log, info=looked.info)
+    container = read_inspect(
+        looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
+    )
     gone = frozenset() if looked.local else _gone(request, container)
     if looked.local:
         request = replace(request, host_proxy=_host_proxy())
         container = _with_own_files(container)
     else:
-        container = replace(container, merged="", layers=())
+        container = replace(container, merged_directory="", layers=())
     if looked.local or asked.kernel_log is not None:
         container = _with_kills(container, asked)
     return contained(request, container, _here() if looked.local else None, gone)
@@ -67,23 +69,23 @@ def _with_own_files(container: Container) -> Container:
     """With the parts of the container's own file system that can be looked into. While it runs, the whole of it
     appears in one place; of one that ended there are only its layers, and a path that one of them alone holds, or
     none."""
-    if container.merged and os.access(container.merged, os.R_OK | os.X_OK):
+    if container.merged_directory and os.access(container.merged_directory, os.R_OK | os.X_OK):
         return container
     if not all(os.access(layer, os.R_OK | os.X_OK) for layer in container.layers):
         # Another host's, or not for this user.
-        return replace(container, merged="", layers=())
+        return replace(container, merged_directory="", layers=())
     found = []
     for path in _named_paths(container):
         mounted = any(f"{path}/".startswith(mount.server.rstrip("/") + "/") for mount in container.mounts)
         layer = None if mounted else _layer_with(path, container.layers)
         if layer is not None:
             found.append(ContainerMount(path, "image", layer + path))
-    return replace(container, merged="", mounts=(*found, *container.mounts))
+    return replace(container, merged_directory="", mounts=(*found, *container.mounts))
 
 
 def _named_paths(container: Container) -> list[str]:
     """What the server's own words name: the model's directory, the directory of config.json."""
-    words = container.words or ()
+    words = container.arguments or ()
     found = []
     for option in ("--config_path", "--model_path"):
         given = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
@@ -131,7 +133,7 @@ def _with_kills(container: Container, asked: CheckOptions) -> Container:
     lines, problem = kernel_lines(file, asked.timeout)
     if problem is not None and asked.kernel_log is not None:
         raise UsageError(f"--kernel-log {asked.kernel_log}: {problem}")
-    return replace(container, kills=matching(read_kernel_log(lines), container))
+    return replace(container, oom_kills=matching(read_kernel_log(lines), container))
 
 
 def _gone(request: Request, container: Container) -> frozenset[str]:
@@ -157,7 +159,7 @@ def _gone(request: Request, container: Container) -> frozenset[str]:
 def _inspected(value: str) -> Container:
     from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 
-    return read_inspect(read_text(_data(value)), source="inspect", place=_shown(value))
+    return read_inspect(read_text(_data(value)), source="inspect", source_name=_shown(value))
 
 
 def _run_line(value: str) -> Container:
@@ -182,7 +184,7 @@ def _composed(value: str) -> Container:
     return read_compose(
         _text(path),
         service=service,
-        place=path,
+        source_name=path,
         directory=directory,
         environment=os.environ,
         read_file=_beside(directory),
@@ -205,7 +207,7 @@ def _manifest(value: str) -> Container:
     path, container = value, None
     if not os.path.lexists(path) and ":" in path:
         path, _, container = value.rpartition(":")
-    return read_kubernetes(_text(path), place=_shown(path), container=container)
+    return read_kubernetes(_text(path), source_name=_shown(path), container=container)
 
 
 _READERS: Mapping[str, Callable[[str], Container]] = {

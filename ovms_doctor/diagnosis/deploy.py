@@ -41,7 +41,7 @@ _FAMILIES = {
 def deployment_for(request: Request, facts: Facts) -> Deployment:
     """What the server was told. Raises FactsMissing until the targets can be understood, UsageError."""
     base = _frame(request)
-    if base.untold is not None:
+    if base.unavailable is not None:
         return base
     if request.words is not None:
         arguments = read_arguments(request.words, base.release, base.limits)
@@ -123,8 +123,8 @@ def _frame(request: Request) -> Deployment:
         load=request.load,
         limits=HostLimits() if request.host is None else limits_on(request.host, release),
         container=request.container,
-        unseen=request.unseen,
-        untold=None if request.untold is None else SourceUnavailable(*request.untold),
+        unavailable_paths=request.unseen,
+        unavailable=None if request.untold is None else SourceUnavailable(*request.untold),
         memory=request.memory,
         devices=None if request.host is None else request.host.devices,
         host_proxy=request.host_proxy,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
-from ovms_doctor.model.deployment import IMAGE_USER, Host, HostDevices, Mount, UnsupportedInput, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, HostDevices, Mount, UnavailablePath, User
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
 _IMAGE_NAMES = {"": IMAGE_USER, "ovms": IMAGE_USER, str(IMAGE_USER.uid): IMAGE_USER}
@@ -40,11 +40,13 @@ def contained(
     """
     user, user_from = _user(request, container)
     mounts = _mounts(container, request.mounts, gone)
-    words = container.words
+    words = container.arguments
     return replace(
         request,
         words=words,
-        untold=None if words is not None else (container.place, container.words_unknown or "not told", False),
+        untold=None
+        if words is not None
+        else (container.source_name, container.arguments_unavailable or "not told", False),
         release=request.release or _release(container),
         release_from="" if request.release else container.release_from,
         user=user,
@@ -92,13 +94,15 @@ def _user(request: Request, container: Container) -> tuple[User, str]:
         groups.append(container.fs_group)
     user = replace(inside, groups=tuple(dict.fromkeys((*inside.groups, *groups))))
     said = "as in the image" if not text or text == "ovms" else f"as the container has it: {text}"
-    if not container.namespaced:
+    if not container.user_namespace:
         return user, said
     mapped = _mapped(user, container.id_map)
     if mapped is None:
         # Rights that are not known must not be called missing: root lacks none.
-        return User(0, 0), f"not known on this host: its ids are {container.namespaced}, and not told which"
-    return mapped, f"{user.uid} in the container, whose ids are {container.namespaced}"
+        return User(
+            0, 0
+        ), f"not known on this host: its ids are {container.user_namespace}, and not told which"
+    return mapped, f"{user.uid} in the container, whose ids are {container.user_namespace}"
 
 
 def _inside(text: str) -> User | None:
@@ -143,7 +147,7 @@ def _outside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
 
 def _mounts(container: Container, said: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
     """The container's own file system first, so that what is mounted lies over it; last what the user said."""
-    own = (Mount(container.merged, "/"),) if container.merged else ()
+    own = (Mount(container.merged_directory, "/"),) if container.merged_directory else ()
     known = tuple(
         Mount(_host_of(mount), mount.server, mount.read_only)
         for mount in container.mounts
@@ -159,7 +163,7 @@ def _host_of(mount: ContainerMount) -> str:
 
 def _unseen(
     container: Container, mounts: tuple[Mount, ...], gone: Collection[str]
-) -> tuple[UnsupportedInput, ...]:
+) -> tuple[UnavailablePath, ...]:
     seen = {mount.server for mount in mounts}
     found = []
     for mount in container.mounts:
@@ -167,14 +171,12 @@ def _unseen(
             continue
         reason = _CONTENT[mount.kind].format(name=mount.name or "(without a name)", host=mount.host)
         found.append(
-            UnsupportedInput(
-                mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where"
-            )
+            UnavailablePath(mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where")
         )
     if not mounts or "mounts" in container.unknown_fields:
         # Without a mount a path of the server's would be taken for one of this host's.
         found.append(
-            UnsupportedInput("/", "it lies in the image itself, which cannot be looked into from here")
+            UnavailablePath("/", "it lies in the image itself, which cannot be looked into from here")
         )
     return tuple(found)
 
@@ -186,7 +188,7 @@ def _host(container: Container, here: Host | None) -> Host:
     limits = container.limits
     affinity = _count(limits.cpuset) if limits.cpuset else (here.online if here else None)
     quota = None
-    if limits.known:
+    if limits.complete:
         quota = math.ceil(limits.cpus) if limits.cpus else 0
     # Kubernetes' own containers carry none of the marks by which the server knows one, or carry them: it depends.
     marked = None if container.engine in ("kubernetes", "") else True

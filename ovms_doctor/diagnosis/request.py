@@ -9,7 +9,7 @@ from msgspec.structs import fields, replace
 
 from ovms_doctor.inputs.host import host_from_json
 from ovms_doctor.model.container import Container
-from ovms_doctor.model.deployment import IMAGE_USER, Host, Mount, UnsupportedInput, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, Mount, UnavailablePath, User
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.facts.codec import FactFormatError, decode_data, encode_data
 
@@ -42,7 +42,7 @@ class Request(Struct, frozen=True):
     host: Host | None = None
     release_from: str = ""
     container: Container | None = None
-    unseen: tuple[UnsupportedInput, ...] = ()
+    unseen: tuple[UnavailablePath, ...] = ()
     untold: tuple[str, str, bool] | None = None
     memory: int | None = None
     cache_dir: str | None = None
@@ -80,7 +80,7 @@ def request_from_json(data: dict[str, Any]) -> Request:
             container=None if container is None else decode_data(Container, container),
             kept_back=tuple(str(item) for item in request.kept_back),
             download_limit=int(request.download_limit),
-            unseen=tuple(UnsupportedInput(**item) for item in values.get("unseen", ())),
+            unseen=tuple(UnavailablePath(**item) for item in values.get("unseen", ())),
             untold=None if untold is None else (str(untold[0]), str(untold[1]), bool(untold[2])),
         )
     except (TypeError, KeyError, IndexError, AttributeError, FactFormatError) as error:

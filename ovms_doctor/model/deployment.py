@@ -1,4 +1,4 @@
-"""The Deployment: everything that the server was told, wherever that was read from."""
+"""The Deployment: everything that the server was given, wherever that was read from."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class User(Struct, frozen=True):
 
     uid: int
     gid: int
+    #: Supplementary groups.
     groups: tuple[int, ...] = ()
 
 
@@ -31,34 +32,44 @@ IMAGE_USER = User(IMAGE_UID, IMAGE_UID, IMAGE_GROUPS)
 
 
 class Mount(Struct, frozen=True):
-    """A directory or file of this host, and where the server sees it. Both absolute."""
+    """A directory or file of this host, and where the server sees it. Both paths are absolute."""
 
+    #: Path on this host.
     host: str
+    #: Path in the container.
     server: str
+    #: Whether the server can only read there.
     read_only: bool = False
 
 
-class UnsupportedInput(Struct, frozen=True):
-    """A place of the server's, with all below it, whose content cannot be looked at from here; ``reason`` is one
-    sentence for a person."""
+class UnavailablePath(Struct, frozen=True):
+    """A path of the server's, with all below it, whose content cannot be looked at from here."""
 
+    #: Path in the container.
     server: str
+    #: Why, as one sentence.
     reason: str
 
 
 class SourceUnavailable(Struct, frozen=True):
-    """What the server was told cannot be known: ``source`` is what was to tell it."""
+    """The source of the deployment could not be read."""
 
+    #: What was to be read, such as "the container ovms".
     source: str
+    #: Why it could not be.
     reason: str
+    #: Whether it did not answer in time.
     timed_out: bool = False
 
 
 class VersionPolicy(Struct, frozen=True):
-    """Which of the detected versions are asked for. ``count`` for latest, ``versions`` for specific."""
+    """Which of the detected versions are requested."""
 
+    #: The policy's key in config.json.
     kind: Literal["all", "latest", "specific"]
+    #: Number of versions, for ``latest``.
     count: int = 1
+    #: Version numbers, for ``specific``.
     versions: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -77,10 +88,11 @@ DEFAULT_POLICY = VersionPolicy("latest", 1)
 
 
 class ModelParameters(Struct, frozen=True):
-    """The model parameters beside name, path and policy, as they were given: name → JSON text, in the order
-    given. On the command line every value is a string; in config.json what the file holds."""
+    """The parameters of a model beside name, path and version policy."""
 
+    #: Name → JSON text, in the order given. On the command line every value is a string.
     values: tuple[tuple[str, str], ...] = ()
+    #: Whether they were given on the command line or in config.json.
     source: Literal["arguments", "config"] = "config"
 
     def get(self, name: str) -> Any:
@@ -95,186 +107,226 @@ class ModelParameters(Struct, frozen=True):
 
 
 class ModelEntry(Struct, frozen=True):
-    """One model that the server is to serve: its name and base path as the server was given them.
+    """One model that the server is to serve."""
 
-    ``base_path`` is what the server makes of the given path (relative ones joined as it joins them).
-    ``pointer`` is the entry's place in config.json, as a JSON pointer.
-    """
-
+    #: Name of the servable.
     name: str
+    #: What the server makes of the given path (relative ones joined as it joins them).
     base_path: str
+    #: Which versions are requested.
     policy: VersionPolicy = DEFAULT_POLICY
+    #: Further parameters.
     parameters: ModelParameters = ModelParameters()
+    #: JSON pointer of the entry in config.json; empty where it stands in none.
     pointer: str = ""
 
 
 class Target(Struct, frozen=True):
-    """How a TARGET of the command line was understood. ``path`` is absolute, on this host."""
+    """How a TARGET of the command line was understood."""
 
+    #: Absolute path on this host, or the URL of a store.
     path: str
+    #: What it was taken for.
     kind: TargetKind
+    #: Sentences on how it was understood.
     notes: tuple[str, ...] = ()
 
 
 class Note(Struct, frozen=True):
-    """Something to be said about how the request was understood; ``code`` in the catalogue."""
+    """Something to report about how the request was understood."""
 
+    #: Code of the finding; empty for a plain note.
     code: str
+    #: One sentence.
     text: str
+    #: Path on this host that it concerns.
     path: str | None = None
+    #: Model that it concerns.
     model: str | None = None
 
 
 class HostDevices(Struct, frozen=True):
-    """The device nodes that a server has. ``dri``: a render node below /dev/dri, of an Intel GPU or of one whose
-    maker is not known; ``accel``: a node below /dev/accel, likewise; ``dxg``: /dev/dxg, by which WSL gives a GPU.
-    ``render_groups``, ``accel_groups``: group ids, one of which a user other than root needs to open them; empty
-    where none is needed or it is not known. ``intel_gpu``: it is certain that there is a GPU of Intel's."""
+    """The device nodes that a server has."""
 
+    #: Whether there is a render node below /dev/dri, of an Intel GPU or of one whose maker is not known.
     dri: bool = False
+    #: Whether there is a node below /dev/accel, likewise.
     accel: bool = False
+    #: Whether there is /dev/dxg, by which WSL gives a GPU.
     dxg: bool = False
+    #: Group ids, one of which a user other than root needs to open a render node; empty where none is needed or known.
     render_groups: tuple[int, ...] = ()
+    #: The same for the nodes below /dev/accel.
     accel_groups: tuple[int, ...] = ()
+    #: Whether there is certainly a GPU of Intel's.
     intel_gpu: bool = False
 
 
 class Host(Struct, frozen=True):
-    """``None``: not known. ``online``: processors that are online; ``affinity``: those that this process may
-    run on; ``quota``: the cgroup's share of processor time, in whole processors rounded up, 0 for no limit;
-    ``contained``: the marks by which the server tells that it runs in a container are there; ``open_files``:
-    how many files a process may open (RLIMIT_NOFILE, the soft limit); ``devices``: its GPUs and NPUs;
-    ``memory``: bytes that are free; ``bf16``: the processor computes in bf16, which OpenVINO then prefers."""
+    """The server's host as it was probed. None: not known."""
 
+    #: Processors that are online.
     online: int | None = None
+    #: Processors that this process may run on.
     affinity: int | None = None
+    #: The cgroup's share of processor time in whole processors, rounded up; 0 for no limit.
     quota: int | None = None
+    #: Whether the marks by which the server recognises a container are there.
     contained: bool | None = None
+    #: Soft limit of open files of a process (RLIMIT_NOFILE).
     open_files: int | None = None
+    #: GPUs and NPUs.
     devices: HostDevices | None = None
+    #: Bytes of memory that are free.
     memory: int | None = None
+    #: Whether the processor computes in bf16, which OpenVINO then prefers.
     bf16: bool | None = None
 
 
 class HostLimits(Struct, frozen=True):
-    """What the host gives the server, as far as it is known: cores it counts (``hardware_concurrency``, in a
-    container since v2026.2 its share), and how many files it may open. ``threads``: cores that OpenVINO uses, which
-    knows affinity and no quota; ``quota`` as in HostSeen, ``memory`` and ``bf16`` too; ``gpu``: the server chooses one
-    where no device is named. ``None``: not known."""
+    """What the host gives the server. None: not known."""
 
+    #: Cores that the server counts (``hardware_concurrency``; in a container since v2026.2 its share).
     cores: int | None = None
+    #: Files that the server may open.
     open_files: int | None = None
+    #: Cores that OpenVINO uses: affinity counts, a quota does not.
     threads: int | None = None
+    #: As in ``Host``.
     quota: int | None = None
+    #: As in ``Host``.
     memory: int | None = None
+    #: As in ``Host``.
     bf16: bool | None = None
+    #: Whether the server chooses a GPU where no device is named.
     gpu: bool = False
 
 
 class FileDemand(Struct, frozen=True):
-    """A file without which the server refuses its arguments: it must be there, or open for reading."""
+    """A file without which the server refuses its arguments."""
 
+    #: Path as given.
     path: str
+    #: Whether it must exist, or open for reading.
     demand: Literal["exists", "opens"]
 
 
 class ArgumentRefusal(Struct, frozen=True):
-    """One reason why the server refuses its arguments: its own text on standard error, without the last
-    line end.
+    """One reason why the server refuses its arguments."""
 
-    ``stage``: ``parse`` (cxxopts), ``unmatched`` (words that it knows nothing about, and directives that
-    exclude each other), ``prepare``, ``validate``; the server goes through them in this order. ``unless``:
-    the refusal holds only where this file does not do what is demanded of it. ``option`` is the one to blame;
-    ``suggestion`` an option of this release with a similar name; ``hint`` a sentence on what to know of it.
-    """
-
+    #: ``parse`` (cxxopts), ``unmatched`` (unknown words, directives that exclude each other), ``prepare``,
+    #: ``validate``; the server goes through them in this order.
     stage: Literal["parse", "unmatched", "prepare", "validate"]
+    #: The server's text on standard error, without the last line end.
     text: str
-    unless: FileDemand | None = None
+    #: The refusal holds only where this file is not as it must be; None: always.
+    unless_file: FileDemand | None = None
+    #: The option to blame.
     option: str | None = None
+    #: An option of this release with a similar name.
     suggestion: str | None = None
+    #: A sentence on what to know of the option; empty where the server's text says enough.
     hint: str = ""
 
 
 class ServerArguments(Struct, frozen=True):
-    """The server's own argument line, read. ``None``: not given. ``ignored``: named but not looked at.
-
-    ``refusals``: the reasons to end with exit code 64, in the server's order; the first that holds is the
-    one. ``usage_error`` is the first that holds whatever the files are. ``given``: every option, with its last
-    value. ``unmatched``: words that the server's parser leaves over. ``unheeded``: options that the server
-    takes and then makes no use of, silently. ``prepared``: the model's parameters that were given, in the order
-    in which the server notes them. ``directive``: an option that makes it do something else
-    than serve, or serve a generative model. ``poll`` seconds between two looks, 0: none. ``places``: options (with
-    their dashes) and words left over, each with its position, from 1.
-    """
+    """The server's own argument line, parsed. None: not given."""
 
     config_path: str | None = None
     model_path: str | None = None
     model_name: str | None = None
     model_version_policy: str | None = None
+    #: gRPC port.
     port: int | None = None
     rest_port: int | None = None
-    ignored: tuple[str, ...] = ()
+    #: Options whose effect on what is served is not predicted.
+    not_predicted: tuple[str, ...] = ()
+    #: The first refusal that holds whatever the files are.
     usage_error: str | None = None
-    helps: bool = False
+    #: Whether the server prints its help or its version and ends.
+    prints_help: bool = False
+    #: The reasons to end with exit code 64, in the server's order; the first that holds is the one.
     refusals: tuple[ArgumentRefusal, ...] = ()
-    given: tuple[tuple[str, str], ...] = ()
+    #: Every option without its dashes, with its last value.
+    options: tuple[tuple[str, str], ...] = ()
+    #: Words that the server's parser leaves over.
     unmatched: tuple[str, ...] = ()
-    unheeded: tuple[str, ...] = ()
+    #: Options that the server accepts and then does not use, without a message.
+    without_effect: tuple[str, ...] = ()
+    #: The model's parameters that were given, in the order in which the server prepares them.
     prepared: tuple[str, ...] = ()
+    #: An option that makes the server do something else than serve, or serve a generative model.
     directive: str | None = None
+    #: The model's parameters.
     parameters: ModelParameters = ModelParameters(source="arguments")
-    poll: int = 1
-    places: tuple[tuple[str, int], ...] = ()
+    #: Seconds between two polls of the file system; 0: none.
+    poll_seconds: int = 1
+    #: Options with their dashes, and unmatched words, each with its position, from 1.
+    positions: tuple[tuple[str, int], ...] = ()
 
-    def place(self, option: str) -> int | None:
-        """The position of an option, or of a word left over: of equal ones the last."""
-        return dict(self.places).get(option.partition("=")[0] if option.startswith("-") else option)
+    def position(self, option: str) -> int | None:
+        """The position of an option, or of an unmatched word: of equal ones the last."""
+        return dict(self.positions).get(option.partition("=")[0] if option.startswith("-") else option)
 
     def value(self, name: str) -> str | None:
         """The last value given for an option, without its dashes; None where it was not given."""
-        return dict(self.given).get(name)
+        return dict(self.options).get(name)
 
 
 class Deployment(Struct, frozen=True):
-    """What the server was told.
+    """Everything that the server was given."""
 
-    ``arguments`` is None where targets were named instead; then ``models`` lists what they hold.
-    ``roots``: server paths from which rights count downwards (empty: every parent counts).
-    ``working_directory``: the server's, as it sees it. ``poll`` seconds between two looks. ``container``: the one
-    that the deployment was read from, None where it was not. ``unseen``: places whose content is not known.
-    ``untold``: nothing is known of what the server was told. ``memory``: bytes that the server may use, None
-    where nothing limits it or it is not known. ``host_proxy``: the variable by which this host's own
-    programs find a proxy, where the container is one of its own. ``cpu_extension``: as the server's own, beside
-    targets; ``cache_dir`` likewise. ``probe_write``: a file may be made and removed in the cache.
-    ``devices``: the server's GPUs and NPUs, None where nothing is known of them. ``download_limit``: bytes of one
-    version in a store that may be downloaded to be loaded here, 0 for no limit.
-    """
-
+    #: Whether one model is named by arguments, or a configuration file.
     mode: Mode
+    #: Release of OVMS.
     release: Release
+    #: Where the release was read.
     release_from: str
+    #: Who the server runs as, by ids of the host.
     user: User = IMAGE_USER
+    #: Where the user was read.
     user_from: str = "as in the image"
+    #: The server's arguments; None where targets were named instead.
     arguments: ServerArguments | None = None
+    #: What the targets contain; empty where there are arguments.
     models: tuple[ModelEntry, ...] = ()
+    #: Path of the configuration file.
     config_path: str | None = None
+    #: The server's working directory, as it sees it.
     working_directory: str = "/"
+    #: What is mounted, in order.
     mounts: tuple[Mount, ...] = ()
+    #: Server paths from which permissions count downwards; empty: every parent counts.
     roots: tuple[str, ...] = ()
+    #: Whether the server runs on this host, not in a container.
     bare_metal: bool = False
+    #: Whether models are only looked at, read by OpenVINO, or compiled.
     load: Literal["none", "read", "compile"] = "read"
+    #: Variables that OVMS reads.
     environment: tuple[Variable, ...] = ()
+    #: The targets of the command line.
     targets: tuple[Target, ...] = ()
+    #: What to report about how the request was understood.
     notes: tuple[Note, ...] = field(default=())
+    #: What the host gives the server.
     limits: HostLimits = HostLimits()
+    #: The container that the deployment was read from.
     container: Container | None = None
-    unseen: tuple[UnsupportedInput, ...] = ()
-    untold: SourceUnavailable | None = None
+    #: Server paths whose content cannot be looked at.
+    unavailable_paths: tuple[UnavailablePath, ...] = ()
+    #: Why nothing is known of what the server was given; None where it is known.
+    unavailable: SourceUnavailable | None = None
+    #: Bytes that the server may use; None where nothing limits it or it is not known.
     memory: int | None = None
+    #: The variable by which this host's own programs find a proxy, where the container is one of this host.
     host_proxy: str = ""
+    #: As the server's option, beside targets.
     cpu_extension: str | None = None
+    #: As the server's option, beside targets.
     cache_dir: str | None = None
+    #: Whether a file may be created and removed in the cache, to try it.
     probe_write: bool = False
+    #: The server's GPUs and NPUs; None where nothing is known of them.
     devices: HostDevices | None = None
+    #: Bytes of one version in a store that may be downloaded to be loaded here; 0 for no limit.
     download_limit: int = 1 << 30

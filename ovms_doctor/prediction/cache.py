@@ -182,7 +182,7 @@ def _is_link(path: str, directory: str, facts: Facts) -> bool:
 def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
     """A directory that neither a mount nor the image has: but for /tmp, the image's directories are root's."""
     container = deployment.container
-    if container is not None and container.namespaced:
+    if container is not None and container.user_namespace:
         return base
     above = posixpath.dirname(base.where.rstrip("/"))
     top = next((place for place in _FOR_ALL if above == place or above.startswith(f"{place}/")), None)
@@ -319,7 +319,7 @@ def _mounted(where: str, deployment: Deployment) -> bool:
 def _made_by_engine(where: str, deployment: Deployment) -> bool:
     """Whether the container's engine makes what is missing on the host (``-v``), with root as the owner."""
     container = deployment.container
-    if container is None or container.namespaced:
+    if container is None or container.user_namespace:
         return False
     return any(
         mount.server.rstrip("/") == where.rstrip("/") and mount.created_by_engine

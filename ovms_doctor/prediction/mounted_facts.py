@@ -70,7 +70,9 @@ class MountedFacts(Facts):
         self._own = tuple(_names(mount.server) for mount, is_own in pairs if is_own)
         self._bound = tuple(_names(mount.server) for mount, is_own in pairs if not is_own)
         # All that is not mounted is unseen too; but what an image of OVMS's has there is known.
-        self._unseen = tuple(_names(item.server) for item in deployment.unseen if item.server != "/")
+        self._unseen = tuple(
+            _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
+        )
         #: A relative path counts from the container's directory, which is not this process's.
         given = [deployment.config_path]
         if deployment.arguments is not None:
@@ -160,7 +162,9 @@ def _known(deployment: Deployment) -> bool:
     if deployment.bare_metal or container is None:
         return bool(deployment.mounts) and not deployment.bare_metal
     return (
-        is_stock_image(container.image) and "mounts" not in container.unknown_fields and not container.merged
+        is_stock_image(container.image)
+        and "mounts" not in container.unknown_fields
+        and not container.merged_directory
     )
 
 

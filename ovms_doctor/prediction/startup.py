@@ -68,8 +68,8 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
 
     ``planner`` plans one model; a driver may pass one that remembers models already settled.
     """
-    if deployment.untold is not None:
-        told = deployment.untold
+    if deployment.unavailable is not None:
+        told = deployment.unavailable
         cause = CouldNotLook(told.source, told.reason, told.timed_out)
         return Planned(Plan(deployment.mode, "unknown", unknown=cause))
     ignored = _ignored_arguments(deployment)
@@ -107,7 +107,7 @@ def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: 
         planned = _single(deployment, facts, planner, generative)
     else:
         planned = _config(deployment, facts, planner)
-    poll = deployment.arguments is None or deployment.arguments.poll != 0
+    poll = deployment.arguments is None or deployment.arguments.poll_seconds != 0
     planned = with_extension(planned if poll else _without_polls(planned), extension)
     return replace(planned, ignored=ignored + planned.ignored, cache=cache)
 
@@ -118,7 +118,7 @@ def _exits(mode: Mode, problem: StartProblem) -> Plan:
 
 def _ignored_arguments(deployment: Deployment) -> tuple[Ignored, ...]:
     arguments = deployment.arguments
-    return tuple(Ignored(item, item) for item in arguments.ignored) if arguments else ()
+    return tuple(Ignored(item, item) for item in arguments.not_predicted) if arguments else ()
 
 
 # -- the argument line ---------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def _arguments(
     parsing = [item for item in refusals if item.stage == "parse"]
     if parsing:
         return _refused(deployment.mode, parsing[0]), Generative()
-    if arguments.helps and not arguments.unmatched:
+    if arguments.prints_help and not arguments.unmatched:
         problem = StartProblem("help", "OK", 0, ())
         return _exits(deployment.mode, problem), Generative()
     generative = Generative()
@@ -148,7 +148,7 @@ def _arguments(
             continue
         if _holds(refusal, deployment, facts):
             return _refused(deployment.mode, refusal), generative
-    if arguments.helps:
+    if arguments.prints_help:
         return _exits(deployment.mode, StartProblem("help", "OK", 0, ())), generative
     if arguments.directive == "task" and not deployment.release.at_least(2026, 2):
         return _pulls_first(deployment, arguments), Generative()
@@ -189,7 +189,7 @@ def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
 
 def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bool:
     """Whether a refusal that hangs on a file applies. What could not be looked at is taken for good."""
-    demand = refusal.unless
+    demand = refusal.unless_file
     if demand is None:
         return True
     where = absolute(demand.path, deployment.working_directory)

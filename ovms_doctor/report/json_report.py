@@ -143,10 +143,10 @@ def _container(container: Container | None) -> Document | None:
     state = container.state
     return {
         "source": container.source,
-        "name": container.name or container.place,
+        "name": container.name or container.source_name,
         "id": container.id,
         "image": container.image,
-        "arguments": None if container.words is None else list(container.words),
+        "arguments": None if container.arguments is None else list(container.arguments),
         "status": None if state is None else state.status,
         "exit_code": None if state is None else state.exit_code,
         "oom_killed": None if state is None else state.oom_killed,

@@ -72,7 +72,7 @@ def _container(container: Container) -> str:
     if container.source == "docker-run":
         parts = ["the docker run line" + (f" of {container.name}" if container.name else "")]
     else:
-        parts = [f"container {container.name or container.place}"]
+        parts = [f"container {container.name or container.source_name}"]
     if container.image:
         parts.append(f"image {container.image}")
     if container.state is not None:

@@ -145,7 +145,7 @@ def test_the_value_of_task(release: str, task: str, refused: bool) -> None:
 def test_beside_help_the_newest_release_does_not_look_at_the_task(release: str, refused: bool) -> None:
     arguments = read_arguments(("--help", "--task", "x"), parse_release(release))
     assert any("--task" in item.text for item in arguments.refusals) is refused
-    assert arguments.helps is not refused
+    assert arguments.prints_help is not refused
 
 
 def test_a_generative_model_is_not_shown_as_served() -> None:

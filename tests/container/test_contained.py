@@ -16,7 +16,7 @@ from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import Facts
 
 WORDS = ("--config_path", "/models/config.json", "--port", "9000")
-BASE = Container("docker", "ovms", name="ovms", words=WORDS, engine="docker")
+BASE = Container("docker", "ovms", name="ovms", arguments=WORDS, engine="docker")
 MODELS = ContainerMount("/models", "bind", "/srv/models", read_only=True)
 
 
@@ -46,14 +46,14 @@ def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
 
 
 def test_ids_of_a_user_namespace_are_the_hosts() -> None:
-    mapped = replace(BASE, namespaced="remapped", id_map=(IdRange(0, 100000, 65536),))
+    mapped = replace(BASE, user_namespace="remapped", id_map=(IdRange(0, 100000, 65536),))
     request = contained(Request(), mapped)
     assert (request.user.uid, request.user.gid) == (105000, 105000)
     assert "5000 in the container" in request.user_from
 
 
 def test_rootless_ids_that_are_not_told_are_not_called_missing_rights() -> None:
-    request = contained(Request(), replace(BASE, namespaced="rootless"))
+    request = contained(Request(), replace(BASE, user_namespace="rootless"))
     assert request.user == User(0, 0)
     assert "not known" in request.user_from
 
@@ -66,7 +66,7 @@ def test_what_the_user_says_of_the_user_stands() -> None:
 def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> None:
     said = Request(mounts=(Mount("/here", "/data"),))
     volume = ContainerMount("/data", "volume", name="weights")
-    request = contained(said, replace(BASE, merged="/overlay/merged", mounts=(MODELS, volume)))
+    request = contained(said, replace(BASE, merged_directory="/overlay/merged", mounts=(MODELS, volume)))
     assert request.mounts == (
         Mount("/overlay/merged", "/"),
         Mount("/srv/models", "/models", True),
@@ -97,7 +97,7 @@ def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
         (ContainerLimits(cpus=1.5), Host(online=16, affinity=16), 2),
         (ContainerLimits(cpuset="0-2,5"), Host(online=16, affinity=16), 4),
         (ContainerLimits(), Host(online=16, affinity=16), 16),
-        (ContainerLimits(known=False), Host(online=16, affinity=16), None),
+        (ContainerLimits(complete=False), Host(online=16, affinity=16), None),
         (ContainerLimits(cpus=2), None, None),
         (ContainerLimits(cpuset="0-x"), Host(online=16, affinity=16), None),
     ],
@@ -110,10 +110,12 @@ def test_cores_of_a_new_release_come_from_quota_and_cpuset(
 
 
 def test_words_that_are_not_told_end_in_unknown() -> None:
-    request = contained(Request(), replace(BASE, words=None, words_unknown="a wrapper hides them"))
+    request = contained(
+        Request(), replace(BASE, arguments=None, arguments_unavailable="a wrapper hides them")
+    )
     deployment = deployment_for(request, Facts())
-    assert deployment.untold is not None
-    assert deployment.untold.reason == "a wrapper hides them"
+    assert deployment.unavailable is not None
+    assert deployment.unavailable.reason == "a wrapper hides them"
 
 
 def test_the_release_of_the_image_counts_unless_the_user_names_one() -> None:

@@ -24,7 +24,7 @@ BASE = Container(
     "ovms",
     name="ovms",
     engine="docker",
-    words=WORDS,
+    arguments=WORDS,
     limits=ContainerLimits(memory=64 << 20),
     log=("[2026-01-01][serving][error] Directory does not exist: /models/m",),
 )
@@ -102,12 +102,12 @@ def test_a_source_without_a_state_says_nothing_of_an_end() -> None:
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("--version",)])
 def test_help_ends_with_0_and_for_ever_again(words: tuple[str, ...]) -> None:
-    (found,) = findings(exited(0), words=words)
+    (found,) = findings(exited(0), arguments=words)
     assert (found.code, found.severity) == ("OVD705", "error")
     loop = ContainerState(
         "waiting", reason="CrashLoopBackOff", last_exit_code=0, last_reason="Completed", restarts=7
     )
-    assert [item.code for item in findings(loop, words=words)] == ["OVD705", "OVD710"]
+    assert [item.code for item in findings(loop, arguments=words)] == ["OVD705", "OVD710"]
 
 
 def test_a_loop_names_what_makes_it_end() -> None:
@@ -119,15 +119,15 @@ def test_a_loop_names_what_makes_it_end() -> None:
 
 def test_the_kernels_log_makes_137_an_oom_kill() -> None:
     kill = KernelKill(42, "ovms", "memcg", "[1.0]", rss=60 << 20, matched="cgroup")
-    (found,) = findings(exited(137), kills=(kill,))
+    (found,) = findings(exited(137), oom_kills=(kill,))
     assert (found.code, found.confidence) == ("OVD701", "high")
     assert any("process 42 (ovms), 60 MiB" in item.what for item in found.evidence)
-    (doubtful,) = findings(exited(137), kills=(replace(kill, matched="time"),))
+    (doubtful,) = findings(exited(137), oom_kills=(replace(kill, matched="time"),))
     assert doubtful.confidence == "medium"
 
 
 def test_a_host_without_memory_is_not_called_a_limit() -> None:
-    (found,) = findings(exited(137), kills=(KernelKill(42, "ovms", "host", matched="pid"),))
+    (found,) = findings(exited(137), oom_kills=(KernelKill(42, "ovms", "host", matched="pid"),))
     assert "the host had no memory left" in found.message
     assert "64 MiB" not in found.message
 
@@ -167,7 +167,7 @@ def test_another_processs_kill_does_not_hide_the_end() -> None:
     assert (first.code, first.severity, second.code) == ("OVD701", "warning", "OVD704")
     assert "went on" not in first.message
     kill = KernelKill(42, "ovms", "memcg", matched="time")
-    assert [item.code for item in findings(exited(64), kills=(kill,))] == ["OVD701", "OVD703"]
+    assert [item.code for item in findings(exited(64), oom_kills=(kill,))] == ["OVD701", "OVD703"]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_what_does_not_run_is_not_called_served(state: ContainerState | None, ma
 def test_a_pull_that_is_done_was_not_stopped() -> None:
     words = ("--pull", "--source_model", "OpenVINO/x", "--model_repository_path", "/models")
     release = parse_release("2026.3")
-    container = replace(BASE, state=exited(0), words=words)
+    container = replace(BASE, state=exited(0), arguments=words)
     deployment = Deployment(
         "config",
         release,

@@ -29,14 +29,14 @@ def see(name: str) -> tuple[ContainerLookup, Container]:
     assert looked.problem is None
     assert not looked.timed_out
     return looked, read_inspect(
-        looked.document, source="docker", place=name, log=looked.log, info=looked.info
+        looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
     )
 
 
 def saved(engine: Engine, name: str, looked: ContainerLookup) -> Container:
     """As ``docker inspect`` writes it into a file."""
     text = json.dumps([engine.api.inspect_container(name)], indent=4).encode()
-    return read_inspect(read_text(text), source="inspect", place=name, log=looked.log, info=looked.info)
+    return read_inspect(read_text(text), source="inspect", source_name=name, log=looked.log, info=looked.info)
 
 
 def test_healthy_container(engine: Engine, world_dir: Path) -> None:
@@ -55,7 +55,7 @@ def test_healthy_container(engine: Engine, world_dir: Path) -> None:
     assert looked.local
     assert (container.name, container.id, container.image) == ("ovms-doctor-test-healthy", made, IMAGE)
     assert (container.release, container.release_from) == ("2025.4.1", "the container's log")
-    assert container.words == ("--port", "9000", "--model_path", "/models/m")
+    assert container.arguments == ("--port", "9000", "--model_path", "/models/m")
     assert (container.user, container.groups, container.working_directory) == ("1234:5678", ("44",), "/work")
     models, scratch = container.mounts
     assert (models.server, models.kind, models.host, models.read_only) == (
@@ -76,7 +76,7 @@ def test_healthy_container(engine: Engine, world_dir: Path) -> None:
     assert [(item.name, item.number) for item in container.environment] == [("GRPC_SERVERS", 4)]
     assert "MY_SECRET" in container.environment_names
     assert "hunter2" not in repr(container)
-    assert saved(engine, made, looked) == replace(container, source="inspect", place=made)
+    assert saved(engine, made, looked) == replace(container, source="inspect", source_name=made)
 
 
 def test_killed_at_its_memory_limit(engine: Engine) -> None:
@@ -86,8 +86,8 @@ def test_killed_at_its_memory_limit(engine: Engine) -> None:
     assert (container.state.status, container.state.exit_code) == ("exited", 137)
     assert container.state.oom_killed is True
     assert container.limits.memory == 32 << 20
-    assert container.merged == ""
-    assert saved(engine, made, looked) == replace(container, source="inspect", place=made)
+    assert container.merged_directory == ""
+    assert saved(engine, made, looked) == replace(container, source="inspect", source_name=made)
 
 
 def test_the_kernel_tells_whom_it_killed(engine: Engine) -> None:

@@ -71,7 +71,7 @@ def test_as_the_engine_tells_it(engine: Engine, options: str) -> None:
     made = create(engine, options)
     assert made is not None
     told = subprocess.run(["docker", "inspect", made], capture_output=True, text=True, check=True).stdout
-    seen = read_inspect(json.loads(told), source="inspect", place="x")
+    seen = read_inspect(json.loads(told), source="inspect", source_name="x")
     assert compared(line_of(options)) == compared(seen)
 
 

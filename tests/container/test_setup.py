@@ -45,7 +45,7 @@ BASE = Container(
     name="ovms",
     engine="docker",
     image="openvino/model_server:2026.3",
-    words=WORDS,
+    arguments=WORDS,
     mounts=(BIND,),
     network="bridge",
     ports=(PublishedPort(8000, 8000), PublishedPort(9000, 9000)),
@@ -74,7 +74,7 @@ def findings(
     user: User | None = None,
 ) -> list[Finding]:
     version = parse_release(release)
-    words = container.words
+    words = container.arguments
     deployment = Deployment(
         "single",
         version,
@@ -109,12 +109,12 @@ def test_nothing_is_said_without_a_container() -> None:
         {"read_only_root": True},
         {"capabilities_dropped": ("ALL",), "security": ("no-new-privileges",)},
         {"security": ("process-label=system_u:system_r:container_t:s0:c1,c2",)},
-        {"namespaced": "remapped", "id_map": (IdRange(0, 100000, 65536),)},
+        {"user_namespace": "remapped", "id_map": (IdRange(0, 100000, 65536),)},
         {"network": "host", "ports": (PublishedPort(1, 1),)},
         {"network": "container:other", "ports": (PublishedPort(1, 1),)},
         {"ports": (PublishedPort(8000, 80), PublishedPort(9000, None), PublishedPort(5353, 53, "", "udp"))},
-        {"words": None, "ports": (PublishedPort(1, 1),), "probes": (Probe("liveness", "tcp", 1),)},
-        {"words": ("--help",), "ports": (PublishedPort(1, 1),)},
+        {"arguments": None, "ports": (PublishedPort(1, 1),), "probes": (Probe("liveness", "tcp", 1),)},
+        {"arguments": ("--help",), "ports": (PublishedPort(1, 1),)},
         {"image": "openvino/model_server:latest", "release": "2026.1", "release_from": "the container's log"},
         {"image": "openvino/model_server:latest", "release": "2023.0", "release_from": "the image's tag"},
         {"image": "openvino/model_server:2023.0", "release": "2023.0", "release_from": "the container's log"},
@@ -204,7 +204,7 @@ def test_a_path_that_the_rules_miss_too_is_not_selinux() -> None:
 
 
 def test_ids_on_the_host() -> None:
-    mapped = replace(BASE, namespaced="rootless", id_map=(IdRange(0, 1000, 1), IdRange(1, 100000, 65536)))
+    mapped = replace(BASE, user_namespace="rootless", id_map=(IdRange(0, 1000, 1), IdRange(1, 100000, 65536)))
     (found,) = findings(mapped, DENIED, user=User(104999, 104999))
     assert (found.code, found.severity) == ("OVD723", "info")
     assert found.message == "The server's uid 5000 and gid 5000 is uid 104999 and gid 104999 on this host"
@@ -229,7 +229,7 @@ def test_downloads_need_a_place() -> None:
 
 
 def test_published_where_nobody_listens() -> None:
-    wrong = replace(BASE, words=WORDS[:6], ports=(PublishedPort(9000, 9000),))
+    wrong = replace(BASE, arguments=WORDS[:6], ports=(PublishedPort(9000, 9000),))
     (found,) = findings(wrong)
     assert (found.code, found.severity) == ("OVD721", "warning")
     assert found.remedy.steps[0].command == "-p 9000:8000"
@@ -239,7 +239,7 @@ def test_published_where_nobody_listens() -> None:
 
 
 def test_grpc_port_of_older_releases() -> None:
-    newer = replace(BASE, words=WORDS[:6], ports=(PublishedPort(8000, 8000),))
+    newer = replace(BASE, arguments=WORDS[:6], ports=(PublishedPort(8000, 8000),))
     assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.1") == ["OVD721"]
     assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.0") == []
     assert codes(newer, release="2025.1") == []
@@ -248,9 +248,9 @@ def test_grpc_port_of_older_releases() -> None:
 def test_a_health_check_asks_from_within() -> None:
     words = (*WORDS, "--rest_bind_address", "127.0.0.1")
     asks = Probe("health", "http", 8000, "/v2/health/live")
-    host = replace(BASE, words=words, network="host", probes=(asks,))
+    host = replace(BASE, arguments=words, network="host", probes=(asks,))
     assert codes(host) == []
-    assert "OVD712" not in codes(replace(BASE, words=words, probes=(asks,)))
+    assert "OVD712" not in codes(replace(BASE, arguments=words, probes=(asks,)))
     wrong = replace(BASE, probes=(replace(asks, port=9999),))
     assert "OVD712" in codes(wrong)
     healthy = ContainerState("running", health="healthy")
@@ -258,12 +258,12 @@ def test_a_health_check_asks_from_within() -> None:
 
 
 def test_bound_to_the_loopback() -> None:
-    local = replace(BASE, words=(*WORDS, "--rest_bind_address", "127.0.0.1"))
+    local = replace(BASE, arguments=(*WORDS, "--rest_bind_address", "127.0.0.1"))
     (found,) = findings(local)
     assert (found.code, found.severity) == ("OVD721", "warning")
     assert "loopback" in found.message
     assert codes(replace(local, network="host")) == []
-    assert codes(replace(local, engine="podman", namespaced="rootless")) == []
+    assert codes(replace(local, engine="podman", user_namespace="rootless")) == []
 
 
 def test_service_of_kubernetes() -> None:
@@ -427,7 +427,7 @@ def test_mount_with_a_similar_name(path: str, meant: tuple[str, str] | None) -> 
         ({}, "--user 7:8"),
         ({"source": "compose"}, 'user: "7:8"'),
         ({"source": "kubernetes"}, "securityContext: {runAsUser: 7, runAsGroup: 8}"),
-        ({"namespaced": "rootless"}, None),
+        ({"user_namespace": "rootless"}, None),
     ],
 )
 def test_server_as_the_owner(changes: dict[str, object], command: str | None) -> None:

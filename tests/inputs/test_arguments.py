@@ -163,14 +163,14 @@ def test_the_default_of_rest_workers_on_small_hosts(
 def test_what_depends_on_the_host_is_not_refused_where_the_host_is_unknown() -> None:
     words = [*MODEL, *REST, "--grpc_workers", "8"]
     assert error(words, NEW) is None
-    assert "--grpc_workers" in read_arguments(words, parse_release(NEW)).ignored
+    assert "--grpc_workers" in read_arguments(words, parse_release(NEW)).not_predicted
     assert error(words, NEW, cores=4) == "grpc_workers count should be from 1 to CPU core count : 4"
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["--version"]])
 def test_help_ends_with_nothing_served(words: list[str]) -> None:
     arguments = read_arguments(words, parse_release(NEW))
-    assert arguments.helps
+    assert arguments.prints_help
     assert arguments.refusals == ()
 
 
@@ -188,13 +188,13 @@ def test_parameters_are_handed_on_as_they_were_written() -> None:
 
 def test_options_that_change_nothing_beside_a_configuration() -> None:
     words = [*CONFIG, *REST, "--layout", "NCHW", "--mean", "1"]
-    assert read_arguments(words, parse_release(NEW)).unheeded == ("--layout", "--mean")
+    assert read_arguments(words, parse_release(NEW)).without_effect == ("--layout", "--mean")
 
 
 def test_files_are_demanded_in_the_servers_order() -> None:
     words = [*MODEL, *REST, "--log_level", "x", "--cpu_extension", "/e.so", "--api_key_file", "/k"]
     refusals = read_arguments(words, parse_release(NEW)).refusals
-    assert [(item.option, item.unless is not None) for item in refusals] == [
+    assert [(item.option, item.unless_file is not None) for item in refusals] == [
         ("--api_key_file", True),
         ("--cpu_extension", True),
         ("--log_level", False),
@@ -230,10 +230,10 @@ WORDS = st.one_of(
 def test_any_words_give_arguments(words: list[str], release: Release) -> None:
     arguments = read_arguments(words, release)
     assert (
-        arguments.helps
+        arguments.prints_help
         or arguments.refusals
         or arguments.config_path
         or arguments.model_path
         or (arguments.directive is not None)
     )
-    assert {name for name, _ in arguments.given} <= set(known_options(release))
+    assert {name for name, _ in arguments.options} <= set(known_options(release))

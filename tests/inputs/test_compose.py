@@ -25,11 +25,16 @@ def read(
     *,
     env: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
-    place: str = "ovms.yaml",
+    source_name: str = "ovms.yaml",
 ) -> Container:
     found = {f"{HERE}/{name}": content for name, content in (files or {}).items()}
     return read_compose(
-        text, service=service, place=place, directory=HERE, environment=env or {}, read_file=found.get
+        text,
+        service=service,
+        source_name=source_name,
+        directory=HERE,
+        environment=env or {},
+        read_file=found.get,
     )
 
 
@@ -55,10 +60,10 @@ FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("ports: [9000, '8000:8001', 127.0.0.1:1:2/udp]", {"ports": (
         PublishedPort(9000), PublishedPort(8001, 8000), PublishedPort(2, 1, "127.0.0.1", "udp"))}),
     ("ports: [{target: 9000, published: '80'}]", {"ports": (PublishedPort(9000, 80),)}),
-    ("command: ['--port', '9000']", {"words": ("--port", "9000")}),
-    ("command: --a 'b c' d\\ e", {"words": ("--a", "b c", "d e")}),
-    ("command: --a $$X", {"words": ("--a", "$X")}),
-    ("entrypoint: /ovms/bin/ovms", {"words": ("--port", "9000")}),
+    ("command: ['--port', '9000']", {"arguments": ("--port", "9000")}),
+    ("command: --a 'b c' d\\ e", {"arguments": ("--a", "b c", "d e")}),
+    ("command: --a $$X", {"arguments": ("--a", "$X")}),
+    ("entrypoint: /ovms/bin/ovms", {"arguments": ("--port", "9000")}),
     ("user: '1000:1000'\ngroup_add: [44, '109']", {"user": "1000:1000", "groups": ("44", "109")}),
     ("mem_limit: 2g\nmemswap_limit: 3g\ncpus: 1.5\ncpuset: 0-3", {
         "limits": ContainerLimits(memory=2 * GIB, memory_swap=3 * GIB, cpus=1.5, cpuset="0-3")}),
@@ -124,7 +129,7 @@ def test_interpolation_and_environment() -> None:
     }
     container = read(text, env={"PORT": "9000"}, files=files)
     assert container.image == "openvino/model_server:2025.4"
-    assert container.words == ("--model_path", "/models", "--port", "9000")
+    assert container.arguments == ("--model_path", "/models", "--port", "9000")
     assert {item.name: item.number for item in container.environment} == {
         "API_KEY": None, "DROGON_LOG_LEVEL": 2, "GRPC_SERVERS": 4,
     }  # fmt: skip
@@ -144,8 +149,8 @@ def test_anchors_extends_and_override() -> None:
         "sub/far.yaml": "services: {far: {volumes: ['./d:/d'], mem_limit: 1g}}",
         "compose.override.yaml": "services: {ovms: {user: '7', command: [--y]}}",
     }
-    container = read(text, "ovms", files=files, place="compose.yaml")
-    assert (container.image, container.restart, container.user, container.words) == (
+    container = read(text, "ovms", files=files, source_name="compose.yaml")
+    assert (container.image, container.restart, container.user, container.arguments) == (
         "ovms",
         "always",
         "7",

@@ -112,7 +112,7 @@ def test_workers_are_followed_where_the_cores_are_known() -> None:
     unknown = deployed(None, "2026.3", "--grpc_workers", "2").arguments
     assert known is not None
     assert unknown is not None
-    assert (known.ignored, unknown.ignored) == ((), ("--grpc_workers",))
+    assert (known.not_predicted, unknown.not_predicted) == ((), ("--grpc_workers",))
 
 
 @pytest.mark.parametrize(

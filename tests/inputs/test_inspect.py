@@ -95,13 +95,13 @@ def podman() -> dict[str, Any]:
 
 
 def read(document: Any, **values: Any) -> Container:
-    return read_inspect(document, source="inspect", place="file", **values)
+    return read_inspect(document, source="inspect", source_name="file", **values)
 
 
 def test_docker() -> None:
     container = read([docker()])
     assert (container.engine, container.name, container.id) == ("docker", "resnet", ID)
-    assert container.words == ("--port", "9000", "--api_key=***")
+    assert container.arguments == ("--port", "9000", "--api_key=***")
     assert "hunter2" not in repr(container)
     models, cache, cfg, tmp = container.mounts
     assert (models.host, models.read_only, models.options, models.created_by_engine) == (
@@ -132,7 +132,7 @@ def test_docker() -> None:
     assert container.environment_names == ("PATH", "API_KEY", "GRPC_SERVERS", "bad")
     assert container.labels == (("supported-devices", "CPU=1 GPU=1"),)
     assert container.layers == ("/o/3/diff", "/o/2/diff", "/o/1/diff")
-    assert container.merged == ""
+    assert container.merged_directory == ""
     state = container.state
     assert state is not None
     assert (state.exit_code, state.oom_killed, state.restarts, state.health) == (137, True, 4, "unhealthy")
@@ -154,7 +154,7 @@ def test_running_container_has_no_exit_code_yet() -> None:
         77,
         "",
     )
-    assert container.merged == "/o/3/merged"
+    assert container.merged_directory == "/o/3/merged"
     assert container.ports == (PublishedPort(9000, 9000), PublishedPort(8000, 32768))
 
 
@@ -163,7 +163,7 @@ def test_podman() -> None:
     assert (container.engine, container.name) == ("podman", "resnet")
     assert container.image == "docker.io/openvino/model_server:2025.4"
     # Its words are joined in Config.Entrypoint: those that it runs are not.
-    assert container.words == ("--model_name", "a b")
+    assert container.arguments == ("--model_name", "a b")
     assert container.limits.open_files == 1048576
     assert container.mounts[0].options == ("noexec",)
     # Podman refuses to start where the host's path is not there.
@@ -176,24 +176,24 @@ def test_user_namespaces() -> None:
         "DockerRootDir": "/d/100000.100000",
     }
     container = read(docker(), info=info)
-    assert (container.namespaced, container.id_map) == ("remapped", (IdRange(0, 100000, 65536),))
+    assert (container.user_namespace, container.id_map) == ("remapped", (IdRange(0, 100000, 65536),))
     document = docker()
     document["HostConfig"]["UsernsMode"] = "host"
-    assert read(document, info=info).namespaced == ""
+    assert read(document, info=info).user_namespace == ""
     info["DockerRootDir"] = "/d/100000.200000"
     assert read(docker(), info=info).id_map == ()
     rootless = read(
         docker(), info={"SecurityOptions": ["name=rootless"], "IdMap": [[0, 1000, 1], [1, 100000, 65536]]}
     )
-    assert (rootless.namespaced, rootless.id_map[0]) == ("rootless", IdRange(0, 1000, 1))
-    assert read(docker(), info={"IdMap": [[0, 0, 4294967295]]}).namespaced == ""
+    assert (rootless.user_namespace, rootless.id_map[0]) == ("rootless", IdRange(0, 1000, 1))
+    assert read(docker(), info={"IdMap": [[0, 0, 4294967295]]}).user_namespace == ""
     document = podman()
     document["HostConfig"]["IDMappings"] = {"UidMap": ["0:200000:65536"], "GidMap": ["0:200000:65536"]}
     assert read(document).id_map == (IdRange(0, 200000, 65536),)
     document["OCIConfigPath"] = (
         "/home/me/.local/share/containers/storage/overlay-containers/x/userdata/config.json"
     )
-    assert (read(document).namespaced, read(document).id_map) == ("rootless", ())
+    assert (read(document).user_namespace, read(document).id_map) == ("rootless", ())
 
 
 def test_docker_desktop() -> None:
@@ -222,7 +222,7 @@ def test_what_is_not_told_is_said() -> None:
     document["Config"]["Image"] = "x"
     container = read(document)
     assert container.state is None
-    assert not container.limits.known
+    assert not container.limits.complete
     assert {"mounts", "limits"} <= set(container.unknown_fields)
     assert any("--ovms-version" in problem for problem in container.problems)
     assert any("Mounts" in problem for problem in container.problems)

@@ -34,7 +34,7 @@ def saved(name: str) -> str:
 
 
 def read(*documents: dict[str, Any], container: str | None = None) -> Container:
-    return read_kubernetes(json.dumps(list(documents)), place="pod.json", container=container)
+    return read_kubernetes(json.dumps(list(documents)), source_name="pod.json", container=container)
 
 
 def pod(
@@ -55,7 +55,7 @@ def pod(
 
 def refused(text: str, container: str | None = None) -> str:
     with pytest.raises(DocumentError) as raised:
-        read_kubernetes(text, place="m.yaml", container=container)
+        read_kubernetes(text, source_name="m.yaml", container=container)
     return str(raised.value)
 
 
@@ -63,13 +63,13 @@ def refused(text: str, container: str | None = None) -> str:
 
 
 def test_a_chart() -> None:
-    found = read_kubernetes(saved("chart.yaml"), place="chart.yaml")
-    assert (found.source, found.engine, found.place) == ("kubernetes", "kubernetes", "chart.yaml")
+    found = read_kubernetes(saved("chart.yaml"), source_name="chart.yaml")
+    assert (found.source, found.engine, found.source_name) == ("kubernetes", "kubernetes", "chart.yaml")
     assert (found.name, found.id, found.image) == ("server", "", "openvino/model_server:2023.1-gpu")
     assert found.release == "2023.1"
     assert found.program == ("/ovms/bin/ovms",)
-    assert found.words is not None
-    assert found.words[:4] == ("--config_path", "/config/config.json", "--log_level", "DEBUG")
+    assert found.arguments is not None
+    assert found.arguments[:4] == ("--config_path", "/config/config.json", "--log_level", "DEBUG")
     assert (found.user, found.groups, found.fs_group) == ("5000:0", ("109", "44"), 2000)
     assert found.read_only_root
     assert found.security == ("label=level:s0:c1,c2",)
@@ -106,9 +106,9 @@ def test_a_chart() -> None:
 
 
 def test_a_runtime_alone_keeps_its_placeholder_as_the_models_name() -> None:
-    found = read_kubernetes(saved("serving_runtime.yaml"), place="r.yaml")
-    assert found.words is not None
-    assert found.words[0] == "--model_name={{.Name}}"
+    found = read_kubernetes(saved("serving_runtime.yaml"), source_name="r.yaml")
+    assert found.arguments is not None
+    assert found.arguments[0] == "--model_name={{.Name}}"
     assert any("{{.Name}}" in problem for problem in found.problems)
     assert found.release == "2025.4"
     assert found.user == "5000"
@@ -122,8 +122,8 @@ def test_a_runtime_alone_keeps_its_placeholder_as_the_models_name() -> None:
 
 
 def test_an_inference_service_with_its_runtime() -> None:
-    found = read_kubernetes(saved("openshift_runtime.yaml"), place="r.yaml")
-    assert found.words == (
+    found = read_kubernetes(saved("openshift_runtime.yaml"), source_name="r.yaml")
+    assert found.arguments == (
         "--model_name=resnet",
         "--port=8001",
         "--rest_port=8888",
@@ -139,7 +139,7 @@ def test_an_inference_service_with_its_runtime() -> None:
     assert found.ports == (PublishedPort(8888),)
     assert [(item.name, item.number) for item in found.environment] == [("GRPC_SERVERS", 2)]
     assert found.device_requests == ("gpu.intel.com/i915",)
-    assert found.limits == ContainerLimits(memory=4 << 30, memory_request=4 << 30, known=False)
+    assert found.limits == ContainerLimits(memory=4 << 30, memory_request=4 << 30, complete=False)
     assert found.probes[0].port == 8888
     assert found.siblings == ("storage-initializer",)
     assert any("s3://***@models/resnet to" in problem for problem in found.problems)
@@ -148,7 +148,7 @@ def test_an_inference_service_with_its_runtime() -> None:
 
 
 def test_a_pod_that_was_killed() -> None:
-    found = read_kubernetes(saved("oom_killed.json"), place="-")
+    found = read_kubernetes(saved("oom_killed.json"), source_name="-")
     assert found.id == "6b1f0e"
     assert found.limits == ContainerLimits(memory=512 << 20, memory_request=256 << 20)
     assert found.mounts == (
@@ -239,7 +239,7 @@ def test_of_a_deployment_and_its_pods_the_one_in_trouble() -> None:
 )
 def test_wherever_the_template_stands(document: dict[str, Any]) -> None:
     text = json.dumps(document).replace('"spec": {}}', '"spec": ' + json.dumps(pod("--port=1")["spec"]) + "}")
-    assert read_kubernetes(text, place="x").words == ("--port=1",)
+    assert read_kubernetes(text, source_name="x").arguments == ("--port=1",)
 
 
 # -- words and environment -----------------------------------------------------------------------------
@@ -247,12 +247,12 @@ def test_wherever_the_template_stands(document: dict[str, Any]) -> None:
 
 def test_no_arguments_at_all() -> None:
     found = read(pod(status={"containerStatuses": [{"name": "server", "state": {"waiting": {}}}]}))
-    assert found.words == ()
+    assert found.arguments == ()
 
 
 def test_command_stands_for_the_entrypoint() -> None:
     found = read(pod("--port=1", command=["/ovms/bin/ovms", "--rest_port=2"]))
-    assert found.words == ("--rest_port=2", "--port=1")
+    assert found.arguments == ("--rest_port=2", "--port=1")
 
 
 @pytest.mark.parametrize(
@@ -279,15 +279,15 @@ def test_variables_in_words(word: str, expected: str | None) -> None:
         {"name": "FIELD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ]
     found = read(pod(word, env=environment))
-    assert found.words == (None if expected is None else (expected,))
-    assert (expected is None) == bool(found.words_unknown)
+    assert found.arguments == (None if expected is None else (expected,))
+    assert (expected is None) == bool(found.arguments_unavailable)
     assert SECRET not in repr(found)
 
 
 def test_a_source_that_is_not_in_the_file_may_set_any_variable() -> None:
     found = read(pod("--port=$(PORT)", envFrom=[{"configMapRef": {"name": "c"}}]))
-    assert found.words is None
-    assert "PORT" in found.words_unknown
+    assert found.arguments is None
+    assert "PORT" in found.arguments_unavailable
 
 
 @pytest.mark.parametrize(
@@ -312,12 +312,13 @@ def test_a_value_from_a_config_map_of_the_file() -> None:
     config = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"port": "9000"}}
     source = {"configMapKeyRef": {"name": "c", "key": "port"}}
     found = read(pod("--port=$(PORT)", env=[{"name": "PORT", "valueFrom": source}]), config)
-    assert found.words == ("--port=9000",)
+    assert found.arguments == ("--port=9000",)
     config["metadata"] = {"name": "another"}
     found = read(pod("--port=$(PORT)", env=[{"name": "PORT", "valueFrom": source}]), config)
-    assert found.words is None
+    assert found.arguments is None
     assert (
-        found.words_unknown == "A word of the command line is not known: the value of PORT is not known here."
+        found.arguments_unavailable
+        == "A word of the command line is not known: the value of PORT is not known here."
     )
 
 
@@ -327,14 +328,14 @@ def test_a_script_does_not_see_secrets() -> None:
     found = read(pod(command=["sh", "-c", script], env=environment))
     assert SECRET not in repr(found)
     found = read(pod(command=["sh", "-c", script.replace("$PASSWORD", "m")], env=environment))
-    assert found.words == ("--model_name", "m", "--port", "9000")
+    assert found.arguments == ("--model_name", "m", "--port", "9000")
 
 
 def test_an_argument_that_is_no_text_is_said() -> None:
     document = pod()
     document["spec"]["containers"][0]["args"] = ["--port", 9000]
     found = read(document)
-    assert found.words == ("--port", "9000")
+    assert found.arguments == ("--port", "9000")
     assert any("quotes" in problem for problem in found.problems)
 
 
@@ -472,8 +473,8 @@ def test_a_pods_own_limits_hold_for_its_container() -> None:
 
 
 def test_a_template_without_limits_may_get_the_namespaces() -> None:
-    assert read(pod()).limits == ContainerLimits(known=False)
-    assert read(pod(status={})).limits == ContainerLimits(known=True)
+    assert read(pod()).limits == ContainerLimits(complete=False)
+    assert read(pod(status={})).limits == ContainerLimits(complete=True)
 
 
 def test_an_amount_that_is_none_is_said() -> None:
@@ -513,7 +514,7 @@ def test_a_server_without_arguments_that_ends_again_and_again() -> None:
     state = {"waiting": {"reason": "CrashLoopBackOff"}}
     status = {"containerStatuses": [{"name": "server", "state": state, "lastState": last, "restartCount": 4}]}
     found = read(pod(status=status))
-    assert found.words == ()
+    assert found.arguments == ()
     assert found.state == ContainerState(
         "waiting", reason="CrashLoopBackOff", restarts=4, last_exit_code=0, last_reason="Completed"
     )
@@ -543,18 +544,18 @@ def test_a_claim_as_storage() -> None:
         saved("serving_runtime.yaml")
         + "---\n"
         + json.dumps(service(model={"modelFormat": {"name": "openvino"}, "storageUri": "pvc://c/a/b"})),
-        place="x",
+        source_name="x",
     )
     assert found.mounts == (ContainerMount("/mnt/models", "claim", None, True, "c", sub_path="a/b"),)
-    assert found.words is not None
-    assert found.words[0] == "--model_name=m"
+    assert found.arguments is not None
+    assert found.arguments[0] == "--model_name=m"
     assert any("another" in problem for problem in found.problems)
 
 
 def test_a_runtime_that_is_not_in_the_file() -> None:
     found = read(service(model={"runtime": "kserve-ovms", "storageUri": "hf://a/b"}))
-    assert found.words is None
-    assert "kserve-ovms" in found.words_unknown
+    assert found.arguments is None
+    assert "kserve-ovms" in found.arguments_unavailable
     assert found.siblings == ("storage-initializer",)
 
 
@@ -566,7 +567,7 @@ def test_a_predictor_with_its_own_container() -> None:
         "env": [{"name": "STORAGE_URI", "value": "s3://b"}],
     }
     found = read(service(containers=[container]))
-    assert found.words == ("--port=1",)
+    assert found.arguments == ("--port=1",)
     assert [mount.server for mount in found.mounts] == ["/mnt/models"]
 
 
@@ -590,7 +591,7 @@ def test_what_the_service_says_stands_over_the_runtime() -> None:
     }
     found = read(service(model=model), runtime())
     assert found.image == "r:5000/openvino/model_server:2025.4"
-    assert found.words == ("--model_name=m", "--x=34")
+    assert found.arguments == ("--model_name=m", "--x=34")
     assert found.environment_names == ("A", "B", "C")
     assert found.siblings == ("modelcar",)
 
@@ -608,14 +609,14 @@ def test_a_runtime_for_many_models_gets_no_model_from_kserve() -> None:
 
 def test_the_old_form_of_a_predictor() -> None:
     found = read(service(openvino={"storageUri": "s3://b/m", "runtimeVersion": "2022.1"}))
-    assert found.words is None
+    assert found.arguments is None
 
 
 def test_the_operators_resource_does_not_tell_the_arguments() -> None:
     found = read({"kind": "ModelServer", "metadata": {"name": "o"}, "spec": {"image_name": IMAGE}})
     assert found.image == IMAGE
-    assert found.words is None
-    assert "operator" in found.words_unknown
+    assert found.arguments is None
+    assert "operator" in found.arguments_unavailable
 
 
 # -- what is refused -----------------------------------------------------------------------------------
@@ -674,9 +675,9 @@ spec:
       args: [--batch_size, 1:30, --x, 2026-11-22]
       securityContext: {privileged: yes}
 """
-    found = read_kubernetes(text, place="x")
+    found = read_kubernetes(text, source_name="x")
     assert found.privileged
-    assert found.words == ("--batch_size", "1:30", "--x", "2026-11-22")
+    assert found.arguments == ("--batch_size", "1:30", "--x", "2026-11-22")
     assert found.problems == ()
 
 
@@ -712,7 +713,7 @@ NAMES = (
 
 def read_or_refused(text: str) -> Container | str:
     try:
-        return read_kubernetes(text, place="x")
+        return read_kubernetes(text, source_name="x")
     except DocumentError as error:
         return str(error)
 
@@ -733,7 +734,7 @@ def test_any_pod_gives_a_container(
 ) -> None:
     whole = {**spec, "containers": [{**server, "name": "ovms", "image": IMAGE}]}
     document = {"kind": kind, "spec": {"predictor": whole, **whole}, "status": status}
-    found = read_kubernetes(json.dumps(document), place="x")
+    found = read_kubernetes(json.dumps(document), source_name="x")
     assert found.name == "ovms"
 
 

@@ -42,7 +42,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
         {
             "mounts": (MODELS,),
             "ports": (P9000, P8000),
-            "words": BOTH,
+            "arguments": BOTH,
             "image": "openvino/model_server:latest",
         },
     ),
@@ -51,7 +51,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
         '--model_path /models/resnet --port 9000 --layout NHWC:NCHW --plugin_config \'{"PERFORMANCE_HINT":"LATENCY"}\'',
         {
             "mounts": (MODELS,),
-            "words": (
+            "arguments": (
                 *("--model_name", "resnet", "--model_path", "/models/resnet", "--port", "9000"),
                 *("--layout", "NHWC:NCHW", "--plugin_config", '{"PERFORMANCE_HINT":"LATENCY"}'),
             ),
@@ -67,7 +67,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
         "openvino/model_server:latest --model_path /models/resnet50-binary --model_name resnet --port 9178",
         {
             "name": "server-test",
-            "place": "server-test",
+            "source_name": "server-test",
             "mounts": (bind(f"{HOME}/resnet50-binary", "/models/resnet50-binary"),),
             "ports": (PublishedPort(9178, 9178),),
         },
@@ -110,7 +110,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
             "user": "1000:100",
             "problems": ("$GPU_ARGS may add options, and what it stands for is not known here.",),
             "unknown_fields": ("devices", "environment", "groups", "limits", "mounts", "user"),
-            "limits": ContainerLimits(known=False),
+            "limits": ContainerLimits(complete=False),
         },
     ),
     (
@@ -118,7 +118,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
         "-v $(pwd)/models/M:/model:ro openvino/model_server:latest --rest_port 8003 --model_name M --model_path /model",
         {
             "mounts": (bind(f"{HERE}/models/M", "/model", read_only=True),),
-            "limits": ContainerLimits(known=False),
+            "limits": ContainerLimits(complete=False),
             "unknown_fields": ("limits",),
         },
     ),
@@ -127,7 +127,7 @@ DOCUMENTED: list[tuple[str, dict[str, Any]]] = [
         "--model_name usem --model_path /model --cpu_extension /ovms/lib/libopenvino_tokenizers.so "
         '--plugin_config "{\\"NUM_STREAMS\\": 1}" --port 9000 --rest_port 8000',
         {
-            "words": (
+            "arguments": (
                 *("--model_name", "usem", "--model_path", "/model"),
                 *("--cpu_extension", "/ovms/lib/libopenvino_tokenizers.so"),
                 *("--plugin_config", '{"NUM_STREAMS": 1}', "--port", "9000", "--rest_port", "8000"),
@@ -196,7 +196,7 @@ WORDS: list[tuple[str, tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("tail", "words"), WORDS)
 def test_what_the_shell_hands_over(tail: str, words: tuple[str, ...]) -> None:
-    assert read(f"docker run {IMAGE} {tail}").words == words
+    assert read(f"docker run {IMAGE} {tail}").arguments == words
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_what_the_shell_hands_over(tail: str, words: tuple[str, ...]) -> None:
 )
 def test_unknown_expansions_are_not_guessed(line: str, named: str) -> None:
     container = read(f"docker run {IMAGE} {line}")
-    assert container.words is None
-    assert container.words_unknown == f"The server's arguments hold {named}, which is not known here."
-    assert container.unknown_fields == ("words",)
+    assert container.arguments is None
+    assert container.arguments_unavailable == f"The server's arguments hold {named}, which is not known here."
+    assert container.unknown_fields == ("arguments",)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_unknown_expansions_are_not_guessed(line: str, named: str) -> None:
 )
 def test_the_command_is_found_in_what_surrounds_it(line: str) -> None:
     container = read(line)
-    assert (container.image, container.words) == (IMAGE, ("--port", "1"))
+    assert (container.image, container.arguments) == (IMAGE, ("--port", "1"))
 
 
 @pytest.mark.parametrize(
@@ -272,10 +272,10 @@ def test_lost_continuations_are_read_and_said() -> None:
     line = f"docker run -d --rm\n  -v ./models:/models\n  {IMAGE}\n  --port 9000"
     container = read(line)
     assert container.mounts == (MODELS,)
-    assert container.words == ("--port", "9000")
+    assert container.arguments == ("--port", "9000")
     assert "line break" in container.problems[0]
     container = read(f"docker run {IMAGE}\n--port 9000")
-    assert container.words == ("--port", "9000")
+    assert container.arguments == ("--port", "9000")
     assert "does not end in a backslash" in container.problems[0]
 
 
@@ -329,7 +329,7 @@ FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("-m 2g --memory-swap 3g", {"limits": ContainerLimits(memory=2 * GIB, memory_swap=3 * GIB)}),
     ("-m 1.5GiB --memory-swap -1", {"limits": ContainerLimits(memory=3 * GIB // 2)}),
     ("-m 0", {"limits": ContainerLimits()}),
-    ("-m $MEM", {"limits": ContainerLimits(known=False), "unknown_fields": ("limits",)}),
+    ("-m $MEM", {"limits": ContainerLimits(complete=False), "unknown_fields": ("limits",)}),
     ("--cpus 1.5 --cpuset-cpus 0-3,5", {"limits": ContainerLimits(cpus=1.5, cpuset="0-3,5")}),
     ("--cpu-quota 50000", {"limits": ContainerLimits(cpus=0.5)}),
     ("--cpu-quota 50000 --cpu-period 25000", {"limits": ContainerLimits(cpus=2.0)}),
@@ -347,7 +347,7 @@ FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("--cap-drop all --cap-drop CAP_CHOWN", {"capabilities_dropped": ("ALL", "CHOWN")}),
     ("--security-opt no-new-privileges --userns=host", {"security": ("no-new-privileges", "userns=host")}),
     ("-w /x/../y", {"working_directory": "/y"}),
-    ("--name ovms", {"name": "ovms", "place": "ovms"}),
+    ("--name ovms", {"name": "ovms", "source_name": "ovms"}),
     ("--init --pull never --platform linux/amd64 --stop-timeout 3 -h host -l a=b", {"problems": ()}),
     ("--volumes-from other", {"unknown_fields": ("mounts",)}),
     (
@@ -396,15 +396,15 @@ def test_podman() -> None:
     )
     container = read(line)
     assert container.engine == "podman"
-    assert container.namespaced == "rootless"
+    assert container.user_namespace == "rootless"
     assert container.security == ("userns=keep-id",)
     # Podman does not make a host path that is missing.
     assert container.mounts == (
         bind(f"{HERE}/m", "/models", created=False, options=("Z", "U")),
         ContainerMount("/run/secrets/key", "config", read_only=True, name="tok"),
     )
-    assert read(f"sudo {line}").namespaced == ""
-    assert read(line, ids=(0, 0)).namespaced == ""
+    assert read(f"sudo {line}").user_namespace == ""
+    assert read(line, ids=(0, 0)).user_namespace == ""
 
 
 def test_an_engine_elsewhere_is_said() -> None:
@@ -414,8 +414,11 @@ def test_an_engine_elsewhere_is_said() -> None:
 
 def test_nerdctl_and_entrypoint() -> None:
     container = read(f"nerdctl -n k8s.io run --entrypoint /ovms/bin/ovms {IMAGE} --port 1")
-    assert (container.engine, container.words) == ("", ("--port", "1"))
-    assert read(f"docker run --entrypoint /bin/sh {IMAGE} -c 'exec ovms --port 1'").words == ("--port", "1")
+    assert (container.engine, container.arguments) == ("", ("--port", "1"))
+    assert read(f"docker run --entrypoint /bin/sh {IMAGE} -c 'exec ovms --port 1'").arguments == (
+        "--port",
+        "1",
+    )
 
 
 def test_release_is_the_tags() -> None:

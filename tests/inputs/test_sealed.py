@@ -143,7 +143,12 @@ def in_compose(_: Path) -> Request:
     service = {"image": IMAGE, "environment": dict(PAIRS)}
     document = json.dumps({"services": {"ovms": service}})
     read = read_compose(
-        document, service=None, place="c.yaml", directory="/", environment={}, read_file=lambda path: None
+        document,
+        service=None,
+        source_name="c.yaml",
+        directory="/",
+        environment={},
+        read_file=lambda path: None,
     )
     return contained(Request(), read)
 
@@ -160,7 +165,7 @@ def in_a_manifest(_: Path) -> Request:
         "metadata": {"name": "p"},
         "spec": {"containers": [container]},
     }
-    return contained(Request(), read_kubernetes(json.dumps(pod), place="p.yaml", container=None))
+    return contained(Request(), read_kubernetes(json.dumps(pod), source_name="p.yaml", container=None))
 
 
 def of_docker_inspect(_: Path) -> Request:
@@ -172,7 +177,7 @@ def of_docker_inspect(_: Path) -> Request:
         "State": {"Status": "running"},
         "Mounts": [],
     }
-    return contained(Request(), read_inspect(document, source="inspect", place="c"))
+    return contained(Request(), read_inspect(document, source="inspect", source_name="c"))
 
 
 @pytest.mark.parametrize(

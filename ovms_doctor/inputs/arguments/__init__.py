@@ -53,13 +53,13 @@ def read_arguments(
     ``limits``: what is known of the server's host; what depends on the unknown is not refused. Never raises.
     """
     if not words:
-        return ServerArguments(helps=True)
+        return ServerArguments(prints_help=True)
     split = split_words(words[:_MOST_WORDS], release)
     given = ParsedArguments(split, release, limits)
     if split.refusal is not None:
         return _arguments(given, (split.refusal,), helps=False)
     refusals = tuple(unmatched_refusals(given))
-    if not any(item.unless is None for item in refusals) and (
+    if not any(item.unless_file is None for item in refusals) and (
         given.has("help") or given.has("version") or not split.count
     ):
         return _arguments(given, refusals, helps=True)
@@ -78,7 +78,7 @@ def _arguments(
 ) -> ServerArguments:
     values = given.words.values
     refusals = tuple(replace(item, hint=hint_for(item, given.release)) for item in refusals)
-    certain = next((item.text for item in refusals if item.unless is None), None)
+    certain = next((item.text for item in refusals if item.unless_file is None), None)
     return ServerArguments(
         config_path=values.get("config_path") or None,
         model_path=values.get("model_path") or None,
@@ -86,18 +86,18 @@ def _arguments(
         model_version_policy=values.get("model_version_policy") or None,
         port=given.words.numbers.get("port"),
         rest_port=given.words.numbers.get("rest_port"),
-        ignored=_not_followed(given),
+        not_predicted=_not_followed(given),
         usage_error=None if helps else certain,
-        helps=helps,
+        prints_help=helps,
         refusals=() if helps else refusals,
-        given=tuple(values.items()),
+        options=tuple(values.items()),
         unmatched=tuple(given.words.unmatched),
-        unheeded=_unheeded(given),
+        without_effect=_without_effect(given),
         prepared=tuple(name for name in PREPARED if given.has(name)),
         directive=_directive(given),
         parameters=_parameters(given),
-        poll=_poll(given),
-        places=tuple(given.words.places.items()),
+        poll_seconds=_poll(given),
+        positions=tuple(given.words.places.items()),
     )
 
 
@@ -122,7 +122,7 @@ def _parameters(given: ParsedArguments) -> ModelParameters:
     return ModelParameters(pairs, "arguments")
 
 
-def _unheeded(given: ParsedArguments) -> tuple[str, ...]:
+def _without_effect(given: ParsedArguments) -> tuple[str, ...]:
     """Options that the server takes and makes no use of."""
     result = []
     if given.set("config_path"):

@@ -35,14 +35,14 @@ def read_compose(
     text: str,
     *,
     service: str | None,
-    place: str,
+    source_name: str,
     directory: str,
     environment: Mapping[str, str],
     read_file: Callable[[str], str | None],
 ) -> Container:
     """The container of ``service``, or without a name of the only service that is OVMS's.
 
-    ``place`` is the file as it was named, ``directory`` (absolute) where it lies: relative paths count from there.
+    ``source_name``: the file as named. ``directory`` (absolute): where it lies, relative paths count from there.
     ``environment`` is what ``docker compose`` would be given; the file ``.env`` beside the file fills it up.
     ``read_file`` answers with the text of another file (``.env``, ``env_file``, ``extends``, an override file), None
     where it cannot be read. Values of variables go where the file puts them, and into no message. NotRead for what
@@ -55,26 +55,28 @@ def read_compose(
             found = read_env_file(beside, environment, "the file .env")
             known = {name: value for name, value in found.items() if value is not None}
             interpolation = Interpolation({**known, **environment})
-        return _Reading(interpolation, place, directory, read_file).container(text, service)
+        return _Reading(interpolation, source_name, directory, read_file).container(text, service)
     except UnsupportedDocumentError as error:
         reason = interpolation.hide(str(error))
-        raise DocumentError(f"Docker Compose would refuse {shown(place)}: {reason.rstrip('.')}.") from None
+        raise DocumentError(
+            f"Docker Compose would refuse {shown(source_name)}: {reason.rstrip('.')}."
+        ) from None
     except DocumentError as error:
-        raise DocumentError(f"{shown(place)}: {interpolation.hide(str(error))}") from None
+        raise DocumentError(f"{shown(source_name)}: {interpolation.hide(str(error))}") from None
     except RecursionError:
-        raise DocumentError(f"{shown(place)}: the values are nested too deeply.") from None
+        raise DocumentError(f"{shown(source_name)}: the values are nested too deeply.") from None
 
 
 class _Reading:
     def __init__(
         self,
         interpolation: Interpolation,
-        place: str,
+        source_name: str,
         directory: str,
         read_file: Callable[[str], str | None],
     ) -> None:
         self.interpolation = interpolation
-        self.place, self.directory, self.read_file = place, directory, read_file
+        self.source_name, self.directory, self.read_file = source_name, directory, read_file
         self.problems: list[str] = []
 
     def container(self, text: str, wanted: str | None) -> Container:
@@ -97,11 +99,11 @@ class _Reading:
             self.directory, self.project_name(document), document, variables, self.read_file, self.problems
         )
         others = tuple(other for other in services if other != name)
-        return build(name, service, project, self.place, others)
+        return build(name, service, project, self.source_name, others)
 
     def with_override(self, raw: dict[str, Any]) -> dict[str, Any]:
         """A file with a default name has the override file beside it laid over it."""
-        if posixpath.basename(self.place) not in _DEFAULT_FILES:
+        if posixpath.basename(self.source_name) not in _DEFAULT_FILES:
             return raw
         for name in _OVERRIDES:
             text = self.read_file(posixpath.join(self.directory, name))

@@ -44,21 +44,21 @@ def _build(
         working_directory=directory or None,
     )
     if said.words is None:
-        project.unknown.add("words")
+        project.unknown.add("arguments")
     release, release_from = release_of(image, (), ()) if image else (None, "")
     paths, requests = compose_fields.read_devices(service)
     own_name = typed.optional_text(service, "container_name", numbers=False)
     return Container(
         source="compose",
-        place=place,
+        source_name=place,
         name=values.check_name(own_name) if own_name else name,
         engine="docker",
         image=image,
         release=release,
         release_from=release_from,
         program=said.program,
-        words=said.words,
-        words_unknown=said.unknown,
+        arguments=said.words,
+        arguments_unavailable=said.unknown,
         user=typed.optional_text(service, "user", numbers=False),
         groups=tuple(
             typed.text(item, "group_add") for item in typed.items(service.get("group_add"), "group_add")

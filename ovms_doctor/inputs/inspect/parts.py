@@ -243,7 +243,7 @@ def limits(host: Mapping[str, Any]) -> ContainerLimits:
         pids=positive(host.get("PidsLimit")),
         open_files=_open_files(host),
         shared_memory=positive(host.get("ShmSize")),
-        known=bool(host),
+        complete=bool(host),
     )
 
 

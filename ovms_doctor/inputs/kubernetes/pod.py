@@ -103,7 +103,7 @@ def read_limits(
         memory=math.ceil(memory) if memory else None,
         memory_request=math.ceil(request) if request else None,
         cpus=cpus if cpus else None,
-        known=live or bool(cpus),
+        complete=live or bool(cpus),
     )
     return made, tuple(devices)
 

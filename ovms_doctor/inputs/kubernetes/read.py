@@ -60,18 +60,18 @@ class _Choice(Struct, frozen=True):
         return f"{self.workload.title}/{self.name}" if self.name else self.workload.title
 
 
-def read_kubernetes(text: str, *, place: str, container: str | None = None) -> Container:
+def read_kubernetes(text: str, *, source_name: str, container: str | None = None) -> Container:
     """The container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod as
     ``kubectl get pod -o json`` shows it.
 
-    ``place`` is what the file is called; ``container`` the name of the container, where several could be meant.
+    ``source_name`` is what the file is called; ``container`` the name of the container, where several could be meant.
     ``id`` is the container's, for a pod without one the pod's uid. NotRead for what is no manifest, or has no such
     container.
     """
-    documents = read_documents(text, place)
+    documents = read_documents(text, source_name)
     if not any(string(document, "kind") for document in documents):
-        refuse_template(documents, place)
-        raise DocumentError(f"{place} is no manifest of Kubernetes: nothing in it has a kind")
+        refuse_template(documents, source_name)
+        raise DocumentError(f"{source_name} is no manifest of Kubernetes: nothing in it has a kind")
     choices = [
         _Choice(workload, item)
         for workload in find_workloads(documents)
@@ -79,25 +79,25 @@ def read_kubernetes(text: str, *, place: str, container: str | None = None) -> C
     ]
     if not choices:
         kinds = sorted({string(document, "kind") for document in documents} - {""})
-        raise DocumentError(f"{place} describes no pod, only {_list(kinds)}")
-    chosen, notes = _choose(choices, container, place)
+        raise DocumentError(f"{source_name} describes no pod, only {_list(kinds)}")
+    chosen, notes = _choose(choices, container, source_name)
     pod = chosen.workload.spec
     parts = [pod.get("volumes"), pod.get("securityContext"), chosen.container, chosen.workload.name]
-    refuse_template(parts, place)
-    return _read(chosen, Stock(documents), place, notes)
+    refuse_template(parts, source_name)
+    return _read(chosen, Stock(documents), source_name, notes)
 
 
 # -- which one -----------------------------------------------------------------------------------------
 
 
-def _choose(choices: Sequence[_Choice], name: str | None, place: str) -> tuple[_Choice, list[str]]:
+def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> tuple[_Choice, list[str]]:
     """The one that is named, else the one that looks like OVMS most; of a workload and the pods that were made
     from it a pod."""
     if name is not None:
         best = [choice for choice in choices if name in (choice.name, choice.title)]
         if not best:
             raise DocumentError(
-                f"{place} has no container {name}, but {_list([item.title for item in choices])}"
+                f"{source_name} has no container {name}, but {_list([item.title for item in choices])}"
             )
     else:
         scores = [_likeness(choice) for choice in choices]
@@ -106,14 +106,16 @@ def _choose(choices: Sequence[_Choice], name: str | None, place: str) -> tuple[_
         ]
         if not best:
             raise DocumentError(
-                f"{place} has no container that looks like OVMS: {_list([item.title for item in choices])}"
+                f"{source_name} has no container that looks like OVMS: {_list([item.title for item in choices])}"
             )
     best = _not_made(best)
     if len(best) == 1:
         return best[0], []
     first = best[0]
     if len({_essence(choice) for choice in best}) > 1:
-        raise DocumentError(f"{place} has several servers, name one: {_list([item.title for item in best])}")
+        raise DocumentError(
+            f"{source_name} has several servers, name one: {_list([item.title for item in best])}"
+        )
     pods = [choice for choice in best if choice.workload.live] or best
     first = next((choice for choice in pods if _in_trouble(choice)), pods[0])
     titles = [choice.workload.title for choice in best]
@@ -179,7 +181,7 @@ def _list(names: Sequence[str]) -> str:
 # -- the container -------------------------------------------------------------------------------------
 
 
-def _read(chosen: _Choice, stock: Stock, place: str, notes: Sequence[str]) -> Container:
+def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str]) -> Container:
     workload, item, pod = chosen.workload, chosen.container, chosen.workload.spec
     problems = [*notes, *workload.problems]
     environment = read_environment(item, stock, workload.namespace)
@@ -205,7 +207,7 @@ def _read(chosen: _Choice, stock: Stock, place: str, notes: Sequence[str]) -> Co
         problems.append("OpenShift gives the container a user id of its own: which one, the pod tells.")
     return Container(
         "kubernetes",
-        place,
+        source_name,
         name=chosen.name,
         id=own_id or workload.uid,
         engine="kubernetes",
@@ -213,8 +215,8 @@ def _read(chosen: _Choice, stock: Stock, place: str, notes: Sequence[str]) -> Co
         release=release,
         release_from=release_from,
         program=program,
-        words=words,
-        words_unknown=unknown,
+        arguments=words,
+        arguments_unavailable=unknown,
         user=security.user,
         groups=security.groups,
         working_directory=directory or string(item, "workingDir"),

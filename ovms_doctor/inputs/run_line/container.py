@@ -57,15 +57,15 @@ class _Build(RunLine):
         release, release_from = release_of(image, (), ()) if image else (None, "")
         return Container(
             source="docker-run",
-            place=name or f"{self.command.program} {self.command.verb}",
+            source_name=name or f"{self.command.program} {self.command.verb}",
             name=name,
             engine=_ENGINES.get(self.command.program, ""),
             image=image,
             release=release,
             release_from=release_from,
             program=said.program,
-            words=said.words,
-            words_unknown=said.unknown,
+            arguments=said.words,
+            arguments_unavailable=said.unknown,
             user=self.one("user", "user") or "",
             groups=tuple(self.many("group-add", "groups")),
             working_directory=said.directory or directory,
@@ -87,7 +87,7 @@ class _Build(RunLine):
                 )
             ),
             security=run_settings.security(self),
-            namespaced="rootless" if self.rootless() else "",
+            user_namespace="rootless" if self.rootless() else "",
             problems=tuple(dict.fromkeys(self.problems)),
             unknown_fields=tuple(sorted(self.unknown)),
         )
@@ -151,7 +151,7 @@ class _Build(RunLine):
         for word in (*(entrypoint or ()), *command):
             name = self.shell.unknown(word)
             if name:
-                self.unknown.add("words")
+                self.unknown.add("arguments")
                 return ServerCommand(
                     (), None, f"The server's arguments hold {name}, which is not known here."
                 )

@@ -64,7 +64,7 @@ def limits(told: RunLine) -> ContainerLimits:
         pids=pids if pids and pids > 0 else None,
         open_files=open_files,
         shared_memory=shared or None,
-        known="limits" not in told.unknown,
+        complete="limits" not in told.unknown,
     )
 
 

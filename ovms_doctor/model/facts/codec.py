@@ -237,7 +237,7 @@ def _map_text(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
-_known_members: dict[type[Any], tuple[tuple[str, Any], ...]] = {}
+_known_members: dict[type[Any], tuple[tuple[str, str, Any], ...]] = {}
 
 
 def _encode_tagged(value: Question | Answer) -> dict[str, Any]:
@@ -246,19 +246,19 @@ def _encode_tagged(value: Question | Answer) -> dict[str, Any]:
 
 def _encode_fields(value: Any) -> dict[str, Any]:
     encoded = {}
-    for name, default in _members(type(value)):
+    for name, key, default in _members(type(value)):
         item = getattr(value, name)
         # 0 == False and 1 == True, but no field holds both.
         if not isinstance(item, Secret) and (default is NODEFAULT or item != default):
-            encoded[name] = _encode(item)
+            encoded[key] = _encode(item)
     return encoded
 
 
-def _members(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
-    """The names and default values of a type's fields."""
+def _members(kind: type[Any]) -> tuple[tuple[str, str, Any], ...]:
+    """Of a type's fields their names, their names in JSON and their default values."""
     known = _known_members.get(kind)
     if known is None:
-        known = tuple((field.name, field.default) for field in fields(kind))
+        known = tuple((field.name, field.encode_name, field.default) for field in fields(kind))
         _known_members[kind] = known
     return known
 
@@ -339,8 +339,8 @@ def _object(kind: type[Any]) -> _Decoder:
             return _refuse(value, kind)
         known = {}
         for field, decoder in members:
-            if field.name in value:
-                known[field.name] = decoder(value[field.name])
+            if field.encode_name in value:
+                known[field.name] = decoder(value[field.encode_name])
             elif field.default is NODEFAULT:
                 raise FactFormatError(f"{kind.__name__} without {field.name}")
         return kind(**known)

@@ -1,0 +1,208 @@
+"""What the server has loaded, as far as it decides the answer to a request."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.parameters import ANY, Dimension
+
+#: How the server calls an element type in its messages (precision.cpp), by OpenVINO's name.
+PRECISIONS = {
+    "bf16": "BF16",
+    "f64": "FP64",
+    "f32": "FP32",
+    "f16": "FP16",
+    "i64": "I64",
+    "i32": "I32",
+    "i16": "I16",
+    "i8": "I8",
+    "i4": "I4",
+    "u64": "U64",
+    "u32": "U32",
+    "u16": "U16",
+    "u8": "U8",
+    "u4": "U4",
+    "u1": "U1",
+    "boolean": "BOOL",
+    "string": "STRING",
+    "dynamic": "UNDEFINED",
+}
+#: The KServe datatype of a precision (kfs_utils.cpp); others have none and match no request.
+DATATYPES = {
+    "FP64": "FP64",
+    "FP32": "FP32",
+    "FP16": "FP16",
+    "I64": "INT64",
+    "I32": "INT32",
+    "I16": "INT16",
+    "I8": "INT8",
+    "U64": "UINT64",
+    "U32": "UINT32",
+    "U16": "UINT16",
+    "U8": "UINT8",
+    "STRING": "BYTES",
+    "BOOL": "BOOL",
+}
+#: Bytes of one element, by KServe datatype; a BYTES element has no size of its own.
+ELEMENT_SIZES = {
+    "BOOL": 1,
+    "UINT8": 1,
+    "UINT16": 2,
+    "UINT32": 4,
+    "UINT64": 8,
+    "INT8": 1,
+    "INT16": 2,
+    "INT32": 4,
+    "INT64": 8,
+    "FP16": 2,
+    "FP32": 4,
+    "FP64": 8,
+    "BYTES": 1,
+}
+ServableState: TypeAlias = Literal["available", "not_loaded", "retired"]
+
+
+class ServedInput(Struct, frozen=True):
+    """One input of a served model."""
+
+    #: The name that clients use: from mapping_config.json where it names one.
+    name: str
+    #: The name inside the model.
+    model_name: str
+    #: The server's word for the element type: `FP32`, `I64`, `STRING`.
+    precision: str
+    #: The dimensions after shape, batch and layout were applied.
+    shape: tuple[Dimension, ...]
+    #: The layout of what clients send: `N...`, `NHWC`.
+    layout: str = "N..."
+    #: Whether its shape is set to `auto`.
+    shape_auto: bool = False
+
+    @property
+    def datatype(self) -> str:
+        """The KServe datatype that a request must name."""
+        return DATATYPES.get(self.precision, "INVALID")
+
+    @property
+    def shape_text(self) -> str:
+        """The shape as the server writes it: `(1,3,-1,[200~500])`."""
+        return "(" + ",".join(str(dimension) for dimension in self.shape) + ")"
+
+    @property
+    def batch_index(self) -> int | None:
+        """The position of the batch by the layout (`Layout::retrieveBatchIndex`); `None` where it names none."""
+        letters = self.layout.replace("...", ".")
+        index = letters.find("N")
+        if index < 0 or ("." in letters and index > letters.find(".")):
+            return None
+        return index
+
+    @property
+    def batch(self) -> Dimension | None:
+        """The batch dimension; the first one where the layout names none; `None` for a scalar."""
+        index = self.batch_index
+        if index is None:
+            return self.shape[0] if self.shape else None
+        return self.shape[index] if index < len(self.shape) else None
+
+
+class ServedModel(Struct, frozen=True):
+    """One version of a model."""
+
+    #: The name that clients use.
+    name: str
+    #: The version's number.
+    version: int
+    #: The inputs, in the server's order: by name.
+    inputs: tuple[ServedInput, ...] = ()
+    #: The names of the outputs.
+    outputs: tuple[str, ...] = ()
+    #: Whether batch_size is `auto`.
+    batch_auto: bool = False
+    #: Whether requests reach it.
+    state: ServableState = "available"
+    #: The file that OpenVINO reads, as the server sees it; empty where it is not known.
+    path: str = ""
+    #: Whether the element types, names and shapes of its inputs are known.
+    known: bool = True
+    #: The inputs as first loaded, to which a failed reshape returns; empty for the same as `inputs`.
+    initial: tuple[ServedInput, ...] = ()
+    #: The shapes of the model's own inputs and the layouts that are applied, for OpenVINO: (name, layout of
+    #: the tensor, layout of the model).
+    layouts: tuple[tuple[str, str, str], ...] = ()
+
+
+class ServedGraph(Struct, frozen=True):
+    """A pipeline, MediaPipe graph or generative model: what is served under a name without versions."""
+
+    #: The name that clients use.
+    name: str
+    #: What it is.
+    kind: Literal["pipeline", "graph", "generative"]
+    #: Whether requests reach it.
+    state: ServableState = "available"
+    #: The inputs of a pipeline; empty for a graph.
+    inputs: tuple[ServedInput, ...] = ()
+    #: What the files of a generative model say; `None` where nothing is known.
+    generative: GenerativeLimits | None = None
+
+
+class GenerativeLimits(Struct, frozen=True):
+    """What the files of a generative model say of the requests that it takes."""
+
+    #: What it does, by its graph: `text_generation`, `embeddings`, `rerank`, `image_generation`, …; empty: unknown.
+    task: str = ""
+    #: The longest prompt with its answer, in tokens; `None` where no file says it.
+    max_length: int | None = None
+    #: Whether a chat template is there; `None` where it was not looked for.
+    chat_template: bool | None = None
+    #: `best_of_limit` of graph.pbtxt.
+    best_of_limit: int = 20
+    #: `max_tokens_limit` of graph.pbtxt; `None` where it is not set.
+    max_tokens_limit: int | None = None
+
+
+class ServedModels(Struct, frozen=True):
+    """Everything that a request can name."""
+
+    #: Each loaded or failed version of each model.
+    models: tuple[ServedModel, ...] = ()
+    #: The version that a request without one gets, by model; a model that is not listed has none.
+    default_versions: tuple[tuple[str, int], ...] = ()
+    #: Pipelines, graphs and generative models.
+    graphs: tuple[ServedGraph, ...] = ()
+    #: Names of models that are configured, whether or not any version is loaded.
+    names: frozenset[str] = frozenset()
+    #: Whether the server was built with MediaPipe, as the official images are.
+    mediapipe: bool = True
+    #: Whether metrics are on.
+    metrics: bool = False
+    #: Whether an API key is required by generative endpoints.
+    api_key: bool = False
+    #: The REST and the gRPC port; `None` where it is not known, 0 where there is none.
+    rest_port: int | None = None
+    grpc_port: int | None = None
+
+    def find(self, name: str, version: int) -> ServedModel | None:
+        """One version of a model."""
+        for model in self.models:
+            if model.name == name and model.version == version:
+                return model
+        return None
+
+    def default_version(self, name: str) -> int | None:
+        """The version that a request without one gets."""
+        return dict(self.default_versions).get(name)
+
+    def graph(self, name: str) -> ServedGraph | None:
+        """The pipeline or graph of a name."""
+        return next((graph for graph in self.graphs if graph.name == name), None)
+
+
+def dimension_matches(dimension: Dimension, value: int) -> bool:
+    """`Dimension::match` of a number."""
+    if value < -1:
+        return False
+    return dimension.low == ANY or dimension.low <= value <= dimension.high

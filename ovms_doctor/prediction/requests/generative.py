@@ -1,0 +1,211 @@
+"""The checks of requests to generative endpoints: `/v3/…` and, since 2026.3, `/v1/…`.
+
+From `createV3HttpPayload` (http_rest_api_handler.cpp), and from the parsers of embeddings and rerank. What chat and
+completions require is in `chat`. Errors of a calculator reach the client as the status of the graph.
+"""
+
+from ovms_doctor.model.client_request import Answer, ClientRequest, RequestPosition
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.served_models import GenerativeLimits, ServedModels
+from ovms_doctor.prediction.requests.chat import CalculatorError, check_generation, check_strings
+from ovms_doctor.prediction.requests.json_reader import JsonDepthError, JsonSyntaxError, read_json
+from ovms_doctor.prediction.requests.json_values import (
+    JsonArray,
+    JsonItem,
+    JsonLiteral,
+    JsonNumber,
+    JsonObject,
+    JsonString,
+    is_int,
+)
+from ovms_doctor.prediction.requests.kserve_json import json_rules
+from ovms_doctor.prediction.requests.routes import path_of
+from ovms_doctor.prediction.requests.statuses import StatusError, answer_with
+
+#: The node of the graph that the server itself writes for a task.
+_NODES = {"text_generation": "LLMExecutor", "embeddings": "EmbeddingsExecutor", "rerank": "RerankExecutor"}
+_ENDPOINTS = {
+    "chat/completions": "text_generation",
+    "completions": "text_generation",
+    "responses": "text_generation",
+    "embeddings": "embeddings",
+    "rerank": "rerank",
+}
+
+
+def answer_generative(request: ClientRequest, models: ServedModels, release: Release) -> Answer:
+    """What the server answers. Raises StatusError for what ends the request before its graph is reached."""
+    if models.api_key and not (request.header("authorization") or "").startswith("Bearer "):
+        raise StatusError("UNAUTHORIZED")
+    path = path_of(request.path)
+    name, document = _payload(request, path, release)
+    doubts: list[str] = []
+    if models.api_key:
+        doubts.append("whether the API key is the right one is not looked at")
+    graph = models.graph(name)
+    if graph is None or graph.kind == "pipeline":
+        raise StatusError("MEDIAPIPE_DEFINITION_NAME_MISSING", "", RequestPosition("$.model"))
+    if graph.state != "available":
+        raise StatusError(
+            "MEDIAPIPE_DEFINITION_NOT_LOADED_ANYMORE"
+            if graph.state == "retired"
+            else "MEDIAPIPE_DEFINITION_NOT_LOADED_YET"
+        )
+    limits = graph.generative or GenerativeLimits()
+    endpoint = next((end for end in _ENDPOINTS if path.endswith(f"/{end}")), "")
+    task = limits.task or _ENDPOINTS.get(endpoint, "")
+    if not limits.task:
+        doubts.append("the graph was not read: which endpoints it serves is not known")
+    if document is not None:
+        try:
+            _check(task, path, request.body, document, limits, release, doubts)
+        except CalculatorError as error:
+            details = (
+                "INVALID_ARGUMENT: CalculatorGraph::Run() failed: \n"
+                f'Calculator::Process() for node "{_NODES.get(task, "LLMExecutor")}" failed: {error.text}'
+            )
+            position = RequestPosition(error.path, error.offset)
+            return answer_with("MEDIAPIPE_EXECUTION_ERROR", details, "REST", release, position, tuple(doubts))
+    doubts.append("what the model makes of the request is not predicted")
+    return answer_with("OK", "", "REST", release, doubts=tuple(doubts))
+
+
+def _check(
+    task: str,
+    path: str,
+    body: bytes,
+    document: JsonObject,
+    limits: GenerativeLimits,
+    release: Release,
+    doubts: list[str],
+) -> None:
+    """What the calculator of a task requires. Raises CalculatorError."""
+    if task == "text_generation":
+        doubts += check_generation(path, body, document, limits, release)
+    elif task == "embeddings":
+        check_strings(body, document, b"input")
+        _encoding_format(document)
+    elif task == "rerank":
+        _rerank(document)
+    else:
+        doubts.append("what this endpoint requires is not known")
+
+
+def _payload(request: ClientRequest, path: str, release: Release) -> tuple[str, JsonObject | None]:
+    """The name of the graph, and the document of a JSON body. Raises StatusError."""
+    content_type = request.header("content-type") or ""
+    if "application/json" in content_type:
+        document, name = _json_payload(request, path, release)
+        if name:
+            return name, document
+    elif "multipart/form-data" in content_type:
+        return _multipart_model(request), None
+    if len(path) <= 4:
+        raise StatusError("FAILED_TO_DEDUCE_MODEL_NAME_FROM_URI")
+    return path[4:], None
+
+
+def _multipart_model(request: ClientRequest) -> str:
+    """The field `model` of a multipart body."""
+    marker = b'name="model"'
+    start = request.body.find(marker)
+    if start < 0:
+        raise StatusError("FAILED_TO_PARSE_MULTIPART_CONTENT_TYPE")
+    value = request.body[start + len(marker) :].lstrip(b"\r\n").split(b"\r\n", 1)[0]
+    return value.decode("utf-8", "replace")
+
+
+def _json_payload(request: ClientRequest, path: str, release: Release) -> tuple[JsonObject, str]:
+    code = "JSON_INVALID"
+    try:
+        document = read_json(request.body, json_rules(release))
+    except JsonSyntaxError as error:
+        raise StatusError(code, "Cannot parse JSON body", RequestPosition("$", error.offset)) from None
+    except JsonDepthError as error:
+        details = "JSON body exceeds maximum nesting depth"
+        raise StatusError(code, details, RequestPosition("$", error.offset)) from None
+    quote = '"' if not release.at_least(2024, 5) else ""
+    if not isinstance(document, JsonObject):
+        raise StatusError(code, "JSON body must be an object", RequestPosition("$", 0))
+    model = document.find(b"model")
+    if model is None:
+        raise StatusError(code, f"{quote}model{quote} field is missing in JSON body", RequestPosition("$", 0))
+    if not isinstance(model, JsonString):
+        details = f"{quote}model{quote} field is not a string"
+        raise StatusError(code, details, RequestPosition("$.model", model.start))
+    streams = "completions" in path or ("responses" in path and release.at_least(2026, 2))
+    stream = document.find(b"stream")
+    if streams and stream is not None and not (isinstance(stream, JsonLiteral) and stream.value is not None):
+        details = f"{quote}stream{quote} field is not a boolean"
+        raise StatusError(code, details, RequestPosition("$.stream", stream.start))
+    return document, model.c_string.decode("utf-8", "surrogateescape")
+
+
+def _encoding_format(document: JsonObject) -> None:
+    value = document.find(b"encoding_format")
+    if value is None:
+        return
+    if not isinstance(value, JsonString):
+        raise CalculatorError("encoding_format should be string", "$.encoding_format", value.start)
+    if value.c_string not in (b"base64", b"float"):
+        text = "encoding_format should either base64 or float"
+        raise CalculatorError(text, "$.encoding_format", value.start)
+
+
+def _rerank(document: JsonObject) -> None:
+    """`RerankHandler::parseRequest` (rerank_utils.cpp)."""
+    query = document.find(b"query")
+    if query is None:
+        raise CalculatorError("query field is missing in request", "$", document.start)
+    if not isinstance(query, JsonString):
+        raise CalculatorError("query is not a string", "$.query", query.start)
+    documents = document.find(b"documents")
+    if documents is None:
+        raise CalculatorError("documents field is missing in request", "$", document.start)
+    if not isinstance(documents, JsonArray):
+        raise CalculatorError("documents is not an array", "$.documents", documents.start)
+    kinds: set[type] = set()
+    for index, item in enumerate(documents.items):
+        _rerank_document(item, f"$.documents[{index}]", kinds)
+    _optional(document, b"top_n", "integer", "top_n accepts integer values")
+    fields = document.find(b"rank_fields")
+    if fields is not None and not _is_null(fields):
+        if not isinstance(fields, JsonArray):
+            raise CalculatorError("rank_fields is not an array", "$.rank_fields", fields.start)
+        if any(not isinstance(item, JsonString) for item in fields.items):
+            raise CalculatorError("rank_fields array element is not a string", "$.rank_fields", fields.start)
+    _optional(document, b"return_documents", "boolean", "return_documents accepts boolean values")
+    _optional(document, b"max_chunks_per_doc", "integer", "max_chunks_per_doc accepts integer values")
+    if any(isinstance(item, JsonObject) for item in documents.items):
+        raise CalculatorError("document map not supported", "$.documents", documents.start)
+
+
+def _rerank_document(item: JsonItem, path: str, kinds: set[type]) -> None:
+    if not isinstance(item, JsonString | JsonObject):
+        raise CalculatorError("documents array element is neither string nor object", path, item.start)
+    kinds.add(type(item))
+    if len(kinds) > 1:
+        raise CalculatorError("all documents have to be the same type (string or objects)", path, item.start)
+    if isinstance(item, JsonString):
+        return
+    for name in ("title", "text"):
+        value = item.find(name.encode())
+        if value is None:
+            raise CalculatorError(f"document {name} field is missing", path, item.start)
+        if not isinstance(value, JsonString):
+            raise CalculatorError(f"document {name} field have to be string", f"{path}.{name}", value.start)
+
+
+def _is_null(value: JsonItem) -> bool:
+    return isinstance(value, JsonLiteral) and value.value is None
+
+
+def _optional(document: JsonObject, name: bytes, kind: str, text: str) -> None:
+    value = document.find(name)
+    if value is None or _is_null(value):
+        return
+    if kind == "integer" and isinstance(value, JsonNumber) and is_int(value):
+        return
+    if kind == "boolean" and isinstance(value, JsonLiteral):
+        return
+    raise CalculatorError(text, f"$.{name.decode()}", value.start)

@@ -1,0 +1,121 @@
+"""Every recorded request is answered as the server answered it, word for word and in order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.parameters import Dimension
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.served_models import ServedGraph, ServedInput, ServedModel, ServedModels
+from ovms_doctor.prediction.requests.answers import answer_request
+from tests.prediction.requests.worlds import handler_world, kfs_world, recorded, request_of
+
+HANDLER = recorded("handler-2026.3.json.gz")
+
+
+def test_all_recordings_are_there() -> None:
+    assert sum(len(case["requests"]) for case in HANDLER.values()) == 484
+    sizes = {
+        name: len(recorded(f"{name}.json.gz"))
+        for name in ("kserve-rest-2026.3", "kserve-rest-2025.4", "tfs-rest-2025.4", "grpc-2026.3")
+    }
+    assert sizes == {
+        "kserve-rest-2026.3": 150,
+        "kserve-rest-2025.4": 60,
+        "tfs-rest-2025.4": 40,
+        "grpc-2026.3": 83,
+    }
+
+
+@pytest.mark.parametrize("name", HANDLER)
+def test_answers_of_the_rest_handler(name: str, tmp_path: Path) -> None:
+    case = HANDLER[name]
+    world = handler_world(tmp_path, case)
+    for index, row in enumerate(case["requests"]):
+        answer = world.answer(request_of(row)).answer
+        text = answer.code if answer.code == "OK" else f"{answer.code}: {answer.message}"
+        assert (index, answer.http_status, text) == (index, row["http"], row["status"]), row["body"]
+
+
+@pytest.mark.parametrize(
+    ("name", "release"),
+    [("kserve-rest-2026.3", "2026.3"), ("kserve-rest-2025.4", "2025.4"), ("tfs-rest-2025.4", "2025.4")],
+)
+def test_answers_over_rest(name: str, release: str, tmp_path: Path) -> None:
+    world = kfs_world(tmp_path, release)
+    for index, row in enumerate(recorded(f"{name}.json.gz")):
+        answer = world.answer(request_of(row)).answer
+        expected = json.loads(row["answer"])["error"] if row["answer"] else ""
+        assert (index, answer.http_status, answer.message) == (index, row["status"], expected), row["body"]
+
+
+def _model(
+    name: str, version: int, inputs: dict[str, tuple[str, tuple[int, ...]]], state: Any = "available"
+) -> ServedModel:
+    served = tuple(
+        ServedInput(key, key, precision, tuple(Dimension(size, size) for size in shape))
+        for key, (precision, shape) in inputs.items()
+    )
+    return ServedModel(name, version, served, state=state)
+
+
+_FC = {"x": ("FP32", (1, 3))}
+#: The server that answered over gRPC, after versions were removed while it ran.
+GRPC_MODELS = ServedModels(
+    (
+        _model("fc", 1, _FC),
+        _model("two", 1, {"a": ("FP32", (1, 4)), "b": ("FP32", (1, 4))}),
+        _model("img", 1, {"image": ("FP32", (1, 3, 8, 8))}),
+        _model("int", 1, {"input_ids": ("I64", (1, -1))}),
+        _model("str", 1, {"text": ("STRING", (-1,))}),
+        _model("scalar", 1, {"s": ("FP32", ())}),
+        _model("name with space", 1, _FC),
+        _model("a/b", 1, _FC),
+        _model("multi", 1, _FC),
+        _model("multi", 2, _FC),
+        _model("multi", 3, {}, "not_loaded"),
+        _model("broken", 1, {}, "not_loaded"),
+        _model("ended", 1, _FC),
+        _model("ended", 2, {}, "retired"),
+        _model("removed", 1, {}, "retired"),
+    ),
+    (
+        *((name, 1) for name in ("fc", "two", "img", "int", "str", "scalar", "name with space", "a/b")),
+        ("multi", 2),
+        ("ended", 1),
+    ),
+    (
+        ServedGraph(
+            "pipe", "pipeline", inputs=(ServedInput("x", "x", "FP32", (Dimension(1, 1), Dimension(3, 3))),)
+        ),
+        ServedGraph("badpipe", "pipeline", "not_loaded"),
+    ),
+    frozenset({"nover"}),
+    mediapipe=False,
+)
+
+
+@pytest.mark.parametrize(
+    "row", recorded("grpc-2026.3.json.gz"), ids=lambda row: f"{row['request'].get('modelName')}-{row['code']}"
+)
+def test_answers_over_grpc(row: dict[str, Any]) -> None:
+    sent = row["request"]
+    inputs = tuple(
+        InferTensor(
+            item["name"],
+            item["datatype"],
+            tuple(int(size) for size in item["shape"]),
+            TensorContents((("fp32_contents", len(item["contents"]["fp32Contents"])),)),
+        )
+        for item in sent.get("inputs", [])
+    )
+    message = InferMessage(sent.get("modelName", ""), sent.get("modelVersion", ""), inputs)
+    request = ClientRequest("KServe", "gRPC", "", message=message)
+    answer = answer_request(request, GRPC_MODELS, parse_release("2026.3"), Facts()).answer
+    assert (answer.grpc_code, answer.message) == (row["code"], row["details"])

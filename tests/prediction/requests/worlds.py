@@ -1,0 +1,109 @@
+"""What the recorded servers served, and the recorded requests."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.deployment import User
+from ovms_doctor.model.facts import Facts, FactsMissingError
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.served_models import ServedModels
+from ovms_doctor.prediction.requests.answers import Outcome, answer_request
+from ovms_doctor.prediction.requests.served import served_models
+from ovms_doctor.probes.local import LocalCollector
+from tests.cases_build import MODELS
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "data" / "requests"
+
+#: The configuration of the servers that answered over REST: name, model, further keys.
+KFS = (
+    *((name, name, {}) for name in ("fc", "two", "img", "int", "str", "scalar", "mapped", "broken")),
+    ("fcdyn", "fc", {"shape": "(-1,3)"}),
+    ("imgnhwc", "img", {"layout": "NHWC:NCHW"}),
+    ("intauto", "int", {"shape": "auto"}),
+)
+
+
+def recorded(name: str) -> Any:
+    """A recording."""
+    return json.loads(gzip.decompress((RECORDINGS / name).read_bytes()))
+
+
+@cache
+def collector() -> LocalCollector:
+    """The probes, for every directory."""
+    return LocalCollector(User(os.getuid(), os.getgid()), (), ())
+
+
+class World:
+    """A server's models, as the requests so far left them."""
+
+    def __init__(self, arguments: list[str], release: str, *, mediapipe: bool = False) -> None:
+        self.release = parse_release(release)
+        self.facts = Facts()
+        user = User(os.getuid(), os.getgid())
+        request = Request(words=tuple(arguments), release=release, user=user, bare_metal=True)
+        run = look(request, self.facts, collector())
+        self.models: ServedModels = replace(served_models(run.plan), mediapipe=mediapipe)
+
+    def answer(self, request: ClientRequest) -> Outcome:
+        """The answer; the models change with it."""
+        while True:
+            try:
+                outcome = answer_request(request, self.models, self.release, self.facts)
+            except FactsMissingError as missing:
+                self.facts.add(collector().collect(missing.questions, None))
+                continue
+            self.models = outcome.models
+            return outcome
+
+
+def kfs_world(directory: Path, release: str) -> World:
+    """The server that the REST recordings were made with."""
+    entries = []
+    for name, model, more in KFS:
+        base = directory / name
+        (base / "1").mkdir(parents=True)
+        source = "fc" if model in ("mapped", "broken") else model
+        for suffix in ("xml", "bin"):
+            shutil.copy(MODELS / f"{source}.{suffix}", base / "1" / f"model.{suffix}")
+        entries.append({"config": {"name": name, "base_path": str(base), **more}})
+    (directory / "broken" / "1" / "model.bin").write_bytes(b"")
+    mapping = {"inputs": {"x": "data"}, "outputs": {"y": "scores"}}
+    (directory / "mapped" / "1" / "mapping_config.json").write_text(json.dumps(mapping))
+    config = directory / "config.json"
+    config.write_text(json.dumps({"model_config_list": entries}))
+    return World(["--config_path", str(config), "--rest_port", "18080"], release)
+
+
+def handler_world(directory: Path, case: dict[str, Any]) -> World:
+    """The server of one case of requests that were handed to the REST handler itself."""
+    for path, kind, value in case["tree"]:
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "json":
+            target.write_text(json.dumps(value).replace("{D}", str(directory)))
+        else:
+            shutil.copy(MODELS / f"{value}.{kind}", target)
+    arguments = [text.replace("{D}", str(directory)) for text in case["args"]]
+    return World([*arguments, "--rest_port", "18080"], "2026.3")
+
+
+def request_of(row: dict[str, Any]) -> ClientRequest:
+    """A recorded HTTP request."""
+    body = row.get("body")
+    data = base64.b64decode(row["body_base64"]) if body is None else body.encode()
+    headers = tuple(row.get("headers", {}).items())
+    return ClientRequest("KServe", method=row["method"], path=row["path"], headers=headers, body=data)

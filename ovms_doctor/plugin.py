@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from ovms_doctor.checks.context import host_path, quote
+from ovms_doctor.checks.context import quote
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
     Denial,
@@ -142,9 +142,7 @@ class Context(Struct, frozen=True):
 
     def host(self, path: str) -> str:
         """Where the server's path lies on this host."""
-        cwd = self.deployment.working_directory
-        absolute = path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
-        return host_path(absolute, self.deployment.mounts)
+        return self.deployment.host_path(path)
 
     def finding(
         self,

@@ -23,7 +23,7 @@ COMPILED = {"options", "cli", "mapping", "random-cli", "random-config"}
 @cache
 def collector(uid: int) -> LocalCollector:
     """One for each user: cases lie in directories of their own, so it may serve them all."""
-    return LocalCollector(User(uid, uid), (), ())
+    return LocalCollector(User(uid, uid))
 
 
 def request_for(case: Case, directory: str) -> Request:

@@ -51,13 +51,10 @@ def _host_path(context: Context, path: str) -> str | None:
     """A path of this host where the server's is meant; one that other findings tell of is left to them."""
     if any(outside.path == path for outside in context.plan.outside):
         return None
-    for mount in context.deployment.mounts:
-        if mount.host == mount.server:
-            continue
-        if path == mount.host or path.startswith(mount.host.rstrip("/") + "/"):
-            inside = mount.server.rstrip("/") + path[len(mount.host.rstrip("/")) :]
-            return f"it lies on this host, but the server sees it as {inside}"
-    return None
+    inside = context.deployment.mount_table.to_server(path) if path.startswith("/") else None
+    if inside is None or inside == path:
+        return None
+    return f"it lies on this host, but the server sees it as {inside}"
 
 
 def _finding(context: Context, model: str | None, path: str, hint: str) -> Finding:

@@ -11,6 +11,7 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
 from ovms_doctor.model.facts import ListDirectory, Listing
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import ModelPlan
 
@@ -34,22 +35,12 @@ def check(context: Context) -> Iterator[Finding]:
     yield from _read_only(context, container)
 
 
-def covering(container: Container, path: str) -> tuple[ContainerMount, ...]:
-    """The mounts in which a path of the server's lies, the one that counts first."""
-    found = [
-        mount
-        for mount in container.mounts
-        if path == mount.server or path.startswith(mount.server.rstrip("/") + "/")
-    ]
-    return tuple(sorted(found, key=lambda mount: -len(mount.server.rstrip("/"))))
-
-
 # -- mounts --------------------------------------------------------------------------------------------
 
 
 def _hidden_or_empty(context: Context, container: Container, model: ModelPlan) -> Iterator[Finding]:
     """What was mounted over the models, or instead of them, and has nothing in it."""
-    mounts = covering(container, context.absolute(model.entry.base_path))
+    mounts = covering(container.mounts, context.absolute(model.entry.base_path))
     if not mounts or "mounts" in container.unknown_fields or model.versions:
         return
     first = mounts[0]
@@ -130,7 +121,7 @@ def _selinux(context: Context, container: Container) -> Iterator[Finding]:
     said = [line for line in container.log if _COMPLAINT.search(line) and _DOES_NOT_SEE.search(line)]
     for model in context.plan.models:
         base = model.entry.base_path
-        mounts = () if is_remote(base) else covering(container, context.absolute(base))
+        mounts = () if is_remote(base) else covering(container.mounts, context.absolute(base))
         if not mounts or mounts[0].kind != "bind" or {"z", "Z"} & set(mounts[0].options) or not model.served:
             continue
         lines = [line for line in said if base in line]
@@ -211,7 +202,7 @@ def _read_only(context: Context, container: Container) -> Iterator[Finding]:
     """Models from remote storage are downloaded into /tmp first. Podman lays a tmpfs there by itself."""
     if not container.read_only_root or container.engine == "podman" or "mounts" in container.unknown_fields:
         return
-    mounts = covering(container, _DOWNLOADS)
+    mounts = covering(container.mounts, _DOWNLOADS)
     if mounts and not mounts[0].read_only:
         return
     remote = [model for model in context.plan.models if is_remote(model.entry.base_path)]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import overload
 
 from msgspec import Struct
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.model import server_log
-from ovms_doctor.model.deployment import Deployment, Mount
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Denial, Facts, Failure
 from ovms_doctor.model.findings import (
     Confidence,
@@ -51,12 +50,11 @@ class Context(Struct, frozen=True):
         """Where a path that the server uses lies, as the facts name it; in a store, the same path."""
         if is_remote(path):
             return path
-        cwd = self.deployment.working_directory
-        return path if path.startswith("/") else f"{cwd.rstrip('/')}/{path}"
+        return self.deployment.absolute(path)
 
     def host(self, path: str) -> str:
         """Where the server's path lies on this host."""
-        return host_path(self.absolute(path), self.deployment.mounts)
+        return path if is_remote(path) else self.deployment.host_path(path)
 
     def on_host(self, path: str) -> bool:
         """Whether the server's path lies on this host at all: not in a store, nor in an image."""
@@ -64,8 +62,7 @@ class Context(Struct, frozen=True):
             return False
         deployment = self.deployment
         return (
-            deployment.container is None
-            or host_path(self.absolute(path), deployment.mounts, None) is not None
+            deployment.container is None or deployment.mount_table.mount_of(self.absolute(path)) is not None
         )
 
     def confidence(self) -> Confidence:
@@ -171,23 +168,6 @@ class Context(Struct, frozen=True):
             "recovers": self.recovers(attempt),
         }
         return self.finding(code, message, **{**arguments, **more})  # type: ignore[arg-type]
-
-
-@overload
-def host_path(path: str, mounts: tuple[Mount, ...]) -> str: ...
-@overload
-def host_path(path: str, mounts: tuple[Mount, ...], otherwise: None) -> str | None: ...
-def host_path(path: str, mounts: tuple[Mount, ...], otherwise: str | None = "") -> str | None:
-    """The server's path on this host: through the mount with the longest matching server path. Under none: the
-    same path, or None where ``otherwise`` is."""
-    best = None
-    for mount in mounts:
-        inside = path == mount.server or path.startswith(mount.server.rstrip("/") + "/")
-        if inside and (best is None or len(mount.server) > len(best.server)):
-            best = mount
-    if best is None:
-        return path if otherwise is not None else None
-    return best.host.rstrip("/") + path[len(best.server.rstrip("/")) :] or "/"
 
 
 def quote(path: str) -> str:

@@ -134,7 +134,8 @@ def _base_problem(context: Context, model: ModelPlan, problem: BaseProblem) -> F
 
 def _given_anew(context: Context, base: str) -> str:
     """Whether another path in the configuration is enough, or the container has to be made anew."""
-    covered = outside.server_path(context, context.absolute(base)) is not None
+    table = context.deployment.mount_table
+    covered = bool(table.mounts) and table.to_server(context.absolute(base)) is not None
     return "config_change" if covered and not context.single else "restart"
 
 

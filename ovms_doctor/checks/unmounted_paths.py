@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 from msgspec import Struct
 
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.model.deployment import Mount
 from ovms_doctor.model.findings import Confidence, Evidence, Step
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import OutsideMounts
 
 #: How much of two names is to be the same for one to be taken for the other, of 1.
@@ -34,7 +34,10 @@ def words_for(
     outside = next((item for item in context.plan.outside if item.path == path), None)
     if outside is None:
         return None
-    inside = server_path(context, context.absolute(path)) if outside.here else None
+    inside = None
+    if outside.here and context.deployment.mounts:
+        host = posixpath.normpath(context.absolute(path))
+        inside = context.deployment.mount_table.to_server(host)
     container = context.deployment.container
     looked_into = container is not None and any(
         container.holds(mount.host) for mount in context.deployment.mounts
@@ -75,16 +78,6 @@ def _bound(context: Context) -> list[Mount]:
     return [
         mount for mount in context.deployment.mounts if container is None or not container.holds(mount.host)
     ]
-
-
-def server_path(context: Context, host: str) -> str | None:
-    """Where the server sees a path of this host, by the mount with the longest host path; None where it does not."""
-    best = None
-    for mount in context.deployment.mounts:
-        base = mount.host.rstrip("/")
-        if (host == mount.host or host.startswith(base + "/")) and (best is None or len(base) > len(best[0])):
-            best = (base, mount.server.rstrip("/"))
-    return None if best is None else posixpath.normpath(best[1] + host[len(best[0]) :] or "/")
 
 
 def similar_path(context: Context, path: str) -> tuple[str, str] | None:

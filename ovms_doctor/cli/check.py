@@ -123,10 +123,9 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
     local = LocalCollector(
         request.user,
         roots(request),
-        request.mounts,
+        request.mount_table,
         deadline=request.timeout,
         jobs=jobs,
-        unseen=[(item.server, item.reason) for item in request.unseen],
     )
 
     def stores() -> StoreCollector:

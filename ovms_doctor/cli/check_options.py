@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ovms_doctor.cli.option_records import CheckOptions
 from ovms_doctor.diagnosis.request import DOWNLOAD_LIMIT, Request
-from ovms_doctor.model.deployment import IMAGE_USER, Host, Mount, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, User
 from ovms_doctor.model.environment import (
     READ_BY_CLIENTS,
     READ_BY_OTHER_CLIENTS,
@@ -19,6 +19,7 @@ from ovms_doctor.model.environment import (
     variables,
 )
 from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.names import is_remote
 
 _MOST_ID = 2**32 - 2
@@ -182,4 +183,4 @@ def _mount(text: str) -> Mount:
     if len(parts) == 3 and parts[2] not in ("ro", "rw"):
         raise UsageError(f"--mount {text}: the third part is ro or rw")
     host = os.path.abspath(parts[0])
-    return Mount(host, os.path.normpath(parts[1]), len(parts) == 3 and parts[2] == "ro")
+    return Mount(host, "/" + os.path.normpath(parts[1]).lstrip("/"), len(parts) == 3 and parts[2] == "ro")

@@ -33,7 +33,7 @@ def look_for(asked: CheckOptions, request: Request, collector: Collector) -> dic
         if is_remote(path):
             # Nothing of it is on this host; whether it is in its store, the rules ask.
             continue
-        named.append((text, "", path, server_path(path, request.mounts)))
+        named.append((text, "", path, server_path(path, request)))
     answers = collector.collect([StatPath(server) for _, _, _, server in named])
     for typed, option, host, server in named:
         answer = answers.get(StatPath(server))

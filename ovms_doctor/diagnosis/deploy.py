@@ -19,7 +19,6 @@ from ovms_doctor.model.deployment import (
     Mode,
     ModelEntry,
     ModelParameters,
-    Mount,
     Note,
     SourceUnavailable,
     VersionPolicy,
@@ -79,8 +78,7 @@ def _understood(
                 access = store_access(path, base, facts)
                 found.append(understand_remote(path, access, request.as_, policy, facts))
             else:
-                place = server_path(path, request.mounts)
-                found.append(understand(path, place, request.as_, policy, facts))
+                found.append(understand(path, server_path(path, request), request.as_, policy, facts))
         except FactsMissingError as error:
             missing += error.questions
     if missing:
@@ -116,14 +114,14 @@ def _frame(request: Request) -> Deployment:
         request.user,
         request.user_from,
         working_directory=request.working_directory,
-        mounts=request.mounts,
+        mounts=request.mount_table.mounts,
         roots=_named_roots(request),
         bare_metal=request.bare_metal,
         environment=request.environment,
         load=request.load,
         limits=HostLimits() if request.host is None else limits_on(request.host, release),
         container=request.container,
-        unavailable_paths=request.unseen,
+        unavailable_paths=request.unavailable_paths,
         unavailable=None if request.untold is None else SourceUnavailable(*request.untold),
         memory=request.memory,
         devices=None if request.host is None else request.host.devices,
@@ -140,7 +138,7 @@ def _named_roots(request: Request) -> tuple[str, ...]:
     if request.bare_metal:
         return ()
     if request.mounts:
-        return tuple(mount.server for mount in request.mounts)
+        return tuple(mount.server for mount in request.mount_table.mounts)
     return tuple(path for path in request.targets if not is_remote(path))
 
 
@@ -191,15 +189,9 @@ def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
     return tuple(result)
 
 
-def server_path(path: str, mounts: tuple[Mount, ...]) -> str:
-    """Where the server sees a path of this host: through the mount with the longest matching host path."""
-    best = None
-    for mount in mounts:
-        inside = path == mount.host or path.startswith(mount.host.rstrip("/") + "/")
-        if inside and (best is None or len(mount.host) > len(best.host)):
-            best = mount
-    if best is None:
-        if mounts:
-            raise UsageError(f"{path} is under none of the mounts: the server would not see it")
-        return path
-    return best.server.rstrip("/") + path[len(best.host.rstrip("/")) :] or "/"
+def server_path(path: str, request: Request) -> str:
+    """The path at which the server sees a path of this host. UsageError where no mount holds it."""
+    found = request.mount_table.to_server(path)
+    if found is None:
+        raise UsageError(f"{path} is under none of the mounts: the server would not see it")
+    return found

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
-from ovms_doctor.model.deployment import IMAGE_USER, Host, HostDevices, Mount, UnavailablePath, User
+from ovms_doctor.model.deployment import IMAGE_USER, Host, HostDevices, User
+from ovms_doctor.model.mounts import Mount, UnavailablePath
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
 _IMAGE_NAMES = {"": IMAGE_USER, "ovms": IMAGE_USER, str(IMAGE_USER.uid): IMAGE_USER}
@@ -53,7 +54,7 @@ def contained(
         user_from=user_from,
         bare_metal=False,
         mounts=mounts,
-        unseen=_unseen(container, mounts, gone),
+        unavailable_paths=_unavailable(container, mounts, gone),
         environment=tuple(
             {item.name: item for item in (*container.environment, *request.environment)}.values()
         ),
@@ -146,7 +147,8 @@ def _outside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
 
 
 def _mounts(container: Container, said: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
-    """The container's own file system first, so that what is mounted lies over it; last what the user said."""
+    """The container's own file system first, so that what is mounted lies over it; last those of the command line,
+    which replace the container's at the same path."""
     own = (Mount(container.merged_directory, "/"),) if container.merged_directory else ()
     known = tuple(
         Mount(_host_of(mount), mount.server, mount.read_only)
@@ -161,13 +163,13 @@ def _host_of(mount: ContainerMount) -> str:
     return f"{mount.host.rstrip('/')}/{mount.sub_path}" if mount.sub_path else mount.host
 
 
-def _unseen(
+def _unavailable(
     container: Container, mounts: tuple[Mount, ...], gone: Collection[str]
 ) -> tuple[UnavailablePath, ...]:
-    seen = {mount.server for mount in mounts}
+    known = {mount.server for mount in mounts}
     found = []
     for mount in container.mounts:
-        if mount.server in seen:
+        if mount.server in known:
             continue
         reason = _CONTENT[mount.kind].format(name=mount.name or "(without a name)", host=mount.host)
         found.append(

@@ -18,7 +18,7 @@ def roots(request: Request) -> tuple[str, ...]:
     if request.bare_metal:
         return ()
     if request.mounts:
-        return tuple(mount.server for mount in request.mounts)
+        return tuple(mount.server for mount in request.mount_table.mounts)
     found: list[str] = []
     if request.cache_dir is not None:
         # As a target: taken as what is mounted.

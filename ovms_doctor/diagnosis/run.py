@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ovms_doctor import __version__
-from ovms_doctor.checks.context import Context, host_path
+from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import CHECKS, Check, Outcome, arrange, run_checks, selects
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
@@ -199,8 +199,7 @@ def _host_paths(seen: SettledRun) -> tuple[tuple[str, str], ...]:
         path = model.entry.base_path
         if is_remote(path):
             continue
-        absolute = path if path.startswith("/") else f"{seen.deployment.working_directory}/{path}"
-        host = host_path(absolute, seen.deployment.mounts)
+        host = seen.deployment.host_path(path)
         if host != path:
             pairs.append((path, host))
     return tuple(pairs)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
+from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath
 from ovms_doctor.model.releases import Release
 
 Mode: TypeAlias = Literal["single", "config"]
@@ -29,26 +31,6 @@ class User(Struct, frozen=True):
 
 
 IMAGE_USER = User(IMAGE_UID, IMAGE_UID, IMAGE_GROUPS)
-
-
-class Mount(Struct, frozen=True):
-    """A directory or file of this host, and where the server sees it. Both paths are absolute."""
-
-    #: Path on this host.
-    host: str
-    #: Path in the container.
-    server: str
-    #: Whether the server can only read there.
-    read_only: bool = False
-
-
-class UnavailablePath(Struct, frozen=True):
-    """A path of the server's, with all below it, whose content cannot be looked at from here."""
-
-    #: Path in the container.
-    server: str
-    #: Why, as one sentence.
-    reason: str
 
 
 class SourceUnavailable(Struct, frozen=True):
@@ -273,7 +255,7 @@ class ServerArguments(Struct, frozen=True):
         return dict(self.options).get(name)
 
 
-class Deployment(Struct, frozen=True):
+class Deployment(Struct, frozen=True, dict=True):
     """Everything that the server was given."""
 
     #: Whether one model is named by arguments, or a configuration file.
@@ -294,7 +276,7 @@ class Deployment(Struct, frozen=True):
     config_path: str | None = None
     #: The server's working directory, as it sees it.
     working_directory: str = "/"
-    #: What is mounted, in order.
+    #: What is mounted, in the order in which the engine mounts it, without what a later mount hides.
     mounts: tuple[Mount, ...] = ()
     #: Server paths from which permissions count downwards; empty: every parent counts.
     roots: tuple[str, ...] = ()
@@ -330,3 +312,17 @@ class Deployment(Struct, frozen=True):
     devices: HostDevices | None = None
     #: Bytes of one version in a store that may be downloaded to be loaded here; 0 for no limit.
     download_limit: int = 1 << 30
+
+    @cached_property
+    def mount_table(self) -> MountTable:
+        """Where the server's paths lie on this host."""
+        return MountTable(self.mounts, self.unavailable_paths)
+
+    def absolute(self, path: str) -> str:
+        """A path that the server uses: a relative one counts from its working directory."""
+        return path if path.startswith("/") else f"{self.working_directory.rstrip('/')}/{path}"
+
+    def host_path(self, path: str) -> str:
+        """The path of this host for one that the server uses; the same path where no mount holds it."""
+        absolute = self.absolute(path)
+        return self.mount_table.to_host(absolute) or absolute

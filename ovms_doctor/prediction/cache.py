@@ -27,6 +27,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
     Writability,
 )
+from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import Attempt, CacheFails, CompileRefused, StartProblem
 from ovms_doctor.model.releases import Release
@@ -310,10 +311,10 @@ def _kept(where: str, deployment: Deployment) -> bool | None:
 
 def _mounted(where: str, deployment: Deployment) -> bool:
     """Whether something is mounted at the path or above it."""
-    servers = [mount.server for mount in deployment.mounts]
-    if deployment.container is not None:
-        servers += [mount.server for mount in deployment.container.mounts]
-    return any(_within(where, server) for server in servers)
+    container = deployment.container
+    return deployment.mount_table.mount_of(where) is not None or bool(
+        container is not None and covering(container.mounts, where)
+    )
 
 
 def _made_by_engine(where: str, deployment: Deployment) -> bool:
@@ -336,11 +337,5 @@ def _as_made(deployment: Deployment) -> Writability:
 def _in_memory(where: str, deployment: Deployment) -> bool:
     if deployment.container is None:
         return False
-    fitting = [mount for mount in deployment.container.mounts if _within(where, mount.server)]
-    best = max(fitting, key=lambda mount: len(mount.server.rstrip("/")), default=None)
-    return best is not None and best.kind == "tmpfs"
-
-
-def _within(path: str, top: str) -> bool:
-    clean = top.rstrip("/")
-    return path == clean or path.startswith(f"{clean}/")
+    mounts = covering(deployment.container.mounts, where)
+    return bool(mounts) and mounts[0].kind == "tmpfs"

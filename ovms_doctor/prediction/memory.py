@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
+from ovms_doctor.model.deployment import HostLimits
+from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.memory import MemoryEstimate, VersionMemory
+from ovms_doctor.model.plan import ModelPlan, VersionPlan
 
 MIB = 1 << 20
 #: A process with OpenVINO in it and no model, and one more small model: memory that cannot be taken back.
@@ -36,23 +39,14 @@ _REWRITTEN = {("f16", "plain"), ("bf16", "plain")}
 _WHOLE = (1.0, 3.0)
 
 
-class Told(Protocol):
-    """What is needed of a host's limits; the deployment's own type has it too."""
-
-    @property
-    def bf16(self) -> bool | None: ...
-    @property
-    def gpu(self) -> bool: ...
-
-
-def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
-    """For the plans of models; None where nothing is loaded that can be told of."""
+def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate | None:
+    """For the plans of models; None where nothing is loaded whose memory is known."""
     versions: list[VersionMemory] = []
     left_out: list[str] = []
     precisions: dict[str, None] = {}
     retried: list[VersionMemory] = []
     for model in models:
-        hint, on_cpu = _told(model, told)
+        hint, on_cpu = _compile_options(model, limits)
         for version in model.versions:
             again = _is_retried(version)
             if not again and (version.now is None or not version.now.available):
@@ -62,7 +56,7 @@ def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
             if model.kind != "classic" or inspection is None or not on_cpu:
                 left_out += [] if again else [name]
                 continue
-            bf16 = None if told.bf16 is None else told.bf16
+            bf16 = limits.bf16
             wanted = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
             if wanted in ("f32", "bf16"):
                 bf16 = wanted == "bf16" and bf16 is not False
@@ -91,7 +85,7 @@ def estimate(models: Iterable[Any], told: Told) -> MemoryEstimate | None:
     )
 
 
-def _is_retried(version: Any) -> bool:
+def _is_retried(version: VersionPlan) -> bool:
     """Whether the server reads the version at every poll, to fail over compiling it. What fails sooner takes little."""
     attempt = version.attempt
     return (
@@ -101,7 +95,9 @@ def _is_retried(version: Any) -> bool:
     )
 
 
-def _version(model: str, version: int, inspection: Any, bf16: bool | None, mapped: bool) -> VersionMemory:
+def _version(
+    model: str, version: int, inspection: ModelInspection, bf16: bool | None, mapped: bool
+) -> VersionMemory:
     files = sum(item.size or 0 for item in inspection.files)
     if inspection.format != "ir":
         return VersionMemory(model, version, EACH + int(files * _WHOLE[0]), EACH + int(files * _WHOLE[1]), 0)
@@ -127,13 +123,15 @@ def _largest(versions: list[VersionMemory]) -> tuple[int, int]:
     return top.low, top.high
 
 
-def _told(model: Any, told: Told) -> tuple[dict[str, Any], bool]:
+def _compile_options(model: ModelPlan, limits: HostLimits) -> tuple[dict[str, Any], bool]:
     """The plugin's properties, and whether the model is compiled for the CPU alone."""
     parameters = model.parameters
     if parameters is None:
-        return {}, not told.gpu
+        return {}, not limits.gpu
     device = parameters.device
-    on_cpu = set(device.members or (device.plugin,)) == {"CPU"} and not (device.chosen_by_server and told.gpu)
+    on_cpu = set(device.members or (device.plugin,)) == {"CPU"} and not (
+        device.chosen_by_server and limits.gpu
+    )
     return {key: json.loads(value) for key, value in parameters.plugin_config.values}, on_cpu
 
 

@@ -54,23 +54,17 @@ class MountedFacts(Facts):
     """The facts as a server with ``deployment``'s mounts meets them: what lies under no mount, and not in the image
     either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
 
-    __slots__ = ("_bound", "_mounts", "_own", "_relative", "_unseen")
+    __slots__ = ("_container", "_known", "_relative", "_table", "_unavailable")
 
     def __init__(self, facts: Facts, deployment: Deployment) -> None:
         self._answers = facts._answers
         self._absent = facts._absent
         self.complete = facts.complete
-        self._mounts = (
-            tuple(_names(mount.server) for mount in deployment.mounts) if _known(deployment) else None
-        )
-        container = deployment.container
-        own = [container is not None and container.holds(mount.host) for mount in deployment.mounts]
-        pairs = list(zip(deployment.mounts, own, strict=True))
-        #: What was looked into of the container's own files, and what lies over them.
-        self._own = tuple(_names(mount.server) for mount, is_own in pairs if is_own)
-        self._bound = tuple(_names(mount.server) for mount, is_own in pairs if not is_own)
-        # All that is not mounted is unseen too; but what an image of OVMS's has there is known.
-        self._unseen = tuple(
+        self._table = deployment.mount_table
+        self._known = _known(deployment)
+        self._container = deployment.container
+        # All that is not mounted is unavailable too; but what an image of OVMS's has there is known.
+        self._unavailable = tuple(
             _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
         )
         #: A relative path counts from the container's directory, which is not this process's.
@@ -82,14 +76,14 @@ class MountedFacts(Facts):
 
     def ask(self, question: Any) -> Any:
         """As Facts.ask. Raises FactsMissing for the host's path where that decides."""
-        if self._mounts is None:
+        if not self._known:
             return super().ask(question)
         if isinstance(question, StatPath | ListDirectory | ReadFile) and self._gone(question.path):
             return _GONE
         return super().ask(question)
 
     def need(self, questions: Iterable[Question]) -> None:
-        if self._mounts is None:
+        if not self._known:
             super().need(questions)
             return
         wanted: list[Question] = []
@@ -115,9 +109,8 @@ class MountedFacts(Facts):
 
     def outside_own(self, path: str) -> OutsideMounts | None:
         """The same of a path that is missing in the container's own files, where this host has something there."""
-        names = _names(path)
-        own = max((len(place) for place in self._own if _begins(names, place)), default=-1)
-        if own <= max((len(place) for place in self._bound if _begins(names, place)), default=-1):
+        mount = self._table.mount_of(path)
+        if mount is None or self._container is None or not self._container.holds(mount.host):
             return None
         super().need((StatHost(path),))
         return OutsideMounts(path, True, True) if isinstance(self.ask(StatHost(path)), PathStatus) else None
@@ -136,15 +129,15 @@ class MountedFacts(Facts):
 
     def _not_in_image(self, path: str) -> str | None:
         """The highest part of ``path`` that the image does not have; None where it may, or where it is mounted."""
-        if self._mounts is None or not path.startswith("/"):
+        if not self._known or not path.startswith("/"):
             return None
         names = _names(path)
         if not names or ".." in names:
             return None
         # A mount below it makes the directories above itself.
-        if any(_begins(names, mount) or _begins(mount, names) for mount in self._mounts):
+        if self._table.mount_of(path) is not None or self._table.has_below(path):
             return None
-        if any(_begins(names, place) for place in self._unseen):
+        if any(_begins(names, base) for base in self._unavailable):
             return None
         if self._relative is not None and _begins(names, self._relative):
             return None
@@ -208,9 +201,9 @@ def _look_at_mounts(paths: Iterable[str], sight: MountedFacts, deployment: Deplo
     """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissing."""
     if deployment.container is None:
         return
-    wanted = []
+    wanted: list[ListDirectory] = []
     for path in paths:
-        names = _names(absolute(path, deployment.working_directory))
-        above = [mount.server for mount in deployment.mounts if _begins(names, _names(mount.server))]
-        wanted += [ListDirectory(max(above, key=len))] if above else []
+        mount = deployment.mount_table.mount_of(deployment.absolute(path))
+        if mount is not None:
+            wanted.append(ListDirectory(mount.server))
     sight.need(one for one in wanted if one.path != "/")

@@ -7,30 +7,10 @@ hf_pull_model_module.cpp and libgit2.cpp (v2022.1 to v2026.3); for Google Cloud 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal
 
+from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.routes import Client, Route, Way
-
-
-class ProxyLike(Protocol):
-    """What is needed of a proxy's value."""
-
-    @property
-    def s3(self) -> str: ...
-
-
-class VariableLike(Protocol):
-    """What is needed of a variable; the deployment's own type has it too."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def empty(self) -> bool: ...
-    @property
-    def text(self) -> str | None: ...
-    @property
-    def proxy(self) -> ProxyLike | None: ...
-
 
 #: What each client asks over: Google's and Hugging Face's own addresses.
 GCS_HOST = "storage.googleapis.com"
@@ -52,7 +32,7 @@ def clients_of(paths: Iterable[str], pulls: bool = False) -> tuple[Client, ...]:
     return tuple(found)
 
 
-def route(client: Client, environment: Sequence[VariableLike]) -> Route:
+def route(client: Client, environment: Sequence[Variable]) -> Route:
     """The way that ``client`` takes with these variables."""
     known = {item.name: item for item in environment}
     if client == "s3":
@@ -64,12 +44,12 @@ def route(client: Client, environment: Sequence[VariableLike]) -> Route:
     return _curl("https", GCS_HOST if client == "gcs" else HF_HOST, known)
 
 
-def curl_route(scheme: Literal["http", "https"], host: str, environment: Sequence[VariableLike]) -> Route:
+def curl_route(scheme: Literal["http", "https"], host: str, environment: Sequence[Variable]) -> Route:
     """The way of a client that leaves it to libcurl, to ``host`` over ``scheme``."""
     return _curl(scheme, host, {item.name: item for item in environment})
 
 
-def _s3(known: Mapping[str, VariableLike]) -> Route:
+def _s3(known: Mapping[str, Variable]) -> Route:
     """One proxy for every address, whatever its scheme; ``no_proxy`` is not asked. A variable that exists hides
     those after it, even if it is set to nothing."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
@@ -80,19 +60,19 @@ def _s3(known: Mapping[str, VariableLike]) -> Route:
     return Route(ways[chosen.proxy.s3], chosen.name)
 
 
-def _azure(known: Mapping[str, VariableLike]) -> Route:
+def _azure(known: Mapping[str, Variable]) -> Route:
     """Small letters only; the other one where AZURE_STORAGE_USE_HTTP_PROXY exists, whatever its value (v2022.1 to
     v2026.3)."""
     return _lower_only("http_proxy" if "AZURE_STORAGE_USE_HTTP_PROXY" in known else "https_proxy", known)
 
 
-def _lower_only(name: str, known: Mapping[str, VariableLike]) -> Route:
+def _lower_only(name: str, known: Mapping[str, Variable]) -> Route:
     if name not in known:
         return Route("direct")
     return Route("direct" if known[name].empty else "proxy", name)
 
 
-def _curl(scheme: Literal["http", "https"], host: str, known: Mapping[str, VariableLike]) -> Route:
+def _curl(scheme: Literal["http", "https"], host: str, known: Mapping[str, Variable]) -> Route:
     """libcurl's environment (lib/url.c detect_proxy): the scheme's variable in small letters, then in capitals
     but for http, then the one for all; set to nothing is not set. ``no_proxy`` before its twin in capitals."""
     exempt = _no_proxy(known)
@@ -105,7 +85,7 @@ def _curl(scheme: Literal["http", "https"], host: str, known: Mapping[str, Varia
     return Route("proxy", chosen.name)
 
 
-def endpoint_exempt(environment: Sequence[VariableLike]) -> str:
+def endpoint_exempt(environment: Sequence[Variable]) -> str:
     """The name of the variable that lists the host of S3_ENDPOINT, empty where none does."""
     known = {item.name: item for item in environment}
     endpoint, exempt = known.get("S3_ENDPOINT"), _no_proxy(known)
@@ -115,7 +95,7 @@ def endpoint_exempt(environment: Sequence[VariableLike]) -> str:
     return exempt.name if is_exempt(host, exempt.text or "") else ""
 
 
-def _no_proxy(known: Mapping[str, VariableLike]) -> VariableLike | None:
+def _no_proxy(known: Mapping[str, Variable]) -> Variable | None:
     names = ("no_proxy", "NO_PROXY")
     return next((known[name] for name in names if name in known and not known[name].empty), None)
 
@@ -137,7 +117,7 @@ def is_exempt(host: str, text: str) -> bool:
     return False
 
 
-def misspelt(environment: Iterable[VariableLike]) -> tuple[str, ...]:
+def misspelt(environment: Iterable[Variable]) -> tuple[str, ...]:
     """Variables that look like a proxy's and are read by none of the clients, such as ``HTTP_proxy``."""
     read = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
     return tuple(item.name for item in environment if item.proxy is not None and item.name not in read)

@@ -12,13 +12,13 @@ import errno
 import os
 import signal
 import stat
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
-from msgspec import Struct
-
+from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Denial, Failure, Unavailable
 from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.probes import acl
+from ovms_doctor.probes.resolved_path import ResolvedPath
 
 #: How the server's user is stood in for: this process is that user (or none was named), becomes it, or
 #: can do neither and computes.
@@ -32,43 +32,13 @@ _NO_ID = 2**32 - 1
 _PR_SET_PDEATHSIG = 1
 
 
-class IdsLike(Protocol):
-    """What is needed of a user; the deployment's own type has it too."""
-
-    @property
-    def uid(self) -> int: ...
-    @property
-    def gid(self) -> int: ...
-    @property
-    def groups(self) -> tuple[int, ...]: ...
-
-
-class Ids(Struct, frozen=True):
-    """A user id, a group id and exactly these supplementary groups; ValueError for what is no id."""
-
-    uid: int
-    gid: int
-    groups: tuple[int, ...] = ()
+class Ids(User, frozen=True):
+    """A user whose ids the kernel takes; ValueError for what is no id."""
 
     def __post_init__(self) -> None:
         # To setresuid(2), -1 means "leave it": a worker would stay root.
         if not all(0 <= number < _NO_ID for number in (self.uid, self.gid, *self.groups)):
             raise ValueError(f"ids are numbers from 0 to {_NO_ID - 1}")
-
-
-class AccessMethod(Protocol):
-    """Something that was found, with what lstat(2) said of it."""
-
-    @property
-    def server(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def mode(self) -> int: ...
-    @property
-    def uid(self) -> int: ...
-    @property
-    def gid(self) -> int: ...
 
 
 def choose(ids: Ids | None) -> Means:
@@ -162,11 +132,11 @@ class TriedAccess:
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
-    def denies(self, place: AccessMethod, right: Right) -> Denial | None:
+    def denies(self, place: ResolvedPath, right: Right) -> Denial | None:
         """None: nothing is known before it is tried."""
         return None
 
-    def refused(self, place: AccessMethod, right: Right) -> Failure | Unavailable:
+    def refused(self, place: ResolvedPath, right: Right) -> Failure | Unavailable:
         """A system call that needed ``right`` on ``place`` gave EACCES."""
         return Failure(errno.EACCES, _denial(place, right, "tried", acl.read(place.host)))
 
@@ -177,7 +147,7 @@ class PredictedAccess:
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
-    def denies(self, place: AccessMethod, right: Right) -> Denial | None:
+    def denies(self, place: ResolvedPath, right: Right) -> Denial | None:
         """The denial that the user would meet on ``place``, None if it has the right."""
         # An ACL only matters where the mode has group bits: most places need no second system call.
         entries = acl.read(place.host) if place.mode & stat.S_IRWXG else None
@@ -185,7 +155,7 @@ class PredictedAccess:
             return None
         return _denial(place, right, "predicted", entries or acl.read(place.host))
 
-    def refused(self, place: AccessMethod, right: Right) -> Failure | Unavailable:
+    def refused(self, place: ResolvedPath, right: Right) -> Failure | Unavailable:
         """This process itself was given EACCES: that says nothing about the user."""
         return cannot_look(place.server, right)
 
@@ -214,7 +184,7 @@ def _acl_allows(uid: int, groups: set[int], want: int, gid: int, entries: tuple[
 
 
 def _denial(
-    place: AccessMethod,
+    place: ResolvedPath,
     right: Right,
     how: Literal["tried", "predicted"],
     entries: tuple[acl.AclEntry, ...] | None,

@@ -36,11 +36,12 @@ from ovms_doctor.model.facts import (
     Writability,
 )
 from ovms_doctor.model.facts.answers import Right
+from ovms_doctor.model.mounts import NO_MOUNTS, MountTable, join
 from ovms_doctor.probes.access import Ids, Judge, Means, PredictedAccess, TriedAccess, become, choose
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
-from ovms_doctor.probes.paths import MountLike, join
-from ovms_doctor.probes.walk import ResolvedPath, Stop, Walker, open_bases, outside
-from ovms_doctor.probes.writing import mounted_read_only, probe, writability
+from ovms_doctor.probes.resolved_path import ResolvedPath
+from ovms_doctor.probes.walk import Stop, Walker, open_bases, outside
+from ovms_doctor.probes.writing import probe, writability
 
 _KINDS: dict[int, FileKind] = {
     stat.S_IFREG: "regular",
@@ -60,10 +61,10 @@ _DIRENT_BUFFER = 1 << 18
 
 class LocalFiles:
     """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite and InspectKeyFile. ``means`` tells how it
-    stands in for the user; ``mounts`` which of the server's are read-only."""
+    stands in for the user; ``table`` which of the server's mounts are read-only."""
 
-    def __init__(self, walker: Walker, judge: Judge, means: Means, mounts: Sequence[MountLike] = ()) -> None:
-        self._mounts = tuple(mounts)
+    def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
+        self._table = table
         self.walker = walker
         self.means = means
         self._judge = judge
@@ -102,7 +103,7 @@ class LocalFiles:
         kind = _KINDS.get(stat.S_IFMT(place.mode))
         if kind is None:
             return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
-        frozen = mounted_read_only(place.server, self._mounts)
+        frozen = self._table.read_only(place.server)
         return writability(place, kind, self._judge, read_only=frozen)
 
     def probe(self, path: str) -> Probed | Failure | Unavailable:
@@ -112,7 +113,7 @@ class LocalFiles:
             return place
         if not place.is_directory:
             return Failure(errno.ENOTDIR)
-        return probe(place, self._judge, read_only=mounted_read_only(place.server, self._mounts))
+        return probe(place, self._judge, read_only=self._table.read_only(place.server))
 
     def listing(self, path: str) -> Listing | Failure | Unavailable:
         """The entries in the order in which the file system gives them."""
@@ -200,7 +201,7 @@ class LocalFiles:
 def open_files(
     ids: Ids | None,
     roots: Sequence[str] = (),
-    mounts: Sequence[MountLike] = (),
+    table: MountTable = NO_MOUNTS,
 ) -> LocalFiles:
     """Makes ready to answer for the user ``ids`` (None: for this process's own).
 
@@ -208,7 +209,7 @@ def open_files(
     imported all it needs, since those ids may not even read this package.
     """
     means = choose(ids)
-    bases = open_bases(roots, mounts, hold=means == "drop")
+    bases = open_bases(roots, table, hold=means == "drop")
     if ids is not None and means == "drop":
         try:
             become(ids)
@@ -219,7 +220,7 @@ def open_files(
         judge = TriedAccess(ids or Ids(os.geteuid(), os.getegid(), tuple(os.getgroups())))
     else:
         judge = PredictedAccess(ids)
-    return LocalFiles(Walker(bases, judge), judge, means, mounts)
+    return LocalFiles(Walker(bases, judge), judge, means, table)
 
 
 def _not_regular(path: str) -> Unavailable:

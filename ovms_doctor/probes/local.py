@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec.structs import replace
 
+from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import (
     Answer,
     InspectLibrary,
@@ -22,9 +23,9 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.probes import capacity, interrupts
-from ovms_doctor.probes.access import Ids, IdsLike
-from ovms_doctor.probes.paths import Hidden, MountLike
+from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.processes.child import START_DEADLINE, ChildExit, Worker
 from ovms_doctor.probes.processes.pool import Pool
 
@@ -55,30 +56,28 @@ class LocalCollector:
     """Looks as the server's user. Child processes are started for the kinds of questions that come.
 
     ``ids``: who the server runs as, None for this process's own user; ``roots``: the server paths from
-    which rights count downwards, none if everything counts; ``mounts``: where the server's paths lie, none
-    if they are this host's; ``deadline`` and ``load_deadline`` in seconds, for one question;
+    which rights count downwards, none if everything counts; ``mounts``: where the server's paths lie, which
+    of them are unavailable here; ``deadline`` and ``load_deadline`` in seconds, for one question;
     ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
-    processes inspect or load at a time, else as many as fit; ``unseen``: server paths that are not to be had here,
-    each with the reason. One look at the world: what it has seen of
-    directories is not looked at again. ValueError for ids that are none. Not for several threads.
+    processes inspect or load at a time, else as many as fit. One look at the world: what it has collected of
+    directories is not collected again. ValueError for ids that are none. Not for several threads.
     """
 
     def __init__(
         self,
-        ids: IdsLike | None,
+        ids: User | None,
         roots: Sequence[str] = (),
-        mounts: Sequence[MountLike] = (),
+        mounts: MountTable = NO_MOUNTS,
         deadline: float = 10.0,
         load_deadline: float = LOAD_DEADLINE,
         memory_limit: int | None = None,
         jobs: int | None = None,
-        unseen: Sequence[tuple[str, str]] = (),
     ) -> None:
         user = None if ids is None else Ids(ids.uid, ids.gid, tuple(ids.groups))
         self._options: dict[str, Any] = {
             "ids": None if user is None else {"uid": user.uid, "gid": user.gid, "groups": list(user.groups)},
             "roots": list(roots),
-            "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts],
+            "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts.mounts],
         }
         self._loading = {**self._options, "load": True}
         self._deadline = deadline
@@ -96,7 +95,7 @@ class LocalCollector:
         self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
         self._pools: dict[Group, Pool] = {}
         self._hung: list[str] = []
-        self._hidden = Hidden(unseen, [mount.server for mount in mounts])
+        self._mounts = mounts
 
     def collect(
         self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
@@ -106,7 +105,7 @@ class LocalCollector:
         answers: dict[Question, Answer] = {}
         groups: dict[Group, list[Question]] = {group: [] for group in get_args(Group)}
         for question in dict.fromkeys(questions):
-            reason = None if isinstance(question, StatHost) else self._hidden.reason(question.path)
+            reason = None if isinstance(question, StatHost) else self._mounts.unavailable(question.path)
             if reason is None:
                 groups[_group(question)].append(question)
             else:

@@ -18,36 +18,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, Unavailable
+from ovms_doctor.model.mounts import MountTable, components, join, plain, prefix_length
 from ovms_doctor.probes.access import Judge, cannot_look, links_are_protected, may_follow
-from ovms_doctor.probes.paths import MountLike, PathMap, components, join, plain, prefix_length
+from ovms_doctor.probes.resolved_path import ResolvedPath
 
 #: MAXSYMLINKS, PATH_MAX and NAME_MAX of Linux; PATH_MAX counts the NUL at the end.
 MAX_LINKS, MAX_PATH, MAX_NAME = 40, 4096, 255
 
 Stop: TypeAlias = Failure | Unavailable
-
-
-class ResolvedPath(Struct, frozen=True):
-    """Something that exists.
-
-    ``server`` is its real server path, ``host`` how this process reaches it (through the descriptor of a
-    root, if need be; empty for a directory of the container's own that is only known to hold a mount).
-    ``followed`` counts the links on the way, which are limited; ``linked`` tells whether ``server`` is
-    another path than the one asked for.
-    """
-
-    server: str
-    host: str
-    mode: int
-    uid: int
-    gid: int
-    size: int
-    followed: int = 0
-    linked: bool = False
-
-    @property
-    def is_directory(self) -> bool:
-        return stat.S_ISDIR(self.mode)
 
 
 class BasePaths(Struct, frozen=True):
@@ -57,21 +35,24 @@ class BasePaths(Struct, frozen=True):
     mounts: dict[tuple[str, ...], ResolvedPath | Stop]
 
 
-def open_bases(roots: Sequence[str], mounts: Sequence[MountLike], *, hold: bool) -> BasePaths:
+def open_bases(roots: Sequence[str], table: MountTable, *, hold: bool) -> BasePaths:
     """Looks at the roots and mounts with the rights that this process has now.
 
     ``hold`` keeps a descriptor of each (O_PATH: nothing is opened for reading), so that it can be reached
     after the rights to go through its parents are given up. They stay open until the process ends.
     """
-    paths = PathMap(mounts)
     opened: dict[str, ResolvedPath | Stop] = {}
-    for server in (*roots, *(mount.server for mount in mounts)):
-        host = paths.to_host(server)
+    for server in (*roots, *(mount.server for mount in table.mounts)):
+        host = table.to_host(server)
         if host is not None and "\0" not in host:
-            opened[server] = _open_base(server, host, mapped=bool(mounts), hold=hold)
+            opened[server] = _open_base(server, host, mapped=bool(table.mounts), hold=hold)
     return BasePaths(
         {tuple(plain(root)): opened[root] for root in roots if root in opened},
-        {tuple(plain(mount.server)): opened[mount.server] for mount in mounts if mount.server in opened},
+        {
+            tuple(plain(mount.server)): opened[mount.server]
+            for mount in table.mounts
+            if mount.server in opened
+        },
     )
 
 

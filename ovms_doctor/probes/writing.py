@@ -6,13 +6,12 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Sequence
 
 from ovms_doctor.model.facts import Failure, FileKind, Probed, Unavailable, Writability
+from ovms_doctor.model.mounts import join
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess, TriedAccess, allowed
-from ovms_doctor.probes.paths import MountLike, join, plain
-from ovms_doctor.probes.walk import ResolvedPath
+from ovms_doctor.probes.resolved_path import ResolvedPath
 
 #: What is written to try it, in bytes: enough that a file system has to find room for it.
 _PROBE = b"ovms-doctor --probe-write\n" * 160
@@ -49,17 +48,6 @@ def writability(
         free,
         files,
     )
-
-
-def mounted_read_only(server: str, mounts: Sequence[MountLike]) -> bool:
-    """Whether the mount that ``server`` lies on is read-only for the server; the last of the longest counts."""
-    names = plain(server)
-    best, read_only = -1, False
-    for mount in mounts:
-        base = plain(mount.server)
-        if names[: len(base)] == base and len(base) >= best:
-            best, read_only = len(base), mount.read_only
-    return read_only
 
 
 def probe(

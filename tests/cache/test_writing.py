@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ovms_doctor.model.facts import CheckWritable, Failure, Probed, ProbeWrite, Unavailable, Writability
+from ovms_doctor.model.mounts import NO_MOUNTS, Mount, MountTable
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.acl import AclEntry
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.local import LocalCollector
-from ovms_doctor.probes.paths import Mount
 from ovms_doctor.probes.walk import Walker, open_bases
 
 SERVER = Ids(5000, 5000, (39, 44))
@@ -82,7 +82,7 @@ def _kernel(path: str) -> tuple[bool, bool, bool, bool]:
 
 def _predict(ids: Ids, path: str) -> Writability:
     judge = PredictedAccess(ids)
-    files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
+    files = LocalFiles(Walker(open_bases((), NO_MOUNTS, hold=False), judge), judge, "predict")
     answer = files.writability(path)
     assert isinstance(answer, Writability)
     return answer
@@ -175,7 +175,9 @@ def test_a_parent_that_is_closed_is_told(world_dir: Path) -> None:
 def test_a_mount_of_the_servers_that_is_read_only(world_dir: Path) -> None:
     (world_dir / "cache").mkdir()
     for read_only in (True, False):
-        files = open_files(None, (), [Mount(str(world_dir), "/opt", read_only), Mount("/usr", "/opt/else")])
+        files = open_files(
+            None, (), MountTable([Mount(str(world_dir), "/opt", read_only), Mount("/usr", "/opt/else")])
+        )
         answer = files.writability("/opt/cache")
         assert isinstance(answer, Writability)
         assert (answer.read_only, answer.writable) == (read_only, not read_only)
@@ -256,7 +258,7 @@ def test_the_probe_leaves_nothing(world_dir: Path) -> None:
 def test_who_cannot_become_the_user_writes_nothing(world_dir: Path) -> None:
     world_dir.chmod(0o777)
     judge = PredictedAccess(Ids(5000, 5000))
-    files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
+    files = LocalFiles(Walker(open_bases((), NO_MOUNTS, hold=False), judge), judge, "predict")
     assert isinstance(files.probe(str(world_dir)), Unavailable)
     assert os.listdir(world_dir) == []
 

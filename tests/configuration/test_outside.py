@@ -10,11 +10,11 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
-from ovms_doctor.model.deployment import Mount
 from ovms_doctor.model.facts import Facts, Unavailable
 from ovms_doctor.model.facts.answers import Answer
 from ovms_doctor.model.facts.questions import Question, StatHost, StatPath
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import Plan
 from tests.configuration.build import _Memory, entry, listed, world
 from tests.prediction.memory import World

@@ -11,9 +11,10 @@ from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.from_container import contained
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, IdRange
-from ovms_doctor.model.deployment import Host, Mount, User
+from ovms_doctor.model.deployment import Host, User
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.mounts import Mount
 
 WORDS = ("--config_path", "/models/config.json", "--port", "9000")
 BASE = Container("docker", "ovms", name="ovms", arguments=WORDS, engine="docker")
@@ -72,7 +73,7 @@ def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> No
         Mount("/srv/models", "/models", True),
         Mount("/here", "/data"),
     )
-    assert request.unseen == ()
+    assert request.unavailable_paths == ()
 
 
 def test_what_cannot_be_seen_has_its_reason() -> None:
@@ -83,12 +84,12 @@ def test_what_cannot_be_seen_has_its_reason() -> None:
         ContainerMount("/tmp", "tmpfs"),
     )
     request = contained(Request(), replace(BASE, mounts=mounts), gone={"/srv/models"})
-    assert [item.server for item in request.unseen] == ["/models", "/data", "/cfg", "/tmp", "/"]
-    assert "/srv/models, which is not on this host" in request.unseen[0].reason
+    assert [item.server for item in request.unavailable_paths] == ["/models", "/data", "/cfg", "/tmp", "/"]
+    assert "/srv/models, which is not on this host" in request.unavailable_paths[0].reason
 
 
 def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
-    assert [item.server for item in contained(Request(), BASE).unseen] == ["/"]
+    assert [item.server for item in contained(Request(), BASE).unavailable_paths] == ["/"]
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,11 @@ from ovms_doctor.model.container import (
     Probe,
     PublishedPort,
 )
-from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, Mount, User
+from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, User
 from ovms_doctor.model.facts import Answer, Denial, Facts, Failure, ListDirectory, Listing, Question
 from ovms_doctor.model.facts.answers import Entry
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import (
     Attempt,

@@ -12,8 +12,9 @@ from ovms_doctor.cli.option_records import CheckOptions
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.inputs.host import host_from_json, limits_on
-from ovms_doctor.model.deployment import Deployment, Host, Mount
+from ovms_doctor.model.deployment import Deployment, Host
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.probes.host import see_host
 

@@ -34,11 +34,11 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.acl import AclEntry
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
-from ovms_doctor.probes.paths import Mount
 from ovms_doctor.probes.walk import Walker, open_bases
 
 pytestmark = pytest.mark.needs_root
@@ -282,12 +282,12 @@ def test_prediction_trying_and_the_kernel_agree(
         return [_kernel(start + path) for path in paths]
 
     def tried() -> list[Answer]:
-        files = open_files(user, roots, mounts)
+        files = open_files(user, roots, MountTable(mounts))
         assert files.means == "drop"
         return [files.answer(question) for question in questions]
 
     judge = PredictedAccess(user)
-    walker = Walker(open_bases(roots, mounts, hold=False), judge)
+    walker = Walker(open_bases(roots, MountTable(mounts), hold=False), judge)
     predicted = [LocalFiles(walker, judge, "predict").answer(question) for question in questions]
     found = _in_child(tried)
     truth = [result for result in _in_child(kernel) for _ in range(3)]

@@ -25,10 +25,10 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.mounts import NO_MOUNTS, Mount, MountTable, UnavailablePath
 from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.local import LocalCollector
-from ovms_doctor.probes.paths import Mount
 from ovms_doctor.probes.walk import Walker, open_bases
 
 SERVER = Ids(5000, 5000, (39, 44))
@@ -36,12 +36,12 @@ SERVER = Ids(5000, 5000, (39, 44))
 
 def _files(*mounts: Mount, roots: Sequence[str] = ()) -> LocalFiles:
     """As this process itself; changes no ids."""
-    return open_files(None, roots, mounts)
+    return open_files(None, roots, MountTable(mounts))
 
 
 def _predicting(ids: Ids = SERVER, roots: Sequence[str] = ()) -> LocalFiles:
     judge = PredictedAccess(ids)
-    return LocalFiles(Walker(open_bases(roots, (), hold=False), judge), judge, "predict")
+    return LocalFiles(Walker(open_bases(roots, NO_MOUNTS, hold=False), judge), judge, "predict")
 
 
 @pytest.fixture
@@ -397,8 +397,8 @@ def test_the_host_itself_is_looked_at_beside_the_mounts(top: str) -> None:
         StatHost(f"{top}/data/file"),
         StatHost(f"{top}/gone"),
     ]
-    mounts = [Mount(f"{top}/data", "/models")]
-    with LocalCollector(None, ["/models"], mounts, unseen=[("/", "the image")]) as collector:
+    table = MountTable([Mount(f"{top}/data", "/models")], [UnavailablePath("/", "the image")])
+    with LocalCollector(None, ["/models"], table) as collector:
         answers = collector.collect(questions)
     assert list(answers) == questions
     there, seen, file, gone = answers.values()

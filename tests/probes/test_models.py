@@ -20,10 +20,10 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.mounts import NO_MOUNTS, Mount, MountTable
 from ovms_doctor.probes.access import Ids, PredictedAccess
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.local import LocalCollector
-from ovms_doctor.probes.paths import Mount, PathMap
 from ovms_doctor.probes.runtime.handler import Models
 from ovms_doctor.probes.walk import Walker, open_bases
 
@@ -41,7 +41,7 @@ def _loaded(question: InspectModel | LoadModel, path: str) -> Answer:
 
 
 def _models(use: object, mounts: Sequence[Mount], roots: Sequence[str] = ()) -> Models:
-    return Models(open_files(None, roots, mounts), PathMap(mounts), use)  # type: ignore[arg-type]
+    return Models(open_files(None, roots, MountTable(mounts)), MountTable(mounts), use)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -109,8 +109,8 @@ def test_where_another_user_is_predicted_what_it_may_not_read_is_not_loaded(top:
     Path(top, "srv/m/1/model.bin").touch()
     os.chmod(f"{top}/srv/m/1/{closed}", 0o640)
     judge = PredictedAccess(Ids(5000, 5000))
-    files = LocalFiles(Walker(open_bases((), (), hold=False), judge), judge, "predict")
-    models = Models(files, PathMap(), _loaded)
+    files = LocalFiles(Walker(open_bases((), NO_MOUNTS, hold=False), judge), judge, "predict")
+    models = Models(files, NO_MOUNTS, _loaded)
     path = f"{top}/srv/m/1/model.xml"
     refused = models.answer(InspectModel(path, "ir"))
     assert isinstance(refused, Failure)

@@ -28,7 +28,7 @@ class Offline:
 
 def seen_offline(request: Request) -> SettledRun:
     """The plan of a request, with stores that could not be asked."""
-    with LocalCollector(request.user, roots(request), request.mounts) as local:
+    with LocalCollector(request.user, roots(request), request.mount_table) as local:
         return look(request, Facts(), Offline(local))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import check as storage
-from ovms_doctor.model.deployment import Deployment, ModelEntry, Mount
+from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import (
     Facts,
@@ -25,6 +25,7 @@ from ovms_doctor.model.facts import (
     PathStatus,
     StatPath,
 )
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.probes.filesystem import open_files

@@ -12,7 +12,7 @@ from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.diagnosis.roots import roots
 from ovms_doctor.inputs.target import ResolvedTarget, understand
 from ovms_doctor.inputs.target_remote import understand_remote
-from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, Mount, Target
+from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, Target
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import (
     Facts,
@@ -22,6 +22,7 @@ from ovms_doctor.model.facts import (
     StoreRefusal,
     Unavailable,
 )
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
 from tests.prediction.memory import World
 from tests.storage.memory_store import KEYS, Bucket

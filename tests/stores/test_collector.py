@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import Mount
 from ovms_doctor.model.facts import (
     Answer,
     CopiedFile,
@@ -39,6 +38,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
     VersionCopy,
 )
+from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes.collector import Collector
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
@@ -430,7 +430,7 @@ def test_a_profiles_keys_and_its_region(
     server = faulty(Rule(status=403, code="AccessDenied", message="not for AKIDPROFILE"))
     at = StoreAccess("s3", "bucket", "profile", server.endpoint, "path", profile="mine", files=FILES)
     mount = Mount(str(world_dir), "/home/ovms/.aws")
-    with LocalCollector(None, mounts=[mount]) as local, StoreCollector({}, local) as stores:
+    with LocalCollector(None, mounts=MountTable([mount])) as local, StoreCollector({}, local) as stores:
         answer = stores.collect([ListStore(at, "")])[ListStore(at, "")]
     found = re.findall(r"Credential=(\w+)/\d+/([\w-]+)/s3", "".join(server.heads))
     assert [" ".join(pair) for pair in found] == ([signed] if signed else [])

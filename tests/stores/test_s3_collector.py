@@ -30,6 +30,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
     VersionCopy,
 )
+from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes.collector import Collector
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
@@ -56,9 +57,9 @@ def ask() -> Iterator[Ask]:
         *questions: Question,
         secrets: dict[str, str] | None = None,
         deadline: float = 6.0,
-        mount: object = None,
+        mount: Mount | None = None,
     ) -> Answer | list[Answer]:
-        local = LocalCollector(None, mounts=() if mount is None else (mount,))  # type: ignore[arg-type]
+        local = LocalCollector(None, mounts=MountTable(() if mount is None else (mount,)))
         given = SECRETS if secrets is None else secrets
         collector = Collector(local, lambda: StoreCollector(given, local, deadline=deadline))
         opened.append(collector)
@@ -331,7 +332,6 @@ def test_wrong_keys(rights: IamServer, ask: Ask) -> None:
 
 
 def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
-    from ovms_doctor.model.deployment import Mount
 
     (world_dir / "credentials").write_text(
         f"[mine]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n[empty]\n"

@@ -18,8 +18,9 @@ import pytest
 from ovms_doctor.checks import layout, proxies
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import check as storage
-from ovms_doctor.model.deployment import Mount, VersionPolicy
+from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.probes.collector import Collector
@@ -42,7 +43,7 @@ def judge(path: str, environment: Mapping[str, str], **more: Any) -> tuple[str, 
     """(verdict on the one model, codes on stores, proxies and layout, plan)."""
     deployment = told(path, environment=environment, load=more.pop("load", "none"), **more)
     facts = Facts()
-    local = LocalCollector(None, mounts=deployment.mounts)
+    local = LocalCollector(None, mounts=deployment.mount_table)
     with Collector(local, lambda: StoreCollector(environment, local, deadline=3.0)) as collector:
         for _ in range(50):
             planned = plan(deployment, facts)

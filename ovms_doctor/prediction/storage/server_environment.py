@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from ovms_doctor.model.deployment import Deployment
-from ovms_doctor.prediction.proxies import VariableLike
+from ovms_doctor.model.environment import Variable
 
 
 class ServerEnvironment(Struct, frozen=True):
     """``known``: variables by name. ``unread``: names of those that are set to a value which is not known.
     ``whole``: there are no others, so what is not here is not set; ``partial``: it is known that there are others."""
 
-    known: Mapping[str, VariableLike] = field(default_factory=dict)
+    known: Mapping[str, Variable] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     whole: bool = False
     partial: bool = False

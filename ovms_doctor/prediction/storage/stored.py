@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import FactsMissingError, Question, StoreRefusal, Unavailable, VersionCopy
+from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.plan import Attempt, CopyFacts, CouldNotLook, Detection, DownloadFails
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.storage.access import same_network
@@ -179,5 +180,5 @@ def _may_write(deployment: Deployment) -> bool:
         return True
     if "mounts" in container.unknown_fields:
         return True
-    covering = [mount for mount in container.mounts if mount.server.rstrip("/") in ("", "/tmp")]  # noqa: S108
-    return any(not mount.read_only for mount in covering)
+    mounts = covering(container.mounts, "/tmp")  # noqa: S108 - the server's own
+    return bool(mounts) and not mounts[0].read_only

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO, TypeAlias
 
 from ovms_doctor.model.facts import Answer, Question, Unavailable
 from ovms_doctor.model.facts.codec import decode_question, encode_answer
+from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes.access import Ids, die_with_parent
 from ovms_doctor.probes.filesystem import open_files
-from ovms_doctor.probes.paths import Mount
 
 # Made once: json.dumps makes an encoder for each call that is not the plainest.
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -61,9 +61,9 @@ def read_ids(options: Mapping[str, Any]) -> Ids | None:
     return None if ids is None else Ids(ids["uid"], ids["gid"], tuple(ids["groups"]))
 
 
-def read_mounts(options: Mapping[str, Any]) -> list[Mount]:
+def read_mounts(options: Mapping[str, Any]) -> MountTable:
     """The mounts among the options."""
-    return [Mount(host, server, read_only) for host, server, read_only in options.get("mounts", ())]
+    return MountTable(Mount(host, server, read_only) for host, server, read_only in options.get("mounts", ()))
 
 
 def _files(options: Mapping[str, Any]) -> Started:

@@ -22,10 +22,11 @@ from ovms_doctor.model.facts import (
     Question,
     Unavailable,
 )
+from ovms_doctor.model.mounts import MountTable
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
-from ovms_doctor.probes.paths import PathMap
 from ovms_doctor.probes.processes.worker import read_ids, read_mounts
-from ovms_doctor.probes.walk import ResolvedPath, outside
+from ovms_doctor.probes.resolved_path import ResolvedPath
+from ovms_doctor.probes.walk import outside
 
 #: The questions that are answered here.
 CheckOptions: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
@@ -40,8 +41,9 @@ def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dic
     ``options["library"]``: what reads libraries."""
     # All imports come first: the server's user may not be able to read this package.
     use, runtime = _start(options)
-    files = open_files(read_ids(options), options.get("roots", ()), read_mounts(options))
-    return Models(files, PathMap(read_mounts(options)), use).answer, {
+    table = read_mounts(options)
+    files = open_files(read_ids(options), options.get("roots", ()), table)
+    return Models(files, table, use).answer, {
         "means": files.means,
         "runtime": runtime,
     }
@@ -50,9 +52,9 @@ def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dic
 class Models:
     """Answers questions about models and libraries; ``use`` is handed each with the paths of this host."""
 
-    def __init__(self, files: LocalFiles, paths: PathMap, use: Use) -> None:
+    def __init__(self, files: LocalFiles, table: MountTable, use: Use) -> None:
         self._files = files
-        self._paths = paths
+        self._table = table
         self._use = use
 
     def answer(self, question: Question) -> Answer:
@@ -96,14 +98,14 @@ class Models:
 
     def _reach(self, path: str) -> tuple[str, list[tuple[str, str]]] | Unavailable:
         """A path of this host by which the libraries can open the model, and how to name it again."""
-        host = self._paths.to_host(path)
+        host = self._table.to_host(path)
         if host is None:
             return outside(path)
         prefixes = []
         top = self._files.walker.base_of(path)
         if top is not None:
             server, base, rest = top
-            plain = self._paths.to_host(server) or server
+            plain = self._table.to_host(server) or server
             prefixes += [(plain, server), (os.path.realpath(plain), server)]
             if not _visible(plain):
                 # The user may not go through the parents of the root: in by the root's descriptor.

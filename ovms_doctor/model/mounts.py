@@ -1,0 +1,215 @@
+"""The mounts of a server: where a path that the server uses lies on this host, and back.
+
+One rule for all who ask: mounts are made one after the other, and a later one hides what an earlier one has at or
+below its path. Container engines make a directory's mount before those below it, in whatever order they are named
+(moby: ``sortMounts`` in daemon/volumes.go; containerd's CRI plugin: ``orderedMounts``; Podman: ``sortMounts``).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from ovms_doctor.model.container import ContainerMount
+
+
+class Mount(Struct, frozen=True):
+    """A directory or file of this host that the server sees."""
+
+    #: Its absolute path on this host.
+    host: str
+    #: The absolute path at which the server sees it.
+    server: str
+    #: The server cannot write to it, whatever its rights are.
+    read_only: bool = False
+
+
+class UnavailablePath(Struct, frozen=True):
+    """A server path whose content, with all below it, cannot be collected from here."""
+
+    #: The absolute server path.
+    server: str
+    #: Why, as one sentence for a person.
+    reason: str
+
+
+AnyMount = TypeVar("AnyMount", Mount, ContainerMount)
+
+
+class MountTable:
+    """What a server sees of this host, and what of its file system is unavailable from here.
+
+    Maps by text alone: links are not followed. A ``..`` that stays below its mount is left to the kernel; one that
+    leaves the mount is resolved in the server's paths, as the kernel does at the top of a mount. Without mounts each
+    path is its own.
+    """
+
+    __slots__ = ("_mounted", "_unavailable", "mounts")
+
+    #: The mounts that nothing hides, in the order in which they are made.
+    mounts: tuple[Mount, ...]
+
+    def __init__(self, mounts: Iterable[Mount] = (), unavailable: Iterable[UnavailablePath] = ()) -> None:
+        """``mounts`` in the order in which they are made. ``unavailable`` paths are hidden by mounts at or below
+        them."""
+        self.mounts = visible(mounts)
+        # The deepest first: of those that nothing hides it is the one that counts.
+        self._mounted = sorted(
+            ((_names(mount.server), mount) for mount in self.mounts), key=lambda pair: -len(pair[0])
+        )
+        self._unavailable = [(_names(item.server), item.reason) for item in unavailable]
+
+    def mount_of(self, server: str) -> Mount | None:
+        """The mount that holds a server path; None where none does."""
+        names = _names(server)
+        return next((mount for base, mount in self._mounted if names[: len(base)] == base), None)
+
+    def has_below(self, server: str) -> bool:
+        """Whether something is mounted below a server path: its directory is there, whatever lies around it."""
+        names = _names(server)
+        return any(base[: len(names)] == names for base, _ in self._mounted)
+
+    def to_host(self, server: str) -> str | None:
+        """The host path of an absolute server path; None under no mount. A slash at the end stays."""
+        if not self._mounted:
+            return server
+        names = _names(server)
+        for base, mount in self._mounted:
+            if names[: len(base)] == base:
+                rest = None if self._crosses(server, mount) else _rest(server, base)
+                if rest is None:
+                    slash = [""] if server.endswith("/") else []
+                    rest = [*names[len(base) :], *slash]
+                top = mount.host.rstrip("/")
+                return "/".join([top, *rest]) if rest else top or "/"
+        return None
+
+    def _crosses(self, server: str, mount: Mount) -> bool:
+        """Whether a ``..`` of the path leads out of a mount, or begins outside ``mount``."""
+        if ".." not in server:
+            return False
+        names: list[str] = []
+        for name in plain(server):
+            if name != "..":
+                names.append(name)
+                continue
+            above = names[:-1]
+            if any(self.mount_of("/" + "/".join(each)) is not mount for each in (names, above)):
+                return True
+            names = above
+        return False
+
+    def to_server(self, host: str) -> str | None:
+        """The path at which the server sees a host path: through the mount with the longest matching host path, if
+        nothing hides it there; None where the server does not see it."""
+        if not self._mounted:
+            return host
+        names = _names(host)
+        fitting = [mount for mount in self.mounts if _below(names, _names(mount.host))]
+        for mount in sorted(fitting, key=lambda mount: -len(_names(mount.host))):
+            rest = _rest(host, _names(mount.host))
+            if rest is None or ".." in rest:
+                rest = list(names[len(_names(mount.host)) :])
+            top = "/" + "/".join(_names(mount.server))
+            server = "/".join([top.rstrip("/"), *rest]) if rest else top
+            if self.mount_of(server) is mount:
+                return server
+        return None
+
+    def read_only(self, server: str) -> bool:
+        """Whether the mount that holds a server path refuses to be written to."""
+        mount = self.mount_of(server)
+        return mount is not None and mount.read_only
+
+    def unavailable(self, server: str) -> str | None:
+        """Why the content at an absolute server path is unavailable; None where it is available. The longest path
+        above it decides."""
+        if not self._unavailable or not server.startswith("/"):
+            return None
+        names = _names(server)
+        depth, reason = -1, None
+        for base, text in self._unavailable:
+            if len(base) > depth and _below(names, base):
+                depth, reason = len(base), text
+        mounted = next((len(base) for base, _ in self._mounted if names[: len(base)] == base), -1)
+        return None if mounted >= depth else reason
+
+
+def engine_order(mounts: Iterable[AnyMount]) -> tuple[AnyMount, ...]:
+    """The mounts in the order in which a container engine makes them: those of a directory before those below it,
+    of one path in the order given."""
+    return tuple(sorted(mounts, key=lambda mount: len(_names(mount.server))))
+
+
+def visible(mounts: Iterable[AnyMount]) -> tuple[AnyMount, ...]:
+    """The mounts without those that a later one hides: one at the same path, or at a directory above it."""
+    kept: list[AnyMount] = []
+    for mount in mounts:
+        names = _names(mount.server)
+        kept = [other for other in kept if not _below(_names(other.server), names)]
+        kept.append(mount)
+    return tuple(kept)
+
+
+def covering(mounts: Iterable[AnyMount], server: str) -> tuple[AnyMount, ...]:
+    """The mounts of a container at a server path or at a directory above it, the one that counts first: made in an
+    engine's order, a later one hides an earlier one at its path."""
+    names = _names(server)
+    found = [mount for mount in engine_order(mounts) if _below(names, _names(mount.server))]
+    return tuple(reversed(found))
+
+
+def components(path: str) -> list[str]:
+    """The names between the slashes, ``.`` and ``..`` included; a last empty one for a slash at the end, which asks
+    for a directory. ``/`` has none."""
+    names = [name for name in path.split("/") if name]
+    return [*names, ""] if names and path.endswith("/") else names
+
+
+def plain(path: str) -> list[str]:
+    """:func:`components` without ``.`` and empty names: how the paths of mounts and roots are compared."""
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def prefix_length(names: Sequence[str], base: Sequence[str]) -> int | None:
+    """How many of ``names`` lead to ``base`` or through it (``.`` adds nothing); None if they do not."""
+    used = 0
+    for wanted in base:
+        while used < len(names) and names[used] == ".":
+            used += 1
+        if used == len(names) or names[used] != wanted:
+            return None
+        used += 1
+    return used
+
+
+def join(directory: str, name: str) -> str:
+    """``name`` in ``directory``, which has no slash at the end unless it is ``/``."""
+    return directory + name if directory == "/" else f"{directory}/{name}"
+
+
+def _names(path: str) -> tuple[str, ...]:
+    """The names of an absolute path, ``..`` resolved as text."""
+    if "/." in path:
+        path = posixpath.normpath(path)
+    return tuple(name for name in path.split("/") if name)
+
+
+def _below(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
+    return names[: len(base)] == base
+
+
+def _rest(path: str, base: tuple[str, ...]) -> list[str] | None:
+    """The components of ``path`` behind ``base``, as written; None where they do not begin with it."""
+    names = components(path)
+    used = prefix_length(names, base)
+    if used is None:
+        return None
+    return names[used:]
+
+
+#: Each path of the server's is one of this host.
+NO_MOUNTS = MountTable()

@@ -26,7 +26,7 @@ from ovms_doctor.model.plan import (
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.pipelines import check_pipelines
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
-from ovms_doctor.prediction.graphs import look_for_graph, open_graph
+from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, is_remote
 from ovms_doctor.prediction.storage.entry import look_remote

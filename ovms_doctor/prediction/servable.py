@@ -26,7 +26,7 @@ from ovms_doctor.model.plan import (
 )
 from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
-from ovms_doctor.prediction.graphs import graph_files, look_for_graph, open_graph
+from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
 from ovms_doctor.prediction.parameters.parsed import parse_parameters

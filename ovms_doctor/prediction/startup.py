@@ -41,7 +41,7 @@ from ovms_doctor.prediction.config.policy import PolicyReading, argument_notes, 
 from ovms_doctor.prediction.configured import plan_configuration
 from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
 from ovms_doctor.prediction.generative import Generative, look_for_generative
-from ovms_doctor.prediction.graphs import graph_files, look_for_graph
+from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.memory import estimate
 from ovms_doctor.prediction.mounted_facts import mark_outside, seen_by_server
 from ovms_doctor.prediction.parameters.parsed import parse_parameters

@@ -1,0 +1,127 @@
+"""The protobuf messages that a graph.pbtxt is made of, by release of OVMS.
+
+Source: the .proto files of OVMS at each tag v2023.0 to v2026.3 and of MediaPipe's framework. A row of
+data/graph-messages.json is ``[type, label, default, since, until]``; a field that changed has several rows.
+"""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.releases.release import Release, parse_release
+
+#: The root of a graph.pbtxt.
+GRAPH = "CalculatorGraphConfig"
+ANY = "google.protobuf.Any"
+#: Written in proto3: a field with its default value counts as not set.
+_PROTO3 = frozenset(
+    (
+        GRAPH,
+        "CalculatorGraphConfig.Node",
+        "ExecutorConfig",
+        "GraphRuntimeInfoConfig",
+        "InputStreamInfo",
+        "ProfilerConfig",
+    )
+)
+Label: TypeAlias = Literal["", "required", "repeated"]
+
+
+class FieldType(Struct, frozen=True):
+    """One field of a message."""
+
+    #: Its name.
+    name: str
+    #: A scalar type of protobuf (``uint64``, ``string``, ``bool``), or the name of a message or of an enumeration.
+    type: str
+    #: ``required``, ``repeated``, or empty for an optional field.
+    label: Label = ""
+    #: The default value as the .proto file has it; empty for none.
+    default: str = ""
+
+
+class MessageType(Struct, frozen=True):
+    """A message as one release knows it."""
+
+    #: The name below the package ``mediapipe``.
+    name: str
+    #: Its fields by name.
+    fields: dict[str, FieldType]
+    #: Whether a field with its default value counts as not set.
+    proto3: bool
+
+    @property
+    def full_name(self) -> str:
+        """The name with its package, as error messages have it."""
+        return f"mediapipe.{self.name}"
+
+
+@cache
+def _table() -> dict[str, Any]:
+    data = pkgutil.get_data("ovms_doctor.model.releases", "data/graph-messages.json")
+    assert data is not None
+    table: dict[str, Any] = json.loads(data)
+    return table
+
+
+@cache
+def message_type(name: str, release: Release) -> MessageType | None:
+    """The message ``name`` (without its package) in ``release``, None where the release has none of that name."""
+    row = _table()["messages"].get(name)
+    if row is None or not _holds(row["releases"], release):
+        return None
+    fields = {}
+    for field, rows in row["fields"].items():
+        for one in rows if isinstance(rows[0], list) else [rows]:
+            kind, label, default, *since = [*one, "", ""][: max(3, len(one))]
+            if _holds([*since, None, None][:2], release):
+                fields[field] = FieldType(field, kind, label, default)
+    return MessageType(name, fields, name in _PROTO3)
+
+
+@cache
+def enumeration(name: str, release: Release) -> dict[str, int] | None:
+    """The values of the enumeration ``name`` by their names, None where it is none of the release."""
+    rows = _table()["enums"].get(name)
+    if rows is None:
+        return None
+    found = {
+        value: number
+        for value, ranges in rows.items()
+        for number, *since in ranges
+        if _holds([*since, None][:2], release)
+    }
+    return found or None
+
+
+def releases_with(message: str, field: str | None = None) -> tuple[str, str | None] | None:
+    """The first release that has the message, or its field, and the first that no longer does; None where none
+    has it."""
+    row = _table()["messages"].get(message)
+    if row is None:
+        return None
+    first, last = row["releases"]
+    if field is None:
+        return first, last
+    rows = row["fields"].get(field)
+    if rows is None:
+        return None
+    rows = rows if isinstance(rows[0], list) else [rows]
+    since = rows[0][3] if len(rows[0]) > 3 else first
+    until = rows[-1][4] if len(rows[-1]) > 4 else last
+    return since, until
+
+
+def _holds(span: list[str | None], release: Release) -> bool:
+    since, until = span
+    return (since is None or release >= _parsed(since)) and (until is None or release < _parsed(until))
+
+
+@cache
+def _parsed(text: str) -> Release:
+    return parse_release(text)

@@ -1,0 +1,1 @@
+"""MediaPipe graphs: where the server looks for graph.pbtxt, how it parses it, and what it validates."""

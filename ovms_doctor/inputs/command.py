@@ -1,78 +1,96 @@
-"""The server's own arguments among the words that a container runs: entrypoint, wrappers, shells.
+"""The server's own arguments among the words that a container runs: entrypoint, wrappers, shell scripts.
 
-What runs is entrypoint and command in a row; what stands before the server's arguments may be the server itself, a
-wrapper that ends in running what follows it, or a shell with a script. What only the running container's shell
-could tell is not guessed.
+A container runs its entrypoint and its command in a row. Before the server's arguments may stand the server itself, a
+wrapper that ends in running what follows it, or a shell with a script. What only the running container's shell could
+know is not guessed.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.image import is_official
-from ovms_doctor.inputs.run_line.command_shell import Run, UnknownValueError, simple_commands
-from ovms_doctor.inputs.values import shown
+from ovms_doctor.inputs.shell import ShellContext, split_text
 from ovms_doctor.model.text import HIDDEN, redact_words
 
 #: The server's program in every image of OVMS (Dockerfile.ubuntu, Dockerfile.redhat).
 SERVER = "/ovms/bin/ovms"
 #: Deeper than any wrapper in a wrapper that somebody writes.
 _DEEPEST = 12
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*=", re.ASCII)
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=", re.ASCII)
 _SHELLS = frozenset("sh bash dash ash zsh ksh mksh".split())
 #: Programs that end in running the command in their arguments: their options that take the next word as a value,
 #: and how many words stand before that command.
-_WRAPPERS: Mapping[str, tuple[frozenset[str], int]] = {
-    "tini": (frozenset(("-p", "-e")), 0),
-    "tini-static": (frozenset(("-p", "-e")), 0),
-    "docker-init": (frozenset(("-p", "-e")), 0),
-    "podman-init": (frozenset(), 0),
-    "catatonit": (frozenset(), 0),
-    "dumb-init": (frozenset(("-r", "--rewrite")), 0),
-    "env": (frozenset(("-u", "--unset", "-C", "--chdir")), 0),
-    "nice": (frozenset(("-n", "--adjustment")), 0),
-    "ionice": (frozenset(("-c", "-n", "--class", "--classdata")), 0),
-    "timeout": (frozenset(("-k", "-s", "--kill-after", "--signal")), 1),
+_WRAPPERS: Mapping[str, tuple[str, int]] = {
+    **dict.fromkeys(("tini", "tini-static", "docker-init"), ("-p -e", 0)),
+    **dict.fromkeys(("podman-init", "catatonit", "nohup", "setsid", "command"), ("", 0)),
+    "dumb-init": ("-r --rewrite", 0),
+    "env": ("-u --unset -C --chdir", 0),
+    "nice": ("-n --adjustment", 0),
+    "ionice": ("-c -n --class --classdata", 0),
+    "timeout": ("-k -s --kill-after --signal", 1),
     "numactl": (
-        frozenset(
-            "-i -w -N -C -m -P -p --interleave --weighted-interleave --cpunodebind --physcpubind --membind "
-            "--preferred-many --preferred".split()
-        ),
+        "-i -w -N -C -m -P -p --interleave --weighted-interleave --cpunodebind --physcpubind --membind "
+        "--preferred-many --preferred",
         0,
     ),
-    "taskset": (frozenset(), 1),
-    "chrt": (frozenset(("-T", "-P", "-D")), 1),
-    "stdbuf": (frozenset(("-i", "-o", "-e", "--input", "--output", "--error")), 0),
-    "nohup": (frozenset(), 0),
-    "setsid": (frozenset(), 0),
-    "time": (frozenset(("-f", "-o", "--format", "--output")), 0),
-    "strace": (frozenset("-a -b -e -E -I -o -O -P -s -S -u -U -X".split()), 0),
-    "ltrace": (frozenset("-a -e -l -n -o -s -u -x".split()), 0),
-    "exec": (frozenset(("-a",)), 0),
-    "command": (frozenset(), 0),
+    "taskset": ("", 1),
+    "chrt": ("-T -P -D", 1),
+    "stdbuf": ("-i -o -e --input --output --error", 0),
+    "time": ("-f -o --format --output", 0),
+    "strace": ("-a -b -e -E -I -o -O -P -s -S -u -U -X", 0),
+    "ltrace": ("-a -e -l -n -o -s -u -x", 0),
+    "exec": ("-a", 0),
 }
-#: Those that make another user of the server, or another place: what was read of the container holds no longer.
+#: Programs that run the server as another user or with another root: what was read of the container does not hold.
 _CHANGES = frozenset(
     "gosu su-exec su sudo runuser setpriv chroot unshare nsenter capsh chpst s6-setuidgid".split()
 )
+_BRANCHES = frozenset("if elif while until for case select function".split())
+_RESERVED = _BRANCHES | frozenset("then do else ! { exec".split())
+#: Any variable may have any value after these.
+_SETS_ANYTHING = frozenset((".", "source", "eval", "set", "shift", "read", "getopts", "mapfile"))
+_DECLARING = frozenset("export readonly local declare typeset".split())
+
+
+class UnknownArgumentsError(Exception):
+    """The server's arguments cannot be known; the message is a sentence for a person, without values."""
 
 
 class ServerCommand(Struct, frozen=True):
-    """``program``: the words before the server's own, the values of variables and secrets hidden. ``words``: the
-    server's arguments, redacted; None where they cannot be told, with the reason (a sentence) in ``unknown``.
-    ``directory``: where a script before it has gone (``cd``), empty where it did not."""
+    """What a container gives the server."""
 
+    #: The words before the server's own, with variables and secrets hidden.
     program: tuple[str, ...]
-    words: tuple[str, ...] | None
-    unknown: str = ""
-    directory: str = ""
+    #: The server's arguments, redacted; None where they are not known.
+    arguments: tuple[str, ...] | None
+    #: Why they are not known, as a sentence; empty where they are.
+    unavailable: str = ""
 
 
-def server_words(
+class _ScriptCommand(Struct, frozen=True):
+    """A simple command of a script."""
+
+    words: tuple[str, ...]
+    #: The first expansion in it that is not known; empty where all is.
+    unknown: str
+    changed_directory: bool
+
+    def leads_to_server(self) -> bool:
+        """Whether one of the words is the server's program, or a script that names it."""
+        return any(
+            posixpath.basename(word) == "ovms" or (" " in word and "ovms" in word.split("/")[-1])
+            for word in self.words
+        )
+
+
+def server_command(
     entrypoint: Sequence[str] | None,
     command: Sequence[str] | None,
     image: str,
@@ -91,54 +109,58 @@ def server_words(
         if is_official(image) or (words and words[0].startswith("-")):
             return ServerCommand((SERVER,), redact_words(words))
         if not words:
-            what = f"the image {shown(image)}" if image else "the image"
+            name = f"the image {shown(image)}" if image else "the image"
             return ServerCommand(
-                (), None, f"What {what} runs by itself is not known here: docker inspect tells."
+                (), None, f"What {name} runs by itself is not known here: docker inspect shows it."
             )
-    else:
-        words = [*entrypoint, *words]
+    words = [*(entrypoint or ()), *words]
     if not words:
         return ServerCommand((), None, "The container has neither an entrypoint nor a command.")
+    # What hides a secret among options hides it here: a script that names it gets no value.
+    known = {
+        name: value
+        for name, value in (environment or {}).items()
+        if redact_words([f"--{name}=x"]) == (f"--{name}=x",) and "\0" not in value
+    }
     try:
-        return _words(words, environment or {}, working_directory, 0)
-    except UnknownValueError as reason:
-        return ServerCommand((shown(words[0]),), None, str(reason))
+        return _follow(words, ShellContext(None, working_directory, variables=known), 0)
+    except UnknownArgumentsError as error:
+        return ServerCommand((shown(words[0]),), None, str(error))
 
 
-def _words(words: list[str], environment: Mapping[str, str], place: str | None, depth: int) -> ServerCommand:
-    """Follows wrappers and shells to the server; NotKnown where they do not lead there."""
+def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCommand:
+    """Follows wrappers and shells to the server; UnknownArgumentsError where they do not lead there."""
     if depth > _DEEPEST:
-        raise UnknownValueError(
-            "The container's command is a wrapper in a wrapper in a wrapper: it was not followed."
-        )
+        raise UnknownArgumentsError("The container's command has too many wrappers: it was not followed.")
     name = posixpath.basename(words[0])
     if name == "ovms":
         return ServerCommand((words[0],), redact_words(words[1:]))
     if name in _CHANGES:
-        raise UnknownValueError(
-            f"The container runs {shown(name)}, which makes another user or place of the server's."
+        raise UnknownArgumentsError(
+            f"The container runs {shown(name)}, which changes the server's user or root directory."
         )
-    if name == "busybox" and len(words) > 1:
-        rest = _words(words[1:], environment, place, depth + 1)
-        return ServerCommand((words[0], *rest.program), rest.words, rest.unknown, rest.directory)
     if name in _SHELLS:
-        return _shell(words, environment, place, depth)
-    if name not in _WRAPPERS:
-        raise UnknownValueError(
+        return _shell(words, context, depth)
+    if name == "env" and any(re.match(r"-S|--split-string(=|$)", word) for word in words):
+        raise UnknownArgumentsError("The container's env splits a text into words by itself (-S).")
+    if name == "busybox":
+        start = 1
+    elif name in _WRAPPERS:
+        start = _command_start(words, name)
+    else:
+        raise UnknownArgumentsError(
             f"The container runs {shown(words[0])} and not the server itself: what that gives the server is not known."
         )
-    if name == "env" and any(
-        word in ("-S", "--split-string") or word.startswith(("-S", "--split-string=")) for word in words
-    ):
-        raise UnknownValueError("The container's env splits a text into words by itself (-S).")
-    start = _after(words, name)
     if start >= len(words):
-        raise UnknownValueError(f"The container runs {shown(words[0])}, and no command with it.")
-    rest = _words(words[start:], environment, place, depth + 1)
-    return ServerCommand((*_shown(words[:start]), *rest.program), rest.words, rest.unknown, rest.directory)
+        raise UnknownArgumentsError(f"The container runs {shown(words[0])}, and no command with it.")
+    found = _follow(words[start:], context, depth + 1)
+    before = [
+        f"{word.partition('=')[0]}={HIDDEN}" if _ASSIGNMENT.match(word) else word for word in words[:start]
+    ]
+    return ServerCommand((*redact_words(before), *found.program), found.arguments, found.unavailable)
 
 
-def _after(words: Sequence[str], name: str) -> int:
+def _command_start(words: Sequence[str], name: str) -> int:
     """Where the wrapper's own words end."""
     takes_value, count = _WRAPPERS[name]
     at = 1
@@ -146,68 +168,101 @@ def _after(words: Sequence[str], name: str) -> int:
         if words[at] == "--":
             at += 1
             break
-        at += 2 if words[at] in takes_value else 1
+        at += 2 if words[at] in takes_value.split() else 1
     at += count
     while name == "env" and at < len(words) and _ASSIGNMENT.match(words[at]):
         at += 1
     return at
 
 
-def _shown(words: Sequence[str]) -> tuple[str, ...]:
-    hidden = [f"{word.partition('=')[0]}={HIDDEN}" if _ASSIGNMENT.match(word) else word for word in words]
-    return redact_words(hidden)
+# -- scripts -------------------------------------------------------------------------------------------
 
 
-def _shell(words: list[str], environment: Mapping[str, str], place: str | None, depth: int) -> ServerCommand:
-    at, script = 1, False
+def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCommand:
+    at, is_script = 1, False
     while at < len(words) and words[at][:1] in ("-", "+") and words[at] not in ("-", "--"):
         word = words[at]
-        if not word.startswith("--"):
-            script = script or (word[0] == "-" and "c" in word)
-            at += 1 if word.endswith(("o", "O")) else 0
-        elif word in ("--rcfile", "--init-file"):
-            at += 1
-        at += 1
+        is_script = is_script or re.match(r"-(?!-).*c", word) is not None
+        at += 2 if re.match(r"[-+](?!-).*[oO]$|--(rcfile|init-file)$", word) else 1
     if at < len(words) and words[at] in ("-", "--"):
         at += 1
     if at >= len(words):
-        raise UnknownValueError(f"The container runs {shown(words[0])} and gives it no script.")
-    if not script:
-        raise UnknownValueError(
+        raise UnknownArgumentsError(f"The container runs {shown(words[0])} and gives it no script.")
+    if not is_script:
+        raise UnknownArgumentsError(
             f"The container runs the script {shown(words[at])}, which cannot be read here."
         )
-    text, arguments = words[at], words[at + 2 :]
-    found: list[tuple[Run, ServerCommand]] = []
+    found: list[tuple[_ScriptCommand, ServerCommand]] = []
     last = ""
-    for run in simple_commands(text, arguments, environment, place):
-        if not run.leads_to("ovms"):
-            last = run.words[0]
+    for command in _script_commands(words[at], words[at + 2 :], context):
+        if not command.leads_to_server():
+            last = command.words[0]
             continue
-        if run.unknown:
-            raise UnknownValueError(
-                f"The server's arguments hold {run.unknown}, which only the container's shell knows."
+        if command.unknown:
+            raise UnknownArgumentsError(
+                f"The server's arguments hold {command.unknown}, which only the container's shell knows."
             )
-        found.append((run, _words(list(run.words), environment, place, depth + 1)))
+        found.append((command, _follow(command.words, context, depth + 1)))
     if not found:
-        what = f" ends in {shown(last)} and" if last and not _ASSIGNMENT.match(last) else ""
-        raise UnknownValueError(f"The script that the container's shell runs{what} does not name the server.")
-    run, first = found[0]
-    if any(other.words != first.words for _, other in found):
-        raise UnknownValueError(
+        end = f" ends in {shown(last)} and" if last else ""
+        raise UnknownArgumentsError(
+            f"The script that the container's shell runs{end} does not name the server."
+        )
+    command, first = found[0]
+    if any(other.arguments != first.arguments for _, other in found):
+        raise UnknownArgumentsError(
             "The script that the container's shell runs starts the server in more than one way."
         )
-    if run.directory is None and _is_relative(first.words or ()):
-        raise UnknownValueError(
-            "The script that the container's shell runs changes to a directory that is not known."
+    if command.changed_directory and _is_relative(first.arguments or ()):
+        raise UnknownArgumentsError(
+            "The script that the container's shell runs changes the directory, and the server is given a relative path."
         )
-    directory = first.directory or run.directory or ""
-    return ServerCommand((words[0], "-c", *first.program), first.words, first.unknown, directory)
+    return ServerCommand((words[0], "-c", *first.program), first.arguments, first.unavailable)
+
+
+def _script_commands(
+    script: str, arguments: Sequence[str], context: ShellContext
+) -> Iterator[_ScriptCommand]:
+    """The commands of ``script`` in turn, without reserved words and assignments before them."""
+    context = ShellContext(None, context.working_directory, None, context.variables, tuple(arguments))
+    try:
+        text = split_text(script, context)
+    except DocumentError as error:
+        raise UnknownArgumentsError(
+            f"The script that the container's shell runs cannot be read. {error}"
+        ) from None
+    branches, doubtful = False, ""
+    for command in text.commands:
+        words = list(command.words)
+        while words and words[0] in _RESERVED:
+            branches = words.pop(0) in _BRANCHES or branches
+        doubtful = doubtful or _doubtful_variable(words, script, branches=branches)
+        while words and _ASSIGNMENT.match(words[0]):
+            del words[0]
+        if words:
+            unknown = next(filter(None, map(text.unknown, words)), "")
+            yield _ScriptCommand(
+                tuple(map(text.show, words)),
+                unknown or (doubtful if "$" in script else ""),
+                command.changed_directory,
+            )
+
+
+def _doubtful_variable(words: Sequence[str], script: str, *, branches: bool) -> str:
+    """A variable that the script uses, and that this command may or may not have set."""
+    if words and words[0] in _SETS_ANYTHING:
+        return f"a variable that {words[0]} may have set"
+    if branches:
+        for word in words[1:] if words[:1] and words[0] in _DECLARING else words[:1]:
+            match = _ASSIGNMENT.match(word)
+            if match and re.search(rf"\$\{{?{re.escape(match[1])}\b", script):
+                return f"${match[1]}"
+    return ""
 
 
 def _is_relative(words: Sequence[str]) -> bool:
     """Whether one of the arguments may be a path below the working directory."""
-    values = [word.partition("=")[2] if word.startswith("--") else word for word in words]
+    values = (word.partition("=")[2] if word.startswith("--") else word for word in words)
     return any(
-        (value and not value.startswith(("/", "-")) and "/" in value) or value.endswith(".json")
-        for value in values
+        not value.startswith(("/", "-")) and ("/" in value or value.endswith(".json")) for value in values
     )

@@ -10,7 +10,7 @@ import csv
 import posixpath
 import re
 
-from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.model.container import ContainerMount, MountKind
 
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
@@ -46,14 +46,14 @@ def read_volume(text: str, directory: str, *, podman: bool = False) -> Container
     ``directory`` (since Docker 23); another one without a leading slash is a volume's name."""
     parts = _split(text)
     if not all(parts):
-        raise UnsupportedDocumentError(f'the volume "{shown(text)}" has an empty part between its colons')
+        raise RefusedValueError(f'the volume "{shown(text)}" has an empty part between its colons')
     if len(parts) > 3:
-        raise UnsupportedDocumentError(f'the volume "{shown(text)}" has too many colons')
+        raise RefusedValueError(f'the volume "{shown(text)}" has too many colons')
     if len(parts) == 1:
         return ContainerMount(inside(parts[0]), "volume")
     source, target = parts[0], parts[1]
     if len(parts) == 2 and all(word in set().union(*_MODES) for word in target.split(",")):
-        raise UnsupportedDocumentError(f'the volume "{shown(text)}" has options, but no place on the host')
+        raise RefusedValueError(f'the volume "{shown(text)}" has options, but no place on the host')
     words = parts[2].split(",") if len(parts) == 3 else []
     _check_modes(words, podman)
     read_only = "ro" in words
@@ -62,16 +62,14 @@ def read_volume(text: str, directory: str, *, podman: bool = False) -> Container
         return ContainerMount(inside(target), "bind", None, read_only, options=options)
     if source.startswith(("/", ".")):
         if "nocopy" in options and not podman:
-            raise UnsupportedDocumentError(
-                f'"nocopy" of the volume "{shown(text)}" is for named volumes only'
-            )
+            raise RefusedValueError(f'"nocopy" of the volume "{shown(text)}" is for named volumes only')
         host = posixpath.normpath(posixpath.join(directory, source))
         return ContainerMount(
             inside(target), "bind", host, read_only, options=options, created_by_engine=not podman
         )
     check_volume_name(source)
     if _PROPAGATIONS.intersection(options) and not podman:
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'the propagation of the volume "{shown(text)}" is for paths of the host only'
         )
     return ContainerMount(inside(target), "volume", None, read_only, name=source, options=options)
@@ -82,9 +80,9 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
     fields = _mount_fields(text, podman)
     kind = fields.get("type", "volume").lower()
     if kind not in _KINDS and not (podman and kind in ("devpts", "glob", "ramfs", "artifact")):
-        raise UnsupportedDocumentError(f'"{shown(kind)}" is no type of mount: bind, volume, tmpfs or image')
+        raise RefusedValueError(f'"{shown(kind)}" is no type of mount: bind, volume, tmpfs or image')
     if "target" not in fields:
-        raise UnsupportedDocumentError(f'the mount "{shown(kind)}" has no target')
+        raise RefusedValueError(f'the mount "{shown(kind)}" has no target')
     if not podman:
         _check_exclusive(kind, fields)
     source = fields.get("source", "")
@@ -97,7 +95,7 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
     elif kind in ("volume", "image") and source:
         name = check_volume_name(source) if kind == "volume" else source
     elif kind == "tmpfs" and source:
-        raise UnsupportedDocumentError("a mount of type tmpfs takes no source")
+        raise RefusedValueError("a mount of type tmpfs takes no source")
     return ContainerMount(
         inside(fields["target"]),
         _KINDS.get(kind, "other"),
@@ -121,14 +119,14 @@ def read_device(text: str) -> str:
     """The path inside of ``--device``'s ``host[:inside][:rwm]``."""
     parts = text.split(":")
     if not parts[0] or len(parts) > 3:
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(text)}" is not a device: write it as /dev/dri or /dev/dri:/dev/dri:rw'
         )
     path = parts[1] if len(parts) > 1 and not _DEVICE_MODE.fullmatch(parts[1]) else parts[0]
     if len(parts) == 3 and not _DEVICE_MODE.fullmatch(parts[2]):
-        raise UnsupportedDocumentError(f'the rights of the device "{shown(text)}" are not some of r, w and m')
+        raise RefusedValueError(f'the rights of the device "{shown(text)}" are not some of r, w and m')
     if not path.startswith("/"):
-        raise UnsupportedDocumentError(f'the device "{shown(text)}" is not an absolute path')
+        raise RefusedValueError(f'the device "{shown(text)}" is not an absolute path')
     return posixpath.normpath(path)
 
 
@@ -140,12 +138,12 @@ def is_cdi(text: str) -> bool:
 def inside(path: str) -> str:
     """A mount's place in the container, cleaned; it must be absolute, and not the root."""
     if not path.startswith("/"):
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'the mount\'s place in the container, "{shown(path)}", is not an absolute path'
         )
     clean = "/" + posixpath.normpath(path).lstrip("/")
     if clean == "/":
-        raise UnsupportedDocumentError("a mount cannot take the place of the container's root directory")
+        raise RefusedValueError("a mount cannot take the place of the container's root directory")
     return clean
 
 
@@ -158,7 +156,7 @@ def check_volume_name(name: str) -> str:
             else f'; a directory needs a path that begins with / or "./{shown(name)}"'
         )
         more = " (a shell leaves ~ alone there; write $HOME)" if name.startswith("~") else ""
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(name)}" is neither an absolute path nor a volume\'s name{hint}{more}'
         )
     return name
@@ -169,7 +167,7 @@ def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
     seen: set[str] = set()
     for mount in mounts:
         if mount.server in seen:
-            raise UnsupportedDocumentError(
+            raise RefusedValueError(
                 f'two mounts have the same place in the container, "{shown(mount.server)}"'
             )
         seen.add(mount.server)
@@ -197,31 +195,31 @@ def _check_modes(words: list[str], podman: bool) -> None:
     else:
         unknown = [word for word in words if not any(word in group for group in _MODES)]
     if unknown:
-        raise UnsupportedDocumentError(f'"{shown(unknown[0])}" is no option of a volume')
+        raise RefusedValueError(f'"{shown(unknown[0])}" is no option of a volume')
     if not podman and any(sum(word in group for word in words) > 1 for group in _MODES):
-        raise UnsupportedDocumentError("a volume has options that exclude each other")
+        raise RefusedValueError("a volume has options that exclude each other")
 
 
 def _mount_fields(text: str, podman: bool) -> dict[str, str]:
     try:
         (row,) = csv.reader([text.strip()], strict=True)
     except (csv.Error, ValueError):
-        raise UnsupportedDocumentError("a mount is not a list of name=value with commas between") from None
+        raise RefusedValueError("a mount is not a list of name=value with commas between") from None
     fields: dict[str, str] = {}
     for item in row:
         key, equals, value = item.partition("=")
         if key != key.strip() or value != value.strip():
-            raise UnsupportedDocumentError(
+            raise RefusedValueError(
                 f'the field "{shown(key.strip())}" of a mount has a blank beside its name or value'
             )
         key = key if podman and key in _PODMAN_FIELDS else key.lower()
         key = _KEYS.get(key, key)
         if key not in _FIELDS and not (podman and key in _PODMAN_FIELDS):
-            raise UnsupportedDocumentError(f'a mount has no field "{shown(key)}"')
+            raise RefusedValueError(f'a mount has no field "{shown(key)}"')
         if not equals and key not in _BOOLEANS and not podman:
-            raise UnsupportedDocumentError(f'the field "{shown(key)}" of a mount has no value')
+            raise RefusedValueError(f'the field "{shown(key)}" of a mount has no value')
         if equals and not value:
-            raise UnsupportedDocumentError(f'the field "{shown(key)}" of a mount is empty')
+            raise RefusedValueError(f'the field "{shown(key)}" of a mount is empty')
         fields[key] = value if equals else "true"
     return fields
 
@@ -230,13 +228,13 @@ def _check_exclusive(kind: str, fields: dict[str, str]) -> None:
     for key in fields:
         owner, dash, _ = key.partition("-")
         if dash and owner in _KINDS and owner != kind:
-            raise UnsupportedDocumentError(f'"{key}" of a mount does not go with its type {kind}')
+            raise RefusedValueError(f'"{key}" of a mount does not go with its type {kind}')
 
 
 def _truth(fields: dict[str, str], key: str) -> bool:
     value = fields.get(key, "false")
     if value not in ("1", "true", "0", "false"):
-        raise UnsupportedDocumentError(f'"{key}" of a mount is true or false, not "{shown(value)}"')
+        raise RefusedValueError(f'"{key}" of a mount is true or false, not "{shown(value)}"')
     return value in ("1", "true")
 
 
@@ -245,5 +243,5 @@ def _host(source: str, directory: str) -> str | None:
         return None
     if not source.startswith(("/", ".")):
         said = f', "{shown(source)}", is not an absolute path' if source else " is not named"
-        raise UnsupportedDocumentError(f"the host's directory of a mount of type bind{said}")
+        raise RefusedValueError(f"the host's directory of a mount of type bind{said}")
     return posixpath.normpath(posixpath.join(directory, source))

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.values import shown
+from ovms_doctor.inputs.engine_values import shown
 
 if TYPE_CHECKING:
     import yaml

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.inputs.command import server_words
+from ovms_doctor.inputs.command import server_command
 
 IMAGE = "openvino/model_server:2025.4"
 #: Dockerfile.ubuntu, since v2026.3.
@@ -39,10 +39,10 @@ WORDS = ["--model_path", "/m 1", "--port", "9000"]
     ],
 )
 def test_arguments_come_through(entrypoint: list[str] | None) -> None:
-    said = server_words(entrypoint, WORDS, IMAGE)
-    assert said.words == tuple(WORDS)
+    said = server_command(entrypoint, WORDS, IMAGE)
+    assert said.arguments == tuple(WORDS)
     assert said.program[-1].endswith("ovms")
-    assert not said.unknown
+    assert not said.unavailable
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_arguments_come_through(entrypoint: list[str] | None) -> None:
     ],
 )
 def test_scripts(script: str, words: tuple[str, ...]) -> None:
-    said = server_words(["sh", "-c", script], None, "x")
-    assert (said.words, said.unknown) == (words, "")
+    said = server_command(["sh", "-c", script], None, "x")
+    assert (said.arguments, said.unavailable) == (words, "")
 
 
 @pytest.mark.parametrize(
@@ -84,19 +84,19 @@ def test_scripts(script: str, words: tuple[str, ...]) -> None:
     ],
 )
 def test_what_only_the_shell_knows(script: str, why: str) -> None:
-    said = server_words(["bash", "-c", script], None, "x")
-    assert said.words is None
-    assert why in said.unknown
+    said = server_command(["bash", "-c", script], None, "x")
+    assert said.arguments is None
+    assert why in said.unavailable
     assert "secret" not in repr(said)
 
 
 def test_variables_of_the_container() -> None:
     environment = {"PORT": "9000", "EXTRA": "--a 1", "TOKEN": "hunter2", "UNUSED": "x"}
     command = ["sh", "-c", 'ovms --port "$PORT" --rest_port ${REST:-$PORT} $EXTRA']
-    said = server_words(command, None, "x", environment=environment)
-    assert said.words is None  # REST may be set by nobody, or by the image
+    said = server_command(command, None, "x", environment=environment)
+    assert said.arguments is None  # REST may be set by nobody, or by the image
     command[-1] = 'ovms --port "$PORT" $EXTRA "$EXTRA"'
-    assert server_words(command, None, "x", environment=environment).words == (
+    assert server_command(command, None, "x", environment=environment).arguments == (
         "--port",
         "9000",
         "--a",
@@ -104,18 +104,18 @@ def test_variables_of_the_container() -> None:
         "--a 1",
     )
     command[-1] = "ovms --model_name $TOKEN"
-    said = server_words(command, None, "x", environment=environment)
-    assert said.words is None
+    said = server_command(command, None, "x", environment=environment)
+    assert said.arguments is None
     assert "hunter2" not in repr(said)
 
 
-def test_directory_of_a_script() -> None:
-    said = server_words(["sh", "-c", "cd /models && ovms --config_path c.json"], None, "x")
-    assert (said.words, said.directory) == (("--config_path", "c.json"), "/models")
-    said = server_words(
-        ["sh", "-c", "cd models && ovms --config_path c.json"], None, "x", working_directory="/w"
-    )
-    assert said.directory == "/w/models"
+@pytest.mark.parametrize("script", ["cd /models && ovms --config_path c.json", "cd m; ovms --model_path ./m"])
+def test_where_a_script_goes_is_not_followed(script: str) -> None:
+    said = server_command(["sh", "-c", script], None, "x", working_directory="/w")
+    assert said.arguments is None
+    assert "changes the directory" in said.unavailable
+    absolute = server_command(["sh", "-c", "cd /models && ovms --config_path /m/c.json"], None, "x")
+    assert absolute.arguments == ("--config_path", "/m/c.json")
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_directory_of_a_script() -> None:
 def test_images(
     entrypoint: list[str] | None, command: list[str] | None, image: str, words: tuple[str, ...] | None
 ) -> None:
-    said = server_words(entrypoint, command, image)
-    assert said.words == words
-    assert bool(said.unknown) is (words is None)
+    said = server_command(entrypoint, command, image)
+    assert said.arguments == words
+    assert bool(said.unavailable) is (words is None)
 
 
 def test_secrets_are_hidden() -> None:
@@ -151,9 +151,9 @@ def test_secrets_are_hidden() -> None:
         "export AWS_SECRET_ACCESS_KEY=hunter2; ovms --model_path s3://user:hunter2@host/b --api_key hunter2"
     )
     for said in (
-        server_words(["sh", "-c", script], None, "x"),
-        server_words(["env", "API_KEY=hunter2", "ovms"], ["--api_key=hunter2"], "x"),
-        server_words(["sh", "-c", "echo hunter2 | base64"], None, "x"),
+        server_command(["sh", "-c", script], None, "x"),
+        server_command(["env", "API_KEY=hunter2", "ovms"], ["--api_key=hunter2"], "x"),
+        server_command(["sh", "-c", "echo hunter2 | base64"], None, "x"),
     ):
         assert "hunter2" not in repr(said)
 
@@ -165,12 +165,12 @@ def test_secrets_are_hidden() -> None:
 )
 def test_any_words(entrypoint: list[str], command: list[str], image: str) -> None:
     for first in (None, entrypoint, ["sh", "-c", *entrypoint], ["env", *entrypoint]):
-        said = server_words(first, command, image)
-        assert (said.words is None) is bool(said.unknown)
+        said = server_command(first, command, image)
+        assert (said.arguments is None) is bool(said.unavailable)
 
 
 @given(st.text(alphabet="ovms $@\"'\\`(){};&|<>~#=\n-cdX/1", max_size=40))
 def test_any_script(script: str) -> None:
-    said = server_words(["sh", "-c", script], ["a", "b"], "x", environment={"X": "1 2"})
-    assert (said.words is None) is bool(said.unknown)
-    assert not any("\0" in word or "\1" in word for word in said.words or ())
+    said = server_command(["sh", "-c", script], ["a", "b"], "x", environment={"X": "1 2"})
+    assert (said.arguments is None) is bool(said.unavailable)
+    assert not any("\0" in word or "\1" in word for word in said.arguments or ())

@@ -8,11 +8,12 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ovms_doctor.inputs import mounts, values
+from ovms_doctor.inputs import engine_values as values
+from ovms_doctor.inputs import mounts
 from ovms_doctor.inputs.compose import values as typed
 from ovms_doctor.inputs.compose.interpolation import read_env_file
 from ovms_doctor.inputs.compose.merge import as_pairs
-from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.model.container import ContainerLimits, ContainerMount, Probe, PublishedPort
 from ovms_doctor.model.environment import variables
 
@@ -68,7 +69,7 @@ def _short(text: str, project: Project) -> ContainerMount:
         text = f"{project.path(source)}:{rest}"
     head, colon, _ = text.partition(":")
     if colon and "/" in head and not text.startswith(("/", ".")):
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(head)}" in volumes is taken for a volume\'s name; a directory needs "./{shown(head)}"'
         )
     mount = mounts.read_volume(text, project.directory)
@@ -84,9 +85,7 @@ def _long(item: dict[str, Any], project: Project) -> ContainerMount:
     typed.check_keys(_MOUNT_KEYS, item, "an entry of volumes")
     kind = typed.optional_text(item, "type")
     if kind not in _MOUNT_TYPES:
-        raise UnsupportedDocumentError(
-            f'"{shown(kind)}" in volumes is no type of mount: bind, volume or tmpfs'
-        )
+        raise RefusedValueError(f'"{shown(kind)}" in volumes is no type of mount: bind, volume or tmpfs')
     source = typed.optional_text(item, "source")
     read_only = typed.truth(item.get("read_only"), "read_only")
     part = typed.mapping(item.get(kind), kind)
@@ -95,7 +94,7 @@ def _long(item: dict[str, Any], project: Project) -> ContainerMount:
     sub_path = typed.optional_text(part, "subpath")
     if kind == "bind":
         if not source:
-            raise UnsupportedDocumentError("an entry of volumes with the type bind has no source")
+            raise RefusedValueError("an entry of volumes with the type bind has no source")
         host = None if mounts.is_windows(source) else project.path(source)
         # compose-spec: the default is true; without the key "bind" the engine's old interface makes it as well.
         creates = typed.truth(part.get("create_host_path", True), "create_host_path")
@@ -114,7 +113,7 @@ def _volume(mount: ContainerMount, key: str, project: Project) -> ContainerMount
     """A named volume as the engine has it; one that is made of a directory of the host says so."""
     known = project.top("volumes")
     if key not in known:
-        raise UnsupportedDocumentError(f'the volume "{shown(key)}" is not among the file\'s volumes')
+        raise RefusedValueError(f'the volume "{shown(key)}" is not among the file\'s volumes')
     volume = typed.mapping(known[key], f"volumes.{key}")
     options = typed.mapping(volume.get("driver_opts"), "driver_opts")
     device = typed.optional_text(options, "device")
@@ -142,7 +141,7 @@ def _files(service: dict[str, Any], project: Project, kind: str, place: str) -> 
         source = typed.optional_text(entry, "source")
         known = project.top(kind)
         if source not in known:
-            raise UnsupportedDocumentError(f'"{shown(source)}" is not among the file\'s {kind}')
+            raise RefusedValueError(f'"{shown(source)}" is not among the file\'s {kind}')
         file = typed.optional_text(typed.mapping(known[source], kind), "file")
         target = posixpath.join(place, typed.optional_text(entry, "target") or source)
         host = project.path(file) if file else None
@@ -163,8 +162,8 @@ def read_ports(service: dict[str, Any]) -> tuple[PublishedPort, ...]:
             found.extend(values.read_ports(written))
         else:
             found.extend(values.read_ports(typed.text(item, "ports")))
-        if len(found) > values.MOST_PORTS:
-            raise UnsupportedDocumentError("ports publishes more than a host has")
+        if len(found) > 200_000:
+            raise RefusedValueError("ports publishes more than a host has")
     return tuple(dict.fromkeys(found))
 
 
@@ -176,10 +175,10 @@ def read_environment(service: dict[str, Any], project: Project) -> tuple[list[tu
         known.update(_environment_file(item, project))
     given = service.get("environment")
     if given is not None and not isinstance(given, dict | list):
-        raise UnsupportedDocumentError("environment must be a mapping or a list")
+        raise RefusedValueError("environment must be a mapping or a list")
     for name, value in as_pairs(given).items():
         if isinstance(value, dict | list):
-            raise UnsupportedDocumentError(f"environment: the value of {shown(name)} is not a text")
+            raise RefusedValueError(f"environment: the value of {shown(name)} is not a text")
         if value is not None:
             known[name] = typed.text(value, "environment")
         elif name in project.variables:
@@ -221,7 +220,7 @@ def read_limits(service: dict[str, Any]) -> ContainerLimits:
     pids = _one(service, "pids_limit", limits, "pids", lambda text: values.read_whole(text, "pids_limit"))
     swap = typed.read(service, "memswap_limit", values.read_swap)
     if swap and memory and swap < memory:
-        raise UnsupportedDocumentError("memswap_limit is less than mem_limit, and it counts both")
+        raise RefusedValueError("memswap_limit is less than mem_limit, and it counts both")
     quota = typed.read(service, "cpu_quota", lambda text: values.read_whole(text, "cpu_quota"))
     period = typed.read(service, "cpu_period", _microseconds)
     shared = typed.read(service, "shm_size", values.read_size)
@@ -250,7 +249,7 @@ def _one(
 ) -> Any:
     own, deployed = typed.read(service, name, how), typed.read(other, other_name, how)
     if own and deployed and own != deployed:
-        raise UnsupportedDocumentError(f"{name} and deploy.resources say different things")
+        raise RefusedValueError(f"{name} and deploy.resources say different things")
     return own or deployed
 
 
@@ -260,7 +259,7 @@ def _open_files(service: dict[str, Any]) -> int | None:
         if isinstance(value, dict):
             parts = [typed.text(value[key], f"ulimits.{name}") for key in ("soft", "hard") if key in value]
             if len(parts) != 2:
-                raise UnsupportedDocumentError(f"ulimits.{shown(name)} needs soft and hard")
+                raise RefusedValueError(f"ulimits.{shown(name)} needs soft and hard")
         else:
             parts = [typed.text(value, f"ulimits.{name}")]
         soft = values.check_ulimit(name, parts)
@@ -316,7 +315,7 @@ def read_probe(service: dict[str, Any]) -> tuple[Probe, ...]:
     parts = [typed.text(item, "test") for item in typed.one_or_more(test, "test")]
     if isinstance(test, list):
         if parts[0] not in ("CMD", "CMD-SHELL", "NONE"):
-            raise UnsupportedDocumentError("the healthcheck's test must begin with CMD, CMD-SHELL or NONE")
+            raise RefusedValueError("the healthcheck's test must begin with CMD, CMD-SHELL or NONE")
         if parts[0] == "NONE":
             return ()
     times = [

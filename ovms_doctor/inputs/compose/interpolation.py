@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
@@ -76,13 +76,11 @@ class Interpolation(Struct):
     def braced(self, body: str, depth: int) -> str:
         match = _BRACED.fullmatch(body)
         if match is None or depth > _DEEPEST:
-            raise UnsupportedDocumentError(
-                "a value has a ${…} that is not one; a dollar sign itself is written $$"
-            )
+            raise RefusedValueError("a value has a ${…} that is not one; a dollar sign itself is written $$")
         name, operator, rest = match[1], match[2] or "", match[3] or ""
         there = name in self.variables and not (operator.startswith(":") and not self.variables[name])
         if operator.endswith("?") and not there:
-            raise UnsupportedDocumentError(f"the variable {name} has no value, and the file demands one")
+            raise RefusedValueError(f"the variable {name} has no value, and the file demands one")
         if operator.endswith("+"):
             return self.text(rest, depth + 1) if there else ""
         if operator.endswith("-") and not there:
@@ -121,7 +119,7 @@ def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[st
         key = _KEY.match(text, at)
         line = text.count("\n", 0, at) + 1
         if key is None:
-            raise UnsupportedDocumentError(f"line {line} of {what} is no variable")
+            raise RefusedValueError(f"line {line} of {what} is no variable")
         at = key.end()
         if key[2] is None:
             found[key[1]] = variables.get(key[1])
@@ -146,7 +144,7 @@ def _value(text: str, at: int, interpolation: Interpolation, where: str) -> tupl
             parts.append(text[end])
             end += 1
     if end >= len(text):
-        raise UnsupportedDocumentError(f"{where} has a quote that is never closed")
+        raise RefusedValueError(f"{where} has a quote that is never closed")
     value = "".join(parts)
     if quote == '"':
         value = interpolation.text(_ESCAPE.sub(lambda match: _ESCAPED[match[1]], value))
@@ -165,9 +163,7 @@ def _closing(text: str, start: int) -> int:
             if not depth:
                 return at
         at += 1
-    raise UnsupportedDocumentError(
-        "a value has a ${ that is never closed; a dollar sign itself is written $$"
-    )
+    raise RefusedValueError("a value has a ${ that is never closed; a dollar sign itself is written $$")
 
 
 def _line_end(text: str, at: int) -> int:

@@ -13,7 +13,7 @@ from ovms_doctor.inputs.compose.fields import Project
 from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_file
 from ovms_doctor.inputs.compose.merge import localise, merge
 from ovms_doctor.inputs.compose.service import build
-from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.model.container import Container
 
 _DEFAULT_FILES = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
@@ -56,7 +56,7 @@ def read_compose(
             known = {name: value for name, value in found.items() if value is not None}
             interpolation = Interpolation({**known, **environment})
         return _Reading(interpolation, source_name, directory, read_file).container(text, service)
-    except UnsupportedDocumentError as error:
+    except RefusedValueError as error:
         reason = interpolation.hide(str(error))
         raise DocumentError(
             f"Docker Compose would refuse {shown(source_name)}: {reason.rstrip('.')}."
@@ -85,7 +85,7 @@ class _Reading:
         services = typed.mapping(raw.get("services"), "services")
         for name, item in services.items():
             if not _SERVICE_NAME.fullmatch(name):
-                raise UnsupportedDocumentError(f'"{shown(name)}" cannot be the name of a service')
+                raise RefusedValueError(f'"{shown(name)}" cannot be the name of a service')
             typed.check_keys(typed.SERVICE_KEYS, typed.mapping(item, f"services.{name}"), f"services.{name}")
         document = self.interpolation.data(raw)
         name = self.choose(services, wanted, bool(raw.get("include")))
@@ -153,13 +153,13 @@ class _Reading:
             return own
         link = (directory, name)
         if link in chain or len(chain) > _DEEPEST:
-            raise UnsupportedDocumentError(f"services.{shown(name)} extends itself")
+            raise RefusedValueError(f"services.{shown(name)} extends itself")
         asked = {"service": asked} if isinstance(asked, str) else typed.mapping(asked, "extends")
         base_name = typed.optional_text(asked, "service")
         file = typed.optional_text(asked, "file")
         if not file:
             if base_name not in services:
-                raise UnsupportedDocumentError(
+                raise RefusedValueError(
                     f'services.{shown(name)} extends the service "{shown(base_name)}", which is not there'
                 )
             return merge(self.extended(services, base_name, directory, (*chain, link)), own)
@@ -171,7 +171,7 @@ class _Reading:
             )
         others = typed.mapping(yaml_text.load(text).get("services"), "services")
         if base_name not in others:
-            raise UnsupportedDocumentError(f'the file {shown(file)} has no service "{shown(base_name)}"')
+            raise RefusedValueError(f'the file {shown(file)} has no service "{shown(base_name)}"')
         folder = posixpath.dirname(path)
         base = self.extended(others, base_name, folder, (*chain, link))
         return merge(localise(base, folder), own)

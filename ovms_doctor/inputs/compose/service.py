@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ovms_doctor.inputs import values
-from ovms_doctor.inputs.command import server_words
+from ovms_doctor.inputs import engine_values as values
+from ovms_doctor.inputs.command import server_command
 from ovms_doctor.inputs.compose import fields as compose_fields
 from ovms_doctor.inputs.compose import values as typed
 from ovms_doctor.inputs.compose.fields import Project
+from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.inputs.image import release_of
-from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import variables
 
@@ -25,8 +25,8 @@ def build(
     Compose or the engine would not take."""
     try:
         return _build(name, service, project, place, others)
-    except UnsupportedDocumentError as error:
-        raise UnsupportedDocumentError(f"services.{shown(name)}: {error}") from None
+    except RefusedValueError as error:
+        raise RefusedValueError(f"services.{shown(name)}: {error}") from None
 
 
 def _build(
@@ -36,14 +36,14 @@ def _build(
     _note_profiles(service, project)
     pairs, names = compose_fields.read_environment(service, project)
     directory = values.check_directory(typed.optional_text(service, "working_dir", numbers=False))
-    said = server_words(
+    said = server_command(
         typed.words(service.get("entrypoint"), "entrypoint"),
         typed.words(service.get("command"), "command"),
         image,
         environment=None if "environment" in project.unknown else dict(pairs),
         working_directory=directory or None,
     )
-    if said.words is None:
+    if said.arguments is None:
         project.unknown.add("arguments")
     release, release_from = release_of(image, (), ()) if image else (None, "")
     paths, requests = compose_fields.read_devices(service)
@@ -57,13 +57,13 @@ def _build(
         release=release,
         release_from=release_from,
         program=said.program,
-        arguments=said.words,
-        arguments_unavailable=said.unknown,
+        arguments=said.arguments,
+        arguments_unavailable=said.unavailable,
         user=typed.optional_text(service, "user", numbers=False),
         groups=tuple(
             typed.text(item, "group_add") for item in typed.items(service.get("group_add"), "group_add")
         ),
-        working_directory=said.directory or directory,
+        working_directory=directory,
         mounts=compose_fields.read_mounts(service, project),
         ports=compose_fields.read_ports(service),
         network=_network(service),
@@ -94,7 +94,7 @@ def _image(service: dict[str, Any], project: Project) -> str:
             "The image is built here: what it runs and as whom is not known from the file."
         )
     elif not image:
-        raise UnsupportedDocumentError("the service has neither an image nor something to build")
+        raise RefusedValueError("the service has neither an image nor something to build")
     return values.check_image(image) if image else ""
 
 
@@ -111,7 +111,7 @@ def _network(service: dict[str, Any]) -> str:
     networks = service.get("networks")
     mode = typed.optional_text(service, "network_mode", numbers=False)
     if mode and networks:
-        raise UnsupportedDocumentError("network_mode and networks exclude each other")
+        raise RefusedValueError("network_mode and networks exclude each other")
     if isinstance(networks, dict):
         return mode or next(iter(networks), "")
     joined = typed.items(networks, "networks")
@@ -138,5 +138,5 @@ def _security(service: dict[str, Any]) -> tuple[str, ...]:
     ]
     userns = typed.optional_text(service, "userns_mode")
     if userns not in ("", "host"):
-        raise UnsupportedDocumentError(f'userns_mode takes host alone, and not "{shown(userns)}"')
+        raise RefusedValueError(f'userns_mode takes host alone, and not "{shown(userns)}"')
     return (*found, *([f"userns={userns}"] if userns else []))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ovms_doctor.inputs.values import UnsupportedDocumentError, number_text, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, number_text, shown
 
 #: What a service may say (compose-spec.json).
 SERVICE_KEYS = frozenset(
@@ -34,8 +34,8 @@ def text(value: Any, where: str, *, numbers: bool = True) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and numbers:
         return number_text(value)
     if isinstance(value, int | float):
-        raise UnsupportedDocumentError(f"{where} must be a text: put the {_kind(value)} in quotes")
-    raise UnsupportedDocumentError(f"{where} must be a text, and is {_kind(value)}")
+        raise RefusedValueError(f"{where} must be a text: put the {_kind(value)} in quotes")
+    raise RefusedValueError(f"{where} must be a text, and is {_kind(value)}")
 
 
 def optional_text(service: dict[str, Any], name: str, *, numbers: bool = True) -> str:
@@ -49,7 +49,7 @@ def items(value: Any, where: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise UnsupportedDocumentError(f"{where} must be a list, and is {_kind(value)}")
+        raise RefusedValueError(f"{where} must be a list, and is {_kind(value)}")
     return value
 
 
@@ -63,7 +63,7 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UnsupportedDocumentError(f"{where} must be a mapping, and is {_kind(value)}")
+        raise RefusedValueError(f"{where} must be a mapping, and is {_kind(value)}")
     return value
 
 
@@ -84,7 +84,7 @@ def truth(value: Any, where: str) -> bool:
         "0",
     ):
         return value.lower() in ("true", "y", "yes", "on", "1")
-    raise UnsupportedDocumentError(f"{where} must be true or false")
+    raise RefusedValueError(f"{where} must be true or false")
 
 
 def read(service: dict[str, Any], name: str, how: Callable[[str], _Value]) -> _Value | None:
@@ -94,8 +94,8 @@ def read(service: dict[str, Any], name: str, how: Callable[[str], _Value]) -> _V
         return None
     try:
         return how(text(value, name))
-    except UnsupportedDocumentError as error:
-        raise UnsupportedDocumentError(f"{name}: {error}") from None
+    except RefusedValueError as error:
+        raise RefusedValueError(f"{name}: {error}") from None
 
 
 def words(value: Any, where: str) -> tuple[str, ...] | None:
@@ -139,11 +139,11 @@ def split_words(line: str, where: str) -> list[str]:
         elif char == "(" and word is not None and word.endswith("$"):
             quote, word = ")", word + char
         elif char == "(":
-            raise UnsupportedDocumentError(f"{where} has a parenthesis outside quotes")
+            raise RefusedValueError(f"{where} has a parenthesis outside quotes")
         else:
             word = (word or "") + char
     if quote or escaped:
-        raise UnsupportedDocumentError(f"{where} has a quote that is never closed, or ends in a backslash")
+        raise RefusedValueError(f"{where} has a quote that is never closed, or ends in a backslash")
     return found if word is None else [*found, word]
 
 
@@ -157,7 +157,7 @@ def check_keys(known: frozenset[str], given: dict[str, Any], where: str) -> None
                 difflib.get_close_matches(name, known, 1, 0.7) if re.fullmatch(r"[\w-]{1,40}", name) else []
             )
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise UnsupportedDocumentError(f'{where} has no "{shown(name)}"{hint}')
+            raise RefusedValueError(f'{where} has no "{shown(name)}"{hint}')
 
 
 def _kind(value: Any) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ovms_doctor.inputs.values import capability, health_probe
+from ovms_doctor.inputs.engine_values import capability, health_probe
 from ovms_doctor.model.container import (
     ContainerLimits,
     ContainerMount,

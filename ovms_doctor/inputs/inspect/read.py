@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.command import server_words
+from ovms_doctor.inputs.command import server_command
+from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.inspect import parts as parts
-from ovms_doctor.inputs.values import shown
 from ovms_doctor.model.container import Container, Engine, Source
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.text import HIDDEN, redact
@@ -78,7 +78,9 @@ def read_inspect(
     pairs = _environment(config)
     working_directory = parts.text(config.get("WorkingDir"))
     program = _program(data, config)
-    words = server_words(*program, image, environment=dict(pairs), working_directory=working_directory or "/")
+    server = server_command(
+        *program, image, environment=dict(pairs), working_directory=working_directory or "/"
+    )
     namespaced, id_map = parts.namespace(data, host, engine, engine_info)
     state = parts.state(data)
     running = state is not None and state.status in ("running", "paused")
@@ -95,12 +97,12 @@ def read_inspect(
         labels=labels,
         release=release,
         release_from=release_from,
-        program=words.program,
-        arguments=words.words,
-        arguments_unavailable=words.unknown,
+        program=server.program,
+        arguments=server.arguments,
+        arguments_unavailable=server.unavailable,
         user=parts.word(config.get("User")),
         groups=tuple(parts.word(item) for item in parts.items(host.get("GroupAdd")) if parts.word(item)),
-        working_directory=words.directory or working_directory,
+        working_directory=working_directory,
         mounts=mounts,
         ports=parts.ports(data, host),
         network=parts.network(host),

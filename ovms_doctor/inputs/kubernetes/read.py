@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.command import server_words
+from ovms_doctor.inputs.command import ServerCommand, server_command
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.kubernetes.documents import objects, read_documents, refuse_template, string
 from ovms_doctor.inputs.kubernetes.environment import (
@@ -201,7 +201,7 @@ def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str])
     security = read_security(pod, item)
     state, own_id = read_state(workload.status, chosen.name)
     problems += before_it(workload.status, pod)
-    program, words, unknown, directory = _words(item, workload, environment, image, problems)
+    server = _server_command(item, workload, environment, image, problems)
     release, release_from = _release(image, workload)
     if not security.user and not workload.live and _of_openshift(workload):
         problems.append("OpenShift gives the container a user id of its own: which one, the pod tells.")
@@ -214,12 +214,12 @@ def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str])
         image=image,
         release=release,
         release_from=release_from,
-        program=program,
-        arguments=words,
-        arguments_unavailable=unknown,
+        program=server.program,
+        arguments=server.arguments,
+        arguments_unavailable=server.unavailable,
         user=security.user,
         groups=security.groups,
-        working_directory=directory or string(item, "workingDir"),
+        working_directory=string(item, "workingDir"),
         mounts=mounts,
         ports=_ports(chosen, stock),
         network="host" if pod.get("hostNetwork") is True else "",
@@ -240,14 +240,14 @@ def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str])
     )
 
 
-def _words(
+def _server_command(
     item: Mapping[str, Any],
     workload: Workload,
     environment: PodEnvironment,
     image: str,
     problems: list[str],
-) -> tuple[tuple[str, ...], tuple[str, ...] | None, str, str]:
-    """Program, the server's words, the reason if they are not known, and the directory that a script went to.
+) -> ServerCommand:
+    """What the server is given.
 
     ``command`` stands for the image's entrypoint, ``args`` for its command; a list that is empty is none.
     """
@@ -257,17 +257,17 @@ def _words(
     if not workload.live:
         unknown |= placeholders((*command, *arguments))
     if workload.unknown:
-        return redact_words(command), None, workload.unknown, ""
-    told = server_words(
+        return ServerCommand(redact_words(command), None, workload.unknown)
+    server = server_command(
         command or None,
         arguments,
         image,
         environment=without_secrets(environment),
         working_directory=string(item, "workingDir") or None,
     )
-    words = told.words
+    words = server.arguments
     if words is None:
-        return told.program, None, told.unknown, told.directory
+        return server
     for at, word in enumerate(words):
         reason = next((text for part, text in unknown.items() if part in word), None)
         if reason is None:
@@ -275,8 +275,8 @@ def _words(
         problems.append(f"A word of the command line is not known: {reason}.")
         # Whatever the model's name is, the server does the same; any other word decides.
         if not (word.startswith("--model_name=") or words[at - 1 : at] == ("--model_name",)):
-            return told.program, None, problems[-1], told.directory
-    return told.program, words, "", told.directory
+            return ServerCommand(server.program, None, problems[-1])
+    return server
 
 
 def _release(image: str, workload: Workload) -> tuple[str | None, str]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 
-from ovms_doctor.inputs import DocumentError, mounts, values
-from ovms_doctor.inputs.command import ServerCommand, server_words
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from ovms_doctor.inputs import DocumentError, engine_settings, engine_values, mounts
+from ovms_doctor.inputs.command import ServerCommand, server_command
+from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.inputs.image import release_of
-from ovms_doctor.inputs.run_line import settings as run_settings
-from ovms_doctor.inputs.run_line.collected import RunCommand, RunLine
-from ovms_doctor.inputs.run_line.mounts import read_mounts
 from ovms_doctor.inputs.run_line.options import Options
-from ovms_doctor.inputs.run_line.shell import Shell
-from ovms_doctor.inputs.run_line.substitution import ShellContext
-from ovms_doctor.inputs.values import UnsupportedDocumentError, shown
-from ovms_doctor.model.container import Container, Engine
+from ovms_doctor.inputs.shell import ShellContext, ShellText
+from ovms_doctor.model.container import Container, ContainerMount, Engine, MountKind, Probe
 from ovms_doctor.model.environment import read_file as read_environment_file
 from ovms_doctor.model.environment import variables
 
@@ -27,196 +27,350 @@ class NoImageError(DocumentError):
     """The line ends before it names an image."""
 
 
-def build(
-    command: RunCommand,
-    options: Options,
-    shell: Shell,
-    given: ShellContext,
-    read_file: Callable[[str], str | None] | None,
-) -> Container:
-    """The container that ``command`` with ``options`` makes; Refused or NotRead as in ``read_run_line``."""
-    return _Build(command, options, shell, given, read_file).container()
+class RunCommand(Struct, frozen=True):
+    """The command that makes the container."""
+
+    #: ``docker``, ``podman`` or ``nerdctl``.
+    program: str
+    #: ``run`` or ``create``.
+    verb: str
+    #: The words after it.
+    words: list[str]
+    #: The directory in which it is given; None where it is not known.
+    directory: str | None
+    #: Whether it runs as root.
+    sudo: bool = False
+    #: Whether the engine is another host's.
+    remote: bool = False
 
 
-class _Build(RunLine):
-    def container(self) -> Container:
-        options = self.options
-        if options.switches.get("help"):
-            raise DocumentError(f"With --help {self.command.program} prints its help and makes no container.")
-        if not options.rest:
-            raise NoImageError(f"The line names no image; {self.command.program} would refuse it.")
-        self.problems.extend(self.shell.notes)
-        self.general_problems()
-        self.check_conflicts()
-        image = self.image()
-        name = self.one("name", "name") or ""
-        name = values.check_name(name) if name else ""
-        pairs, names = self.environment()
-        directory = values.check_directory(self.one("workdir", "working_directory") or "")
-        said = self.arguments(image, pairs, directory)
-        release, release_from = release_of(image, (), ()) if image else (None, "")
-        return Container(
-            source="docker-run",
-            source_name=name or f"{self.command.program} {self.command.verb}",
-            name=name,
-            engine=_ENGINES.get(self.command.program, ""),
-            image=image,
-            release=release,
-            release_from=release_from,
-            program=said.program,
-            arguments=said.words,
-            arguments_unavailable=said.unknown,
-            user=self.one("user", "user") or "",
-            groups=tuple(self.many("group-add", "groups")),
-            working_directory=said.directory or directory,
-            mounts=read_mounts(self),
-            ports=run_settings.ports(self),
-            network=run_settings.network(self),
-            environment=variables(pairs),
-            environment_names=tuple(sorted(names)),
-            limits=run_settings.limits(self),
-            devices=tuple(mounts.read_device(item) for item in self.devices(cdi=False)),
-            device_requests=(*run_settings.device_requests(self), *self.devices(cdi=True)),
-            restart=values.read_restart(self.one("restart", "restart") or "no"),
-            probes=run_settings.probes(self),
-            read_only_root=options.switches.get("read-only", False),
-            privileged=options.switches.get("privileged", False),
-            capabilities_dropped=tuple(
-                dict.fromkeys(
-                    values.capability(item) for item in self.many("cap-drop", "capabilities_dropped")
-                )
-            ),
-            security=run_settings.security(self),
-            user_namespace="rootless" if self.rootless() else "",
-            problems=tuple(dict.fromkeys(self.problems)),
-            unknown_fields=tuple(sorted(self.unknown)),
-        )
+class RunLine(Struct):
+    """A run line in parts, and what reading it found out."""
 
-    # -- what the fields are made of -------------------------------------------------------------------
+    command: RunCommand
+    options: Options
+    text: ShellText
+    context: ShellContext
+    #: Gives the text of an environment file, None where it cannot be read.
+    read_file: Callable[[str], str | None] | None = None
+    #: Sentences for a person.
+    problems: list[str] = field(default_factory=list)
+    #: Fields of the Container that are not, or not wholly, known.
+    unknown: set[str] = field(default_factory=set)
 
-    def general_problems(self) -> None:
-        options = self.options
-        for name in options.unknown:
-            self.not_known(
-                "mounts environment groups devices limits user",
-                f"{name} may add options, and what it stands for is not known here.",
-            )
-        if self.command.elsewhere:
-            self.problems.append("The engine is another host's: the paths are its own, and not of this host.")
-        if options.all("volumes-from"):
-            self.not_known("mounts", "Mounts of other containers are taken over with --volumes-from.")
-        if options.all("pod"):
-            self.not_known(
-                "limits ports network", "The container joins a pod, which has settings of its own."
-            )
-        if options.all("env-merge") or options.all("unsetenv") or options.switches.get("env-host"):
-            self.not_known("environment", "The environment is put together from more than the line says.")
-        if options.all("uidmap") or options.all("gidmap"):
-            self.not_known("id_map", "The user namespace has a map of its own, which is not looked at.")
-        if options.switches.get("rootfs"):
-            raise DocumentError("With --rootfs the container is made of a directory, and not of an image.")
+    @property
+    def podman(self) -> bool:
+        """Whether Podman's rules hold."""
+        return self.command.program == "podman"
 
-    def check_conflicts(self) -> None:
-        """What the client and the daemon refuse to do together."""
-        options = self.options
-        removes = options.switches.get("rm", False)
-        restart = options.last("restart")
-        if removes and restart and restart != "no" and not self.shell.unknown(restart):
-            raise UnsupportedDocumentError("--rm and --restart exclude each other")
-        if options.all("cpus") and (options.all("cpu-period") or options.all("cpu-quota")):
-            raise UnsupportedDocumentError("--cpus excludes --cpu-period and --cpu-quota")
-        if options.switches.get("no-healthcheck") and any(
-            name.startswith("health-") for name in options.values
-        ):
-            raise UnsupportedDocumentError("--no-healthcheck excludes the options for a health check")
-        pull = options.last("pull")
-        taken = pull in (None, "always", "missing", "never") or self.command.program != "docker"
-        if pull is not None and not taken and not self.shell.unknown(pull):
-            raise UnsupportedDocumentError(f'--pull takes always, missing or never, and not "{shown(pull)}"')
+    def not_known(self, fields: str, sentence: str) -> None:
+        """Notes that the fields (names with blanks between) are not known, and why."""
+        self.problems.append(sentence)
+        self.unknown.update(fields.split())
 
-    def image(self) -> str:
-        word = self.options.rest[0]
-        name = self.shell.unknown(word)
+    def is_known(self, text: str, option: str, fields: str) -> bool:
+        """Whether all of ``text``, the value of ``option``, is known; where not, the fields are noted."""
+        name = self.text.unknown(text)
         if name:
-            self.not_known("image", f"The image is named by {name}, which is not known here.")
-            return ""
-        if not word:
-            raise UnsupportedDocumentError("the name of the image is empty")
-        return values.check_image(word)
+            self.not_known(fields, f"The value of {option} holds {name}, which is not known here.")
+        return not name
 
-    def arguments(self, image: str, pairs: list[tuple[str, str]], directory: str) -> ServerCommand:
-        """Program and words; for a script in them the environment as far as it is known."""
-        command = self.options.rest[1:]
-        entrypoint = self.entrypoint()
-        for word in (*(entrypoint or ()), *command):
-            name = self.shell.unknown(word)
-            if name:
-                self.unknown.add("arguments")
-                return ServerCommand(
-                    (), None, f"The server's arguments hold {name}, which is not known here."
-                )
-        variables_known = None if "environment" in self.unknown else dict(pairs)
-        return server_words(
-            entrypoint, command, image, environment=variables_known, working_directory=directory or None
+    def one(self, option: str, fields: str) -> str | None:
+        """The value of an option that is given once, None where it is not given or not known."""
+        text = self.options.last(option)
+        return text if text is not None and self.is_known(text, f"--{option}", fields) else None
+
+    def many(self, option: str, fields: str) -> list[str]:
+        """The known values of an option that may be repeated."""
+        return [text for text in self.options.all(option) if self.is_known(text, f"--{option}", fields)]
+
+
+def build(line: RunLine) -> Container:
+    """The container that ``line`` makes; DocumentError for what the client or the daemon would refuse."""
+    options, switches = line.options, line.options.switches
+    if switches.get("help"):
+        raise DocumentError(f"With --help {line.command.program} prints its help and makes no container.")
+    if not options.rest:
+        raise NoImageError(f"The line names no image; {line.command.program} would refuse it.")
+    line.problems.extend(line.text.notes)
+    _note_unknown(line)
+    _check_conflicts(line)
+    image = _image(line)
+    name = line.one("name", "name") or ""
+    name = engine_values.check_name(name) if name else ""
+    pairs, names = _environment(line)
+    directory = engine_values.check_directory(line.one("workdir", "working_directory") or "")
+    server = _server_command(line, image, pairs, directory)
+    release, release_from = release_of(image, (), ()) if image else (None, "")
+    devices = line.many("device", "devices")
+    cdi = [text for text in devices if mounts.is_cdi(text)]
+    limits = engine_settings.read_limits(
+        lambda option: line.one(option, "limits"),
+        ulimits=[text for text in line.many("ulimit", "limits") if text != "host"],
+    )
+    if limits.memory_swap and not options.all("memory"):
+        raise RefusedValueError("--memory-swap needs --memory")
+    return Container(
+        source="docker-run",
+        source_name=name or f"{line.command.program} {line.command.verb}",
+        name=name,
+        engine=_ENGINES.get(line.command.program, ""),
+        image=image,
+        release=release,
+        release_from=release_from,
+        program=server.program,
+        arguments=server.arguments,
+        arguments_unavailable=server.unavailable,
+        user=line.one("user", "user") or "",
+        groups=tuple(line.many("group-add", "groups")),
+        working_directory=directory,
+        mounts=_mounts(line),
+        ports=engine_settings.read_published(line.many("publish", "ports")),
+        network=_network(line),
+        environment=variables(pairs),
+        environment_names=tuple(sorted(names)),
+        limits=replace(limits, complete="limits" not in line.unknown),
+        devices=tuple(mounts.read_device(text) for text in devices if text not in cdi),
+        device_requests=(*_gpus(line), *cdi),
+        restart=engine_values.read_restart(line.one("restart", "restart") or "no"),
+        probes=_health(line),
+        read_only_root=switches.get("read-only", False),
+        privileged=switches.get("privileged", False),
+        capabilities_dropped=tuple(
+            dict.fromkeys(map(engine_values.capability, line.many("cap-drop", "capabilities_dropped")))
+        ),
+        security=_security(line),
+        user_namespace="rootless" if _is_rootless(line) else "",
+        problems=tuple(dict.fromkeys(line.problems)),
+        unknown_fields=tuple(sorted(line.unknown)),
+    )
+
+
+def _note_unknown(line: RunLine) -> None:
+    """Notes the options after which a part of the container is not known."""
+    options, switches = line.options, line.options.switches
+    if switches.get("rootfs"):
+        raise DocumentError("With --rootfs the container is made of a directory, and not of an image.")
+    for name in options.unknown:
+        line.not_known(
+            "mounts environment groups devices limits user",
+            f"{name} may add options, and what it stands for is not known here.",
         )
+    if line.command.remote:
+        line.problems.append("The engine is another host's: the paths are its own, and not of this host.")
+    if options.all("volumes-from"):
+        line.not_known("mounts", "Mounts of other containers are taken over with --volumes-from.")
+    if options.all("pod"):
+        line.not_known("limits ports network", "The container joins a pod, which has settings of its own.")
+    if options.all("env-merge", "unsetenv") or switches.get("env-host"):
+        line.not_known("environment", "The environment is put together from more than the line says.")
+    if options.all("uidmap", "gidmap"):
+        line.not_known("id_map", "The user namespace has a map of its own, which is not looked at.")
 
-    def entrypoint(self) -> tuple[str, ...] | None:
-        text = self.options.last("entrypoint")
-        if text is None:
-            return None
-        if self.command.program == "podman" and text.startswith("["):
-            try:
-                words = json.loads(text)
-            except (ValueError, RecursionError):
-                words = None
-            if isinstance(words, list) and all(isinstance(word, str) for word in words):
-                return tuple(words)
-        return (text,) if text else ()
 
-    def environment(self) -> tuple[list[tuple[str, str]], set[str]]:
-        """The pairs whose values are known, and all names; the order is the client's: files first."""
-        known: dict[str, str | None] = {}
-        for path in self.many("env-file", "environment"):
-            known.update(self.environment_file(path))
-        for item in self.options.all("env"):
-            name, equals, value = item.partition("=")
-            if not self.is_known(name, "--env", "environment"):
-                continue
-            if not name:
-                raise UnsupportedDocumentError("a variable of the environment has no name")
-            if self.command.program == "podman" and name.endswith("*") and not equals:
-                self.not_known("environment", "--env takes over all variables that begin with a word.")
-                continue
-            known[name] = value if equals and not self.shell.unknown(value) else None
-        for name, text in known.items():
-            if text is None and variables([(name, "")]):
-                self.not_known("environment", f"The value of the variable {shown(name)} is not known here.")
-        return [(name, text) for name, text in known.items() if text is not None], set(known)
+def _check_conflicts(line: RunLine) -> None:
+    """RefusedValueError for what the client and the daemon refuse to do together."""
+    options, switches = line.options, line.options.switches
+    restart, pull = options.last("restart") or "no", options.last("pull") or "missing"
+    if switches.get("rm") and restart != "no" and not line.text.unknown(restart):
+        raise RefusedValueError("--rm and --restart exclude each other")
+    if options.all("cpus") and options.all("cpu-period", "cpu-quota"):
+        raise RefusedValueError("--cpus excludes --cpu-period and --cpu-quota")
+    if switches.get("no-healthcheck") and any(name.startswith("health-") for name in options.values):
+        raise RefusedValueError("--no-healthcheck excludes the options for a health check")
+    known = pull in ("always", "missing", "never") or line.text.unknown(pull)
+    if line.command.program == "docker" and not known:
+        raise RefusedValueError(f'--pull takes always, missing or never, and not "{shown(pull)}"')
 
-    def environment_file(self, path: str) -> Iterator[tuple[str, str | None]]:
-        place = posixpath.join(self.command.directory or "", path)
-        text = self.read_file(place) if self.read_file and self.command.directory else None
-        if text is None:
-            self.not_known("environment", f"The environment file {shown(path)} was not read.")
-            return
-        pairs, wrong = read_environment_file(text)
-        if wrong is not None:
-            raise UnsupportedDocumentError(
-                f"line {wrong} of the environment file {shown(path)} has no variable"
+
+def _image(line: RunLine) -> str:
+    word = line.options.rest[0]
+    name = line.text.unknown(word)
+    if name:
+        line.not_known("image", f"The image is named by {name}, which is not known here.")
+        return ""
+    if not word:
+        raise RefusedValueError("the name of the image is empty")
+    return engine_values.check_image(word)
+
+
+def _server_command(line: RunLine, image: str, pairs: list[tuple[str, str]], directory: str) -> ServerCommand:
+    """What the server is given; scripts see the environment as far as it is known."""
+    command, entrypoint = line.options.rest[1:], _entrypoint(line)
+    name = next(filter(None, map(line.text.unknown, (*(entrypoint or ()), *command))), "")
+    if name:
+        line.unknown.add("arguments")
+        return ServerCommand((), None, f"The server's arguments hold {name}, which is not known here.")
+    return server_command(
+        entrypoint,
+        command,
+        image,
+        environment=None if "environment" in line.unknown else dict(pairs),
+        working_directory=directory or None,
+    )
+
+
+def _entrypoint(line: RunLine) -> tuple[str, ...] | None:
+    text = line.options.last("entrypoint")
+    if text is not None and line.podman and text.startswith("["):
+        try:
+            words = json.loads(text)
+        except (ValueError, RecursionError):
+            words = None
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            return tuple(words)
+    return None if text is None else (text,) if text else ()
+
+
+# -- environment ---------------------------------------------------------------------------------------
+
+
+def _environment(line: RunLine) -> tuple[list[tuple[str, str]], set[str]]:
+    """The pairs whose values are known, and all names; the order is the client's: files first."""
+    known: dict[str, str | None] = {}
+    for path in line.many("env-file", "environment"):
+        known.update(_environment_file(line, path))
+    for item in line.options.all("env"):
+        name, equals, value = item.partition("=")
+        if not line.is_known(name, "--env", "environment"):
+            continue
+        if not name:
+            raise RefusedValueError("a variable of the environment has no name")
+        if line.podman and name.endswith("*") and not equals:
+            line.not_known("environment", "--env takes over all variables that begin with a word.")
+            continue
+        known[name] = value if equals and not line.text.unknown(value) else None
+    for name, text in known.items():
+        if text is None and variables([(name, "")]):
+            line.not_known("environment", f"The value of the variable {shown(name)} is not known here.")
+    return [(name, text) for name, text in known.items() if text is not None], set(known)
+
+
+def _environment_file(line: RunLine, path: str) -> dict[str, str | None]:
+    directory = line.command.directory
+    text = line.read_file(posixpath.join(directory, path)) if line.read_file and directory else None
+    if text is None:
+        line.not_known("environment", f"The environment file {shown(path)} was not read.")
+        return {}
+    pairs, wrong = read_environment_file(text)
+    if wrong is not None:
+        raise RefusedValueError(f"line {wrong} of the environment file {shown(path)} has no variable")
+    # A line with a name alone takes the value from the client's environment.
+    names = (row.strip() for row in text.splitlines())
+    alone = {name: None for name in names if name and not name.startswith("#") and "=" not in name}
+    return {**alone, **dict(pairs)}
+
+
+# -- mounts --------------------------------------------------------------------------------------------
+
+
+def _mounts(line: RunLine) -> tuple[ContainerMount, ...]:
+    """All mounts of the line; RefusedValueError for two at one path."""
+    directory, podman = line.command.directory or "/", line.podman
+    readers: dict[str, Callable[[str], ContainerMount]] = {
+        "volume": lambda text: mounts.read_volume(text, directory, podman=podman),
+        "mount": lambda text: mounts.read_mount(text, directory, podman=podman),
+        "tmpfs": mounts.read_tmpfs,
+    }
+    found: list[ContainerMount | None] = []
+    for option, read in readers.items():
+        for text in dict.fromkeys(line.options.all(option)):
+            known = line.is_known(text, f"--{option}", "mounts")
+            found.append(
+                _known_mount(line, option, text, read(text)) if known else _partly_known(line, option, text)
             )
-        yield from pairs
-        given = {name for name, _ in pairs}
-        # A line with a name alone takes the value from the client's environment.
-        for line in text.splitlines():
-            name = line.strip()
-            if name and not name.startswith("#") and "=" not in name and name not in given:
-                yield name, None
+    found += [_secret(text) for text in line.many("secret", "mounts")]
+    made = tuple(mount for mount in found if mount is not None)
+    mounts.check_targets(made)
+    return made
 
-    def devices(self, *, cdi: bool) -> list[str]:
-        known = [text for text in self.options.all("device") if self.is_known(text, "--device", "devices")]
-        return [text for text in known if mounts.is_cdi(text) is cdi]
 
-    def rootless(self) -> bool:
-        """Podman keeps no daemon: what a user other than root starts is that user's."""
-        ids = self.given.ids
-        return self.command.program == "podman" and not self.command.sudo and ids is not None and ids[0] != 0
+def _known_mount(line: RunLine, option: str, text: str, mount: ContainerMount) -> ContainerMount:
+    if mount.kind != "bind":
+        return mount
+    if line.command.directory is None and re.search(r"(?:^|[=,])(?:src=|source=)?\.", text):
+        line.not_known("mounts", f"--{option} takes a relative path, and the directory is not known here.")
+        return _without_host(mount)
+    if mount.host is None:
+        line.not_known("mounts", f"The host's path of the mount at {shown(mount.server)} is one of Windows.")
+    return mount
+
+
+def _partly_known(line: RunLine, option: str, text: str) -> ContainerMount | None:
+    """A mount of which the host path is not known, and the path in the container is."""
+    if option == "volume":
+        source, _, rest = text.partition(":")
+        if (
+            source
+            and rest
+            and not rest.startswith(":")
+            and not line.text.unknown(rest)
+            and rest.count(":") < 2
+        ):
+            # Whether it is a path or a volume's name shows once something of it is known.
+            kind: MountKind = "bind" if "/" in line.text.show(source) else "other"
+            return _without_host(mounts.read_volume(f"/unknown:{rest}", "/", podman=line.podman), kind)
+    if option == "mount":
+        fields = dict(item.partition("=")[::2] for item in text.split(","))
+        target = next((fields[key] for key in ("target", "dst", "destination") if fields.get(key)), "")
+        if target and not line.text.unknown(target):
+            read_only = any(fields.get(key) in ("", "true", "1") for key in ("ro", "readonly"))
+            kind = "bind" if fields.get("type") == "bind" else "other"
+            return ContainerMount(mounts.inside(target), kind, None, read_only)
+    return None
+
+
+def _without_host(mount: ContainerMount, kind: MountKind = "bind") -> ContainerMount:
+    return replace(mount, kind=kind, host=None, created_by_engine=mount.created_by_engine and kind == "bind")
+
+
+def _secret(text: str) -> ContainerMount | None:
+    """Podman's ``--secret``, which is a file unless its type is ``env``."""
+    name, _, rest = text.partition(",")
+    fields = dict(item.partition("=")[::2] for item in rest.split(",") if item)
+    if fields.get("type", "mount") != "mount":
+        return None
+    target = posixpath.join("/run/secrets", fields.get("target", name))
+    return ContainerMount(mounts.inside(target), "config", None, True, name=name)
+
+
+# -- other settings ------------------------------------------------------------------------------------
+
+
+def _network(line: RunLine) -> str:
+    """The first network that is named; empty for the engine's default."""
+    first = (*line.many("network", "network"), "")[0]
+    return dict(item.partition("=")[::2] for item in first.split(",")).get("name", first)
+
+
+def _health(line: RunLine) -> tuple[Probe, ...]:
+    """The health check of the line's own, if there is one."""
+    test = line.options.last("health-cmd") or ""
+    probe = engine_settings.read_health(line.text.show(test), lambda option: line.one(option, "probes"))
+    return () if not test or (line.podman and test == "none") else (probe,)
+
+
+def _gpus(line: RunLine) -> tuple[str, ...]:
+    """What ``--gpus`` requests, as written: ``all``, a number, or name=value with commas between."""
+    found = line.many("gpus", "device_requests")
+    for text in found:
+        if "=" not in text and text != "all" and not re.fullmatch(r"-?\d{1,9}", text):
+            raise RefusedValueError(f'--gpus takes "all", a number or device=…, and not "{shown(text)}"')
+    return tuple(found)
+
+
+def _security(line: RunLine) -> tuple[str, ...]:
+    """The security options as written, with ``userns=…`` where a user namespace was named."""
+    found = line.many("security-opt", "security")
+    for text in found:
+        if not re.fullmatch(r"no-new-privileges.*|[^=:]+[=:].+|disable", text, re.DOTALL):
+            raise RefusedValueError(f'"{shown(text)}" is no security option')
+    mode = line.one("userns", "security id_map") or ""
+    any_mode = line.command.program != "docker"
+    return (*found, *engine_settings.user_namespace_option(mode, "--userns", any_mode=any_mode))
+
+
+def _is_rootless(line: RunLine) -> bool:
+    """Podman keeps no daemon: what a user other than root starts is that user's."""
+    ids = line.context.ids
+    return line.podman and not line.command.sudo and ids is not None and ids[0] != 0

@@ -7,12 +7,13 @@ value attached; a switch takes a value only with an equals sign.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
 from msgspec import Struct, field
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.run_line.shell import Shell
-from ovms_doctor.inputs.values import shown
+from ovms_doctor.inputs.engine_values import shown
+from ovms_doctor.inputs.shell import ShellText
 
 _SWITCHES = frozenset(
     """detach disable-content-trust help init interactive no-healthcheck oom-kill-disable privileged publish-all quiet
@@ -53,11 +54,7 @@ _NOT_PODMAN = frozenset(
     use-api-socket volume-driver health-start-interval domainname""".split()
 )
 _NERDCTL_SWITCHES = frozenset(["rootfs", "insecure-registry"])
-_NERDCTL_VALUES = frozenset(
-    """blkio-weight-device cgroup-conf cosign-certificate-identity cosign-certificate-oidc-issuer cosign-key
-    ipfs-address log-address pidfile systemd verify rdt-class snapshotter umask cosign-certificate-identity-regexp
-    cosign-certificate-oidc-issuer-regexp""".split()
-)
+_NERDCTL_VALUES = frozenset("cgroup-conf log-address pidfile systemd rdt-class snapshotter umask".split())
 _ALIASES = {
     "net": "network", "net-alias": "network-alias", "dns-opt": "dns-option", "healthcheck-command": "health-cmd",
     "healthcheck-interval": "health-interval", "healthcheck-retries": "health-retries",
@@ -71,135 +68,119 @@ _TRUTHS = {
 
 
 class Options(Struct):
-    """``values``: of each option, without its dashes, all values in the order given; ``switches``; ``rest``: the
-    image, and the words after it. ``unknown``: names of expansions that may add options of their own."""
+    """The options of a run line, and what follows them."""
 
+    #: Of each option, without its dashes, all values in the order given.
     values: dict[str, list[str]] = field(default_factory=dict)
+    #: Options without a value.
     switches: dict[str, bool] = field(default_factory=dict)
+    #: The image, and the words after it.
     rest: list[str] = field(default_factory=list)
+    #: Names of expansions that may stand for options.
     unknown: list[str] = field(default_factory=list)
 
     def last(self, name: str) -> str | None:
-        """The value that counts of an option that is taken once."""
-        given = self.values.get(name)
-        return given[-1] if given else None
+        """The value that counts of an option that is given once."""
+        return next(reversed(self.values.get(name, [])), None)
 
-    def all(self, name: str) -> list[str]:
-        """The values of an option that may be repeated."""
-        return self.values.get(name, [])
-
-
-def read_options(words: list[str], shell: Shell, program: str, verb: str) -> Options:
-    """The options in ``words``, which follow ``run`` or ``create``; NotRead for one that the program refuses."""
-    reader = _Reader(words, shell, program, verb)
-    reader.read()
-    return reader.options
+    def all(self, *names: str) -> list[str]:
+        """The values of options that may be repeated."""
+        return [value for name in names for value in self.values.get(name, [])]
 
 
-class _Reader:
-    def __init__(self, words: list[str], shell: Shell, program: str, verb: str) -> None:
-        self.words, self.shell, self.program = words, shell, program
-        self.at = 0
-        self.options = Options()
-        self.switches, self.valued = _known(program)
-        if verb == "create" and program != "podman":
-            self.switches = self.switches - {"detach", "sig-proxy"}
-            self.valued = self.valued - {"detach-keys"}
-
-    def read(self) -> None:
-        while self.at < len(self.words):
-            word = self.words[self.at]
-            if self.shell.is_bare(word) and self.adds_options():
-                self.options.unknown.append(self.shell.show(word))
-                self.at += 1
-            elif word == "--":
-                self.at += 1
-                break
-            elif not word.startswith("-") or word == "-":
-                break
+def read_options(words: list[str], text: ShellText, program: str, verb: str) -> Options:
+    """The options in ``words``, which follow ``run`` or ``create``; DocumentError for one that the program refuses."""
+    switches, valued = _known_options(program, verb)
+    options = Options()
+    rest = iter(range(len(words)))
+    for at in rest:
+        word = words[at]
+        if text.is_bare(word) and _stands_for_options(words[at + 1 : at + 2], text, switches | valued):
+            options.unknown.append(text.show(word))
+            continue
+        if word == "--" or not word.startswith("-") or word == "-":
+            options.rest = words[at + (word == "--") :]
+            break
+        for written, name, value in _named(word, text, switches, valued, program):
+            if name in valued:
+                following = value if value is not None else words[next(rest, len(words)) :][:1]
+                if following == []:
+                    raise DocumentError(
+                        f"The option {written} has no value; {program} would refuse the line."
+                    )
+                options.values.setdefault(name, []).append(
+                    following if isinstance(following, str) else following[0]
+                )
+            elif not name or text.unknown(value or ""):
+                options.unknown.append(text.show(value or ""))
+            elif value is not None and value not in _TRUTHS:
+                raise DocumentError(f'--{name} is true or false, not "{shown(value)}".')
             else:
-                self.at += 1
-                if word.startswith("--"):
-                    self.long(word[2:])
-                else:
-                    self.bundle(word[1:])
-        self.options.rest = self.words[self.at :]
+                options.switches[name] = value is None or _TRUTHS[value]
+    return options
 
-    def adds_options(self) -> bool:
-        """Whether an expansion stands for options rather than for the image: what follows is an option of this
-        program, or looks more like the image."""
-        if self.at + 1 >= len(self.words):
-            return False
-        following = self.words[self.at + 1]
-        if self.shell.is_bare(following):
-            return True
-        name = following.lstrip("-").partition("=")[0]
-        if following.startswith("--"):
-            return _ALIASES.get(name, name) in self.switches | self.valued
-        if following.startswith("-"):
-            return following[1:2] in _SHORT
-        return any(mark in following for mark in ("/", ":", "model_server", "ovms"))
 
-    def long(self, text: str) -> None:
-        name, equals, value = text.partition("=")
-        if self.shell.unknown(name):
-            self.options.unknown.append(self.shell.show(name))
-            return
+def _named(
+    word: str, text: ShellText, switches: frozenset[str], valued: frozenset[str], program: str
+) -> Iterator[tuple[str, str, str | None]]:
+    """The options of one word: how each is written, its name (empty for an expansion) and its value, where the word
+    has it."""
+    name, equals, value = word[2:].partition("=")
+    if word.startswith("--"):
         name = _ALIASES.get(name, name)
-        if name in self.switches:
-            self.switch(name, value if equals else "true")
-        elif name in self.valued:
-            self.value(name, value if equals else None, f"--{name}")
+        if text.unknown(name):
+            yield "", "", name
+        elif name in switches | valued:
+            yield f"--{name}", name, value if equals else None
         else:
-            near = (
-                difflib.get_close_matches(name, self.switches | self.valued, 1, 0.7) if len(name) < 60 else []
-            )
-            hint = f" Did you mean --{near[0]}?" if near else ""
+            raise DocumentError(_unknown_option(name, program, switches | valued))
+        return
+    letters = word[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        name = _SHORT.get(letter, "")
+        if name in valued or (name in switches and letters.startswith("=")):
+            yield f"-{letter}", name, letters.removeprefix("=") or None
+            return
+        if name not in switches:
+            more = " Long options have two dashes." if len(letters) > 2 else ""
             raise DocumentError(
-                f"{self.program} knows no option --{shown(name)}; it would refuse the line.{hint}"
+                f"{program} knows no option -{shown(letter)}; it would refuse the line.{more}"
             )
-
-    def bundle(self, text: str) -> None:
-        while text:
-            letter, text = text[0], text[1:]
-            name = _SHORT.get(letter)
-            if name is None or name not in self.switches | self.valued:
-                raise DocumentError(
-                    f"{self.program} knows no option -{shown(letter)}; it would refuse the line."
-                    + (" Long options have two dashes." if len(text) > 2 else "")
-                )
-            if name in self.switches:
-                if text.startswith("="):
-                    self.switch(name, text[1:])
-                    return
-                self.switch(name, "true")
-            else:
-                value = text[1:] if len(text) > 1 and text.startswith("=") else text
-                self.value(name, value or None, f"-{letter}")
-                return
-
-    def switch(self, name: str, text: str) -> None:
-        if self.shell.unknown(text):
-            self.options.unknown.append(self.shell.show(text))
-        elif text not in _TRUTHS:
-            raise DocumentError(f'--{name} is true or false, not "{shown(text)}".')
-        else:
-            self.options.switches[name] = _TRUTHS[text]
-
-    def value(self, name: str, text: str | None, written: str) -> None:
-        if text is None:
-            if self.at >= len(self.words):
-                raise DocumentError(
-                    f"The option {written} has no value; {self.program} would refuse the line."
-                )
-            text = self.words[self.at]
-            self.at += 1
-        self.options.values.setdefault(name, []).append(text)
+        yield f"-{letter}", name, None
 
 
-def _known(program: str) -> tuple[frozenset[str], frozenset[str]]:
-    if program == "podman":
-        return _SWITCHES - _NOT_PODMAN | _PODMAN_SWITCHES, _VALUES - _NOT_PODMAN | _PODMAN_VALUES
+def _unknown_option(name: str, program: str, known: frozenset[str]) -> str:
     if program == "nerdctl":
-        return _SWITCHES | _NERDCTL_SWITCHES, _VALUES | _NERDCTL_VALUES
-    return _SWITCHES, _VALUES
+        return f"The option --{shown(name)} of nerdctl is not known here."
+    near = difflib.get_close_matches(name, known, 1, 0.7) if len(name) < 60 else []
+    hint = f" Did you mean --{near[0]}?" if near else ""
+    return f"{program} knows no option --{shown(name)}; it would refuse the line.{hint}"
+
+
+def _stands_for_options(following: list[str], text: ShellText, known: frozenset[str]) -> bool:
+    """Whether an expansion stands for options rather than for the image: what follows is an option of this program,
+    or looks more like the image."""
+    if not following:
+        return False
+    word = following[0]
+    if text.is_bare(word):
+        return True
+    name = word.lstrip("-").partition("=")[0]
+    if word.startswith("--"):
+        return _ALIASES.get(name, name) in known
+    if word.startswith("-"):
+        return word[1:2] in _SHORT
+    return any(mark in word for mark in ("/", ":", "model_server", "ovms"))
+
+
+def _known_options(program: str, verb: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The program's options without and with a value."""
+    switches, valued = _SWITCHES, _VALUES
+    if program == "podman":
+        return switches - _NOT_PODMAN | _PODMAN_SWITCHES, valued - _NOT_PODMAN | _PODMAN_VALUES
+    if verb == "create":
+        switches, valued = switches - {"detach", "sig-proxy"}, valued - {"detach-keys"}
+    if program == "nerdctl":
+        return switches | _NERDCTL_SWITCHES, valued | _NERDCTL_VALUES
+    return switches, valued

@@ -18,8 +18,6 @@ from ovms_doctor.model.text import escape, redact
 
 #: The daemon refuses a limit below this (6 MiB).
 SMALLEST_MEMORY = 6 * 1024 * 1024
-#: More published ports than any document has in earnest; ranges could make them millions.
-MOST_PORTS = 200_000
 #: 255 for the repository, with a tag and a digest.
 LONGEST_IMAGE = 600
 ULIMITS = frozenset(
@@ -47,7 +45,7 @@ _CHECKED_URL = re.compile(
 )
 
 
-class UnsupportedDocumentError(DocumentError):
+class RefusedValueError(DocumentError):
     """A value that the engine would refuse; the message says what is wrong with it."""
 
 
@@ -55,11 +53,11 @@ def read_size(text: str) -> int:
     """Bytes, as ``2g``, ``512MiB`` or ``1.5 gb``: all units are powers of 1024 (go-units, RAMInBytes)."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise UnsupportedDocumentError(f'"{shown(text)}" is not a size: write it as 512m or 2g')
+        raise RefusedValueError(f'"{shown(text)}" is not a size: write it as 512m or 2g')
     unit = (match[2] or "b")[0].lower()
     size = float(match[1]) * 1024 ** _POWERS.get(unit, 0)
     if size >= 2**63:
-        raise UnsupportedDocumentError(f'"{shown(text)}" is more memory than any machine can have')
+        raise RefusedValueError(f'"{shown(text)}" is more memory than any machine can have')
     return int(size)
 
 
@@ -67,7 +65,7 @@ def read_memory(text: str) -> int | None:
     """A memory limit in bytes; None for 0, which is none. The daemon refuses less than 6 MiB."""
     size = read_size(text)
     if 0 < size < SMALLEST_MEMORY:
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(text)}" is less than 6 MB, the smallest memory limit that the engine takes'
         )
     return size or None
@@ -82,14 +80,14 @@ def read_cpus(text: str) -> float | None:
     """How many processors: a decimal number or a fraction; None for 0, which is no limit."""
     match = _CPUS.fullmatch(text)
     if match is None or (match[2] and not int(match[2])):
-        raise UnsupportedDocumentError(f'"{shown(text)}" is not a number of processors')
+        raise RefusedValueError(f'"{shown(text)}" is not a number of processors')
     return float(match[1]) / int(match[2] or 1) or None
 
 
 def read_whole(text: str, what: str) -> int:
     """A whole number; ``what`` it is for the message."""
     if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-        raise UnsupportedDocumentError(f'"{shown(text)}" is not a whole number for {what}')
+        raise RefusedValueError(f'"{shown(text)}" is not a whole number for {what}')
     return int(text)
 
 
@@ -103,7 +101,7 @@ def read_duration(text: str) -> float:
     while match := _DURATION.match(text, end):
         total, end = total + float(match[1]) * _SECONDS[match[2]], match.end()
     if end == start or end < len(text):
-        raise UnsupportedDocumentError(f'"{shown(text)}" is not a time: write it as 30s or 1m30s')
+        raise RefusedValueError(f'"{shown(text)}" is not a time: write it as 30s or 1m30s')
     return sign * round(total, 9)
 
 
@@ -111,20 +109,20 @@ def read_ulimit(text: str) -> tuple[str, int]:
     """Name and soft limit of ``nofile=1024:4096``; -1 is unlimited."""
     name, equals, values = text.partition("=")
     if not equals:
-        raise UnsupportedDocumentError(f'"{shown(text)}" is not a limit: write it as nofile=1024:4096')
+        raise RefusedValueError(f'"{shown(text)}" is not a limit: write it as nofile=1024:4096')
     return name, check_ulimit(name, values.split(":"))
 
 
 def check_ulimit(name: str, values: Iterable[str]) -> int:
     """The soft limit of one or two (soft, hard)."""
     if name not in ULIMITS:
-        raise UnsupportedDocumentError(f'there is no limit with the name "{shown(name)}"')
+        raise RefusedValueError(f'there is no limit with the name "{shown(name)}"')
     numbers = [read_whole(value, f"the limit {name}") for value in values]
     if len(numbers) not in (1, 2):
-        raise UnsupportedDocumentError(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
+        raise RefusedValueError(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
     soft, hard = numbers[0], numbers[-1]
     if hard != -1 and (soft == -1 or soft > hard):
-        raise UnsupportedDocumentError(f"the soft limit {name} is above the hard one")
+        raise RefusedValueError(f"the soft limit {name} is above the hard one")
     return soft
 
 
@@ -137,9 +135,9 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     container, slash, protocol = last.partition("/")
     protocol = protocol.lower() if slash and protocol else "tcp"
     if not container:
-        raise UnsupportedDocumentError(f'"{shown(text)}" names no port of the container')
+        raise RefusedValueError(f'"{shown(text)}" names no port of the container')
     if protocol not in ("tcp", "udp", "sctp"):
-        raise UnsupportedDocumentError(f'"{shown(protocol)}" is no protocol: tcp, udp or sctp')
+        raise RefusedValueError(f'"{shown(protocol)}" is no protocol: tcp, udp or sctp')
     address = _address(address)
     first, end = _port_range(container)
     if not host:
@@ -148,7 +146,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     if end == first and host_end != host_first:
         return (PublishedPort(first, None, address, protocol),)  # the engine chooses one of the range
     if end - first != host_end - host_first:
-        raise UnsupportedDocumentError(f'the ranges of "{shown(text)}" are not equally long')
+        raise RefusedValueError(f'the ranges of "{shown(text)}" are not equally long')
     # Port 0 of the host lets the engine choose as well.
     return tuple(
         PublishedPort(first + step, host_first + step or None, address, protocol)
@@ -159,7 +157,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
 def check_name(name: str) -> str:
     """A container's name."""
     if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+", name, re.ASCII):
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
         )
     return name.removeprefix("/")
@@ -168,7 +166,7 @@ def check_name(name: str) -> str:
 def check_image(text: str) -> str:
     """The name of an image; upper-case letters are allowed in the registry and in the tag only."""
     if len(text) > LONGEST_IMAGE or not _IMAGE.fullmatch(text):
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(text)}" stands where the image is expected, and cannot be the name of one'
         )
     return text
@@ -177,7 +175,7 @@ def check_image(text: str) -> str:
 def check_directory(text: str) -> str:
     """The container's working directory, which must be absolute; empty is the image's own."""
     if text and not text.startswith("/"):
-        raise UnsupportedDocumentError(f'the working directory "{shown(text)}" is not an absolute path')
+        raise RefusedValueError(f'the working directory "{shown(text)}" is not an absolute path')
     return posixpath.normpath(text) if text else ""
 
 
@@ -185,11 +183,11 @@ def read_restart(text: str) -> str:
     """A restart policy: ``no``, ``always``, ``unless-stopped``, ``on-failure`` or ``on-failure:3``."""
     name, colon, count = text.partition(":")
     if name not in ("", "no", "always", "unless-stopped", "on-failure") or (colon and not name):
-        raise UnsupportedDocumentError(
+        raise RefusedValueError(
             f'"{shown(text)}" is no restart policy: no, always, unless-stopped or on-failure[:times]'
         )
     if colon and count and (name != "on-failure" or not re.fullmatch(r"\d{1,9}", count, re.ASCII)):
-        raise UnsupportedDocumentError(f'"{shown(text)}": only on-failure takes a number of times')
+        raise RefusedValueError(f'"{shown(text)}": only on-failure takes a number of times')
     return f"{name}:{count}" if count and int(count) else name or "no"
 
 
@@ -229,7 +227,7 @@ def _long_port(text: str) -> str:
     for item in text.split(","):
         key, equals, value = item.partition("=")
         if not equals or not key:
-            raise UnsupportedDocumentError(f'"{shown(item)}" of a published port is not name=value')
+            raise RefusedValueError(f'"{shown(item)}" of a published port is not name=value')
         fields[key] = value
     return f"{fields['published']}:{fields['target']}/{fields['protocol']}"
 
@@ -241,7 +239,7 @@ def _address(text: str) -> str:
         try:
             ipaddress.ip_address(text)
         except ValueError:
-            raise UnsupportedDocumentError(f'"{shown(text)}" is no IP address for a published port') from None
+            raise RefusedValueError(f'"{shown(text)}" is no IP address for a published port') from None
     return text
 
 
@@ -249,9 +247,9 @@ def _port_range(text: str) -> tuple[int, int]:
     start, dash, end = text.partition("-")
     numbers = [start, end] if dash else [start, start]
     if not all(_PORT.fullmatch(number) for number in numbers) or max(map(int, numbers)) > 65535:
-        raise UnsupportedDocumentError(f'"{shown(text)}" is no port from 0 to 65535')
+        raise RefusedValueError(f'"{shown(text)}" is no port from 0 to 65535')
     if int(numbers[1]) < int(numbers[0]):
-        raise UnsupportedDocumentError(f'the range of ports "{shown(text)}" runs backwards')
+        raise RefusedValueError(f'the range of ports "{shown(text)}" runs backwards')
     return int(numbers[0]), int(numbers[1])
 
 

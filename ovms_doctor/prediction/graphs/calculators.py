@@ -1,0 +1,141 @@
+"""The calculators of OVMS's own graphs: the releases that have them, and what each requires of its node.
+
+Source: ``GetContract`` of each calculator and the node initialisers (src/llm, src/embeddings, src/rerank,
+src/image_gen, src/audio, src/python), v2023.3 to v2026.3; MediaPipe's own names from its fork.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.releases.mediapipe_types import stock_calculators
+
+
+class Calculator(Struct, frozen=True):
+    """One calculator of OVMS."""
+
+    #: The name as a node gives it.
+    name: str
+    #: The message of its options.
+    options: str
+    #: The first release that has it, and the first that no longer does (None: all later ones have it).
+    since: tuple[int, int]
+    until: tuple[int, int] | None
+    #: How the server's messages call a node of it; empty where no initialiser looks at the node.
+    title: str = ""
+    #: Tags of the input streams, output streams and input side packets that its contract requires.
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    side_packets: tuple[str, ...] = ()
+    #: Whether only images and packages with Python have it.
+    needs_python: bool = False
+
+    def is_in(self, release: Release) -> bool:
+        """Whether the release's binary has it."""
+        return release.at_least(*self.since) and (self.until is None or not release.at_least(*self.until))
+
+
+_HTTP = (("HTTP_REQUEST_PAYLOAD",), ("HTTP_RESPONSE_PAYLOAD",))
+_PLAIN = (("REQUEST_PAYLOAD",), ("RESPONSE_PAYLOAD",))
+CALCULATORS: tuple[Calculator, ...] = (
+    Calculator(
+        "HttpLLMCalculator",
+        "LLMCalculatorOptions",
+        (2024, 2),
+        None,
+        "LLM",
+        ("HTTP_REQUEST_PAYLOAD", "LOOPBACK"),
+        ("HTTP_RESPONSE_PAYLOAD", "LOOPBACK"),
+        ("LLM_NODE_RESOURCES",),
+    ),
+    Calculator("LLMCalculator", "LLMCalculatorOptions", (2024, 2), (2024, 4), "LLM"),
+    Calculator(
+        "EmbeddingsCalculatorOV",
+        "EmbeddingsCalculatorOVOptions",
+        (2025, 2),
+        None,
+        "Embeddings",
+        *_PLAIN,
+        ("EMBEDDINGS_NODE_RESOURCES",),
+    ),
+    Calculator(
+        "RerankCalculatorOV",
+        "RerankCalculatorOVOptions",
+        (2025, 2),
+        None,
+        "Rerank",
+        *_PLAIN,
+        ("RERANK_NODE_RESOURCES",),
+    ),
+    Calculator(
+        "ImageGenCalculator",
+        "ImageGenCalculatorOptions",
+        (2025, 2),
+        None,
+        "Image Gen",
+        *_HTTP,
+        ("IMAGE_GEN_NODE_RESOURCES",),
+    ),
+    Calculator(
+        "S2tCalculator",
+        "S2tCalculatorOptions",
+        (2025, 4),
+        None,
+        "SpeechToText",
+        *_HTTP,
+        ("STT_NODE_RESOURCES",),
+    ),
+    Calculator(
+        "T2sCalculator",
+        "T2sCalculatorOptions",
+        (2025, 4),
+        None,
+        "TextToSpeech",
+        *_HTTP,
+        ("TTS_NODE_RESOURCES",),
+    ),
+    Calculator("EmbeddingsCalculator", "EmbeddingsCalculatorOptions", (2024, 5), (2025, 4)),
+    Calculator("RerankCalculator", "RerankCalculatorOptions", (2024, 5), (2026, 2)),
+    Calculator(
+        "PythonExecutorCalculator",
+        "PythonExecutorCalculatorOptions",
+        (2023, 3),
+        None,
+        "Python",
+        needs_python=True,
+    ),
+    Calculator(
+        "PyTensorOvTensorConverterCalculator",
+        "PyTensorOvTensorConverterCalculatorOptions",
+        (2023, 3),
+        None,
+        needs_python=True,
+    ),
+    Calculator("OpenVINOInferenceCalculator", "OpenVINOInferenceCalculatorOptions", (2023, 1), None),
+    Calculator(
+        "OpenVINOModelServerSessionCalculator", "OpenVINOModelServerSessionCalculatorOptions", (2023, 1), None
+    ),
+    Calculator("ModelAPISessionCalculator", "ModelAPIOVMSSessionCalculatorOptions", (2023, 0), (2023, 1)),
+    Calculator("ModelAPISideFeedCalculator", "ModelAPIInferenceCalculatorOptions", (2023, 0), (2023, 1)),
+)
+
+
+def calculator(name: str) -> Calculator | None:
+    """OVMS's own calculator of this name, None for any other."""
+    return next((one for one in CALCULATORS if one.name == name), None)
+
+
+def initialised_as(name: str, release: Release) -> Calculator | None:
+    """The calculator whose initialiser takes a node: by the end of the name (``endsWith``), None where none does."""
+    ending = (one for one in CALCULATORS if one.title and name.endswith(one.name) and one.is_in(release))
+    return max(ending, key=lambda one: len(one.name), default=None)
+
+
+def is_known(name: str, release: Release) -> bool | None:
+    """Whether the release registers a calculator of this name; None where that cannot be told: of a stock calculator of
+    MediaPipe, which the binary may link or not."""
+    own = calculator(name)
+    if own is not None:
+        return own.is_in(release)
+    return None if name in stock_calculators() else False

@@ -1,0 +1,351 @@
+"""What the server validates of a graph's text before any model of it is loaded.
+
+Source: MediapipeGraphDefinition::validate (mediapipegraphdefinition.cpp) and mediapipe_utils.cpp at v2026.3, in their
+order; the wiring by MediaPipe's ValidatedGraphConfig, of which only what OVMS's own calculators require is followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.graph_text import GraphField, GraphMessage, TextFault
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.graphs.calculators import Calculator, calculator, initialised_as, is_known
+from ovms_doctor.prediction.graphs.text_format import parse_graph
+
+#: The stage at which a graph is refused.
+Stage: TypeAlias = Literal["empty", "text", "queue", "streams", "calculator", "wiring", "node"]
+_INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
+_INITIALIZATION = "MEDIAPIPE_GRAPH_INITIALIZATION_ERROR"
+_QUEUE = re.compile(
+    rb"(?:^|\n)[ \t\n\v\f\r]*#[ \t\n\v\f\r]*OVMS_GRAPH_QUEUE_MAX_SIZE[ \t\n\v\f\r]*:[ \t\n\v\f\r]*(\S+)"
+)
+_NUMBER = re.compile(rb"[+-]?[0-9]{1,10}")
+_INT_MAX = (1 << 31) - 1
+
+
+class GraphProblem(Struct, frozen=True):
+    """Why a graph is not loaded, as far as its text shows."""
+
+    #: Where the server stops.
+    stage: Stage
+    #: The name of its status code (status.hpp).
+    status: str
+    #: What is the case: one sentence without a full stop.
+    reason: str
+    #: The whole messages that the server logs, and protobuf's own lines on standard error.
+    log: tuple[str, ...] = ()
+    #: Line and column in the file, from 1; 0 where there is none.
+    line: int = 0
+    column: int = 0
+    #: What is at fault: the name of a calculator, a stream, a field; empty for nothing.
+    subject: str = ""
+    #: Whether the server's release certainly refuses it: not where it hangs on what the binary was built with.
+    certain: bool = True
+
+
+class Node(Struct, frozen=True):
+    """A node of a graph that loads a model."""
+
+    #: The node's name and its calculator.
+    name: str
+    calculator: Calculator
+    #: Its options, None where they are of another type, which the server takes for options that are all unset.
+    options: GraphMessage | None
+    #: Its line in the file.
+    line: int
+
+
+class Graph(Struct, frozen=True):
+    """A graph whose text is sound, or the first problem of it."""
+
+    #: The parsed text; None where it is refused.
+    message: GraphMessage | None = None
+    #: The nodes that load models, in the order of the file, before the first one with a problem.
+    nodes: tuple[Node, ...] = ()
+    #: The first problem that the server reports; None where the text is sound.
+    problem: GraphProblem | None = None
+
+
+def validate_graph(name: str, data: bytes, release: Release) -> Graph:
+    """What the server finds in the text ``data`` of the graph called ``name``."""
+    if not data:
+        text = f"Trying to parse empty mediapipe graph definition: {name} failed"
+        return Graph(problem=GraphProblem("empty", _INVALID, "The file is empty", (text,)))
+    parsed = parse_graph(data, release)
+    if parsed.message is None:
+        return Graph(problem=_refused_text(name, parsed.faults))
+    message = parsed.message
+    problem = next(_stages(name, data, message, release), None)
+    if problem is not None:
+        return Graph(message, problem=problem)
+    nodes: list[Node] = []
+    for field in message.all("node"):
+        assert isinstance(field.value, GraphMessage)
+        found = _node(name, field, nodes, release)
+        if isinstance(found, GraphProblem):
+            return Graph(message, tuple(nodes), found)
+        if found is not None:
+            nodes.append(found)
+    return Graph(message, tuple(nodes))
+
+
+def _refused_text(name: str, faults: Sequence[TextFault]) -> GraphProblem:
+    lines = [
+        f"Error parsing text-format mediapipe.CalculatorGraphConfig: {fault.line}:{fault.column}: {fault.message}"
+        if fault.line
+        else f"Error parsing text-format mediapipe.CalculatorGraphConfig: {fault.message}"
+        for fault in faults
+    ]
+    first = faults[0]
+    lines.append(f"Trying to parse mediapipe graph definition: {name} failed")
+    reason = first.message.rstrip(". ")
+    return GraphProblem("text", _INVALID, reason, tuple(lines), first.line, first.column)
+
+
+def _stages(name: str, data: bytes, message: GraphMessage, release: Release) -> Iterator[GraphProblem]:
+    """The problems of the graph as a whole, in the server's order."""
+    if release.at_least(2026, 2):
+        yield from _queue(name, data, message)
+    yield from _streams(name, message)
+    yield from _wiring(name, message, release)
+
+
+def _queue(name: str, data: bytes, message: GraphMessage) -> Iterator[GraphProblem]:
+    """``# OVMS_GRAPH_QUEUE_MAX_SIZE: N`` in a comment (resolveGraphQueueSize, since v2026.2)."""
+    match = _QUEUE.search(data)
+    if match is None:
+        return
+    value, line = match[1], data.count(b"\n", 0, match.start(1)) + 1
+    shown = value.decode("utf-8", "surrogateescape")
+    if value != b"AUTO":
+        number = int(value) if _NUMBER.fullmatch(value) else None
+        if number is None or abs(number) > _INT_MAX:
+            text = f"Invalid OVMS_GRAPH_QUEUE_MAX_SIZE value: '{shown}'. Expected integer or 'AUTO'."
+            yield GraphProblem(
+                "queue", _INVALID, f"“{shown}” is no size of a queue", (text,), line, subject=shown
+            )
+            return
+        if number < 0:
+            text = f"Invalid OVMS_GRAPH_QUEUE_MAX_SIZE value: {number}. Must be 0 (disabled) or a positive integer."
+            yield GraphProblem(
+                "queue", _INVALID, f"The size {number} of the queue is negative", (text,), line
+            )
+        if number == 0:
+            return
+    for field in message.all("node"):
+        node = field.value
+        assert isinstance(node, GraphMessage)
+        if _text(node, "calculator") == "PythonExecutorCalculator" and any(
+            stream.startswith("LOOPBACK") for stream in node.texts("input_stream")
+        ):
+            text = (
+                "PythonExecutorCalculator with LOOPBACK stream is incompatible with graph queue "
+                f"(OVMS_GRAPH_QUEUE_MAX_SIZE) in mediapipe: {name}. Generative Python nodes hold per-request state "
+                "that cannot be shared across pooled graphs. Set OVMS_GRAPH_QUEUE_MAX_SIZE to 0 or remove the "
+                "LOOPBACK stream."
+            )
+            reason = "A Python node with a LOOPBACK stream is not compatible with a queue of graphs"
+            yield GraphProblem("queue", _INVALID, reason, (text,), field.line, field.column)
+
+
+def _streams(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
+    """createInputsInfo, createOutputsInfo and setStreamTypes."""
+    kinds: tuple[tuple[Literal["input", "output"], str], ...] = (
+        ("input", "MEDIAPIPE_WRONG_INPUT_STREAM_PACKET_NAME"),
+        ("output", "MEDIAPIPE_WRONG_OUTPUT_STREAM_PACKET_NAME"),
+    )
+    for kind, status in kinds:
+        known: set[str] = set()
+        for field in message.all(f"{kind}_stream"):
+            full = str(field.value)
+            stream = full.rpartition(":")[2]
+            line = f"Creating Mediapipe graph {kind}s name failed for: {full}"
+            if stream and stream in known:
+                line += f". {kind.capitalize()} with the same name already exists."
+            if not stream or stream in known:
+                reason = f"The {kind} stream “{full}” has {'a name in use' if stream else 'no name'}"
+                after = f"Failed to create {kind}s info for mediapipe graph definition: {name}"
+                yield GraphProblem("streams", status, reason, (line, after), field.line, field.column, full)
+            known.add(stream)
+    inputs, outputs = message.texts("input_stream"), message.texts("output_stream")
+    if not inputs or not outputs:
+        text = (
+            f"Failed to prepare mediapipe graph: {name}; having less than one input or output is disallowed"
+        )
+        missing = "input" if not inputs else "output"
+        yield GraphProblem("streams", "INTERNAL_ERROR", f"The graph has no {missing} stream", (text,))
+    yield from _pass_through(name, message)
+
+
+def _pass_through(name: str, message: GraphMessage) -> Iterator[GraphProblem]:
+    """Graphs that take the whole KServe request (tag REQUEST) or give the whole response (tag RESPONSE)."""
+    requests = [field for field in message.all("input_stream") if _prefix(field) == "REQUEST"]
+    responses = [field for field in message.all("output_stream") if _prefix(field) == "RESPONSE"]
+    if any(
+        _prefix(field) == "TFLITE_TENSOR"
+        for kind in ("input", "output")
+        for field in message.all(f"{kind}_stream")
+    ):
+        text = "There is no support for TfLiteTensor deserialization & serialization"
+        yield GraphProblem(
+            "streams", "NOT_IMPLEMENTED", "Streams of the tag TFLITE_TENSOR are not supported", (text,)
+        )
+    if requests and not responses:
+        text = (
+            f"Failed to prepare mediapipe graph configuration: {name}; KFS passthrough mode is misconfigured. KServe "
+            "for mediapipe graph passing whole KFS request and response requires: RESPONSE tag in the output stream "
+            "name"
+        )
+        yield GraphProblem(
+            "streams",
+            "MEDIAPIPE_KFS_PASSTHROUGH_MISSING_OUTPUT_RESPONSE_TAG",
+            "An input stream has the tag REQUEST, and no output stream the tag RESPONSE",
+            (text,),
+            requests[0].line,
+            requests[0].column,
+        )
+    if responses and not requests:
+        text = (
+            f"Failed to prepare mediapipe graph configuration: {name}; KServe for mediapipe graph passing whole KFS "
+            "request and response requires: REQUEST tag in the input stream name"
+        )
+        yield GraphProblem(
+            "streams",
+            "MEDIAPIPE_KFS_PASSTHROUGH_MISSING_INPUT_REQUEST_TAG",
+            "An output stream has the tag RESPONSE, and no input stream the tag REQUEST",
+            (text,),
+            responses[0].line,
+            responses[0].column,
+        )
+    if requests and len(message.all("output_stream")) != 1:
+        text = "KServe passthrough through mediapipe graph requires having only one output(response)"
+        reason = "A graph that passes the whole request has exactly one output stream"
+        yield GraphProblem("streams", "MEDIAPIPE_KFS_PASS_WRONG_OUTPUT_STREAM_COUNT", reason, (text,))
+    if requests and len(message.all("input_stream")) != 1:
+        text = "KServe passthrough through mediapipe graph requires having only one input (request)"
+        reason = "A graph that passes the whole request has exactly one input stream"
+        yield GraphProblem("streams", "MEDIAPIPE_KFS_PASS_WRONG_INPUT_STREAM_COUNT", reason, (text,))
+
+
+def _prefix(field: GraphField) -> str:
+    """The type that the server reads from a stream's tag, by the tag's beginning."""
+    parts = str(field.value).split(":")
+    if len(parts) not in (2, 3):
+        return ""
+    return next((one for one in ("REQUEST", "RESPONSE", "TFLITE_TENSOR") if parts[0].startswith(one)), "")
+
+
+def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[GraphProblem]:
+    """The dry initialisation: calculators that exist, streams that are produced, tags that contracts require."""
+    produced = {_stream(text) for text in message.texts("input_stream")}
+    for field in message.all("node"):
+        assert isinstance(field.value, GraphMessage)
+        produced |= {_stream(text) for text in field.value.texts("output_stream")}
+    for field in message.all("node"):
+        node = field.value
+        assert isinstance(node, GraphMessage)
+        calculator_name = _text(node, "calculator")
+        if is_known(calculator_name, release) is False:
+            yield _unknown_calculator(name, node, field, calculator_name)
+        own = calculator(calculator_name)
+        if own is not None:
+            yield from _contract(name, node, field, own)
+    for field in message.all("node"):
+        node = field.value
+        assert isinstance(node, GraphMessage)
+        for stream in node.all("input_stream"):
+            if _stream(str(stream.value)) not in produced:
+                yield _initialization(
+                    name,
+                    f"No stream is produced under the name of the input stream “{stream.value}”",
+                    stream,
+                    str(stream.value),
+                )
+    for stream in message.all("output_stream"):
+        if _stream(str(stream.value)) not in produced:
+            reason = f"No node produces the output stream “{stream.value}” of the graph"
+            yield _initialization(name, reason, stream, str(stream.value))
+
+
+def _unknown_calculator(
+    name: str, node: GraphMessage, field: GraphField, calculator_name: str
+) -> GraphProblem:
+    position = node.first("calculator") or field
+    reason = f"The release has no calculator “{calculator_name}”"
+    if not calculator_name:
+        reason = "A node names no calculator"
+    text = f'Unable to find Calculator "{calculator_name}"'
+    return GraphProblem(
+        "calculator",
+        _INITIALIZATION,
+        reason,
+        (f"Mediapipe graph: {name} initialization failed with message: {text}",),
+        position.line,
+        position.column,
+        calculator_name,
+    )
+
+
+def _contract(name: str, node: GraphMessage, field: GraphField, own: Calculator) -> Iterator[GraphProblem]:
+    """Tags that the calculator's contract requires."""
+    for kind, required in (
+        ("input_stream", own.inputs),
+        ("output_stream", own.outputs),
+        ("input_side_packet", own.side_packets),
+    ):
+        given = {text.split(":")[0] for text in node.texts(kind) if ":" in text}
+        for tag in required:
+            if tag not in given:
+                what = kind.replace("_", " ")
+                yield _initialization(
+                    name, f"The node {own.name} has no {what} with the tag {tag}", field, tag
+                )
+
+
+def _initialization(name: str, reason: str, field: GraphField, subject: str) -> GraphProblem:
+    text = f"Mediapipe graph: {name} initialization failed with message: "
+    return GraphProblem("wiring", _INITIALIZATION, reason, (text,), field.line, field.column, subject)
+
+
+def _stream(text: str) -> str:
+    return text.rpartition(":")[2]
+
+
+def _text(node: GraphMessage, name: str) -> str:
+    return next(iter(node.texts(name)), "")
+
+
+def _node(
+    graph: str, field: GraphField, before: Sequence[Node], release: Release
+) -> Node | GraphProblem | None:
+    """What the initialiser of a node takes, or why it refuses; None for a node without an initialiser."""
+    node = field.value
+    assert isinstance(node, GraphMessage)
+    own = initialised_as(_text(node, "calculator"), release)
+    if own is None:
+        return None
+    prefix = "PYTHON_NODE" if own.title == "Python" else "LLM_NODE"
+    name = _text(node, "name")
+    options = node.messages("node_options")
+    if not options:
+        text = f"{own.title} node missing options in graph: {graph}. "
+        reason = f"The node {own.name} has no node_options"
+        if node.first("options") is not None:
+            reason += "; the server does not read “options”"
+        return GraphProblem("node", f"{prefix}_MISSING_OPTIONS", reason, (text,), field.line, field.column)
+    if not name:
+        text = f"{own.title} node name is missing in graph: {graph}. "
+        reason = f"The node {own.name} has no name"
+        return GraphProblem("node", f"{prefix}_MISSING_NAME", reason, (text,), field.line, field.column)
+    if any(other.name == name and other.calculator.title == own.title for other in before):
+        text = f"{own.title} node name: {name} already used in graph: {graph}. "
+        reason = f"Two nodes of the same kind have the name “{name}”"
+        return GraphProblem(
+            "node", f"{prefix}_NAME_ALREADY_EXISTS", reason, (text,), field.line, field.column, name
+        )
+    return Node(name, own, next(iter(options[0].messages(own.options)), None), field.line)

@@ -12,38 +12,26 @@ import contextlib
 import json
 import os
 import pkgutil
-import resource
-import sys
 from collections.abc import Mapping
 from itertools import islice
 from types import TracebackType
 from typing import Any, BinaryIO
 
 from ovms_doctor.plugins.protocol import FINDINGS, SENTENCE, encode
-from ovms_doctor.probes.access import die_with_parent
-
-#: Bytes of memory of its own that a check may take: far more than facts need, less than a host has.
-_MEMORY = 4 << 30
+from ovms_doctor.probes.processes.start import FILE, INCOMING, OUTGOING
 
 
-def main(target: str, go: int, answers: int, facts: int, parent: int) -> None:
-    """Imports ``target``, and runs it when a line comes in on ``go``. ``facts``: a file with the facts and
-    the request, as ``collect`` writes them. Ends the process."""
-    die_with_parent(parent)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
-    for descriptor in (go, answers, facts):
-        # What the check starts must not hold the pipes open.
-        os.set_inheritable(descriptor, False)
+def main(target: str) -> None:
+    """Imports ``target``, and runs it when a line comes in. FILE is a file with the facts and the request, as
+    ``collect`` writes them. Ends the process."""
     with (
-        os.fdopen(go, "rb", buffering=0) as incoming,
-        os.fdopen(answers, "wb", buffering=0) as outgoing,
+        os.fdopen(INCOMING, "rb", buffering=0) as incoming,
+        os.fdopen(OUTGOING, "wb", buffering=0) as outgoing,
         contextlib.suppress(BrokenPipeError),
     ):
         check = _load(target, outgoing)
         if check is not None and incoming.read(1):
-            _run(check, facts, outgoing)
+            _run(check, outgoing)
     # Threads and exit handlers of the check have no say any more.
     os._exit(0)
 
@@ -65,11 +53,11 @@ def _load(target: str, outgoing: BinaryIO) -> Any:
         return None
 
 
-def _run(check: Any, facts: int, outgoing: BinaryIO) -> None:
+def _run(check: Any, outgoing: BinaryIO) -> None:
     from ovms_doctor.plugin import Context, CouldNotLookError, NotApplicableError
 
     try:
-        deployment, plan, known = _settle(facts)
+        deployment, plan, known = _settle()
     except Exception as error:  # noqa: BLE001 - says so instead of leaving a traceback
         _send(outgoing, {"raised": f"the facts could not be handed over: {_told(error)}"})
         return
@@ -88,18 +76,18 @@ def _run(check: Any, facts: int, outgoing: BinaryIO) -> None:
     _write(outgoing, text)
 
 
-def _settle(facts: int) -> tuple[Any, Any, Any]:
+def _settle() -> tuple[Any, Any, Any]:
     """The plan again, by the same rules from the same facts: a plan has no form that could be sent."""
     from ovms_doctor.diagnosis.request import request_from_json
     from ovms_doctor.diagnosis.settle import look
     from ovms_doctor.model.facts import codec
 
     # The position of a shared descriptor is shared too.
-    size = os.fstat(facts).st_size
+    size = os.fstat(FILE).st_size
     data = bytearray()
     while len(data) < size:
-        data += os.pread(facts, size - len(data), len(data))
-    os.close(facts)
+        data += os.pread(FILE, size - len(data), len(data))
+    os.close(FILE)
     header, known = codec.load(data.decode("utf-8"))
     seen = look(request_from_json(header["request"]), known, None)
     return seen.deployment, seen.plan, seen.facts
@@ -141,7 +129,3 @@ def _write(outgoing: BinaryIO, line: bytes) -> None:
     data = memoryview(line)
     while data:
         data = data[outgoing.write(data) :]
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], *(int(number) for number in sys.argv[2:]))

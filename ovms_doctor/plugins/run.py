@@ -23,7 +23,7 @@ from ovms_doctor.diagnosis.run import Options, ThirdParty
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.plugins.discovery import Plugin
-from ovms_doctor.plugins.process import Child
+from ovms_doctor.plugins.process import PluginProcess
 from ovms_doctor.plugins.protocol import (
     FINDINGS,
     RESERVED,
@@ -63,7 +63,7 @@ class _Candidate(Struct):
     """An installed check on its way: its child while it lives, what it said of itself, or its trouble."""
 
     plugin: Plugin
-    child: Child | None = None
+    child: PluginProcess | None = None
     described: PluginDescription | None = None
     trouble: PluginProblem | None = None
 
@@ -116,7 +116,7 @@ def _started(
         for candidate in candidates:
             if candidate.trouble is None:
                 try:
-                    candidate.child = stack.enter_context(Child(candidate.plugin.target, facts))
+                    candidate.child = stack.enter_context(PluginProcess(candidate.plugin.target, facts))
                 except (OSError, ValueError) as error:
                     text = f"no child process can be started: {error}"
                     candidate.trouble = PluginProblem("could_not_look", "OVD906", text)

@@ -7,10 +7,8 @@ no group bits (with an ACL: an empty mask), the ACL is not looked at.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import signal
 import stat
 from typing import Literal, TypeAlias
 
@@ -29,7 +27,6 @@ _SETGID, _SETUID = 6, 7
 #: proves nothing about a user without them.
 _OVERRIDES = 0b1110
 _NO_ID = 2**32 - 1
-_PR_SET_PDEATHSIG = 1
 
 
 class Ids(User, frozen=True):
@@ -61,18 +58,6 @@ def become(ids: Ids) -> None:
     os.setresuid(ids.uid, ids.uid, ids.uid)
     if ids.uid != 0 and effective_capabilities() & _OVERRIDES:
         raise PermissionError(errno.EPERM, "capabilities are left after the change of ids")
-
-
-def die_with_parent(parent: int) -> None:
-    """Has this process killed when its parent ends, and ends it if that has happened already.
-
-    To be called again after every change of ids: the kernel forgets it then (prctl(2)).
-    """
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def effective_capabilities() -> int:

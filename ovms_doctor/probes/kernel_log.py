@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ovms_doctor.probes.processes.child import ChildExit
-from ovms_doctor.probes.processes.run_in_child import run_in_child
+from ovms_doctor.probes.processes.task import run_in_child
 
 #: What a line must hold to be kept (mm/oom_kill.c, mm/memcontrol.c).
 _TELLING = re.compile(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")

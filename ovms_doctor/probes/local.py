@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -26,8 +26,9 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.access import Ids
-from ovms_doctor.probes.processes.child import START_DEADLINE, ChildExit, Worker
+from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.pool import Pool
+from ovms_doctor.probes.processes.single import START_DEADLINE, Worker
 
 #: Seconds to load a model, and how many bytes of it add one: reading takes milliseconds and compiling
 #: 6 s for 4 GB, but from a cold network disk.
@@ -35,7 +36,8 @@ LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
 
 _Answers: TypeAlias = dict[Question, Answer]
-Group: TypeAlias = Literal["files", "inspect", "library", "load"]
+PoolKind: TypeAlias = Literal["inspect", "library", "load"]
+Group: TypeAlias = Literal["files"] | PoolKind
 #: How many models make another process worth its start: it takes as long as about so many of them.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for a child to come up, besides what a look at the file system may take.
@@ -79,7 +81,6 @@ class LocalCollector:
             "roots": list(roots),
             "mounts": [[mount.host, mount.server, mount.read_only] for mount in mounts.mounts],
         }
-        self._loading = {**self._options, "load": True}
         self._deadline = deadline
         self._load_deadline = load_deadline
         self._memory_limit = memory_limit
@@ -93,7 +94,7 @@ class LocalCollector:
         )
         #: Looks at this host itself, whatever the mounts are.
         self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
-        self._pools: dict[Group, Pool] = {}
+        self._pools: dict[PoolKind, Pool] = {}
         self._hung: list[str] = []
         self._mounts = mounts
 
@@ -103,7 +104,7 @@ class LocalCollector:
         """An answer for each question, in the questions' order. ``progress`` is told each one before it is
         looked at. Interrupted: what was answered by then is in the exception."""
         answers: dict[Question, Answer] = {}
-        groups: dict[Group, list[Question]] = {group: [] for group in get_args(Group)}
+        groups: dict[Group, list[Question]] = {"files": [], "inspect": [], "library": [], "load": []}
         for question in dict.fromkeys(questions):
             reason = None if isinstance(question, StatHost) else self._mounts.unavailable(question.path)
             if reason is None:
@@ -113,7 +114,8 @@ class LocalCollector:
         begin = progress or _nobody
         try:
             self._ask_files(groups["files"], begin, answers)
-            self._inspect("inspect", groups["inspect"], begin, answers)
+            # A child that loads inspects too: where there is one, no other is worth its start.
+            self._inspect("load" if "load" in self._pools else "inspect", groups["inspect"], begin, answers)
             self._inspect("library", groups["library"], begin, answers)
             self._load(groups["load"], begin, answers)
         except interrupts.InterruptedRunError:
@@ -122,16 +124,14 @@ class LocalCollector:
         return _in_order(answers, questions)
 
     def warm(self, load: str = "none") -> None:
-        """Has the children started that a look at a model needs, without waiting for them: one for files, one
-        to inspect, and unless ``load`` is ``none`` one that loads."""
+        """Has the children started that a look at a model needs, without waiting for them: one for files, and one
+        that inspects, or unless ``load`` is ``none`` one that loads and inspects."""
         self._files.warm()
         self.warm_for_models(load)
 
     def warm_for_models(self, load: str) -> None:
         """The same without the one for files."""
-        self._pool("inspect").warm()
-        if load != "none":
-            self._pool("load").warm()
+        self._pool("inspect" if load == "none" else "load").warm()
 
     @property
     def pids(self) -> list[int]:
@@ -141,11 +141,11 @@ class LocalCollector:
 
     def close(self) -> None:
         """Ends the child processes."""
-        self._files.close()
-        self._own.close()
-        self._here.close()
-        for pool in self._pools.values():
-            pool.close()
+        children: list[Worker | Pool] = [self._files, self._own, self._here, *self._pools.values()]
+        for child in children:
+            child.kill()
+        for child in children:
+            child.close()
 
     def __enter__(self) -> LocalCollector:
         return self
@@ -229,7 +229,7 @@ class LocalCollector:
 
     def _inspect(
         self,
-        group: Group,
+        group: PoolKind,
         questions: Sequence[Question],
         begin: Callable[[Question], None],
         answers: _Answers,
@@ -262,8 +262,8 @@ class LocalCollector:
                 answers[question] = self._loaded(pool.hello, None, question, answer, times[question])
         if again:
             pool.close()
-            options = {**self._loading, "memory_limit": self._memory()}
-            with Worker("models", options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
+            options = {**self._options, "memory_limit": self._memory()}
+            with Worker("load", options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
                 order = {question: place for place, question in enumerate(questions)}
                 for question in sorted(again, key=order.__getitem__):
                     begin(question)
@@ -271,19 +271,16 @@ class LocalCollector:
                     hello = alone.hello or pool.hello
                     answers[question] = self._loaded(hello, alone, question, answer, times[question])
 
-    def _pool(self, group: Group) -> Pool:
+    def _pool(self, group: PoolKind) -> Pool:
         pool = self._pools.get(group)
         if pool is None:
             size = capacity.jobs(self._jobs)
-            if group in ("inspect", "library"):
-                # What reads libraries takes a while to import, and is hardly ever needed.
-                options = {**self._options, "library": group == "library"}
-                pool = Pool("models", options, size, start_deadline=self._start_deadline)
-            else:
+            if group == "load":
                 memory = self._memory()
                 limit = None if memory is None else memory // size
-                options = {**self._loading, "memory_limit": limit}
-                pool = Pool("models", options, size)
+                pool = Pool("load", {**self._options, "memory_limit": limit}, size)
+            else:
+                pool = Pool(group, self._options, size, start_deadline=self._start_deadline)
             self._pools[group] = pool
         return pool
 

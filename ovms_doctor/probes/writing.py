@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 
 from ovms_doctor.model.facts import Failure, FileKind, Probed, Unavailable, Writability
@@ -60,7 +59,7 @@ def probe(
     if read_only:
         # The server's mount refuses; the same place may well be writable on this host.
         return Failure(errno.EROFS)
-    name = _PREFIX + secrets.token_hex(8)
+    name = _PREFIX + os.urandom(8).hex()
     path = join(place.host, name)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

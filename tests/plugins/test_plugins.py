@@ -322,7 +322,7 @@ import subprocess, sys
 import ovms_doctor.cli.app
 from ovms_doctor.plugins import discovery
 started = []
-sys.addaudithook(lambda name, args: started.append(args[1]) if name == "subprocess.Popen" else None)
+sys.addaudithook(lambda name, args: started.append(args[1]) if name == "os.posix_spawn" else None)
 site = sys.argv[1]
 discovery.safe_path = lambda: [site]
 code = ovms_doctor.cli.app.run(sys.argv[2:])

@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, PathStatus, Question, Unavailable
-from ovms_doctor.probes.processes import worker
+from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, PathStatus, Question
+from ovms_doctor.probes.processes import entry, worker
+from ovms_doctor.probes.processes.start import OUTGOING
 
 
 def _behave(question: Question) -> Answer:
@@ -28,10 +29,13 @@ def _behave(question: Question) -> Answer:
     if what == "chatter":
         os.write(1, b"to standard output\n" * 100_000)
         os.write(2, b"to standard error\n" * 100_000)
+    if what == "endless":
+        while True:
+            os.write(OUTGOING, b"x" * 100_000)
     if what == "garble":
-        os.write(int(sys.argv[3]), b"\xff\x00 not JSON\n")
+        os.write(OUTGOING, b"\xff\x00 not JSON\n")
     if what == "grandchild":
-        child = subprocess.Popen(["sleep", "3600"], close_fds=False, pass_fds=(int(sys.argv[3]),))
+        child = subprocess.Popen(["sleep", "3600"], close_fds=False, pass_fds=(OUTGOING,))
         if rest == "and-die":
             os.kill(os.getpid(), signal.SIGSEGV)
         return PathStatus("regular", child.pid)
@@ -52,10 +56,7 @@ def _start(options: Mapping[str, Any]) -> worker.Started:
     return _behave, {"runtime": "9.9"}
 
 
-def _unused(options: Mapping[str, Any]) -> worker.Started:
-    return lambda question: Unavailable("not this one"), {}
-
-
-worker._KINDS = {"files": _start, "models": _start, "unused": _unused}
+worker._KINDS = {kind: lambda: _start for kind in ("files", "inspect", "load")}
 if __name__ == "__main__":
-    worker.main(sys.argv[1], *map(int, sys.argv[2:]))
+    entry.begin(int(sys.argv[2]))
+    worker.main(sys.argv[1])

@@ -16,7 +16,7 @@ def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hang
     file = tmp_path / "model.onnx"
     file.write_bytes(b"no model")
     question = InspectModel(str(file), "onnx")
-    pool = Pool("models", {"ids": None, "roots": [], "mounts": []}, 1)
+    pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 1)
     try:
         pool.warm()
         # As if the time that it may take to come up were over.

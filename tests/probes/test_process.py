@@ -28,22 +28,18 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.processes import child as process
-from ovms_doctor.probes.processes.child import ChildExit, Worker
+from ovms_doctor.probes.processes import start, workers
+from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.processes.single import Worker
+from tests.probes.odd import use_odd_workers
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent.parent
-ODD = HERE / "odd_worker.py"
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of every kind are the misbehaving one."""
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-
-    def command(kind: str, questions: int, answers: int) -> list[str]:
-        return [sys.executable, str(ODD), kind, str(questions), str(answers), str(os.getpid())]
-
-    monkeypatch.setattr(process, "_command", command)
+    use_odd_workers(monkeypatch)
 
 
 def _ask(worker: Worker, *names: str) -> list[object]:
@@ -129,6 +125,13 @@ class TestMisbehaviour:
         assert str(garbled) == "it failed: what it wrote is no answer"
         assert isinstance(fine, PathStatus)
 
+    def test_endless_output_ends_the_child(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "LARGEST_MESSAGE", 4 << 20)
+        with Worker("files", {}, 60) as worker:
+            endless, fine = _ask(worker, "endless", "fine")
+        assert endless == ChildExit(None, None, False, "it answered with more than 4 MiB")
+        assert isinstance(fine, PathStatus)
+
     def test_what_the_child_started_is_killed_with_it(self) -> None:
         with Worker("files", {}, 60) as worker:
             (answer,) = _ask(worker, "grandchild")
@@ -175,7 +178,7 @@ class TestMisbehaviour:
                 assert isinstance(answer, PathStatus)
 
     def test_a_missing_interpreter_is_an_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(process, "_command", lambda *_: ["/nowhere/python"])
+        monkeypatch.setattr(start, "command", lambda *_, **__: ["/nowhere/python"])
         with Worker("files", {}, 60) as worker:
             (died,) = _ask(worker, "a")
         assert isinstance(died, ChildExit)
@@ -320,14 +323,13 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
         assert collector._files.pid is None
         collector.collect([StatPath("/")])
         assert collector.pids == [collector._files.pid]
-    command = process._command("files", 0, 1)
     code = (
-        "import json, sys; sys.path += sys.argv[1:]; import ovms_doctor.probes.processes.worker; "
+        "import json, sys; from ovms_doctor.probes.processes import worker; worker._files(); "
         "print(json.dumps(sorted(sys.modules)))"
     )
-    flags = command[1 : command.index("-c")]
+    paths = [str(PROJECT), str(Path(msgspec.__file__).parents[1])]
     done = subprocess.run(
-        [sys.executable, *flags, "-c", code, str(PROJECT), str(Path(msgspec.__file__).parents[1])],
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path += {paths}; {code}"],
         stdout=subprocess.PIPE,
         check=True,
         text=True,
@@ -337,3 +339,35 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
         {"openvino", "typer", "rich", "subprocess", "asyncio", "site", "logging", "socket"}
     )
     assert not {name for name in modules if name.startswith("ovms_doctor.probes.inspect")}
+
+
+def test_a_worker_that_was_started_early_is_used() -> None:
+    workers.start_early(["files"])
+    (early,) = workers._early.values()
+    with LocalCollector(None) as collector:
+        collector.collect([StatPath("/")])
+        assert collector.pids == [early.pid]
+    assert not _alive(early.pid)
+
+
+def test_workers_that_nobody_used_are_ended() -> None:
+    workers.start_early(["files", "inspect"])
+    early = list(workers._early.values())
+    assert len(early) == 2
+    workers.end_unused()
+    assert not [process for process in early if _alive(process.pid)]
+
+
+def test_a_child_keeps_no_descriptor_of_its_parents() -> None:
+    """Not even one that this process inherited without the flag that closes it."""
+    read, write = os.pipe()
+    try:
+        os.set_inheritable(write, True)
+        with LocalCollector(None) as collector:
+            collector.collect([StatPath("/")])
+            (pid,) = collector.pids
+            numbers = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+        assert numbers == {0, 1, 2, start.INCOMING, start.OUTGOING}
+    finally:
+        os.close(read)
+        os.close(write)

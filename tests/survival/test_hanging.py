@@ -6,28 +6,17 @@ A mount that hangs cannot be had in a test, so a child that does what is asked s
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
 import pytest
 
 from ovms_doctor.cli.app import run
-from ovms_doctor.probes.processes import child as process
-
-PROJECT = Path(__file__).parents[2]
-ODD = PROJECT / "tests" / "probes" / "odd_worker.py"
+from tests.probes.odd import use_odd_workers
 
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children that hang at every path whose last name is ``hang``."""
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-
-    def command(kind: str, questions: int, answers: int) -> list[str]:
-        return [sys.executable, str(ODD), kind, str(questions), str(answers), str(os.getpid())]
-
-    monkeypatch.setattr(process, "_command", command)
+    use_odd_workers(monkeypatch)
 
 
 @pytest.mark.usefixtures("odd")

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ovms_doctor.probes.processes.child import ChildExit
-from ovms_doctor.probes.processes.run_in_child import run_in_child
+from ovms_doctor.probes.processes.task import run_in_child
 
 #: Not for an engine: a proxy would be asked for a host that is this one, .netrc holds other hosts' passwords.
 _UNWANTED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy", "netrc")

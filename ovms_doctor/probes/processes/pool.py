@@ -11,9 +11,11 @@ from typing import Any
 from msgspec import Struct, field
 
 from ovms_doctor.model.facts import Answer, Question
-from ovms_doctor.model.facts.codec import encode_question
 from ovms_doctor.probes import interrupts
-from ovms_doctor.probes.processes.child import START_DEADLINE, Child, ChildExit, read_answer
+from ovms_doctor.probes.processes.child import Child, ChildExit
+from ovms_doctor.probes.processes.messages import Ready, encode_line
+from ovms_doctor.probes.processes.single import START_DEADLINE, read_answer, read_reply, started_worker
+from ovms_doctor.probes.processes.workers import Kind
 
 #: Questions that a child is given at a time: the one in hand, and one so that it need not wait.
 _IN_HAND = 2
@@ -36,7 +38,7 @@ class Pool:
 
     def __init__(
         self,
-        kind: str,
+        kind: Kind,
         options: Mapping[str, Any],
         size: int,
         *,
@@ -90,6 +92,12 @@ class Pool:
         """Has one child started, without waiting for it to come up."""
         self._started(self._seats[0])
 
+    def kill(self) -> None:
+        """Has the children killed, for :meth:`close` not to wait for each of them."""
+        for seat in self._seats:
+            if seat.child is not None:
+                seat.child.process.kill()
+
     def close(self) -> None:
         """Kills the children and all that they started. Another question starts others."""
         for seat in self._seats:
@@ -110,7 +118,7 @@ class Pool:
                 yield question, refused
                 continue
             assert seat.child is not None
-            seat.child.send([encode_question(question)])
+            seat.child.send(encode_line(question))
             seat.hand.append(question)
             if len(seat.hand) == 1:
                 self._turn_to(seat, question, deadline, begin)
@@ -118,14 +126,12 @@ class Pool:
     def _started(self, seat: _Seat) -> ChildExit | None:
         """None if the seat has a child now, which may still be coming up."""
         if seat.child is None:
-            try:
-                seat.child = Child(self._kind)
-            except (OSError, ValueError) as error:
-                died = ChildExit(None, None, False, f"no child process can be started: {error}", False)
+            started = started_worker(self._kind, self._options)
+            if isinstance(started, ChildExit):
                 if not self.pids:
-                    self._broken = died
-                return died
-            seat.child.send([{"options": self._options}])
+                    self._broken = started
+                return started
+            seat.child = started
             seat.ends = time.monotonic() + self._start_deadline
         return None
 
@@ -167,20 +173,22 @@ class Pool:
     ) -> Iterator[tuple[Question, Answer | ChildExit]]:
         """All that a child has to say now."""
         while seat.child is not None and seat.hand:
-            message = seat.child.take(0.0)
-            if message is None:
+            line = seat.child.take(0.0)
+            if line is None:
                 if seat.ends > time.monotonic():
                     return
-                message = seat.child.end(0.0, timed_out=True)
-            if not isinstance(message, ChildExit) and not seat.child.ready:
-                if isinstance(message.get("ready"), dict):
-                    self.hello = message["ready"]
+                line = seat.child.end(0.0, timed_out=True)
+            if seat.child.ready:
+                answer = read_answer(seat.child, line)
+            else:
+                reply = read_reply(seat.child, line)
+                if isinstance(reply, Ready):
+                    self.hello = reply.ready
                     seat.child.ready = True
                     self._failures = 0
                     seat.ends = time.monotonic() + deadline(seat.hand[0])
                     continue
-                message = seat.child.spoiled()
-            answer = message if isinstance(message, ChildExit) else read_answer(seat.child, message)
+                answer = reply if isinstance(reply, ChildExit) else seat.child.spoiled()
             if isinstance(answer, ChildExit):
                 if not answer.started and not self._gives_up(answer):
                     todo.extendleft(reversed(seat.hand))

@@ -1,54 +1,54 @@
-"""The main program of a child process that looks or loads: questions in, answers out, as JSON lines.
+"""The main program of a child process that looks or loads: questions in, answers out.
 
-It is started by :mod:`ovms_doctor.probes.processes.child`. The first line in is ``{"options": {…}}``, the first
-one out ``{"ready": {…}}``; then a question in for each ``{"answer": …}`` out. Neither uses standard output,
-which belongs to the libraries. It ends when the questions do, or when its parent does.
+It is started by :mod:`ovms_doctor.probes.processes.workers`; the messages are those of
+:mod:`ovms_doctor.probes.processes.messages`. They do not use standard output, which belongs to the libraries. The
+process ends when the questions do, or when its parent does.
 """
 
 from __future__ import annotations
 
 import codecs
 import contextlib
-import json
 import os
-import resource
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, TypeAlias
 
 from ovms_doctor.model.facts import Answer, Question, Unavailable
-from ovms_doctor.model.facts.codec import decode_question, encode_answer
 from ovms_doctor.model.mounts import Mount, MountTable
-from ovms_doctor.probes.access import Ids, die_with_parent
-from ovms_doctor.probes.filesystem import open_files
+from ovms_doctor.probes.access import Ids
+from ovms_doctor.probes.processes.entry import die_with_parent
+from ovms_doctor.probes.processes.messages import (
+    Answered,
+    Ready,
+    decode_question,
+    decode_start,
+    encode_line,
+)
+from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
 
-# Made once: json.dumps makes an encoder for each call that is not the plainest.
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
-
-#: Answers questions; and what the parent is told once it is ready.
+#: Answers questions.
 Handler: TypeAlias = Callable[[Question], Answer]
+#: What answers, and what the parent is to know once it is ready.
 Started: TypeAlias = tuple[Handler, dict[str, Any]]
+#: Makes a handler of the options that come from the parent.
+Starter: TypeAlias = Callable[[Mapping[str, Any]], Started]
 
 
-def main(kind: str, questions: int, answers: int, parent: int) -> None:
-    """Serves until the descriptor ``questions`` is at its end; then ends the process."""
-    die_with_parent(parent)
+def main(kind: str) -> None:
+    """Imports all that this kind of worker needs, answers questions until there are no more, and ends the process."""
     # Python imports a codec at its first use; by then its library may be out of the user's reach.
     for name in ("ascii", "latin-1", "utf-8", "utf-16", "utf-32"):
         codecs.lookup(name)
-    # A crash here is an expected result; it must leave no core file behind.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Where memory runs out, the kernel is to take this process and not who started it.
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
-        score.write("1000")
-    with os.fdopen(questions, "rb") as incoming, os.fdopen(answers, "wb", buffering=0) as outgoing:
+    with os.fdopen(INCOMING, "rb") as incoming, os.fdopen(OUTGOING, "wb", buffering=0) as outgoing:
         try:
-            handler, hello = _KINDS[kind](json.loads(incoming.readline())["options"])
-            die_with_parent(parent)
-            _send(outgoing, {"ready": hello})
+            start = _KINDS[kind]()
+            handler, hello = start(decode_start(incoming.readline()).options)
+            die_with_parent()
+            _send(outgoing, Ready(hello))
             if kind in _AT_A_TIME:
                 _serve_several(handler, incoming, outgoing, _AT_A_TIME[kind])
             for line in incoming:
-                _send(outgoing, {"answer": encode_answer(_answer(handler, line))})
+                _send(outgoing, Answered(_answer(handler, line)))
         except BrokenPipeError:
             pass
     # Libraries with threads of their own may crash or hang in their destructors.
@@ -66,27 +66,46 @@ def read_mounts(options: Mapping[str, Any]) -> MountTable:
     return MountTable(Mount(host, server, read_only) for host, server, read_only in options.get("mounts", ()))
 
 
-def _files(options: Mapping[str, Any]) -> Started:
-    files = open_files(read_ids(options), options.get("roots", ()), read_mounts(options))
-    return files.answer, {"means": files.means}
+def _files() -> Starter:
+    from ovms_doctor.probes.filesystem import open_files
+
+    def start(options: Mapping[str, Any]) -> Started:
+        files = open_files(read_ids(options), options.get("roots", ()), read_mounts(options))
+        return files.answer, {"means": files.means}
+
+    return start
 
 
-def _models(options: Mapping[str, Any]) -> Started:
-    # Imported late: the files worker needs none of it.
-    from ovms_doctor.probes.runtime.handler import start
+def _inspect() -> Starter:
+    from ovms_doctor.probes.runtime.handler import inspector
 
-    return start(options)
+    return inspector()
 
 
-def _stores(options: Mapping[str, Any]) -> Started:
+def _library() -> Starter:
+    from ovms_doctor.probes.runtime.handler import library_inspector
+
+    return library_inspector()
+
+
+def _load() -> Starter:
+    from ovms_doctor.probes.runtime.handler import loader
+
+    return loader()
+
+
+def _stores() -> Starter:
     from ovms_doctor.probes.stores.child import start
 
-    return start(options)
+    return start
 
 
-_KINDS: dict[str, Callable[[Mapping[str, Any]], Started]] = {
+#: Imports what a kind of worker needs, before its options are known.
+_KINDS: dict[str, Callable[[], Starter]] = {
     "files": _files,
-    "models": _models,
+    "inspect": _inspect,
+    "library": _library,
+    "load": _load,
     "stores": _stores,
 }
 
@@ -106,7 +125,7 @@ def _serve_several(handler: Handler, incoming: BinaryIO, outgoing: BinaryIO, cou
     def write() -> None:
         with contextlib.suppress(BrokenPipeError):
             while (future := waiting.get()) is not None:
-                _send(outgoing, {"answer": encode_answer(future.result())})
+                _send(outgoing, Answered(future.result()))
 
     writer = Thread(target=write, daemon=True)
     writer.start()
@@ -119,12 +138,12 @@ def _serve_several(handler: Handler, incoming: BinaryIO, outgoing: BinaryIO, cou
 
 def _answer(handler: Handler, line: bytes) -> Answer:
     try:
-        return handler(decode_question(json.loads(line)))
+        return handler(decode_question(line))
     except Exception as error:  # noqa: BLE001 - a child that ends would hide what was wrong with it
         return Unavailable(f"{type(error).__name__} while looking: {error}")
 
 
-def _send(outgoing: BinaryIO, message: Mapping[str, Any]) -> None:
-    data = memoryview(_to_json(message).encode("ascii") + b"\n")
+def _send(outgoing: BinaryIO, message: Ready | Answered) -> None:
+    data = memoryview(encode_line(message))
     while data:
         data = data[outgoing.write(data) :]

@@ -36,17 +36,8 @@ END_OF_NAME = r"(?![\w.-])"
 Use: TypeAlias = Callable[[CheckOptions, str], Answer]
 
 
-def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
-    """Loads what will be needed, then takes on the server's ids. ``options["load"]``: OpenVINO too;
-    ``options["library"]``: what reads libraries."""
-    # All imports come first: the server's user may not be able to read this package.
-    use, runtime = _start(options)
-    table = read_mounts(options)
-    files = open_files(read_ids(options), options.get("roots", ()), table)
-    return Models(files, table, use).answer, {
-        "means": files.means,
-        "runtime": runtime,
-    }
+#: As in :mod:`ovms_doctor.probes.processes.worker`.
+Starter: TypeAlias = Callable[[Mapping[str, Any]], tuple[Callable[[Question], Answer], dict[str, Any]]]
 
 
 class Models:
@@ -120,24 +111,8 @@ class Models:
         return host, [pair for pair in prefixes if pair[0] not in ("/", pair[1])]
 
 
-def _start(options: Mapping[str, Any]) -> tuple[Use, str]:
-    if options.get("load"):
-        return _loader(options)
-    return (_library_inspector() if options.get("library") else _inspector()), ""
-
-
-def _library_inspector() -> Use:
-    from ovms_doctor.probes import library
-
-    lacking, here = library.prepare(), library.openvino_here()
-
-    def inspect(question: CheckOptions, path: str) -> Answer:
-        return Unavailable(lacking) if lacking else library.inspect_library(path, here)
-
-    return inspect
-
-
-def _inspector() -> Use:
+def inspector() -> Starter:
+    """What reads model files."""
     from ovms_doctor.probes.inspect import inspect_model
 
     def inspect(question: CheckOptions, path: str) -> Answer:
@@ -145,31 +120,63 @@ def _inspector() -> Use:
             raise TypeError("this process only inspects")
         return inspect_model(path, question.format)
 
-    return inspect
+    return lambda options: _started(options, inspect)
 
 
-def _loader(options: Mapping[str, Any]) -> tuple[Use, str]:
+def library_inspector() -> Starter:
+    """What reads shared libraries: it takes a while to import, and is hardly ever needed."""
+    from ovms_doctor.probes import library
+
+    lacking, here = library.prepare(), library.openvino_here()
+
+    def inspect(question: CheckOptions, path: str) -> Answer:
+        return Unavailable(lacking) if lacking else library.inspect_library(path, here)
+
+    return lambda options: _started(options, inspect)
+
+
+def loader() -> Starter:
+    """What loads models and extensions with OpenVINO, and reads model files."""
+    from ovms_doctor.probes.inspect import inspect_model
     from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
     from ovms_doctor.probes.runtime.read import Runtime
 
-    runtime = Runtime({"memory_limit": options.get("memory_limit")})
+    runtime = Runtime()
+    reason = ""
     try:
         runtime.prepare()
     except RuntimeUnavailableError as error:
         reason = str(error)
-        return lambda question, path: Unavailable(reason), ""
 
     def load(question: CheckOptions, path: str) -> Answer:
+        if isinstance(question, InspectModel):
+            return inspect_model(path, question.format)
+        if reason:
+            return Unavailable(reason)
         try:
             if isinstance(question, LoadExtension):
                 return runtime.try_extension(path)
             if not isinstance(question, LoadModel):
-                raise TypeError("this process only loads")
+                raise TypeError("this process only loads and inspects models")
             return runtime.load(path, question.level, question.preparation, question.extension)
         except RuntimeUnavailableError as error:
             return Unavailable(str(error))
 
-    return load, runtime.version
+    def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
+        runtime.memory_limit = options.get("memory_limit")
+        return _started(options, load, runtime.version)
+
+    return start
+
+
+def _started(
+    options: Mapping[str, Any], use: Use, runtime: str = ""
+) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
+    """Takes on the server's ids: all is imported by now, for the server's user may not be able to read this
+    package."""
+    table = read_mounts(options)
+    files = open_files(read_ids(options), options.get("roots", ()), table)
+    return Models(files, table, use).answer, {"means": files.means, "runtime": runtime}
 
 
 def _parts(path: str) -> list[str]:

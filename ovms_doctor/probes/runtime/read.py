@@ -15,7 +15,7 @@ import importlib.util
 import os
 import re
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -51,26 +51,20 @@ _M_ARENA_MAX: Final = -8  # mallopt(3)
 
 
 class Runtime:
-    """OpenVINO in this process.
+    """OpenVINO in this process."""
 
-    ``options``: ``extension``, the host path of a CPU extension library that every load is to have, or None;
-    ``memory_limit``, the bytes that a load may take, or None.
-    """
-
-    def __init__(self, options: Mapping[str, object]) -> None:
-        extension, memory_limit = options.get("extension"), options.get("memory_limit")
-        self._extension = extension if isinstance(extension, str) else None
-        self._extension_error: str | None = None
+    def __init__(self) -> None:
+        #: Bytes that a load may take, None for no limit of its own.
+        self.memory_limit: int | None = None
         #: The extensions that were loaded, each with OpenVINO's text where that failed. None can be unloaded.
         self._extensions: dict[str, str | None] = {}
-        self._memory_limit = memory_limit if isinstance(memory_limit, int) else None
         self._backend: OpenVINO | None = None
 
     def prepare(self) -> None:
         """Load OpenVINO and all that it would load later; nothing of a user's is opened.
 
-        Raises RuntimeUnavailableError. The extension, which is code of the user's choice, is loaded by the
-        first :meth:`load`, with the rights that the process has then.
+        Raises RuntimeUnavailableError. An extension, which is code of the user's choice, is loaded later, with the
+        rights that the process has then.
         """
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
@@ -82,18 +76,6 @@ class Runtime:
         """OpenVINO's version, like ``2026.4.1``; empty before :meth:`prepare`."""
         return self._backend.version.split("-", 1)[0] if self._backend else ""
 
-    def load_extension(self) -> str | None:
-        """Load the CPU extension, once; None if that went well or none was named, else the exact text
-        of OpenVINO's exception. Runs the library's code, which may crash or hang."""
-        backend = self._ready()
-        if self._extension is not None:
-            extension, self._extension = self._extension, None
-            try:
-                backend.add_extension(extension)
-            except OpenVINOError as error:
-                self._extension_error = error.message
-        return self._extension_error
-
     def try_extension(self, path: str) -> LoadReport:
         """Load a CPU extension, with no more address space than a small model may take. Runs the library's code,
         which may crash or hang. Raises RuntimeUnavailableError."""
@@ -101,7 +83,7 @@ class Runtime:
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
         message = None
         if path not in self._extensions:
-            growth = address_space_growth(_size(path), "read", self._memory_limit, os.cpu_count() or 1)
+            growth = address_space_growth(_size(path), "read", self.memory_limit, os.cpu_count() or 1)
             with _limited_address_space(growth):
                 try:
                     backend.add_extension(path)
@@ -134,13 +116,11 @@ class Runtime:
             raise RuntimeUnavailableError(
                 f"user {os.getuid()} may not read the directory of OpenVINO's libraries"
             )
-        message = self.load_extension()
-        if extension is not None:
-            message = self.try_extension(extension).message or message
-        if message is not None:
+        tried = None if extension is None else self.try_extension(extension)
+        if tried is not None and tried.outcome != "ok":
             detail = "the CPU extension could not be loaded"
-            return LoadReport(level, "failed", "read", message, self.version, detail=detail)
-        growth = address_space_growth(weight_bytes(path), level, self._memory_limit, os.cpu_count() or 1)
+            return LoadReport(level, "failed", "read", tried.message, self.version, detail=detail)
+        growth = address_space_growth(weight_bytes(path), level, self.memory_limit, os.cpu_count() or 1)
         with _limited_address_space(growth):
             return self._load(backend, path, level, preparation, growth)
 

@@ -1,10 +1,10 @@
 """The child: prepares a Runtime, loses rights as asked, loads models, prints JSON lines.
 
 Arguments: what to put on the module search path. Standard input, as JSON: ``loads``, pairs of path and
-level; ``options`` for Runtime; ``forbid``: die of SIGSYS at any socket and at any file made;
+level; ``memory_limit`` in bytes; ``extension``: the library that each load has, with ``alone`` also loaded before by
+itself, whose text is printed; ``forbid``: die of SIGSYS at any socket and at any file made;
 ``provoke``: "socket" or "file", to see that this works; ``lose``: a directory that must be out of reach
-once prepared, by becoming user 5000 where the process is root, else by taking away its rights;
-``extension``: load it by itself and print what came of it.
+once prepared, by becoming user 5000 where the process is root, else by taking away its rights.
 """
 
 import ctypes
@@ -79,7 +79,9 @@ def main() -> None:
     job = json.load(sys.stdin)
     if job.get("forbid"):
         forbid()
-    runtime = Runtime(job.get("options", {}))
+    runtime = Runtime()
+    runtime.memory_limit = job.get("memory_limit")
+    extension = job.get("extension")
     try:
         runtime.prepare()
     except RuntimeUnavailableError as unavailable:
@@ -92,13 +94,13 @@ def main() -> None:
         socket.socket()
     if job.get("provoke") == "file":
         open(os.path.join(os.environ["HOME"], "made"), "w").close()
-    if job.get("extension"):
-        say(extension=runtime.load_extension())
+    if job.get("alone"):
+        say(extension=runtime.try_extension(extension).message)
     before = set(sys.modules)
     limits = resource.getrlimit(resource.RLIMIT_AS)
     for path, level in job["loads"]:
         try:
-            say(**msgspec.to_builtins(runtime.load(path, level)))
+            say(**msgspec.to_builtins(runtime.load(path, level, None, extension)))
         except RuntimeUnavailableError as unavailable:
             say(unavailable=unavailable.reason)
     say(

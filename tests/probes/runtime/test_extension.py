@@ -68,14 +68,14 @@ def test_good_extension(tmp_path: Path, package_path: list[str]) -> None:
         "Cannot create ProbeIdentity layer o id:1 from unsupported opset: extension\n\n"
     )
     loads: list[tuple[str | Path, str]] = [(model(tmp_path), "compile"), (DATA / "fc.xml", "compile")]
-    outcome = run(loads, path=package_path, options={"extension": library})
+    outcome = run(loads, path=package_path, extension=library)
     assert [(load["outcome"], load["message"]) for load in outcome.loads] == [("ok", "")] * 2
 
 
 def test_missing_extension_fails_every_load(tmp_path: Path, package_path: list[str]) -> None:
     missing = str(tmp_path / "missing.so")
     loads: list[tuple[str | Path, str]] = [(DATA / "fc.xml", "read")] * 2
-    outcome = run(loads, path=package_path, options={"extension": missing}, extension=True)
+    outcome = run(loads, path=package_path, extension=missing, alone=True)
     what = outcome.only("extension")
     assert what.startswith("Exception from src/inference/src/cpp/core.cpp:189:\n")
     assert f"{missing}: cannot open shared object file: No such file or directory" in what
@@ -87,15 +87,15 @@ def test_missing_extension_fails_every_load(tmp_path: Path, package_path: list[s
 @pytest.mark.needs_command("g++")
 def test_extension_without_entry_point(tmp_path: Path) -> None:
     library = build(tmp_path, NO_ENTRY)
-    (load,) = run([(DATA / "fc.xml", "read")], options={"extension": library}).loads
+    (load,) = run([(DATA / "fc.xml", "read")], extension=library).loads
     assert "undefined symbol: create_extensions" in load["message"]
 
 
 @pytest.mark.needs_command("g++")
 def test_extension_is_not_run_by_prepare(tmp_path: Path) -> None:
     library = build(tmp_path, CRASH)
-    prepared = run([], options={"extension": library})
+    prepared = run([], extension=library)
     assert prepared.code == 0
-    loaded = run([(DATA / "fc.xml", "read")], options={"extension": library})
+    loaded = run([(DATA / "fc.xml", "read")], extension=library)
     assert loaded.code in (-signal.SIGILL, -signal.SIGTRAP)
     assert loaded.only("prepared")["version"]

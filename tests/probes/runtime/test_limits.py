@@ -57,7 +57,7 @@ def test_weights_behind_a_link_count(directory: Path) -> None:
 
 
 def test_not_prepared() -> None:
-    runtime = Runtime({})
+    runtime = Runtime()
     assert runtime.version == ""
     with pytest.raises(RuntimeUnavailableError) as caught:
         runtime.load("m.xml", "read")

@@ -248,10 +248,10 @@ def test_weights_that_cannot_be_mapped_are_out_of_memory(tmp_path: Path) -> None
 
 def test_memory_limit_bounds_a_load(tmp_path: Path) -> None:
     model = write(tmp_path, ir(parameter(shape="1,400000000"), operation("ReLU"), result()))
-    (bounded,) = run([(model, "compile")], options={"memory_limit": 512 << 20}).loads
+    (bounded,) = run([(model, "compile")], memory_limit=512 << 20).loads
     assert (bounded["outcome"], bounded["stage"]) == ("out_of_memory", "compile")
     small: list[tuple[str | Path, str]] = [(DATA / "fc.xml", "compile")]
-    (unhurt,) = run(small, options={"memory_limit": 512 << 20}).loads
+    (unhurt,) = run(small, memory_limit=512 << 20).loads
     assert unhurt["outcome"] == "ok"
 
 

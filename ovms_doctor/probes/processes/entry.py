@@ -1,0 +1,69 @@
+"""What every child process does first: die with its parent, take its limits, and keep no descriptor but its own.
+
+It is started by :mod:`ovms_doctor.probes.processes.start`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+from importlib import import_module
+
+from ovms_doctor.probes.processes.start import FILE, OUTGOING
+
+_PR_SET_PDEATHSIG = 1
+#: The parent's process id, once ``main`` runs.
+_parent = 0
+
+
+def main(entry: str, parent: str, has_file: str, memory: str, *arguments: str) -> None:
+    """Calls ``entry`` (``module:function``) with ``arguments``. The others are those of ``start``, as texts."""
+    begin(int(parent))
+    _close_others(FILE if int(has_file) else OUTGOING)
+    os.chdir("/")
+    if int(memory):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
+    module, _, function = entry.partition(":")
+    getattr(import_module(module), function)(*arguments)
+
+
+def begin(parent: int) -> None:
+    """Limits that every child has."""
+    global _parent
+    _parent = parent
+    die_with_parent()
+    # A crash is an expected result; it must leave no core file behind.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Where memory runs out, the kernel is to take this process and not who started it.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+        score.write("1000")
+
+
+def die_with_parent() -> None:
+    """Has this process killed when its parent ends, and ends it if that has happened already.
+
+    To be called again after every change of ids: the kernel forgets it then (prctl(2)).
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != _parent:
+        os._exit(1)
+
+
+def _close_others(last: int) -> None:
+    """Close what this process inherited beyond the descriptor ``last``; what it starts inherits none of its own."""
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except (OSError, ValueError):
+        numbers = []
+    for number in numbers:
+        if number > last:
+            with contextlib.suppress(OSError):
+                os.close(number)
+        elif number > 2:
+            os.set_inheritable(number, False)

@@ -1,0 +1,151 @@
+"""One worker that answers questions in turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+from ovms_doctor.model.facts import Answer, Question
+from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
+from ovms_doctor.probes.processes.messages import (
+    Answered,
+    JsonFormatError,
+    Ready,
+    Start,
+    decode_reply,
+    encode_line,
+)
+from ovms_doctor.probes.processes.workers import Kind, start_worker
+
+#: Seconds for a child to come up; longer than any start that is going to succeed, on a slow disk too.
+START_DEADLINE = 60.0
+
+
+class Worker:
+    """Asks a child process, and starts another one where that ends too early.
+
+    ``options`` are those of this ``kind`` in :mod:`ovms_doctor.probes.processes.worker`; ``deadline`` is in seconds
+    and counts for each question. Nothing is started before the first question. The kernel kills the
+    child when the thread that started it ends (prctl(2)), so a worker belongs to one thread.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        options: Mapping[str, Any],
+        deadline: float,
+        *,
+        start_deadline: float = START_DEADLINE,
+    ) -> None:
+        self._kind = kind
+        self._options = dict(options)
+        self._deadline = deadline
+        self._start_deadline = start_deadline
+        self._child: Child | None = None
+        self._broken: ChildExit | None = None
+        #: What the child reported when it came up.
+        self.hello: dict[str, Any] = {}
+
+    def answer(
+        self, questions: Sequence[Question], deadline: Callable[[Question], float] | None = None
+    ) -> Generator[tuple[Question, Answer | ChildExit], None, None]:
+        """The questions in turn, each with its answer or the end of the child that worked at it.
+
+        ``deadline`` gives the seconds for a question, if they are not the same for all. A child that does
+        not come up is not tried again: all questions are answered by that.
+        """
+        todo = deque(questions)
+        try:
+            while todo:
+                failed = self._start()
+                if failed is not None:
+                    yield todo.popleft(), failed
+                    continue
+                child = self._child
+                assert child is not None
+                child.send(b"".join(map(encode_line, todo)))
+                while todo:
+                    seconds = deadline(todo[0]) if deadline else self._deadline
+                    answer = read_answer(child, child.receive(seconds))
+                    if isinstance(answer, ChildExit):
+                        self.close()
+                    yield todo.popleft(), answer
+                    if isinstance(answer, ChildExit):
+                        break
+        finally:
+            if todo:
+                # Left early: the answers that are still to come would be taken for later questions'.
+                self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None where none runs."""
+        return self._child.process.pid if self._child else None
+
+    def kill(self) -> None:
+        """Has the child killed, for :meth:`close` not to wait for it later."""
+        if self._child is not None:
+            self._child.process.kill()
+
+    def close(self) -> None:
+        """Kills the child and all that it started. Another question starts another one."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.end(0.0)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def warm(self) -> None:
+        """Has a child started, without waiting for it to come up."""
+        if self._broken is None and self._child is None:
+            started = started_worker(self._kind, self._options)
+            if isinstance(started, ChildExit):
+                self._broken = started
+            else:
+                self._child = started
+
+    def _start(self) -> ChildExit | None:
+        self.warm()
+        child = self._child
+        if self._broken is None and child is not None and not child.ready:
+            reply = read_reply(child, child.receive(self._start_deadline))
+            if isinstance(reply, Ready):
+                self.hello = reply.ready
+                child.ready = True
+            else:
+                self._broken = reply if isinstance(reply, ChildExit) else child.spoiled()
+                self.close()
+        return self._broken
+
+
+def started_worker(kind: Kind, options: Mapping[str, Any]) -> Child | ChildExit:
+    """A child that was sent its options, and that may still be coming up; or why there is none."""
+    try:
+        child = Child(start_worker(kind))
+    except (OSError, ValueError) as error:
+        return not_started(error)
+    child.send(encode_line(Start(dict(options))))
+    return child
+
+
+def read_reply(child: Child, line: bytes | ChildExit) -> Ready | Answered | ChildExit:
+    """The message in a line from ``child``; what is none ends it."""
+    if isinstance(line, ChildExit):
+        return line
+    try:
+        return decode_reply(line)
+    except JsonFormatError:
+        return child.spoiled()
+
+
+def read_answer(child: Child, line: bytes | ChildExit) -> Answer | ChildExit:
+    """The answer in a line from ``child``; what is none ends it."""
+    reply = read_reply(child, line)
+    if isinstance(reply, Answered):
+        return reply.answer
+    return reply if isinstance(reply, ChildExit) else child.spoiled()

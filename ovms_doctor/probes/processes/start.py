@@ -1,0 +1,195 @@
+"""Start a child process: its interpreter, module paths, pipes and environment; and end it with all that it started.
+
+Every child of this project is started here. It is a Python of its own in a session of its own, with three pipes: file
+descriptor 3 for what it is sent, 4 for what it returns, and standard error. Python's own start-up is kept clean in it:
+isolated mode leaves out PYTHON* variables, the working directory and the user's site directory. What it does first,
+limits above all, is in :mod:`ovms_doctor.probes.processes.entry`.
+
+This module imports next to nothing: children are started before the rest of the program is imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+#: Seconds given to a killed process to be gone.
+PATIENCE = 2.0
+#: File descriptors of a child: what it is sent, what it returns, and a file of the parent's.
+INCOMING, OUTGOING, FILE = 3, 4, 5
+#: Stands for Python's own module path in the list of a child's module paths.
+OWN_PATH = "*"
+
+#: Ends of pipes are moved beyond the numbers that they get in the child, so that none is overwritten by another.
+_BEYOND = 16
+_BOOTSTRAP = (
+    "import sys; home, count, *rest = sys.argv[1:]; count = int(count); "
+    # This very package, whatever copy of it is installed besides; everything else from the given paths.
+    "sys.path.insert(0, home); import ovms_doctor.probes.processes; del sys.path[0]; "
+    f"sys.path[:] = [one for given in rest[:count] for one in (sys.path if given == {OWN_PATH!r} else [given])]; "
+    "from ovms_doctor.probes.processes.entry import main; main(*rest[count:])"
+)
+
+
+class Process:
+    """A started child and this process's ends of its pipes.
+
+    * ``pid``: its process id, which is its session and process group too.
+    * ``to_child``, ``from_child``, ``errors``: descriptors of the pipes; whoever uses them closes them.
+    * ``returncode``: its exit status, the negative number of the signal that ended it, or None while it is not
+      known.
+    """
+
+    __slots__ = ("errors", "from_child", "pid", "returncode", "to_child")
+
+    def __init__(self, pid: int, to_child: int, from_child: int, errors: int) -> None:
+        self.pid = pid
+        self.to_child = to_child
+        self.from_child = from_child
+        self.errors = errors
+        self.returncode: int | None = None
+
+    def has_ended(self) -> bool:
+        """Whether it is dead, without taking its status: its id must stay its own until its group is killed."""
+        if self.returncode is not None:
+            return True
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
+    def kill(self) -> None:
+        """Have it and all that it started killed, without waiting for that."""
+        if self.returncode is None:
+            # PermissionError: a child with other ids and a parent without CAP_KILL; closing its pipe ends it.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill it and all that it started, and take its status."""
+        self.kill()
+        limit = time.monotonic() + PATIENCE
+        pause = 0.0005
+        # One that hangs in the kernel (a dead NFS server) does not even die: it is left behind.
+        while self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else took its status
+                return
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > limit:
+                return
+            else:
+                time.sleep(pause)
+                pause = min(2 * pause, 0.02)
+
+
+def start(
+    entry: str,
+    arguments: Sequence[str],
+    *,
+    paths: Sequence[str] = (OWN_PATH,),
+    with_site: bool = True,
+    environment: Mapping[str, str] | None = None,
+    file: int | None = None,
+    keeps_output: bool = False,
+    memory: int | None = None,
+) -> Process:
+    """A new process that calls ``entry`` (``module:function``) with ``arguments``. OSError or ValueError where none
+    can be started.
+
+    ``paths``: where it finds modules besides this package's. ``with_site``: it runs site-packages' start-up files.
+    ``environment``: its variables, this process's own if None. ``file``: a descriptor that it gets as FILE.
+    ``keeps_output``: its standard output goes where its standard error goes, else nowhere. ``memory``: bytes of
+    memory of its own that it may take, no limit if None.
+
+    The kernel kills the child when the thread that started it ends (prctl(2)).
+    """
+    line = command(entry, arguments, paths, with_site=with_site, has_file=file is not None, memory=memory)
+    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        incoming, to_child = _pipe(theirs, ours, child_reads=True)
+        outgoing, from_child = _pipe(theirs, ours, child_reads=False)
+        stderr, errors = _pipe(theirs, ours, child_reads=False)
+        actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_DUP2, stderr, 2),
+            (os.POSIX_SPAWN_DUP2, incoming, INCOMING),
+            (os.POSIX_SPAWN_DUP2, outgoing, OUTGOING),
+        ]
+        if keeps_output:
+            actions.append((os.POSIX_SPAWN_DUP2, stderr, 1))
+        if file is not None:
+            given = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
+            theirs.callback(os.close, given)
+            actions.append((os.POSIX_SPAWN_DUP2, given, FILE))
+        variables = os.environ if environment is None else environment
+        pid = os.posix_spawn(line[0], line, variables, file_actions=actions, setsid=True)
+        ours.pop_all()
+    return Process(pid, to_child, from_child, errors)
+
+
+def command(
+    entry: str,
+    arguments: Sequence[str],
+    paths: Sequence[str],
+    *,
+    with_site: bool,
+    has_file: bool,
+    memory: int | None,
+) -> list[str]:
+    """The command line of a child."""
+    flags = ["-I"]
+    if not with_site:
+        flags.append("-S")
+    if sys.dont_write_bytecode:
+        flags.append("-B")
+    # Names must be decoded there as they are here, whatever the locale.
+    if sys.getfilesystemencoding() == "utf-8":
+        flags += ["-X", "utf8=1"]
+    limits = (str(os.getpid()), str(int(has_file)), str(memory or 0))
+    return [
+        sys.executable,
+        *flags,
+        "-c",
+        _BOOTSTRAP,
+        home(),
+        str(len(paths)),
+        *paths,
+        entry,
+        *limits,
+        *arguments,
+    ]
+
+
+def home() -> str:
+    """The directory that this package is imported from."""
+    return os.path.abspath(__file__).rsplit(os.sep, 4)[0]
+
+
+def own_paths() -> list[str]:
+    """Module paths of a child that imports what is installed: nothing of the user's can replace a module of
+    Python's, for it stands at the end."""
+    import site
+
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    return [OWN_PATH, home(), *user]
+
+
+def _pipe(theirs: contextlib.ExitStack, ours: contextlib.ExitStack, *, child_reads: bool) -> tuple[int, int]:
+    """A pipe's two ends, the child's first; each is closed with its side."""
+    read, write = os.pipe()
+    child, parent = (read, write) if child_reads else (write, read)
+    ours.callback(os.close, parent)
+    try:
+        moved = fcntl.fcntl(child, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
+    finally:
+        os.close(child)
+    theirs.callback(os.close, moved)
+    return moved, parent

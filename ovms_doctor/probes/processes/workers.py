@@ -1,0 +1,76 @@
+"""Worker processes of each kind: where they find modules, which variables they get, and those that start early.
+
+A worker is started before anybody knows its options: it imports what its kind needs, and waits for them. So the
+command line starts the workers that a run nearly always needs before it imports the rest of the program.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, Literal, TypeAlias
+
+from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_paths, start
+
+#: What a worker does: look at the file system; read model files; read shared libraries; load models with OpenVINO and
+#: read model files; ask stores. See :mod:`ovms_doctor.probes.processes.worker`.
+Kind: TypeAlias = Literal["files", "inspect", "library", "load", "stores"]
+
+_ENTRY: Final = "ovms_doctor.probes.processes.worker_start:main"
+#: What a child needs that asks stores: where programs and libraries lie, the language, and who measures it.
+_KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR")
+_KEPT_BEGINNINGS: Final = ("LC_", "COVERAGE_")
+_NO_HOME: Final = "/nonexistent"
+
+#: Workers that were started and that nobody uses yet.
+_early: dict[Kind, Process] = {}
+
+
+def start_worker(kind: Kind) -> Process:
+    """A worker of this kind, which waits for its options. OSError or ValueError where none can be started."""
+    early = _early.pop(kind, None)
+    if early is not None and not early.has_ended():
+        return early
+    # Without site-packages' own start-up files, which look at other files than are asked for.
+    plain = kind == "files"
+    return start(
+        _ENTRY,
+        [kind],
+        paths=[OWN_PATH, home(), *_directory_of("msgspec")] if plain else own_paths(),
+        with_site=not plain,
+        environment=_without_secrets() if kind == "stores" else None,
+    )
+
+
+def start_early(kinds: Sequence[Kind]) -> None:
+    """Start one worker of each kind now. Whoever needs one later takes it; where none can be started, that is
+    reported then."""
+    for kind in kinds:
+        try:
+            _early[kind] = start_worker(kind)
+        except (OSError, ValueError):
+            return
+
+
+def end_unused() -> None:
+    """End the workers that were started early and that nobody used."""
+    while _early:
+        _, process = _early.popitem()
+        process.end()
+        for descriptor in (process.to_child, process.from_child, process.errors):
+            os.close(descriptor)
+
+
+def _without_secrets() -> dict[str, str]:
+    """Variables for a worker that asks stores: none that a library could take credentials, proxies or certificates
+    from, nor the server's secrets where they are among them."""
+    kept = {
+        name: text for name, text in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
+    }
+    return {**kept, "HOME": _NO_HOME, "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def _directory_of(package: str) -> list[str]:
+    """The directory on this process's module path that has ``package``, found without importing it."""
+    return next(([place] for place in sys.path if os.path.isdir(os.path.join(place, package))), [])

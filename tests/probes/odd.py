@@ -1,0 +1,23 @@
+"""Has every worker be one that misbehaves on demand: ``odd_worker.py``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.probes.processes import start
+
+PROJECT = Path(__file__).parents[2]
+ODD = Path(__file__).parent / "odd_worker.py"
+
+
+def use_odd_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(entry: str, arguments: Sequence[str], paths: Sequence[str], **limits: object) -> list[str]:
+        return [sys.executable, str(ODD), *arguments, str(os.getpid())]
+
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setattr(start, "command", command)

@@ -188,7 +188,7 @@ REFUSED: list[tuple[str, str]] = [
     ("services:\n\ta: 1", "line 2: a tab"),
     ("a: \x01", "character that YAML does not allow"),
     ("services: {a: {image: x, image: y}}", "twice"),
-    ("a: &a [*a]", "without end"),
+    ("a: &a [*a]", "contains it"),
     ("a: !!python/object:os.system x", "not known"),
     (
         "a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b ["
@@ -199,7 +199,7 @@ REFUSED: list[tuple[str, str]] = [
         "too large",
     ),
     ("a: " + "[" * 150 + "]" * 150, "nested"),
-    ("a: " + "x" * (1 << 20), "1 MiB"),
+    ("a: " + "x" * (1 << 20), "longer than 1 MiB"),
     ("servces: {}", "did you mean services"),
     ("services: {a: {image: x, comand: y}}", "did you mean command"),
     ("services: {a: {image: x, user: 5000}}", "in quotes"),

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ovms_doctor.inputs import DocumentError, yaml_text
+from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.compose import values as typed
 from ovms_doctor.inputs.compose.fields import Project
 from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_file
 from ovms_doctor.inputs.compose.merge import localise, merge
 from ovms_doctor.inputs.compose.service import build
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.yaml_documents import COMPOSE, load_documents
 from ovms_doctor.model.container import Container
 
 _DEFAULT_FILES = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
@@ -62,9 +63,20 @@ def read_compose(
             f"Docker Compose would refuse {shown(source_name)}: {reason.rstrip('.')}."
         ) from None
     except DocumentError as error:
-        raise DocumentError(f"{shown(source_name)}: {interpolation.hide(str(error))}") from None
+        reason = interpolation.hide(str(error))
+        raise DocumentError(f"{shown(source_name)}: {reason.rstrip('.')}.") from None
     except RecursionError:
         raise DocumentError(f"{shown(source_name)}: the values are nested too deeply.") from None
+
+
+def _load(text: str) -> dict[str, Any]:
+    """The file's mapping, of the first document in it."""
+    documents = load_documents(text, "the file", COMPOSE)
+    if not documents or documents[0] is None:
+        raise DocumentError("the file is empty")
+    if not isinstance(documents[0], dict):
+        raise DocumentError("the file is not a mapping of names to values")
+    return documents[0]
 
 
 class _Reading:
@@ -80,7 +92,7 @@ class _Reading:
         self.problems: list[str] = []
 
     def container(self, text: str, wanted: str | None) -> Container:
-        raw = self.with_override(yaml_text.load(text))
+        raw = self.with_override(_load(text))
         typed.check_keys(typed.TOP_KEYS, raw, "the file")
         services = typed.mapping(raw.get("services"), "services")
         for name, item in services.items():
@@ -109,7 +121,7 @@ class _Reading:
             text = self.read_file(posixpath.join(self.directory, name))
             if text is not None:
                 self.problems.append(f"The file {name} beside it is laid over it, as Docker Compose does.")
-                return merge(raw, yaml_text.load(text))
+                return merge(raw, _load(text))
         return raw
 
     def choose(self, services: dict[str, Any], wanted: str | None, includes: bool) -> str:
@@ -169,7 +181,7 @@ class _Reading:
             raise DocumentError(
                 f"the file {shown(file)}, which services.{shown(name)} extends, cannot be read."
             )
-        others = typed.mapping(yaml_text.load(text).get("services"), "services")
+        others = typed.mapping(_load(text).get("services"), "services")
         if base_name not in others:
             raise RefusedValueError(f'the file {shown(file)} has no service "{shown(base_name)}"')
         folder = posixpath.dirname(path)

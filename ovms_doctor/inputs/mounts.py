@@ -41,9 +41,12 @@ _PODMAN_FIELDS = {
 _KINDS: dict[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
 
 
-def read_volume(text: str, directory: str, *, podman: bool = False) -> ContainerMount:
+def read_volume(
+    text: str, directory: str, *, podman: bool = False, known_modes: frozenset[str] | None = None
+) -> ContainerMount:
     """The value of ``-v``: ``[name or path:]path[:options]``. A path that begins with a dot is taken from
-    ``directory`` (since Docker 23); another one without a leading slash is a volume's name."""
+    ``directory`` (since Docker 23); another one without a leading slash is a volume's name. ``known_modes``: other
+    options are ignored, as Compose does; None: refused."""
     parts = _split(text)
     if not all(parts):
         raise RefusedValueError(f'the volume "{shown(text)}" has an empty part between its colons')
@@ -55,7 +58,9 @@ def read_volume(text: str, directory: str, *, podman: bool = False) -> Container
     if len(parts) == 2 and all(word in set().union(*_MODES) for word in target.split(",")):
         raise RefusedValueError(f'the volume "{shown(text)}" has options, but no place on the host')
     words = parts[2].split(",") if len(parts) == 3 else []
-    _check_modes(words, podman)
+    if known_modes is None:
+        _check_modes(words, podman)
+    words = [word for word in words if known_modes is None or word in known_modes]
     read_only = "ro" in words
     options = tuple(word for word in words if word not in ("ro", "rw"))
     if _WINDOWS.match(source):

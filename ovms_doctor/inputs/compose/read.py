@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.compose import values as typed
-from ovms_doctor.inputs.compose.fields import Project
 from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_file
 from ovms_doctor.inputs.compose.merge import localise, merge
-from ovms_doctor.inputs.compose.service import build
+from ovms_doctor.inputs.compose.schema import SERVICE_KEYS, TOP_KEYS, check_keys
+from ovms_doctor.inputs.compose.service import Project, build
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.inputs.yaml_documents import COMPOSE, load_documents
 from ovms_doctor.model.container import Container
@@ -79,6 +78,13 @@ def _load(text: str) -> dict[str, Any]:
     return documents[0]
 
 
+def _mapping(value: Any, path: str) -> dict[str, Any]:
+    """A mapping; nothing is an empty one."""
+    if value is not None and not isinstance(value, dict):
+        raise RefusedValueError(f"{path} must be a mapping")
+    return value or {}
+
+
 class _Reading:
     def __init__(
         self,
@@ -93,12 +99,12 @@ class _Reading:
 
     def container(self, text: str, wanted: str | None) -> Container:
         raw = self.with_override(_load(text))
-        typed.check_keys(typed.TOP_KEYS, raw, "the file")
-        services = typed.mapping(raw.get("services"), "services")
+        check_keys(TOP_KEYS, raw, "the file")
+        services = _mapping(raw.get("services"), "services")
         for name, item in services.items():
             if not _SERVICE_NAME.fullmatch(name):
                 raise RefusedValueError(f'"{shown(name)}" cannot be the name of a service')
-            typed.check_keys(typed.SERVICE_KEYS, typed.mapping(item, f"services.{name}"), f"services.{name}")
+            check_keys(SERVICE_KEYS, _mapping(item, f"services.{name}"), f"services.{name}")
         document = self.interpolation.data(raw)
         name = self.choose(services, wanted, bool(raw.get("include")))
         # Only what this service uses is worth a word: the rest of the file has variables of its own.
@@ -159,16 +165,16 @@ class _Reading:
         self, services: dict[str, Any], name: str, directory: str, chain: tuple[tuple[str, str], ...]
     ) -> dict[str, Any]:
         """A service with all that it extends, variables put in."""
-        own: dict[str, Any] = dict(self.interpolation.data(typed.mapping(services[name], f"services.{name}")))
+        own: dict[str, Any] = dict(self.interpolation.data(_mapping(services[name], f"services.{name}")))
         asked = own.pop("extends", None)
         if asked is None:
             return own
         link = (directory, name)
         if link in chain or len(chain) > _DEEPEST:
             raise RefusedValueError(f"services.{shown(name)} extends itself")
-        asked = {"service": asked} if isinstance(asked, str) else typed.mapping(asked, "extends")
-        base_name = typed.optional_text(asked, "service")
-        file = typed.optional_text(asked, "file")
+        asked = {"service": asked} if isinstance(asked, str) else _mapping(asked, "extends")
+        base_name = str(asked.get("service") or "")
+        file = str(asked.get("file") or "")
         if not file:
             if base_name not in services:
                 raise RefusedValueError(
@@ -181,7 +187,7 @@ class _Reading:
             raise DocumentError(
                 f"the file {shown(file)}, which services.{shown(name)} extends, cannot be read."
             )
-        others = typed.mapping(_load(text).get("services"), "services")
+        others = _mapping(_load(text).get("services"), "services")
         if base_name not in others:
             raise RefusedValueError(f'the file {shown(file)} has no service "{shown(base_name)}"')
         folder = posixpath.dirname(path)
@@ -191,6 +197,6 @@ class _Reading:
     def project_name(self, document: dict[str, Any]) -> str:
         """The prefix of the volumes' names: given, or the directory's name in small letters."""
         variables = self.interpolation.variables
-        given = variables.get("COMPOSE_PROJECT_NAME") or typed.optional_text(document, "name")
+        given = variables.get("COMPOSE_PROJECT_NAME") or str(document.get("name") or "")
         text = (given or posixpath.basename(self.directory)).lower()
         return re.sub(r"[^-_a-z0-9]", "", text).lstrip("_-")

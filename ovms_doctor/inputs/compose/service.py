@@ -2,141 +2,451 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ovms_doctor.inputs import engine_values as values
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from ovms_doctor.inputs import engine_settings, engine_values, mounts
 from ovms_doctor.inputs.command import server_command
-from ovms_doctor.inputs.compose import fields as compose_fields
-from ovms_doctor.inputs.compose import values as typed
-from ovms_doctor.inputs.compose.fields import Project
+from ovms_doctor.inputs.compose.interpolation import read_env_file
+from ovms_doctor.inputs.compose.merge import as_pairs
+from ovms_doctor.inputs.compose.schema import (
+    DeployResources,
+    DeviceEntry,
+    DeviceRequest,
+    EnvironmentFile,
+    File,
+    FileEntry,
+    Number,
+    PortEntry,
+    Resources,
+    RestartPolicy,
+    Service,
+    Ulimit,
+    Volume,
+    VolumeEntry,
+    VolumeOptions,
+    convert,
+    truth,
+)
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.inputs.image import release_of
-from ovms_doctor.model.container import Container
+from ovms_doctor.model.container import Container, ContainerMount, Probe, PublishedPort
 from ovms_doctor.model.environment import variables
 
+_VOLUME_TYPES = frozenset("bind volume tmpfs cluster npipe image".split())
+#: Compose ignores any other word behind a volume (compose-go, format.ParseVolume).
+_VOLUME_MODES = frozenset("ro rw z Z nocopy private rprivate shared rshared slave rslave".split())
 #: ``deploy.restart_policy``'s words for the engine's.
 _RESTARTS = {"none": "no", "any": "always", "": "always"}
 
 
+class Project(Struct):
+    """What surrounds a service."""
+
+    #: Directory of the file.
+    directory: str
+    #: Prefix of the volumes' names.
+    name: str
+    #: The whole document, variables put in.
+    document: dict[str, Any]
+    #: Variables that Compose knows.
+    variables: Mapping[str, str]
+    #: Gives the text of another file, None where it cannot be read.
+    read_file: Callable[[str], str | None]
+    #: Sentences for a person.
+    problems: list[str] = field(default_factory=list)
+    #: Fields of the Container that are not, or not wholly, known.
+    unknown: set[str] = field(default_factory=set)
+
+    def not_known(self, name: str, sentence: str) -> None:
+        """Notes that a field of the Container is not known, and why."""
+        self.problems.append(sentence)
+        self.unknown.add(name)
+
+    def defined(self, kind: str, name: str) -> Any:
+        """The entry of a top-level mapping; RefusedValueError where there is none."""
+        known = self.document.get(kind)
+        if not isinstance(known, dict) or name not in known:
+            raise RefusedValueError(f'"{shown(name)}" is not among the file\'s {kind}')
+        return known[name]
+
+    def path(self, text: str) -> str:
+        """A path of the host's, absolute."""
+        if text.startswith("~"):
+            text = posixpath.join(self.variables.get("HOME", "/"), text[1:].lstrip("/"))
+        return posixpath.normpath(posixpath.join(self.directory, text))
+
+
 def build(
-    name: str, service: dict[str, Any], project: Project, place: str, others: tuple[str, ...]
+    name: str, raw: dict[str, Any], project: Project, source_name: str, others: tuple[str, ...]
 ) -> Container:
-    """The container of the service ``name``; ``others`` are the other services of the file. Refused for what
-    Compose or the engine would not take."""
+    """The container of the service ``name``; ``others`` are the other services of the file. RefusedValueError for
+    what Compose or the engine would not take."""
+    service = convert(raw, Service, f"services.{shown(name)}")
     try:
-        return _build(name, service, project, place, others)
+        return _build(name, service, project, source_name, others)
     except RefusedValueError as error:
         raise RefusedValueError(f"services.{shown(name)}: {error}") from None
 
 
 def _build(
-    name: str, service: dict[str, Any], project: Project, place: str, others: tuple[str, ...]
+    name: str, service: Service, project: Project, source_name: str, others: tuple[str, ...]
 ) -> Container:
     image = _image(service, project)
     _note_profiles(service, project)
-    pairs, names = compose_fields.read_environment(service, project)
-    directory = values.check_directory(typed.optional_text(service, "working_dir", numbers=False))
-    said = server_command(
-        typed.words(service.get("entrypoint"), "entrypoint"),
-        typed.words(service.get("command"), "command"),
+    pairs, names = _environment(service, project)
+    directory = engine_values.check_directory(service.working_dir or "")
+    server = server_command(
+        _words(service.entrypoint, "entrypoint"),
+        _words(service.command, "command"),
         image,
         environment=None if "environment" in project.unknown else dict(pairs),
         working_directory=directory or None,
     )
-    if said.arguments is None:
+    if server.arguments is None:
         project.unknown.add("arguments")
     release, release_from = release_of(image, (), ()) if image else (None, "")
-    paths, requests = compose_fields.read_devices(service)
-    own_name = typed.optional_text(service, "container_name", numbers=False)
+    devices = [_device(item) for item in service.devices]
+    own_name = service.container_name
     return Container(
         source="compose",
-        source_name=place,
-        name=values.check_name(own_name) if own_name else name,
+        source_name=source_name,
+        name=engine_values.check_name(own_name) if own_name else name,
         engine="docker",
         image=image,
         release=release,
         release_from=release_from,
-        program=said.program,
-        arguments=said.arguments,
-        arguments_unavailable=said.unavailable,
-        user=typed.optional_text(service, "user", numbers=False),
-        groups=tuple(
-            typed.text(item, "group_add") for item in typed.items(service.get("group_add"), "group_add")
-        ),
+        program=server.program,
+        arguments=server.arguments,
+        arguments_unavailable=server.unavailable,
+        user=service.user or "",
+        groups=tuple(_text(item) for item in service.group_add),
         working_directory=directory,
-        mounts=compose_fields.read_mounts(service, project),
-        ports=compose_fields.read_ports(service),
+        mounts=_mounts(service, project),
+        ports=_ports(service),
         network=_network(service),
         environment=variables(pairs),
         environment_names=tuple(sorted(names)),
-        limits=compose_fields.read_limits(service),
-        devices=paths,
-        device_requests=requests,
+        limits=engine_settings.read_limits(_limit_settings(service), _ulimits(service)),
+        devices=tuple(mounts.read_device(item) for item in devices if not mounts.is_cdi(item)),
+        device_requests=(*(item for item in devices if mounts.is_cdi(item)), *_device_requests(service)),
         restart=_restart(service),
-        probes=compose_fields.read_probe(service),
-        read_only_root=typed.truth(service.get("read_only"), "read_only"),
-        privileged=typed.truth(service.get("privileged"), "privileged"),
-        capabilities_dropped=tuple(
-            values.capability(typed.text(item, "cap_drop"))
-            for item in typed.items(service.get("cap_drop"), "cap_drop")
+        probes=_health(service),
+        read_only_root=truth(service.read_only, "read_only"),
+        privileged=truth(service.privileged, "privileged"),
+        capabilities_dropped=tuple(map(engine_values.capability, service.cap_drop)),
+        security=(
+            *service.security_opt,
+            *engine_settings.user_namespace_option(service.userns_mode or "", "userns_mode"),
         ),
-        security=_security(service),
         problems=tuple(dict.fromkeys(project.problems)),
         siblings=others,
         unknown_fields=tuple(sorted(project.unknown)),
     )
 
 
-def _image(service: dict[str, Any], project: Project) -> str:
-    image = typed.optional_text(service, "image", numbers=False)
-    if service.get("build") is not None:
+def _text(value: Number | bool) -> str:
+    """A text; a number or a truth value as Compose writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return engine_values.number_text(value) if isinstance(value, int | float) else value
+
+
+def _image(service: Service, project: Project) -> str:
+    if service.build is not None:
         project.problems.append(
             "The image is built here: what it runs and as whom is not known from the file."
         )
-    elif not image:
+    elif not service.image:
         raise RefusedValueError("the service has neither an image nor something to build")
-    return values.check_image(image) if image else ""
+    return engine_values.check_image(service.image) if service.image else ""
 
 
-def _note_profiles(service: dict[str, Any], project: Project) -> None:
-    profiles = [typed.text(item, "profiles") for item in typed.items(service.get("profiles"), "profiles")]
+def _note_profiles(service: Service, project: Project) -> None:
     active = {name.strip() for name in project.variables.get("COMPOSE_PROFILES", "").split(",")}
-    if profiles and "*" not in active and not active.intersection(profiles):
+    if service.profiles and "*" not in active and not active.intersection(service.profiles):
         project.problems.append(
-            f"The service is started only with the profile {shown(profiles[0])}, or when it is named."
+            f"The service is started only with the profile {shown(service.profiles[0])}, or when it is named."
         )
 
 
-def _network(service: dict[str, Any]) -> str:
-    networks = service.get("networks")
-    mode = typed.optional_text(service, "network_mode", numbers=False)
-    if mode and networks:
-        raise RefusedValueError("network_mode and networks exclude each other")
-    if isinstance(networks, dict):
-        return mode or next(iter(networks), "")
-    joined = typed.items(networks, "networks")
-    return mode or (typed.text(joined[0], "networks") if joined else "")
+def _words(value: str | list[str] | None, path: str) -> list[str] | None:
+    return split_command(value, path) if isinstance(value, str) else value
 
 
-def _restart(service: dict[str, Any]) -> str:
-    own = typed.optional_text(service, "restart", numbers=False)
-    policy = typed.mapping(service.get("deploy"), "deploy").get("restart_policy")
-    if policy is None:
-        return values.read_restart(own or "no")
-    policy = typed.mapping(policy, "restart_policy")
-    condition = typed.optional_text(policy, "condition")
-    attempts = typed.optional_text(policy, "max_attempts")
-    condition = _RESTARTS.get(condition, condition)
-    return values.read_restart(
-        f"{condition}:{attempts}" if condition == "on-failure" and attempts else condition
+def split_command(line: str, path: str) -> list[str]:
+    """``line`` divided at blanks outside quotes, as Compose does it without a shell: nothing is expanded, and what a
+    shell would take for the end of the command or a comment ends the words (go-shellwords)."""
+    found: list[str] = []
+    word: str | None = None
+    quote, escaped = "", False
+    for char in line:
+        if escaped:
+            word, escaped = (word or "") + {"t": "\t", "n": "\n"}.get(char, char), False
+        elif char == "\\" and quote != "'":
+            escaped = True
+        elif quote:
+            word = (word or "") + (char if char != quote or quote == ")" else "")
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote, word = char, word or ""
+        elif char in " \t\r\n":
+            found += [] if word is None else [word]
+            word = None
+        elif char in ";&|<>" or (char == "#" and word is None):
+            break
+        elif char == "(" and (word or "").endswith("$"):
+            quote, word = ")", f"{word}("
+        elif char == "(":
+            raise RefusedValueError(f"{path} has a parenthesis outside quotes")
+        else:
+            word = (word or "") + char
+    if quote or escaped:
+        raise RefusedValueError(f"{path} has a quote that is never closed, or ends in a backslash")
+    return found if word is None else [*found, word]
+
+
+# -- mounts --------------------------------------------------------------------------------------------
+
+
+def _mounts(service: Service, project: Project) -> tuple[ContainerMount, ...]:
+    """Temporary file systems, volumes, configs and secrets; of two volumes at one path the later."""
+    tmpfs = [service.tmpfs] if isinstance(service.tmpfs, str) else service.tmpfs
+    volumes: dict[str, ContainerMount] = {}
+    for item in service.volumes:
+        mount = _short_volume(item, project) if isinstance(item, str) else _long_volume(item, project)
+        volumes[mount.server] = mount
+    found = (*map(mounts.read_tmpfs, tmpfs), *volumes.values())
+    mounts.check_targets(found)
+    if service.volumes_from:
+        project.not_known("mounts", "Mounts of other containers are taken over with volumes_from.")
+    configs = [_file(item, "configs", "/", project) for item in service.configs]
+    secrets = [_file(item, "secrets", "/run/secrets", project) for item in service.secrets]
+    return (*found, *configs, *secrets)
+
+
+def _short_volume(text: str, project: Project) -> ContainerMount:
+    if text.startswith("~") and ":" in text:
+        source, _, rest = text.partition(":")
+        text = f"{project.path(source)}:{rest}"
+    head, colon, _ = text.partition(":")
+    if colon and "/" in head and not text.startswith(("/", ".")):
+        raise RefusedValueError(
+            f'"{shown(head)}" in volumes is taken for a volume\'s name; a directory needs "./{shown(head)}"'
+        )
+    mount = mounts.read_volume(text, project.directory, known_modes=_VOLUME_MODES)
+    if mount.kind == "volume" and mount.name:
+        return _named_volume(mount, project)
+    if mount.kind == "bind" and mount.host is None:
+        project.not_known(
+            "mounts", f"The host's path of the mount at {shown(mount.server)} is one of Windows."
+        )
+    return mount
+
+
+def _long_volume(item: VolumeEntry, project: Project) -> ContainerMount:
+    if item.type not in _VOLUME_TYPES:
+        raise RefusedValueError(f'"{shown(item.type)}" in volumes is no type of mount: bind, volume or tmpfs')
+    options = {"bind": item.bind, "volume": item.volume, "image": item.image}.get(
+        item.type
+    ) or VolumeOptions()
+    source = item.source or ""
+    mount = ContainerMount(
+        mounts.inside(item.target),
+        "other",
+        None,
+        truth(item.read_only, "read_only"),
+        name=source,
+        options=tuple(filter(None, (options.propagation, options.selinux))),
+        sub_path=options.subpath or "",
+    )
+    if item.type == "bind":
+        if not source:
+            raise RefusedValueError("an entry of volumes with the type bind has no source")
+        host = None if mounts.is_windows(source) else project.path(source)
+        # compose-spec: the default is true; without the key "bind" the engine's old interface makes it as well.
+        creates = options.create_host_path is None or truth(options.create_host_path, "create_host_path")
+        return replace(mount, kind="bind", host=host, name="", created_by_engine=creates)
+    if item.type == "volume":
+        copied = ("nocopy",) if truth(options.nocopy, "nocopy") else ()
+        mount = replace(mount, kind="volume", options=(*mount.options, *copied))
+        return _named_volume(mount, project) if source else mount
+    if item.type == "image":
+        return replace(mount, kind="image", read_only=True)
+    return replace(mount, kind="tmpfs" if item.type == "tmpfs" else "other")
+
+
+def _named_volume(mount: ContainerMount, project: Project) -> ContainerMount:
+    """A named volume as the engine has it; one that is made of a directory of the host says so."""
+    key = mount.name
+    volume = convert(project.defined("volumes", key), Volume, f"volumes.{shown(key)}")
+    options = {name: _text(value) for name, value in (volume.driver_opts or {}).items() if value is not None}
+    flags, device = options.get("o", "").split(","), options.get("device", "")
+    binds = "bind" in flags and device.startswith(("/", ".", "~"))
+    external = volume.external
+    if isinstance(external, dict):
+        name = volume.name or str(external.get("name") or key)
+    else:
+        name = volume.name or (key if truth(external, "external") else f"{project.name}_{key}")
+    return replace(
+        mount,
+        host=project.path(device) if binds else None,
+        read_only=mount.read_only or "ro" in flags,
+        name=name,
     )
 
 
-def _security(service: dict[str, Any]) -> tuple[str, ...]:
-    found = [
-        typed.text(item, "security_opt") for item in typed.items(service.get("security_opt"), "security_opt")
+def _file(item: str | FileEntry, kind: str, directory: str, project: Project) -> ContainerMount:
+    entry = FileEntry(item) if isinstance(item, str) else item
+    file = convert(project.defined(kind, entry.source), File, f"{kind}.{shown(entry.source)}").file
+    target = mounts.inside(posixpath.join(directory, entry.target or entry.source))
+    return ContainerMount(target, "config", project.path(file) if file else None, True, name=entry.source)
+
+
+# -- environment ---------------------------------------------------------------------------------------
+
+
+def _environment(service: Service, project: Project) -> tuple[list[tuple[str, str]], set[str]]:
+    """The pairs whose values are known, and all names: files first, then ``environment``."""
+    known: dict[str, str | None] = {}
+    files = [service.env_file] if isinstance(service.env_file, str) else service.env_file
+    for item in files:
+        known.update(_environment_file(EnvironmentFile(item) if isinstance(item, str) else item, project))
+    for name, value in as_pairs(service.environment).items():
+        if value is not None:
+            known[name] = _text(value)
+        elif name in project.variables:
+            known[name] = project.variables[name]
+        # Without a value anywhere, Compose leaves the variable out.
+    unknown = [name for name, text in known.items() if text is None and variables([(name, "")])]
+    if unknown:
+        project.not_known("environment", f"The value of the variable {shown(unknown[0])} is not known here.")
+    return [(name, text) for name, text in known.items() if text is not None], set(known)
+
+
+def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str | None]:
+    text = project.read_file(project.path(item.path)) if item.path else None
+    if text is None:
+        if item.required is None or truth(item.required, "required"):
+            project.not_known("environment", f"The environment file {shown(item.path)} was not read.")
+        return {}
+    if item.format == "raw":
+        rows = (row for row in text.splitlines() if "=" in row and not row.lstrip().startswith("#"))
+        return {name.lstrip(): value for name, _, value in (row.partition("=") for row in rows)}
+    return read_env_file(text, project.variables, f"the environment file {shown(item.path)}")
+
+
+# -- other settings ------------------------------------------------------------------------------------
+
+
+def _ports(service: Service) -> tuple[PublishedPort, ...]:
+    written = []
+    for item in service.ports:
+        if isinstance(item, PortEntry):
+            address = f"[{item.host_ip}]" if ":" in (item.host_ip or "") else item.host_ip or ""
+            published = "" if item.published is None else item.published
+            written.append(f"{address}:{published}:{item.target}/{item.protocol or 'tcp'}")
+        else:
+            written.append(str(item))
+    return engine_settings.read_published(written)
+
+
+def _network(service: Service) -> str:
+    if service.network_mode and service.networks:
+        raise RefusedValueError("network_mode and networks exclude each other")
+    return service.network_mode or next(iter(service.networks), "")
+
+
+def _limit_settings(service: Service) -> engine_settings.Setting:
+    """The settings by their names of ``docker run``; RefusedValueError where ``deploy.resources`` contradicts one."""
+    deployed = service.deploy.resources or DeployResources()
+    limits, reserved = deployed.limits or Resources(), deployed.reservations or Resources()
+    found: dict[str, Number | None] = {
+        "memory-swap": service.memswap_limit,
+        "cpu-quota": service.cpu_quota,
+        "cpu-period": service.cpu_period,
+        "cpuset-cpus": service.cpuset,
+        "shm-size": service.shm_size,
+    }
+    pairs = {
+        "memory": (service.mem_limit, limits.memory),
+        "cpus": (service.cpus, limits.cpus),
+        "pids-limit": (service.pids_limit, limits.pids),
+        "memory-reservation": (service.mem_reservation, reserved.memory),
+    }
+    for option, (own, other) in pairs.items():
+        if own and other and _text(own) != _text(other):
+            raise RefusedValueError(f"the service and deploy.resources set different things for {option}")
+        found[option] = own or other
+    return lambda option: None if (value := found.get(option)) is None else _text(value)
+
+
+def _ulimits(service: Service) -> list[str]:
+    return [
+        f"{name}={item.soft}:{item.hard}" if isinstance(item, Ulimit) else f"{name}={item}"
+        for name, item in service.ulimits.items()
     ]
-    userns = typed.optional_text(service, "userns_mode")
-    if userns not in ("", "host"):
-        raise RefusedValueError(f'userns_mode takes host alone, and not "{shown(userns)}"')
-    return (*found, *([f"userns={userns}"] if userns else []))
+
+
+def _device(item: str | DeviceEntry) -> str:
+    if isinstance(item, str):
+        return item
+    return f"{item.source}:{item.target}" if item.target and item.target != item.source else item.source
+
+
+def _device_requests(service: Service) -> list[str]:
+    """Devices that are requested by other names than paths."""
+    deployed = service.deploy.resources or DeployResources()
+    reserved = (deployed.reservations or Resources()).devices or []
+    if isinstance(service.gpus, str):
+        return [service.gpus, *map(_device_request, reserved)]
+    return [_device_request(item) for item in (*service.gpus, *reserved)]
+
+
+def _device_request(item: DeviceRequest) -> str:
+    count = "all" if item.count is None else _text(item.count)
+    words = (
+        f"driver={item.driver}" if item.driver else "",
+        f"device={','.join(item.device_ids)}" if item.device_ids else f"count={count}",
+        f"capabilities={','.join(item.capabilities)}" if item.capabilities else "",
+    )
+    return " ".join(filter(None, words))
+
+
+def _restart(service: Service) -> str:
+    policy = service.deploy.restart_policy
+    if policy is None:
+        return engine_values.read_restart("no" if service.restart is False else str(service.restart or "no"))
+    return engine_values.read_restart(_restart_policy(policy))
+
+
+def _restart_policy(policy: RestartPolicy) -> str:
+    condition = _RESTARTS.get(policy.condition or "", policy.condition or "")
+    return (
+        f"{condition}:{policy.max_attempts}"
+        if condition == "on-failure" and policy.max_attempts
+        else condition
+    )
+
+
+def _health(service: Service) -> tuple[Probe, ...]:
+    """The service's own health check, unless it is switched off."""
+    check = service.healthcheck
+    if not check.test or truth(check.disable, "disable"):
+        return ()
+    if isinstance(check.test, list) and check.test[0] not in ("CMD", "CMD-SHELL", "NONE"):
+        raise RefusedValueError("the healthcheck's test must begin with CMD, CMD-SHELL or NONE")
+    if check.test[0] == "NONE":
+        return ()
+    settings = {
+        "health-interval": check.interval,
+        "health-timeout": check.timeout,
+        "health-start-period": check.start_period,
+        "health-retries": None if check.retries is None else _text(check.retries),
+    }
+    test = check.test if isinstance(check.test, str) else " ".join(check.test)
+    return (engine_settings.read_health(test, settings.get),)

@@ -64,7 +64,6 @@ FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("ports: [{target: 9000, published: '80'}]", {"ports": (PublishedPort(9000, 80),)}),
     ("command: ['--port', '9000']", {"arguments": ("--port", "9000")}),
     ("command: --a 'b c' d\\ e", {"arguments": ("--a", "b c", "d e")}),
-    ("command: '--a b # c'", {"arguments": ("--a", "b")}),
     ("command: --a $$X", {"arguments": ("--a", "$X")}),
     ("entrypoint: /ovms/bin/ovms", {"arguments": ("--port", "9000")}),
     ("user: '1000:1000'\ngroup_add: [44, '109']", {"user": "1000:1000", "groups": ("44", "109")}),

@@ -101,12 +101,12 @@ class Interpolation(Struct):
         return message
 
 
-def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[str, str | None]:
+def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[str, str]:
     """The variables of an environment file as Compose reads it: quotes, comments, ``export``, interpolation.
 
-    A name without a value has that of ``variables``, None where it has none there. ``what`` names the file.
+    A name without a value has that of ``variables``, and is left out where it has none there. ``what`` names the file.
     """
-    found: dict[str, str | None] = {}
+    found: dict[str, str] = {}
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
     at = 0
     while at < len(text):
@@ -122,10 +122,11 @@ def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[st
             raise RefusedValueError(f"line {line} of {what} is no variable")
         at = key.end()
         if key[2] is None:
-            found[key[1]] = variables.get(key[1])
+            if key[1] in variables:
+                found[key[1]] = variables[key[1]]
             at = _line_end(text, at)
             continue
-        lookup = {**variables, **{name: value for name, value in found.items() if value is not None}}
+        lookup = {**variables, **found}
         found[key[1]], at = _value(text, at, Interpolation(lookup), f"line {line} of {what}")
     return found
 

@@ -53,8 +53,7 @@ def read_compose(
         beside = read_file(posixpath.join(directory, ".env"))
         if beside is not None:
             found = read_env_file(beside, environment, "the file .env")
-            known = {name: value for name, value in found.items() if value is not None}
-            interpolation = Interpolation({**known, **environment})
+            interpolation = Interpolation({**found, **environment})
         return _Reading(interpolation, source_name, directory, read_file).container(text, service)
     except RefusedValueError as error:
         reason = interpolation.hide(str(error))

@@ -98,13 +98,13 @@ def _build(
 ) -> Container:
     image = _image(service, project)
     _note_profiles(service, project)
-    pairs, names = _environment(service, project)
+    environment = _environment(service, project)
     directory = engine_values.check_directory(service.working_dir or "")
     server = server_command(
         _words(service.entrypoint, "entrypoint"),
         _words(service.command, "command"),
         image,
-        environment=None if "environment" in project.unknown else dict(pairs),
+        environment=None if "environment" in project.unknown else environment,
         working_directory=directory or None,
     )
     if server.arguments is None:
@@ -129,8 +129,8 @@ def _build(
         mounts=_mounts(service, project),
         ports=_ports(service),
         network=_network(service),
-        environment=variables(pairs),
-        environment_names=tuple(sorted(names)),
+        environment=variables(environment.items()),
+        environment_names=tuple(sorted(environment)),
         limits=engine_settings.read_limits(_limit_settings(service), _ulimits(service)),
         devices=tuple(mounts.read_device(item) for item in devices if not mounts.is_cdi(item)),
         device_requests=(*(item for item in devices if mounts.is_cdi(item)), *_device_requests(service)),
@@ -180,7 +180,7 @@ def _words(value: str | list[str] | None, path: str) -> list[str] | None:
 
 def split_command(line: str, path: str) -> list[str]:
     """``line`` divided at blanks outside quotes, as Compose does it without a shell: nothing is expanded, and what a
-    shell would take for the end of the command or a comment ends the words (go-shellwords)."""
+    shell would take for the end of the command ends the words (go-shellwords)."""
     found: list[str] = []
     word: str | None = None
     quote, escaped = "", False
@@ -197,7 +197,7 @@ def split_command(line: str, path: str) -> list[str]:
         elif char in " \t\r\n":
             found += [] if word is None else [word]
             word = None
-        elif char in ";&|<>" or (char == "#" and word is None):
+        elif char in ";&|<>":
             break
         elif char == "(" and (word or "").endswith("$"):
             quote, word = ")", f"{word}("
@@ -310,9 +310,9 @@ def _file(item: str | FileEntry, kind: str, directory: str, project: Project) ->
 # -- environment ---------------------------------------------------------------------------------------
 
 
-def _environment(service: Service, project: Project) -> tuple[list[tuple[str, str]], set[str]]:
-    """The pairs whose values are known, and all names: files first, then ``environment``."""
-    known: dict[str, str | None] = {}
+def _environment(service: Service, project: Project) -> dict[str, str]:
+    """The variables: files first, then ``environment``."""
+    known: dict[str, str] = {}
     files = [service.env_file] if isinstance(service.env_file, str) else service.env_file
     for item in files:
         known.update(_environment_file(EnvironmentFile(item) if isinstance(item, str) else item, project))
@@ -322,13 +322,10 @@ def _environment(service: Service, project: Project) -> tuple[list[tuple[str, st
         elif name in project.variables:
             known[name] = project.variables[name]
         # Without a value anywhere, Compose leaves the variable out.
-    unknown = [name for name, text in known.items() if text is None and variables([(name, "")])]
-    if unknown:
-        project.not_known("environment", f"The value of the variable {shown(unknown[0])} is not known here.")
-    return [(name, text) for name, text in known.items() if text is not None], set(known)
+    return known
 
 
-def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str | None]:
+def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str]:
     text = project.read_file(project.path(item.path)) if item.path else None
     if text is None:
         if item.required is None or truth(item.required, "required"):
@@ -358,7 +355,8 @@ def _ports(service: Service) -> tuple[PublishedPort, ...]:
 def _network(service: Service) -> str:
     if service.network_mode and service.networks:
         raise RefusedValueError("network_mode and networks exclude each other")
-    return service.network_mode or next(iter(service.networks), "")
+    first = next(iter(service.networks), "")
+    return service.network_mode or ("" if first == "default" else first)
 
 
 def _limit_settings(service: Service) -> engine_settings.Setting:

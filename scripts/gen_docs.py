@@ -1,23 +1,29 @@
 #!/usr/bin/env python3
-"""Writes docs/findings from the catalogue: a page for each code, and the index.
+"""Writes what follows from the codes that the checks declare: the tables in their pages, the data that ``explain``
+reads, and the index of the documentation.
 
-With --check nothing is written; the exit code is 1 where a page differs from the catalogue.
+With --check nothing is written; the exit code is 1 where a file is not what the codes say.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from finding_examples import EXAMPLES  # noqa: E402
+from ovms_doctor.checks.registry import CHECK_OF, CHECKS, CODES  # noqa: E402
+from ovms_doctor.explain.general import general  # noqa: E402
+from ovms_doctor.explain.index import END_OF_FACTS  # noqa: E402
+from ovms_doctor.model.codes import PAGES as PAGES_PATH  # noqa: E402
+from ovms_doctor.model.codes import Code  # noqa: E402
 
-from ovms_doctor.catalogue import CATALOGUE, Code  # noqa: E402
-from ovms_doctor.catalogue.general import BY_STATUS, GENERAL  # noqa: E402
-
-PAGES = ROOT / "docs" / "findings"
+PAGES = ROOT / PAGES_PATH
+INDEX = ROOT / "docs/findings/README.md"
+DATA = ROOT / "ovms_doctor/explain/data/codes.json"
+START_OF_FACTS = "<!-- facts: written by scripts/gen_docs.py from the code's declaration -->"
 RECOVERS = {
     "next_poll": "Yes, at the next poll (each second, unless --file_system_poll_wait_seconds says otherwise; "
     "never with 0). A process that has ended must be started again.",
@@ -27,73 +33,109 @@ RECOVERS = {
 }
 GROUPS = {"1": "Layout and versions", "2": "Permissions", "3": "Loading the model", "4": "Configuration",
           "5": "The model cache", "6": "Proxies and remote storage",
-          "7": "Containers, devices, memory and processors", "9": "The doctor itself"}  # fmt: skip
-NOTE = "<!-- Made by scripts/gen_docs.py from the catalogue: change it there. -->\n\n"
+          "7": "Containers, devices, memory and processors", "9": "ovms-doctor itself"}  # fmt: skip
+NOTE = "<!-- Written by scripts/gen_docs.py from the codes that the checks declare. -->\n\n"
 
 
-def pages() -> dict[str, str]:
-    """Every page's text, by file name."""
-    made = {f"{code.code}.md": page(code) for code in CATALOGUE.values()}
-    return {"README.md": index(), **made}
+def wanted_files() -> dict[Path, str]:
+    """The text that each file should have."""
+    pages = {PAGES / f"{code.code}.md": page(code) for code in CODES.values()}
+    return {INDEX: index(), DATA: data(), **pages}
 
 
 def page(code: Code) -> str:
+    """The page with its heading and table as they follow from the code, and the text below as it is written."""
+    path = PAGES / f"{code.code}.md"
+    _, end, prose = (path.read_text("utf-8") if path.exists() else "").partition(END_OF_FACTS)
+    return f"# {code.code} {code.name}\n\n{START_OF_FACTS}\n{facts(code)}{END_OF_FACTS}{prose if end else chr(10)}"
+
+
+def facts(code: Code) -> str:
+    """The table and the example."""
     rows = [
         ("Severity", f"{code.severity} (the usual one; a case may be milder)"),
-        ("Check", code.check),
-        ("What it sees", code.summary + "."),
-        ("What the server does", code.meaning),
+        ("Check", CHECK_OF[code.code]),
+        ("What is the case", f"{code.summary}."),
+        ("What to do", code.remedy),
         ("Log", _listed([message.text for message in code.messages]) or "Nothing that would name it."),
         ("Recognised by", _listed(code.texts) or "Nothing more."),
-        ("What to do", code.remedy),
         ("Recovers by itself", RECOVERS[code.recovers]),
         ("Releases", code.releases),
-        ("Works offline", "Yes."),
-        ("See also", _links(code.see_also)),
+        ("See also", ", ".join(f"[{other}]({other}.md)" for other in code.see_also)),
     ]
-    before, after = EXAMPLES[code.code]
     table = "".join(f"| {head} | {_cell(text)} |\n" for head, text in rows)
-    return (
-        f"{NOTE}# {code.code} {code.name}\n\n| | |\n|---|---|\n{table}"
-        f"\nBefore:\n\n```text\n{before}\n```\n\nAfter:\n\n```text\n{after}\n```\n"
-    )
+    example = ""
+    if code.example is not None:
+        before, after = code.example.before, code.example.after
+        example = f"\nBefore:\n\n```text\n{before}\n```\n\nAfter:\n\n```text\n{after}\n```\n\n"
+    return f"\n| | |\n|---|---|\n{table}{example}"
+
+
+def data() -> str:
+    """What ``explain`` reads, as :class:`ovms_doctor.explain.index.Index`."""
+    shared = sorted(path.stem for path in PAGES.glob("*.md") if path.stem not in CODES)
+    document = {
+        "checks": [{"name": check.name, "summary": check.summary} for check in CHECKS],
+        "codes": [_entry(code) for code in CODES.values()],
+        "shared": shared,
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _entry(code: Code) -> dict[str, object]:
+    entry = {
+        "code": code.code,
+        "name": code.name,
+        "severity": code.severity,
+        "check": CHECK_OF[code.code],
+        "summary": code.summary,
+        "remedy": code.remedy,
+        "recovers": code.recovers,
+        "messages": [message.text for message in code.messages],
+        "texts": code.texts,
+        "releases": code.releases,
+        "see_also": code.see_also,
+        "example": code.example and [code.example.before, code.example.after],
+        "docs": code.address,
+    }
+    return {key: value for key, value in entry.items() if value}
 
 
 def index() -> str:
+    """The list of all codes, and of the messages that name none."""
     parts = [
-        f"{NOTE}# Findings\n\nEvery code that ovms-doctor reports. `ovms-doctor explain CODE` says the same "
+        f"{NOTE}# Findings\n\nEvery code that ovms-doctor reports. `ovms-doctor explain CODE` shows the same page "
         "offline, and `ovms-doctor explain` with a line from the server's log finds the code. In log "
         "messages, `{name}` stands for what the server fills in.\n"
     ]
     for digit, title in GROUPS.items():
-        parts.append(f"\n## {title}\n\n| Code | Name | Severity | What it sees |\n|---|---|---|---|\n")
+        parts.append(f"\n## {title}\n\n| Code | Name | Severity | What is the case |\n|---|---|---|---|\n")
         parts += [
-            f"| [{code.code}]({code.code}.md) | {code.name} | {code.severity} | {_cell(code.summary)} |\n"
-            for code in CATALOGUE.values()
+            f"| {_links([code.code])} | {code.name} | {code.severity} | {_cell(code.summary)} |\n"
+            for code in CODES.values()
             if code.code[3] == digit
         ]
     parts.append(
         "\n## Messages that name no cause\n\nLines of the server's log that follow from another one.\n\n"
         "| Message | What it means | It may be |\n|---|---|---|\n"
     )
-    for general in GENERAL:
-        codes = _links(general.codes)
-        if general.status is not None:
+    for message in general().messages:
+        codes = _links(message.codes)
+        if message.status is not None:
             codes = "see its status, below"
         elif not codes:
-            codes = "see the line before it" if "logged just before" in general.meaning else "-"
-        parts.append(f"| {_listed(general.texts[:1])} | {_cell(general.meaning)} | {codes} |\n")
+            codes = "see the line before it" if "logged just before" in message.meaning else "-"
+        parts.append(f"| {_listed(message.texts[:1])} | {_cell(message.meaning)} | {codes} |\n")
     parts.append(
         "\n## The status at the end of a line\n\n| Status | Of one version | Of the start |\n|---|---|---|\n"
     )
-    for status, codes in BY_STATUS["start"].items():
-        one = _links(BY_STATUS["version"].get(status, ()))
-        parts.append(f"| {status} | {one or '-'} | {_links(codes)} |\n")
+    for item in general().statuses:
+        parts.append(f"| {item.status} | {_links(item.version) or '-'} | {_links(item.start)} |\n")
     return "".join(parts)
 
 
-def _links(codes: tuple[str, ...]) -> str:
-    return ", ".join(f"[{code}]({code}.md)" for code in codes)
+def _links(codes: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(f"[{code}](../../{PAGES_PATH}/{code}.md)" for code in codes)
 
 
 def _listed(texts: list[str] | tuple[str, ...]) -> str:
@@ -105,26 +147,22 @@ def _cell(text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Write the files, or with --check name those that differ."""
     if arguments not in ([], ["--check"]):
         print("usage: gen_docs.py [--check]", file=sys.stderr)
         return 2
-    wanted = pages()
-    there = {path.name: path.read_text("utf-8") for path in PAGES.glob("*.md")}
-    wrong = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
-    if arguments:
-        for name in wrong:
-            print(
-                f"docs/findings/{name} is not what the catalogue says: run scripts/gen_docs.py",
-                file=sys.stderr,
-            )
-        return 1 if wrong else 0
-    PAGES.mkdir(parents=True, exist_ok=True)
-    for name in wrong:
-        if name in wanted:
-            (PAGES / name).write_text(wanted[name], "utf-8")
+    changed = {
+        path: text
+        for path, text in wanted_files().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    }
+    for path, text in changed.items():
+        if arguments:
+            print(f"{path.relative_to(ROOT)} is not current: run scripts/gen_docs.py", file=sys.stderr)
         else:
-            (PAGES / name).unlink()
-    return 0
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    return 1 if arguments and changed else 0
 
 
 if __name__ == "__main__":

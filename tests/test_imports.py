@@ -129,31 +129,29 @@ def test_version_builds_no_parser(imported: Run) -> None:
     )
 
 
-def test_a_code_needs_its_topic_only(imported: Run) -> None:
+def test_a_code_needs_the_index_only(imported: Run) -> None:
     seen = imported("explain", "OVD101")
     assert seen.code == 0
     assert "OVD101" in seen.out
     assert seen.of({"typer"}), "without the parser this proves nothing"
     assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich", "tempfile"})
-    assert seen.rooms <= {"catalogue", "cli", "explain", "model", "probes"}
-    topics = {item for item in seen.modules if item.startswith("ovms_doctor.catalogue.")}
-    assert topics <= {f"ovms_doctor.catalogue.{name}" for name in ("entry", "layout", "wording")}
+    assert seen.rooms <= {"cli", "explain", "model", "probes"}
 
 
 @pytest.mark.parametrize(
     "words", [["No version found for model in path: /m"], ["/m", "is", "nothing", "known"]]
 )
-def test_a_log_line_needs_the_catalogue(imported: Run, words: list[str]) -> None:
+def test_a_log_line_needs_the_index_only(imported: Run, words: list[str]) -> None:
     seen = imported("explain", *words, "--format", "json")
     assert not seen.of(NEVER | SPARED | {"ctypes", "hashlib", "rich"})
-    assert seen.rooms <= {"catalogue", "cli", "explain", "model", "plugins", "probes"}
+    assert seen.rooms <= {"cli", "explain", "model", "plugins", "probes"}
 
 
 def test_the_list_looks_at_nothing(imported: Run) -> None:
     seen = imported("checks")
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"diagnosis"}
+    assert not seen.rooms & {"catalogue", "checks", "diagnosis"}
 
 
 @pytest.mark.parametrize("which", ["report", "facts"])

@@ -2,191 +2,209 @@
 
 from __future__ import annotations
 
-from ovms_doctor.catalogue.entry import Code
-from ovms_doctor.catalogue.wording import ALL, STATUS_DENIED
 from ovms_doctor.model import server_log as log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 
-_ENDS = (
-    "The server looks for the directory before it opens a port, and makes it where it is missing. What goes wrong "
-    "there is an exception that nothing catches but the last handler: the process ends with exit code 1."
-)
-_SINCE = "The start is the same in all releases from 2022.1 on; what the models meet comes with OpenVINO's release: "
-_BLOB = "[{path}.blob]"
-
-CODES: tuple[Code, ...] = (
-    Code(
-        "OVD501",
-        "cache-not-created",
-        "error",
-        "cache",
-        "The cache directory is missing, and the server cannot make it",
-        f"{_ENDS} It happens where --cache_dir names a directory that nothing is mounted on: in the image, all "
-        "directories but /tmp belong to root.",
-        "Make the directory, let it belong to the server's user, and mount it; or leave --cache_dir out.",
-        "restart",
-        texts=("filesystem error: cannot create directories: {reason} [{path}] - will now terminate.",),
-        releases=ALL,
-        see_also=("OVD505", "OVD502"),
+CACHE_NOT_CREATED = Code(
+    code="OVD501",
+    name="cache-not-created",
+    severity="error",
+    summary="The cache directory is missing, and the server cannot make it",
+    remedy=(
+        "Make the directory, let it belong to the server's user, and mount it; or leave --cache_dir out."
     ),
-    Code(
-        "OVD502",
-        "cache-not-reached",
-        "error",
-        "cache",
-        "The server may not even look whether its cache directory is there",
-        f"{_ENDS} A directory above it does not let the server's user through, or links lead in a circle. The "
-        "same goes for /opt/cache, which nobody named: it is looked for in any case.",
-        "Give the right to search (x) on every directory above it.",
-        "restart",
-        texts=(
-            STATUS_DENIED + " - will now terminate.",
-            "filesystem error: status: Too many levels of symbolic links [{path}] - will now terminate.",
-        ),
-        releases=ALL,
-        see_also=("OVD501", "OVD201"),
-    ),
-    Code(
-        "OVD503",
-        "cache-not-searchable",
-        "error",
-        "cache",
-        "The server may not enter its cache directory",
-        "The server starts, warns at most that the directory is not writable, and goes on. The first model that is "
-        "compiled meets an exception when OpenVINO asks for its blob. Since 2026.2 that ends the whole process "
-        "with SIGABRT (exit code 134), with one model or many; from 2025.2 to 2026.1 each such load fails; before, "
-        "the models are served without a cache. A directory with w and without x counts as writable "
-        "for the server's own look: then its log says that the cache is enabled.",
-        "Let the directory belong to the server's user, with mode 0700 or more.",
-        "restart",
-        (log.CACHE_NOT_WRITABLE,),
-        (f"filesystem error: status: Permission denied {_BLOB}",),
-        releases=_SINCE
-        + "harmless until 2025.1, a failed load until 2026.1, the end of the process since 2026.2.",
-        see_also=("OVD505", "OVD504"),
-    ),
-    Code(
-        "OVD504",
-        "cache-blob-in-the-way",
-        "warning",
-        "cache",
-        "The cache holds blobs that the server can neither use nor remove",
-        "A blob that cannot be read, or is empty, is removed and written anew. Where the server's user may not "
-        "remove it (the directory is not writable, or sticky as /tmp and the blob somebody else's), the "
-        "load of the model that it belongs to fails. Blobs are written with mode 0440: one that root or "
-        "another user has written is unreadable for everybody else. Which model it belongs to, its name does "
-        "not tell.",
-        "Remove these blobs, or let them and the directory belong to the server's user.",
-        "next_poll",
-        texts=(
-            f"filesystem error: cannot remove: Permission denied {_BLOB}",
-            f"filesystem error: cannot remove: Operation not permitted {_BLOB}",
-        ),
-        releases=_SINCE + "until 2025.1 such a blob is passed over.",
-        see_also=("OVD505", "OVD503"),
-    ),
-    Code(
-        "OVD505",
-        "cache-not-writable",
-        "warning",
-        "cache",
-        "The server may not write into its cache directory",
-        "The server warns once and leaves the cache on. Blobs that are there already are used; nothing new is "
-        "written, so every start compiles again. From 2025.4 to 2026.1 it is worse: a model without a blob in it "
-        "does not load at all, for OpenVINO changes the mode of a file that it could not make.",
-        "Let the directory belong to the server's user, and mount it without :ro; or leave the cache out.",
-        "restart",
-        (log.CACHE_NOT_WRITABLE,),
-        (f"filesystem error: cannot set permissions: No such file or directory {_BLOB}",),
-        releases=_SINCE + "only from 2025.4 to 2026.1 does the load fail.",
-        see_also=("OVD503", "OVD504", "OVD501"),
-    ),
-    Code(
-        "OVD506",
-        "cache-not-a-directory",
-        "warning",
-        "cache",
-        "The cache directory is a file",
-        "The server only asks whether it exists and may be written, so its log says that the cache is enabled. "
-        "Nothing is ever cached, and from 2025.2 to 2026.1 no model that uses the cache loads.",
-        "Name a directory.",
-        "restart",
-        (log.CACHE_ENABLED,),
-        (
-            'Couldn\'t create directory ["{path}"], err=Not a directory',
-            f"filesystem error: cannot set permissions: Not a directory {_BLOB}",
-        ),
-        releases=_SINCE + "from 2025.2 to 2026.1 the load fails.",
-        see_also=("OVD505",),
-    ),
-    Code(
-        "OVD507",
-        "cache-not-kept",
-        "warning",
-        "cache",
-        "The cache lies in the container and goes with it",
-        "Nothing is mounted there, or only memory (tmpfs): the blobs last until the container is removed, or "
-        "stopped in the case of memory. The next one compiles everything again.",
-        "Mount a directory or a volume there.",
-        "restart",
-        (log.CACHE_CREATED,),
-        releases=ALL,
-        see_also=("OVD501",),
-    ),
-    Code(
-        "OVD508",
-        "cache-without-room",
-        "warning",
-        "cache",
-        "There is no room left for the cache",
-        "A blob takes about as much as the model's weights. One that does not fit is left out without a word in the "
-        "log, and the model is compiled again at every start. OpenVINO's older releases leave a broken "
-        "blob behind.",
-        "Make room, or put the cache elsewhere.",
-        "restart",
-        releases=ALL,
-        see_also=("OVD511",),
-    ),
-    Code(
-        "OVD509",
-        "cache-left-out",
-        "info",
-        "cache",
-        "This model does not use the cache",
-        "A model whose shape or batch size is auto is loaded again for every new shape, so the server leaves it out "
-        "of the cache, as it does every model of a custom loader. Only a line of level DEBUG tells.",
-        'Nothing, if that is meant; else "allow_cache": true, which a custom loader forbids.',
-        "config_change",
-        (log.CACHE_DISABLED,),
-        releases=ALL,
-        see_also=("OVD510",),
-    ),
-    Code(
-        "OVD510",
-        "cache-with-custom-loader",
-        "error",
-        "cache",
-        "A model of a custom loader asks for the cache",
-        'With a cache and "allow_cache": true, the server refuses every version of a model that a custom loader '
-        "brings: what the loader may have decrypted is not to lie in a cache. Without a cache the same is fine.",
-        'Remove "allow_cache", or the cache.',
-        "config_change",
-        (log.CACHE_CUSTOM_LOADER,),
-        ("allow_cache is set to true with custom loader usage",),
-        releases=ALL,
-        see_also=("OVD509",),
-    ),
-    Code(
-        "OVD511",
-        "cache-probe-failed",
-        "warning",
-        "cache",
-        "A file could not be written into the cache directory",
-        "The rights are there, and yet a file that was really made for the try could not be written or removed: a "
-        "full or broken file system, a quota, a server that refuses. The server itself only asks for the rights, and "
-        "its log says that the cache is enabled.",
-        "Look at the file system.",
-        "restart",
-        releases=ALL,
-        see_also=("OVD505", "OVD508"),
+    log=("filesystem error: cannot create directories: {reason} [{path}] - will now terminate.",),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD505", "OVD502"),
+    example=Example(
+        "docker run -v /srv/models:/models … --cache_dir /cache",
+        "docker run -v /srv/models:/models -v /srv/cache:/cache … --cache_dir /cache",
     ),
 )
+
+CACHE_NOT_REACHED = Code(
+    code="OVD502",
+    name="cache-not-reached",
+    severity="error",
+    summary="The server may not even look whether its cache directory is there",
+    remedy="Give the right to search (x) on every directory above it.",
+    log=(
+        "filesystem error: status: Permission denied [{path}] - will now terminate.",
+        ("filesystem error: status: Too many levels of symbolic links [{path}] - will now terminate."),
+    ),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD501", "OVD201"),
+    example=Example(
+        "drwx------ root root /srv\ndrwx------ 5000 5000 /srv/cache", "drwx--x--x root root /srv"
+    ),
+)
+
+CACHE_NOT_SEARCHABLE = Code(
+    code="OVD503",
+    name="cache-not-searchable",
+    severity="error",
+    summary="The server may not enter its cache directory",
+    remedy="Let the directory belong to the server's user, with mode 0700 or more.",
+    log=(
+        log.CACHE_NOT_WRITABLE,
+        "filesystem error: status: Permission denied [{path}.blob]",
+    ),
+    recovers="restart",
+    releases=(
+        "The start is the same in all releases from 2022.1 on; what the models meet comes with "
+        "OpenVINO's release: harmless until 2025.1, a failed load until 2026.1, the end of the "
+        "process since 2026.2."
+    ),
+    see_also=("OVD505", "OVD504"),
+    example=Example("drwx------ root root /srv/cache", "drwxr-x--- 5000 5000 /srv/cache"),
+)
+
+CACHE_BLOB_IN_THE_WAY = Code(
+    code="OVD504",
+    name="cache-blob-in-the-way",
+    severity="warning",
+    summary="The cache holds blobs that the server can neither use nor remove",
+    remedy="Remove these blobs, or let them and the directory belong to the server's user.",
+    log=(
+        "filesystem error: cannot remove: Permission denied [{path}.blob]",
+        "filesystem error: cannot remove: Operation not permitted [{path}.blob]",
+    ),
+    recovers="next_poll",
+    releases=(
+        "The start is the same in all releases from 2022.1 on; what the models meet comes with "
+        "OpenVINO's release: until 2025.1 such a blob is passed over."
+    ),
+    see_also=("OVD505", "OVD503"),
+    example=Example(
+        ("drwxr-xr-x root root /srv/cache\n-r--r----- root root /srv/cache/18163291510621031004.blob"),
+        ("drwxr-xr-x 5000 5000 /srv/cache\n-r--r----- 5000 5000 /srv/cache/18163291510621031004.blob"),
+    ),
+)
+
+CACHE_NOT_WRITABLE = Code(
+    code="OVD505",
+    name="cache-not-writable",
+    severity="warning",
+    summary="The server may not write into its cache directory",
+    remedy=(
+        "Let the directory belong to the server's user, and mount it without :ro; or leave the cache out."
+    ),
+    log=(
+        log.CACHE_NOT_WRITABLE,
+        "filesystem error: cannot set permissions: No such file or directory [{path}.blob]",
+    ),
+    recovers="restart",
+    releases=(
+        "The start is the same in all releases from 2022.1 on; what the models meet comes with "
+        "OpenVINO's release: only from 2025.4 to 2026.1 does the load fail."
+    ),
+    see_also=("OVD503", "OVD504", "OVD501"),
+    example=Example("drwxr-xr-x root root /srv/cache", "drwxr-xr-x 5000 5000 /srv/cache"),
+)
+
+CACHE_NOT_A_DIRECTORY = Code(
+    code="OVD506",
+    name="cache-not-a-directory",
+    severity="warning",
+    summary="The cache directory is a file",
+    remedy="Name a directory.",
+    log=(
+        log.CACHE_ENABLED,
+        'Couldn\'t create directory ["{path}"], err=Not a directory',
+        "filesystem error: cannot set permissions: Not a directory [{path}.blob]",
+    ),
+    recovers="restart",
+    releases=(
+        "The start is the same in all releases from 2022.1 on; what the models meet comes with "
+        "OpenVINO's release: from 2025.2 to 2026.1 the load fails."
+    ),
+    see_also=("OVD505",),
+    example=Example(
+        "--cache_dir /srv/cache\n-rw-r--r-- 5000 5000 /srv/cache", "drwxr-x--- 5000 5000 /srv/cache"
+    ),
+)
+
+CACHE_NOT_KEPT = Code(
+    code="OVD507",
+    name="cache-not-kept",
+    severity="warning",
+    summary="The cache lies in the container and goes with it",
+    remedy="Mount a directory or a volume there.",
+    log=(log.CACHE_CREATED,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD501",),
+    example=Example("docker run --tmpfs /opt/cache …", "docker run -v /srv/cache:/opt/cache …"),
+)
+
+CACHE_WITHOUT_ROOM = Code(
+    code="OVD508",
+    name="cache-without-room",
+    severity="warning",
+    summary="There is no room left for the cache",
+    remedy="Make room, or put the cache elsewhere.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD511",),
+    example=Example("/srv/cache      1 MB free\nm/1/model.bin   100 MB", "/srv/cache      10 GB free"),
+)
+
+CACHE_LEFT_OUT = Code(
+    code="OVD509",
+    name="cache-left-out",
+    severity="info",
+    summary="This model does not use the cache",
+    remedy='Nothing, if that is meant; else "allow_cache": true, which a custom loader forbids.',
+    log=(log.CACHE_DISABLED,),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD510",),
+    example=Example('"shape": "auto"', '"shape": "auto", "allow_cache": true'),
+)
+
+CACHE_WITH_CUSTOM_LOADER = Code(
+    code="OVD510",
+    name="cache-with-custom-loader",
+    severity="error",
+    summary="A model of a custom loader asks for the cache",
+    remedy='Remove "allow_cache", or the cache.',
+    log=(
+        log.CACHE_CUSTOM_LOADER,
+        "allow_cache is set to true with custom loader usage",
+    ),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD509",),
+    example=Example('"custom_loader_options": {…}, "allow_cache": true', '"custom_loader_options": {…}'),
+)
+
+CACHE_PROBE_FAILED = Code(
+    code="OVD511",
+    name="cache-probe-failed",
+    severity="warning",
+    summary="A file could not be written into the cache directory",
+    remedy="Look at the file system.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD505", "OVD508"),
+    example=Example("/srv/cache   a quota of 0 bytes for uid 5000", "/srv/cache   a quota with room"),
+)
+
+#: By the name of the check that reports them.
+CODES: dict[str, tuple[Code, ...]] = {
+    "cache": (
+        CACHE_NOT_CREATED,
+        CACHE_NOT_REACHED,
+        CACHE_NOT_SEARCHABLE,
+        CACHE_BLOB_IN_THE_WAY,
+        CACHE_NOT_WRITABLE,
+        CACHE_NOT_A_DIRECTORY,
+        CACHE_NOT_KEPT,
+        CACHE_WITHOUT_ROOM,
+        CACHE_LEFT_OUT,
+        CACHE_WITH_CUSTOM_LOADER,
+        CACHE_PROBE_FAILED,
+    ),
+}

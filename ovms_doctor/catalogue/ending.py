@@ -2,177 +2,207 @@
 
 from __future__ import annotations
 
-from ovms_doctor.catalogue.entry import Code
+from ovms_doctor.model.codes import Code, Example
 
-CODES: tuple[Code, ...] = (
-    Code(
-        "OVD701",
-        "oom-killed",
-        "error",
-        "container",
-        "The kernel killed the server, or a process beside it, for want of memory",
-        "The container met its memory limit, or the host had none left, and the kernel killed a process at "
-        "once (SIGKILL, exit code 137). The server has no chance to write anything: an OOM kill leaves no line in its "
-        "log. The engine's OOMKilled, Kubernetes' reason and the kernel's own log tell of it.",
-        "Give the container more memory, or load less: fewer versions, smaller precision.",
-        "restart",
-        releases="The same in all releases: the server checks no memory.",
-        see_also=("OVD702", "OVD741"),
-    ),
-    Code(
-        "OVD702",
-        "killed-from-outside",
-        "warning",
-        "container",
-        "The server was killed, and nothing says that memory was the reason",
-        "Exit code 137 is SIGKILL, from whomever: docker kill, docker stop after its time of grace, a liveness probe, "
-        "a node that drains. The engine does not say that the container met its memory limit. Where the host "
-        "itself ran out of memory, only the kernel's log tells.",
-        "Look who stopped it: the engine's events, the cluster's events, the kernel's log.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD701", "OVD709"),
-    ),
-    Code(
-        "OVD703",
-        "ended-over-arguments",
-        "error",
-        "container",
-        "The server refused its arguments and ended",
-        "Exit code 64 (3 on Windows) comes from the reading of the argument line alone: an option that this release "
-        "does not know, a value out of range, two that exclude each other. The reason stands on standard error.",
-        "Correct the argument line.",
-        "restart",
-        releases="The same in all releases; options come and go with them.",
-        see_also=("OVD406", "OVD704"),
-    ),
-    Code(
-        "OVD704",
-        "ended-at-start",
-        "error",
-        "container",
-        "The server could not start and ended",
-        "Exit code 1 comes from start-up: a configuration that is refused, a port that is taken, in single-model mode "
-        "any failure of the model. The last lines of its log name the reason.",
-        "Mend what the findings on configuration and models say, then start it again.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD703", "OVD403"),
-    ),
-    Code(
-        "OVD705",
-        "ended-with-its-help",
-        "error",
-        "container",
-        "The server was given nothing to serve: it printed its help and ended",
-        "Without an argument, and with --help or --version, the server ends with exit code 0. An engine that "
-        "restarts it does so for ever; Kubernetes calls that Completed, then CrashLoopBackOff.",
-        "Give it --config_path, or --model_path and --model_name, and a port.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD415", "OVD710"),
-    ),
-    Code(
-        "OVD706",
-        "illegal-instruction",
-        "error",
-        "container",
-        "The processor lacks an instruction that the server uses",
-        "Exit code 132 is SIGILL. OpenVINO needs a processor with SSE4.2 at least, some builds AVX2; a virtual machine "
-        "may hide what the processor has. Since 2026.2 the server catches it, says so and ends with the same code.",
-        "Let the virtual machine pass the host's processor on, or move to a newer one.",
-        "restart",
-        releases="The server catches the signal since 2026.2.",
-        see_also=("OVD708",),
-    ),
-    Code(
-        "OVD707",
-        "aborted",
-        "error",
-        "container",
-        "The server aborted",
-        "Exit code 134 is SIGABRT: an exception that nothing caught. A model cache that belongs to another user and "
-        "cannot be entered does that from 2026.2 on, an error in a thread that watches the configuration too.",
-        "Read the last lines of its log, and what is said here of the cache.",
-        "restart",
-        releases="A cache that cannot be entered aborts the server since 2026.2.",
-        see_also=("OVD503", "OVD708"),
-    ),
-    Code(
-        "OVD708",
-        "crashed",
-        "error",
-        "container",
-        "The server crashed",
-        "Exit code 139 is SIGSEGV, 135 SIGBUS. A weights file that is cut or replaced while it is mapped gives a "
-        "SIGBUS; a broken model, a CPU extension or a driver of another build gives either.",
-        "Check the models with --load compile, and leave out the CPU extension and the GPU to see which it is.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD343", "OVD707"),
-    ),
-    Code(
-        "OVD709",
-        "stopped",
-        "info",
-        "container",
-        "The server was stopped",
-        "It was told to end (SIGTERM, SIGINT) and did: exit code 0, 143 or 130. Nothing is wrong with that.",
-        "Start it again when it is needed.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD702",),
-    ),
-    Code(
-        "OVD710",
-        "restarts-again-and-again",
-        "error",
-        "container",
-        "The container ends and is started again, over and over",
-        "The restart policy starts what ended, which ends for the same reason. Between two tries nothing answers.",
-        "Mend what makes it end; until then the policy hides it.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD703", "OVD704", "OVD705"),
-    ),
-    Code(
-        "OVD711",
-        "evicted",
-        "error",
-        "container",
-        "Kubernetes took the pod off its node",
-        "The node ran short of memory or disk, and the pod used more than it had asked for. A pod that is evicted is "
-        "not started again in its place.",
-        "Ask for as much memory and ephemeral storage as the models need (resources.requests).",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD701",),
-    ),
-    Code(
-        "OVD712",
-        "probe-cannot-succeed",
-        "warning",
-        "container",
-        "A probe asks what the server does not answer",
-        "The server answers HTTP on its --rest_port only, and gRPC on its --port only; /v2/health/live and "
-        "/v2/health/ready are there since 2022.2. A probe of another port or path never succeeds: the engine calls the "
-        "container unhealthy, Kubernetes restarts it or sends it no requests.",
-        "Probe /v2/health/ready on the REST port, with a startup probe that leaves time for loading.",
-        "restart",
-        releases="/v2/health/live and /v2/health/ready since 2022.2.",
-        see_also=("OVD710",),
-    ),
-    Code(
-        "OVD713",
-        "never-started",
-        "error",
-        "container",
-        "The engine could not start the container",
-        "The program of the container never ran: the image is not there, the program is not in it, a mount or a device "
-        "failed, a port is taken. Exit codes 125 to 127 come from the engine or the shell, not from the server.",
-        "Mend what the engine's message names.",
-        "restart",
-        releases="The same in all releases.",
-        see_also=("OVD704",),
+OOM_KILLED = Code(
+    code="OVD701",
+    name="oom-killed",
+    severity="error",
+    summary="The kernel killed the server, or a process beside it, for want of memory",
+    remedy="Give the container more memory, or load less: fewer versions, smaller precision.",
+    recovers="restart",
+    releases="The same in all releases: the server checks no memory.",
+    see_also=("OVD702", "OVD741"),
+    example=Example(
+        "docker run -m 1g …\nkernel: Memory cgroup out of memory: Killed process 4711 (ovms)",
+        "docker run -m 4g …",
     ),
 )
+
+KILLED_FROM_OUTSIDE = Code(
+    code="OVD702",
+    name="killed-from-outside",
+    severity="warning",
+    summary="The server was killed, and nothing says that memory was the reason",
+    remedy="Look who stopped it: the engine's events, the cluster's events, the kernel's log.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD701", "OVD709"),
+    example=Example("docker kill ovms\nState: exited, exit code 137, OOMKilled false", "docker start ovms"),
+)
+
+ENDED_OVER_ARGUMENTS = Code(
+    code="OVD703",
+    name="ended-over-arguments",
+    severity="error",
+    summary="The server refused its arguments and ended",
+    remedy="Correct the argument line.",
+    recovers="restart",
+    releases="The same in all releases; options come and go with them.",
+    see_also=("OVD406", "OVD704"),
+    example=Example("docker run … --rest_prot 8000\nexit code 64", "docker run … --rest_port 8000"),
+)
+
+ENDED_AT_START = Code(
+    code="OVD704",
+    name="ended-at-start",
+    severity="error",
+    summary="The server could not start and ended",
+    remedy="Mend what the findings on configuration and models say, then start it again.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD703", "OVD403"),
+    example=Example(
+        "docker run … --config_path /models/config.json   which is not there\nexit code 1",
+        "docker run -v /srv/models:/models … --config_path /models/config.json",
+    ),
+)
+
+ENDED_WITH_ITS_HELP = Code(
+    code="OVD705",
+    name="ended-with-its-help",
+    severity="error",
+    summary="The server was given nothing to serve: it printed its help and ended",
+    remedy="Give it --config_path, or --model_path and --model_name, and a port.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD415", "OVD710"),
+    example=Example(
+        "docker run openvino/model_server\nexit code 0",
+        "docker run openvino/model_server --config_path /models/config.json --port 9000",
+    ),
+)
+
+ILLEGAL_INSTRUCTION = Code(
+    code="OVD706",
+    name="illegal-instruction",
+    severity="error",
+    summary="The processor lacks an instruction that the server uses",
+    remedy="Let the virtual machine pass the host's processor on, or move to a newer one.",
+    recovers="restart",
+    releases="The server catches the signal since 2026.2.",
+    see_also=("OVD708",),
+    example=Example(
+        "a virtual machine with the processor qemu64\nexit code 132",
+        "a virtual machine with the host's processor",
+    ),
+)
+
+ABORTED = Code(
+    code="OVD707",
+    name="aborted",
+    severity="error",
+    summary="The server aborted",
+    remedy="Read the last lines of its log, and what is said here of the cache.",
+    recovers="restart",
+    releases="A cache that cannot be entered aborts the server since 2026.2.",
+    see_also=("OVD503", "OVD708"),
+    example=Example("drwx------ root root /srv/cache\nexit code 134", "drwxr-x--- 5000 5000 /srv/cache"),
+)
+
+CRASHED = Code(
+    code="OVD708",
+    name="crashed",
+    severity="error",
+    summary="The server crashed",
+    remedy=(
+        "Check the models with --load compile, and leave out the CPU extension and the GPU to see "
+        "which it is."
+    ),
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD343", "OVD707"),
+    example=Example(
+        "cp model.bin /srv/models/m/1/   while it is served\nexit code 135", "cp model.bin /srv/models/m/2/"
+    ),
+)
+
+STOPPED = Code(
+    code="OVD709",
+    name="stopped",
+    severity="info",
+    summary="The server was stopped",
+    remedy="Start it again when it is needed.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD702",),
+    example=Example("docker stop ovms\nexit code 143", "docker start ovms"),
+)
+
+RESTARTS_AGAIN_AND_AGAIN = Code(
+    code="OVD710",
+    name="restarts-again-and-again",
+    severity="error",
+    summary="The container ends and is started again, over and over",
+    remedy="Mend what makes it end; until then the policy hides it.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD703", "OVD704", "OVD705"),
+    example=Example(
+        "docker run --restart always … --rest_prot 8000\nrestarting, exit code 64",
+        "docker run --restart always … --rest_port 8000",
+    ),
+)
+
+EVICTED = Code(
+    code="OVD711",
+    name="evicted",
+    severity="error",
+    summary="Kubernetes took the pod off its node",
+    remedy="Ask for as much memory and ephemeral storage as the models need (resources.requests).",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD701",),
+    example=Example(
+        "reason: Evicted\nmessage: The node was low on resource: memory.",
+        "resources: {requests: {memory: 4Gi}, limits: {memory: 4Gi}}",
+    ),
+)
+
+PROBE_CANNOT_SUCCEED = Code(
+    code="OVD712",
+    name="probe-cannot-succeed",
+    severity="warning",
+    summary="A probe asks what the server does not answer",
+    remedy=("Probe /v2/health/ready on the REST port, with a startup probe that leaves time for loading."),
+    recovers="restart",
+    releases="/v2/health/live and /v2/health/ready since 2022.2.",
+    see_also=("OVD710",),
+    example=Example(
+        ("--port 9000 --rest_port 8000\nreadinessProbe: {httpGet: {path: /v2/health/ready, port: 9000}}"),
+        ("--port 9000 --rest_port 8000\nreadinessProbe: {httpGet: {path: /v2/health/ready, port: 8000}}"),
+    ),
+)
+
+NEVER_STARTED = Code(
+    code="OVD713",
+    name="never-started",
+    severity="error",
+    summary="The engine could not start the container",
+    remedy="Mend what the engine's message names.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD704",),
+    example=Example(
+        "docker run -p 80:8000 …\nexit code 125: port is already allocated", "docker run -p 8000:8000 …"
+    ),
+)
+
+#: By the name of the check that reports them.
+CODES: dict[str, tuple[Code, ...]] = {
+    "container": (
+        OOM_KILLED,
+        KILLED_FROM_OUTSIDE,
+        ENDED_OVER_ARGUMENTS,
+        ENDED_AT_START,
+        ENDED_WITH_ITS_HELP,
+        ILLEGAL_INSTRUCTION,
+        ABORTED,
+        CRASHED,
+        STOPPED,
+        RESTARTS_AGAIN_AND_AGAIN,
+        EVICTED,
+        PROBE_CANNOT_SUCCEED,
+        NEVER_STARTED,
+    ),
+}

@@ -2,69 +2,72 @@
 
 from __future__ import annotations
 
-from ovms_doctor.catalogue.entry import Code
+from ovms_doctor.model.codes import Code, Example
 
-_MEASURED = (
-    "The estimate rests on what OpenVINO 2026.4 takes on the CPU; requests, their queues and the server's own "
-    "threads come on top."
+MEMORY_DOES_NOT_FIT = Code(
+    code="OVD741",
+    name="memory-does-not-fit",
+    severity="warning",
+    summary="The versions to be loaded need more memory than the server is given",
+    remedy=(
+        "Raise the limit, load fewer versions (model_version_policy), or store the weights in a "
+        "smaller precision (FP16, INT8)."
+    ),
+    recovers="restart",
+    releases="The same in all releases: the server checks no memory.",
+    see_also=("OVD742", "OVD743", "OVD701"),
+    example=Example("docker run -m 512m … for 1 GB of FP32 weights", "docker run -m 2g …"),
 )
 
-CODES: tuple[Code, ...] = (
-    Code(
-        "OVD741",
-        "memory-does-not-fit",
-        "warning",
-        "resources",
-        "The versions to be loaded need more memory than the server is given",
-        "The server does not look how much memory there is. Where the limit is met the kernel kills it, with exit "
-        "code 137 and without a line in its log. " + _MEASURED,
-        "Raise the limit, load fewer versions (model_version_policy), or store the weights in a smaller "
-        "precision (FP16, INT8).",
-        "restart",
-        releases="The same in all releases: the server checks no memory.",
-        see_also=("OVD742", "OVD743", "OVD701"),
-    ),
-    Code(
-        "OVD742",
-        "memory-tight",
-        "warning",
-        "resources",
-        "The versions to be loaded may need more memory than the server is given",
-        "The lower end of the estimate fits, the upper one does not. What counts is the precision in which the "
-        "processor computes: with bf16 FP32 weights are kept in half their size, without it in full. "
-        + _MEASURED,
-        "Raise the limit, or load fewer versions.",
-        "restart",
-        releases="The same in all releases: the server checks no memory.",
-        see_also=("OVD741", "OVD743"),
-    ),
-    Code(
-        "OVD743",
-        "no-room-for-a-new-version",
-        "info",
-        "resources",
-        "All versions fit, but not the next one beside them",
-        "When a new version appears, the server loads it before it retires the old one: for that time both are in "
-        "memory. Where the limit is met the kernel kills the server, and nothing in its log tells why. "
-        + _MEASURED,
-        "Leave room for the largest model once more, or stop the server before its versions are changed.",
-        "restart",
-        releases="The same in all releases: the server checks no memory.",
-        see_also=("OVD741",),
-    ),
-    Code(
-        "OVD745",
-        "quota-not-seen",
-        "info",
-        "resources",
-        "OpenVINO starts more threads than the container's share of processor time feeds",
-        "A quota (--cpus, a Kubernetes CPU limit) is not seen by OpenVINO: it starts a thread for each core in "
-        "the processor's affinity. The kernel then stops all of them again and again, which shows as long "
-        "and uneven latencies. A set of cores (--cpuset-cpus) is seen.",
-        'Give whole cores with --cpuset-cpus, or set "INFERENCE_NUM_THREADS" in plugin_config to the share.',
-        "restart",
-        releases="OpenVINO has read no quota up to 2026.4. Since 2026.2 a server in a container tells it how many "
-        "threads the quota feeds, and this is no longer said there.",
-        see_also=("OVD741",),
-    ),
+MEMORY_TIGHT = Code(
+    code="OVD742",
+    name="memory-tight",
+    severity="warning",
+    summary="The versions to be loaded may need more memory than the server is given",
+    remedy="Raise the limit, or load fewer versions.",
+    recovers="restart",
+    releases="The same in all releases: the server checks no memory.",
+    see_also=("OVD741", "OVD743"),
+    example=Example("docker run -m 1g … for 1 GB of FP32 weights", "docker run -m 2g …"),
 )
+
+NO_ROOM_FOR_A_NEW_VERSION = Code(
+    code="OVD743",
+    name="no-room-for-a-new-version",
+    severity="info",
+    summary="All versions fit, but not the next one beside them",
+    remedy=(
+        "Leave room for the largest model once more, or stop the server before its versions are changed."
+    ),
+    recovers="restart",
+    releases="The same in all releases: the server checks no memory.",
+    see_also=("OVD741",),
+    example=Example("docker run -m 1g … for 700 MB of FP16 weights", "docker run -m 2g …"),
+)
+
+QUOTA_NOT_SEEN = Code(
+    code="OVD745",
+    name="quota-not-seen",
+    severity="info",
+    summary="OpenVINO starts more threads than the container's share of processor time feeds",
+    remedy=(
+        'Give whole cores with --cpuset-cpus, or set "INFERENCE_NUM_THREADS" in plugin_config to the share.'
+    ),
+    recovers="restart",
+    releases=(
+        "OpenVINO has read no quota up to 2026.4. Since 2026.2 a server in a container tells it how "
+        "many threads the quota feeds, and this is no longer said there."
+    ),
+    see_also=("OVD741",),
+    example=Example("docker run --cpus 2 … on 16 cores", "docker run --cpuset-cpus 0-1 …"),
+)
+
+#: By the name of the check that reports them.
+CODES: dict[str, tuple[Code, ...]] = {
+    "resources": (
+        MEMORY_DOES_NOT_FIT,
+        MEMORY_TIGHT,
+        NO_ROOM_FOR_A_NEW_VERSION,
+        QUOTA_NOT_SEEN,
+    ),
+}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model import server_log
-from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.plan import ModelPlan, SkippedEntry
 
 _HOW = "read of the configuration"
@@ -57,7 +57,7 @@ def _after(context: Context, item: SkippedEntry, aborting: SkippedEntry) -> Find
         log=(server_log.LIST_FAILED(),) if server_log.LIST_FAILED() in aborting.log else (),
         evidence=_evidence(context, item.entry.pointer, "stands behind the entry that is refused"),
         recovers="config_change",
-        caused_by=("any OVD422",),
+        causes=(CausedBy("OVD422", any_model=True),),
     )
 
 
@@ -100,5 +100,5 @@ def _no_loader(context: Context, model: ModelPlan, loader: str) -> Finding:
         log=(server_log.LOADER_NOT_FOUND(name=loader),),
         evidence=_evidence(context, pointer, f"loader_name: {loader}"),
         recovers="config_change",
-        caused_by=() if cause is None else (f"OVD441 {cause}",),
+        causes=() if cause is None else (CausedBy("OVD441", path=cause, any_model=True),),
     )

@@ -9,7 +9,7 @@ from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_entries import loader_of
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.plan import ConfigNote, LibraryFault, ModelPlan, PipelineFault
 
 _HOW = "read of the configuration"
@@ -103,7 +103,7 @@ def _pipeline(context: Context, fault: PipelineFault) -> Finding:
         log=fault.log,
         evidence=_evidence(context, fault.pointer, fault.what),
         recovers="config_change",
-        caused_by=() if cause is None else (f"OVD441 {cause}",),
+        causes=() if cause is None else (CausedBy("OVD441", path=cause, any_model=True),),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_place import argument, key_of, place_text, with_place
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
 from ovms_doctor.model.deployment import HostLimits
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
 from ovms_doctor.model.plan import StartProblem
@@ -50,7 +51,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     place = argument(context, problem.option)
     confidence: Confidence | None = "low" if problem.undefined else None
     yield context.finding(
-        _CODES.get(problem.kind, "OVD201"),
+        _CODES.get(problem.kind, DIRECTORY_NOT_SEARCHABLE),
         (f"{place}: " if place else "") + (words.message if words else _message(context, problem)),
         path=problem.path,
         detail=_detail(problem),

@@ -10,11 +10,11 @@ from ovms_doctor.checks import (
     config_paths,
     config_start,
     environment,
-    not_followed,
+    graphs_not_loaded,
 )
 from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.plan import ModelPlan
 
 
@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Finding]:
     yield from config_entries.check(context)
     yield from config_lists.check(context)
     yield from config_paths.check(context)
-    yield from not_followed.not_loaded(context)
+    yield from graphs_not_loaded.check(context)
     yield from environment.check(context)
     for model in plan.models:
         if model.detection.found and not model.requested and model.kind == "classic":
@@ -61,7 +61,7 @@ def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
         "name.",
         evidence=(where.listed(model.entry.base_path, f"versions {found}"),),
         recovers="next_poll",
-        caused_by=("even OVD660",) if hidden & set(model.entry.policy.versions) else (),
+        causes=(CausedBy("OVD660", any_severity=True),) if hidden & set(model.entry.policy.versions) else (),
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.ending_steps import log_step, memory_steps
 from ovms_doctor.model.container import Container, ContainerState
-from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Severity, Step
 from ovms_doctor.model.text import size_in_words
 
 #: Exit codes that tell of a signal, and what it is; main.cpp and server.cpp of v2022.1 to v2026.3 give none of them.
@@ -30,7 +29,7 @@ _BY_THE_ENGINE = {
 }
 _KILLED = 137
 #: The checks that tell why a start-up ends.
-_OF_THE_START = frozenset(
+_OF_THE_START = tuple(
     "configuration layout permissions reading operations extension versions parameters cache storage".split()
 )
 
@@ -136,7 +135,7 @@ class _Ending:
             yield self._finding(
                 "OVD703",
                 f"{self.name} ended with exit code {code}: the server refused its arguments",
-                caused_by=("OVD406", "OVD407", "OVD408", "OVD444"),
+                causes=tuple(CausedBy(code) for code in ("OVD406", "OVD407", "OVD408", "OVD444")),
                 steps=(log_step(self.container),),
                 **told,
             )
@@ -145,7 +144,7 @@ class _Ending:
                 "OVD704",
                 f"{self.name} ended with exit code 1: the server could not start",
                 detail=self._against_the_plan(1),
-                caused_by=self._foretold(),
+                causes=self._predicted_causes(),
                 steps=(log_step(self.container),),
                 **told,
             )
@@ -195,14 +194,13 @@ class _Ending:
         arguments = self.context.deployment.arguments
         return arguments is not None and arguments.directive not in (None, "task")
 
-    def _foretold(self) -> tuple[str, ...]:
-        """The codes that may tell why the server ends as it did, where that is foretold."""
+    def _predicted_causes(self) -> tuple[CausedBy, ...]:
+        """What may explain why the server ends as it did, where the plan predicts that end."""
         plan = self.context.plan
         if plan.outcome != "exits" or (self.ended and plan.exit_code != self.code):
             return ()
-        causes = tuple(code for code, entry in CATALOGUE.items() if entry.check in _OF_THE_START)
         # A model's mistake ends the server in single-model mode only; of a config file it is no model's.
-        return tuple(f"any {code}" for code in causes) if plan.mode == "single" else causes
+        return tuple(CausedBy(check=name, any_model=plan.mode == "single") for name in _OF_THE_START)
 
     def _against_the_plan(self, code: int) -> str:
         plan = self.context.plan
@@ -236,7 +234,7 @@ class _Ending:
             "OVD710",
             f"{self.name} ends{code} and is started again{times}",
             evidence=(Evidence(f"{self.state.status or self.state.reason}{policy}", self._how()),),
-            caused_by=(*causes, *self._foretold()),
+            causes=(*(CausedBy(code) for code in causes), *self._predicted_causes()),
         )
 
     # -- words -----------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import Code
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Denial, Facts, Failure
 from ovms_doctor.model.findings import (
+    CausedBy,
     Confidence,
     Evidence,
     Finding,
@@ -94,7 +96,7 @@ class Context(Struct, frozen=True):
     # -- building ----------------------------------------------------------------------------------
     def finding(
         self,
-        code: str,
+        code: Code | str,
         message: str,
         *,
         model: str | None = None,
@@ -109,11 +111,16 @@ class Context(Struct, frozen=True):
         recovers: Recovers | None = None,
         steps: tuple[Step, ...] = (),
         remedy: str = "",
-        caused_by: tuple[str, ...] = (),
+        causes: tuple[CausedBy, ...] = (),
     ) -> Finding:
-        """A finding with its catalogue's name, severity and page. ``path`` is the server's; ``base`` the
-        base path from which the fingerprint counts."""
-        entry = CATALOGUE[code]
+        """A finding with the name, severity, remedy and page of its code, where nothing else is given.
+
+        ``path`` is the server's; ``base`` the base path from which the fingerprint counts; ``log`` the messages that
+        the server writes; ``recovers`` how the server picks the remedy up in this case, None where it does not;
+        ``causes`` describe the findings from which this one follows.
+        """
+        # The checks whose codes are still in the catalogue name them by their text.
+        entry = CATALOGUE[code] if isinstance(code, str) else code
         if recovers is not None and not self.plan.polls:
             # Nobody looks again: neither at the repository nor at the configuration.
             recovers = "restart"
@@ -122,7 +129,7 @@ class Context(Struct, frozen=True):
             relative = os.path.relpath(path, base) if base and path.startswith(base) else path
         host = None if path is None or not self.on_host(path) else self.host(path)
         return Finding(
-            code,
+            entry.code,
             entry.name,
             severity or entry.severity,
             Subject(model, version, host, path),
@@ -133,9 +140,9 @@ class Context(Struct, frozen=True):
             evidence,
             recovers,
             Remedy(remedy or entry.remedy, steps),
-            entry.docs,
-            caused_by,
-            relative,
+            entry.address,
+            relative=relative,
+            causes=causes,
         )
 
     def attempt_log(self, model: ModelPlan, attempt: Attempt) -> tuple[str, ...]:
@@ -150,7 +157,7 @@ class Context(Struct, frozen=True):
 
     def of_attempt(
         self,
-        code: str,
+        code: Code | str,
         message: str,
         model: ModelPlan,
         attempt: Attempt,
@@ -188,15 +195,15 @@ def quote(path: str) -> str:
 
 
 def describe_denial(denial: Denial, context: Context) -> Evidence:
-    """Who owns what refuses, and how that was found out."""
-    right = "searched (x)" if denial.right == "search" else "read (r)"
+    """Owner, group and mode of what access is denied to, and how that was found out."""
+    right = "enter it (x)" if denial.right == "search" else "read it (r)"
     rights = f"{denial.at}: owner uid {denial.uid} gid {denial.gid}, mode {denial.mode & 0o7777:04o}"
     if denial.acl:
         rights += f", ACL {denial.acl}"
     how = (
         f"tried as {context.who}" if denial.how == "tried" else f"predicted from its rights for {context.who}"
     )
-    return Evidence(f"{rights}; it may not be {right} by {context.who}", how)
+    return Evidence(f"{rights}; {context.who} has no permission to {right}", how)
 
 
 def describe_failure(failure: Failure, path: str) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import CouldNotLook
 
@@ -19,7 +19,9 @@ _IN_STORE = (
 )
 _AZURE = ("az://", "azfs://")
 #: What tells more of a store that was asked in vain.
-_OF_STORES = ("even OVD651", "even OVD654", "even OVD656", "even OVD657", "even OVD658", "even OVD666")
+_OF_STORES = tuple(
+    CausedBy(code, any_severity=True) for code in ("OVD651", "OVD654", "OVD656", "OVD657", "OVD658", "OVD666")
+)
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -53,7 +55,7 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Where a store was reached for in vain, that is said by its own check.
-        caused_by=_OF_STORES if is_remote(cause.path) else (),
+        causes=_OF_STORES if is_remote(cause.path) else (),
     )
 
 

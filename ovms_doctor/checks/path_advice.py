@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.model.findings import Evidence, Step
+from ovms_doctor.model.findings import CausedBy, Evidence, Step
 from ovms_doctor.model.names import is_remote
 
 
@@ -71,9 +71,11 @@ def listed(path: str, what: str, how: str = "list") -> Evidence:
     return Evidence(what, "list of the store" if is_remote(path) else how)
 
 
-def left_behind(path: str) -> tuple[str, ...]:
+def left_behind(path: str) -> tuple[CausedBy, ...]:
     """The findings which say that of a version in a store not all was downloaded: causes of what it then lacks."""
-    return (f"OVD660 {path}", f"OVD661 {path}") if is_remote(path) else ()
+    if not is_remote(path):
+        return ()
+    return tuple(CausedBy(code, path=path, any_model=True) for code in ("OVD660", "OVD661"))
 
 
 def _move(context: Context, old: str, new: str) -> str:

@@ -1,26 +1,137 @@
-"""Rights: where the server's user is stopped, by which right, and what the server makes of it."""
+"""Permissions: where access is denied to the server's user, and what the server does then."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
 
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.refusal import quote_release
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Denial, Failure
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.openvino_log import LIST_DENIED, NOT_MAPPED, STATUS_DENIED, UNREADABLE
 from ovms_doctor.model.plan import AccessFails, Attempt, ModelPlan
+
+DIRECTORY_NOT_SEARCHABLE = Code(
+    code="OVD201",
+    name="directory-not-searchable",
+    severity="error",
+    summary="The server's user has no permission (x) to enter a directory on the path to the model",
+    remedy=(
+        "Give the server's user (in the image: uid 5000) the right to enter every directory from the "
+        "mounted one down to the version directory (x), or run the server as a user who has it. "
+        "Where the log says “Exception occurred while loading model”, restart the server afterwards."
+    ),
+    log=(
+        server_log.CANNOT_CHECK_DIRECTORY,
+        server_log.LOAD_THREW,
+        server_log.OPTIONS_EXCEPTION,
+        server_log.VERSION_DIRECTORY_MISSING,
+        server_log.CANNOT_LIST,
+        STATUS_DENIED,
+    ),
+    releases=(
+        "Until 2025.0 nothing throws: without x on the base path the version's directory is "
+        "“missing” and tried again at every poll; without x on the version directory OpenVINO fails "
+        "to read the model. Exit code 64 since 2026.3."
+    ),
+    see_also=("OVD202", "OVD203", "OVD118"),
+    example=Example("drwxr--r-- root root m/1", "drwxr-xr-x root root m/1"),
+)
+
+DIRECTORY_NOT_LISTABLE = Code(
+    code="OVD202",
+    name="directory-not-listable",
+    severity="error",
+    summary="The server's user has no permission (r) to list the model's directory or a version directory",
+    remedy=(
+        "Give the server's user (in the image: uid 5000) the right to list the directory (r), or run "
+        "the server as a user who has it. Where the log says “Exception occurred while loading "
+        "model”, restart the server afterwards."
+    ),
+    log=(
+        server_log.CANNOT_LIST,
+        server_log.LOAD_THREW,
+        server_log.VERSION_DIRECTORY_MISSING,
+        LIST_DENIED,
+    ),
+    releases=(
+        "Until 2025.0 a version directory that may not be listed is “missing”, and tried again at every poll."
+    ),
+    see_also=("OVD201", "OVD203", "OVD118"),
+    example=Example("drwx--x--x root root m", "drwxr-xr-x root root m"),
+)
+
+MODEL_FILE_NOT_READABLE = Code(
+    code="OVD203",
+    name="model-file-not-readable",
+    severity="error",
+    summary="The server's user has no permission (r) to read the model's file or its weights",
+    remedy=(
+        "Give the server's user (in the image: uid 5000) the right to read the file (r), or run the "
+        "server as a user who has it."
+    ),
+    log=(
+        server_log.READ_FAILED,
+        NOT_MAPPED,
+        *UNREADABLE,
+    ),
+    recovers="next_poll",
+    releases="The same in all releases; the text is OpenVINO's, here that of 2026.4.1.",
+    see_also=("OVD201", "OVD301"),
+    example=Example("-rw------- root root m/1/model.bin", "-rw-r--r-- root root m/1/model.bin"),
+)
+
+MAPPING_CONFIG_NOT_READABLE = Code(
+    code="OVD204",
+    name="mapping-config-not-readable",
+    severity="warning",
+    summary="The server's user has no permission (r) to read mapping_config.json",
+    remedy=(
+        "Give the server's user the right to read the file, then change the model's configuration or "
+        "restart the server."
+    ),
+    recovers="config_change",
+    releases="The same in all releases.",
+    see_also=("OVD203",),
+    example=Example(
+        "-rw------- root root m/1/mapping_config.json", "-rw-r--r-- root root m/1/mapping_config.json"
+    ),
+)
+
+CONFIG_FILE_NOT_READABLE = Code(
+    code="OVD205",
+    name="config-file-not-readable",
+    severity="error",
+    summary="The server's user has no permission (r) to read the configuration file",
+    remedy=(
+        "Give the server's user the right to read the file and to enter the directories above it, "
+        "then start the server again."
+    ),
+    log=(
+        server_log.CONFIG_UNREADABLE,
+        "Failed to debug-read fileconfig",
+    ),
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD405",),
+    example=Example("-rw------- root root config.json", "-rw-r--r-- root root config.json"),
+)
+
 
 #: The optional file beside a model that names its tensors for clients.
 MAPPING = "mapping_config.json"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on every refusal that the server meets."""
+    """Findings on every denied access."""
     problem = context.plan.problem
     if problem is not None and problem.failure is not None and problem.failure.denial is not None:
-        code = "OVD205" if problem.kind == "config_unreadable" else None
+        code = CONFIG_FILE_NOT_READABLE if problem.kind == "config_unreadable" else None
         yield _start(context, problem.failure, problem.path or "", problem.log, code)
     for model in context.plan.models:
         base = model.detection.problem
@@ -36,11 +147,11 @@ def check(context: Context) -> Iterator[Finding]:
                 yield from _mapping(context, model, attempt)
 
 
-def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], code: str | None) -> Finding:
-    """Refused before any model is looked at: the process ends."""
+def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], code: Code | None) -> Finding:
+    """Access is denied before the server looks at any model: the process ends."""
     denial = failure.denial
     assert denial is not None
-    message = f"{context.who} {_may_not(denial)}"
+    message = f"{context.who} {_lacks(denial)}"
     if code is None:
         message += f", and the server looks for {posixpath.basename(path)} there before anything else"
     code = code or _code(denial)
@@ -52,7 +163,7 @@ def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], 
         log=log,
         evidence=(describe_denial(denial, context),),
         recovers="restart",
-        steps=steps_for(context, denial, code),
+        steps=steps_for(context, denial, directory=_is_directory(denial, code)),
         model=context.plan.models[0].entry.name if context.plan.models else _single_name(context),
     )
 
@@ -69,7 +180,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
     assert denial is not None
     return context.finding(
         _code(denial),
-        f"{context.who} {_may_not(denial)}: the server cannot look into {model.entry.base_path}",
+        f"{context.who} {_lacks(denial)}: the server cannot read {model.entry.base_path}",
         model=model.entry.name,
         path=denial.at,
         base=model.entry.base_path,
@@ -77,7 +188,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
         log=model.detection.log,
         evidence=(describe_denial(denial, context),),
         recovers=context.recovers(),
-        steps=steps_for(context, denial, _code(denial)),
+        steps=steps_for(context, denial, directory=True),
     )
 
 
@@ -88,13 +199,13 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
         replaced = ", and a version that it replaces is unloaded" if _replaces(model, attempt) else ""
         detail = (
             "An exception leaves the load half done: the version stays LOADING/OK, and is not tried again even "
-            f"after the rights are mended{replaced}. {detail}"
+            f"after the permission is granted{replaced}. {detail}"
         )
     elif cause.during == "read":
-        detail = f"OpenVINO reports it as if the file were broken. {detail}"
+        detail = f"OpenVINO reports the same as for a broken file. {detail}"
     if denial is None:
         return context.of_attempt(
-            "OVD203" if cause.during == "read" else "OVD110",
+            MODEL_FILE_NOT_READABLE if cause.during == "read" else "OVD110",
             f"{cause.path} cannot be opened by {context.who}",
             model,
             attempt,
@@ -102,10 +213,10 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
             detail=detail,
             evidence=(describe_failure(cause.failure, cause.path),),
         )
-    code = _code(denial) if denial.right == "search" or cause.during == "look" else "OVD203"
+    code = _code(denial) if denial.right == "search" or cause.during == "look" else MODEL_FILE_NOT_READABLE
     return context.of_attempt(
         code,
-        f"{context.who} {_may_not(denial)}",
+        f"{context.who} {_lacks(denial)}",
         model,
         attempt,
         path=denial.at,
@@ -115,12 +226,12 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
             *_quoted(cause),
             *quote_release(cause.report, context.deployment.release, cause.path),
         ),
-        steps=steps_for(context, denial, code),
+        steps=steps_for(context, denial, directory=_is_directory(denial, code)),
     )
 
 
 def _replaces(model: ModelPlan, attempt: Attempt) -> bool:
-    """An older version that is not asked for any more makes room for this one."""
+    """Whether an older version that is no longer requested is unloaded for this one."""
     return any(item.version < attempt.version and not item.requested for item in model.versions)
 
 
@@ -132,39 +243,43 @@ def _quoted(cause: AccessFails) -> tuple[Evidence, ...]:
 
 
 def _mapping(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[Finding]:
-    """mapping_config.json that may not be read is passed over without a word."""
+    """The server ignores a mapping_config.json that it has no permission to read, and logs nothing."""
     if attempt.mapping is None or attempt.mapping.denial is None:
         return
     denial = attempt.mapping.denial
     yield context.finding(
-        "OVD204",
-        f"{context.who} {_may_not(denial)}: the model is served without its {MAPPING}",
+        MAPPING_CONFIG_NOT_READABLE,
+        f"{context.who} {_lacks(denial)}: the model is served without its {MAPPING}",
         model=model.entry.name,
         version=attempt.version,
         path=denial.at,
         base=model.entry.base_path,
         evidence=(describe_denial(denial, context),),
         recovers="restart" if context.single else "config_change",
-        steps=steps_for(context, denial, "OVD204"),
+        steps=steps_for(context, denial, directory=denial.right == "search"),
     )
 
 
-def _code(denial: Denial) -> str:
-    return "OVD201" if denial.right == "search" else "OVD202"
+def _code(denial: Denial) -> Code:
+    return DIRECTORY_NOT_SEARCHABLE if denial.right == "search" else DIRECTORY_NOT_LISTABLE
 
 
-def _may_not(denial: Denial) -> str:
+def _is_directory(denial: Denial, code: Code) -> bool:
+    return denial.right == "search" or code is DIRECTORY_NOT_LISTABLE
+
+
+def _lacks(denial: Denial) -> str:
     if denial.right == "search":
-        return f"may not enter the directory {denial.at} (it lacks x)"
-    return f"may not read {denial.at} (it lacks r)"
+        return f"has no permission (x) to enter the directory {denial.at}"
+    return f"has no read permission (r) on {denial.at}"
 
 
-def steps_for(context: Context, denial: Denial, code: str) -> tuple[Step, ...]:
-    """Give the right to the class that decided (owner, group or others), or to this user alone; or run the
-    server as the owner."""
+def steps_for(context: Context, denial: Denial, *, directory: bool) -> tuple[Step, ...]:
+    """Give the right to the class that decides (owner, group or others), or to this user alone; or run the
+    server as the owner. ``directory``: whether access to a directory is denied, not to a file."""
     host = quote(context.host(denial.at))
     # A model's directories must be listed as well as entered: one right without the other helps nobody.
-    rights = "rx" if code in ("OVD201", "OVD202") else "r"
+    rights = "rx" if directory else "r"
     user = context.deployment.user
     steps = []
     if denial.acl is None:
@@ -207,3 +322,17 @@ def _class(user: User, denial: Denial) -> tuple[str, str]:
     if denial.gid in (user.gid, *user.groups):
         return "g", f"the group {denial.gid}, which the server's user is in,"
     return "o", "everyone"
+
+
+CHECK = Check(
+    name="permissions",
+    summary="what the server's user may enter, list and read",
+    codes=(
+        DIRECTORY_NOT_SEARCHABLE,
+        DIRECTORY_NOT_LISTABLE,
+        MODEL_FILE_NOT_READABLE,
+        MAPPING_CONFIG_NOT_READABLE,
+        CONFIG_FILE_NOT_READABLE,
+    ),
+    run=check,
+)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.dangling import dangling
+from ovms_doctor.checks.permissions import MODEL_FILE_NOT_READABLE
 from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, quote_release, reason_for
 from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.findings import Evidence, Finding, Step
@@ -88,7 +89,7 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRe
             evidence = (seen, *evidence)
     evidence += quote_release(cause.report, context.deployment.release, cause.path)
     yield context.of_attempt(
-        reason.code,
+        MODEL_FILE_NOT_READABLE if reason.code == MODEL_FILE_NOT_READABLE.code else reason.code,
         message,
         model,
         attempt,
@@ -96,7 +97,7 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRe
         evidence=evidence,
         steps=steps,
         confidence=None if cause.report is not None else "medium",
-        caused_by=where.left_behind(attempt.path),
+        causes=where.left_behind(attempt.path),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.catalogue import CATALOGUE
+from ovms_doctor.catalogue import BY_CHECK
 from ovms_doctor.checks import (
     cache,
     configuration,
@@ -27,78 +28,95 @@ from ovms_doctor.checks import (
     secrets,
     versions,
 )
+from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import check as storage
-from ovms_doctor.model.findings import SEVERITIES, Finding
-
-_PREFIX = "OVD"
-
-
-class Check(Struct, frozen=True):
-    """A topic: its name, one line on what it looks at, and the function that gives its findings."""
-
-    name: str
-    summary: str
-    run: Callable[[Context], Iterable[Finding]]
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        return tuple(code for code, entry in CATALOGUE.items() if entry.check == self.name)
+from ovms_doctor.model.codes import Code
+from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding
 
 
 class Outcome(Struct, frozen=True):
-    """How one check ended. ``problem`` is the exception's text where it crashed."""
+    """How one check ended."""
 
+    #: The check's name.
     name: str
     findings: tuple[Finding, ...]
     duration_s: float
-    problem: str = ""
+    status: Literal["ran", "not_applicable", "could_not_look", "crashed"] = "ran"
+    #: Why it did not run to its end: the exception's text.
+    reason: str = ""
 
 
+def _in_catalogue(name: str, summary: str, run: Callable[[Context], Iterable[Finding]]) -> Check:
+    """A check whose codes are still in the catalogue."""
+    return Check(name=name, summary=summary, codes=BY_CHECK[name], run=run)
+
+
+#: In the order in which they run and are listed.
 CHECKS: tuple[Check, ...] = (
-    Check("configuration", "arguments, config.json and version policies", configuration.check),
-    Check("layout", "base paths, version directories and model files", layout.check),
-    Check("permissions", "what the server's user may enter, list and read", permissions.check),
-    Check("reading", "whether the files are whole and OpenVINO reads them", reading.check),
-    Check("operations", "operations and element types against the release", operations.check),
-    Check("extension", "the CPU extension, and whether it brings what the models need", extension.check),
-    Check("versions", "which version stands in for a broken one, and for how long", versions.check),
-    Check("parameters", "shape, layout, device and the other model parameters", parameters.check),
-    Check("devices", "GPUs and NPUs: who may open them, and which of them are used", devices.check),
-    Check("mapping", "mapping_config.json against the model", mapping.check),
-    Check("cache", "the model cache: its directory, its blobs, and who may write them", cache.check),
-    Check("proxies", "the proxy that each client for remote storage takes", proxies.check),
-    Check("storage", "paths in remote storage, and the credentials and endpoints for it", storage.check),
-    Check("resources", "memory and processors against what the models take", resources.check),
-    Check("container", "how the container ended, and its mounts, ports, ids and image", container.check),
-    Check("doctor", "what could not be looked at", doctor.check),
+    _in_catalogue("configuration", "arguments, config.json and version policies", configuration.check),
+    layout.CHECK,
+    permissions.CHECK,
+    _in_catalogue("reading", "whether the files are whole and OpenVINO reads them", reading.check),
+    _in_catalogue("operations", "operations and element types against the release", operations.check),
+    _in_catalogue(
+        "extension", "the CPU extension, and whether it brings what the models need", extension.check
+    ),
+    _in_catalogue("versions", "which version replaces a broken one, and for how long", versions.check),
+    _in_catalogue("parameters", "shape, layout, device and the other model parameters", parameters.check),
+    _in_catalogue("devices", "GPUs and NPUs: who may open them, and which of them are used", devices.check),
+    _in_catalogue("mapping", "mapping_config.json against the model", mapping.check),
+    _in_catalogue("cache", "the model cache: its directory, its blobs, and who may write them", cache.check),
+    _in_catalogue("proxies", "the proxy that each client for remote storage takes", proxies.check),
+    _in_catalogue(
+        "storage", "paths in remote storage, and the credentials and endpoints for it", storage.check
+    ),
+    _in_catalogue("resources", "memory and processors against what the models take", resources.check),
+    _in_catalogue(
+        "container", "how the container ended, and its mounts, ports, ids and image", container.check
+    ),
+    _in_catalogue("doctor", "what could not be looked at", doctor.check),
 )
+
+#: Every built-in code, ascending, and the name of the check that reports it.
+CODES: dict[str, Code] = {
+    code.code: code
+    for code in sorted((code for check in CHECKS for code in check.codes), key=lambda item: item.code)
+}
+CHECK_OF: dict[str, str] = {code.code: check.name for check in CHECKS for code in check.codes}
 
 
 def run_checks(context: Context, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
     """Every check's findings. One that raises is reported as crashed and keeps none of the others from running."""
-    outcomes = []
     hide = secrets.hider(context)
-    for item in checks:
-        started = time.monotonic()
-        try:
-            findings = hide(tuple(item.run(context)))
-            problem = ""
-        except Exception as error:  # noqa: BLE001 - a broken check must not take the report with it
-            findings = ()
-            problem = f"{type(error).__name__}: {error}"
-        outcomes.append(Outcome(item.name, findings, time.monotonic() - started, problem))
-    return outcomes
+    return [_run(check, context, hide) for check in checks]
+
+
+def _run(
+    check: Check, context: Context, hide: Callable[[tuple[Finding, ...]], tuple[Finding, ...]]
+) -> Outcome:
+    started = time.monotonic()
+    findings: tuple[Finding, ...] = ()
+    status: Literal["ran", "not_applicable", "could_not_look", "crashed"] = "ran"
+    reason = ""
+    try:
+        findings = hide(tuple(check.run(context)))
+    except NotApplicableError as error:
+        status, reason = "not_applicable", str(error)
+    except CouldNotLookError as error:
+        status, reason = "could_not_look", str(error)
+    except Exception as error:  # noqa: BLE001 - a broken check must not take the report with it
+        status, reason = "crashed", f"{type(error).__name__}: {error}"
+    return Outcome(check.name, findings, time.monotonic() - started, status, reason)
 
 
 def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order to be read: causes before what follows from them, worst first.
 
-    Checks name causes by version number, by code, or by code and server path; here they become fingerprints. Only
-    errors are causes, unless a name begins with ``even``.
+    Checks describe causes (:class:`CausedBy`); here they become fingerprints of the findings that there are.
     """
-    known = list(findings)
-    linked = [_link(finding, known) for finding in known]
+    known = _Known(list(findings))
+    linked = [_linked(known, number) for number in range(len(known.all))]
     order = {severity: index for index, severity in enumerate(SEVERITIES)}
     return tuple(
         sorted(
@@ -115,48 +133,68 @@ def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def _link(finding: Finding, known: list[Finding]) -> Finding:
-    """Name the causes by fingerprint. What follows from them has no line of its own in the log: theirs stand."""
-    if not finding.caused_by:
-        return finding
-    causes = [
-        other
-        for other in known
-        if other is not finding
-        and ((_is_error_behind(other, finding) and not _follows(other, known)) or _is_even(other, finding))
-    ]
-    log = finding.server_log or tuple(dict.fromkeys(line for cause in causes for line in cause.server_log))
-    return replace(finding, caused_by=tuple(cause.fingerprint for cause in causes), server_log=log)
+class _Known:
+    """All findings, by what a cause is looked up with."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.all = findings
+        self.by_model: dict[str | None, list[int]] = {}
+        self.by_code: dict[str, list[int]] = {}
+        for number, finding in enumerate(findings):
+            self.by_model.setdefault(finding.subject.model, []).append(number)
+            self.by_code.setdefault(finding.code, []).append(number)
+
+    def causes_of(self, number: int) -> list[int]:
+        """The causes of a finding, in the order of the findings. An error that follows from another one itself is
+        left out, unless it is the kind of cause that counts whatever its severity."""
+        finding = self.all[number]
+        return sorted(
+            {
+                other
+                for cause in finding.causes
+                for other in self._matching(cause, number)
+                if cause.any_severity or not self._follows(other)
+            }
+        )
+
+    def _follows(self, number: int) -> bool:
+        """Whether one of the errors that a finding may follow from is there."""
+        causes = (cause for cause in self.all[number].causes if not cause.any_severity)
+        return any(True for cause in causes for _ in self._matching(cause, number))
+
+    def _matching(self, cause: CausedBy, number: int) -> Iterator[int]:
+        """The other findings that ``cause`` describes."""
+        model = self.all[number].subject.model
+        if not cause.any_model:
+            models = {model, None} if cause.any_severity else {model}
+            candidates = [other for name in models for other in self.by_model.get(name, ())]
+        elif cause.code is not None:
+            candidates = self.by_code.get(cause.code, [])
+        else:
+            candidates = list(range(len(self.all)))
+        for other in candidates:
+            if other != number and _is_described(cause, self.all[other]):
+                yield other
 
 
-def _follows(finding: Finding, known: list[Finding]) -> bool:
-    """Whether one of the causes that it may have is there."""
-    return bool(finding.caused_by) and any(
-        other is not finding and _is_error_behind(other, finding) for other in known
+def _is_described(cause: CausedBy, other: Finding) -> bool:
+    return (
+        (cause.any_severity or other.severity == "error")
+        and cause.code in (None, other.code)
+        and cause.check in (None, CHECK_OF.get(other.code))
+        and cause.version in (None, other.subject.version)
+        and cause.path in (None, other.subject.server_path)
     )
 
 
-def _is_error_behind(other: Finding, finding: Finding) -> bool:
-    named = _is_version_of(other, finding) or _is_named(other, finding)
-    return other.severity == "error" and named
-
-
-def _is_even(other: Finding, finding: Finding) -> bool:
-    """A cause named by its code, of the same model or of the server as a whole, whatever its severity: what is only
-    doubtful by itself may be the reason for a refusal that was seen."""
-    return f"even {other.code}" in finding.caused_by and other.subject.model in (None, finding.subject.model)
-
-
-def _is_version_of(other: Finding, finding: Finding) -> bool:
-    return other.subject.model == finding.subject.model and str(other.subject.version) in finding.caused_by
-
-
-def _is_named(other: Finding, finding: Finding) -> bool:
-    """A cause named by its code (of the same model, or with ``any`` of any), or by code and server path."""
-    named = (f"{other.code} {other.subject.server_path}", f"any {other.code}")
-    if any(name in finding.caused_by for name in named):
-        return True
-    return other.subject.model == finding.subject.model and other.code in finding.caused_by
+def _linked(known: _Known, number: int) -> Finding:
+    """A finding with its causes by fingerprint. What follows has no line of its own in the log: theirs are used."""
+    finding = known.all[number]
+    if not finding.causes:
+        return finding
+    causes = [known.all[other] for other in known.causes_of(number)]
+    log = finding.server_log or tuple(dict.fromkeys(line for cause in causes for line in cause.server_log))
+    return replace(finding, caused_by=tuple(cause.fingerprint for cause in causes), server_log=log)
 
 
 def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:
@@ -164,11 +202,10 @@ def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:
     if isinstance(finding_or_check, Check):
         return any(
             pattern.lower() == finding_or_check.name
-            or any(_matches(pattern, code, CATALOGUE[code].name) for code in finding_or_check.codes)
+            or any(_matches(pattern, code.code, code.name) for code in finding_or_check.codes)
             for pattern in patterns
         )
-    entry = CATALOGUE.get(finding_or_check.code)
-    check = entry.check if entry else ""
+    check = CHECK_OF.get(finding_or_check.code, "")
     return any(
         pattern.lower() == check or _matches(pattern, finding_or_check.code, finding_or_check.name)
         for pattern in patterns

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.plan import ModelPlan, VersionPlan
 
 
@@ -33,7 +33,8 @@ def _goes_down(version: VersionPlan) -> bool:
 
 
 def _goes_down_finding(context: Context, model: ModelPlan, version: VersionPlan) -> Finding:
-    broken = [str(item.version) for item in model.versions if _broken(item)]
+    broken = [item.version for item in model.versions if _broken(item)]
+    names = ", ".join(str(number) for number in broken)
     return context.finding(
         "OVD115",
         f"Version {version.version} stands in after start-up and is unloaded at the next poll",
@@ -42,11 +43,11 @@ def _goes_down_finding(context: Context, model: ModelPlan, version: VersionPlan)
         path=where.below(model.entry.base_path, version.version),
         base=model.entry.base_path,
         detail="At the next poll the server no longer counts the versions known to be broken "
-        f"({', '.join(broken)}) as missing, asks for one of them instead, and retires this one. "
+        f"({names}) as missing, asks for one of them instead, and retires this one. "
         "The model then serves nothing until one of those is mended or removed.",
-        evidence=(Evidence(f"versions that do not load: {', '.join(broken)}", "the rules of this release"),),
+        evidence=(Evidence(f"versions that do not load: {names}", "the rules of this release"),),
         recovers="next_poll",
-        caused_by=tuple(broken),
+        causes=tuple(CausedBy(version=number) for number in broken),
     )
 
 
@@ -78,7 +79,7 @@ def _missed(context: Context, model: ModelPlan) -> Iterator[Finding]:
         f"({order}), and the server searches it as if it were in the order of the numbers.",
         evidence=(where.listed(model.entry.base_path, f"order of the directories' names: {order}"),),
         recovers=context.recovers(),
-        caused_by=tuple(str(version) for version in model.missed),
+        causes=tuple(CausedBy(version=number) for number in model.missed),
     )
 
 
@@ -113,7 +114,7 @@ def _never_ends(context: Context, model: ModelPlan, version: int) -> Finding:
         "loaded and the log grows without bound.",
         evidence=(where.listed(model.entry.base_path, f"directories {names}"),),
         recovers="restart",
-        caused_by=(str(version),),
+        causes=(CausedBy(version=version),),
     )
 
 
@@ -124,20 +125,21 @@ def _not_tried(context: Context, model: ModelPlan) -> Iterator[Finding]:
     for version in model.versions:
         if version.requested and version.now is None:
             thrown = [
-                str(item.version)
+                item.version
                 for item in model.versions
                 if item.attempt is not None and item.attempt.outcome == "threw"
             ]
+            names = ", ".join(str(number) for number in thrown)
             yield context.finding(
                 "OVD118",
-                f"Version {version.version} is not tried at start-up: the load of {', '.join(thrown)} threw",
+                f"Version {version.version} is not tried at start-up: the load of {names} threw",
                 model=model.entry.name,
                 version=version.version,
                 path=where.below(model.entry.base_path, version.version),
                 base=model.entry.base_path,
                 detail="The exception ends the whole round of loading; the rest has to wait for the next poll.",
                 recovers="next_poll",
-                caused_by=tuple(thrown),
+                causes=tuple(CausedBy(version=number) for number in thrown),
             )
 
 

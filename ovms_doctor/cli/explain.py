@@ -1,4 +1,4 @@
-"""``explain`` and ``checks``: the catalogue, offline and at once."""
+"""``explain`` and ``checks``: the codes with their pages, offline and at once."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write
 
 if TYPE_CHECKING:
+    from ovms_doctor.explain.index import SharedPage
     from ovms_doctor.explain.render import Matches
     from ovms_doctor.explain.search import Note
 
 
 def run_explain(what: str, format_: str, *, no_color: bool) -> int:
     """Explain a code, a name or a line of the server's log; 1 where nothing is recognised."""
-    from ovms_doctor.catalogue import lookup
+    from ovms_doctor.explain.index import lookup, lookup_page
     from ovms_doctor.explain.render import explain_json, explain_text
     from ovms_doctor.model.styled import put
 
-    entry = lookup(what.strip())
+    entry = lookup(what)
+    page = lookup_page(what) if entry is None else None
+    if page is not None:
+        _show_page(page, format_, no_color=no_color)
+        return EXIT_OK
     codes, notes = (((entry, {}),), ()) if entry is not None else _elsewhere(what)
     if format_ == "json":
         _write_json(explain_json(codes, notes))
@@ -36,6 +41,17 @@ def run_explain(what: str, format_: str, *, no_color: bool) -> int:
     return EXIT_OK if codes or notes else EXIT_FINDINGS
 
 
+def _show_page(page: SharedPage, format_: str, *, no_color: bool) -> None:
+    from ovms_doctor.explain.render import page_json, page_text
+    from ovms_doctor.model.styled import put
+
+    if format_ == "json":
+        _write_json(page_json(page))
+    else:
+        output = standard_output(no_color=no_color)
+        put([page_text(page, width=output.width, encoding=output.encoding)], output)
+
+
 def _elsewhere(what: str) -> tuple[Matches, Sequence[Note]]:
     """What is no code of ours: a line of the log, or the code of a third-party check."""
     from ovms_doctor.cli.third_party import lookup_third_party
@@ -48,20 +64,19 @@ def _elsewhere(what: str) -> tuple[Matches, Sequence[Note]]:
 
 def run_list(format_: str, *, no_color: bool) -> int:
     """The checks, with their codes."""
-    from ovms_doctor.catalogue import CATALOGUE
-    from ovms_doctor.checks.registry import CHECKS
     from ovms_doctor.cli.third_party import list_third_party
+    from ovms_doctor.explain.index import codes, index
     from ovms_doctor.explain.render import list_json, list_text
     from ovms_doctor.model.styled import put
 
-    codes, third_party = list_third_party()
-    catalogue = {**CATALOGUE, **codes}
-    summaries = {**{check.name: check.summary for check in CHECKS}, **third_party}
+    foreign, third_party = list_third_party()
+    entries = {**codes(), **foreign}
+    summaries = {**{check.name: check.summary for check in index().checks}, **third_party}
     if format_ == "json":
-        _write_json(list_json(catalogue, summaries))
+        _write_json(list_json(entries, summaries))
     else:
         output = standard_output(no_color=no_color)
-        put([list_text(catalogue, summaries, width=output.width, encoding=output.encoding)], output)
+        put([list_text(entries, summaries, width=output.width, encoding=output.encoding)], output)
     return EXIT_OK
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from ovms_doctor.plugins.discovery import installed
 
 if TYPE_CHECKING:
-    from ovms_doctor.catalogue.entry import Code
     from ovms_doctor.diagnosis.request import Request
     from ovms_doctor.diagnosis.run import Options, ThirdParty
     from ovms_doctor.diagnosis.settle import SettledRun
+    from ovms_doctor.explain.index import CodeEntry
     from ovms_doctor.plugins.run import PluginOffer
 
 #: Seconds for one to say what its codes are, where no limit is asked for.
@@ -35,7 +35,7 @@ def run_third_party(request: Request, seen: SettledRun, options: Options, limit:
     return run_plugins(plugins, request, seen, options, limit)
 
 
-def lookup_third_party(what: str) -> Code | None:
+def lookup_third_party(what: str) -> CodeEntry | None:
     """The entry of an installed third-party check for a code or a name; None where there is none."""
     wanted = what.strip()
     if not _CODE_OR_NAME.fullmatch(wanted) or wanted.upper().startswith("OVD"):
@@ -47,7 +47,7 @@ def lookup_third_party(what: str) -> Code | None:
     return offers.codes.get(wanted.upper()) or named.get(wanted.lower())
 
 
-def list_third_party() -> tuple[Mapping[str, Code], Mapping[str, str]]:
+def list_third_party() -> tuple[Mapping[str, CodeEntry], Mapping[str, str]]:
     """Codes, and summaries by check, of all installed; what cannot be used is said on standard error."""
     offers = _offers()
     return (offers.codes, offers.summaries) if offers is not None else ({}, {})

@@ -101,7 +101,7 @@ def _kept_back(paths: Iterable[str], base: Deployment, request: Request, facts: 
                 f"{name} is asked as a server without credentials would; --env-from-process hands it this "
                 f"process's own ({', '.join(names)})"
             )
-            notes.append(Note("", text))
+            notes.append(Note(None, text))
     return tuple(notes)
 
 

@@ -7,8 +7,9 @@ from typing import Literal
 from msgspec import Struct
 
 from ovms_doctor import __version__
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.registry import CHECKS, Check, Outcome, arrange, run_checks, selects
+from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, selects
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.facts import LoadReport, Unavailable
@@ -55,7 +56,7 @@ def report_on(
     findings = [
         finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
     ]
-    findings += [_crashed(outcome) for outcome in outcomes if outcome.problem]
+    findings += [_crashed(outcome) for outcome in outcomes if outcome.status == "crashed"]
     findings += third_party.findings
     arranged = arrange(findings)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
@@ -79,7 +80,7 @@ def report_on(
             ),
             *third_party.looked_at,
         ),
-        notes=tuple(note.text for note in seen.deployment.notes if not note.code),
+        notes=tuple(note.text for note in seen.deployment.notes if note.kind is None),
     )
 
 
@@ -108,7 +109,7 @@ def _crashed(outcome: Outcome) -> Finding:
         "check-crashed",
         "warning",
         Subject(),
-        f"The check {outcome.name} crashed: {outcome.problem}",
+        f"The check {outcome.name} crashed: {outcome.reason}",
         "Its findings are missing from this report. Please report it with the recorded facts.",
         relative=outcome.name,
     )
@@ -118,8 +119,8 @@ def _crashed(outcome: Outcome) -> Finding:
 
 
 def _check_run(outcome: Outcome, context: Context) -> CheckRun:
-    if outcome.problem:
-        return CheckRun(outcome.name, "crashed", outcome.problem, outcome.duration_s)
+    if outcome.status != "ran":
+        return CheckRun(outcome.name, outcome.status, outcome.reason, outcome.duration_s)
     if outcome.name == "container" and context.deployment.container is None and context.plan.unknown is None:
         return CheckRun(outcome.name, "not_applicable", "none was named", outcome.duration_s)
     for cause, checks in _gaps(context):

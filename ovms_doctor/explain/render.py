@@ -1,6 +1,6 @@
-"""What ``explain`` and ``checks`` say: entries of the catalogue, and a log line's way to them.
+"""What ``explain`` and ``checks`` print: the codes with their pages, and a log line's way to them.
 
-Everything is made safe to show by :mod:`ovms_doctor.report.phrases`: what a user pasted is shown, never obeyed.
+Everything is made safe to show: what a user pasted, or a third-party check wrote, is shown and never obeyed.
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ovms_doctor.explain.index import CodeEntry, SharedPage, prose
+from ovms_doctor.explain.markdown import blocks
 from ovms_doctor.model.display_text import clip, visible, wrap
 from ovms_doctor.model.styled import Styled
 from ovms_doctor.model.text import escape
 
 if TYPE_CHECKING:
-    from ovms_doctor.catalogue.entry import Code
     from ovms_doctor.explain.search import Note
     from ovms_doctor.model.findings import Recovers, Severity
 
-Matches: TypeAlias = "Sequence[tuple[Code, Mapping[str, str]]]"
+Matches: TypeAlias = "Sequence[tuple[CodeEntry, Mapping[str, str]]]"
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
 SCHEMA_VERSION = "1.0"
@@ -59,6 +60,19 @@ def explain_text(
     return sheet.text
 
 
+def page_text(page: SharedPage, *, width: int = 100, encoding: str = "utf-8") -> Styled:
+    """A page that several codes share, for people."""
+    sheet = _Sheet(width, encoding)
+    sheet.line((page.title, "bold"))
+    sheet.page("", page.text)
+    return sheet.text
+
+
+def page_json(page: SharedPage) -> dict[str, Any]:
+    """The same as JSON values: a document like that of :func:`explain_json`, with the page beside no codes."""
+    return {**explain_json(()), "page": {"name": page.name, "title": page.title, "text": page.text}}
+
+
 def explain_json(matches: Matches, notes: Sequence[Note] = ()) -> dict[str, Any]:
     """The same as JSON values, complete, its text escaped as in :mod:`ovms_doctor.model.text`.
 
@@ -84,7 +98,7 @@ def explain_json(matches: Matches, notes: Sequence[Note] = ()) -> dict[str, Any]
 
 
 def list_text(
-    catalogue: Mapping[str, Code],
+    entries: Mapping[str, CodeEntry],
     summaries: Mapping[str, str] | None = None,
     *,
     width: int = 100,
@@ -92,7 +106,7 @@ def list_text(
 ) -> Styled:
     """The checks, each with its codes. ``summaries``: what each check looks at, by its name."""
     sheet = _Sheet(width, encoding)
-    for check, codes in _by_check(catalogue, summaries).items():
+    for check, codes in _by_check(entries, summaries).items():
         sheet.blank()
         sheet.line((check, "bold"), ("  " + (summaries or {}).get(check, ""), ""))
         for code in codes:
@@ -100,7 +114,7 @@ def list_text(
     return sheet.text
 
 
-def list_json(catalogue: Mapping[str, Code], summaries: Mapping[str, str] | None = None) -> dict[str, Any]:
+def list_json(entries: Mapping[str, CodeEntry], summaries: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The checks as JSON values, each with its codes: code, name, usual severity, summary, page."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -119,34 +133,39 @@ def list_json(catalogue: Mapping[str, Code], summaries: Mapping[str, str] | None
                     for code in codes
                 ],
             }
-            for check, codes in _by_check(catalogue, summaries).items()
+            for check, codes in _by_check(entries, summaries).items()
         ],
     }
 
 
-def _by_check(catalogue: Mapping[str, Code], summaries: Mapping[str, str] | None) -> dict[str, list[Code]]:
+def _by_check(
+    entries: Mapping[str, CodeEntry], summaries: Mapping[str, str] | None
+) -> dict[str, list[CodeEntry]]:
     """In the order of ``summaries``, then in that of the codes."""
-    checks: dict[str, list[Code]] = {name: [] for name in summaries or {}}
-    for code in catalogue.values():
+    checks: dict[str, list[CodeEntry]] = {name: [] for name in summaries or {}}
+    for code in entries.values():
         checks.setdefault(code.check, []).append(code)
     return checks
 
 
-def _entry(code: Code) -> dict[str, Any]:
+def _entry(code: CodeEntry) -> dict[str, Any]:
     return {
         "code": code.code,
         "name": code.name,
         "severity": code.severity,
         "check": code.check,
         "summary": code.summary,
-        "meaning": code.meaning,
+        "meaning": prose(code),
         "remedy": code.remedy,
         "recovers": code.recovers,
-        "messages": [message.text for message in code.messages],
+        "messages": list(code.messages),
         "texts": list(code.texts),
         "releases": code.releases,
         "see_also": list(code.see_also),
         "docs": code.docs,
+        "example": None
+        if code.example is None
+        else dict(zip(("before", "after"), code.example, strict=True)),
     }
 
 
@@ -187,7 +206,24 @@ class _Sheet:
             lead = f"  {label}" if number == 0 else ""
             self.text.append(lead.ljust(_INDENT), "dim").append(piece + "\n")
 
-    def item(self, code: Code) -> None:
+    def page(self, label: str, markdown: str) -> None:
+        """The text of a page, its blocks apart from each other."""
+        for number, block in enumerate(blocks(markdown)):
+            if number:
+                self.blank()
+            if block.kind == "code":
+                self.verbatim("", block.text)
+            else:
+                lead = "• " if block.kind == "item" else ""
+                self.prose(label if number == 0 else "", lead + block.text)
+
+    def verbatim(self, label: str, content: str) -> None:
+        """Lines as they are, in the same column."""
+        for number, line in enumerate(content.split("\n")):
+            lead = f"  {label}" if number == 0 else ""
+            self.text.append(lead.ljust(_INDENT), "dim").append(visible(line, self.encoding).rstrip() + "\n")
+
+    def item(self, code: CodeEntry) -> None:
         """One entry on as many lines as it needs, its code in front."""
         head = f"  {code.code}  "
         pieces = wrap(visible(f"{code.name}: {code.summary}", self.encoding), self.width - len(head))
@@ -196,28 +232,34 @@ class _Sheet:
             self.text.append(piece + "\n")
 
 
-def _write_code(sheet: _Sheet, code: Code, values: Mapping[str, str]) -> None:
+def _write_code(sheet: _Sheet, code: CodeEntry, values: Mapping[str, str]) -> None:
     sheet.line((f"{code.severity} ", _STYLES[code.severity]), (f"{code.code} {code.name}", "bold"))
     sheet.prose("", code.summary + ".")
     _write_values(sheet, values)
     sheet.blank()
-    sheet.prose("server:", code.meaning)
+    sheet.page("server:", prose(code))
+    sheet.blank()
     sheet.prose("do:", code.remedy)
     sheet.prose("then:", RECOVERS[code.recovers])
     for number, message in enumerate(code.messages):
-        sheet.prose("log:" if number == 0 else "", message.text)
+        sheet.prose("log:" if number == 0 else "", message)
     for number, text in enumerate(code.texts):
         sheet.prose("or with:" if number == 0 else "", text)
     sheet.prose("releases:", code.releases)
     if code.see_also:
         sheet.prose("see also:", ", ".join(code.see_also))
+    if code.example is not None:
+        before, after = code.example
+        sheet.blank()
+        sheet.verbatim("before:", before)
+        sheet.verbatim("after:", after)
 
 
 def _write_note(sheet: _Sheet, note: Note) -> None:
     sheet.blank()
     sheet.line((note.general.texts[0], "bold"))
     _write_values(sheet, note.values)
-    sheet.prose("", note.general.meaning)
+    sheet.page("", note.general.meaning)
     if note.codes:
         sheet.blank()
         sheet.prose("", "It may be")

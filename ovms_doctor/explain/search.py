@@ -12,9 +12,9 @@ from functools import cache
 
 from msgspec import Struct
 
-from ovms_doctor.catalogue import CATALOGUE, Code
-from ovms_doctor.catalogue.general import BY_STATUS, GENERAL, GeneralMessage
-from ovms_doctor.catalogue.records import LIMIT, split_records
+from ovms_doctor.explain.general import GeneralMessage, general
+from ovms_doctor.explain.index import CodeEntry, codes
+from ovms_doctor.explain.records import LIMIT, split_records
 from ovms_doctor.model import server_log as log
 from ovms_doctor.model.text import HIDDEN
 
@@ -36,21 +36,21 @@ class Note(Struct, frozen=True):
 
     general: GeneralMessage
     values: dict[str, str]
-    codes: tuple[Code, ...]
+    codes: tuple[CodeEntry, ...]
 
 
 class Explanation(Struct, frozen=True):
     """``codes``: what the text itself tells of, most specific first, each with the values that the server
     filled in. ``notes``: what of it names no cause."""
 
-    codes: tuple[tuple[Code, dict[str, str]], ...] = ()
+    codes: tuple[tuple[CodeEntry, dict[str, str]], ...] = ()
     notes: tuple[Note, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.codes or self.notes)
 
 
-def explain_line(text: str) -> list[tuple[Code, dict[str, str]]]:
+def explain_line(text: str) -> list[tuple[CodeEntry, dict[str, str]]]:
     """The codes that a line, or several, of the server's log can mean, most specific first, with its values.
 
     Where the text names no cause, the codes that may be behind it. Empty where nothing is recognised. Never
@@ -59,7 +59,7 @@ def explain_line(text: str) -> list[tuple[Code, dict[str, str]]]:
     explanation = explain(text)
     if explanation.codes:
         return list(explanation.codes)
-    found: dict[str, tuple[Code, dict[str, str]]] = {}
+    found: dict[str, tuple[CodeEntry, dict[str, str]]] = {}
     for note in explanation.notes:
         for code in note.codes:
             found.setdefault(code.code, (code, dict(note.values)))
@@ -168,7 +168,7 @@ class _Hit(Struct, frozen=True):
     """``rank`` sorts: a recognised text before a bare message, more of it before less, and where two codes
     share a message, the one that it is typical of."""
 
-    code: Code
+    code: CodeEntry
     values: dict[str, str]
     rank: tuple[bool, int, int, str]
 
@@ -183,16 +183,16 @@ def _codes_in(target: _Target) -> list[_Hit]:
     # A message that only quotes what was recognised says nothing of its own.
     skipped = {message.text for message in _CONTAINERS} if by_text else set()
     known = {hit.code.code for hit in by_text}
-    by_message = _hits(target, lambda code: [m.text for m in code.messages if m.text not in skipped], None)
+    by_message = _hits(target, lambda code: [text for text in code.messages if text not in skipped], None)
     return by_text + [hit for hit in by_message if hit.code.code not in known]
 
 
 def _hits(
-    target: _Target, texts_of: Callable[[Code], Sequence[str]], quoted: dict[str, str] | None
+    target: _Target, texts_of: Callable[[CodeEntry], Sequence[str]], quoted: dict[str, str] | None
 ) -> Iterator[_Hit]:
     """Of each code the template that fits with the most literal text. ``quoted``: the values of the message
     around it; None where messages themselves are looked for."""
-    for code in CATALOGUE.values():
+    for code in codes().values():
         best: _Hit | None = None
         for index, text in enumerate(texts_of(code)):
             template = _template(text)
@@ -210,25 +210,32 @@ def _hits(
 
 
 def _notes_in(target: _Target) -> Iterator[Note]:
-    for general in GENERAL:
-        for text in general.texts:
+    for message in general().messages:
+        for text in message.texts:
             values = _template(text).find(target)
             if values is not None:
-                yield Note(general, values, _entries(_behind(general, values)))
+                yield Note(message, values, _entries(_behind(message, values)))
                 break
 
 
-def _behind(general: GeneralMessage, values: dict[str, str]) -> Iterable[str]:
-    if general.status is None:
-        return general.codes
+def _behind(message: GeneralMessage, values: dict[str, str]) -> Iterable[str]:
+    level = message.status
+    if level is None:
+        return message.codes
     # ``Status::string()`` may be followed by details.
     status = values.get("status", "")
-    table = BY_STATUS[general.status]
-    return next((codes for text, codes in table.items() if status.startswith(text)), general.codes)
+    return next(
+        (
+            item.codes(level)
+            for item in general().statuses
+            if item.codes(level) and status.startswith(item.status)
+        ),
+        message.codes,
+    )
 
 
-def _entries(codes: Iterable[str]) -> tuple[Code, ...]:
-    return tuple(CATALOGUE[code] for code in codes)
+def _entries(names: Iterable[str]) -> tuple[CodeEntry, ...]:
+    return tuple(codes()[code] for code in names)
 
 
 # -- a part of a message -------------------------------------------------------------------------------
@@ -239,21 +246,21 @@ def _by_part(records: list[str]) -> Explanation:
     part = " ".join(records[0].split()).rstrip(" :.,;").translate(_UPPER) if records else ""
     if len(part) < _PART or " " not in part:
         return Explanation()
-    codes = [
+    found = [
         (code, dict[str, str]())
-        for code in CATALOGUE.values()
+        for code in codes().values()
         if any(part in text.translate(_UPPER) for text in _texts_of(code))
     ]
     notes = [
-        Note(general, {}, _entries(general.codes))
-        for general in GENERAL
-        if any(part in text.translate(_UPPER) for text in general.texts)
+        Note(message, {}, _entries(message.codes))
+        for message in general().messages
+        if any(part in text.translate(_UPPER) for text in message.texts)
     ]
-    return Explanation(tuple(codes), tuple(notes))
+    return Explanation(tuple(found), tuple(notes))
 
 
-def _texts_of(code: Code) -> tuple[str, ...]:
-    return (*(message.text for message in code.messages), *code.texts)
+def _texts_of(code: CodeEntry) -> tuple[str, ...]:
+    return (*code.messages, *code.texts)
 
 
 def _shown(name: str, value: str) -> str:

@@ -78,7 +78,7 @@ def understand(
         parent, above = os.path.dirname(path), os.path.dirname(server_path)
         note = f"{name} is a version directory: its parent is looked at as the model"
         found = _model(parent, above, policy)
-        return ResolvedTarget(found.target, found.models, (Note("OVD131", note, path),))
+        return ResolvedTarget(found.target, found.models, (Note("version_directory", note, path),))
     if _has_model_file(listing):
         return _model(path, server_path, policy)
     directories = _directories(server_path, listing, look)
@@ -140,14 +140,14 @@ def _repository(
                 models.append(ModelEntry(name, below, policy))
             else:
                 text = "no version directory and no model file within two levels"
-                notes.append(Note("", f"{name}: {text}", f"{path}/{name}"))
+                notes.append(Note(None, f"{name}: {text}", f"{path}/{name}"))
         except FactsMissingError as error:
             missing.extend(error.questions)
     if missing:
         raise FactsMissingError(missing)
     if any(entry.name == "config.json" for entry in listing.entries):
         text = "a config.json lies here; it is not used unless it is named as the target"
-        notes.append(Note("OVD133", text, f"{path}/config.json"))
+        notes.append(Note("unused_config", text, f"{path}/config.json"))
     return ResolvedTarget(Target(path, "repository"), tuple(models), tuple(notes))
 
 

@@ -49,7 +49,7 @@ def understand_remote(
         found = _understood(path, top, policy, in_bucket=bool(question.prefix))
     if listed.more:
         text = f"more than {len(listed.objects)} objects lie below {path}: of the others nothing is said"
-        return ResolvedTarget(found.target, found.models, (*found.notes, Note("", text, path)))
+        return ResolvedTarget(found.target, found.models, (*found.notes, Note(None, text, path)))
     return found
 
 
@@ -61,7 +61,7 @@ def _understood(path: str, top: _Directory, policy: VersionPolicy, *, in_bucket:
     if in_bucket and looks_like_version(name) and (top.has_model_file() or top.is_empty()):
         found = _model(parent, policy)
         text = f"{name} is a version directory: its parent is looked at as the model"
-        return ResolvedTarget(found.target, found.models, (Note("OVD131", text, path),))
+        return ResolvedTarget(found.target, found.models, (Note("version_directory", text, path),))
     if top.has_model_file() or top.only_wrong_versions():
         return _model(path, policy)
     return _repository(path, top, policy)
@@ -84,10 +84,10 @@ def _repository(path: str, top: _Directory, policy: VersionPolicy) -> ResolvedTa
             models.append(ModelEntry(name, below, policy))
         else:
             text = f"{name}: no version directory and no model file within two levels"
-            notes.append(Note("", text, below))
+            notes.append(Note(None, text, below))
     if "config.json" in top.files:
         text = "a config.json lies here; it is not used: the server reads one from its local files only"
-        notes.append(Note("", text, f"{path.rstrip('/')}/config.json"))
+        notes.append(Note(None, text, f"{path.rstrip('/')}/config.json"))
     return ResolvedTarget(Target(path, "repository"), tuple(models), tuple(notes))
 
 

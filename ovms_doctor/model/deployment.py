@@ -115,15 +115,15 @@ class Target(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """Something to report about how the request was understood."""
+    """A remark on how the request is understood."""
 
-    #: Code of the finding; empty for a plain note.
-    code: str
+    #: What a finding is made of; None for what is only a note in the report.
+    kind: Literal["version_directory", "unused_config"] | None
     #: One sentence.
     text: str
-    #: Path on this host that it concerns.
+    #: The path that it is about, as the server sees it.
     path: str | None = None
-    #: Model that it concerns.
+    #: Model that it is about.
     model: str | None = None
 
 

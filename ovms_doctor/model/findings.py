@@ -46,6 +46,27 @@ class Remedy(Struct, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
+class CausedBy(Struct, frozen=True):
+    """A description of another finding from which one follows: every field that is given must match.
+
+    Without ``any_model`` only a finding on the same model is a cause, without ``any_severity`` only an error.
+    """
+
+    #: The cause's code; None for any code.
+    code: str | None = None
+    #: The name of the check that reports the cause; None for any check.
+    check: str | None = None
+    #: The version that the cause is about; None for any, and for a cause that is about no version.
+    version: int | None = None
+    #: The path that the cause is about, as the server sees it; None for any.
+    path: str | None = None
+    #: Whether a finding on another model, or on none, is a cause too.
+    any_model: bool = False
+    #: Whether a warning or an info is a cause too, and a finding on the server as a whole: what is only doubtful by
+    #: itself may be the reason for a refusal that was observed.
+    any_severity: bool = False
+
+
 class Finding(Struct, frozen=True):
     """A prediction about the server, or a reading of what it did.
 
@@ -66,8 +87,11 @@ class Finding(Struct, frozen=True):
     recovers: Recovers | None = None
     remedy: Remedy | None = None
     docs: str = ""
+    #: Fingerprints of the findings from which this one follows, set where all findings are known.
     caused_by: tuple[str, ...] = ()
     relative: str = ""
+    #: What it follows from, if there are such findings.
+    causes: tuple[CausedBy, ...] = ()
     fingerprint: str = field(default="")
 
     def __post_init__(self) -> None:

@@ -44,7 +44,9 @@ def _load(target: str, outgoing: BinaryIO) -> Any:
         if not isinstance(check, Check):
             _send(outgoing, {"unusable": f"{target} is a {type(check).__name__}, not a Check"})
             return None
-        _send(outgoing, {"check": {"summary": encode(check.summary), "codes": encode(check.codes)}})
+        _send(
+            outgoing, {"check": {name: encode(getattr(check, name)) for name in ("name", "summary", "codes")}}
+        )
         return check
     except BrokenPipeError:
         raise
@@ -63,7 +65,7 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
         return
     _send(outgoing, {"settled": True})
     try:
-        found = check.run(Context(deployment, plan, known, check.codes))
+        found = check.run(Context(deployment, plan, known))
         rows = [encode(finding) for finding in islice(iter(found), FINDINGS + 1)]
         message: Mapping[str, Any] = {"findings": rows}
         text = _line(message)

@@ -13,9 +13,10 @@ from typing import Any, TypeVar, cast, get_args
 from msgspec import Struct
 from msgspec.structs import fields
 
-from ovms_doctor.catalogue.entry import Code
+from ovms_doctor.model.codes import PREFIX, Code, Example
 from ovms_doctor.model.findings import (
     SEVERITIES,
+    CausedBy,
     Confidence,
     Effect,
     Evidence,
@@ -28,8 +29,6 @@ from ovms_doctor.model.findings import (
 )
 from ovms_doctor.model.text import escape, unescape
 
-#: Prefix of ovms-doctor's own codes.
-RESERVED = "OVD"
 #: Characters of a sentence, and of a text of many lines.
 SENTENCE, TEXT = 4_000, 64_000
 #: Items of one list in a finding; codes of a check; findings of a check.
@@ -47,28 +46,18 @@ class PluginMessageError(ValueError):
     """What came is not what was agreed; the message says where, in a few words."""
 
 
-class ForeignCode(Code, frozen=True):
-    """A catalogue entry of a third-party check, with the address of its page."""
-
-    page: str = ""
-
-    @property
-    def docs(self) -> str:
-        return self.page
-
-
 class PluginDescription(Struct, frozen=True):
     """What a check says of itself. ``prefix`` is that of all its codes."""
 
     summary: str
     prefix: str
-    codes: Mapping[str, ForeignCode]
+    codes: Mapping[str, Code]
 
 
 def is_name(text: str) -> bool:
     """Whether a check or a finding may be called so: kebab case, and not like one of our codes."""
     fits = len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
-    return fits and not text.upper().startswith(RESERVED)
+    return fits and not text.upper().startswith(PREFIX)
 
 
 def encode(value: object, depth: int = 0) -> Any:
@@ -86,15 +75,18 @@ def encode(value: object, depth: int = 0) -> Any:
 
 
 def read_description(value: object, check: str) -> PluginDescription:
-    """What the child said of the check. Raises Malformed."""
+    """What the child reports of the check that its entry point calls ``check``. Raises PluginMessageError."""
     body = _object(value, "what it says of itself")
+    name = _text(body, "name", _LONGEST_NAME, needed=True)
+    if name != check:
+        raise PluginMessageError(f"name: {name} is not the name of its entry point, {check}")
     rows = body.get("codes")
     if not isinstance(rows, list) or not 0 < len(rows) <= CODES:
         raise PluginMessageError("codes: a tuple of one or more Code is expected")
-    codes: dict[str, ForeignCode] = {}
+    codes: dict[str, Code] = {}
     prefixes = set()
     for row in rows:
-        entry, prefix = _code(_object(row, "codes"), check)
+        entry, prefix = _code(_object(row, "codes"))
         if entry.code in codes or any(entry.name == other.name for other in codes.values()):
             raise PluginMessageError(f"codes: {entry.code} {entry.name} stands there twice")
         codes[entry.code] = entry
@@ -104,8 +96,8 @@ def read_description(value: object, check: str) -> PluginDescription:
     return PluginDescription(_text(body, "summary", SENTENCE, needed=True), prefixes.pop(), codes)
 
 
-def read_finding(value: object, codes: Mapping[str, ForeignCode]) -> Finding:
-    """One finding with a code of its own check. Raises Malformed."""
+def read_finding(value: object, codes: Mapping[str, Code]) -> Finding:
+    """One finding with a code of its own check. Raises PluginMessageError."""
     body = _object(value, "a Finding")
     code = _text(body, "code", _LONGEST_NAME, needed=True)
     entry = codes.get(code)
@@ -125,9 +117,9 @@ def read_finding(value: object, codes: Mapping[str, ForeignCode]) -> Finding:
         tuple(_evidence(item) for item in _list(body, "evidence")),
         _optional_choice(body, "recovers", cast("tuple[Recovers, ...]", get_args(Recovers))),
         _remedy(body.get("remedy")),
-        entry.docs,
-        _texts(body, "caused_by", _LONGEST_NAME),
-        _text(body, "relative", SENTENCE),
+        entry.address,
+        relative=_text(body, "relative", SENTENCE),
+        causes=tuple(_cause(item) for item in _list(body, "causes")),
     )
 
 
@@ -139,40 +131,65 @@ def read_sentence(value: object) -> str:
 # -- parts ---------------------------------------------------------------------------------------------
 
 
-def _code(body: dict[str, Any], check: str) -> tuple[ForeignCode, str]:
+def _code(body: dict[str, Any]) -> tuple[Code, str]:
     code = _text(body, "code", _LONGEST_NAME, needed=True)
-    if code.upper().startswith(RESERVED):
-        raise PluginMessageError(f"it claims the code {code}: {RESERVED} is ovms-doctor's own prefix")
+    if code.upper().startswith(PREFIX):
+        raise PluginMessageError(f"it claims the code {code}: {PREFIX} is ovms-doctor's own prefix")
     match = _CODE.fullmatch(code)
     if match is None:
         raise PluginMessageError(f"code: {code} is not 2 to 8 capital letters and a number")
     name = _text(body, "name", _LONGEST_NAME, needed=True)
     if not is_name(name):
         raise PluginMessageError(f"name: {name} is not in kebab case")
-    page = _text(body, "docs", SENTENCE)
-    if page and not page.startswith(("https://", "http://")):
-        raise PluginMessageError(f"docs: {page} is no https address")
+    docs = _text(body, "docs", SENTENCE)
+    if docs and not docs.startswith(("https://", "http://")):
+        raise PluginMessageError(f"docs: {docs} is no https address")
     return (
-        ForeignCode(
-            code,
-            name,
-            _choice(body, "severity", SEVERITIES),
-            check,
-            _text(body, "summary", SENTENCE, needed=True),
-            _text(body, "meaning", TEXT, needed=True),
-            _text(body, "remedy", TEXT, needed=True),
-            _optional_choice(body, "recovers", cast("tuple[Recovers, ...]", get_args(Recovers))),
+        Code(
+            code=code,
+            name=name,
+            severity=_choice(body, "severity", SEVERITIES),
+            summary=_text(body, "summary", SENTENCE, needed=True),
+            remedy=_text(body, "remedy", TEXT, needed=True),
+            log=_log(body),
+            recovers=_optional_choice(body, "recovers", cast("tuple[Recovers, ...]", get_args(Recovers))),
             releases=_text(body, "releases", SENTENCE),
-            page=page,
+            see_also=_texts(body, "see_also", _LONGEST_NAME),
+            example=_example(body.get("example")),
+            docs=docs,
+            page=_text(body, "page", TEXT),
         ),
         match[1],
     )
 
 
+def _log(body: dict[str, Any]) -> tuple[str, ...]:
+    """Templates. A message of the server's arrives as an object with its text."""
+    rows = [row.get("text") if isinstance(row, dict) else row for row in _list(body, "log")]
+    return tuple(_text({"log": row}, "log", SENTENCE, needed=True) for row in rows)
+
+
+def _example(value: object) -> Example | None:
+    if value is None:
+        return None
+    body = _object(value, "example")
+    return Example(_text(body, "before", SENTENCE, needed=True), _text(body, "after", SENTENCE, needed=True))
+
+
+def _cause(value: object) -> CausedBy:
+    body = _object(value, "causes")
+    return CausedBy(
+        _optional_text(body, "code", _LONGEST_NAME),
+        _optional_text(body, "check", _LONGEST_NAME),
+        _version(body, "causes.version"),
+        _optional_text(body, "path", SENTENCE * 2),
+        _flag(body, "any_model"),
+        _flag(body, "any_severity"),
+    )
+
+
 def _subject(body: dict[str, Any]) -> Subject:
-    version = body.get("version")
-    if version is not None and (type(version) is not int or not 0 <= version < _MOST_VERSION):
-        raise PluginMessageError("subject.version: a number or None is expected")
+    version = _version(body, "subject.version")
     return Subject(
         _optional_text(body, "model", SENTENCE),
         version,
@@ -241,6 +258,20 @@ def _text(body: dict[str, Any], key: str, longest: int, *, needed: bool = False)
 
 def _optional_text(body: dict[str, Any], key: str, longest: int) -> str | None:
     return None if body.get(key) is None else _text(body, key, longest)
+
+
+def _version(body: dict[str, Any], key: str) -> int | None:
+    version = body.get("version")
+    if version is not None and (type(version) is not int or not 0 <= version < _MOST_VERSION):
+        raise PluginMessageError(f"{key}: a number or None is expected")
+    return version
+
+
+def _flag(body: dict[str, Any], key: str) -> bool:
+    value = body.get(key)
+    if not isinstance(value, bool):
+        raise PluginMessageError(f"{key}: True or False is expected")
+    return value
 
 
 def _choice(body: dict[str, Any], key: str, choices: tuple[T, ...]) -> T:

@@ -16,18 +16,17 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.catalogue import CATALOGUE
-from ovms_doctor.checks.registry import CHECKS, matches_anything
+from ovms_doctor.checks.registry import CHECKS, CODES, matches_anything
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.run import Options, ThirdParty
 from ovms_doctor.diagnosis.settle import SettledRun
+from ovms_doctor.explain.index import CodeEntry
+from ovms_doctor.model.codes import PREFIX, Code
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.plugins.discovery import Plugin
 from ovms_doctor.plugins.process import PluginProcess
 from ovms_doctor.plugins.protocol import (
     FINDINGS,
-    RESERVED,
-    ForeignCode,
     PluginDescription,
     PluginMessageError,
     is_name,
@@ -54,7 +53,7 @@ class PluginOffer(Struct, frozen=True):
     """What the installed third-party checks offer. ``summaries`` by the check's name; ``troubles``: sentences
     on those that cannot be used."""
 
-    codes: Mapping[str, ForeignCode]
+    codes: Mapping[str, CodeEntry]
     summaries: Mapping[str, str]
     troubles: tuple[str, ...]
 
@@ -94,11 +93,34 @@ def offers(plugins: Sequence[Plugin], limit: float) -> PluginOffer:
     with _started(plugins, lambda: b"", limit) as candidates:
         good = [item for item in candidates if item.described is not None and item.trouble is None]
         codes = {
-            code: entry for item in good if item.described for code, entry in item.described.codes.items()
+            code: _as_entry(entry, item.plugin.name)
+            for item in good
+            if item.described
+            for code, entry in item.described.codes.items()
         }
         summaries = {item.plugin.name: item.described.summary for item in good if item.described}
         troubles = tuple(_sentence(item.plugin, item.trouble) for item in candidates if item.trouble)
     return PluginOffer(dict(sorted(codes.items())), summaries, troubles)
+
+
+def _as_entry(code: Code, check: str) -> CodeEntry:
+    """A code in the form in which ``explain`` and ``checks`` show it."""
+    return CodeEntry(
+        code.code,
+        code.name,
+        code.severity,
+        check,
+        code.summary,
+        code.remedy,
+        code.recovers,
+        tuple(message.text for message in code.messages),
+        code.texts,
+        code.releases,
+        code.see_also,
+        None if code.example is None else (code.example.before, code.example.after),
+        code.address,
+        code.page,
+    )
 
 
 # -- from metadata to what a check says of itself ------------------------------------------------------
@@ -144,7 +166,7 @@ def _document(request: Request, seen: SettledRun) -> bytes:
 def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | None:
     names = Counter(item.name for item in plugins)
     if not is_name(plugin.name):
-        text = f"its entry point must be named in kebab case, and not begin with {RESERVED.lower()}"
+        text = f"its entry point must be named in kebab case, and not begin with {PREFIX.lower()}"
     elif _is_ours(plugin.name):
         text = "a check or a finding of ovms-doctor itself is called so"
     elif names[plugin.name] > 1:
@@ -156,9 +178,7 @@ def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | 
 
 
 def _is_ours(name: str) -> bool:
-    return any(check.name == name for check in CHECKS) or any(
-        entry.name == name for entry in CATALOGUE.values()
-    )
+    return any(check.name == name for check in CHECKS) or any(entry.name == name for entry in CODES.values())
 
 
 def _describe(candidate: _Candidate, message: dict[str, Any] | ChildExit, limit: float) -> None:
@@ -212,7 +232,7 @@ def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
 def _may_be_selected(options: Options) -> bool:
     """False where every pattern can only mean our own checks: then nothing foreign is even started."""
     return not options.select or not all(
-        pattern.strip().upper().startswith(RESERVED) or _is_ours(pattern.strip().lower())
+        pattern.strip().upper().startswith(PREFIX) or _is_ours(pattern.strip().lower())
         for pattern in options.select
     )
 
@@ -225,7 +245,7 @@ def _names_check(pattern: str, candidate: _Candidate) -> bool:
     return pattern.strip().lower() == candidate.plugin.name
 
 
-def _names_code(pattern: str, entry: ForeignCode) -> bool:
+def _names_code(pattern: str, entry: Code) -> bool:
     text = pattern.strip()
     return bool(text) and (entry.code.startswith(text.upper()) or entry.name == text.lower())
 
@@ -365,7 +385,7 @@ def _sentence(plugin: Plugin, trouble: PluginProblem) -> str:
 
 
 def _finding(plugin: Plugin, trouble: PluginProblem) -> Finding:
-    entry = CATALOGUE[trouble.code]
+    entry = CODES[trouble.code]
     steps = (
         Step(f"Tell those who made {plugin.distribution}, or look for another version of it.", None, "host"),
         Step(f"Or run without this check: add --ignore {plugin.name}", None, "host"),
@@ -379,6 +399,6 @@ def _finding(plugin: Plugin, trouble: PluginProblem) -> Finding:
         "What it would have found is missing from this report.",
         evidence=(Evidence(f"entry point {plugin.name} = {plugin.target}", "run in a child process"),),
         remedy=Remedy(entry.remedy, steps),
-        docs=entry.docs,
+        docs=entry.address,
         relative=f"{plugin.distribution}/{plugin.name}/{plugin.target}",
     )

@@ -30,7 +30,7 @@ def everything(here: World, words: tuple[str, ...], release: str = "2026.3") -> 
     request = Request(words=words, release=release, bare_metal=True, working_directory="/w")
     seen = look(request, Facts(), _Memory(here))
     outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
-    assert [outcome.problem for outcome in outcomes if outcome.problem] == []
+    assert [outcome.reason for outcome in outcomes if outcome.reason] == []
     return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
 
 

@@ -12,7 +12,7 @@ from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerState, KernelKill
 from ovms_doctor.model.deployment import Deployment, HostLimits
 from ovms_doctor.model.facts import Facts
-from ovms_doctor.model.findings import Finding, Subject
+from ovms_doctor.model.findings import CausedBy, Finding, Subject
 from ovms_doctor.model.plan import Plan, StartProblem
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import Report, Run
@@ -113,7 +113,7 @@ def test_help_ends_with_0_and_for_ever_again(words: tuple[str, ...]) -> None:
 def test_a_loop_names_what_makes_it_end() -> None:
     state = ContainerState("restarting", 64, False, restarts=5)
     first, second = findings(state, restart="always")
-    assert (first.code, second.code, second.caused_by) == ("OVD703", "OVD710", ("OVD703",))
+    assert (first.code, second.code, second.causes) == ("OVD703", "OVD710", (CausedBy("OVD703"),))
     assert "5 times" in second.message
 
 

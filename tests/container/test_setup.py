@@ -435,5 +435,7 @@ def test_server_as_the_owner(changes: dict[str, object], command: str | None) ->
     container = replace(BASE, **changes)  # type: ignore[arg-type]
     deployment = Deployment("single", parse_release("2026.3"), "given", container=container)
     denial = Denial("/models/m", "search", 7, 8, 0o700, "tried")
-    steps = permissions.steps_for(Context(deployment, Plan("single", "serves"), Facts()), denial, "OVD201")
+    steps = permissions.steps_for(
+        Context(deployment, Plan("single", "serves"), Facts()), denial, directory=True
+    )
     assert steps[-1].command == command

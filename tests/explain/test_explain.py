@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from ovms_doctor.catalogue import CATALOGUE, Code
-from ovms_doctor.explain.render import explain_json, explain_text, list_json, list_text
+from ovms_doctor.explain.index import CodeEntry, codes, lookup_page, prose
+from ovms_doctor.explain.markdown import blocks
+from ovms_doctor.explain.render import explain_json, explain_text, list_json, list_text, page_json, page_text
 from ovms_doctor.explain.search import explain
+from ovms_doctor.model.display_text import visible
 from ovms_doctor.model.styled import Styled
 
 
@@ -17,31 +20,48 @@ def _flat(text: Styled) -> str:
 
 
 def test_entries_are_shown_in_full() -> None:
-    for code in CATALOGUE.values():
+    for code in codes().values():
         shown = _flat(explain_text([(code, {})]))
-        texts = [code.code, code.name, code.severity, code.summary, code.meaning, code.remedy, code.releases]
-        texts += [*(message.text for message in code.messages), *code.texts, *code.see_also]
-        assert [text for text in texts if " ".join(text.split()) not in shown] == [], code.code
+        texts = [code.code, code.name, code.severity, code.summary, code.remedy, code.releases]
+        texts += [*code.messages, *code.texts, *code.see_also, *"\n".join(code.example or ()).split("\n")]
+        texts += [block.text for block in blocks(prose(code))]
+        assert [text for text in texts if " ".join(visible(text, "utf-8").split()) not in shown] == [], (
+            code.code
+        )
 
 
 @pytest.mark.parametrize("width", [40, 60, 100])
 def test_lines_are_as_wide_as_allowed(width: int) -> None:
-    lines = [line for code in CATALOGUE.values() for line in _lines(code, width)]
+    lines = [line for code in codes().values() for line in _lines(code, width)]
     assert max(map(len, lines)) > width - 20
     assert [line for line in lines if len(line) > width and len(line.split()[-1]) <= width - 20] == []
 
 
-def _lines(code: Code, width: int) -> list[str]:
-    return explain_text([(code, {})], width=width).plain.splitlines()
+def _lines(code: CodeEntry, width: int) -> list[str]:
+    """But for the example, whose lines stay as they are."""
+    return explain_text([(replace(code, example=None), {})], width=width).plain.splitlines()
+
+
+def _first_sentence(code: str) -> str:
+    return " ".join(prose(codes()[code]).split()).partition(". ")[0]
+
+
+def test_a_shared_page_for_people_and_as_json() -> None:
+    page = lookup_page("load-fails")
+    assert page is not None
+    shown = page_text(page).plain
+    assert shown.startswith("When the load of a version fails\n")
+    assert "• Started with --config_path, it keeps running" in _flat(page_text(page))
+    assert page_json(page)["page"] == {"name": "load-fails", "title": page.title, "text": page.text}
 
 
 def test_codes_that_a_line_can_also_mean_follow_in_a_line_each() -> None:
     explanation = explain("No version found for model in path: /m")
     shown = _flat(explain_text(explanation.codes, explanation.notes))
     assert "path = /m" in shown
-    assert CATALOGUE["OVD101"].meaning in shown
-    assert CATALOGUE["OVD102"].summary in shown
-    assert CATALOGUE["OVD102"].meaning not in shown
+    assert _first_sentence("OVD101") in shown
+    assert codes()["OVD102"].summary in shown
+    assert _first_sentence("OVD102") not in shown
 
 
 def test_a_message_that_names_no_cause() -> None:
@@ -72,9 +92,9 @@ def test_hostile_values_are_shown_and_not_obeyed() -> None:
 
 
 def test_plain_ascii_where_nothing_else_can_be_written() -> None:
-    for code in CATALOGUE.values():
+    for code in codes().values():
         assert explain_text([(code, {})], encoding="ascii").plain.isascii()
-    assert list_text(CATALOGUE, encoding="ascii").plain.isascii()
+    assert list_text(codes(), encoding="ascii").plain.isascii()
 
 
 def test_a_long_value_is_cut() -> None:
@@ -90,7 +110,7 @@ def test_json_of_a_line() -> None:
     first = document["codes"][0]
     assert list(first) == [
         "code", "name", "severity", "check", "summary", "meaning", "remedy", "recovers", "messages", "texts",
-        "releases", "see_also", "docs", "values",
+        "releases", "see_also", "docs", "example", "values",
     ]  # fmt: skip
     assert first["values"]["path"].startswith("/m/\x1b]0;title")
     assert "\\xff" in first["values"]["path"]
@@ -111,17 +131,17 @@ def test_json_of_nothing() -> None:
 
 
 def test_list_names_every_check_and_code() -> None:
-    shown = _flat(list_text(CATALOGUE, {"layout": "where things lie"}))
+    shown = _flat(list_text(codes(), {"layout": "where things lie"}))
     assert "layout where things lie" in shown
-    for code in CATALOGUE.values():
+    for code in codes().values():
         assert f"{code.code} {code.name}: {code.summary}" in shown
 
 
 def test_list_as_json_in_the_order_of_the_checks() -> None:
-    document = json.loads(json.dumps(list_json(CATALOGUE, {"doctor": "what could not be looked at"})))
+    document = json.loads(json.dumps(list_json(codes(), {"doctor": "what could not be looked at"})))
     names = [check["name"] for check in document["checks"]]
     assert names[0] == "doctor"
-    assert set(names) == {code.check for code in CATALOGUE.values()}
+    assert set(names) == {code.check for code in codes().values()}
     listed = {code["code"] for check in document["checks"] for code in check["codes"]}
-    assert listed == set(CATALOGUE)
+    assert listed == set(codes())
     assert document["checks"][0]["summary"] == "what could not be looked at"

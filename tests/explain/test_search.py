@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.catalogue import CATALOGUE
-from ovms_doctor.catalogue.general import GENERAL
-from ovms_doctor.catalogue.records import LIMIT, split_records
+from ovms_doctor.explain.general import general
+from ovms_doctor.explain.index import codes as entries
+from ovms_doctor.explain.records import LIMIT, split_records
 from ovms_doctor.explain.search import explain, explain_line
 from ovms_doctor.model import server_log as log
+from ovms_doctor.model.server_log import Message
 from tests.cases_build import Family, RecordedRelease, load_cases
 
 VALUES = {
@@ -51,11 +52,7 @@ PREFIXES = [
     "2026-08-05T19:04:12.513123456Z stdout F [2026-01-01 12:00:00.000][1][serving][error][model.cpp:5] ",
     "\x1b[36movms_1 |\x1b[0m [2026-01-01 12:00:00.000][1][serving][error][model.cpp:5] ",
 ]
-WRITTEN = [
-    (code, text)
-    for code in CATALOGUE.values()
-    for text in (*(message.text for message in code.messages), *code.texts)
-]
+WRITTEN = [(code, text) for code in entries().values() for text in (*code.messages, *code.texts)]
 
 
 def _filled(text: str) -> str:
@@ -85,11 +82,11 @@ def test_every_prefix_is_left_out(prefix: str) -> None:
 
 def test_every_general_message_is_known() -> None:
     wrong = [
-        (general.name, prefix, text)
-        for number, general in enumerate(GENERAL)
-        for text in general.texts
+        (message.name, prefix, text)
+        for number, message in enumerate(general().messages)
+        for text in message.texts
         for prefix in ("", PREFIXES[1 + number % (len(PREFIXES) - 1)])
-        if general not in [note.general for note in explain(prefix + _filled(text)).notes]
+        if message not in [note.general for note in explain(prefix + _filled(text)).notes]
     ]
     assert wrong == []
 
@@ -97,10 +94,10 @@ def test_every_general_message_is_known() -> None:
 def test_values_are_read_from_the_message() -> None:
     """What went into the typical message of a code comes out again, but for a whole text quoted in it."""
     wrong = []
-    for code in CATALOGUE.values():
+    for code in entries().values():
         for message in code.messages[:1]:
-            fields = re.findall(r"\{(\w+)\}", message.text)
-            line = PREFIXES[1] + message(**{name: VALUES[name] for name in fields})
+            fields = re.findall(r"\{(\w+)\}", message)
+            line = PREFIXES[1] + Message(message, "")(**{name: VALUES[name] for name in fields})
             found = {item.code: values for item, values in explain_line(line)}.get(code.code, {})
             if not {name: VALUES[name] for name in fields if name != "what"}.items() <= found.items():
                 wrong.append((code.code, found))
@@ -151,7 +148,7 @@ def test_openvinos_words_decide_what_a_refused_read_means(what: str, first: str)
 
 def test_words_of_openvino_that_nobody_knows() -> None:
     codes = _codes(log.READ_FAILED(what="something new", model="m", version=3))
-    assert set(codes) == {code.code for code in CATALOGUE.values() if log.READ_FAILED in code.messages}
+    assert set(codes) == {code.code for code in entries().values() if log.READ_FAILED.text in code.messages}
 
 
 @pytest.mark.parametrize(

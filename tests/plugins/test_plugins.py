@@ -236,7 +236,7 @@ def test_two_checks_of_one_name(tmp_path: Path, models: Path) -> None:
 
 def test_two_distributions_of_one_prefix(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-format"])
-    declare(site, "rivals", {"rival-names": "acme_checks.good:by_name"})
+    declare(site, "rivals", {"rival-names": "acme_checks.good:rival_names"})
     result = check(site, models)
     assert statuses(result) == {"acme-format": "could_not_look", "rival-names": "could_not_look"}
     assert codes(result) == ["OVD906", "OVD906"]
@@ -245,12 +245,21 @@ def test_two_distributions_of_one_prefix(tmp_path: Path, models: Path) -> None:
 
 
 def test_two_checks_of_one_code(tmp_path: Path, models: Path) -> None:
-    points = {"one": "acme_checks.good:by_name", "two": "acme_checks.good:by_name"}
+    points = {"one": "acme_checks.good:one", "two": "acme_checks.good:two"}
     site = install(DIST, tmp_path / "site", [])
     declare(site, "doubles", points)
     result = check(site, models)
     assert statuses(result) == {"one": "could_not_look", "two": "could_not_look"}
     assert "ACME201 is claimed by one and two" in result.document["findings"][0]["message"]
+
+
+def test_another_name_than_that_of_the_entry_point(tmp_path: Path, models: Path) -> None:
+    site = install(DIST, tmp_path / "site", [])
+    declare(site, "others", {"other-name": "acme_checks.good:by_name"})
+    result = check(site, models)
+    assert statuses(result) == {"other-name": "could_not_look"}
+    message = result.document["findings"][0]["message"]
+    assert "name: acme-names is not the name of its entry point, other-name" in message
 
 
 # -- selection -----------------------------------------------------------------------------------------
@@ -308,6 +317,11 @@ def test_explain_and_checks_know_the_codes(tmp_path: Path) -> None:
         assert result.code == 0
         (entry,) = result.document["codes"]
         assert (entry["code"], entry["check"]) == ("ACME101", "acme-format")
+        assert entry["meaning"].startswith("What the server does, see [the list]")
+        assert entry["texts"] == ["What the server logs: {number}", "Another text"]
+        assert entry["example"] == {"before": "m/1/wrong", "after": "m/1/right"}
+    shown = with_plugins(site, "explain", "ACME101").out.decode()
+    assert "What the server does, see the list (https://checks.example.com)" in shown
     result = with_plugins(site, "checks", "--format", "json")
     listed = {item["name"]: [code["code"] for code in item["codes"]] for item in result.document["checks"]}
     assert listed["acme-format"] == ["ACME101"]

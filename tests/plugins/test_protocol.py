@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
-from ovms_doctor.plugin import Code
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.plugin import Code, Example, Message
 from ovms_doctor.plugins.protocol import (
     ITEMS,
     SENTENCE,
@@ -23,8 +23,21 @@ from ovms_doctor.plugins.protocol import (
     read_sentence,
 )
 
-CODE = Code("ACME101", "a-name", "warning", "summary", "meaning", "remedy", docs="https://example.com")
-DESCRIBED = read_description({"summary": "looks", "codes": encode((CODE,))}, "a-check")
+CODE = Code(
+    code="ACME101",
+    name="a-name",
+    severity="warning",
+    summary="summary",
+    remedy="remedy",
+    log=(Message("The server's {what}", "acme.cpp"), "a text"),
+    recovers="restart",
+    releases="Since 2025.1.",
+    see_also=("OVD101",),
+    example=Example("before", "after"),
+    docs="https://example.com",
+    page="The page.",
+)
+DESCRIBED = read_description({"name": "a-check", "summary": "looks", "codes": encode((CODE,))}, "a-check")
 FINDING = Finding(
     "ACME101",
     "a-name",
@@ -38,8 +51,9 @@ FINDING = Finding(
     "restart",
     Remedy("summary", (Step("text", "command", "host", "reads"), Step("other"))),
     "https://example.com",
-    ("1", "2"),
+    (),
     "m/1",
+    (CausedBy(version=1), CausedBy("OVD101", "layout", 2, "/models/m", True, True)),
 )
 
 
@@ -87,7 +101,11 @@ def test_fingerprint_and_page_are_not_taken_over() -> None:
         {"remedy": "do it"},
         {"remedy": Remedy("s", (Step("t", where="moon"),))},  # type: ignore[arg-type]
         {"remedy": Remedy("s", "steps")},  # type: ignore[arg-type]
-        {"caused_by": 1},
+        {"causes": 1},
+        {"causes": ("OVD101",)},
+        {"causes": (CausedBy(7),)},  # type: ignore[arg-type]
+        {"causes": (CausedBy(version=-1),)},
+        {"causes": (CausedBy(any_model=1),)},  # type: ignore[arg-type]
         {"relative": None},
     ],
     ids=str,
@@ -134,7 +152,12 @@ def test_anything_is_read_or_refused(value: Any, key: str) -> None:
         (replace(CODE, name="Not Kebab"),),
         (replace(CODE, name="ovd-name"),),
         (replace(CODE, severity="fatal"),),  # type: ignore[arg-type]
-        (replace(CODE, meaning=""),),
+        (replace(CODE, remedy=""),),
+        (replace(CODE, page=7),),  # type: ignore[arg-type]
+        (replace(CODE, log="a text"),),  # type: ignore[arg-type]
+        (replace(CODE, log=(7,)),),  # type: ignore[arg-type]
+        (replace(CODE, example=("before", "after")),),  # type: ignore[arg-type]
+        (replace(CODE, example=Example("", "after")),),
         (replace(CODE, docs="javascript:alert(1)"),),
         (replace(CODE, recovers="never"),),  # type: ignore[arg-type]
     ],
@@ -142,13 +165,14 @@ def test_anything_is_read_or_refused(value: Any, key: str) -> None:
 )
 def test_what_is_no_description(codes: object) -> None:
     with pytest.raises(PluginMessageError):
-        read_description({"summary": "looks", "codes": over_the_wire(codes)}, "a-check")
+        read_description({"name": "a-check", "summary": "looks", "codes": over_the_wire(codes)}, "a-check")
 
 
 @given(value=JSON)
 def test_any_description_is_refused(value: Any) -> None:
-    for body in (value, {"summary": value, "codes": encode((CODE,))}, {"summary": "s", "codes": value}):
-        if isinstance(body, dict) and isinstance(body.get("summary"), str) and body["codes"] is not value:
+    good = {"name": "a-check", "summary": "s", "codes": encode((CODE,))}
+    for body in (value, {**good, "summary": value}, {**good, "codes": value}, {**good, "name": value}):
+        if isinstance(value, str) and isinstance(body, dict) and body["summary"] is value:
             continue
         with pytest.raises(PluginMessageError):
             read_description(body, "a-check")
@@ -156,12 +180,21 @@ def test_any_description_is_refused(value: Any) -> None:
 
 def test_the_reserved_prefix_is_named() -> None:
     with pytest.raises(PluginMessageError, match="OVD101: OVD is ovms-doctor's own prefix"):
-        read_description({"summary": "s", "codes": encode((replace(CODE, code="OVD101"),))}, "a-check")
+        read_description(
+            {"name": "a-check", "summary": "s", "codes": encode((replace(CODE, code="OVD101"),))}, "a-check"
+        )
 
 
-def test_entry_of_a_third_party() -> None:
-    entry = DESCRIBED.codes["ACME101"]
-    assert (entry.check, entry.docs, DESCRIBED.prefix) == ("a-check", "https://example.com", "ACME")
+def test_a_code_comes_back_as_it_was() -> None:
+    """But for the source of the server's message: only its text is of use."""
+    assert DESCRIBED.codes == {"ACME101": replace(CODE, log=("The server's {what}", "a text"))}
+    assert DESCRIBED.prefix == "ACME"
+
+
+def test_the_name_of_the_entry_point_is_expected() -> None:
+    body = {"name": "other", "summary": "s", "codes": encode((CODE,))}
+    with pytest.raises(PluginMessageError, match="other is not the name of its entry point, a-check"):
+        read_description(body, "a-check")
 
 
 @pytest.mark.parametrize(

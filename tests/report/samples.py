@@ -137,7 +137,7 @@ NO_VERSION = Finding(
             Step("Or look at it first.", "ls -la /srv/models/detector-flat", "host", "reads"),
         ),
     ),
-    "docs/findings/OVD101.md",
+    "ovms_doctor/checks/pages/OVD101.md",
 )
 
 
@@ -160,7 +160,7 @@ def no_files(name: str, number: int, detail: str, *, host: str = "", restart: bo
         (Evidence("readme.txt", "list"),),
         "restart" if restart else "next_poll",
         Remedy("Put a model there, or remove the directory."),
-        "docs/findings/OVD111.md",
+        "ovms_doctor/checks/pages/OVD111.md",
         relative=str(number),
     )
 
@@ -177,7 +177,7 @@ GOES_DOWN = Finding(
     "The model then serves nothing until version 2 is mended or removed.",
     evidence=(Evidence("versions that do not load: 2", "the rules of this release"),),
     recovers="next_poll",
-    docs="docs/findings/OVD115.md",
+    docs="ovms_doctor/checks/pages/OVD115.md",
     caused_by=(NO_FILES.fingerprint,),
     relative="1",
 )
@@ -206,7 +206,7 @@ EXTENSION = Finding(
                  "restarts the server"),
         ),
     ),
-    "docs/findings/OVD321.md",
+    "ovms_doctor/checks/pages/OVD321.md",
     relative="1/model.xml",
 )  # fmt: skip
 DUPLICATE = Finding(
@@ -217,7 +217,7 @@ DUPLICATE = Finding(
     "“2”, “02” are all read as version 2",
     evidence=(Evidence("directories “2”, “02”", "list"),),
     recovers="next_poll",
-    docs="docs/findings/OVD105.md",
+    docs="ovms_doctor/checks/pages/OVD105.md",
     relative="2",
 )
 MAPPING = Finding(
@@ -240,7 +240,7 @@ MAPPING = Finding(
             ),
         ),
     ),
-    docs="docs/findings/OVD204.md",
+    docs="ovms_doctor/checks/pages/OVD204.md",
     relative="2/mapping_config.json",
 )
 COULD_NOT_LOOK = Finding(
@@ -250,7 +250,7 @@ COULD_NOT_LOOK = Finding(
     Subject("slow", 3, "/models/slow/3/model.onnx", "/models/slow/3/model.onnx"),
     "Could not look at /models/slow/3/model.onnx: OpenVINO did not finish within 60 s",
     "What the server does here is not known from this run.",
-    docs="docs/findings/OVD904.md",
+    docs="ovms_doctor/checks/pages/OVD904.md",
     relative="3/model.onnx",
 )
 DENIED = Finding(
@@ -264,7 +264,7 @@ DENIED = Finding(
         "error parsing options: filesystem error: status: Permission denied [/models/m/config.json]",
     ),
     recovers="restart",
-    docs="docs/findings/OVD201.md",
+    docs="ovms_doctor/checks/pages/OVD201.md",
 )
 
 # -- reports -------------------------------------------------------------------------------------------
@@ -430,7 +430,7 @@ def hostile() -> Report:
         (Evidence(HOSTILE, HOSTILE),),
         "next_poll",
         Remedy(HOSTILE, (Step(HOSTILE, f"rm -- '{HOSTILE}' $'\\x1b'", "host", "changes files"),)),
-        "docs/findings/OVD111.md",
+        "ovms_doctor/checks/pages/OVD111.md",
     )
     gap = CouldNotLook(f"{base}-gap", HOSTILE)
     plan = Plan(

@@ -8,7 +8,7 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import refusal_text as words
 from ovms_doctor.checks.storage import remedies as remedies
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
-from ovms_doctor.model.findings import Confidence, Evidence, Finding, Recovers, Severity, Step
+from ovms_doctor.model.findings import CausedBy, Confidence, Evidence, Finding, Recovers, Severity, Step
 from ovms_doctor.model.plan import StoreFacts, StorePlan
 
 _REJECTED = frozenset(
@@ -109,7 +109,7 @@ def _finding(
         recovers=None if unknown else _recovers(context, code, access, said),
         remedy=words.remedy(code, access, said),
         steps=tuple(_steps(context, code, access, said, items)),
-        caused_by=tuple(f"even {cause}" for cause in _causes(code, access, said)),
+        causes=tuple(CausedBy(cause, any_severity=True) for cause in _causes(code, access, said)),
     )
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.layout_files import misnamed_steps
+from ovms_doctor.checks.layout.version_names import misnamed_steps
 from ovms_doctor.checks.storage.remedies import key_of, object_rights, restore
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import StoreRefusal
-from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.plan import (
     Attempt,
     CopyFacts,
@@ -72,7 +72,7 @@ def _empty(context: Context, item: StorePlan, seen: StoreFacts, model: ModelPlan
         evidence=(Evidence(f"{item.path}: no key; beside it: {beside}", _HOW),),
         recovers=context.recovers(),
         steps=steps,
-        caused_by=("even OVD622", "even OVD635"),
+        causes=tuple(CausedBy(code, any_severity=True) for code in ("OVD622", "OVD635")),
     )
 
 
@@ -159,7 +159,8 @@ def _download(
         steps = tuple(object_rights(context, seen.access, key_of(item), cause.refusal))
         if seen.access.credentials == "anonymous":
             # Keys, once given, are only read when the server starts.
-            more = {"caused_by": ("even OVD624", "even OVD638"), "recovers": "restart"}
+            causes = tuple(CausedBy(cause, any_severity=True) for cause in ("OVD624", "OVD638"))
+            more = {"causes": causes, "recovers": "restart"}
     return context.of_attempt(
         code,
         message,

@@ -15,9 +15,13 @@ from msgspec.structs import replace
 from acme_checks.good import code
 from ovms_doctor.plugin import Check, Context, Finding
 
+RAISES = code(901, "acme-raises-seen")
+GARBAGE = code(908, "acme-garbage-seen")
+FOREIGN = code(909, "acme-foreign-seen")
+
 
 def _raises(context: Context) -> Iterator[Finding]:
-    yield context.finding("ACME901", "the first one")
+    yield context.finding(RAISES, "the first one")
     raise ValueError("of its own\nin two lines")
 
 
@@ -51,7 +55,7 @@ def _eats_memory(context: Context) -> Iterator[Finding]:
 
 
 def _garbage(context: Context) -> Any:
-    good = context.finding("ACME908", "a good one")
+    good = context.finding(GARBAGE, "a good one")
     nested: list[Any] = []
     nested.append(nested)
     return [
@@ -70,7 +74,7 @@ def _garbage(context: Context) -> Any:
 
 
 def _foreign_code(context: Context) -> Iterator[Finding]:
-    good = context.finding("ACME909", "a good one")
+    good = context.finding(FOREIGN, "a good one")
     yield replace(good, code="OVD101", name="no-version-directory", severity="error")
 
 
@@ -90,16 +94,37 @@ def _starts_others(context: Context) -> Iterator[Finding]:
     os.abort()
 
 
-raises = Check("raises", (code(901, "acme-raises-seen"),), _raises)
-exits = Check("exits", (code(902, "acme-exits-seen"),), _exits)
-leaves = Check("leaves", (code(903, "acme-leaves-seen"),), _leaves)
-hangs = Check("hangs", (code(904, "acme-hangs-seen"),), _hangs)
-aborts = Check("aborts", (code(905, "acme-aborts-seen"),), _aborts)
-segfaults = Check("segfaults", (code(906, "acme-segfaults-seen"),), _segfaults)
-eats_memory = Check("eats memory", (code(907, "acme-memory-seen"),), _eats_memory)
-garbage = Check("garbage", (code(908, "acme-garbage-seen"),), _garbage)
-foreign_code = Check("a code of others", (code(909, "acme-foreign-seen"),), _foreign_code)
-writes_into_pipes = Check("pipes", (code(910, "acme-pipes-seen"),), _writes_into_pipes)
-starts_others = Check("children", (code(911, "acme-children-seen"),), _starts_others)
-claims = Check("claims", (replace(code(912, "acme-claims-seen"), code="OVD101"),), _raises)
+raises = Check(name="acme-raises", summary="raises", codes=(RAISES,), run=_raises)
+exits = Check(name="acme-exits", summary="exits", codes=(code(902, "acme-exits-seen"),), run=_exits)
+leaves = Check(name="acme-leaves", summary="leaves", codes=(code(903, "acme-leaves-seen"),), run=_leaves)
+hangs = Check(name="acme-hangs", summary="hangs", codes=(code(904, "acme-hangs-seen"),), run=_hangs)
+aborts = Check(name="acme-aborts", summary="aborts", codes=(code(905, "acme-aborts-seen"),), run=_aborts)
+segfaults = Check(
+    name="acme-segfaults", summary="segfaults", codes=(code(906, "acme-segfaults-seen"),), run=_segfaults
+)
+eats_memory = Check(
+    name="acme-eats-memory", summary="eats memory", codes=(code(907, "acme-memory-seen"),), run=_eats_memory
+)
+garbage = Check(name="acme-garbage", summary="garbage", codes=(GARBAGE,), run=_garbage)
+foreign_code = Check(
+    name="acme-foreign-code", summary="a code of others", codes=(FOREIGN,), run=_foreign_code
+)
+writes_into_pipes = Check(
+    name="acme-writes-into-pipes",
+    summary="pipes",
+    codes=(code(910, "acme-pipes-seen"),),
+    run=_writes_into_pipes,
+)
+starts_others = Check(
+    name="acme-starts-others",
+    summary="children",
+    codes=(code(911, "acme-children-seen"),),
+    run=_starts_others,
+)
+claims = Check(
+    name="acme-claims",
+    summary="claims",
+    codes=(replace(code(912, "acme-claims-seen"), code="OVD101"),),
+    run=_raises,
+)
 NO_CHECK = {"summary": "a dictionary"}

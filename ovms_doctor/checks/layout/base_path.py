@@ -1,0 +1,255 @@
+"""The base path itself: is there a directory that the server can list?"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from ovms_doctor.checks import unmounted_paths
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
+from ovms_doctor.model.names import remote_but_for_capitals
+from ovms_doctor.model.openvino_log import LINK_LOOP
+from ovms_doctor.model.plan import BaseProblem, ModelPlan
+
+BASE_PATH_MISSING = Code(
+    code="OVD106",
+    name="base-path-missing",
+    severity="error",
+    summary="The model's base path does not exist for the server",
+    remedy=(
+        "Mount the directory at the path that the server uses, or correct base_path or --model_path. "
+        "In a container that is the path inside the container, not this host's path."
+    ),
+    log=(server_log.DIRECTORY_MISSING,),
+    recovers="next_poll",
+    releases=ALL_RELEASES,
+    see_also=("OVD107", "OVD124"),
+    example=Example(
+        "docker run -v /srv/models:/models … --model_path /model/m",
+        "docker run -v /srv/models:/models … --model_path /models/m",
+    ),
+)
+
+BASE_PATH_NOT_A_DIRECTORY = Code(
+    code="OVD107",
+    name="base-path-not-a-directory",
+    severity="error",
+    summary=(
+        "The model's base path is a file (before 2026.3), or something that is neither file nor directory"
+    ),
+    remedy=(
+        "Put the model's files into a version directory and name the directory above it, or use "
+        "release 2026.3, which serves a single model file as version 1."
+    ),
+    log=(server_log.DIRECTORY_MISSING,),
+    releases=(
+        "Until 2026.2 for every file. Since 2026.3 a regular file is served if its suffix fits (OVD108)."
+    ),
+    see_also=("OVD106", "OVD108"),
+    example=Example(
+        "--model_path /models/model.onnx        until 2026.2", "--model_path /models/m\nm/1/model.onnx"
+    ),
+)
+
+MODEL_FILE_NOT_SERVABLE = Code(
+    code="OVD108",
+    name="model-file-not-servable",
+    severity="error",
+    summary="The base path is a file whose suffix is none of those served as a single file",
+    remedy=("Rename the file to the suffix of its format in lower case, or put it into a version directory."),
+    log=(server_log.INVALID_MODEL_FILE,),
+    releases="Since 2026.3. Before, no file is served as a base path (OVD107).",
+    see_also=("OVD107", "OVD112"),
+    example=Example("--model_path /models/model.ONNX", "--model_path /models/model.onnx"),
+)
+
+PATH_ESCAPES = Code(
+    code="OVD109",
+    name="path-escapes",
+    severity="error",
+    summary="The path contains “..”, which the server refuses whatever the path leads to",
+    remedy="Write the path without “..”, preferably as an absolute path.",
+    log=(server_log.PATH_ESCAPES,),
+    recovers="config_change",
+    releases="The same in all releases; since 2025.2 also with backslashes, on Linux too.",
+    see_also=("OVD106",),
+    example=Example('"base_path": "../models/m"', '"base_path": "/models/m"'),
+)
+
+DIRECTORY_LISTING_FAILS = Code(
+    code="OVD110",
+    name="directory-listing-fails",
+    severity="error",
+    summary="The model's directory holds a link in a loop, or a link into a directory that cannot be entered",
+    remedy="Remove the link, or change its destination to one that the server's user can reach.",
+    log=(
+        server_log.CANNOT_LIST,
+        server_log.CANNOT_CHECK_DIRECTORY,
+        server_log.LOAD_THREW,
+        LINK_LOOP,
+    ),
+    recovers="next_poll",
+    releases=(
+        "In the model's directory the same in all releases. In a version directory since 2025.1; "
+        "before, the link matters only if its name is that of a model file."
+    ),
+    see_also=("OVD201", "OVD202"),
+    example=Example("m/1/\nm/loop -> loop", "m/1/"),
+)
+
+
+#: Ends of the names of model files, in lower case.
+_MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
+#: Findings of the check of containers that explain why the server finds nothing.
+_MOUNT_CAUSES = (CausedBy("OVD716"), CausedBy("OVD718"))
+
+
+CODES = (
+    BASE_PATH_MISSING,
+    BASE_PATH_NOT_A_DIRECTORY,
+    MODEL_FILE_NOT_SERVABLE,
+    PATH_ESCAPES,
+    DIRECTORY_LISTING_FAILS,
+)
+
+
+def check(context: Context, model: ModelPlan, problem: BaseProblem) -> Iterator[Finding]:
+    """A finding on what keeps the server from listing the base path. Denied access is reported by the check of
+    permissions, a store's refusal by that of remote storage."""
+    denied = problem.failure is not None and problem.failure.denial is not None
+    if not denied and problem.kind != "store":
+        yield _finding(context, model, problem)
+
+
+def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Finding:
+    base = model.entry.base_path
+    common: dict[str, object] = {
+        "model": model.entry.name,
+        "path": base,
+        "base": base,
+        "log": model.detection.log,
+        "detail": context.what_then(model),
+        "recovers": context.recovers(),
+    }
+    if problem.kind == "escapes":
+        return context.finding(
+            PATH_ESCAPES,
+            f"The path {base} leaves a directory with “..”, which the server forbids wherever it leads",
+            **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
+        )
+    words = (
+        unmounted_paths.words_for(context, base, "the model's base path")
+        if problem.kind == "missing"
+        else None
+    )
+    if words is not None:
+        return context.finding(
+            BASE_PATH_MISSING,
+            words.message,
+            evidence=words.evidence,
+            confidence=words.confidence,
+            steps=words.steps,
+            remedy=words.remedy,
+            **{**common, "recovers": _recovers_from_missing(context, base)},  # type: ignore[arg-type]
+        )
+    if problem.kind == "missing":
+        step = Step(
+            "See what is there.",
+            f"ls -la {quote(posixpath.dirname(context.host(base)) or '/')}",
+            "host",
+            "reads",
+        )
+        # A scheme in capitals (OVD645): there is no directory to look into.
+        steps = () if remote_but_for_capitals(model.entry.base_path) else (step,)
+        message = f"There is no directory {base}"
+        seen = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
+        return context.finding(
+            BASE_PATH_MISSING,
+            message,
+            evidence=seen,
+            steps=steps,
+            causes=(*_MOUNT_CAUSES, CausedBy("OVD645", any_severity=True)),
+            **common,  # type: ignore[arg-type]
+        )
+    if problem.kind == "not_directory":
+        message = f"{base} is a file, not a directory"
+        if not context.deployment.release.serves_single_file:
+            message += f"; OVMS {context.deployment.release} serves single files since 2026.3 only"
+        return context.finding(BASE_PATH_NOT_A_DIRECTORY, message, steps=_wrap_file(context, base), **common)  # type: ignore[arg-type]
+    if problem.kind == "invalid_file":
+        message = (
+            f"{base} does not end in .xml, .onnx, .pdmodel, .pdiparams, .pb or .tflite, "
+            "in lower case, and nothing else is served as a single file"
+        )
+        wrapped = _wrap_file(context, base) if base.lower().endswith(_MODEL_SUFFIXES) else ()
+        return context.finding(MODEL_FILE_NOT_SERVABLE, message, steps=wrapped, **common)  # type: ignore[arg-type]
+    return _listing_fails(context, model, problem, common)
+
+
+def _recovers_from_missing(context: Context, base: str) -> str:
+    """``config_change`` where another path in the configuration is enough, else ``restart``: for another mount."""
+    table = context.deployment.mount_table
+    covered = bool(table.mounts) and table.to_server(context.absolute(base)) is not None
+    return "config_change" if covered and not context.single else "restart"
+
+
+def _listing_fails(
+    context: Context, model: ModelPlan, problem: BaseProblem, common: dict[str, object]
+) -> Finding:
+    base = model.entry.base_path
+    if problem.entry is None:
+        message = f"The directory {base} cannot be listed"
+        return context.finding(DIRECTORY_LISTING_FAILS, message, **common)  # type: ignore[arg-type]
+    entry = f"{base}/{problem.entry}"
+    reason = "" if problem.failure is None else _strerror(problem.failure.errno)
+    message = (
+        f"The link {entry} cannot be followed ({reason}), and that makes the server give up "
+        f"the whole model, its good versions too"
+    )
+    steps = (
+        Step(
+            "Remove the link, or make it lead somewhere.",
+            f"rm {quote(context.host(entry))}",
+            "host",
+            "changes files",
+        ),
+    )
+    seen = (Evidence(f"{entry}: {reason}", "stat as the server's user"),)
+    return context.finding(
+        DIRECTORY_LISTING_FAILS,
+        message,
+        evidence=seen,
+        steps=steps,
+        **{**common, "path": entry},  # type: ignore[arg-type]
+    )
+
+
+def _strerror(number: int) -> str:
+    import os
+
+    return os.strerror(number)
+
+
+def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
+    host = context.host(base)
+    if posixpath.basename(posixpath.dirname(base)).isdecimal():
+        above = posixpath.dirname(posixpath.dirname(base)) or "/"
+        return (Step(f"Name the directory above the file's version directory: {above}."),)
+    directory = quote(posixpath.join(posixpath.dirname(host), "1"))
+    files = quote(host)
+    for one, other in ((".xml", ".bin"), (".pdmodel", ".pdiparams")):
+        # The weights lie beside it, and are of no use where they are left.
+        if host.endswith((one, other)):
+            stem = host.removesuffix(one).removesuffix(other)
+            files = f"{quote(stem + one)} {quote(stem + other)}"
+    return (
+        Step(
+            "Put the model's files into a version directory and name the directory above it.",
+            f"mkdir {directory} && mv {files} {directory}/",
+            "host",
+            "changes files",
+        ),
+    )

@@ -1,0 +1,92 @@
+"""Graphs and generative models: that they are not followed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.model.codes import Code, Example
+from ovms_doctor.model.facts import PathStatus, StatPath
+from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.plan import ModelPlan
+
+GRAPH_NOT_FOLLOWED = Code(
+    code="OVD121",
+    name="graph-not-followed",
+    severity="info",
+    summary="A graph.pbtxt makes this a MediaPipe graph, which ovms-doctor does not check further",
+    remedy="Nothing, if it is meant as a graph. If it is not, move graph.pbtxt away.",
+    releases="Since 2025.1; before, graph.pbtxt beside model versions is ignored.",
+    see_also=("OVD122",),
+    example=Example("m/graph.pbtxt\nm/1/model.xml\nm/1/model.bin", "m/1/model.xml\nm/1/model.bin"),
+)
+
+GENERATIVE_NOT_FOLLOWED = Code(
+    code="OVD122",
+    name="generative-not-followed",
+    severity="info",
+    summary=(
+        "--task, or a config.json or model_index.json, makes this a generative model, which "
+        "ovms-doctor does not check further"
+    ),
+    remedy=(
+        "Nothing, if it is meant as a generative model. If it is not, leave out --task, or move "
+        "config.json and model_index.json away."
+    ),
+    releases=(
+        "In single-model mode only: from these files since 2026.3, with --task since 2026.2; before, "
+        "--task goes with models that are downloaded."
+    ),
+    see_also=("OVD121", "OVD408"),
+    example=Example(
+        "m/config.json   names an architecture\nm/1/model.xml\nm/1/model.bin", "m/1/model.xml\nm/1/model.bin"
+    ),
+)
+
+
+#: The files that make a generative model of a path (cli_parser.cpp, v2026.3).
+_GENERATIVE = ("config.json", "model_index.json")
+
+
+CODES = (GRAPH_NOT_FOLLOWED, GENERATIVE_NOT_FOLLOWED)
+
+
+def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
+    """A finding on an entry that is a graph or a generative model."""
+    if model.kind == "generative":
+        yield _generative(context, model)
+    elif model.graph is None and model.blocked is None and model.unknown is None:
+        yield context.finding(
+            GRAPH_NOT_FOLLOWED,
+            f"{model.entry.name} is a MediaPipe graph: the server loads graph.pbtxt, not a model version",
+            model=model.entry.name,
+            path=model.entry.base_path,
+        )
+
+
+def _generative(context: Context, model: ModelPlan) -> Finding:
+    """The task is given, or inferred from files of the model; the remedy depends on which of them."""
+    entry = model.entry
+    arguments = context.deployment.arguments
+    task = None if arguments is None else arguments.value("task")
+    if task is not None:
+        what, why = f"--task {task}", "the argument line"
+        remedy = "Nothing, if it is meant as a generative model. If it is not, leave out --task."
+    else:
+        base = context.absolute(entry.base_path).rstrip("/")
+        there = [
+            name
+            for name in _GENERATIVE
+            if isinstance(context.facts.seen(StatPath(f"{base}/{name}")), PathStatus)
+        ]
+        what, why = ", ".join(f"{base}/{name}" for name in there), "stat as the server's user"
+        files = " and ".join(there) or "config.json"
+        remedy = f"Nothing, if it is meant as a generative model. If it is not, move {files} away."
+    return context.finding(
+        GENERATIVE_NOT_FOLLOWED,
+        f"{entry.name} is a generative model: the server builds a graph for it in memory",
+        model=entry.name,
+        path=entry.base_path,
+        evidence=(Evidence(what, why),) if what else (),
+        remedy=remedy,
+    )

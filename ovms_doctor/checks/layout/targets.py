@@ -1,0 +1,73 @@
+"""The targets of the command line: how they are understood, and whether they hold a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.findings import Finding
+
+EMPTY_REPOSITORY = Code(
+    code="OVD123",
+    name="empty-repository",
+    severity="error",
+    summary="The target holds no model: nothing in it looks like a version directory or a model file",
+    remedy=(
+        "Name the directory that holds the models; each model is a directory with version directories in it."
+    ),
+    releases=ALL_RELEASES,
+    see_also=("OVD101",),
+    example=Example(
+        "ovms-doctor check /srv\n/srv/docs/", "ovms-doctor check /srv/models\n/srv/models/m/1/model.onnx"
+    ),
+)
+
+VERSION_DIRECTORY_NAMED = Code(
+    code="OVD131",
+    name="version-directory-named",
+    severity="info",
+    summary="The target is a version directory; the directory above it is taken as the model",
+    remedy="Give the server the directory above.",
+    releases=ALL_RELEASES,
+    see_also=("OVD101",),
+    example=Example("--model_path /models/m/1", "--model_path /models/m"),
+)
+
+UNUSED_CONFIG_JSON = Code(
+    code="OVD133",
+    name="unused-config-json",
+    severity="info",
+    summary="A config.json lies in the target and is not used",
+    remedy="If the server is started with it, name the file itself as the target.",
+    releases=(
+        "The same in all releases. Since 2026.3, in single-model mode, a config.json in the model's "
+        "own directory makes it a generative model (OVD122, OVD408)."
+    ),
+    see_also=("OVD408",),
+    example=Example("ovms-doctor check /srv/models", "ovms-doctor check /srv/models/config.json"),
+)
+
+CODES = (EMPTY_REPOSITORY, VERSION_DIRECTORY_NAMED, UNUSED_CONFIG_JSON)
+
+_NOTES = {"version_directory": VERSION_DIRECTORY_NAMED, "unused_config": UNUSED_CONFIG_JSON}
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Findings on how the targets are understood, and on repositories without a model."""
+    for note in context.deployment.notes:
+        if note.kind is not None:
+            yield context.finding(_NOTES[note.kind], note.text, model=note.model, path=note.path)
+    if context.plan.problem is None and not context.plan.models:
+        for target in context.deployment.targets:
+            if target.kind == "repository":
+                yield _empty_repository(context, target.path)
+
+
+def _empty_repository(context: Context, path: str) -> Finding:
+    return context.finding(
+        EMPTY_REPOSITORY,
+        f"{path} holds no model: no sub-directory has a version directory or a model file",
+        path=path,
+        detail="A server that is started with it has nothing to serve.",
+    )

@@ -1,0 +1,315 @@
+"""The names of version directories: which version does the server read from each?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks import path_advice
+from ovms_doctor.checks.config_lists import base_path_step
+from ovms_doctor.checks.context import Context
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.facts import EntryKind, Listing
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
+from ovms_doctor.model.names import looks_like_wrong_version
+from ovms_doctor.model.plan import Attempt, DirectoryName, ModelPlan, VersionDirectoryMissing
+
+NO_VERSION_DIRECTORY = Code(
+    code="OVD101",
+    name="no-version-directory",
+    severity="error",
+    summary="The model's directory has no sub-directory that is named with a number",
+    remedy="Make a directory 1 in the model's directory and move the model's files into it.",
+    log=(server_log.NO_VERSION,),
+    recovers="next_poll",
+    releases=(
+        "The same in all releases. OVMS's troubleshooting page of 2026.3 says that a directory "
+        "without version directories is served; no release does that. Since 2026.3 a single model "
+        "file may be named instead."
+    ),
+    see_also=("OVD102", "OVD104", "OVD131"),
+    example=Example("m/model.xml\nm/model.bin", "m/1/model.xml\nm/1/model.bin"),
+)
+
+VERSION_NAME_NOT_A_NUMBER = Code(
+    code="OVD102",
+    name="version-name-not-a-number",
+    severity="error",
+    summary="A sub-directory's name does not begin with a number, so the server does not take it as a version",
+    remedy="Rename the directory to a plain number greater than 0, for instance v1 to 1.",
+    log=(
+        server_log.VERSION_NOT_NUMBER,
+        server_log.NO_VERSION,
+    ),
+    recovers="next_poll",
+    releases=ALL_RELEASES,
+    see_also=("OVD101", "OVD103"),
+    example=Example("m/v1/model.xml\nm/v1/model.bin", "m/1/model.xml\nm/1/model.bin"),
+)
+
+VERSION_DIRECTORY_MISNAMED = Code(
+    code="OVD103",
+    name="version-directory-misnamed",
+    severity="error",
+    summary=(
+        "The server reads a directory's name, such as 01, +1 or 1_backup, as a version number, but "
+        "then opens another directory"
+    ),
+    remedy=(
+        "Rename the directory to the plain number if it is to be served. If it is a backup, move it "
+        "out of the model's directory."
+    ),
+    log=(server_log.VERSION_DIRECTORY_MISSING,),
+    recovers="next_poll",
+    releases=ALL_RELEASES,
+    see_also=("OVD105", "OVD115", "OVD117"),
+    example=Example("m/01/model.xml\nm/01/model.bin", "m/1/model.xml\nm/1/model.bin"),
+)
+
+VERSION_NUMBER_OUT_OF_RANGE = Code(
+    code="OVD104",
+    name="version-number-out-of-range",
+    severity="warning",
+    summary=(
+        "A directory's name is the number 0, a negative number, or one greater than 9223372036854775807"
+    ),
+    remedy="Rename the directory to a number from 1 to 9223372036854775807.",
+    log=(
+        server_log.VERSION_NOT_POSITIVE,
+        server_log.VERSION_OUT_OF_RANGE,
+        server_log.NO_VERSION,
+    ),
+    recovers="next_poll",
+    releases=ALL_RELEASES,
+    see_also=("OVD101",),
+    example=Example("m/0/model.xml\nm/0/model.bin", "m/1/model.xml\nm/1/model.bin"),
+)
+
+DUPLICATE_VERSION_DIRECTORIES = Code(
+    code="OVD105",
+    name="duplicate-version-directories",
+    severity="warning",
+    summary="The server reads the names of several directories as the same version number",
+    remedy="Move every directory but the one with the plain number out of the model's directory.",
+    releases=ALL_RELEASES,
+    see_also=("OVD103", "OVD117"),
+    example=Example("m/1/        the server opens this one\nm/01/       also read as 1", "m/1/\nm.old/01/"),
+)
+
+
+#: Ends of the names of model files, in lower case.
+_MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
+_SHOWN = 8
+#: Findings of the check of containers that explain why the server finds nothing.
+_MOUNT_CAUSES = (CausedBy("OVD716"), CausedBy("OVD718"))
+
+
+CODES = (
+    NO_VERSION_DIRECTORY,
+    VERSION_NAME_NOT_A_NUMBER,
+    VERSION_DIRECTORY_MISNAMED,
+    VERSION_NUMBER_OUT_OF_RANGE,
+    DUPLICATE_VERSION_DIRECTORIES,
+)
+
+
+def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
+    """Findings on the names of a model's sub-directories, where its base path is listed."""
+    if not model.detection.found and model.unknown is None and model.blocked is None:
+        yield _no_version(context, model)
+    yield from _names(context, model)
+    for version in model.versions:
+        attempt = version.attempt
+        if attempt is not None and isinstance(attempt.cause, VersionDirectoryMissing):
+            yield _directory_missing(context, model, attempt, attempt.cause)
+
+
+def _no_version(context: Context, model: ModelPlan) -> Finding:
+    base = model.entry.base_path
+    entries = model.detection.listing.entries if model.detection.listing else ()
+    wrong = [item.name for item in model.detection.names]
+    lacks = any(
+        note.kind == "no_base_path" and note.model == model.entry.name for note in context.plan.config_notes
+    )
+    steps: tuple[Step, ...] = ()
+    code = NO_VERSION_DIRECTORY
+    message = f"The server finds no version in {base}: "
+    if any(_is_model_file(entry.name, entry.kind) for entry in entries):
+        message += "the model's files lie in the directory itself"
+        steps = _into_a_version(context, model, [(entry.name, entry.kind) for entry in entries])
+    elif wrong and all(item.reading == "not_number" for item in model.detection.names):
+        code = VERSION_NAME_NOT_A_NUMBER
+        message += f"none of {_list(wrong)} begins with a number"
+        if len(wrong) == 1:
+            message = f"The server finds no version in {base}: “{wrong[0]}” is read as no number"
+        meant = [name for name in wrong if looks_like_wrong_version(name)]
+        if lacks:
+            # Nothing is to be renamed where the server was only sent to the wrong directory.
+            steps = ()
+        elif meant or len(wrong) == 1:
+            steps = (_rename(context, model, (meant or wrong)[0]),)
+        else:
+            message += "; if these are models, name this directory as a repository (--as repository)"
+    elif wrong:
+        none = "none of " if len(wrong) > 1 else ""
+        no = "a" if len(wrong) > 1 else "no"
+        message += f"{none}{_list(wrong)} is read as {no} number from 1 to 9223372036854775807"
+        code = VERSION_NUMBER_OUT_OF_RANGE
+        steps = (_rename(context, model, wrong[0]),)
+    else:
+        message += "there is no sub-directory named with a number"
+    if lacks:
+        steps = base_path_step(model)
+    log = list(dict.fromkeys(model.detection.log))
+    return context.finding(
+        code,
+        message,
+        model=model.entry.name,
+        path=base,
+        base=base,
+        severity="error",
+        detail=context.what_then(model) + " It says so in the log at every poll.",
+        log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
+        evidence=(path_advice.listed(base, _seen(model.detection.listing)),),
+        recovers="config_change" if lacks else "next_poll",
+        steps=steps,
+        remedy="Give the entry a base_path." if lacks else "",
+        causes=(CausedBy("OVD446"),) if lacks else _MOUNT_CAUSES,
+    )
+
+
+def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str, str]]) -> tuple[Step, ...]:
+    """A SavedModel's sub-directories go with it; other directories stay where they are."""
+    saved_model = any(name == "saved_model.pb" for name, _ in entries)
+    files = sorted(name for name, kind in entries if kind != "directory")
+    own = ("variables", "assets", "assets.extra")
+    directories = sorted(
+        name for name, kind in entries if kind == "directory" and saved_model and name in own
+    )
+    return path_advice.into_version(context, model.entry.base_path, files, directories)
+
+
+def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
+    """Names beside good versions that the server ignores, though they were meant as versions."""
+    if not model.detection.found:
+        return
+    for item in model.detection.names:
+        if item.reading == "out_of_range":
+            yield _ignored(
+                context,
+                model,
+                item,
+                "is a number too large to be a version",
+                server_log.VERSION_OUT_OF_RANGE(name=item.name),
+            )
+        elif item.reading == "not_positive":
+            yield _ignored(
+                context,
+                model,
+                item,
+                "is not greater than 0",
+                server_log.VERSION_NOT_POSITIVE(number=item.number),
+            )
+    for version in sorted(set(model.detection.found)):
+        names = model.detection.directories(version)
+        if len(names) > 1:
+            yield _duplicate(context, model, version, names)
+
+
+def _ignored(context: Context, model: ModelPlan, item: DirectoryName, why: str, line: str) -> Finding:
+    path = path_advice.below(model.entry.base_path, item.name)
+    return context.finding(
+        VERSION_NUMBER_OUT_OF_RANGE,
+        f"The directory {item.name} {why}: it is never served",
+        model=model.entry.name,
+        path=path,
+        base=model.entry.base_path,
+        severity="warning",
+        log=(line,),
+        evidence=(path_advice.listed(path, f"directory {item.name}"),),
+        recovers="next_poll",
+        steps=(_rename(context, model, item.name),),
+    )
+
+
+def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[str, ...]) -> Finding:
+    base = model.entry.base_path
+    path = path_advice.below(base, version)
+    again = version in model.reloaded
+    detail = f"Only {path} is ever opened."
+    if again:
+        detail += " The server loads it again at every poll and throws the copy away."
+    steps = tuple(
+        path_advice.aside(context, base, name, "Move the other one out of the model's directory.")
+        for name in names
+        if name != str(version)
+    )[:3]
+    return context.finding(
+        DUPLICATE_VERSION_DIRECTORIES,
+        f"{_list(names)} are all read as version {version}",
+        model=model.entry.name,
+        version=version,
+        path=path,
+        base=model.entry.base_path,
+        severity="warning" if again else "info",
+        detail=detail,
+        evidence=(path_advice.listed(path, f"directories {_list(names)}"),),
+        recovers="next_poll",
+        steps=steps,
+    )
+
+
+def _rename(context: Context, model: ModelPlan, name: str) -> Step:
+    base = model.entry.base_path.rstrip("/")
+    digits = "".join(c for c in name if c.isascii() and c.isdigit()).lstrip("0")[:9] or "1"
+    taken = {item.number for item in model.detection.names if item.reading == "version"}
+    number = int(digits)
+    while number in taken:
+        number += 1
+    return path_advice.rename(context, f"{base}/{name}", f"{base}/{number}", "Give it a number as its name.")
+
+
+def _is_model_file(name: str, kind: EntryKind) -> bool:
+    return kind != "directory" and name.lower().endswith(_MODEL_SUFFIXES)
+
+
+def _seen(listing: Listing | None) -> str:
+    if listing is None or not listing.entries:
+        return "nothing in it"
+    names = [entry.name + ("/" if entry.kind == "directory" else "") for entry in listing.entries[:_SHOWN]]
+    more = len(listing.entries) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _list(names: tuple[str, ...] | list[str]) -> str:
+    shown = ", ".join(f"“{name}”" for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _directory_missing(
+    context: Context, model: ModelPlan, attempt: Attempt, cause: VersionDirectoryMissing
+) -> Finding:
+    version = attempt.version
+    names = ", ".join(f"“{name}”" for name in cause.names[:_SHOWN])
+    steps = misnamed_steps(context, model.entry.base_path, version, cause.names)
+    return context.of_attempt(
+        VERSION_DIRECTORY_MISNAMED,
+        f"The server reads {names} as version {version} and then opens {cause.path}, which is not there",
+        model,
+        attempt,
+        evidence=(Evidence(f"directories read as {version}: {names}; no directory {version}", "list"),),
+        steps=steps,
+    )
+
+
+def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, ...]) -> tuple[Step, ...]:
+    """What to do about directories that are read as a version and not called by its number."""
+    if not found or str(version) in found:
+        return ()
+    base, name = base.rstrip("/"), found[0]
+    return (
+        path_advice.rename(
+            context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, call it {version}."
+        ),
+        path_advice.aside(context, base, name, "Or, if it is not, move it out of the model's directory."),
+    )

@@ -1,0 +1,121 @@
+"""The codes, their checks and their pages, as data: read without importing a check.
+
+``data/codes.json`` is written by scripts/gen_docs.py from the codes that the checks declare. The pages are Markdown
+files beside the checks: one for each code, and some that several of them link to.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+
+import msgspec
+from msgspec import Struct
+
+from ovms_doctor.model.findings import Recovers, Severity
+
+#: In a page, what is written by hand begins after this line.
+END_OF_FACTS = "<!-- /facts -->"
+
+
+class CodeEntry(Struct, frozen=True):
+    """What is said of a code, but for the text of its page; fields as in :class:`~ovms_doctor.model.codes.Code`."""
+
+    code: str
+    name: str
+    severity: Severity
+    #: The name of the check that reports it.
+    check: str
+    summary: str
+    remedy: str
+    recovers: Recovers | None = None
+    #: Templates of the server's messages.
+    messages: tuple[str, ...] = ()
+    #: Templates of other texts by which it is recognised.
+    texts: tuple[str, ...] = ()
+    releases: str = ""
+    see_also: tuple[str, ...] = ()
+    #: The smallest case, before and after the remedy; None where there is no example.
+    example: tuple[str, str] | None = None
+    #: Where the page is.
+    docs: str = ""
+    #: The Markdown text of the page of a third-party code.
+    page: str = ""
+
+
+class CheckEntry(Struct, frozen=True):
+    """A check, as :class:`~ovms_doctor.checks.api.Check`."""
+
+    name: str
+    summary: str
+
+
+class SharedPage(Struct, frozen=True):
+    """A page that the pages of several codes link to."""
+
+    #: The file's name without ``.md``.
+    name: str
+    title: str
+    #: Markdown.
+    text: str
+
+
+class Index(Struct, frozen=True):
+    """The content of ``data/codes.json``."""
+
+    #: In the order in which they run.
+    checks: tuple[CheckEntry, ...]
+    #: Ascending.
+    codes: tuple[CodeEntry, ...]
+    #: The names of the pages that several codes share.
+    shared: tuple[str, ...]
+
+
+@cache
+def index() -> Index:
+    """All built-in checks and codes."""
+    return msgspec.json.decode(_data("data/codes.json"), type=Index)
+
+
+@cache
+def codes() -> dict[str, CodeEntry]:
+    """All built-in codes by themselves, ascending."""
+    return {entry.code: entry for entry in index().codes}
+
+
+def lookup(code_or_name: str) -> CodeEntry | None:
+    """The entry for ``OVD101``, ``ovd101`` or ``no-version-directory``; None where there is none of that name."""
+    wanted = code_or_name.strip()
+    by_code = codes().get(wanted.upper())
+    return by_code or next((entry for entry in index().codes if entry.name == wanted.lower()), None)
+
+
+def lookup_page(name: str) -> SharedPage | None:
+    """A page that several codes share, by its name."""
+    wanted = name.strip().lower()
+    if wanted not in index().shared:
+        return None
+    head, _, text = _page(wanted).partition("\n")
+    return SharedPage(wanted, head.lstrip("# "), text.strip())
+
+
+def prose(entry: CodeEntry) -> str:
+    """What the code's page says beyond the entry, as Markdown."""
+    if entry.page:
+        return entry.page.strip()
+    if entry.code not in codes():
+        return ""
+    return _page(entry.code).partition(END_OF_FACTS)[2].strip()
+
+
+def _page(name: str) -> str:
+    """A page beside the checks. ``name`` is one that the index holds."""
+    data = pkgutil.get_data("ovms_doctor", f"checks/pages/{name}.md")
+    assert data is not None
+    return data.decode("utf-8")
+
+
+def _data(path: str) -> bytes:
+    data = pkgutil.get_data("ovms_doctor.explain", path)
+    assert data is not None
+    return data

@@ -1,0 +1,75 @@
+"""A code: all that is the same for each finding that has it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ovms_doctor.model.findings import Recovers, Severity
+from ovms_doctor.model.server_log import Message
+
+#: Prefix of ovms-doctor's own codes.
+PREFIX = "OVD"
+#: Where the page of an own code is, from the root of the project; its name is the code and ``.md``.
+PAGES = "ovms_doctor/checks/pages"
+
+#: For :attr:`Code.releases`.
+ALL_RELEASES = "The same in all releases from 2022.1 on."
+
+
+class Example(Struct, frozen=True):
+    """The smallest case that gives the finding, and the same case after the remedy. ``m`` is a model's directory."""
+
+    #: Files, arguments or configuration with the problem, a line each.
+    before: str
+    #: The same without it.
+    after: str
+
+
+class Code(Struct, frozen=True, kw_only=True):
+    """One code, for ever: a number or name that was published is never used for anything else.
+
+    What is said beyond these fields stands in the code's Markdown page.
+    """
+
+    #: ``OVD`` and three digits; a third-party check has a prefix of its own.
+    code: str
+    #: In kebab case, like ``no-version-directory``.
+    name: str
+    #: The usual severity; a finding may be milder.
+    severity: Severity
+    #: What is the case: a phrase, without a full stop.
+    summary: str
+    #: What to do, in whole sentences; a finding may have a more specific remedy.
+    remedy: str
+    #: What is written where this is the case, as templates with ``{fields}``: the server's own messages, and other
+    #: texts by which it is recognised (OpenVINO's last lines, texts from documentation).
+    log: tuple[Message | str, ...] = ()
+    #: How the server usually picks the remedy up; None where that depends on the case or does not apply.
+    recovers: Recovers | None = None
+    #: In which releases it is so, in whole sentences.
+    releases: str = ""
+    #: Related codes.
+    see_also: tuple[str, ...] = ()
+    #: None for a third-party code without one.
+    example: Example | None = None
+    #: Third-party codes only: the web address of the page.
+    docs: str = ""
+    #: Third-party codes only: the page's Markdown text, which ``explain`` shows.
+    page: str = ""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The server's own messages among ``log``."""
+        return tuple(item for item in self.log if isinstance(item, Message))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The other texts among ``log``."""
+        return tuple(item for item in self.log if isinstance(item, str))
+
+    @property
+    def address(self) -> str:
+        """Where the page is: a path from the root of the project, or a web address; empty where there is none."""
+        if self.code.startswith(PREFIX):
+            return f"{PAGES}/{self.code}.md"
+        return self.docs

@@ -1,0 +1,31 @@
+"""Texts of OpenVINO's in the server's log, as templates like those of :mod:`ovms_doctor.model.server_log`."""
+
+from __future__ import annotations
+
+#: OpenVINO's text for any file that none of its readers recognises: the whole sentence, and cut off.
+UNREADABLE = (
+    "Unable to read the model: {path} Please check that model format: {format} is supported",
+    "Unable to read the model",
+)
+#: The same of metadata that macOS leaves beside a file.
+APPLE_DOUBLE = (
+    "Unable to read the model: {path}/._{name} Please check that model format: {format} is supported"
+)
+NO_WEIGHTS = "Empty weights data in bin file or bin file cannot be found!"
+WRONG_WEIGHTS = "Incorrect weights in bin file!"
+NOT_MAPPED = "Can not open file {path} for mapping. Ensure that file exists and has appropriate permissions."
+NOT_PARSED = "Model can't be parsed"
+NOT_A_TFLITE = "TensorFlow Lite Frontend: the model file {path} is corrupted or malformed"
+BAD_INDEX = "Wrong index file, file size is less than minimal expected"
+NOT_A_SAVED_MODEL = "[TensorFlow Frontend] Saved Model cannot be parsed"
+CANNOT_OPEN = "Could not open the file: {path}"
+UNSUPPORTED_OPSET = "Cannot create {operation} layer {layer} from unsupported opset: {opset}"
+NEWER_OPSET = "Cannot create {operation} layer {layer} from unsupported opset: opset{number}"
+NOT_IN_OPSET = "Opset {opset} doesn't contain the operation with type: {operation}"
+NOT_CONVERTED = "No conversion rule found for operations: {operations}"
+STATUS_DENIED = "filesystem error: status: Permission denied [{path}]"
+LIST_DENIED = "filesystem error: directory iterator cannot open directory: Permission denied [{path}]"
+LINK_LOOP = "filesystem error: status: Too many levels of symbolic links [{path}]"
+
+#: For :attr:`ovms_doctor.model.codes.Code.releases` of a code that is recognised by one of them.
+RUNTIME_TEXT = "The same in all releases; OpenVINO's own text differs a little from one to the next."

@@ -1,0 +1,343 @@
+"""The codes that the built-in checks declare: each once, complete, with an example and a page."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from ovms_doctor.checks.api import CouldNotLookError, NotApplicableError
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.registry import CHECK_OF, CHECKS, CODES, Check, arrange, run_checks, selects
+from ovms_doctor.model.codes import Code
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding, Recovers, Severity, Subject
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.releases import parse_release
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "ovms_doctor/checks/pages"
+#: The hundreds of a check's codes.
+HUNDREDS = {
+    "layout": "1", "versions": "1", "permissions": "2", "reading": "3", "operations": "3", "extension": "3",
+    "configuration": "4", "parameters": "4", "mapping": "4", "cache": "5", "container": "7", "devices": "7",
+    "proxies": "6", "storage": "6", "resources": "7", "doctor": "9",
+}  # fmt: skip
+#: For ever: a code or name that was given out is never changed and never given out again.
+_GIVEN = """
+OVD101 no-version-directory, OVD102 version-name-not-a-number, OVD103 version-directory-misnamed,
+OVD104 version-number-out-of-range, OVD105 duplicate-version-directories, OVD106 base-path-missing,
+OVD107 base-path-not-a-directory, OVD108 model-file-not-servable, OVD109 path-escapes,
+OVD110 directory-listing-fails, OVD111 no-model-files, OVD112 model-file-pair-incomplete,
+OVD113 ambiguous-model-files, OVD115 version-retired-later, OVD116 fallback-missed,
+OVD117 startup-never-ends, OVD118 version-not-tried, OVD121 graph-not-followed,
+OVD122 generative-not-followed, OVD123 empty-repository, OVD124 link-leaves-target,
+OVD131 version-directory-named, OVD133 unused-config-json, OVD201 directory-not-searchable,
+OVD202 directory-not-listable, OVD203 model-file-not-readable, OVD204 mapping-config-not-readable,
+OVD205 config-file-not-readable, OVD301 not-a-model, OVD302 git-lfs-pointer, OVD303 html-page,
+OVD304 archive, OVD305 empty-file, OVD306 truncated-model, OVD307 weights-missing,
+OVD308 weights-too-small, OVD309 weights-zero-filled, OVD310 weights-trailing-bytes,
+OVD311 ir-version-unsupported, OVD312 xml-malformed, OVD313 dangling-link, OVD314 special-file,
+OVD315 weights-name-mismatch, OVD316 graph-inconsistent, OVD317 empty-model,
+OVD318 external-data-missing, OVD319 xml-tolerated, OVD321 needs-extension,
+OVD322 operation-not-in-release, OVD323 element-type-not-in-release, OVD324 operation-unknown,
+OVD331 no-inputs, OVD332 no-outputs, OVD333 unnamed-tensor, OVD341 openvino-refuses,
+OVD342 compile-refused, OVD343 runtime-crash, OVD344 saved-model-path-cut,
+OVD351 extension-not-readable, OVD352 extension-no-library, OVD353 extension-other-machine,
+OVD354 extension-other-openvino, OVD355 extension-needs-library, OVD356 extension-no-entry-point,
+OVD357 extension-does-not-load, OVD358 extension-hangs, OVD359 extension-lacks-operation,
+OVD401 policy-matches-nothing, OVD402 duplicate-model-name, OVD403 config-not-json,
+OVD404 config-schema-violation, OVD405 config-file-missing, OVD406 usage-error,
+OVD407 version-policy-invalid, OVD408 task-not-inferred, OVD409 no-models-configured,
+OVD410 not-looked-at, OVD411 environment-overrides, OVD414 metrics-end-start, OVD415 help-printed,
+OVD416 option-without-effect, OVD417 behind-list-given-up, OVD418 key-doubled,
+OVD419 key-without-effect, OVD420 custom-loader-missing, OVD421 parameter-malformed,
+OVD422 plugin-key-unsupported, OVD423 parameter-ignored, OVD424 parameter-deprecated,
+OVD425 tensor-name-unknown, OVD426 tensor-name-mapped, OVD427 parameter-for-one-input,
+OVD428 shape-refused, OVD429 batch-size-refused, OVD430 layout-refused,
+OVD431 preprocessing-refused, OVD432 device-not-available, OVD433 plugin-value-refused,
+OVD434 too-many-requests, OVD435 stateful-dynamic, OVD441 library-not-opened,
+OVD442 pipeline-not-served, OVD443 graph-name-taken, OVD444 graph-with-parameters,
+OVD445 graph-ignores-parameters, OVD446 no-base-path, OVD447 path-misunderstood,
+OVD448 graph-not-loaded, OVD449 text-ends-at-nul, OVD461 mapping-invalid,
+OVD462 mapping-unknown-tensor, OVD463 mapping-name-shared, OVD464 mapping-incomplete,
+OVD501 cache-not-created, OVD502 cache-not-reached, OVD503 cache-not-searchable,
+OVD504 cache-blob-in-the-way, OVD505 cache-not-writable, OVD506 cache-not-a-directory,
+OVD507 cache-not-kept, OVD508 cache-without-room, OVD509 cache-left-out,
+OVD510 cache-with-custom-loader, OVD511 cache-probe-failed, OVD601 proxy-without-port,
+OVD602 proxy-not-understood, OVD603 proxy-variable-unread, OVD604 proxy-set-to-nothing,
+OVD605 no-proxy-not-asked, OVD606 proxy-over-tls, OVD607 proxy-password-ambiguous,
+OVD608 proxy-not-passed, OVD621 aws-bucket-missing, OVD622 aws-host-in-path,
+OVD623 aws-host-taken-for-bucket, OVD624 aws-anonymous, OVD625 aws-keys-empty,
+OVD626 aws-session-token-unread, OVD627 aws-profile-beside-keys,
+OVD628 aws-endpoint-variable-unread, OVD629 aws-endpoint-form, OVD630 aws-endpoint-host-invalid,
+OVD631 aws-bucket-in-host-name, OVD632 aws-region-empty, OVD633 aws-two-regions,
+OVD634 aws-region-not-set, OVD635 remote-single-file, OVD636 remote-configuration,
+OVD637 remote-graph, OVD638 gcs-anonymous, OVD639 gcs-credentials-empty,
+OVD640 gcs-key-file-unusable, OVD641 gcs-emulator-variable-unread, OVD642 gcs-bucket-missing,
+OVD643 azure-path-refused, OVD644 azure-connection-string-missing, OVD645 store-path-misread,
+OVD651 store-access-denied, OVD652 bucket-not-found, OVD653 bucket-in-other-region, OVD654
+bucket-list-needs-prefix, OVD655 store-credentials-refused, OVD656 clock-skewed, OVD657
+store-unreachable, OVD658 store-proxy-refuses, OVD659 store-path-empty, OVD660
+versions-behind-first-page, OVD661 files-not-downloaded, OVD662 download-refused, OVD663
+object-archived, OVD664 version-directory-not-downloaded, OVD666 gcs-list-refused,
+OVD701 oom-killed, OVD702 killed-from-outside, OVD703 ended-over-arguments, OVD704 ended-at-start,
+OVD705 ended-with-its-help, OVD706 illegal-instruction, OVD707 aborted, OVD708 crashed,
+OVD709 stopped, OVD710 restarts-again-and-again, OVD711 evicted, OVD712 probe-cannot-succeed,
+OVD713 never-started, OVD716 mount-empty,
+OVD718 mount-hides-models, OVD721 port-published-not-listening, OVD722 selinux-label-missing,
+OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
+OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,
+OVD733 device-name-unknown, OVD734 default-device-is-gpu, OVD741 memory-does-not-fit,
+OVD742 memory-tight, OVD743 no-room-for-a-new-version, OVD745 quota-not-seen, OVD901 check-crashed,
+OVD902 check-timed-out, OVD903 could-not-look, OVD904 load-timed-out, OVD905 load-out-of-memory,
+OVD906 plugin-unusable, OVD907 plugin-finding-refused
+"""
+NAMES = dict(re.findall(r"(OVD\d{3}) ([a-z-]+)", _GIVEN))
+
+
+def test_codes_and_names_stay_as_they_are() -> None:
+    assert {code: CODES[code].name for code in NAMES if code in CODES} == NAMES
+
+
+def test_each_code_belongs_to_one_check() -> None:
+    declared = [code.code for check in CHECKS for code in check.codes]
+    assert sorted(declared) == list(CODES)
+    names = [code.name for code in CODES.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_each_check_is_registered_once() -> None:
+    names = [check.name for check in CHECKS]
+    assert sorted(names) == sorted(HUNDREDS)
+    assert len({id(check.run) for check in CHECKS}) == len(CHECKS)
+
+
+def test_codes_are_complete() -> None:
+    for code in CODES.values():
+        _check_code(code)
+
+
+def _check_code(code: Code) -> None:
+    assert re.fullmatch(r"OVD[1-9]\d\d", code.code)
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code.name)
+    assert code.severity in SEVERITIES
+    assert code.code[3] == HUNDREDS[CHECK_OF[code.code]]
+    assert code.recovers is None or code.recovers in get_args(Recovers)
+    assert not code.summary.endswith("."), "a summary is a phrase; who shows it ends it"
+    for text in (code.remedy, code.releases):
+        assert text.endswith("."), text
+    for text in (code.summary, code.remedy, code.releases):
+        assert "  " not in text
+        assert text == text.strip()
+        assert text.isprintable()
+    assert code.example is not None
+    assert code.example.before.strip()
+    assert code.example.after.strip()
+    assert code.example.before != code.example.after
+    assert (code.docs, code.page) == ("", ""), "these are for third-party codes"
+
+
+def test_see_also_leads_somewhere_else() -> None:
+    wrong = {
+        code.code: code.see_also
+        for code in CODES.values()
+        if not code.see_also or not set(code.see_also) <= set(CODES) - {code.code}
+    }
+    assert wrong == {}
+
+
+# -- pages ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_written_from_the_codes_is_current() -> None:
+    command = [sys.executable, str(ROOT / "scripts/gen_docs.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_page_that_is_not_current_is_named(tmp_path: Path) -> None:
+    """In a copy of the project: a table changed by hand, and a page whose text is kept when it is written again."""
+    copied = ("scripts/gen_docs.py", "docs/findings/README.md", "ovms_doctor")
+    command = ["cp", "-r", "--parents", *copied, str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT)
+    page = tmp_path / "ovms_doctor/checks/pages/OVD101.md"
+    good = page.read_text("utf-8")
+    page.write_text(good.replace("| Severity | error", "| Severity | info") + "\nBy hand.\n", "utf-8")
+    script = [sys.executable, str(tmp_path / "scripts/gen_docs.py")]
+    result = subprocess.run([*script, "--check"], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == "ovms_doctor/checks/pages/OVD101.md is not current: run scripts/gen_docs.py\n"
+    subprocess.run(script, check=True)
+    assert page.read_text("utf-8") == good + "\nBy hand.\n"
+
+
+def test_each_code_has_a_page_with_text_and_no_page_is_left_over() -> None:
+    assert {path.stem for path in PAGES.glob("OVD*.md")} == set(CODES)
+    assert {path.parent for path in map(ROOT.joinpath, (code.address for code in CODES.values()))} == {PAGES}
+    empty = [
+        path.name
+        for path in PAGES.glob("OVD*.md")
+        if len(path.read_text("utf-8").partition("<!-- /facts -->")[2].split()) < 8
+    ]
+    assert empty == []
+
+
+def test_links_of_the_pages_lead_to_pages() -> None:
+    wrong = [
+        (path.name, target)
+        for path in PAGES.glob("*.md")
+        for target in re.findall(r"\]\(([^)]+)\)", path.read_text("utf-8"))
+        if not (PAGES / target).is_file()
+    ]
+    assert wrong == []
+
+
+def test_each_shared_page_is_linked_to() -> None:
+    texts = "".join(path.read_text("utf-8") for path in PAGES.glob("OVD*.md"))
+    shared = {path.name for path in PAGES.glob("*.md") if not path.stem.startswith("OVD")}
+    assert shared
+    assert [name for name in shared if f"]({name})" not in texts] == []
+
+
+# -- causes --------------------------------------------------------------------------------------------
+
+
+def finding(
+    code: str, model: str | None = "m", version: int | None = None, *causes: CausedBy, **more: str
+) -> Finding:
+    severity: Severity = "warning" if more.get("severity") == "warning" else "error"
+    subject = Subject(model, version, server_path=more.get("path"))
+    log = (more["log"],) if "log" in more else ()
+    return Finding(code, "a-name", severity, subject, "A message", server_log=log, causes=causes)
+
+
+def causes_of(*findings: Finding) -> list[str]:
+    """The codes of what the last of ``findings`` follows from, once they are arranged."""
+    arranged = {item.fingerprint: item for item in arrange(findings)}
+    return [arranged[cause].code for cause in arranged[findings[-1].fingerprint].caused_by]
+
+
+@pytest.mark.parametrize(
+    ("cause", "codes"),
+    [
+        (CausedBy("OVD111"), ["OVD111", "OVD111"]),
+        (CausedBy(version=2), ["OVD111", "OVD301"]),
+        (CausedBy("OVD111", version=2), ["OVD111"]),
+        (CausedBy("OVD111", path="/m/3"), ["OVD111"]),
+        (CausedBy("OVD111", path="/m/4"), []),
+        (CausedBy("OVD106"), []),
+        (CausedBy("OVD106", any_model=True), ["OVD106"]),
+        (CausedBy(check="layout"), ["OVD111", "OVD111"]),
+        (CausedBy(check="layout", any_model=True), ["OVD111", "OVD111", "OVD106"]),
+        (CausedBy(check="permissions"), []),
+        (CausedBy("OVD405"), []),
+        (CausedBy("OVD405", any_severity=True), ["OVD405"]),
+        (CausedBy("OVD113"), []),
+        (CausedBy("OVD113", any_severity=True), ["OVD113"]),
+        (CausedBy(), ["OVD111", "OVD111", "OVD301"]),
+    ],
+)
+def test_what_a_cause_describes(cause: CausedBy, codes: list[str]) -> None:
+    others = [
+        finding("OVD111", "m", 2, path="/m/2"),
+        finding("OVD111", "m", 3, path="/m/3"),
+        finding("OVD301", "m", 2, path="/m/2/model.xml"),
+        finding("OVD113", "m", 2, severity="warning"),
+        finding("OVD106", "other", path="/other"),
+        finding("OVD405", None, path="/config.json"),
+    ]
+    assert causes_of(*others, finding("OVD115", "m", 1, cause)) == codes
+
+
+def test_only_the_first_cause_of_a_chain_is_named() -> None:
+    first, second = finding("OVD716"), finding("OVD101", "m", None, CausedBy("OVD716"))
+    last = finding("OVD118", "m", None, CausedBy("OVD101"), CausedBy("OVD716"))
+    assert causes_of(first, second, last) == ["OVD716"]
+    assert causes_of(second, last) == ["OVD101"]
+
+
+def test_a_finding_is_no_cause_of_itself() -> None:
+    assert causes_of(finding("OVD101", "m", None, CausedBy("OVD101"))) == []
+
+
+def test_what_follows_has_the_log_of_its_causes() -> None:
+    cause = finding("OVD111", "m", 2, log="No model file")
+    arranged = arrange([finding("OVD115", "m", 1, CausedBy(version=2)), cause])
+    assert [item.code for item in arranged] == ["OVD111", "OVD115"]
+    assert arranged[1].server_log == ("No model file",)
+
+
+def test_causes_in_the_checks_name_codes_that_there_are() -> None:
+    named = set()
+    for path in (ROOT / "ovms_doctor/checks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "CausedBy":
+                named |= {item.value for item in node.args if isinstance(item, ast.Constant)}
+    assert {"OVD716", "OVD645"} <= named
+    assert named <= set(CODES)
+
+
+# -- running -------------------------------------------------------------------------------------------
+
+
+def test_how_a_check_ends() -> None:
+    def finds(context: Context) -> Iterator[Finding]:
+        yield context.finding(CODES["OVD101"], "A message", model="m")
+
+    def not_applicable(context: Context) -> Iterator[Finding]:
+        raise NotApplicableError("nothing here")
+
+    def could_not_look(context: Context) -> Iterator[Finding]:
+        raise CouldNotLookError("no facts")
+
+    def crashes(context: Context) -> Iterator[Finding]:
+        yield context.finding(CODES["OVD101"], "A message", model="m")
+        raise ValueError("of its own")
+
+    context = Context(
+        Deployment("single", parse_release("2026.3"), "given"), Plan("single", "serves"), Facts()
+    )
+    checks = [
+        Check(name=run.__name__, summary="", codes=(CODES["OVD101"],), run=run)
+        for run in (finds, not_applicable, could_not_look, crashes)
+    ]
+    outcomes = run_checks(context, checks)
+    assert [(item.name, item.status, item.reason, len(item.findings)) for item in outcomes] == [
+        ("finds", "ran", "", 1),
+        ("not_applicable", "not_applicable", "nothing here", 0),
+        ("could_not_look", "could_not_look", "no facts", 0),
+        ("crashes", "crashed", "ValueError: of its own", 0),
+    ]
+    (found,) = outcomes[0].findings
+    assert (found.code, found.name, found.severity) == ("OVD101", "no-version-directory", "error")
+    assert found.docs == "ovms_doctor/checks/pages/OVD101.md"
+    assert found.remedy is not None
+    assert found.remedy.summary == CODES["OVD101"].remedy
+
+
+@pytest.mark.parametrize(
+    ("pattern", "selected"),
+    [
+        ("layout", True),
+        ("OVD1", True),
+        ("ovd101", True),
+        ("no-version-directory", True),
+        ("OVD2", False),
+        ("", False),
+    ],
+)
+def test_selection(pattern: str, selected: bool) -> None:
+    (layout,) = [check for check in CHECKS if check.name == "layout"]
+    assert selects([pattern], layout) is selected
+    assert (
+        selects([pattern], Finding("OVD101", "no-version-directory", "error", Subject(), "A message"))
+        is selected
+    )

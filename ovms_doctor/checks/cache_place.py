@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks.cache_steps import mount_step
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
-from ovms_doctor.model.facts import Failure, Probed, Writability
+from ovms_doctor.model.facts import Failure, Writability, WriteProbe
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.plan import Attempt, CachePlan
 
@@ -72,7 +72,7 @@ def findings_on_probe(context: Context, cache: CachePlan) -> Iterator[Finding]:
     probe = cache.probe
     if isinstance(probe, Failure):
         text = f"could not be made and written: {os.strerror(probe.errno)}"
-    elif isinstance(probe, Probed) and not probe.removed:
+    elif isinstance(probe, WriteProbe) and not probe.removed:
         text = f"was written but could not be removed: {probe.name}"
     else:
         return

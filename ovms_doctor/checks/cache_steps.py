@@ -109,7 +109,7 @@ def mount_step(context: Context, cache: CachePlan, text: str, host: str = _ELSEW
 
 def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
     """The right to go through the directory that refuses."""
-    if denial is None or not context.on_host(denial.at):
+    if denial is None or not context.on_host(denial.path):
         return ()
     user = context.deployment.user
     who = "o"
@@ -117,8 +117,8 @@ def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
         who = "u"
     elif denial.gid in (user.gid, *user.groups):
         who = "g"
-    command = f"chmod {who}+x {quote(context.host(denial.at))}"
-    return (Step(f"Let the server's user through {denial.at}.", command, "host", "changes files"),)
+    command = f"chmod {who}+x {quote(context.host(denial.path))}"
+    return (Step(f"Let the server's user through {denial.path}.", command, "host", "changes files"),)
 
 
 def blob_steps(context: Context, cache: CachePlan) -> tuple[Step, ...]:

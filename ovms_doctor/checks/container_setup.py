@@ -56,7 +56,7 @@ def _hidden_or_empty(context: Context, container: Container, model: ModelPlan) -
 
 def _is_empty(context: Context, model: ModelPlan, place: str) -> bool:
     """Whether it is known that a directory has nothing in it."""
-    answer = context.facts.seen(ListDirectory(place))
+    answer = context.facts.get(ListDirectory(place))
     if context.absolute(model.entry.base_path).rstrip("/") == place.rstrip("/"):
         answer = model.detection.listing or answer
     return isinstance(answer, Listing) and not answer.entries

@@ -197,7 +197,7 @@ def quote(path: str) -> str:
 def describe_denial(denial: Denial, context: Context) -> Evidence:
     """Owner, group and mode of what access is denied to, and how that was found out."""
     right = "enter it (x)" if denial.right == "search" else "read it (r)"
-    rights = f"{denial.at}: owner uid {denial.uid} gid {denial.gid}, mode {denial.mode & 0o7777:04o}"
+    rights = f"{denial.path}: owner uid {denial.uid} gid {denial.gid}, mode {denial.mode & 0o7777:04o}"
     if denial.acl:
         rights += f", ACL {denial.acl}"
     how = (

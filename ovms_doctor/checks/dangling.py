@@ -18,7 +18,7 @@ def dangling(context: Context, attempt: Attempt) -> tuple[str, Evidence, tuple[S
     """Sentence, evidence and remedy for the first link among the model's files that leads to nothing."""
     for path in attempt.opened:
         target = _target(context, path)
-        status = context.facts.seen(StatPath(context.absolute(path)))
+        status = context.facts.get(StatPath(context.absolute(path)))
         if target is None or not isinstance(status, Failure):
             continue
         message = f"{path} is a link to {target}, where there is nothing"
@@ -46,7 +46,7 @@ def dangling(context: Context, attempt: Attempt) -> tuple[str, Evidence, tuple[S
 
 def _target(context: Context, path: str) -> str | None:
     directory, name = posixpath.split(context.absolute(path))
-    listing = context.facts.seen(ListDirectory(directory))
+    listing = context.facts.get(ListDirectory(directory))
     if isinstance(listing, Listing):
         for entry in listing.entries:
             if entry.name == name:

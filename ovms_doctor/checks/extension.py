@@ -156,7 +156,7 @@ def _steps(context: Context, course: ExtensionPlan) -> tuple[Step, ...]:
         command = f"nm -D --defined-only {file}"
         return (Step("See the symbols that the library offers.", command, "host", "reads"),)
     denial = course.failure.denial if course.failure is not None else None
-    if course.why == "denied" and denial is not None and context.on_host(denial.at):
+    if course.why == "denied" and denial is not None and context.on_host(denial.path):
         return (_let_read(context, denial),)
     if course.why in ("not_library", "special", "hangs", "denied"):
         return (Step("See what lies there.", f"ls -l {file}", "host", "reads"),)
@@ -167,8 +167,8 @@ def _let_read(context: Context, denial: Denial) -> Step:
     user = context.deployment.user
     who = "u" if denial.uid == user.uid else "g" if denial.gid in (user.gid, *user.groups) else "o"
     right = "x" if denial.right == "search" else "r"
-    command = f"chmod {who}+{right} {quote(context.host(denial.at))}"
-    return Step(f"Give the server's user the right on {denial.at}.", command, "host", "changes files")
+    command = f"chmod {who}+{right} {quote(context.host(denial.path))}"
+    return Step(f"Give the server's user the right on {denial.path}.", command, "host", "changes files")
 
 
 def _lacking(context: Context, course: ExtensionPlan) -> Iterator[Finding]:

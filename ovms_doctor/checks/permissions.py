@@ -158,7 +158,7 @@ def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], 
     return context.finding(
         code,
         message,
-        path=denial.at,
+        path=denial.path,
         detail=f"The server ends with exit code {context.plan.exit_code}.",
         log=log,
         evidence=(describe_denial(denial, context),),
@@ -182,7 +182,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
         _code(denial),
         f"{context.who} {_lacks(denial)}: the server cannot read {model.entry.base_path}",
         model=model.entry.name,
-        path=denial.at,
+        path=denial.path,
         base=model.entry.base_path,
         detail=context.what_then(model),
         log=model.detection.log,
@@ -219,7 +219,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
         f"{context.who} {_lacks(denial)}",
         model,
         attempt,
-        path=denial.at,
+        path=denial.path,
         detail=detail,
         evidence=(
             describe_denial(denial, context),
@@ -252,7 +252,7 @@ def _mapping(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
         f"{context.who} {_lacks(denial)}: the model is served without its {MAPPING}",
         model=model.entry.name,
         version=attempt.version,
-        path=denial.at,
+        path=denial.path,
         base=model.entry.base_path,
         evidence=(describe_denial(denial, context),),
         recovers="restart" if context.single else "config_change",
@@ -270,14 +270,14 @@ def _is_directory(denial: Denial, code: Code) -> bool:
 
 def _lacks(denial: Denial) -> str:
     if denial.right == "search":
-        return f"has no permission (x) to enter the directory {denial.at}"
-    return f"has no read permission (r) on {denial.at}"
+        return f"has no permission (x) to enter the directory {denial.path}"
+    return f"has no read permission (r) on {denial.path}"
 
 
 def steps_for(context: Context, denial: Denial, *, directory: bool) -> tuple[Step, ...]:
     """Give the right to the class that decides (owner, group or others), or to this user alone; or run the
     server as the owner. ``directory``: whether access to a directory is denied, not to a file."""
-    host = quote(context.host(denial.at))
+    host = quote(context.host(denial.path))
     # A model's directories must be listed as well as entered: one right without the other helps nobody.
     rights = "rx" if directory else "r"
     user = context.deployment.user

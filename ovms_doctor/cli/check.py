@@ -131,8 +131,12 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
     def stores() -> StoreCollector:
         from ovms_doctor.probes.stores import StoreCollector
 
-        # The one place where what is sealed is opened: it goes to the children that ask.
-        secrets = {item.name: item.sealed.open() for item in request.environment if item.sealed is not None}
+        # The one place where secrets are opened: they go to the children that ask the stores.
+        secrets = {
+            item.name: item.secret_value.open()
+            for item in request.environment
+            if item.secret_value is not None
+        }
         return StoreCollector(
             secrets,
             local,

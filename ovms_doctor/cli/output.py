@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ovms_doctor.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from ovms_doctor.model.facts import Question
+    from ovms_doctor.model.facts import AnyQuestion
     from ovms_doctor.model.styled import Output
 
 #: Variables by which rich is told to write as for a terminal where there is none.
@@ -71,7 +71,7 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def looking_at(self, question: Question) -> None:
+    def looking_at(self, question: AnyQuestion) -> None:
         """Called for every question, before it is answered."""
         if not self._shows:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ovms_doctor.diagnosis.deploy import server_path
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.facts import Answer, Failure, ListDirectory, Listing, Question, StatPath
+from ovms_doctor.model.facts import Answer, AnyQuestion, Failure, ListDirectory, Listing, StatPath
 from ovms_doctor.model.names import is_remote
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
 
 
-def look_for(asked: CheckOptions, request: Request, collector: Collector) -> dict[Question, Answer]:
+def look_for(asked: CheckOptions, request: Request, collector: Collector) -> dict[AnyQuestion, Answer]:
     """What the collector says of the targets and mounts. UsageError for one that is not there; what cannot be
     looked at is left to the rules."""
     # Those that were typed come last: a container's own are not the user's mistake.

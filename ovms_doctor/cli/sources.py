@@ -16,7 +16,7 @@ from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.facts import Failure, Question, StatPath
+from ovms_doctor.model.facts import AnyQuestion, Failure, StatPath
 
 #: Bytes; no document of a container comes near it.
 _LARGEST = 64 << 20
@@ -143,7 +143,7 @@ def _gone(request: Request, container: Container) -> frozenset[str]:
     hosts = sorted({mount.host for mount in container.mounts if mount.host is not None})
     if not hosts:
         return frozenset()
-    questions: list[Question] = [StatPath(host) for host in hosts]
+    questions: list[AnyQuestion] = [StatPath(host) for host in hosts]
     with LocalCollector(None, deadline=request.timeout) as here:
         answers = here.collect(questions)
     return frozenset(

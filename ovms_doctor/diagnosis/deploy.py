@@ -24,7 +24,7 @@ from ovms_doctor.model.deployment import (
     VersionPolicy,
 )
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.facts import Facts, FactsMissingError, Question, StoreAccess
+from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, StoreAccess
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.prediction.config.policy import parse_policy
@@ -71,7 +71,7 @@ def _understood(
 ) -> list[ResolvedTarget]:
     """Each target. What they all lack is named at once."""
     found: list[ResolvedTarget] = []
-    missing: list[Question] = []
+    missing: list[AnyQuestion] = []
     for path in request.targets:
         try:
             if is_remote(path):

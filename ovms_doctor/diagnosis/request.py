@@ -6,14 +6,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from msgspec import Struct, field, to_builtins
-from msgspec.structs import fields, replace
 
-from ovms_doctor.inputs.host import host_from_json
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import IMAGE_USER, Host, User
 from ovms_doctor.model.environment import Variable
-from ovms_doctor.model.facts.codec import FactFormatError, decode_data, encode_data
+from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
+from ovms_doctor.model.text import escape, unescape
 
 #: Bytes of one version in a store that are downloaded at most, unless more is asked for.
 DOWNLOAD_LIMIT = 1 << 30
@@ -62,35 +61,22 @@ class Request(Struct, frozen=True, dict=True):
         return MountTable(engine_order(self.mounts), self.unavailable_paths)
 
     def as_json(self) -> dict[str, Any]:
-        container = None if self.container is None else encode_data(self.container)
-        environment = [encode_data(item) for item in self.environment]
-        plain: dict[str, Any] = to_builtins(replace(self, container=None, environment=()))
-        return {**plain, "container": container, "environment": environment}
+        """JSON values that :func:`request_from_json` reads, without secrets."""
+        values: dict[str, Any] = to_builtins(self)
+        # Facts files of version 1 escape the text of these two here, and all of the document once more.
+        for name in _ESCAPED:
+            values[name] = map_text(values[name], escape)
+        return values
+
+
+#: Members whose text is escaped by itself.
+_ESCAPED = ("container", "environment")
 
 
 def request_from_json(data: dict[str, Any]) -> Request:
     """A request as ``as_json`` gave it, after a round trip; ValueError where it is none."""
+    unescaped = {name: map_text(data[name], unescape) for name in _ESCAPED if name in data}
     try:
-        known = {item.name for item in fields(Request)}
-        values = {name: value for name, value in data.items() if name in known}
-        unavailable = tuple(UnavailablePath(**item) for item in data.get("unseen", ()))
-        user = values.get("user", {})
-        container, untold = values.get("container"), values.get("untold")
-        plain = {"user": IMAGE_USER, "mounts": (), "environment": (), "host": None, "container": None}
-        request = Request(**{**values, **plain, "untold": None})
-        return replace(
-            request,
-            targets=tuple(str(item) for item in request.targets),
-            words=None if request.words is None else tuple(str(item) for item in request.words),
-            user=User(int(user["uid"]), int(user["gid"]), tuple(int(gid) for gid in user["groups"])),
-            mounts=tuple(Mount(**mount) for mount in values.get("mounts", ())),
-            environment=tuple(decode_data(Variable, item) for item in values.get("environment", ())),
-            host=host_from_json(values.get("host")),
-            container=None if container is None else decode_data(Container, container),
-            kept_back=tuple(str(item) for item in request.kept_back),
-            download_limit=int(request.download_limit),
-            unavailable_paths=unavailable,
-            untold=None if untold is None else (str(untold[0]), str(untold[1]), bool(untold[2])),
-        )
-    except (TypeError, KeyError, IndexError, AttributeError, FactFormatError) as error:
+        return convert({**data, **unescaped}, Request)
+    except JsonFormatError as error:
         raise ValueError(f"not a request: {error}") from None

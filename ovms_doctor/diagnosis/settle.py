@@ -10,7 +10,7 @@ from msgspec import Struct
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import Answer, Facts, FactsMissingError, Question
+from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, FactsMissingError
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.startup import plan
@@ -18,14 +18,16 @@ from ovms_doctor.probes import interrupts
 
 #: More turns than any chain of rules needs; reaching it means that a rule asks without end.
 _MOST_TURNS = 100_000
-Progress = Callable[[Question], None]
+Progress = Callable[[AnyQuestion], None]
 T = TypeVar("T")
 
 
 class Collector(Protocol):
     """Something that looks: at this host, or at nothing any more."""
 
-    def collect(self, questions: Sequence[Question], progress: Progress | None) -> dict[Question, Answer]: ...
+    def collect(
+        self, questions: Sequence[AnyQuestion], progress: Progress | None
+    ) -> dict[AnyQuestion, Answer]: ...
 
 
 class SettledRun(Struct, frozen=True):

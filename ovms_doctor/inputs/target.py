@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, VersionPolicy
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     Entry,
     Facts,
     FactsMissingError,
@@ -21,7 +22,6 @@ from ovms_doctor.model.facts import (
     ListDirectory,
     Listing,
     PathStatus,
-    Question,
     StatPath,
     Unavailable,
 )
@@ -101,7 +101,7 @@ class _Look(Struct, frozen=True):
 
     def need(self, statuses: list[str], listings: list[str]) -> None:
         """Name all at once what will be asked."""
-        questions: list[Question] = [StatPath(path, self.own) for path in statuses]
+        questions: list[AnyQuestion] = [StatPath(path, self.own) for path in statuses]
         self.facts.need([*questions, *(ListDirectory(path, self.own) for path in listings)])
 
     def may_enter(self, path: str, listing: Listing | Failure | Unavailable) -> bool:
@@ -132,7 +132,7 @@ def _repository(
     look.need([], [f"{server_path}/{name}" for name in directories])
     models = []
     notes = []
-    missing: list[Question] = []
+    missing: list[AnyQuestion] = []
     for name in directories:
         below = f"{server_path}/{name}"
         try:

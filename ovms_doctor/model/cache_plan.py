@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from ovms_doctor.model.facts import Failure, Probed, Unavailable, Writability
+from ovms_doctor.model.facts import Failure, Unavailable, Writability, WriteProbe
 
 #: What the cache does to a model that is to use it. ``caches``: what is meant; ``uncached``: it is compiled anew at
 #: every start; ``refused``: compiling it fails; ``aborts``: compiling it ends the process with SIGABRT.
@@ -51,7 +51,7 @@ class CachePlan(Struct, frozen=True):
     stuck: tuple[StuckBlob, ...] = ()
     what: str = ""
     throws: bool = False
-    probe: Probed | Failure | Unavailable | None = None
+    probe: WriteProbe | Failure | Unavailable | None = None
 
 
 class CacheFails(Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.cache_plan import CacheFails
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation, StoreRefusal
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 
 
 class VersionDirectoryMissing(Struct, frozen=True):

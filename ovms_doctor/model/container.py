@@ -22,7 +22,7 @@ Engine: TypeAlias = Literal["docker", "podman", "kubernetes", ""]
 MountKind: TypeAlias = Literal["bind", "volume", "tmpfs", "config", "claim", "image", "other"]
 
 
-class ContainerMount(Struct, frozen=True):
+class ContainerMount(Struct, frozen=True, omit_defaults=True):
     """One mount of a container."""
 
     #: Absolute path in the container.
@@ -43,7 +43,7 @@ class ContainerMount(Struct, frozen=True):
     sub_path: str = ""
 
 
-class PublishedPort(Struct, frozen=True):
+class PublishedPort(Struct, frozen=True, omit_defaults=True):
     """A port of the container that can be reached from outside."""
 
     #: Port in the container.
@@ -56,7 +56,7 @@ class PublishedPort(Struct, frozen=True):
     protocol: str = "tcp"
 
 
-class ContainerLimits(Struct, frozen=True):
+class ContainerLimits(Struct, frozen=True, omit_defaults=True):
     """Resource limits; None means no limit, or one that is not known (see ``complete``)."""
 
     #: Bytes of memory.
@@ -79,7 +79,7 @@ class ContainerLimits(Struct, frozen=True):
     complete: bool = field(default=True, name="known")
 
 
-class Probe(Struct, frozen=True):
+class Probe(Struct, frozen=True, omit_defaults=True):
     """A Kubernetes probe or an engine's health check. Times are in seconds."""
 
     #: Which probe; ``health`` is the engine's health check.
@@ -102,7 +102,7 @@ class Probe(Struct, frozen=True):
     scheme: str = "HTTP"
 
 
-class ContainerState(Struct, frozen=True):
+class ContainerState(Struct, frozen=True, omit_defaults=True):
     """Whether the container runs, and how it ended. Times as the source writes them (RFC 3339), empty where it never
     happened."""
 
@@ -134,7 +134,7 @@ class ContainerState(Struct, frozen=True):
     last_finished_at: str = ""
 
 
-class IdRange(Struct, frozen=True):
+class IdRange(Struct, frozen=True, omit_defaults=True):
     """A range of ids in a user namespace's map."""
 
     #: First id in the container.
@@ -145,7 +145,7 @@ class IdRange(Struct, frozen=True):
     count: int
 
 
-class KernelKill(Struct, frozen=True):
+class KernelKill(Struct, frozen=True, omit_defaults=True):
     """A process that the kernel killed for lack of memory, as its log says."""
 
     #: Process id on the host.
@@ -168,7 +168,7 @@ class KernelKill(Struct, frozen=True):
     matched: Literal["", "cgroup", "pid", "time"] = ""
 
 
-class Container(Struct, frozen=True):
+class Container(Struct, frozen=True, omit_defaults=True):
     """All that a source says of a container that runs, ran or is to run OVMS."""
 
     #: Kind of the source.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
@@ -127,6 +127,10 @@ class Note(Struct, frozen=True):
     model: str | None = None
 
 
+#: A number of a host's that cannot be negative: a reader refuses others.
+HostCount: TypeAlias = Annotated[int, Meta(ge=0)]
+
+
 class HostDevices(Struct, frozen=True):
     """The device nodes that a server has."""
 
@@ -137,9 +141,9 @@ class HostDevices(Struct, frozen=True):
     #: Whether there is /dev/dxg, by which WSL gives a GPU.
     dxg: bool = False
     #: Group ids, one of which a user other than root needs to open a render node; empty where none is needed or known.
-    render_groups: tuple[int, ...] = ()
+    render_groups: tuple[HostCount, ...] = ()
     #: The same for the nodes below /dev/accel.
-    accel_groups: tuple[int, ...] = ()
+    accel_groups: tuple[HostCount, ...] = ()
     #: Whether there is certainly a GPU of Intel's.
     intel_gpu: bool = False
 
@@ -148,19 +152,19 @@ class Host(Struct, frozen=True):
     """The server's host as it was probed. None: not known."""
 
     #: Processors that are online.
-    online: int | None = None
+    online: HostCount | None = None
     #: Processors that this process may run on.
-    affinity: int | None = None
+    affinity: HostCount | None = None
     #: The cgroup's share of processor time in whole processors, rounded up; 0 for no limit.
-    quota: int | None = None
+    quota: HostCount | None = None
     #: Whether the marks by which the server recognises a container are there.
     contained: bool | None = None
     #: Soft limit of open files of a process (RLIMIT_NOFILE).
-    open_files: int | None = None
+    open_files: HostCount | None = None
     #: GPUs and NPUs.
     devices: HostDevices | None = None
     #: Bytes of memory that are free.
-    memory: int | None = None
+    memory: HostCount | None = None
     #: Whether the processor computes in bf16, which OpenVINO then prefers.
     bf16: bool | None = None
 

@@ -1,5 +1,5 @@
 """The server's environment, as far as OVMS reads it: a name, and what rules need of it. Values are not kept, but for
-those that a store has to be asked with, and these are sealed."""
+those that a store is asked with, and these are secrets that nothing writes."""
 
 from __future__ import annotations
 
@@ -58,28 +58,29 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"\d{1,9}")
 
 
-class Variable(Struct, frozen=True):
-    """A variable that OVMS or a client of its reads: ``number`` where its value is one, ``empty`` where it is set
-    to nothing, ``proxy`` for those that name one (``HTTP_proxy`` and its like among them), ``text`` where the
-    value is a place and no secret, and has the form of one: a file's content in place of its path is not kept.
-    ``sealed``: the value of a key or a proxy, while this process runs; None where it is empty or was read back from
-    recorded facts, which never hold it."""
+class Variable(Struct, frozen=True, dict=True, omit_defaults=True):
+    """A variable that OVMS or a client of its reads.
+
+    * ``name``: its name.
+    * ``empty``: whether it is set to nothing.
+    * ``number``: its value where that is a number, None where it is none or is not kept.
+    * ``proxy``: the proxy that it names (``HTTP_proxy`` and its like among them), None for other variables.
+    * ``text``: its value where that is a path, address or word and no secret; None where it is not kept, as a file's
+      content in place of its path.
+    """
 
     name: str
     empty: bool = False
     number: int | None = None
     proxy: Proxy | None = None
     text: str | None = None
-    sealed: Secret | None = None
 
-    def _compared(self) -> tuple[object, ...]:
-        return self.name, self.empty, self.number, self.proxy, self.text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Variable) and self._compared() == other._compared()
-
-    def __hash__(self) -> int:
-        return hash(self._compared())
+    @property
+    def secret_value(self) -> Secret | None:
+        """The value of a key or a proxy, while this process runs; None where it is empty or was read back from
+        recorded facts. It is no field: what writes, shows or compares a variable never has it."""
+        secret: Secret | None = self.__dict__.get("value")
+        return secret
 
 
 def variables(pairs: Iterable[tuple[str, str]]) -> tuple[Variable, ...]:
@@ -95,14 +96,16 @@ def _is_read(name: str) -> bool:
 
 def _variable(name: str, value: str) -> Variable:
     is_proxy = name.lower() in _PROXIES
-    return Variable(
+    variable = Variable(
         name,
         not value,
         int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
         read_proxy(value) if is_proxy else None,
         _text(name, value),
-        Secret(value) if value and (is_proxy or name in _KEYS) else None,
     )
+    if value and (is_proxy or name in _KEYS):
+        variable.__dict__["value"] = Secret(value)
+    return variable
 
 
 def _text(name: str, value: str) -> str | None:

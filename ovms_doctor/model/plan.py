@@ -26,7 +26,7 @@ from ovms_doctor.model.causes import VersionDirectoryMissing as VersionDirectory
 from ovms_doctor.model.config_positions import ConfigPositions
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
 from ovms_doctor.model.memory import MemoryEstimate as MemoryEstimate
 from ovms_doctor.model.parameters import ParsedParameters

@@ -10,7 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ovms_doctor.model.deployment import ModelEntry
-from ovms_doctor.model.facts import Failure, LibrarySeen, LoadReport
+from ovms_doctor.model.facts import Failure, LibraryInspection, LoadReport
 
 
 class StartProblem(Struct, frozen=True):
@@ -93,7 +93,7 @@ class ExtensionPlan(Struct, frozen=True):
     lacking: tuple[str, ...] = ()
     kind: str = ""
     failure: Failure | None = None
-    seen: LibrarySeen | None = None
+    seen: LibraryInspection | None = None
     report: LoadReport | None = None
 
     @property

@@ -27,7 +27,7 @@ Trouble: TypeAlias = Literal[
 _S3 = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))?/?", re.DOTALL)
 
 
-class Proxy(Struct, frozen=True):
+class Proxy(Struct, frozen=True, omit_defaults=True):
     """A proxy as a variable names it. ``scheme`` in lower case; ``host`` without user and password; ``port`` None
     where none is named. ``s3``: what the S3 client makes of it, empty for a variable that is set to nothing.
     ``user``: a user stands in it; ``odd_password``: a password that clients read in different ways, for it holds

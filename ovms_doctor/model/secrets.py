@@ -31,4 +31,4 @@ class Secret:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("what is sealed is not written anywhere")
+        raise TypeError("a secret is not written anywhere")

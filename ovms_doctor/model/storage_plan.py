@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from ovms_doctor.model.facts import CopiedFile, Failure, KeyFileSeen, StoreAccess, StoreRefusal
+from ovms_doctor.model.facts import CopiedFile, Failure, KeyFileInspection, StoreAccess, StoreRefusal
 
 Store: TypeAlias = Literal["s3", "gcs", "azure"]
 Addressing: TypeAlias = Literal["path", "virtual"]
@@ -116,7 +116,7 @@ class StoreFault(Struct, frozen=True):
     exact: bool = True
     key: KeyFault = ""
     failure: Failure | None = None
-    seen: KeyFileSeen | None = None
+    seen: KeyFileInspection | None = None
 
 
 class CopyFacts(Struct, frozen=True):

@@ -31,7 +31,7 @@ def escape(text: str) -> str:
 
 def unescape(text: str) -> str:
     """What :func:`escape` was given. Sequences that it does not write are left as they are."""
-    return _UNESCAPE.sub(_unescaped, text) if "\\x" in text else text
+    return _UNESCAPE.sub(unescape_match, text) if "\\x" in text else text
 
 
 def redact(text: str) -> str:
@@ -87,15 +87,19 @@ def _held(value: str) -> str:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x80:
-        return "\\x5c"
+    return "\\x5c" if match[0] == "\\" else escape_surrogate(match[0])
+
+
+def escape_surrogate(char: str) -> str:
+    """The escape of one surrogate."""
+    code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{{{code:x}}}"
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def unescape_match(match: re.Match[str]) -> str:
+    """The character whose escape was matched: a backslash, a byte's two digits or a surrogate's four."""
     backslash, byte, surrogate = match.groups()
     if backslash:
         return "\\"

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import Facts, FactsMissingError, Question, StatPath
+from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, StatPath
 from ovms_doctor.model.plan import (
     ConfigNote,
     CouldNotLook,
@@ -45,7 +45,7 @@ class _Pass(Struct):
     duplicates: list[str] = field(default_factory=list)
     skipped: list[SkippedEntry] = field(default_factory=list)
     notes: list[ConfigNote] = field(default_factory=list)
-    missing: list[Question] = field(default_factory=list)
+    missing: list[AnyQuestion] = field(default_factory=list)
 
 
 def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, assemble: Assembler) -> Plan:

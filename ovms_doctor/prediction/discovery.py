@@ -17,7 +17,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.plan import AccessFails, Cause, NoModelFile, PairMissing, VersionDirectoryMissing
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes, filesystem_error

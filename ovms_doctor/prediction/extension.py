@@ -17,7 +17,7 @@ from ovms_doctor.model.facts import (
     Facts,
     Failure,
     InspectLibrary,
-    LibrarySeen,
+    LibraryInspection,
     LoadExtension,
     LoadReport,
     ModelInspection,
@@ -146,7 +146,7 @@ def _problem(course: ExtensionPlan, deployment: Deployment) -> StartProblem:
 
 
 def _by_its_bytes(
-    course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment, facts: Facts
+    course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
     """In the order in which the dynamic linker meets it: the header, what it asks for, its symbols."""
     ends = replace(course, ends=True, exit_code=1)
@@ -170,7 +170,7 @@ def _by_its_bytes(
         return replace(course, untried="it has no entry point") if old else replace(ends, why="entry")
     if deployment.bare_metal:
         return course
-    too_new = too_new_for(deployment.release, seen.versions)
+    too_new = too_new_for(deployment.release, seen.symbol_versions)
     if too_new is not None:
         return replace(ends, why="libraries", lacking=(too_new,))
     lacking = tuple(
@@ -179,7 +179,7 @@ def _by_its_bytes(
     return replace(course, why="libraries", lacking=lacking) if lacking else course
 
 
-def _is_foreign(seen: LibrarySeen) -> bool:
+def _is_foreign(seen: LibraryInspection) -> bool:
     """For another processor than OVMS's images are for. A server on this host itself may be of another build."""
     return bool(seen.machine) and (seen.bits not in (0, 64) or seen.machine != MACHINE)
 
@@ -188,7 +188,7 @@ def _beside(name: str, course: ExtensionPlan, facts: Facts) -> bool:
     """Whether a library lies where the extension itself says to look, or that cannot be told."""
     assert course.seen is not None
     directory = course.where.rpartition("/")[0] or "/"
-    for path in course.seen.paths:
+    for path in course.seen.search_paths:
         place = path.replace("${ORIGIN}", directory).replace("$ORIGIN", directory)
         if not place.startswith("/") or "$" in place:
             return True
@@ -198,7 +198,7 @@ def _beside(name: str, course: ExtensionPlan, facts: Facts) -> bool:
 
 
 def _by_loading(
-    course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment, facts: Facts
+    course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
     """Tried in a child, where that tells something about the server: it runs the library's code, so it must have been
     named by the user, and be for the OpenVINO that is in the release and at hand too."""
@@ -230,7 +230,7 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
     return 128 + report.signal
 
 
-def _not_loaded(course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment) -> str:
+def _not_loaded(course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment) -> str:
     """Why loading it here would tell nothing, or must not be tried; empty where it may."""
     if deployment.load == "none":
         return "nothing is to be loaded (--load none)"
@@ -239,6 +239,6 @@ def _not_loaded(course: ExtensionPlan, seen: LibrarySeen, deployment: Deployment
     asked = [name for name in seen.needed if _OPENVINO.fullmatch(name)]
     if course.expected is None or course.expected not in asked:
         return "it does not say which OpenVINO it was built for"
-    if seen.openvino_here != course.expected:
-        return f"it needs {course.expected}, and the OpenVINO here is {seen.openvino_here or 'missing'}"
+    if seen.local_openvino != course.expected:
+        return f"it needs {course.expected}, and the OpenVINO here is {seen.local_openvino or 'missing'}"
     return ""

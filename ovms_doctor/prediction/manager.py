@@ -13,7 +13,7 @@ from collections.abc import Callable
 from msgspec import Struct, field
 
 from ovms_doctor.model.deployment import VersionPolicy
-from ovms_doctor.model.facts import FactsMissingError, Question
+from ovms_doctor.model.facts import AnyQuestion, FactsMissingError
 from ovms_doctor.model.plan import Attempt, StatusCode, VersionState
 from ovms_doctor.prediction.versions import apply_policy, difference, intersection
 
@@ -168,7 +168,7 @@ class Manager(Struct):
         """Name the missing facts of a whole batch at once, so that they are collected in one go."""
         if self.begin is not None:
             self.begin(versions)
-        missing: list[Question] = []
+        missing: list[AnyQuestion] = []
         for version in versions:
             try:
                 self.attempt(version)

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     Facts,
     Failure,
     ListDirectory,
     PathStatus,
-    Question,
     ReadFile,
     StatHost,
     StatPath,
@@ -82,11 +82,11 @@ class MountedFacts(Facts):
             return _GONE
         return super().ask(question)
 
-    def need(self, questions: Iterable[Question]) -> None:
+    def need(self, questions: Iterable[AnyQuestion]) -> None:
         if not self._known:
             super().need(questions)
             return
-        wanted: list[Question] = []
+        wanted: list[AnyQuestion] = []
         for question in questions:
             top = None
             if isinstance(question, StatPath | ListDirectory | ReadFile):

@@ -17,11 +17,11 @@ from ovms_doctor.model.deployment import (
     ServerArguments,
 )
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     Facts,
     FactsMissingError,
     Failure,
     PathStatus,
-    Question,
     ReadFile,
     StatPath,
 )
@@ -60,7 +60,7 @@ class Planned(Struct, frozen=True):
     """A plan as far as the facts reach, and the questions whose answers it still needs."""
 
     plan: Plan | None
-    missing: tuple[Question, ...] = ()
+    missing: tuple[AnyQuestion, ...] = ()
 
 
 def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_model) -> Planned:
@@ -308,7 +308,7 @@ def plan_models(
 ) -> list[ModelPlan]:
     """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissing."""
     models = []
-    missing: list[Question] = []
+    missing: list[AnyQuestion] = []
     for entry in entries:
         try:
             models.append(planner(entry, deployment, "config", facts))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     FetchCopy,
     HeadBucket,
     InspectCopy,
     ListStore,
     LoadCopy,
-    Question,
     ReadObject,
 )
 from ovms_doctor.model.names import is_remote
@@ -35,14 +35,14 @@ class Collector:
         self._stores: StoreCollector | None = None
 
     def collect(
-        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
-    ) -> dict[Question, Answer]:
+        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
+    ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, in the questions' order. Interrupted: what was answered by then is in the
         exception."""
         remote = [one for one in questions if _is_remote(one)]
         if not remote:
             return self._local.collect(questions, progress)
-        answers: dict[Question, Answer] = {}
+        answers: dict[AnyQuestion, Answer] = {}
         try:
             here = [one for one in questions if not _is_remote(one)]
             if here:
@@ -81,5 +81,5 @@ class Collector:
         self.close()
 
 
-def _is_remote(question: Question) -> bool:
+def _is_remote(question: AnyQuestion) -> bool:
     return isinstance(question, HeadBucket | ListStore | ReadObject | InspectCopy | LoadCopy | FetchCopy)

@@ -16,6 +16,7 @@ from functools import cache
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     CheckWritable,
     Entry,
     EntryKind,
@@ -23,17 +24,16 @@ from ovms_doctor.model.facts import (
     FileContent,
     FileKind,
     InspectKeyFile,
-    KeyFileSeen,
+    KeyFileInspection,
     ListDirectory,
     Listing,
     PathStatus,
-    Probed,
     ProbeWrite,
-    Question,
     ReadFile,
     StatPath,
     Unavailable,
     Writability,
+    WriteProbe,
 )
 from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable, join
@@ -69,7 +69,7 @@ class LocalFiles:
         self.means = means
         self._judge = judge
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         """The answer to one question about files; TypeError for another one."""
         if isinstance(question, StatPath):
             return self.status(question.path)
@@ -106,7 +106,7 @@ class LocalFiles:
         frozen = self._table.read_only(place.server)
         return writability(place, kind, self._judge, read_only=frozen)
 
-    def probe(self, path: str) -> Probed | Failure | Unavailable:
+    def probe(self, path: str) -> WriteProbe | Failure | Unavailable:
         """A file made, written and removed in a directory."""
         place = self._find(path)
         if not isinstance(place, ResolvedPath):
@@ -157,7 +157,7 @@ class LocalFiles:
         finally:
             os.close(descriptor)
 
-    def key_file(self, path: str) -> KeyFileSeen | Failure | Unavailable:
+    def key_file(self, path: str) -> KeyFileInspection | Failure | Unavailable:
         """What kind of key a regular file holds; its content stays here."""
         content = self.content(path, LARGEST)
         if not isinstance(content, FileContent):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ovms_doctor.model.facts import FileContent, KeyFileSeen
+from ovms_doctor.model.facts import FileContent, KeyFileInspection
 
 #: More than any file of credentials has.
 LARGEST = 1 << 20
@@ -27,22 +27,22 @@ _PROJECT = re.compile(r"([a-z0-9.-]{1,50}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _PKCS12 = b"\x30\x82"
 
 
-def describe_key(content: FileContent) -> KeyFileSeen:
+def describe_key(content: FileContent) -> KeyFileInspection:
     """What ``content``, a file read whole, is. No value of it is kept but a known type and a project's id."""
     data = content.data
     if data.startswith(_PKCS12):
-        return KeyFileSeen(content.size, "binary")
+        return KeyFileInspection(content.size, "binary")
     try:
         # As the server's library reads JSON: UTF-8 with or without a mark, and no NaN. No codec that would have
         # to be imported only now, where the server's user may not be able to.
         value = json.loads(data.removeprefix(b"\xef\xbb\xbf").decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return KeyFileSeen(content.size, "other")
+        return KeyFileInspection(content.size, "other")
     if not isinstance(value, dict):
-        return KeyFileSeen(content.size, "json")
+        return KeyFileInspection(content.size, "json")
     kind, project = value.get("type"), value.get("project_id")
     named = "" if kind is None else kind if isinstance(kind, str) and kind in _TYPES else "other"
-    return KeyFileSeen(
+    return KeyFileInspection(
         content.size,
         "object",
         named,

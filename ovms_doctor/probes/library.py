@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from msgspec.structs import replace
 
-from ovms_doctor.model.facts import Failure, LibrarySeen, Unavailable
+from ovms_doctor.model.facts import Failure, LibraryInspection, Unavailable
 
 #: In bytes; pyelftools reads parts of the file, but a damaged table may make it read all.
 LARGEST = 1 << 30
@@ -44,7 +44,7 @@ def prepare() -> str:
     return ""
 
 
-def openvino_here() -> str:
+def local_openvino() -> str:
     """The file name of the OpenVINO library of the package at hand, like ``libopenvino.so.2641``; empty where there
     is none. The package is not imported."""
     try:
@@ -57,8 +57,8 @@ def openvino_here() -> str:
     return found[0] if len(found) == 1 else ""
 
 
-def inspect_library(path: str, here: str = "") -> LibrarySeen | Failure | Unavailable:
-    """What the library at ``path`` of this host says of itself. ``here``: as :func:`openvino_here` says.
+def inspect_library(path: str, here: str = "") -> LibraryInspection | Failure | Unavailable:
+    """What the library at ``path`` of this host says of itself. ``here``: as :func:`local_openvino` says.
 
     Loads nothing. A FIFO or a device is not waited for.
     """
@@ -75,19 +75,21 @@ def inspect_library(path: str, here: str = "") -> LibrarySeen | Failure | Unavai
         return _inspect(file, status.st_size, here)
 
 
-def _inspect(file: BinaryIO, size: int, here: str) -> LibrarySeen:
+def _inspect(file: BinaryIO, size: int, here: str) -> LibraryInspection:
     from elftools.elf.elffile import ELFFile
 
     head = file.read(_HEADER)
     if not head:
-        return LibrarySeen(size, "empty", "the file is empty", openvino_here=here)
+        return LibraryInspection(size, "empty", "the file is empty", local_openvino=here)
     if head[:4] != b"\x7fELF":
-        return LibrarySeen(size, "not ELF", "the file does not begin as an ELF file does", openvino_here=here)
+        return LibraryInspection(
+            size, "not ELF", "the file does not begin as an ELF file does", local_openvino=here
+        )
     if len(head) < _HEADER:
-        return LibrarySeen(size, "cut off", f"the file ends after {size} bytes", openvino_here=here)
+        return LibraryInspection(size, "cut off", f"the file ends after {size} bytes", local_openvino=here)
     # What decides before all else stands at fixed places, whatever the rest is worth.
     bits = {1: 32, 2: 64}.get(head[4], 0)
-    seen = LibrarySeen(size, bits=bits, machine=_machine(head), openvino_here=here)
+    seen = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=here)
     needed = _bytes_to_load(file, head)
     if needed > size:
         detail = f"the file has {size} bytes, and {needed} of it are to be loaded"
@@ -125,7 +127,7 @@ def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
     return furthest
 
 
-def _read(elf: Any, seen: LibrarySeen) -> LibrarySeen:
+def _read(elf: Any, seen: LibraryInspection) -> LibraryInspection:
     kind = elf.header["e_type"]
     if kind != "ET_DYN":
         return replace(seen, fault="no library", detail=f"it is no shared library ({kind})")
@@ -143,8 +145,8 @@ def _read(elf: Any, seen: LibrarySeen) -> LibrarySeen:
     return replace(
         seen,
         needed=tuple(needed),
-        paths=tuple(paths),
-        versions=tuple(dict.fromkeys(islice(_versions(elf), _MOST_TAGS))),
+        search_paths=tuple(paths),
+        symbol_versions=tuple(dict.fromkeys(islice(_versions(elf), _MOST_TAGS))),
         entry=_has_entry(dynamic),
     )
 

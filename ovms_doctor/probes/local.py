@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     InspectLibrary,
     InspectModel,
     LoadExtension,
     LoadModel,
     LoadReport,
     PathStatus,
-    Question,
     StatHost,
     StatPath,
     Unavailable,
@@ -35,7 +35,7 @@ from ovms_doctor.probes.processes.single import START_DEADLINE, Worker
 LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
 
-_Answers: TypeAlias = dict[Question, Answer]
+_Answers: TypeAlias = dict[AnyQuestion, Answer]
 PoolKind: TypeAlias = Literal["inspect", "library", "load"]
 Group: TypeAlias = Literal["files"] | PoolKind
 #: How many models make another process worth its start: it takes as long as about so many of them.
@@ -49,7 +49,7 @@ _HUNG = Unavailable("looking at it did not end in time and was stopped", timed_o
 class InterruptedCollectionError(interrupts.InterruptedRunError):
     """``answers`` is what was known by then."""
 
-    def __init__(self, answers: dict[Question, Answer]) -> None:
+    def __init__(self, answers: dict[AnyQuestion, Answer]) -> None:
         super().__init__()
         self.answers = answers
 
@@ -99,12 +99,12 @@ class LocalCollector:
         self._mounts = mounts
 
     def collect(
-        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
-    ) -> dict[Question, Answer]:
+        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
+    ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, in the questions' order. ``progress`` is told each one before it is
         looked at. Interrupted: what was answered by then is in the exception."""
-        answers: dict[Question, Answer] = {}
-        groups: dict[Group, list[Question]] = {"files": [], "inspect": [], "library": [], "load": []}
+        answers: dict[AnyQuestion, Answer] = {}
+        groups: dict[Group, list[AnyQuestion]] = {"files": [], "inspect": [], "library": [], "load": []}
         for question in dict.fromkeys(questions):
             reason = None if isinstance(question, StatHost) else self._mounts.unavailable(question.path)
             if reason is None:
@@ -158,11 +158,11 @@ class LocalCollector:
     # -- files -------------------------------------------------------------------------------------
 
     def _ask_files(
-        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
+        self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         here = [one for one in questions if isinstance(one, StatHost)]
         for worker in (self._files, self._own):
-            mine: list[Question] = [
+            mine: list[AnyQuestion] = [
                 one
                 for one in questions
                 if not isinstance(one, StatHost) and getattr(one, "own", False) is (worker is self._own)
@@ -172,7 +172,7 @@ class LocalCollector:
             self._ask_host(here, begin, answers)
 
     def _ask_host(
-        self, questions: list[StatHost], begin: Callable[[Question], None], answers: _Answers
+        self, questions: list[StatHost], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         """Paths of this host: what hangs there says nothing about the server's paths of the same name."""
         asked = {StatPath(question.path): question for question in questions}
@@ -185,7 +185,11 @@ class LocalCollector:
             answers.update({asked[one]: answer for one, answer in seen.items() if isinstance(one, StatPath)})
 
     def _ask_worker(
-        self, worker: Worker, questions: list[Question], begin: Callable[[Question], None], answers: _Answers
+        self,
+        worker: Worker,
+        questions: list[AnyQuestion],
+        begin: Callable[[AnyQuestion], None],
+        answers: _Answers,
     ) -> None:
         left = questions
         while left:
@@ -200,16 +204,18 @@ class LocalCollector:
             stream.close()
             left = [question for question in left if question not in answers]
 
-    def _time_to_look(self, question: Question) -> float:
+    def _time_to_look(self, question: AnyQuestion) -> float:
         return self._deadline
 
-    def _note_hung(self, question: Question, answer: Answer | ChildExit) -> bool:
+    def _note_hung(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
         hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
         if hangs:
             self._hung.append(question.path.rstrip("/") + "/")
         return hangs
 
-    def _without_hung(self, questions: list[Question], answers: dict[Question, Answer]) -> list[Question]:
+    def _without_hung(
+        self, questions: list[AnyQuestion], answers: dict[AnyQuestion, Answer]
+    ) -> list[AnyQuestion]:
         fine = []
         for question in questions:
             refused = self._refuse(question)
@@ -219,7 +225,7 @@ class LocalCollector:
                 answers[question] = refused
         return fine
 
-    def _refuse(self, question: Question) -> Answer | None:
+    def _refuse(self, question: AnyQuestion) -> Answer | None:
         """A file system that hung once is not waited for again at and below that path."""
         if self._hung and any((question.path.rstrip("/") + "/").startswith(bad) for bad in self._hung):
             return _HUNG
@@ -230,8 +236,8 @@ class LocalCollector:
     def _inspect(
         self,
         group: PoolKind,
-        questions: Sequence[Question],
-        begin: Callable[[Question], None],
+        questions: Sequence[AnyQuestion],
+        begin: Callable[[AnyQuestion], None],
         answers: _Answers,
     ) -> None:
         if not questions:
@@ -244,7 +250,7 @@ class LocalCollector:
             answers[question] = _looked(answer)
 
     def _load(
-        self, questions: Sequence[Question], begin: Callable[[Question], None], answers: _Answers
+        self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         """What went wrong beside others is tried again alone: a neighbour may have taken the memory, or an
         earlier model have spoiled the process."""
@@ -254,7 +260,7 @@ class LocalCollector:
         compiles = any(isinstance(one, LoadModel) and one.level == "compile" for one in questions)
         share = _WORTH_A_START["compile" if compiles else "load"]
         pool = self._pool("load")
-        again: list[Question] = []
+        again: list[AnyQuestion] = []
         for question, answer in pool.answer(questions, times.__getitem__, begin, self._refuse, share):
             if _is_doubtful(answer):
                 again.append(question)
@@ -289,10 +295,10 @@ class LocalCollector:
         known = [limit for limit in (self._memory_limit, capacity.free_memory()) if limit is not None]
         return min(known) if known else None
 
-    def _times_to_load(self, questions: Sequence[Question]) -> Mapping[Question, float]:
+    def _times_to_load(self, questions: Sequence[AnyQuestion]) -> Mapping[AnyQuestion, float]:
         """Seconds for each model to load, by the sizes of its files."""
         files = {question: [StatPath(path) for path in _files_of(question.path)] for question in questions}
-        seen: dict[Question, Answer] = {}
+        seen: dict[AnyQuestion, Answer] = {}
         self._ask_files(list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, seen)
         times = {}
         for question, group in files.items():
@@ -305,7 +311,7 @@ class LocalCollector:
         self,
         hello: Mapping[str, Any],
         alone: Worker | None,
-        question: Question,
+        question: AnyQuestion,
         answer: Answer | ChildExit,
         deadline: float,
     ) -> Answer:
@@ -330,11 +336,13 @@ class LocalCollector:
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
 
 
-def _nobody(question: Question) -> None:
+def _nobody(question: AnyQuestion) -> None:
     """Who is told where no progress is shown."""
 
 
-def _in_order(answers: Mapping[Question, Answer], questions: Sequence[Question]) -> dict[Question, Answer]:
+def _in_order(
+    answers: Mapping[AnyQuestion, Answer], questions: Sequence[AnyQuestion]
+) -> dict[AnyQuestion, Answer]:
     return {question: answers[question] for question in dict.fromkeys(questions) if question in answers}
 
 
@@ -345,7 +353,7 @@ def _is_doubtful(answer: Answer | ChildExit) -> bool:
     return isinstance(answer, LoadReport) and answer.outcome == "out_of_memory"
 
 
-def _group(question: Question) -> Group:
+def _group(question: AnyQuestion) -> Group:
     """Which of the child processes answers it."""
     if isinstance(question, LoadModel | LoadExtension):
         return "load"

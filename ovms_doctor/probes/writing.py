@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from ovms_doctor.model.facts import Failure, FileKind, Probed, Unavailable, Writability
+from ovms_doctor.model.facts import Failure, FileKind, Unavailable, Writability, WriteProbe
 from ovms_doctor.model.mounts import join
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess, TriedAccess, allowed
@@ -51,7 +51,7 @@ def writability(
 
 def probe(
     place: ResolvedPath, judge: TriedAccess | PredictedAccess, *, read_only: bool
-) -> Probed | Failure | Unavailable:
+) -> WriteProbe | Failure | Unavailable:
     """Makes a file in the directory ``place``, writes to it and removes it, with this process's own ids, which
     must be the server's."""
     if not isinstance(judge, TriedAccess):
@@ -78,8 +78,8 @@ def probe(
     try:
         os.unlink(path)
     except OSError:
-        return failure or Probed(name, removed=False)
-    return failure or Probed(name)
+        return failure or WriteProbe(name, removed=False)
+    return failure or WriteProbe(name)
 
 
 def _room(host: str, ids: Ids) -> tuple[int | None, int | None, bool]:

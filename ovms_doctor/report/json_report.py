@@ -1,28 +1,42 @@
-"""The JSON report: one document with frozen keys, whatever the run came to.
-
-The keys are written out here and nowhere derived from our own types, so that a change inside cannot change
-what others parse. :mod:`ovms_doctor.report.schema` describes them; docs/json-report.md is the page for users.
-"""
+"""The JSON report: from a report to its document, and the document as text."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
+
+from msgspec import UNSET, to_builtins
+from msgspec.structs import asdict
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment
-from ovms_doctor.model.findings import SEVERITIES, Finding, Remedy
+from ovms_doctor.model.findings import Finding, Remedy
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.text import escape, redact
-from ovms_doctor.report.model import CheckRun, Report, Run
+from ovms_doctor.report.document import (
+    SCHEMA_VERSION,
+    CheckCounts,
+    CheckInfo,
+    ContainerInfo,
+    EvidenceInfo,
+    FindingInfo,
+    IgnoredInput,
+    ModelInfo,
+    RemedyInfo,
+    ReportDocument,
+    RunInfo,
+    ServerInfo,
+    StepInfo,
+    SubjectInfo,
+    Summary,
+    ToolInfo,
+    UserInfo,
+    VersionInfo,
+)
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run
 from ovms_doctor.report.shown_paths import host_path
-
-#: Raised in its second number when keys are added, in its first when one changes or goes.
-SCHEMA_VERSION = "1.0"
-#: How a selected check can end, in the order of the summary.
-STATUSES = ("ran", "not_applicable", "could_not_look", "timed_out", "crashed")
 
 Document: TypeAlias = dict[str, Any]
 
@@ -33,23 +47,25 @@ _OTHER = re.compile(r"[^\n\x20-\x7e]")
 def to_document(report: Report) -> Document:
     """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`.
 
-    The order is fixed: two reports on the same input differ only in times. ``error`` is there only where the
-    run itself failed.
+    The order is fixed: two reports on the same input differ only in times.
     """
-    document: Document = {
-        "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "ovms-doctor", "version": report.tool_version},
-        "run": _run(report.run, report.notes),
-        "server": _server(report.deployment, report.plan, report.runtime),
-        "summary": _summary(report),
-        "models": [_model(model, report) for model in report.plan.models] if report.plan else [],
-        "findings": [_finding(finding) for finding in report.findings],
-        "checks": [_check(check) for check in report.checks],
-    }
-    if report.error is not None:
-        document["error"] = report.error
-    escaped: Document = _escaped(document)
+    escaped: Document = _escaped(to_builtins(make_document(report)))
     return escaped
+
+
+def make_document(report: Report) -> ReportDocument:
+    """The report as the document's types, its text not yet escaped."""
+    return ReportDocument(
+        SCHEMA_VERSION,
+        ToolInfo("ovms-doctor", report.tool_version),
+        _run(report.run, report.notes),
+        _server(report.deployment, report.plan, report.runtime),
+        _summary(report),
+        tuple(_model(model, report) for model in report.plan.models) if report.plan else (),
+        tuple(_finding(finding) for finding in report.findings),
+        tuple(_check(check) for check in report.checks),
+        UNSET if report.error is None else report.error,
+    )
 
 
 def dumps(document: Document) -> str:
@@ -86,128 +102,98 @@ def _escaped(value: Any) -> Any:
 # -- the run and the server ----------------------------------------------------------------------------
 
 
-def _run(run: Run, notes: tuple[str, ...]) -> Document:
-    return {
-        "started_at": run.started_at,
-        "duration_s": round(run.duration_s, 3),
-        "arguments": run.arguments,
-        "host": dict(run.host),
-        "notes": notes,
-    }
+def _run(run: Run, notes: tuple[str, ...]) -> RunInfo:
+    return RunInfo(run.started_at, round(run.duration_s, 3), run.arguments, dict(run.host), notes)
 
 
-def _server(deployment: Deployment | None, plan: Plan | None, runtime: str | None) -> Document:
-    told = _told(deployment)
-    if plan is not None:
-        told["mode"] = plan.mode
-    return {
-        **told,
-        "outcome": plan.outcome if plan else "unknown",
-        "starts": plan.starts if plan else None,
-        "exit_code": plan.exit_code if plan else None,
-        "runtime": runtime,
-        "ignored": [{"where": item.where, "text": item.text} for item in plan.ignored] if plan else [],
-    }
+def _server(deployment: Deployment | None, plan: Plan | None, runtime: str | None) -> ServerInfo:
+    return ServerInfo(
+        mode=plan.mode if plan else deployment.mode if deployment else None,
+        release=str(deployment.release) if deployment else None,
+        release_from=deployment.release_from if deployment else None,
+        user=UserInfo(**asdict(deployment.user)) if deployment else None,
+        user_from=deployment.user_from if deployment else None,
+        bare_metal=deployment.bare_metal if deployment else None,
+        config_path=deployment.config_path if deployment else None,
+        container=_container(deployment.container) if deployment else None,
+        outcome=plan.outcome if plan else "unknown",
+        starts=plan.starts if plan else None,
+        exit_code=plan.exit_code if plan else None,
+        runtime=runtime,
+        ignored=tuple(IgnoredInput(item.where, item.text) for item in plan.ignored) if plan else (),
+    )
 
 
-def _told(deployment: Deployment | None) -> Document:
-    """What the server was told; nothing but null where that was not found out."""
-    if deployment is None:
-        keys = (
-            "mode",
-            "release",
-            "release_from",
-            "user",
-            "user_from",
-            "bare_metal",
-            "config_path",
-            "container",
-        )
-        return dict.fromkeys(keys)
-    user = deployment.user
-    return {
-        "mode": deployment.mode,
-        "release": str(deployment.release),
-        "release_from": deployment.release_from,
-        "user": {"uid": user.uid, "gid": user.gid, "groups": user.groups},
-        "user_from": deployment.user_from,
-        "bare_metal": deployment.bare_metal,
-        "config_path": deployment.config_path,
-        "container": _container(deployment.container),
-    }
-
-
-def _container(container: Container | None) -> Document | None:
+def _container(container: Container | None) -> ContainerInfo | None:
     if container is None:
         return None
     state = container.state
-    return {
-        "source": container.source,
-        "name": container.name or container.source_name,
-        "id": container.id,
-        "image": container.image,
-        "arguments": None if container.arguments is None else list(container.arguments),
-        "status": None if state is None else state.status,
-        "exit_code": None if state is None else state.exit_code,
-        "oom_killed": None if state is None else state.oom_killed,
-        "memory_limit": container.limits.memory,
-        "not_known": list(container.problems),
-    }
+    return ContainerInfo(
+        source=container.source,
+        name=container.name or container.source_name,
+        id=container.id,
+        image=container.image,
+        arguments=container.arguments,
+        status=state.status if state else None,
+        exit_code=state.exit_code if state else None,
+        oom_killed=state.oom_killed if state else None,
+        memory_limit=container.limits.memory,
+        not_known=container.problems,
+    )
 
 
-def _summary(report: Report) -> Document:
-    counts: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
-    for finding in report.findings:
-        counts[finding.severity] += 1
-    return {
-        "verdict": report.verdict,
-        "errors": counts["error"],
-        "warnings": counts["warning"],
-        "infos": counts["info"],
-        "checks": {status: sum(check.status == status for check in report.checks) for status in STATUSES},
-    }
+def _summary(report: Report) -> Summary:
+    severities = [finding.severity for finding in report.findings]
+    statuses = [check.status for check in report.checks]
+    return Summary(
+        verdict=report.verdict,
+        errors=severities.count("error"),
+        warnings=severities.count("warning"),
+        infos=severities.count("info"),
+        checks=CheckCounts(**{status: statuses.count(status) for status in get_args(CheckStatus)}),
+    )
 
 
 # -- models --------------------------------------------------------------------------------------------
 
 
-def _model(model: ModelPlan, report: Report) -> Document:
+def _model(model: ModelPlan, report: Report) -> ModelInfo:
     assert report.plan is not None
     # The states of a process that is gone are kept as the ones it reached, but nothing answers for them.
     gone = report.plan.outcome == "exits"
     base = model.entry.base_path
-    return {
-        "name": model.entry.name,
-        "base_path": base,
-        "host_path": host_path(base, report),
-        "policy": model.entry.policy.as_json(),
-        "served_versions": [] if gone else sorted(model.served),
-        "later_served_versions": [] if gone else sorted(model.served_later),
-        "why": _why(model.entry.name, report.findings),
-        "versions": [
+    return ModelInfo(
+        name=model.entry.name,
+        base_path=base,
+        host_path=host_path(base, report),
+        policy=model.entry.policy.as_json(),
+        served_versions=() if gone else tuple(sorted(model.served)),
+        later_served_versions=() if gone else tuple(sorted(model.served_later)),
+        error_findings=_error_findings(model.entry.name, report.findings),
+        versions=tuple(
             _version(version, gone=gone) for version in sorted(model.versions, key=lambda item: item.version)
-        ],
-    }
+        ),
+    )
 
 
-def _version(version: VersionPlan, *, gone: bool) -> Document:
+def _version(version: VersionPlan, *, gone: bool) -> VersionInfo:
     now, attempt = version.now, version.attempt
     later = None if gone else version.later
-    return {
-        "version": version.version,
-        "directories": version.directories,
-        "requested": version.requested,
-        "state": now.state if now else None,
-        "error_code": now.error_code if now else None,
-        "later_state": later.state if later else None,
-        "later_error_code": later.error_code if later else None,
-        "state_basis": attempt.basis if attempt else None,
-        "model_file": attempt.model_file if attempt else None,
-        "format": attempt.format if attempt else None,
-    }
+    return VersionInfo(
+        version=version.version,
+        directories=version.directories,
+        requested=version.requested,
+        state=now.state if now else None,
+        error_code=now.error_code if now else None,
+        later_state=later.state if later else None,
+        later_error_code=later.error_code if later else None,
+        state_basis=attempt.basis if attempt else None,
+        model_file=attempt.model_file if attempt else None,
+        format=attempt.format if attempt else None,
+    )
 
 
-def _why(model: str, findings: Iterable[Finding]) -> str:
+def _error_findings(model: str, findings: Iterable[Finding]) -> str:
     """Code and name of each error finding on the model, in the report's order (causes first)."""
     errors = (item for item in findings if item.subject.model == model and item.severity == "error")
     return ", ".join(dict.fromkeys(f"{item.code} {item.name}" for item in errors))
@@ -216,45 +202,30 @@ def _why(model: str, findings: Iterable[Finding]) -> str:
 # -- findings and checks -------------------------------------------------------------------------------
 
 
-def _finding(finding: Finding) -> Document:
+def _finding(finding: Finding) -> FindingInfo:
     subject = finding.subject
-    return {
-        "code": finding.code,
-        "name": finding.name,
-        "severity": finding.severity,
-        "confidence": finding.confidence,
-        "subject": {
-            "model": subject.model,
-            "version": subject.version,
-            "path": subject.path,
-            "server_path": subject.server_path,
-        },
-        "message": finding.message,
-        "detail": finding.detail,
-        "server_log": finding.server_log,
-        "evidence": [{"what": item.what, "how": item.how} for item in finding.evidence],
-        "recovers": finding.recovers,
-        "remedy": _remedy(finding.remedy) if finding.remedy else None,
-        "docs": finding.docs,
-        "caused_by": finding.caused_by,
-        "fingerprint": finding.fingerprint,
-    }
+    return FindingInfo(
+        code=finding.code,
+        name=finding.name,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        subject=SubjectInfo(subject.model, subject.version, subject.path, subject.server_path),
+        message=finding.message,
+        detail=finding.detail,
+        server_log=finding.server_log,
+        evidence=tuple(EvidenceInfo(item.what, item.how) for item in finding.evidence),
+        recovers=finding.recovers,
+        remedy=_remedy(finding.remedy) if finding.remedy else None,
+        docs=finding.docs,
+        caused_by=finding.caused_by,
+        fingerprint=finding.fingerprint,
+    )
 
 
-def _remedy(remedy: Remedy) -> Document:
-    return {
-        "summary": remedy.summary,
-        "steps": [
-            {"text": step.text, "command": step.command, "where": step.where, "effect": step.effect}
-            for step in remedy.steps
-        ],
-    }
+def _remedy(remedy: Remedy) -> RemedyInfo:
+    steps = (StepInfo(step.text, step.command, step.where, step.effect) for step in remedy.steps)
+    return RemedyInfo(remedy.summary, tuple(steps))
 
 
-def _check(check: CheckRun) -> Document:
-    return {
-        "name": check.name,
-        "status": check.status,
-        "reason": check.reason,
-        "duration_s": round(check.duration_s, 3),
-    }
+def _check(check: CheckRun) -> CheckInfo:
+    return CheckInfo(check.name, check.status, check.reason, round(check.duration_s, 3))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ovms_doctor.model.facts.questions import ModelFormat
+    from ovms_doctor.model.facts.preparation import ModelFormat
     from ovms_doctor.model.findings import Finding, Recovers, Severity
     from ovms_doctor.report.model import CheckStatus
 

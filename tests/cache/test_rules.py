@@ -15,19 +15,19 @@ from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, User
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     CheckWritable,
     Facts,
     Failure,
     FileKind,
     FileSample,
     ModelInspection,
-    Probed,
     ProbeWrite,
-    Question,
     StatHost,
     StatPath,
     Unavailable,
     Writability,
+    WriteProbe,
 )
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.mounts import Mount
@@ -59,11 +59,11 @@ class Disk(World):
     sticky: set[str] = field(default_factory=set)
     frozen: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
-    probe: Answer = Probed("probe")  # noqa: RUF009 - frozen
+    probe: Answer = WriteProbe("probe")  # noqa: RUF009 - frozen
     free: int | None = None
     files_left: int | None = None
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, ProbeWrite):
             return self.probe
         if isinstance(question, StatHost):
@@ -282,7 +282,7 @@ def test_no_files_left() -> None:
 @pytest.mark.parametrize(("free", "blobs", "said"), [(99, 0, True), (100, 0, False), (99, 1, False)])
 def test_less_room_than_the_weights_take(free: int, blobs: int, said: bool) -> None:
     class Heavy(Disk):
-        def answer(self, question: Question) -> Answer:
+        def answer(self, question: AnyQuestion) -> Answer:
             answer = super().answer(question)
             if isinstance(answer, ModelInspection):
                 return replace(answer, files=(FileSample("/m/1/a.onnx", 100),))
@@ -304,8 +304,8 @@ def test_a_tmpfs_keeps_nothing() -> None:
 @pytest.mark.parametrize(
     ("answer", "codes"),
     [
-        (Probed("p"), []),
-        (Probed("p", removed=False), [("OVD511", "warning")]),
+        (WriteProbe("p"), []),
+        (WriteProbe("p", removed=False), [("OVD511", "warning")]),
         (Failure(errno.EDQUOT), [("OVD511", "warning")]),
         (Unavailable("not this user"), []),
     ],

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.model.facts import CheckWritable, Failure, Probed, ProbeWrite, Unavailable, Writability
+from ovms_doctor.model.facts import CheckWritable, Failure, ProbeWrite, Unavailable, Writability, WriteProbe
 from ovms_doctor.model.mounts import NO_MOUNTS, Mount, MountTable
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess
@@ -169,7 +169,7 @@ def test_a_parent_that_is_closed_is_told(world_dir: Path) -> None:
     assert isinstance(answer, Failure)
     assert answer.errno == errno.EACCES
     assert answer.denial is not None
-    assert answer.denial.at == str(closed)
+    assert answer.denial.path == str(closed)
 
 
 def test_a_mount_of_the_servers_that_is_read_only(world_dir: Path) -> None:
@@ -232,7 +232,7 @@ def test_mounts_that_refuse_even_root(world_dir: Path) -> None:
             writable, read_only, _, probed, number, left = seen[name + uid]
             assert (writable, read_only, probed, number, left) == (False, True, "Failure", errno.EROFS, [])
         writable, read_only, free, probed, _, left = seen["tmpfs-rw" + uid]
-        assert (writable, read_only, probed, left) == (True, False, "Probed", [])
+        assert (writable, read_only, probed, left) == (True, False, "WriteProbe", [])
         assert 0 < free <= 64 << 10
 
 
@@ -249,7 +249,7 @@ def test_the_probe_leaves_nothing(world_dir: Path) -> None:
         answers = collector.collect(
             [ProbeWrite(str(good)), ProbeWrite(str(bad)), ProbeWrite(str(bad / "none"))]
         )
-    assert isinstance(answers[ProbeWrite(str(good))], Probed)
+    assert isinstance(answers[ProbeWrite(str(good))], WriteProbe)
     assert answers[ProbeWrite(str(bad))] == Failure(errno.EACCES)
     assert answers[ProbeWrite(str(bad / "none"))] == Failure(errno.ENOENT)
     assert [os.listdir(path) for path in (good, bad)] == [[], []]

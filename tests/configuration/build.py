@@ -11,7 +11,7 @@ from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.model.deployment import Deployment, User
-from ovms_doctor.model.facts import Facts, Question
+from ovms_doctor.model.facts import AnyQuestion, Facts
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
@@ -61,7 +61,7 @@ class _Memory:
     def __init__(self, here: World) -> None:
         self.here = here
 
-    def collect(self, questions: Any, progress: Any = None) -> dict[Question, Any]:
+    def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Any]:
         return {question: self.here.answer(question) for question in questions}
 
 

@@ -12,7 +12,7 @@ from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import Facts, Unavailable
 from ovms_doctor.model.facts.answers import Answer
-from ovms_doctor.model.facts.questions import Question, StatHost, StatPath
+from ovms_doctor.model.facts.questions import AnyQuestion, StatHost, StatPath
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import Plan
@@ -25,7 +25,7 @@ MOUNT = Mount("/srv/models", "/models")
 class Mounted(_Memory):
     """A world behind mounts: what is under none cannot be looked at."""
 
-    def collect(self, questions: Any, progress: Any = None) -> dict[Question, Answer]:
+    def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Answer]:
         answers = super().collect(questions)
         for question in questions:
             inside = any(

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from ovms_doctor.model.environment import Variable
-from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, Question
+from ovms_doctor.model.facts import Answer, AnyQuestion, LoadModel, LoadReport
 from ovms_doctor.model.findings import Finding
 from tests.configuration.build import deployed, entry, findings, listed, world
 from tests.configuration.test_told import CONFIG, SINGLE, everything
@@ -200,7 +200,7 @@ def test_a_path_that_the_config_path_makes_escape() -> None:
 class _Mismatch(World):
     """A world in which OpenVINO refuses the mean or scale."""
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         if not isinstance(question, LoadModel) or question.preparation is None:
             return super().answer(question)
         said = "Number of channels and mean/values size mismatch: Channels = 3, mean/scale = 2"

@@ -20,7 +20,7 @@ from ovms_doctor.model.container import (
     PublishedPort,
 )
 from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, User
-from ovms_doctor.model.facts import Answer, Denial, Facts, Failure, ListDirectory, Listing, Question
+from ovms_doctor.model.facts import Answer, AnyQuestion, Denial, Facts, Failure, ListDirectory, Listing
 from ovms_doctor.model.facts.answers import Entry
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.mounts import Mount
@@ -64,13 +64,13 @@ DENIED = ModelPlan(
         problem=BaseProblem("cannot_check", Failure(13, Denial("/models/m", "search", 0, 0, 0o700, "tried"))),
     ),
 )
-EMPTY: dict[Question, Answer] = {ListDirectory("/models"): Listing(())}
+EMPTY: dict[AnyQuestion, Answer] = {ListDirectory("/models"): Listing(())}
 
 
 def findings(
     container: Container,
     model: ModelPlan = SERVED,
-    seen: dict[Question, Answer] | None = None,
+    seen: dict[AnyQuestion, Answer] | None = None,
     release: str = "2026.3",
     user: User | None = None,
 ) -> list[Finding]:
@@ -147,7 +147,7 @@ def test_mount_is_the_base_path() -> None:
 
 
 @pytest.mark.parametrize("seen", [{}, {ListDirectory("/models"): Listing((Entry("n", "directory"),))}])
-def test_mount_that_is_not_known_to_be_empty(seen: dict[Question, Answer]) -> None:
+def test_mount_that_is_not_known_to_be_empty(seen: dict[AnyQuestion, Answer]) -> None:
     assert codes(BASE, MISSING, seen=seen) == []
 
 

@@ -6,12 +6,12 @@ import subprocess
 from pathlib import Path
 
 from ovms_doctor.model.releases.libraries import openvino_of_library
-from ovms_doctor.probes.library import openvino_here
+from ovms_doctor.probes.library import local_openvino
 from tests.probes.runtime.driver import package_directory
 from tests.probes.runtime.test_extension import OPERATION as OPERATION
 
 #: The OpenVINO library at hand, and the release of OVMS that would carry it.
-LIBRARY = openvino_here()
+LIBRARY = local_openvino()
 RELEASE = openvino_of_library(LIBRARY) or ""
 #: The library of a release that has been out for long, with a name of the same length.
 OTHER_LIBRARY = "libopenvino.so.2330"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.model.facts import Failure, LibrarySeen, Unavailable
+from ovms_doctor.model.facts import Failure, LibraryInspection, Unavailable
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.releases.libraries import (
     c_library_of,
@@ -31,8 +31,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.needs_command("g++")
 def test_a_whole_library(whole: Path) -> None:
     seen = library.inspect_library(str(whole), LIBRARY)
-    assert isinstance(seen, LibrarySeen)
-    assert (seen.fault, seen.bits, seen.entry, seen.openvino_here) == ("", 64, True, LIBRARY)
+    assert isinstance(seen, LibraryInspection)
+    assert (seen.fault, seen.bits, seen.entry, seen.local_openvino) == ("", 64, True, LIBRARY)
     assert LIBRARY in seen.needed
     assert seen.size == whole.stat().st_size
 
@@ -48,7 +48,7 @@ def test_damaged_bytes_are_told_and_never_raise(whole: Path, data: st.DataObject
     target = whole.parent / "spoilt.so"
     target.write_bytes(spoilt)
     seen = library.inspect_library(str(target))
-    assert isinstance(seen, LibrarySeen)
+    assert isinstance(seen, LibraryInspection)
     assert seen.size == len(spoilt)
     if len(spoilt) < len(original) // 3:
         assert seen.fault

@@ -12,16 +12,16 @@ from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     Facts,
     FactsMissingError,
     Failure,
     FileContent,
     InspectLibrary,
-    LibrarySeen,
+    LibraryInspection,
     LoadExtension,
     LoadReport,
     PathStatus,
-    Question,
     ReadFile,
     StatPath,
     Unavailable,
@@ -32,10 +32,10 @@ from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untrie
 from ovms_doctor.prediction.startup import plan
 from tests.extension.run import judged
 
-FINE = LibrarySeen(
+FINE = LibraryInspection(
     9000, "", "", 64, "x86-64", ("libopenvino.so.2540", "libc.so.6"), (), ("GLIBC_2.17",), True
 )
-HERE = replace(FINE, openvino_here="libopenvino.so.2540")
+HERE = replace(FINE, local_openvino="libopenvino.so.2540")
 PATH = "/ext/e.so"
 
 
@@ -49,8 +49,8 @@ def deployment(release: str = "2025.4") -> Deployment:
     )
 
 
-def facts(seen: LibrarySeen | Unavailable | None = None, *more: tuple[Question, Answer]) -> Facts:
-    known: dict[Question, Answer] = {StatPath(PATH): PathStatus("regular", 9000)}
+def facts(seen: LibraryInspection | Unavailable | None = None, *more: tuple[AnyQuestion, Answer]) -> Facts:
+    known: dict[AnyQuestion, Answer] = {StatPath(PATH): PathStatus("regular", 9000)}
     known[ReadFile(PATH, HEAD)] = FileContent(b"\x7fELF", 9000)
     if seen is not None:
         known[InspectLibrary(PATH)] = seen
@@ -58,7 +58,7 @@ def facts(seen: LibrarySeen | Unavailable | None = None, *more: tuple[Question, 
 
 
 def course(
-    seen: LibrarySeen | Unavailable, *more: tuple[Question, Answer], release: str = "2025.4"
+    seen: LibraryInspection | Unavailable, *more: tuple[AnyQuestion, Answer], release: str = "2025.4"
 ) -> ExtensionPlan:
     found = plan_extension(deployment(release), facts(seen, *more))
     assert found is not None
@@ -85,7 +85,7 @@ def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
     assert missing.value.questions == (LoadExtension(PATH),)
     assert (
         "the OpenVINO here is libopenvino.so.2641"
-        in course(replace(FINE, openvino_here="libopenvino.so.2641")).untried
+        in course(replace(FINE, local_openvino="libopenvino.so.2641")).untried
     )
     assert "missing" in course(FINE).untried
     assert course(HERE, release="2025.3").why == "openvino"
@@ -120,26 +120,28 @@ def test_what_this_host_lacks_is_not_held_against_the_server(message: str, why: 
 
 
 def test_a_c_library_that_no_image_of_the_release_has() -> None:
-    found = course(replace(HERE, versions=("GLIBC_2.41",)))
+    found = course(replace(HERE, symbol_versions=("GLIBC_2.41",)))
     assert (found.why, found.ends, found.lacking) == ("libraries", True, ("GLIBC_2.41",))
     with pytest.raises(FactsMissingError):
         # On the server's own host it is tried.
-        plan_extension(replace(deployment(), bare_metal=True), facts(replace(HERE, versions=("GLIBC_2.41",))))
+        plan_extension(
+            replace(deployment(), bare_metal=True), facts(replace(HERE, symbol_versions=("GLIBC_2.41",)))
+        )
 
 
 def test_libraries_are_looked_for_where_it_says() -> None:
-    needs = replace(HERE, needed=(*HERE.needed, "libx.so"), paths=("$ORIGIN/deps", "/opt/x"))
+    needs = replace(HERE, needed=(*HERE.needed, "libx.so"), search_paths=("$ORIGIN/deps", "/opt/x"))
     first, second = StatPath("/ext/deps/libx.so"), StatPath("/opt/x/libx.so")
     loaded = (LoadExtension(PATH), LoadReport("read", "ok", "read", "", "2025.4.0"))
     assert course(needs, (first, Failure(2)), (second, PathStatus("regular", 1)), loaded).lacking == ()
     assert course(needs, (first, Failure(2)), (second, Failure(2)), loaded).lacking == ("libx.so",)
-    other = replace(needs, paths=("$LIB",))
+    other = replace(needs, search_paths=("$LIB",))
     assert course(other, loaded).lacking == ()
 
 
 def test_signals_become_exit_codes() -> None:
     def ended(signal: int, release: str) -> int | None:
-        seen = replace(HERE, needed=("libopenvino.so.2630",), openvino_here="libopenvino.so.2630")
+        seen = replace(HERE, needed=("libopenvino.so.2630",), local_openvino="libopenvino.so.2630")
         if release == "2025.4":
             seen = HERE
         report = LoadReport("read", "crashed", "read", "", "x", signal)
@@ -167,7 +169,7 @@ def test_what_could_not_be_looked_at_is_a_gap_and_no_finding() -> None:
 
 
 def test_damaged_tables_are_no_verdict() -> None:
-    found = course(LibrarySeen(9000, "damaged", "its tables cannot be read: x", 64, "x86-64"))
+    found = course(LibraryInspection(9000, "damaged", "its tables cannot be read: x", 64, "x86-64"))
     assert (found.why, found.ends, found.unseen) == ("", False, True)
     assert extension_stops(found, deployment()) is None
 

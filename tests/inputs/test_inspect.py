@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 from ovms_doctor.model.container import Container, IdRange, PublishedPort
-from ovms_doctor.model.facts.codec import decode_data, encode_data
+from ovms_doctor.model.json_text import decode_json, encode_json
 
 ID = "87b97f1cbfd63a4c4acd9758405c5066cc10116c36932f3f90cbdfa60a7d935c"
 
@@ -138,7 +138,7 @@ def test_docker() -> None:
     assert (state.exit_code, state.oom_killed, state.restarts, state.health) == (137, True, 4, "unhealthy")
     assert (container.release, container.release_from) == ("2025.4", "the image's tag")
     assert container.unknown_fields == ()
-    assert decode_data(Container, json.loads(json.dumps(encode_data(container)))) == container
+    assert decode_json(encode_json(container), Container) == container
 
 
 def test_running_container_has_no_exit_code_yet() -> None:
@@ -319,7 +319,7 @@ def test_any_value_in_any_place(make: Any, data: Any, value: Any) -> None:
         assert path == []
         return
     # It can be written into facts, and read back.
-    assert decode_data(Container, json.loads(json.dumps(encode_data(container)))) == container
+    assert decode_json(encode_json(container), Container) == container
     assert "hunter2" not in repr(container)
 
 

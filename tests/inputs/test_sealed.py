@@ -24,7 +24,7 @@ from ovms_doctor.inputs.inspect.read import read_inspect
 from ovms_doctor.inputs.kubernetes.read import read_kubernetes
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.environment import Variable, variables
-from ovms_doctor.model.facts.codec import FactFormatError, decode_data, encode_data
+from ovms_doctor.model.json_text import JsonFormatError, decode_json, encode_json
 from ovms_doctor.model.secrets import Secret
 
 PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
@@ -51,7 +51,7 @@ IMAGE = "openvino/model_server:2026.3"
 
 
 def opened(found: tuple[Variable, ...]) -> dict[str, str]:
-    return {item.name: item.sealed.open() for item in found if item.sealed is not None}
+    return {item.name: item.secret_value.open() for item in found if item.secret_value is not None}
 
 
 # -- what is sealed ------------------------------------------------------------------------------------
@@ -93,19 +93,20 @@ def test_a_variable_does_not_show_it_nor_is_it_compared() -> None:
 
 def test_nothing_of_it_is_written_and_nothing_is_read_back() -> None:
     for item in variables(PAIRS):
-        written = encode_data(item)
-        assert "sealed" not in written
-        assert CANARY not in json.dumps(written)
-        again = decode_data(Variable, {**written, "sealed": CANARY})
-        assert again == item
-        assert again.sealed is None
-    with pytest.raises(FactFormatError):
-        decode_data(Variable, {"name": "A", "number": "x"})
+        written = encode_json(item)
+        assert CANARY.encode() not in written
+        for name in (b"value", b"secret_value", b"sealed"):
+            assert name not in written
+            again = decode_json(b'{"%b":"%b",%b' % (name, CANARY.encode(), written[1:]), Variable)
+            assert again == item
+            assert again.secret_value is None
+    with pytest.raises(JsonFormatError):
+        decode_json(b'{"name": "A", "number": "x"}', Variable)
 
 
 def test_a_traceback_with_all_its_locals_does_not_show_it() -> None:
     found = variables(PAIRS)
-    sealed = [item.sealed for item in found]
+    sealed = [item.secret_value for item in found]
     try:
         raise ValueError(found, sealed)
     except ValueError as error:
@@ -225,5 +226,5 @@ def _naming(*names: str) -> dict[str, set[str]]:
 
 
 def test_only_the_wiring_of_the_collector_opens_it() -> None:
-    assert _naming("sealed") == {"model/environment.py": {"sealed"}, "cli/check.py": {"sealed"}}
-    assert _naming("Secret").keys() == {"model/secrets.py", "model/environment.py", "model/facts/codec.py"}
+    assert _naming("secret_value") == {"cli/check.py": {"secret_value"}}
+    assert _naming("Secret").keys() == {"model/secrets.py", "model/environment.py"}

@@ -15,11 +15,11 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.deployment import Deployment, HostDevices, ModelEntry, ModelParameters, User
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     Facts,
     LoadModel,
     LoadReport,
     Preparation,
-    Question,
     StatPath,
     Unavailable,
 )
@@ -264,7 +264,7 @@ def test_openvino_says_the_same(world_dir: Path) -> None:
 class CheckOptions(World):
     """A world with an OpenVINO that refuses to compile for what it does not know; nothing is in /dev."""
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, LoadModel) and question.preparation is not None:
             device = question.preparation.device
             if question.level == "compile" and device != "CPU" and not device.startswith("AUTO"):
@@ -396,7 +396,7 @@ def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
 
 def test_a_library_that_is_missing_here_tells_nothing_of_the_server() -> None:
     class Lacking(CheckOptions):
-        def answer(self, question: Question) -> Answer:
+        def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, LoadModel) and question.level == "compile":
                 return LoadReport("compile", "failed", "compile", 'Cannot load library "x.so"', "2026.4.1")
             return super().answer(question)
@@ -484,7 +484,7 @@ def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
     told = deployment("2026.3", entry=entry, bare_metal=True)
 
     class Closed(CheckOptions):
-        def answer(self, question: Question) -> Answer:
+        def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, StatPath) and question.path.startswith("/dev/"):
                 return Unavailable("not looked at")
             return super().answer(question)

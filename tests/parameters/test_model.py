@@ -12,7 +12,7 @@ from ovms_doctor.checks import mapping, parameters
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
 from ovms_doctor.model.deployment import ModelEntry, ModelParameters
-from ovms_doctor.model.facts import Answer, Facts, ModelInspection, Question, Tensor
+from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, ModelInspection, Tensor
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.plan import Plan
 from tests.prediction.memory import INPUT, deployment, model_of, settle
@@ -154,7 +154,7 @@ def test_what_the_ranks_tell_without_openvino(
     world = model_of("1")
     answer = world.answer
 
-    def inspected(question: Question) -> Answer:
+    def inspected(question: AnyQuestion) -> Answer:
         found = answer(question)
         if isinstance(found, ModelInspection):
             return replace(found, inputs=inputs, outputs=(MATRIX,))

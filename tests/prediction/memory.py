@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ovms_doctor.model.deployment import Deployment, ModelEntry, User
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     Denial,
     Entry,
     EntryKind,
@@ -22,7 +23,6 @@ from ovms_doctor.model.facts import (
     LoadReport,
     ModelInspection,
     PathStatus,
-    Question,
     ReadFile,
     StatHost,
     StatPath,
@@ -48,10 +48,10 @@ class World:
     odd: dict[str, EntryKind] = field(default_factory=dict)
     denied: dict[str, str] = field(default_factory=dict)
     loops: set[str] = field(default_factory=set)
-    asked: list[Question] = field(default_factory=list)
+    asked: list[AnyQuestion] = field(default_factory=list)
     host: set[str] = field(default_factory=set)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         self.asked.append(question)
         if isinstance(question, StatHost):
             known = any((path + "/").startswith(question.path.rstrip("/") + "/") for path in self.host)

@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ovms_doctor.model.facts import Answer, LoadModel, LoadReport, PathStatus, Question
+from ovms_doctor.model.facts import Answer, AnyQuestion, LoadModel, LoadReport, PathStatus
 from ovms_doctor.probes.processes import entry, worker
 from ovms_doctor.probes.processes.start import OUTGOING
 
 
-def _behave(question: Question) -> Answer:
+def _behave(question: AnyQuestion) -> Answer:
     what, _, rest = os.path.basename(question.path).partition("-")
     if what == "hang":
         time.sleep(3600)

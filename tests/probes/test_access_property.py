@@ -24,12 +24,12 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     Failure,
     FileContent,
     ListDirectory,
     Listing,
     PathStatus,
-    Question,
     ReadFile,
     StatPath,
     Unavailable,
@@ -258,7 +258,7 @@ def test_prediction_trying_and_the_kernel_agree(
         os.chmod(top, 0o700)
     if way == "mounts":
         mounts = [Mount(f"{top}/models", "/models"), Mount(f"{top}/data", "/data")]
-    questions: list[Question] = [
+    questions: list[AnyQuestion] = [
         kind
         for path in paths
         for kind in (
@@ -306,7 +306,7 @@ def test_prediction_trying_and_the_kernel_agree(
             assert (one.resolved or os.path.normpath(question.path)) == real, (question, one, real)
         if isinstance(one, Failure) and one.denial is not None:
             assert one.errno == errno.EACCES
-            denials.add((one.denial.at, one.denial.right))
+            denials.add((one.denial.path, one.denial.right))
     if way == "host":
         for place, right in denials:
             assert _in_child(partial(_refuses, user, place, right)), (place, right)
@@ -314,7 +314,11 @@ def test_prediction_trying_and_the_kernel_agree(
 
 
 def _first_refusal(
-    way: str, server_top: str, questions: list[Question], answers: list[Answer], denials: set[tuple[str, str]]
+    way: str,
+    server_top: str,
+    questions: list[AnyQuestion],
+    answers: list[Answer],
+    denials: set[tuple[str, str]],
 ) -> None:
     """Where no link is on the way, no directory before the one named is named for any other question."""
     closed = {place for place, right in denials if right == "search"}
@@ -327,4 +331,4 @@ def _first_refusal(
             continue
         first = next((prefix for prefix in prefixes if prefix in closed), None)
         if way != "mounts" and first is not None:
-            assert answer.denial.at == first, question
+            assert answer.denial.path == first, question

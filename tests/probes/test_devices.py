@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request, request_from_json
-from ovms_doctor.inputs.host import host_from_json
 from ovms_doctor.model.deployment import Host, HostDevices
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.probes.acl import ATTRIBUTE, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, AclEntry, pack
@@ -121,5 +120,5 @@ def test_devices_are_not_known_where_the_host_is_not() -> None:
     "data", [[], 1, {"dri": 1}, {"render_groups": 5}, {"render_groups": ["5"]}, {"accel_groups": [-1]}]
 )
 def test_what_are_no_devices_is_refused(data: object) -> None:
-    with pytest.raises(ValueError, match="not a host"):
-        host_from_json({"devices": data})
+    with pytest.raises(ValueError, match="not a request"):
+        request_from_json({"host": {"devices": data}})

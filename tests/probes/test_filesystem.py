@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     Denial,
     Entry,
     Failure,
@@ -19,7 +20,6 @@ from ovms_doctor.model.facts import (
     ListDirectory,
     Listing,
     PathStatus,
-    Question,
     ReadFile,
     StatHost,
     StatPath,
@@ -265,8 +265,8 @@ class TestAsTheServersUser:
     """Root looks as somebody else; the same answers are predicted."""
 
     def _both(
-        self, questions: Sequence[Question], roots: Sequence[str] = ()
-    ) -> dict[Question, PathStatus | Listing | FileContent | Failure | Unavailable]:
+        self, questions: Sequence[AnyQuestion], roots: Sequence[str] = ()
+    ) -> dict[AnyQuestion, PathStatus | Listing | FileContent | Failure | Unavailable]:
         with LocalCollector(SERVER, roots) as collector:
             tried = collector.collect(questions)
         predicted = _predicting(roots=roots)
@@ -277,7 +277,7 @@ class TestAsTheServersUser:
                 assert isinstance(other, Failure)
                 assert other.denial
                 assert (one.denial.how, other.denial.how) == ("tried", "predicted")
-                assert (one.denial.at, one.denial.right) == (other.denial.at, other.denial.right)
+                assert (one.denial.path, one.denial.right) == (other.denial.path, other.denial.right)
             else:
                 assert one == other
         return tried  # type: ignore[return-value]
@@ -345,7 +345,7 @@ class TestAsTheServersUser:
         denied = answers[StatPath(f"{root}/m")]
         assert isinstance(denied, Failure)
         assert denied.denial
-        assert denied.denial.at == root
+        assert denied.denial.path == root
 
     def test_the_servers_root_reads_everything(self, top: str) -> None:
         os.mkdir(f"{top}/m", 0o000)
@@ -381,7 +381,7 @@ class TestAsTheServersUser:
     def test_nothing_of_the_package_needs_to_be_readable_for_the_user(self, top: str) -> None:
         """All is imported before the ids change: an install in root's home works."""
         with LocalCollector(SERVER) as collector:
-            questions: list[Question] = [ListDirectory(top), InspectModel(f"{top}/none.onnx", "onnx")]
+            questions: list[AnyQuestion] = [ListDirectory(top), InspectModel(f"{top}/none.onnx", "onnx")]
             answers = collector.collect(questions)
         assert answers[questions[0]] == Listing(())
         assert not isinstance(answers[questions[1]], Unavailable), answers[questions[1]]
@@ -391,7 +391,7 @@ def test_the_host_itself_is_looked_at_beside_the_mounts(top: str) -> None:
     """With this process's rights, whatever is mounted or hidden from the server's view."""
     os.makedirs(f"{top}/data/m")
     Path(top, "data", "file").write_bytes(b"12")
-    questions: list[Question] = [
+    questions: list[AnyQuestion] = [
         StatHost(f"{top}/data/m"),
         StatPath(f"{top}/data/m"),
         StatHost(f"{top}/data/file"),

@@ -115,7 +115,7 @@ def test_where_another_user_is_predicted_what_it_may_not_read_is_not_loaded(top:
     refused = models.answer(InspectModel(path, "ir"))
     assert isinstance(refused, Failure)
     assert refused.denial
-    assert refused.denial.at == f"{top}/srv/m/1/{closed}"
+    assert refused.denial.path == f"{top}/srv/m/1/{closed}"
     assert models.answer(LoadModel(path, "read")) == Unavailable(
         f"the server's user may not read {top}/srv/m/1/{closed}"
     )

@@ -15,12 +15,12 @@ import msgspec
 import pytest
 
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     InspectModel,
     ListDirectory,
     LoadModel,
     LoadReport,
     PathStatus,
-    Question,
     ReadFile,
     StatPath,
     Unavailable,
@@ -185,8 +185,8 @@ class TestMisbehaviour:
         assert "No such file or directory: '/nowhere/python'" in str(died)
 
     def test_files_that_hang_are_not_waited_for_again_below(self) -> None:
-        told: list[Question] = []
-        questions: list[Question] = [
+        told: list[AnyQuestion] = []
+        questions: list[AnyQuestion] = [
             StatPath("/a"),
             StatPath("/hang"),
             StatPath("/hang/x"),
@@ -209,7 +209,7 @@ class TestMisbehaviour:
 
     def test_loads_that_crash_hang_or_are_killed(self) -> None:
         names = ["fine", "signal-11", "signal-9", "exit-7", "compile", "slow", "hang"]
-        questions: list[Question] = [LoadModel(f"/{name}", "compile") for name in names]
+        questions: list[AnyQuestion] = [LoadModel(f"/{name}", "compile") for name in names]
         with LocalCollector(None, deadline=1.0, load_deadline=1.0) as collector:
             found = collector.collect(questions)
         reports = [found[question] for question in questions]
@@ -230,7 +230,7 @@ class TestMisbehaviour:
         assert details[5] == "loading did not end within 1 s and was stopped"
 
     def test_an_inspection_that_crashes_could_not_look(self) -> None:
-        questions: list[Question] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
+        questions: list[AnyQuestion] = [InspectModel("/signal-6", "ir"), InspectModel("/fine", "ir")]
         with LocalCollector(None) as collector:
             answers = collector.collect(questions)
         assert answers[questions[0]] == Unavailable("the process that looks failed: it was ended by SIGABRT")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,8 +31,8 @@ from ovms_doctor.model.facts import (
     InspectKeyFile,
     InspectLibrary,
     InspectModel,
-    KeyFileSeen,
-    LibrarySeen,
+    KeyFileInspection,
+    LibraryInspection,
     ListDirectory,
     Listing,
     ListStore,
@@ -47,19 +48,20 @@ from ovms_doctor.model.facts import (
     StatHost,
     StatPath,
     StoreAccess,
-    StoreAnswered,
     StoredObject,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Tensor,
     Unavailable,
     VersionCopy,
     codec,
 )
-from ovms_doctor.model.facts.answers import Probed, WeightsInspection, Writability
+from ovms_doctor.model.facts.answers import WeightsInspection, Writability, WriteProbe
 from ovms_doctor.model.facts.questions import CheckWritable, ProbeWrite
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.text import escape, unescape
+from ovms_doctor.report.document import ReportDocument
 from ovms_doctor.report.json_report import dumps, to_document
 from ovms_doctor.report.schema import facts_schema, report_schema
 from ovms_doctor.report.shown_paths import host_path
@@ -143,6 +145,14 @@ def test_documents_fulfil_the_schema(name: str) -> None:
     jsonschema.Draft202012Validator(report_schema()).validate(document(name))
 
 
+@each_sample
+def test_documents_are_what_the_types_say(name: str) -> None:
+    """Read back with validation, a document is the same one."""
+    written = document(name)
+    read = msgspec.convert(written, ReportDocument)
+    assert json.loads(json.dumps(msgspec.to_builtins(read))) == written
+
+
 def _objects(schema: Any) -> Iterator[dict[str, Any]]:
     if isinstance(schema, dict):
         if "properties" in schema:
@@ -219,13 +229,13 @@ def test_facts_fulfil_their_schema() -> None:
     listed = StoreListing((StoredObject("m/1/m.xml", 5), StoredObject("m/1/x", 0, True)), True, ("m/1/d/",))
     facts = Facts(
         {
-            HeadBucket(keys): StoreAnswered("eu-west-1"),
+            HeadBucket(keys): StoreResponse("eu-west-1"),
             ListStore(keys, "m/", 2, True): listed,
             ListStore(account, "m/"): StoreRefusal("Token", 401, "invalid_grant", "who?", host="h:443"),
-            ReadObject(keys, "m/1/m.xml", 9): StoreRefusal("GetObject", trouble="timeout", host="minio:9000"),
+            ReadObject(keys, "m/1/m.xml", 9): StoreRefusal("GetObject", problem="timeout", host="minio:9000"),
             InspectCopy(copy, "m.xml", "ir"): inspection,
             LoadCopy(copy, "m.xml", "read"): Unavailable("too large"),
-            FetchCopy(copy, ("m.xml",), "/tmp/x"): StoreAnswered(),
+            FetchCopy(copy, ("m.xml",), "/tmp/x"): StoreResponse(),
             StatPath("/m"): PathStatus("directory", 4096, "/n"),
             StatPath("/\udcff"): Failure(2),
             StatPath("/x"): Failure(13, denial),
@@ -237,15 +247,17 @@ def test_facts_fulfil_their_schema() -> None:
                 "read", "crashed", "read", "why", "2026.4.1", 11, (tensor,), (), "detail"
             ),
             LoadModel("/m/2/m.xml", "compile"): Unavailable("too slow", True),
-            InspectLibrary("/e.so"): LibrarySeen(
+            InspectLibrary("/e.so"): LibraryInspection(
                 9, "", "", 64, "x86-64", ("libc.so.6",), ("/l",), ("A",), True
             ),
             LoadExtension("/e.so"): LoadReport("read", "ok", "read", "", "2026.4.1"),
-            InspectKeyFile("/k.json"): KeyFileSeen(9, "object", "service_account", "p", ("private_key",)),
+            InspectKeyFile("/k.json"): KeyFileInspection(
+                9, "object", "service_account", "p", ("private_key",)
+            ),
             CheckWritable("/c"): Writability(
                 "directory", 0, 0, 0o40755, False, True, True, False, "tried", None, 9, 9
             ),
-            ProbeWrite("/c"): Probed("/c/probe"),
+            ProbeWrite("/c"): WriteProbe("/c/probe"),
         }
     )
     text = codec.dump(facts, {"anything": 1})
@@ -254,8 +266,8 @@ def test_facts_fulfil_their_schema() -> None:
     kinds = {
         kind for row in json.loads(text)["facts"] for kind in (row["question"]["type"], row["answer"]["type"])
     }
-    tagged = {one["properties"]["type"]["const"] for one in facts_schema()["$defs"].values()
-              if "type" in one["properties"] and "const" in one["properties"]["type"]}  # fmt: skip
+    properties = [one.get("properties", {}) for one in facts_schema()["$defs"].values()]
+    tagged = {one["type"]["const"] for one in properties if "const" in one.get("type", {})}
     assert kinds == tagged
     wrong = json.loads(text)
     wrong["facts"][0]["answer"] = {"type": "PathStatus", "kind": "hole"}

@@ -8,6 +8,7 @@ from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     Facts,
     Fault,
     FileContent,
@@ -16,12 +17,11 @@ from ovms_doctor.model.facts import (
     ListStore,
     LoadCopy,
     ModelInspection,
-    Question,
     ReadObject,
-    StoreAnswered,
     StoredObject,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
 )
 from ovms_doctor.model.plan import ModelPlan, Plan
@@ -46,15 +46,15 @@ class Bucket:
     refused: dict[str, StoreRefusal | Unavailable] = field(default_factory=dict)
     archived: frozenset[str] = frozenset()
     others: World = field(default_factory=World)
-    asked: list[Question] = field(default_factory=list)
+    asked: list[AnyQuestion] = field(default_factory=list)
     page: int = 1000
-    given: tuple[Question, ...] = ()
+    given: tuple[AnyQuestion, ...] = ()
     faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         self.asked.append(question)
         if isinstance(question, HeadBucket):
-            return self.head or StoreAnswered()
+            return self.head or StoreResponse()
         if isinstance(question, ListStore):
             return self.listing or self._listed(question)
         if isinstance(question, ReadObject):
@@ -89,7 +89,7 @@ class Bucket:
         return ModelInspection(question.format, (), faults, inputs=(INPUT,), outputs=(OUTPUT,))
 
 
-def _load(question: LoadCopy) -> Question:
+def _load(question: LoadCopy) -> AnyQuestion:
     from ovms_doctor.model.facts import LoadModel
 
     return LoadModel("/m", question.level)

@@ -10,7 +10,7 @@ from ovms_doctor.diagnosis.roots import roots
 from ovms_doctor.diagnosis.run import Options, report_on
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.settle import Progress, SettledRun, look
-from ovms_doctor.model.facts import Answer, Facts, HeadBucket, ListStore, Question, Unavailable
+from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, HeadBucket, ListStore, Unavailable
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 
@@ -21,7 +21,9 @@ class Offline:
     def __init__(self, local: LocalCollector) -> None:
         self._local = local
 
-    def collect(self, questions: Sequence[Question], progress: Progress | None) -> dict[Question, Answer]:
+    def collect(
+        self, questions: Sequence[AnyQuestion], progress: Progress | None
+    ) -> dict[AnyQuestion, Answer]:
         remote = {one: Unavailable("offline") for one in questions if isinstance(one, HeadBucket | ListStore)}
         return {**self._local.collect([one for one in questions if one not in remote]), **remote}
 

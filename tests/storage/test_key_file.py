@@ -21,7 +21,7 @@ from ovms_doctor.model.facts import (
     Failure,
     FileContent,
     InspectKeyFile,
-    KeyFileSeen,
+    KeyFileInspection,
     PathStatus,
     StatPath,
 )
@@ -49,7 +49,7 @@ def without(key: str, given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name != key}
 
 
-def described(data: bytes) -> KeyFileSeen:
+def described(data: bytes) -> KeyFileInspection:
     return describe_key(FileContent(data, len(data)))
 
 
@@ -84,7 +84,7 @@ RAW: tuple[tuple[bytes, str], ...] = (
 @pytest.mark.parametrize(("given", "kept"), FILES)
 def test_what_is_kept_of_a_file(given: Any, kept: tuple[Any, ...]) -> None:
     seen = described(json.dumps(given).encode())
-    assert (seen.form, seen.credentials, seen.project_id, seen.lacking) == kept
+    assert (seen.form, seen.credentials, seen.project_id, seen.missing_keys) == kept
     assert SECRET not in repr(seen)
 
 
@@ -146,28 +146,28 @@ def judged(one: Deployment, status: Any, seen: Any = None) -> tuple[Plan, list[s
 
 
 REGULAR = PathStatus("regular", 9)
-GOOD = KeyFileSeen(9, "object", "service_account")
+GOOD = KeyFileInspection(9, "object", "service_account")
 #: (status, what is seen, release, whether the process ends, a word of the message)
 ENDS: tuple[tuple[Any, Any, str, bool, str], ...] = (
     (REGULAR, GOOD, "2026.3", False, ""),
     (REGULAR, GOOD, "2022.1", False, ""),
-    (REGULAR, KeyFileSeen(9, "object", "external_account"), "2026.3", False, ""),
-    (REGULAR, KeyFileSeen(9, "object", "external_account"), "2025.3", False, ""),
-    (REGULAR, KeyFileSeen(9, "object", "external_account"), "2025.2", True, "of a kind"),
-    (REGULAR, KeyFileSeen(9, "object", "impersonated_service_account"), "2026.3", False, ""),
-    (REGULAR, KeyFileSeen(9, "object", "impersonated_service_account"), "2023.1", True, "of a kind"),
-    (REGULAR, KeyFileSeen(9, "object", ""), "2026.3", True, "of a kind"),
-    (REGULAR, KeyFileSeen(9, "object", "other"), "2026.3", True, "of a kind"),
+    (REGULAR, KeyFileInspection(9, "object", "external_account"), "2026.3", False, ""),
+    (REGULAR, KeyFileInspection(9, "object", "external_account"), "2025.3", False, ""),
+    (REGULAR, KeyFileInspection(9, "object", "external_account"), "2025.2", True, "of a kind"),
+    (REGULAR, KeyFileInspection(9, "object", "impersonated_service_account"), "2026.3", False, ""),
+    (REGULAR, KeyFileInspection(9, "object", "impersonated_service_account"), "2023.1", True, "of a kind"),
+    (REGULAR, KeyFileInspection(9, "object", ""), "2026.3", True, "of a kind"),
+    (REGULAR, KeyFileInspection(9, "object", "other"), "2026.3", True, "of a kind"),
     (
         REGULAR,
-        KeyFileSeen(9, "object", "service_account", "", ("private_key",)),
+        KeyFileInspection(9, "object", "service_account", "", ("private_key",)),
         "2026.3",
         True,
         "private_key",
     ),
-    (REGULAR, KeyFileSeen(9, "other"), "2026.3", True, "not JSON"),
-    (REGULAR, KeyFileSeen(9, "json"), "2026.3", True, "not JSON"),
-    (REGULAR, KeyFileSeen(9, "binary"), "2026.3", False, ""),
+    (REGULAR, KeyFileInspection(9, "other"), "2026.3", True, "not JSON"),
+    (REGULAR, KeyFileInspection(9, "json"), "2026.3", True, "not JSON"),
+    (REGULAR, KeyFileInspection(9, "binary"), "2026.3", False, ""),
     (REGULAR, Failure(13), "2026.3", True, "cannot be read"),
     (REGULAR, None, "2026.3", False, ""),
     (Failure(2), None, "2026.3", True, "There is no"),

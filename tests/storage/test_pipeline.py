@@ -306,8 +306,8 @@ def test_google_shows_every_refusal_as_a_missing_directory(status: int) -> None:
 
 PASSING = (
     StoreRefusal("HeadBucket", 503, "SlowDown"),
-    StoreRefusal("HeadBucket", trouble="timeout"),
-    StoreRefusal("HeadBucket", trouble="reset"),
+    StoreRefusal("HeadBucket", problem="timeout"),
+    StoreRefusal("HeadBucket", problem="reset"),
     StoreRefusal("HeadBucket", 403, "RequestTimeTooSkewed"),
 )
 
@@ -322,7 +322,7 @@ def test_troubles_of_a_moment_decide_nothing(refusal: StoreRefusal, near: bool) 
 @schemes
 @pytest.mark.parametrize("trouble", ["refused", "name", "proxy", "proxy name"])
 def test_what_is_unreachable_from_here_decides_only_for_a_server_here(path: str, trouble: str) -> None:
-    refusal = StoreRefusal("ListObjects", trouble=trouble)  # type: ignore[arg-type]
+    refusal = StoreRefusal("ListObjects", problem=trouble)  # type: ignore[arg-type]
     bucket = Bucket(head=refusal, listing=refusal)
     assert model(told(path), bucket).unknown is not None
     here = model(told(path, bare_metal=True), bucket)
@@ -366,7 +366,7 @@ ISSUER = "unable to get local issuer certificate"
     ],
 )
 def test_whom_the_server_trusts_is_not_known_here(message: str, decides: bool) -> None:
-    refusal = StoreRefusal("HeadBucket", trouble="tls", message=message)
+    refusal = StoreRefusal("HeadBucket", problem="tls", message=message)
     bucket = Bucket(head=refusal, listing=refusal)
     assert (model(told(bare_metal=True), bucket).unknown is None) == decides
     assert model(told(), bucket).unknown is not None

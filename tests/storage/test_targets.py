@@ -262,13 +262,13 @@ def test_credentials_that_were_kept_back_are_named(
 
 def test_a_request_comes_back_without_its_secrets() -> None:
     request = Request(("s3://b1x/m",), environment=GIVEN, download_limit=0, kept_back=("AWS_REGION",))
-    assert {item.name for item in request.environment if item.sealed} == {
+    assert {item.name for item in request.environment if item.secret_value} == {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     }
     again = request_from_json(request.as_json())
     assert again == request
-    assert all(item.sealed is None for item in again.environment)
+    assert all(item.secret_value is None for item in again.environment)
     assert not any(value in repr((request.as_json(), request)) for value in ("AKID", "'SECRET'"))
 
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     CopiedFile,
     FileContent,
     HeadBucket,
@@ -27,14 +28,13 @@ from ovms_doctor.model.facts import (
     LoadReport,
     ModelInspection,
     PathStatus,
-    Question,
     ReadObject,
     StatPath,
     StoreAccess,
-    StoreAnswered,
     StoredObject,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
     VersionCopy,
 )
@@ -79,7 +79,7 @@ def access(endpoint: str, bucket: str = "bucket", proxy: str = "") -> StoreAcces
 
 
 def ask(
-    *questions: Question, secrets: dict[str, str] = SECRETS, deadline: float = 6.0, jobs: int | None = None
+    *questions: AnyQuestion, secrets: dict[str, str] = SECRETS, deadline: float = 6.0, jobs: int | None = None
 ) -> list[Answer]:
     with (
         LocalCollector(None) as local,
@@ -113,7 +113,7 @@ def test_answers_keep_the_order_of_their_questions(moto: S3Server, tmp_path: Pat
         made.append(StoreCollector(SECRETS, local))
         return made[0]
 
-    questions: list[Question] = [ListStore(at, ""), StatPath(str(tmp_path)), HeadBucket(at), StatPath("/")]
+    questions: list[AnyQuestion] = [ListStore(at, ""), StatPath(str(tmp_path)), HeadBucket(at), StatPath("/")]
     with Collector(local, stores) as collector:
         collector.collect(questions[1:2])
         assert made == []
@@ -122,7 +122,7 @@ def test_answers_keep_the_order_of_their_questions(moto: S3Server, tmp_path: Pat
     assert [type(answer) for answer in answers.values()] == [
         StoreListing,
         PathStatus,
-        StoreAnswered,
+        StoreResponse,
         PathStatus,
     ]
 
@@ -152,7 +152,7 @@ def test_a_store_that_never_answers_is_not_asked_for_ever(faulty: Make) -> None:
     answers = ask(*(ReadObject(at, f"key-{number}", 1) for number in range(60)), deadline=2.0, jobs=1)
     assert len(server.asked) < 60
     assert isinstance(answers[0], StoreRefusal)
-    assert answers[0].trouble == "timeout"
+    assert answers[0].problem == "timeout"
     assert isinstance(answers[-1], Unavailable)
     assert answers[-1].timed_out
 
@@ -314,7 +314,7 @@ def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
         secrets=secrets,
         deadline=20.0,
     )
-    assert isinstance(head, StoreAnswered)
+    assert isinstance(head, StoreResponse)
     assert isinstance(listed, StoreListing)
     assert [item.key for item in listed.objects] == sorted(f"k/{name}" for name in odd)
     assert isinstance(loaded, LoadReport)
@@ -326,7 +326,7 @@ def test_swift_through_a_proxy(swift: SwiftServer, squid: Proxy) -> None:
     wrong = {**secrets, "https_proxy": squid.url_with(squid.user, "not-it")}
     for answer in ask(HeadBucket(at), LoadCopy(copy_of(at, "k+ /1/", tree), "a.xml", "read"), secrets=wrong):
         assert isinstance(answer, StoreRefusal)
-        assert (answer.status, answer.trouble, answer.host) == (407, "proxy", f"{squid.host}:{squid.port}")
+        assert (answer.status, answer.problem, answer.host) == (407, "proxy", f"{squid.host}:{squid.port}")
 
 
 # -- who answered --------------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int)
     server = faulty(Rule(status=status, code="", body=b"<html>moved</html>", headers=there))
     for answer in ask(HeadBucket(access(server.endpoint)), ListStore(access(server.endpoint), "")):
         assert isinstance(answer, StoreRefusal)
-        assert (answer.status, answer.trouble) == (status, "unreadable")
+        assert (answer.status, answer.problem) == (status, "unreadable")
     assert len(server.asked) == 2
     assert moto.log() == []
 
@@ -377,7 +377,7 @@ def test_a_proxys_own_answer(faulty: Make, headers: dict[str, str], body: bytes,
     secrets = {**SECRETS, "https_proxy": f"http://127.0.0.1:{gate.port}"}
     (answer,) = ask(ListStore(access("http://store.invalid", proxy="https_proxy"), ""), secrets=secrets)
     assert isinstance(answer, StoreRefusal)
-    assert (answer.status, answer.trouble) == (403, trouble)
+    assert (answer.status, answer.problem) == (403, trouble)
     assert answer.host == (f"127.0.0.1:{gate.port}" if trouble else "store.invalid:80")
     assert answer.code == ("AccessDenied" if body is DENIED else "")
 
@@ -458,7 +458,7 @@ def test_a_child_is_not_told_what_this_process_knows(moto: S3Server, monkeypatch
         monkeypatch.setenv(name, value)
     at = access(moto.endpoint, put(moto, {}))
     with LocalCollector(None) as local, StoreCollector(SECRETS, local) as stores:
-        assert stores.collect([HeadBucket(at)])[HeadBucket(at)] == StoreAnswered("us-east-1")
+        assert stores.collect([HeadBucket(at)])[HeadBucket(at)] == StoreResponse("us-east-1")
         (pid,) = stores.pids
         told = Path(f"/proc/{pid}/environ").read_bytes()
         words = Path(f"/proc/{pid}/cmdline").read_bytes()

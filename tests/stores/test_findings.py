@@ -100,7 +100,7 @@ def test_the_region_is_told() -> None:
 
 @pytest.mark.parametrize("trouble", ["refused", "name", "timeout", "tls", "reset"])
 def test_what_is_unreachable_from_here_is_no_error(trouble: str) -> None:
-    refusal = StoreRefusal("HeadBucket", trouble=trouble, host="minio:9000")  # type: ignore[arg-type]
+    refusal = StoreRefusal("HeadBucket", problem=trouble, host="minio:9000")  # type: ignore[arg-type]
     one, other = found(Bucket(GOOD, head=refusal))
     assert (one.code, one.severity, one.confidence) == ("OVD657", "warning", "low")
     assert other.code in ("OVD903", "OVD904")
@@ -109,14 +109,14 @@ def test_what_is_unreachable_from_here_is_no_error(trouble: str) -> None:
 
 
 def test_a_server_here_meets_the_same() -> None:
-    refusal = StoreRefusal("HeadBucket", trouble="refused", host="127.0.0.1:9000")
+    refusal = StoreRefusal("HeadBucket", problem="refused", host="127.0.0.1:9000")
     finding = only(Bucket(GOOD, head=refusal), bare_metal=True)
     assert (finding.code, finding.severity, finding.confidence) == ("OVD657", "error", "medium")
     assert finding.server_log == ("Couldn't check directory: s3://b1x/m",)
 
 
 def test_a_proxy_that_nobody_runs() -> None:
-    refusal = StoreRefusal("HeadBucket", trouble="refused", host="127.0.0.1:3128")
+    refusal = StoreRefusal("HeadBucket", problem="refused", host="127.0.0.1:3128")
     proxied = {**KEYS, "https_proxy": "http://127.0.0.1:3128"}
     finding = only(Bucket(GOOD, head=refusal), environment=proxied, bare_metal=True)
     assert "the proxy of https_proxy" in finding.message
@@ -179,7 +179,7 @@ def test_a_page_for_people_is_no_word_of_a_store(status: int, code: str) -> None
 
 def test_an_address_that_leads_to_another() -> None:
     """Often from http:// to https://: nobody goes there for the server."""
-    refusal = StoreRefusal("HeadBucket", 308, trouble="unreadable", host="minio:9000")
+    refusal = StoreRefusal("HeadBucket", 308, problem="unreadable", host="minio:9000")
     finding = found(Bucket(GOOD, head=refusal))[0]
     assert finding.code == "OVD657"
     assert finding.message.endswith("at minio:9000: it sends who asks elsewhere")
@@ -189,7 +189,7 @@ def test_an_address_that_leads_to_another() -> None:
 
 @pytest.mark.parametrize("bare_metal", [False, True])
 def test_whose_loopback_it_is(bare_metal: bool) -> None:
-    refusal = StoreRefusal("HeadBucket", trouble="timeout", host="127.0.0.1:9000")
+    refusal = StoreRefusal("HeadBucket", problem="timeout", host="127.0.0.1:9000")
     finding = found(Bucket(GOOD, head=refusal), bare_metal=bare_metal)[0]
     assert finding.code == "OVD657"
     assert ("that is the container itself" in finding.detail) is not bare_metal

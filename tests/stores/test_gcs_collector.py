@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -14,9 +13,9 @@ import pytest
 from ovms_doctor.model.facts import (
     FileContent,
     StoreAccess,
-    StoreAnswered,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
 )
 from ovms_doctor.probes.stores.google import store as google
@@ -101,7 +100,7 @@ def test_a_delimited_list_ends_at_the_next_slash(kept: GoogleStore) -> None:
 @pytest.mark.parametrize("key", ODD)
 def test_keys_may_hold_anything(kept: GoogleStore, key: str, tmp_path: Path) -> None:
     assert kept.read(key, 0, 100) == FileContent(key.encode(), len(key.encode()))
-    assert kept.download(key, str(tmp_path / "file")) == StoreAnswered()
+    assert kept.download(key, str(tmp_path / "file")) == StoreResponse()
     assert (tmp_path / "file").read_bytes() == key.encode()
 
 
@@ -131,10 +130,10 @@ def fake() -> Iterator[FakeGcs]:
 def test_nothing_but_reads_is_asked_and_nobody_signs(fake: FakeGcs, tmp_path: Path) -> None:
     """Not for the bucket either, to which the server's account needs no right."""
     asked = store(fake.url)
-    assert asked.head() == StoreAnswered()
+    assert asked.head() == StoreResponse()
     assert keys(asked.list("m/1/", 1, False)) == ["m/1/empty", "m/1/model.bin", "m/1/model.xml"]
     assert asked.read("m/1/model.bin", 3, 2) == FileContent(b"\3\4", 256)
-    assert asked.download("m/1/model.bin", str(tmp_path / "file")) == StoreAnswered()
+    assert asked.download("m/1/model.bin", str(tmp_path / "file")) == StoreResponse()
     assert asked.read("m/1/empty", 0, 10) == FileContent(b"", 0)
     assert asked.read("m/1/model.xml", 100, 10) == FileContent(b"", 6)
     assert fake.kinds() == ["list", "get", "get", "get", "get"]
@@ -147,7 +146,7 @@ def test_any_key_reaches_the_store_as_it_is(key: str, tmp_path: Path) -> None:
         assert key in keys(store(fake.url).list("", 1, False))
         assert keys(store(fake.url).list(key, 1, False)) == [key]
         assert store(fake.url).read(key, 1, 2) == FileContent(b"at", 4)
-        assert store(fake.url).download(key, str(tmp_path / "file")) == StoreAnswered()
+        assert store(fake.url).download(key, str(tmp_path / "file")) == StoreResponse()
 
 
 @pytest.mark.parametrize(("pages", "more"), [(1, True), (2, True), (3, False)])
@@ -199,7 +198,7 @@ def test_refusals_in_the_words_of_google(fake: FakeGcs) -> None:
     assert answer.message.startswith("Anonymous caller does not have storage.objects.list access")
     fake.behaviours.append(denied())
     answer = refused(store(fake.url).list("m/", 1, False))
-    assert (answer.status, answer.code, answer.passing) == (403, "forbidden", False)
+    assert (answer.status, answer.code, answer.temporary) == (403, "forbidden", False)
     assert (
         "reader@models-of-mine.iam.gserviceaccount.com does not have storage.objects.list" in answer.message
     )
@@ -231,13 +230,13 @@ def test_a_busy_store_is_asked_again_at_most_twice(fake: FakeGcs, reply: Reply) 
     fake.behaviours.append(always("list", reply))
     answer = refused(store(fake.url).list("m/", 1, False))
     assert len(fake.seen) == 6
-    assert answer.passing
+    assert answer.temporary
 
 
 def test_a_storm_names_the_store_s_own_word(fake: FakeGcs) -> None:
     fake.behaviours.append(always("list", SLOW))
     answer = refused(store(fake.url).list("m/", 1, False))
-    assert (answer.status, answer.code, answer.trouble) == (429, "rateLimitExceeded", "")
+    assert (answer.status, answer.code, answer.problem) == (429, "rateLimitExceeded", "")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 412])
@@ -266,14 +265,14 @@ def test_a_body_that_does_not_come_whole(fake: FakeGcs, tmp_path: Path, reply: R
     fake.behaviours.append(always("get", reply))
     asked = store(fake.url, patience=0.6)
     answer = refused(asked.download("m/1/model.bin", str(tmp_path / "file")))
-    assert (answer.call, answer.trouble, answer.host) == ("GetObject", trouble, f"127.0.0.1:{fake.port}")
+    assert (answer.call, answer.problem, answer.host) == ("GetObject", trouble, f"127.0.0.1:{fake.port}")
     assert not (tmp_path / "file").exists()
-    assert refused(asked.read("m/1/model.bin", 0, 5000)).trouble == trouble
+    assert refused(asked.read("m/1/model.bin", 0, 5000)).problem == trouble
 
 
 def test_an_interrupted_download_begins_anew(fake: FakeGcs, tmp_path: Path) -> None:
     fake.behaviours.append(first("get", 1, DATA))
-    assert store(fake.url).download("m/1/model.bin", str(tmp_path / "file")) == StoreAnswered()
+    assert store(fake.url).download("m/1/model.bin", str(tmp_path / "file")) == StoreResponse()
     assert (tmp_path / "file").read_bytes() == OBJECTS["m/1/model.bin"]
 
 
@@ -284,13 +283,13 @@ def test_an_interrupted_download_begins_anew(fake: FakeGcs, tmp_path: Path) -> N
 )  # fmt: skip
 def test_an_answer_that_is_not_the_store_s(fake: FakeGcs, body: bytes) -> None:
     fake.behaviours.append(always("list", Reply(200, body)))
-    assert refused(store(fake.url).list("m/", 1, False)).trouble == "unreadable"
+    assert refused(store(fake.url).list("m/", 1, False)).problem == "unreadable"
 
 
 def test_a_page_that_is_not_the_store_s(fake: FakeGcs) -> None:
     fake.behaviours.append(always("list", Reply(403, b"<!DOCTYPE html><html>Blocked</html>")))
     answer = refused(store(fake.url).list("m/", 1, False))
-    assert (answer.status, answer.trouble) == (403, "unreadable")
+    assert (answer.status, answer.problem) == (403, "unreadable")
 
 
 def test_no_redirection_is_followed(fake: FakeGcs) -> None:
@@ -301,7 +300,7 @@ def test_no_redirection_is_followed(fake: FakeGcs) -> None:
             always("get", Reply(307, b"", location)),
         ]
         for answer in (store(fake.url).list("", 1, False), store(fake.url).read("n", 0, 1)):
-            assert refused(answer).trouble == "unreadable"
+            assert refused(answer).problem == "unreadable"
         assert elsewhere.seen == []
 
 
@@ -313,7 +312,7 @@ def test_a_server_that_does_not_know_ranges(fake: FakeGcs) -> None:
 def test_what_is_stored_compressed_is_downloaded_as_the_server_does(fake: FakeGcs, tmp_path: Path) -> None:
     headers = {"Content-Encoding": "gzip", "X-Goog-Stored-Content-Encoding": "gzip"}
     fake.behaviours.append(always("get", Reply(200, gzip.compress(b"<net/>"), headers)))
-    assert store(fake.url).download("m/1/model.xml", str(tmp_path / "file")) == StoreAnswered()
+    assert store(fake.url).download("m/1/model.xml", str(tmp_path / "file")) == StoreResponse()
     assert (tmp_path / "file").read_bytes() == b"<net/>"
     assert isinstance(store(fake.url).read("m/1/model.xml", 0, 3), Unavailable)
 
@@ -327,7 +326,7 @@ def test_a_download_makes_a_new_file_or_none(fake: FakeGcs, tmp_path: Path) -> N
     assert (tmp_path / "there").read_text() == "mine"
     assert not (tmp_path / "target").exists()
     assert fake.seen == []
-    assert store(fake.url).download("n", str(tmp_path / "new")) == StoreAnswered()
+    assert store(fake.url).download("n", str(tmp_path / "new")) == StoreResponse()
     assert os.stat(tmp_path / "new").st_mode & 0o777 == 0o600
 
 
@@ -339,23 +338,23 @@ def test_nobody_listens() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     answer = refused(store(f"http://127.0.0.1:{port}").list("", 1, False))
-    assert (answer.trouble, answer.status, answer.host) == ("refused", 0, f"127.0.0.1:{port}")
+    assert (answer.problem, answer.status, answer.host) == ("refused", 0, f"127.0.0.1:{port}")
     assert answer.message == "Connection refused"
 
 
 def test_no_such_host() -> None:
     answer = refused(store("http://store.invalid:1").list("", 1, False))
-    assert (answer.trouble, answer.host) == ("name", "store.invalid:1")
+    assert (answer.problem, answer.host) == ("name", "store.invalid:1")
 
 
 def test_a_connection_that_ends_without_a_word() -> None:
     with hung_up() as url:
-        assert refused(store(url).list("", 1, False)).trouble == "reset"
+        assert refused(store(url).list("", 1, False)).problem == "reset"
 
 
 def test_no_encrypted_connection(fake: FakeGcs) -> None:
     answer = refused(store(fake.url.replace("http:", "https:")).list("", 1, False))
-    assert answer.trouble == "tls"
+    assert answer.problem == "tls"
     assert fake.seen == []
 
 
@@ -379,7 +378,7 @@ def test_a_name_that_is_not_utf_8(fake: FakeGcs, tmp_path: Path) -> None:
 
 def test_answers_survive_being_sent(fake: FakeGcs) -> None:
     """A store may say what it wants: no character of it stops the answer on its way to the parent."""
-    from ovms_doctor.model.facts.codec import encode_answer
+    from ovms_doctor.probes.processes.messages import Answered, decode_reply, encode_line
 
     def behave(seen: Seen) -> Reply | None:
         return told(403, "a\x00\x1b[31mb\ud800 " + "x" * 5000)
@@ -387,5 +386,5 @@ def test_answers_survive_being_sent(fake: FakeGcs) -> None:
     behaviours: list[Behaviour] = fake.behaviours
     behaviours.append(behave)
     answer = refused(store(fake.url).list("", 1, False))
-    json.dumps(encode_answer(answer)).encode("ascii")
+    assert decode_reply(encode_line(Answered(answer))) == Answered(answer)
     assert len(answer.message) <= 300

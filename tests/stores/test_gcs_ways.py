@@ -167,7 +167,7 @@ def test_an_account_without_the_right(fake: FakeGcs) -> None:
 def test_a_token_server_that_is_none(fake: FakeGcs, body: bytes) -> None:
     fake.behaviours.append(always("token", Reply(200, body)))
     answer = refused(store(fake.url, fake.service_account()).list("m/", 1, False))
-    assert (answer.call, answer.trouble) == ("Token", "unreadable")
+    assert (answer.call, answer.problem) == ("Token", "unreadable")
 
 
 def test_a_busy_token_server(fake: FakeGcs) -> None:
@@ -176,7 +176,7 @@ def test_a_busy_token_server(fake: FakeGcs) -> None:
     fake.seen.clear()
     fake.behaviours.append(always("token", grant_refused("busy", 503, "backend")))
     answer = refused(store(fake.url, fake.service_account(), patience=1).list("m/", 1, False))
-    assert (answer.call, answer.status, answer.passing) == ("Token", 503, True)
+    assert (answer.call, answer.status, answer.temporary) == ("Token", 503, True)
     assert len(fake.seen) <= 3
 
 
@@ -188,7 +188,7 @@ def test_a_busy_token_server(fake: FakeGcs) -> None:
 def test_nobody_gives_tokens(fake: FakeGcs, uri: str, trouble: str) -> None:
     uri = uri.format(closed=closed_port(), port=fake.port)
     answer = refused(store(fake.url, fake.service_account(token_uri=uri)).list("m/", 1, False))
-    assert (answer.call, answer.trouble, answer.status) == ("Token", trouble, 0)
+    assert (answer.call, answer.problem, answer.status) == ("Token", trouble, 0)
     assert answer.host.split(":")[0] in uri
     assert fake.seen == []
 
@@ -196,7 +196,7 @@ def test_nobody_gives_tokens(fake: FakeGcs, uri: str, trouble: str) -> None:
 def test_a_token_server_that_says_nothing(fake: FakeGcs) -> None:
     fake.behaviours.append(always("token", Reply(stall=True)))
     answer = refused(store(fake.url, fake.service_account(), patience=0.5).list("m/", 1, False))
-    assert (answer.call, answer.trouble) == ("Token", "timeout")
+    assert (answer.call, answer.problem) == ("Token", "timeout")
 
 
 def test_key_files_that_cannot_be_tried(fake: FakeGcs) -> None:
@@ -302,7 +302,7 @@ def test_without_an_endpoint_it_is_google_s_own(
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         monkeypatch.setenv("API_ENDPOINT_OVERRIDE", proxy.url)
         answer = refused(store("", proxy=proxy.url).list("m/", 1, False))
-    assert (answer.trouble, answer.status, answer.host) == ("proxy", 403, f"127.0.0.1:{proxy.port}")
+    assert (answer.problem, answer.status, answer.host) == ("proxy", 403, f"127.0.0.1:{proxy.port}")
     assert [seen.target for seen in proxy.seen] == ["storage.googleapis.com:443"]
 
 
@@ -375,7 +375,7 @@ def test_a_value_that_is_no_proxy_s(fake: FakeGcs, value: str) -> None:
     with pytest.raises(ProxyFormatError):
         read_proxy(value.format("127.0.0.1:1"))
     answer = refused(store(fake.url, proxy=value.format("127.0.0.1:1")).read("x", 0, 1))
-    assert (answer.call, answer.trouble) == ("GetObject", "proxy name")
+    assert (answer.call, answer.problem) == ("GetObject", "proxy name")
     assert fake.seen == []
 
 
@@ -410,12 +410,12 @@ def test_the_token_is_asked_for_by_the_same_way(fake: FakeGcs) -> None:
 def test_what_can_be_wrong_with_a_proxy(fake: FakeGcs) -> None:
     port = closed_port()
     answer = refused(store(fake.url, proxy=f"http://127.0.0.1:{port}").list("", 1, False))
-    assert (answer.trouble, answer.host) == ("refused", f"127.0.0.1:{port}")
+    assert (answer.problem, answer.host) == ("refused", f"127.0.0.1:{port}")
     answer = refused(store(fake.url, proxy="http://u:p@proxy.invalid:3128").list("", 1, False))
-    assert (answer.trouble, answer.host) == ("proxy name", "proxy.invalid:3128")
+    assert (answer.problem, answer.host) == ("proxy name", "proxy.invalid:3128")
     # An encrypted connection to a proxy that knows of none.
     answer = refused(store(fake.url, proxy=fake.url.replace("http:", "https:")).list("", 1, False))
-    assert (answer.trouble, answer.host) == ("tls", f"127.0.0.1:{fake.port}")
+    assert (answer.problem, answer.host) == ("tls", f"127.0.0.1:{fake.port}")
     assert fake.seen == []
 
 
@@ -433,7 +433,7 @@ def test_who_refuses_proxy_or_store(reply: Reply, trouble: str) -> None:
     with FakeGcs() as proxy:
         proxy.behaviours.append(always("list", reply))
         answer = refused(store("http://store.invalid", proxy=proxy.url).list("", 1, False))
-    assert (answer.trouble, answer.status) == (trouble, reply.status)
+    assert (answer.problem, answer.status) == (trouble, reply.status)
     assert answer.host == (f"127.0.0.1:{proxy.port}" if trouble else "store.invalid:80")
 
 
@@ -501,16 +501,16 @@ def test_the_way_through_a_real_proxy(fake: FakeGcs, tmp_path: Path) -> None:
         assert listed(asked.list("m/", 1, False))
         assert asked.read("m/1/model.bin", 0, 3) == FileContent(b"wei", 7)
         answer = refused(store(fake.url, proxy=squid.url).list("m/", 1, False))
-        assert (answer.status, answer.trouble) == (401, "")
+        assert (answer.status, answer.problem) == (401, "")
         answer = refused(store(fake.url, proxy=squid.url_with("someone", "other")).list("m/", 1, False))
-        assert (answer.status, answer.trouble, answer.host) == (407, "proxy", place)
+        assert (answer.status, answer.problem, answer.host) == (407, "proxy", place)
         nobody = f"http://127.0.0.1:{closed_port()}"
-        assert refused(store(nobody, proxy=squid.url).list("m/", 1, False)).trouble == "proxy"
+        assert refused(store(nobody, proxy=squid.url).list("m/", 1, False)).problem == "proxy"
         # An encrypted store: the proxy sees the way only, and nobody here trusts its certificate.
         answer = refused(store(encrypted.url, proxy=squid.url).list("m/", 1, False))
-        assert (answer.trouble, answer.host) == ("tls", f"127.0.0.1:{encrypted.port}")
+        assert (answer.problem, answer.host) == ("tls", f"127.0.0.1:{encrypted.port}")
         answer = refused(store(encrypted.url, proxy=place).list("m/", 1, False))
-        assert (answer.trouble, answer.status) == ("proxy", 407)
+        assert (answer.problem, answer.status) == ("proxy", 407)
         assert encrypted.seen == []
         seen = [" ".join(line.split()[3:8]) for line in squid.log(8)]
     assert any(f"POST {fake.token_uri} someone" in line for line in seen), seen

@@ -96,7 +96,7 @@ def test_a_token_that_is_not_read() -> None:
 def test_the_bucket_before_the_host() -> None:
     """Nobody knows BUCKET.HOST: that is the reason, and no network."""
     deployment = container("docker", S3_ENDPOINT="http://minio:9000")
-    unknown = StoreRefusal("HeadBucket", trouble="name", host="b1x.minio:9000")
+    unknown = StoreRefusal("HeadBucket", problem="name", host="b1x.minio:9000")
     findings = report(deployment, Bucket(GOOD, head=unknown))
     assert causes(findings, "OVD657") == ["OVD631"]
     assert "asks b1x.minio:9000" in findings["OVD657"].detail
@@ -116,14 +116,14 @@ def test_the_bucket_before_the_host() -> None:
 def test_a_proxy_that_was_meant_and_is_not_taken(
     trouble: str, environment: dict[str, str], named: list[str]
 ) -> None:
-    refusal = StoreRefusal("HeadBucket", trouble=trouble, host="s3:443")  # type: ignore[arg-type]
+    refusal = StoreRefusal("HeadBucket", problem=trouble, host="s3:443")  # type: ignore[arg-type]
     findings = report(told(environment={**AWS, **environment}), Bucket(GOOD, head=refusal))
     assert causes(findings, "OVD657") == named
 
 
 def test_a_proxy_that_refuses() -> None:
     environment = {**AWS, "https_proxy": "http://user:p%40ss@proxy:912"}
-    refusal = StoreRefusal("HeadBucket", 407, trouble="proxy", host="proxy:912")
+    refusal = StoreRefusal("HeadBucket", 407, problem="proxy", host="proxy:912")
     far = report(told(environment=environment), Bucket(GOOD, head=refusal))
     assert (far["OVD658"].severity, far["OVD658"].confidence) == ("warning", "low")
     near = report(told(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
@@ -183,7 +183,7 @@ def test_an_object_that_is_kept_from_a_server_with_one_key() -> None:
     [
         # What a list is answered with for a moment says nothing of the refusal.
         (HEAD, StoreRefusal("ListObjects", 503, "SlowDown"), "OVD651"),
-        (HEAD, StoreRefusal("ListObjects", trouble="reset"), "OVD651"),
+        (HEAD, StoreRefusal("ListObjects", problem="reset"), "OVD651"),
         (StoreRefusal("HeadBucket", 400), StoreRefusal("ListObjects", 400, "InvalidBucketName"), "OVD652"),
         (StoreRefusal("HeadBucket", 400, region="eu-west-1"), None, "OVD653"),
         (StoreRefusal("HeadBucket", 400, region="us-east-1"), StoreRefusal("ListObjects", 400), "OVD651"),
@@ -331,7 +331,7 @@ def test_who_google_is_to_let_in() -> None:
 
 
 def test_google_waits_for_long() -> None:
-    refused = Bucket(listing=StoreRefusal("ListObjects", trouble="name", host="storage.googleapis.com:443"))
+    refused = Bucket(listing=StoreRefusal("ListObjects", problem="name", host="storage.googleapis.com:443"))
     far = report(told("gs://b1x/m"), refused)["OVD657"]
     near = report(told("gs://b1x/m", bare_metal=True), refused)["OVD657"]
     assert (far.severity, near.severity) == ("warning", "error")

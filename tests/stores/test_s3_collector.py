@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     CopiedFile,
     FileContent,
     HeadBucket,
@@ -20,13 +21,12 @@ from ovms_doctor.model.facts import (
     LoadCopy,
     LoadReport,
     ModelInspection,
-    Question,
     ReadObject,
     StoreAccess,
-    StoreAnswered,
     StoredObject,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
     VersionCopy,
 )
@@ -54,7 +54,7 @@ def ask() -> Iterator[Ask]:
     opened: list[Collector] = []
 
     def one(
-        *questions: Question,
+        *questions: AnyQuestion,
         secrets: dict[str, str] | None = None,
         deadline: float = 6.0,
         mount: Mount | None = None,
@@ -119,7 +119,7 @@ def copy_of(at: StoreAccess, prefix: str, tree: dict[str, bytes], limit: int = 1
 def test_a_bucket_its_keys_and_their_bytes(moto: S3Server, ask: Ask) -> None:
     bucket = filled(moto, {"m/1/a.xml": XML, "m/1/a.bin": BIN, "m/2/": b"", "n": b"12345"})
     at = access(moto.endpoint, bucket)
-    assert ask(HeadBucket(at)) == StoreAnswered("us-east-1")
+    assert ask(HeadBucket(at)) == StoreResponse("us-east-1")
     keys = (StoredObject("m/1/a.bin", 12), StoredObject("m/1/a.xml", len(XML)), StoredObject("m/2/", 0))
     assert ask(ListStore(at, "m/")) == StoreListing(keys)
     assert ask(ListStore(at, "", 1, delimited=True)) == StoreListing((StoredObject("n", 5),), False, ("m/",))
@@ -173,7 +173,7 @@ def test_objects_smaller_than_nothing(faulty: Callable[..., Faulty], ask: Ask) -
     server = faulty(listed(("m/1/x", -5)))
     answer = ask(ListStore(access(server.endpoint, "b1x"), "m/"))
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "unreadable"
+    assert answer.problem == "unreadable"
 
 
 def test_an_archived_object(moto: S3Server, ask: Ask) -> None:
@@ -347,7 +347,7 @@ def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
         at = access(moto.endpoint, bucket, credentials="profile", profile=name, files=files)
         answer = ask(HeadBucket(at), mount=mount)
         said[name] = answer.reason if isinstance(answer, Unavailable) else type(answer).__name__
-    assert said["mine"] == "StoreAnswered"
+    assert said["mine"] == "StoreResponse"
     assert said["role"] == "the profile role has no keys but role_arn, which is not followed here"
     assert "credential_process" in said["runs"]
     assert "has no keys in" in said["empty"]
@@ -439,7 +439,7 @@ def test_the_store_s_own_words(faulty: Callable[..., Faulty], ask: Ask, code: st
     server = faulty(Rule(status=403, code=code, message=f"Not with {SECRET}\nor so", more=more))
     answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
     assert isinstance(answer, StoreRefusal)
-    assert (answer.status, answer.code, answer.trouble) == (403, code, "")
+    assert (answer.status, answer.code, answer.problem) == (403, code, "")
     assert SECRET not in repr(answer)
     assert "\n" not in answer.message
     assert answer.host == f"127.0.0.1:{server.port}"
@@ -451,7 +451,7 @@ def test_a_storm_passes_or_not(faulty: Callable[..., Faulty], moto: S3Server, as
     assert ask(ReadObject(access(passing.endpoint, bucket), "m", 1)) == FileContent(b"1", 1)
     answer = ask(ReadObject(access(lasting.endpoint, bucket), "m", 1))
     assert isinstance(answer, StoreRefusal)
-    assert (answer.status, answer.code, answer.passing) == (503, "SlowDown", True)
+    assert (answer.status, answer.code, answer.temporary) == (503, "SlowDown", True)
     assert len(lasting.asked) == 3
 
 
@@ -476,8 +476,8 @@ def test_what_goes_wrong_on_the_wire(
     answer = ask(question)
     assert isinstance(answer, StoreRefusal), answer
     wanted = {"no XML": {"unreadable"}, "truncated": {"truncated"}}.get(name, {"reset", "truncated"})
-    assert answer.trouble in wanted
-    assert answer.passing
+    assert answer.problem in wanted
+    assert answer.temporary
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -491,7 +491,7 @@ def test_what_another_program_answers(
     answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
     assert isinstance(answer, StoreRefusal)
     assert (answer.status, answer.code) == (status, "")
-    assert answer.trouble == ("unreadable" if status == 200 else "")
+    assert answer.problem == ("unreadable" if status == 200 else "")
     if status == 200:
         assert len(server.asked) == 1
     elif kind == "text/html":
@@ -521,7 +521,7 @@ def test_a_list_with_an_object_that_has_no_name(faulty: Callable[..., Faulty], a
     server = faulty(Rule(status=200, body=body))
     answer = ask(ListStore(access(server.endpoint, "b1x"), ""))
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "unreadable"
+    assert answer.problem == "unreadable"
 
 
 def test_the_object_that_is_refused_is_told(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
@@ -538,7 +538,7 @@ def test_a_stalled_server_is_not_waited_for(faulty: Callable[..., Faulty], ask: 
     server = faulty(Rule("stall"))
     answer = ask(HeadBucket(access(server.endpoint, "b1x")), deadline=2)
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "timeout"
+    assert answer.problem == "timeout"
 
 
 def test_a_dripping_server_is_ended(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
@@ -553,19 +553,19 @@ def test_a_dripping_server_is_ended(faulty: Callable[..., Faulty], moto: S3Serve
 def test_nobody_listens(ask: Ask) -> None:
     answer = ask(HeadBucket(access(f"http://127.0.0.1:{free_port()}", "b1x")))
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "refused"
+    assert answer.problem == "refused"
 
 
 def test_a_host_that_is_not_found(ask: Ask) -> None:
     answer = ask(HeadBucket(access("http://store.invalid:9000", "b1x")))
     assert isinstance(answer, StoreRefusal)
-    assert (answer.trouble, answer.host) == ("name", "store.invalid:9000")
+    assert (answer.problem, answer.host) == ("name", "store.invalid:9000")
 
 
 def test_encryption_where_there_is_none(moto: S3Server, ask: Ask) -> None:
     answer = ask(HeadBucket(access(moto.endpoint.replace("http:", "https:"), "b1x")))
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "tls"
+    assert answer.problem == "tls"
 
 
 def test_an_object_that_vanished(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
@@ -587,17 +587,17 @@ def test_a_proxy_is_taken_and_its_refusal_known(
     proxies = {**SECRETS, "https_proxy": f"http://user:{SECRET[:8]}@127.0.0.1:{refusing.port}"}
     answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=proxies)
     assert isinstance(answer, StoreRefusal)
-    assert (answer.trouble, answer.status) == ("proxy", 407)
+    assert (answer.problem, answer.status) == ("proxy", 407)
     assert refusing.asked == [("HEAD", f"{moto.endpoint}/{bucket}")]
     assert SECRET[:8] not in repr(answer)
     gone = {**SECRETS, "https_proxy": f"http://127.0.0.1:{free_port()}"}
     answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=gone)
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "refused"
+    assert answer.problem == "refused"
     unknown = {**SECRETS, "https_proxy": "http://proxy.invalid:3128"}
     answer = ask(HeadBucket(access(moto.endpoint, bucket, proxy="https_proxy")), secrets=unknown)
     assert isinstance(answer, StoreRefusal)
-    assert answer.trouble == "proxy name"
+    assert answer.problem == "proxy name"
 
 
 def test_only_what_reads_is_ever_asked(moto: S3Server, ask: Ask) -> None:

@@ -77,7 +77,7 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
         there = [
             name
             for name in _GENERATIVE
-            if isinstance(context.facts.seen(StatPath(f"{base}/{name}")), PathStatus)
+            if isinstance(context.facts.get(StatPath(f"{base}/{name}")), PathStatus)
         ]
         what, why = ", ".join(f"{base}/{name}" for name in there), "stat as the server's user"
         files = " and ".join(there) or "config.json"

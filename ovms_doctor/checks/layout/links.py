@@ -50,7 +50,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _real(context: Context, path: str) -> str | None:
     """Where links on the way lead; None where there are none, or it was not looked at."""
-    status = context.facts.seen(StatPath(context.absolute(path)))
+    status = context.facts.get(StatPath(context.absolute(path)))
     return status.resolved if isinstance(status, PathStatus) else None
 
 

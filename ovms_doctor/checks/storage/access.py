@@ -51,18 +51,18 @@ def _said(seen: StoreFacts, refusal: StoreRefusal) -> StoreRefusal:
     """The answer that tells most: a refused HeadBucket has no text, and what a list is answered with may be of a
     moment only."""
     reason = seen.reason
-    return refusal if reason is None or refusal.trouble or reason.passing else reason
+    return refusal if reason is None or refusal.problem or reason.temporary else reason
 
 
 def _code(
     item: StorePlan, seen: StoreFacts, access: StoreAccess, refusal: StoreRefusal, said: StoreRefusal
 ) -> str:
     """Which case it is; empty for a store that is only busy."""
-    if said.trouble:
-        return "OVD658" if said.trouble == "proxy" else "OVD657"
-    if said.skewed or refusal.skewed:
+    if said.problem:
+        return "OVD658" if said.problem == "proxy" else "OVD657"
+    if said.clock_refused or refusal.clock_refused:
         return "OVD656"
-    if said.passing:
+    if said.temporary:
         return ""
     anonymous = access.credentials == "anonymous"
     if said.code in _REJECTED or said.call == "Token" or (said.status == 401 and not anonymous):
@@ -92,7 +92,7 @@ def _finding(
     confidence: Confidence = "medium"
     if code in ("OVD657", "OVD658"):
         severity, confidence = ("warning", "low") if unknown else ("error", "medium")
-    elif unknown and said.by_place:
+    elif unknown and said.depends_on_network:
         severity, confidence = "warning", "low"
     return context.finding(
         code,
@@ -121,7 +121,7 @@ def _causes(code: str, access: StoreAccess, said: StoreRefusal) -> tuple[str, ..
         return ("OVD631",)
     if access.proxy:
         return ("OVD605", "OVD606")
-    direct = said.trouble in ("name", "timeout", "reset")
+    direct = said.problem in ("name", "timeout", "reset")
     return ("OVD602", "OVD603", "OVD604", "OVD608") if direct else ()
 
 
@@ -141,7 +141,7 @@ def _evidence(seen: StoreFacts, said: StoreRefusal) -> Iterator[Evidence]:
         if one is None:
             continue
         answer = (
-            f"{one.status} {one.code}".strip() if one.status else words.TROUBLES.get(one.trouble, one.trouble)
+            f"{one.status} {one.code}".strip() if one.status else words.TROUBLES.get(one.problem, one.problem)
         )
         text = f": {one.message}" if one.message else ""
         yield Evidence(f"{one.call} at {one.host or 'the store'}: {answer}{text}", how)
@@ -156,7 +156,7 @@ def _steps(
     assert seen is not None
     if code in ("OVD651", "OVD652") and words.not_a_store(said):
         return
-    if said.by_place:
+    if said.depends_on_network:
         # No policy that allows is enough against one that denies.
         yield remedies.against(access)
         return

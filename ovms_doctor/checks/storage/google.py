@@ -58,7 +58,7 @@ def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
         "directory": f"{what} is a directory",
         "not json": f"{what} is not JSON",
         "type": f"{what} is of a kind that Google's library in this release does not take",
-        "lacking": f"{what} has no {' and no '.join(fault.seen.lacking if fault.seen else ())}",
+        "lacking": f"{what} has no {' and no '.join(fault.seen.missing_keys if fault.seen else ())}",
     }[fault.key]
     ends = ": the server ends over it"
     return context.finding(

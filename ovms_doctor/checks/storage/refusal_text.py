@@ -47,7 +47,7 @@ def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan,
         here = "" if seen.near else "from here "
         if _at_proxy(access, said):
             return f"{bucket} cannot be reached {here}through the proxy of {access.proxy}: nobody listens at {who}"
-        what = "it sends who asks elsewhere" if _sends_on(said) else TROUBLES[said.trouble]
+        what = "it sends who asks elsewhere" if _sends_on(said) else TROUBLES[said.problem]
         return f"{bucket} cannot be reached {here}at {who}: {what}"
     if code == "OVD658":
         through = f" of {access.proxy}" if access.proxy else ""
@@ -95,12 +95,12 @@ def _whose(access: StoreAccess) -> str:
 
 def _at_proxy(access: StoreAccess, said: StoreRefusal) -> bool:
     """Whether it is the proxy that does not take the connection: nobody else is connected to."""
-    return bool(access.proxy) and said.trouble == "refused"
+    return bool(access.proxy) and said.problem == "refused"
 
 
 def _sends_on(said: StoreRefusal) -> bool:
     """Whether the answer is another address: often the same one's encrypted port."""
-    return said.trouble == "unreadable" and 300 <= said.status < 400
+    return said.problem == "unreadable" and 300 <= said.status < 400
 
 
 def virtual(access: StoreAccess, said: StoreRefusal) -> bool:
@@ -113,7 +113,7 @@ def later(context: Context, code: str, access: StoreAccess, said: StoreRefusal) 
     """What the server would do, should it meet the same."""
     if code == "OVD656":
         return "The server's own clock may be another one, and since 2024.0 its client corrects it."
-    if said.by_place:
+    if said.depends_on_network:
         return "It may be let in from where it runs: the statement may go by the network that one asks from."
     if code == "OVD658":
         end = "that the directory does not exist" if access.store == "gcs" else "that credentials are missing"
@@ -132,7 +132,7 @@ def later(context: Context, code: str, access: StoreAccess, said: StoreRefusal) 
     container = context.deployment.container
     if context.deployment.bare_metal or (container is not None and container.network == "host"):
         return words
-    if said.trouble == "name" and "." not in name:
+    if said.problem == "name" and "." not in name:
         words += " A name without a dot may be one that only the container's own network knows."
     elif name in ("localhost", "127.0.0.1"):
         words += " In a container that is the container itself."
@@ -191,7 +191,7 @@ def remedy(code: str, access: StoreAccess, said: StoreRefusal) -> str:
         if _sends_on(said):
             variable = "S3_ENDPOINT" if access.store == "s3" else "the endpoint's variable"
             return f"See where it sends to (curl -I), and name that address in {variable}, with its https:// too."
-        return _REACH.get(said.trouble, "")
+        return _REACH.get(said.problem, "")
     if code == "OVD655" and access.store == "gcs":
         return "Make a new key for the service account, and mount its file."
     if said.code in ("ExpiredToken", "TokenRefreshRequired"):

@@ -95,7 +95,7 @@ def object_rights(
     context: Context, access: StoreAccess, key: str, said: StoreRefusal | None
 ) -> Iterator[Step]:
     """What is needed to read a model's objects; for encrypted ones their key too."""
-    if said is not None and said.by_place:
+    if said is not None and said.depends_on_network:
         yield against(access)
         return
     if access.store == "gcs":

@@ -1,21 +1,23 @@
-"""What was seen. Frozen, serialisable, without behaviour beyond simple readings of itself."""
+"""The answers: what a probe found. Frozen data, without behaviour beyond simple readings of itself."""
 
 from __future__ import annotations
 
 import errno as _errno
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ovms_doctor.model.facts.preparation import LoadLevel, ModelFormat
-from ovms_doctor.model.facts.stores import StoreAnswer
+from ovms_doctor.model.facts.question import AnswerBase, FactData
+from ovms_doctor.model.facts.store_answers import StoreAnswer
 
 FileKind: TypeAlias = Literal["regular", "directory", "fifo", "socket", "character", "block"]
-#: What readdir(3) says of an entry (d_type), before anything is followed.
+#: What readdir(3) reports of an entry (d_type), before any link is followed.
 EntryKind: TypeAlias = Literal[
     "regular", "directory", "link", "fifo", "socket", "character", "block", "unknown"
 ]
-HowSeen: TypeAlias = Literal["tried", "predicted"]
+#: A process with the server's ids tried, or the rights were computed.
+AccessMethod: TypeAlias = Literal["tried", "predicted"]
 Right: TypeAlias = Literal["search", "read"]
 #: The steps between reading and compiling, as the server takes them.
 PreparationStep: TypeAlias = Literal[
@@ -23,56 +25,80 @@ PreparationStep: TypeAlias = Literal[
 ]
 
 
-class PathStatus(Struct, frozen=True):
-    """A path that exists and may be looked at. ``size`` in bytes; ``resolved`` is the server path
-    that links lead to, None where no link is on the way."""
+class PathStatus(AnswerBase, frozen=True):
+    """A path that exists and that the server's user can stat.
+
+    * ``kind``: the kind of file, after links.
+    * ``size``: its size in bytes.
+    * ``resolved``: the server path that links lead to, None where no link is on the way.
+    """
 
     kind: FileKind
     size: int
     resolved: str | None = None
 
 
-class Entry(Struct, frozen=True):
-    """One directory entry. ``target`` is the text of a symbolic link."""
+class Entry(Struct, frozen=True, array_like=True):
+    """One directory entry; in JSON a row, ``[name, kind, target]``, for directories may have 100,000 of them.
+
+    * ``name``: its name.
+    * ``kind``: its kind, before any link is followed.
+    * ``target``: the text of a symbolic link, None for everything else.
+    """
 
     name: str
     kind: EntryKind
     target: str | None = None
 
 
-class Listing(Struct, frozen=True):
-    """A directory's entries, in the order in which the file system gave them (the server takes the
-    first match). ``.`` and ``..`` are left out."""
+class Listing(AnswerBase, frozen=True):
+    """A directory's entries.
+
+    * ``entries``: the entries without ``.`` and ``..``, in the order in which the file system returned them; the
+      server takes the first match.
+    """
 
     entries: tuple[Entry, ...]
 
 
-class FileContent(Struct, frozen=True):
-    """The head of a file; ``size`` is the size of the whole file in bytes."""
+class FileContent(AnswerBase, frozen=True):
+    """The beginning of a file.
+
+    * ``data``: the bytes.
+    * ``size``: the size of the whole file in bytes.
+    """
 
     data: bytes
     size: int
 
 
-class Denial(Struct, frozen=True):
-    """Where access stops and why: the user lacks ``right`` on ``at``.
+class Denial(FactData, frozen=True):
+    """Why access stops: the user lacks a right on a directory or file.
 
-    ``at`` is the server path of the directory or file that refuses; owner, group and mode are its own;
-    ``acl`` is its POSIX access ACL in short text form where it has one; ``how`` says whether a process
-    with the server's ids tried or the rights were computed.
+    * ``path``: the server path of the directory or file that refuses.
+    * ``right``: the missing right.
+    * ``uid``: its owner.
+    * ``gid``: its group.
+    * ``mode``: its mode bits, as a number.
+    * ``how``: whether a process with the server's ids tried, or the rights were computed.
+    * ``acl``: its POSIX access control list in short text form, None where it has none.
     """
 
-    at: str
+    path: str = field(name="at")
     right: Right
     uid: int
     gid: int
     mode: int
-    how: HowSeen
+    how: AccessMethod
     acl: str | None = None
 
 
-class Failure(Struct, frozen=True):
-    """A system call failed as the server's call would. ``denial`` explains EACCES where it can."""
+class Failure(AnswerBase, frozen=True):
+    """A system call that failed as the server's own call would.
+
+    * ``errno``: the error number, as on Linux.
+    * ``denial``: why access was refused, None where that is not known.
+    """
 
     errno: int
     denial: Denial | None = None
@@ -83,26 +109,36 @@ class Failure(Struct, frozen=True):
         return self.errno in (_errno.ENOENT, _errno.ENOTDIR)
 
 
-class Unavailable(Struct, frozen=True):
-    """It could not be looked at from here; says nothing about the server."""
+class Unavailable(AnswerBase, frozen=True):
+    """A fact that could not be collected; this says nothing about the server.
+
+    * ``reason``: why it could not be collected.
+    * ``timed_out``: whether the deadline passed.
+    """
 
     reason: str
     timed_out: bool = False
 
 
-class FileSample(Struct, frozen=True):
-    """A file that belongs to a model: server path and size in bytes (None: not there or not a file)."""
+class FileSample(FactData, frozen=True):
+    """A file that belongs to a model.
+
+    * ``path``: the server path.
+    * ``size``: its size in bytes, None where nothing is there or it is no file.
+    """
 
     path: str
     size: int | None
 
 
-class Fault(Struct, frozen=True):
+class Fault(FactData, frozen=True):
     """Something about a model's bytes, found without OpenVINO.
 
-    ``kind`` is one of the names in collect/inspect (``git-lfs-pointer``, ``weights-too-small``, …);
-    ``fatal``: OpenVINO refuses the model because of it; ``detail`` is one sentence for a person;
-    ``evidence`` is what was seen (bytes, sizes, a layer's name).
+    * ``kind``: one of the names in ``probes/inspect`` (``git-lfs-pointer``, ``weights-too-small``, …).
+    * ``path``: the server path of the file.
+    * ``fatal``: whether OpenVINO refuses the model because of it.
+    * ``detail``: the fault in one sentence.
+    * ``evidence``: what was found: bytes, sizes, a layer's name.
     """
 
     kind: str
@@ -112,8 +148,14 @@ class Fault(Struct, frozen=True):
     evidence: str
 
 
-class Operation(Struct, frozen=True):
-    """An operation of an IR: ``type`` and ``opset`` as written, how many layers, the first one's name."""
+class Operation(FactData, frozen=True):
+    """An operation of a model in OpenVINO's format.
+
+    * ``type``: the operation's type as written.
+    * ``opset``: the operation set as written.
+    * ``count``: how many layers use it.
+    * ``layer``: the name of the first such layer.
+    """
 
     type: str
     opset: str
@@ -121,25 +163,48 @@ class Operation(Struct, frozen=True):
     layer: str
 
 
-class Tensor(Struct, frozen=True):
-    """An input or output: its names (empty: unnamed), element type, shape as OpenVINO prints it."""
+class Tensor(FactData, frozen=True):
+    """An input or output of a model.
+
+    * ``names``: its names, none where it has none.
+    * ``element_type``: its element type.
+    * ``shape``: its shape as OpenVINO prints it.
+    """
 
     names: tuple[str, ...]
     element_type: str
     shape: str
 
 
-class WeightsInspection(Struct, frozen=True):
-    """Constants of one element type: how many bytes. ``converted``: where they go through a Convert, how
-    OpenVINO takes it: ``decompression`` keeps them as they are stored, ``plain`` computes them anew."""
+class WeightsInspection(FactData, frozen=True):
+    """Constants of one element type.
+
+    * ``element_type``: their element type.
+    * ``size``: how many bytes they take in the file.
+    * ``converted``: how OpenVINO takes a Convert behind them: ``decompression`` keeps them as they are stored,
+      ``plain`` computes them anew; empty where there is none.
+    """
 
     element_type: str
     size: int
     converted: Literal["", "decompression", "plain"] = ""
 
 
-class ModelInspection(Struct, frozen=True):
-    """What static reading found. Sequences that the format does not tell are empty, numbers None."""
+class ModelInspection(AnswerBase, frozen=True):
+    """What the bytes of a model hold, read without OpenVINO.
+
+    * ``format``: the model's format.
+    * ``files``: the files that belong to the model.
+    * ``faults``: what is wrong with its bytes.
+    * ``operations``: the operations that it uses, none where the format does not list them.
+    * ``element_types``: the element types that it uses, none where the format does not list them.
+    * ``inputs``: its inputs, None where its bytes do not list them.
+    * ``outputs``: its outputs, None where its bytes do not list them.
+    * ``ir_version``: the version of OpenVINO's format, None for other formats.
+    * ``writer``: the program that wrote the model, None where it is not recorded.
+    * ``weights_needed``: how many bytes of weights it needs, None where that is not recorded.
+    * ``weights``: its constants by element type.
+    """
 
     format: ModelFormat
     files: tuple[FileSample, ...]
@@ -154,12 +219,20 @@ class ModelInspection(Struct, frozen=True):
     weights: tuple[WeightsInspection, ...] = ()
 
 
-class LoadReport(Struct, frozen=True):
-    """What OpenVINO did. ``message`` is its whole error text; ``signal`` the one that ended the child
-    (outcome ``crashed``); ``stage`` the step reached; ``runtime`` its version.
+class LoadReport(AnswerBase, frozen=True):
+    """What OpenVINO did with a model or a CPU extension.
 
-    Where the question had a preparation: ``step``, the one that failed (empty: none did), and ``prepared_inputs``,
-    the inputs after it. ``inputs`` and ``outputs`` are always the model's own.
+    * ``level``: how far the model was to be loaded.
+    * ``outcome``: how loading ended.
+    * ``stage``: the step that was reached.
+    * ``message``: OpenVINO's whole error text.
+    * ``runtime``: the version of OpenVINO.
+    * ``signal``: the signal that ended the child process (outcome ``crashed``), None where none did.
+    * ``inputs``: the model's own inputs.
+    * ``outputs``: the model's own outputs.
+    * ``detail``: more on how loading ended.
+    * ``step``: the step of the preparation that failed, empty where none did.
+    * ``prepared_inputs``: the inputs after the preparation.
     """
 
     level: LoadLevel
@@ -175,16 +248,21 @@ class LoadReport(Struct, frozen=True):
     prepared_inputs: tuple[Tensor, ...] = ()
 
 
-class LibrarySeen(Struct, frozen=True):
-    """What a shared library's bytes say. ``size`` in bytes.
+class LibraryInspection(AnswerBase, frozen=True, tag="LibrarySeen"):
+    """What the bytes of a shared library hold.
 
-    ``fault``: why it is none: ``empty``, ``not ELF``, ``no library`` (an object file or a program), ``cut off``
-    (the file ends before what it says must be loaded), ``damaged``; empty where it is fine; ``detail`` says it
-    in one sentence. ``bits`` 32 or 64, 0 where not known; ``machine`` as in ``x86-64``. ``needed``: the libraries
-    it asks for; ``paths``: where it says to look for them, ``$ORIGIN`` as written; ``versions``: the versions of
-    symbols it asks for, as ``GLIBC_2.38``. ``entry``: whether it has OpenVINO's entry point for extensions, None
-    where that is not known. ``openvino_here``: the name of the OpenVINO library at hand, ``libopenvino.so.2641``;
-    empty where there is none.
+    * ``size``: its size in bytes.
+    * ``fault``: why it is no library that can be loaded: ``empty``, ``not ELF``, ``no library`` (an object file or a
+      program), ``cut off`` (the file ends before what must be loaded), ``damaged``; empty where it can be.
+    * ``detail``: the fault in one sentence.
+    * ``bits``: 32 or 64, 0 where that is not known.
+    * ``machine``: the processor it was built for, as in ``x86-64``.
+    * ``needed``: the libraries that it needs.
+    * ``search_paths``: where the dynamic linker looks for them, ``$ORIGIN`` as written.
+    * ``symbol_versions``: the versions of symbols that it needs, as ``GLIBC_2.38``.
+    * ``entry``: whether it has the entry point of an OpenVINO extension, None where that is not known.
+    * ``local_openvino``: the name of the OpenVINO library on this host, ``libopenvino.so.2641``; empty where there
+      is none.
     """
 
     size: int
@@ -193,18 +271,27 @@ class LibrarySeen(Struct, frozen=True):
     bits: int = 0
     machine: str = ""
     needed: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    versions: tuple[str, ...] = ()
+    search_paths: tuple[str, ...] = field(default=(), name="paths")
+    symbol_versions: tuple[str, ...] = field(default=(), name="versions")
     entry: bool | None = None
-    openvino_here: str = ""
+    local_openvino: str = field(default="", name="openvino_here")
 
 
-class Writability(Struct, frozen=True):
+class Writability(AnswerBase, frozen=True):
     """What the server's user may do with a path that exists.
 
-    ``writable`` as access(2) says with W_OK, ``searchable`` with X_OK, ``readable`` with R_OK; ``read_only``: it is
-    mounted so, for everybody; owner, group, mode and ``acl`` as in Denial. ``free`` bytes and ``free_files`` are
-    what this user may still take of the file system, None where that is not told or not limited.
+    * ``kind``: the kind of file, after links.
+    * ``uid``: its owner.
+    * ``gid``: its group.
+    * ``mode``: its mode bits, as a number.
+    * ``writable``: whether access(2) grants writing (W_OK).
+    * ``searchable``: whether access(2) grants searching (X_OK).
+    * ``readable``: whether access(2) grants reading (R_OK).
+    * ``read_only``: whether it is mounted read-only, for everybody.
+    * ``how``: whether a process with the server's ids tried, or the rights were computed.
+    * ``acl``: its POSIX access control list in short text form, None where it has none.
+    * ``free``: bytes that this user may still take of the file system, None where that is not known.
+    * ``free_files``: files that this user may still create, None where that is not known or not limited.
     """
 
     kind: FileKind
@@ -215,38 +302,44 @@ class Writability(Struct, frozen=True):
     searchable: bool
     readable: bool
     read_only: bool
-    how: HowSeen
+    how: AccessMethod
     acl: str | None = None
     free: int | None = None
     free_files: int | None = None
 
 
-class Probed(Struct, frozen=True):
-    """A file could be made and written. ``removed``: it is gone again; if not, ``name`` is what is left."""
+class WriteProbe(AnswerBase, frozen=True, tag="Probed"):
+    """A file was created, written and removed.
+
+    * ``name``: the name of the file.
+    * ``removed``: whether that file is removed again.
+    """
 
     name: str
     removed: bool = True
 
 
-class KeyFileSeen(Struct, frozen=True):
+class KeyFileInspection(AnswerBase, frozen=True, tag="KeyFileSeen"):
     """What a file with credentials for Google Cloud is, without any of its secrets.
 
-    ``form``: ``object`` (a JSON object), ``json`` (other JSON), ``binary`` (it begins as PKCS#12 does), ``other``.
-    ``credentials``: the type that the object names, if it is one of Google's; ``other`` for anything else, empty for
-    nothing. ``project_id``: of whom, where it has the form of one. ``lacking``: keys that its type needs and that
-    are missing, empty or no text. ``size`` in bytes.
+    * ``size``: its size in bytes.
+    * ``form``: ``object`` (a JSON object), ``json`` (other JSON), ``binary`` (it begins as PKCS#12 does), ``other``.
+    * ``credentials``: the type that the object names, where it is one of Google's; ``other`` for anything else, empty
+      where it names none.
+    * ``project_id``: the project that it names, where that has the form of one; else empty.
+    * ``missing_keys``: keys that its type needs and that are missing, empty or no text.
     """
 
     size: int
     form: Literal["object", "json", "binary", "other"]
     credentials: str = ""
     project_id: str = ""
-    lacking: tuple[str, ...] = ()
+    missing_keys: tuple[str, ...] = field(default=(), name="lacking")
 
 
 Answer: TypeAlias = (
     Writability
-    | Probed
+    | WriteProbe
     | PathStatus
     | Listing
     | FileContent
@@ -254,7 +347,7 @@ Answer: TypeAlias = (
     | Unavailable
     | ModelInspection
     | LoadReport
-    | LibrarySeen
-    | KeyFileSeen
+    | LibraryInspection
+    | KeyFileInspection
     | StoreAnswer
 )

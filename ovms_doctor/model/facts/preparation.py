@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from ovms_doctor.model.facts.question import FactData
 
 ModelFormat: TypeAlias = Literal["ir", "onnx", "paddle", "saved_model", "frozen", "tflite"]
 LoadLevel: TypeAlias = Literal["read", "compile"]
 
 
-class Preparation(Struct, frozen=True):
+class Preparation(FactData, frozen=True):
     """What the server does to a model between reading and compiling it, and how it compiles it.
 
-    ``layouts``: ``(input or output, tensor's real name, its layout, the model's layout)``; a tensor that is
-    not named keeps its own layout or gets ``N...``. ``steps``: preprocessing of the one input, in order,
-    as ``(color_format, precision, mean or scale; value as JSON)``. ``reshape``: ``(real name, shape)``, where
-    one is asked for. ``batch``: the batch to set. Shapes and batch are as OpenVINO writes them. ``config``:
-    plugin properties, each with its value as JSON. ``untouched``: none of the layouts and steps is applied,
-    not even the default ones (the server keeps a model of an earlier try, which had them).
+    * ``layouts``: rows of input or output, the tensor's real name, its layout, the model's layout. A tensor that is
+      not named keeps its own layout or gets ``N...``.
+    * ``steps``: preprocessing of the one input, in order: rows of ``color_format``, ``precision``, ``mean`` or
+      ``scale`` and the value as JSON.
+    * ``reshape``: rows of a tensor's real name and its requested shape, as OpenVINO writes it.
+    * ``batch``: the batch to set, as OpenVINO writes it, None for none.
+    * ``device``: the device that the model is compiled for.
+    * ``config``: plugin properties, each with its value as JSON.
+    * ``untouched``: whether layouts and preprocessing are left out altogether, the default ones too. The server
+      keeps a model of an earlier try, which had them.
     """
 
     layouts: tuple[tuple[str, ...], ...] = ()
@@ -28,3 +35,7 @@ class Preparation(Struct, frozen=True):
     device: str = "CPU"
     config: tuple[tuple[str, ...], ...] = ()
     untouched: bool = False
+
+    def __post_init__(self) -> None:
+        # msgspec omits a field that *is* its default, not one that equals it; equal facts must give equal text.
+        force_setattr(self, "device", sys.intern(self.device))

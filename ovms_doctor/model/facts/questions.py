@@ -1,7 +1,7 @@
-"""What the rules may ask about the world.
+"""The questions of the rules.
 
-Every path in a question is the *server's* path, but for StatHost's; a collector knows where it lies on this host.
-Every question about a path is asked as the server's user: what is answered is what *it* would see.
+Every path in a question is the *server's* path, but for StatHost's; a collector maps it to this host's.
+Every question about a path is answered with the rights of the server's user.
 Paths are text as ``os.fsdecode`` gives it (bytes that are not UTF-8 become lone surrogates).
 """
 
@@ -9,68 +9,88 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from msgspec import Struct
-
-from ovms_doctor.model.facts.preparation import LoadLevel as LoadLevel
-from ovms_doctor.model.facts.preparation import ModelFormat as ModelFormat
-from ovms_doctor.model.facts.preparation import Preparation as Preparation
+from ovms_doctor.model.facts.answers import (
+    Failure,
+    FileContent,
+    KeyFileInspection,
+    LibraryInspection,
+    Listing,
+    LoadReport,
+    ModelInspection,
+    PathStatus,
+    Unavailable,
+    Writability,
+    WriteProbe,
+)
+from ovms_doctor.model.facts.preparation import LoadLevel, ModelFormat, Preparation
+from ovms_doctor.model.facts.question import Question
 from ovms_doctor.model.facts.stores import StoreQuestion
 
 
-class StatPath(Struct, frozen=True):
-    """stat(2) of a path, links followed. Answer: PathStatus, Failure or Unavailable.
+class StatPath(Question[PathStatus | Failure | Unavailable], frozen=True):
+    """stat(2) of a path, links followed.
 
-    ``own``: asked with this process's own rights, only to understand what the user named.
+    * ``path``: the server path.
+    * ``own``: whether this process's own rights are used, only to understand what the user named.
     """
 
     path: str
     own: bool = False
 
 
-class StatHost(Struct, frozen=True):
-    """stat(2) of a path of *this host*, links followed, with this process's own rights; no mount is looked at.
-    Answer: PathStatus, Failure or Unavailable.
+class StatHost(Question[PathStatus | Failure | Unavailable], frozen=True):
+    """stat(2) of a path of *this host*, links followed, with this process's own rights; mounts play no part.
 
-    Asked where the server's path lies under no mount: what is called so here was perhaps meant.
+    Needed where a server path lies under no mount: the path of the host with the same name was perhaps meant.
+
+    * ``path``: the path of this host.
     """
 
     path: str
 
 
-class ListDirectory(Struct, frozen=True):
-    """The entries of a directory, in the file system's order. Answer: Listing, Failure or Unavailable.
-    ``own`` as in StatPath."""
+class ListDirectory(Question[Listing | Failure | Unavailable], frozen=True):
+    """The entries of a directory, in the file system's order.
+
+    * ``path``: the server path.
+    * ``own``: whether this process's own rights are used, only to understand what the user named.
+    """
 
     path: str
     own: bool = False
 
 
-class ReadFile(Struct, frozen=True):
-    """The first ``limit`` bytes of a regular file. Answer: FileContent, Failure or Unavailable.
+class ReadFile(Question[FileContent | Failure | Unavailable], frozen=True):
+    """The beginning of a regular file. Only after StatPath reported one: to open anything else may hang.
 
-    Asked only after StatPath said that the path is a regular file: opening anything else may hang.
+    * ``path``: the server path.
+    * ``limit``: how many bytes are read.
     """
 
     path: str
     limit: int
 
 
-class InspectModel(Struct, frozen=True):
-    """What the bytes of a model say, read without OpenVINO.
+class InspectModel(Question[ModelInspection | Failure | Unavailable], frozen=True):
+    """What the bytes of a model hold, read without OpenVINO.
 
-    ``path`` is the file (for a SavedModel the directory, ending in ``/``) that the server hands to
-    ``read_model``. Answer: ModelInspection, Failure or Unavailable.
+    * ``path``: the server path that the server hands to ``read_model``: a file, of a SavedModel the directory,
+      ending in ``/``.
+    * ``format``: the model's format.
     """
 
     path: str
     format: ModelFormat
 
 
-class LoadModel(Struct, frozen=True):
-    """What OpenVINO does with a model, tried in a child process. Answer: LoadReport or Unavailable.
+class LoadModel(Question[LoadReport | Unavailable], frozen=True):
+    """What OpenVINO does with a model, tried in a child process.
 
-    ``preparation``: None to take the model as it is, and the server's defaults to compile it on CPU.
-    ``extension``: a CPU extension that is loaded first, which runs its code; None for none.
+    * ``path``: the server path that the server hands to ``read_model``.
+    * ``level``: how far the model is to be loaded.
+    * ``preparation``: what is done to the model before it is compiled, None to take it as it is and compile it with
+      the server's defaults on CPU.
+    * ``extension``: the server path of a CPU extension that is loaded first, which runs its code; None for none.
     """
 
     path: str
@@ -79,49 +99,55 @@ class LoadModel(Struct, frozen=True):
     extension: str | None = None
 
 
-class InspectLibrary(Struct, frozen=True):
-    """What the bytes of a shared library say, which is not loaded. Answer: LibrarySeen, Failure or Unavailable.
+class InspectLibrary(Question[LibraryInspection | Failure | Unavailable], frozen=True):
+    """What the bytes of a shared library hold, which is not loaded. Only after StatPath reported a regular file.
 
-    Asked only after StatPath said that the path is a regular file.
+    * ``path``: the server path.
     """
 
     path: str
 
 
-class LoadExtension(Struct, frozen=True):
-    """What OpenVINO does with a CPU extension, tried in a child process: this runs the library's code.
-    Answer: LoadReport (level ``read``) or Unavailable.
+class LoadExtension(Question[LoadReport | Unavailable], frozen=True):
+    """What OpenVINO does with a CPU extension (level ``read``), tried in a child process: this runs the library's
+    code. Only for a library that the user named, and that was built for the very OpenVINO on this host.
 
-    Asked only of a library that the user named, and that was built for the very OpenVINO at hand.
+    * ``path``: the server path.
     """
 
     path: str
 
 
-class InspectKeyFile(Struct, frozen=True):
-    """What kind of key a file holds; the key itself is never answered. Answer: KeyFileSeen, Failure or Unavailable.
+class InspectKeyFile(Question[KeyFileInspection | Failure | Unavailable], frozen=True):
+    """What kind of key a file holds, never the key itself. Only after StatPath reported a regular file.
 
-    Asked only after StatPath said that the path is a regular file.
+    * ``path``: the server path.
     """
 
     path: str
 
 
-class CheckWritable(Struct, frozen=True):
-    """access(2) of a path for writing, and what else decides whether files can be made there; nothing is written.
-    Answer: Writability, Failure (of stat(2)) or Unavailable."""
+class CheckWritable(Question[Writability | Failure | Unavailable], frozen=True):
+    """access(2) of a path for writing, and what else decides whether files can be created there; nothing is written.
+
+    * ``path``: the server path.
+    """
 
     path: str
 
 
-class ProbeWrite(Struct, frozen=True):
-    """A file made, written and removed in a directory, as the server's user. Only asked where the user wants it:
-    the one question that changes anything. Answer: Probed, Failure or Unavailable."""
+class ProbeWrite(Question[WriteProbe | Failure | Unavailable], frozen=True):
+    """A file that is created, written and removed in a directory, as the server's user. Only where the user requests
+    it: the one question that changes anything.
+
+    * ``path``: the server path of the directory.
+    """
 
     path: str
 
 
-Question: TypeAlias = (
+#: Any of the questions; what can stand in a facts file.
+AnyQuestion: TypeAlias = (
     CheckWritable
     | ProbeWrite
     | StatPath

@@ -1,38 +1,37 @@
-"""What the rules may ask of a store (S3, Google Cloud Storage), and what was seen there.
+"""The questions about a store (S3, Google Cloud Storage).
 
-Everything is asked as the client of the server's would ask: with its address, its way of naming the bucket, its
-proxy and its credentials. None of these holds a secret: a question names the variables, who asks has their values.
+Every request is sent as the server's client would send it: with its address, its way of naming the bucket, its
+proxy and its credentials. None of these types holds a secret: a question names the variables, the probe has their
+values.
 """
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
-
+from ovms_doctor.model.facts.answers import Failure, FileContent, LoadReport, ModelInspection, Unavailable
 from ovms_doctor.model.facts.preparation import LoadLevel, ModelFormat, Preparation
+from ovms_doctor.model.facts.question import FactData, Question
+from ovms_doctor.model.facts.store_answers import StoreListing, StoreRefusal, StoreResponse
 
 StoreKind: TypeAlias = Literal["s3", "gcs"]
-StoreCall: TypeAlias = Literal["HeadBucket", "ListObjects", "GetObject", "Token", "Credentials"]
-#: What came instead of an answer. ``name``: the host is not found, ``proxy name``: the proxy's is not; ``refused``:
-#: nobody listens; ``proxy``: the proxy itself refuses; ``reset``: the connection broke off; ``truncated``: fewer bytes
-#: than announced; ``tls``: no encrypted connection came about; ``timeout``: no answer in time; ``unreadable``: what
-#: came is none of the store's.
-StoreTrouble: TypeAlias = Literal[
-    "", "name", "proxy name", "refused", "proxy", "reset", "truncated", "tls", "timeout", "unreadable"
-]
 
 
-class StoreAccess(Struct, frozen=True):
+class StoreAccess(FactData, frozen=True):
     """How a client of the server's speaks to a bucket.
 
-    ``endpoint``: ``scheme://host[:port][/path]``, empty for the store's own. ``addressing``: where S3's bucket
-    stands.
-    ``region``: what requests are signed for. ``credentials``: ``keys`` (those of the environment), ``profile``
-    (``profile`` in the ``files``, server paths of the AWS credentials and configuration files), ``anonymous``, or
-    ``file`` (Google's, ``files`` holds its server path). ``token``: a session token is sent with the keys.
-    ``proxy``: the variable whose value names the proxy, empty for none. ``self_signed``: of Google's ``file``,
-    a service account signs its tokens itself and fetches none.
+    * ``store``: the kind of store.
+    * ``bucket``: the bucket's name.
+    * ``credentials``: whose credentials are sent: ``keys`` of the environment, those of a ``profile``, those of
+      Google's ``file``, or none (``anonymous``).
+    * ``endpoint``: ``scheme://host[:port][/path]``, empty for the store's own.
+    * ``addressing``: whether the name of S3's bucket stands in the path or in the host name.
+    * ``region``: the region that requests are signed for, empty where none is configured.
+    * ``token``: whether a session token is sent with the keys.
+    * ``profile``: the name of the AWS profile, empty where none is used.
+    * ``files``: the server paths of the AWS credentials and configuration files, or of Google's file.
+    * ``proxy``: the variable whose value names the proxy, empty for none.
+    * ``self_signed``: of Google's ``file``, whether a service account signs its tokens itself and fetches none.
     """
 
     store: StoreKind
@@ -53,20 +52,28 @@ class StoreAccess(Struct, frozen=True):
         return f"{scheme}://{self.bucket}/{key}" if key else f"{scheme}://{self.bucket}"
 
 
-class HeadBucket(Struct, frozen=True):
-    """Whether S3 lets this client see the bucket. Answer: StoreAnswered, StoreRefusal or Unavailable."""
+class HeadBucket(Question[StoreResponse | StoreRefusal | Unavailable], frozen=True):
+    """Whether S3 gives this client access to the bucket.
+
+    * ``access``: the client and the bucket.
+    """
 
     access: StoreAccess
 
     @property
     def path(self) -> str:
-        """What it is about, as people write it; so for all these questions."""
+        """The subject as people write it; so for all these questions."""
         return self.access.url()
 
 
-class ListStore(Struct, frozen=True):
-    """The keys that begin with ``prefix``, in the order of their bytes, so many pages of 1,000; with ``delimited``
-    only to the next slash. Answer: StoreListing, StoreRefusal or Unavailable."""
+class ListStore(Question[StoreListing | StoreRefusal | Unavailable], frozen=True):
+    """The keys that begin with a prefix, in the order of their bytes.
+
+    * ``access``: the client and the bucket.
+    * ``prefix``: the beginning of the keys.
+    * ``pages``: the most pages of 1,000 keys that are requested.
+    * ``delimited``: whether keys are listed only to the next slash.
+    """
 
     access: StoreAccess
     prefix: str
@@ -78,8 +85,13 @@ class ListStore(Struct, frozen=True):
         return self.access.url(self.prefix)
 
 
-class ReadObject(Struct, frozen=True):
-    """The first ``limit`` bytes of an object. Answer: FileContent, StoreRefusal or Unavailable."""
+class ReadObject(Question[FileContent | StoreRefusal | Unavailable], frozen=True):
+    """The beginning of an object.
+
+    * ``access``: the client and the bucket.
+    * ``key``: the object's key.
+    * ``limit``: how many bytes are requested.
+    """
 
     access: StoreAccess
     key: str
@@ -90,16 +102,26 @@ class ReadObject(Struct, frozen=True):
         return self.access.url(self.key)
 
 
-class CopiedFile(Struct, frozen=True):
-    """A file of a copy: ``name`` below the copy's directory, ``size`` in bytes."""
+class CopiedFile(FactData, frozen=True):
+    """A file that the server downloads.
+
+    * ``name``: its name below the version's directory.
+    * ``size``: its size in bytes.
+    """
 
     name: str
     size: int
 
 
-class VersionCopy(Struct, frozen=True):
-    """What the server downloads of one version: the objects ``prefix + name``, and the directories that it makes for
-    them. ``limit``: bytes that may be downloaded for it here."""
+class VersionCopy(FactData, frozen=True):
+    """What the server downloads of one version.
+
+    * ``access``: the client and the bucket.
+    * ``prefix``: the beginning of the objects' keys; the rest of a key is the file's name.
+    * ``files``: the files that are downloaded.
+    * ``directories``: the directories that the server creates for them.
+    * ``limit``: how many bytes of it may be downloaded here, 0 for no limit.
+    """
 
     access: StoreAccess
     prefix: str
@@ -113,10 +135,15 @@ class VersionCopy(Struct, frozen=True):
         return sum(file.size for file in self.files)
 
 
-class InspectCopy(Struct, frozen=True):
-    """What the bytes of a model in a store say, read without OpenVINO. Of the weights only what is needed is asked
-    for. ``file`` is the model's file below the copy's directory (for a SavedModel the directory, empty or ending in
-    ``/``). Answer: ModelInspection (its paths are ``scheme://bucket/key``), Failure, StoreRefusal or Unavailable."""
+class InspectCopy(Question[ModelInspection | Failure | StoreRefusal | Unavailable], frozen=True):
+    """What the bytes of a model in a store hold, read without OpenVINO. Of the weights only what is needed is
+    downloaded. Paths in the answer are ``scheme://bucket/key``.
+
+    * ``copy``: the files that the server downloads.
+    * ``file``: the model's file below the version's directory; of a SavedModel the directory, empty or ending in
+      ``/``.
+    * ``format``: the model's format.
+    """
 
     copy: VersionCopy
     file: str
@@ -127,9 +154,16 @@ class InspectCopy(Struct, frozen=True):
         return self.copy.access.url(self.copy.prefix + self.file)
 
 
-class LoadCopy(Struct, frozen=True):
-    """What OpenVINO does with a model in a store: all files of the copy are downloaded first. ``file`` as in
-    InspectCopy, the rest as in LoadModel. Answer: LoadReport, StoreRefusal or Unavailable."""
+class LoadCopy(Question[LoadReport | StoreRefusal | Unavailable], frozen=True):
+    """What OpenVINO does with a model in a store; all its files are downloaded first.
+
+    * ``copy``: the files that the server downloads.
+    * ``file``: the model's file below the version's directory; of a SavedModel the directory, empty or ending in
+      ``/``.
+    * ``level``: how far the model is to be loaded.
+    * ``preparation``: what is done to the model before it is compiled, None to take it as it is.
+    * ``extension``: the server path of a CPU extension that is loaded first, None for none.
+    """
 
     copy: VersionCopy
     file: str
@@ -142,9 +176,14 @@ class LoadCopy(Struct, frozen=True):
         return self.copy.access.url(self.copy.prefix + self.file)
 
 
-class FetchCopy(Struct, frozen=True):
-    """Files of a copy, put below ``directory`` on this host: those of ``names``, the others only as holes of their
-    size. Asked by a collector of its child, never by a rule. Answer: StoreAnswered, StoreRefusal or Unavailable."""
+class FetchCopy(Question[StoreResponse | StoreRefusal | Unavailable], frozen=True):
+    """Files of a store, downloaded into a directory of this host. A probe asks it of its child process, a rule never
+    does.
+
+    * ``copy``: the files that the server downloads.
+    * ``names``: the files whose content is needed; the others become holes of their size.
+    * ``directory``: the directory of this host.
+    """
 
     copy: VersionCopy
     names: tuple[str, ...]
@@ -155,69 +194,4 @@ class FetchCopy(Struct, frozen=True):
         return self.copy.access.url(self.copy.prefix)
 
 
-class StoreAnswered(Struct, frozen=True):
-    """The store did what it was asked. ``region``: the bucket's, where it tells."""
-
-    region: str = ""
-
-
-class StoredObject(Struct, frozen=True):
-    """An object: its key, its size in bytes, ``archived`` where its storage class says that it must be restored
-    before it can be read."""
-
-    key: str
-    size: int
-    archived: bool = False
-
-
-class StoreListing(Struct, frozen=True):
-    """Keys in the order of their bytes. ``more``: there are others behind the last one. ``prefixes``: of a delimited
-    list, what the keys behind the next slash begin with, with that slash."""
-
-    objects: tuple[StoredObject, ...]
-    more: bool = False
-    prefixes: tuple[str, ...] = ()
-
-
-#: Words of a denial that may go by where one asks from.
-_BY_PLACE = ("explicit deny", "vpc endpoint policy", "vpcservicecontrols", "prohibited by organization")
-
-
-class StoreRefusal(Struct, frozen=True):
-    """A store, or what stands before it, does not do what it was asked.
-
-    ``call``: which one. ``status``: of HTTP, 0 where nothing answered. ``code``: the store's own word
-    (``AccessDenied``), empty where it says none. ``message``: its sentence, cut, without secrets. ``trouble``: what
-    came instead of an answer. ``region``: the bucket's, where the store tells. ``host``: who was asked, ``host:port``.
-    ``key``: of several objects that were asked for together, the one that it is about.
-    """
-
-    call: StoreCall
-    status: int = 0
-    code: str = ""
-    message: str = ""
-    trouble: StoreTrouble = ""
-    region: str = ""
-    host: str = ""
-    key: str = ""
-
-    @property
-    def passing(self) -> bool:
-        """It says nothing lasting: the same question may be answered a moment later, or from elsewhere."""
-        return bool(self.trouble) or self.status in (0, 408, 425, 429) or self.status >= 500
-
-    @property
-    def skewed(self) -> bool:
-        """It is the clock of who asks that is refused; Google says so of a token."""
-        return self.code == "RequestTimeTooSkewed" or "short-lived" in self.message
-
-    @property
-    def by_place(self) -> bool:
-        """The store may refuse one network what it gives another: of a condition Amazon tells only that there is a
-        statement against it."""
-        told = f"{self.code} {self.message}".lower()
-        return self.status == 403 and any(words in told for words in _BY_PLACE)
-
-
 StoreQuestion: TypeAlias = HeadBucket | ListStore | ReadObject | InspectCopy | LoadCopy | FetchCopy
-StoreAnswer: TypeAlias = StoreAnswered | StoreListing | StoreRefusal

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.client_request import Answer, ClientRequest, InferMessage, RequestPosition
 from ovms_doctor.model.facts import Facts, LoadModel, LoadReport, Unavailable
-from ovms_doctor.model.facts.questions import Preparation
+from ovms_doctor.model.facts.preparation import Preparation
 from ovms_doctor.model.parameters import Dimension
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedInput, ServedModel, ServedModels

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     CopiedFile,
     Entry,
     Facts,
@@ -26,7 +27,6 @@ from ovms_doctor.model.facts import (
     LoadCopy,
     LoadModel,
     PathStatus,
-    Question,
     ReadFile,
     ReadObject,
     StatPath,
@@ -175,10 +175,10 @@ class Copied(Facts):
             raise DownloadError(key, answer)
         return answer
 
-    def need(self, questions: Iterable[Question]) -> None:
+    def need(self, questions: Iterable[AnyQuestion]) -> None:
         super().need(self._left(questions))
 
-    def _left(self, questions: Iterable[Question]) -> Iterator[Question]:
+    def _left(self, questions: Iterable[AnyQuestion]) -> Iterator[AnyQuestion]:
         for question in questions:
             name = self._name(question)
             if name is None:

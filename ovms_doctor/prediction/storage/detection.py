@@ -77,11 +77,11 @@ def _s3(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Dep
         return _unknown(looked, path, answer)
     if isinstance(answer, StoreRefusal):
         why = store.page(prefix)
-        if isinstance(why, StoreRefusal) and not why.passing and not decides(why, near):
+        if isinstance(why, StoreRefusal) and not why.temporary and not decides(why, near):
             # Only the list tells what the refused HeadBucket was about: a wrong clock, which is this host's.
             return _unknown(looked, path, why)
         lines: tuple[str, ...] = (server_log.CANNOT_CHECK_DIRECTORY(path=path),)
-        if not answer.trouble and deployment.release.at_least(2024, 0):
+        if not answer.problem and deployment.release.at_least(2024, 0):
             lines = (server_log.S3_NO_ANSWER(bucket=store.access.bucket, what=_NO_BODY), *lines)
         return _refused(looked, "S3_METADATA_FAIL", *lines)
     page = store.page(prefix)

@@ -24,7 +24,7 @@ def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreF
     near = same_network(deployment)
     store = Store(access, facts, bulk_of(access, path, deployment))
     prefix = prefix_of(key_of(path))
-    head = facts.seen(HeadBucket(access)) if access.store == "s3" else None
+    head = facts.get(HeadBucket(access)) if access.store == "s3" else None
     page = store.page(prefix)
     if isinstance(head, StoreRefusal):
         reason = page if isinstance(page, StoreRefusal) else None

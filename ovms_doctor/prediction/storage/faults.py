@@ -11,7 +11,7 @@ import errno
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment
-from ovms_doctor.model.facts import Facts, Failure, InspectKeyFile, KeyFileSeen, PathStatus, StatPath
+from ovms_doctor.model.facts import Facts, Failure, InspectKeyFile, KeyFileInspection, PathStatus, StatPath
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import (
     AzurePath,
@@ -79,14 +79,14 @@ def of_gcs_client(
     seen = facts.ask(InspectKeyFile(where))
     if isinstance(seen, Failure):
         return _key_fault("denied", failure=seen) if seen.errno == errno.EACCES else None
-    if not isinstance(seen, KeyFileSeen):
+    if not isinstance(seen, KeyFileInspection):
         return None
     fault = _of_content(seen, deployment.release)
     # JSON that is no object makes the older library throw words of its own.
     return _key_fault(fault, seen=seen, exact=seen.form != "json") if fault else None
 
 
-def _of_content(seen: KeyFileSeen, release: Release) -> KeyFault:
+def _of_content(seen: KeyFileInspection, release: Release) -> KeyFault:
     """``LoadCredsFromPath`` (google_credentials.cc). What begins like PKCS#12 is taken for good, and so are types
     of which it is not known whether the newer library takes them."""
     if seen.form == "binary":
@@ -94,13 +94,17 @@ def _of_content(seen: KeyFileSeen, release: Release) -> KeyFault:
     if seen.form != "object":
         return "not json"
     if seen.credentials in _ALWAYS_TAKEN:
-        return "lacking" if seen.lacking else ""
+        return "lacking" if seen.missing_keys else ""
     old = not release.at_least(2025, 3)
     return "type" if old or seen.credentials in ("", "other") else ""
 
 
 def _key_fault(
-    key: KeyFault, *, failure: Failure | None = None, seen: KeyFileSeen | None = None, exact: bool = True
+    key: KeyFault,
+    *,
+    failure: Failure | None = None,
+    seen: KeyFileInspection | None = None,
+    exact: bool = True,
 ) -> StoreFault:
     what = server_log.GCS_NO_CREDENTIALS()
     log = (what, server_log.ENDS_BY_EXCEPTION(what=what)) if exact else ()

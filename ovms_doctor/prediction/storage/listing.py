@@ -96,7 +96,7 @@ class Store(Struct, frozen=True):
     def _from_bulk(self, prefix: str) -> Page | None:
         if self.bulk is None or not prefix.startswith(self.bulk.prefix):
             return None
-        listed = self.facts.seen(self.bulk)
+        listed = self.facts.get(self.bulk)
         if not isinstance(listed, StoreListing):
             return None
         first = bisect_left(listed.objects, prefix, key=_key)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment, ModelEntry
-from ovms_doctor.model.facts import FactsMissingError, Question, StoreRefusal, Unavailable, VersionCopy
+from ovms_doctor.model.facts import AnyQuestion, FactsMissingError, StoreRefusal, Unavailable, VersionCopy
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.plan import Attempt, CopyFacts, CouldNotLook, Detection, DownloadFails
 from ovms_doctor.prediction.loading import Loader
@@ -49,7 +49,7 @@ class Stored(Struct):
     def begin(self, versions: Sequence[int], loader: Loader) -> None:
         """The versions of one turn are downloaded. Raises FactsMissing, naming what all of them need."""
         self.failing = self.unclear = None
-        missing: list[Question] = []
+        missing: list[AnyQuestion] = []
         for version in versions:
             try:
                 tried = self._try(version, loader, kept=False)
@@ -170,7 +170,7 @@ class Stored(Struct):
 
 def _refuses(answer: StoreRefusal, near: bool) -> bool:
     """Whether the server is refused as well. What was listed and is not there any more was taken away meanwhile."""
-    return decides(answer, near) and not answer.trouble and answer.status != 404
+    return decides(answer, near) and not answer.problem and answer.status != 404
 
 
 def _may_write(deployment: Deployment) -> bool:

@@ -17,7 +17,7 @@ import os
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, Fault, FileSample, ModelInspection
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.probes.inspect import faults, onnx, others
 from ovms_doctor.probes.inspect.heads import HEAD_BYTES, Head, is_zero, open_regular, recognise
 from ovms_doctor.probes.inspect.ir import XML_LIMIT, IrText, read_ir

@@ -6,24 +6,28 @@ the same order. What a broken worker writes instead is no message, and its reade
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from ovms_doctor.model.facts import Answer, Question, codec
-from ovms_doctor.model.facts.codec import FactFormatError
+from ovms_doctor.model.facts import Answer
+from ovms_doctor.model.facts.questions import AnyQuestion
+from ovms_doctor.model.json_text import JsonFormatError, decode_json, encode_json
 
-# Made once: json.dumps makes an encoder for each call that is not the plainest.
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
+__all__ = [
+    "Answered",
+    "JsonFormatError",
+    "Message",
+    "Ready",
+    "Start",
+    "decode_question",
+    "decode_reply",
+    "decode_start",
+    "encode_line",
+]
 
 
-class JsonFormatError(Exception):
-    """A line is no message."""
-
-
-class Start(Struct, frozen=True):
+class Start(Struct, frozen=True, tag=True):
     """The first message to a worker.
 
     * ``options``: what its kind of worker needs to know: JSON values.
@@ -32,7 +36,7 @@ class Start(Struct, frozen=True):
     options: dict[str, Any]
 
 
-class Ready(Struct, frozen=True):
+class Ready(Struct, frozen=True, tag=True):
     """The first message from a worker.
 
     * ``ready``: what the worker reports about itself: JSON values.
@@ -41,7 +45,7 @@ class Ready(Struct, frozen=True):
     ready: dict[str, Any]
 
 
-class Answered(Struct, frozen=True):
+class Answered(Struct, frozen=True, tag=True):
     """A worker's answer to the question that it was sent the longest ago.
 
     * ``answer``: the answer.
@@ -50,48 +54,27 @@ class Answered(Struct, frozen=True):
     answer: Answer
 
 
-Message: TypeAlias = Start | Ready | Answered | Question
+Message: TypeAlias = Start | Ready | Answered | AnyQuestion
 
 
 def encode_line(message: Message) -> bytes:
     """The message as a line. The functions below read it; they raise JsonFormatError for anything else."""
-    if isinstance(message, Start):
-        value: Mapping[str, Any] = {"options": message.options}
-    elif isinstance(message, Ready):
-        value = {"ready": message.ready}
-    elif isinstance(message, Answered):
-        value = {"answer": codec.encode_answer(message.answer)}
-    else:
-        value = codec.encode_question(message)
-    return _to_json(value).encode("ascii") + b"\n"
+    return encode_json(message) + b"\n"
 
 
 def decode_start(line: bytes) -> Start:
     """The options in a line to a worker."""
-    return Start(_decode(line)["options"])
+    message: Start = decode_json(line, Start)
+    return message
 
 
-def decode_question(line: bytes) -> Question:
+def decode_question(line: bytes) -> AnyQuestion:
     """The question in a line to a worker."""
-    return codec.decode_question(_decode(line))
+    question: AnyQuestion = decode_json(line, AnyQuestion)
+    return question
 
 
 def decode_reply(line: bytes) -> Ready | Answered:
     """What a worker wrote in a line."""
-    value = _decode(line)
-    if isinstance(value.get("ready"), dict):
-        return Ready(value["ready"])
-    try:
-        return Answered(codec.decode_answer(value.get("answer")))
-    except FactFormatError as error:
-        raise JsonFormatError(str(error)) from error
-
-
-def _decode(line: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(line.decode("ascii"))
-    except (ValueError, RecursionError) as error:
-        raise JsonFormatError(str(error)) from error
-    if not isinstance(value, dict):
-        raise JsonFormatError("no object")
-    return value
+    reply: Ready | Answered = decode_json(line, Ready | Answered)
+    return reply

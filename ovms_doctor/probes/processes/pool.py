@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ovms_doctor.model.facts import Answer, Question
+from ovms_doctor.model.facts import Answer, AnyQuestion
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.processes.child import Child, ChildExit
 from ovms_doctor.probes.processes.messages import Ready, encode_line
@@ -27,7 +27,7 @@ class _Seat(Struct):
     """A child and the questions it was given; the first is the one it works at, until ``ends``."""
 
     child: Child | None = None
-    hand: deque[Question] = field(default_factory=deque)
+    hand: deque[AnyQuestion] = field(default_factory=deque)
     ends: float = 0.0
 
 
@@ -62,12 +62,12 @@ class Pool:
 
     def answer(
         self,
-        questions: Sequence[Question],
-        deadline: Callable[[Question], float],
-        begin: Callable[[Question], None] = lambda question: None,
-        refuse: Callable[[Question], Answer | None] = lambda question: None,
+        questions: Sequence[AnyQuestion],
+        deadline: Callable[[AnyQuestion], float],
+        begin: Callable[[AnyQuestion], None] = lambda question: None,
+        refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None,
         share: int = 1,
-    ) -> Iterator[tuple[Question, Answer | ChildExit]]:
+    ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Each question with its answer or the end of the child that had it in hand, as they come.
 
         ``deadline`` gives the seconds for a question, from the moment a child turns to it, when ``begin`` is
@@ -106,11 +106,11 @@ class Pool:
     def _hand_out(
         self,
         seat: _Seat,
-        todo: deque[Question],
-        deadline: Callable[[Question], float],
-        begin: Callable[[Question], None],
-        refuse: Callable[[Question], Answer | None],
-    ) -> Iterator[tuple[Question, Answer | ChildExit]]:
+        todo: deque[AnyQuestion],
+        deadline: Callable[[AnyQuestion], float],
+        begin: Callable[[AnyQuestion], None],
+        refuse: Callable[[AnyQuestion], Answer | None],
+    ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         while todo and len(seat.hand) < self._in_hand:
             question = todo.popleft()
             refused = refuse(question) or self._broken or self._started(seat)
@@ -138,9 +138,9 @@ class Pool:
     def _turn_to(
         self,
         seat: _Seat,
-        question: Question,
-        deadline: Callable[[Question], float],
-        begin: Callable[[Question], None],
+        question: AnyQuestion,
+        deadline: Callable[[AnyQuestion], float],
+        begin: Callable[[AnyQuestion], None],
     ) -> None:
         begin(question)
         if seat.child is not None:
@@ -167,10 +167,10 @@ class Pool:
     def _listen(
         self,
         seat: _Seat,
-        todo: deque[Question],
-        deadline: Callable[[Question], float],
-        begin: Callable[[Question], None],
-    ) -> Iterator[tuple[Question, Answer | ChildExit]]:
+        todo: deque[AnyQuestion],
+        deadline: Callable[[AnyQuestion], float],
+        begin: Callable[[AnyQuestion], None],
+    ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """All that a child has to say now."""
         while seat.child is not None and seat.hand:
             line = seat.child.take(0.0)

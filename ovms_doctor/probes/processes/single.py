@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
-from ovms_doctor.model.facts import Answer, Question
+from ovms_doctor.model.facts import Answer, AnyQuestion
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
 from ovms_doctor.probes.processes.messages import (
     Answered,
@@ -48,8 +48,8 @@ class Worker:
         self.hello: dict[str, Any] = {}
 
     def answer(
-        self, questions: Sequence[Question], deadline: Callable[[Question], float] | None = None
-    ) -> Generator[tuple[Question, Answer | ChildExit], None, None]:
+        self, questions: Sequence[AnyQuestion], deadline: Callable[[AnyQuestion], float] | None = None
+    ) -> Generator[tuple[AnyQuestion, Answer | ChildExit], None, None]:
         """The questions in turn, each with its answer or the end of the child that worked at it.
 
         ``deadline`` gives the seconds for a question, if they are not the same for all. A child that does

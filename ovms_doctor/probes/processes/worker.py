@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, TypeAlias
 
-from ovms_doctor.model.facts import Answer, Question, Unavailable
+from ovms_doctor.model.facts import Answer, AnyQuestion, Unavailable
 from ovms_doctor.model.mounts import Mount, MountTable
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.processes.entry import die_with_parent
@@ -27,7 +27,7 @@ from ovms_doctor.probes.processes.messages import (
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING
 
 #: Answers questions.
-Handler: TypeAlias = Callable[[Question], Answer]
+Handler: TypeAlias = Callable[[AnyQuestion], Answer]
 #: What answers, and what the parent is to know once it is ready.
 Started: TypeAlias = tuple[Handler, dict[str, Any]]
 #: Makes a handler of the options that come from the parent.

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     Failure,
     InspectLibrary,
     InspectModel,
@@ -19,7 +20,6 @@ from ovms_doctor.model.facts import (
     LoadModel,
     LoadReport,
     ModelInspection,
-    Question,
     Unavailable,
 )
 from ovms_doctor.model.mounts import MountTable
@@ -37,7 +37,7 @@ Use: TypeAlias = Callable[[CheckOptions, str], Answer]
 
 
 #: As in :mod:`ovms_doctor.probes.processes.worker`.
-Starter: TypeAlias = Callable[[Mapping[str, Any]], tuple[Callable[[Question], Answer], dict[str, Any]]]
+Starter: TypeAlias = Callable[[Mapping[str, Any]], tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]]
 
 
 class Models:
@@ -48,7 +48,7 @@ class Models:
         self._table = table
         self._use = use
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         """The answer, with server paths; TypeError for a question that is not about models."""
         if not isinstance(question, InspectModel | LoadModel | InspectLibrary | LoadExtension):
             raise TypeError(f"{type(question).__name__} is not about models")
@@ -56,7 +56,9 @@ class Models:
         if isinstance(stop, Failure) and isinstance(question, LoadModel | LoadExtension):
             denial = stop.denial
             return Unavailable(
-                f"the server's user may not {denial.right} {denial.at}" if denial else os.strerror(stop.errno)
+                f"the server's user may not {denial.right} {denial.path}"
+                if denial
+                else os.strerror(stop.errno)
             )
         if stop is not None:
             return stop
@@ -127,7 +129,7 @@ def library_inspector() -> Starter:
     """What reads shared libraries: it takes a while to import, and is hardly ever needed."""
     from ovms_doctor.probes import library
 
-    lacking, here = library.prepare(), library.openvino_here()
+    lacking, here = library.prepare(), library.local_openvino()
 
     def inspect(question: CheckOptions, path: str) -> Answer:
         return Unavailable(lacking) if lacking else library.inspect_library(path, here)
@@ -162,7 +164,7 @@ def loader() -> Starter:
         except RuntimeUnavailableError as error:
             return Unavailable(str(error))
 
-    def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
+    def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
         runtime.memory_limit = options.get("memory_limit")
         return _started(options, load, runtime.version)
 
@@ -171,7 +173,7 @@ def loader() -> Starter:
 
 def _started(
     options: Mapping[str, Any], use: Use, runtime: str = ""
-) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
+) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
     """Takes on the server's ids: all is imported by now, for the server's user may not be able to read this
     package."""
     table = read_mounts(options)

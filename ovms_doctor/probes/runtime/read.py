@@ -21,7 +21,7 @@ from typing import Final, Literal
 
 from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
 from ovms_doctor.model.facts.answers import PreparationStep
-from ovms_doctor.model.facts.questions import LoadLevel
+from ovms_doctor.model.facts.preparation import LoadLevel
 from ovms_doctor.probes.runtime.backend import OpenVINOError, RuntimeUnavailableError
 from ovms_doctor.probes.runtime.model import OpenVINO
 from ovms_doctor.probes.runtime.prepare import PreparationError

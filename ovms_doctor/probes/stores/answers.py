@@ -9,7 +9,7 @@ from socket import gaierror
 from urllib.parse import quote, urlsplit
 
 from ovms_doctor.model.facts import StoreRefusal
-from ovms_doctor.model.facts.stores import StoreTrouble
+from ovms_doctor.model.facts.store_answers import StoreProblem
 from ovms_doctor.model.text import HIDDEN
 
 #: Characters of a message that are kept.
@@ -18,7 +18,7 @@ KEPT = 300
 _SHORTEST_SECRET = 3
 
 #: In this order: a kind that is also one of the later kinds comes first.
-_TROUBLES: tuple[tuple[type[BaseException], StoreTrouble], ...] = (
+_TROUBLES: tuple[tuple[type[BaseException], StoreProblem], ...] = (
     (gaierror, "name"),
     (ssl.SSLError, "tls"),
     (ConnectionRefusedError, "refused"),
@@ -45,7 +45,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         todo += [other for other in inner if isinstance(other, BaseException)]
 
 
-def trouble_of(error: BaseException) -> tuple[StoreTrouble, str]:
+def trouble_of(error: BaseException) -> tuple[StoreProblem, str]:
     """What an exception of a connection means, and the system's words for it; no trouble for any other."""
     found = list(chain(error))
     for kind, trouble in _TROUBLES:
@@ -103,6 +103,6 @@ def passing(answer: object) -> bool:
     """It is worth asking once more: the store is busy, or hung up."""
     if not isinstance(answer, StoreRefusal):
         return False
-    if answer.trouble:
-        return answer.trouble in ("reset", "truncated")
+    if answer.problem:
+        return answer.problem in ("reset", "truncated")
     return answer.status in (408, 425, 429) or answer.status >= 500

@@ -13,16 +13,16 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     FetchCopy,
     FileContent,
     HeadBucket,
     ListStore,
-    Question,
     ReadObject,
     StoreAccess,
-    StoreAnswered,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
 )
 
@@ -35,13 +35,13 @@ _NOWHERE = "/nonexistent"
 class Store(Protocol):
     """A bucket as one access sees it."""
 
-    def head(self) -> StoreAnswered | StoreRefusal | Unavailable: ...
+    def head(self) -> StoreResponse | StoreRefusal | Unavailable: ...
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable: ...
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable: ...
-    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable: ...
+    def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable: ...
 
 
-def start(options: Mapping[str, Any]) -> tuple[Callable[[Question], Answer], dict[str, Any]]:
+def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
     """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds, ``ahead``: S3
     will be asked, and what takes long to import is imported now."""
     _clean()
@@ -74,14 +74,14 @@ class _StoreHandler:
         #: Google's sessions belong to one thread each; boto3's clients are everybody's.
         self._own = threading.local()
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: AnyQuestion) -> Answer:
         """Whatever goes wrong is told without the words of libraries, which may hold what is secret."""
         try:
             return self._answer(question)
         except Exception as error:  # noqa: BLE001
             return Unavailable(f"{type(error).__name__} while asking the store")
 
-    def _answer(self, question: Question) -> Answer:
+    def _answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, HeadBucket):
             return self._store(question.access).head()
         if isinstance(question, ListStore):
@@ -112,7 +112,7 @@ class _StoreHandler:
 
         return GoogleStore(access, secrets, files, self._patience, self_signed=access.self_signed)
 
-    def _fetch(self, question: FetchCopy) -> StoreAnswered | StoreRefusal | Unavailable:
+    def _fetch(self, question: FetchCopy) -> StoreResponse | StoreRefusal | Unavailable:
         copy, wanted = question.copy, frozenset(question.names)
         store = self._store(copy.access)
         try:
@@ -129,7 +129,7 @@ class _StoreHandler:
                 answer = store.download(copy.prefix + file.name, path)
                 if isinstance(answer, StoreRefusal):
                     return replace(answer, key=copy.prefix + file.name)
-                if not isinstance(answer, StoreAnswered):
+                if not isinstance(answer, StoreResponse):
                     return answer
                 # Google's store may unpack what it sends.
                 if copy.access.store == "s3" and os.stat(path).st_size != file.size:
@@ -137,7 +137,7 @@ class _StoreHandler:
                     return Unavailable(f"{url} has changed since it was listed")
         except OSError as error:
             return Unavailable(f"it cannot be written down here: {error.strerror}")
-        return StoreAnswered()
+        return StoreResponse()
 
 
 def needed(access: StoreAccess) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     FetchCopy,
     FileContent,
     InspectCopy,
@@ -22,9 +23,8 @@ from ovms_doctor.model.facts import (
     LoadCopy,
     LoadModel,
     ModelInspection,
-    Question,
     ReadObject,
-    StoreAnswered,
+    StoreResponse,
     Unavailable,
     VersionCopy,
 )
@@ -37,7 +37,7 @@ from ovms_doctor.probes.runtime.handler import END_OF_NAME, renamed
 #: Path, bytes that have come, bytes in all.
 Progress: TypeAlias = Callable[[str, int, int], None]
 Fetch: TypeAlias = Callable[
-    [Sequence[Question], Callable[[Question], None]], Iterator[tuple[Question, Answer]]
+    [Sequence[AnyQuestion], Callable[[AnyQuestion], None]], Iterator[tuple[AnyQuestion, Answer]]
 ]
 #: Copies that are fetched in one go, and bytes of them together, but for a single one that is larger.
 _AT_A_TIME = 5000
@@ -91,7 +91,7 @@ class Copies:
         self._progress = progress
         self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
         self._place: str | None = None
-        self._odd: dict[Question, _Odd] = {}
+        self._odd: dict[AnyQuestion, _Odd] = {}
         #: Makes the store's paths of the copies'.
         self._rename: Callable[[str], str] = str
 
@@ -114,8 +114,8 @@ class Copies:
     def collect(
         self,
         questions: Sequence[InspectCopy | LoadCopy],
-        begin: Callable[[Question], None],
-        answers: dict[Question, Answer],
+        begin: Callable[[AnyQuestion], None],
+        answers: dict[AnyQuestion, Answer],
     ) -> None:
         """Adds to ``answers``, in whatever order."""
         if not questions:
@@ -138,7 +138,7 @@ class Copies:
             self._together(wave, begin, answers)
 
     def _together(
-        self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+        self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
         try:
             refused = self._make_room(wave)
@@ -174,17 +174,17 @@ class Copies:
         )
 
     def _stream(
-        self, wave: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+        self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
         """What has come is worked at while the rest comes."""
-        asked: dict[Question, _Job] = {}
+        asked: dict[AnyQuestion, _Job] = {}
         for job in wave:
             asked[FetchCopy(job.copy, job.names, job.directory)] = job
         there: list[_Job] = []
         with _Watch(wave, self._progress):
             for question, answer in self._fetch(list(asked), begin):
                 job = asked[question]
-                if not isinstance(answer, StoreAnswered):
+                if not isinstance(answer, StoreResponse):
                     answers.update(dict.fromkeys(job.questions, answer))
                     continue
                 there.append(job)
@@ -196,9 +196,9 @@ class Copies:
         self._look_again(begin, answers)
 
     def _work(
-        self, jobs: Sequence[_Job], begin: Callable[[Question], None], answers: dict[Question, Answer]
+        self, jobs: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
-        asked: dict[Question, tuple[InspectCopy | LoadCopy, _Job]] = {}
+        asked: dict[AnyQuestion, tuple[InspectCopy | LoadCopy, _Job]] = {}
         for job in jobs:
             for one in job.inspect:
                 asked[InspectModel(f"{job.directory}/{one.file}", one.format)] = (one, job)
@@ -208,7 +208,7 @@ class Copies:
         found = self._here.collect(
             list(asked), lambda local: begin(asked[local][0] if local in asked else local)
         )
-        odd: dict[Question, _Odd] = {}
+        odd: dict[AnyQuestion, _Odd] = {}
         for local, (question, job) in asked.items():
             answer = found[local]
             if isinstance(answer, ModelInspection) and (beginnings := _odd_holes(job, answer)):
@@ -221,7 +221,7 @@ class Copies:
             if id(job) not in kept:
                 shutil.rmtree(job.directory, ignore_errors=True)
 
-    def _look_again(self, begin: Callable[[Question], None], answers: dict[Question, Answer]) -> None:
+    def _look_again(self, begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]) -> None:
         """Where holes stand for files of a wrong size, their beginnings are fetched, and all is inspected anew."""
         odd, self._odd = self._odd, {}
         wanted = {
@@ -363,5 +363,5 @@ def _come(path: str) -> int:
         return 0
 
 
-def _nobody(question: Question) -> None:
+def _nobody(question: AnyQuestion) -> None:
     """Where nobody wants to know about progress."""

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
     Answer,
+    AnyQuestion,
     FetchCopy,
     FileContent,
     InspectCopy,
     LoadCopy,
-    Question,
     ReadFile,
     StoreAccess,
     StoreRefusal,
@@ -73,12 +73,12 @@ class StoreCollector:
         self._copies = Copies(self._ask, load_deadline, deadline, jobs, progress_bytes)
 
     def collect(
-        self, questions: Sequence[Question], progress: Callable[[Question], None] | None = None
-    ) -> dict[Question, Answer]:
+        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
+    ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, all of which are about stores. Interrupted: what was answered by then is in the
         exception."""
         begin = progress or _nobody
-        answers: dict[Question, Answer] = {}
+        answers: dict[AnyQuestion, Answer] = {}
         asked = list(dict.fromkeys(questions))
         try:
             copies = [one for one in asked if isinstance(one, InspectCopy | LoadCopy)]
@@ -118,8 +118,8 @@ class StoreCollector:
     # -- asking ----------------------------------------------------------------------------------------
 
     def _ask(
-        self, questions: Sequence[Question], begin: Callable[[Question], None]
-    ) -> Iterator[tuple[Question, Answer]]:
+        self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None]
+    ) -> Iterator[tuple[AnyQuestion, Answer]]:
         """Each question with its answer, as they come."""
         if not questions:
             return
@@ -136,7 +136,7 @@ class StoreCollector:
             return
         pool = self._started()
 
-        def tired(question: Question) -> Unavailable | None:
+        def tired(question: AnyQuestion) -> Unavailable | None:
             return _TIRED if self._in_vain.get(accesses[question], 0) >= _MOST_IN_VAIN else None
 
         for question, found in pool.answer(able, self._time_for, begin, tired, _WORTH_A_START):
@@ -163,7 +163,7 @@ class StoreCollector:
             self._pool = Pool("stores", options, most, in_hand=_IN_HAND)
         return self._pool
 
-    def _time_for(self, question: Question) -> float:
+    def _time_for(self, question: AnyQuestion) -> float:
         if not isinstance(question, FetchCopy):
             return self._deadline * max(1, getattr(question, "pages", 1) / 10)
         size = sum(file.size for file in question.copy.files if file.name in question.names)
@@ -206,7 +206,7 @@ class StoreCollector:
         return None
 
 
-def _access(question: Question) -> StoreAccess:
+def _access(question: AnyQuestion) -> StoreAccess:
     if isinstance(question, InspectCopy | LoadCopy | FetchCopy):
         return question.copy.access
     access: StoreAccess = question.access  # type: ignore[union-attr]
@@ -226,9 +226,9 @@ def _answered(answer: Answer | ChildExit) -> Answer:
 
 def _timed_out(answer: Answer) -> bool:
     if isinstance(answer, StoreRefusal):
-        return answer.trouble == "timeout"
+        return answer.problem == "timeout"
     return isinstance(answer, Unavailable) and answer.timed_out
 
 
-def _nobody(question: Question) -> None:
+def _nobody(question: AnyQuestion) -> None:
     """Where nobody wants to know about progress."""

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 from tests.probes.inspect.catalogue import Row, edited, ir, loads, refused
 from tests.probes.inspect.models import (
     APPLE,

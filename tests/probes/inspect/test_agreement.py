@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovms_doctor.model.facts import ModelInspection
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.probes.inspect import inspect_model
 from ovms_doctor.probes.inspect.ir_rules import LEAST_INPUTS
 from tests.probes.inspect.models import BIN, GRAPH_DEF, PADDLE_WEIGHTS, ROW, XML, onnx, paddle

@@ -10,7 +10,7 @@ import pytest
 
 from ovms_doctor.model.facts import Failure, Fault, FileSample, ModelInspection, Operation, Tensor
 from ovms_doctor.model.facts.answers import WeightsInspection
-from ovms_doctor.model.facts.questions import ModelFormat
+from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.probes.inspect import inspect_model
 from ovms_doctor.probes.inspect.weights import weights_path
 from tests.probes.inspect.models import (

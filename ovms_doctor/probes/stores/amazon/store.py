@@ -18,13 +18,13 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     FileContent,
     StoreAccess,
-    StoreAnswered,
     StoredObject,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
 )
-from ovms_doctor.model.facts.stores import StoreCall
+from ovms_doctor.model.facts.store_answers import StoreCall
 from ovms_doctor.probes.stores.amazon.client import SENT, StoreClientError, make_client, proxies
 from ovms_doctor.probes.stores.amazon.objects import Objects
 from ovms_doctor.probes.stores.answers import Hidden, chain, passing, place_of, trouble_of
@@ -72,13 +72,13 @@ class AmazonStore:
         except Exception as error:  # noqa: BLE001 - botocore refuses hosts and regions in many ways
             self._stopped = _cannot(error)
 
-    def head(self) -> StoreAnswered | StoreRefusal | Unavailable:
+    def head(self) -> StoreResponse | StoreRefusal | Unavailable:
         """HeadBucket."""
 
-        def ask() -> StoreAnswered:
+        def ask() -> StoreResponse:
             answer = self._client.head_bucket(Bucket=self._access.bucket)
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
-            return StoreAnswered(self._region(headers.get("x-amz-bucket-region")))
+            return StoreResponse(self._region(headers.get("x-amz-bucket-region")))
 
         return self._ask("HeadBucket", ask)
 
@@ -94,11 +94,11 @@ class AmazonStore:
                 return page
             if "IsTruncated" not in page and "Name" not in page:
                 # Some page, of which the library reads nothing and finds no fault with it.
-                return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
+                return StoreRefusal("ListObjects", 200, problem="unreadable", host=self._host())
             contents = page.get("Contents", ())
             found = [_stored(item) for item in contents if "Key" in item]
             if len(found) < len(contents) or any(item.size < 0 for item in found):
-                return StoreRefusal("ListObjects", 200, trouble="unreadable", host=self._host())
+                return StoreRefusal("ListObjects", 200, problem="unreadable", host=self._host())
             below = [str(item["Prefix"]) for item in page.get("CommonPrefixes", ())]
             newest = max([*(one.key for one in found[-1:]), *below[-1:]], default="")
             if last and newest <= last:
@@ -142,7 +142,7 @@ class AmazonStore:
         empty = isinstance(answer, StoreRefusal) and answer.status == 416
         return FileContent(b"", 0) if empty else answer
 
-    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable:
+    def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable:
         """A whole object into a new file at ``path``, which is gone again where that fails."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -151,12 +151,12 @@ class AmazonStore:
             return Unavailable(f"no file can be made for it: {error.strerror}")
         with open(descriptor, "wb", buffering=0) as file:
             answer = self._ask("GetObject", lambda: self._whole(key, file))
-        if not isinstance(answer, StoreAnswered):
+        if not isinstance(answer, StoreResponse):
             with contextlib.suppress(OSError):
                 os.unlink(path)
         return answer
 
-    def _whole(self, key: str, file: BinaryIO) -> StoreAnswered:
+    def _whole(self, key: str, file: BinaryIO) -> StoreResponse:
         file.seek(0)
         file.truncate()
         body = self._objects.open(key)
@@ -166,7 +166,7 @@ class AmazonStore:
         with contextlib.closing(body):
             for part in body.iter_chunks(_CHUNK):
                 file.write(part)
-        return StoreAnswered()
+        return StoreResponse()
 
     # -- asking ----------------------------------------------------------------------------------------
 
@@ -215,10 +215,10 @@ class AmazonStore:
             code = message = ""
         if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
             said = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
-            return StoreRefusal(call, status, trouble="proxy", message=said, host=self._proxy or host)
+            return StoreRefusal(call, status, problem="proxy", message=said, host=self._proxy or host)
         if about.get(SENT) == 200 and not code:
             # Such a page, of which the library makes a 500: a login, or the store's own console.
-            return StoreRefusal(call, 200, trouble="unreadable", host=host)
+            return StoreRefusal(call, 200, problem="unreadable", host=host)
         if call == "ListObjects" and not code and headers.get("content-type", "").startswith("text/html"):
             message = "a page for people, and no answer of a store's"
         if call == "HeadBucket" and status == 403 and self._access.credentials != "anonymous":
@@ -227,7 +227,7 @@ class AmazonStore:
         if status in _ELSEWHERE or (status == 301 and not (code or region)):
             # The server's client would follow, to wherever that is: libcurl does, with the SDK's own settings.
             return StoreRefusal(
-                call, status, trouble="unreadable", message="it sends who asks elsewhere", host=host
+                call, status, problem="unreadable", message="it sends who asks elsewhere", host=host
             )
         return StoreRefusal(call, status, code, message, region=region, host=host)
 
@@ -237,21 +237,21 @@ class AmazonStore:
         kinds = {type(item).__name__ for item in chain(error)}
         tunnel = next((match for item in chain(error) if (match := _TUNNEL.search(str(item)))), None)
         if tunnel is not None:
-            return StoreRefusal(call, int(tunnel[1]), trouble="proxy", message=tunnel[0], host=self._proxy)
+            return StoreRefusal(call, int(tunnel[1]), problem="proxy", message=tunnel[0], host=self._proxy)
         trouble, message = trouble_of(error)
         at_proxy = bool(kinds & {"ProxyConnectionError", "ProxyError"})
         if trouble == "name" and at_proxy:
-            return StoreRefusal(call, trouble="proxy name", message=message, host=self._proxy)
+            return StoreRefusal(call, problem="proxy name", message=message, host=self._proxy)
         if trouble == "refused" and at_proxy:
-            return StoreRefusal(call, trouble="refused", message=message, host=self._proxy)
+            return StoreRefusal(call, problem="refused", message=message, host=self._proxy)
         if kinds & {"IncompleteReadError", "ResponseStreamingError"} and trouble in ("", "unreadable"):
             trouble = "truncated"
         if "ResponseParserError" in kinds:
-            return StoreRefusal(call, trouble="unreadable", host=host)
+            return StoreRefusal(call, problem="unreadable", host=host)
         if trouble:
-            return StoreRefusal(call, trouble=trouble, message=message, host=host)
+            return StoreRefusal(call, problem=trouble, message=message, host=host)
         if kinds & {"ConnectionClosedError"}:
-            return StoreRefusal(call, trouble="reset", host=host)
+            return StoreRefusal(call, problem="reset", host=host)
         return _cannot(error)
 
     def _region(self, told: object) -> str:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from msgspec import Struct, field
 
-from ovms_doctor.model.facts.stores import StoreTrouble
+from ovms_doctor.model.facts.store_answers import StoreProblem
 from ovms_doctor.probes.stores.answers import chain, trouble_of
 
 #: libcurl's ports for a proxy that names none (CURL_DEFAULT_PROXY_PORT, CURL_DEFAULT_HTTPS_PROXY_PORT).
@@ -129,7 +129,7 @@ def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, 
 class ReceivedResponse(Struct, frozen=True):
     """What came instead of what was asked for. ``at_proxy``: it happened on the way to the proxy, or there."""
 
-    trouble: StoreTrouble = ""
+    trouble: StoreProblem = ""
     status: int = 0
     code: str = ""
     message: str = ""

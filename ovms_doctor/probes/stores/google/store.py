@@ -19,13 +19,13 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     FileContent,
     StoreAccess,
-    StoreAnswered,
     StoredObject,
     StoreListing,
     StoreRefusal,
+    StoreResponse,
     Unavailable,
 )
-from ovms_doctor.model.facts.stores import StoreCall
+from ovms_doctor.model.facts.store_answers import StoreCall
 from ovms_doctor.model.text import HIDDEN
 from ovms_doctor.probes.stores.answers import Hidden, passing, place_of
 from ovms_doctor.probes.stores.google.credentials import (
@@ -96,9 +96,9 @@ class GoogleStore:
         #: What stands before every question, None where nothing does.
         self._stopped = self._prepare(secrets, files, self_signed)
 
-    def head(self) -> StoreAnswered:
+    def head(self) -> StoreResponse:
         """The server's client asks nothing about a bucket."""
-        return StoreAnswered()
+        return StoreResponse()
 
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
         """The keys that begin with ``prefix``, up to ``pages`` times 1,000 of them (of a delimited list together with
@@ -129,7 +129,7 @@ class GoogleStore:
         """At most ``length`` bytes of an object from ``begin`` on; ``size`` is the whole object's."""
         return self._ask("GetObject", self._range, key, begin, length)
 
-    def download(self, key: str, path: str) -> StoreAnswered | StoreRefusal | Unavailable:
+    def download(self, key: str, path: str) -> StoreResponse | StoreRefusal | Unavailable:
         """A whole object into a new file at ``path``, which is gone again where that fails."""
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -138,7 +138,7 @@ class GoogleStore:
             return Unavailable(f"no file can be made for it: {error.strerror}")
         with open(descriptor, "wb", buffering=0) as file:
             answer = self._ask("GetObject", self._whole, key, file)
-        if not isinstance(answer, StoreAnswered):
+        if not isinstance(answer, StoreResponse):
             with contextlib.suppress(OSError):
                 os.unlink(path)
         return answer
@@ -329,14 +329,14 @@ class GoogleStore:
 
     def _whole(
         self, key: str, file: BinaryIO, *, timeout: tuple[float, float]
-    ) -> StoreAnswered | StoreRefusal:
+    ) -> StoreResponse | StoreRefusal:
         file.seek(0)
         file.truncate()
         self._bucket.blob(key).download_to_file(file, checksum=None, timeout=timeout, retry=None)
         size = _total(self._last.response)
         if size is not None and file.tell() != size:
             return self._refusal("GetObject", ReceivedResponse("truncated", message=_SHORT))
-        return StoreAnswered()
+        return StoreResponse()
 
 
 _NO_ADDRESS = "its address is none that can be asked"

@@ -1,0 +1,25 @@
+"""The base of every question: it ties the question to the types of its answer."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Question(Struct, Generic[A_co], frozen=True, tag=True, omit_defaults=True):
+    """Something that a rule needs to know. ``class StatPath(Question[PathStatus | Failure | Unavailable])`` says
+    what may be answered: ``Facts.ask(StatPath(…))`` has that type.
+
+    In JSON a question is an object with its ``type`` and those fields that do not have their default value.
+    """
+
+
+class FactData(Struct, frozen=True, omit_defaults=True):
+    """A part of a question or of an answer: an object without a ``type``."""
+
+
+class AnswerBase(Struct, frozen=True, tag=True, omit_defaults=True):
+    """The base of every answer. In JSON an answer is written as a question is."""

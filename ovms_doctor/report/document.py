@@ -1,0 +1,350 @@
+"""The JSON report as types: one document with frozen keys, whatever the run came to.
+
+Nothing here is derived from the types of plan and findings, so that a change of those cannot change what others parse.
+The keys, their types and what the JSON Schema says about each stand here and nowhere else; docs/json-report.md is the
+page for users. Keys are added at the end of a type, with the second number of the version raised.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from ovms_doctor.model.container import Source
+from ovms_doctor.model.facts.preparation import ModelFormat
+from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, Where
+from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
+from ovms_doctor.report.model import CheckStatus, Verdict
+
+#: Raised in its second number when keys are added, in its first when one changes or goes.
+SCHEMA_VERSION = "1.0"
+
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
+VersionNumber: TypeAlias = Annotated[int, Meta(ge=1)]
+
+
+class ToolInfo(Struct, frozen=True):
+    """The program that wrote the report.
+
+    * ``name``: always ovms-doctor.
+    * ``version``: the program's own version.
+    """
+
+    name: Literal["ovms-doctor"]
+    version: str
+
+
+class RunInfo(Struct, frozen=True):
+    """When, how and on which host the report was made.
+
+    * ``started_at``: when the run began, as ISO 8601 with the offset from UTC.
+    * ``duration_s``: how long the run took, in seconds.
+    * ``arguments``: the program's arguments, secrets replaced by ***.
+    * ``host``: the host that ran the program, as it reports itself: names and values.
+    * ``notes``: remarks on how the request was understood.
+    """
+
+    started_at: str
+    duration_s: Seconds
+    arguments: tuple[str, ...]
+    host: dict[str, str]
+    notes: tuple[str, ...]
+
+
+class UserInfo(Struct, frozen=True):
+    """The user that the server runs as.
+
+    * ``uid``: the numeric user id.
+    * ``gid``: the numeric group id.
+    * ``groups``: the supplementary group ids, and no others.
+    """
+
+    uid: Count
+    gid: Count
+    groups: tuple[Count, ...]
+
+
+class ContainerInfo(Struct, frozen=True):
+    """The container that the deployment was read from.
+
+    * ``source``: the kind of source that it was read from.
+    * ``name``: its name, or the document that describes it.
+    * ``id``: its id; empty where it has none yet.
+    * ``image``: the image it is made of.
+    * ``arguments``: the server's own arguments; None where they are not known.
+    * ``status``: the engine's name for its state, None where it reports none.
+    * ``exit_code``: the exit code it ended with, None where it did not end or that is not known.
+    * ``oom_killed``: whether the engine reports that it was killed because it was out of memory.
+    * ``memory_limit``: its memory limit in bytes; None for none, or where it is not known.
+    * ``not_known``: what could not be read from the source, a sentence each.
+    """
+
+    source: Source
+    name: str
+    id: str
+    image: str
+    arguments: tuple[str, ...] | None
+    status: str | None
+    exit_code: int | None
+    oom_killed: bool | None
+    memory_limit: Count | None
+    not_known: tuple[str, ...]
+
+
+class IgnoredInput(Struct, frozen=True):
+    """Something that the server was given and that this program does not follow.
+
+    * ``where``: the option, or the JSON pointer of the key.
+    * ``text``: what was not looked at.
+    """
+
+    location: str = field(name="where")
+    text: str
+
+
+class ServerInfo(Struct, frozen=True):
+    """The server: what it was given, and the outcome of its start-up. The first eight are null where the run failed
+    before they were known.
+
+    * ``mode``: one model by its path, or a list of models.
+    * ``release``: the OVMS release whose rules were used, such as 2026.3.
+    * ``release_from``: the source that names the release.
+    * ``user``: the user that the server runs as.
+    * ``user_from``: the source that names the user.
+    * ``bare_metal``: whether the server was taken to run on this host, not in a container.
+    * ``config_path``: the server's path of its configuration file; None where it has none.
+    * ``container``: the container that the deployment was read from, None where none was named.
+    * ``outcome``: the outcome of start-up; unknown where it could not be looked at.
+    * ``starts``: true for the outcome serves only, None for unknown.
+    * ``exit_code``: the exit code of the server's process, None where it does not end.
+    * ``runtime``: the version of the OpenVINO that read the models here, None where none did.
+    * ``ignored``: arguments and keys that the prediction leaves out of account.
+    """
+
+    mode: Literal["single", "config"] | None
+    release: str | None
+    release_from: str | None
+    user: UserInfo | None
+    user_from: str | None
+    bare_metal: bool | None
+    config_path: str | None
+    container: ContainerInfo | None
+    outcome: Outcome
+    starts: bool | None
+    exit_code: int | None
+    runtime: str | None
+    ignored: tuple[IgnoredInput, ...]
+
+
+class CheckCounts(Struct, frozen=True):
+    """Number of selected checks by how they ended.
+
+    * ``ran``: number of checks that looked at all they had to.
+    * ``not_applicable``: number of checks that had nothing to look at.
+    * ``could_not_look``: number of checks that were kept from looking.
+    * ``timed_out``: number of checks that did not end in time.
+    * ``crashed``: number of checks that failed themselves.
+    """
+
+    ran: Count
+    not_applicable: Count
+    could_not_look: Count
+    timed_out: Count
+    crashed: Count
+
+
+class Summary(Struct, frozen=True):
+    """The report in numbers.
+
+    * ``verdict``: fail: a finding at or above --fail-on; incomplete: none, but not everything was looked at; else pass.
+    * ``errors``: number of findings of severity error.
+    * ``warnings``: number of findings of severity warning.
+    * ``infos``: number of findings of severity info.
+    * ``checks``: number of selected checks by how they ended.
+    """
+
+    verdict: Verdict
+    errors: Count
+    warnings: Count
+    infos: Count
+    checks: CheckCounts
+
+
+class VersionInfo(Struct, frozen=True):
+    """One detected version.
+
+    * ``version``: the number.
+    * ``directories``: names of all directories that are read as this number.
+    * ``requested``: whether the version policy requests it, before any fallback.
+    * ``state``: the state right after start-up, or when the process ended; None: never tried or not known.
+    * ``error_code``: the error code beside the state, None where that is None.
+    * ``later_state``: the state after two further polls; None where the process ended or it is not known.
+    * ``later_error_code``: the error code beside the later state, None where that is None.
+    * ``state_basis``: how far loading was really tried here, None where it was not.
+    * ``model_file``: the server's path that is handed to OpenVINO, None where there is none.
+    * ``format``: the format that the server takes it for, None where there is no file.
+    """
+
+    version: VersionNumber
+    directories: tuple[str, ...]
+    requested: bool
+    state: StateName | None
+    error_code: ErrorCode | None
+    later_state: StateName | None
+    later_error_code: ErrorCode | None
+    state_basis: Basis | None
+    model_file: str | None
+    format: ModelFormat | None
+
+
+class ModelInfo(Struct, frozen=True):
+    """One model and its predicted states.
+
+    * ``name``: the name under which it is served.
+    * ``base_path``: the base path as the server uses it.
+    * ``host_path``: the base path on this host, None for remote storage.
+    * ``policy``: the model version policy as in config.json: all, latest with num_versions, or specific with versions.
+    * ``served_versions``: versions that are AVAILABLE right after start-up, ascending; empty where the process ended.
+    * ``later_served_versions``: versions AVAILABLE after two further polls, ascending; empty where the process ended.
+    * ``why``: code and name of the model's error findings, causes first, joined by commas; or empty.
+    * ``versions``: one entry for each version that the server detects, ascending.
+    """
+
+    name: str
+    base_path: str
+    host_path: str | None
+    policy: Annotated[dict[str, dict[str, Any]], Meta(min_length=1, max_length=1)]
+    served_versions: tuple[VersionNumber, ...]
+    later_served_versions: tuple[VersionNumber, ...]
+    error_findings: str = field(name="why")
+    versions: tuple[VersionInfo, ...]
+
+
+class SubjectInfo(Struct, frozen=True):
+    """What a finding is about; null for what it is not about.
+
+    * ``model``: the model's name.
+    * ``version``: the model's version.
+    * ``path``: the path as this host sees it.
+    * ``server_path``: the path as the server sees it.
+    """
+
+    model: str | None
+    version: int | None
+    path: str | None
+    server_path: str | None
+
+
+class EvidenceInfo(Struct, frozen=True):
+    """One observation.
+
+    * ``what``: what was observed.
+    * ``how``: by what means it was observed.
+    """
+
+    observation: str = field(name="what")
+    method: str = field(name="how")
+
+
+class StepInfo(Struct, frozen=True):
+    """One thing to do.
+
+    * ``text``: what to do.
+    * ``command``: the command for a shell, quoted, with the real path and uid; None where there is none.
+    * ``where``: the place that the command or setting belongs to.
+    * ``effect``: what the step does.
+    """
+
+    text: str
+    command: str | None
+    location: Where | None = field(name="where")
+    effect: Effect | None
+
+
+class RemedyInfo(Struct, frozen=True):
+    """What to do about a finding.
+
+    * ``summary``: what to do, in general.
+    * ``steps``: what to do here; one that begins with Or is another way to the same end.
+    """
+
+    summary: str
+    steps: tuple[StepInfo, ...]
+
+
+class FindingInfo(Struct, frozen=True):
+    """A prediction about the server, or a diagnosis of what it did.
+
+    * ``code``: the code, never reused.
+    * ``name``: the name that belongs to the code, in kebab case.
+    * ``severity``: how bad it is for what was requested of the server.
+    * ``confidence``: how sure the prediction is.
+    * ``subject``: what the finding is about.
+    * ``message``: the finding in one sentence.
+    * ``detail``: what the server does about it, or empty.
+    * ``server_log``: whole messages that the server logs, after the log prefix, line ends kept, secrets as ***.
+    * ``evidence``: what the finding rests on.
+    * ``recovers``: what makes the server pick up a repair; None where nothing does.
+    * ``remedy``: what to do about it, None where nothing is known.
+    * ``docs``: the page about the code, or empty.
+    * ``caused_by``: fingerprints of the findings that this one follows from.
+    * ``fingerprint``: the same for the same finding in another run or on another host.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    subject: SubjectInfo
+    message: str
+    detail: str
+    server_log: tuple[str, ...]
+    evidence: tuple[EvidenceInfo, ...]
+    recovers: Recovers | None
+    remedy: RemedyInfo | None
+    docs: str
+    caused_by: tuple[str, ...]
+    fingerprint: str
+
+
+class CheckInfo(Struct, frozen=True):
+    """How one selected check ended.
+
+    * ``name``: the check's name.
+    * ``status``: how it ended; only ran means that everything was looked at.
+    * ``reason``: why it did not simply run, or empty.
+    * ``duration_s``: how long it took, in seconds.
+    """
+
+    name: str
+    status: CheckStatus
+    reason: str
+    duration_s: Seconds
+
+
+class ReportDocument(Struct, frozen=True):
+    """What OVMS will do with what it was given, why, and what to do about it.
+
+    * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
+      change.
+    * ``tool``: the program that wrote the report.
+    * ``run``: when, how and on which host the report was made.
+    * ``server``: what the server was given, and the outcome of its start-up.
+    * ``summary``: the report in numbers.
+    * ``models``: the models that the server is to serve, in the order of loading.
+    * ``findings``: the findings, causes before what follows from them.
+    * ``checks``: how each selected check ended, in the order of running.
+    * ``error``: why the run itself failed; absent where it did not.
+    """
+
+    schema_version: Annotated[str, Meta(pattern=r"^1\.[0-9]+$")]
+    tool: ToolInfo
+    run: RunInfo
+    server: ServerInfo
+    summary: Summary
+    models: tuple[ModelInfo, ...]
+    findings: tuple[FindingInfo, ...]
+    checks: tuple[CheckInfo, ...]
+    error: str | UnsetType = UNSET

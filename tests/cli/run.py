@@ -1,19 +1,26 @@
-"""Runs the command line as a user does: in a process of its own."""
+"""Runs the command line: in this process, or as a user does in a process of its own."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from ovms_doctor.cli.app import run
 
 
 @dataclass(frozen=True)
 class Result:
+    """Exit code, standard output and standard error."""
+
     code: int
     out: bytes
     err: bytes
@@ -33,9 +40,35 @@ def ovms_doctor(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-    timeout: float = 120,
 ) -> Result:
-    """The command with these words; ``environment`` replaces the whole of it."""
+    """The command with these words, run in this process; ``environment`` replaces the whole of it.
+
+    What it starts are real processes. Its own start, signals, imports, file descriptors and limits are
+    those of the tests: where these matter, use ``ovms_doctor_process``.
+    """
+    out, err = io.BytesIO(), io.BytesIO()
+    with (
+        mock.patch.dict(os.environ, environment or {}, clear=environment is not None),
+        _directory(cwd),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8", "surrogateescape")),
+        redirect_stdout(io.TextIOWrapper(out, "utf-8", "surrogateescape", write_through=True)) as text_out,
+        redirect_stderr(io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)) as text_err,
+    ):
+        code = run([os.fsdecode(word) for word in words])
+        # Detached, the wrappers leave what they wrote to be read.
+        text_out.detach()
+        text_err.detach()
+    return _checked(Result(code, out.getvalue(), err.getvalue()))
+
+
+def ovms_doctor_process(
+    *words: str | bytes | Path,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout: float = 600,
+) -> Result:
+    """The same in a process of its own. ``timeout``, in seconds, only ends a test that hangs."""
     command: list[Any] = [sys.executable, "-m", "ovms_doctor", *words]
     done = subprocess.run(
         command,
@@ -46,6 +79,24 @@ def ovms_doctor(
         timeout=timeout,
         check=False,
     )
-    assert b"Traceback" not in done.stderr, done.stderr.decode()
-    assert b"Traceback" not in done.stdout
-    return Result(done.returncode, done.stdout, done.stderr)
+    return _checked(Result(done.returncode, done.stdout, done.stderr))
+
+
+@contextmanager
+def _directory(path: Path | None) -> Iterator[None]:
+    if path is None:
+        yield
+        return
+    before = os.open(".", os.O_RDONLY)
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def _checked(result: Result) -> Result:
+    assert b"Traceback" not in result.err, result.err.decode()
+    assert b"Traceback" not in result.out
+    return result

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tests.cli.run import Result, ovms_doctor
+from tests.cli.run import Result
+from tests.cli.run import ovms_doctor_process as ovms_doctor
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -22,6 +22,16 @@ import pytest
 
 pytest_plugins = ("tests.stores.fixtures",)
 
+#: Fixtures behind which a container engine stands.
+ENGINES = {"engine", "_shared_engine"}
+#: Fixtures behind which something answers on the loopback.
+SERVERS = {
+    *("moto", "moto_iam", "swift", "gcs_emulator", "squid", "faulty", "rights", "emulated", "fake"),
+    *("_moto", "_moto_iam", "_squid"),
+}
+#: Modules without a set-up that their tests share: with several workers, each test goes to whoever is free.
+SPREAD = ("tests/test_cases.py", "tests/parameters/test_recorded.py")
+
 #: A user that no test machine has, but whose id the image of the server uses.
 SERVER_UID = 5000
 
@@ -29,6 +39,24 @@ SERVER_UID = 5000
 hypothesis.settings.register_profile("laptop", deadline=None)
 if not os.environ.get("CI"):
     hypothesis.settings.load_profile("laptop")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks a test with what it takes, and with the worker group that it belongs to.
+
+    Tests of one module share servers and files that are made once. All tests of the container engine
+    are one group, so that one daemon is started, whatever the number of workers.
+    """
+    module = item.nodeid.partition("::")[0]
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if fixtures & ENGINES:
+        item.add_marker(pytest.mark.engine)
+        item.add_marker(pytest.mark.xdist_group("engine"))
+        return
+    if fixtures & SERVERS:
+        item.add_marker(pytest.mark.server)
+    if module not in SPREAD:
+        item.add_marker(pytest.mark.xdist_group(module))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -19,7 +19,7 @@ from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.probes.local import LocalCollector
 
-pytestmark = [pytest.mark.needs_root, pytest.mark.needs_module("openvino")]
+pytestmark = [pytest.mark.slow, pytest.mark.needs_root, pytest.mark.needs_module("openvino")]
 
 UID = 5000
 #: Everything is loaded before the ids are given up: they may not be able to read the libraries.

@@ -106,6 +106,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*HOSTILE, b"bad\xff\xfeutf8"], ids=repr)
 @pytest.mark.parametrize("format_", ["text", "json"])
 def test_hostile_names_reach_nobody_raw(name: str | bytes, format_: str, world_dir: Path) -> None:

@@ -46,6 +46,7 @@ def test_nothing_is_written(world_dir: Path) -> None:
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.needs_command("strace")
 def test_no_socket_is_opened(world_dir: Path) -> None:
     good_model(world_dir / "models" / "m" / "1")

@@ -16,6 +16,8 @@ from ovms_doctor.probes.containers import ContainerLookup, engine, look_at_conta
 from tests.conftest import SERVER_UID
 from tests.container.listening import HEAD, body, listening, replying
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from tests.container.engine import Engine
 from tests.container.listening import HEAD, body, listening, replying
 from tests.container.test_controls import IMAGE, docker_document
 
+pytestmark = pytest.mark.slow
+
 INSIDE = ("--model_name", "dense", "--model_path", "/models/dense", "--port", "9000")
 
 

@@ -16,7 +16,7 @@ from tests.extension import build as made
 from tests.extension.build import LIBRARY, RELEASE, build, for_other_openvino, patched, plain_library
 from tests.extension.run import judge, judged, model
 
-pytestmark = pytest.mark.needs_command("g++")
+pytestmark = [pytest.mark.slow, pytest.mark.needs_command("g++")]
 
 
 @pytest.fixture(scope="module")

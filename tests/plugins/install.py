@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from unittest import mock
 
-from tests.cli.run import Result
-from tests.cli.run import ovms_doctor_process as ovms_doctor
+from tests.cli.run import Result, ovms_doctor
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -62,4 +62,5 @@ def build(source: Path, directory: Path) -> Path:
 
 def with_plugins(site: Path, *words: str | Path, **more: str) -> Result:
     """The command line where ``site`` is among the places that modules come from."""
-    return ovms_doctor(*words, environment={**os.environ, "PYTHONPATH": str(site), **more})
+    with mock.patch.object(sys, "path", [str(site), *sys.path]):
+        return ovms_doctor(*words, environment={**os.environ, **more})

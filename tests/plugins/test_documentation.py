@@ -12,6 +12,8 @@ from ovms_doctor import plugin
 from tests.cli.test_bad_input import MODELS, good_model
 from tests.plugins.install import install, with_plugins
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 

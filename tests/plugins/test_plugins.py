@@ -20,8 +20,12 @@ from tests.cli.run import Result
 from tests.cli.test_bad_input import good_model
 from tests.plugins.install import DIST, declare, install, with_plugins
 
-#: Seconds: for a check that hangs, and for one that does not.
-SHORT, LONG = "1", "60"
+pytestmark = pytest.mark.slow
+
+#: Seconds for checks that do not hang: longer than any of them takes on a busy machine.
+LONG = "600"
+#: Seconds for a check that hangs, one after the other: what is no part of the hang must fit in, on a busy machine too.
+DEADLINES = ("1", "4", "16", "64")
 
 
 @pytest.fixture
@@ -179,16 +183,21 @@ def test_exit_codes_of_a_check_that_crashed(tmp_path: Path, models: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("acme-hangs", "1 s to run"), ("acme-import-hangs", "1 s to be imported")]
+    ("name", "stage"), [("acme-hangs", "to run"), ("acme-import-hangs", "to be imported")]
 )
-def test_a_check_that_hangs_is_ended(tmp_path: Path, models: Path, name: str, words: str) -> None:
+def test_a_check_that_hangs_is_ended(tmp_path: Path, models: Path, name: str, stage: str) -> None:
     site = install(DIST, tmp_path / "site", [name])
     pid_file = tmp_path / "pid"
-    result = check(site, models, timeout=SHORT, ACME_PID_FILE=str(pid_file))
-    assert (result.code, statuses(result)) == (3, {name: "timed_out"})
-    assert words in finding(result, "OVD902")["message"]
+    for deadline in DEADLINES:
+        result = check(site, models, timeout=deadline, ACME_PID_FILE=str(pid_file))
+        assert (result.code, statuses(result)) == (3, {name: "timed_out"})
+        message = finding(result, "OVD902")["message"]
+        if f"{deadline} s {stage}" in message:
+            break
+    else:
+        pytest.fail(message)
     if name == "acme-hangs":
-        assert not psutil.pid_exists(int(pid_file.read_text()))
+        _until_gone(int(pid_file.read_text()))
 
 
 def test_what_it_started_is_ended_too(tmp_path: Path, models: Path) -> None:
@@ -211,9 +220,15 @@ def test_of_garbage_the_good_part_is_kept(tmp_path: Path, models: Path) -> None:
 def test_all_at_once(tmp_path: Path, models: Path) -> None:
     """Every check of the distribution is in the report once, and the good ones have run."""
     site = install(DIST, tmp_path / "site")
-    result = check(site, models, timeout=SHORT, ACME_PID_FILE=str(tmp_path / "pid"))
-    found = statuses(result)
-    assert {"acme-format", "acme-names", "acme-prints"} <= {name for name in found if found[name] == "ran"}
+    good = {"acme-format", "acme-names", "acme-prints"}
+    for deadline in DEADLINES:
+        result = check(site, models, timeout=deadline, ACME_PID_FILE=str(tmp_path / "pid"))
+        found = statuses(result)
+        if good <= {name for name in found if found[name] == "ran"}:
+            break
+    else:
+        pytest.fail(str(found))
+    assert found["acme-hangs"] == found["acme-import-hangs"] == "timed_out"
     # A check called like one of ours is no stand-in for it.
     assert found["layout of acme-checks"] == "could_not_look"
     assert result.code == 1
@@ -268,21 +283,21 @@ def test_another_name_than_that_of_the_entry_point(tmp_path: Path, models: Path)
 @pytest.mark.parametrize(
     ("words", "ran", "found"),
     [
-        (["--select", "ACME101"], {"acme-format"}, ["ACME101"]),
-        (["--select", "acme"], {"acme-format", "acme-names"}, ["ACME201", "ACME101"]),
-        (["--select", "acme-names"], {"acme-names"}, ["ACME201"]),
-        (["--select", "acme-format-seen"], {"acme-format"}, ["ACME101"]),
-        (["--select", "layout"], set(), []),
-        (["--select", "OVD1"], set(), []),
-        (["--ignore", "acme-names"], {"acme-format"}, ["ACME101"]),
-        (["--ignore", "ACME2"], {"acme-format"}, ["ACME101"]),
-        (["--ignore", "acme-format-seen"], {"acme-names"}, ["ACME201"]),
-        (["--select", "ACME", "--ignore", "ACME101"], {"acme-names"}, ["ACME201"]),
-        (["--no-plugins"], set(), []),
+        (["--select", "ACME101"], ["acme-format"], ["ACME101"]),
+        (["--select", "acme"], ["acme-format", "acme-names"], ["ACME201", "ACME101"]),
+        (["--select", "acme-names"], ["acme-names"], ["ACME201"]),
+        (["--select", "acme-format-seen"], ["acme-format"], ["ACME101"]),
+        (["--select", "layout"], [], []),
+        (["--select", "OVD1"], [], []),
+        (["--ignore", "acme-names"], ["acme-format"], ["ACME101"]),
+        (["--ignore", "ACME2"], ["acme-format"], ["ACME101"]),
+        (["--ignore", "acme-format-seen"], ["acme-names"], ["ACME201"]),
+        (["--select", "ACME", "--ignore", "ACME101"], ["acme-names"], ["ACME201"]),
+        (["--no-plugins"], [], []),
     ],
     ids=" ".join,
 )
-def test_selection(tmp_path: Path, models: Path, words: list[str], ran: set[str], found: list[str]) -> None:
+def test_selection(tmp_path: Path, models: Path, words: list[str], ran: list[str], found: list[str]) -> None:
     site = install(DIST, tmp_path / "site", ["acme-format", "acme-names"])
     result = check(site, models, *words)
     assert statuses(result) == dict.fromkeys(ran, "ran")

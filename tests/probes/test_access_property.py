@@ -41,7 +41,7 @@ from ovms_doctor.probes.acl import AclEntry
 from ovms_doctor.probes.filesystem import LocalFiles, open_files
 from ovms_doctor.probes.walk import Walker, open_bases
 
-pytestmark = pytest.mark.needs_root
+pytestmark = [pytest.mark.slow, pytest.mark.needs_root]
 
 UIDS = st.sampled_from([0, 1001, 1002, 5000])
 GIDS = st.sampled_from([0, 2001, 2002, 5000])

@@ -166,6 +166,7 @@ def test_reading_leaves_the_access_time_alone(top: str) -> None:
     assert os.stat(f"{top}/file").st_atime_ns == before
 
 
+@pytest.mark.slow
 def test_names_that_are_not_text_travel_through_the_child(top: str) -> None:
     names = [os.fsdecode(name) for name in (b"new\nline", b"caf\xe9", b"\xff\xfe", b"\\xe9", "é".encode())]
     for name in names:

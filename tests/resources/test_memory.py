@@ -115,6 +115,7 @@ def test_what_cannot_be_told_is_left_out_by_name() -> None:
 MEASURE = Path(__file__).parents[2] / "benchmarks" / "memory.py"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["FP32", "FP16", "INT8", "FP16 plain"])
 def test_a_child_that_compiles_takes_as_much(tmp_path: Path, kind: str) -> None:
     """The real OpenVINO, with 32 MiB of weights; the benchmark does it with 1 GB."""

@@ -21,6 +21,8 @@ from ovms_doctor.prediction.storage.access import store_access
 from ovms_doctor.prediction.versions import read_directory_name
 from tests.storage.memory_store import Bucket, settle, told
 
+pytestmark = pytest.mark.slow
+
 ACCEPTED = (".bin", ".onnx", ".xml", "mapping_config.json", ".pdiparams", ".pdmodel", ".pb", ".tflite")
 SMALL = 4
 

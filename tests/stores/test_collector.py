@@ -49,6 +49,8 @@ from tests.stores.servers import Proxy, S3Server, moto_server
 from tests.stores.swift import SwiftServer
 from tests.stores.wire import Faulty, Rule
 
+pytestmark = pytest.mark.server
+
 KEY, SECRET = "AKIDOVMSDOCTOR000002", "ovms/doctor+secret0000000000000000000002"
 SECRETS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 ROOT = Path(__file__).parents[2]

@@ -23,6 +23,8 @@ from ovms_doctor.probes.stores.google.store import GoogleStore
 from tests.stores.fake_gcs import Behaviour, FakeGcs, Reply, Seen, always, denied, first, hung_up, told
 from tests.stores.servers import gcs_server
 
+pytestmark = pytest.mark.server
+
 ODD = ["m/1/new\nline", "m/1/50%25+c d.xml", "m/1/é😀.bin", "m/1/a?b#c&d=e", "m/1/'\"\\<>", "m//x"]
 #: What the emulator cannot keep: it makes paths of keys, and nothing of an empty body.
 ODDER = ["m/1/..", "m/./x", "m/../x", "/", "//", "m/1/ ", "x" * 1024]

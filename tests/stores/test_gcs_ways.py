@@ -34,6 +34,8 @@ from tests.stores.fake_gcs import (
 )
 from tests.stores.servers import squid_server
 
+pytestmark = pytest.mark.server
+
 OBJECTS = {"m/1/model.xml": b"<net/>", "m/1/model.bin": b"weights"}
 KEY = "/run/secrets/key.json"
 

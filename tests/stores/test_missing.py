@@ -10,6 +10,8 @@ from ovms_doctor.model.facts import StoreAccess, Unavailable
 from ovms_doctor.probes.stores.amazon.store import AmazonStore
 from ovms_doctor.probes.stores.google.store import GoogleStore
 
+pytestmark = pytest.mark.server
+
 
 @pytest.mark.parametrize("module", ["boto3", "botocore.config"])
 def test_without_boto3(monkeypatch: pytest.MonkeyPatch, module: str) -> None:

@@ -38,6 +38,8 @@ from tests.stores.models import BIN, XML
 from tests.stores.servers import IamServer, S3Server, free_port, iam_server, moto_server
 from tests.stores.wire import Faulty, Rule
 
+pytestmark = pytest.mark.server
+
 KEY, SECRET = "AKIDOVMSDOCTOR000001", "ovms/doctor+secret0000000000000000000001"
 SECRETS = {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
 Ask = Callable[..., Answer]

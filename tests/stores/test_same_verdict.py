@@ -109,7 +109,7 @@ def told(model: dict[str, Any]) -> tuple[Any, ...]:
     return (versions, tuple(model["served_versions"]), tuple(model["later_served_versions"]))
 
 
-pytestmark = pytest.mark.needs_module("moto", "flask", "gcp_storage_emulator")
+pytestmark = [pytest.mark.server, pytest.mark.needs_module("moto", "flask", "gcp_storage_emulator")]
 
 
 @pytest.mark.parametrize("where", ["s3", "gs"])

@@ -32,6 +32,8 @@ from tests.stores.servers import (
 )
 from tests.stores.swift import SwiftServer
 
+pytestmark = pytest.mark.server
+
 Open = Callable[..., FaultyStore]
 ODD = "m/1/é +%25?#&.bin"
 

@@ -34,6 +34,8 @@ from tests.stores.models import BIN, XML
 from tests.stores.servers import IamServer, Proxy, S3Server, allow
 from tests.stores.swift import SwiftServer
 
+pytestmark = pytest.mark.server
+
 IR = {"1/model.xml": XML, "1/model.bin": BIN}
 SEES, LISTS, GETS = "s3:HeadBucket", "s3:ListBucket", "s3:GetObject"
 ALL = VersionPolicy("all")

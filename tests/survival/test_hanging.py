@@ -12,6 +12,8 @@ import pytest
 from ovms_doctor.cli.app import run
 from tests.probes.odd import use_odd_workers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def odd(monkeypatch: pytest.MonkeyPatch) -> None:

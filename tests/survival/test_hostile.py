@@ -15,6 +15,8 @@ from ovms_doctor.model.facts import LoadModel, LoadReport
 from ovms_doctor.model.facts.codec import load
 from tests.survival.hostile import HOSTILE, repository
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 LIMIT = 512 * MIB
 

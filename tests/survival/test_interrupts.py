@@ -15,6 +15,8 @@ import pytest
 
 from tests.survival.hostile import good
 
+pytestmark = pytest.mark.slow
+
 SEED = 20_260_301
 _SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
 

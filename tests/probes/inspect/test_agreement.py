@@ -17,6 +17,8 @@ from ovms_doctor.probes.inspect.ir_rules import LEAST_INPUTS
 from tests.probes.inspect.models import BIN, GRAPH_DEF, PADDLE_WEIGHTS, ROW, XML, onnx, paddle
 from tests.probes.inspect.verdict import ask
 
+pytestmark = pytest.mark.slow
+
 MUTANTS = 320
 #: Texts that change more than a byte does.
 SWAPS = (

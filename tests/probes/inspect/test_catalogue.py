@@ -59,6 +59,7 @@ def test_names_the_cause(name: str, paths: dict[str, str]) -> None:
         )
 
 
+@pytest.mark.slow
 @pytest.mark.needs_module("openvino")
 @pytest.mark.parametrize("name", ROWS)
 def test_openvino_agrees(name: str, said: dict[str, Said]) -> None:
@@ -66,6 +67,7 @@ def test_openvino_agrees(name: str, said: dict[str, Said]) -> None:
     assert said[name].outcome == ROWS[name].outcome, said[name].message
 
 
+@pytest.mark.slow
 @pytest.mark.needs_module("openvino")
 @pytest.mark.parametrize("name", [row.name for row in ROWS.values() if row.outcome == "loads"])
 def test_inputs_and_outputs(name: str, paths: dict[str, str], said: dict[str, Said]) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.probes.runtime.driver import DATA, package_directory, run
 from tests.probes.runtime.models import ir, operation, parameter, result
 
+pytestmark = pytest.mark.slow
+
 OPERATION = """
 #include <cstring>
 #include <openvino/core/extension.hpp>

@@ -16,6 +16,8 @@ from ovms_doctor.probes.runtime.read import (
     weight_bytes,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_growth_follows_with_the_weights() -> None:
     assert address_space_growth(0, "read", None, 1) == BASE_GROWTH + 16 * MIB

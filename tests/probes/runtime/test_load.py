@@ -15,6 +15,8 @@ import pytest
 from tests.probes.runtime.driver import DATA, run
 from tests.probes.runtime.models import each_format, ir, onnx, operation, parameter, result
 
+pytestmark = pytest.mark.slow
+
 #: Element types by the names that OpenVINO 2026.4 gives them.
 ELEMENT_TYPES = [
     *("f32", "f64", "f16", "bf16", "i4", "i8", "i16", "i32", "i64", "u1", "u4", "u8", "u16", "u32", "u64"),

@@ -13,6 +13,8 @@ from tests.probes.runtime.conftest import MakePackage
 from tests.probes.runtime.driver import DATA, Outcome, run
 from tests.probes.runtime.models import each_format
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("extension", [True, False], ids=["extension", "package"])
 def test_reads_and_compiles_each_format_once_its_libraries_are_out_of_reach(

@@ -39,7 +39,9 @@ def contained(
     What ``request`` has already was said by the user, and stands. ``here``: this host, where the container is one
     of its own; ``gone``: host paths of mounts that are not on this host, because the document is of another one.
     """
-    user, user_from = _user(request, container)
+    user, user_from, problem = _user(request, container)
+    if problem:
+        container = replace(container, problems=(*container.problems, problem))
     mounts = _mounts(container, request.mounts, gone)
     words = container.arguments
     return replace(
@@ -79,41 +81,61 @@ def _release(container: Container) -> str | None:
 # -- the user ------------------------------------------------------------------------------------------
 
 
-def _user(request: Request, container: Container) -> tuple[User, str]:
-    """Who the server is on the host. Source: the OCI runtime's own reading of a user (libcontainer's
-    GetExecUser): a user that stands in /etc/passwd comes with its groups there, unless a group is named."""
+def _user(request: Request, container: Container) -> tuple[User, str, str]:
+    """Who the server is on the host, where that was read, and a sentence where it is not certain; else empty.
+
+    Source: the OCI runtime's own reading of a user (libcontainer's GetExecUser): a user that stands in /etc/passwd
+    comes with its groups there, unless a group is named.
+    """
     if request.user_from == "--user":
-        return request.user, request.user_from
+        return request.user, request.user_from, ""
     text = container.user
+    # Permissions that are not known must not be called missing: root lacks none.
+    unknown = User(0, 0)
     if "user" in container.unknown_fields:
-        return User(0, 0), "not known: what stands for the user was not told"
+        problem = "The container's user is not known: no permission is reported as missing. --user UID:GID names it."
+        return unknown, "not known: the source does not name the user", problem
     inside = _inside(text)
     if inside is None:
-        return IMAGE_USER, f"as in the image: who {text} is, its files alone could tell"
-    groups = [number for group in container.groups if (number := _gid(group)) is not None]
+        problem = (
+            f"The container's user {text} is a name that only the image's /etc/passwd explains: the image's own "
+            f"user, uid {IMAGE_USER.uid}, is assumed. --user UID:GID names it."
+        )
+        return IMAGE_USER, f"as in the image: the ids of {text} stand in its files alone", problem
+    numbers = {group: _gid(group) for group in container.groups}
+    groups = [number for number in numbers.values() if number is not None]
     if container.fs_group is not None:
         groups.append(container.fs_group)
     user = replace(inside, groups=tuple(dict.fromkeys((*inside.groups, *groups))))
-    said = "as in the image" if not text or text == "ovms" else f"as the container has it: {text}"
+    user_from = "as in the image" if not text or text == "ovms" else f"as the container has it: {text}"
+    named = next((group for group, number in numbers.items() if number is None), "")
+    problem = (
+        f"The group {named} is a name that only the image's /etc/group explains: it is left out."
+        if named
+        else ""
+    )
     if not container.user_namespace:
-        return user, said
+        return user, user_from, problem
     mapped = _mapped(user, container.id_map)
     if mapped is None:
-        # Rights that are not known must not be called missing: root lacks none.
-        return User(
-            0, 0
-        ), f"not known on this host: its ids are {container.user_namespace}, and not told which"
-    return mapped, f"{user.uid} in the container, whose ids are {container.user_namespace}"
+        kind = container.user_namespace
+        problem = (
+            f"The container's ids are {kind}, and which ids of this host they are is not known: no permission is "
+            "reported as missing."
+        )
+        return unknown, f"not known on this host: its ids are {kind}", problem
+    return mapped, f"{user.uid} in the container, whose ids are {container.user_namespace}", problem
 
 
 def _inside(text: str) -> User | None:
-    """The ids inside the container; None for a name that only its /etc/passwd explains."""
-    known = _IMAGE_NAMES.get(text)
-    if known is not None:
+    """The ids inside the container; None for a name that only its /etc/passwd explains. Without a user before the
+    colon it is root, without a group behind it the user's own."""
+    name, colon, group = text.partition(":")
+    known = _IMAGE_NAMES.get(name)
+    if known is not None and not group and not (colon and not name):
         return known
-    name, _, group = text.partition(":")
-    uid = _id(name, {"root": 0, "ovms": IMAGE_USER.uid})
-    gid = _id(group, {"root": 0, "ovms": IMAGE_USER.gid}) if group else 0
+    uid = _id(name or "0", {"root": 0, "ovms": IMAGE_USER.uid})
+    gid = _id(group or "0", {"root": 0, "ovms": IMAGE_USER.gid})
     return None if uid is None or gid is None else User(uid, gid)
 
 

@@ -57,7 +57,8 @@ def _write_header(paper: TextWriter, report: Report) -> None:
         _write_paths(paper, _pairs(report))
         if report.runtime is not None:
             paper.prose(_runtime(report.runtime, deployment.release), style="dim")
-    for note in report.notes:
+    container = deployment.container if deployment is not None else None
+    for note in dict.fromkeys((*report.notes, *(container.problems if container is not None else ()))):
         paper.prose(f"note: {note}")
     _write_outcome(paper, report)
 

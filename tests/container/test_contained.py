@@ -32,6 +32,10 @@ MODELS = ContainerMount("/models", "bind", "/srv/models", read_only=True)
         ("1000:1000", ("109",), User(1000, 1000, (109,))),
         ("root", (), User(0, 0)),
         ("0:0", (), User(0, 0)),
+        (":", (), User(0, 0)),
+        (":44", (), User(0, 44)),
+        ("1000:", (), User(1000, 0)),
+        ("5000:", (), User(5000, 5000, (39, 44))),
         ("ovms:root", (), User(5000, 0)),
         ("", ("109", "video", "render"), User(5000, 5000, (39, 44, 109))),
     ],
@@ -44,6 +48,18 @@ def test_who_the_server_is(written: str, added: tuple[str, ...], user: User) -> 
 def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
     request = contained(Request(), replace(BASE, user="somebody"))
     assert "somebody" in request.user_from
+    assert request.container is not None
+    assert request.container.problems == (
+        "The container's user somebody is a name that only the image's /etc/passwd explains: the image's own user, "
+        "uid 5000, is assumed. --user UID:GID names it.",
+    )
+
+
+@pytest.mark.parametrize("written", ["1000", "ovms", ":", "0:0"])
+def test_a_user_that_is_certain_is_no_problem(written: str) -> None:
+    request = contained(Request(), replace(BASE, user=written))
+    assert request.container is not None
+    assert request.container.problems == ()
 
 
 def test_ids_of_a_user_namespace_are_the_hosts() -> None:

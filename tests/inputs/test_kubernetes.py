@@ -601,10 +601,53 @@ def test_a_runtime_without_kserves_container() -> None:
     assert any("no container kserve-container" in problem for problem in found.problems)
 
 
-def test_a_runtime_for_many_models_gets_no_model_from_kserve() -> None:
-    found = read(runtime(multiModel=True))
-    assert found.mounts == ()
+def test_a_runtime_for_many_models_has_model_meshs_directory() -> None:
+    made = runtime("ovms", multiModel=True, builtInAdapter={"serverType": "ovms"})
+    found = read(made)
+    assert found.mounts == (ContainerMount("/models", "volume", name="models-dir", options=("emptyDir",)),)
     assert found.ports == ()
+    assert found.siblings == ("ovms-adapter", "mm")
+    assert any("ModelMesh runs ServingRuntime/r" in problem for problem in found.problems)
+    own = {"name": "own", "mountPath": "/models/"}
+    made["spec"]["containers"][0]["volumeMounts"] = [own]
+    made["spec"]["volumes"] = [{"name": "own", "hostPath": {"path": "/srv"}}]
+    assert [mount.host for mount in read(made).mounts] == ["/srv"]
+
+
+def test_a_template_of_openshift() -> None:
+    found = read_kubernetes(saved("openshift_template.yaml"), source_name="t.yaml")
+    assert found.image == "openvino/model_server:2025.4"
+    assert found.arguments == ("--model_name", "resnet", "--model_path", "/models/${KEEP}", "--port", "9000")
+    assert found.limits.memory == 2 << 30
+    assert found.ports == (PublishedPort(9000, 9000, "resnet-ovms"),)
+    assert found.read_only_root
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ({"value": "9000"}, ("--port=9000",)),
+        ({"value": 9000}, ("--port=9000",)),
+        ({}, None),
+        ({"value": "", "required": True}, None),
+        ({"value": ""}, ("--port=",)),
+        ({"generate": "expression", "from": "[0-9]{4}"}, None),
+    ],
+)
+def test_parameters_of_a_template(parameter: dict[str, Any], expected: tuple[str, ...] | None) -> None:
+    template = {
+        "kind": "Template",
+        "parameters": [{"name": "PORT", **parameter}],
+        "objects": [pod("--port=${PORT}")],
+    }
+    found = read(template)
+    assert found.arguments == expected
+    assert ("{{PORT}} is a parameter without a value" in found.arguments_unavailable) is (expected is None)
+
+
+def test_texts_like_parameters_outside_a_template_stay() -> None:
+    assert read(pod("--model_name=${NAME}")).arguments == ("--model_name=${NAME}",)
 
 
 def test_the_old_form_of_a_predictor() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import deque
@@ -16,6 +17,9 @@ _TEMPLATE = re.compile(
     r"\{\{-?\s*(?:[^{}]{0,200}?\.(?:Values|Release|Chart|Files|Capabilities)\b"
     r"|(?:include|template|toYaml|tpl|if|else|end|range|with|define|block)\b)"
 )
+#: The parameters of an OpenShift Template.
+_PARAMETER = re.compile(r"\$\{\{?([A-Za-z0-9_]+)\}?\}", re.ASCII)
+_WHOLE_PARAMETER = re.compile(r"\$\{\{([A-Za-z0-9_]+)\}\}", re.ASCII)
 _QUANTITY = re.compile(
     r"([+-]?)(\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:([eE])([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII
 )
@@ -50,6 +54,8 @@ def read_documents(text: str, source_name: str) -> list[dict[str, Any]]:
             inner = item.get("items")
             if isinstance(inner, list) and string(item, "kind").endswith("List"):
                 waiting.extendleft(reversed(inner))
+            elif string(item, "kind") == "Template" and isinstance(item.get("objects"), list):
+                waiting.extendleft(reversed(_processed(item)))
             else:
                 found.append(item)
     return found
@@ -57,6 +63,48 @@ def read_documents(text: str, source_name: str) -> list[dict[str, Any]]:
 
 def _unrendered(source_name: str, line: str = "") -> str:
     return f"{source_name} is a template{line}: render it first, with helm template, and name what comes out"
+
+
+def _processed(template: dict[str, Any]) -> list[Any]:
+    """The objects of an OpenShift Template, as ``oc process`` makes them: ``${NAME}`` within texts, ``${{NAME}}`` for
+    a whole value. A parameter without a value stays as the placeholder ``{{NAME}}``."""
+    values: dict[str, str | None] = {}
+    for parameter in objects(template, "parameters"):
+        value = parameter.get("value")
+        if isinstance(value, bool | int | float):
+            value = json.dumps(value)
+        known = isinstance(value, str) and (
+            value or not (parameter.get("generate") or parameter.get("required"))
+        )
+        values[string(parameter, "name")] = value if known else None
+
+    def text(match: re.Match[str]) -> str:
+        name = match[1]
+        value = values.get(name, match[0])
+        return f"{{{{{name}}}}}" if value is None else value
+
+    def filled(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {filled(key): filled(value) for key, value in item.items()}
+        if isinstance(item, list):
+            return [filled(value) for value in item]
+        if not isinstance(item, str):
+            return item
+        whole = _WHOLE_PARAMETER.fullmatch(item)
+        if whole and values.get(whole[1]):
+            return _json_value(str(values[whole[1]]))
+        return _PARAMETER.sub(text, item)
+
+    made: list[Any] = filled(template["objects"])
+    return made
+
+
+def _json_value(text: str) -> Any:
+    """A value written as JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def refuse_template(value: Any, source_name: str) -> None:

@@ -14,6 +14,8 @@ from ovms_doctor.model.text import redact
 #: The container into which KServe puts a model server, and where it puts the model.
 KSERVE_CONTAINER = "kserve-container"
 KSERVE_MODELS = "/mnt/models"
+#: Where ModelMesh puts the models of all InferenceServices.
+_MODEL_MESH_MODELS = "/models"
 _KSERVE_VOLUME = "kserve-provision-location"
 _RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
 _UNFILLED = re.compile(r"\{\{[^{}]*\}\}")
@@ -142,11 +144,29 @@ def _runtime(document: Mapping[str, Any]) -> Workload | None:
     if not objects(spec, "containers"):
         return None
     made = _begun(document, dict(spec), {})
-    made.kserve = spec.get("multiModel") is not True
-    if made.kserve:
-        made.spec = _with_models(made.spec, KSERVE_CONTAINER, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
+    if spec.get("multiModel") is True:
+        return _model_mesh(made, spec)
+    made.kserve = True
+    made.spec = _with_models(made.spec, KSERVE_CONTAINER, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
     made.problems.append(
         f"{made.title} is a template of KServe's: the InferenceService that uses it tells the model."
+    )
+    return made
+
+
+def _model_mesh(made: Workload, spec: Mapping[str, Any]) -> Workload:
+    """A runtime for many models, which ModelMesh runs: it mounts one directory in every container of the pod, and its
+    adapter fetches the models and writes the configuration there.
+
+    Source: modelmesh-serving, controllers/modelmesh (addVolumes, addMMContainer, builtInAdapter).
+    """
+    volume = {"name": "models-dir", "emptyDir": {}}
+    for container in objects(spec, "containers"):
+        made.spec = _with_models(made.spec, string(container, "name"), volume, "", _MODEL_MESH_MODELS)
+    adapter = string(table(spec, "builtInAdapter"), "serverType")
+    made.initial = (*([f"{adapter}-adapter"] if adapter else []), "mm")
+    made.problems.append(
+        f"ModelMesh runs {made.title}: it puts models and configuration into {_MODEL_MESH_MODELS} while the pod runs."
     )
     return made
 
@@ -279,11 +299,17 @@ def _filled(value: Any, document: Mapping[str, Any]) -> Any:
 
 def placeholders(words: Sequence[str]) -> dict[str, str]:
     """The placeholders that are left in a command line → why they are not known."""
-    return {
-        match[0]: f"{match[0]} is filled in later, by KServe from its InferenceService"
-        for word in words
-        for match in _UNFILLED.finditer(word)
-    }
+    found = {}
+    for word in words:
+        for match in _UNFILLED.finditer(word):
+            is_kserve = match[0].strip("{ ").startswith(".")
+            why = (
+                "is filled in later, by KServe from its InferenceService"
+                if is_kserve
+                else "is a parameter without a value"
+            )
+            found[match[0]] = f"{match[0]} {why}"
+    return found
 
 
 def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
@@ -312,14 +338,19 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
     made.spec = _with_models(made.spec, name, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
 
 
-def _with_models(spec: Mapping[str, Any], name: str, volume: dict[str, Any], path: str) -> dict[str, Any]:
-    """``spec`` with ``volume`` at /mnt/models of the container ``name``, unless something is mounted there."""
+def _with_models(
+    spec: Mapping[str, Any], name: str, volume: dict[str, Any], path: str, server: str = KSERVE_MODELS
+) -> dict[str, Any]:
+    """``spec`` with ``volume`` at ``server`` of the container ``name``, unless something is mounted there. What
+    ModelMesh mounts is writable."""
     containers: list[dict[str, Any]] = []
     for container in objects(spec, "containers"):
         mounts = objects(container, "volumeMounts")
-        taken = any(string(mount, "mountPath").rstrip("/") == KSERVE_MODELS for mount in mounts)
+        taken = any(string(mount, "mountPath").rstrip("/") == server for mount in mounts)
         if string(container, "name") == name and not taken:
-            mount = {"name": volume["name"], "mountPath": KSERVE_MODELS, "readOnly": True, "subPath": path}
+            read_only = server == KSERVE_MODELS
+            mount = {"name": volume["name"], "mountPath": server, "readOnly": read_only, "subPath": path}
             container = {**container, "volumeMounts": [*mounts, mount]}
         containers.append(container)
-    return {**spec, "containers": containers, "volumes": [*objects(spec, "volumes"), volume]}
+    others = [item for item in objects(spec, "volumes") if item != volume]
+    return {**spec, "containers": containers, "volumes": [*others, volume]}

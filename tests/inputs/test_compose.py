@@ -177,6 +177,22 @@ def test_which_service() -> None:
             read(text, service)
 
 
+def test_of_several_servers_the_one_whose_profile_is_active() -> None:
+    text = (
+        "services:\n  cpu: {image: ovms, profiles: [cpu]}\n  gpu: {image: ovms, profiles: [gpu, all]}\n"
+        "  db: {image: postgres}\n"
+    )
+    assert read(text, env={"COMPOSE_PROFILES": "cpu"}).name == "cpu"
+    assert read(text, files={".env": "COMPOSE_PROFILES=x,gpu\n"}).name == "gpu"
+    assert read(text.replace(", profiles: [cpu]", "")).name == "cpu"
+    assert read(text, "gpu").problems == (
+        "The service is started only with the profile gpu, or when it is named.",
+    )
+    for env in ({}, {"COMPOSE_PROFILES": "*"}, {"COMPOSE_PROFILES": "cpu,gpu"}):
+        with pytest.raises(DocumentError, match="more than one service looks like OVMS"):
+            read(text, env=env)
+
+
 def test_built_image() -> None:
     container = read("services: {ovms: {build: ., command: [--port, '1']}}")
     assert (container.image, container.release) == ("", None)

@@ -11,7 +11,7 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_file
 from ovms_doctor.inputs.compose.merge import localise, merge
 from ovms_doctor.inputs.compose.schema import SERVICE_KEYS, TOP_KEYS, check_keys
-from ovms_doctor.inputs.compose.service import Project, build
+from ovms_doctor.inputs.compose.service import Project, build, inactive_profile
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.inputs.yaml_documents import COMPOSE, load_documents
 from ovms_doctor.model.container import Container
@@ -143,8 +143,11 @@ class _Reading:
         if not services:
             raise DocumentError(f"the file has no services.{more}")
         likely = [name for name in services if self.is_server(services, name)]
-        if len(likely) == 1:
-            return likely[0]
+        variables = self.interpolation.variables
+        started = [name for name in likely if not inactive_profile(services[name].get("profiles"), variables)]
+        if len(likely) == 1 or len(started) == 1:
+            # Of several that look like it, the one that "docker compose up" starts.
+            return (likely if len(likely) == 1 else started)[0]
         if not likely and len(services) == 1:
             return next(iter(services))
         said = "more than one service looks" if likely else "no service looks"

@@ -167,11 +167,24 @@ def _image(service: Service, project: Project) -> str:
 
 
 def _note_profiles(service: Service, project: Project) -> None:
-    active = {name.strip() for name in project.variables.get("COMPOSE_PROFILES", "").split(",")}
-    if service.profiles and "*" not in active and not active.intersection(service.profiles):
+    profile = inactive_profile(service.profiles, project.variables)
+    if profile:
         project.problems.append(
-            f"The service is started only with the profile {shown(service.profiles[0])}, or when it is named."
+            f"The service is started only with the profile {shown(profile)}, or when it is named."
         )
+
+
+def inactive_profile(profiles: Any, variables: Mapping[str, str]) -> str:
+    """The first profile of a service that "docker compose up" does not start; empty for one that it starts."""
+    active = {name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")}
+    if (
+        not isinstance(profiles, list)
+        or not profiles
+        or "*" in active
+        or active.intersection(map(str, profiles))
+    ):
+        return ""
+    return str(profiles[0])
 
 
 def _words(value: str | list[str] | None, path: str) -> list[str] | None:

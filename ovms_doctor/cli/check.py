@@ -146,7 +146,7 @@ def _collector(request: Request, jobs: int | None, progress: Progress) -> Collec
             progress_bytes=progress.downloading,
         )
 
-    collector = Collector(local, stores)
+    collector = Collector(local, stores, request.container.files if request.container is not None else ())
     if request.untold is None:
         collector.warm(request.load, request.targets)
     return collector

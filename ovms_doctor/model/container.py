@@ -43,6 +43,31 @@ class ContainerMount(Struct, frozen=True, omit_defaults=True):
     sub_path: str = ""
 
 
+class DocumentFile(Struct, frozen=True, dict=True):
+    """A file or directory that the source itself holds: a config map or secret beside the workload that mounts it."""
+
+    #: Absolute path in the container.
+    server: str
+    #: Whether it is a directory.
+    directory: bool = False
+    #: Bytes of the content.
+    size: int = 0
+
+    @property
+    def content(self) -> str | None:
+        """The content, while this process runs; None for a secret's, and where the file was read back from recorded
+        facts. It is no field: what writes, shows or compares a container never has it."""
+        content: str | None = self.__dict__.get("text")
+        return content
+
+
+def document_file(server: str, size: int, content: str | None) -> DocumentFile:
+    """A file of the document with its content, None where that is not to be kept."""
+    file = DocumentFile(server, size=size)
+    file.__dict__["text"] = content
+    return file
+
+
 class PublishedPort(Struct, frozen=True, omit_defaults=True):
     """A port of the container that can be reached from outside."""
 
@@ -207,6 +232,8 @@ class Container(Struct, frozen=True, omit_defaults=True):
     working_directory: str = ""
     #: Mounts in the order of the source.
     mounts: tuple[ContainerMount, ...] = ()
+    #: Files that the source itself holds, with the directories that are mounted.
+    files: tuple[DocumentFile, ...] = ()
     #: Ports that can be reached from outside.
     ports: tuple[PublishedPort, ...] = ()
     #: Network as written (``host``, ``none``, a name); empty for the engine's default.

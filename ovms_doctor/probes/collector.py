@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ovms_doctor.model.container import DocumentFile
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -18,6 +19,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.documents import DocumentFiles
 from ovms_doctor.probes.local import InterruptedCollectionError, LocalCollector
 
 if TYPE_CHECKING:
@@ -27,9 +29,16 @@ _S3 = "s3://"
 
 
 class Collector:
-    """``local`` for all questions but those about stores, for which ``stores`` makes a collector."""
+    """``local`` for all questions but those about stores, for which ``stores`` makes a collector. ``files``: of the
+    document that the container was read from; they are on no host."""
 
-    def __init__(self, local: LocalCollector, stores: Callable[[], StoreCollector]) -> None:
+    def __init__(
+        self,
+        local: LocalCollector,
+        stores: Callable[[], StoreCollector],
+        files: Sequence[DocumentFile] = (),
+    ) -> None:
+        self._files = DocumentFiles(files)
         self._local = local
         self._make = stores
         self._stores: StoreCollector | None = None
@@ -39,10 +48,14 @@ class Collector:
     ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, in the questions' order. Interrupted: what was answered by then is in the
         exception."""
+        answers = {one: answer for one in questions if (answer := self._files.answer(one)) is not None}
+        if answers:
+            rest = [one for one in questions if one not in answers]
+            answers.update(self.collect(rest, progress) if rest else {})
+            return {one: answers[one] for one in dict.fromkeys(questions)}
         remote = [one for one in questions if _is_remote(one)]
         if not remote:
             return self._local.collect(questions, progress)
-        answers: dict[AnyQuestion, Answer] = {}
         try:
             here = [one for one in questions if not _is_remote(one)]
             if here:

@@ -788,3 +788,73 @@ def test_no_value_of_a_variable_comes_through(value: str) -> None:
     environment.append({"name": "http_proxy", "value": f"http://user:{value}@proxy:3128"})
     document = pod("--port=1", "--model_name=$(API_KEY)", env=environment)
     assert value not in repr(read(document, {"kind": "Secret", "data": {"x": value}}))
+
+
+# -- config maps and secrets of the same document ------------------------------------------------------
+
+CONFIG = {"kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"config.json": "{}", "extra": "é"}}
+KEYS = {
+    "kind": "Secret",
+    "metadata": {"name": "keys"},
+    "data": {"api": "Y2FuYXJ5"},
+    "stringData": {"b": SECRET},
+}
+
+
+def mounted(volume: dict[str, Any], **mount: Any) -> Container:
+    entry = {"name": "v", "mountPath": "/config", **mount}
+    made = pod("--port=1", volumeMounts=[entry], pod_spec={"volumes": [{"name": "v", **volume}]})
+    return read(CONFIG, KEYS, made)
+
+
+@pytest.mark.parametrize(
+    ("volume", "mount", "expected"),
+    [
+        (
+            {"configMap": {"name": "conf"}},
+            {},
+            {"/config": None, "/config/config.json": "{}", "/config/extra": "é"},
+        ),
+        (
+            {"configMap": {"name": "conf", "items": [{"key": "config.json", "path": "a/c.json"}]}},
+            {"mountPath": "/config/"},
+            {"/config": None, "/config/a": None, "/config/a/c.json": "{}"},
+        ),
+        (
+            {"configMap": {"name": "conf"}},
+            {"mountPath": "/c.json", "subPath": "config.json"},
+            {"/c.json": "{}"},
+        ),
+        ({"secret": {"secretName": "keys"}}, {}, {"/config": None, "/config/api": None, "/config/b": None}),
+        ({"configMap": {"name": "elsewhere"}}, {}, {}),
+        ({"emptyDir": {}}, {}, {}),
+    ],
+)
+def test_files_of_config_maps(
+    volume: dict[str, Any], mount: dict[str, Any], expected: dict[str, str | None]
+) -> None:
+    found = mounted(volume, **mount)
+    assert {file.server: file.content for file in found.files} == expected
+    assert found.problems == ()
+    assert SECRET not in repr(found)
+
+
+def test_sizes_of_a_documents_files() -> None:
+    assert [file.size for file in mounted({"configMap": {"name": "conf"}}).files] == [0, 2, 2]
+    assert [file.size for file in mounted({"secret": {"secretName": "keys"}}).files] == [0, 6, len(SECRET)]
+
+
+def test_keys_that_a_config_map_does_not_have() -> None:
+    found = mounted({"configMap": {"name": "conf"}}, mountPath="/c.json", subPath="cfg.json")
+    assert [(file.server, file.directory) for file in found.files] == [("/c.json", True)]
+    assert found.problems == (
+        "/c.json is mounted from the file cfg.json of the config map conf, which has none of that name: Kubernetes "
+        "mounts an empty directory.",
+    )
+    items = [{"key": "cfg.json", "path": "c.json"}]
+    found = mounted({"configMap": {"name": "conf", "items": items}})
+    assert found.problems == (
+        "The volume v names the key cfg.json of the config map conf, which has none of that name: the pod does not "
+        "start.",
+    )
+    assert mounted({"configMap": {"name": "conf", "items": items, "optional": True}}).problems == ()

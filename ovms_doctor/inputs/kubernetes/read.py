@@ -31,7 +31,7 @@ from ovms_doctor.inputs.kubernetes.pod import (
     read_security,
     read_state,
 )
-from ovms_doctor.inputs.kubernetes.volumes import read_mounts, shared_memory
+from ovms_doctor.inputs.kubernetes.volumes import read_files, read_mounts, shared_memory
 from ovms_doctor.inputs.kubernetes.workloads import KSERVE_CONTAINER, Workload, find_workloads, placeholders
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
@@ -221,6 +221,7 @@ def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str])
         groups=security.groups,
         working_directory=string(item, "workingDir"),
         mounts=mounts,
+        files=read_files(item, pod, stock, workload.namespace, problems),
         ports=_ports(chosen, stock),
         network="host" if pod.get("hostNetwork") is True else "",
         environment=variables(environment.known),

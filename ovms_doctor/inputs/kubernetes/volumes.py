@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from typing import Any
 
 from ovms_doctor.inputs.kubernetes.documents import objects, quantity, string, table
 from ovms_doctor.inputs.kubernetes.environment import PodEnvironment, Stock, expand
-from ovms_doctor.model.container import ContainerMount
+from ovms_doctor.model.container import ContainerMount, DocumentFile, document_file
 from ovms_doctor.model.text import redact
 
 _PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
@@ -47,6 +48,91 @@ def read_mounts(
             mount = ContainerMount(server, "other", name=name)
         found.append(_mounted(mount, entry, environment, problems))
     return tuple(found)
+
+
+def read_files(
+    container: Mapping[str, Any],
+    pod: Mapping[str, Any],
+    stock: Stock,
+    namespace: str,
+    problems: list[str],
+) -> tuple[DocumentFile, ...]:
+    """The files of the config maps and secrets of the same document, where ``container`` mounts them. What a mount
+    names and they do not have is a problem."""
+    volumes = {string(volume, "name"): volume for volume in objects(pod, "volumes")}
+    found: dict[str, DocumentFile] = {}
+    for entry in objects(container, "volumeMounts"):
+        server, volume = string(entry, "mountPath"), volumes.get(string(entry, "name"), {})
+        files = _document_files(volume, stock, namespace, problems)
+        if files is None or not server or "subPathExpr" in entry:
+            continue
+        server, sub_path = posixpath.normpath(f"/{server.lstrip('/')}"), string(entry, "subPath").strip("/")
+        if not sub_path:
+            made = {server: DocumentFile(server, directory=True)}
+            for path, file in files.items():
+                place = posixpath.join(server, path)
+                above = posixpath.dirname(path)
+                if above:
+                    parent = posixpath.join(server, above)
+                    made[parent] = DocumentFile(parent, directory=True)
+                made[place] = document_file(place, *file)
+        elif sub_path in files:
+            made = {server: document_file(server, *files[sub_path])}
+        else:
+            problems.append(
+                f"{server} is mounted from the file {sub_path} of {_called(volume)}, which has none of that name: "
+                "Kubernetes mounts an empty directory."
+            )
+            made = {server: DocumentFile(server, directory=True)}
+        found.update(made)
+    return tuple(found.values())
+
+
+def _document_files(
+    volume: Mapping[str, Any], stock: Stock, namespace: str, problems: list[str]
+) -> dict[str, tuple[int, str | None]] | None:
+    """The files of a volume by their paths in it, with sizes and contents (None: not kept); None where it is of another
+    kind, or not of this document."""
+    kind = "ConfigMap" if "configMap" in volume else "Secret"
+    source = table(volume, "configMap") or table(volume, "secret")
+    document = (
+        stock.find(kind, string(source, "name") or string(source, "secretName"), namespace)
+        if source
+        else None
+    )
+    if document is None:
+        return None
+    contents: dict[str, tuple[int, str | None]] = {}
+    for part in ("data", "binaryData", "stringData"):
+        for key, value in table(document, part).items():
+            if isinstance(value, str):
+                encoded = part == "binaryData" or (part == "data" and kind == "Secret")
+                size = (
+                    len(value.rstrip("=")) * 3 // 4
+                    if encoded
+                    else len(value.encode("utf-8", "surrogatepass"))
+                )
+                contents[key] = size, value if kind == "ConfigMap" and not encoded else None
+    items = objects(source, "items")
+    missing = [string(item, "key") for item in items if string(item, "key") not in contents]
+    if missing and source.get("optional") is not True:
+        problems.append(
+            f"The volume {string(volume, 'name')} names the key {missing[0]} of {_called(volume)}, which has none of "
+            "that name: the pod does not start."
+        )
+    if not items:
+        return contents
+    return {
+        string(item, "path"): contents[string(item, "key")]
+        for item in items
+        if string(item, "key") in contents and string(item, "path")
+    }
+
+
+def _called(volume: Mapping[str, Any]) -> str:
+    if "configMap" in volume:
+        return f"the config map {string(table(volume, 'configMap'), 'name')}"
+    return f"the secret {string(table(volume, 'secret'), 'secretName')}"
 
 
 def shared_memory(mounts: tuple[ContainerMount, ...], pod: Mapping[str, Any]) -> int | None:

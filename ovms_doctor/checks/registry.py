@@ -24,6 +24,7 @@ from ovms_doctor.checks import (
     permissions,
     proxies,
     reading,
+    requests,
     resources,
     secrets,
     versions,
@@ -75,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     _in_catalogue(
         "container", "how the container ended, and its mounts, ports, ids and image", container.check
     ),
+    requests.CHECK,
     _in_catalogue("doctor", "what could not be looked at", doctor.check),
 )
 

@@ -200,6 +200,88 @@ def collect(
 
 
 @app.command()
+def request(
+    context: typer.Context,
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE|-",
+            help="The request: a JSON body, a curl line, raw HTTP, a protobuf message or Python; - for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", metavar="TARGET", help="What is served, as a TARGET of check.", show_default=False
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="A running server; only its metadata are asked for."),
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option("--metadata", metavar="FILE", help="The answer of /v2/models/NAME, saved."),
+    ] = None,
+    path: Annotated[
+        str | None, typer.Option("--path", metavar="PATH", help="The path that a body is sent to.")
+    ] = None,
+    api: Annotated[
+        opt.ApiName | None, typer.Option("--api", help="The API of a body.", show_default=False)
+    ] = None,
+    error: Annotated[
+        str | None,
+        typer.Option("--error", metavar="TEXT", help="Only what the client wrote about its error."),
+    ] = None,
+    without_mediapipe: Annotated[
+        bool, typer.Option("--without-mediapipe", help="The server was built without MediaPipe.")
+    ] = False,
+    container: opt.ContainerOption = None,
+    inspect: opt.Inspect = None,
+    docker_run: opt.DockerRun = None,
+    compose: opt.Compose = None,
+    kubernetes: opt.Kubernetes = None,
+    kernel_log: opt.KernelLog = None,
+    as_: opt.As = None,
+    ovms_version: opt.OvmsVersion = None,
+    user: opt.UserOption = None,
+    bare_metal: opt.BareMetal = False,
+    mount: opt.MountOption = None,
+    env: opt.Env = None,
+    env_file: opt.EnvFile = None,
+    env_from_process: opt.EnvFromProcess = False,
+    model_version_policy: opt.Policy = None,
+    timeout: opt.Timeout = 10.0,
+    jobs: opt.Jobs = None,
+    format_: opt.Format = opt.OutputFormat.text,
+    output: opt.Output = None,
+    fail_on: opt.FailOnOption = opt.FailOn.error,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The verdict only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Everything, nothing shortened.")] = False,
+) -> int:
+    """Say whether a client's request fits what is served, and what the server answers."""
+    from ovms_doctor.cli.option_records import OutputOptions, asked_from
+    from ovms_doctor.cli.request import RequestOptions, run_request
+
+    shown = OutputOptions((), (), format_.value, output, fail_on.value, exit_zero, no_color, quiet, verbose)
+    typed = {**context.params, "targets": model, "load": opt.LoadLevel.read}
+    options = RequestOptions(
+        source,
+        url,
+        metadata,
+        path,
+        None if api is None else opt.ApiName(api).value,
+        error,
+        without_mediapipe,
+        timeout,
+    )
+    return run_request(asked_from(typed, _server_words), options, shown)
+
+
+@app.command()
 def explain(
     what: Annotated[
         list[str], typer.Argument(metavar="CODE|LINE", help="A code, or a line from the server's log.")

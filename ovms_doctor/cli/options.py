@@ -33,6 +33,12 @@ class FailOn(str, Enum):
     never = "never"
 
 
+class ApiName(str, Enum):
+    kserve = "kserve"
+    tfs = "tfs"
+    openai = "openai"
+
+
 class SchemaName(str, Enum):
     report = "report"
     facts = "facts"

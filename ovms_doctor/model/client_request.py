@@ -101,6 +101,8 @@ class ClientRequest(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     #: The form in which it was given.
     form: Literal["json", "curl", "http", "message", "python"] = "json"
+    #: Why the client library refuses the call before anything is sent; empty where it sends it.
+    refusal: str = ""
 
     def header(self, name: str) -> str | None:
         """The value of a header, whatever the case of its name."""

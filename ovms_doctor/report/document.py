@@ -16,9 +16,10 @@ from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, Where
 from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
 from ovms_doctor.report.model import CheckStatus, Verdict
+from ovms_doctor.report.request_document import RequestInfo
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -337,6 +338,7 @@ class ReportDocument(Struct, frozen=True):
     * ``findings``: the findings, causes before what follows from them.
     * ``checks``: how each selected check ended, in the order of running.
     * ``error``: why the run itself failed; absent where it did not.
+    * ``request``: the client's request that was judged; absent in reports of other commands.
     """
 
     schema_version: Annotated[str, Meta(pattern=r"^1\.[0-9]+$")]
@@ -348,3 +350,4 @@ class ReportDocument(Struct, frozen=True):
     findings: tuple[FindingInfo, ...]
     checks: tuple[CheckInfo, ...]
     error: str | UnsetType = UNSET
+    request: RequestInfo | UnsetType = UNSET

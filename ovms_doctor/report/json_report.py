@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias, get_args
 
 from msgspec import UNSET, to_builtins
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment
@@ -36,6 +36,7 @@ from ovms_doctor.report.document import (
     VersionInfo,
 )
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run
+from ovms_doctor.report.request_document import RequestInfo
 from ovms_doctor.report.shown_paths import host_path
 
 Document: TypeAlias = dict[str, Any]
@@ -44,12 +45,17 @@ Document: TypeAlias = dict[str, Any]
 _OTHER = re.compile(r"[^\n\x20-\x7e]")
 
 
-def to_document(report: Report) -> Document:
-    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`.
+def to_document(report: Report, request: RequestInfo | None = None) -> Document:
+    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: what was judged.
 
     The order is fixed: two reports on the same input differ only in times.
     """
-    escaped: Document = _escaped(to_builtins(make_document(report)))
+    made = make_document(report)
+    if request is not None:
+        made = replace(made, request=request)
+        if made.server.release is None:
+            made = replace(made, server=replace(made.server, release=request.release, release_from=request.release_from))
+    escaped: Document = _escaped(to_builtins(made))
     return escaped
 
 
@@ -82,6 +88,10 @@ def _printable(char: str) -> str:
     return char if char.isprintable() else json.dumps(char, ensure_ascii=True)[1:-1]
 
 
+#: Keys whose text is used as it stands: commands, and requests that are sent.
+_SHELL_TEXTS = ("command", "corrected")
+
+
 def _command(value: Any) -> Any:
     """A command is quoted for a shell already, and may have backslashes of its own: it is run as it stands."""
     return "".join(escape(char) for char in redact(value)) if isinstance(value, str) else value
@@ -92,7 +102,7 @@ def _escaped(value: Any) -> Any:
         return escape(redact(value))
     if isinstance(value, dict):
         return {
-            escape(key): _command(item) if key == "command" else _escaped(item) for key, item in value.items()
+            escape(key): _command(item) if key in _SHELL_TEXTS else _escaped(item) for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]

@@ -28,7 +28,7 @@ PAGES = ROOT / "ovms_doctor/checks/pages"
 HUNDREDS = {
     "layout": "1", "versions": "1", "permissions": "2", "reading": "3", "operations": "3", "extension": "3",
     "configuration": "4", "parameters": "4", "mapping": "4", "cache": "5", "container": "7", "devices": "7",
-    "proxies": "6", "storage": "6", "resources": "7", "doctor": "9",
+    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "doctor": "9",
 }  # fmt: skip
 #: For ever: a code or name that was given out is never changed and never given out again.
 _GIVEN = """
@@ -97,6 +97,11 @@ OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,
 OVD733 device-name-unknown, OVD734 default-device-is-gpu, OVD741 memory-does-not-fit,
 OVD742 memory-tight, OVD743 no-room-for-a-new-version, OVD745 quota-not-seen, OVD901 check-crashed,
+OVD871 request-not-json, OVD872 request-structure-invalid, OVD873 request-address-wrong,
+OVD874 requested-servable-not-served, OVD875 request-inputs-differ, OVD876 request-datatype-differs,
+OVD877 request-shape-differs, OVD878 request-values-missing, OVD879 encoded-input-refused,
+OVD880 generative-request-refused, OVD881 request-reloads-model, OVD882 client-refuses-call,
+OVD883 request-values-altered, OVD884 request-not-received, OVD885 request-sent-to-other-port,
 OVD902 check-timed-out, OVD903 could-not-look, OVD904 load-timed-out, OVD905 load-out-of-memory,
 OVD906 plugin-unusable, OVD907 plugin-finding-refused
 """

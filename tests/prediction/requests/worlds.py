@@ -44,7 +44,7 @@ def recorded(name: str) -> Any:
 @cache
 def collector() -> LocalCollector:
     """The probes, for every directory."""
-    return LocalCollector(User(os.getuid(), os.getgid()), (), ())
+    return LocalCollector(User(os.getuid(), os.getgid()))
 
 
 class World:

@@ -1,0 +1,58 @@
+"""A corrected request in the form in which it was given."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from ovms_doctor.model.client_request import ClientRequest
+
+_MOST_VALUES = 12
+
+
+def corrected_text(corrected: ClientRequest, given: ClientRequest) -> str:
+    """The request as text: JSON for a body, a command line for a command line, HTTP for HTTP."""
+    if corrected.interface == "gRPC":
+        return message_text(corrected)
+    body = corrected.body.decode("utf-8", "replace")
+    if given.form in ("curl", "python"):
+        return curl_line(corrected)
+    if given.form == "http":
+        headers = "\r\n".join(f"{name}: {value}" for name, value in _headers(corrected))
+        return f"{corrected.method} {corrected.path} HTTP/1.1\r\n{headers}\r\n\r\n{body}"
+    return body
+
+
+def curl_line(request: ClientRequest) -> str:
+    """A curl command line that sends the request."""
+    words = ["curl", "-X", request.method, f"http://{request.address or 'localhost:8000'}{request.path}"]
+    for name, value in _headers(request):
+        if name.lower() not in ("content-length", "host", "user-agent", "accept"):
+            shown = "Bearer $API_KEY" if name.lower() == "authorization" else value
+            words += ["-H", f"{name}: {shown}"]
+    if request.body:
+        words += ["-d", request.body.decode("utf-8", "replace")]
+    return shlex.join(words)
+
+
+def _headers(request: ClientRequest) -> list[tuple[str, str]]:
+    """The headers, with the length of the changed body."""
+    kept = [item for item in request.headers if item[0].lower() not in ("content-length", "content-encoding")]
+    if request.body and not any(name.lower() == "content-type" for name, _ in kept):
+        kept.append(("Content-Type", "application/json"))
+    return [*kept, ("Content-Length", str(len(request.body)))]
+
+
+def message_text(request: ClientRequest) -> str:
+    """A ModelInferRequest as protobuf JSON, its values left out."""
+    message = request.message
+    if message is None:
+        return ""
+    inputs = [
+        {"name": item.name, "datatype": item.datatype, "shape": [str(size) for size in item.shape]}
+        for item in message.inputs[:_MOST_VALUES]
+    ]
+    document = {"modelName": message.model_name, "inputs": inputs}
+    if message.model_version:
+        document["modelVersion"] = message.model_version
+    return json.dumps(document, indent=2, ensure_ascii=False)

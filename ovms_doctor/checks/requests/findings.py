@@ -1,0 +1,278 @@
+"""From the verdict on a request to findings: one for the answer, more for what is answered but not as intended."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ovms_doctor.checks.requests import codes
+from ovms_doctor.checks.requests.corrected import corrected_text
+from ovms_doctor.model.client_request import Answer
+from ovms_doctor.model.codes import Code
+from ovms_doctor.model.findings import Confidence, Evidence, Finding, Remedy, Severity, Step, Subject
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.served_models import ServedModels
+from ovms_doctor.prediction.requests.altered import altered_values
+from ovms_doctor.prediction.requests.error_texts import ErrorProof
+from ovms_doctor.prediction.requests.server_changes import ServerChange
+from ovms_doctor.prediction.requests.verdict import RequestVerdict
+
+#: A corrected request is printed as a command up to this size, in bytes.
+_LONGEST_COMMAND = 1000
+
+
+def request_findings(verdict: RequestVerdict, models: ServedModels, release: Release) -> tuple[Finding, ...]:
+    """The findings, the one about the answer first."""
+    return tuple(_findings(verdict, models, release))
+
+
+def _findings(verdict: RequestVerdict, models: ServedModels, release: Release) -> Iterator[Finding]:
+    answer = verdict.answer
+    if verdict.unjudged:
+        return
+    if not answer.succeeds:
+        yield _refused(verdict, models, release)
+    elif answer.reloads:
+        yield _finding(
+            codes.RELOADS,
+            verdict,
+            "The request makes the server load the model again in another shape.",
+            "Requests to this model wait until it is loaded. Every request with another shape does the same again.",
+            confidence=_confidence(answer, release),
+        )
+    if answer.succeeds:
+        for text, path in altered_values(verdict.request, verdict.wanted, release):
+            evidence = (Evidence(path, "body of the request"),) if path else ()
+            yield _finding(
+                codes.ALTERED, verdict, text, "The answer is 200.", severity="warning", evidence=evidence
+            )
+    port = _port(verdict, models)
+    if port is not None:
+        yield port
+
+
+def _finding(
+    code: Code,
+    verdict: RequestVerdict,
+    message: str,
+    detail: str,
+    *,
+    severity: Severity | None = None,
+    confidence: Confidence = "high",
+    evidence: tuple[Evidence, ...] = (),
+    remedy: Remedy | None = None,
+    log: tuple[str, ...] = (),
+) -> Finding:
+    return Finding(
+        code.code,
+        code.name,
+        severity or code.severity,
+        Subject(verdict.servable or None, verdict.version),
+        message,
+        detail,
+        confidence,
+        log,
+        evidence,
+        remedy=remedy or Remedy(code.remedy),
+        docs=code.address,
+        relative=verdict.answer.code,
+    )
+
+
+def _confidence(answer: Answer, release: Release) -> Confidence:
+    if not release.recorded:
+        return "medium" if release.at_least(2024, 5) else "low"
+    return "medium" if answer.doubts else "high"
+
+
+def status_of(answer: Answer) -> str:
+    """How an answer is named in a sentence: `400 “…”`, `INVALID_ARGUMENT “…”`."""
+    status = answer.grpc_code or (str(answer.http_status) if answer.http_status is not None else "")
+    return f"{status} “{answer.message}”" if answer.message else status
+
+
+def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) -> Finding:
+    answer = verdict.answer
+    code = codes.code_for(answer, verdict.request)
+    if answer.code == "CLIENT_REFUSES":
+        return _finding(
+            code, verdict, f"The client refuses the call: {answer.message}", "Nothing is sent to the server."
+        )
+    if answer.code == "UNDEFINED":
+        message = "The message has fewer buffers than inputs: what the server does is not defined, and it may crash."
+        return _finding(code, verdict, message, "", confidence="medium")
+    if answer.code == "HTTP_413":
+        return _finding(code, verdict, "The body is larger than 1 GiB, and the server answers 413.", "")
+    message = f"The server answers {status_of(answer)}."
+    return _finding(
+        code,
+        verdict,
+        message,
+        _behind(verdict, models),
+        confidence=_confidence(answer, release),
+        evidence=_evidence(verdict),
+        remedy=_remedy(code, verdict),
+        log=_log(verdict, release),
+    )
+
+
+def _behind(verdict: RequestVerdict, models: ServedModels) -> str:
+    """What else is wrong, and what is served."""
+    sentences = list(verdict.answer.doubts)
+    if verdict.behind:
+        rest = "; then ".join(status_of(answer) for answer in verdict.behind)
+        sentences.append(f"With that repaired, it answers {rest}.")
+    name = verdict.servable
+    if verdict.answer.code.startswith("MODEL_VERSION") and models.default_version(name) is None:
+        sentences.append(
+            f"No version of {name} is available: `ovms-doctor check` with the same target says why."
+        )
+    elif verdict.answer.code.endswith(("NAME_MISSING", "VERSION_MISSING")) and verdict.served:
+        sentences.append(f"Served are: {', '.join(verdict.served[:10])}.")
+    return " ".join(text if text.endswith(".") else f"{text[:1].upper()}{text[1:]}." for text in sentences)
+
+
+def _evidence(verdict: RequestVerdict) -> tuple[Evidence, ...]:
+    position = verdict.answer.position
+    rows = []
+    if position.path or position.offset is not None:
+        offset = f" (byte {position.offset})" if position.offset is not None else ""
+        rows.append(Evidence(f"{position.path or 'the body'}{offset}", "body of the request"))
+    if verdict.wanted:
+        text = ", ".join(f"{item.name} {item.datatype} {item.shape_text}" for item in verdict.wanted[:10])
+        rows.append(Evidence(f"inputs: {text}", "metadata of the model"))
+    return tuple(rows)
+
+
+def _log(verdict: RequestVerdict, release: Release) -> tuple[str, ...]:
+    """The line of the log, which is written at the level DEBUG."""
+    request = verdict.request
+    if request.interface != "REST" or not release.at_least(2025, 0):
+        return ()
+    path = request.path.partition("?")[0]
+    return (
+        f"Processing HTTP/REST request failed: {request.method} {path}. Reason: {verdict.answer.message}",
+    )
+
+
+def _remedy(code: Code, verdict: RequestVerdict) -> Remedy:
+    steps = [Step(text) for text in verdict.steps]
+    if verdict.corrected is not None:
+        command = corrected_text(verdict.corrected, verdict.request)
+        if len(command) > _LONGEST_COMMAND:
+            steps.append(
+                Step("The whole request that is answered with 200 is request.corrected of --format json.")
+            )
+        elif verdict.corrected.interface == "REST":
+            steps.append(Step("Send this, which is answered with 200:", command))
+    for index, change in enumerate(verdict.changes):
+        steps += _change_steps(change, verdict, first=index == 0)
+    if not steps:
+        return Remedy(code.remedy)
+    return Remedy(verdict.steps[0] if verdict.steps else verdict.changes[0].text, tuple(steps))
+
+
+def _change_steps(change: ServerChange, verdict: RequestVerdict, *, first: bool) -> list[Step]:
+    lead = "Or change the server: " if first and verdict.steps else ""
+    steps = []
+    if change.mapping:
+        directory = change.model.path.rpartition("/")[0] or "the version directory"
+        target = f"{directory}/mapping_config.json"
+        command = (
+            f"printf '%s\\n' {shlex.quote(change.mapping)} > {shlex.quote(target)}"
+            if change.model.path
+            else None
+        )
+        steps.append(
+            Step(
+                f"{lead}{change.text}",
+                command,
+                "host" if command else None,
+                "changes files" if command else None,
+            )
+        )
+    if change.option:
+        config = f" In config.json: {change.config}." if change.config else ""
+        steps.append(
+            Step(f"{lead}{change.text} Start it with {change.option}.{config}", effect="restarts the server")
+        )
+    return steps
+
+
+def _port(verdict: RequestVerdict, models: ServedModels) -> Finding | None:
+    """A port that belongs to the other interface."""
+    address = verdict.request.address
+    if not address:
+        return None
+    try:
+        port = urlsplit(f"//{address}").port
+    except ValueError:
+        return None
+    other, own = (models.rest_port, models.grpc_port)
+    if verdict.request.interface == "REST":
+        other, own = own, other
+    if port is None or not other or port != other or port == own:
+        return None
+    kind, wrong = ("gRPC", "REST") if verdict.request.interface == "gRPC" else ("REST", "gRPC")
+    right = (
+        f" {kind} is on port {own}."
+        if own
+        else f" The server has no {kind} port: start it with {'--port' if kind == 'gRPC' else '--rest_port'}."
+    )
+    return _finding(
+        codes.WRONG_PORT,
+        verdict,
+        f"The {kind} request is sent to port {port}, where the server speaks {wrong}.{right}",
+        "The client gets no answer that it understands.",
+    )
+
+
+def error_text_findings(proof: ErrorProof | None, text: str, models: ServedModels) -> tuple[Finding, ...]:
+    """What an error text alone proves, with the inputs that the models have."""
+    if proof is None:
+        return ()
+    parts = dict(proof.parts)
+    code = codes.code_for(Answer(proof.code, proof.text), None)
+    named = parts.get("input", "")
+    wanted = [
+        f"{model.name} (version {model.version}): "
+        + ", ".join(f"{item.name} {item.datatype} {item.shape_text}" for item in model.inputs)
+        for model in models.models
+        if model.known
+        and model.state == "available"
+        and (not named or any(item.name == named for item in model.inputs))
+    ]
+    sentences = [_proved(proof, parts)]
+    if wanted:
+        sentences.append(f"The models take: {'; '.join(wanted[:5])}.")
+    sentences.append("Give the request itself, and its corrected form is shown.")
+    return (
+        Finding(
+            code.code,
+            code.name,
+            "error",
+            Subject(),
+            f"The text is the server's: “{proof.text}”.",
+            " ".join(sentence for sentence in sentences if sentence),
+            "high",
+            remedy=Remedy(code.remedy),
+            docs=code.address,
+            evidence=(
+                Evidence(json.dumps(parts, ensure_ascii=False) if parts else proof.code, "error text"),
+            ),
+            relative=proof.code,
+        ),
+    )
+
+
+def _proved(proof: ErrorProof, parts: dict[str, str]) -> str:
+    named = f" the input {parts['input']}" if parts.get("input") else " an input"
+    if "expected" in parts and "actual" in parts:
+        return f"For{named} the server wants {parts['expected']} and was sent {parts['actual']}."
+    if "offset" in parts:
+        return f"The body stops being JSON at byte {parts['offset']}: {parts.get('error', '')}"
+    if proof.code == "INVALID_MISSING_INPUT" and parts.get("input"):
+        return f"The model has an input {parts['input']}, which the request does not name."
+    return ""

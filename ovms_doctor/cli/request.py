@@ -1,0 +1,381 @@
+"""``request``: read a client's request, find out what is served, judge, print."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from ovms_doctor.cli.option_records import CheckOptions, OutputOptions
+from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
+from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.diagnosis.run_start import begin
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from ovms_doctor.diagnosis.client_request import JudgedRequest
+    from ovms_doctor.diagnosis.run_start import RunStart
+    from ovms_doctor.diagnosis.settle import SettledRun
+    from ovms_doctor.model.client_request import ClientRequest
+    from ovms_doctor.model.findings import Finding
+    from ovms_doctor.model.releases import Release
+    from ovms_doctor.model.served_models import ServedModels
+    from ovms_doctor.report.request_document import RequestInfo
+
+#: A body from standard input is kept in memory up to this size, in bytes; a file is mapped.
+LARGEST_INPUT = 96 << 20
+#: A file that is read whole.
+_READ_WHOLE = 32 << 20
+#: What the HTTP server takes.
+_MOST_BODY = 1 << 30
+_LARGEST_METADATA = 1 << 24
+
+
+class RequestOptions(Struct, frozen=True):
+    """What was typed about a request."""
+
+    #: The file with the request, `-` for standard input; `None` where only an error text is given.
+    source: str | None
+    #: Address of a running server whose metadata are asked for.
+    url: str | None = None
+    #: A file with metadata.
+    metadata: str | None = None
+    #: The path of the URL.
+    path: str | None = None
+    #: The API: `kserve`, `tfs`, `openai`.
+    api: str | None = None
+    #: A client's error text.
+    error: str | None = None
+    #: Whether the server was built without MediaPipe.
+    without_mediapipe: bool = False
+    #: Seconds for each answer of a running server.
+    timeout: float = 10.0
+
+
+def run_request(asked: CheckOptions, options: RequestOptions, shown: OutputOptions) -> int:
+    """The exit code: 0 where the request is answered with a result, 1 where it is refused, 3 where it is not known."""
+    _check_usage(asked, options)
+    begun = begin(sys.argv[1:])
+    request = _read(options)
+    world = _World(asked, options, request)
+    try:
+        models, release = world.served()
+        if request is None:
+            return _say_error(options.error or "", models, release, world, begun, shown)
+        from ovms_doctor.diagnosis.client_request import judge_request
+
+        judged = judge_request(request, models, release, world.facts, world.collector)
+        return _report(judged, world, begun, shown)
+    finally:
+        world.close()
+
+
+def _check_usage(asked: CheckOptions, options: RequestOptions) -> None:
+    if options.source is None and options.error is None:
+        raise UsageError("name a file with the request, - for standard input, or --error TEXT")
+    if options.source is not None and options.error is not None:
+        raise UsageError("--error stands alone: it is what a client wrote instead of the request")
+    sources = [bool(asked.names_something), options.url is not None, options.metadata is not None]
+    if sum(sources) > 1:
+        raise UsageError("--model, --url and --metadata exclude each other")
+    if not any(sources) and options.error is None:
+        raise UsageError("say what is served: --model DIR, --url http://HOST:PORT or --metadata FILE")
+
+
+# -- the request -----------------------------------------------------------------------------------------
+
+
+def _read(options: RequestOptions) -> ClientRequest | None:
+    if options.source is None:
+        return None
+    from ovms_doctor.inputs.requests.read import ReadOptions, read_request
+
+    apis = {"kserve": "KServe", "tfs": "TFS", "openai": "OpenAI", None: None}
+    api: Any = apis[options.api]
+    data = _content(options.source)
+    directory = "." if options.source == "-" else os.path.dirname(options.source) or "."
+    try:
+        return read_request(
+            data, ReadOptions(options.path or "", api), lambda name: _named_file(name, directory)
+        )
+    except DocumentError as error:
+        raise UsageError(f"{options.source}: {error}") from None
+
+
+def _content(source: str) -> bytes:
+    """The bytes of a file or of standard input. A large file is mapped, which takes no memory of its own."""
+    if source == "-":
+        data = sys.stdin.buffer.read(LARGEST_INPUT + 1)
+        if len(data) > LARGEST_INPUT:
+            raise UsageError("standard input holds more than 96 MiB: save it to a file and name that")
+        return data
+    try:
+        with open(source, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _MOST_BODY:
+                raise UsageError(
+                    f"{source} has {size:,} bytes: the server answers 413 to a body of more than 1 GiB"
+                )
+            if size <= _READ_WHOLE:
+                return file.read(LARGEST_INPUT)
+            mapped: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return mapped  # type: ignore[no-any-return]
+    except OSError as error:
+        raise UsageError(f"{source}: {error.strerror}") from None
+
+
+def _named_file(name: str, directory: str) -> bytes:
+    """A file that a command line names, as curl would find it, or beside the file with the command line."""
+    if name == "-":
+        raise DocumentError("the data come from standard input, which is not at hand")
+    for path in (name, os.path.join(directory, name)):
+        try:
+            with open(path, "rb") as file:
+                return file.read(LARGEST_INPUT)
+        except OSError:
+            continue
+    raise DocumentError(f"the file {name} that it names cannot be read")
+
+
+# -- what is served --------------------------------------------------------------------------------------
+
+
+class _World:
+    """What the request could reach, and what looks at it."""
+
+    def __init__(self, asked: CheckOptions, options: RequestOptions, request: ClientRequest | None) -> None:
+        from ovms_doctor.model.facts import Facts
+
+        self._asked = asked
+        self._options = options
+        self._request = request
+        self.facts = Facts()
+        self.collector: Any = None
+        self.run: SettledRun | None = None
+        self.release_from = ""
+
+    def served(self) -> tuple[ServedModels, Release]:
+        """The models and the release."""
+        from msgspec.structs import replace
+
+        models, release = self._served()
+        return replace(models, mediapipe=not self._options.without_mediapipe), release
+
+    def _served(self) -> tuple[ServedModels, Release]:
+        from ovms_doctor.model.served_models import ServedModels
+
+        if self._options.url is not None:
+            return self._from_url(self._options.url)
+        if self._options.metadata is not None:
+            return self._from_file(self._options.metadata)
+        if self._asked.names_something:
+            return self._from_deployment()
+        return ServedModels(), self._release(None)
+
+    def _release(self, text: str | None) -> Release:
+        from ovms_doctor.model.releases import NEWEST, ReleaseError, parse_release
+
+        given = self._asked.ovms_version
+        try:
+            if given is not None:
+                self.release_from = "--ovms-version"
+                return parse_release(given)
+            if text:
+                self.release_from = "the server"
+                return parse_release(".".join(text.split(".")[:2]))
+        except ReleaseError as error:
+            raise UsageError(str(error)) from None
+        self.release_from = "newest known"
+        return NEWEST
+
+    def _from_deployment(self) -> tuple[ServedModels, Release]:
+        from ovms_doctor.cli.check import _collector, _request
+        from ovms_doctor.cli.presence import look_for
+        from ovms_doctor.diagnosis.client_request import served_by
+        from ovms_doctor.diagnosis.settle import look
+
+        request = _request(self._asked)
+        progress = Progress()
+        self.collector = _collector(request, self._asked.jobs, progress)
+        with progress:
+            self.facts.add(look_for(self._asked, request, self.collector))
+            self.run = look(request, self.facts, self.collector, progress.looking_at)
+        self.release_from = self.run.deployment.release_from
+        return served_by(self.run, self.collector), self.run.deployment.release
+
+    def _from_url(self, url: str) -> tuple[ServedModels, Release]:
+        import json
+
+        from ovms_doctor.prediction.requests.metadata import MetadataError, served_from_answers
+        from ovms_doctor.probes.metadata import MetadataUnavailableError, fetch_metadata
+
+        try:
+            first = fetch_metadata(url, (), self._options.timeout)
+            names = self._wanted(tuple(json.loads(first.config)) if first.config else ())
+            found = fetch_metadata(url, names, self._options.timeout)
+            models = served_from_answers(found.config, found.models)
+        except (MetadataUnavailableError, MetadataError, ValueError) as error:
+            raise UsageError(f"{url}: {error}") from None
+        return models, self._release(found.version)
+
+    def _wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The models whose metadata are asked for: the one that the request names, else all."""
+        request = self._request
+        if request is not None:
+            named = request.message.model_name if request.message is not None else ""
+            hits = tuple(name for name in names if name == named or f"/models/{name}" in request.path)
+            return hits or names
+        return names
+
+    def _from_file(self, path: str) -> tuple[ServedModels, Release]:
+        from ovms_doctor.model.served_models import ServedModels
+        from ovms_doctor.prediction.requests.metadata import MetadataError, models_from_metadata
+
+        try:
+            with open(path, "rb") as file:
+                models = models_from_metadata(file.read(_LARGEST_METADATA))
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from None
+        except MetadataError as error:
+            raise UsageError(f"{path}: {error}") from None
+        newest = max((model.version for model in models), default=1)
+        names = {model.name for model in models}
+        return ServedModels(
+            models, tuple((name, newest) for name in names), (), frozenset(names)
+        ), self._release(None)
+
+    def close(self) -> None:
+        """End what looks."""
+        if self.collector is not None:
+            self.collector.close()
+
+
+# -- the report ------------------------------------------------------------------------------------------
+
+
+def _report(judged: JudgedRequest, world: _World, begun: RunStart, shown: OutputOptions) -> int:
+    from ovms_doctor.checks.requests.corrected import corrected_text
+    from ovms_doctor.checks.requests.findings import request_findings
+    from ovms_doctor.report.request_json import request_document
+    from ovms_doctor.report.request_table import verdict_sentence, write_request
+
+    verdict = judged.verdict
+    findings = request_findings(verdict, judged.models, judged.release)
+    corrected = None if verdict.corrected is None else corrected_text(verdict.corrected, verdict.request)
+    code = _exit_code(findings, verdict.unjudged, shown)
+    if shown.format == "json":
+        _print_json(
+            request_document(verdict, corrected, str(judged.release), world.release_from),
+            findings,
+            verdict.unjudged,
+            code,
+            judged.release,
+            world,
+            begun,
+            shown,
+        )
+        return code
+    mark, sentence = verdict_sentence(verdict)
+    _print_text(
+        lambda paper: write_request(paper, verdict), findings, (mark, sentence), judged.release, world, shown
+    )
+    return code
+
+
+def _say_error(
+    text: str, models: ServedModels, release: Release, world: _World, begun: RunStart, shown: OutputOptions
+) -> int:
+    """What an error text alone proves."""
+    from ovms_doctor.checks.requests.findings import error_text_findings
+    from ovms_doctor.prediction.requests.error_texts import recognise_error
+
+    proof = recognise_error(text)
+    findings = error_text_findings(proof, text, models)
+    unjudged = "" if proof is not None else "no text of the server or of a known client is in it"
+    code = _exit_code(findings, unjudged, shown)
+    if shown.format == "json":
+        from ovms_doctor.report.request_document import RequestInfo
+
+        document = RequestInfo(
+            code=proof.code if proof else None,
+            message=proof.text if proof else None,
+            parts=dict(proof.parts) if proof else {},
+            release=str(release),
+            release_from=world.release_from,
+        )
+        _print_json(document, findings, unjudged, code, release, world, begun, shown)
+        return code
+    if proof is None:
+        last = ("?", f"the text proves nothing: {unjudged}; give the request itself")
+    else:
+        last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
+    _print_text(lambda paper: None, findings, last, release, world, shown)
+    return code
+
+
+def _exit_code(findings: tuple[Finding, ...], unjudged: str, shown: OutputOptions) -> int:
+    if shown.exit_zero:
+        return EXIT_OK
+    order = ("error", "warning", "info")
+    counted = order[: order.index(shown.fail_on) + 1] if shown.fail_on in order else ()
+    if any(finding.severity in counted for finding in findings):
+        return EXIT_FINDINGS
+    return EXIT_INCOMPLETE if unjudged else EXIT_OK
+
+
+def _print_text(
+    body: Any, findings: Any, last: tuple[str, str], release: Release, world: _World, shown: OutputOptions
+) -> None:
+    from ovms_doctor.model.styled import PlainOutput
+    from ovms_doctor.report.text_findings import write_findings
+    from ovms_doctor.report.text_writer import paper_for
+    from ovms_doctor.report.verdict import STYLES
+
+    file = io.StringIO()
+    output = standard_output(no_color=shown.no_color) if shown.output is None else PlainOutput(file)
+    paper = paper_for(output, verbose=shown.verbose)
+    if not shown.quiet:
+        paper.prose(f"OVMS {release} rules ({world.release_from})", indent=1, style="dim")
+        body(paper)
+        write_findings(paper, findings)
+        paper.blank()
+    paper.line((f"{last[0]} {last[1]}", STYLES.get(last[0], "bold")))
+    paper.print(output)
+    if shown.output is not None:
+        write(file.getvalue(), shown.output)
+        print(f"{last[0]} {last[1]}", file=sys.stderr)
+
+
+def _print_json(
+    request: RequestInfo,
+    findings: tuple[Finding, ...],
+    unjudged: str,
+    code: int,
+    release: Release,
+    world: _World,
+    begun: RunStart,
+    shown: OutputOptions,
+) -> None:
+    from ovms_doctor import __version__
+    from ovms_doctor.report.json_report import dumps, to_document
+    from ovms_doctor.report.model import CheckRun, Report
+
+    status: Any = "could_not_look" if unjudged else "ran"
+    verdict: Any = {EXIT_FINDINGS: "fail", EXIT_INCOMPLETE: "incomplete"}.get(code, "pass")
+    run = world.run
+    report = Report(
+        __version__,
+        begun.run(),
+        verdict,
+        code,
+        None if run is None else run.deployment,
+        None if run is None else run.plan,
+        findings,
+        (CheckRun("requests", status, unjudged),),
+    )
+    write(dumps(to_document(report, request)), shown.output)

@@ -1,0 +1,127 @@
+"""A client's request against a deployment, a running server's metadata, or a metadata file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ovms_doctor.diagnosis.settle import SettledRun
+from ovms_doctor.inputs.requests.body import default_path
+from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.facts import Answer, Facts, FactsMissingError, Question
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.served_models import ServedModels
+from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.requests.addresses import served_names
+from ovms_doctor.prediction.requests.generative_limits import generative_limits
+from ovms_doctor.prediction.requests.served import served_models
+from ovms_doctor.prediction.requests.verdict import RequestVerdict, judge
+
+#: More turns than any chain of rules needs.
+_MOST_TURNS = 1000
+T = TypeVar("T")
+
+
+class Collector(Protocol):
+    """Something that answers questions."""
+
+    def collect(self, questions: Sequence[Question], progress: None) -> dict[Question, Answer]: ...
+
+
+class JudgedRequest(Struct, frozen=True):
+    """A request with its verdict and what it rests on."""
+
+    #: The verdict.
+    verdict: RequestVerdict
+    #: What the request could reach.
+    models: ServedModels
+    #: The release whose rules were used.
+    release: Release
+
+
+def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
+    """What a deployment serves, with its ports and what the files of generative models say."""
+    deployment = run.deployment
+    models = served_models(run.plan, deployment.working_directory)
+    arguments = deployment.arguments
+    if arguments is not None:
+        models = replace(
+            models,
+            rest_port=arguments.rest_port or 0,
+            grpc_port=arguments.port or 0,
+            metrics=arguments.value("metrics_enable") is not None,
+            api_key=arguments.value("api_key_file") is not None,
+        )
+    directories = {
+        item.entry.name: absolute(item.entry.base_path, deployment.working_directory)
+        for item in run.plan.models
+        if item.kind != "classic"
+    }
+    graphs = []
+    for graph in models.graphs:
+        directory = directories.get(graph.name, "")
+        limits = None
+        if directory:
+            limits = _settled(partial(generative_limits, directory, run.facts), run.facts, collector)
+        graphs.append(replace(graph, generative=limits))
+    return replace(models, graphs=tuple(graphs))
+
+
+def judge_request(
+    request: ClientRequest, models: ServedModels, release: Release, facts: Facts, collector: Collector | None
+) -> JudgedRequest:
+    """The verdict; what the rules lack is collected on the way."""
+    completed = complete(request, models)
+    verdict: RequestVerdict = _settled(lambda: judge(completed, models, release, facts), facts, collector)
+    return JudgedRequest(verdict, models, release)
+
+
+def _settled(attempt: Callable[[], T], facts: Facts, collector: Collector | None) -> T:
+    """What the rules come to once nothing is missing."""
+    for _ in range(_MOST_TURNS):
+        try:
+            return attempt()
+        except FactsMissingError as missing:
+            if collector is None:
+                facts.close("nothing was looked at")
+            else:
+                facts.add(collector.collect(missing.questions, None))
+    raise RuntimeError("the rules ask without end")
+
+
+def complete(request: ClientRequest, models: ServedModels) -> ClientRequest:
+    """The request with the path that its API has, where only a body was given."""
+    if (
+        request.interface != "REST"
+        or request.refusal
+        or request.path.startswith("/")
+        or "://" in request.path
+    ):
+        return request
+    if request.path and request.api != "OpenAI":
+        return replace(request, path=f"/{request.path}")
+    name, note = _meant_name(request, models)
+    path = default_path(request.api, request.path, name)
+    return replace(request, path=path, notes=(*request.notes, *note))
+
+
+def _meant_name(request: ClientRequest, models: ServedModels) -> tuple[str, tuple[str, ...]]:
+    """The model that a body without a path is for: the only one, or the one whose inputs it names."""
+    names = served_names(models) or sorted(models.names)
+    if len(names) <= 1:
+        return (names[0] if names else "model"), ()
+    scores = []
+    for model in models.models:
+        if model.state == "available" and model.known:
+            hits = sum(f'"{item.name}"'.encode() in request.body[: 1 << 20] for item in model.inputs)
+            scores.append((hits / max(1, len(model.inputs)), model.name))
+    best = max(scores, default=(0.0, names[0]))[1]
+    others = len(names) - 1
+    note = (
+        f"No path was given: the body is judged as one for {best}, not for one of {others} others (--path)."
+    )
+    return best, (note,)

@@ -1,0 +1,82 @@
+"""Which API a body belongs to, where only the body is given."""
+
+import json
+import re
+from typing import Any
+
+from ovms_doctor.model.client_request import Api
+
+#: A body is looked at this far to tell its API, in bytes.
+_HEAD = 1 << 20
+_KEY = re.compile(rb'"(instances|inputs|messages|prompt|query|documents|input|signature_name)"\s*:')
+
+#: The usual path of an OpenAI body, by the keys that it has.
+_OPENAI = (
+    ("messages", "chat/completions"),
+    ("prompt", "completions"),
+    ("documents", "rerank"),
+    ("input", "embeddings"),
+)
+
+
+def api_of_path(path: str) -> Api | None:
+    """The API that a URL path belongs to; `None` where it is none that is known."""
+    if re.search(r"/v2(/|$)", path):
+        return "KServe"
+    if re.search(r"/v1/models/[^/]+(/(versions|labels)/\w+)?:\w+$", path) or "/v1/config" in path:
+        return "TFS"
+    if re.search(r"/v[13]/", path):
+        return "OpenAI"
+    return None
+
+
+def api_of_body(body: bytes) -> tuple[Api, str]:
+    """The API that a JSON body is written for, and the endpoint of an OpenAI body.
+
+    A body that cannot be told belongs to KServe, the API that every release since 2022.2 has.
+    """
+    keys = _top_keys(body)
+    if "messages" in keys or ("model" in keys and not keys & {"inputs", "instances"}):
+        return "OpenAI", next((path for key, path in _OPENAI if key in keys), "chat/completions")
+    if "instances" in keys or "signature_name" in keys:
+        return "TFS", ""
+    if "inputs" in keys and _column_format(body):
+        return "TFS", ""
+    return "KServe", ""
+
+
+def _top_keys(body: bytes) -> set[str]:
+    """The keys of the document; of one that is no JSON, or large, the telling ones that occur."""
+    if len(body) <= _HEAD:
+        document = _loaded(body)
+        if isinstance(document, dict):
+            return set(document)
+    return {match[1].decode() for match in _KEY.finditer(body[:_HEAD])}
+
+
+def _loaded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _column_format(body: bytes) -> bool:
+    """Whether `inputs` is an object of tensors or an array of numbers, as TensorFlow Serving wants it."""
+    document = _loaded(body) if len(body) <= _HEAD else None
+    if isinstance(document, dict):
+        inputs = document.get("inputs")
+        if isinstance(inputs, dict):
+            return "name" not in inputs
+        return isinstance(inputs, list) and bool(inputs) and not isinstance(inputs[0], dict)
+    match = re.search(rb'"inputs"\s*:\s*(\{|\[\s*[-\d\[])', body[:_HEAD])
+    return match is not None
+
+
+def default_path(api: Api, endpoint: str, name: str) -> str:
+    """The path that a body of an API is sent to."""
+    if api == "TFS":
+        return f"/v1/models/{name}:predict"
+    if api == "OpenAI":
+        return f"/v3/{endpoint or 'chat/completions'}"
+    return f"/v2/models/{name}/infer"

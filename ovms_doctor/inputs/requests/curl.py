@@ -1,0 +1,216 @@
+"""A curl command line, as curl makes a request of it (curl(1))."""
+
+import re
+import shlex
+from collections.abc import Callable
+from urllib.parse import quote
+
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.model.client_request import Api, ClientRequest
+
+#: Options with a value that say nothing about the request itself.
+_WITH_VALUE = {
+    "-o", "--output", "-m", "--max-time", "--connect-timeout", "-u", "--user", "-A", "--user-agent", "-e",
+    "--referer", "-x", "--proxy", "--cacert", "--cert", "--key", "-w", "--write-out", "-b", "--cookie", "-c",
+    "--cookie-jar", "--retry", "--resolve", "--noproxy", "-D", "--dump-header", "--interface", "--limit-rate",
+    "--retry-delay", "--unix-socket",
+}  # fmt: skip
+_DATA = {
+    "-d": "ascii",
+    "--data": "ascii",
+    "--data-ascii": "ascii",
+    "--data-binary": "binary",
+    "--data-raw": "raw",
+    "--data-urlencode": "urlencode",
+    "--json": "json",
+}
+_SHORT_WITH_VALUE = set("XHdFoTmuAexbcwD")
+ReadFile = Callable[[str], bytes]
+
+
+def is_curl(text: str) -> bool:
+    """Whether a text is a curl command line, a prompt and variables before it allowed."""
+    return (
+        re.match(r"\s*(?:[$#>] ?)?(?:[A-Za-z_]\w*=\S*\s+)*(?:sudo\s+|time\s+)?curl(?:\.exe)?\s", text)
+        is not None
+    )
+
+
+def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
+    """The request of a command line. Raises DocumentError for what is no complete one."""
+    words = _words(text)
+    line = _Line(read_file)
+    position = 0
+    while position < len(words):
+        position = line.take(words, position)
+    return line.request()
+
+
+def _words(text: str) -> list[str]:
+    joined = re.sub(r"\\\r?\n", " ", text.strip()).lstrip("$#> ")
+    # The escapes of $'…' are few in a request; its quotes are what matters.
+    joined = re.sub(r"\$'", "'", joined)
+    try:
+        lexer = shlex.shlex(joined, posix=True, punctuation_chars=";|&<>")
+        lexer.whitespace_split = True
+        lexer.commenters = ""
+        words = list(lexer)
+    except ValueError as error:
+        raise DocumentError(f"the command line is not complete: {error}") from None
+    start = next(
+        (index for index, word in enumerate(words) if re.fullmatch(r"(?:.*/)?curl(?:\.exe)?", word)), None
+    )
+    if start is None:
+        raise DocumentError("this is no curl command line")
+    words = words[start + 1 :]
+    for index, word in enumerate(words):
+        if word and not word.strip(";|&<>") and word[0] in ";|&<>":
+            return words[:index]
+    return words
+
+
+class _Line:
+    """What the options of one command line add up to."""
+
+    def __init__(self, read_file: ReadFile) -> None:
+        self._read_file = read_file
+        self._method = ""
+        self._url = ""
+        self._headers: list[tuple[str, str]] = []
+        self._data: list[bytes] = []
+        self._form: list[tuple[str, bytes, str]] = []
+        self._json = False
+        self._get = False
+        self._head = False
+        self._upload: bytes | None = None
+        self._notes: list[str] = []
+
+    def take(self, words: list[str], position: int) -> int:
+        """Understand the option or word at a position; return the next position."""
+        word = words[position]
+        if not word.startswith("-") or word == "-":
+            if not self._url:
+                self._url = word
+            return position + 1
+        name, attached = word, None
+        if (
+            word.startswith("--")
+            and "=" in word
+            and word.partition("=")[0] in (*_DATA, "--url", "--header", "--request")
+        ):
+            name, _, attached = word.partition("=")
+        elif not word.startswith("--") and len(word) > 2:
+            return self._short(words, position)
+        return self._option(name, attached, words, position)
+
+    def _short(self, words: list[str], position: int) -> int:
+        """Several short options in one word: `-sX POST`, `-d@file`."""
+        word = words[position]
+        for index, letter in enumerate(word[1:], 1):
+            if letter in _SHORT_WITH_VALUE:
+                rest = word[index + 1 :]
+                return self._option(f"-{letter}", rest or None, words, position)
+            self._flag(f"-{letter}")
+        return position + 1
+
+    def _option(self, name: str, attached: str | None, words: list[str], position: int) -> int:
+        takes = name in _DATA or name in _WITH_VALUE or name in (
+            "-X", "--request", "-H", "--header", "--url", "-F", "--form", "-T", "--upload-file", "--form-string",
+        )  # fmt: skip
+        if not takes:
+            self._flag(name)
+            return position + 1
+        value = attached
+        if value is None:
+            position += 1
+            if position >= len(words):
+                raise DocumentError(f"{name} needs a value")
+            value = words[position]
+        self._value(name, value)
+        return position + 1
+
+    def _flag(self, name: str) -> None:
+        if name in ("-G", "--get"):
+            self._get = True
+        elif name in ("-I", "--head"):
+            self._head = True
+
+    def _value(self, name: str, value: str) -> None:
+        if name in ("-X", "--request"):
+            self._method = value.upper()
+        elif name in ("-H", "--header"):
+            self._header(value)
+        elif name == "--url":
+            self._url = value
+        elif name in ("-F", "--form", "--form-string"):
+            key, _, text = value.partition("=")
+            content = self._read_file(text[1:].partition(";")[0]) if text[:1] in ("@", "<") else text.encode()
+            self._form.append((key, content, text[1:] if text[:1] == "@" else ""))
+        elif name in ("-T", "--upload-file"):
+            self._upload = self._read_file(value)
+        elif name in _DATA:
+            self._add(_DATA[name], value)
+
+    def _header(self, value: str) -> None:
+        name, colon, text = value.partition(":")
+        if colon and text.strip():
+            self._headers.append((name.strip(), text.strip()))
+
+    def _add(self, kind: str, value: str) -> None:
+        """One piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
+        if kind == "urlencode":
+            key, equals, text = value.partition("=")
+            self._data.append((f"{key}{equals}" if key else "").encode() + quote(text or key).encode())
+            return
+        if kind == "json":
+            self._json = True
+        data = value.encode("utf-8", "surrogateescape")
+        if value.startswith("@") and kind != "raw":
+            data = self._read_file(value[1:])
+            if kind == "ascii":
+                data = data.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
+        self._data.append(data)
+
+    def request(self) -> ClientRequest:
+        """The request as curl sends it."""
+        if not self._url:
+            raise DocumentError("the command line names no URL")
+        url = self._url if "://" in self._url else f"http://{self._url}"
+        match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
+        address, path = (match[1], match[2] or "/") if match else ("", "/")
+        body = (b"" if self._json else b"&").join(self._data)
+        has_body = bool(self._data) and not self._get
+        if self._upload is not None:
+            body, has_body = self._upload, True
+        names = {name.lower() for name, _ in self._headers}
+        if self._form:
+            body, content_type = _multipart(self._form)
+            self._headers.append(("Content-Type", content_type))
+        elif self._json and "content-type" not in names:
+            self._headers.append(("Content-Type", "application/json"))
+        elif has_body and self._upload is None and "content-type" not in names:
+            self._headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+        method = self._method or self._default_method(has_body or bool(self._form))
+        api: Api = api_of_path(path) or (api_of_body(body)[0] if body else "other")
+        sent = body if has_body or self._form else b""
+        return ClientRequest(
+            api, "REST", method, path, tuple(self._headers), sent, None, address, tuple(self._notes), "curl"
+        )
+
+    def _default_method(self, has_body: bool) -> str:
+        if self._head:
+            return "HEAD"
+        if self._upload is not None:
+            return "PUT"
+        return "POST" if has_body else "GET"
+
+
+def _multipart(form: list[tuple[str, bytes, str]]) -> tuple[bytes, str]:
+    boundary = "------------------------0000000000000000"
+    parts = []
+    for name, content, file in form:
+        extra = f'; filename="{file}"\r\nContent-Type: application/octet-stream' if file else ""
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{extra}\r\n\r\n'
+        parts.append(head.encode() + content + b"\r\n")
+    return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

@@ -1,0 +1,56 @@
+"""A raw HTTP request: request line, headers, body."""
+
+import re
+
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.model.client_request import ClientRequest
+
+_REQUEST_LINE = re.compile(rb"([A-Z]{3,10}) +(\S+)(?: +HTTP/\d(?:\.\d)?)?\r?\n")
+#: More than any client's headers, in bytes.
+_MOST_HEADERS = 65_536
+
+
+def is_http(data: bytes) -> bool:
+    """Whether the data begin with a request line."""
+    match = _REQUEST_LINE.match(data[:_MOST_HEADERS])
+    return match is not None and (b"HTTP/" in match[0] or match[2].startswith((b"/", b"http")))
+
+
+def parse_http(data: bytes) -> ClientRequest:
+    """The request in a message. A body behind a Content-Length that is shorter is cut, as a server does."""
+    line = _REQUEST_LINE.match(data[:_MOST_HEADERS])
+    if line is None:
+        raise DocumentError("the first line is no HTTP request line")
+    end = re.search(rb"\r?\n\r?\n", data[line.end() - 2 : _MOST_HEADERS])
+    head_end = len(data) if end is None else line.end() - 2 + end.start()
+    body = b"" if end is None else data[line.end() - 2 + end.end() :]
+    headers = []
+    for row in data[line.end() : head_end].split(b"\n"):
+        name, colon, value = row.strip().partition(b":")
+        if colon:
+            headers.append((name.decode("latin-1").strip(), value.decode("latin-1").strip()))
+    notes = []
+    given = {name.lower(): value for name, value in headers}
+    length = given.get("content-length", "")
+    if length.isdigit():
+        size = int(length[:15])
+        if size < len(body):
+            body = body[:size]
+        elif size > len(body):
+            missing = size - len(body)
+            notes.append(f"Content-Length is {size:,}, and {missing:,} bytes of the body are missing.")
+    target = line[2].decode("utf-8", "surrogateescape")
+    api = api_of_path(target) or (api_of_body(body)[0] if body else "other")
+    return ClientRequest(
+        api,
+        "REST",
+        line[1].decode(),
+        target,
+        tuple(headers),
+        body,
+        None,
+        given.get("host", ""),
+        tuple(notes),
+        "http",
+    )

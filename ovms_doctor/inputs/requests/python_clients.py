@@ -1,0 +1,391 @@
+"""What the calls of the usual Python clients send: tritonclient, ovmsclient, TensorFlow Serving, and over HTTP."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from ovms_doctor.inputs.requests.python_http import (
+    OPENAI_CALLS,
+    Requests,
+    dumped,
+    http_call,
+    http_request,
+    openai_client,
+    openai_create,
+    urllib_request,
+    urlopen,
+)
+from ovms_doctor.inputs.requests.python_values import (
+    SAMPLE_IMAGE,
+    Array,
+    ClientError,
+    Instance,
+    Unknown,
+    array_of,
+)
+from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
+
+#: Bytes of a buffer that is built at most.
+_MOST_BYTES = 1 << 26
+_TRITON_TYPES = {
+    "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
+    "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32",
+    "float64": "FP64", "object": "BYTES", "bytes": "BYTES", "str": "BYTES",
+}  # fmt: skip
+_TFS_TYPES = {
+    "bool": "BOOL", "int8": "I8", "int16": "I16", "int32": "I32", "int64": "I64", "uint8": "U8", "uint16": "U16",
+    "uint32": "INVALID", "uint64": "U64", "float16": "FP16", "float32": "FP32", "float64": "FP64",
+    "bytes": "STRING", "str": "STRING", "object": "STRING",
+}  # fmt: skip
+_SIZES = {
+    "bool": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8,
+    "float16": 2, "float32": 4, "float64": 8,
+}  # fmt: skip
+_HTTP_METHODS = ("post", "get", "put", "delete", "patch", "head", "options")
+
+
+# -- tensors ---------------------------------------------------------------------------------------------
+
+
+def _array(value: Any) -> Array:
+    made = array_of(value)
+    if isinstance(made, Unknown):
+        raise ClientError(f"numpy cannot make an array of it: {made.source}")
+    assert isinstance(made, Array)
+    return made
+
+
+def _strings(array: Array) -> tuple[bytes, ...]:
+    data = array.data if array.data is not None else [b""] * array.size
+    return tuple(item if isinstance(item, bytes) else str(item).encode() for item in data)
+
+
+def _buffer(array: Array) -> bytes:
+    """The bytes of an array: zeros where its values are not known, which decide nothing."""
+    if array.dtype in ("bytes", "str", "object"):
+        return b"".join(struct.pack("<I", len(text)) + text for text in _strings(array))
+    size = array.size * _SIZES.get(array.dtype, 4)
+    if size > _MOST_BYTES:
+        raise ClientError(f"the tensor has {size:,} bytes, more than are looked at")
+    return bytes(size)
+
+
+# -- tritonclient ----------------------------------------------------------------------------------------
+
+
+def _infer_input(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    given = {**dict(zip(("name", "shape", "datatype"), arguments, strict=False)), **keywords}
+    return Instance("tritonclient.InferInput", **given)
+
+
+def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) -> None:
+    """`InferInput.set_data_from_numpy`, which compares type and shape itself."""
+    value = arguments[0] if arguments else keywords.get("input_tensor")
+    binary = arguments[1] if len(arguments) > 1 else keywords.get("binary_data", True)
+    if not isinstance(value, Array):
+        raise ClientError("tritonclient raises InferenceServerException: input_tensor must be a numpy array")
+    datatype = tensor.attributes.get("datatype")
+    actual = _TRITON_TYPES.get(value.dtype, value.dtype)
+    if isinstance(datatype, str) and datatype != actual:
+        raise ClientError(
+            "tritonclient raises InferenceServerException before anything is sent: got unexpected datatype "
+            f"{actual} from numpy array, expected {datatype}"
+        )
+    shape = tensor.attributes.get("shape")
+    wanted = list(shape) if isinstance(shape, list | tuple) else None
+    if value.shape is not None and wanted is not None and list(value.shape) != wanted:
+        raise ClientError(
+            "tritonclient raises InferenceServerException before anything is sent: got unexpected numpy array "
+            f"shape [{', '.join(map(str, value.shape))}], expected [{', '.join(map(str, wanted))}]"
+        )
+    tensor.attributes.update(data=value, binary=binary)
+
+
+def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    given = {**dict(zip(("model_name", "inputs", "model_version"), arguments, strict=False)), **keywords}
+    inputs = [item for item in given.get("inputs") or [] if isinstance(item, Instance)]
+    version = given.get("model_version") or ""
+    name = given.get("model_name")
+    name = name if isinstance(name, str) else ""
+    address = client.attributes.get("url")
+    address = address if isinstance(address, str) else ""
+    if ".grpc" in client.kind:
+        tensors, raw = [], []
+        for index, item in enumerate(inputs):
+            array = _tensor_array(item)
+            raw.append(_buffer(array))
+            tensors.append(InferTensor(*_names_of(item, array), None, path=f"$.inputs[{index}]"))
+        message = InferMessage(name, str(version), tuple(tensors), tuple(raw))
+        path = "/inference.GRPCInferenceService/ModelInfer"
+        sent.append(
+            ClientRequest("KServe", "gRPC", "", path, message=message, address=address, form="python")
+        )
+        return Unknown("an answer")
+    sent.append(_triton_http(name, str(version), inputs, address))
+    return Unknown("an answer")
+
+
+def _tensor_array(item: Instance) -> Array:
+    data = item.attributes.get("data")
+    if isinstance(data, Array):
+        if data.shape is None:
+            shape = item.attributes.get("shape")
+            if not isinstance(shape, list | tuple) or not all(isinstance(size, int) for size in shape):
+                raise ClientError(f"the shape of the input {item.attributes.get('name')} is not known")
+            return Array(tuple(shape), data.dtype)
+        return data
+    raise ClientError(f"the input {item.attributes.get('name')} gets no data before infer is called")
+
+
+def _names_of(item: Instance, array: Array) -> tuple[str, str, tuple[int, ...]]:
+    name, datatype = item.attributes.get("name"), item.attributes.get("datatype")
+    shape = item.attributes.get("shape")
+    sizes = (
+        tuple(shape)
+        if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
+        else array.shape
+    )
+    return str(name), datatype if isinstance(datatype, str) else "", sizes or ()
+
+
+def _triton_http(name: str, version: str, inputs: list[Instance], address: str) -> ClientRequest:
+    entries, buffers = [], []
+    for item in inputs:
+        array = _tensor_array(item)
+        label, datatype, shape = _names_of(item, array)
+        entry: dict[str, Any] = {"name": label, "shape": list(shape), "datatype": datatype}
+        if item.attributes.get("binary", True):
+            buffer = _buffer(array)
+            entry["parameters"] = {"binary_data_size": len(buffer)}
+            buffers.append(buffer)
+        else:
+            flat = array.reshaped([-1]).to_list()
+            if isinstance(flat, Unknown):
+                raise ClientError(f"the input {label} is not known: {flat.source}")
+            entry["data"] = [
+                text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in flat
+            ]
+        entries.append(entry)
+    head = json.dumps({"inputs": entries, "parameters": {"binary_data_output": True}}).encode()
+    path = f"/v2/models/{name}" + (f"/versions/{version}" if version else "") + "/infer"
+    headers = [("Content-Type", "application/json")]
+    if buffers:
+        headers = [
+            ("Content-Type", "application/octet-stream"),
+            ("Inference-Header-Content-Length", str(len(head))),
+        ]
+    return ClientRequest(
+        "KServe", "REST", "POST", path, tuple(headers), head + b"".join(buffers), None, address, (), "python"
+    )
+
+
+# -- ovmsclient and TensorFlow Serving -------------------------------------------------------------------
+
+
+def tensor_proto(
+    name: str, value: Any, dtype: Any = None, shape: Any = None, *, tensorflow: bool = False
+) -> InferTensor:
+    """What `make_tensor_proto` makes of a value: ovmsclient's, or TensorFlow's, which keeps scalars without a shape."""
+    if isinstance(value, Instance) and value.kind == "file content":
+        value = SAMPLE_IMAGE
+    scalar = not isinstance(value, list | tuple | Array)
+    array = _array(value if tensorflow or not scalar else [value])
+    if array.shape is None:
+        given = (
+            shape
+            if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
+            else None
+        )
+        if given is None:
+            raise ClientError(f"the shape of the input {name} is not known")
+        array = Array(tuple(given), array.dtype)
+    if not isinstance(value, Array):
+        array = array.with_dtype({"float64": "float32", "int64": "int32"}.get(array.dtype, array.dtype))
+    if isinstance(dtype, Instance):
+        named = dtype.kind.rpartition(".")[2].removeprefix("DT_").lower()
+        named = {"float": "float32", "double": "float64", "half": "float16", "string": "bytes"}.get(
+            named, named
+        )
+        array = array.with_dtype(named)
+    sizes = (
+        tuple(shape)
+        if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
+        else array.shape
+    )
+    assert sizes is not None
+    kind = _TFS_TYPES.get(array.dtype, "INVALID")
+    path = f"$.inputs.{name}"
+    if kind == "STRING":
+        strings = _strings(array)
+        return InferTensor(
+            name, kind, sizes, TensorContents((("string_val", len(strings)),), strings), path=path
+        )
+    if scalar and not tensorflow:
+        # A scalar goes into the field of its type, which the server does not look at.
+        return InferTensor(name, kind, sizes, TensorContents((("float_val", 1),)), path=path)
+    size = array.size * _SIZES.get(array.dtype, 4)
+    return InferTensor(name, kind, sizes, None, (), size, path)
+
+
+def _make_client(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
+    def call(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+        return Instance(kind, url=arguments[0] if arguments else keywords.get("url", ""))
+
+    return call
+
+
+def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+    given = {**dict(zip(("inputs", "model_name", "model_version"), arguments, strict=False)), **keywords}
+    inputs = given.get("inputs")
+    if not isinstance(inputs, dict):
+        raise ClientError("ovmsclient raises TypeError before anything is sent: inputs type should be dict")
+    name, version = given.get("model_name"), given.get("model_version") or 0
+    name = name if isinstance(name, str) else ""
+    address = client.attributes.get("url")
+    address = address if isinstance(address, str) else ""
+    if "http" in client.kind:
+        plain = {key: value.to_list() if isinstance(value, Array) else value for key, value in inputs.items()}
+        path = f"/v1/models/{name}" + (f"/versions/{version}" if version else "") + ":predict"
+        body = dumped({"signature_name": "", "inputs": plain}).encode()
+        headers = (("Content-Type", "application/json"),)
+        sent.append(ClientRequest("TFS", "REST", "POST", path, headers, body, None, address, (), "python"))
+        return Unknown("an answer")
+    tensors = tuple(
+        tensor_proto(str(key), value) for key, value in sorted(inputs.items(), key=lambda item: str(item[0]))
+    )
+    message = InferMessage(name, str(version) if version else "", tensors)
+    path = "/tensorflow.serving.PredictionService/Predict"
+    sent.append(ClientRequest("TFS", "gRPC", "", path, message=message, address=address, form="python"))
+    return Unknown("an answer")
+
+
+def _make_tensor(tensorflow: bool) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
+    def call(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
+        given = {**dict(zip(("values", "dtype", "shape"), arguments, strict=False)), **keywords}
+        values, dtype, shape = given.get("values"), given.get("dtype"), given.get("shape")
+        tensor = tensor_proto("", values, dtype, shape, tensorflow=tensorflow)
+        return Instance("TensorProto", tensor=tensor)
+
+    return call
+
+
+def _stub_predict(arguments: list[Any], sent: Requests) -> Any:
+    """`stub.Predict(request)` of TensorFlow Serving's own client."""
+    request = arguments[0] if arguments else None
+    if not isinstance(request, Instance):
+        raise ClientError("the request that is sent is not known")
+    spec = request.child("model_spec")
+    name = spec.attributes.get("name") if isinstance(spec, Instance) else None
+    version = spec.attributes.get("version") if isinstance(spec, Instance) else None
+    number = version.attributes.get("value") if isinstance(version, Instance) else None
+    inputs = request.child("inputs")
+    tensors = []
+    for key, value in sorted(inputs.attributes.items()) if isinstance(inputs, Instance) else []:
+        tensor = value.attributes.get("tensor") if isinstance(value, Instance) else None
+        if isinstance(tensor, InferTensor):
+            label = key.strip("[]")
+            tensors.append(
+                InferTensor(
+                    label,
+                    tensor.datatype,
+                    tensor.shape,
+                    tensor.contents,
+                    (),
+                    tensor.content_size,
+                    f"$.inputs.{label}",
+                )
+            )
+    message = InferMessage(
+        name if isinstance(name, str) else "", str(number) if isinstance(number, int) else "", tuple(tensors)
+    )
+    path = "/tensorflow.serving.PredictionService/Predict"
+    sent.append(ClientRequest("TFS", "gRPC", "", path, message=message, form="python"))
+    return Unknown("an answer")
+
+
+# -- dispatch --------------------------------------------------------------------------------------------
+
+
+def call_method(
+    holder: Instance, name: str, arguments: list[Any], keywords: dict[str, Any], sent: Requests
+) -> tuple[bool, Any]:
+    """Whether a method of an object is known, and its result."""
+    kind = holder.kind
+    if kind == "tritonclient.InferInput" and name == "set_data_from_numpy":
+        _set_data(holder, arguments, keywords)
+        return True, holder
+    if kind.startswith("tritonclient.") and name in ("infer", "async_infer"):
+        return True, _triton_infer(holder, arguments, keywords, sent)
+    if kind.startswith("ovmsclient.") and name == "predict":
+        return True, _ovms_predict(holder, arguments, keywords, sent)
+    if kind.startswith("openai.OpenAI"):
+        endpoint = next(
+            (path for call, path in OPENAI_CALLS.items() if f"{kind}.{name}".endswith(f"OpenAI.{call}")), ""
+        )
+        if endpoint:
+            return True, openai_create(_root(holder), endpoint, keywords, sent)
+    if name == "Predict" and kind.endswith("PredictionServiceStub"):
+        return True, _stub_predict(arguments, sent)
+    if name == "CopyFrom" and arguments and isinstance(arguments[0], Instance):
+        holder.attributes.update(arguments[0].attributes)
+        return True, None
+    if (
+        kind.endswith(("requests.Session", "httpx.Client", "httpx.AsyncClient", "aiohttp.ClientSession"))
+        and name in _HTTP_METHODS
+    ):
+        return True, http_call(name)(arguments, keywords, sent)
+    if kind == "file":
+        if name in ("read", "read_bytes"):
+            return True, Instance("file content")
+        return True, holder
+    if kind == "urllib.request.Request" and name == "add_header" and len(arguments) == 2:
+        headers = dict(holder.attributes.get("headers") or {})
+        headers[arguments[0]] = arguments[1]
+        holder.attributes["headers"] = headers
+        return True, None
+    return False, None
+
+
+def _root(holder: Instance) -> Instance:
+    while holder.parent is not None:
+        holder = holder.parent
+    return holder
+
+
+CLIENT_CALLS: dict[str, Callable[[list[Any], dict[str, Any], Requests], Any]] = {
+    **{
+        f"{package}.{method}": http_call(method)
+        for package in ("requests", "httpx")
+        for method in _HTTP_METHODS
+    },
+    "requests.request": http_request,
+    "httpx.request": http_request,
+    "requests.Session": lambda arguments, keywords, sent: Instance("requests.Session"),
+    "httpx.Client": lambda arguments, keywords, sent: Instance("httpx.Client"),
+    "httpx.AsyncClient": lambda arguments, keywords, sent: Instance("httpx.AsyncClient"),
+    "aiohttp.ClientSession": lambda arguments, keywords, sent: Instance("aiohttp.ClientSession"),
+    "urllib.request.Request": urllib_request,
+    "urllib.request.urlopen": urlopen,
+    "ovmsclient.make_grpc_client": _make_client("ovmsclient.grpc"),
+    "ovmsclient.make_http_client": _make_client("ovmsclient.http"),
+    "ovmsclient.make_tensor_proto": _make_tensor(False),
+    "tensorflow.make_tensor_proto": _make_tensor(True),
+    "tensorflow.contrib.util.make_tensor_proto": _make_tensor(True),
+    "openai.OpenAI": openai_client,
+    "openai.AsyncOpenAI": openai_client,
+}
+for _module in ("tritonclient.http", "tritonclient.grpc", "tritonclient.http.aio", "tritonclient.grpc.aio"):
+    CLIENT_CALLS[f"{_module}.InferenceServerClient"] = _make_client(_module)
+    CLIENT_CALLS[f"{_module}.InferInput"] = _infer_input
+for _name in (
+    "tensorflow_serving.apis.prediction_service_pb2_grpc.PredictionServiceStub",
+    "PredictionServiceStub",
+):
+    CLIENT_CALLS[_name] = lambda arguments, keywords, sent: Instance("PredictionServiceStub")
+for _name in ("tensorflow_serving.apis.predict_pb2.PredictRequest", "PredictRequest"):
+    CLIENT_CALLS[_name] = lambda arguments, keywords, sent: Instance(
+        "PredictRequest", model_spec=Instance("ModelSpec")
+    )

@@ -1,0 +1,76 @@
+"""What a client's error text proves: the server's status texts, found in messages and tracebacks."""
+
+from __future__ import annotations
+
+import re
+
+from msgspec import Struct
+
+from ovms_doctor.prediction.requests.statuses import TEXTS
+
+_SHAPE = r"\([^()]*\)"
+#: What the server adds to a text, with a name for each part.
+_DETAILS = {
+    "INVALID_NO_OF_INPUTS": r"Expected: (?P<expected>\d+); Actual: (?P<actual>\d+)",
+    "INVALID_MISSING_INPUT": r"Required input: (?P<input>[^\n\"}]+)",
+    "INVALID_SHAPE": rf"Expected: (?P<expected>{_SHAPE}); Actual: (?P<actual>{_SHAPE})",
+    "INVALID_NO_OF_SHAPE_DIMENSIONS": rf"Expected: (?P<expected>{_SHAPE}); Actual: (?P<actual>{_SHAPE})",
+    "INVALID_BATCH_SIZE": r"Expected: (?P<expected>[-\d\[\]~]+); Actual: (?P<actual>-?\d+)",
+    "INVALID_PRECISION": r"Expected: (?P<expected>\w+); Actual: (?P<actual>\w*)",
+    "INVALID_VALUE_COUNT": r"Expected: (?P<expected>\d+)(?: values)?; Actual: (?P<actual>\d+)",
+    "INVALID_CONTENT_SIZE": r"Expected: (?P<expected>\d+) bytes; Actual: (?P<actual>\d+) bytes",
+    "JSON_INVALID": r"Error: (?P<error>[^\n]+?) Offset: (?P<offset>\d+)",
+}
+_INPUT = re.compile(r"; input name: (?:input name: )?(?P<input>[^\n\"}]+)")
+#: Texts of clients and of gRPC that name a cause outside the request.
+_CLIENT_TEXTS = (
+    (r"failed to connect to all addresses|Connection refused|ECONNREFUSED|Failed to establish a new connection",
+     "CONNECTION_REFUSED"),
+    (r"StatusCode\.UNIMPLEMENTED|Method not found|unknown service", "GRPC_UNIMPLEMENTED"),
+    (r"Trying to connect an http1\.x server|Received http2 header with status|http2 exception",
+     "WRONG_PORT"),
+    (r"got unexpected (?:datatype|numpy array shape)", "CLIENT_REFUSES"),
+    (r"413 Request Entity Too Large|Payload Too Large", "HTTP_413"),
+    (r"Received message larger than max|Sent message larger than max|larger than max \(\d+ vs", "GRPC_TOO_LARGE"),
+)  # fmt: skip
+
+
+class ErrorProof(Struct, frozen=True):
+    """What an error text proves."""
+
+    #: The status code's name, or what a client's own text names.
+    code: str
+    #: The text as it was recognised.
+    text: str
+    #: What the text says: `expected`, `actual`, `input`, `error`, `offset`.
+    parts: tuple[tuple[str, str], ...] = ()
+
+
+def recognise_error(text: str) -> ErrorProof | None:
+    """The status that a text holds; `None` where none of the server's is in it."""
+    found: list[tuple[int, int, ErrorProof]] = []
+    for code, status in TEXTS.items():
+        position = text.find(status) if status else -1
+        if position >= 0:
+            found.append((-len(status), position, _proof(code, status, text[position:])))
+    if found:
+        # A text that is part of a longer one names less.
+        return min(found, key=lambda item: item[:2])[2]
+    for pattern, code in _CLIENT_TEXTS:
+        match = re.search(pattern, text, re.I)
+        if match:
+            return ErrorProof(code, match[0])
+    return None
+
+
+def _proof(code: str, status: str, text: str) -> ErrorProof:
+    line = text.partition("\n")[0]
+    details = re.match(rf"{re.escape(status)} - {_DETAILS[code]}", line) if code in _DETAILS else None
+    parts = (
+        {} if details is None else {key: value.strip() for key, value in details.groupdict().items() if value}
+    )
+    match = _INPUT.search(line)
+    if match:
+        parts["input"] = match["input"].strip().rstrip("'\"}")
+    shown = re.split(r'["}]', line)[0].strip()
+    return ErrorProof(code, shown, tuple(parts.items()))

@@ -1,0 +1,74 @@
+"""What the files of a generative model say of the requests that it takes."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+
+from msgspec.structs import replace
+
+from ovms_doctor.model.facts import Facts, FileContent, PathStatus, ReadFile, StatPath
+from ovms_doctor.model.served_models import GenerativeLimits
+
+_GRAPH_LIMIT = 1 << 20
+_CONFIG_LIMIT = 1 << 22
+_TASKS = (
+    ("HttpLLMCalculator", "text_generation"),
+    ("EmbeddingsCalculator", "embeddings"),
+    ("RerankCalculator", "rerank"),
+    ("ImageGenCalculator", "image_generation"),
+    ("SpeechToTextCalculator", "speech_to_text"),
+    ("S2tCalculator", "speech_to_text"),
+    ("T2sCalculator", "text_to_speech"),
+    ("TextToSpeechCalculator", "text_to_speech"),
+)
+#: Files that hold a chat template, or may.
+_TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
+
+
+def generative_limits(directory: str, facts: Facts) -> GenerativeLimits:
+    """The limits of the model in a directory (absolute, as the server sees it). Raises FactsMissingError."""
+    graph = _text(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
+    limits = GenerativeLimits(task=next((task for name, task in _TASKS if name in graph), ""))
+    tokens = re.search(r"\bmax_tokens_limit\s*:\s*(\d{1,10})", graph)
+    best = re.search(r"\bbest_of_limit\s*:\s*(\d{1,10})", graph)
+    if tokens:
+        limits = replace(limits, max_tokens_limit=int(tokens[1]))
+    if best:
+        limits = replace(limits, best_of_limit=int(best[1]))
+    where = re.search(r'\bmodels_path\s*:\s*"([^"]*)"', graph)
+    models = posixpath.normpath(posixpath.join(directory, where[1] if where else "."))
+    config = _json(f"{models}/config.json", facts)
+    length = config.get("max_position_embeddings") or config.get("n_positions")
+    if isinstance(length, int) and length > 0:
+        limits = replace(limits, max_length=length)
+    return replace(limits, chat_template=_has_template(models, facts))
+
+
+def _has_template(directory: str, facts: Facts) -> bool | None:
+    """Whether a chat template is among the files; `None` where the tokenizer is not there either."""
+    paths = [f"{directory}/{name}" for name in _TEMPLATES]
+    facts.need([StatPath(path) for path in paths])
+    if any(isinstance(facts.ask(StatPath(path)), PathStatus) for path in paths):
+        return True
+    tokenizer = _json(f"{directory}/tokenizer_config.json", facts)
+    if not tokenizer:
+        return None
+    return bool(tokenizer.get("chat_template"))
+
+
+def _json(path: str, facts: Facts) -> dict[str, object]:
+    try:
+        document = json.loads(_text(path, _CONFIG_LIMIT, facts) or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _text(path: str, limit: int, facts: Facts) -> str:
+    status = facts.ask(StatPath(path))
+    if not isinstance(status, PathStatus) or status.kind != "regular":
+        return ""
+    content = facts.ask(ReadFile(path, limit))
+    return content.data.decode("utf-8", "replace") if isinstance(content, FileContent) else ""

@@ -1,0 +1,72 @@
+"""From what is nearly JSON to JSON."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+from msgspec.structs import replace
+
+from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.prediction.requests.steps import Step, with_document
+
+_LARGEST_BODY = 1 << 22
+
+
+def repair_json(request: ClientRequest) -> Step | None:
+    """What is nearly JSON: other quotes, a trailing comma, something behind the end, a byte order mark."""
+    body = request.body
+    if body.startswith(b"\xef\xbb\xbf"):
+        return Step(
+            replace(request, body=body[3:]), "Leave out the byte order mark at the beginning of the body."
+        )
+    text = body.decode("utf-8", "surrogateescape")
+    stripped = text.strip()
+    if re.search(r"\b(NaN|-?Infinity)\b", text):
+        return None
+    try:
+        document, end = json.JSONDecoder().raw_decode(stripped)
+        if end < len(stripped):
+            return Step(
+                with_document(request, document),
+                f"Leave out what follows the document: {stripped[end : end + 20]!r}.",
+            )
+    except (ValueError, RecursionError):
+        pass
+    without = re.sub(r",(\s*[\]}])", r"\1", stripped)
+    for candidate, text_of in ((without, "Leave out the comma before a closing bracket."), *_closed(without)):
+        try:
+            return Step(with_document(request, json.loads(candidate)), text_of)
+        except (ValueError, RecursionError):
+            continue
+    if len(stripped) < 1_000_000:
+        try:
+            document = ast.literal_eval(stripped)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            return None
+        if isinstance(document, dict | list):
+            return Step(
+                with_document(request, document),
+                "Write the body with json.dumps: JSON has double quotes, true, false and null.",
+            )
+    return None
+
+
+def _closed(text: str) -> list[tuple[str, str]]:
+    """The text with the brackets closed that are open at its end."""
+    stack: list[str] = []
+    quoted = escaped = False
+    for letter in text[:_LARGEST_BODY]:
+        if quoted:
+            escaped, quoted = (letter == "\\" and not escaped), letter != '"' or escaped
+        elif letter == '"':
+            quoted = True
+        elif letter in "[{":
+            stack.append("]" if letter == "[" else "}")
+        elif letter in "]}" and stack:
+            stack.pop()
+    if not stack or quoted or len(stack) > 4:
+        return []
+    missing = "".join(reversed(stack))
+    return [(text.rstrip().rstrip(",") + missing, f"Close what is open at the end of the body: {missing}")]

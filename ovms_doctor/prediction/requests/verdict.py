@@ -1,0 +1,273 @@
+"""The whole verdict on a request: the answer, each input beside what the model wants, and what helps."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ovms_doctor.model.client_request import (
+    Answer,
+    ClientRequest,
+    InferMessage,
+    InferTensor,
+    SentInput,
+)
+from ovms_doctor.model.facts import Facts, LoadModel, LoadReport
+from ovms_doctor.model.facts.questions import Preparation
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.served_models import (
+    ELEMENT_SIZES,
+    ServedInput,
+    ServedModel,
+    ServedModels,
+    dimension_matches,
+)
+from ovms_doctor.prediction.requests.addresses import correct_address, served_names
+from ovms_doctor.prediction.requests.answers import Outcome, answer_request
+from ovms_doctor.prediction.requests.binary_extension import message_of
+from ovms_doctor.prediction.requests.corrections import correct, permutation
+from ovms_doctor.prediction.requests.json_reader import JsonSizeError
+from ovms_doctor.prediction.requests.message_corrections import correct_message
+from ovms_doctor.prediction.requests.server_changes import ServerChange, server_changes
+from ovms_doctor.prediction.requests.statuses import StatusError
+from ovms_doctor.prediction.requests.validation import processing_hint
+
+#: Steps from a refused request to one that is answered, at most.
+_MOST_STEPS = 12
+
+
+class RequestVerdict(Struct, frozen=True):
+    """What becomes of a request, and what to do about it."""
+
+    #: The request, with the path that it is sent to.
+    request: ClientRequest
+    #: What the server answers.
+    answer: Answer
+    #: The servable that the request names; empty where it names none.
+    servable: str
+    #: The version that it reaches or names; `None` for the default one or none.
+    version: int | None
+    #: Each input of the request and of the model.
+    inputs: tuple[SentInput, ...] = ()
+    #: The inputs of the model; empty where they are not known.
+    wanted: tuple[ServedInput, ...] = ()
+    #: What the server answers after each step: what else is wrong behind the first fault.
+    behind: tuple[Answer, ...] = ()
+    #: The steps that lead to the corrected request.
+    steps: tuple[str, ...] = ()
+    #: A request that is answered with 200; `None` where none can be derived.
+    corrected: ClientRequest | None = None
+    #: Changes of the server with which the request, as it is, is answered.
+    changes: tuple[ServerChange, ...] = ()
+    #: The names that are served.
+    served: tuple[str, ...] = ()
+    #: Why the request could not be judged; empty where it was.
+    unjudged: str = ""
+
+
+def judge(request: ClientRequest, models: ServedModels, release: Release, facts: Facts) -> RequestVerdict:
+    """The verdict. Raises FactsMissingError until everything that is needed was collected."""
+    served = tuple(served_names(models))
+    if request.refusal:
+        return RequestVerdict(request, Answer("CLIENT_REFUSES", request.refusal), "", None, served=served)
+    try:
+        outcome = answer_request(request, models, release, facts)
+    except JsonSizeError:
+        reason = "the body holds more separate values than are looked at"
+        return RequestVerdict(request, Answer("UNJUDGED", ""), "", None, served=served, unjudged=reason)
+    outcome = _with_notes(request, outcome)
+    message, model = _what_was_meant(request, outcome, models, release)
+    steps, behind, corrected = _corrected(request, outcome, models, release, facts)
+    changes: tuple[ServerChange, ...] = ()
+    if not outcome.answer.succeeds:
+        changes = _changes(request, outcome, models, release, facts)
+    return RequestVerdict(
+        request,
+        outcome.answer,
+        _servable(outcome, message),
+        model.version if model is not None else (outcome.route.version if outcome.route else None),
+        _table(message, model, release),
+        model.inputs if model is not None and model.known else (),
+        behind,
+        steps,
+        corrected,
+        changes,
+        served,
+    )
+
+
+def _with_notes(request: ClientRequest, outcome: Outcome) -> Outcome:
+    """Values that were taken for others make the answer uncertain."""
+    doubts = tuple(note for note in request.notes if "taken for" in note)
+    if not doubts:
+        return outcome
+    return replace(outcome, answer=replace(outcome.answer, doubts=(*outcome.answer.doubts, *doubts)))
+
+
+def _servable(outcome: Outcome, message: InferMessage | None) -> str:
+    if outcome.route is not None and outcome.route.name:
+        return outcome.route.name
+    return message.model_name if message is not None else ""
+
+
+def _what_was_meant(
+    request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release
+) -> tuple[InferMessage | None, ServedModel | None]:
+    """The message and the model for the table, also where the server does not come so far."""
+    message, model = outcome.message, outcome.model
+    if message is None and request.interface == "REST" and request.api == "KServe" and request.body:
+        try:
+            message = message_of(request, release)
+        except (StatusError, JsonSizeError):
+            message = None
+    if model is None:
+        name = outcome.route.name if outcome.route is not None else (message.model_name if message else "")
+        available = [item for item in models.models if item.state == "available" and item.known]
+        named = [item for item in available if item.name == name]
+        if named:
+            version = outcome.route.version if outcome.route is not None else None
+            model = next((item for item in named if item.version == version), named[-1])
+        elif len({item.name for item in available}) == 1:
+            model = available[-1]
+    return message, model
+
+
+# -- the table -------------------------------------------------------------------------------------------
+
+
+def _table(
+    message: InferMessage | None, model: ServedModel | None, release: Release
+) -> tuple[SentInput, ...]:
+    rows: list[SentInput] = []
+    wanted = {item.name: item for item in model.inputs} if model is not None and model.known else {}
+    seen: set[str] = set()
+    for index, tensor in enumerate(message.inputs if message is not None else ()):
+        item = wanted.get(tensor.name)
+        size = (
+            len(message.raw[index])
+            if message is not None and index < len(message.raw)
+            else tensor.content_size or None
+        )
+        text = (
+            "twice"
+            if tensor.name in seen
+            else ("no such input" if item is None else _compared(tensor, item, size, release))
+        )
+        if item is None and not wanted:
+            text = ""
+        seen.add(tensor.name)
+        rows.append(
+            SentInput(tensor.name, item.model_name if item else "", tensor, tensor.values, size, text)
+        )
+    rows += [
+        SentInput(name, item.model_name, None, None, None, "missing")
+        for name, item in wanted.items()
+        if name not in seen and message is not None
+    ]
+    return tuple(rows)
+
+
+def _compared(tensor: InferTensor, item: ServedInput, size: int | None, release: Release) -> str:
+    """What is wrong with one input, in a few words."""
+    encoded = tensor.datatype in ("BYTES", "STRING") and processing_hint(item, release) != "string"
+    if encoded:
+        hint = processing_hint(item, release)
+        if hint == "none":
+            return "takes no strings or images"
+        return "" if len(tensor.shape) == 1 else "one dimension is needed for encoded data"
+    if tensor.datatype not in (item.datatype, item.precision):
+        return f"datatype {item.datatype} is needed"
+    if len(tensor.shape) != len(item.shape):
+        return f"{len(item.shape)} dimensions are needed"
+    wrong = [
+        position
+        for position, (dimension, value) in enumerate(zip(item.shape, tensor.shape, strict=True))
+        if not dimension_matches(dimension, value)
+    ]
+    if wrong and not item.shape_auto:
+        order = permutation(tensor.shape, item)
+        if order is not None:
+            return "axes are in another order"
+        return "another batch size" if wrong == [item.batch_index] else f"dimension {wrong[0]} differs"
+    count = 1
+    for value in tensor.shape:
+        count *= value
+    if tensor.contents is not None and tensor.values != count:
+        return f"{count} values are needed"
+    expected = count * ELEMENT_SIZES.get(item.datatype, 1)
+    if size is not None and tensor.contents is None and item.datatype != "BYTES" and size != expected:
+        return f"{expected} bytes are needed"
+    return ""
+
+
+# -- corrections -----------------------------------------------------------------------------------------
+
+
+def _corrected(
+    request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release, facts: Facts
+) -> tuple[tuple[str, ...], tuple[Answer, ...], ClientRequest | None]:
+    """The steps to a request that is answered, each checked by asking the rules again."""
+    steps: list[str] = []
+    behind: list[Answer] = []
+    current, reached = request, outcome
+    for _ in range(_MOST_STEPS):
+        if reached.answer.succeeds:
+            return tuple(steps), tuple(behind), current if steps else None
+        model = reached.model or _what_was_meant(current, reached, models, release)[1]
+        step = (
+            correct_address(current, reached.answer, models, release)
+            or correct(current, reached.answer, model)
+            or correct_message(current, reached.answer, model, reached.message)
+        )
+        if step is None or step.request == current:
+            return tuple(steps), tuple(behind), None
+        current = step.request
+        steps.append(step.text)
+        try:
+            reached = answer_request(current, models, release, facts)
+        except JsonSizeError:
+            return tuple(steps), tuple(behind), None
+        if not reached.answer.succeeds and reached.answer not in (outcome.answer, *behind):
+            behind.append(reached.answer)
+    return tuple(steps), tuple(behind), None
+
+
+def _changes(
+    request: ClientRequest, outcome: Outcome, models: ServedModels, release: Release, facts: Facts
+) -> tuple[ServerChange, ...]:
+    """The changes of the server with which the request is answered; several where one alone does not do."""
+    found: list[ServerChange] = []
+    current, reached = models, outcome
+    for _ in range(3):
+        progress = False
+        for change in server_changes(reached.answer, reached.message, reached.model, current):
+            if not _loads(change, facts):
+                continue
+            after = answer_request(request, change.models, release, facts)
+            if after.answer.succeeds:
+                return (*found, change)
+            if after.answer.code != reached.answer.code or after.answer.message != reached.answer.message:
+                found.append(change)
+                current, reached, progress = change.models, after, True
+                break
+        if not progress:
+            return ()
+    return ()
+
+
+def _loads(change: ServerChange, facts: Facts) -> bool:
+    """Whether OpenVINO takes the model with the change; a change of names asks nothing of it."""
+    if change.mapping or not change.model.path:
+        return True
+    shapes = tuple(
+        (item.model_name, "[" + ",".join(size.as_openvino() for size in item.shape) + "]")
+        for item in change.model.inputs
+    )
+    layouts = tuple(
+        ("input", item.model_name, "NHWC", "NCHW") for item in change.model.inputs if item.layout == "NHWC"
+    )
+    preparation = Preparation(
+        layouts=layouts or tuple(("input", *row) for row in change.model.layouts), reshape=shapes
+    )
+    report = facts.ask(LoadModel(change.model.path, "read", preparation))
+    return isinstance(report, LoadReport) and report.outcome == "ok"

@@ -1,0 +1,68 @@
+"""From the verdict on a request to the object ``request`` of the JSON report."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.client_request import Answer, SentInput
+from ovms_doctor.model.served_models import ServedInput
+from ovms_doctor.prediction.requests.verdict import RequestVerdict
+from ovms_doctor.report.request_document import (
+    AnswerInfo,
+    InputComparison,
+    RequestDifference,
+    RequestInfo,
+    SentTensor,
+    ServerChangeInfo,
+    WantedTensor,
+)
+
+
+def request_document(
+    verdict: RequestVerdict, corrected: str | None, release: str, release_from: str
+) -> RequestInfo:
+    """The verdict as the document's types. `corrected` is the corrected request as text."""
+    request, answer = verdict.request, verdict.answer
+    wanted = {item.name: item for item in verdict.wanted}
+    return RequestInfo(
+        request.api,
+        request.interface,
+        request.method or None,
+        request.path,
+        request.address or None,
+        verdict.servable or None,
+        verdict.version,
+        answer.http_status,
+        answer.grpc_code,
+        answer.code,
+        answer.message,
+        answer.reloads,
+        answer.doubts,
+        tuple(_input(item, wanted.get(item.name)) for item in verdict.inputs),
+        _difference(answer),
+        tuple(AnswerInfo(item.http_status, item.grpc_code, item.code, item.message) for item in verdict.behind),
+        verdict.steps,
+        corrected,
+        tuple(
+            ServerChangeInfo(item.text, item.option or None, item.config or None, item.mapping or None)
+            for item in verdict.changes
+        ),
+        verdict.served,
+        request.notes,
+        {},
+        release,
+        release_from,
+    )
+
+
+def _difference(answer: Answer) -> RequestDifference | None:
+    position = answer.position
+    if not position.path and position.offset is None and not position.input:
+        return None
+    return RequestDifference(position.path or None, position.offset, position.input or None)
+
+
+def _input(item: SentInput, wanted: ServedInput | None) -> InputComparison:
+    sent = None
+    if item.sent is not None:
+        sent = SentTensor(item.sent.datatype, item.sent.shape, item.values, item.size)
+    needs = None if wanted is None else WantedTensor(wanted.datatype, wanted.shape_text, wanted.layout)
+    return InputComparison(item.name, item.model_name or None, sent, needs, item.verdict or "ok")

@@ -1,0 +1,88 @@
+"""The verdict on a request for people: what was sent beside what the model wants."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.client_request import SentInput
+from ovms_doctor.model.display_text import cell_len, clip
+from ovms_doctor.model.served_models import ServedInput
+from ovms_doctor.prediction.requests.validation import shape_text
+from ovms_doctor.prediction.requests.verdict import RequestVerdict
+from ovms_doctor.report.text_writer import TextWriter
+
+_HEADER = ("input", "sent", "model wants", "verdict")
+_WIDEST = (24, 30, 30, 40)
+_ROWS = 40
+
+
+def write_request(paper: TextWriter, verdict: RequestVerdict) -> None:
+    """The line on how the request was understood, and the table."""
+    request = verdict.request
+    if request.refusal:
+        paper.prose(f"{request.api} request of a Python snippet", indent=1)
+        return
+    kind = f"{request.api} {request.interface}" if request.api != "OpenAI" else "OpenAI API (REST)"
+    address = f" · {request.address}" if request.address else ""
+    method = f"{request.method} " if request.method else ""
+    paper.prose(f"{kind} · {method}{request.path}{address}", indent=1)
+    for note in request.notes:
+        paper.prose(f"note: {note}", indent=1)
+    if not verdict.inputs:
+        return
+    wanted = {item.name: item for item in verdict.wanted}
+    rows = [_row(item, wanted.get(item.name)) for item in verdict.inputs[:_ROWS]]
+    cells = [
+        tuple(clip(paper.show(text), width) for text, width in zip(row, _WIDEST, strict=True)) for row in rows
+    ]
+    widths = [max(cell_len(row[column]) for row in [_HEADER, *cells]) for column in range(4)]
+    paper.line((" " + _padded(_HEADER, widths), "bold"))
+    for row, item in zip(cells, verdict.inputs, strict=False):
+        paper.ready((" " + _padded(row, widths), "red" if item.verdict else ""))
+    if len(verdict.inputs) > _ROWS:
+        paper.line((f" … and {len(verdict.inputs) - _ROWS} more inputs", "dim"))
+
+
+def _padded(row: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(
+        text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)
+    ).rstrip()
+
+
+def _row(item: SentInput, wanted: ServedInput | None) -> tuple[str, str, str, str]:
+    sent = "-"
+    if item.sent is not None:
+        count = (
+            f", {item.values} values"
+            if item.values is not None and item.verdict.endswith("values are needed")
+            else ""
+        )
+        size = (
+            f", {item.size} bytes"
+            if item.size is not None and item.verdict.endswith("bytes are needed")
+            else ""
+        )
+        sent = f"{item.sent.datatype} {shape_text(item.sent.shape)}{count}{size}"
+    needs = "-"
+    if wanted is not None:
+        layout = f" {wanted.layout}" if wanted.layout not in ("N...", "...") else ""
+        needs = f"{wanted.datatype} {wanted.shape_text}{layout}"
+    name = (
+        item.name if item.model_name in ("", item.name) else f"{item.name} (in the model {item.model_name})"
+    )
+    return name, sent, needs, item.verdict or "ok"
+
+
+def verdict_sentence(verdict: RequestVerdict) -> tuple[str, str]:
+    """The last line: mark and sentence."""
+    answer = verdict.answer
+    if verdict.unjudged:
+        return "?", f"the request could not be judged: {verdict.unjudged}"
+    if answer.code == "CLIENT_REFUSES":
+        return "✗", "the client refuses the call before anything is sent"
+    status = answer.grpc_code if answer.grpc_code is not None else str(answer.http_status)
+    if answer.succeeds:
+        if answer.doubts:
+            return "!", f"the server answers {status}, as far as it can be predicted: {answer.doubts[0]}"
+        return "✓", f"the server answers {status}" + (
+            " after loading the model in the new shape" if answer.reloads else ""
+        )
+    return "✗", f"the server answers {status}" + (f" “{answer.message}”" if answer.message else "")

@@ -1,0 +1,203 @@
+"""`ovms-doctor request` as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cases_build import MODELS
+from tests.cli.run import ovms_doctor
+
+GOOD = {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]}]}
+METADATA = {
+    "name": "fc",
+    "versions": ["1"],
+    "platform": "OpenVINO",
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3]}],
+    "outputs": [{"name": "y", "datatype": "FP32", "shape": [1, 10]}],
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The directory of a model with the input x, FP32 (1,3)."""
+    version = tmp_path / "fc" / "1"
+    version.mkdir(parents=True)
+    for suffix in ("xml", "bin"):
+        (version / f"model.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
+    return tmp_path / "fc"
+
+
+@pytest.fixture
+def metadata(tmp_path: Path) -> Path:
+    """A file with the metadata of that model."""
+    path = tmp_path / "metadata.json"
+    path.write_text(json.dumps(METADATA))
+    return path
+
+
+def write(tmp_path: Path, value: Any) -> str:
+    """A file with a request."""
+    path = tmp_path / "request"
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return str(path)
+
+
+def report(*arguments: str, **more: Any) -> tuple[int, dict[str, Any]]:
+    """Exit code and JSON report."""
+    result = ovms_doctor("request", *arguments, "--format", "json", **more)
+    return result.code, result.document
+
+
+def test_a_request_that_fits(model: Path, tmp_path: Path) -> None:
+    code, document = report(write(tmp_path, GOOD), "--model", str(model))
+    request = document["request"]
+    assert code == 0
+    assert document["findings"] == []
+    assert document["summary"]["verdict"] == "pass"
+    assert (request["api"], request["path"], request["http_status"]) == ("KServe", "/v2/models/fc/infer", 200)
+    assert request["inputs"] == [
+        {
+            "name": "x",
+            "model_name": "x",
+            "sent": {"datatype": "FP32", "shape": [1, 3], "values": 3, "bytes": None},
+            "wanted": {"datatype": "FP32", "shape": "(1,3)", "layout": "N..."},
+            "verdict": "ok",
+        }
+    ]
+    assert request["corrected"] is None
+
+
+def test_a_wrong_name(model: Path, tmp_path: Path) -> None:
+    wrong = {"inputs": [{**GOOD["inputs"][0], "name": "data"}]}
+    code, document = report(write(tmp_path, wrong), "--model", str(model))
+    request = document["request"]
+    assert code == 1
+    assert [item["code"] for item in document["findings"]] == ["OVD875"]
+    assert request["message"] == "Missing input with specific name - Required input: x"
+    assert json.loads(request["corrected"]) == GOOD
+    assert request["server_changes"][0]["mapping"] == '{"inputs": {"x": "data"}}'
+    again, document = report(write(tmp_path, request["corrected"]), "--model", str(model))
+    assert (again, document["request"]["http_status"]) == (0, 200)
+
+
+def test_the_text_report(metadata: Path, tmp_path: Path) -> None:
+    wrong = {"inputs": [{**GOOD["inputs"][0], "datatype": "FP64"}]}
+    result = ovms_doctor("request", write(tmp_path, wrong), "--metadata", str(metadata))
+    message = "Invalid input precision - Expected: FP32; Actual: FP64; input name: input name: x"
+    assert result.code == 1
+    lines = result.text.splitlines()
+    assert " x      FP64 (1,3)  FP32 (1,3)   datatype FP32 is needed" in lines
+    assert lines[-1] == f"✗ the server answers 400 “{message}”"
+    assert "OVD876" in result.text
+    quiet = ovms_doctor("request", write(tmp_path, wrong), "--metadata", str(metadata), "--quiet")
+    assert quiet.text == f"✗ the server answers 400 “{message}”\n"
+
+
+def test_standard_input_and_a_path(metadata: Path) -> None:
+    code, document = report(
+        "-", "--metadata", str(metadata), "--path", "/v2/models/nosuch/infer", stdin=json.dumps(GOOD).encode()
+    )
+    message = "Mediapipe graph definition with requested name is not found"
+    assert (code, document["request"]["http_status"], document["request"]["message"]) == (1, 404, message)
+    assert document["request"]["steps"] == ["Ask for fc, which is served, instead of nosuch."]
+
+
+def test_an_error_text_alone(metadata: Path) -> None:
+    text = '[400] {"error":"Invalid input batch size - Expected: 1; Actual: 4; input name: x"}'
+    code, document = report("--error", text, "--metadata", str(metadata))
+    assert code == 1
+    assert document["request"] == {
+        "code": "INVALID_BATCH_SIZE",
+        "message": "Invalid input batch size - Expected: 1; Actual: 4; input name: x",
+        "parts": {"expected": "1", "actual": "4", "input": "x"},
+    }
+    assert [item["code"] for item in document["findings"]] == ["OVD877"]
+    code, document = report("--error", "it does not work")
+    assert (code, document["findings"], document["summary"]["verdict"]) == (3, [], "incomplete")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name a file with the request, - for standard input, or --error TEXT"),
+        (["nosuch.json", "--metadata", "x"], "nosuch.json: No such file or directory"),
+        (["{request}"], "say what is served: --model DIR, --url http://HOST:PORT or --metadata FILE"),
+        (
+            ["{request}", "--metadata", "{request}"],
+            "it has no list of inputs, as an answer of /v2/models/NAME has",
+        ),
+        (["{request}", "--metadata", "x", "--url", "y"], "--model, --url and --metadata exclude each other"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str, tmp_path: Path) -> None:
+    file = write(tmp_path, "{}")
+    result = ovms_doctor("request", *(text.replace("{request}", file) for text in arguments))
+    assert result.code == 2
+    assert result.text == ""
+    assert message in result.err.decode()
+    assert len(result.err.decode().splitlines()) == 1
+
+
+# -- a running server ------------------------------------------------------------------------------------
+
+
+class _Server(BaseHTTPRequestHandler):
+    """Answers metadata, and keeps what it was asked."""
+
+    asked: list[str] = []  # noqa: RUF012 - shared on purpose: each request makes an object of its own
+
+    def do_GET(self) -> None:
+        self.asked.append(f"GET {self.path}")
+        states = [
+            {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}
+        ]
+        answers: dict[str, Any] = {
+            "/v1/config": {"fc": {"model_version_status": states}, "other": {"model_version_status": states}},
+            "/v2": {"name": "OpenVINO Model Server", "version": "2025.4.1.abc"},
+            "/v2/models/fc": METADATA,
+        }
+        body = json.dumps(answers.get(self.path, {})).encode()
+        self.send_response(200 if self.path in answers else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.asked.append(f"POST {self.path}")
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """The address of a server that answers metadata."""
+    _Server.asked.clear()
+    made = HTTPServer(("127.0.0.1", 0), _Server)
+    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def test_only_metadata_are_asked_for(server: str, tmp_path: Path) -> None:
+    source = write(tmp_path, f"curl {server}/v2/models/fc/infer -d '{json.dumps(GOOD)}'")
+    code, document = report(source, "--url", server)
+    assert (code, document["request"]["http_status"]) == (0, 200)
+    assert (document["server"]["release"], document["server"]["release_from"]) == ("2025.4", "the server")
+    assert set(_Server.asked) == {"GET /v1/config", "GET /v2", "GET /v2/models/fc"}
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    result = ovms_doctor("request", write(tmp_path, GOOD), "--url", "http://127.0.0.1:9")
+    assert (result.code, result.text) == (2, "")
+    assert "Connection refused" in result.err.decode()

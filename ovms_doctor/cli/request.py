@@ -299,15 +299,11 @@ def _say_error(
     unjudged = "" if proof is not None else "no text of the server or of a known client is in it"
     code = _exit_code(findings, unjudged, shown)
     if shown.format == "json":
-        from ovms_doctor.report.request_document import RequestInfo
+        from ovms_doctor.report.request_json import error_document
 
-        document = RequestInfo(
-            code=proof.code if proof else None,
-            message=proof.text if proof else None,
-            parts=dict(proof.parts) if proof else {},
-            release=str(release),
-            release_from=world.release_from,
-        )
+        code_name, found = (proof.code, proof.text) if proof else (None, None)
+        parts = dict(proof.parts) if proof else {}
+        document = error_document(code_name, found, parts, str(release), world.release_from)
         _print_json(document, findings, unjudged, code, release, world, begun, shown)
         return code
     if proof is None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.diagnosis.settle import SettledRun
+from ovms_doctor.diagnosis.settle import Collector, SettledRun
 from ovms_doctor.inputs.requests.body import default_path
 from ovms_doctor.model.client_request import ClientRequest
-from ovms_doctor.model.facts import Answer, Facts, FactsMissingError, Question
+from ovms_doctor.model.facts import Facts, FactsMissingError
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedModels
 from ovms_doctor.prediction.paths import absolute
@@ -24,12 +24,6 @@ from ovms_doctor.prediction.requests.verdict import RequestVerdict, judge
 #: More turns than any chain of rules needs.
 _MOST_TURNS = 1000
 T = TypeVar("T")
-
-
-class Collector(Protocol):
-    """Something that answers questions."""
-
-    def collect(self, questions: Sequence[Question], progress: None) -> dict[Question, Answer]: ...
 
 
 class JudgedRequest(Struct, frozen=True):

@@ -54,7 +54,9 @@ def to_document(report: Report, request: RequestInfo | None = None) -> Document:
     if request is not None:
         made = replace(made, request=request)
         if made.server.release is None:
-            made = replace(made, server=replace(made.server, release=request.release, release_from=request.release_from))
+            made = replace(
+                made, server=replace(made.server, release=request.release, release_from=request.release_from)
+            )
     escaped: Document = _escaped(to_builtins(made))
     return escaped
 
@@ -102,7 +104,8 @@ def _escaped(value: Any) -> Any:
         return escape(redact(value))
     if isinstance(value, dict):
         return {
-            escape(key): _command(item) if key in _SHELL_TEXTS else _escaped(item) for key, item in value.items()
+            escape(key): _command(item) if key in _SHELL_TEXTS else _escaped(item)
+            for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]

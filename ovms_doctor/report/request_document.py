@@ -126,27 +126,27 @@ class RequestInfo(Struct, frozen=True):
     * ``release_from``: where the release was read.
     """
 
-    api: Literal["KServe", "TFS", "OpenAI", "other"] | None = None
-    interface: Literal["REST", "gRPC"] | None = None
-    method: str | None = None
-    path: str | None = None
-    address: str | None = None
-    servable: str | None = None
-    version: int | None = None
-    http_status: int | None = None
-    grpc_code: str | None = None
-    code: str | None = None
-    message: str | None = None
-    reloads: bool = False
-    doubts: tuple[str, ...] = ()
-    inputs: tuple[InputComparison, ...] = ()
-    first_difference: RequestDifference | None = None
-    behind: tuple[AnswerInfo, ...] = ()
-    steps: tuple[str, ...] = ()
-    corrected: str | None = None
-    server_changes: tuple[ServerChangeInfo, ...] = ()
-    served: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    parts: dict[str, str] = {}
-    release: str = ""
-    release_from: str = ""
+    api: Literal["KServe", "TFS", "OpenAI", "other"] | None
+    interface: Literal["REST", "gRPC"] | None
+    method: str | None
+    path: str | None
+    address: str | None
+    servable: str | None
+    version: int | None
+    http_status: int | None
+    grpc_code: str | None
+    code: str | None
+    message: str | None
+    reloads: bool
+    doubts: tuple[str, ...]
+    inputs: tuple[InputComparison, ...]
+    first_difference: RequestDifference | None
+    behind: tuple[AnswerInfo, ...]
+    steps: tuple[str, ...]
+    corrected: str | None
+    server_changes: tuple[ServerChangeInfo, ...]
+    served: tuple[str, ...]
+    notes: tuple[str, ...]
+    parts: dict[str, str]
+    release: str
+    release_from: str

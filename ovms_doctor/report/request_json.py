@@ -38,7 +38,9 @@ def request_document(
         answer.doubts,
         tuple(_input(item, wanted.get(item.name)) for item in verdict.inputs),
         _difference(answer),
-        tuple(AnswerInfo(item.http_status, item.grpc_code, item.code, item.message) for item in verdict.behind),
+        tuple(
+            AnswerInfo(item.http_status, item.grpc_code, item.code, item.message) for item in verdict.behind
+        ),
         verdict.steps,
         corrected,
         tuple(
@@ -50,6 +52,38 @@ def request_document(
         {},
         release,
         release_from,
+    )
+
+
+def error_document(
+    code: str | None, text: str | None, parts: dict[str, str], release: str, release_from: str
+) -> RequestInfo:
+    """What an error text alone proves, as the document's types."""
+    return RequestInfo(
+        api=None,
+        interface=None,
+        method=None,
+        path=None,
+        address=None,
+        servable=None,
+        version=None,
+        http_status=None,
+        grpc_code=None,
+        code=code,
+        message=text,
+        reloads=False,
+        doubts=(),
+        inputs=(),
+        first_difference=None,
+        behind=(),
+        steps=(),
+        corrected=None,
+        server_changes=(),
+        served=(),
+        notes=(),
+        parts=parts,
+        release=release,
+        release_from=release_from,
     )
 
 

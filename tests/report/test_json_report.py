@@ -103,7 +103,7 @@ def test_keys_are_pinned(name: str) -> None:
     written = document(name)
     failed = SAMPLES[name]().error is not None
     assert list(written) == ([*TOP, "error"] if failed else TOP)
-    assert written["schema_version"] == "1.0"
+    assert written["schema_version"] == "1.1"
     assert list(written["tool"]) == ["name", "version"]
     assert list(written["run"]) == ["started_at", "duration_s", "arguments", "host", "notes"]
     assert list(written["server"]) == [*TOLD, *FOUND]
@@ -177,11 +177,11 @@ def test_schema_is_one_and_describes_every_property(make: Any) -> None:
             assert set(item["required"]) <= set(item["properties"])
 
 
-def test_schema_requires_every_key_but_error() -> None:
+def test_schema_requires_every_key_but_error_and_request() -> None:
     left_out = {
         key for item in _objects(report_schema()) for key in set(item["properties"]) - set(item["required"])
     }
-    assert left_out == {"error"}
+    assert left_out == {"error", "request"}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ovms_doctor.model.client_request import (
     SentInput,
 )
 from ovms_doctor.model.facts import Facts, LoadModel, LoadReport
-from ovms_doctor.model.facts.questions import Preparation
+from ovms_doctor.model.facts.preparation import Preparation
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import (
     ELEMENT_SIZES,

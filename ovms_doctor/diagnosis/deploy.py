@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.inputs.host import limits_on
-from ovms_doctor.inputs.target import ResolvedTarget, understand
-from ovms_doctor.inputs.target_remote import understand_remote
+from ovms_doctor.inputs.targets.local import understand
+from ovms_doctor.inputs.targets.rule import ResolvedTarget
+from ovms_doctor.inputs.targets.store import understand_remote
 from ovms_doctor.model.deployment import (
     DEFAULT_POLICY,
     Deployment,

@@ -118,7 +118,7 @@ class Note(Struct, frozen=True):
     """A remark on how the request is understood."""
 
     #: What a finding is made of; None for what is only a note in the report.
-    kind: Literal["version_directory", "unused_config"] | None
+    kind: Literal["version_directory", "unused_config", "nested_models"] | None
     #: One sentence.
     text: str
     #: The path that it is about, as the server sees it.

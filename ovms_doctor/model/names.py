@@ -1,26 +1,74 @@
-"""What a directory's name was meant to be. A leaf: targets and checks ask it."""
+"""What the name of a directory or of an image stands for."""
 
 from __future__ import annotations
 
 import re
 
 _VERSION = re.compile(r"[ \t\n\v\f\r]*[+]?0*[1-9][0-9]*")
+_PLAIN_NUMBER = re.compile(r"0*[1-9][0-9]*")
 _WRONG = re.compile(
     r"(v|ver|version|rev|r)[-_. ]?\d+([-_.].*)?|latest|current|-?0+([-_.].*)?|-\d+", re.IGNORECASE
+)
+#: A date anywhere at the beginning or end of a name: 2024-01-31, 20240131, model_2024.01.31.
+_DATE = re.compile(
+    r"(?:^|.*[-_. ])((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?:[-_. T].*)?"
+)
+_NAMED = re.compile(
+    r"(?:v|ver|version|rev|revision|release|r)[-_. ]?0*([1-9]\d{0,8})(?:[-_ ].*)?", re.IGNORECASE
+)
+_LEADING = re.compile(r"0*([1-9]\d{0,8})(?!\d).*", re.DOTALL)
+
+#: Directories that file systems and tools make for themselves, in lower case. Those that begin with a dot are in
+#: :func:`is_tool_directory`.
+_TOOL_DIRECTORIES = frozenset(
+    (
+        "lost+found",
+        "@eadir",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "system volume information",
+        "__pycache__",
+        "__macosx",
+    )
 )
 
 
 def looks_like_version(name: str) -> bool:
-    """The server would read a number greater than 0 from this name."""
+    """Whether the server reads a number greater than 0 from this name."""
     return _VERSION.match(name) is not None
 
 
+def is_plain_number(name: str) -> bool:
+    """Whether the name is a number greater than 0 and nothing else."""
+    return _PLAIN_NUMBER.fullmatch(name) is not None
+
+
 def looks_like_wrong_version(name: str) -> bool:
-    """Meant as a version, but none to the server: ``v1``, ``version-2``, ``latest``, ``0``, digits of other
-    scripts."""
+    """Whether a version was meant, but the server reads none: ``v1``, ``version-2``, ``latest``, ``0``, digits of
+    other scripts."""
     if name.isdigit() and not name.isascii():
         return True
     return _WRONG.fullmatch(name) is not None
+
+
+def version_in_name(name: str) -> int | None:
+    """The version number that a directory's name states, None where it states none.
+
+    ``v3``, ``version-3``, ``3-final``, a leading number and a date state one. Digits inside a name (``resnet50-int8``,
+    ``Qwen3-8B``) and numbers of several parts (``v1.2``) do not.
+    """
+    if date := _DATE.fullmatch(name):
+        return int(date[1] + date[3] + date[4])
+    if stated := _NAMED.fullmatch(name) or _LEADING.fullmatch(name):
+        return int(stated[1])
+    return None
+
+
+def is_tool_directory(name: str) -> bool:
+    """Whether a file system or a tool makes directories of this name (``lost+found``, ``.snapshot``, ``@eaDir``,
+    ``__pycache__``, ``.git``): nobody keeps a model in them."""
+    return name.startswith(".") or name.lower() in _TOOL_DIRECTORIES
 
 
 #: filesystemfactory.cpp: what begins so is in a store; everything else is a path.

@@ -89,6 +89,8 @@ class BaseProblem(Struct, frozen=True):
     ]
     failure: Failure | None = None
     entry: str | None = None
+    #: The server's path of what exists and was probably meant, where the base path is missing.
+    suggestion: str | None = None
 
 
 class Detection(Struct, frozen=True, dict=True):

@@ -29,6 +29,7 @@ from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
+from ovms_doctor.prediction.nearest_path import nearest_path
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute, is_remote
@@ -89,6 +90,9 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         detection = detect(entry.base_path, where, deployment.release, facts)
     except DetectionError as error:
         return _unknown(entry, error.cause)
+    if detection.problem is not None and detection.problem.kind == "missing":
+        suggestion = nearest_path(where, deployment.mounts, facts)
+        detection = replace(detection, problem=replace(detection.problem, suggestion=suggestion))
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, detection, status=detection.status, ended=ended, parameters=parameters)

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.diagnosis.roots import roots
-from ovms_doctor.inputs.target import ResolvedTarget, understand
-from ovms_doctor.inputs.target_remote import understand_remote
+from ovms_doctor.inputs.targets.local import understand
+from ovms_doctor.inputs.targets.rule import ResolvedTarget
+from ovms_doctor.inputs.targets.store import understand_remote
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, Target
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import (
@@ -135,11 +136,11 @@ def test_the_same_tree_on_this_host_is_understood_alike(keys: tuple[str, ...], a
 
 def test_notes_of_a_version_and_of_what_is_no_model() -> None:
     (note,) = understood("s3://b1x/m/1", of("m/1/a.onnx")).notes
-    assert (note.code, note.path) == ("OVD131", "s3://b1x/m/1")
+    assert (note.kind, note.path) == ("version_directory", "s3://b1x/m/1")
     notes = understood("s3://b1x/r/", of("r/x/1/a.onnx", "r/docs/a.md", "r/config.json")).notes
-    assert [(note.code, note.path) for note in notes] == [
-        ("", "s3://b1x/r/docs"),
-        ("", "s3://b1x/r/config.json"),
+    assert [(note.kind, note.path) for note in notes] == [
+        (None, "s3://b1x/r/docs"),
+        (None, "s3://b1x/r/config.json"),
     ]
 
 

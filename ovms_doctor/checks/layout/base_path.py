@@ -145,6 +145,11 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         if problem.kind == "missing"
         else None
     )
+    nearest = problem.suggestion
+    on_host = any(item.here for item in context.plan.outside if item.path == base)
+    if words is not None and nearest is not None and not on_host:
+        common["confidence"] = words.confidence
+        return _nearest(context, nearest, words.message, words.evidence, common)
     if words is not None:
         return context.finding(
             BASE_PATH_MISSING,
@@ -166,6 +171,8 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         steps = () if remote_but_for_capitals(model.entry.base_path) else (step,)
         message = f"There is no directory {base}"
         seen = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
+        if nearest is not None:
+            return _nearest(context, nearest, message, seen, common)
         return context.finding(
             BASE_PATH_MISSING,
             message,
@@ -187,6 +194,21 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         wrapped = _wrap_file(context, base) if base.lower().endswith(_MODEL_SUFFIXES) else ()
         return context.finding(MODEL_FILE_NOT_SERVABLE, message, steps=wrapped, **common)  # type: ignore[arg-type]
     return _listing_fails(context, model, problem, common)
+
+
+def _nearest(
+    context: Context, nearest: str, message: str, evidence: tuple[Evidence, ...], common: dict[str, object]
+) -> Finding:
+    """A base path that is missing while a similar one exists."""
+    return context.finding(
+        BASE_PATH_MISSING,
+        f"{message}; {nearest} exists",
+        evidence=(*evidence, Evidence(f"{nearest}: exists", "stat as the server's user")),
+        steps=(Step(f"Give the server the path {nearest}."),),
+        remedy=f"Name {nearest}, which exists.",
+        causes=_MOUNT_CAUSES,
+        **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
+    )
 
 
 def _recovers_from_missing(context: Context, base: str) -> str:

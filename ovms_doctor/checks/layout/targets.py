@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
-from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.deployment import Note
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.names import is_remote
 
 EMPTY_REPOSITORY = Code(
     code="OVD123",
@@ -48,7 +50,21 @@ UNUSED_CONFIG_JSON = Code(
     example=Example("ovms-doctor check /srv/models", "ovms-doctor check /srv/models/config.json"),
 )
 
-CODES = (EMPTY_REPOSITORY, VERSION_DIRECTORY_NAMED, UNUSED_CONFIG_JSON)
+NESTED_MODELS = Code(
+    code="OVD125",
+    name="nested-models",
+    severity="warning",
+    summary="A sub-directory of the target is no model, but holds directories that are models",
+    remedy="Name the sub-directory as a target of its own, and its models in the server's configuration.",
+    releases=ALL_RELEASES,
+    see_also=("OVD101", "OVD123"),
+    example=Example(
+        "ovms-doctor check /srv/models\n/srv/models/vision/resnet/1/model.onnx",
+        "ovms-doctor check /srv/models /srv/models/vision",
+    ),
+)
+
+CODES = (EMPTY_REPOSITORY, VERSION_DIRECTORY_NAMED, UNUSED_CONFIG_JSON, NESTED_MODELS)
 
 _NOTES = {"version_directory": VERSION_DIRECTORY_NAMED, "unused_config": UNUSED_CONFIG_JSON}
 
@@ -56,12 +72,33 @@ _NOTES = {"version_directory": VERSION_DIRECTORY_NAMED, "unused_config": UNUSED_
 def check(context: Context) -> Iterator[Finding]:
     """Findings on how the targets are understood, and on repositories without a model."""
     for note in context.deployment.notes:
-        if note.kind is not None:
+        if note.kind == "nested_models":
+            yield _nested_models(context, note)
+        elif note.kind is not None:
             yield context.finding(_NOTES[note.kind], note.text, model=note.model, path=note.path)
-    if context.plan.problem is None and not context.plan.models:
+    nested = any(note.kind == "nested_models" for note in context.deployment.notes)
+    if context.plan.problem is None and not context.plan.models and not nested:
         for target in context.deployment.targets:
             if target.kind == "repository":
                 yield _empty_repository(context, target.path)
+
+
+def _nested_models(context: Context, note: Note) -> Finding:
+    """An error where nothing else is served: the server has nothing of what lies deeper."""
+    path = note.path or ""
+    quoted = quote(path if is_remote(path) else context.host(path))
+    return context.finding(
+        NESTED_MODELS,
+        note.text,
+        path=path,
+        severity="warning" if context.plan.models else "error",
+        detail="A server that is given this directory's sub-directories as base paths finds no version in it.",
+        evidence=(Evidence(note.text, "list"),),
+        steps=(
+            Step("Check the models that lie deeper.", f"ovms-doctor check {quoted}", "host", "reads"),
+            Step("Give the server the models of the deeper directory as base paths."),
+        ),
+    )
 
 
 def _empty_repository(context: Context, path: str) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice
@@ -10,8 +11,8 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.facts import EntryKind, Listing
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
-from ovms_doctor.model.names import looks_like_wrong_version
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Recovers, Step
+from ovms_doctor.model.names import is_plain_number, is_remote, looks_like_wrong_version, version_in_name
 from ovms_doctor.model.plan import Attempt, DirectoryName, ModelPlan, VersionDirectoryMissing
 
 NO_VERSION_DIRECTORY = Code(
@@ -134,9 +135,15 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
     steps: tuple[Step, ...] = ()
     code = NO_VERSION_DIRECTORY
     message = f"The server finds no version in {base}: "
+    parent = None
     if any(_is_model_file(entry.name, entry.kind) for entry in entries):
-        message += "the model's files lie in the directory itself"
-        steps = _into_a_version(context, model, [(entry.name, entry.kind) for entry in entries])
+        parent = _parent_to_name(context, model)
+        if parent is not None:
+            message += "the directory is a version directory itself"
+            steps = (parent,)
+        else:
+            message += "the model's files lie in the directory itself"
+            steps = _into_a_version(context, model, [(entry.name, entry.kind) for entry in entries])
     elif wrong and all(item.reading == "not_number" for item in model.detection.names):
         code = VERSION_NAME_NOT_A_NUMBER
         message += f"none of {_list(wrong)} begins with a number"
@@ -171,9 +178,9 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         detail=context.what_then(model) + " It says so in the log at every poll.",
         log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
         evidence=(path_advice.listed(base, _seen(model.detection.listing)),),
-        recovers="config_change" if lacks else "next_poll",
+        recovers=_recovers(context, lacks, parent),
         steps=steps,
-        remedy="Give the entry a base_path." if lacks else "",
+        remedy=_remedy(lacks, parent),
         causes=(CausedBy("OVD446"),) if lacks else _MOUNT_CAUSES,
     )
 
@@ -259,13 +266,47 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
     )
 
 
-def _rename(context: Context, model: ModelPlan, name: str) -> Step:
+def _parent_to_name(context: Context, model: ModelPlan) -> Step | None:
+    """What to give the server instead of a base path that is a version directory: the directory above it, or another
+    mount; None where the base path is none."""
     base = model.entry.base_path.rstrip("/")
-    digits = "".join(c for c in name if c.isascii() and c.isdigit()).lstrip("0")[:9] or "1"
-    taken = {item.number for item in model.detection.names if item.reading == "version"}
-    number = int(digits)
-    while number in taken:
-        number += 1
+    above, _, name = base.rpartition("/")
+    if is_plain_number(name) and above and (is_remote(base) or context.on_host(above)):
+        option = "--model_path" if model.entry.parameters.source == "arguments" else '"base_path":'
+        value = above if option == "--model_path" else json.dumps(above, ensure_ascii=False)
+        return Step(f"Give the server the directory above: {option} {value}")
+    if is_remote(base):
+        return None
+    host_above, _, host_name = context.host(base).rstrip("/").rpartition("/")
+    if host_above and is_plain_number(host_name) and context.deployment.mount_table.mounts:
+        server = above if is_plain_number(name) and above else base
+        return Step(f"Mount {host_above}, the directory above the version directory, at {server or '/'}")
+    return None
+
+
+def _recovers(context: Context, lacks_base_path: bool, parent: Step | None) -> Recovers:
+    """How the server picks the repair up: another path or mount has to be given to it, files are found by a poll."""
+    if parent is not None:
+        is_mount = parent.text.startswith("Mount")
+        return "restart" if context.single or is_mount else "config_change"
+    return "config_change" if lacks_base_path else "next_poll"
+
+
+def _remedy(lacks_base_path: bool, parent: Step | None) -> str:
+    if parent is not None:
+        return "Name the model's directory, not its version directory."
+    return "Give the entry a base_path." if lacks_base_path else ""
+
+
+def _rename(context: Context, model: ModelPlan, name: str) -> Step:
+    """The directory renamed to the number that its name states, else to the next free one."""
+    base = model.entry.base_path.rstrip("/")
+    taken = {item.number for item in model.detection.names if item.reading == "version" and item.name != name}
+    stated = version_in_name(name)
+    number = stated if stated is not None and stated not in taken else None
+    if number is None:
+        # A number that the name states, and that is taken, would be read as a version of its own: the next free one.
+        number = max((each for each in taken if each is not None), default=0) + 1
     return path_advice.rename(context, f"{base}/{name}", f"{base}/{number}", "Give it a number as its name.")
 
 

@@ -1,0 +1,1 @@
+"""How a TARGET of the command line is understood: which models it holds."""

@@ -1,0 +1,256 @@
+"""The rule by which a directory is a model, a repository, or a version directory of its parent's.
+
+The same for a directory of this host and for a prefix in a store: both are given as a :class:`Directory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Protocol, TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from ovms_doctor.model.deployment import ModelEntry, Note, Target, VersionPolicy
+from ovms_doctor.model.facts import AnyQuestion, FactsMissingError
+from ovms_doctor.model.names import (
+    is_plain_number,
+    is_tool_directory,
+    looks_like_version,
+    looks_like_wrong_version,
+)
+
+#: Suffixes of files that make a directory a model's (compared without regard to case).
+MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
+#: ``.bin`` and ``.pdiparams`` alone are weights: enough to see that a model was meant.
+WEIGHT_SUFFIXES = (".bin", ".pdiparams")
+#: Files that only generative models have beside their OpenVINO files or their weights.
+_TOKENIZERS = frozenset(
+    ("openvino_tokenizer.xml", "tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+)
+
+#: How a directory is understood; ``version``: it is a version directory, and its parent is the model.
+Kind: TypeAlias = Literal["model", "repository", "version"]
+Resolution: TypeAlias = Literal["repository", "model"]
+_T = TypeVar("_T")
+
+
+class Directory(Protocol):
+    """A directory of which the names are known, and those below it on request."""
+
+    def files(self) -> frozenset[str]:
+        """The names of what is no directory."""
+
+    def directories(self) -> Sequence[str]:
+        """The names of the sub-directories in byte order."""
+
+    def below(self, name: str) -> Directory | None:
+        """A sub-directory, None where it cannot be listed. Raises FactsMissingError."""
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Requests at once what ``below`` needs for each of the names. Raises FactsMissingError."""
+
+
+class ResolvedTarget(Struct, frozen=True):
+    """What a TARGET holds."""
+
+    #: The target as named, and how it is understood.
+    target: Target
+    #: Its models; none for a configuration file.
+    models: tuple[ModelEntry, ...] = ()
+    #: What is to be reported about how it was understood.
+    notes: tuple[Note, ...] = ()
+    #: The server's path of the configuration file, where it is one.
+    config_path: str | None = None
+
+
+def kind_of(directory: Directory, name: str) -> Kind:
+    """How a directory called ``name`` is understood.
+
+    A directory with version directories that hold models is a model. One whose sub-directories are models is a
+    repository, whatever single files or odd names lie beside them (``3d-unet`` begins with a number and is a model's
+    name). A version directory is its parent's. One that holds model files is a model without version directories.
+    Raises FactsMissingError.
+    """
+    if _any_holds_model(directory, _versions(directory, plain=True)):
+        return "model"
+    if _any_served(directory):
+        return "repository"
+    files = directory.files()
+    if is_graph(files) or _any_holds_model(directory, _versions(directory)):
+        return "model"
+    if is_plain_number(name) and (has_model_file(files) or not (files or directory.directories())):
+        return "version"
+    if has_model_file(files) or is_generative(files) or _versions(directory):
+        return "model"
+    named = candidates(directory)
+    return "model" if named and all(looks_like_wrong_version(each) for each in named) else "repository"
+
+
+class Models(Struct, frozen=True):
+    """The models among the sub-directories of a repository."""
+
+    #: Paths below the repository, in byte order: ``resnet``, ``OpenVINO/Qwen3-8B-int4-ov``.
+    models: tuple[str, ...]
+    #: Sub-directories that hold no model but other directories with models: the name, and the models' names.
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    #: Sub-directories without any model.
+    others: tuple[str, ...]
+
+
+def models_in(directory: Directory) -> Models:
+    """What lies in a repository. Raises FactsMissingError with all that is missing."""
+    models: list[str] = []
+    groups: list[tuple[str, tuple[str, ...]]] = []
+    others: list[str] = []
+    for name, content in zip(candidates(directory), _each(directory, _content), strict=True):
+        if content == "model":
+            models.append(name)
+        elif not content:
+            others.append(name)
+        elif content[0] == "organisation":
+            models += [f"{name}/{each}" for each in content[1]]
+        else:
+            groups.append((name, content[1]))
+    return Models(tuple(models), tuple(groups), tuple(others))
+
+
+def resolved(
+    path: str,
+    server_path: str,
+    name: str,
+    directory: Directory,
+    as_: Resolution | None,
+    policy: VersionPolicy,
+    model: Callable[[str, str], ResolvedTarget],
+) -> ResolvedTarget:
+    """The models of a directory: ``path`` as named, ``server_path`` as the server's, ``name`` its own, empty where it
+    has no parent. ``model`` makes one of a path and the server's. Raises FactsMissingError."""
+    kind = as_ or kind_of(directory, name)
+    if kind == "model":
+        return model(path, server_path)
+    if kind == "version":
+        found = model(*(each.rstrip("/").rpartition("/")[0] or "/" for each in (path, server_path)))
+        text = f"{name} is a version directory: its parent directory is examined as the model"
+        return ResolvedTarget(found.target, found.models, (Note("version_directory", text, path),))
+    inside = models_in(directory)
+    top, server_top = path.rstrip("/"), server_path.rstrip("/")
+    models = tuple(ModelEntry(each, f"{server_top}/{each}", policy) for each in inside.models)
+    notes = [
+        Note(
+            "nested_models",
+            f"{top}/{group} is no model: the models {', '.join(names)} lie one level deeper and are not examined",
+            f"{top}/{group}",
+        )
+        for group, names in inside.groups
+    ]
+    notes += [
+        Note(None, f"{each}: no version directory and no model file within two levels", f"{top}/{each}")
+        for each in inside.others
+    ]
+    return ResolvedTarget(Target(path, "repository"), models, tuple(notes))
+
+
+def has_model_file(files: Iterable[str]) -> bool:
+    """Whether one of the names is a model file's, or that of its weights."""
+    return any(name.lower().endswith(MODEL_SUFFIXES + WEIGHT_SUFFIXES) for name in files)
+
+
+def is_graph(files: frozenset[str]) -> bool:
+    """Whether the files are those of a MediaPipe graph, or of a pipeline of several models."""
+    return "graph.pbtxt" in files or "model_index.json" in files
+
+
+def is_generative(files: frozenset[str]) -> bool:
+    """Whether the files are those of a generative model, as exported or as downloaded from Hugging Face."""
+    if is_graph(files):
+        return True
+    if "config.json" not in files or not files & _TOKENIZERS:
+        return False
+    return has_model_file(files) or any(name.endswith((".safetensors", ".gguf")) for name in files)
+
+
+def candidates(directory: Directory) -> list[str]:
+    """The sub-directories that may be models or versions: not those that file systems and tools make."""
+    return [name for name in directory.directories() if not is_tool_directory(name)]
+
+
+def _versions(directory: Directory, *, plain: bool = False) -> list[str]:
+    reads = is_plain_number if plain else looks_like_version
+    return [name for name in candidates(directory) if reads(name)]
+
+
+def _any_holds_model(directory: Directory, names: list[str]) -> bool:
+    """Whether model files lie in one of the sub-directories; assumed of one that cannot be listed."""
+    directory.prepare(names)
+    return any(
+        below is None or has_model_file(below.files()) or is_graph(below.files())
+        for below in map(directory.below, names)
+    )
+
+
+def _any_served(directory: Directory) -> bool:
+    """Whether one of the sub-directories is a model that the server would serve. Few are looked at: of thousands, one
+    of the first nearly always is."""
+    names = candidates(directory)
+    start, count = 0, 8
+    while start < len(names):
+        if any(_each(directory, _is_served, names[start : start + count])):
+            return True
+        start, count = start + count, count * 4
+    return False
+
+
+def _is_served(directory: Directory | None) -> bool:
+    """Whether a directory is a model that the server would serve: with a version that holds files, or generative."""
+    if directory is None:
+        return False
+    if is_generative(directory.files()):
+        return True
+    return _any_holds_model(directory, _versions(directory))
+
+
+#: What a sub-directory of a repository is: a model, or nothing, or models of an organisation or a group below it.
+_Content: TypeAlias = 'Literal["model", ""] | tuple[Literal["organisation", "group"], tuple[str, ...]]'
+
+
+def _content(directory: Directory | None) -> _Content:
+    if directory is None:
+        # It cannot be listed: most likely a model whose rights are wrong; the rules report it.
+        return "model"
+    names = candidates(directory)
+    if (
+        has_model_file(directory.files())
+        or is_generative(directory.files())
+        or _versions(directory, plain=True)
+    ):
+        return "model"
+    served = [name for name, good in zip(names, _each(directory, _is_served), strict=True) if good]
+    if served:
+        below = [directory.below(name) for name in served]
+        generative = all(each is not None and is_generative(each.files()) for each in below)
+        return "organisation" if generative else "group", tuple(served)
+    if any(looks_like_version(name) or looks_like_wrong_version(name) for name in names):
+        return "model"
+    return "model" if any(_each(directory, _has_files)) else ""
+
+
+def _has_files(directory: Directory | None) -> bool:
+    return directory is not None and has_model_file(directory.files())
+
+
+def _each(
+    directory: Directory, look: Callable[[Directory | None], _T], names: list[str] | None = None
+) -> list[_T]:
+    """``look`` at each of the names, else each candidate; what they all lack is requested at once."""
+    names = candidates(directory) if names is None else names
+    directory.prepare(names)
+    found: list[_T] = []
+    missing: list[AnyQuestion] = []
+    for name in names:
+        try:
+            found.append(look(directory.below(name)))
+        except FactsMissingError as error:
+            missing.extend(error.questions)
+    if missing:
+        raise FactsMissingError(missing)
+    return found

@@ -1,0 +1,108 @@
+"""How a TARGET in a store is understood: which models it holds.
+
+The rule is the one of targets on this host, applied to one list of keys instead of directories. Pure, like the rules:
+it asks for lists and gives entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from ovms_doctor.inputs.targets.rule import MODEL_SUFFIXES, Resolution, ResolvedTarget, resolved
+from ovms_doctor.model.deployment import ModelEntry, Note, Target, TargetKind, VersionPolicy
+from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing
+from ovms_doctor.model.store_paths import target_key, target_listing
+
+#: Slashes that are looked for in a key below a target: what decides lies three directories down at the deepest, in a
+#: version directory of a model of a group.
+_SLASHES = 3
+
+
+def understand_remote(
+    path: str,
+    access: StoreAccess | str,
+    as_: Resolution | None,
+    policy: VersionPolicy,
+    facts: Facts,
+) -> ResolvedTarget:
+    """The models at ``path``, as typed. ``access``: how its store is queried, or why it is not.
+
+    What cannot be listed, or holds nothing, is one model with that base path: the rules report what becomes of it.
+    Raises FactsMissingError until the lists it needs are there.
+    """
+    if as_ == "model" or isinstance(access, str):
+        return _model(path, policy)
+    question = target_listing(access, path)
+    listed = facts.ask(question)
+    if not isinstance(listed, StoreListing):
+        return _model(path, policy)
+    if not listed.objects:
+        is_file = as_ is None and _is_object(access, path, facts)
+        return _model(path, policy, "file" if is_file else "model")
+    top = _StoredDirectory.of(question.prefix, listed)
+    # Above a bucket there is nothing: it is no version directory, whatever it is called.
+    name = path.rstrip("/").rpartition("/")[2] if question.prefix else ""
+    found = resolved(path, path, name, top, as_, policy, lambda model, _: _model(model, policy))
+    if found.target.kind == "repository" and "config.json" in top.names:
+        text = "a config.json lies here; it is not used: the server reads one from its local files only"
+        unused = Note(None, text, f"{path.rstrip('/')}/config.json")
+        found = ResolvedTarget(found.target, found.models, (*found.notes, unused))
+    if listed.more:
+        text = f"more than {len(listed.objects)} objects lie below {path}: the others were not examined"
+        return ResolvedTarget(found.target, found.models, (*found.notes, Note(None, text, path)))
+    return found
+
+
+def _model(path: str, policy: VersionPolicy, kind: TargetKind = "model") -> ResolvedTarget:
+    """One model: by the last part of its path, in a bucket itself by the bucket's name."""
+    name = path.partition("://")[2].rstrip("/").rpartition("/")[2] or "model"
+    if kind == "file":
+        name = name.rpartition(".")[0] or name
+    return ResolvedTarget(Target(path, kind), (ModelEntry(name, path, policy),))
+
+
+def _is_object(access: StoreAccess, path: str, facts: Facts) -> bool:
+    """Whether ``path`` is the name of an object, and that of a model's file."""
+    key = target_key(access, path)
+    if not key.lower().endswith(MODEL_SUFFIXES):
+        return False
+    beginning = facts.ask(ListStore(access, key))
+    return isinstance(beginning, StoreListing) and any(item.key == key for item in beginning.objects)
+
+
+class _StoredDirectory(Struct, frozen=True):
+    """What keys make of a "directory", as far down as it decides anything. One that lies there as a key of its own,
+    with a slash at its end and nothing below, is one too."""
+
+    children: dict[str, _StoredDirectory]
+    names: set[str]
+
+    @staticmethod
+    def of(prefix: str, listed: StoreListing) -> _StoredDirectory:
+        top = _StoredDirectory({}, set())
+        for item in listed.objects:
+            top.add(item.key[len(prefix) :].split("/", _SLASHES))
+        return top
+
+    def add(self, parts: list[str]) -> None:
+        """The parts of a key; the last may hold slashes."""
+        directory = self
+        for name in parts[:-1]:
+            directory = directory.children.setdefault(name, _StoredDirectory({}, set()))
+        if parts[-1] and "/" not in parts[-1]:
+            directory.names.add(parts[-1])
+
+    def files(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    def directories(self) -> Sequence[str]:
+        """Two slashes in a row leave a name out."""
+        return sorted(name for name in self.children if name)
+
+    def below(self, name: str) -> _StoredDirectory | None:
+        return self.children[name]
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """The whole list is there."""

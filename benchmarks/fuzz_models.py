@@ -25,13 +25,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.request import Request
-from ovms_doctor.diagnosis.run import Options, report_on
+from ovms_doctor.diagnosis.run import report_on
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.settle import SettledRun
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Facts, InspectModel, ModelInspection
 from ovms_doctor.model.facts.codec import load
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions, OutputOptions
 from ovms_doctor.model.plan import NoTensors, NotInRelease
 from ovms_doctor.prediction.startup import plan
 
@@ -204,13 +204,13 @@ def _collect(models: Path, saved: Path) -> str:
 
 def _judged(model: Path, facts: Facts) -> tuple[str, str]:
     """The pipeline's verdict in the oracle's words, and what else is to be counted."""
-    request = Request((str(model),), as_="model", user=User(os.getuid(), os.getgid(), ()))
+    request = CheckOptions((str(model),), as_="model", user=User(os.getuid(), os.getgid(), ()))
     # As one of a configuration, as it was collected.
     deployment = replace(deployment_for(request, facts), mode="config")
     planned = plan(deployment, facts)
     assert planned.plan is not None
     seen = SettledRun(deployment, planned.plan, facts)
-    report = report_on(seen, Options(), begin(()))
+    report = report_on(seen, OutputOptions(), begin(()))
     if any(finding.code == "OVD901" for finding in report.findings):
         return "broken", "a check crashed"
     versions = seen.plan.models[0].versions

@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ovms_doctor.diagnosis.request import Request
-from ovms_doctor.diagnosis.run import Options, begin, report_on
+from ovms_doctor.diagnosis.run import begin, report_on
 from ovms_doctor.diagnosis.settle import SettledRun, look
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions, OutputOptions
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 from tests.cases_build import Case, build
@@ -26,12 +26,12 @@ def collector(uid: int) -> LocalCollector:
     return LocalCollector(User(uid, uid))
 
 
-def request_for(case: Case, directory: str) -> Request:
+def request_for(case: Case, directory: str) -> CheckOptions:
     """The case as a user on the server's own host would ask for it. The recorder left its directory when
     it became another user."""
     default = "/" if case.uid else directory
-    return Request(
-        words=case.arguments(directory),
+    return CheckOptions(
+        arguments=case.arguments(directory),
         release=case.release,
         user=User(case.uid, case.uid),
         user_from="--user",
@@ -41,7 +41,7 @@ def request_for(case: Case, directory: str) -> Request:
     )
 
 
-def look_at(case: Case, directory: Path) -> tuple[Request, SettledRun]:
+def look_at(case: Case, directory: Path) -> tuple[CheckOptions, SettledRun]:
     """Build the case's tree and look at it."""
     build(case, directory)
     request = request_for(case, os.fspath(directory))
@@ -49,4 +49,4 @@ def look_at(case: Case, directory: Path) -> tuple[Request, SettledRun]:
 
 
 def document_of(seen: SettledRun) -> dict[str, Any]:
-    return to_document(report_on(seen, Options(), begin(())))
+    return to_document(report_on(seen, OutputOptions(), begin(())))

@@ -8,8 +8,8 @@ from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_place import argument, key_of, place_text, with_place
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
-from ovms_doctor.model.deployment import HostLimits
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.plan import StartProblem
 
 _CODES = {

@@ -10,9 +10,9 @@ from ovms_doctor.checks.context import Context, describe_denial, describe_failur
 from ovms_doctor.checks.refusal import quote_release
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Denial, Failure
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.host import User
 from ovms_doctor.model.openvino_log import LIST_DENIED, NOT_MAPPED, STATUS_DENIED, UNREADABLE
 from ovms_doctor.model.plan import AccessFails, Attempt, ModelPlan
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,25 +28,27 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _SEPARATOR = "--"
-#: The server's own words, behind ``--``: kept from the parser, which has its own options by those names.
-_server_words: list[str] | None = None
+#: Characters of a message on wrong usage: it may quote what was typed.
+_LONGEST_MESSAGE = 1000
+#: The server's own arguments, behind ``--``: kept from the parser, which has its own options by those names.
+_server_arguments: list[str] | None = None
 
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
-    global _server_words
+    global _server_arguments
     words = list(argv)
-    _server_words = None
+    _server_arguments = None
     if _SEPARATOR in words:
         cut = words.index(_SEPARATOR)
-        words, _server_words = words[:cut], words[cut + 1 :]
+        words, _server_arguments = words[:cut], words[cut + 1 :]
     try:
         result = _command(words)(words, prog_name="ovms-doctor", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except typer.TyperException as error:
-        return _usage(error.format_message())
+        return _usage(error.format_message(), words)
     except UsageError as error:
-        return _usage(str(error))
+        return _usage(str(error), words)
     except (KeyboardInterrupt, typer.Abort):
         interrupted.say()
         return opt.EXIT_INTERRUPTED
@@ -66,6 +70,14 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
+    if any(info.callback in (check, collect, request) for info in parser.registered_commands):
+        from ovms_doctor.cli.parameters import add_parameters
+        from ovms_doctor.cli.request_options import RequestOptions
+        from ovms_doctor.model.options import CheckOptions, OutputOptions
+
+        add_parameters(check, CheckOptions, OutputOptions)
+        add_parameters(collect, CheckOptions, OutputOptions)
+        add_parameters(request, RequestOptions, CheckOptions, OutputOptions)
     return typer.main.get_command(parser)
 
 
@@ -78,11 +90,35 @@ def _broken(error: Exception) -> int:
     return opt.EXIT_INCOMPLETE
 
 
-def _usage(text: str) -> int:
+def _usage(text: str, words: Sequence[str]) -> int:
+    """A mistake of usage: one line on standard error; where a JSON document was asked for, that as well."""
     from ovms_doctor.model.display_text import visible
 
-    print(f"ovms-doctor: {visible(text)}", file=sys.stderr)
+    message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
+    print(f"ovms-doctor: {message}", file=sys.stderr)
+    if words[:1] in (["check"], ["request"]) and _option(words, "--format", "-f") == "json":
+        from ovms_doctor.cli.output import write
+        from ovms_doctor.diagnosis.run import failed_report
+        from ovms_doctor.diagnosis.run_start import begin
+        from ovms_doctor.report.json_report import dumps, to_document
+
+        document = dumps(to_document(failed_report(text, begin(sys.argv[1:]), opt.EXIT_USAGE)))
+        with suppress(UsageError):
+            write(document, _option(words, "--output", "-o"))
     return opt.EXIT_USAGE
+
+
+def _option(words: Sequence[str], name: str, letter: str) -> str | None:
+    """The last value of an option in a line that the parser may have refused."""
+    found = None
+    for word, following in zip_longest(words, words[1:]):
+        if word in (name, letter):
+            found = following
+        elif word.startswith(f"{name}="):
+            found = word.partition("=")[2]
+        elif word.startswith(letter) and len(word) > 2:
+            found = word[2:].removeprefix("=")
+    return found
 
 
 @app.callback(invoke_without_command=True)
@@ -101,184 +137,37 @@ def _root(
 
 
 @app.command()
-def check(
-    context: typer.Context,
-    targets: opt.Targets = None,
-    container: opt.ContainerOption = None,
-    inspect: opt.Inspect = None,
-    docker_run: opt.DockerRun = None,
-    compose: opt.Compose = None,
-    kubernetes: opt.Kubernetes = None,
-    kernel_log: opt.KernelLog = None,
-    as_: opt.As = None,
-    ovms_version: opt.OvmsVersion = None,
-    user: opt.UserOption = None,
-    bare_metal: opt.BareMetal = False,
-    mount: opt.MountOption = None,
-    env: opt.Env = None,
-    env_file: opt.EnvFile = None,
-    env_from_process: opt.EnvFromProcess = False,
-    model_version_policy: opt.Policy = None,
-    cache_dir: opt.CacheDir = None,
-    cpu_extension: opt.CpuExtension = None,
-    target_device: opt.TargetDevice = None,
-    memory: opt.Memory = None,
-    probe_write: opt.ProbeWrite = False,
-    load: opt.Load = opt.LoadLevel.read,
-    download_limit: opt.DownloadLimit = None,
-    timeout: opt.Timeout = 10.0,
-    jobs: opt.Jobs = None,
-    check_timeout: opt.CheckTimeout = 10.0,
-    no_plugins: opt.NoPlugins = False,
-    facts: Annotated[
-        str | None, typer.Option("--facts", metavar="FILE", help="Recorded facts instead of looking.")
-    ] = None,
-    select: opt.Select = None,
-    ignore: opt.Ignore = None,
-    format_: opt.Format = opt.OutputFormat.text,
-    output: opt.Output = None,
-    fail_on: opt.FailOnOption = opt.FailOn.error,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The verdict only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Everything, nothing shortened.")] = False,
-) -> int:
+def check(context: typer.Context, **_: object) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
-    from ovms_doctor.cli.option_records import OutputOptions, asked_from
+    from ovms_doctor.cli.check_options import options_from
+    from ovms_doctor.cli.parameters import output_options
 
-    shown = OutputOptions(
-        tuple(select or ()),
-        tuple(ignore or ()),
-        format_.value,
-        output,
-        fail_on.value,
-        exit_zero,
-        no_color,
-        quiet,
-        verbose,
-    )
-    asked = asked_from(context.params, _server_words)
-    return run_check(asked, shown, facts, None if no_plugins else check_timeout)
+    return run_check(options_from(context.params, _server_arguments), output_options(context.params))
 
 
 @app.command()
-def collect(
-    context: typer.Context,
-    targets: opt.Targets = None,
-    container: opt.ContainerOption = None,
-    inspect: opt.Inspect = None,
-    docker_run: opt.DockerRun = None,
-    compose: opt.Compose = None,
-    kubernetes: opt.Kubernetes = None,
-    kernel_log: opt.KernelLog = None,
-    as_: opt.As = None,
-    ovms_version: opt.OvmsVersion = None,
-    user: opt.UserOption = None,
-    bare_metal: opt.BareMetal = False,
-    mount: opt.MountOption = None,
-    env: opt.Env = None,
-    env_file: opt.EnvFile = None,
-    env_from_process: opt.EnvFromProcess = False,
-    model_version_policy: opt.Policy = None,
-    cache_dir: opt.CacheDir = None,
-    cpu_extension: opt.CpuExtension = None,
-    target_device: opt.TargetDevice = None,
-    memory: opt.Memory = None,
-    probe_write: opt.ProbeWrite = False,
-    load: opt.Load = opt.LoadLevel.read,
-    download_limit: opt.DownloadLimit = None,
-    timeout: opt.Timeout = 10.0,
-    jobs: opt.Jobs = None,
-    output: opt.Output = None,
-) -> int:
-    """Look at the same things as check and save what was seen, for `check --facts` elsewhere."""
+def collect(context: typer.Context, **_: object) -> int:
+    """Look at the same things as check and save the facts, for `check --facts` elsewhere."""
     from ovms_doctor.cli.check import run_collect
-    from ovms_doctor.cli.option_records import asked_from
+    from ovms_doctor.cli.check_options import options_from
+    from ovms_doctor.cli.parameters import output_options
 
-    return run_collect(asked_from(context.params, _server_words), output)
+    return run_collect(options_from(context.params, _server_arguments), output_options(context.params))
 
 
 @app.command()
-def request(
-    context: typer.Context,
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE|-",
-            help="The request: a JSON body, a curl line, raw HTTP, a protobuf message or Python; - for standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model", metavar="TARGET", help="What is served, as a TARGET of check.", show_default=False
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", metavar="URL", help="A running server; only its metadata are asked for."),
-    ] = None,
-    metadata: Annotated[
-        str | None,
-        typer.Option("--metadata", metavar="FILE", help="The answer of /v2/models/NAME, saved."),
-    ] = None,
-    path: Annotated[
-        str | None, typer.Option("--path", metavar="PATH", help="The path that a body is sent to.")
-    ] = None,
-    api: Annotated[
-        opt.ApiName | None, typer.Option("--api", help="The API of a body.", show_default=False)
-    ] = None,
-    error: Annotated[
-        str | None,
-        typer.Option("--error", metavar="TEXT", help="Only what the client wrote about its error."),
-    ] = None,
-    without_mediapipe: Annotated[
-        bool, typer.Option("--without-mediapipe", help="The server was built without MediaPipe.")
-    ] = False,
-    container: opt.ContainerOption = None,
-    inspect: opt.Inspect = None,
-    docker_run: opt.DockerRun = None,
-    compose: opt.Compose = None,
-    kubernetes: opt.Kubernetes = None,
-    kernel_log: opt.KernelLog = None,
-    as_: opt.As = None,
-    ovms_version: opt.OvmsVersion = None,
-    user: opt.UserOption = None,
-    bare_metal: opt.BareMetal = False,
-    mount: opt.MountOption = None,
-    env: opt.Env = None,
-    env_file: opt.EnvFile = None,
-    env_from_process: opt.EnvFromProcess = False,
-    model_version_policy: opt.Policy = None,
-    timeout: opt.Timeout = 10.0,
-    jobs: opt.Jobs = None,
-    format_: opt.Format = opt.OutputFormat.text,
-    output: opt.Output = None,
-    fail_on: opt.FailOnOption = opt.FailOn.error,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The verdict only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Everything, nothing shortened.")] = False,
-) -> int:
+def request(context: typer.Context, **_: object) -> int:
     """Say whether a client's request fits what is served, and what the server answers."""
-    from ovms_doctor.cli.option_records import OutputOptions, asked_from
-    from ovms_doctor.cli.request import RequestOptions, run_request
+    from ovms_doctor.cli.check_options import options_from
+    from ovms_doctor.cli.parameters import output_options, values_of
+    from ovms_doctor.cli.request import run_request
+    from ovms_doctor.cli.request_options import RequestOptions
 
-    shown = OutputOptions((), (), format_.value, output, fail_on.value, exit_zero, no_color, quiet, verbose)
-    typed = {**context.params, "targets": model, "load": opt.LoadLevel.read}
-    options = RequestOptions(
-        source,
-        url,
-        metadata,
-        path,
-        None if api is None else opt.ApiName(api).value,
-        error,
-        without_mediapipe,
-        timeout,
-    )
-    return run_request(asked_from(typed, _server_words), options, shown)
+    request_options = RequestOptions(**values_of(RequestOptions, context.params))
+    parsed = {**context.params, "targets": request_options.models}
+    options = options_from(parsed, _server_arguments, optional=True)
+    return run_request(options, request_options, output_options(context.params))
 
 
 @app.command()

@@ -1,28 +1,25 @@
-"""From what was typed to a Request: paths made absolute, users and mounts read, mistakes answered."""
+"""From the parsed command line to a CheckOptions: what the options exclude, and what this process adds."""
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ovms_doctor.cli.option_records import CheckOptions
-from ovms_doctor.diagnosis.request import DOWNLOAD_LIMIT, Request
-from ovms_doctor.model.deployment import IMAGE_USER, Host, User
+from ovms_doctor.cli.parameters import values_of
 from ovms_doctor.model.environment import (
     READ_BY_CLIENTS,
     READ_BY_OTHER_CLIENTS,
     Variable,
     read_file,
-    read_pair,
     variables,
 )
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.host import Host
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.options import CheckOptions, options_of
 
-_MOST_ID = 2**32 - 2
 #: How a file is copied out of a store.
 _COPY = {
     "s3": "aws s3 cp {} .",
@@ -30,91 +27,81 @@ _COPY = {
     "az": "az storage blob download",
     "azfs": "az storage file download",
 }
+#: Options that the server's own arguments give as well.
+_BESIDE_TARGETS = {
+    "cache_dir": "--cache-dir",
+    "cpu_extension": "--cpu-extension",
+    "target_device": "--target-device",
+    "policy": "--model-version-policy",
+}
 
 
-def request_from(asked: CheckOptions) -> Request:
-    """UsageError for what cannot be understood."""
-    ways = [
-        *asked.sources,
-        *(["a TARGET"] if asked.targets else []),
-        *(["--"] if asked.words is not None else []),
-    ]
-    if asked.targets and asked.words is not None and len(ways) == 2:
-        raise UsageError("name targets, or give the server's own arguments behind --, not both")
-    if len(ways) > 1:
-        raise UsageError(f"{' and '.join(ways)} exclude each other: each says what the server was told")
-    if not asked.names_something:
+def options_from(
+    parsed: Mapping[str, Any], arguments: Sequence[str] | None, *, optional: bool = False
+) -> CheckOptions:
+    """The options as they were typed, with what this process adds. ``arguments``: the server's own, behind ``--``.
+    Raises UsageError for options that exclude each other, and unless ``optional`` where nothing is named."""
+    values = values_of(CheckOptions, parsed)
+    if "facts_file" in values:
+        _check_beside_facts(values, arguments)
+        return CheckOptions(**values)
+    pairs: list[tuple[str, str]] = list(values.pop("environment", ()))
+    typed = CheckOptions(**values, arguments=None if arguments is None else tuple(arguments))
+    if not (optional or typed.names_deployment):
         raise UsageError(
             "nothing to check: name a repository (ovms-doctor check ./models) or a container "
             "(--container NAME), or give the server's own arguments behind --"
         )
-    mounts = tuple(_mount(text) for text in asked.mounts)
-    user, user_from = _user(asked.user)
-    words = None if asked.words is None else tuple(asked.words)
+    _check_sources(typed)
     # The server's own arguments name the server's paths: without a mount they are this host's.
-    bare_metal = asked.bare_metal or (words is not None and not mounts)
-    _only_beside_targets(asked)
-    return Request(
-        targets=tuple(_target(text, as_model=asked.as_ == "model") for text in asked.targets),
-        words=words,
-        as_=asked.as_,
-        release=asked.ovms_version,
-        user=user,
-        user_from=user_from,
-        bare_metal=bare_metal,
-        mounts=mounts,
-        policy=asked.policy,
-        environment=_environment(asked),
-        load=cast(Any, asked.load),
-        working_directory=os.getcwd(),
-        timeout=asked.timeout,
+    bare_metal = typed.bare_metal or (arguments is not None and not typed.mounts)
+    added: dict[str, Any] = {
+        "targets": tuple(_target(text, as_model=typed.as_ == "model") for text in typed.targets),
+        "typed_targets": typed.targets,
+        "arguments": typed.arguments,
+        "user_from": "--user" if "user" in values else typed.user_from,
+        "bare_metal": bare_metal,
+        "environment": _environment(typed, pairs),
+        "working_directory": _working_directory(),
         # A TARGET is not said to run on this very host, unless that is said.
-        host=_this_host() if bare_metal else None,
-        memory=None if asked.memory is None else _size("--memory", asked.memory) or None,
-        cache_dir=asked.cache_dir,
-        cpu_extension=asked.cpu_extension,
-        target_device=asked.target_device,
-        probe_write=asked.probe_write,
-        download_limit=(
-            DOWNLOAD_LIMIT
-            if asked.download_limit is None
-            else _size("--download-limit", asked.download_limit)
-        ),
-        kept_back=_kept_back(asked),
-    )
-
-
-def _only_beside_targets(asked: CheckOptions) -> None:
-    """What the server's own arguments say is not said a second time."""
-    options = {
-        "--cache-dir": asked.cache_dir,
-        "--cpu-extension": asked.cpu_extension,
-        "--target-device": asked.target_device,
-        "--model-version-policy": asked.policy,
+        "host": _this_host() if bare_metal else None,
+        "withheld_variables": _withheld_variables(typed),
     }
-    given = [name for name, value in options.items() if value is not None]
-    if given and not asked.targets:
+    return CheckOptions(**{**values, **added})
+
+
+def _check_sources(options: CheckOptions) -> None:
+    """One source of the deployment, and no option that another one gives already."""
+    sources = [
+        *options.sources,
+        *(["a TARGET"] if options.targets else []),
+        *(["--"] if options.arguments is not None else []),
+    ]
+    if options.targets and options.arguments is not None and len(sources) == 2:
+        raise UsageError("name targets, or give the server's own arguments behind --, not both")
+    if len(sources) > 1:
+        raise UsageError(f"{' and '.join(sources)} exclude each other: each gives the whole deployment")
+    given = [name for field, name in _BESIDE_TARGETS.items() if getattr(options, field) is not None]
+    if given and not options.targets:
         own = given[0].replace("-", "_").replace("__", "--", 1)
-        raise UsageError(f"{given[0]} goes with a TARGET: here the server's own arguments say it ({own})")
-    if asked.kernel_log is not None and not asked.sources:
+        raise UsageError(f"{given[0]} goes with a TARGET: here the server's own arguments give it ({own})")
+    if options.kernel_log is not None and not options.sources:
         raise UsageError("--kernel-log goes with a container: name one, or a document of one")
-    if asked.sources and asked.bare_metal:
+    if options.sources and options.bare_metal:
         raise UsageError("--bare-metal goes with a TARGET or with --: a container is none")
 
 
-def _size(option: str, text: str) -> int:
-    """Bytes, as docker reads a size: units are powers of 1024; 0 is no limit."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
-    if match is None:
-        raise UsageError(f"{option} {text}: write a size, like 512m or 2g")
-    return int(float(match[1]) * 1024 ** "bkmgtp".index(match[2] or "b"))
-
-
-def _this_host() -> Host:
-    # Recorded facts are read without anything that looks.
-    from ovms_doctor.probes.host import see_host
-
-    return see_host()
+def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | None) -> None:
+    """Recorded facts come with the options of their run."""
+    if "targets" in values or arguments is not None or CheckOptions(**values).sources:
+        raise UsageError("--facts gives what is checked as well: name no target beside it")
+    options = options_of(CheckOptions)
+    others = [options[name][1].names[0] for name in values if not options[name][1].beside_facts]
+    if others:
+        raise UsageError(
+            f"{others[0]} has no effect beside --facts, which gives the options of its run: "
+            "only --ovms-version can be changed"
+        )
 
 
 def _target(text: str, *, as_model: bool) -> str:
@@ -132,55 +119,38 @@ def _target(text: str, *, as_model: bool) -> str:
     return os.path.abspath(text)
 
 
-def _user(text: str | None) -> tuple[User, str]:
-    if text is None:
-        return IMAGE_USER, "as in the image"
-    uid_text, _, rest = text.partition(":")
-    ids = [uid_text, *(rest.split(",") if rest else [])]
-    if not all(part.isascii() and part.isdigit() and int(part) <= _MOST_ID for part in ids):
-        raise UsageError(f"--user {text}: write numbers, like 5000 or 5000:5000 or 5000:5000,39,44")
-    numbers = [int(part) for part in ids]
-    # Docker gives a user without a group the group 0, as does the image's own /etc/passwd for unknown ones.
-    gid = numbers[1] if len(numbers) > 1 else (numbers[0] if numbers[0] == IMAGE_USER.uid else 0)
-    return User(numbers[0], gid, tuple(numbers[2:])), "--user"
+def _working_directory() -> str:
+    return os.getcwd()
 
 
-def _environment(asked: CheckOptions) -> tuple[Variable, ...]:
-    """The server's environment: this process's own only where that was said; what was typed comes last."""
-    pairs = list(os.environ.items()) if asked.env_from_process else []
-    if asked.env_file is not None:
+def _this_host() -> Host:
+    # Recorded facts are read without anything that looks.
+    from ovms_doctor.probes.host import see_host
+
+    return see_host()
+
+
+def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tuple[Variable, ...]:
+    """The server's environment: this process's own only where that was asked for; what was typed comes last."""
+    pairs = list(os.environ.items()) if options.env_from_process else []
+    if options.env_file is not None:
         try:
-            with open(asked.env_file, encoding="utf-8", errors="surrogateescape") as file:
+            with open(options.env_file, encoding="utf-8", errors="surrogateescape") as file:
                 found, wrong = read_file(file.read())
         except OSError as error:
-            raise UsageError(f"--env-file {asked.env_file}: {error.strerror}") from None
+            raise UsageError(f"--env-file {options.env_file}: {error.strerror}") from None
         if wrong is not None:
-            raise UsageError(f"--env-file {asked.env_file}: line {wrong} is not NAME=VALUE")
+            raise UsageError(f"--env-file {options.env_file}: line {wrong} is not NAME=VALUE")
         pairs += found
-    for text in asked.env:
-        pair = read_pair(text)
-        if pair is None:
-            raise UsageError("--env: write NAME=VALUE, with letters, digits and _ in the name")
-        pairs.append(pair)
-    return variables(pairs)
+    return variables([*pairs, *typed])
 
 
-def _kept_back(asked: CheckOptions) -> tuple[str, ...]:
+def _withheld_variables(options: CheckOptions) -> tuple[str, ...]:
     """Names of this process's own variables for stores, where it asks about one and keeps them to itself."""
-    if asked.env_from_process or asked.sources:
+    if options.env_from_process or options.sources:
         return ()
-    values = (word.partition("=")[2] if word.startswith("-") else word for word in asked.words or ())
-    if not any(is_remote(text) for text in (*asked.targets, *values)):
+    values = (word.partition("=")[2] if word.startswith("-") else word for word in options.arguments or ())
+    if not any(is_remote(text) for text in (*options.targets, *values)):
         return ()
     known = READ_BY_CLIENTS | READ_BY_OTHER_CLIENTS
     return tuple(sorted(name for name, value in os.environ.items() if name in known and value))
-
-
-def _mount(text: str) -> Mount:
-    parts = text.split(":")
-    if len(parts) not in (2, 3) or not parts[0] or not parts[1].startswith("/"):
-        raise UsageError(f"--mount {text}: write HOST:SERVER or HOST:SERVER:ro, with an absolute SERVER path")
-    if len(parts) == 3 and parts[2] not in ("ro", "rw"):
-        raise UsageError(f"--mount {text}: the third part is ro or rw")
-    host = os.path.abspath(parts[0])
-    return Mount(host, "/" + os.path.normpath(parts[1]).lstrip("/"), len(parts) == 3 and parts[2] == "ro")

@@ -12,33 +12,28 @@ from ovms_doctor.model.facts import Answer, AnyQuestion, Failure, ListDirectory,
 from ovms_doctor.model.names import is_remote
 
 if TYPE_CHECKING:
-    from ovms_doctor.cli.option_records import CheckOptions
-    from ovms_doctor.diagnosis.request import Request
+    from ovms_doctor.model.options import CheckOptions
     from ovms_doctor.probes.collector import Collector
 
 #: What people write, and what the server knows (filesystemfactory.cpp: small letters only).
 _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azfs": "azfs"}
 
 
-def look_for(asked: CheckOptions, request: Request, collector: Collector) -> dict[AnyQuestion, Answer]:
-    """What the collector says of the targets and mounts. UsageError for one that is not there; what cannot be
-    looked at is left to the rules."""
-    # Those that were typed come last: a container's own are not the user's mistake.
-    said = request.mounts[len(request.mounts) - len(asked.mounts) :]
-    named = [
-        (text.partition(":")[0], "--mount ", mount.host, mount.server)
-        for text, mount in zip(asked.mounts, said, strict=True)
-    ]
-    for text, path in zip(asked.targets, request.targets, strict=True):
+def look_for(typed: CheckOptions, options: CheckOptions, collector: Collector) -> dict[AnyQuestion, Answer]:
+    """The collector's answers on the targets and mounts of the command line. ``typed``: the options before a
+    container's were added, whose mounts are not the user's mistake. Raises UsageError for a path that is not there;
+    what cannot be looked at is left to the rules."""
+    named = [(mount.host, "--mount ", mount.host, mount.server) for mount in typed.mounts]
+    for text, path in zip(typed.typed_targets, typed.targets, strict=True):
         if is_remote(path):
             # Nothing of it is on this host; whether it is in its store, the rules ask.
             continue
-        named.append((text, "", path, server_path(path, request)))
+        named.append((text, "", path, server_path(path, options)))
     answers = collector.collect([StatPath(server) for _, _, _, server in named])
-    for typed, option, host, server in named:
+    for text, option, host, server in named:
         answer = answers.get(StatPath(server))
         if isinstance(answer, Failure) and answer.missing:
-            _must_exist(typed, option, host, request.timeout)
+            _must_exist(text, option, host, options.timeout)
     return answers
 
 

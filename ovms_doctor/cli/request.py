@@ -8,14 +8,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
-from ovms_doctor.cli.option_records import CheckOptions, OutputOptions
 from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.options import CheckOptions, OutputOptions
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.client_request import JudgedRequest
@@ -34,27 +33,6 @@ _READ_WHOLE = 32 << 20
 #: What the HTTP server takes.
 _MOST_BODY = 1 << 30
 _LARGEST_METADATA = 1 << 24
-
-
-class RequestOptions(Struct, frozen=True):
-    """What was typed about a request."""
-
-    #: The file with the request, `-` for standard input; `None` where only an error text is given.
-    source: str | None
-    #: Address of a running server whose metadata are asked for.
-    url: str | None = None
-    #: A file with metadata.
-    metadata: str | None = None
-    #: The path of the URL.
-    path: str | None = None
-    #: The API: `kserve`, `tfs`, `openai`.
-    api: str | None = None
-    #: A client's error text.
-    error: str | None = None
-    #: Whether the server was built without MediaPipe.
-    without_mediapipe: bool = False
-    #: Seconds for each answer of a running server.
-    timeout: float = 10.0
 
 
 def run_request(asked: CheckOptions, options: RequestOptions, shown: OutputOptions) -> int:
@@ -80,7 +58,7 @@ def _check_usage(asked: CheckOptions, options: RequestOptions) -> None:
         raise UsageError("name a file with the request, - for standard input, or --error TEXT")
     if options.source is not None and options.error is not None:
         raise UsageError("--error stands alone: it is what a client wrote instead of the request")
-    sources = [bool(asked.names_something), options.url is not None, options.metadata is not None]
+    sources = [bool(asked.names_deployment), options.url is not None, options.metadata is not None]
     if sum(sources) > 1:
         raise UsageError("--model, --url and --metadata exclude each other")
     if not any(sources) and options.error is None:
@@ -173,14 +151,14 @@ class _World:
             return self._from_url(self._options.url)
         if self._options.metadata is not None:
             return self._from_file(self._options.metadata)
-        if self._asked.names_something:
+        if self._asked.names_deployment:
             return self._from_deployment()
         return ServedModels(), self._release(None)
 
     def _release(self, text: str | None) -> Release:
         from ovms_doctor.model.releases import NEWEST, ReleaseError, parse_release
 
-        given = self._asked.ovms_version
+        given = self._asked.release
         try:
             if given is not None:
                 self.release_from = "--ovms-version"
@@ -194,17 +172,17 @@ class _World:
         return NEWEST
 
     def _from_deployment(self) -> tuple[ServedModels, Release]:
-        from ovms_doctor.cli.check import _collector, _request
+        from ovms_doctor.cli.check import collector_for, with_sources
         from ovms_doctor.cli.presence import look_for
         from ovms_doctor.diagnosis.client_request import served_by
         from ovms_doctor.diagnosis.settle import look
 
-        request = _request(self._asked)
+        options = with_sources(self._asked)
         progress = Progress()
-        self.collector = _collector(request, self._asked.jobs, progress)
+        self.collector = collector_for(options, progress)
         with progress:
-            self.facts.add(look_for(self._asked, request, self.collector))
-            self.run = look(request, self.facts, self.collector, progress.looking_at)
+            self.facts.add(look_for(self._asked, options, self.collector))
+            self.run = look(options, self.facts, self.collector, progress.looking_at)
         self.release_from = self.run.deployment.release_from
         return served_by(self.run, self.collector), self.run.deployment.release
 
@@ -215,9 +193,9 @@ class _World:
         from ovms_doctor.probes.metadata import MetadataUnavailableError, fetch_metadata
 
         try:
-            first = fetch_metadata(url, (), self._options.timeout)
+            first = fetch_metadata(url, (), self._asked.timeout)
             names = self._wanted(tuple(json.loads(first.config)) if first.config else ())
-            found = fetch_metadata(url, names, self._options.timeout)
+            found = fetch_metadata(url, names, self._asked.timeout)
             models = served_from_answers(found.config, found.models)
         except (MetadataUnavailableError, MetadataError, ValueError) as error:
             raise UsageError(f"{url}: {error}") from None

@@ -10,59 +10,59 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ovms_doctor.cli.option_records import CheckOptions
-from ovms_doctor.diagnosis.from_container import contained
-from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import AnyQuestion, Failure, StatPath
+from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 
 #: Bytes; no document of a container comes near it.
 _LARGEST = 64 << 20
 
 
-def with_container(request: Request, asked: CheckOptions) -> Request:
-    """``request`` with what the named source tells. UsageError for a document that cannot be read; an engine that
-    does not answer is no mistake of the user's: it ends in ``untold``."""
-    ((option, value),) = asked.sources.items()
+def with_container(options: CheckOptions) -> CheckOptions:
+    """``options`` with what the named source tells. UsageError for a document that cannot be read; an engine that
+    does not answer is no mistake of the user's: it ends in ``unavailable``."""
+    ((option, value),) = options.sources.items()
     try:
         if option == "--container":
-            return _alive(request, value, asked)
+            return _from_engine(options, value)
         container = _READERS[option](value)
     except DocumentError as error:
         raise UsageError(f"{option}: {error}") from None
     # A saved document and a manifest tell of some host; whether of this one, its mounts show.
     elsewhere = option in ("--inspect", "--kubernetes")
-    gone = _gone(request, container) if elsewhere else frozenset()
+    gone = _gone(options, container) if elsewhere else frozenset()
     container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
     here = None if gone or option == "--kubernetes" else _here()
-    return contained(request, _with_kills(container, asked), here, gone)
+    return options_from_container(options, _with_kills(container, options), here, gone)
 
 
 # -- the engine ----------------------------------------------------------------------------------------
 
 
-def _alive(request: Request, name: str, asked: CheckOptions) -> Request:
+def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
     from ovms_doctor.inputs.inspect.read import read_inspect
     from ovms_doctor.probes.containers import look_at_container
 
-    looked = look_at_container(name, request.timeout)
+    looked = look_at_container(name, options.timeout)
     if looked.document is None:
         reason = looked.problem or "the engine told nothing"
-        return replace(request, untold=(f"the container {name}", reason, looked.timed_out), bare_metal=False)
+        unavailable = SourceUnavailable(f"the container {name}", reason, looked.timed_out)
+        return replace(options, unavailable=unavailable, bare_metal=False)
     container = read_inspect(
         looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
     )
-    gone = frozenset() if looked.local else _gone(request, container)
+    gone = frozenset() if looked.local else _gone(options, container)
     if looked.local:
-        request = replace(request, host_proxy=_host_proxy())
+        options = replace(options, host_proxy=_host_proxy())
         container = _with_own_files(container)
     else:
         container = replace(container, merged_directory="", layers=())
-    if looked.local or asked.kernel_log is not None:
-        container = _with_kills(container, asked)
-    return contained(request, container, _here() if looked.local else None, gone)
+    if looked.local or options.kernel_log is not None:
+        container = _with_kills(container, options)
+    return options_from_container(options, container, _here() if looked.local else None, gone)
 
 
 def _with_own_files(container: Container) -> Container:
@@ -120,23 +120,23 @@ def _here() -> Any:
     return see_host()
 
 
-def _with_kills(container: Container, asked: CheckOptions) -> Container:
+def _with_kills(container: Container, options: CheckOptions) -> Container:
     """With the OOM kills of the kernel's log that match it. The host's own log only where the container is
     its own: a document may come from anywhere."""
-    if asked.kernel_log is None and asked.container is None:
+    if options.kernel_log is None and options.container_name is None:
         return container
     from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
     from ovms_doctor.probes.kernel_log import kernel_lines
 
     # The child that reads it does not run here.
-    file = None if asked.kernel_log is None else os.path.abspath(asked.kernel_log)
-    lines, problem = kernel_lines(file, asked.timeout)
-    if problem is not None and asked.kernel_log is not None:
-        raise UsageError(f"--kernel-log {asked.kernel_log}: {problem}")
+    file = None if options.kernel_log is None else os.path.abspath(options.kernel_log)
+    lines, problem = kernel_lines(file, options.timeout)
+    if problem is not None and options.kernel_log is not None:
+        raise UsageError(f"--kernel-log {options.kernel_log}: {problem}")
     return replace(container, oom_kills=matching(read_kernel_log(lines), container))
 
 
-def _gone(request: Request, container: Container) -> frozenset[str]:
+def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
     """Host paths of the mounts that are not on this host: the container ran with them, so it ran elsewhere."""
     from ovms_doctor.probes.local import LocalCollector
 
@@ -144,7 +144,7 @@ def _gone(request: Request, container: Container) -> frozenset[str]:
     if not hosts:
         return frozenset()
     questions: list[AnyQuestion] = [StatPath(host) for host in hosts]
-    with LocalCollector(None, deadline=request.timeout) as here:
+    with LocalCollector(None, deadline=options.timeout) as here:
         answers = here.collect(questions)
     return frozenset(
         host

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from ovms_doctor.plugins.discovery import installed
 
 if TYPE_CHECKING:
-    from ovms_doctor.diagnosis.request import Request
-    from ovms_doctor.diagnosis.run import Options, ThirdParty
+    from ovms_doctor.diagnosis.run import ThirdParty
     from ovms_doctor.diagnosis.settle import SettledRun
     from ovms_doctor.explain.index import CodeEntry
+    from ovms_doctor.model.options import CheckOptions, OutputOptions
     from ovms_doctor.plugins.run import PluginOffer
 
 #: Seconds for one to say what its codes are, where no limit is asked for.
@@ -23,8 +23,8 @@ CHECK_TIMEOUT = 10.0
 _CODE_OR_NAME = re.compile(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
 
 
-def run_third_party(request: Request, seen: SettledRun, options: Options, limit: float) -> ThirdParty:
-    """What the installed third-party checks find; ``limit`` seconds for each."""
+def run_third_party(options: CheckOptions, seen: SettledRun, output: OutputOptions) -> ThirdParty:
+    """What the installed third-party checks find."""
     plugins = installed()
     if not plugins:
         from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
@@ -32,7 +32,7 @@ def run_third_party(request: Request, seen: SettledRun, options: Options, limit:
         return NO_THIRD_PARTY
     from ovms_doctor.plugins.run import run_plugins
 
-    return run_plugins(plugins, request, seen, options, limit)
+    return run_plugins(plugins, options, seen, output, options.check_timeout)
 
 
 def lookup_third_party(what: str) -> CodeEntry | None:

@@ -1,4 +1,4 @@
-"""From a request to a Deployment, asking for the facts that the targets need to be understood."""
+"""From a options to a Deployment, asking for the facts that the targets need to be understood."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.inputs.host import limits_on
 from ovms_doctor.inputs.targets.local import understand
@@ -16,17 +15,18 @@ from ovms_doctor.inputs.targets.store import understand_remote
 from ovms_doctor.model.deployment import (
     DEFAULT_POLICY,
     Deployment,
-    HostLimits,
     Mode,
     ModelEntry,
     ModelParameters,
     Note,
-    SourceUnavailable,
     VersionPolicy,
 )
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, StoreAccess
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.option_values import shortened
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.prediction.config.policy import parse_policy
 from ovms_doctor.prediction.storage.access import store_access
@@ -38,22 +38,22 @@ _FAMILIES = {
 }
 
 
-def deployment_for(request: Request, facts: Facts) -> Deployment:
+def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
     """What the server was told. Raises FactsMissing until the targets can be understood, UsageError."""
-    base = _frame(request)
+    base = _frame(options)
     if base.unavailable is not None:
         return base
-    if request.words is not None:
-        arguments = read_arguments(request.words, base.release, base.limits)
+    if options.arguments is not None:
+        arguments = read_arguments(options.arguments, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
         told = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
-        return replace(told, notes=_kept_back([arguments.model_path or ""], told, request, facts))
-    policy = _policy(request.policy)
-    understood = _understood(request, base, policy, facts)
+        return replace(told, notes=_withheld_notes([arguments.model_path or ""], told, options, facts))
+    policy = _policy(options.policy)
+    understood = _understood(options, base, policy, facts)
     configs = [item for item in understood if item.config_path is not None]
     if configs and len(understood) > 1:
         raise UsageError("a config.json is a whole configuration: name it alone")
-    models = _distinct([_told(model, request) for item in understood for model in item.models])
+    models = _distinct([_told(model, options) for item in understood for model in item.models])
     kinds = {item.target.kind for item in understood}
     single = len(understood) == 1 and not configs and kinds != {"repository"}
     notes = tuple(note for item in understood for note in item.notes)
@@ -63,23 +63,23 @@ def deployment_for(request: Request, facts: Facts) -> Deployment:
         models=models,
         config_path=configs[0].config_path if configs else None,
         targets=tuple(item.target for item in understood),
-        notes=(*notes, *_kept_back(request.targets, base, request, facts)),
+        notes=(*notes, *_withheld_notes(options.targets, base, options, facts)),
     )
 
 
 def _understood(
-    request: Request, base: Deployment, policy: VersionPolicy, facts: Facts
+    options: CheckOptions, base: Deployment, policy: VersionPolicy, facts: Facts
 ) -> list[ResolvedTarget]:
     """Each target. What they all lack is named at once."""
     found: list[ResolvedTarget] = []
     missing: list[AnyQuestion] = []
-    for path in request.targets:
+    for path in options.targets:
         try:
             if is_remote(path):
                 access = store_access(path, base, facts)
-                found.append(understand_remote(path, access, request.as_, policy, facts))
+                found.append(understand_remote(path, access, options.as_, policy, facts))
             else:
-                found.append(understand(path, server_path(path, request), request.as_, policy, facts))
+                found.append(understand(path, server_path(path, options), options.as_, policy, facts))
         except FactsMissingError as error:
             missing += error.questions
     if missing:
@@ -87,16 +87,20 @@ def _understood(
     return found
 
 
-def _kept_back(paths: Iterable[str], base: Deployment, request: Request, facts: Facts) -> tuple[Note, ...]:
+def _withheld_notes(
+    paths: Iterable[str], base: Deployment, options: CheckOptions, facts: Facts
+) -> tuple[Note, ...]:
     """That a store is asked without credentials only because the server was told of none, while this process has
     some, or what looks like it. Raises FactsMissing."""
-    accesses = (store_access(path, base, facts) for path in paths if is_remote(path) and request.kept_back)
+    accesses = (
+        store_access(path, base, facts) for path in paths if is_remote(path) and options.withheld_variables
+    )
     stores = {
         item.store for item in accesses if isinstance(item, StoreAccess) and item.credentials == "anonymous"
     }
     notes = []
     for store, (name, family) in _FAMILIES.items():
-        names = [item for item in request.kept_back if item.startswith(family)]
+        names = [item for item in options.withheld_variables if item.startswith(family)]
         if store in stores and names:
             text = (
                 f"{name} is asked as a server without credentials would; --env-from-process hands it this "
@@ -106,45 +110,41 @@ def _kept_back(paths: Iterable[str], base: Deployment, request: Request, facts: 
     return tuple(notes)
 
 
-def _frame(request: Request) -> Deployment:
-    release, release_from = _release(request)
+def _frame(options: CheckOptions) -> Deployment:
+    release, release_from = _release(options)
     return Deployment(
         "config",
         release,
         release_from,
-        request.user,
-        request.user_from,
-        working_directory=request.working_directory,
-        mounts=request.mount_table.mounts,
-        roots=_named_roots(request),
-        bare_metal=request.bare_metal,
-        environment=request.environment,
-        load=request.load,
-        limits=HostLimits() if request.host is None else limits_on(request.host, release),
-        container=request.container,
-        unavailable_paths=request.unavailable_paths,
-        unavailable=None if request.untold is None else SourceUnavailable(*request.untold),
-        memory=request.memory,
-        devices=None if request.host is None else request.host.devices,
-        host_proxy=request.host_proxy,
-        cpu_extension=request.cpu_extension,
-        cache_dir=request.cache_dir,
-        probe_write=request.probe_write,
-        download_limit=request.download_limit,
+        options.user,
+        options.user_from,
+        working_directory=options.working_directory,
+        mounts=options.mount_table.mounts,
+        roots=_named_roots(options),
+        bare_metal=options.bare_metal,
+        environment=options.environment,
+        options=options,
+        limits=HostLimits() if options.host is None else limits_on(options.host, release),
+        container=options.container,
+        unavailable_paths=options.unavailable_paths,
+        unavailable=options.unavailable,
+        memory=options.memory,
+        devices=None if options.host is None else options.host.devices,
+        host_proxy=options.host_proxy,
     )
 
 
-def _named_roots(request: Request) -> tuple[str, ...]:
+def _named_roots(options: CheckOptions) -> tuple[str, ...]:
     """From where rights count, as the user named it: the mounts or the targets; nothing on bare metal."""
-    if request.bare_metal:
+    if options.bare_metal:
         return ()
-    if request.mounts:
-        return tuple(mount.server for mount in request.mount_table.mounts)
-    return tuple(path for path in request.targets if not is_remote(path))
+    if options.mounts:
+        return tuple(mount.server for mount in options.mount_table.mounts)
+    return tuple(path for path in options.targets if not is_remote(path))
 
 
-def _release(request: Request) -> tuple[Release, str]:
-    text = request.release
+def _release(options: CheckOptions) -> tuple[Release, str]:
+    text = options.release
     if text is None:
         return NEWEST, "newest known"
     try:
@@ -153,7 +153,7 @@ def _release(request: Request) -> tuple[Release, str]:
         raise UsageError(str(error)) from None
     if not release.known and release > NEWEST:
         return release, f"--ovms-version; newer than the newest known, {NEWEST}, whose rules are used"
-    return release, request.release_from or "--ovms-version"
+    return release, options.release_from or "--ovms-version"
 
 
 def _policy(text: str | None) -> VersionPolicy:
@@ -163,20 +163,22 @@ def _policy(text: str | None) -> VersionPolicy:
 
     try:
         policy = parse_policy(rapidjson.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
+        # No policy has more than a few brackets.
         policy = None
     if policy is None:
         raise UsageError(
-            f'--model-version-policy {text!r} is no policy; write it like \'{{"latest": {{"num_versions": 2}}}}\''
+            f"--model-version-policy {shortened(text)!r} is no policy; "
+            'write it like \'{"latest": {"num_versions": 2}}\''
         )
     return policy
 
 
-def _told(model: ModelEntry, request: Request) -> ModelEntry:
+def _told(model: ModelEntry, options: CheckOptions) -> ModelEntry:
     """A target's model with what was said for all of them."""
-    if request.target_device is None:
+    if options.target_device is None:
         return model
-    values = (("target_device", json.dumps(request.target_device)),)
+    values = (("target_device", json.dumps(options.target_device)),)
     return replace(model, parameters=ModelParameters(values))
 
 
@@ -190,9 +192,9 @@ def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
     return tuple(result)
 
 
-def server_path(path: str, request: Request) -> str:
+def server_path(path: str, options: CheckOptions) -> str:
     """The path at which the server sees a path of this host. UsageError where no mount holds it."""
-    found = request.mount_table.to_server(path)
+    found = options.mount_table.to_server(path)
     if found is None:
         raise UsageError(f"{path} is under none of the mounts: the server would not see it")
     return found

@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
-from ovms_doctor.model.deployment import IMAGE_USER, Host, HostDevices, User
+from ovms_doctor.model.host import IMAGE_USER, Host, HostDevices, User
 from ovms_doctor.model.mounts import Mount, UnavailablePath
+from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
 _IMAGE_NAMES = {"": IMAGE_USER, "ovms": IMAGE_USER, str(IMAGE_USER.uid): IMAGE_USER}
@@ -31,38 +31,39 @@ _CONTENT = {
 }
 
 
-def contained(
-    request: Request, container: Container, here: Host | None = None, gone: Collection[str] = ()
-) -> Request:
-    """``request`` with what the container tells of its server: words, user, mounts, environment, limits.
+def options_from_container(
+    options: CheckOptions, container: Container, here: Host | None = None, gone: Collection[str] = ()
+) -> CheckOptions:
+    """``options`` with what the container gives its server: arguments, user, mounts, environment, limits.
 
-    What ``request`` has already was said by the user, and stands. ``here``: this host, where the container is one
+    What the command line gave stays. ``here``: this host, where the container is one
     of its own; ``gone``: host paths of mounts that are not on this host, because the document is of another one.
     """
-    user, user_from, problem = _user(request, container)
+    user, user_from, problem = _user(options, container)
     if problem:
         container = replace(container, problems=(*container.problems, problem))
-    mounts = _mounts(container, request.mounts, gone)
-    words = container.arguments
+    mounts = _mounts(container, options.mounts, gone)
+    unavailable = None
+    if container.arguments is None:
+        reason = container.arguments_unavailable or "the source does not give them"
+        unavailable = SourceUnavailable(container.source_name, reason)
     return replace(
-        request,
-        words=words,
-        untold=None
-        if words is not None
-        else (container.source_name, container.arguments_unavailable or "not told", False),
-        release=request.release or _release(container),
-        release_from="" if request.release else container.release_from,
+        options,
+        arguments=container.arguments,
+        unavailable=unavailable,
+        release=options.release or _release(container),
+        release_from="" if options.release else container.release_from,
         user=user,
         user_from=user_from,
         bare_metal=False,
         mounts=mounts,
         unavailable_paths=_unavailable(container, mounts, gone),
         environment=tuple(
-            {item.name: item for item in (*container.environment, *request.environment)}.values()
+            {item.name: item for item in (*container.environment, *options.environment)}.values()
         ),
         working_directory=container.working_directory or "/",
         host=_host(container, here),
-        memory=request.memory if request.memory is not None else container.limits.memory,
+        memory=options.memory if options.memory is not None else container.limits.memory,
         container=container,
     )
 
@@ -81,14 +82,14 @@ def _release(container: Container) -> str | None:
 # -- the user ------------------------------------------------------------------------------------------
 
 
-def _user(request: Request, container: Container) -> tuple[User, str, str]:
+def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
     """Who the server is on the host, where that was read, and a sentence where it is not certain; else empty.
 
     Source: the OCI runtime's own reading of a user (libcontainer's GetExecUser): a user that stands in /etc/passwd
     comes with its groups there, unless a group is named.
     """
-    if request.user_from == "--user":
-        return request.user, request.user_from, ""
+    if options.user_from == "--user":
+        return options.user, options.user_from, ""
     text = container.user
     # Permissions that are not known must not be called missing: root lacks none.
     unknown = User(0, 0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.names import is_remote, looks_like_version
+from ovms_doctor.model.options import CheckOptions
 
 #: Files that OVMS and OpenVINO look for beside a model that is named by its file.
 _BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")
@@ -13,24 +13,24 @@ _BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.j
 _KEY_FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
 
 
-def roots(request: Request) -> tuple[str, ...]:
+def roots(options: CheckOptions) -> tuple[str, ...]:
     """The server paths from which rights count: the mounts' or the targets' own, none on bare metal."""
-    if request.bare_metal:
+    if options.bare_metal:
         return ()
-    if request.mounts:
-        return tuple(mount.server for mount in request.mount_table.mounts)
+    if options.mounts:
+        return tuple(mount.server for mount in options.mount_table.mounts)
     found: list[str] = []
-    if request.cache_dir is not None:
+    if options.cache_dir is not None:
         # As a target: taken as what is mounted.
-        found.append(os.path.join(request.working_directory, request.cache_dir))
-    if request.cpu_extension:
+        found.append(os.path.join(options.working_directory, options.cache_dir))
+    if options.cpu_extension:
         # With its directory: the library may be reached through that only.
-        found.append(os.path.dirname(os.path.join(request.working_directory, request.cpu_extension)))
-    if any(is_remote(path) for path in request.targets):
+        found.append(os.path.dirname(os.path.join(options.working_directory, options.cpu_extension)))
+    if any(is_remote(path) for path in options.targets):
         # What holds the keys for the store is taken as mounted too.
-        files = [item.text for item in request.environment if item.name in _KEY_FILES and item.text]
-        found += [os.path.join(request.working_directory, file) for file in files]
-    for path in request.targets:
+        files = [item.text for item in options.environment if item.name in _KEY_FILES and item.text]
+        found += [os.path.join(options.working_directory, file) for file in files]
+    for path in options.targets:
         if is_remote(path):
             continue
         found.append(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from msgspec import Struct
 
 from ovms_doctor import __version__
@@ -15,22 +13,13 @@ from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.facts import LoadReport, Unavailable
 from ovms_doctor.model.findings import SEVERITIES, Finding, Severity, Subject
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.options import OutputOptions
 from ovms_doctor.model.plan import CouldNotLook, ModelPlan
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Verdict
 
-__all__ = ["NO_THIRD_PARTY", "Options", "ThirdParty", "begin", "failed_report", "report_on"]
+__all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"]
 
-FailOn = Literal["error", "warning", "info", "never"]
 EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
-
-
-class Options(Struct, frozen=True):
-    """What to say of it: code prefixes and names to keep or leave out, and what makes the run fail."""
-
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    fail_on: FailOn = "error"
-    exit_zero: bool = False
 
 
 class ThirdParty(Struct, frozen=True):
@@ -47,7 +36,7 @@ NO_THIRD_PARTY = ThirdParty()
 
 
 def report_on(
-    seen: SettledRun, options: Options, begun: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
+    seen: SettledRun, options: OutputOptions, begun: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
 ) -> Report:
     """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
     context = Context(seen.deployment, seen.plan, seen.facts)
@@ -84,18 +73,18 @@ def report_on(
     )
 
 
-def failed_report(error: str, begun: RunStart) -> Report:
+def failed_report(error: str, begun: RunStart, exit_code: int = EXIT_INCOMPLETE) -> Report:
     """A run that could not be carried through: still one document."""
-    return Report(__version__, begun.run(), "incomplete", EXIT_INCOMPLETE, None, None, error=error)
+    return Report(__version__, begun.run(), "incomplete", exit_code, None, None, error=error)
 
 
-def _is_selected(check: Check, options: Options) -> bool:
+def _is_selected(check: Check, options: OutputOptions) -> bool:
     if check.name == "doctor":
         return True
     return not options.select or selects(options.select, check)
 
 
-def _is_wanted(finding: Finding, options: Options) -> bool:
+def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
     if finding.code.startswith("OVD9"):
         return True
     if options.select and not selects(options.select, finding):
@@ -168,7 +157,7 @@ def _resting_on(model: ModelPlan) -> tuple[str, ...]:
 
 
 def _verdict(
-    findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: Options
+    findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: OutputOptions
 ) -> tuple[Verdict, int]:
     """Findings about the doctor itself (9xx) never fail a run; gaps make it incomplete."""
     counted: tuple[Severity, ...] = ()

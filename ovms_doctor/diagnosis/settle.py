@@ -8,9 +8,9 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, FactsMissingError
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.startup import plan
@@ -57,11 +57,11 @@ class _Settled:
 
 
 def look(
-    request: Request, facts: Facts, collector: Collector | None, progress: Progress | None = None
+    options: CheckOptions, facts: Facts, collector: Collector | None, progress: Progress | None = None
 ) -> SettledRun:
     """Collect what the rules ask for until the plan is settled. Without a collector, ``facts`` must be
     complete. Interrupted, it goes on with what was collected by then. Raises UsageError."""
-    deployment = _until_settled(lambda: deployment_for(request, facts), facts, collector, progress)
+    deployment = _until_settled(lambda: deployment_for(options, facts), facts, collector, progress)
     planner = _Settled()
 
     def settled_plan() -> Plan:

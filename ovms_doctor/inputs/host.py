@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_doctor.model.deployment import Host, HostLimits
+from ovms_doctor.model.host import Host, HostLimits
 from ovms_doctor.model.releases import Release
 
 

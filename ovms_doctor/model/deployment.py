@@ -4,44 +4,19 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
+from ovms_doctor.model.host import IMAGE_USER, HostDevices, HostLimits, User
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath
+from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 from ovms_doctor.model.releases import Release
 
 Mode: TypeAlias = Literal["single", "config"]
 TargetKind: TypeAlias = Literal["repository", "model", "file", "config"]
-
-#: The image's user (Dockerfile.ubuntu, Dockerfile.redhat): uid and gid 5000, groups video and its twin.
-IMAGE_UID = 5000
-IMAGE_GROUPS = (39, 44)
-
-
-class User(Struct, frozen=True):
-    """Who the server runs as, with exactly these supplementary groups."""
-
-    uid: int
-    gid: int
-    #: Supplementary groups.
-    groups: tuple[int, ...] = ()
-
-
-IMAGE_USER = User(IMAGE_UID, IMAGE_UID, IMAGE_GROUPS)
-
-
-class SourceUnavailable(Struct, frozen=True):
-    """The source of the deployment could not be read."""
-
-    #: What was to be read, such as "the container ovms".
-    source: str
-    #: Why it could not be.
-    reason: str
-    #: Whether it did not answer in time.
-    timed_out: bool = False
 
 
 class VersionPolicy(Struct, frozen=True):
@@ -125,67 +100,6 @@ class Note(Struct, frozen=True):
     path: str | None = None
     #: Model that it is about.
     model: str | None = None
-
-
-#: A number of a host's that cannot be negative: a reader refuses others.
-HostCount: TypeAlias = Annotated[int, Meta(ge=0)]
-
-
-class HostDevices(Struct, frozen=True):
-    """The device nodes that a server has."""
-
-    #: Whether there is a render node below /dev/dri, of an Intel GPU or of one whose maker is not known.
-    dri: bool = False
-    #: Whether there is a node below /dev/accel, likewise.
-    accel: bool = False
-    #: Whether there is /dev/dxg, by which WSL gives a GPU.
-    dxg: bool = False
-    #: Group ids, one of which a user other than root needs to open a render node; empty where none is needed or known.
-    render_groups: tuple[HostCount, ...] = ()
-    #: The same for the nodes below /dev/accel.
-    accel_groups: tuple[HostCount, ...] = ()
-    #: Whether there is certainly a GPU of Intel's.
-    intel_gpu: bool = False
-
-
-class Host(Struct, frozen=True):
-    """The server's host as it was probed. None: not known."""
-
-    #: Processors that are online.
-    online: HostCount | None = None
-    #: Processors that this process may run on.
-    affinity: HostCount | None = None
-    #: The cgroup's share of processor time in whole processors, rounded up; 0 for no limit.
-    quota: HostCount | None = None
-    #: Whether the marks by which the server recognises a container are there.
-    contained: bool | None = None
-    #: Soft limit of open files of a process (RLIMIT_NOFILE).
-    open_files: HostCount | None = None
-    #: GPUs and NPUs.
-    devices: HostDevices | None = None
-    #: Bytes of memory that are free.
-    memory: HostCount | None = None
-    #: Whether the processor computes in bf16, which OpenVINO then prefers.
-    bf16: bool | None = None
-
-
-class HostLimits(Struct, frozen=True):
-    """What the host gives the server. None: not known."""
-
-    #: Cores that the server counts (``hardware_concurrency``; in a container since v2026.2 its share).
-    cores: int | None = None
-    #: Files that the server may open.
-    open_files: int | None = None
-    #: Cores that OpenVINO uses: affinity counts, a quota does not.
-    threads: int | None = None
-    #: As in ``Host``.
-    quota: int | None = None
-    #: As in ``Host``.
-    memory: int | None = None
-    #: As in ``Host``.
-    bf16: bool | None = None
-    #: Whether the server chooses a GPU where no device is named.
-    gpu: bool = False
 
 
 class FileDemand(Struct, frozen=True):
@@ -286,8 +200,8 @@ class Deployment(Struct, frozen=True, dict=True):
     roots: tuple[str, ...] = ()
     #: Whether the server runs on this host, not in a container.
     bare_metal: bool = False
-    #: Whether models are only looked at, read by OpenVINO, or compiled.
-    load: Literal["none", "read", "compile"] = "read"
+    #: The options of the run, with what its sources gave.
+    options: CheckOptions = CheckOptions()
     #: Variables that OVMS reads.
     environment: tuple[Variable, ...] = ()
     #: The targets of the command line.
@@ -306,16 +220,8 @@ class Deployment(Struct, frozen=True, dict=True):
     memory: int | None = None
     #: The variable by which this host's own programs find a proxy, where the container is one of this host.
     host_proxy: str = ""
-    #: As the server's option, beside targets.
-    cpu_extension: str | None = None
-    #: As the server's option, beside targets.
-    cache_dir: str | None = None
-    #: Whether a file may be created and removed in the cache, to try it.
-    probe_write: bool = False
     #: The server's GPUs and NPUs; None where nothing is known of them.
     devices: HostDevices | None = None
-    #: Bytes of one version in a store that may be downloaded to be loaded here; 0 for no limit.
-    download_limit: int = 1 << 30
 
     @cached_property
     def mount_table(self) -> MountTable:

@@ -80,7 +80,7 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
 
 def _settle() -> tuple[Any, Any, Any]:
     """The plan again, by the same rules from the same facts: a plan has no form that could be sent."""
-    from ovms_doctor.diagnosis.request import request_from_json
+    from ovms_doctor.diagnosis.saved_options import options_from_json
     from ovms_doctor.diagnosis.settle import look
     from ovms_doctor.model.facts import codec
 
@@ -91,7 +91,7 @@ def _settle() -> tuple[Any, Any, Any]:
         data += os.pread(FILE, size - len(data), len(data))
     os.close(FILE)
     header, known = codec.load(data.decode("utf-8"))
-    seen = look(request_from_json(header["request"]), known, None)
+    seen = look(options_from_json(header["request"]), known, None)
     return seen.deployment, seen.plan, seen.facts
 
 

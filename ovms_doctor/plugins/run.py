@@ -17,12 +17,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.checks.registry import CHECKS, CODES, matches_anything
-from ovms_doctor.diagnosis.request import Request
-from ovms_doctor.diagnosis.run import Options, ThirdParty
+from ovms_doctor.diagnosis.run import ThirdParty
+from ovms_doctor.diagnosis.saved_options import options_to_json
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.explain.index import CodeEntry
 from ovms_doctor.model.codes import PREFIX, Code
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.options import CheckOptions, OutputOptions
 from ovms_doctor.plugins.discovery import Plugin
 from ovms_doctor.plugins.process import PluginProcess
 from ovms_doctor.plugins.protocol import (
@@ -69,22 +70,22 @@ class _Candidate(Struct):
 
 def run_plugins(
     plugins: Sequence[Plugin],
-    request: Request,
+    options: CheckOptions,
     seen: SettledRun,
-    options: Options,
+    output: OutputOptions,
     limit: float,
 ) -> ThirdParty:
     """Runs the selected ones of ``plugins`` on a settled plan. ``limit``: seconds for each, once to be
     imported and once to run."""
-    ignored = {pattern for pattern in options.ignore if pattern.strip().lower() in _names(plugins)}
+    ignored = {pattern for pattern in output.ignore if pattern.strip().lower() in _names(plugins)}
     left_out = {pattern.strip().lower() for pattern in ignored}
     plugins = [plugin for plugin in plugins if plugin.name not in left_out]
-    if not plugins or not _may_be_selected(options):
+    if not plugins or not _may_be_selected(output):
         return ThirdParty(matched=frozenset(ignored))
-    with _started(plugins, lambda: _document(request, seen), limit) as candidates:
-        result = ThirdParty(matched=_matched(candidates, options) | ignored)
-        for candidate in _selected(candidates, options):
-            result = _with(result, candidate, options, limit)
+    with _started(plugins, lambda: _document(options, seen), limit) as candidates:
+        result = ThirdParty(matched=_matched(candidates, output) | ignored)
+        for candidate in _selected(candidates, output):
+            result = _with(result, candidate, output, limit)
     return result
 
 
@@ -157,10 +158,10 @@ def _fill(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _document(request: Request, seen: SettledRun) -> bytes:
+def _document(options: CheckOptions, seen: SettledRun) -> bytes:
     from ovms_doctor.model.facts import codec
 
-    return codec.dump(seen.facts, {"request": request.as_json()}).encode("utf-8")
+    return codec.dump(seen.facts, {"request": options_to_json(options)}).encode("utf-8")
 
 
 def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | None:
@@ -229,11 +230,11 @@ def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
 # -- selection -----------------------------------------------------------------------------------------
 
 
-def _may_be_selected(options: Options) -> bool:
+def _may_be_selected(output: OutputOptions) -> bool:
     """False where every pattern can only mean our own checks: then nothing foreign is even started."""
-    return not options.select or not all(
+    return not output.select or not all(
         pattern.strip().upper().startswith(PREFIX) or _is_ours(pattern.strip().lower())
-        for pattern in options.select
+        for pattern in output.select
     )
 
 
@@ -250,56 +251,56 @@ def _names_code(pattern: str, entry: Code) -> bool:
     return bool(text) and (entry.code.startswith(text.upper()) or entry.name == text.lower())
 
 
-def _matched(candidates: Sequence[_Candidate], options: Options) -> frozenset[str]:
+def _matched(candidates: Sequence[_Candidate], output: OutputOptions) -> frozenset[str]:
     """The patterns that name something third-party."""
     entries = [
         entry for item in candidates if item.described is not None for entry in item.described.codes.values()
     ]
     return frozenset(
         pattern
-        for pattern in (*options.select, *options.ignore)
+        for pattern in (*output.select, *output.ignore)
         if any(_names_check(pattern, item) for item in candidates)
         or any(_names_code(pattern, entry) for entry in entries)
     )
 
 
-def _selected(candidates: Sequence[_Candidate], options: Options) -> Iterator[_Candidate]:
+def _selected(candidates: Sequence[_Candidate], output: OutputOptions) -> Iterator[_Candidate]:
     """A check that could not say what its codes are counts as selected where a pattern is otherwise unknown:
     a green report must not hide that what was asked for did not run."""
-    matched = _matched(candidates, options)
-    unknown = any(item not in matched and not matches_anything(item) for item in options.select)
+    matched = _matched(candidates, output)
+    unknown = any(item not in matched and not matches_anything(item) for item in output.select)
     for candidate in candidates:
         entries = list(candidate.described.codes.values()) if candidate.described is not None else []
         wanted = (
-            not options.select
-            or any(_names_check(pattern, candidate) for pattern in options.select)
-            or any(_names_code(pattern, entry) for pattern in options.select for entry in entries)
+            not output.select
+            or any(_names_check(pattern, candidate) for pattern in output.select)
+            or any(_names_code(pattern, entry) for pattern in output.select for entry in entries)
             or (unknown and not entries)
         )
         left_out = bool(entries) and all(
-            any(_names_code(pattern, entry) for pattern in options.ignore) for entry in entries
+            any(_names_code(pattern, entry) for pattern in output.ignore) for entry in entries
         )
         if wanted and not left_out:
             yield candidate
 
 
-def _is_wanted(finding: Finding, candidate: _Candidate, options: Options) -> bool:
+def _is_wanted(finding: Finding, candidate: _Candidate, output: OutputOptions) -> bool:
     assert candidate.described is not None
     entry = candidate.described.codes[finding.code]
-    chosen = not options.select or any(
-        _names_check(pattern, candidate) or _names_code(pattern, entry) for pattern in options.select
+    chosen = not output.select or any(
+        _names_check(pattern, candidate) or _names_code(pattern, entry) for pattern in output.select
     )
-    return chosen and not any(_names_code(pattern, entry) for pattern in options.ignore)
+    return chosen and not any(_names_code(pattern, entry) for pattern in output.ignore)
 
 
 # -- running -------------------------------------------------------------------------------------------
 
 
-def _with(result: ThirdParty, candidate: _Candidate, options: Options, limit: float) -> ThirdParty:
+def _with(result: ThirdParty, candidate: _Candidate, output: OutputOptions, limit: float) -> ThirdParty:
     """``result`` with what this check came to."""
     began = time.monotonic()
     found, status, reason, troubles = _outcome(candidate, limit)
-    wanted = [finding for finding in found if _is_wanted(finding, candidate, options)]
+    wanted = [finding for finding in found if _is_wanted(finding, candidate, output)]
     about = [_finding(candidate.plugin, trouble) for trouble in troubles]
     run = CheckRun(_label(candidate, result), status, reason, time.monotonic() - began)
     looked: tuple[str, ...] = ()

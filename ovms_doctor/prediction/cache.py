@@ -48,7 +48,7 @@ _FOR_ALL = frozenset({"/tmp", "/var/tmp"})  # noqa: S108 - the server's, not thi
 def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
     """The cache of a server with ``deployment``; None where it is off, or where nothing is known of it. Raises
     FactsMissing."""
-    path = deployment.cache_dir
+    path = deployment.options.cache_dir
     if path is None and deployment.arguments is not None:
         path = deployment.arguments.value("cache_dir")
     if not path:
@@ -209,7 +209,7 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     made = base.engine_makes
     base = base if made else _with_blobs(base, rights, deployment, facts)
     if rights.writable:
-        probe = facts.ask(ProbeWrite(base.where)) if deployment.probe_write and not made else None
+        probe = facts.ask(ProbeWrite(base.where)) if deployment.options.probe_write and not made else None
         return replace(base, effect="caches", probe=probe)
     if not _sets_permissions(release):
         return replace(base, effect="uncached")

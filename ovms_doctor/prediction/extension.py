@@ -44,7 +44,7 @@ _OF_THE_HOST = re.compile(r"cannot open shared object file|version [`'\"][^`'\"]
 def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None:
     """What becomes of the extension that the server was told to load; None where it was not. Raises
     FactsMissing."""
-    given = deployment.cpu_extension
+    given = deployment.options.cpu_extension
     if deployment.arguments is not None:
         given = deployment.arguments.value("cpu_extension")
     if not given:
@@ -232,7 +232,7 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
 
 def _not_loaded(course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment) -> str:
     """Why loading it here would tell nothing, or must not be tried; empty where it may."""
-    if deployment.load == "none":
+    if deployment.options.load == "none":
         return "nothing is to be loaded (--load none)"
     if deployment.container is not None:
         return "it was read from the deployment and not named by the user, and loading it runs its code"

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ovms_doctor.model.deployment import HostLimits
 from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.memory import MemoryEstimate, VersionMemory
 from ovms_doctor.model.plan import ModelPlan, VersionPlan
 

@@ -127,7 +127,7 @@ def _follow(
         entry.name,
         deployment.release,
         deployment.working_directory,
-        deployment.load,
+        deployment.options.load,
         facts,
         parameters,
         plan_extension(deployment, facts),

@@ -12,9 +12,9 @@ import os
 import stat
 from typing import Literal, TypeAlias
 
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Denial, Failure, Unavailable
 from ovms_doctor.model.facts.answers import Right
+from ovms_doctor.model.host import User
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.resolved_path import ResolvedPath
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 
-from ovms_doctor.model.deployment import Host, HostDevices
+from ovms_doctor.model.host import Host, HostDevices
 from ovms_doctor.probes.acl import ATTRIBUTE
 from ovms_doctor.probes.capacity import free_memory
 

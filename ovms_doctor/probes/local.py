@@ -9,7 +9,6 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -23,6 +22,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.probes import capacity, interrupts
 from ovms_doctor.probes.access import Ids

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from ovms_doctor.model.container import Container
-from ovms_doctor.model.deployment import IMAGE_GROUPS, Deployment
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.display_text import clip
+from ovms_doctor.model.host import IMAGE_GROUPS
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output

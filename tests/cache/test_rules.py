@@ -12,7 +12,7 @@ from ovms_doctor.checks.cache import check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.model.container import Container, ContainerMount
-from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, User
+from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -30,6 +30,7 @@ from ovms_doctor.model.facts import (
     WriteProbe,
 )
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.prediction.startup import plan

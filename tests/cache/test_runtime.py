@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.probes.local import LocalCollector
 
@@ -70,8 +70,8 @@ def _foretold(model: Path, cache: Path, *more: str) -> Plan:
     # Not imported: this process must stay without it.
     release = ".".join(version("openvino").split(".")[:2])
     user = User(UID, UID)
-    request = Request(
-        words=("--model_name", "m", "--model_path", str(model.parents[1]), "--port", "9000",
+    request = CheckOptions(
+        arguments=("--model_name", "m", "--model_path", str(model.parents[1]), "--port", "9000",
                "--cache_dir", str(cache), *more),
         release=release, user=user, bare_metal=True, load="none",
     )  # fmt: skip

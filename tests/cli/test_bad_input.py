@@ -70,6 +70,90 @@ def test_usage_errors_are_one_line(words: list[str], world_dir: Path) -> None:
     assert result.out == b""
 
 
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        (["--user", "1" * 5000], "4294967294"),
+        (["--user", "5000:" + "9" * 30], "4294967294"),
+        (["--memory", "1" + "0" * 400], "9223372036854775807"),
+        (["--memory", "9999999999g"], "9223372036854775807"),
+        (["--download-limit", "9" * 5000], "9223372036854775807"),
+        (["--jobs", "1" + "0" * 30], "1024"),
+        (["--jobs", "0"], "1024"),
+        (["--timeout", "1e400"], "86400"),
+        (["--timeout", "nan"], "86400"),
+        (["--check-timeout", "0"], "86400"),
+        (["--model-version-policy", "[" * 1000 + "]" * 1000], "num_versions"),
+        (["--model-version-policy", '{"latest":' * 2000 + "1" + "}" * 2000], "num_versions"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_value_beyond_its_limit_is_wrong_usage_that_names_the_limit(
+    words: list[str], limit: str, world_dir: Path
+) -> None:
+    result = ovms_doctor("check", ".", *words, cwd=world_dir)
+    assert (result.code, result.out) == (2, b"")
+    assert result.err.startswith(b"ovms-doctor: " + words[0].encode() + b" ")
+    assert limit.encode() in result.err
+    assert len(result.err) < 400
+
+
+@pytest.mark.parametrize("policy", ["[" * 1000, '{"latest":' * 2000 + "1" + "}" * 2000])
+def test_a_policy_of_the_servers_own_arguments_gets_the_servers_own_verdict(policy: str) -> None:
+    words = ["--model_name", "m", "--model_path", MODELS, "--port", "9", "--model_version_policy", policy]
+    result = ovms_doctor("check", "--format", "json", "--", *words)
+    assert result.code == 1
+    assert "OVD407" in codes(result)
+    assert b"Error" not in b"".join(finding["message"].encode() for finding in result.document["findings"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "--format", "json"],
+        ["check", "--format=json", "--nonsense"],
+        ["check", "-f", "json", "./gone"],
+        ["check", "-fjson", ".", "--select", "OVD999"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_with_json_is_a_document_too(words: list[str], world_dir: Path) -> None:
+    result = ovms_doctor(*words, cwd=world_dir)
+    assert result.code == 2
+    assert result.err.count(b"\n") == 1
+    assert result.err.decode() == f"ovms-doctor: {result.document['error']}\n"
+    written = ovms_doctor(*words, "-o", "report.json", cwd=world_dir)
+    assert (written.code, written.out) == (2, b"")
+    assert json.loads((world_dir / "report.json").read_text())["error"] == result.document["error"]
+
+
+@pytest.mark.parametrize("pattern", ["OVD999", "OVD1,OVD999", "no-such-check", "OVD101;OVD102"])
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_pattern_that_names_nothing_is_wrong_usage(option: str, pattern: str, world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    result = ovms_doctor("check", "m", option, pattern, "--load", "none", cwd=world_dir)
+    assert (result.code, result.out) == (2, b"")
+    assert option.encode() in result.err
+
+
+def test_patterns_may_stand_between_commas(world_dir: Path) -> None:
+    (world_dir / "m").mkdir()
+    assert codes(check("m", "--load", "none", cwd=world_dir)) == ["OVD123"]
+    assert codes(check("m", "--load", "none", "--ignore", "OVD2, OVD123", cwd=world_dir)) == []
+    assert codes(check("m", "--load", "none", "--select", "OVD2,permissions", cwd=world_dir)) == []
+    assert codes(check("m", "--load", "none", "--select", "OVD2,OVD12", cwd=world_dir)) == ["OVD123"]
+
+
+def test_an_option_of_the_recorded_run_has_no_effect_beside_facts(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=world_dir).code == 0
+    for words in (["--user", "0"], ["--load", "none"], ["--download-limit", "1g"], ["--mount", "/a:/b"]):
+        result = ovms_doctor("check", "--facts", "facts.json", *words, cwd=world_dir)
+        assert (result.code, result.out) == (2, b"")
+        assert words[0].encode() in result.err
+    assert ovms_doctor("check", "--facts", "facts.json", "--ovms-version", "2025.4", cwd=world_dir).code == 0
+
+
 def test_a_file_that_is_no_model(world_dir: Path) -> None:
     (world_dir / "notes.txt").write_text("hello")
     result = check(world_dir / "notes.txt")
@@ -186,7 +270,7 @@ class TestFactsFiles:
         assert result.code == 2
         assert result.err.startswith(b"ovms-doctor: ")
         assert result.err.count(b"\n") == 1
-        assert result.out == b""
+        assert result.err.decode() == f"ovms-doctor: {result.document['error']}\n"
 
 
 def test_a_dash_is_standard_output(tmp_path: Path) -> None:

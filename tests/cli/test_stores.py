@@ -16,7 +16,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "models"
 FORMATS = [("--format", "text"), ("--format", "text", "--verbose"), ("--format", "json")]
 
 
-class CheckOptions:
+class StoreRuns:
     """A bucket with the repository of the fixtures, and what a server is told to reach it."""
 
     def __init__(self, server: Any) -> None:
@@ -43,15 +43,15 @@ class CheckOptions:
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, CheckOptions]:
+def made() -> dict[str, StoreRuns]:
     return {}
 
 
 @pytest.fixture
-def asked(moto: Any, made: dict[str, CheckOptions]) -> CheckOptions:
+def asked(moto: Any, made: dict[str, StoreRuns]) -> StoreRuns:
     """One bucket is enough for those who only read."""
     if "asked" not in made:
-        made["asked"] = CheckOptions(moto)
+        made["asked"] = StoreRuns(moto)
     return made["asked"]
 
 
@@ -82,7 +82,7 @@ def test_what_is_told_of_a_bucket_stands_beside_each_of_its_models(moto: Any, tm
     assert [row.split()[0] for row in rows] == ["a", "b"], result.out
 
 
-def test_a_repository(asked: CheckOptions) -> None:
+def test_a_repository(asked: StoreRuns) -> None:
     result = check(asked.path(), *asked.words())
     assert result.code == 1
     assert served(result) == {
@@ -101,7 +101,7 @@ def test_a_repository(asked: CheckOptions) -> None:
 
 
 @pytest.mark.parametrize("below", ["/dense-ir", "/dense-ir/", "/dense-ir/1"])
-def test_one_model(asked: CheckOptions, below: str) -> None:
+def test_one_model(asked: StoreRuns, below: str) -> None:
     result = check(asked.path(below), *asked.words())
     assert result.code == 0
     assert served(result) == {"dense-ir": [1]}
@@ -109,7 +109,7 @@ def test_one_model(asked: CheckOptions, below: str) -> None:
     assert result.document["models"][0]["versions"][0]["state_basis"] == "read"
 
 
-def test_one_here_and_one_there_are_one_configuration(asked: CheckOptions) -> None:
+def test_one_here_and_one_there_are_one_configuration(asked: StoreRuns) -> None:
     result = check(asked.path("/dense-ir"), FIXTURES / "dense-onnx", *asked.words())
     assert served(result) == {"dense-ir": [1], "dense-onnx": [1]}
     assert result.document["server"]["mode"] == "config"
@@ -119,13 +119,13 @@ def test_one_here_and_one_there_are_one_configuration(asked: CheckOptions) -> No
     assert served(by_server) == {"m": [1]}
 
 
-def test_a_wrong_name_is_never_found(asked: CheckOptions) -> None:
+def test_a_wrong_name_is_never_found(asked: StoreRuns) -> None:
     result = check(asked.path("/dense-ri"), *asked.words())
     assert result.document["server"]["exit_code"] == 1
     assert served(result) == {"dense-ri": []}
 
 
-def test_without_credentials_the_store_says_no(asked: CheckOptions) -> None:
+def test_without_credentials_the_store_says_no(asked: StoreRuns) -> None:
     """This server lists a bucket to anybody and gives its objects to nobody without a signature."""
     environment = {**os.environ, **asked.environment}
     result = check(
@@ -139,7 +139,7 @@ def test_without_credentials_the_store_says_no(asked: CheckOptions) -> None:
 
 @pytest.mark.parametrize(("more", "code", "outcome"), [((), 3, "unknown"), (("--bare-metal",), 1, "exits")])
 def test_an_address_where_nobody_listens(
-    asked: CheckOptions, refused: str, more: tuple[str, ...], code: int, outcome: str
+    asked: StoreRuns, refused: str, more: tuple[str, ...], code: int, outcome: str
 ) -> None:
     """From here it may be another network than the server's."""
     result = check(asked.path("/dense-ir"), *asked.words(S3_ENDPOINT=refused), *more)
@@ -147,7 +147,7 @@ def test_an_address_where_nobody_listens(
     assert result.code == code
 
 
-def test_a_version_that_is_too_large_to_download(asked: CheckOptions) -> None:
+def test_a_version_that_is_too_large_to_download(asked: StoreRuns) -> None:
     result = check(asked.path("/dense-ir"), *asked.words(), "--download-limit", "100b")
     assert result.code == 3
     assert "--download-limit" in result.document["findings"][0]["message"]
@@ -155,7 +155,7 @@ def test_a_version_that_is_too_large_to_download(asked: CheckOptions) -> None:
     assert unlimited.code == 0
 
 
-def test_recorded_facts_give_the_same_report_and_ask_nobody(asked: CheckOptions, tmp_path: Path) -> None:
+def test_recorded_facts_give_the_same_report_and_ask_nobody(asked: StoreRuns, tmp_path: Path) -> None:
     facts = tmp_path / "facts.json"
     words = asked.words(https_proxy="", http_proxy="")
     assert ovms_doctor("collect", asked.path(), *words, "-o", facts).code == 0
@@ -170,7 +170,7 @@ def test_recorded_facts_give_the_same_report_and_ask_nobody(asked: CheckOptions,
 @pytest.mark.parametrize(
     "below", ["", "/dense-ri"], ids=["models", "nothing there"]
 )  # fmt: skip
-def test_no_secret_is_shown(asked: CheckOptions, below: str) -> None:
+def test_no_secret_is_shown(asked: StoreRuns, below: str) -> None:
     for form in FORMATS:
         result = ovms_doctor("check", asked.path(below), *asked.words(), *form)
         assert CANARY.encode() not in result.out + result.err

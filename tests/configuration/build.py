@@ -7,12 +7,13 @@ from typing import Any
 
 from ovms_doctor.checks.configuration import check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.inputs.arguments import read_arguments
-from ovms_doctor.model.deployment import Deployment, User
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import AnyQuestion, Facts
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from tests.prediction.memory import World, settle
@@ -68,6 +69,6 @@ class _Memory:
 def findings(here: World, release: str = "2026.3", words: tuple[str, ...] = ()) -> list[Finding]:
     """What the configuration check says of a world."""
     words = words or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
-    request = Request(words=words, release=release, bare_metal=True, working_directory="/w")
+    request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
     seen = look(request, Facts(), _Memory(here))
     return list(check(Context(seen.deployment, seen.plan, seen.facts)))

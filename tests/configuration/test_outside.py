@@ -8,13 +8,13 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import Facts, Unavailable
 from ovms_doctor.model.facts.answers import Answer
 from ovms_doctor.model.facts.questions import AnyQuestion, StatHost, StatPath
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from tests.configuration.build import _Memory, entry, listed, world
 from tests.prediction.memory import World
@@ -39,8 +39,8 @@ class Mounted(_Memory):
 def looked(
     here: World, *words: str, mounts: tuple[Mount, ...] = (MOUNT,), bare: bool = False, directory: str = "/w"
 ) -> tuple[Plan, list[Finding]]:
-    request = Request(
-        words=(*words, "--rest_port", "1"),
+    request = CheckOptions(
+        arguments=(*words, "--rest_port", "1"),
         release="2026.3",
         mounts=mounts,
         bare_metal=bare,

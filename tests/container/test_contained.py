@@ -8,13 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.from_container import contained
-from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.diagnosis.from_container import options_from_container
+from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerMount, IdRange
-from ovms_doctor.model.deployment import Host, User
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.host import Host, User
 from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.options import CheckOptions
 
 WORDS = ("--config_path", "/models/config.json", "--port", "9000")
 BASE = Container("docker", "ovms", name="ovms", arguments=WORDS, engine="docker")
@@ -41,12 +42,12 @@ MODELS = ContainerMount("/models", "bind", "/srv/models", read_only=True)
     ],
 )
 def test_who_the_server_is(written: str, added: tuple[str, ...], user: User) -> None:
-    request = contained(Request(), replace(BASE, user=written, groups=added))
+    request = options_from_container(CheckOptions(), replace(BASE, user=written, groups=added))
     assert request.user == user
 
 
 def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
-    request = contained(Request(), replace(BASE, user="somebody"))
+    request = options_from_container(CheckOptions(), replace(BASE, user="somebody"))
     assert "somebody" in request.user_from
     assert request.container is not None
     assert request.container.problems == (
@@ -57,33 +58,35 @@ def test_a_name_that_only_the_image_knows_is_not_guessed() -> None:
 
 @pytest.mark.parametrize("written", ["1000", "ovms", ":", "0:0"])
 def test_a_user_that_is_certain_is_no_problem(written: str) -> None:
-    request = contained(Request(), replace(BASE, user=written))
+    request = options_from_container(CheckOptions(), replace(BASE, user=written))
     assert request.container is not None
     assert request.container.problems == ()
 
 
 def test_ids_of_a_user_namespace_are_the_hosts() -> None:
     mapped = replace(BASE, user_namespace="remapped", id_map=(IdRange(0, 100000, 65536),))
-    request = contained(Request(), mapped)
+    request = options_from_container(CheckOptions(), mapped)
     assert (request.user.uid, request.user.gid) == (105000, 105000)
     assert "5000 in the container" in request.user_from
 
 
 def test_rootless_ids_that_are_not_told_are_not_called_missing_rights() -> None:
-    request = contained(Request(), replace(BASE, user_namespace="rootless"))
+    request = options_from_container(CheckOptions(), replace(BASE, user_namespace="rootless"))
     assert request.user == User(0, 0)
     assert "not known" in request.user_from
 
 
 def test_what_the_user_says_of_the_user_stands() -> None:
-    said = Request(user=User(7, 7), user_from="--user")
-    assert contained(said, replace(BASE, user="0:0")).user == User(7, 7)
+    said = CheckOptions(user=User(7, 7), user_from="--user")
+    assert options_from_container(said, replace(BASE, user="0:0")).user == User(7, 7)
 
 
 def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> None:
-    said = Request(mounts=(Mount("/here", "/data"),))
+    said = CheckOptions(mounts=(Mount("/here", "/data"),))
     volume = ContainerMount("/data", "volume", name="weights")
-    request = contained(said, replace(BASE, merged_directory="/overlay/merged", mounts=(MODELS, volume)))
+    request = options_from_container(
+        said, replace(BASE, merged_directory="/overlay/merged", mounts=(MODELS, volume))
+    )
     assert request.mounts == (
         Mount("/overlay/merged", "/"),
         Mount("/srv/models", "/models", True),
@@ -99,13 +102,13 @@ def test_what_cannot_be_seen_has_its_reason() -> None:
         ContainerMount("/cfg", "config", name="ovms-config"),
         ContainerMount("/tmp", "tmpfs"),
     )
-    request = contained(Request(), replace(BASE, mounts=mounts), gone={"/srv/models"})
+    request = options_from_container(CheckOptions(), replace(BASE, mounts=mounts), gone={"/srv/models"})
     assert [item.server for item in request.unavailable_paths] == ["/models", "/data", "/cfg", "/tmp", "/"]
     assert "/srv/models, which is not on this host" in request.unavailable_paths[0].reason
 
 
 def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
-    assert [item.server for item in contained(Request(), BASE).unavailable_paths] == ["/"]
+    assert [item.server for item in options_from_container(CheckOptions(), BASE).unavailable_paths] == ["/"]
 
 
 @pytest.mark.parametrize(
@@ -122,13 +125,13 @@ def test_a_container_without_mounts_is_not_looked_for_on_this_host() -> None:
 def test_cores_of_a_new_release_come_from_quota_and_cpuset(
     limits: ContainerLimits, here: Host | None, cores: int | None
 ) -> None:
-    request = contained(Request(release="2026.3"), replace(BASE, limits=limits), here)
+    request = options_from_container(CheckOptions(release="2026.3"), replace(BASE, limits=limits), here)
     assert deployment_for(request, Facts()).limits.cores == cores
 
 
 def test_words_that_are_not_told_end_in_unknown() -> None:
-    request = contained(
-        Request(), replace(BASE, arguments=None, arguments_unavailable="a wrapper hides them")
+    request = options_from_container(
+        CheckOptions(), replace(BASE, arguments=None, arguments_unavailable="a wrapper hides them")
     )
     deployment = deployment_for(request, Facts())
     assert deployment.unavailable is not None
@@ -137,15 +140,18 @@ def test_words_that_are_not_told_end_in_unknown() -> None:
 
 def test_the_release_of_the_image_counts_unless_the_user_names_one() -> None:
     container = replace(BASE, release="2025.4", release_from="the image's tag")
-    told = deployment_for(contained(Request(), container), Facts())
-    said = deployment_for(contained(Request(release="2024.0"), container), Facts())
+    told = deployment_for(options_from_container(CheckOptions(), container), Facts())
+    said = deployment_for(options_from_container(CheckOptions(release="2024.0"), container), Facts())
     assert (str(told.release), told.release_from) == ("2025.4", "the image's tag")
     assert (str(said.release), said.release_from) == ("2024.0", "--ovms-version")
 
 
 def test_a_release_that_is_none_is_left_alone() -> None:
     container = replace(BASE, release="nightly", release_from="the image's tag")
-    assert deployment_for(contained(Request(), container), Facts()).release_from == "newest known"
+    assert (
+        deployment_for(options_from_container(CheckOptions(), container), Facts()).release_from
+        == "newest known"
+    )
 
 
 def test_a_request_survives_being_saved() -> None:
@@ -156,7 +162,7 @@ def test_a_request_survives_being_saved() -> None:
         environment=variables([("https_proxy", "http://u:canary@p:1"), ("S3_ENDPOINT", "http://m:9000")]),
         id_map=(IdRange(0, 100000, 65536),),
     )
-    request = contained(Request(timeout=3), container, Host(online=4, affinity=4))
-    saved = json.dumps(request.as_json())
+    request = options_from_container(CheckOptions(timeout=3), container, Host(online=4, affinity=4))
+    saved = json.dumps(options_to_json(request))
     assert "canary" not in saved
-    assert request_from_json(json.loads(saved)) == request
+    assert options_from_json(json.loads(saved)) == request

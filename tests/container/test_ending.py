@@ -10,9 +10,10 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.model.container import Container, ContainerLimits, ContainerState, KernelKill
-from ovms_doctor.model.deployment import Deployment, HostLimits
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import CausedBy, Finding, Subject
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.plan import Plan, StartProblem
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import Report, Run

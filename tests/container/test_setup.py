@@ -19,10 +19,11 @@ from ovms_doctor.model.container import (
     Probe,
     PublishedPort,
 )
-from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters, User
+from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Answer, AnyQuestion, Denial, Facts, Failure, ListDirectory, Listing
 from ovms_doctor.model.facts.answers import Entry
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import (

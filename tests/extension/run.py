@@ -8,11 +8,11 @@ from typing import Literal
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import CHECKS, run_checks
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import SettledRun, look
-from ovms_doctor.model.deployment import IMAGE_USER
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import IMAGE_USER
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import ExtensionPlan
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.local import LocalCollector
@@ -84,11 +84,11 @@ def judge(
             "--cpu_extension",
             named or "",
         )
-        request = Request(
-            words=line, release=release, load=load, working_directory=str(models.parent), bare_metal=True
+        request = CheckOptions(
+            arguments=line, release=release, load=load, working_directory=str(models.parent), bare_metal=True
         )
     else:
-        request = Request(
+        request = CheckOptions(
             targets=(str(models),), cpu_extension=named, release=release, load=load, working_directory="/"
         )
     ids = Ids(IMAGE_USER.uid, IMAGE_USER.gid, IMAGE_USER.groups) if as_user else None

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import InspectLibrary, LoadExtension, codec
+from ovms_doctor.model.options import CheckOptions
 from tests.extension import build as made
 from tests.extension.build import LIBRARY, RELEASE, build, for_other_openvino, patched, plain_library
 from tests.extension.run import judge, judged, model
@@ -281,7 +281,7 @@ def test_recorded_facts_are_enough(library: Path, tmp_path: Path) -> None:
     assert InspectLibrary(str(library)) in asked
     assert LoadExtension(str(library)) in asked
     _, facts = codec.load(codec.dump(first.seen.facts, {}))
-    request = Request(
+    request = CheckOptions(
         targets=(str(models),), cpu_extension=str(library), release=RELEASE, working_directory="/"
     )
     again = judged(look(request, facts, None))

@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.request import Request
-from ovms_doctor.diagnosis.run import Options, begin, report_on
+from ovms_doctor.diagnosis.run import begin, report_on
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
@@ -26,6 +25,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.options import CheckOptions, OutputOptions
 from ovms_doctor.model.plan import ExtensionPlan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untried, plan_extension
@@ -45,7 +45,7 @@ def deployment(release: str = "2025.4") -> Deployment:
         parse_release(release),
         "--ovms-version",
         models=(ModelEntry("m", "/m"),),
-        cpu_extension=PATH,
+        options=CheckOptions(cpu_extension=PATH),
     )
 
 
@@ -66,10 +66,10 @@ def course(
 
 
 def test_none_is_looked_for_where_none_is_named() -> None:
-    assert plan_extension(replace(deployment(), cpu_extension=None), Facts()) is None
+    assert plan_extension(replace(deployment(), options=CheckOptions()), Facts()) is None
     told = deployment_for(
-        Request(
-            words=("--config_path", "/c.json", "--port", "9", "--cpu_extension", "e.so"),
+        CheckOptions(
+            arguments=("--config_path", "/c.json", "--port", "9", "--cpu_extension", "e.so"),
             working_directory="/ext",
         ),
         Facts(),
@@ -163,7 +163,7 @@ def test_what_could_not_be_looked_at_is_a_gap_and_no_finding() -> None:
     assert settled.outcome == "serves"
     seen = SettledRun(told, settled, known)
     assert [code for code in judged(seen).codes if code.startswith("OVD35")] == []
-    report = report_on(seen, Options(), begin(()))
+    report = report_on(seen, OutputOptions(), begin(()))
     (check,) = [check for check in report.checks if check.name == "extension"]
     assert (check.status, check.reason) == ("could_not_look", f"{PATH}: {reason}")
 

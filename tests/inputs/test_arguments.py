@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ovms_doctor.inputs.arguments import read_arguments, why_unknown
 from ovms_doctor.inputs.arguments.options import OPTIONS, known_options
-from ovms_doctor.model.deployment import HostLimits
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import KNOWN_RELEASES, Release, parse_release
 
 MODEL = ["--model_path", "/m", "--model_name", "m"]

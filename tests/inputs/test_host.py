@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.cli.check_options import request_from
-from ovms_doctor.cli.option_records import CheckOptions
+from ovms_doctor.cli.check_options import options_from
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.request import Request, request_from_json
+from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
 from ovms_doctor.inputs.host import limits_on
-from ovms_doctor.model.deployment import Deployment, Host
+from ovms_doctor.model import option_values
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.host import Host
 from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.probes.host import see_host
 
@@ -46,8 +48,10 @@ def test_the_cores_that_a_release_counts(host: Host, release: str, cores: int | 
 
 def deployed(host: Host | None, release: str, *words: str) -> Deployment:
     """As recorded facts give it: through the text of a facts file's header."""
-    request = Request(words=(*MODEL, *words), release=release, bare_metal=host is not None, host=host)
-    again = request_from_json(json.loads(json.dumps(request.as_json())))
+    request = CheckOptions(
+        arguments=(*MODEL, *words), release=release, bare_metal=host is not None, host=host
+    )
+    again = options_from_json(json.loads(json.dumps(options_to_json(request))))
     assert again == request
     return deployment_for(again, Facts(complete=True))
 
@@ -120,21 +124,24 @@ def test_workers_are_followed_where_the_cores_are_known() -> None:
     "data", [[], {"online": "4"}, {"open_files": -1}, {"contained": 1}, {"online": True}]
 )
 def test_what_is_no_host_is_refused(data: object) -> None:
-    with pytest.raises(ValueError, match="not a request"):
-        request_from_json({"user": {"uid": 1, "gid": 1, "groups": []}, "host": data})
+    with pytest.raises(ValueError, match="not the options of a run"):
+        options_from_json({"user": {"uid": 1, "gid": 1, "groups": []}, "host": data})
 
 
 def test_facts_of_an_older_minor_version_know_no_host() -> None:
-    data = Request(words=MODEL).as_json()
+    data = options_to_json(CheckOptions(arguments=MODEL))
     del data["host"]
-    assert request_from_json(data).host is None
+    assert options_from_json(data).host is None
 
 
-def asked(words: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()) -> Request:
-    targets = ["/m"] if words is None else []
-    return request_from(
-        CheckOptions(targets, words, None, None, None, bare_metal, list(mounts), None, "none", 10.0)
-    )
+def asked(words: list[str] | None, *, bare_metal: bool = False, mounts: tuple[str, ...] = ()) -> CheckOptions:
+    parsed = {
+        "targets": ["/m"] if words is None else None,
+        "bare_metal": bare_metal,
+        "mounts": [option_values.mount(text) for text in mounts],
+        "load": "none",
+    }
+    return options_from(parsed, words)
 
 
 def test_only_a_server_on_this_host_is_judged_by_this_host() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import dataclasses
 import json
 import pickle
 import traceback
@@ -15,16 +14,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from ovms_doctor.cli.check_options import request_from
-from ovms_doctor.cli.option_records import CheckOptions
-from ovms_doctor.diagnosis.from_container import contained
-from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.cli.check_options import options_from
+from ovms_doctor.diagnosis.from_container import options_from_container
+from ovms_doctor.diagnosis.saved_options import options_to_json
 from ovms_doctor.inputs.compose.read import read_compose
 from ovms_doctor.inputs.inspect.read import read_inspect
 from ovms_doctor.inputs.kubernetes.read import read_kubernetes
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.environment import Variable, variables
 from ovms_doctor.model.json_text import JsonFormatError, decode_json, encode_json
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.secrets import Secret
 
 PACKAGE = Path(__file__).parents[2] / "ovms_doctor"
@@ -119,28 +118,28 @@ def test_a_traceback_with_all_its_locals_does_not_show_it() -> None:
 # -- from every source ---------------------------------------------------------------------------------
 
 
-def asked(**more: Any) -> CheckOptions:
-    return CheckOptions(["s3://b/m"], None, None, None, None, False, [], None, "read", 10.0, **more)
+def from_command_line(target: str = "s3://b/m", **parsed: Any) -> CheckOptions:
+    return options_from({"targets": [target], **parsed}, None)
 
 
-def by_option(_: Path) -> Request:
-    return request_from(asked(env=tuple(f"{name}={value}" for name, value in PAIRS)))
+def by_option(_: Path) -> CheckOptions:
+    return from_command_line(environment=PAIRS)
 
 
-def by_file(directory: Path) -> Request:
+def by_file(directory: Path) -> CheckOptions:
     path = directory / "env"
     path.write_text("".join(f"{name}={value}\n" for name, value in PAIRS))
-    return request_from(asked(env_file=str(path)))
+    return from_command_line(env_file=str(path))
 
 
-def on_a_run_line(_: Path) -> Request:
+def on_a_run_line(_: Path) -> CheckOptions:
     options = " ".join(f"-e '{name}={value}'" for name, value in PAIRS)
     line = f"docker run {options} {IMAGE} --model_name m --model_path s3://b/m"
     read = read_run_line(line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda path: None)
-    return contained(Request(), read)
+    return options_from_container(CheckOptions(), read)
 
 
-def in_compose(_: Path) -> Request:
+def in_compose(_: Path) -> CheckOptions:
     service = {"image": IMAGE, "environment": dict(PAIRS)}
     document = json.dumps({"services": {"ovms": service}})
     read = read_compose(
@@ -151,10 +150,10 @@ def in_compose(_: Path) -> Request:
         environment={},
         read_file=lambda path: None,
     )
-    return contained(Request(), read)
+    return options_from_container(CheckOptions(), read)
 
 
-def in_a_manifest(_: Path) -> Request:
+def in_a_manifest(_: Path) -> CheckOptions:
     container = {
         "name": "ovms",
         "image": IMAGE,
@@ -166,10 +165,12 @@ def in_a_manifest(_: Path) -> Request:
         "metadata": {"name": "p"},
         "spec": {"containers": [container]},
     }
-    return contained(Request(), read_kubernetes(json.dumps(pod), source_name="p.yaml", container=None))
+    return options_from_container(
+        CheckOptions(), read_kubernetes(json.dumps(pod), source_name="p.yaml", container=None)
+    )
 
 
-def of_docker_inspect(_: Path) -> Request:
+def of_docker_inspect(_: Path) -> CheckOptions:
     config = {"Image": IMAGE, "Cmd": ["--port", "9000"], "Env": [f"{name}={value}" for name, value in PAIRS]}
     document = {
         "Name": "/ovms",
@@ -178,36 +179,36 @@ def of_docker_inspect(_: Path) -> Request:
         "State": {"Status": "running"},
         "Mounts": [],
     }
-    return contained(Request(), read_inspect(document, source="inspect", source_name="c"))
+    return options_from_container(CheckOptions(), read_inspect(document, source="inspect", source_name="c"))
 
 
 @pytest.mark.parametrize(
     "make", [by_option, by_file, on_a_run_line, in_compose, in_a_manifest, of_docker_inspect]
 )
-def test_every_source_hands_it_on(make: Callable[[Path], Request], tmp_path: Path) -> None:
+def test_every_source_hands_it_on(make: Callable[[Path], CheckOptions], tmp_path: Path) -> None:
     request = make(tmp_path)
     assert opened(request.environment) == GIVEN
     assert CANARY not in repr(request)
-    assert CANARY not in json.dumps(request.as_json())
+    assert CANARY not in json.dumps(options_to_json(request))
 
 
 def test_this_processs_own_only_where_that_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PAIRS:
         monkeypatch.setenv(name, value)
-    assert opened(request_from(asked(env_from_process=True)).environment).items() >= GIVEN.items()
-    kept = request_from(asked())
+    assert opened(from_command_line(env_from_process=True).environment).items() >= GIVEN.items()
+    kept = from_command_line()
     assert kept.environment == ()
-    assert set(kept.kept_back) >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    assert set(kept.withheld_variables) >= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
     assert CANARY not in repr(kept)
-    assert request_from(asked(env_from_process=True)).kept_back == ()
-    assert request_from(dataclasses.replace(asked(), targets=["m"])).kept_back == ()
+    assert from_command_line(env_from_process=True).withheld_variables == ()
+    assert from_command_line("m").withheld_variables == ()
 
 
 def test_what_the_user_says_stands_over_the_containers(tmp_path: Path) -> None:
-    said = request_from(dataclasses.replace(asked(env=("AWS_ACCESS_KEY_ID=other",)), targets=["m"]))
+    said = from_command_line("m", environment=[("AWS_ACCESS_KEY_ID", "other")])
     request = of_docker_inspect(tmp_path)
     assert request.container is not None
-    merged = contained(said, request.container)
+    merged = options_from_container(said, request.container)
     assert opened(merged.environment) == {**GIVEN, "AWS_ACCESS_KEY_ID": "other"}
 
 

@@ -16,10 +16,11 @@ from ovms_doctor.model.deployment import (
     Deployment,
     ModelEntry,
     ModelParameters,
-    User,
     VersionPolicy,
 )
 from ovms_doctor.model.facts import Facts, FactsMissingError
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.model.releases import parse_release
@@ -115,7 +116,7 @@ def follow(case: Case, directory: Path) -> list[Followed]:
         User(case.uid, case.uid),
         working_directory=case.filled("cwd", place) or ("/" if case.uid else place),
         bare_metal=True,
-        load="compile",
+        options=CheckOptions(load="compile"),
     )
     facts = Facts()
     followed: list[Followed] = []

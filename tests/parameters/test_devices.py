@@ -12,7 +12,7 @@ import pytest
 
 from ovms_doctor.checks import devices, parameters
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.deployment import Deployment, HostDevices, ModelEntry, ModelParameters, User
+from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -24,6 +24,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import HostDevices, User
 from ovms_doctor.model.parameters import DeviceVerdict
 from ovms_doctor.model.plan import ParameterRefused, Plan
 from ovms_doctor.model.releases import parse_release
@@ -261,7 +262,7 @@ def test_openvino_says_the_same(world_dir: Path) -> None:
 
 
 # -- plans and findings, in memory ----------------------------------------------------------------------
-class CheckOptions(World):
+class DeviceWorld(World):
     """A world with an OpenVINO that refuses to compile for what it does not know; nothing is in /dev."""
 
     def answer(self, question: AnyQuestion) -> Answer:
@@ -273,8 +274,8 @@ class CheckOptions(World):
         return super().answer(question)
 
 
-def world(source: World | None = None) -> CheckOptions:
-    return CheckOptions((source or model_of("1")).files)
+def world(source: World | None = None) -> DeviceWorld:
+    return DeviceWorld((source or model_of("1")).files)
 
 
 def look(
@@ -285,7 +286,7 @@ def look(
     user: User = IMAGE,
     release: str = "2026.3",
     **more: Any,
-) -> tuple[Plan, list[Finding], CheckOptions]:
+) -> tuple[Plan, list[Finding], DeviceWorld]:
     given = {**({} if device is None else {"target_device": device}), **more.pop("given", {})}
     values = tuple((name, json.dumps(value)) for name, value in given.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters(values, "config"))
@@ -335,7 +336,7 @@ def test_what_to_write_instead(device: str, hint: str) -> None:
     assert hint in step.text
 
 
-def compiled(place: CheckOptions) -> list[str]:
+def compiled(place: DeviceWorld) -> list[str]:
     return [
         question.preparation.device
         for question in place.asked
@@ -395,7 +396,7 @@ def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
 
 
 def test_a_library_that_is_missing_here_tells_nothing_of_the_server() -> None:
-    class Lacking(CheckOptions):
+    class Lacking(DeviceWorld):
         def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, LoadModel) and question.level == "compile":
                 return LoadReport("compile", "failed", "compile", 'Cannot load library "x.so"', "2026.4.1")
@@ -483,7 +484,7 @@ def test_a_host_that_cannot_be_looked_at_gives_no_alarm() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
     told = deployment("2026.3", entry=entry, bare_metal=True)
 
-    class Closed(CheckOptions):
+    class Closed(DeviceWorld):
         def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, StatPath) and question.path.startswith("/dev/"):
                 return Unavailable("not looked at")

@@ -150,7 +150,7 @@ def test_what_the_ranks_tell_without_openvino(
 ) -> None:
     values = tuple((name, json.dumps(value)) for name, value in given.items())
     entry = ModelEntry("m", "/m", parameters=ModelParameters((*values, ("target_device", '"CPU"')), "config"))
-    told = replace(deployment(release, entry=entry), load="none")
+    told = deployment(release, entry=entry, load="none")
     world = model_of("1")
     answer = world.answer
 

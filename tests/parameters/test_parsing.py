@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovms_doctor.model.deployment import HostDevices, ModelEntry, ModelParameters
+from ovms_doctor.model.deployment import ModelEntry, ModelParameters
+from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.releases import KNOWN_RELEASES, parse_release
 from ovms_doctor.prediction.mapping import read_mapping

@@ -305,12 +305,14 @@ def test_selection(tmp_path: Path, models: Path, words: list[str], ran: list[str
     assert result.err == b""
 
 
-def test_a_pattern_that_names_nothing_is_said(tmp_path: Path, models: Path) -> None:
+def test_a_pattern_that_names_nothing_is_wrong_usage(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-format"])
+    said = b"no check, no finding and no code is called so\n"
     result = check(site, models, "--select", "ACME7", "--select", "ACME1")
-    assert result.err == b"ovms-doctor: no check and no code is called ACME7\n"
+    assert (result.code, result.err) == (2, b"ovms-doctor: --select ACME7: " + said)
     result = check(site, models, "--no-plugins", "--ignore", "ACME1")
-    assert result.err == b"ovms-doctor: no check and no code is called ACME1\n"
+    assert (result.code, result.err) == (2, b"ovms-doctor: --ignore ACME1: " + said)
+    assert check(site, models, "--select", "OVD1,ACME1", "--ignore", "OVD104, acme-format").code == 0
 
 
 def test_what_was_asked_for_and_cannot_run_is_not_passed_over(tmp_path: Path, models: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass, field
 
-from ovms_doctor.model.deployment import Deployment, ModelEntry, User
+from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -29,6 +29,8 @@ from ovms_doctor.model.facts import (
     Tensor,
     Unavailable,
 )
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.startup import plan
@@ -139,10 +141,21 @@ def settle(deployment: Deployment, world: World) -> Plan:
     raise AssertionError("the rules ask without end")
 
 
+#: What a test may give a deployment that is an option of the run.
+_OPTIONS = ("load", "cache_dir", "cpu_extension", "probe_write", "download_limit")
+
+
 def deployment(release: str = "2026.3", mode: str = "config", **more: object) -> Deployment:
     """One model ``m`` at /m, with the image's user."""
     entry = more.pop("entry", ModelEntry("m", "/m"))
-    base = {"models": (entry,), "user": User(5000, 5000), "working_directory": "/", **more}
+    options = {name: more.pop(name) for name in _OPTIONS if name in more}
+    base = {
+        "models": (entry,),
+        "options": CheckOptions(**options),
+        "user": User(5000, 5000),
+        "working_directory": "/",
+        **more,
+    }
     return Deployment(mode, parse_release(release), "test", **base)  # type: ignore[arg-type]
 
 

@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.request import Request, request_from_json
-from ovms_doctor.model.deployment import Host, HostDevices
+from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.host import Host, HostDevices
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.probes.acl import ATTRIBUTE, GROUP_OBJ, MASK, OTHER, USER, USER_OBJ, AclEntry, pack
 from ovms_doctor.probes.host import see_devices, see_host
 
@@ -103,15 +104,15 @@ SEEN = HostDevices(dri=True, accel=True, render_groups=(109, 110), accel_groups=
 
 
 def test_recorded_facts_carry_the_devices() -> None:
-    request = Request(words=("--model_path", "/m", "--port", "9000"), host=Host(devices=SEEN))
-    again = request_from_json(json.loads(json.dumps(request.as_json())))
+    request = CheckOptions(arguments=("--model_path", "/m", "--port", "9000"), host=Host(devices=SEEN))
+    again = options_from_json(json.loads(json.dumps(options_to_json(request))))
     assert again == request
     assert deployment_for(again, Facts(complete=True)).devices == SEEN
     assert see_host().devices is not None
 
 
 def test_devices_are_not_known_where_the_host_is_not() -> None:
-    request = Request(words=("--model_path", "/m"), host=Host())
+    request = CheckOptions(arguments=("--model_path", "/m"), host=Host())
     assert deployment_for(request, Facts(complete=True)).devices is None
     assert deployment_for(replace(request, host=None), Facts(complete=True)).devices is None
 
@@ -120,5 +121,5 @@ def test_devices_are_not_known_where_the_host_is_not() -> None:
     "data", [[], 1, {"dri": 1}, {"render_groups": 5}, {"render_groups": ["5"]}, {"accel_groups": [-1]}]
 )
 def test_what_are_no_devices_is_refused(data: object) -> None:
-    with pytest.raises(ValueError, match="not a request"):
-        request_from_json({"host": {"devices": data}})
+    with pytest.raises(ValueError, match="not the options of a run"):
+        options_from_json({"host": {"devices": data}})

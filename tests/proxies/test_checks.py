@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.model.environment import variables
+from ovms_doctor.model.options import CheckOptions
 from tests.storage.offline import reported_offline
 
 PROXY = "http://someone:canary@proxy.test:3128"
@@ -22,7 +22,9 @@ def report(
     entries = [{"config": {"name": f"m{number}", "base_path": base}} for number, base in enumerate(bases)]
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"model_config_list": entries}))
-    request = Request((str(path),), environment=variables(environment.items()), load="none", release=release)
+    request = CheckOptions(
+        (str(path),), environment=variables(environment.items()), load="none", release=release
+    )
     document = reported_offline(request)
     assert "canary" not in json.dumps(document)
     return document

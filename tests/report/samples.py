@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import Deployment, ModelEntry, Target, User, VersionPolicy
+from ovms_doctor.model.deployment import Deployment, ModelEntry, Target, VersionPolicy
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import (
     Attempt,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import Host, HostLimits
 from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.facts.answers import FileSample, WeightsInspection
+from ovms_doctor.model.host import Host, HostLimits
 from ovms_doctor.model.memory import MemoryEstimate
 from ovms_doctor.prediction.memory import BASE, EACH, MIB, estimate, resident
 from ovms_doctor.probes.inspect import inspect_model

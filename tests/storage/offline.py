@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.roots import roots
-from ovms_doctor.diagnosis.run import Options, report_on
+from ovms_doctor.diagnosis.run import report_on
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.settle import Progress, SettledRun, look
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, HeadBucket, ListStore, Unavailable
+from ovms_doctor.model.options import CheckOptions, OutputOptions
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 
@@ -28,13 +28,13 @@ class Offline:
         return {**self._local.collect([one for one in questions if one not in remote]), **remote}
 
 
-def seen_offline(request: Request) -> SettledRun:
+def seen_offline(request: CheckOptions) -> SettledRun:
     """The plan of a request, with stores that could not be asked."""
     with LocalCollector(request.user, roots(request), request.mount_table) as local:
         return look(request, Facts(), Offline(local))
 
 
-def reported_offline(request: Request) -> dict[str, Any]:
+def reported_offline(request: CheckOptions) -> dict[str, Any]:
     """The JSON report on it."""
-    document: dict[str, Any] = to_document(report_on(seen_offline(request), Options(), begin([])))
+    document: dict[str, Any] = to_document(report_on(seen_offline(request), OutputOptions(), begin([])))
     return document

@@ -8,9 +8,9 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import check as storage
-from ovms_doctor.diagnosis.from_container import contained
-from ovms_doctor.diagnosis.request import Request
+from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs.run_line.read import read_run_line
+from ovms_doctor.model.options import CheckOptions
 from tests.storage.offline import seen_offline
 
 IMAGE = "openvino/model_server:2026.3"
@@ -22,7 +22,7 @@ def said(told: str, base: str) -> tuple[str, list[str]]:
     container = read_run_line(
         line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda path: None
     )
-    request = contained(Request(load="none"), container)
+    request = options_from_container(CheckOptions(load="none"), container)
     seen = seen_offline(request)
     codes = [item.code for item in storage.check(Context(seen.deployment, seen.plan, seen.facts))]
     return seen.plan.outcome, codes

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from ovms_doctor.diagnosis.deploy import deployment_for
-from ovms_doctor.diagnosis.request import Request, request_from_json
 from ovms_doctor.diagnosis.roots import roots
+from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
 from ovms_doctor.inputs.targets.local import understand
 from ovms_doctor.inputs.targets.rule import ResolvedTarget
 from ovms_doctor.inputs.targets.store import understand_remote
@@ -24,6 +24,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.store_paths import TARGET_PAGES, target_key, target_listing
 from tests.prediction.memory import World
 from tests.storage.memory_store import KEYS, Bucket
@@ -197,7 +198,7 @@ def test_one_list_of_everything_below(access: StoreAccess, path: str, key: str, 
 GIVEN = variables(KEYS.items())
 
 
-def deployed(request: Request, bucket: Bucket) -> Deployment:
+def deployed(request: CheckOptions, bucket: Bucket) -> Deployment:
     found: Deployment = settled(bucket, lambda facts: deployment_for(request, facts))
     return found
 
@@ -205,14 +206,14 @@ def deployed(request: Request, bucket: Bucket) -> Deployment:
 def test_targets_here_and_there_are_one_configuration() -> None:
     world = World({"/srv/models/m/1/a.onnx": "good"})
     bucket = Bucket({"m/1/a.onnx": "good", "n/1/a.onnx": "good"}, others=world)
-    request = Request(
+    request = CheckOptions(
         ("/srv/models/m", "s3://b1x/m", "s3://b1x/n"),
         environment=GIVEN,
         download_limit=7,
         target_device="GPU",
     )
     found = deployed(request, bucket)
-    assert (found.mode, found.download_limit, found.roots) == ("config", 7, ("/srv/models/m",))
+    assert (found.mode, found.options.download_limit, found.roots) == ("config", 7, ("/srv/models/m",))
     assert [(model.name, model.base_path) for model in found.models] == [
         ("m", "/srv/models/m"),
         ("m-2", "s3://b1x/m"),
@@ -222,7 +223,7 @@ def test_targets_here_and_there_are_one_configuration() -> None:
 
 
 def test_one_model_alone_is_served_by_itself_under_no_mount() -> None:
-    request = Request(("s3://b1x/m",), environment=GIVEN, mounts=(Mount("/keys", "/keys"),))
+    request = CheckOptions(("s3://b1x/m",), environment=GIVEN, mounts=(Mount("/keys", "/keys"),))
     found = deployed(request, of("m/1/a.onnx"))
     assert (found.mode, found.models) == ("single", (ModelEntry("m", "s3://b1x/m"),))
     assert found.targets == (Target("s3://b1x/m", "model"),)
@@ -231,10 +232,10 @@ def test_one_model_alone_is_served_by_itself_under_no_mount() -> None:
 
 def test_nothing_of_a_store_has_rights_here_but_the_file_of_keys() -> None:
     keys = variables([("GOOGLE_APPLICATION_CREDENTIALS", "/keys/a.json")])
-    assert roots(Request(("gs://b1x/m",), environment=keys)) == ("/keys/a.json",)
-    assert roots(Request(("/m", "gs://b1x/m"), environment=keys)) == ("/keys/a.json", "/m")
-    assert roots(Request(("/m",), environment=keys)) == ("/m",)
-    assert roots(Request(("s3://b1x/1",))) == ()
+    assert roots(CheckOptions(("gs://b1x/m",), environment=keys)) == ("/keys/a.json",)
+    assert roots(CheckOptions(("/m", "gs://b1x/m"), environment=keys)) == ("/keys/a.json", "/m")
+    assert roots(CheckOptions(("/m",), environment=keys)) == ("/m",)
+    assert roots(CheckOptions(("s3://b1x/1",))) == ()
 
 
 @pytest.mark.parametrize(
@@ -253,27 +254,29 @@ def test_credentials_that_were_kept_back_are_named(
     path: str, environment: dict[str, str], kept_back: tuple[str, ...], told: str
 ) -> None:
     given = variables(environment.items())
-    request = Request((path, f"{path}-2"), environment=given, kept_back=kept_back)
+    request = CheckOptions((path, f"{path}-2"), environment=given, withheld_variables=kept_back)
     notes = [note.text for note in deployed(request, of("m/1/a.onnx")).notes]
     assert len(notes) == bool(told)
     assert all(told in note and "--env-from-process" in note for note in notes)
-    words = replace(request, targets=(), words=("--model_name", "m", "--model_path", path))
+    words = replace(request, targets=(), arguments=("--model_name", "m", "--model_path", path))
     assert [note.text for note in deployed(words, Bucket()).notes] == notes
 
 
 def test_a_request_comes_back_without_its_secrets() -> None:
-    request = Request(("s3://b1x/m",), environment=GIVEN, download_limit=0, kept_back=("AWS_REGION",))
+    request = CheckOptions(
+        ("s3://b1x/m",), environment=GIVEN, download_limit=0, withheld_variables=("AWS_REGION",)
+    )
     assert {item.name for item in request.environment if item.secret_value} == {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     }
-    again = request_from_json(request.as_json())
+    again = options_from_json(options_to_json(request))
     assert again == request
     assert all(item.secret_value is None for item in again.environment)
-    assert not any(value in repr((request.as_json(), request)) for value in ("AKID", "'SECRET'"))
+    assert not any(value in repr((options_to_json(request), request)) for value in ("AKID", "'SECRET'"))
 
 
 def test_a_request_of_an_older_file_has_the_limit_of_now() -> None:
-    written = Request(("/m",)).as_json()
+    written = options_to_json(CheckOptions(("/m",)))
     del written["download_limit"], written["kept_back"]
-    assert request_from_json(written) == Request(("/m",))
+    assert options_from_json(written) == CheckOptions(("/m",))

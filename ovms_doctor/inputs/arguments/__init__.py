@@ -22,7 +22,8 @@ from ovms_doctor.inputs.arguments.validation import (
     why_unknown,
 )
 from ovms_doctor.inputs.arguments.words import split_words
-from ovms_doctor.model.deployment import ArgumentRefusal, HostLimits, ModelParameters, ServerArguments
+from ovms_doctor.model.deployment import ArgumentRefusal, ModelParameters, ServerArguments
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
 
 __all__ = ["read_arguments", "why_unknown"]

@@ -21,7 +21,8 @@ from ovms_doctor.inputs.arguments.options import (
     tasks,
 )
 from ovms_doctor.inputs.arguments.words import SplitArguments, is_true
-from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand, HostLimits
+from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import redact_words
 

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import HostDevices, User
+from ovms_doctor.model.host import HostDevices, User
 from ovms_doctor.model.parameters import HARDWARE, UNJUDGED, VIRTUAL, Device, DeviceVerdict, PassedOver
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.parameters.devices import registration

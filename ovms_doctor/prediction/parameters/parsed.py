@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from ovms_doctor.model import server_log
-from ovms_doctor.model.deployment import HostDevices, ModelEntry
+from ovms_doctor.model.deployment import ModelEntry
+from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import (
     ANONYMOUS,
     NO_PLUGIN_CONFIG,

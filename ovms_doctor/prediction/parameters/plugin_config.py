@@ -10,7 +10,7 @@ import json
 from difflib import get_close_matches
 from typing import Any
 
-from ovms_doctor.model.deployment import HostDevices
+from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import REGISTERED, REGISTERED_ONCE, Device, PluginConfig
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.releases.plugin_properties import (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ovms_doctor.model.deployment import Deployment, HostDevices
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, Failure, StatPath, Unavailable
+from ovms_doctor.model.host import HostDevices
 from ovms_doctor.model.parameters import Device, ParsedParameters
 from ovms_doctor.prediction.parameters.device_rules import judge_device
 

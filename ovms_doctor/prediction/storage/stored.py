@@ -115,7 +115,7 @@ class Stored(Struct):
             if seen.archived:
                 return DownloadFails(path, version, "archived", object=f"{path}/{seen.archived[0]}")
             prefix = f"{prefix_of(self.key)}{version}/"
-            limit = self.deployment.download_limit
+            limit = self.deployment.options.download_limit
             version_copy = VersionCopy(self.store.access, prefix, seen.files, seen.directories, limit)
             local = replace(loader, facts=Copied(self.store.facts, seen, version_copy), working_directory="")
             tried = local.attempt(version, path, names, single_file=False, kept=kept)

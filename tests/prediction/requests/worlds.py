@@ -13,11 +13,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ovms_doctor.diagnosis.request import Request
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.client_request import ClientRequest
-from ovms_doctor.model.deployment import User
 from ovms_doctor.model.facts import Facts, FactsMissingError
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.served_models import ServedModels
 from ovms_doctor.prediction.requests.answers import Outcome, answer_request
@@ -54,7 +54,7 @@ class World:
         self.release = parse_release(release)
         self.facts = Facts()
         user = User(os.getuid(), os.getgid())
-        request = Request(words=tuple(arguments), release=release, user=user, bare_metal=True)
+        request = CheckOptions(arguments=tuple(arguments), release=release, user=user, bare_metal=True)
         run = look(request, self.facts, collector())
         self.models: ServedModels = replace(served_models(run.plan), mediapipe=mediapipe)
 

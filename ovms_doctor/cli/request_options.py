@@ -1,0 +1,47 @@
+"""The options of ``request`` beside those of ``check``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Struct
+
+from ovms_doctor.model.options import Option
+
+
+class RequestOptions(Struct, frozen=True):
+    """What was typed about a client's request."""
+
+    #: The file with the request, ``-`` for standard input; None where only an error text is given.
+    source: Annotated[
+        str | None,
+        Option(
+            (),
+            "The request: a JSON body, a curl line, raw HTTP, a protobuf message or Python; - for standard input.",
+            "FILE|-",
+        ),
+    ] = None
+    #: The targets that are served.
+    models: Annotated[
+        tuple[str, ...], Option(("--model",), "What is served, as a TARGET of check.", "TARGET")
+    ] = ()
+    #: Address of a running server whose metadata are asked for.
+    url: Annotated[
+        str | None, Option(("--url",), "A running server; only its metadata are asked for.", "URL")
+    ] = None
+    #: A file with metadata.
+    metadata: Annotated[
+        str | None, Option(("--metadata",), "The answer of /v2/models/NAME, saved.", "FILE")
+    ] = None
+    #: The path of the URL.
+    path: Annotated[str | None, Option(("--path",), "The path that a body is sent to.", "PATH")] = None
+    #: The API of a body.
+    api: Annotated[Literal["kserve", "tfs", "openai"] | None, Option(("--api",), "The API of a body.")] = None
+    #: A client's error text.
+    error: Annotated[
+        str | None, Option(("--error",), "Only what the client wrote about its error.", "TEXT")
+    ] = None
+    #: The server was built without MediaPipe.
+    without_mediapipe: Annotated[
+        bool, Option(("--without-mediapipe",), "The server was built without MediaPipe.")
+    ] = False

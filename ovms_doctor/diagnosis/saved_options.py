@@ -1,0 +1,47 @@
+"""A run's options beside its facts: written as JSON, and read again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import to_builtins
+from msgspec.structs import fields, replace
+
+from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
+from ovms_doctor.model.options import CheckOptions, options_of
+from ovms_doctor.model.text import escape, unescape
+
+#: Members whose text is escaped by itself: in facts files of version 1, all of the document is escaped once more.
+_ESCAPED = ("container", "environment")
+
+
+def options_to_json(options: CheckOptions) -> dict[str, Any]:
+    """The options as JSON values that :func:`options_from_json` reads, without secrets, and without what was read
+    into other fields."""
+    values: dict[str, Any] = to_builtins(replace(options, **_unsaved()))
+    for name in _unsaved():
+        del values[name]
+    return {**values, **{name: map_text(values[name], escape) for name in _ESCAPED}}
+
+
+def options_from_json(data: Any) -> CheckOptions:
+    """The options as ``options_to_json`` gives them, also those that older releases wrote, after a round trip.
+    Raises ValueError for anything else."""
+    if not isinstance(data, dict):
+        raise ValueError("not the options of a run: no object")
+    values = {name: value for name, value in data.items() if name not in _unsaved()}
+    values |= {name: map_text(values[name], unescape) for name in _ESCAPED if name in values}
+    if isinstance(values.get("untold"), list):
+        # Until the options were one record: source, reason, timed out.
+        values["untold"] = dict(zip(("source", "reason", "timed_out"), values["untold"], strict=False))
+    try:
+        return convert(values, CheckOptions)
+    except JsonFormatError as error:
+        raise ValueError(f"not the options of a run: {error}") from None
+
+
+def _unsaved() -> dict[str, Any]:
+    """The defaults of the fields that are not written."""
+    unsaved = {name for name, (_, option) in options_of(CheckOptions).items() if not option.saved}
+    unsaved.add("typed_targets")
+    return {item.name: item.default for item in fields(CheckOptions) if item.name in unsaved}

@@ -1,0 +1,121 @@
+"""From the text of an option's value to the value: each function returns it, or raises UsageError with the limit."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+
+from ovms_doctor.model.environment import read_pair
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.host import IMAGE_USER, User
+from ovms_doctor.model.mounts import Mount
+
+#: The greatest id of a user or group: the kernel takes the next one for "leave it as it is".
+GREATEST_ID = 2**32 - 2
+#: The most bytes that an engine takes for a limit (a signed number of 64 bits).
+MOST_BYTES = 2**63 - 1
+#: The most processes that look at models at a time.
+MOST_JOBS = 1024
+#: The longest time limit in seconds: a day.
+LONGEST_SECONDS = 86_400
+#: Characters of a wrong value that a message repeats.
+_SHOWN = 60
+
+
+def user(text: str) -> User:
+    """``UID[:GID[,GID…]]``. Without a group: what Docker and the image give that user."""
+    uid_text, colon, rest = text.partition(":")
+    ids = [uid_text, *(rest.split(",") if colon else [])]
+    if not all(re.fullmatch("[0-9]{1,10}", part) and int(part) <= GREATEST_ID for part in ids):
+        raise UsageError(
+            f"--user {shortened(text)}: write numbers up to {GREATEST_ID}, like 5000 or 5000:5000 or 5000:5000,39,44"
+        )
+    numbers = [int(part) for part in ids]
+    # Docker gives a user without a group the group 0, as does the image's own /etc/passwd for unknown ones.
+    gid = numbers[1] if len(numbers) > 1 else (numbers[0] if numbers[0] == IMAGE_USER.uid else 0)
+    return User(numbers[0], gid, tuple(numbers[2:]))
+
+
+def mount(text: str) -> Mount:
+    """``HOST:SERVER`` or ``HOST:SERVER:ro``; a relative HOST counts from this process's working directory."""
+    parts = text.split(":")
+    if len(parts) not in (2, 3) or not parts[0] or not parts[1].startswith("/"):
+        raise UsageError(
+            f"--mount {shortened(text)}: write HOST:SERVER or HOST:SERVER:ro, with an absolute SERVER path"
+        )
+    if len(parts) == 3 and parts[2] not in ("ro", "rw"):
+        raise UsageError(f"--mount {shortened(text)}: the third part is ro or rw")
+    server = "/" + os.path.normpath(parts[1]).lstrip("/")
+    return Mount(os.path.abspath(parts[0]), server, len(parts) == 3 and parts[2] == "ro")
+
+
+def memory(text: str) -> int | None:
+    """Bytes; None for 0, which is no limit."""
+    return _size("--memory", text) or None
+
+
+def download_limit(text: str) -> int:
+    """Bytes; 0 is no limit."""
+    return _size("--download-limit", text)
+
+
+def jobs(text: str) -> int:
+    """A number of processes."""
+    if not re.fullmatch("[0-9]{1,6}", text.strip()) or not 1 <= int(text) <= MOST_JOBS:
+        raise UsageError(f"--jobs {shortened(text)}: write a number from 1 to {MOST_JOBS}")
+    return int(text)
+
+
+def timeout(text: str) -> float:
+    """Seconds for one question."""
+    return _seconds("--timeout", text)
+
+
+def check_timeout(text: str) -> float:
+    """Seconds for one third-party check."""
+    return _seconds("--check-timeout", text)
+
+
+def variable(text: str) -> tuple[str, str]:
+    """Name and value of ``NAME=VALUE``."""
+    pair = read_pair(text)
+    if pair is None:
+        raise UsageError("--env: write NAME=VALUE, with letters, digits and _ in the name")
+    return pair
+
+
+def patterns(texts: Iterable[str]) -> tuple[str, ...]:
+    """The code prefixes and names of ``--select`` or ``--ignore``: each value is one, or several between commas."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+
+
+def shortened(text: str) -> str:
+    """A value as a message repeats it: the beginning of a long one."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+
+
+def _size(option: str, text: str) -> int:
+    """Bytes, as docker reads a size: units are powers of 1024."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())
+    if match is None:
+        raise UsageError(f"{option} {shortened(text)}: write a size, like 512m or 2g")
+    # Exponents are no part of the text, so a long one only takes its length.
+    number = Decimal(match[1]) if len(match[1]) <= 40 else Decimal(MOST_BYTES) + 1
+    size = number * 1024 ** "bkmgtp".index(match[2] or "b")
+    if size > MOST_BYTES:
+        raise UsageError(f"{option} {shortened(text)}: at most {MOST_BYTES} bytes")
+    return int(size)
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    # Not a number is in no range.
+    if not 0.1 <= seconds <= LONGEST_SECONDS:
+        raise UsageError(f"{option} {shortened(text)}: write seconds from 0.1 to {LONGEST_SECONDS}")
+    return seconds

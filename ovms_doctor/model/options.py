@@ -1,0 +1,402 @@
+"""The options of a run, as one record: declared here, parsed by the command line, saved beside the facts, read by the
+rules.
+
+A field with an ``Option`` is an option of commands. To add one, add the field here and read it in the
+rule that it is for: as ``deployment.options.NAME``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_origin, get_type_hints
+
+from msgspec import Struct, field
+
+from ovms_doctor.model import option_values
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.environment import Variable
+from ovms_doctor.model.host import IMAGE_USER, Host, User
+from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
+
+LoadLevel: TypeAlias = Literal["none", "read", "compile"]
+FailOn: TypeAlias = Literal["error", "warning", "info", "never"]
+
+
+#: The commands that load models.
+_LOADING = ("check", "collect")
+#: The commands that write a report.
+_REPORTING = ("check", "request")
+
+
+class Option(NamedTuple):
+    """How an option is written on the command line."""
+
+    #: Its names, with dashes; none for the positional argument.
+    names: tuple[str, ...]
+    #: One sentence for ``--help``.
+    help: str
+    #: How its value is called there; empty for a switch or where the type says it.
+    metavar: str = ""
+    #: From the text to the value, where that is not the text. Raises UsageError.
+    parse: Callable[[str], Any] | None = None
+    #: The commands that have it.
+    commands: tuple[str, ...] = ("check", "collect", "request")
+    #: The option has a meaning beside ``--facts``: it is not what the facts were collected with.
+    beside_facts: bool = False
+    #: The value is not written into files: what was read there is, or it may hold secrets.
+    saved: bool = True
+
+
+class SourceUnavailable(Struct, frozen=True):
+    """The source of the deployment could not be read."""
+
+    #: What was to be read, such as "the container ovms".
+    source: str
+    #: Why it could not be.
+    reason: str
+    #: Whether it did not answer in time.
+    timed_out: bool = False
+
+
+class CheckOptions(Struct, frozen=True, dict=True):
+    """What a run was asked for, and what was read from its sources. The first part is the options, in the order of
+    ``--help``; the second what follows from them and from this process."""
+
+    #: What is to be checked: paths of this host, or places in a store.
+    targets: Annotated[
+        tuple[str, ...],
+        Option(
+            (),
+            "A repository, a model's directory, a model file or a config.json; in a store s3://bucket/path or "
+            "gs://bucket/path. Or name none, and give the server's own arguments behind --.",
+            "[TARGET]...",
+            commands=_LOADING,
+        ),
+    ] = ()
+    #: The container to read the deployment from.
+    container_name: Annotated[
+        str | None,
+        Option(("--container",), "A container, alive or dead, as the engine knows it.", "NAME", saved=False),
+    ] = None
+    #: A file with the output of ``docker inspect``, or ``-``.
+    inspect: Annotated[
+        str | None,
+        Option(("--inspect",), "The output of `docker inspect`; - for standard input.", "FILE", saved=False),
+    ] = None
+    #: A ``docker run`` line.
+    docker_run: Annotated[
+        str | None,
+        Option(("--docker-run",), "The `docker run` line, as one argument.", "LINE", saved=False),
+    ] = None
+    #: A compose file, and one of its services.
+    compose: Annotated[
+        str | None,
+        Option(("--compose",), "A service of a compose file.", "FILE[:SERVICE]", saved=False),
+    ] = None
+    #: A Kubernetes manifest, and one of its containers; or ``-``.
+    kubernetes: Annotated[
+        str | None,
+        Option(
+            ("--kubernetes",),
+            "A pod, deployment or KServe manifest, YAML or JSON; - for input.",
+            "FILE[:CONTAINER]",
+            saved=False,
+        ),
+    ] = None
+    #: A file with the host's kernel log.
+    kernel_log: Annotated[
+        str | None,
+        Option(("--kernel-log",), "The host's kernel log, to look for OOM kills in it.", "FILE", saved=False),
+    ] = None
+    #: What a directory is, where the user decides it.
+    as_: Annotated[
+        Literal["repository", "model"] | None, Option(("--as",), "How a directory is understood.")
+    ] = None
+    #: The release whose rules are used; None: the newest known.
+    release: Annotated[
+        str | None,
+        Option(
+            ("--ovms-version",),
+            "The release whose rules are used, like 2025.4.",
+            "RELEASE",
+            beside_facts=True,
+        ),
+    ] = None
+    #: Who the server runs as, by ids of the host.
+    user: Annotated[
+        User,
+        Option(
+            ("--user",),
+            "Who the server runs as. [as in the image: 5000]",
+            "UID[:GID[,GID…]]",
+            option_values.user,
+        ),
+    ] = IMAGE_USER
+    #: The server runs on this host, not in a container.
+    bare_metal: Annotated[
+        bool, Option(("--bare-metal",), "The server runs on this host, not in a container.")
+    ] = False
+    #: What the server sees of this host: of the container first, then of the command line.
+    mounts: Annotated[
+        tuple[Mount, ...],
+        Option(
+            ("--mount",),
+            "Maps a path of this host to the server's.",
+            "HOST:SERVER[:ro]",
+            option_values.mount,
+        ),
+    ] = ()
+    #: The server's environment, as far as OVMS reads it.
+    environment: Annotated[
+        tuple[Variable, ...],
+        Option(
+            ("--env",),
+            "A variable of the server's environment.",
+            "NAME=VALUE",
+            option_values.variable,
+        ),
+    ] = ()
+    #: A file with variables of the server's environment.
+    env_file: Annotated[
+        str | None,
+        Option(("--env-file",), "Such variables, one in a line, as docker reads them.", "FILE", saved=False),
+    ] = None
+    #: This process's environment is the server's.
+    env_from_process: Annotated[
+        bool,
+        Option(("--env-from-process",), "The server has this process's own environment.", saved=False),
+    ] = False
+    #: The model version policy of every model, as JSON; None: the server's default.
+    policy: Annotated[
+        str | None,
+        Option(("--model-version-policy",), "As the server's own, for every model.", "JSON"),
+    ] = None
+    #: The model cache, as the server's own option beside targets.
+    cache_dir: Annotated[
+        str | None,
+        Option(("--cache-dir",), "As the server's own, beside a TARGET.", "PATH", commands=_LOADING),
+    ] = None
+    #: The CPU extension, as the server's own option beside targets.
+    cpu_extension: Annotated[
+        str | None,
+        Option(
+            ("--cpu-extension",),
+            "As the server's own, beside a TARGET; it is loaded in a child, which runs its code.",
+            "PATH",
+            commands=_LOADING,
+        ),
+    ] = None
+    #: The device of every model, as the server's own option beside targets.
+    target_device: Annotated[
+        str | None,
+        Option(
+            ("--target-device",),
+            "As the server's own, for every model.",
+            "DEVICE",
+            commands=_LOADING,
+        ),
+    ] = None
+    #: Bytes that the server may use; None: no limit, or not known.
+    memory: Annotated[
+        int | None,
+        Option(
+            ("--memory",),
+            "The limit the server runs under, like 2g or 512m.",
+            "SIZE",
+            option_values.memory,
+            commands=_LOADING,
+        ),
+    ] = None
+    #: A file may be created and removed in the cache, to try it.
+    probe_write: Annotated[
+        bool,
+        Option(
+            ("--probe-write",),
+            "Try the cache directory with a file, made and removed again.",
+            commands=_LOADING,
+        ),
+    ] = False
+    #: How far each requested version is loaded, in a child.
+    load: Annotated[
+        LoadLevel,
+        Option(
+            ("--load",),
+            "How far OpenVINO is asked to load each version, in a child. [read]",
+            commands=_LOADING,
+        ),
+    ] = "read"
+    #: Bytes of one version in a store that may be downloaded to be loaded here; 0: no limit.
+    download_limit: Annotated[
+        int,
+        Option(
+            ("--download-limit",),
+            "How much of one version in a store is downloaded to be loaded here; 0: no limit. [1g]",
+            "SIZE",
+            option_values.download_limit,
+            commands=_LOADING,
+        ),
+    ] = 1 << 30
+    #: Seconds for one question to the file system or to a store.
+    timeout: Annotated[
+        float,
+        Option(
+            ("--timeout",),
+            "Limit for one look at the file system or a store. [10]",
+            "SECONDS",
+            option_values.timeout,
+            beside_facts=True,
+        ),
+    ] = 10.0
+    #: Processes that inspect and load models at a time; None: as many as cores and memory allow.
+    jobs: Annotated[
+        int | None,
+        Option(
+            ("--jobs", "-j"),
+            "How many models are inspected and loaded at a time. [as many as cores and memory allow]",
+            "N",
+            option_values.jobs,
+            beside_facts=True,
+            saved=False,
+        ),
+    ] = None
+    #: Seconds for each third-party check.
+    check_timeout: Annotated[
+        float,
+        Option(
+            ("--check-timeout",),
+            "Limit for each third-party check. [10]",
+            "SECONDS",
+            option_values.check_timeout,
+            commands=("check",),
+            beside_facts=True,
+            saved=False,
+        ),
+    ] = 10.0
+    #: Third-party checks are left out.
+    no_plugins: Annotated[
+        bool,
+        Option(
+            ("--no-plugins",),
+            "Leave out all third-party checks.",
+            commands=("check",),
+            beside_facts=True,
+            saved=False,
+        ),
+    ] = False
+    #: A file that ``collect`` wrote, in place of probes.
+    facts_file: Annotated[
+        str | None,
+        Option(
+            ("--facts",),
+            "Recorded facts instead of looking.",
+            "FILE",
+            commands=("check",),
+            beside_facts=True,
+            saved=False,
+        ),
+    ] = None
+
+    #: The targets as they were typed; ``targets`` are absolute.
+    typed_targets: tuple[str, ...] = ()
+    #: The server's own arguments; None where targets are named instead.
+    arguments: tuple[str, ...] | None = field(name="words", default=None)
+    #: Where the release was read; empty where the user named it.
+    release_from: str = ""
+    #: Where the user was read.
+    user_from: str = "as in the image"
+    #: The working directory: the container's, else this process's.
+    working_directory: str = "/"
+    #: What the server's host gives it; None where that is not this one.
+    host: Host | None = None
+    #: The container that the deployment was read from.
+    container: Container | None = None
+    #: Server paths whose content is unavailable.
+    unavailable_paths: tuple[UnavailablePath, ...] = field(name="unseen", default=())
+    #: Why the deployment could not be read.
+    unavailable: SourceUnavailable | None = field(name="untold", default=None)
+    #: The variable by which this host's own programs find a proxy, where the container is one of this host.
+    host_proxy: str = ""
+    #: Names of variables for stores that this process has and the server was not given.
+    withheld_variables: tuple[str, ...] = field(name="kept_back", default=())
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The options that name a container to read the deployment from, with their values."""
+        given = {
+            "--container": self.container_name,
+            "--inspect": self.inspect,
+            "--docker-run": self.docker_run,
+            "--compose": self.compose,
+            "--kubernetes": self.kubernetes,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def names_deployment(self) -> bool:
+        """Whether a target, the server's own arguments or a container is named."""
+        return bool(self.targets) or self.arguments is not None or bool(self.sources)
+
+    @cached_property
+    def mount_table(self) -> MountTable:
+        """The mounts as a container engine makes them."""
+        return MountTable(engine_order(self.mounts), self.unavailable_paths)
+
+
+class OutputOptions(Struct, frozen=True):
+    """What the report holds, how it is written, and when it makes the run fail."""
+
+    #: Code prefixes and names of findings and checks to report alone; empty: all.
+    select: Annotated[
+        tuple[str, ...],
+        Option(
+            ("--select",), "Only these: code prefixes, names, checks.", "CODE[,CODE…]", commands=("check",)
+        ),
+    ] = ()
+    #: Code prefixes and names of findings and checks to leave out.
+    ignore: Annotated[
+        tuple[str, ...],
+        Option(
+            ("--ignore",), "All but these: code prefixes, names, checks.", "CODE[,CODE…]", commands=("check",)
+        ),
+    ] = ()
+    #: The format.
+    format: Annotated[
+        Literal["text", "json"],
+        Option(("--format", "-f"), "How the result is written. [text]", commands=_REPORTING),
+    ] = "text"
+    #: The file to write; None or ``-``: standard output.
+    output: Annotated[
+        str | None,
+        Option(("--output", "-o"), "Write to FILE instead of standard output.", "FILE"),
+    ] = None
+    #: The least severe finding that makes the exit code 1.
+    fail_on: Annotated[
+        FailOn,
+        Option(
+            ("--fail-on",),
+            "The least severe finding that makes the exit code 1. [error]",
+            commands=_REPORTING,
+        ),
+    ] = "error"
+    #: The exit code is 0 whatever was found.
+    exit_zero: Annotated[
+        bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
+    ] = False
+    #: The text has no colours.
+    no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_REPORTING)] = False
+    #: The text is the verdict alone.
+    quiet: Annotated[bool, Option(("--quiet", "-q"), "The verdict only.", commands=_REPORTING)] = False
+    #: The text shortens nothing.
+    verbose: Annotated[
+        bool, Option(("--verbose",), "Everything, nothing shortened.", commands=_REPORTING)
+    ] = False
+
+
+def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
+    """Type and option of each field of a record that is an option."""
+    found = {}
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            found[name] = (hint.__origin__, hint.__metadata__[0])
+    return found

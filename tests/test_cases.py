@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ovms_doctor.diagnosis.saved_options import options_to_json
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import codec
 from tests.cases_build import Case, load_cases
@@ -42,7 +43,7 @@ def test_prediction_equals_recording(case: Case, world_dir: Path) -> None:
         _same_models(case, document, str(directory))
     _severities(case, document)
     _logs(case, document, str(directory))
-    recorded = codec.dump(seen.facts, {"request": request.as_json()})
+    recorded = codec.dump(seen.facts, {"request": options_to_json(request)})
     _, facts = codec.load(recorded)
     again = document_of(look(request, facts, None))
     assert again["findings"] == document["findings"]

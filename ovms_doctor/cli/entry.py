@@ -1,4 +1,4 @@
-"""The console script. ``--version`` is answered before anything is built; the rest is the parser's."""
+"""The console script. ``--version`` is answered before anything is built, and workers start before anything is parsed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ def main() -> None:
         print(f"ovms-doctor {__version__}")
         raise SystemExit(0)
     from ovms_doctor.cli import interrupted
+    from ovms_doctor.cli.early import workers_for
     from ovms_doctor.probes import interrupts
+    from ovms_doctor.probes.processes import workers
 
     try:
         # Inside: a signal may come between any two instructions.
         interrupts.watch()
+        # They come up while this process imports the parser and the rules.
+        workers.start_early(workers_for(sys.argv[1:]))
         from ovms_doctor.cli.app import run
 
         code = run(sys.argv[1:])
@@ -27,6 +31,7 @@ def main() -> None:
         interrupts.ignore()
         code = _INTERRUPTED
     interrupts.ignore()
+    workers.end_unused()
     if code == _INTERRUPTED or interrupts.requested():
         # Whatever took the interruption on its way: the user is told.
         interrupted.say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -202,3 +203,30 @@ def test_a_report_for_programs_needs_no_renderer(imported: Run, model: Path) -> 
     assert seen.code == 0
     assert not seen.of({"rich"})
     assert not {item for item in seen.modules if item.startswith("ovms_doctor.report.text")}
+
+
+def test_no_pattern_is_compiled_by_an_import(model: Path, tmp_path: Path) -> None:
+    """Compiling the patterns of all modules took a twelfth of a run, which uses few of them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import re, sys\n"
+        "compile, places = re.compile, []\n"
+        "def noting(*arguments):\n"
+        "    frame = sys._getframe(1)\n"
+        "    if frame.f_code.co_name == '<module>' and 'ovms_doctor' in frame.f_globals['__name__']:\n"
+        "        places.append(f'{frame.f_code.co_filename}:{frame.f_lineno}')\n"
+        "    return compile(*arguments)\n"
+        "re.compile = noting\n"
+        "import ovms_doctor.cli.app\n"
+        "assert ovms_doctor.cli.app.run(sys.argv[1:]) == 0\n"
+        "print(*places, sep='\\n', file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), "check", str(model), "--load", "none"],
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        text=True,
+        check=False,
+    )
+    assert done.stderr.split() == []

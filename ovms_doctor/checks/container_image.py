@@ -10,13 +10,14 @@ from ovms_doctor.checks.parameter_words import spelled
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.names import is_stock_image
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import ModelPlan, ParameterRefused
 from ovms_doctor.model.releases import KNOWN_RELEASES, NEWEST, ReleaseError, parse_release
 
 #: How many minor releases behind are worth a word.
 _BEHIND = 3
 _SEEN_IN_IT = ("the container's log", "the image's label version")
-_DEVICE = re.compile(r"(GPU|NPU)(\.\d+)?")
+_DEVICE = lazy_pattern(r"(GPU|NPU)(\.\d+)?")
 
 
 def check(context: Context) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -10,13 +9,14 @@ from msgspec import Struct
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.container import Container, Probe, PublishedPort
 from ovms_doctor.model.findings import Evidence, Finding, Step, Where
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: The gRPC port of releases that need none on the argument line (config.cpp until v2025.0).
 _DEFAULT_GRPC = 9178
-_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+_LOOPBACK = lazy_pattern(r"localhost|127(\.\d{1,3}){3}|::1")
 #: What the server answers with something else than 404 (http_rest_api_handler.cpp). What stands behind the
 #: prefix depends on models and releases, and is not judged.
-_ANSWERED = re.compile(r".?/v1/.*|/v2/?|/v2/models/.*|/v2/health/(live|ready)|/v3/.*|.?/metrics")
+_ANSWERED = lazy_pattern(r".?/v1/.*|/v2/?|/v2/models/.*|/v2/health/(live|ready)|/v3/.*|.?/metrics")
 
 
 class Listening(Struct, frozen=True):

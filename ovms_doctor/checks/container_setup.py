@@ -13,12 +13,13 @@ from ovms_doctor.model.facts import ListDirectory, Listing
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import ModelPlan
 
 #: Where the server puts what it downloads, in all releases (filesystem.cpp: /tmp/fileXXXXXX).
 _DOWNLOADS = "/tmp"  # noqa: S108 - the server's own
-_DOES_NOT_SEE = re.compile(r"permission denied|does not exist|not have .*permission", re.IGNORECASE)
-_COMPLAINT = re.compile(r"\[(error|warning|critical)\]", re.IGNORECASE)
+_DOES_NOT_SEE = lazy_pattern(r"permission denied|does not exist|not have .*permission", re.IGNORECASE)
+_COMPLAINT = lazy_pattern(r"\[(error|warning|critical)\]", re.IGNORECASE)
 #: SELinux types that confine nothing.
 _UNCONFINED = ("spc_t", "unconfined_t", "container_runtime_t")
 

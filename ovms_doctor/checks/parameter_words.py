@@ -10,6 +10,7 @@ from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.findings import Evidence
 from ovms_doctor.model.parameters import REGISTERED, UNJUDGED, VIRTUAL, DeviceVerdict
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import Attempt, ParameterRefused
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import HIDDEN, redact
@@ -22,9 +23,11 @@ from ovms_doctor.prediction.parameters.plugin_config import devices_with, simila
 _SHOWN = 200
 _USUAL = {1: "N", 2: "NC", 3: "N...", 4: "NCHW", 5: "NCDHW"}
 #: A key of which the value is not shown.
-_SECRET = re.compile(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
-_DEVICE_KEY = re.compile(r'"target_device": "([^"]*)"')
-_KEY = re.compile(r"Plugin config key: (.*) not found in supported config keys for device: (.*)\.", re.DOTALL)
+_SECRET = lazy_pattern(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
+_DEVICE_KEY = lazy_pattern(r'"target_device": "([^"]*)"')
+_KEY = lazy_pattern(
+    r"Plugin config key: (.*) not found in supported config keys for device: (.*)\.", re.DOTALL
+)
 
 
 def wrote(value: object) -> str:

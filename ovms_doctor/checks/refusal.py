@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
 from ovms_doctor.model.facts import Fault, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.findings import Evidence
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import ReadRefused
 from ovms_doctor.model.releases import Release, is_standard_opset, operation_since
 from ovms_doctor.model.releases.openvino_messages import said_by
@@ -63,7 +62,7 @@ NOTICED_BY_NOBODY: dict[str, str] = {
     "graph-empty": "OVD317",
     "empty-file": "OVD305",
 }
-_EXTENSION = re.compile(r"Cannot create (\S+) layer (.*?) id:\d+ from unsupported opset: ?(\S*)")
+_EXTENSION = lazy_pattern(r"Cannot create (\S+) layer (.*?) id:\d+ from unsupported opset: ?(\S*)")
 _SHOWN = 6
 
 

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.deployment import ModelParameters
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
 
 #: Keys whose values are nobody's business; KEY_CACHE_PRECISION and the like are about another kind of key.
-_SECRET = re.compile(r"key(?!_cache)|token|secret|passw|credential|encrypt", re.IGNORECASE)
+_SECRET = lazy_pattern(r"key(?!_cache)|token|secret|passw|credential|encrypt", re.IGNORECASE)
 _DEPTH = 5
 #: A value shorter than this is taken out only where it stands as a word of its own.
 _SHORT = 4

@@ -24,9 +24,9 @@ def workers_for(arguments: Sequence[str]) -> list[Kind]:
     ):
         return []
     load = "read"
-    for option, value in zip(options, [*options[1:], ""], strict=True):
+    for position, option in enumerate(options):
         if option == "--load":
-            load = value
+            load = "".join(options[position + 1 : position + 2])
         elif option.startswith("--load="):
             load = option.partition("=")[2]
     return ["files", "inspect" if load == "none" else "load"]

@@ -1,4 +1,4 @@
-"""The console script. ``--version`` is answered before anything is built, and workers start before anything is parsed."""
+"""The console script. ``--version`` is answered at once; workers start before the command line is parsed."""
 
 from __future__ import annotations
 

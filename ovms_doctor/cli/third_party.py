@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.plugins.discovery import installed
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CHECK_TIMEOUT = 10.0
 
 #: A code, or a name in kebab case: what a third-party entry is asked for by.
-_CODE_OR_NAME = re.compile(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
+_CODE_OR_NAME = lazy_pattern(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
 
 
 def run_third_party(options: CheckOptions, seen: SettledRun, output: OutputOptions) -> ThirdParty:

@@ -8,7 +8,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-_LINK = re.compile(r"\[([^\]\n]{1,500})\]\(([^)\s]{1,500})\)")
+from ovms_doctor.model.pattern import lazy_pattern
+
+_LINK = lazy_pattern(r"\[([^\]\n]{1,500})\]\(([^)\s]{1,500})\)")
 _FENCE = "```"
 
 

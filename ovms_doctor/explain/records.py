@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: Of a longer text only the beginning is looked at, in characters.
 LIMIT = 64 * 1024
 
 #: ``[2026-01-01 12:00:00.000][1][modelmanager][error][modelmanager.cpp:123] ``; without the thread until
 #: 2021.2, with spaces between until 2021.1 (logging.cpp). Every repetition is bounded.
-_PREFIX = re.compile(
+_PREFIX = lazy_pattern(
     r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?"
     r"(?:\[\d{1,20}\] ?)?"
     r"(?:\[[\w.-]{1,40}\] ?)?"
@@ -19,10 +19,10 @@ _PREFIX = re.compile(
 #: How far into a line the prefix may begin: docker compose, kubectl and syslog write something before it.
 _LEAD = 200
 #: What a container's runtime writes before every line (docker logs -t, CRI).
-_STAMP = re.compile(
+_STAMP = lazy_pattern(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]{0,12}(?:Z|[+-]\d\d:\d\d) (?:(?:stdout|stderr) [FP] )?"
 )
-_COLOUR = re.compile(r"\x1b\[[0-9;]{0,32}m")
+_COLOUR = lazy_pattern(r"\x1b\[[0-9;]{0,32}m")
 
 
 def split_records(text: str) -> list[str]:

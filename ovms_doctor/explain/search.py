@@ -6,7 +6,6 @@ at :data:`LIMIT`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
@@ -16,6 +15,7 @@ from ovms_doctor.explain.general import GeneralMessage, general
 from ovms_doctor.explain.index import CodeEntry, codes
 from ovms_doctor.explain.records import LIMIT, split_records
 from ovms_doctor.model import server_log as log
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
 
 __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
@@ -27,7 +27,7 @@ _VALUE = 4096
 #: A part of a message is looked for only if it is at least so long, in characters, and of several words.
 _PART = 10
 
-_FIELD = re.compile(r"\{(\w+)\}")
+_FIELD = lazy_pattern(r"\{(\w+)\}")
 _UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
 

@@ -17,13 +17,14 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.image import is_official
 from ovms_doctor.inputs.shell import ShellContext, split_text
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN, redact_words
 
 #: The server's program in every image of OVMS (Dockerfile.ubuntu, Dockerfile.redhat).
 SERVER = "/ovms/bin/ovms"
 #: Deeper than any wrapper in a wrapper that somebody writes.
 _DEEPEST = 12
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)=", re.ASCII)
+_ASSIGNMENT = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_.]*)=", re.ASCII)
 _SHELLS = frozenset("sh bash dash ash zsh ksh mksh".split())
 #: Programs that end in running the command in their arguments: their options that take the next word as a value,
 #: and how many words stand before that command.

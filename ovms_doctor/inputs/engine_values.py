@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Probe, PublishedPort
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import escape, redact
 
 #: The daemon refuses a limit below this (6 MiB).
@@ -24,23 +25,23 @@ ULIMITS = frozenset(
     "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()
 )
 
-_SIZE = re.compile(
+_SIZE = lazy_pattern(
     r"((?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:e[+-]?\d{1,2})?) ?(b|(?:[kmgtp](?:i?b)?))?",
     re.IGNORECASE | re.ASCII,
 )
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_CPUS = re.compile(r"\+?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_CPUS = lazy_pattern(r"\+?(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
+_DURATION = lazy_pattern(r"(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PORT = re.compile(r"\d{1,5}", re.ASCII)
+_PORT = lazy_pattern(r"\d{1,5}", re.ASCII)
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE = re.compile(
+_IMAGE = lazy_pattern(
     rf"(?:(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?/)?{_PART}(?:/{_PART})*"
     r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
-_CHECKED_URL = re.compile(
+_CHECKED_URL = lazy_pattern(
     r"(https?)://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):(\d{1,5})(/[^\s'\"|;&?#]*)?"
 )
 

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
 Labels: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 
 #: The first line that the server logs (server.cpp logConfig): its version, then a part of the commit's hash.
-_BANNER = re.compile(r"OpenVINO Model Server v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9a-f])", re.ASCII)
-_NUMBERS = re.compile(r"v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9.])", re.ASCII)
-_SERVER_NAME = re.compile(r"ovms|openvino|model[-_.]?server")
-_OFFICIAL = re.compile(r"(?:openvino/|(?:odh|rhoai)-)?(?:openvino[-_])?model[-_]server(?:-rhel\d+)?|ovms")
+_BANNER = lazy_pattern(r"OpenVINO Model Server v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9a-f])", re.ASCII)
+_NUMBERS = lazy_pattern(r"v?(\d{4}\.\d{1,2}(?:\.\d{1,2}){0,2})(?![0-9.])", re.ASCII)
+_SERVER_NAME = lazy_pattern(r"ovms|openvino|model[-_.]?server")
+_OFFICIAL = lazy_pattern(r"(?:openvino/|(?:odh|rhoai)-)?(?:openvino[-_])?model[-_]server(?:-rhel\d+)?|ovms")
 #: The image of 2022.1 for Red Hat's carries it wrongly: "2021.4".
 _OLDEST_LABEL = 2022
 

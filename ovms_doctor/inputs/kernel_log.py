@@ -14,32 +14,33 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model.container import Container, KernelKill
+from ovms_doctor.model.pattern import lazy_pattern
 
 _SUMMARY = "oom-kill:constraint=CONSTRAINT_"
-_TASK = re.compile(r"(?P<name>.*),pid=(?P<pid>\d{1,10}),uid=\d+", re.ASCII)
+_TASK = lazy_pattern(r"(?P<name>.*),pid=(?P<pid>\d{1,10}),uid=\d+", re.ASCII)
 #: Before 5.0 of the kernel the word was "Kill", with a second line for what was done.
-_CHOSEN = re.compile(
+_CHOSEN = lazy_pattern(
     r"(?P<memcg>Memory cgroup out|Out) of memory.*?: Kill process (?P<pid>\d{1,10}) \(", re.ASCII
 )
-_KILLED = re.compile(
+_KILLED = lazy_pattern(
     r"(?:(?P<memcg>Memory cgroup out|Out) of memory.*?: )?Killed process (?P<pid>\d{1,10})(?:,? UID \d+,?)? "
     r"\((?P<name>.*)\),?(?: UID \d+,)? total-vm:\d+kB, anon-rss:(?P<rss>\d{1,15})kB",
     re.ASCII,
 )
-_TASK_IN = re.compile(r"Task in (?P<group>/\S*) killed as a result of limit of (?P<limit>/\S*)", re.ASCII)
+_TASK_IN = lazy_pattern(r"Task in (?P<group>/\S*) killed as a result of limit of (?P<limit>/\S*)", re.ASCII)
 _TIMES = (
     re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d|UTC))?", re.ASCII),
     re.compile(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", re.ASCII),
     re.compile(r"\w{3} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,6})?", re.ASCII),
     re.compile(r"(?<=\[) *\d{1,9}\.\d{1,9}(?=\])", re.ASCII),
 )
-_ISO = re.compile(
+_ISO = lazy_pattern(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))? ?(Z|UTC|[+-]\d\d:?\d\d)", re.ASCII
 )
 #: The kernel's own lines are shorter (printk, LOG_LINE_MAX).
 _LONGEST = 1200
 #: A container's id among the names of a control group: alone, or as in docker-….scope, libpod-…, cri-containerd-….
-_ID = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?=$|[./])", re.ASCII)
+_ID = lazy_pattern(r"(?:^|[/:-])([0-9a-f]{64})(?=$|[./])", re.ASCII)
 #: Seconds between the kernel's line and the engine's note that the container has ended.
 _NEAR = 3.0
 

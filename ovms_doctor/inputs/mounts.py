@@ -12,9 +12,10 @@ import re
 
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.model.container import ContainerMount, MountKind
+from ovms_doctor.model.pattern import lazy_pattern
 
-_VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
-_WINDOWS = re.compile(r"([A-Za-z]:[\\/]|\\\\)")
+_VOLUME_NAME = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]+", re.ASCII)
+_WINDOWS = lazy_pattern(r"([A-Za-z]:[\\/]|\\\\)")
 _PROPAGATIONS = {"private", "rprivate", "shared", "rshared", "slave", "rslave"}
 #: At most one word of each set.
 _MODES = (
@@ -24,8 +25,8 @@ _PODMAN_MODES = {
     "U", "O", "copy", "nocopy", "dev", "nodev", "exec", "noexec", "suid", "nosuid", "bind", "rbind", "idmap", "noatime",
     "private", "rprivate", "shared", "rshared", "slave", "rslave", "unbindable", "runbindable", "ro", "rw", "z", "Z",
 }  # fmt: skip
-_DEVICE_MODE = re.compile(r"(?=[rwm]{1,3}$)(?!.*(.).*\1)[rwm]{1,3}")
-_CDI = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z][A-Za-z0-9_-]*=[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
+_DEVICE_MODE = lazy_pattern(r"(?=[rwm]{1,3}$)(?!.*(.).*\1)[rwm]{1,3}")
+_CDI = lazy_pattern(r"[A-Za-z][A-Za-z0-9_.-]*/[A-Za-z][A-Za-z0-9_-]*=[A-Za-z0-9][A-Za-z0-9_.:-]*", re.ASCII)
 
 #: Fields of ``--mount``: (other names of the same) → name.
 _KEYS = {"src": "source", "dst": "target", "destination": "target", "ro": "readonly"}

@@ -18,12 +18,13 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from ovms_doctor.inputs import DocumentError
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: Longer than any command line that a person pastes.
 LONGEST_LINE = 65_536
 
 _EXPANSION = r"(?P<expansion>\$[({]|`|\$[A-Za-z_]\w*|\$[0-9@*#?$!-])"
-_UNQUOTED = re.compile(
+_UNQUOTED = lazy_pattern(
     rf"""
     (?P<blank>[ \t\r]+)
   | (?P<continuation>\\(?:\n|\Z))
@@ -44,17 +45,17 @@ _UNQUOTED = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_QUOTED = re.compile(
+_QUOTED = lazy_pattern(
     rf'(?P<continuation>\\\n)|(?P<single>\\.)|(?P<double>")|{_EXPANSION}|(?P<plain>[^"\\$`]+|.)',
     re.DOTALL | re.ASCII,
 )
 #: What nests in ``$(…)``: brackets count unless they are quoted.
-_NESTED = re.compile(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|[(){}]""", re.DOTALL)
-_PARAMETER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])(?:(:?[-=])([\w./:@-]*))?", re.ASCII)
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII | re.DOTALL)
+_NESTED = lazy_pattern(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|[(){}]""", re.DOTALL)
+_PARAMETER = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])(?:(:?[-=])([\w./:@-]*))?", re.ASCII)
+_ASSIGNMENT = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII | re.DOTALL)
 #: Stands before the file of a redirection.
 _REDIRECTED = "\0>"
-_MARK = re.compile("\0([uq])([0-9]+)\0")
+_MARK = lazy_pattern("\0([uq])([0-9]+)\0")
 _DECLARING = frozenset(("export", "readonly", "local", "declare", "typeset"))
 _BEFORE_COMMAND = frozenset(("{", "then", "do", "else", "!"))
 _LOST_BREAK = (

@@ -10,8 +10,9 @@ from urllib.parse import unquote_to_bytes
 from msgspec import Struct, field
 
 from ovms_doctor.model.config_text import ConfigText
+from ovms_doctor.model.pattern import lazy_pattern
 
-_TOKEN = re.compile(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+))', re.DOTALL)
+_TOKEN = lazy_pattern(r'[ \t\r\n]*(?:("(?:[^"\\]|\\.)*")|([{}\[\],:])|([^\s{}\[\],:"]+))', re.DOTALL)
 
 
 class LineColumn(Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import escape, redact
 
 #: Our own typography where the output cannot hold it.
@@ -26,10 +27,10 @@ _PLAIN = str.maketrans(
 
 
 #: ASCII and our own typography: what need not be measured.
-_ONE_CELL_EACH = re.compile("[ -~✓✗→↳·…“”‘’–—]*")
+_ONE_CELL_EACH = lazy_pattern("[ -~✓✗→↳·…“”‘’–—]*")
 
 
-_UTF8 = re.compile(r"utf[-_]?8|u8|cp65001", re.IGNORECASE)
+_UTF8 = lazy_pattern(r"utf[-_]?8|u8|cp65001", re.IGNORECASE)
 
 
 def visible(text: str, encoding: str = "utf-8") -> str:

@@ -3,11 +3,11 @@ those that a store is asked with, and these are secrets that nothing writes."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.proxy import Proxy, read_proxy
 from ovms_doctor.model.secrets import Secret
 from ovms_doctor.model.text import HIDDEN, redact
@@ -48,14 +48,14 @@ _WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_D
 _FILES = frozenset("GOOGLE_APPLICATION_CREDENTIALS AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE".split())
 #: Variables whose value is a place and no secret; a user in a URL is left out.
 _PLACES = _FILES | {"no_proxy", "NO_PROXY"}
-_PLAIN_WORD = re.compile(r"[\w.@+-]{0,64}")
+_PLAIN_WORD = lazy_pattern(r"[\w.@+-]{0,64}")
 _LONGEST_PATH = 4096
 #: Spelt so, or in any mix of capitals: what clients read is decided by the rules.
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 #: What a store is asked with, beside the proxies.
 _KEYS = frozenset("AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".split())
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER = re.compile(r"\d{1,9}")
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_NUMBER = lazy_pattern(r"\d{1,9}")
 
 
 class Variable(Struct, frozen=True, dict=True, omit_defaults=True):

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import escape_surrogate, unescape_match
 
 T = TypeVar("T")
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_ESCAPED = re.compile(r"\\\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
+_SURROGATE = lazy_pattern("[\ud800-\udfff]")
+_ESCAPED = lazy_pattern(r"\\\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
 
 class JsonFormatError(ValueError):

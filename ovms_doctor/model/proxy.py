@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 #: What the server's S3 client makes of a value: it takes it, ends over it, or cannot read it and goes direct.
 S3Reading: TypeAlias = Literal["", "taken", "ends", "unread"]
 #: What is wrong with a value that cannot be read, or that a client takes otherwise than it was meant.
@@ -24,7 +26,7 @@ Trouble: TypeAlias = Literal[
 ]
 
 #: s3filesystem.cpp proxy_regex_, the same in every release v2022.1 to v2026.3; matched as a whole.
-_S3 = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))?/?", re.DOTALL)
+_S3 = lazy_pattern(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))?/?", re.DOTALL)
 
 
 class Proxy(Struct, frozen=True, omit_defaults=True):

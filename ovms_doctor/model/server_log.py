@@ -10,6 +10,8 @@ import re
 
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 
 class Message(Struct, frozen=True):
     """One message of the server. ``text`` with ``{fields}``; ``source`` the file it is logged in."""
@@ -29,7 +31,7 @@ class Message(Struct, frozen=True):
         return re.compile(body + r"\s*$" if parts[-1] == "" else body, re.DOTALL)
 
 
-_FIELD = re.compile(r"\{(\w+)\}")
+_FIELD = lazy_pattern(r"\{(\w+)\}")
 
 # -- server.cpp, s3filesystem.cpp ------------------------------------------------------------------------
 ENDS_BY_EXCEPTION = Message("Exception catch: {what} - will now terminate.", "server.cpp")

@@ -11,17 +11,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 #: What stands for a secret.
 HIDDEN = "***"
-_USER_IN_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
-_SECRET_NAME = re.compile(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
+_USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
+_SECRET_NAME = lazy_pattern(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
 #: A member of an object, as JSON writes it or nearly so; its value is a text.
-_MEMBER = re.compile(
+_MEMBER = lazy_pattern(
     r"""(?P<name>(?P<quote>["']?)(?P<key>\w{1,100})(?P=quote)\s{0,20}:\s{0,20})"""
     r"""(?P<value>"(?:[^"\\]|\\.)*"?|'[^']*'?|[A-Za-z][^\s,}\]"']*)"""
 )
-_ESCAPE = re.compile(r"\\(?=x)|[\ud800-\udfff]")
-_UNESCAPE = re.compile(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
+_ESCAPE = lazy_pattern(r"\\(?=x)|[\ud800-\udfff]")
+_UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
 
 def escape(text: str) -> str:

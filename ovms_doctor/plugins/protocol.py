@@ -27,6 +27,7 @@ from ovms_doctor.model.findings import (
     Subject,
     Where,
 )
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import escape, unescape
 
 #: Characters of a sentence, and of a text of many lines.
@@ -34,8 +35,8 @@ SENTENCE, TEXT = 4_000, 64_000
 #: Items of one list in a finding; codes of a check; findings of a check.
 ITEMS, CODES, FINDINGS = 100, 200, 100_000
 
-_CODE = re.compile(r"([A-Z]{2,8})[0-9]{1,6}", re.ASCII)
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_CODE = lazy_pattern(r"([A-Z]{2,8})[0-9]{1,6}", re.ASCII)
+_NAME = lazy_pattern(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _NESTED = 5
 _LONGEST_NAME = 80
 _MOST_VERSION = 2**63

@@ -7,8 +7,6 @@ wrong there is thrown on, and the process ends with exit code 1; a crash ends it
 
 from __future__ import annotations
 
-import re
-
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
@@ -25,6 +23,7 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import CouldNotLook, ExtensionPlan, Plan, StartProblem
 from ovms_doctor.model.releases import Release, is_standard_opset
 from ovms_doctor.model.releases.libraries import is_in_images, openvino_library, too_new_for
@@ -36,9 +35,9 @@ from ovms_doctor.prediction.paths import absolute
 HEAD = 64
 MACHINE = "x86-64"
 _SIGILL, _SIGBUS = 4, 7
-_OPENVINO = re.compile(r"libopenvino\.so\.\d+")
+_OPENVINO = lazy_pattern(r"libopenvino\.so\.\d+")
 #: What the host may lack and the server's image have, or have in another version.
-_OF_THE_HOST = re.compile(r"cannot open shared object file|version [`'\"][^`'\"]*[`'\"] not found")
+_OF_THE_HOST = lazy_pattern(r"cannot open shared object file|version [`'\"][^`'\"]*[`'\"] not found")
 
 
 def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import Facts, Failure, ListDirectory, Listing, StatPath, Unavailable
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import BaseProblem, CouldNotLook, Detection, DirectoryName
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes
 
 #: ``std::stoll`` in the C locale: white space, a sign, decimal digits; whatever follows is left unread.
-_STOLL = re.compile(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_STOLL = lazy_pattern(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
 #: What a line must hold to be kept (mm/oom_kill.c, mm/memcontrol.c).
-_TELLING = re.compile(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
+_TELLING = lazy_pattern(rb"oom-kill:|[Oo]ut of memory|Killed process|killed as a result of limit of")
 _MOST_LINES = 4000
 _LONGEST_LINE = 4000
 #: Records of /dev/kmsg are at most so long (printk, CONSOLE_EXT_LOG_MAX).

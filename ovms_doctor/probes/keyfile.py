@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ovms_doctor.model.facts import FileContent, KeyFileInspection
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: More than any file of credentials has.
 LARGEST = 1 << 20
@@ -22,7 +22,7 @@ _TYPES = frozenset(
     "service_account authorized_user external_account external_account_authorized_user "
     "impersonated_service_account gdch_service_account".split()
 )
-_PROJECT = re.compile(r"([a-z0-9.-]{1,50}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_PROJECT = lazy_pattern(r"([a-z0-9.-]{1,50}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 #: DER: a sequence with a length in two bytes, as every PKCS#12 file begins.
 _PKCS12 = b"\x30\x82"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias, get_args
 
@@ -13,6 +12,7 @@ from msgspec.structs import asdict, replace
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.findings import Finding, Remedy
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.text import escape, redact
 from ovms_doctor.report.document import (
@@ -42,7 +42,7 @@ from ovms_doctor.report.shown_paths import host_path
 Document: TypeAlias = dict[str, Any]
 
 #: Any character that may need a look; the line ends of the layout do not.
-_OTHER = re.compile(r"[^\n\x20-\x7e]")
+_OTHER = lazy_pattern(r"[^\n\x20-\x7e]")
 
 
 def to_document(report: Report, request: RequestInfo | None = None) -> Document:

@@ -15,13 +15,14 @@ import msgspec
 from msgspec import Struct
 
 from ovms_doctor.model.facts.codec import FORMAT, FactsFile
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.report.document import ReportDocument
 
 Schema: TypeAlias = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLACE = "#/$defs/"
-_ITEM = re.compile(r"^\* ``(?P<key>\w+)``: (?P<text>.*?)(?=^\*|^$|\Z)", re.MULTILINE | re.DOTALL)
+_ITEM = lazy_pattern(r"^\* ``(?P<key>\w+)``: (?P<text>.*?)(?=^\*|^$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def report_schema() -> Schema:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.report.model import Report
 
-_REMOTE = re.compile(r"[a-z][a-z0-9+]*://")
+_REMOTE = lazy_pattern(r"[a-z][a-z0-9+]*://")
 
 
 def host_path(server_path: str, report: Report) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.display_text import clip
 from ovms_doctor.model.host import IMAGE_GROUPS
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output
 from ovms_doctor.report.model import Report
@@ -21,7 +20,7 @@ from ovms_doctor.report.verdict import STYLES, verdict_line
 #: Paths that are called otherwise here, shown in the header unless everything is asked for.
 _PATHS = 3
 _REASON_CELLS = 200
-_VERSION = re.compile(r"(\d{4})\.(\d+)(?:\.(\d+))?")
+_VERSION = lazy_pattern(r"(\d{4})\.(\d+)(?:\.(\d+))?")
 
 
 def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
 from ovms_doctor.model.findings import Step, Where
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import StorePlan
 
 #: What makes the AWS SDK find a role, once AWS_PROFILE has it look.
@@ -20,7 +20,7 @@ _ROLES = frozenset(
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     }
 )
-_KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[^\s\"']+")
+_KEY_ARN = lazy_pattern(r"arn:[a-z-]+:kms:[^\s\"']+")
 _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 

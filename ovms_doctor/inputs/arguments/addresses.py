@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import string
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 
-_IPV4 = re.compile(
+_IPV4 = lazy_pattern(
     r"(([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\.){3}([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 )
 _LABEL = "[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]"
-_LABEL_ONLY = re.compile(_LABEL)
+_LABEL_ONLY = lazy_pattern(_LABEL)
 _LONGEST = 255
 
 

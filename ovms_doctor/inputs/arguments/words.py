@@ -13,14 +13,15 @@ from msgspec import Struct, field
 
 from ovms_doctor.inputs.arguments.options import Option, known_options, similar_option
 from ovms_doctor.model.deployment import ArgumentRefusal
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 
 # A dot does not match the end of a line, as in the server's (ECMAScript) expressions.
-_OLD = re.compile(r"--([A-Za-z0-9][-_A-Za-z0-9]+)(=([^\n\r]*))?|-([A-Za-z0-9]+)")
-_NEW = re.compile(r"--([A-Za-z0-9][-_A-Za-z0-9.]+)(=([^\n\r]*))?|-([A-Za-z0-9][^\n\r]*)")
-_INTEGER = re.compile(r"(-)?(0x)?([0-9a-zA-Z]+)|((0x)?0)")
-_TRUE = re.compile(r"[tT](rue)?|1")
-_FALSE = re.compile(r"[fF](alse)?|0")
+_OLD = lazy_pattern(r"--([A-Za-z0-9][-_A-Za-z0-9]+)(=([^\n\r]*))?|-([A-Za-z0-9]+)")
+_NEW = lazy_pattern(r"--([A-Za-z0-9][-_A-Za-z0-9.]+)(=([^\n\r]*))?|-([A-Za-z0-9][^\n\r]*)")
+_INTEGER = lazy_pattern(r"(-)?(0x)?([0-9a-zA-Z]+)|((0x)?0)")
+_TRUE = lazy_pattern(r"[tT](rue)?|1")
+_FALSE = lazy_pattern(r"[fF](alse)?|0")
 
 
 class ArgumentsError(Exception):

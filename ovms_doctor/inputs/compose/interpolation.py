@@ -12,11 +12,12 @@ from typing import Any
 from msgspec import Struct, field
 
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.model.pattern import lazy_pattern
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_BRACED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
-_KEY = re.compile(r"(?:export[ \t]+)?([\w.\-\[\]]+)[ \t]*(?:([=:])[ \t]*|(?=\n|$|#))")
-_ESCAPE = re.compile(r'\\([abcfnrtv$"\\])')
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_BRACED = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)(?:(:?[-+?])(.*))?", re.ASCII | re.DOTALL)
+_KEY = lazy_pattern(r"(?:export[ \t]+)?([\w.\-\[\]]+)[ \t]*(?:([=:])[ \t]*|(?=\n|$|#))")
+_ESCAPE = lazy_pattern(r'\\([abcfnrtv$"\\])')
 _ESCAPED = {
     "a": "\a",
     "b": "\b",

@@ -15,6 +15,7 @@ from ovms_doctor.inputs.compose.service import Project, build, inactive_profile
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.inputs.yaml_documents import COMPOSE, load_documents
 from ovms_doctor.model.container import Container
+from ovms_doctor.model.pattern import lazy_pattern
 
 _DEFAULT_FILES = frozenset({"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"})
 _OVERRIDES = (
@@ -23,11 +24,11 @@ _OVERRIDES = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
-_OVMS_IMAGE = re.compile(r"model[_-]server|ovms", re.IGNORECASE)
-_OVMS_OPTION = re.compile(
+_OVMS_IMAGE = lazy_pattern(r"model[_-]server|ovms", re.IGNORECASE)
+_OVMS_OPTION = lazy_pattern(
     r"--(?:model_path|model_name|config_path|rest_port|model_repository_path|source_model|target_device)(?![\w-])"
 )
-_SERVICE_NAME = re.compile(r"[a-zA-Z0-9._-]+", re.ASCII)
+_SERVICE_NAME = lazy_pattern(r"[a-zA-Z0-9._-]+", re.ASCII)
 _DEEPEST = 20
 
 

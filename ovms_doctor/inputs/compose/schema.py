@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: A text, or what YAML makes of one without quotes.
 Scalar: TypeAlias = str | int | float | bool
@@ -205,7 +206,7 @@ class File(Struct, frozen=True):
 
 
 _Type = TypeVar("_Type")
-_MISMATCH = re.compile(
+_MISMATCH = lazy_pattern(
     r"Expected `(?P<expected>[^`]*)`, got `(?P<found>\w+)`(?: - at `\$\.?(?P<path>[^`]*)`)?"
 )
 _KINDS = {"array": "a list", "object": "a mapping", "str": "a text", "int": "a number", "float": "a number",

@@ -17,6 +17,7 @@ from ovms_doctor.model.container import (
     Probe,
     PublishedPort,
 )
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import redact
 
 _KINDS: Mapping[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
@@ -26,13 +27,13 @@ _USUAL = frozenset(("", "ro", "rw", "rbind", "bind", "rprivate", "private", "nos
 _NEVER = "0001-01-01T"
 #: RLIM_INFINITY, which the engines write as -1.
 _NO_LIMIT = 2**64 - 1
-_REMAPPED_ROOT = re.compile(r"/(\d{1,10})\.(\d{1,10})/?$", re.ASCII)
+_REMAPPED_ROOT = lazy_pattern(r"/(\d{1,10})\.(\d{1,10})/?$", re.ASCII)
 #: Every address of the host's, which is also what stands for none.
 _ALL = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
 #: As many ids as useradd and the engines give a user (subuid(5)).
 _ID_COUNT = 65536
 #: Places of Podman's that only a user without root's rights has.
-_ROOTLESS = re.compile(r"^/run/user/\d+/|/\.local/share/containers/", re.ASCII)
+_ROOTLESS = lazy_pattern(r"^/run/user/\d+/|/\.local/share/containers/", re.ASCII)
 
 
 def table(value: Any) -> Mapping[str, Any]:

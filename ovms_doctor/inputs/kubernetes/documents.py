@@ -11,16 +11,17 @@ from typing import Any
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.yaml_documents import KUBERNETES, load_documents
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: What a chart's template holds and KServe's placeholders (``{{.Name}}``) do not.
-_TEMPLATE = re.compile(
+_TEMPLATE = lazy_pattern(
     r"\{\{-?\s*(?:[^{}]{0,200}?\.(?:Values|Release|Chart|Files|Capabilities)\b"
     r"|(?:include|template|toYaml|tpl|if|else|end|range|with|define|block)\b)"
 )
 #: The parameters of an OpenShift Template.
-_PARAMETER = re.compile(r"\$\{\{?([A-Za-z0-9_]+)\}?\}", re.ASCII)
-_WHOLE_PARAMETER = re.compile(r"\$\{\{([A-Za-z0-9_]+)\}\}", re.ASCII)
-_QUANTITY = re.compile(
+_PARAMETER = lazy_pattern(r"\$\{\{?([A-Za-z0-9_]+)\}?\}", re.ASCII)
+_WHOLE_PARAMETER = lazy_pattern(r"\$\{\{([A-Za-z0-9_]+)\}\}", re.ASCII)
+_QUANTITY = lazy_pattern(
     r"([+-]?)(\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:([eE])([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII
 )
 _SUFFIXES = {

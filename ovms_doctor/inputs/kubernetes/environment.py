@@ -10,13 +10,14 @@ from typing import Any
 from msgspec import Struct, field
 
 from ovms_doctor.inputs.kubernetes.documents import objects, string, table
+from ovms_doctor.model.pattern import lazy_pattern
 
-_SECRET_NAME = re.compile(r"key|token|secret|passw|credential|connection_string", re.IGNORECASE)
+_SECRET_NAME = lazy_pattern(r"key|token|secret|passw|credential|connection_string", re.IGNORECASE)
 #: What the kubelet adds for each service of the namespace.
-_OF_A_SERVICE = re.compile(
+_OF_A_SERVICE = lazy_pattern(
     r"[A-Z0-9_]+_(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?)?)"
 )
-_NAME = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]*")
+_NAME = lazy_pattern(r"[-._A-Za-z][-._A-Za-z0-9]*")
 
 
 class Stock:

@@ -35,15 +35,18 @@ from ovms_doctor.inputs.kubernetes.volumes import read_files, read_mounts, share
 from ovms_doctor.inputs.kubernetes.workloads import KSERVE_CONTAINER, Workload, find_workloads, placeholders
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import redact_words
 
-_IMAGE = re.compile(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
-_OPTION = re.compile(r"--(model_path|model_name|config_path|rest_port|model_repository_path|source_model)\b")
+_IMAGE = lazy_pattern(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
+_OPTION = lazy_pattern(
+    r"--(model_path|model_name|config_path|rest_port|model_repository_path|source_model)\b"
+)
 #: KServe sends requests here where the container names no port.
 _KSERVE_PORT = 8080
 #: An annotation of Open Data Hub's serving runtimes.
 _RUNTIME_VERSION = "opendatahub.io/runtime-version"
-_VERSION = re.compile(r"v?(20\d\d\.\d(?:\.\d){0,2})")
+_VERSION = lazy_pattern(r"v?(20\d\d\.\d(?:\.\d){0,2})")
 _SHOWN = 20
 
 

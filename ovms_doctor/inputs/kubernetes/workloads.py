@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from ovms_doctor.inputs.kubernetes.documents import objects, string, table
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import redact
 
 #: The container into which KServe puts a model server, and where it puts the model.
@@ -18,8 +19,8 @@ KSERVE_MODELS = "/mnt/models"
 _MODEL_MESH_MODELS = "/models"
 _KSERVE_VOLUME = "kserve-provision-location"
 _RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
-_UNFILLED = re.compile(r"\{\{[^{}]*\}\}")
-_PLACEHOLDER = re.compile(r"\{\{\s*\.([A-Za-z]+)(?:\.([^\s{}]+))?\s*\}\}")
+_UNFILLED = lazy_pattern(r"\{\{[^{}]*\}\}")
+_PLACEHOLDER = lazy_pattern(r"\{\{\s*\.([A-Za-z]+)(?:\.([^\s{}]+))?\s*\}\}")
 #: What KServe's kinds hold beside a pod's own fields.
 _FRAMEWORKS = frozenset(
     "model openvino triton tensorflow onnx pytorch sklearn xgboost lightgbm paddle pmml huggingface".split()

@@ -5,10 +5,11 @@ import re
 from typing import Any
 
 from ovms_doctor.model.client_request import Api
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: A body is looked at this far to tell its API, in bytes.
 _HEAD = 1 << 20
-_KEY = re.compile(rb'"(instances|inputs|messages|prompt|query|documents|input|signature_name)"\s*:')
+_KEY = lazy_pattern(rb'"(instances|inputs|messages|prompt|query|documents|input|signature_name)"\s*:')
 
 #: The usual path of an OpenAI body, by the keys that it has.
 _OPENAI = (

@@ -5,8 +5,9 @@ import re
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
 from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.pattern import lazy_pattern
 
-_REQUEST_LINE = re.compile(rb"([A-Z]{3,10}) +(\S+)(?: +HTTP/\d(?:\.\d)?)?\r?\n")
+_REQUEST_LINE = lazy_pattern(rb"([A-Z]{3,10}) +(\S+)(?: +HTTP/\d(?:\.\d)?)?\r?\n")
 #: More than any client's headers, in bytes.
 _MOST_HEADERS = 65_536
 

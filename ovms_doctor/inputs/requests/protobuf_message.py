@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, TensorContents
+from ovms_doctor.model.pattern import lazy_pattern
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -65,10 +66,10 @@ DTYPE_NAMES = {
     "DT_BOOL": "BOOL",
     "DT_STRING": "STRING",
 }
-_KSERVE_HINT = re.compile(
+_KSERVE_HINT = lazy_pattern(
     r"\b(?:model_?[nN]ame|raw_?[iI]nput_?[cC]ontents|(?:fp32|fp64|int|int64|uint|uint64|bytes|bool)_?[cC]ontents)\b"
 )
-_TFS_HINT = re.compile(r"\b(?:model_?[sS]pec|tensor_?[cC]ontent|tensor_?[sS]hape|DT_[A-Z0-9]+)\b")
+_TFS_HINT = lazy_pattern(r"\b(?:model_?[sS]pec|tensor_?[cC]ontent|tensor_?[sS]hape|DT_[A-Z0-9]+)\b")
 
 
 def is_message(text: str) -> bool:

@@ -33,12 +33,13 @@ from ovms_doctor.inputs.requests.python_values import (
     transposed,
 )
 from ovms_doctor.model.client_request import ClientRequest
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: A longer snippet is no snippet, in bytes.
 LONGEST_SNIPPET = 1 << 20
 _MOST_STEPS = 200_000
 _DEEPEST_CALL = 8
-_HINT = re.compile(
+_HINT = lazy_pattern(
     r"^\s*(?:import |from \S+ import |def |client\b|response\s*=|res\s*=|print\(|with |async |await )", re.M
 )
 

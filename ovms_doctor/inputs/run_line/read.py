@@ -13,12 +13,13 @@ from ovms_doctor.inputs.run_line.container import NoImageError, RunCommand, RunL
 from ovms_doctor.inputs.run_line.options import read_options
 from ovms_doctor.inputs.shell import LONGEST_LINE, ShellCommand, ShellContext, ShellText, split_text
 from ovms_doctor.model.container import Container
+from ovms_doctor.model.pattern import lazy_pattern
 
 _PROGRAMS = {"docker": "docker", "docker.exe": "docker", "podman": "podman", "nerdctl": "nerdctl"}
-_PROMPT = re.compile(r"\A[\w.@~:/\\\[\]() -]{0,80}[$%>❯][ \t]+(?=(?:sudo|docker|podman|nerdctl)\b)")
-_ROOT_PROMPT = re.compile(r"\A[\w.@~:/\\\[\]() -]{0,80}#[ \t]+(?=(?:sudo|docker|podman|nerdctl)\b)")
-_CONTINUED_PROMPT = re.compile(r"(?<=\\\n)> ")
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
+_PROMPT = lazy_pattern(r"\A[\w.@~:/\\\[\]() -]{0,80}[$%>❯][ \t]+(?=(?:sudo|docker|podman|nerdctl)\b)")
+_ROOT_PROMPT = lazy_pattern(r"\A[\w.@~:/\\\[\]() -]{0,80}#[ \t]+(?=(?:sudo|docker|podman|nerdctl)\b)")
+_CONTINUED_PROMPT = lazy_pattern(r"(?<=\\\n)> ")
+_ASSIGNMENT = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 #: Programs that start another one, with those of their options that take a value.
 _WRAPPERS = {
     "sudo": "-u -g -h -p -C -r -t -T -U -D -R --user --group --host", "env": "-u -C -S", "nice": "-n",

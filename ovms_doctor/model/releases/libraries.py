@@ -7,19 +7,18 @@ library is called ``libopenvino.so.`` and the last two digits of the year, the m
 
 from __future__ import annotations
 
-import re
-
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases.release import KNOWN_RELEASES, Release
 
 #: Releases that carry another patch of OpenVINO than ``.0``.
 _PATCHES: dict[tuple[int, ...], int] = {(2025, 4, 1): 1, (2026, 2, 1): 1}
-_LIBRARY = re.compile(r"libopenvino\.so\.(\d\d)(\d)(\d)")
+_LIBRARY = lazy_pattern(r"libopenvino\.so\.(\d\d)(\d)(\d)")
 #: The newest C library among the base images of a release, from the release on: Ubuntu 20.04, 22.04, 24.04.
 _C_LIBRARIES = (((2022, 1), (2, 31)), ((2023, 0), (2, 35)), ((2025, 0), (2, 39)))
-_NEEDED_VERSION = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
+_NEEDED_VERSION = lazy_pattern(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 
 #: Libraries that every base image has, and those that come with the server.
-_THERE = re.compile(
+_THERE = lazy_pattern(
     r"(?:lib(?:c|m|pthread|dl|rt|gcc_s|stdc\+\+|util|resolv|tbb|tbbmalloc|openvino\w*)|ld-linux-x86-64)\.so(?:\.[\d.]+)?"
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
+
+from ovms_doctor.model.pattern import lazy_pattern
 
 
 class ReleaseError(ValueError):
@@ -130,7 +130,7 @@ KNOWN_RELEASES: tuple[Release, ...] = tuple(
 OLDEST = KNOWN_RELEASES[0]
 NEWEST = KNOWN_RELEASES[-1]
 
-_PATTERN = re.compile(r"v?(\d{4}(?:\.\d{1,4}){1,3})")
+_PATTERN = lazy_pattern(r"v?(\d{4}(?:\.\d{1,4}){1,3})")
 
 
 def parse_release(text: str) -> Release:

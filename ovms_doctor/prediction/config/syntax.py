@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
+from ovms_doctor.model.pattern import lazy_pattern
 
 _BLANK = " \t\r\n"
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORD = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "inf": "inf", "nan": "nan"}
 #: Beginnings of RapidJSON's messages that tell enough.
 _ERRORS = {

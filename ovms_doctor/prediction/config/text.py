@@ -13,9 +13,10 @@ from typing import Any
 from msgspec import Struct
 
 from ovms_doctor.model.config_text import ConfigText
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
 
-_MESSAGE = re.compile(r"Parse error at offset (\d+): (.*)", re.DOTALL)
+_MESSAGE = lazy_pattern(r"Parse error at offset (\d+): (.*)", re.DOTALL)
 
 
 class NotJsonError(Exception):

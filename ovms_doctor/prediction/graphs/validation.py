@@ -6,13 +6,13 @@ order; the wiring by MediaPipe's ValidatedGraphConfig, of which only what OVMS's
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from ovms_doctor.model.graph_text import GraphField, GraphMessage, TextFault
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.calculators import Calculator, calculator, initialised_as, is_known
 from ovms_doctor.prediction.graphs.text_format import parse_graph
@@ -21,10 +21,10 @@ from ovms_doctor.prediction.graphs.text_format import parse_graph
 Stage: TypeAlias = Literal["empty", "text", "queue", "streams", "calculator", "wiring", "node"]
 _INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
 _INITIALIZATION = "MEDIAPIPE_GRAPH_INITIALIZATION_ERROR"
-_QUEUE = re.compile(
+_QUEUE = lazy_pattern(
     rb"(?:^|\n)[ \t\n\v\f\r]*#[ \t\n\v\f\r]*OVMS_GRAPH_QUEUE_MAX_SIZE[ \t\n\v\f\r]*:[ \t\n\v\f\r]*(\S+)"
 )
-_NUMBER = re.compile(rb"[+-]?[0-9]{1,10}")
+_NUMBER = lazy_pattern(rb"[+-]?[0-9]{1,10}")
 _INT_MAX = (1 << 31) - 1
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 import struct
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, tokenize, without_spaces
 
 COLOR_FORMATS = ("RGB", "BGR", "GRAY", "NV12", "NV12_2", "I420", "I420_3")
 PRECISIONS = tuple(
     "BF16 FP64 FP32 FP16 INT64 INT32 INT16 INT8 INT4 UINT64 UINT32 UINT16 UINT8 UINT4 UINT1".split()
 )
-_FLOAT = re.compile(
+_FLOAT = lazy_pattern(
     r"[+-]?(0X([0-9A-F]+\.?[0-9A-F]*|\.[0-9A-F]+)(P[+-]?[0-9]+)?|([0-9]+\.?[0-9]*|\.[0-9]+)(E[+-]?[0-9]+)?)"
 )
 

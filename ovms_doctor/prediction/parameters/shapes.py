@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from ovms_doctor.model.parameters import ANY, Dimension, Shape
+from ovms_doctor.model.pattern import lazy_pattern
 
 _INT_MAX = (1 << 31) - 1
-_SPACES = re.compile(r"[ \t\n\v\f\r]+")
-_STOI = re.compile(r"([+-]?)([0-9]+)")
+_SPACES = lazy_pattern(r"[ \t\n\v\f\r]+")
+_STOI = lazy_pattern(r"([+-]?)([0-9]+)")
 
 
 class ParameterFormatError(ValueError):

@@ -1,17 +1,16 @@
 """The KServe binary extension: buffers behind the JSON of a REST body (http_rest_api_handler.cpp)."""
 
-import re
-
 from msgspec.structs import replace
 
 from ovms_doctor.model.client_request import ClientRequest, InferMessage, InferTensor, RequestPosition
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ELEMENT_SIZES
 from ovms_doctor.prediction.requests.kserve_json import KServeJson
 from ovms_doctor.prediction.requests.statuses import StatusError
 
 HEADER = "Inference-Header-Content-Length"
-_STOI = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
+_STOI = lazy_pattern(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
 _SIZE = 2**64
 
 

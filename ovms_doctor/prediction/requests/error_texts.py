@@ -6,6 +6,7 @@ import re
 
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.prediction.requests.statuses import TEXTS
 
 _SHAPE = r"\([^()]*\)"
@@ -21,7 +22,7 @@ _DETAILS = {
     "INVALID_CONTENT_SIZE": r"Expected: (?P<expected>\d+) bytes; Actual: (?P<actual>\d+) bytes",
     "JSON_INVALID": r"Error: (?P<error>[^\n]+?) Offset: (?P<offset>\d+)",
 }
-_INPUT = re.compile(r"; input name: (?:input name: )?(?P<input>[^\n\"}]+)")
+_INPUT = lazy_pattern(r"; input name: (?:input name: )?(?P<input>[^\n\"}]+)")
 #: Texts of clients and of gRPC that name a cause outside the request.
 _CLIENT_TEXTS = (
     (r"failed to connect to all addresses|Connection refused|ECONNREFUSED|Failed to establish a new connection",

@@ -6,11 +6,11 @@ levels, from 2026.2). The modes differ in the error of a document that begins wi
 colon, and in the limit. No flag is set in either: no NaN, no comments, no trailing comma, no check of UTF-8.
 """
 
-import re
 from collections.abc import Callable
 
 import msgspec
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.prediction.requests.json_values import (
     JsonArray,
     JsonItem,
@@ -31,16 +31,16 @@ MAX_VALUES = 500_000
 #: Bytes that are searched at once for plain numbers.
 _CHUNK = 1 << 16
 
-_WHITESPACE = re.compile(rb"[ \t\r\n]*")
-_SMALL_INTEGERS = re.compile(rb"(?:[ \t\r\n]*-?(?:0|[1-9][0-9]{0,8})[ \t\r\n]*,)+")
+_WHITESPACE = lazy_pattern(rb"[ \t\r\n]*")
+_SMALL_INTEGERS = lazy_pattern(rb"(?:[ \t\r\n]*-?(?:0|[1-9][0-9]{0,8})[ \t\r\n]*,)+")
 # At most 15 digits before the point and an exponent of two digits: never too big for a double.
-_NUMBERS = re.compile(
+_NUMBERS = lazy_pattern(
     rb"(?:[ \t\r\n]*-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,19})?(?:[eE][+-]?[0-9]{1,2})?[ \t\r\n]*,)+"
 )
-_LITERALS = re.compile(rb"(?:[ \t\r\n]*(?:true|false)[ \t\r\n]*,)+")
-_PLAIN_TEXT = re.compile(rb'[^"\\\x00-\x1f]*')
-_DIGITS = re.compile(rb"[0-9]*")
-_HEX4 = re.compile(rb"[0-9A-Fa-f]{4}")
+_LITERALS = lazy_pattern(rb"(?:[ \t\r\n]*(?:true|false)[ \t\r\n]*,)+")
+_PLAIN_TEXT = lazy_pattern(rb'[^"\\\x00-\x1f]*')
+_DIGITS = lazy_pattern(rb"[0-9]*")
+_HEX4 = lazy_pattern(rb"[0-9A-Fa-f]{4}")
 _OVERFLOW = float("inf")
 
 EMPTY = "The document is empty."

@@ -4,10 +4,11 @@ A request body may hold millions of numbers. Consecutive plain numbers of an arr
 tree of a body stays small and every value can still be found again in the body's bytes.
 """
 
-import re
 from collections.abc import Iterator
 
 import msgspec
+
+from ovms_doctor.model.pattern import lazy_pattern
 
 _ESCAPES = {
     0x22: b'"',
@@ -23,8 +24,8 @@ _INT32 = range(-(2**31), 2**31)
 _UINT32 = range(2**32)
 _INT64 = range(-(2**63), 2**63)
 _UINT64 = range(2**64)
-_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]*)")
+_NUMBER = lazy_pattern(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_INTEGER = lazy_pattern(rb"-?(?:0|[1-9][0-9]*)")
 
 
 class JsonLiteral(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes
 from ovms_doctor.prediction.requests.statuses import StatusError
@@ -27,18 +28,18 @@ Handler: TypeAlias = Literal[
     "options",
 ]
 
-_TFS_PREDICT = re.compile(
+_TFS_PREDICT = lazy_pattern(
     r"(.?)/v1/models/([^/:]+)(?:(?:/versions/([0-9]+))|(?:/labels/([A-Za-z0-9_]+)))?:(classify|regress|predict)"
 )
-_TFS_STATUS = re.compile(
+_TFS_STATUS = lazy_pattern(
     r"(.?)/v1/models(?:/([^/:]+))?(?:(?:/versions/([0-9]+))|(?:/labels/([A-Za-z0-9_]+)))?(?:/(metadata))?"
 )
-_RELOAD = re.compile(r"(.?)/v1/config/reload")
-_CONFIG = re.compile(r"(.?)/v1/config")
-_READY = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]+))?(?:/(ready))")
-_METADATA = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]+))?(?:/)?")
-_INFER = re.compile(r"/v2/models/([^/]+)(?:/versions/([0-9]+))?(?:/(infer))")
-_METRICS = re.compile(r"(.?)/metrics(\?(.*))?")
+_RELOAD = lazy_pattern(r"(.?)/v1/config/reload")
+_CONFIG = lazy_pattern(r"(.?)/v1/config")
+_READY = lazy_pattern(r"/v2/models/([^/]+)(?:/versions/([0-9]+))?(?:/(ready))")
+_METADATA = lazy_pattern(r"/v2/models/([^/]+)(?:/versions/([0-9]+))?(?:/)?")
+_INFER = lazy_pattern(r"/v2/models/([^/]+)(?:/versions/([0-9]+))?(?:/(infer))")
+_METRICS = lazy_pattern(r"(.?)/metrics(\?(.*))?")
 
 
 class Route(Struct, frozen=True):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from msgspec.structs import replace
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointTrouble, S3Client, S3Path
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
@@ -21,13 +22,15 @@ _DEFAULT_REGION = "us-east-1"
 #: The server's pattern for s3://HOST:PORT/BUCKET/KEY. In the key ``.-_`` is a range, from the dot to the underscore:
 #: it holds capitals, colons and slashes, but no dash. Its group ``(/…+)*`` is written without the star: the
 #: class holds the slash itself, so that both match the same, and this one does not try every way to cut it.
-_WITH_HOST = re.compile(r"s3://([0-9a-zA-Z\-.]+):([0-9]+)/([0-9a-z.\-]+)((?:/[0-9a-zA-Z.-_]+)?)")
-_HOST_AND_PORT = re.compile(r"[^/\s]*[^/\s:]:[0-9]+")
-_READABLE_HOST = re.compile(r"[0-9a-zA-Z\-.]+")
-_READABLE_BUCKET = re.compile(r"[0-9a-z.\-]+")
+_WITH_HOST = lazy_pattern(r"s3://([0-9a-zA-Z\-.]+):([0-9]+)/([0-9a-z.\-]+)((?:/[0-9a-zA-Z.-_]+)?)")
+_HOST_AND_PORT = lazy_pattern(r"[^/\s]*[^/\s:]:[0-9]+")
+_READABLE_HOST = lazy_pattern(r"[0-9a-zA-Z\-.]+")
+_READABLE_BUCKET = lazy_pattern(r"[0-9a-z.\-]+")
 #: A label of a host name as the SDK wants it (DNS.cpp).
-_LABEL = re.compile(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
-_ADDRESS = re.compile(r"(?P<host>\[[^\]/]*\]|[^:/?#]*)(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#].*)?", re.DOTALL)
+_LABEL = lazy_pattern(r"[0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?")
+_ADDRESS = lazy_pattern(
+    r"(?P<host>\[[^\]/]*\]|[^:/?#]*)(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#].*)?", re.DOTALL
+)
 
 
 def parse_place(path: str) -> S3Path:

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 #: Lines kept of the beginning and of the end of the output.
 FIRST_LINES, LAST_LINES = 40, 60
 _MOST_BYTES = 4 << 20
 _LONGEST_LINE = 16 << 10
 _INSTALL = "python3 -m pip install 'docker>=7.1'"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+_NAME = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 _INFO = (
     "ServerVersion", "SecurityOptions", "DockerRootDir", "OperatingSystem", "Driver", "CgroupVersion",
     "CgroupDriver", "NCPU", "MemTotal",

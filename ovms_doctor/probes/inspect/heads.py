@@ -9,6 +9,7 @@ import stat
 
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.inspect import faults
 
 #: Bytes of a head that are looked at.
@@ -42,9 +43,9 @@ _FORMATS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"MZ", "Windows program"),
     (0, b"<compiled_blob", "compiled OpenVINO blob"),
 )
-_HTML = re.compile(rb"<!doctype\s+html|<html[\s>]|<head[\s>]", re.IGNORECASE)
-_TITLE = re.compile(rb"<title[^>]*>\s*(.{0,200}?)\s*</title>", re.IGNORECASE | re.DOTALL)
-_SAFETENSORS = re.compile(rb'\A.{8}\{\s*"', re.DOTALL)
+_HTML = lazy_pattern(rb"<!doctype\s+html|<html[\s>]|<head[\s>]", re.IGNORECASE)
+_TITLE = lazy_pattern(rb"<title[^>]*>\s*(.{0,200}?)\s*</title>", re.IGNORECASE | re.DOTALL)
+_SAFETENSORS = lazy_pattern(rb'\A.{8}\{\s*"', re.DOTALL)
 
 
 class Head(Struct, frozen=True):

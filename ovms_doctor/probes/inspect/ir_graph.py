@@ -8,12 +8,13 @@ from enum import IntEnum
 
 from msgspec import Struct, field
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.xml_tokens import Start, attributes, text, tokens
 
 #: Longest name or value kept for messages, in characters.
 _SHOWN = 200
-_NUMBER = re.compile(rb"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
+_NUMBER = lazy_pattern(rb"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
 _WRITERS = (b"OpenVINO Runtime", b"Runtime_version")
 _BODIES = (b"body", b"then_body", b"else_body")
 _INT64 = 1 << 63

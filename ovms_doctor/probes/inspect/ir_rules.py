@@ -11,6 +11,7 @@ import re
 
 from msgspec import Struct, field
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.ir_graph import PRECISIONS, Edge, Graph, Layer, Problem, shown, unsigned
 
@@ -21,8 +22,8 @@ _MAX_NESTING = 200
 _CRASH_NESTING = 1000
 _MAX_PROBLEMS = 20
 _UINT64 = (1 << 64) - 1
-_SHAPE_NUMBER = re.compile(rb"-?[0-9]+")
-_OPSET = re.compile(r"opset([0-9]+)")
+_SHAPE_NUMBER = lazy_pattern(rb"-?[0-9]+")
+_OPSET = lazy_pattern(r"opset([0-9]+)")
 
 #: Least number of inputs without which read_model refuses, for common operations (each was tried).
 LEAST_INPUTS: dict[str, int] = {

@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from xml.parsers import expat
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 _NAME = rb"[A-Za-z_:\x80-\xff][A-Za-z0-9_:\-.\x80-\xff]*"
-_START = re.compile(
+_START = lazy_pattern(
     rb"<(" + _NAME + rb")"
     rb"((?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*)"
     rb"[ \t\r\n]*(/?)>"
 )
-_OPEN = re.compile(rb"<(" + _NAME + rb")")
-_PARTIAL = re.compile(rb"(?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*")
-_END = re.compile(rb"</([A-Za-z0-9_:\-.\x80-\xff]*)[ \t\r\n]*(>?)")
-_ATTRIBUTE = re.compile(rb"(" + _NAME + rb")[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
-_ENTITY = re.compile(rb"&(lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
+_OPEN = lazy_pattern(rb"<(" + _NAME + rb")")
+_PARTIAL = lazy_pattern(rb"(?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*")
+_END = lazy_pattern(rb"</([A-Za-z0-9_:\-.\x80-\xff]*)[ \t\r\n]*(>?)")
+_ATTRIBUTE = lazy_pattern(rb"(" + _NAME + rb")[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
+_ENTITY = lazy_pattern(rb"&(lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _NAMED = {b"lt": "<", b"gt": ">", b"amp": "&", b"quot": '"', b"apos": "'"}
 #: A well-formedness check of a larger file would cost more than its notice is worth.
 _CONFORMING_LIMIT = 32 << 20
@@ -211,7 +213,7 @@ def _after(data: bytes, end: bytes, start: int, reason: str) -> int:
     return found + len(end)
 
 
-_DOCTYPE_PART = re.compile(rb"<!\[|<!--|<\?|<!|<|\"|'|>")
+_DOCTYPE_PART = lazy_pattern(rb"<!\[|<!--|<\?|<!|<|\"|'|>")
 
 
 def _doctype(data: bytes, position: int) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
-import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from typing import Final, Literal
 from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
 from ovms_doctor.model.facts.answers import PreparationStep
 from ovms_doctor.model.facts.preparation import LoadLevel
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.runtime.backend import OpenVINOError, RuntimeUnavailableError
 from ovms_doctor.probes.runtime.model import OpenVINO
 from ovms_doctor.probes.runtime.prepare import PreparationError
@@ -41,7 +41,7 @@ STACK_PER_CORE: Final = 16 * MIB
 #: How an exhausted address space shows in OpenVINO's texts: operator new; mmap of a weights file
 #: ("…, err=Cannot allocate memory"; without "err=" the words belong to the CPU plugin's message about
 #: incompatible descriptors); a thread that has no room for its stack.
-_OUT_OF_MEMORY: Final = re.compile(
+_OUT_OF_MEMORY: Final = lazy_pattern(
     r"std::bad_alloc|err=Cannot allocate memory|Resource temporarily unavailable"
 )
 

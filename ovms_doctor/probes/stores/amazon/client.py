@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ovms_doctor.model.facts import StoreAccess
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: s3filesystem.cpp proxy_regex_ (v2022.1 to v2026.3).
-_PROXY = re.compile(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))/?", re.DOTALL)
+_PROXY = lazy_pattern(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))/?", re.DOTALL)
 _DEFAULT_REGION = "us-east-1"
 _LAST_PORT = 65535
 #: Where a response's own status stands in what the library says of it, which may have made another one of it.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -25,6 +24,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.facts.store_answers import StoreCall
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.stores.amazon.client import SENT, StoreClientError, make_client, proxies
 from ovms_doctor.probes.stores.amazon.objects import Objects
 from ovms_doctor.probes.stores.answers import Hidden, chain, passing, place_of, trouble_of
@@ -41,8 +41,8 @@ _PROXIES = ("squid", "tinyproxy", "proxy.py", "zscaler")
 #: Seconds that S3 lets a clock be wrong.
 _MOST_SKEW = 900
 #: Other stores call theirs ``default``, ``RegionOne``, ``de_fra``.
-_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+_REGION = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_TUNNEL = lazy_pattern(r"Tunnel connection failed: (\d{3})")
 _Answer = TypeVar("_Answer")
 
 

@@ -18,12 +18,13 @@ from urllib.parse import unquote, unquote_to_bytes
 from msgspec import Struct, field
 
 from ovms_doctor.model.facts.store_answers import StoreProblem
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.stores.answers import chain, trouble_of
 
 #: libcurl's ports for a proxy that names none (CURL_DEFAULT_PROXY_PORT, CURL_DEFAULT_HTTPS_PROXY_PORT).
 _PROXY_PORTS = {"http": 1080, "https": 443}
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+_TITLE = lazy_pattern(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TUNNEL = lazy_pattern(r"Tunnel connection failed: (\d{3})")
 
 
 class ProxyFormatError(ValueError):

@@ -26,6 +26,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.facts.store_answers import StoreCall
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
 from ovms_doctor.probes.stores.answers import Hidden, passing, place_of
 from ovms_doctor.probes.stores.google.credentials import (
@@ -58,7 +59,7 @@ _REQUESTS = 4
 _PAUSES = (0.3, 0.9)
 _FIELDS = "items(name,size),prefixes,nextPageToken"
 #: Google's access tokens, and signed ones: also those that were never ours.
-_TOKEN = re.compile(r"\bya29\.[\w.~+/-]+|\bey[\w-]{8,}\.[\w-]+\.[\w-]*")
+_TOKEN = lazy_pattern(r"\bya29\.[\w.~+/-]+|\bey[\w-]{8,}\.[\w-]+\.[\w-]*")
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _Answer = TypeVar("_Answer")
 #: Objects and prefixes of a page, and the token of the next one.

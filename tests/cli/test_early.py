@@ -1,0 +1,78 @@
+"""Workers start before the command line is parsed: which ones, and none in vain that outlives the run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.cli.early import workers_for
+from tests.cli.test_bad_input import good_model
+
+ROOT = Path(__file__).parents[2]
+
+#: Runs the command line, writes down the kind of each worker that was started.
+SCRIPT = """
+import sys
+started = []
+def note(event, arguments):
+    if event == "os.posix_spawn":
+        line = arguments[1]
+        started.append((line[-1], "typer" in sys.modules))
+sys.addaudithook(note)
+from ovms_doctor.cli.entry import main
+try:
+    main()
+finally:
+    print(started, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds"),
+    [
+        ("check models", ["files", "load"]),
+        ("check models --load none", ["files", "inspect"]),
+        ("check --load=none models", ["files", "inspect"]),
+        ("check models --load none --load compile", ["files", "load"]),
+        ("collect models -o facts.json", ["files", "load"]),
+        ("check -- --model_path /models/m --load none", ["files", "load"]),
+        ("check --help", []),
+        ("check --facts facts.json", []),
+        ("check --facts=facts.json", []),
+        ("check -- --facts x", ["files", "load"]),
+        ("check s3://bucket/models", []),
+        ("explain OVD101", []),
+        ("checks", []),
+        ("check", []),
+        ("", []),
+    ],
+)
+def test_the_workers_that_a_line_needs(line: str, kinds: list[str]) -> None:
+    assert workers_for(line.split()) == kinds
+
+
+def started(*words: object) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, words)],
+        capture_output=True,
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(("load", "kind"), [("none", "inspect"), ("read", "load")])
+def test_a_run_starts_each_worker_once_and_before_the_parser(tmp_path: Path, load: str, kind: str) -> None:
+    good_model(tmp_path / "m" / "1")
+    assert started("check", tmp_path / "m", "--load", load) == (0, str([("files", False), (kind, False)]))
+
+
+def test_a_mistake_on_the_line_leaves_no_worker(tmp_path: Path) -> None:
+    code, workers = started("check", "--no-such-option")
+    assert (code, workers) == (2, str([("files", False), ("load", False)]))

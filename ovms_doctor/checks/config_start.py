@@ -172,6 +172,8 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         return (Step("Take the byte order mark away.", command, "host", "changes files"),)
     if problem.suggestion:
         return (Step(f"Perhaps {problem.suggestion} was meant."),)
+    if problem.remedy:
+        return (Step(problem.remedy),)
     return ()
 
 

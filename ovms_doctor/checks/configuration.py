@@ -14,7 +14,7 @@ from ovms_doctor.checks import (
 )
 from ovms_doctor.checks import path_advice as where
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.plan import ModelPlan
 
 
@@ -70,12 +70,15 @@ def _not_heeded(context: Context) -> Iterator[Finding]:
     arguments = context.deployment.arguments
     if arguments is not None and arguments.without_effect:
         options = ", ".join(arguments.without_effect)
+        stray = [word for word in arguments.without_effect if word in arguments.unmatched]
         why = "beside --config_path" if arguments.config_path else "here"
         yield context.finding(
             "OVD416",
             f"{options}: no effect {why}; the server takes it and forgets it",
+            detail="" if not stray else f"From OVMS 2024.0 on the server refuses {', '.join(stray)}.",
             evidence=(Evidence(options, "the argument line"),),
             recovers="restart",
+            steps=(Step(f"Remove {' and '.join(stray)}: no option takes it."),) if stray else (),
         )
     for item in context.plan.ignored:
         yield context.finding(

@@ -127,6 +127,8 @@ class ArgumentRefusal(Struct, frozen=True):
     suggestion: str | None = None
     #: A sentence on what to know of the option; empty where the server's text says enough.
     hint: str = ""
+    #: What to do, as a sentence; empty where the server's text says enough.
+    remedy: str = ""
 
 
 class ServerArguments(Struct, frozen=True):

@@ -19,7 +19,8 @@ class StartProblem(Struct, frozen=True):
     ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error. ``option``: the
     argument to blame. In a configuration file, ``at`` is the index of the character at which reading it
     stops, ``pointer`` what the server's message points at, ``keyword`` the rule of its schema.
-    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it; ``undefined``:
+    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it; ``remedy``: what
+    to do, as a sentence; ``undefined``:
     it is left to chance what the server does, for its own code does not look. ``missing``: a key that the schema
     wants; ``sibling``: the pointer of a key that stands in its place, or of one too many.
     """
@@ -52,6 +53,7 @@ class StartProblem(Struct, frozen=True):
     keyword: str = ""
     suggestion: str | None = None
     hint: str = ""
+    remedy: str = ""
     undefined: bool = False
     missing: str = ""
     sibling: str | None = None

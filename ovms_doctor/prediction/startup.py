@@ -183,6 +183,7 @@ def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
     problem = StartProblem(
         "usage", "OPTIONS_USAGE_ERROR", 64, (refusal.text,), text=refusal.text,
         option=refusal.option, suggestion=refusal.suggestion, hint=refusal.hint,
+        remedy=refusal.remedy,
     )  # fmt: skip
     return _exits(mode, problem)
 

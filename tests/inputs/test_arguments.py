@@ -237,3 +237,37 @@ def test_any_words_give_arguments(words: list[str], release: Release) -> None:
         or (arguments.directive is not None)
     )
     assert {name for name, _ in arguments.options} <= set(known_options(release))
+
+
+SERVES = ["--model_name", "m", "--model_path", "/m", "--port", "9000"]
+
+
+@pytest.mark.parametrize("release", ["2024.0", "2025.1", "2025.2", "2026.3"])
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (
+            ["/ovms/bin/ovms", *SERVES],
+            "Remove /ovms/bin/ovms: the image's entrypoint runs the server already",
+        ),
+        (["ovms", *SERVES], "Remove ovms: the image's entrypoint"),
+        ([*SERVES, "-p", "9000:9000"], "Move -p before the image"),
+        ([*SERVES, "--gpus", "all"], "Move --gpus before the image"),
+        ([*SERVES, "--name=x"], "Move --name before the image"),
+        ([*SERVES, "b", "c"], "Remove b, or put the whole value"),
+        ([*SERVES, "--modle_name", "x"], ""),
+        ([*SERVES, "--nothing"], ""),
+        ([*SERVES, "--log_level", "debug"], ""),
+    ],
+)
+def test_what_to_do_about_words_that_no_option_takes(release: str, words: list[str], remedy: str) -> None:
+    (refusal, *_) = read_arguments(words, parse_release(release)).refusals
+    assert refusal.remedy.startswith(remedy)
+    assert bool(refusal.remedy) is bool(remedy)
+
+
+@pytest.mark.parametrize("release", ["2022.1", "2023.3"])
+def test_words_that_old_releases_take(release: str) -> None:
+    arguments = read_arguments(["/ovms/bin/ovms", *SERVES, "stray"], parse_release(release))
+    assert arguments.refusals == ()
+    assert arguments.without_effect == ("/ovms/bin/ovms", "stray")

@@ -17,6 +17,7 @@ from ovms_doctor.inputs.arguments.validation import (
     ParsedArguments,
     hint_for,
     prepare_refusals,
+    remedy_for,
     unmatched_refusals,
     validate_refusals,
     why_unknown,
@@ -78,7 +79,9 @@ def _arguments(
     given: ParsedArguments, refusals: tuple[ArgumentRefusal, ...], *, helps: bool
 ) -> ServerArguments:
     values = given.words.values
-    refusals = tuple(replace(item, hint=hint_for(item, given.release)) for item in refusals)
+    refusals = tuple(
+        replace(item, hint=hint_for(item, given.release), remedy=remedy_for(item)) for item in refusals
+    )
     certain = next((item.text for item in refusals if item.unless_file is None), None)
     return ServerArguments(
         config_path=values.get("config_path") or None,

@@ -6,6 +6,7 @@ v2025.2 brought directives that do something else than serve, and another order.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -21,6 +22,7 @@ from ovms_doctor.inputs.arguments.options import (
     tasks,
 )
 from ovms_doctor.inputs.arguments.words import SplitArguments, is_true
+from ovms_doctor.inputs.run_line.options import is_run_option
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
@@ -307,6 +309,21 @@ def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
         return "The server takes no negative number, whatever its help says: 0 turns the polls off."
     if refusal.option == "--log_level":
         return "Levels are written in capitals."
+    return ""
+
+
+def remedy_for(refusal: ArgumentRefusal) -> str:
+    """What to do about a word that the server does not know, as a sentence; empty where nothing is known of it."""
+    word = refusal.option
+    if word is None or refusal.suggestion is not None or refusal.stage not in ("parse", "unmatched"):
+        return ""
+    if posixpath.basename(word) == "ovms":
+        return f"Remove {word}: the image's entrypoint runs the server already, and all words after it are arguments."
+    if word.startswith("-"):
+        if is_run_option(word):
+            return f"Move {word.partition('=')[0]} before the image: behind it, an option of the engine goes to the server."
+    elif refusal.stage == "unmatched":
+        return f"Remove {word}, or put the whole value that it belongs to in quotes: no option takes it."
     return ""
 
 

@@ -88,6 +88,12 @@ class Options(Struct):
         return [value for name in names for value in self.values.get(name, [])]
 
 
+def is_run_option(word: str) -> bool:
+    """Whether ``word`` is an option of ``docker run`` (``-p``, ``--gpus=all``)."""
+    name = word.lstrip("-").partition("=")[0]
+    return name in _SWITCHES | _VALUES if word.startswith("--") else word[1:2] in _SHORT
+
+
 def read_options(words: list[str], text: ShellText, program: str, verb: str) -> Options:
     """The options in ``words``, which follow ``run`` or ``create``; DocumentError for one that the program refuses."""
     switches, valued = _known_options(program, verb)

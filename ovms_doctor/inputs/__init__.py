@@ -1,9 +1,10 @@
-"""What the server was told, from each of the sources that tell of its container; pure: text or data in, a
-``Container`` out."""
+"""What the server was given, read from arguments, run lines, compose files, manifests and inspect documents.
+
+Pure: text or data in, a ``Container`` or ``ServerArguments`` out."""
 
 from __future__ import annotations
 
 
 class DocumentError(Exception):
-    """A document is none of its kind, or cannot be understood. The message is one sentence for a person; it holds
+    """A document is not of its kind, or cannot be understood. The message is one sentence for a person; it holds
     no value that could be a secret."""

@@ -1,6 +1,6 @@
 """The small languages in which Docker and Compose write sizes, processors, times, ports, limits and image names.
 
-Text in, a value out; ``Refused`` for what the engine's own client or daemon would refuse. The rules are those of
+Text in, a value out; RefusedValueError for what the engine's own client or daemon would refuse. The rules are those of
 Docker 28 (docker/cli, docker/go-units, docker/go-connections), which Compose and Podman follow.
 """
 
@@ -85,10 +85,10 @@ def read_cpus(text: str) -> float | None:
     return float(match[1]) / int(match[2] or 1) or None
 
 
-def read_whole(text: str, what: str) -> int:
-    """A whole number; ``what`` it is for the message."""
+def read_whole(text: str, name: str) -> int:
+    """A whole number; ``name``: what it is, for the message."""
     if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-        raise RefusedValueError(f'"{shown(text)}" is not a whole number for {what}')
+        raise RefusedValueError(f'"{shown(text)}" is not a whole number for {name}')
     return int(text)
 
 
@@ -193,7 +193,7 @@ def read_restart(text: str) -> str:
 
 
 def health_probe(test: str, interval: float, timeout: float, retries: int, start: float) -> Probe:
-    """A health check; one that calls a URL of the container's own is told as http. Zero is the engine's default:
+    """A health check; one that calls a URL of the container's own is an ``http`` probe. Zero is the engine's default:
     30 s, 30 s, 3 times."""
     match = _CHECKED_URL.search(test)
     return Probe(

@@ -22,7 +22,7 @@ _OLDEST_LABEL = 2022
 
 def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | None, str]:
     """The release (``2025.4.1``) and where it was read: what the running server logs counts more than a label of
-    its image, that more than a tag, which anybody may set. (None, "") where none of them tells.
+    its image, that more than a tag, which anybody may set. (None, "") where none of them says it.
 
     Source: server.cpp (the banner), Dockerfile.redhat (labels ``name`` and ``version``; the image for Ubuntu has no
     version among its labels), the tags of openvino/model_server.
@@ -31,8 +31,8 @@ def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | No
         match = _BANNER.search(line)
         if match and (found := _release(match[1])):
             return found, "the container's log"
-    said = dict(labels)
-    match = _NUMBERS.fullmatch(said.get("version", "").strip()) if said.get("name") == "OVMS" else None
+    known = dict(labels)
+    match = _NUMBERS.fullmatch(known.get("version", "").strip()) if known.get("name") == "OVMS" else None
     if match and int(match[1][:4]) >= _OLDEST_LABEL and (found := _release(match[1])):
         return found, "the image's label version"
     repository, tag = _parts(image)
@@ -43,7 +43,7 @@ def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | No
 
 
 def image_variant(image: str, labels: Labels) -> Literal["gpu", "cpu"] | None:
-    """Whether the image holds the drivers for GPUs; None where neither label nor tag tells.
+    """Whether the image holds the drivers for GPUs; None where neither label nor tag says it.
 
     Source: the label ``supported-devices`` since v2023.1; the tags of openvino/model_server, of which those that
     name a release, or the newest one, are for the CPU alone unless they end in ``-gpu``.
@@ -85,6 +85,6 @@ def _release(text: str) -> str | None:
     try:
         parse_release(found)
     except ReleaseError as error:
-        # One that is too old is a release nevertheless, and who runs it is to be told so.
+        # One that is too old is a release nevertheless, and a finding says so.
         return found if "older" in str(error) else None
     return found

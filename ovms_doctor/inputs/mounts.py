@@ -1,7 +1,7 @@
 """Mounts and devices as a run line or a compose file writes them.
 
 ``-v`` and Compose's short syntax have one language, ``--mount`` another. What the client or the daemon of Docker 28
-refuses is ``Refused`` (docker/cli internal/volumespec and opts/mount.go; moby daemon/volume/mounts).
+refuses is a ``RefusedValueError`` (docker/cli internal/volumespec and opts/mount.go; moby daemon/volume/mounts).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read_volume(
         return ContainerMount(inside(parts[0]), "volume")
     source, target = parts[0], parts[1]
     if len(parts) == 2 and all(word in set().union(*_MODES) for word in target.split(",")):
-        raise RefusedValueError(f'the volume "{shown(text)}" has options, but no place on the host')
+        raise RefusedValueError(f'the volume "{shown(text)}" has options, but no path on the host')
     words = parts[2].split(",") if len(parts) == 3 else []
     if known_modes is None:
         _check_modes(words, podman)
@@ -82,7 +82,7 @@ def read_volume(
 
 
 def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerMount:
-    """The value of ``--mount``: fields separated by commas. The type is ``volume`` if it is not said."""
+    """The value of ``--mount``: fields separated by commas. The type is ``volume`` if it is not given."""
     fields = _mount_fields(text, podman)
     kind = fields.get("type", "volume").lower()
     if kind not in _KINDS and not (podman and kind in ("devpts", "glob", "ramfs", "artifact")):
@@ -142,19 +142,19 @@ def is_cdi(text: str) -> bool:
 
 
 def inside(path: str) -> str:
-    """A mount's place in the container, cleaned; it must be absolute, and not the root."""
+    """A mount's path in the container, cleaned; it must be absolute, and not the root."""
     if not path.startswith("/"):
         raise RefusedValueError(
-            f'the mount\'s place in the container, "{shown(path)}", is not an absolute path'
+            f'the mount\'s path in the container, "{shown(path)}", is not an absolute path'
         )
     clean = "/" + posixpath.normpath(path).lstrip("/")
     if clean == "/":
-        raise RefusedValueError("a mount cannot take the place of the container's root directory")
+        raise RefusedValueError("a mount cannot replace the container's root directory")
     return clean
 
 
 def check_volume_name(name: str) -> str:
-    """A volume's name; a path in its place is refused, as the daemon does."""
+    """A volume's name; a path instead is refused, as the daemon does."""
     if not _VOLUME_NAME.fullmatch(name):
         hint = (
             ""
@@ -169,12 +169,12 @@ def check_volume_name(name: str) -> str:
 
 
 def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
-    """Two mounts at one place are refused."""
+    """Two mounts at one path are refused."""
     seen: set[str] = set()
     for mount in mounts:
         if mount.server in seen:
             raise RefusedValueError(
-                f'two mounts have the same place in the container, "{shown(mount.server)}"'
+                f'two mounts have the same path in the container, "{shown(mount.server)}"'
             )
         seen.add(mount.server)
 
@@ -248,6 +248,6 @@ def _host(source: str, directory: str) -> str | None:
     if _WINDOWS.match(source):
         return None
     if not source.startswith(("/", ".")):
-        said = f', "{shown(source)}", is not an absolute path' if source else " is not named"
-        raise RefusedValueError(f"the host's directory of a mount of type bind{said}")
+        problem = f', "{shown(source)}", is not an absolute path' if source else " is not named"
+        raise RefusedValueError(f"the host's directory of a mount of type bind{problem}")
     return posixpath.normpath(posixpath.join(directory, source))

@@ -458,7 +458,7 @@ REFUSED: list[tuple[str, str]] = [
     ("docker run -v :/b img", "empty part"),
     ("docker run -v vol:/b:rslave img", "host only"),
     ("docker run -v /a:/b:nocopy img", "named volumes only"),
-    ("docker run -v /a:/b -v /c:/b/ img", "same place"),
+    ("docker run -v /a:/b -v /c:/b/ img", "same path"),
     ("docker run --mount type=bind,dst=/b img", "is not named"),
     ("docker run --mount type=bind,src=a,dst=/b img", "not an absolute path"),
     ("docker run --mount type=bind,src=/a img", "no target"),

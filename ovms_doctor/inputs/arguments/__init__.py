@@ -13,6 +13,7 @@ from ovms_doctor.inputs.arguments.options import (
     PREPARED,
     known_options,
 )
+from ovms_doctor.inputs.arguments.splitting import split_arguments
 from ovms_doctor.inputs.arguments.validation import (
     ParsedArguments,
     hint_for,
@@ -22,7 +23,6 @@ from ovms_doctor.inputs.arguments.validation import (
     validate_refusals,
     why_unknown,
 )
-from ovms_doctor.inputs.arguments.words import split_words
 from ovms_doctor.model.deployment import ArgumentRefusal, ModelParameters, ServerArguments
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
@@ -56,31 +56,31 @@ def read_arguments(
     """
     if not words:
         return ServerArguments(prints_help=True)
-    split = split_words(words[:_MOST_WORDS], release)
-    given = ParsedArguments(split, release, limits)
+    split = split_arguments(words[:_MOST_WORDS], release)
+    parsed = ParsedArguments(split, release, limits)
     if split.refusal is not None:
-        return _arguments(given, (split.refusal,), helps=False)
-    refusals = tuple(unmatched_refusals(given))
+        return _arguments(parsed, (split.refusal,), helps=False)
+    refusals = tuple(unmatched_refusals(parsed))
     if not any(item.unless_file is None for item in refusals) and (
-        given.has("help") or given.has("version") or not split.count
+        parsed.has("help") or parsed.has("version") or not split.count
     ):
-        return _arguments(given, refusals, helps=True)
-    refusals += tuple(prepare_refusals(given))
+        return _arguments(parsed, refusals, helps=True)
+    refusals += tuple(prepare_refusals(parsed))
     if (
-        _directive(given) is None
-        or not given.release.at_least(2025, 2)
-        or (_directive(given) == "task" and given.release.at_least(2026, 2) and given.has("model_path"))
+        _directive(parsed) is None
+        or not parsed.release.at_least(2025, 2)
+        or (_directive(parsed) == "task" and parsed.release.at_least(2026, 2) and parsed.has("model_path"))
     ):
-        refusals += tuple(validate_refusals(given))
-    return _arguments(given, refusals, helps=False)
+        refusals += tuple(validate_refusals(parsed))
+    return _arguments(parsed, refusals, helps=False)
 
 
 def _arguments(
-    given: ParsedArguments, refusals: tuple[ArgumentRefusal, ...], *, helps: bool
+    parsed: ParsedArguments, refusals: tuple[ArgumentRefusal, ...], *, helps: bool
 ) -> ServerArguments:
-    values = given.words.values
+    values = parsed.split.values
     refusals = tuple(
-        replace(item, hint=hint_for(item, given.release), remedy=remedy_for(item)) for item in refusals
+        replace(item, hint=hint_for(item, parsed.release), remedy=remedy_for(item)) for item in refusals
     )
     certain = next((item.text for item in refusals if item.unless_file is None), None)
     return ServerArguments(
@@ -88,68 +88,68 @@ def _arguments(
         model_path=values.get("model_path") or None,
         model_name=values.get("model_name") or None,
         model_version_policy=values.get("model_version_policy") or None,
-        port=given.words.numbers.get("port"),
-        rest_port=given.words.numbers.get("rest_port"),
-        not_predicted=_not_followed(given),
+        port=parsed.split.numbers.get("port"),
+        rest_port=parsed.split.numbers.get("rest_port"),
+        not_predicted=_not_followed(parsed),
         usage_error=None if helps else certain,
         prints_help=helps,
         refusals=() if helps else refusals,
         options=tuple(values.items()),
-        unmatched=tuple(given.words.unmatched),
-        without_effect=_without_effect(given),
-        prepared=tuple(name for name in PREPARED if given.has(name)),
-        directive=_directive(given),
-        parameters=_parameters(given),
-        poll_seconds=_poll(given),
-        positions=tuple(given.words.places.items()),
+        unmatched=tuple(parsed.split.unmatched),
+        without_effect=_without_effect(parsed),
+        prepared=tuple(name for name in PREPARED if parsed.has(name)),
+        directive=_directive(parsed),
+        parameters=_parameters(parsed),
+        poll_seconds=_poll(parsed),
+        positions=tuple(parsed.split.positions.items()),
     )
 
 
-def _directive(given: ParsedArguments) -> str | None:
+def _directive(parsed: ParsedArguments) -> str | None:
     for name in _DIRECTIVES:
         # A switch counts wherever it stands, ``--pull=false`` too (result->count).
-        if given.has(name):
+        if parsed.has(name):
             return name
     return None
 
 
-def _poll(given: ParsedArguments) -> int:
+def _poll(parsed: ParsedArguments) -> int:
     """Seconds between two looks; they become a 32-bit number of milliseconds since v2025.2."""
-    seconds = given.number("file_system_poll_wait_seconds", 1)
+    seconds = parsed.number("file_system_poll_wait_seconds", 1)
     return seconds if seconds * 1000 % (1 << 32) else 0
 
 
-def _parameters(given: ParsedArguments) -> ModelParameters:
+def _parameters(parsed: ParsedArguments) -> ModelParameters:
     """What was given of the model's parameters, as JSON text; an empty value is as good as none."""
-    values = given.words.values
+    values = parsed.split.values
     pairs = tuple((name, json.dumps(values[name])) for name in MODEL_PARAMETERS if values.get(name))
     return ModelParameters(pairs, "arguments")
 
 
-def _without_effect(given: ParsedArguments) -> tuple[str, ...]:
+def _without_effect(parsed: ParsedArguments) -> tuple[str, ...]:
     """Options that the server takes and makes no use of."""
     result = []
-    if given.set("config_path"):
+    if parsed.set("config_path"):
         exclusive = set(EXCLUSIVE_WITH_CONFIG)
-        result += [name for name in MODEL_PARAMETERS if given.set(name) and name not in exclusive]
-    if given.has("resize"):
+        result += [name for name in MODEL_PARAMETERS if parsed.set(name) and name not in exclusive]
+    if parsed.has("resize"):
         result.append("resize")
-    if not given.release.at_least(2024, 0):
-        result += given.words.unmatched
-    known = known_options(given.release)
+    if not parsed.release.at_least(2024, 0):
+        result += parsed.split.unmatched
+    known = known_options(parsed.release)
     return tuple(f"--{name}" if name in known else name for name in result)
 
 
-def _not_followed(given: ParsedArguments) -> tuple[str, ...]:
+def _not_followed(parsed: ParsedArguments) -> tuple[str, ...]:
     """Options whose effect on what is served is not part of the prediction."""
     parameters = set(MODEL_PARAMETERS)
     directives = set(_DIRECTIVES)
     names = [
         name
-        for name in given.words.values
+        for name in parsed.split.values
         if name not in _FOLLOWED and name not in parameters and name not in directives
     ]
-    workers = given.number("grpc_workers", 1)
-    if workers > 1 and given.limits.cores is None:
+    workers = parsed.number("grpc_workers", 1)
+    if workers > 1 and parsed.limits.cores is None:
         names.append("grpc_workers")
     return tuple(f"--{name}" for name in names)

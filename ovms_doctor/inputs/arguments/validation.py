@@ -21,7 +21,7 @@ from ovms_doctor.inputs.arguments.options import (
     similar_option,
     tasks,
 )
-from ovms_doctor.inputs.arguments.words import SplitArguments, is_true
+from ovms_doctor.inputs.arguments.splitting import SplitArguments, is_true
 from ovms_doctor.inputs.run_line.options import is_run_option
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
@@ -36,23 +36,26 @@ _PREFIX = "error parsing options - "
 
 
 class ParsedArguments(Struct, frozen=True):
-    """The split words, and what validation asks of them."""
+    """The argument line as the server's parser split it, with what validating it needs."""
 
-    words: SplitArguments
+    #: Options, values and unmatched words.
+    split: SplitArguments
+    #: Release of the server.
     release: Release
+    #: What the host gives the server.
     limits: HostLimits
 
     def has(self, name: str) -> bool:
-        """``result->count(name)``: given, whatever its value."""
-        return name in self.words.values
+        """``result->count(name)``: parsed, whatever its value."""
+        return name in self.split.values
 
     def set(self, name: str) -> bool:
         """Given so that it counts: until v2022.2 at all, later with a value that is not empty."""
-        value = self.words.values.get(name)
+        value = self.split.values.get(name)
         return value is not None and (bool(value) or not self.release.at_least(2022, 3))
 
     def number(self, name: str, default: int) -> int:
-        return self.words.numbers.get(name, default)
+        return self.split.numbers.get(name, default)
 
     @property
     def port(self) -> int:
@@ -88,40 +91,40 @@ class ParsedArguments(Struct, frozen=True):
         return self.has("add_to_config") or self.has("remove_from_config")
 
 
-def unmatched_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
+def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
-    if given.looks_at_task and given.words.values["task"] not in tasks(given.release):
-        text = f"{_PREFIX}--task parameter unsupported value: {given.words.values['task']}"
-        close = get_close_matches(given.words.values["task"].lower(), tasks(given.release), 1, 0.6)
+    if parsed.looks_at_task and parsed.split.values["task"] not in tasks(parsed.release):
+        text = f"{_PREFIX}--task parameter unsupported value: {parsed.split.values['task']}"
+        close = get_close_matches(parsed.split.values["task"].lower(), tasks(parsed.release), 1, 0.6)
         yield ArgumentRefusal("unmatched", text, None, "--task", f"--task {close[0]}" if close else None)
-    left = redact_words(given.words.unmatched)
-    if left and given.release.at_least(2024, 0) and not given.task_flow:
+    left = redact_words(parsed.split.unmatched)
+    if left and parsed.release.at_least(2024, 0) and not parsed.task_flow:
         text = f"{_PREFIX}unmatched arguments: " + "".join(f"{word}, " for word in left)
         first = next((word for word in left if word.startswith("-")), left[0])
-        suggestion = similar_option(first, given.release) if first.startswith("-") else None
+        suggestion = similar_option(first, parsed.release) if first.startswith("-") else None
         yield ArgumentRefusal("unmatched", text.rstrip(), None, first, suggestion)
     yield from (
-        ArgumentRefusal("unmatched", _PREFIX + text, None, option) for option, text in _exclusions(given)
+        ArgumentRefusal("unmatched", _PREFIX + text, None, option) for option, text in _exclusions(parsed)
     )
 
 
-def _exclusions(given: ParsedArguments) -> Iterator[tuple[str, str]]:
-    if not given.release.at_least(2025, 2, 1):
+def _exclusions(parsed: ParsedArguments) -> Iterator[tuple[str, str]]:
+    if not parsed.release.at_least(2025, 2, 1):
         return
-    has = given.has
-    pulls = has("pull") or has("task") or (given.release.at_least(2026, 3) and has("source_model"))
+    has = parsed.has
+    pulls = has("pull") or has("task") or (parsed.release.at_least(2026, 3) and has("source_model"))
     directives = ("list_models", "remove_from_config", "add_to_config")
-    for name in directives if given.release.at_least(2025, 3) else directives[:1]:
+    for name in directives if parsed.release.at_least(2025, 3) else directives[:1]:
         if pulls and has(name):
             yield f"--{name}", f"--{name} cannot be used with --pull or --task"
-    if given.release.at_least(2026, 3) and has("configure"):
+    if parsed.release.at_least(2026, 3) and has("configure"):
         if not has("model_path"):
             yield "--configure", "--configure requires --model_path"
         if has("pull"):
             yield "--configure", "--configure cannot be used with --pull"
         if has("model_name"):
             yield "--model_name", "--model_name cannot be used with --configure"
-    if not given.release.at_least(2025, 3):
+    if not parsed.release.at_least(2025, 3):
         return
     for name in ("add_to_config", "remove_from_config"):
         if has(name) and has("list_models"):
@@ -130,42 +133,42 @@ def _exclusions(given: ParsedArguments) -> Iterator[tuple[str, str]]:
         yield "--model_path", "--model_path cannot be used with --remove_from_config"
 
 
-def prepare_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
+def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """What ``CLIParser::prepare`` throws."""
-    values = given.words.values
+    values = parsed.split.values
     key_file = values.get("api_key_file")
-    if key_file and not given.has("list_models"):
+    if key_file and not parsed.has("list_models"):
         text = (
             "filesystem error: Error reading API key file: Unable to open file : No such file or directory "
             f"[{key_file}]"
         )
         demand = FileDemand(key_file, "opens")
         yield ArgumentRefusal("prepare", text, demand, "--api_key_file")
-    if not values.get("layout") and not (given.has("add_to_config") and given.release.at_least(2026, 3)):
+    if not values.get("layout") and not (parsed.has("add_to_config") and parsed.release.at_least(2026, 3)):
         for name in _NEED_LAYOUT:
-            if given.has(name):
+            if parsed.has(name):
                 text = f"{_PREFIX}--{name} parameter requires --layout to be set"
                 yield ArgumentRefusal("prepare", text, None, f"--{name}")
-    if not given.task_flow:
+    if not parsed.task_flow:
         for name in ("weight-format", "extra_quantization_params"):
-            if given.has(name):
+            if parsed.has(name):
                 text = f"--{name} parameter unsupported for Openvino huggingface organization models."
                 yield ArgumentRefusal("prepare", text, None, f"--{name}")
 
 
-def validate_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
+def validate_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """``Config::validate`` where it is to serve, in the order of the release."""
-    if given.release.at_least(2025, 2):
+    if parsed.release.at_least(2025, 2):
         parts = (
-            _mode(given), _grpc_workers(given), _metrics(given), _no_port(given), _rest_workers(given),
-            _port_ranges(given), _addresses(given), _same_port(given), _cpu_extension(given),
-            _log_level(given), _stateful(given),
+            _mode(parsed), _grpc_workers(parsed), _metrics(parsed), _no_port(parsed), _rest_workers(parsed),
+            _port_ranges(parsed), _addresses(parsed), _same_port(parsed), _cpu_extension(parsed),
+            _log_level(parsed), _stateful(parsed),
         )  # fmt: skip
     else:
         parts = (
-            _mode(given), _grpc_workers(given), _rest_workers(given), _port_ranges(given), _metrics(given),
-            _addresses(given), _same_port(given), _no_port(given), _cpu_extension(given),
-            _log_level(given), _stateful(given),
+            _mode(parsed), _grpc_workers(parsed), _rest_workers(parsed), _port_ranges(parsed), _metrics(parsed),
+            _addresses(parsed), _same_port(parsed), _no_port(parsed), _cpu_extension(parsed),
+            _log_level(parsed), _stateful(parsed),
         )  # fmt: skip
     for part in parts:
         for option, text, *demand in part:
@@ -175,40 +178,44 @@ def validate_refusals(given: ParsedArguments) -> Iterator[ArgumentRefusal]:
 _Part = Iterator[tuple[str | None, str] | tuple[str | None, str, FileDemand]]
 
 
-def _mode(given: ParsedArguments) -> _Part:
-    config = given.set("config_path")
-    name, path = given.set("model_name"), given.set("model_path")
+def _mode(parsed: ParsedArguments) -> _Part:
+    config = parsed.set("config_path")
+    name, path = parsed.set("model_name"), parsed.set("model_path")
     if config and (name or path):
         yield "--config_path", "Use either config_path or model_path with model_name"
     if not config and not (name and path):
         yield None, "Use config_path or model_path with model_name"
     for option in EXCLUSIVE_WITH_CONFIG:
-        counts = given.set(option)
-        if option == "nireq" and given.release.at_least(2022, 3):
-            counts = given.number("nireq", 0) != 0
+        counts = parsed.set(option)
+        if option == "nireq" and parsed.release.at_least(2022, 3):
+            counts = parsed.number("nireq", 0) != 0
         if config and counts:
             yield f"--{option}", "Model parameters in CLI are exclusive with the config file"
             return
 
 
-def _grpc_workers(given: ParsedArguments) -> _Part:
-    workers, cores = given.number("grpc_workers", 1), given.limits.cores
+def _grpc_workers(parsed: ParsedArguments) -> _Part:
+    workers, cores = parsed.number("grpc_workers", 1), parsed.limits.cores
     if workers < 1 or (cores is not None and workers > cores):
         count = "the number of cores" if cores is None else str(cores)
         yield "--grpc_workers", f"grpc_workers count should be from 1 to CPU core count : {count}"
 
 
-def _rest_workers(given: ParsedArguments) -> _Part:
-    release, limits = given.release, given.limits
-    asked = given.words.numbers.get("rest_workers")
+def _rest_workers(parsed: ParsedArguments) -> _Part:
+    release, limits = parsed.release, parsed.limits
+    requested = parsed.split.numbers.get("rest_workers")
     default = default_rest_workers(release, limits.cores, limits.open_files)
-    workers = default if asked is None else asked
+    workers = default if requested is None else requested
     if workers is not None and release.at_least(2026, 2):
         workers = max(2, workers)
-    judged = asked is not None or release.at_least(2022, 3)
-    if judged and workers is not None and not 2 <= workers <= _MOST_REST_WORKERS:
+    is_checked = requested is not None or release.at_least(2022, 3)
+    if is_checked and workers is not None and not 2 <= workers <= _MOST_REST_WORKERS:
         yield "--rest_workers", f"rest_workers count should be from 2 to {_MOST_REST_WORKERS}"
-    if asked is not None and given.rest_port == 0 and (release.at_least(2022, 3) or asked != default):
+    if (
+        requested is not None
+        and parsed.rest_port == 0
+        and (release.at_least(2022, 3) or requested != default)
+    ):
         yield (
             "--rest_workers",
             "rest_workers is set but rest_port is not set. rest_port is required to start rest servers",
@@ -223,24 +230,24 @@ def _rest_workers(given: ParsedArguments) -> _Part:
             )
 
 
-def _port_ranges(given: ParsedArguments) -> _Part:
-    for name, number in (("port", given.port), ("rest_port", given.rest_port)):
+def _port_ranges(parsed: ParsedArguments) -> _Part:
+    for name, number in (("port", parsed.port), ("rest_port", parsed.rest_port)):
         if number > _HIGHEST_PORT:
             yield f"--{name}", f"{name} number out of range from 0 to {_HIGHEST_PORT}"
 
 
-def _metrics(given: ParsedArguments) -> _Part:
-    release = given.release
+def _metrics(parsed: ParsedArguments) -> _Part:
+    release = parsed.release
     if not release.at_least(2022, 2):
         return
-    enabled = is_true(given.words.values.get("metrics_enable"))
-    listed = given.set("metrics_list")
-    no_rest = given.rest_port == 0
+    enabled = is_true(parsed.split.values.get("metrics_enable"))
+    listed = parsed.set("metrics_list")
+    no_rest = parsed.rest_port == 0
     if not release.at_least(2022, 3):
-        enabled, no_rest = given.has("metrics_enable"), not given.has("rest_port")
+        enabled, no_rest = parsed.has("metrics_enable"), not parsed.has("rest_port")
     if enabled and no_rest:
         yield "--metrics_enable", "rest_port setting is missing, metrics are enabled on rest port"
-    if not release.at_least(2022, 3, 0, 1) and (enabled or listed) and given.set("config_path"):
+    if not release.at_least(2022, 3, 0, 1) and (enabled or listed) and parsed.set("config_path"):
         yield (
             "--metrics_enable",
             "metrics_enable or metrics_list and config_path cant be used together. Use json config file to "
@@ -253,46 +260,46 @@ def _metrics(given: ParsedArguments) -> _Part:
         )
 
 
-def _addresses(given: ParsedArguments) -> _Part:
+def _addresses(parsed: ParsedArguments) -> _Part:
     for name in ("rest_bind_address", "grpc_bind_address"):
-        if given.set(name) and not is_hostname_or_ip(given.words.values[name], given.release):
+        if parsed.set(name) and not is_hostname_or_ip(parsed.split.values[name], parsed.release):
             text = f"{name} has invalid format: proper hostname or IP address expected."
             yield f"--{name}", text
 
 
-def _same_port(given: ParsedArguments) -> _Part:
-    if given.port == given.rest_port and (given.port or not given.release.at_least(2025, 1)):
+def _same_port(parsed: ParsedArguments) -> _Part:
+    if parsed.port == parsed.rest_port and (parsed.port or not parsed.release.at_least(2025, 1)):
         yield "--port", "port and rest_port cannot have the same values"
 
 
-def _no_port(given: ParsedArguments) -> _Part:
-    if given.release.needs_a_port and not given.port and not given.rest_port:
+def _no_port(parsed: ParsedArguments) -> _Part:
+    if parsed.release.needs_a_port and not parsed.port and not parsed.rest_port:
         yield "--port", "port and rest_port cannot both be unset"
 
 
-def _cpu_extension(given: ParsedArguments) -> _Part:
-    path = given.words.values.get("cpu_extension", "")
-    if given.set("cpu_extension"):
-        exist = "exist" if given.release.at_least(2025, 1) else "exists"
+def _cpu_extension(parsed: ParsedArguments) -> _Part:
+    path = parsed.split.values.get("cpu_extension", "")
+    if parsed.set("cpu_extension"):
+        exist = "exist" if parsed.release.at_least(2025, 1) else "exists"
         text = (
             f"File path provided as an --cpu_extension parameter does not {exist} in the filesystem: {path}"
         )
         yield "--cpu_extension", text, FileDemand(path, "exists")
 
 
-def _log_level(given: ParsedArguments) -> _Part:
+def _log_level(parsed: ParsedArguments) -> _Part:
     levels = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR"]
-    if not given.release.at_least(2022, 2):
+    if not parsed.release.at_least(2022, 2):
         levels.remove("TRACE")
-    if given.words.values.get("log_level", "INFO") not in levels:
+    if parsed.split.values.get("log_level", "INFO") not in levels:
         yield "--log_level", f"log_level should be one of: {', '.join(levels)}"
 
 
-def _stateful(given: ParsedArguments) -> _Part:
-    stateful = is_true(given.words.values.get("stateful"))
-    if not given.release.at_least(2022, 3):
-        stateful = given.has("stateful")
-    if not stateful and any(given.has(name) for name in _STATEFUL):
+def _stateful(parsed: ParsedArguments) -> _Part:
+    stateful = is_true(parsed.split.values.get("stateful"))
+    if not parsed.release.at_least(2022, 3):
+        stateful = parsed.has("stateful")
+    if not stateful and any(parsed.has(name) for name in _STATEFUL):
         yield (
             "--stateful",
             "Setting low_latency_transformation, max_sequence_number and idle_sequence_cleanup require "
@@ -321,7 +328,8 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
         return f"Remove {word}: the image's entrypoint runs the server already, and all words after it are arguments."
     if word.startswith("-"):
         if is_run_option(word):
-            return f"Move {word.partition('=')[0]} before the image: behind it, an option of the engine goes to the server."
+            name = word.partition("=")[0]
+            return f"Move {name} before the image: behind it, an option of the engine goes to the server."
     elif refusal.stage == "unmatched":
         return f"Remove {word}, or put the whole value that it belongs to in quotes: no option takes it."
     return ""

@@ -53,7 +53,7 @@ class Interpolation(Struct):
         return value
 
     def text(self, text: str, depth: int = 0) -> str:
-        """``text`` interpolated; Refused where Compose would not take it."""
+        """``text`` interpolated; RefusedValueError where Compose would not take it."""
         parts, at = [], 0
         while (dollar := text.find("$", at)) >= 0:
             parts.append(text[at:dollar])
@@ -102,10 +102,11 @@ class Interpolation(Struct):
         return message
 
 
-def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[str, str]:
+def read_env_file(text: str, variables: Mapping[str, str], name: str) -> dict[str, str]:
     """The variables of an environment file as Compose reads it: quotes, comments, ``export``, interpolation.
 
-    A name without a value has that of ``variables``, and is left out where it has none there. ``what`` names the file.
+    A name without a value has that of ``variables``, and is left out where it has none there. ``name``:
+    the file, for messages.
     """
     found: dict[str, str] = {}
     text = text.replace("\r\n", "\n").removeprefix("\ufeff")
@@ -120,7 +121,7 @@ def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[st
         key = _KEY.match(text, at)
         line = text.count("\n", 0, at) + 1
         if key is None:
-            raise RefusedValueError(f"line {line} of {what} is no variable")
+            raise RefusedValueError(f"line {line} of {name} is no variable")
         at = key.end()
         if key[2] is None:
             if key[1] in variables:
@@ -128,11 +129,11 @@ def read_env_file(text: str, variables: Mapping[str, str], what: str) -> dict[st
             at = _line_end(text, at)
             continue
         lookup = {**variables, **found}
-        found[key[1]], at = _value(text, at, Interpolation(lookup), f"line {line} of {what}")
+        found[key[1]], at = _value(text, at, Interpolation(lookup), f"line {line} of {name}")
     return found
 
 
-def _value(text: str, at: int, interpolation: Interpolation, where: str) -> tuple[str, int]:
+def _value(text: str, at: int, interpolation: Interpolation, position: str) -> tuple[str, int]:
     quote = text[at : at + 1]
     if quote not in ("'", '"') or not quote:
         end = _line_end(text, at)
@@ -146,7 +147,7 @@ def _value(text: str, at: int, interpolation: Interpolation, where: str) -> tupl
             parts.append(text[end])
             end += 1
     if end >= len(text):
-        raise RefusedValueError(f"{where} has a quote that is never closed")
+        raise RefusedValueError(f"{position} has a quote that is never closed")
     value = "".join(parts)
     if quote == '"':
         value = interpolation.text(_ESCAPE.sub(lambda match: _ESCAPED[match[1]], value))

@@ -46,8 +46,8 @@ def read_compose(
     ``source_name``: the file as named. ``directory`` (absolute): where it lies, relative paths count from there.
     ``environment`` is what ``docker compose`` would be given; the file ``.env`` beside the file fills it up.
     ``read_file`` answers with the text of another file (``.env``, ``env_file``, ``extends``, an override file), None
-    where it cannot be read. Values of variables go where the file puts them, and into no message. NotRead for what
-    is no Compose file, and for what Compose would refuse.
+    where it cannot be read. Values of variables go where the file puts them, and into no message. DocumentError for
+    what is no Compose file, and for what Compose would refuse.
     """
     interpolation = Interpolation(environment)
     try:

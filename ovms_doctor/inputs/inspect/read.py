@@ -35,7 +35,7 @@ _API_KEY = "API key: "
 
 
 def read_text(data: bytes) -> Any:
-    """The JSON document in ``data``, in whatever encoding it was saved; NotRead where it is none."""
+    """The JSON document in ``data``, in whatever encoding it was saved; DocumentError where it is none."""
     if not data.strip():
         raise DocumentError("It is empty: the output of docker inspect is a JSON document.")
     try:
@@ -59,7 +59,7 @@ def read_inspect(
     log: Sequence[str] = (),
     info: Mapping[str, Any] | None = None,
 ) -> Container:
-    """The container that ``document`` tells of: what inspect writes, read by json; NotRead where it is of another kind.
+    """The container that ``document`` describes, parsed from what inspect writes; DocumentError for another document.
 
     ``log``: first and last lines of the container's output. ``info``: the engine's ``docker info`` (SecurityOptions,
     DockerRootDir, ServerVersion, OperatingSystem, Components), and with it, where they are known: ``IdMap``, rows of
@@ -129,7 +129,7 @@ def read_inspect(
 
 
 def _only_container(document: Any) -> Mapping[str, Any]:
-    """The one object that tells of a container; NotRead says what the document is instead."""
+    """The one object that tells of a container; DocumentError says what the document is instead."""
     found = document if isinstance(document, list) else [document]
     if not found:
         raise DocumentError("It is an empty list: docker inspect found no container of that name.")

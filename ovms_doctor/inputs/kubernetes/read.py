@@ -68,8 +68,8 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     ``kubectl get pod -o json`` shows it.
 
     ``source_name`` is what the file is called; ``container`` the name of the container, where several could be meant.
-    ``id`` is the container's, for a pod without one the pod's uid. NotRead for what is no manifest, or has no such
-    container.
+    ``id`` is the container's, for a pod without one the pod's uid. DocumentError for what is no manifest, or has no
+    such container.
     """
     documents = read_documents(text, source_name)
     if not any(string(document, "kind") for document in documents):

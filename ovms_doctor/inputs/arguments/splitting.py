@@ -39,19 +39,23 @@ class ArgumentsError(Exception):
 
 
 class SplitArguments(Struct):
-    """The words, split. ``values``: the last one of each option; ``numbers`` those that are numbers;
-    ``count``: how many options were matched; ``places``: the position of each option's last word, and of each word
-    left over, from 1."""
+    """An argument line as the server's parser splits it."""
 
+    #: The last value of each option.
     values: dict[str, str] = field(default_factory=dict)
+    #: Those of them that are numbers.
     numbers: dict[str, int] = field(default_factory=dict)
+    #: Words that belong to no option.
     unmatched: list[str] = field(default_factory=list)
+    #: How many options were matched.
     count: int = 0
+    #: The first fault, which ends the parsing.
     refusal: ArgumentRefusal | None = None
-    places: dict[str, int] = field(default_factory=dict)
+    #: Position of each option's last word and of each unmatched word, from 1.
+    positions: dict[str, int] = field(default_factory=dict)
 
 
-def split_words(words: Sequence[str], release: Release) -> SplitArguments:
+def split_arguments(words: Sequence[str], release: Release) -> SplitArguments:
     """``words`` without the program's name. The first fault ends it, and is in ``refusal``."""
     result = SplitArguments()
     try:
@@ -79,9 +83,9 @@ class _Splitter:
             if word == "--":
                 left = self.words[self.at + 1 :]
                 self.result.unmatched += left
-                self.result.places.update({one: self.at + 2 + index for index, one in enumerate(left)})
+                self.result.positions.update({one: self.at + 2 + index for index, one in enumerate(left)})
                 return
-            self.result.places[word.partition("=")[0] if word.startswith("-") else word] = self.at + 1
+            self.result.positions[word.partition("=")[0] if word.startswith("-") else word] = self.at + 1
             match = self.matcher.fullmatch(word)
             if match is None:
                 if word.startswith("-") and word != "-" and not self.keeps_unknown:

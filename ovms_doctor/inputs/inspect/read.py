@@ -14,7 +14,8 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.command import server_command
 from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.image import release_of
-from ovms_doctor.inputs.inspect import parts as parts
+from ovms_doctor.inputs.inspect import parts
+from ovms_doctor.inputs.untyped import items, objects, string, table, words
 from ovms_doctor.model.container import Container, Engine, Source
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.text import HIDDEN, redact
@@ -67,16 +68,14 @@ def read_inspect(
     """
     data = _only_container(document)
     engine_info = info if isinstance(info, Mapping) else {}
-    config, host = parts.table(data.get("Config")), parts.table(data.get("HostConfig"))
+    config, host = table(data, "Config"), table(data, "HostConfig")
     engine = _engine(data, engine_info)
-    image = (
-        parts.text(data.get("ImageName")) or parts.text(config.get("Image")) or parts.text(data.get("Image"))
-    )
+    image = string(data, "ImageName") or string(config, "Image") or string(data, "Image")
     labels = _labels(config)
     lines = tuple(_line(line) for line in log)
     release, release_from = release_of(image, labels, lines)
     pairs = _environment(config)
-    working_directory = parts.text(config.get("WorkingDir"))
+    working_directory = string(config, "WorkingDir")
     program = _program(data, config)
     server = server_command(
         *program, image, environment=dict(pairs), working_directory=working_directory or "/"
@@ -89,10 +88,10 @@ def read_inspect(
     return Container(
         source=source,
         source_name=source_name,
-        name=parts.text(data.get("Name")).removeprefix("/"),
-        id=parts.text(data.get("Id")) or parts.text(data.get("ID")),
+        name=string(data, "Name").removeprefix("/"),
+        id=string(data, "Id") or string(data, "ID"),
         engine=engine,
-        engine_version=parts.text(engine_info.get("ServerVersion")),
+        engine_version=string(engine_info, "ServerVersion"),
         image=image,
         labels=labels,
         release=release,
@@ -100,8 +99,8 @@ def read_inspect(
         program=server.program,
         arguments=server.arguments,
         arguments_unavailable=server.unavailable,
-        user=parts.word(config.get("User")),
-        groups=tuple(parts.word(item) for item in parts.items(host.get("GroupAdd")) if parts.word(item)),
+        user=parts.word(config, "User"),
+        groups=tuple(filter(None, (parts.word({"": item}, "") for item in items(host, "GroupAdd")))),
         working_directory=working_directory,
         mounts=mounts,
         ports=parts.ports(data, host),
@@ -136,7 +135,7 @@ def _only_container(document: Any) -> Mapping[str, Any]:
     if not all(isinstance(item, dict) for item in found):
         raise DocumentError("It is not what docker inspect writes: a list of JSON objects.")
     if len(found) > 1:
-        names = [shown(parts.text(item.get("Name")).removeprefix("/")) or "(no name)" for item in found]
+        names = [shown(string(item, "Name").removeprefix("/")) or "(no name)" for item in found]
         listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         raise DocumentError(
             f"It tells of {len(found)} things ({listed}): save the inspect of one container alone."
@@ -170,13 +169,13 @@ def _only_container(document: Any) -> Mapping[str, Any]:
 
 
 def _engine(data: Mapping[str, Any], info: Mapping[str, Any]) -> Engine:
-    components = (parts.text(parts.table(item).get("Name")) for item in parts.items(info.get("Components")))
+    components = (string(item, "Name") for item in objects(info, "Components"))
     podman = any(key in data for key in _PODMAN) or any("podman" in name.lower() for name in components)
     return "podman" if podman else "docker"
 
 
 def _labels(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    labels = parts.table(config.get("Labels"))
+    labels = table(config, "Labels")
     return tuple(
         (name, redact(labels[name])[:200])
         for name in _LABELS
@@ -185,20 +184,20 @@ def _labels(config: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _environment(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs = (item.partition("=") for item in parts.items(config.get("Env")) if isinstance(item, str))
+    pairs = (item.partition("=") for item in items(config, "Env") if isinstance(item, str))
     return [(name, value) for name, _, value in pairs if name]
 
 
 def _program(data: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Entrypoint and command. Both are the container's own, whatever its image says; podman's inspect joined the
     words of an entrypoint with blanks until 5.0, so that the words that it runs (Path, Args) tell more."""
-    entrypoint, command = config.get("Entrypoint"), parts.words(config.get("Cmd"))
+    entrypoint, command = config.get("Entrypoint"), words(config, "Cmd")
     if isinstance(entrypoint, str) or (not entrypoint and not command):
-        path = parts.text(data.get("Path"))
+        path = string(data, "Path")
         if path:
-            return [path], parts.words(data.get("Args"))
-        entrypoint = entrypoint.split() if isinstance(entrypoint, str) else []
-    return parts.words(entrypoint), command
+            return [path], words(data, "Args")
+        return entrypoint.split() if isinstance(entrypoint, str) else [], command
+    return words(config, "Entrypoint"), command
 
 
 def _line(line: str) -> str:
@@ -218,7 +217,7 @@ def _unknown_fields(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _problems(data: Mapping[str, Any], release: str | None, info: Mapping[str, Any]) -> tuple[str, ...]:
-    found = [item for item in parts.items(info.get("Problems")) if isinstance(item, str)]
+    found = [item for item in items(info, "Problems") if isinstance(item, str)]
     if release is None:
         found.append(
             "Neither the container's log nor a label or the tag of its image tells the release of OVMS: "

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.inputs.yaml_documents import KUBERNETES, load_documents
 from ovms_doctor.model.pattern import lazy_pattern
 
@@ -119,33 +120,6 @@ def refuse_template(value: Any, source_name: str) -> None:
             waiting += item
         elif isinstance(item, str) and _TEMPLATE.search(item):
             raise DocumentError(_unrendered(source_name))
-
-
-def table(value: Any, *keys: str) -> dict[str, Any]:
-    """The object below ``keys``; empty where there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def objects(value: Any, key: str) -> list[dict[str, Any]]:
-    """The objects of the list ``value[key]``; others in it are left out."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def string(value: Any, key: str) -> str:
-    """The text ``value[key]``; empty where it is none."""
-    found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def whole(value: Any, key: str) -> int | None:
-    """The number ``value[key]``; None where it is none, or below zero."""
-    found = value.get(key) if isinstance(value, dict) else None
-    if isinstance(found, bool) or not isinstance(found, int):
-        return None
-    return found if 0 <= found <= _LARGEST_QUANTITY else None
 
 
 def quantity(value: Any) -> Fraction | None:

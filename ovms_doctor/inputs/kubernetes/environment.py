@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ovms_doctor.inputs.kubernetes.documents import objects, string, table
+from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.pattern import lazy_pattern
 
 _SECRET_NAME = lazy_pattern(r"key|token|secret|passw|credential|connection_string", re.IGNORECASE)

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from ovms_doctor.inputs.kubernetes.documents import objects, quantity, string, table, whole
+from ovms_doctor.inputs.kubernetes.documents import quantity
 from ovms_doctor.inputs.kubernetes.environment import Stock
+from ovms_doctor.inputs.untyped import objects, string, table, whole
 from ovms_doctor.model.container import ContainerLimits, ContainerState, Probe, PublishedPort
 from ovms_doctor.model.text import redact
 

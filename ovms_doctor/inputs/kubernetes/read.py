@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.command import ServerCommand, server_command
 from ovms_doctor.inputs.image import release_of
-from ovms_doctor.inputs.kubernetes.documents import objects, read_documents, refuse_template, string
+from ovms_doctor.inputs.kubernetes.documents import read_documents, refuse_template
 from ovms_doctor.inputs.kubernetes.environment import (
     PodEnvironment,
     Stock,
@@ -33,6 +33,7 @@ from ovms_doctor.inputs.kubernetes.pod import (
 )
 from ovms_doctor.inputs.kubernetes.volumes import read_files, read_mounts, shared_memory
 from ovms_doctor.inputs.kubernetes.workloads import KSERVE_CONTAINER, Workload, find_workloads, placeholders
+from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.pattern import lazy_pattern

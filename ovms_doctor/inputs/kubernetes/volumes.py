@@ -6,8 +6,9 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from ovms_doctor.inputs.kubernetes.documents import objects, quantity, string, table
+from ovms_doctor.inputs.kubernetes.documents import quantity
 from ovms_doctor.inputs.kubernetes.environment import PodEnvironment, Stock, expand
+from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.container import ContainerMount, DocumentFile, document_file
 from ovms_doctor.model.text import redact
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ovms_doctor.inputs.kubernetes.documents import objects, string, table
+from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import redact
 

@@ -1,0 +1,56 @@
+"""Values of JSON and YAML documents whose types are not checked: what is of another type counts as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_LARGEST = 2**63 - 1
+
+
+def table(value: Any, *keys: str) -> dict[str, Any]:
+    """The object below ``keys``; empty where there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any, key: str) -> list[Any]:
+    """The list ``value[key]``; empty where it is none."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, list) else []
+
+
+def objects(value: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in the list ``value[key]``; others in it are left out."""
+    return [item for item in items(value, key) if isinstance(item, dict)]
+
+
+def words(value: Any, key: str) -> list[str]:
+    """The texts in the list ``value[key]``; one text is a list of one."""
+    text = string(value, key)
+    return [text] if text else [item for item in items(value, key) if isinstance(item, str)]
+
+
+def string(value: Any, key: str) -> str:
+    """The text ``value[key]``; empty where it is none, or has a NUL, which no path or name can have."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) and "\0" not in found else ""
+
+
+def number(value: Any, key: str) -> int | None:
+    """The whole number ``value[key]`` of at most 64 bits; None where it is none."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if type(found) is int and abs(found) <= _LARGEST else None
+
+
+def whole(value: Any, key: str) -> int | None:
+    """The number ``value[key]``; None where it is none, or below zero."""
+    found = number(value, key)
+    return found if found is not None and found >= 0 else None
+
+
+def positive(value: Any, key: str) -> int | None:
+    """The number ``value[key]``; None where it is none, or not above zero."""
+    found = number(value, key)
+    return found if found is not None and found > 0 else None

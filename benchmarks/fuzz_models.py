@@ -28,11 +28,11 @@ from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.diagnosis.run import report_on
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.settle import SettledRun
+from ovms_doctor.model.causes import NoTensors, NotInRelease
 from ovms_doctor.model.facts import Facts, InspectModel, ModelInspection
 from ovms_doctor.model.facts.codec import load
 from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions, OutputOptions
-from ovms_doctor.model.plan import NoTensors, NotInRelease
 from ovms_doctor.prediction.startup import plan
 
 PROJECT = Path(__file__).resolve().parent.parent

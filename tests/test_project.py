@@ -156,6 +156,30 @@ def test_the_rule_itself(unit: str, name: str, allowed: bool) -> None:
     assert _may_import(unit, name) is allowed
 
 
+def test_names_are_imported_from_the_module_that_defines_them() -> None:
+    """``import X as X`` marks a name as one for others to import from here."""
+    assert not [
+        f"{_relative(path)}, line {node.lineno}: {alias.name}"
+        for path in MODULES
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == alias.asname
+    ]
+
+
+def test_no_protocol_repeats_a_data_type() -> None:
+    """A protocol is for methods: who needs only the fields of a data type takes that type."""
+    assert not [
+        f"{_relative(path)}: {node.name}"
+        for path in MODULES
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).startswith("Protocol") for base in node.bases)
+        and all(isinstance(item, ast.FunctionDef) and item.decorator_list for item in node.body[1:])
+    ]
+
+
 def test_no_import_cycle() -> None:
     """No two modules import each other when they are loaded, directly or through others."""
     names = {_dotted(path): path for path in MODULES}

@@ -11,8 +11,9 @@ from ovms_doctor.checks.cache_rights import findings_on_rights, seen
 from ovms_doctor.checks.cache_steps import owner_steps, reach_steps
 from ovms_doctor.checks.context import Context, describe_denial
 from ovms_doctor.model import server_log
+from ovms_doctor.model.cache_plan import CachePlan
 from ovms_doctor.model.findings import Evidence, Finding
-from ovms_doctor.model.plan import CachePlan, ModelPlan
+from ovms_doctor.model.plan import ModelPlan
 
 _STATUS = "status"
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from ovms_doctor.checks.cache_steps import mount_step
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
+from ovms_doctor.model.cache_plan import CachePlan
 from ovms_doctor.model.facts import Failure, Writability, WriteProbe
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.plan import Attempt, CachePlan
+from ovms_doctor.model.plan import Attempt
 
 
 def findings_on_room(context: Context, cache: CachePlan, rights: Writability) -> Iterator[Finding]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from ovms_doctor.checks.cache_steps import blob_steps, owner_steps
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model import server_log
+from ovms_doctor.model.cache_plan import CacheFails, CachePlan
 from ovms_doctor.model.facts import Writability
 from ovms_doctor.model.findings import Evidence, Finding
-from ovms_doctor.model.plan import Attempt, CacheFails, CachePlan, ModelPlan
+from ovms_doctor.model.plan import Attempt, ModelPlan
 
 _TERMINATED = (
     "terminate called after throwing an instance of 'std::filesystem::__cxx11::filesystem_error'\n"

@@ -6,10 +6,10 @@ import errno
 import os
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.cache_plan import CachePlan
 from ovms_doctor.model.facts import Denial, Writability
 from ovms_doctor.model.findings import Step, Where
 from ovms_doctor.model.host import User
-from ovms_doctor.model.plan import CachePlan
 
 #: Where a container that is to be made is told what it is; by the source that it was read from.
 _PLACES: dict[str, Where] = {"compose": "compose", "kubernetes": "kubernetes"}

@@ -8,7 +8,8 @@ from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding
-from ovms_doctor.model.plan import ModelPlan, SkippedEntry
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.plan_problems import SkippedEntry
 
 _HOW = "read of the configuration"
 

@@ -10,7 +10,8 @@ from ovms_doctor.checks.config_entries import loader_of
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
-from ovms_doctor.model.plan import ConfigNote, LibraryFault, ModelPlan, PipelineFault
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.plan_problems import ConfigNote, LibraryFault, PipelineFault
 
 _HOW = "read of the configuration"
 _ARGUMENTS = "read of the arguments"

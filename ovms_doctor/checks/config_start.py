@@ -10,7 +10,7 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
 from ovms_doctor.model.host import HostLimits
-from ovms_doctor.model.plan import StartProblem
+from ovms_doctor.model.plan_problems import StartProblem
 
 _CODES = {
     "usage": "OVD406",

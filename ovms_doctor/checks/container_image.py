@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
+from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.names import is_stock_image
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import ModelPlan, ParameterRefused
+from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.model.releases import KNOWN_RELEASES, NEWEST, ReleaseError, parse_release
 
 #: How many minor releases behind are worth a word.

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameter_words import spelled
+from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.host import User
 from ovms_doctor.model.parameters import DeviceVerdict, PassedOver
-from ovms_doctor.model.plan import Attempt, ModelPlan, ParameterRefused
+from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.prediction.parameters.device_rules import presence
 from ovms_doctor.prediction.parameters.devices import (
     chooses_device,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.plan import CouldNotLook
 
 _ASK_ANOTHER = (
     "Give what could not be read in another way: the run line (--docker-run), a saved docker inspect "

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.refusal import foreign_operations, last_line, reason_for
+from ovms_doctor.model.causes import ReadRefused
 from ovms_doctor.model.facts import Denial
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Severity, Step
-from ovms_doctor.model.plan import Attempt, ExtensionPlan, ModelPlan, ReadRefused
+from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.model.plan_problems import ExtensionPlan
 from ovms_doctor.model.releases.libraries import c_library_of, openvino_of_library
 
 _CODES = {

@@ -11,7 +11,8 @@ from ovms_doctor.checks.context import Context, describe_denial, describe_failur
 from ovms_doctor.checks.permissions import steps_for
 from ovms_doctor.model.facts import Failure
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
-from ovms_doctor.model.plan import GraphFault, ModelPlan
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.plan_problems import GraphFault
 
 
 def check(context: Context) -> Iterator[Finding]:

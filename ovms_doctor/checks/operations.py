@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.reading import OPERATION_CODES
 from ovms_doctor.checks.refusal import reason_for
+from ovms_doctor.model.causes import NotInRelease, ReadRefused
 from ovms_doctor.model.findings import Evidence, Finding
-from ovms_doctor.model.plan import Attempt, ModelPlan, NotInRelease, ReadRefused
+from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.model.releases import element_type_since, operation_since
 
 _SHOWN = 6

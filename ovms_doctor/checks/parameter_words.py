@@ -6,12 +6,13 @@ import json
 import re
 from difflib import get_close_matches
 
+from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.findings import Evidence
 from ovms_doctor.model.parameters import REGISTERED, UNJUDGED, VIRTUAL, DeviceVerdict
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import Attempt, ParameterRefused
+from ovms_doctor.model.plan import Attempt
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import HIDDEN, redact
 from ovms_doctor.prediction.mapping import tensor_name

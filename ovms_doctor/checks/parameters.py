@@ -20,10 +20,12 @@ from ovms_doctor.checks.parameter_words import (
     wrote,
 )
 from ovms_doctor.checks.refusal import quote_openvino
+from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.parameters import ANONYMOUS, UNJUDGED, ParameterWarning
-from ovms_doctor.model.plan import Attempt, ModelPlan, ParameterRefused, SkippedEntry, StartProblem
+from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.model.plan_problems import SkippedEntry, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.mapping import tensor_name
 

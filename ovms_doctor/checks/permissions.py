@@ -9,12 +9,13 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.refusal import quote_release
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import AccessFails
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.facts import Denial, Failure
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.host import User
 from ovms_doctor.model.openvino_log import LIST_DENIED, NOT_MAPPED, STATUS_DENIED, UNREADABLE
-from ovms_doctor.model.plan import AccessFails, Attempt, ModelPlan
+from ovms_doctor.model.plan import Attempt, ModelPlan
 
 DIRECTORY_NOT_SEARCHABLE = Code(
     code="OVD201",

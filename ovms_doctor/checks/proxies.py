@@ -8,7 +8,7 @@ from typing import Any
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.plan import StorageRoute
+from ovms_doctor.model.routes import StorageRoute
 from ovms_doctor.model.text import HIDDEN
 
 _CLIENTS = {

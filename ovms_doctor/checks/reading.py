@@ -10,18 +10,11 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.dangling import dangling
 from ovms_doctor.checks.permissions import MODEL_FILE_NOT_READABLE
 from ovms_doctor.checks.refusal import NOTICED_BY_NOBODY, quote_openvino, quote_release, reason_for
+from ovms_doctor.model.causes import CompileRefused, NoTensors, ReadRefused, RuntimeCrashes, SpecialFile
 from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.plan import (
-    Attempt,
-    CompileRefused,
-    ModelPlan,
-    NoTensors,
-    ReadRefused,
-    RuntimeCrashes,
-    SpecialFile,
-)
+from ovms_doctor.model.plan import Attempt, ModelPlan
 
 #: Codes of refusals that the operations check reports.
 OPERATION_CODES = frozenset({"OVD321", "OVD322", "OVD323", "OVD324"})

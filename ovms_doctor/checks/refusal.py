@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ovms_doctor.model.causes import ReadRefused
 from ovms_doctor.model.facts import Fault, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.findings import Evidence
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import ReadRefused
 from ovms_doctor.model.releases import Release, is_standard_opset, operation_since
 from ovms_doctor.model.releases.openvino_messages import said_by
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.plan import MemoryEstimate
+from ovms_doctor.model.memory import MemoryEstimate
 from ovms_doctor.model.text import size_in_words
 
 _MIB = 1 << 20

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.findings import Confidence, Evidence, Step
 from ovms_doctor.model.mounts import Mount
-from ovms_doctor.model.plan import OutsideMounts
+from ovms_doctor.model.plan_problems import OutsideMounts
 
 #: How much of two names is to be the same for one to be taken for the other, of 1.
 _ALIKE = 0.75

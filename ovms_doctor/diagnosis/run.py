@@ -10,11 +10,12 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, selects
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import LoadReport, Unavailable
 from ovms_doctor.model.findings import SEVERITIES, Finding, Severity, Subject
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import OutputOptions
-from ovms_doctor.model.plan import CouldNotLook, ModelPlan
+from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Verdict
 
 __all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"]

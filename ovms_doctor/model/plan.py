@@ -7,47 +7,33 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from ovms_doctor.model.cache_plan import CacheFails as CacheFails
-from ovms_doctor.model.cache_plan import CachePlan as CachePlan
-from ovms_doctor.model.causes import AccessFails as AccessFails
-from ovms_doctor.model.causes import Cause as Cause
-from ovms_doctor.model.causes import CompileRefused as CompileRefused
-from ovms_doctor.model.causes import CouldNotLook as CouldNotLook
-from ovms_doctor.model.causes import DownloadFails as DownloadFails
-from ovms_doctor.model.causes import NoModelFile as NoModelFile
-from ovms_doctor.model.causes import NoTensors as NoTensors
-from ovms_doctor.model.causes import NotInRelease as NotInRelease
-from ovms_doctor.model.causes import PairMissing as PairMissing
-from ovms_doctor.model.causes import ParameterRefused as ParameterRefused
-from ovms_doctor.model.causes import ReadRefused as ReadRefused
-from ovms_doctor.model.causes import RuntimeCrashes as RuntimeCrashes
-from ovms_doctor.model.causes import SpecialFile as SpecialFile
-from ovms_doctor.model.causes import VersionDirectoryMissing as VersionDirectoryMissing
+from ovms_doctor.model.cache_plan import CachePlan
+from ovms_doctor.model.causes import (
+    Cause,
+    CouldNotLook,
+    SpecialFile,
+)
 from ovms_doctor.model.config_positions import ConfigPositions
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
-from ovms_doctor.model.memory import MemoryEstimate as MemoryEstimate
+from ovms_doctor.model.memory import MemoryEstimate
 from ovms_doctor.model.parameters import ParsedParameters
-from ovms_doctor.model.plan_problems import ConfigNote as ConfigNote
-from ovms_doctor.model.plan_problems import ExtensionPlan as ExtensionPlan
-from ovms_doctor.model.plan_problems import GraphFault as GraphFault
-from ovms_doctor.model.plan_problems import LibraryFault as LibraryFault
-from ovms_doctor.model.plan_problems import OutsideMounts as OutsideMounts
-from ovms_doctor.model.plan_problems import PipelineFault as PipelineFault
-from ovms_doctor.model.plan_problems import SkippedEntry as SkippedEntry
-from ovms_doctor.model.plan_problems import StartProblem as StartProblem
-from ovms_doctor.model.routes import StorageRoute as StorageRoute
-from ovms_doctor.model.storage_plan import CopyFacts as CopyFacts
-from ovms_doctor.model.storage_plan import Endpoint as Endpoint
-from ovms_doctor.model.storage_plan import GcsClient as GcsClient
-from ovms_doctor.model.storage_plan import GcsPath as GcsPath
-from ovms_doctor.model.storage_plan import S3Client as S3Client
-from ovms_doctor.model.storage_plan import S3Path as S3Path
-from ovms_doctor.model.storage_plan import StoreFacts as StoreFacts
-from ovms_doctor.model.storage_plan import StoreFault as StoreFault
-from ovms_doctor.model.storage_plan import StorePlan as StorePlan
+from ovms_doctor.model.plan_problems import (
+    ConfigNote,
+    ExtensionPlan,
+    GraphFault,
+    LibraryFault,
+    OutsideMounts,
+    PipelineFault,
+    SkippedEntry,
+    StartProblem,
+)
+from ovms_doctor.model.routes import StorageRoute
+from ovms_doctor.model.storage_plan import (
+    StorePlan,
+)
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
 ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]

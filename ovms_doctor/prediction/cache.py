@@ -13,7 +13,8 @@ import posixpath
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
-from ovms_doctor.model.cache_plan import CachePlan, StuckBlob
+from ovms_doctor.model.cache_plan import CacheFails, CachePlan, StuckBlob
+from ovms_doctor.model.causes import CompileRefused
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     CheckWritable,
@@ -29,7 +30,8 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.parameters import ParsedParameters
-from ovms_doctor.model.plan import Attempt, CacheFails, CompileRefused, StartProblem
+from ovms_doctor.model.plan import Attempt
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import absolute, filesystem_error
 

@@ -9,26 +9,18 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, StatPath
-from ovms_doctor.model.plan import (
-    ConfigNote,
-    CouldNotLook,
-    Detection,
-    GraphFault,
-    Ignored,
-    ModelPlan,
-    Plan,
-    SkippedEntry,
-    SpecialFile,
-    VersionPlan,
-)
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
+from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.pipelines import check_pipelines
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
-from ovms_doctor.prediction.paths import absolute, is_remote
+from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 

@@ -7,6 +7,7 @@ import os
 from msgspec import Struct, field
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import AccessFails, Cause, NoModelFile, PairMissing, VersionDirectoryMissing
 from ovms_doctor.model.facts import (
     Entry,
     Facts,
@@ -18,7 +19,6 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.facts.preparation import ModelFormat
-from ovms_doctor.model.plan import AccessFails, Cause, NoModelFile, PairMissing, VersionDirectoryMissing
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes, filesystem_error
 from ovms_doctor.prediction.versions import DetectionError, suffix_of

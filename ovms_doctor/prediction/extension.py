@@ -10,6 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     Facts,
@@ -24,7 +25,8 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import CouldNotLook, ExtensionPlan, Plan, StartProblem
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.plan_problems import ExtensionPlan, StartProblem
 from ovms_doctor.model.releases import Release, is_standard_opset
 from ovms_doctor.model.releases.libraries import is_in_images, openvino_library, too_new_for
 from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers

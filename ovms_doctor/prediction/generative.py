@@ -15,7 +15,7 @@ from ovms_doctor.model import server_log
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.plan import StartProblem
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from ovms_doctor.prediction.paths import absolute, filesystem_error
 from ovms_doctor.prediction.versions import DetectionError

@@ -8,6 +8,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import (
+    AccessFails,
+    Cause,
+    CompileRefused,
+    CouldNotLook,
+    NoTensors,
+    ReadRefused,
+    RuntimeCrashes,
+    SpecialFile,
+)
 from ovms_doctor.model.facts import (
     Facts,
     Failure,
@@ -25,19 +35,8 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
 from ovms_doctor.model.parameters import ParsedParameters
-from ovms_doctor.model.plan import (
-    AccessFails,
-    Attempt,
-    Basis,
-    Cause,
-    CompileRefused,
-    CouldNotLook,
-    ExtensionPlan,
-    NoTensors,
-    ReadRefused,
-    RuntimeCrashes,
-    SpecialFile,
-)
+from ovms_doctor.model.plan import Attempt, Basis
+from ovms_doctor.model.plan_problems import ExtensionPlan
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.discovery import (
     MAPPING,

@@ -25,7 +25,8 @@ from ovms_doctor.model.facts import (
     StatPath,
 )
 from ovms_doctor.model.names import is_stock_image
-from ovms_doctor.model.plan import OutsideMounts, Plan
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.plan_problems import OutsideMounts
 from ovms_doctor.prediction.paths import absolute
 
 #: The directories at the top of the images, of every release and base image.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ovms_doctor.model.causes import NotInRelease
 from ovms_doctor.model.facts import ModelInspection, Operation
-from ovms_doctor.model.plan import NotInRelease
 from ovms_doctor.model.releases import Release, element_type_since, is_standard_opset, operation_since
 from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_tokenizers
 

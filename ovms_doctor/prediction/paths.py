@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ovms_doctor.model.facts import Failure
-from ovms_doctor.model.names import is_remote as is_remote
+from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import Release
 
 

@@ -8,8 +8,10 @@ from msgspec.structs import replace
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.plan import ModelPlan, Plan, StartProblem, StorePlan
+from ovms_doctor.model.plan import ModelPlan, Plan
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.routes import StorageRoute
+from ovms_doctor.model.storage_plan import StorePlan
 from ovms_doctor.prediction.proxies import clients_of, endpoint_exempt, route
 from ovms_doctor.prediction.storage.access import google_route
 from ovms_doctor.prediction.storage.entry import plan_store

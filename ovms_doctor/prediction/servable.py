@@ -8,22 +8,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.cache_plan import CacheFails
+from ovms_doctor.model.causes import CouldNotLook, ParameterRefused, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import Facts, ListDirectory, StatPath
+from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.parameters import ParsedParameters
-from ovms_doctor.model.plan import (
-    Attempt,
-    CacheFails,
-    CouldNotLook,
-    Detection,
-    GraphFault,
-    ModelPlan,
-    ParameterRefused,
-    SpecialFile,
-    StatusCode,
-    VersionPlan,
-    VersionState,
-)
+from ovms_doctor.model.plan import Attempt, Detection, ModelPlan, StatusCode, VersionPlan, VersionState
+from ovms_doctor.model.plan_problems import GraphFault
 from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
@@ -32,7 +24,7 @@ from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, 
 from ovms_doctor.prediction.nearest_path import nearest_path
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
-from ovms_doctor.prediction.paths import absolute, is_remote
+from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import (
     DEFAULT_POLICY,
     ArgumentRefusal,
@@ -25,16 +26,8 @@ from ovms_doctor.model.facts import (
     ReadFile,
     StatPath,
 )
-from ovms_doctor.model.plan import (
-    ConfigNote,
-    CouldNotLook,
-    Detection,
-    Ignored,
-    ModelPlan,
-    Outcome,
-    Plan,
-    StartProblem,
-)
+from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Outcome, Plan
+from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.prediction.cache import cache_problem, plan_cache
 from ovms_doctor.prediction.config.monitoring import arguments_enable_metrics, arguments_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, argument_notes, read_argument

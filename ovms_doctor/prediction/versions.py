@@ -6,10 +6,11 @@ import os
 from collections import Counter
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import Facts, Failure, ListDirectory, Listing, StatPath, Unavailable
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import BaseProblem, CouldNotLook, Detection, DirectoryName
+from ovms_doctor.model.plan import BaseProblem, Detection, DirectoryName
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes
 

@@ -14,7 +14,8 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import CausedBy, Finding, Subject
 from ovms_doctor.model.host import HostLimits
-from ovms_doctor.model.plan import Plan, StartProblem
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import Report, Run
 from ovms_doctor.report.verdict import verdict_line

@@ -11,6 +11,7 @@ from ovms_doctor.checks.container import check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange
 from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.container import (
     Container,
     ContainerMount,
@@ -26,16 +27,7 @@ from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.parameters import ParsedParameters
-from ovms_doctor.model.plan import (
-    Attempt,
-    BaseProblem,
-    Detection,
-    ModelPlan,
-    ParameterRefused,
-    Plan,
-    VersionPlan,
-    VersionState,
-)
+from ovms_doctor.model.plan import Attempt, BaseProblem, Detection, ModelPlan, Plan, VersionPlan, VersionState
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.parameters.devices import target_device
 

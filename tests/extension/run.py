@@ -13,7 +13,7 @@ from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.host import IMAGE_USER
 from ovms_doctor.model.options import CheckOptions
-from ovms_doctor.model.plan import ExtensionPlan
+from ovms_doctor.model.plan_problems import ExtensionPlan
 from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.local import LocalCollector
 from tests.extension.build import RELEASE

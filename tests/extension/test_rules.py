@@ -26,7 +26,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.options import CheckOptions, OutputOptions
-from ovms_doctor.model.plan import ExtensionPlan
+from ovms_doctor.model.plan_problems import ExtensionPlan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untried, plan_extension
 from ovms_doctor.prediction.startup import plan

@@ -12,6 +12,7 @@ import pytest
 
 from ovms_doctor.checks import devices, parameters
 from ovms_doctor.checks.context import Context
+from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.deployment import Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import (
     Answer,
@@ -26,7 +27,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.host import HostDevices, User
 from ovms_doctor.model.parameters import DeviceVerdict
-from ovms_doctor.model.plan import ParameterRefused, Plan
+from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.parameters.device_rules import judge_device, presence
 from ovms_doctor.prediction.parameters.devices import target_device

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ovms_doctor.model.causes import AccessFails, SpecialFile
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
 from ovms_doctor.model.facts import LoadModel
-from ovms_doctor.model.plan import AccessFails, SpecialFile
 from tests.prediction.memory import World, deployment, model_of, settle
 
 ALL = ModelEntry("m", "/m", VersionPolicy("all"))

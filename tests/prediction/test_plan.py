@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ovms_doctor.model.causes import AccessFails, SpecialFile, VersionDirectoryMissing
 from ovms_doctor.model.deployment import ModelEntry, VersionPolicy
 from ovms_doctor.model.facts import InspectModel, LoadModel
-from ovms_doctor.model.plan import AccessFails, ModelPlan, SpecialFile, VersionDirectoryMissing
+from ovms_doctor.model.plan import ModelPlan
 from tests.prediction.memory import World, deployment, model_of, settle
 
 

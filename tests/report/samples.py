@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, ModelEntry, Target, VersionPolicy
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
@@ -12,17 +13,16 @@ from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan import (
     Attempt,
     Basis,
-    CouldNotLook,
     Detection,
     ErrorCode,
     Ignored,
     ModelPlan,
     Plan,
-    StartProblem,
     StateName,
     VersionPlan,
     VersionState,
 )
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.report.model import CheckRun, Report, Run
 

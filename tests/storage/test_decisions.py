@@ -15,8 +15,9 @@ from ovms_doctor.checks.storage import check as check
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.environment import READ_BY_CLIENTS, variables
 from ovms_doctor.model.facts import Facts
-from ovms_doctor.model.plan import Plan, S3Client
+from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.storage_plan import S3Client
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.prediction.storage import gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment

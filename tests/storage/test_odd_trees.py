@@ -6,9 +6,9 @@ import pytest
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import check as storage
+from ovms_doctor.model.causes import DownloadFails, NoModelFile
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import StoreRefusal
-from ovms_doctor.model.plan import DownloadFails, NoModelFile
 from tests.storage.memory_store import Bucket, model, settle, settle_with_facts, states, told
 
 ALL = VersionPolicy("all")

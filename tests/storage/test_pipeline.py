@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from ovms_doctor.model.causes import CouldNotLook, DownloadFails, NoModelFile
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import InspectCopy, ListStore, LoadCopy, StoreRefusal, Unavailable
-from ovms_doctor.model.plan import CouldNotLook, DownloadFails, NoModelFile
 from tests.prediction.memory import World
 from tests.prediction.memory import deployment as local_deployment
 from tests.prediction.memory import settle as settle_locally

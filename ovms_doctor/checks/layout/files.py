@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import NoModelFile, PairMissing
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.facts import Listing
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.plan import Attempt, ModelPlan, NoModelFile, PairMissing
+from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.model.releases import parse_release
 
 NO_MODEL_FILES = Code(

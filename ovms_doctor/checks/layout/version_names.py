@@ -9,11 +9,12 @@ from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.config_lists import base_path_step
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import VersionDirectoryMissing
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.facts import EntryKind, Listing
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Recovers, Step
 from ovms_doctor.model.names import is_plain_number, is_remote, looks_like_wrong_version, version_in_name
-from ovms_doctor.model.plan import Attempt, DirectoryName, ModelPlan, VersionDirectoryMissing
+from ovms_doctor.model.plan import Attempt, DirectoryName, ModelPlan
 
 NO_VERSION_DIRECTORY = Code(
     code="OVD101",

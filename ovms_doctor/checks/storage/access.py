@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.storage import refusal_text as words
-from ovms_doctor.checks.storage import remedies as remedies
+from ovms_doctor.checks.storage import remedies
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
 from ovms_doctor.model.findings import CausedBy, Confidence, Evidence, Finding, Recovers, Severity, Step
-from ovms_doctor.model.plan import StoreFacts, StorePlan
+from ovms_doctor.model.storage_plan import StoreFacts, StorePlan
 
 _REJECTED = frozenset(
     "InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken InvalidToken TokenRefreshRequired InvalidSecurity "

@@ -12,7 +12,8 @@ from ovms_doctor.checks.storage import s3 as storage_s3
 from ovms_doctor.checks.storage import s3_path as storage_s3_place
 from ovms_doctor.model.findings import Evidence, Finding, Recovers, Step
 from ovms_doctor.model.names import is_remote, remote_but_for_capitals
-from ovms_doctor.model.plan import ModelPlan, StoreFault, StorePlan
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.storage_plan import StoreFault, StorePlan
 
 _FILES = (".xml", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 

@@ -10,17 +10,11 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.layout.version_names import misnamed_steps
 from ovms_doctor.checks.storage.remedies import key_of, object_rights, restore
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import DownloadFails, ReadRefused
 from ovms_doctor.model.facts import StoreRefusal
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
-from ovms_doctor.model.plan import (
-    Attempt,
-    CopyFacts,
-    DownloadFails,
-    ModelPlan,
-    ReadRefused,
-    StoreFacts,
-    StorePlan,
-)
+from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.model.storage_plan import CopyFacts, StoreFacts, StorePlan
 
 _SHOWN = 8
 _HOW = "list of the store"

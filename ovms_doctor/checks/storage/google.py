@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, describe_denial
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.plan import StoreFault, StorePlan
+from ovms_doctor.model.storage_plan import StoreFault, StorePlan
 
 _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _MEANT = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")

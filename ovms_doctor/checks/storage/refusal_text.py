@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import remedies as remedies
+from ovms_doctor.checks.storage import remedies
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
-from ovms_doctor.model.plan import ModelPlan, StoreFacts, StorePlan
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.model.storage_plan import StoreFacts, StorePlan
 
 #: What other clients find credentials by, and these do not.
 _OTHERS = (

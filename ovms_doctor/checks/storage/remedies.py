@@ -9,7 +9,7 @@ from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
 from ovms_doctor.model.findings import Step, Where
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import StorePlan
+from ovms_doctor.model.storage_plan import StorePlan
 
 #: What makes the AWS SDK find a role, once AWS_PROFILE has it look.
 _ROLES = frozenset(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
-from ovms_doctor.model.plan import S3Client, StorePlan
+from ovms_doctor.model.storage_plan import S3Client, StorePlan
 from ovms_doctor.model.text import HIDDEN
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, TOLD_PATH, Context
 from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
-from ovms_doctor.model.plan import Endpoint, S3Client, StoreFault, StorePlan
+from ovms_doctor.model.storage_plan import Endpoint, S3Client, StoreFault, StorePlan
 
 
 def of_place(context: Context, item: StorePlan) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.plan import LibraryFault
+from ovms_doctor.model.plan_problems import LibraryFault
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import absolute, escapes, join_base_path
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import ServerArguments
-from ovms_doctor.model.plan import StartProblem
+from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
 
 _FAMILIES = (

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from ovms_doctor.model import server_log
-from ovms_doctor.model.plan import PipelineFault
+from ovms_doctor.model.plan_problems import PipelineFault
 
 _ENTRY, _EXIT = "request", "response"
 

@@ -10,11 +10,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.config_positions import ConfigPositions, last_key
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Facts, Failure, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.plan import ConfigNote, CouldNotLook, StartProblem
+from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.config.monitoring import config_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, read_policy

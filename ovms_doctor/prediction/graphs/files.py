@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import SpecialFile
 from ovms_doctor.model.facts import Facts, Failure, ListDirectory, PathStatus, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.plan import GraphFault, SpecialFile
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan_problems import GraphFault
 from ovms_doctor.model.releases import Release
-from ovms_doctor.prediction.paths import absolute, is_remote
+from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.versions import DetectionError
 
 _INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"

@@ -13,17 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CompileRefused, CouldNotLook, NoTensors, ParameterRefused, RuntimeCrashes
 from ovms_doctor.model.facts import Facts, LoadModel, LoadReport, Preparation, Tensor, Unavailable
 from ovms_doctor.model.mapping import Mapping, Side
 from ovms_doctor.model.parameters import ANONYMOUS, DeviceVerdict, LayoutPair, ParsedParameters
-from ovms_doctor.model.plan import (
-    Attempt,
-    CompileRefused,
-    CouldNotLook,
-    NoTensors,
-    ParameterRefused,
-    RuntimeCrashes,
-)
+from ovms_doctor.model.plan import Attempt
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.mapping import tensor_name
 from ovms_doctor.prediction.parameters.layouts import fits_rank

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import (
     Entry,
@@ -16,7 +17,7 @@ from ovms_doctor.model.facts import (
     StoreRefusal,
     Unavailable,
 )
-from ovms_doctor.model.plan import BaseProblem, CouldNotLook, Detection
+from ovms_doctor.model.plan import BaseProblem, Detection
 from ovms_doctor.model.store_paths import target_listing
 from ovms_doctor.prediction.paths import escapes
 from ovms_doctor.prediction.storage import gcs, s3

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import Facts
-from ovms_doctor.model.plan import BaseProblem, CouldNotLook, Detection, ModelPlan
+from ovms_doctor.model.plan import BaseProblem, Detection, ModelPlan
 from ovms_doctor.model.storage_plan import StorePlan
 from ovms_doctor.prediction.proxies import route
 from ovms_doctor.prediction.storage import azure, faults, gcs, s3

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import StoreRefusal, Unavailable
 from ovms_doctor.model.facts.store_answers import StoreProblem
-from ovms_doctor.model.plan import CouldNotLook
 
 #: What a server in the same network meets as well, whenever it asks.
 _LASTING: frozenset[StoreProblem] = frozenset({"name", "proxy name", "refused", "proxy"})

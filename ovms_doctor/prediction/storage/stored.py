@@ -15,10 +15,12 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook, DownloadFails
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.facts import AnyQuestion, FactsMissingError, StoreRefusal, Unavailable, VersionCopy
 from ovms_doctor.model.mounts import covering
-from ovms_doctor.model.plan import Attempt, CopyFacts, CouldNotLook, Detection, DownloadFails
+from ovms_doctor.model.plan import Attempt, Detection
+from ovms_doctor.model.storage_plan import CopyFacts
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.storage.access import same_network
 from ovms_doctor.prediction.storage.copies import Copied, DownloadError, copy_of

@@ -56,7 +56,7 @@ def asked(moto: Any, made: dict[str, StoreRuns]) -> StoreRuns:
 
 
 def check(*words: str | Path, **more: Any) -> Result:
-    return ovms_doctor("check", "--format", "json", *words, **more)
+    return ovms_doctor("check", "--format", "json", "--timeout", "600", *words, **more)
 
 
 def served(result: Result) -> dict[str, list[int]]:

@@ -53,3 +53,10 @@ def replying(answer: bytes) -> Callable[[socket.socket], None]:
             connection.sendall(answer)
 
     return reply
+
+
+def silent(connection: socket.socket) -> None:
+    """Answers nothing, until the other side hangs up."""
+    connection.settimeout(None)
+    while connection.recv(1 << 16):
+        pass

@@ -14,7 +14,8 @@ import pytest
 
 from ovms_doctor.probes.containers import ContainerLookup, engine, look_at_container
 from tests.conftest import SERVER_UID
-from tests.container.listening import HEAD, body, listening, replying
+from tests.container.listening import HEAD, body, listening, replying, silent
+from tests.deadlines import LONG, within_some_deadline
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
 
 
-def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = 20) -> ContainerLookup:
+def look(monkeypatch: pytest.MonkeyPatch, url: str, deadline: float = LONG) -> ContainerLookup:
     monkeypatch.setenv("DOCKER_HOST", url)
     looked = look_at_container("resnet", deadline)
     assert looked.document is None
@@ -61,10 +62,8 @@ def test_rubbish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: bytes,
 
 
 def test_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ended = threading.Event()
-    with listening(tmp_path / "s", lambda _: ended.wait(20) and None) as url:
+    with listening(tmp_path / "s", silent) as url:
         looked = look(monkeypatch, url, deadline=2)
-        ended.set()
     assert looked.timed_out
     assert "in time" in str(looked.problem)
 
@@ -95,13 +94,13 @@ def test_output_that_does_not_come(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         elif path.endswith(b"/json"):
             connection.sendall(body(b'{"Id": "abc", "Config": {"Tty": false}, "State": {"Pid": 1}}'))
         elif path:
-            ended.wait(20)
+            silent(connection)
 
-    ended = threading.Event()
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with listening(tmp_path / "s", reply):
-        looked = look_at_container("resnet", 4)
-        ended.set()
+        looked = within_some_deadline(
+            lambda deadline: look_at_container("resnet", deadline), lambda looked: looked.problem is None
+        )
     assert looked.problem is None
     assert looked.document["Id"] == "abc"
     assert looked.info["ServerVersion"] == "28.0"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ import pytest
 from tests.cli.run import Result, ovms_doctor
 from tests.container.diagnosed import codes, repository
 from tests.container.engine import Engine
-from tests.container.listening import HEAD, body, listening, replying
+from tests.container.listening import HEAD, body, listening, replying, silent
 from tests.container.test_controls import IMAGE, docker_document
+from tests.deadlines import LONG
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def check(url: str, *more: str, form: str = "json") -> Result:
         "resnet",
         "--format",
         form,
-        *more,
+        *("--timeout", str(int(LONG)), *more),
         environment={**environment, "DOCKER_HOST": url},
     )
 
@@ -68,13 +68,9 @@ def test_rubbish(tmp_path: Path, tcp: bool, answer: bytes, said: str) -> None:
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
 def test_hangs(tmp_path: Path, tcp: bool) -> None:
-    ended = threading.Event()
-    with listening(None if tcp else tmp_path / "s", lambda _: ended.wait(60)) as url:
+    with listening(None if tcp else tmp_path / "s", silent) as url:
         result = check(url, "--timeout", "2")
-        ended.set()
     not_looked(result, "timed_out", "in time")
-    # The deadline and what it takes to start, not the engine's patience.
-    assert result.document["run"]["duration_s"] < 30
 
 
 def test_refuses(tmp_path: Path) -> None:

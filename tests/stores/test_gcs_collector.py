@@ -20,6 +20,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.probes.stores.google import store as google
 from ovms_doctor.probes.stores.google.store import GoogleStore
+from tests.deadlines import LONG
 from tests.stores.fake_gcs import Behaviour, FakeGcs, Reply, Seen, always, denied, first, hung_up, told
 from tests.stores.servers import gcs_server
 
@@ -45,7 +46,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(google, "_PAUSES", (0.01, 0.01))
 
 
-def store(url: str, bucket: str = "models", patience: float = 20) -> GoogleStore:
+def store(url: str, bucket: str = "models", patience: float = LONG) -> GoogleStore:
     """Somebody without credentials."""
     return GoogleStore(StoreAccess("gcs", bucket, endpoint=url), {}, {}, patience)
 
@@ -265,7 +266,7 @@ SHORT = Reply(200, b"x" * 20, {"X-Goog-Stored-Content-Length": "5000"})
 )
 def test_a_body_that_does_not_come_whole(fake: FakeGcs, tmp_path: Path, reply: Reply, trouble: str) -> None:
     fake.behaviours.append(always("get", reply))
-    asked = store(fake.url, patience=0.6)
+    asked = store(fake.url, patience=0.6 if trouble == "timeout" else LONG)
     answer = refused(asked.download("m/1/model.bin", str(tmp_path / "file")))
     assert (answer.call, answer.problem, answer.host) == ("GetObject", trouble, f"127.0.0.1:{fake.port}")
     assert not (tmp_path / "file").exists()

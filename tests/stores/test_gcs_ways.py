@@ -15,6 +15,7 @@ from ovms_doctor.model.facts import FileContent, StoreAccess, StoreListing, Stor
 from ovms_doctor.probes.stores.google import store as google
 from ovms_doctor.probes.stores.google.session import ProxyChangedError, ProxyFormatError, read_proxy
 from ovms_doctor.probes.stores.google.store import GoogleStore
+from tests.deadlines import LONG
 from tests.stores.fake_gcs import (
     CLIENT_SECRET,
     REFRESH_TOKEN,
@@ -53,7 +54,7 @@ def fake() -> Iterator[FakeGcs]:
 
 
 def store(
-    url: str, content: bytes | None = None, proxy: str = "", patience: float = 20, self_signed: bool = False
+    url: str, content: bytes | None = None, proxy: str = "", patience: float = LONG, self_signed: bool = False
 ) -> GoogleStore:
     """``content``: of the key file, None for somebody without; ``proxy``: the value of the variable."""
     access = StoreAccess(
@@ -177,7 +178,7 @@ def test_a_busy_token_server(fake: FakeGcs) -> None:
     assert listed(store(fake.url, fake.service_account()).list("m/", 1, False))
     fake.seen.clear()
     fake.behaviours.append(always("token", grant_refused("busy", 503, "backend")))
-    answer = refused(store(fake.url, fake.service_account(), patience=1).list("m/", 1, False))
+    answer = refused(store(fake.url, fake.service_account()).list("m/", 1, False))
     assert (answer.call, answer.status, answer.temporary) == ("Token", 503, True)
     assert len(fake.seen) <= 3
 

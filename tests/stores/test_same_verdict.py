@@ -58,7 +58,9 @@ DIFFERENT = {*DOWNLOAD_FAILS, "variables"}
 def verdicts(*words: str | Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
     told = [word for pair in (environment or {}).items() for word in ("--env", "=".join(pair))]
     policy = ("--model-version-policy", '{"all": {}}')
-    run = ovms_doctor("check", "--format", "json", "--as", "repository", *policy, *told, *words)
+    run = ovms_doctor(
+        *("check", "--format", "json", "--as", "repository", "--timeout", "600"), *policy, *told, *words
+    )
     assert run.code in (0, 1, 3), run.err
     document = run.document
     assert document["server"]["outcome"] == "serves"

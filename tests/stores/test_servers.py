@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -363,8 +364,11 @@ def test_silence(faulty: Open, after: int) -> None:
     """The client gives up; that the store is told to end, and does, is the other half."""
     store = faulty()
     store.misbehave(faults.stall(after))
-    with closing(http.client.HTTPConnection(store.host, store.port, timeout=0.5)) as connection:
+    with closing(http.client.HTTPConnection(store.host, store.port)) as connection:
         connection.request("GET", "/models")
+        while not store.asked():
+            time.sleep(0.01)
+        connection.sock.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.getresponse()
     assert store.asked() == [("GET", "/models")]

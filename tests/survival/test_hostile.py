@@ -13,6 +13,7 @@ import pytest
 
 from ovms_doctor.model.facts import LoadModel, LoadReport
 from ovms_doctor.model.facts.codec import load
+from tests.deadlines import LONG
 from tests.survival.hostile import HOSTILE, repository
 
 pytestmark = pytest.mark.slow
@@ -30,8 +31,8 @@ def _run(*words: str, code: int) -> bytes:
         [sys.executable, "-m", "ovms_doctor", *words],
         capture_output=True,
         check=False,
-        # Its time: that of ten processes more, not that of a hang, which is a minute.
-        timeout=300,
+        # Only ends a test that hangs.
+        timeout=4 * LONG,
         preexec_fn=_little_memory,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deadlines import LONG
 from tests.survival.hostile import good
 
 pytestmark = pytest.mark.slow
@@ -90,7 +91,7 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
     time.sleep(chance.uniform(0.0, 1.5))
     # As the terminal does: to the whole group.
     os.killpg(process.pid, which)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=LONG)
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b"interrupted" in err
@@ -115,7 +116,7 @@ def _after_some_were_loaded(
                 continue
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=LONG)
     assert b"Traceback" not in err
     return process, out
 
@@ -146,6 +147,6 @@ def test_an_interrupt_inside_code_compiled_from_a_text_is_no_signal(tmp_path: Pa
         "entry.main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, timeout=60
+        [sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, timeout=LONG
     )
     assert (done.returncode, done.stderr) == (130, b"ovms-doctor: interrupted\n")

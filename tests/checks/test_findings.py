@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from tests.cases_build import MODELS
+from tests.checks.helpers import findings
+from tests.cli.helpers import check, codes, good_model
 from tests.cli.run import ovms_doctor
-from tests.cli.test_bad_input import check, codes, good_model
-
-
-def findings(*words: Any, **more: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = check(*words, **more).document["findings"]
-    return found
 
 
 def commands(finding: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.releases.openvino_messages import said_by
-from tests.checks.test_findings import findings
+from tests.checks.helpers import findings
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cases_build import MODELS
-from tests.cli.run import Result, ovms_doctor
-
-
-def good_model(directory: Path) -> Path:
-    """A version directory with a model that loads."""
-    directory.mkdir(parents=True)
-    for suffix in ("xml", "bin"):
-        (directory / f"model.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
-    return directory
-
-
-def check(*words: str | bytes | Path, **more: object) -> Result:
-    return ovms_doctor("check", *words, "--format", "json", **more)  # type: ignore[arg-type]
-
-
-def codes(result: Result) -> list[str]:
-    return [finding["code"] for finding in result.document["findings"]]
+from tests.cli.helpers import check, codes, good_model
+from tests.cli.run import ovms_doctor
 
 
 def test_a_missing_target_is_a_usage_error_with_the_way_out(world_dir: Path) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
-from tests.cli.test_bad_input import good_model
 
 
 def snapshot(top: Path) -> dict[str, tuple[int, int, int, int, bytes]]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.helpers import check, codes, good_model
 from tests.cli.run import Result, ovms_doctor
-from tests.cli.test_bad_input import check, codes, good_model
 
 CANARY = "c4n4ry"
 #: Nobody listens there.

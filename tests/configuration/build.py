@@ -7,6 +7,7 @@ from typing import Any
 
 from ovms_doctor.checks.configuration import check
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.registry import arrange, run_checks
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.inputs.arguments import read_arguments
 from ovms_doctor.model.deployment import Deployment
@@ -17,6 +18,9 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from tests.prediction.memory import World, settle
+
+SINGLE = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1")
+CONFIG = ("--config_path", "/c/config.json", "--rest_port", "1")
 
 
 def world(config: Any, *models: str, **files: str) -> World:
@@ -56,7 +60,7 @@ def listed(*entries: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"model_config_list": list(entries), **more}
 
 
-class _Memory:
+class Memory:
     """Answers from a world, as the collector does from a host."""
 
     def __init__(self, here: World) -> None:
@@ -70,5 +74,14 @@ def findings(here: World, release: str = "2026.3", words: tuple[str, ...] = ()) 
     """What the configuration check says of a world."""
     words = words or ("--config_path", "/c/config.json", "--port", "9000", "--rest_port", "8000")
     request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
-    seen = look(request, Facts(), _Memory(here))
+    seen = look(request, Facts(), Memory(here))
     return list(check(Context(seen.deployment, seen.plan, seen.facts)))
+
+
+def everything(here: World, words: tuple[str, ...], release: str = "2026.3") -> tuple[Plan, list[Finding]]:
+    """The plan, and what all checks say, causes linked."""
+    request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
+    seen = look(request, Facts(), Memory(here))
+    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
+    assert [outcome.reason for outcome in outcomes if outcome.reason] == []
+    return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))

@@ -16,13 +16,13 @@ from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
-from tests.configuration.build import _Memory, entry, listed, world
+from tests.configuration.build import Memory, entry, listed, world
 from tests.prediction.memory import World
 
 MOUNT = Mount("/srv/models", "/models")
 
 
-class Mounted(_Memory):
+class Mounted(Memory):
     """A world behind mounts: what is under none cannot be looked at."""
 
     def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Answer]:

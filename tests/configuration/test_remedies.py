@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.facts import Answer, AnyQuestion, LoadModel, LoadReport
 from ovms_doctor.model.findings import Finding
-from tests.configuration.build import deployed, entry, findings, listed, world
-from tests.configuration.test_told import CONFIG, SINGLE, everything
+from tests.configuration.build import CONFIG, SINGLE, deployed, entry, everything, findings, listed, world
 from tests.prediction.memory import INPUT, OUTPUT, World, settle
 
 

@@ -7,31 +7,23 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.registry import arrange, run_checks
-from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.inputs.arguments import read_arguments
-from ovms_doctor.model.facts import Facts
-from ovms_doctor.model.findings import Finding
-from ovms_doctor.model.options import CheckOptions
-from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.config.text import cut_at_nul
-from tests.configuration.build import _Memory, deployed, entry, findings, listed, planned, world
+from tests.configuration.build import (
+    CONFIG,
+    SINGLE,
+    deployed,
+    entry,
+    everything,
+    findings,
+    listed,
+    planned,
+    world,
+)
 from tests.prediction.memory import World, settle
 
-SINGLE = ("--model_path", "/m", "--model_name", "m", "--rest_port", "1")
-CONFIG = ("--config_path", "/c/config.json", "--rest_port", "1")
 GRAPH = "/g/graph.pbtxt"
-
-
-def everything(here: World, words: tuple[str, ...], release: str = "2026.3") -> tuple[Plan, list[Finding]]:
-    """The plan, and what all checks say, causes linked."""
-    request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
-    seen = look(request, Facts(), _Memory(here))
-    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
-    assert [outcome.reason for outcome in outcomes if outcome.reason] == []
-    return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
 
 
 def graphs(*items: dict[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import pytest
 
 from tests.cli.run import Result, ovms_doctor
 from tests.container.diagnosed import codes, repository
+from tests.container.documents import IMAGE, docker_document
 from tests.container.engine import Engine
 from tests.container.listening import HEAD, body, listening, replying, silent
-from tests.container.test_controls import IMAGE, docker_document
 from tests.deadlines import LONG
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ import pytest
 
 from tests.cli.run import ovms_doctor
 from tests.container.diagnosed import repository
+from tests.container.documents import IMAGE, docker_document
 from tests.container.engine import Engine
-from tests.container.test_controls import IMAGE, docker_document
 
 CANARY = "c4n4ry"
 #: Names that OVMS reads, that its libraries read, and that nobody knows.

@@ -8,7 +8,6 @@ from pathlib import Path
 from ovms_doctor.model.releases.libraries import openvino_of_library
 from ovms_doctor.probes.library import local_openvino
 from tests.probes.runtime.driver import package_directory
-from tests.probes.runtime.test_extension import OPERATION as OPERATION
 
 #: The OpenVINO library at hand, and the release of OVMS that would carry it.
 LIBRARY = local_openvino()

@@ -15,6 +15,7 @@ from ovms_doctor.model.options import CheckOptions
 from tests.extension import build as made
 from tests.extension.build import LIBRARY, RELEASE, build, for_other_openvino, patched, plain_library
 from tests.extension.run import judge, judged, model
+from tests.probes.runtime.operation import OPERATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs_command("g++")]
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.needs_command("g++")]
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An extension with the operation that the model uses."""
-    return build(tmp_path_factory.mktemp("good"), made.OPERATION)
+    return build(tmp_path_factory.mktemp("good"), OPERATION)
 
 
 @pytest.fixture(scope="module")

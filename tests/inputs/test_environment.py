@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.model.environment import Variable, read_file, read_pair, variables
+from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
-from tests.cli.test_bad_input import good_model
 
 
 def test_only_what_ovms_reads_is_kept_and_no_value() -> None:

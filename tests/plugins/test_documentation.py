@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor import plugin
-from tests.cli.test_bad_input import MODELS, good_model
+from tests.cases_build import MODELS
+from tests.cli.helpers import good_model
 from tests.plugins.install import install, with_plugins
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ import pytest
 
 from ovms_doctor.checks.registry import CHECKS
 from ovms_doctor.report.schema import report_schema
+from tests.cli.helpers import good_model
 from tests.cli.run import Result
-from tests.cli.test_bad_input import good_model
 from tests.plugins.install import DIST, declare, install, with_plugins
 
 pytestmark = pytest.mark.slow

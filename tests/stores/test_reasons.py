@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import StoreRefusal, Unavailable
 from tests.storage.memory_store import KEYS, Bucket, told
-from tests.stores.test_remedies import DENIED, GOOD, HEAD, causes, commands, report
+from tests.stores.reports import DENIED, GOOD, HEAD, causes, commands, report
 
 # -- a denial that may go by the network ---------------------------------------------------------------
 

@@ -10,36 +10,10 @@ import pytest
 
 from tests.probes.runtime.driver import DATA, package_directory, run
 from tests.probes.runtime.models import ir, operation, parameter, result
+from tests.probes.runtime.operation import OPERATION
 
 pytestmark = pytest.mark.slow
 
-OPERATION = """
-#include <cstring>
-#include <openvino/core/extension.hpp>
-#include <openvino/core/op_extension.hpp>
-#include <openvino/op/op.hpp>
-class ProbeIdentity : public ov::op::Op {
-public:
-    OPENVINO_OP("ProbeIdentity");
-    ProbeIdentity() = default;
-    explicit ProbeIdentity(const ov::Output<ov::Node>& x) : Op({x}) {
-        constructor_validate_and_infer_types();
-    }
-    void validate_and_infer_types() override {
-        set_output_type(0, get_input_element_type(0), get_input_partial_shape(0));
-    }
-    std::shared_ptr<ov::Node> clone_with_new_inputs(const ov::OutputVector& inputs) const override {
-        return std::make_shared<ProbeIdentity>(inputs.at(0));
-    }
-    bool visit_attributes(ov::AttributeVisitor&) override { return true; }
-    bool evaluate(ov::TensorVector& out, const ov::TensorVector& in) const override {
-        std::memcpy(out[0].data(), in[0].data(), in[0].get_byte_size());
-        return true;
-    }
-    bool has_evaluate() const override { return true; }
-};
-OPENVINO_CREATE_EXTENSIONS(std::vector<ov::Extension::Ptr>({std::make_shared<ov::OpExtension<ProbeIdentity>>()}));
-"""
 CRASH = "__attribute__((constructor)) static void crash() { __builtin_trap(); }"
 NO_ENTRY = "int nothing;"
 

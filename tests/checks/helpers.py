@@ -1,0 +1,12 @@
+"""The findings of a run of the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cli.helpers import check
+
+
+def findings(*words: Any, **more: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = check(*words, **more).document["findings"]
+    return found

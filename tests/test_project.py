@@ -356,3 +356,13 @@ def _local_links(path: Path) -> list[str]:
     text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     targets = re.findall(r"\]\(([^)\s]+)\)", text)
     return [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
+
+
+def test_no_helper_is_imported_from_a_test_module() -> None:
+    wrong = [
+        f"{_relative(path)}:{line}: {name}"
+        for path in PYTHON_FILES
+        for line, name in _imports(ast.walk(_tree(path)))
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split(".")[:-1])
+    ]
+    assert wrong == []

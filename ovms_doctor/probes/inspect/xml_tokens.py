@@ -55,11 +55,14 @@ class Start(NamedTuple):
 def as_utf8(data: bytes) -> bytes:
     """The text as pugixml sees it: UTF-16 and UTF-32 turned into UTF-8, up to the first zero byte.
 
-    Source: ``guess_buffer_encoding`` in pugixml: byte order marks, then ``<`` with zeros around it.
+    Source: ``guess_buffer_encoding`` in pugixml: byte order marks, then ``<`` with zeros around it. Of fewer
+    than four bytes none is guessed.
     """
     head = data[:4]
     encoding = None
-    if head in (b"\x00\x00\xfe\xff", b"\xff\xfe\x00\x00"):
+    if len(head) < 4:
+        pass
+    elif head in (b"\x00\x00\xfe\xff", b"\xff\xfe\x00\x00"):
         encoding = "utf-32"
     elif head[:2] in (b"\xfe\xff", b"\xff\xfe"):
         encoding = "utf-16"
@@ -125,10 +128,13 @@ def attributes(data: bytes, span: tuple[int, int]) -> dict[bytes, bytes]:
 
 
 def text(value: bytes, limit: int = 1 << 20) -> str:
-    """An attribute's value as text: the five entities and numbers replaced, white space to blanks."""
+    """An attribute's value as text: the five entities and numbers replaced, white space to blanks.
+
+    It ends at the character of number zero, as the strings do that pugixml hands out.
+    """
     value = value[:limit]
     if b"&" in value:
-        value = _ENTITY.sub(_replace, value)
+        value = _ENTITY.sub(_replace, value).partition(b"\0")[0]
     decoded = value.decode("utf-8", "replace")
     if decoded.isprintable():
         return decoded
@@ -167,7 +173,7 @@ def _replace(match: re.Match[bytes]) -> bytes:
     if name in _NAMED:
         return _NAMED[name].encode()
     number = int(name[2:], 16) if name[1:2] == b"x" else int(name[1:])
-    return chr(number).encode("utf-8", "replace") if 0 < number < 0x110000 else b"?"
+    return chr(number).encode("utf-8", "replace") if number < 0x110000 else b"?"
 
 
 def _broken_start(data: bytes, position: int) -> XmlError:

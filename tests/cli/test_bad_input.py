@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases_build import MODELS
 from tests.cli.helpers import check, codes, good_model
 from tests.cli.run import ovms_doctor
 

@@ -20,6 +20,15 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+# Their assertions are explained as those of the tests.
+pytest.register_assert_rewrite(
+    "tests.checks.helpers",
+    "tests.cli.helpers",
+    "tests.cli.run",
+    "tests.configuration.build",
+    "tests.extension.run",
+    "tests.stores.reports",
+)
 pytest_plugins = ("tests.stores.fixtures",)
 
 #: Fixtures behind which a container engine stands.

@@ -83,5 +83,5 @@ def everything(here: World, words: tuple[str, ...], release: str = "2026.3") -> 
     request = CheckOptions(arguments=words, release=release, bare_metal=True, working_directory="/w")
     seen = look(request, Facts(), Memory(here))
     outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
-    assert [outcome.reason for outcome in outcomes if outcome.reason] == []
+    assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))

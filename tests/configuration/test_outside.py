@@ -48,7 +48,7 @@ def looked(
     )
     seen = look(request, Facts(), Mounted(here))
     outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
-    assert [outcome.reason for outcome in outcomes if outcome.reason] == []
+    assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return seen.plan, list(arrange(one for outcome in outcomes for one in outcome.findings))
 
 

@@ -98,5 +98,5 @@ def judge(
 
 def judged(seen: SettledRun) -> Judged:
     outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts), CHECKS)
-    assert [outcome.reason for outcome in outcomes] == [""] * len(CHECKS)
+    assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return Judged(seen, tuple(finding for outcome in outcomes for finding in outcome.findings))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.cli.early import workers_for
-from tests.cli.test_bad_input import good_model
+from tests.cli.helpers import good_model
 
 ROOT = Path(__file__).parents[2]
 

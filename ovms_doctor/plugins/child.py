@@ -1,23 +1,30 @@
 """The main program of the child process that imports and runs one third-party check.
 
-JSON lines out: what the check says of itself (``check``, or ``unusable``); then, once a line came in,
-``settled`` when the plan has been made again from the facts, and at last how the check ended (``findings``,
-``raised``, ``not_applicable`` or ``could_not_look``). The parent is :mod:`ovms_doctor.plugins.process`; it
+The messages are those of :mod:`ovms_doctor.plugins.messages`. The parent is :mod:`ovms_doctor.plugins.process`; it
 does not believe any of it unread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pkgutil
-from collections.abc import Mapping
 from itertools import islice
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from ovms_doctor.plugins.protocol import FINDINGS, SENTENCE, encode
+from ovms_doctor.plugins.messages import (
+    CouldNotLook,
+    Described,
+    Findings,
+    NotApplicable,
+    PluginMessage,
+    Raised,
+    Settled,
+    Unusable,
+    encode_message,
+)
+from ovms_doctor.plugins.protocol import FINDINGS, SENTENCE, to_values
 from ovms_doctor.probes.processes.start import FILE, INCOMING, OUTGOING
 
 
@@ -42,16 +49,15 @@ def _load(target: str, outgoing: BinaryIO) -> Any:
         from ovms_doctor.plugin import Check
 
         if not isinstance(check, Check):
-            _send(outgoing, {"unusable": f"{target} is a {type(check).__name__}, not a Check"})
+            _send(outgoing, Unusable(f"{target} is a {type(check).__name__}, not a Check"))
             return None
-        _send(
-            outgoing, {"check": {name: encode(getattr(check, name)) for name in ("name", "summary", "codes")}}
-        )
+        about = {name: to_values(getattr(check, name)) for name in ("name", "summary", "codes")}
+        _send(outgoing, Described(about))
         return check
     except BrokenPipeError:
         raise
     except BaseException as error:  # noqa: BLE001 - a check may even call sys.exit when it is imported
-        _send(outgoing, {"unusable": _told(error)})
+        _send(outgoing, Unusable(_one_line(error)))
         return None
 
 
@@ -61,21 +67,20 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
     try:
         deployment, plan, known = _settle()
     except Exception as error:  # noqa: BLE001 - says so instead of leaving a traceback
-        _send(outgoing, {"raised": f"the facts could not be handed over: {_told(error)}"})
+        _send(outgoing, Raised(f"the facts could not be handed over: {_one_line(error)}"))
         return
-    _send(outgoing, {"settled": True})
+    _send(outgoing, Settled())
     try:
         found = check.run(Context(deployment, plan, known))
-        rows = [encode(finding) for finding in islice(iter(found), FINDINGS + 1)]
-        message: Mapping[str, Any] = {"findings": rows}
-        text = _line(message)
+        rows = [to_values(finding) for finding in islice(iter(found), FINDINGS + 1)]
+        line = encode_message(Findings(rows))
     except NotApplicableError as reason:
-        text = _line({"not_applicable": encode(str(reason)[:SENTENCE])})
+        line = encode_message(NotApplicable(str(reason)[:SENTENCE]))
     except CouldNotLookError as reason:
-        text = _line({"could_not_look": encode(str(reason)[:SENTENCE])})
+        line = encode_message(CouldNotLook(str(reason)[:SENTENCE]))
     except BaseException as error:  # noqa: BLE001 - anything that a check may raise, sys.exit too
-        text = _line({"raised": _told(error)})
-    _write(outgoing, text)
+        line = encode_message(Raised(_one_line(error)))
+    _write(outgoing, line)
 
 
 def _settle() -> tuple[Any, Any, Any]:
@@ -95,7 +100,7 @@ def _settle() -> tuple[Any, Any, Any]:
     return seen.deployment, seen.plan, seen.facts
 
 
-def _told(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     """The exception in one line, with the place in the file that raised it."""
     try:
         text = str(error)
@@ -103,7 +108,7 @@ def _told(error: BaseException) -> str:
         text = ""
     words = " ".join(f"{type(error).__name__}: {text}".split())[: SENTENCE // 2].rstrip(": ")
     place = _place(error.__traceback__)
-    return str(encode(f"{words} ({place})" if place else words))
+    return f"{words} ({place})" if place else words
 
 
 def _place(trace: TracebackType | None) -> str:
@@ -119,12 +124,8 @@ def _place(trace: TracebackType | None) -> str:
     return found
 
 
-def _line(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _send(outgoing: BinaryIO, message: Mapping[str, Any]) -> None:
-    _write(outgoing, _line(message))
+def _send(outgoing: BinaryIO, message: PluginMessage) -> None:
+    _write(outgoing, encode_message(message))
 
 
 def _write(outgoing: BinaryIO, line: bytes) -> None:

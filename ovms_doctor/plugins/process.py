@@ -6,10 +6,11 @@ the check are one bounded text.
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Final
 
+from ovms_doctor.model.json_text import JsonFormatError
 from ovms_doctor.plugins.discovery import safe_path
+from ovms_doctor.plugins.messages import PluginMessage, decode_message
 from ovms_doctor.probes.processes.child import Child, ChildExit
 from ovms_doctor.probes.processes.start import start
 
@@ -33,16 +34,14 @@ class PluginProcess:
         """Lets it begin with its work."""
         self._child.send(b"\n")
 
-    def receive(self, deadline: float) -> dict[str, Any] | ChildExit:
+    def receive(self, deadline: float) -> PluginMessage | ChildExit:
         """The next message, within so many seconds from now; else the child is ended. Raises InterruptedRunError."""
         line = self._child.receive(deadline)
         if isinstance(line, ChildExit):
             return line
         try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            message = None
-        if not isinstance(message, dict):
+            message = decode_message(line)
+        except JsonFormatError:
             return self._child.spoiled()
         self._child.ready = True
         return message

@@ -11,7 +11,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,6 +24,16 @@ from ovms_doctor.model.codes import PREFIX, Code
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.model.options import CheckOptions, OutputOptions
 from ovms_doctor.plugins.discovery import Plugin
+from ovms_doctor.plugins.messages import (
+    CouldNotLook,
+    Described,
+    Findings,
+    NotApplicable,
+    PluginMessage,
+    Raised,
+    Settled,
+    Unusable,
+)
 from ovms_doctor.plugins.process import PluginProcess
 from ovms_doctor.plugins.protocol import (
     FINDINGS,
@@ -182,15 +191,16 @@ def _is_ours(name: str) -> bool:
     return any(check.name == name for check in CHECKS) or any(entry.name == name for entry in CODES.values())
 
 
-def _describe(candidate: _Candidate, message: dict[str, Any] | ChildExit, limit: float) -> None:
+def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: float) -> None:
     if isinstance(message, ChildExit):
         candidate.trouble = _died(message, "to be imported", limit)
-    elif "unusable" in message:
-        text = f"it cannot be imported: {read_sentence(message['unusable'])}"
+    elif isinstance(message, Unusable):
+        text = f"it cannot be imported: {read_sentence(message.reason)}"
         candidate.trouble = PluginProblem("crashed", "OVD906", text)
     else:
         try:
-            described = read_description(message.get("check"), candidate.plugin.name)
+            about = message.check if isinstance(message, Described) else None
+            described = read_description(about, candidate.plugin.name)
             ours = [entry.name for entry in described.codes.values() if _is_ours(entry.name)]
             if ours:
                 raise PluginMessageError(f"a finding or check of ovms-doctor is called {ours[0]} already")
@@ -335,29 +345,30 @@ def _outcome(
     with candidate.child as child:
         child.run()
         message = child.receive(SETTLE_DEADLINE)
-        if not isinstance(message, ChildExit) and "settled" in message:
+        if isinstance(message, Settled):
             message = child.receive(limit)
-    if isinstance(message, ChildExit):
-        trouble = _died(message, "to run", limit)
-    elif "findings" in message:
-        return _looked_through(message["findings"], candidate.described)
-    elif "not_applicable" in message:
-        return (), "not_applicable", read_sentence(message["not_applicable"]), ()
-    elif "could_not_look" in message:
-        text = read_sentence(message["could_not_look"]) or "no reason given"
-        trouble = PluginProblem("could_not_look", "OVD903", text)
-    else:
-        trouble = PluginProblem("crashed", "OVD901", read_sentence(message.get("raised")) or "no answer")
+    match message:
+        case ChildExit():
+            trouble = _died(message, "to run", limit)
+        case Findings():
+            return _looked_through(message.findings, candidate.described)
+        case NotApplicable():
+            return (), "not_applicable", read_sentence(message.reason), ()
+        case CouldNotLook():
+            text = read_sentence(message.reason) or "no reason given"
+            trouble = PluginProblem("could_not_look", "OVD903", text)
+        case Raised():
+            trouble = PluginProblem("crashed", "OVD901", read_sentence(message.reason))
+        case _:
+            trouble = PluginProblem("crashed", "OVD901", "no answer")
     return (), trouble.status, trouble.text, (trouble,)
 
 
 def _looked_through(
-    rows: object, described: PluginDescription
+    rows: Sequence[object], described: PluginDescription
 ) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[PluginProblem, ...]]:
     good: list[Finding] = []
     bad: list[str] = []
-    if not isinstance(rows, list):
-        rows, bad = [], ["no list of findings"]
     for number, row in enumerate(rows[:FINDINGS], 1):
         try:
             good.append(read_finding(row, described.codes))

@@ -10,7 +10,10 @@ import pytest
 
 from ovms_doctor.diagnosis.saved_options import options_to_json
 from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import codec
+from ovms_doctor.model.json_text import decode_json, encode_json
+from ovms_doctor.model.plan import Plan
 from tests.cases_build import Case, load_cases
 from tests.cases_run import document_of, look_at
 
@@ -45,6 +48,8 @@ def test_prediction_equals_recording(case: Case, world_dir: Path) -> None:
     _logs(case, document, str(directory))
     recorded = codec.dump(seen.facts, {"request": options_to_json(request)})
     _, facts = codec.load(recorded)
+    for data, kind in ((seen.plan, Plan), (seen.deployment, Deployment)):
+        assert decode_json(encode_json(data), kind) == data
     again = document_of(look(request, facts, None))
     assert again["findings"] == document["findings"]
     assert again["models"] == document["models"]

@@ -33,7 +33,7 @@ def run_third_party(options: CheckOptions, seen: SettledRun, output: OutputOptio
         return NO_THIRD_PARTY
     from ovms_doctor.plugins.run import run_plugins
 
-    return run_plugins(plugins, options, seen, output, options.check_timeout)
+    return run_plugins(plugins, seen, output, options.check_timeout)
 
 
 def lookup_third_party(what: str) -> CodeEntry | None:

@@ -54,7 +54,7 @@ class CachePlan(Struct, frozen=True):
     probe: WriteProbe | Failure | Unavailable | None = None
 
 
-class CacheFails(Struct, frozen=True):
+class CacheFails(Struct, frozen=True, tag=True):
     """A model does not come up because of the cache, whose plan tells why. ``path``: the cache's directory."""
 
     path: str

@@ -11,14 +11,14 @@ from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspectio
 from ovms_doctor.model.facts.preparation import ModelFormat
 
 
-class VersionDirectoryMissing(Struct, frozen=True):
+class VersionDirectoryMissing(Struct, frozen=True, tag=True):
     """The directory called like the number is not there; ``names`` are the ones read as this number."""
 
     path: str
     names: tuple[str, ...]
 
 
-class AccessFails(Struct, frozen=True):
+class AccessFails(Struct, frozen=True, tag=True):
     """A system call on ``path`` fails for the server's user, while it looks (``look``) or reads (``read``)."""
 
     path: str
@@ -27,28 +27,28 @@ class AccessFails(Struct, frozen=True):
     report: LoadReport | None = None
 
 
-class NoModelFile(Struct, frozen=True):
+class NoModelFile(Struct, frozen=True, tag=True):
     """Nothing in the version directory is a complete set of model files."""
 
     path: str
     listing: Listing
 
 
-class PairMissing(Struct, frozen=True):
+class PairMissing(Struct, frozen=True, tag=True):
     """A model file named directly lacks the second file that the server insists on."""
 
     path: str
     missing: str
 
 
-class SpecialFile(Struct, frozen=True):
+class SpecialFile(Struct, frozen=True, tag=True):
     """A FIFO, device, socket or directory stands where a model file is expected."""
 
     path: str
     kind: str
 
 
-class ReadRefused(Struct, frozen=True):
+class ReadRefused(Struct, frozen=True, tag=True):
     """OpenVINO does not read the model, or its bytes show that it cannot."""
 
     path: str
@@ -57,7 +57,7 @@ class ReadRefused(Struct, frozen=True):
     report: LoadReport | None
 
 
-class NotInRelease(Struct, frozen=True):
+class NotInRelease(Struct, frozen=True, tag=True):
     """The model uses what the OpenVINO inside this release does not have."""
 
     path: str
@@ -65,7 +65,7 @@ class NotInRelease(Struct, frozen=True):
     element_types: tuple[str, ...] = ()
 
 
-class NoTensors(Struct, frozen=True):
+class NoTensors(Struct, frozen=True, tag=True):
     """The model has no inputs, or no outputs, or one without a name."""
 
     path: str
@@ -73,14 +73,14 @@ class NoTensors(Struct, frozen=True):
     report: LoadReport | None = None
 
 
-class CompileRefused(Struct, frozen=True):
+class CompileRefused(Struct, frozen=True, tag=True):
     """The device's plugin does not take the model."""
 
     path: str
     report: LoadReport
 
 
-class ParameterRefused(Struct, frozen=True):
+class ParameterRefused(Struct, frozen=True, tag=True):
     """A parameter that the model does not take. ``parameter`` its name; ``tensor`` the input or output that it
     is about, or the name in the parameter that is none; ``why`` tells the case."""
 
@@ -106,14 +106,14 @@ class ParameterRefused(Struct, frozen=True):
     report: LoadReport | None = None
 
 
-class RuntimeCrashes(Struct, frozen=True):
+class RuntimeCrashes(Struct, frozen=True, tag=True):
     """Reading or compiling the model kills the process."""
 
     path: str
     report: LoadReport
 
 
-class CouldNotLook(Struct, frozen=True):
+class CouldNotLook(Struct, frozen=True, tag=True):
     """Something needed could not be looked at from here."""
 
     path: str
@@ -121,7 +121,7 @@ class CouldNotLook(Struct, frozen=True):
     timed_out: bool = False
 
 
-class DownloadFails(Struct, frozen=True):
+class DownloadFails(Struct, frozen=True, tag=True):
     """A version in a store is not downloaded, and with it none of those that are loaded with it.
 
     ``path``: of the version whose download fails, as the server writes it; ``culprit`` its number. ``why``:

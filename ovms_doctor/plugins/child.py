@@ -13,6 +13,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from ovms_doctor.model.facts import Facts
 from ovms_doctor.plugins.messages import (
     CouldNotLook,
     Described,
@@ -21,7 +22,9 @@ from ovms_doctor.plugins.messages import (
     PluginMessage,
     Raised,
     Settled,
+    Started,
     Unusable,
+    decode_settled,
     encode_message,
 )
 from ovms_doctor.plugins.protocol import FINDINGS, SENTENCE, to_values
@@ -29,8 +32,8 @@ from ovms_doctor.probes.processes.start import FILE, INCOMING, OUTGOING
 
 
 def main(target: str) -> None:
-    """Imports ``target``, and runs it when a line comes in. FILE is a file with the facts and the request, as
-    ``collect`` writes them. Ends the process."""
+    """Imports ``target``, and runs it when a line comes in. FILE is a file with what it runs on. Ends the
+    process."""
     with (
         os.fdopen(INCOMING, "rb", buffering=0) as incoming,
         os.fdopen(OUTGOING, "wb", buffering=0) as outgoing,
@@ -65,13 +68,14 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
     from ovms_doctor.plugin import Context, CouldNotLookError, NotApplicableError
 
     try:
-        deployment, plan, known = _settle()
+        settled = _read_settled()
+        facts = Facts({fact.question: fact.answer for fact in settled.facts}, complete=True)
     except Exception as error:  # noqa: BLE001 - says so instead of leaving a traceback
         _send(outgoing, Raised(f"the facts could not be handed over: {_one_line(error)}"))
         return
-    _send(outgoing, Settled())
+    _send(outgoing, Started())
     try:
-        found = check.run(Context(deployment, plan, known))
+        found = check.run(Context(settled.deployment, settled.plan, facts))
         rows = [to_values(finding) for finding in islice(iter(found), FINDINGS + 1)]
         line = encode_message(Findings(rows))
     except NotApplicableError as reason:
@@ -83,21 +87,14 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
     _write(outgoing, line)
 
 
-def _settle() -> tuple[Any, Any, Any]:
-    """The plan again, by the same rules from the same facts: a plan has no form that could be sent."""
-    from ovms_doctor.diagnosis.saved_options import options_from_json
-    from ovms_doctor.diagnosis.settle import look
-    from ovms_doctor.model.facts import codec
-
+def _read_settled() -> Settled:
     # The position of a shared descriptor is shared too.
     size = os.fstat(FILE).st_size
     data = bytearray()
     while len(data) < size:
         data += os.pread(FILE, size - len(data), len(data))
     os.close(FILE)
-    header, known = codec.load(data.decode("utf-8"))
-    seen = look(options_from_json(header["request"]), known, None)
-    return seen.deployment, seen.plan, seen.facts
+    return decode_settled(bytes(data))
 
 
 def _one_line(error: BaseException) -> str:

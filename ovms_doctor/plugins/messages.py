@@ -1,8 +1,9 @@
-"""The messages from the child process of a third-party check: one line of JSON each, checked when it is read.
+"""The messages to and from the child process of a third-party check: JSON, checked when it is read.
 
-First what the check reports about itself (Described) or that it cannot be used (Unusable). After a line came in,
-Settled when the plan has been made again from the facts, and then how the check ended. What the check itself made of
-descriptions and findings is JSON values here; :mod:`ovms_doctor.plugins.protocol` reads them.
+The child gets a file with what the check runs on, and sends lines: first what the check reports about itself
+(Described) or that it cannot be used (Unusable). After a line came in, Started when that file was read, and then how
+the check ended. What the check itself made of descriptions and findings is JSON values here;
+:mod:`ovms_doctor.plugins.protocol` reads them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,23 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts.codec import Fact
 from ovms_doctor.model.json_text import decode_json, encode_json
+from ovms_doctor.model.plan import Plan
+
+
+class Settled(Struct, frozen=True):
+    """What a check runs on.
+
+    * ``deployment``: everything that the server was given, without secrets.
+    * ``plan``: the predicted result.
+    * ``facts``: the facts that it rests on.
+    """
+
+    deployment: Deployment
+    plan: Plan
+    facts: tuple[Fact, ...]
 
 
 class Described(Struct, frozen=True, tag=True):
@@ -32,8 +49,8 @@ class Unusable(Struct, frozen=True, tag=True):
     reason: str
 
 
-class Settled(Struct, frozen=True, tag=True):
-    """The check begins to run."""
+class Started(Struct, frozen=True, tag=True):
+    """The check has what it needs and begins to run."""
 
 
 class Findings(Struct, frozen=True, tag=True):
@@ -72,7 +89,18 @@ class Raised(Struct, frozen=True, tag=True):
     reason: str
 
 
-PluginMessage: TypeAlias = Described | Unusable | Settled | Findings | NotApplicable | CouldNotLook | Raised
+PluginMessage: TypeAlias = Described | Unusable | Started | Findings | NotApplicable | CouldNotLook | Raised
+
+
+def encode_settled(settled: Settled) -> bytes:
+    """The content of the file."""
+    return encode_json(settled)
+
+
+def decode_settled(data: bytes) -> Settled:
+    """What the content of the file says. Raises JsonFormatError."""
+    settled: Settled = decode_json(data, Settled)
+    return settled
 
 
 def encode_message(message: PluginMessage) -> bytes:

@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from ovms_doctor.checks.registry import CHECKS, CODES, matches_anything
 from ovms_doctor.diagnosis.run import ThirdParty
-from ovms_doctor.diagnosis.saved_options import options_to_json
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.explain.index import CodeEntry
 from ovms_doctor.model.codes import PREFIX, Code
+from ovms_doctor.model.facts.codec import Fact
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import OutputOptions
 from ovms_doctor.plugins.discovery import Plugin
 from ovms_doctor.plugins.messages import (
     CouldNotLook,
@@ -32,7 +32,9 @@ from ovms_doctor.plugins.messages import (
     PluginMessage,
     Raised,
     Settled,
+    Started,
     Unusable,
+    encode_settled,
 )
 from ovms_doctor.plugins.process import PluginProcess
 from ovms_doctor.plugins.protocol import (
@@ -47,8 +49,8 @@ from ovms_doctor.plugins.protocol import (
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.report.model import CheckRun, CheckStatus
 
-#: Seconds for a child to make the plan again from the facts: our own rules, on as many models as there are.
-SETTLE_DEADLINE = 300.0
+#: Seconds for a child to read what the check runs on: plan and facts of as many models as there are.
+START_DEADLINE = 300.0
 
 
 class PluginProblem(Struct, frozen=True):
@@ -79,7 +81,6 @@ class _Candidate(Struct):
 
 def run_plugins(
     plugins: Sequence[Plugin],
-    options: CheckOptions,
     seen: SettledRun,
     output: OutputOptions,
     limit: float,
@@ -91,7 +92,7 @@ def run_plugins(
     plugins = [plugin for plugin in plugins if plugin.name not in left_out]
     if not plugins or not _may_be_selected(output):
         return ThirdParty(matched=frozenset(ignored))
-    with _started(plugins, lambda: _document(options, seen), limit) as candidates:
+    with _started(plugins, lambda: _document(seen), limit) as candidates:
         result = ThirdParty(matched=_matched(candidates, output) | ignored)
         for candidate in _selected(candidates, output):
             result = _with(result, candidate, output, limit)
@@ -167,10 +168,9 @@ def _fill(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _document(options: CheckOptions, seen: SettledRun) -> bytes:
-    from ovms_doctor.model.facts import codec
-
-    return codec.dump(seen.facts, {"request": options_to_json(options)}).encode("utf-8")
+def _document(seen: SettledRun) -> bytes:
+    facts = tuple(Fact(question, answer) for question, answer in seen.facts)
+    return encode_settled(Settled(seen.deployment, seen.plan, facts))
 
 
 def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | None:
@@ -344,8 +344,8 @@ def _outcome(
     assert candidate.described is not None
     with candidate.child as child:
         child.run()
-        message = child.receive(SETTLE_DEADLINE)
-        if isinstance(message, Settled):
+        message = child.receive(START_DEADLINE)
+        if isinstance(message, Started):
             message = child.receive(limit)
     match message:
         case ChildExit():

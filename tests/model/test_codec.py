@@ -13,6 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ovms_doctor.diagnosis.request import request_from_json
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -61,6 +64,8 @@ from ovms_doctor.model.facts import (
     WriteProbe,
     codec,
 )
+from ovms_doctor.model.json_text import decode_json, encode_json
+from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.text import escape, unescape
 
 TEXT = st.one_of(
@@ -407,3 +412,15 @@ def test_a_file_of_the_first_release_is_written_again_as_it_was(name: str) -> No
     text = recorded(name)
     header, facts = codec.load(text)
     assert codec.dump(facts, header).replace(",null]", "]") == text.replace(",null]", "]")
+
+
+def test_plan_and_deployment_of_a_recorded_file_come_back_from_json() -> None:
+    """With a store of each kind, a cache that was written to and a container: what no recorded case has."""
+    header, facts = codec.load(recorded("collected-1.0"))
+    settled = look(request_from_json(header["request"]), facts, None)
+    assert decode_json(encode_json(settled.plan), Plan) == settled.plan
+    assert decode_json(encode_json(settled.deployment), Deployment) == settled.deployment
+    assert settled.plan.stores
+    assert settled.plan.cache is not None
+    assert settled.deployment.container is not None
+    assert [mount.host for mount in settled.deployment.container.mounts][-1] == "/srv/ovms/n\udce8"

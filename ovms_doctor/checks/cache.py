@@ -44,18 +44,18 @@ def _ends(context: Context, cache: CachePlan) -> Finding:
     denial = failure.denial if failure is not None else None
     reached = cache.ends.startswith(f"filesystem error: {_STATUS}:")
     why = os.strerror(failure.errno).lower() if failure is not None else "it fails"
-    evidence = [Evidence(f"{cache.at}: {cache.ends}", "the rule of the server's constructor")]
+    evidence = [Evidence(f"{cache.failed_path}: {cache.ends}", "the rule of the server's constructor")]
     if denial is not None:
         evidence = [describe_denial(denial, context)]
-    elif cache.at_rights is not None:
-        evidence = [seen(context, cache.at, cache.at_rights)]
+    elif cache.failed_path_rights is not None:
+        evidence = [seen(context, cache.failed_path, cache.failed_path_rights)]
     guessed = cache.kept is False
     return context.finding(
         "OVD502" if reached else "OVD501",
         f"The server may not look whether {cache.path} is there ({why})"
         if reached
         else _not_made(context, cache, why),
-        path=cache.where,
+        path=cache.absolute_path,
         detail="The process ends with exit code 1 before it serves anything."
         + (" Nothing is mounted there." if guessed else ""),
         confidence="medium" if guessed else None,
@@ -69,8 +69,8 @@ def _ends(context: Context, cache: CachePlan) -> Finding:
 def _not_made(context: Context, cache: CachePlan, why: str) -> str:
     missing = f"The cache directory {cache.path} is missing, and"
     if cache.failure is not None and cache.failure.errno == errno.EEXIST:
-        return f"{missing} cannot be made: {cache.at} is a link that leads nowhere"
-    return f"{missing} {context.who} cannot make it in {cache.at} ({why})"
+        return f"{missing} cannot be made: {cache.failed_path} is a link that leads nowhere"
+    return f"{missing} {context.who} cannot make it in {cache.failed_path} ({why})"
 
 
 # -- the models ----------------------------------------------------------------------------------------

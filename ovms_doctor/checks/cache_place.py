@@ -31,14 +31,19 @@ def findings_on_room(context: Context, cache: CachePlan, rights: Writability) ->
     yield context.finding(
         "OVD508",
         f"There is no room for the cache in {cache.path}: {text}",
-        path=cache.where,
+        path=cache.absolute_path,
         confidence="medium",
         evidence=(Evidence(f"{rights.free} bytes free, {cache.blobs or 0} blobs there", "statvfs, list"),),
         recovers="restart",
         steps=(
-            Step("See what takes the room.", f"df -h {quote(context.host(cache.where))}", "host", "reads"),
+            Step(
+                "See what takes the room.",
+                f"df -h {quote(context.host(cache.absolute_path))}",
+                "host",
+                "reads",
+            ),
         )
-        if context.on_host(cache.where)
+        if context.on_host(cache.absolute_path)
         else (),
     )
 
@@ -54,13 +59,13 @@ def _weights(attempt: Attempt) -> int:
 
 
 def findings_on_keeping(context: Context, cache: CachePlan) -> Iterator[Finding]:
-    if not cache.in_memory and not (cache.kept is False and cache.given):
+    if not cache.in_memory and not (cache.kept is False and cache.configured):
         return
     what = "a tmpfs" if cache.in_memory else "under no mount"
     yield context.finding(
         "OVD507",
         f"The cache directory {cache.path} is {what}: what is cached goes with the container",
-        path=cache.where,
+        path=cache.absolute_path,
         confidence="high" if cache.in_memory else "medium",
         log=(server_log.CACHE_CREATED(path=cache.path),) if cache.created else (),
         evidence=(Evidence(f"{cache.path} is {what}", "the container's mounts"),),
@@ -80,7 +85,7 @@ def findings_on_probe(context: Context, cache: CachePlan) -> Iterator[Finding]:
     yield context.finding(
         "OVD511",
         f"A file in {cache.path} {text}",
-        path=cache.where,
+        path=cache.absolute_path,
         evidence=(Evidence(text, f"tried as {context.who} (--probe-write)"),),
         recovers="restart",
     )

@@ -40,9 +40,9 @@ def _spoils(
 ) -> Iterator[Finding]:
     """An error on each version that does not come up for it; where none is hit, one warning. What OpenVINO does was
     measured with its own packages of these releases, not with the server's: so it is not quite sure."""
-    evidence: tuple[Evidence, ...] = (seen(context, cache.where, rights),)
+    evidence: tuple[Evidence, ...] = (seen(context, cache.absolute_path, rights),)
     if cache.engine_makes:
-        host = context.host(cache.where)
+        host = context.host(cache.absolute_path)
         evidence = (Evidence(f"{host} is missing on the host: the engine makes it, as root's", "stat"),)
     steps = owner_steps(context, cache, make=cache.engine_makes)
     line = server_log.CACHE_ENABLED(path=cache.path)
@@ -51,7 +51,7 @@ def _spoils(
     hit = [(model, attempt) for model in context.plan.models for attempt in _hit(model)]
     for model, attempt in hit:
         aborts = cache.effect == "aborts"
-        end = (_TERMINATED.format(what=cache.what),) if aborts else context.attempt_log(model, attempt)
+        end = (_TERMINATED.format(what=cache.exception),) if aborts else context.attempt_log(model, attempt)
         detail = (
             "OpenVINO ends the process with SIGABRT as soon as it compiles the first model. "
             if aborts
@@ -63,7 +63,7 @@ def _spoils(
             severity="error",
             model=model.entry.name,
             version=attempt.version,
-            path=cache.where,
+            path=cache.absolute_path,
             detail=detail + context.what_then(model),
             confidence="medium",
             log=(line, *end),
@@ -76,7 +76,7 @@ def _spoils(
             code,
             message,
             severity="warning",
-            path=cache.where,
+            path=cache.absolute_path,
             detail=_without_harm(cache, rights),
             log=(line,),
             evidence=evidence,
@@ -110,11 +110,11 @@ def _stuck(context: Context, cache: CachePlan) -> Finding:
     return context.finding(
         "OVD504",
         f"{count} {what} in {cache.path} can neither be used nor removed by {context.who}",
-        path=cache.where,
+        path=cache.absolute_path,
         detail="The load of the model that such a blob belongs to fails; its name does not tell which that is.",
         confidence="medium",
         evidence=(
-            Evidence(f"{first.path} is {first.why}", "looked at as the server's user"),
+            Evidence(f"{first.path} is {first.problem}", "looked at as the server's user"),
             seen(context, first.path, first.rights),
         ),
         recovers="next_poll",

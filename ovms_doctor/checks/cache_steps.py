@@ -21,8 +21,8 @@ _SHARED = frozenset({"/usr/local", "/usr/share", "/var/cache", "/var/lib", "/var
 def owner_steps(context: Context, cache: CachePlan, *, make: bool) -> tuple[Step, ...]:
     """Let the directory belong to the server's user, or run the server as its owner. ``make``: it is not there."""
     user, rights = context.deployment.user, cache.rights
-    on_host = context.on_host(cache.where) and cache.kept is not False
-    host = quote(context.host(cache.where)) if on_host else ""
+    on_host = context.on_host(cache.absolute_path) and cache.kept is not False
+    host = quote(context.host(cache.absolute_path)) if on_host else ""
     if rights is not None and rights.kind != "directory":
         look = f"ls -l {host}" if host else None
         return (Step("Name a directory, or move the file away and make one.", look, "host", "reads"),)
@@ -59,14 +59,14 @@ def _out_of_the_way(context: Context, cache: CachePlan) -> list[Step]:
     """A file, or a link that leads nowhere, stands where a directory is to be made."""
     if cache.failure is None or cache.failure.errno not in (errno.ENOTDIR, errno.EEXIST):
         return []
-    place = quote(context.host(cache.at))
-    text = f"Move away what lies at {cache.at}."
+    place = quote(context.host(cache.failed_path))
+    text = f"Move away what lies at {cache.failed_path}."
     return [Step(text, f"mv -- {place} {place}.unused", "host", "changes files")]
 
 
 def _chown(context: Context, cache: CachePlan, text: str) -> Step:
     """Never of a directory that others use: there the cache is to have one of its own."""
-    user, path = context.deployment.user, context.host(cache.where)
+    user, path = context.deployment.user, context.host(cache.absolute_path)
     if os.path.normpath(path).count("/") < 2 or os.path.normpath(path) in _SHARED:
         own = quote(os.path.join(path, "ovms-cache"))
         command = f"install -d -o {user.uid} -g {user.gid} -m 0750 {own}"
@@ -99,11 +99,11 @@ def mount_step(context: Context, cache: CachePlan, text: str, host: str = _ELSEW
     """``host``, ready for a shell, mounted where the server looks for its cache, for writing."""
     where = _where(context)
     if where == "kubernetes":
-        command = f"volumeMounts: [{{name: cache, mountPath: {cache.where}, readOnly: false}}]"
+        command = f"volumeMounts: [{{name: cache, mountPath: {cache.absolute_path}, readOnly: false}}]"
     elif where == "compose":
-        command = f"volumes: [{host}:{cache.where}:rw]"
+        command = f"volumes: [{host}:{cache.absolute_path}:rw]"
     else:
-        command = f"-v {host}:{quote(cache.where)}:rw"
+        command = f"-v {host}:{quote(cache.absolute_path)}:rw"
     return Step(text, command, where, "restarts the server")
 
 
@@ -123,7 +123,7 @@ def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
 
 def blob_steps(context: Context, cache: CachePlan) -> tuple[Step, ...]:
     """Remove what is in the way, and let the rest belong to the server's user."""
-    if not context.on_host(cache.where):
+    if not context.on_host(cache.absolute_path):
         return ()
     paths = " ".join(quote(context.host(blob.path)) for blob in cache.stuck[:5])
     more = "" if len(cache.stuck) <= 5 else f" These are the first 5 of {len(cache.stuck)}."

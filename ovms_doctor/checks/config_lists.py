@@ -42,9 +42,9 @@ def _evidence(context: Context, pointer: str, what: str) -> tuple[Evidence, ...]
 
 def _library(context: Context, fault: LibraryFault) -> Finding:
     what = "custom loader" if fault.kind == "loader" else "custom node library"
-    why = _WHY[fault.why]
+    why = _WHY[fault.reason]
     words = None
-    if fault.why == "missing":
+    if fault.reason == "missing":
         words = outside.words_for(context, fault.path, "the library", directory=False)
     evidence = _evidence(context, fault.pointer, fault.path)
     needed = _needed_by(context, fault)
@@ -70,7 +70,7 @@ def _needed_by(context: Context, fault: LibraryFault) -> str:
         names = [
             pipeline.name
             for pipeline in context.plan.pipelines
-            if pipeline.reason == "missing_library" and pipeline.what == fault.name
+            if pipeline.reason == "missing_library" and pipeline.subject == fault.name
         ]
         return ", ".join(f"pipeline {name}" for name in names)
     return ", ".join(
@@ -84,13 +84,13 @@ def _pipeline(context: Context, fault: PipelineFault) -> Finding:
     reasons = {
         "duplicate": "an earlier pipeline has its name",
         "occupied": "a model or graph has its name",
-        "missing_model": f"it needs the model {fault.what}, which is not loaded",
-        "missing_library": f"it needs the custom node library {fault.what}, which is not loaded",
-        "missing_node": f"it refers to a node {fault.what}, which there is not",
-        "doubled_node": f"it has several nodes called {fault.what}",
+        "missing_model": f"it needs the model {fault.subject}, which is not loaded",
+        "missing_library": f"it needs the custom node library {fault.subject}, which is not loaded",
+        "missing_node": f"it refers to a node {fault.subject}, which there is not",
+        "doubled_node": f"it has several nodes called {fault.subject}",
     }
     libraries = {library.name: library.path for library in context.plan.libraries if library.kind == "nodes"}
-    cause = libraries.get(fault.what) if fault.reason == "missing_library" else None
+    cause = libraries.get(fault.subject) if fault.reason == "missing_library" else None
     return context.finding(
         "OVD442",
         f"{located(context, fault.pointer)}: the pipeline {fault.name} is not served: "
@@ -102,7 +102,7 @@ def _pipeline(context: Context, fault: PipelineFault) -> Finding:
         detail="The server starts and answers “ready”; requests to this pipeline fail. The models are "
         "served.",
         log=fault.log,
-        evidence=_evidence(context, fault.pointer, fault.what),
+        evidence=_evidence(context, fault.pointer, fault.subject),
         recovers="config_change",
         causes=() if cause is None else (CausedBy("OVD441", path=cause, any_model=True),),
     )

@@ -48,7 +48,7 @@ def _names_nothing(context: Context, path: str) -> Finding:
 
 def _matches_nothing(context: Context, model: ModelPlan) -> Finding:
     found = ", ".join(str(version) for version in sorted(set(model.detection.found)))
-    seen = [item.seen for item in context.plan.stores if item.model == model.entry.name]
+    seen = [item.facts for item in context.plan.stores if item.model == model.entry.name]
     # In a store the version asked for may be there, where the server does not see it.
     hidden = {version for one in seen if one is not None for version in one.hidden}
     return context.finding(
@@ -83,8 +83,8 @@ def _not_heeded(context: Context) -> Iterator[Finding]:
     for item in context.plan.ignored:
         yield context.finding(
             "OVD410",
-            f"{item.where} is not looked at: {item.text} is not part of this prediction"
-            if item.text != item.where
-            else f"{item.where} is not looked at: what it changes is not part of this prediction",
-            path=context.plan.config_path if item.where.startswith("/") else None,
+            f"{item.location} is not looked at: {item.text} is not part of this prediction"
+            if item.text != item.location
+            else f"{item.location} is not looked at: what it changes is not part of this prediction",
+            path=context.plan.config_path if item.location.startswith("/") else None,
         )

@@ -86,7 +86,9 @@ def _drivers(context: Context, container: Container, model: ModelPlan) -> Iterat
         return
     image = container.image or "its image"
     attempts = [version.attempt for version in model.versions if version.attempt is not None]
-    fails = any(isinstance(item.cause, ParameterRefused) and item.cause.why == "device" for item in attempts)
+    fails = any(
+        isinstance(item.cause, ParameterRefused) and item.cause.reason == "device" for item in attempts
+    )
     yield context.finding(
         "OVD728",
         f"{spelled(model.entry, 'target_device')}: the image {image} has no driver for the {match[1]}",

@@ -148,7 +148,7 @@ class Context(Struct, frozen=True):
     def attempt_log(self, model: ModelPlan, attempt: Attempt) -> tuple[str, ...]:
         """What the server writes about a load that failed or threw."""
         if attempt.outcome == "threw":
-            return (server_log.LOAD_THREW(what=attempt.what),)
+            return (server_log.LOAD_THREW(what=attempt.exception),)
         if attempt.outcome != "failed":
             return ()
         status = server_log.STATUS_TEXT.get(attempt.status, attempt.status)

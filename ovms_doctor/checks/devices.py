@@ -42,9 +42,9 @@ def refused_access(attempt: Attempt, model: ModelPlan) -> bool:
     cause = attempt.cause
     return (
         isinstance(cause, ParameterRefused)
-        and cause.why == "device"
+        and cause.reason == "device"
         and model.parameters is not None
-        and model.parameters.verdict.why == "access"
+        and model.parameters.verdict.reason == "access"
     )
 
 
@@ -88,7 +88,7 @@ def _let_in(context: Context, name: str, verdict: DeviceVerdict) -> tuple[Step, 
 def foretold(device: str, verdict: DeviceVerdict) -> tuple[Evidence, ...]:
     """What a device's failure rests on where OpenVINO was not asked: what is not there, or the last of its words."""
     plugin = device.partition(":")[0]
-    if verdict.why == "absent":
+    if verdict.reason == "absent":
         return (_absence(verdict.name.partition(".")[0]),)
     words = {
         "unknown": f'Device with "{verdict.name}" name is not registered in the OpenVINO Runtime',
@@ -96,8 +96,8 @@ def foretold(device: str, verdict: DeviceVerdict) -> tuple[Evidence, ...]:
         "nothing": "Please, check environment due to no supported devices can be used",
     }
     words["removed"] = words["unknown"]
-    text = words.get(verdict.why, "")
-    if plugin in ("AUTO", "MULTI") and verdict.why in ("unknown", "removed"):
+    text = words.get(verdict.reason, "")
+    if plugin in ("AUTO", "MULTI") and verdict.reason in ("unknown", "removed"):
         text = f"No available device to filter {plugin} plugin"
     return (Evidence(text, "what OpenVINO says of it"),) if text else ()
 
@@ -109,9 +109,9 @@ def _absence(name: str) -> Evidence:
 # -- a list that goes without some of its devices -------------------------------------------------------
 def _with_what_is_there(context: Context, model: ModelPlan, verdict: DeviceVerdict) -> Iterator[Finding]:
     for passed in verdict.passed_over:
-        if passed.why == "access":
+        if passed.reason == "access":
             yield _not_opened(context, model, verdict, passed)
-        elif passed.why == "absent":
+        elif passed.reason == "absent":
             yield _absent(context, model, passed)
         else:
             yield _unknown(context, model, passed, sure=bool(verdict.works))
@@ -151,7 +151,7 @@ def _absent(context: Context, model: ModelPlan, passed: PassedOver) -> Finding:
 def _unknown(context: Context, model: ModelPlan, passed: PassedOver, *, sure: bool) -> Finding:
     """``sure``: what is left of the list is known to work."""
     meant = suggestion(passed.name) or similar_device(passed.name)
-    gone = passed.why == "removed"
+    gone = passed.reason == "removed"
     return context.finding(
         "OVD733",
         f"{spelled(model.entry, 'target_device')}: "

@@ -31,7 +31,7 @@ def check(context: Context) -> Iterator[Finding]:
     course = context.plan.extension
     if course is None:
         return
-    if course.why in _CODES:
+    if course.problem in _CODES:
         yield _finding(context, course)
     if course.loaded:
         yield from _lacking(context, course)
@@ -41,7 +41,7 @@ def _finding(context: Context, course: ExtensionPlan) -> Finding:
     problem = context.plan.problem
     severity: Severity = "error" if course.ends or course.hangs else "warning"
     return context.finding(
-        _CODES[course.why],
+        _CODES[course.problem],
         _message(context, course),
         path=course.path,
         severity=severity,
@@ -55,35 +55,35 @@ def _finding(context: Context, course: ExtensionPlan) -> Finding:
 
 
 def _message(context: Context, course: ExtensionPlan) -> str:
-    path, seen, release = course.path, course.seen, context.deployment.release
-    if course.why == "denied":
+    path, seen, release = course.path, course.inspection, context.deployment.release
+    if course.problem == "denied":
         return f"The server’s user may not read the CPU extension {path}"
-    if course.why == "special":
+    if course.problem == "special":
         return f"The CPU extension {path} is no file: a {course.kind} lies there"
-    if course.why == "hangs":
+    if course.problem == "hangs":
         if course.hangs:
             return f"The CPU extension {path} is a FIFO: opening it never comes back"
         return f"Loading the CPU extension {path} did not come to an end here"
-    if course.why == "refused":
+    if course.problem == "refused":
         return f"OpenVINO refuses the CPU extension {path}: {_last_line(course)}"
-    if course.why == "crashes":
+    if course.problem == "crashes":
         signal = course.report.signal if course.report is not None else None
         how = "" if signal is None else f" (signal {signal})"
         return f"The CPU extension {path} crashes the process that loads it{how}"
-    if course.why == "entry":
+    if course.problem == "entry":
         return f"The CPU extension {path} has no entry point create_extensions"
     assert seen is not None
-    if course.why == "not_library":
+    if course.problem == "not_library":
         return f"The CPU extension {path} is no whole shared library: {seen.detail}"
-    if course.why == "machine":
+    if course.problem == "machine":
         kind = f"{seen.bits}-bit {seen.machine}" if seen.bits else seen.machine
         return f"The CPU extension {path} was built for {kind}, and the server runs on 64-bit x86"
-    if course.why == "libraries":
+    if course.problem == "libraries":
         if course.ends:
             there = f"the images of OVMS {release} have at most {c_library_of(release)}"
-            return f"The CPU extension {path} needs {course.lacking[0]}; {there}"
+            return f"The CPU extension {path} needs {course.missing[0]}; {there}"
         return (
-            f"The CPU extension {path} needs {', '.join(course.lacking)}, which not every image of OVMS has"
+            f"The CPU extension {path} needs {', '.join(course.missing)}, which not every image of OVMS has"
         )
     asked = _openvino_asked(course)
     built = openvino_of_library(asked) or "another OpenVINO"
@@ -96,14 +96,14 @@ def _message(context: Context, course: ExtensionPlan) -> str:
 def _detail(context: Context, course: ExtensionPlan) -> str:
     if course.hangs:
         return "Start-up never comes to its end."
-    if course.why == "hangs":
+    if course.problem == "hangs":
         return f"{course.untried[:1].upper()}{course.untried[1:]}. The server waits for it without a limit."
-    if course.why == "libraries" and not course.ends:
+    if course.problem == "libraries" and not course.ends:
         return "Where it is missing, the server ends with exit code 1 before it looks at any model."
     code = context.plan.exit_code
     ends = "The process ends" + ("" if code is None else f" with exit code {code}")
     assumed = ""
-    if course.why == "openvino" and context.deployment.release_from.startswith("newest"):
+    if course.problem == "openvino" and context.deployment.release_from.startswith("newest"):
         assumed = (
             " The release was not named and is assumed to be the newest: --ovms-version says which it is."
         )
@@ -113,15 +113,15 @@ def _detail(context: Context, course: ExtensionPlan) -> str:
 def _confidence(context: Context, course: ExtensionPlan) -> Confidence:
     """What another release of the same words was seen to do does not hang on the release; what was only read off the
     library, and depends on what else is in the image, is less sure."""
-    if course.why in ("denied", "special", "entry", "not_library", "machine"):
-        unsure = course.seen is not None and course.seen.fault == "cut off"
+    if course.problem in ("denied", "special", "entry", "not_library", "machine"):
+        unsure = course.inspection is not None and course.inspection.fault == "cut off"
         return "medium" if unsure else "high"
-    if course.why == "hangs":
+    if course.problem == "hangs":
         return "high" if course.hangs else "medium"
-    if course.why == "openvino":
+    if course.problem == "openvino":
         assumed = context.deployment.release_from.startswith("newest")
         return "medium" if assumed or context.deployment.bare_metal else context.confidence()
-    if course.why == "libraries":
+    if course.problem == "libraries":
         return "medium" if course.ends else "low"
     return context.confidence()
 
@@ -137,13 +137,13 @@ def _evidence(context: Context, course: ExtensionPlan) -> tuple[Evidence, ...]:
         return (seen,)
     if course.kind:
         return (Evidence(f"{course.path}: {course.kind}", "stat, links followed"),)
-    if course.report is not None and course.why in ("refused", "crashes", "hangs"):
+    if course.report is not None and course.problem in ("refused", "crashes", "hangs"):
         said = _last_line(course) or course.report.detail
         return (Evidence(said, f"add_extension of OpenVINO {course.report.runtime} in a child"),)
-    if course.seen is None:
+    if course.inspection is None:
         return ()
-    asked = ", ".join(course.seen.needed)
-    what = f"{course.path}: {course.seen.size} bytes" + (f", needs {asked}" if asked else "")
+    asked = ", ".join(course.inspection.needed)
+    what = f"{course.path}: {course.inspection.size} bytes" + (f", needs {asked}" if asked else "")
     return (Evidence(what, "static reading of the library, which was not loaded"),)
 
 
@@ -151,16 +151,16 @@ def _steps(context: Context, course: ExtensionPlan) -> tuple[Step, ...]:
     if not context.on_host(course.path):
         return ()
     file = quote(context.host(course.path))
-    if course.why in ("openvino", "libraries", "machine"):
+    if course.problem in ("openvino", "libraries", "machine"):
         command = f"readelf -hd {file}"
         return (Step("See what the library was built for, and what it asks for.", command, "host", "reads"),)
-    if course.why == "entry":
+    if course.problem == "entry":
         command = f"nm -D --defined-only {file}"
         return (Step("See the symbols that the library offers.", command, "host", "reads"),)
     denial = course.failure.denial if course.failure is not None else None
-    if course.why == "denied" and denial is not None and context.on_host(denial.path):
+    if course.problem == "denied" and denial is not None and context.on_host(denial.path):
         return (_let_read(context, denial),)
-    if course.why in ("not_library", "special", "hangs", "denied"):
+    if course.problem in ("not_library", "special", "hangs", "denied"):
         return (Step("See what lies there.", f"ls -l {file}", "host", "reads"),)
     return ()
 
@@ -217,5 +217,5 @@ def _last_line(course: ExtensionPlan) -> str:
 
 
 def _openvino_asked(course: ExtensionPlan) -> str:
-    names = () if course.seen is None else course.seen.needed
+    names = () if course.inspection is None else course.inspection.needed
     return next((name for name in names if name.startswith("libopenvino.so.")), "libopenvino.so")

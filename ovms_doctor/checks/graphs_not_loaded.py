@@ -31,11 +31,11 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
         "empty": "is empty",
         "directory": "is a directory, not a file",
     }
-    message = f"{where}The graph {entry.name} is not loaded: {fault.path} {reasons[fault.why]}"
+    message = f"{where}The graph {entry.name} is not loaded: {fault.path} {reasons[fault.reason]}"
     seen = _evidence(context, fault)
     steps = _steps(context, fault)
     remedy = ""
-    confidence: Confidence | None = "medium" if fault.why == "directory" else None
+    confidence: Confidence | None = "medium" if fault.reason == "directory" else None
     words = outside.words_for(context, fault.path, "the graph", directory=False)
     if words is not None:
         message = f"{where}The graph {entry.name} is not loaded: {words.message}"
@@ -65,13 +65,13 @@ def _evidence(context: Context, fault: GraphFault) -> tuple[Evidence, ...]:
         return (describe_denial(failure.denial, context),)
     if isinstance(failure, Failure):
         return (describe_failure(failure, fault.path),)
-    what = "0 bytes" if fault.why == "empty" else "a directory"
+    what = "0 bytes" if fault.reason == "empty" else "a directory"
     return (Evidence(f"{fault.path}: {what}", "stat as the server's user"),)
 
 
 def _steps(context: Context, fault: GraphFault) -> tuple[Step, ...]:
     host = context.host(fault.path)
-    if fault.why == "denied" and fault.failure is not None and fault.failure.denial is not None:
+    if fault.reason == "denied" and fault.failure is not None and fault.failure.denial is not None:
         denial = fault.failure.denial
         return steps_for(context, denial, directory=denial.right == "search")
     command = f"ls -la {quote(posixpath.dirname(host) or '/')}"

@@ -59,7 +59,7 @@ def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     mapping = attempt.names
     why = "is not JSON" if mapping.problem == "not_json" else "is not what the server expects"
     seen = mapping.log[0] if mapping.problem == "schema" else "its parser refuses it"
-    where = with_place(mapping.path, mapping.place) if mapping.place else mapping.path
+    where = with_place(mapping.path, mapping.position) if mapping.position else mapping.path
     hint = f" ({mapping.hint})" if mapping.hint else ""
     return _finding(
         context,
@@ -69,7 +69,7 @@ def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
         attempt,
         detail="The mapping is left out, and the model is loaded all the same.",
         log=mapping.log,
-        evidence=(Evidence(f"{mapping.place or mapping.path}: {seen}", "read"), *described(attempt)),
+        evidence=(Evidence(f"{mapping.position or mapping.path}: {seen}", "read"), *described(attempt)),
         steps=(
             places.show(
                 context,

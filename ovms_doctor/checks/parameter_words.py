@@ -107,22 +107,22 @@ def corrected(entry: ModelEntry, attempt: Attempt, cause: ParameterRefused) -> s
     inputs = (told.inputs or ()) if told is not None else ()
     names = [attempt.names.alias("input", tensor_name(one)) or tensor_name(one) for one in inputs]
     parameter = cause.parameter
-    if cause.why == "too_high":
+    if cause.reason == "too_high":
         return "Give at most 100000; 0 leaves the number to OpenVINO."
     if parameter in ("mean", "scale"):
         return "Give one number for all channels, or one for each."
     if not names:
         return ""
-    if cause.why == "mapped":
+    if cause.reason == "mapped":
         return f"Use the name that clients use: {_renamed(entry, parameter, cause.tensor, cause.alias)}."
-    if cause.why == "unknown_tensor":
+    if cause.reason == "unknown_tensor":
         meant = get_close_matches(cause.tensor, names, 1, 0.6) or (names if len(names) == 1 else [])
         if meant:
             return f"Name the model's input: {_renamed(entry, parameter, cause.tensor, meant[0])}."
         return f"Name one of the model's inputs: {', '.join(names)}."
     if parameter == "shape":
         own = {name: server_shape(one.shape) for name, one in zip(names, inputs, strict=True)}
-        if cause.why == "anonymous":
+        if cause.reason == "anonymous":
             return f"Name each input: {spelled(entry, 'shape', _object(entry, own))}."
         return "The model as it is takes " + ", ".join(f"{name} {shape}" for name, shape in own.items()) + "."
     if parameter == "layout":
@@ -171,7 +171,7 @@ _REASONS = {
 
 def device_reason(device: str, verdict: DeviceVerdict) -> str:
     """Why nothing is compiled for a device; empty where the verdict does not tell."""
-    text = _REASONS.get(verdict.why, "")
+    text = _REASONS.get(verdict.reason, "")
     plugin = verdict.name.partition(".")[0]
     return text.format(name=verdict.name, plugin=plugin, head=device.partition(":")[0])
 
@@ -187,18 +187,18 @@ def device_hint(device: str, verdict: DeviceVerdict = UNJUDGED) -> str:
     if meant is not None:
         return f'Did you mean "target_device": "{meant}"? Names count in capitals, without spaces.'
     plugin = device.partition(":")[0].partition(".")[0]
-    if verdict.why == "number":
+    if verdict.reason == "number":
         return f"Leave the number out: {verdict.name.partition('.')[0]}."
-    if verdict.why == "several":
+    if verdict.reason == "several":
         return f"Name one device: {device.partition(',')[0]}."
-    if verdict.why == "nested":
+    if verdict.reason == "nested":
         return f"Name the devices themselves: {plugin}:CPU."
-    if verdict.why == "removed":
+    if verdict.reason == "removed":
         return f'Use "target_device": "CPU": {verdict.name} went with an older release.'
-    if verdict.why == "unknown" and verdict.name != device:
+    if verdict.reason == "unknown" and verdict.name != device:
         close = similar_device(verdict.name)
         return f"Did you mean {close} for {verdict.name}?" if close else f"Take {verdict.name} out."
-    if verdict.why == "absent" and plugin in VIRTUAL:
+    if verdict.reason == "absent" and plugin in VIRTUAL:
         return f"Give the server the {verdict.name.partition('.')[0]}, or name devices that it has: {plugin}:CPU."
     if plugin in REGISTERED:
         return (

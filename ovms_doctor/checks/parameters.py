@@ -277,19 +277,21 @@ def _refused(context: Context, model: ModelPlan, attempt: Attempt, cause: Parame
         "compile": f"{given}: the device's plugin refuses it",
         "too_high": f"{given} is more than the server allows: 100000",
     }
-    inside = cause.tensor if cause.why in ("unknown_tensor", "mapped", "scalar", "rank") else ""
+    inside = cause.tensor if cause.reason in ("unknown_tensor", "mapped", "scalar", "rank") else ""
     where, evidence = _placed(context, model.entry, cause.parameter, inside)
     evidence += described(attempt)
     if cause.report is not None and cause.report.message:
         evidence += quote_openvino(cause.report)
-    elif cause.why == "device":
+    elif cause.reason == "device":
         evidence += foretold(device, verdict)
-    hint = device_hint(device, verdict) if cause.why == "device" else corrected(model.entry, attempt, cause)
+    hint = (
+        device_hint(device, verdict) if cause.reason == "device" else corrected(model.entry, attempt, cause)
+    )
     if model.entry.parameters.source == "arguments":
         hint = as_argument(hint)
     return context.of_attempt(
-        _CODES[cause.why],
-        where + messages[cause.why],
+        _CODES[cause.reason],
+        where + messages[cause.reason],
         model,
         attempt,
         path=cause.path,

@@ -94,7 +94,7 @@ def _tool(context: Context, path: str) -> str:
     """The store's command line, sent where the server goes."""
     if path.startswith("gs://"):
         return "gcloud storage"
-    accesses = [item.seen.access for item in context.plan.stores if item.seen is not None]
+    accesses = [item.facts.access for item in context.plan.stores if item.facts is not None]
     asked = [one for one in accesses if one is not None and f"{path}/".startswith(f"{one.url()}/")]
     endpoint = asked[0].endpoint if asked else ""
     return f"aws s3 --endpoint-url {quote(endpoint)}" if endpoint else "aws s3"

@@ -164,7 +164,7 @@ def _shown(context: Context, name: str) -> str:
 def _tried(context: Context, item: StorageRoute) -> str:
     """Whether the store was asked without a proxy."""
     asked = [
-        store.seen for store in context.plan.stores if store.model in item.models and store.seen is not None
+        store.facts for store in context.plan.stores if store.model in item.models and store.facts is not None
     ]
     if any(seen.access is not None for seen in asked):
         return "The store was asked without one here too."

@@ -80,5 +80,5 @@ def _without(finding: Finding, pattern: re.Pattern[str]) -> Finding:
         message=hide(finding.message),
         detail=hide(finding.detail),
         server_log=all_of(finding.server_log),
-        evidence=tuple(replace(item, what=hide(item.what)) for item in finding.evidence),
+        evidence=tuple(replace(item, observation=hide(item.observation)) for item in finding.evidence),
     )

@@ -127,18 +127,20 @@ def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     if context.plan.unknown is not None:
         gaps.append((context.plan.unknown, everything))
     extension = context.plan.extension
-    if extension is not None and extension.unseen:
+    if extension is not None and extension.unavailable:
         gaps.append((CouldNotLook(extension.path, extension.untried, extension.timed_out), ("extension",)))
     for model in context.plan.models:
         if model.unknown is not None:
             gaps.append((model.unknown, _resting_on(model)))
-        elif model.served and model.parameters is not None and model.parameters.verdict.untold:
+        elif model.served and model.parameters is not None and model.parameters.verdict.unavailable:
             name, verdict = model.entry.name, model.parameters.verdict
-            cause = CouldNotLook(f"target_device of model {name}", verdict.untold)
+            cause = CouldNotLook(f"target_device of model {name}", verdict.unavailable)
             gaps.append((cause, ("devices",)))
     cache = context.plan.cache
     if cache is not None and cache.rights is None and not (cache.ends or cache.created):
-        gaps.append((CouldNotLook(cache.where, "the directory of the cache was not seen"), ("cache",)))
+        gaps.append(
+            (CouldNotLook(cache.absolute_path, "the directory of the cache was not seen"), ("cache",))
+        )
     return gaps
 
 

@@ -14,34 +14,50 @@ CacheEffect: TypeAlias = Literal["caches", "uncached", "refused", "aborts", "unk
 
 
 class StuckBlob(Struct, frozen=True):
-    """A file of the cache that the server can neither use nor replace. ``path`` is the server's."""
+    """A file of the cache that the server can neither use nor replace.
+
+    * ``path``: the server path.
+    * ``problem``: why the server cannot use it.
+    * ``rights``: what the server's user may do with it.
+    """
 
     path: str
-    why: Literal["unreadable", "empty"]
+    problem: Literal["unreadable", "empty"]
     rights: Writability
 
 
 class CachePlan(Struct, frozen=True):
     """The model cache that the server turns on at its start.
 
-    ``path`` as the server names it, ``where`` made absolute; ``given``: named with --cache_dir, else it is the
-    directory that turns the cache on by being there. ``ends``: the exception's text with which the process ends
-    over it, ``failure`` the system call's, on ``at``; ``at_rights``: of the directory in which it cannot be made.
-    ``created``: it is made at the start, ``engine_makes``: by the container's engine, before. ``rights``: None where
-    they are not known. ``kept``: what is written stays when the container goes; None where it is not known.
-    ``in_memory``: it is a tmpfs. ``blobs``: how many are there, None where nobody looked. ``what``: the exception
-    of a model that is ``refused`` or ``aborts``, in which ``<hash>`` stands for a name that OpenVINO computes.
-    ``throws``: at setting the property, not at compiling. ``probe``: what came of a file that was really written.
+    * ``path``: the directory as the server names it.
+    * ``absolute_path``: the same as an absolute server path.
+    * ``configured``: whether it is named with --cache_dir; else the directory turns the cache on by being there.
+    * ``effect``: what the cache does to a model that is to use it.
+    * ``ends``: the text of the exception with which the process ends because of the cache, empty where it does not.
+    * ``failure``: the failed system call behind that exception.
+    * ``failed_path``: the server path on which that call fails.
+    * ``failed_path_rights``: rights on the directory in which the cache's directory cannot be created.
+    * ``created``: whether the server creates the directory at its start.
+    * ``engine_makes``: whether the container's engine creates it before.
+    * ``rights``: what the server's user may do with the directory, None where that is not known.
+    * ``kept``: whether what is written stays when the container goes, None where that is not known.
+    * ``in_memory``: whether it is a tmpfs.
+    * ``blobs``: how many blobs are there, None where nobody looked.
+    * ``stuck``: blobs that the server can neither use nor replace.
+    * ``exception``: the exception of a model that is ``refused`` or ``aborts``; ``<hash>`` in it replaces a name that
+      OpenVINO computes.
+    * ``throws``: whether the exception comes when the property is set, not when the model is compiled.
+    * ``probe``: the result of a file that was really written, None where none was.
     """
 
     path: str
-    where: str
-    given: bool
+    absolute_path: str
+    configured: bool
     effect: CacheEffect = "unknown"
     ends: str = ""
     failure: Failure | None = None
-    at: str = ""
-    at_rights: Writability | None = None
+    failed_path: str = ""
+    failed_path_rights: Writability | None = None
     created: bool = False
     engine_makes: bool = False
     rights: Writability | None = None
@@ -49,7 +65,7 @@ class CachePlan(Struct, frozen=True):
     in_memory: bool = False
     blobs: int | None = None
     stuck: tuple[StuckBlob, ...] = ()
-    what: str = ""
+    exception: str = ""
     throws: bool = False
     probe: WriteProbe | Failure | Unavailable | None = None
 

@@ -82,11 +82,11 @@ class CompileRefused(Struct, frozen=True, tag=True):
 
 class ParameterRefused(Struct, frozen=True, tag=True):
     """A parameter that the model does not take. ``parameter`` its name; ``tensor`` the input or output that it
-    is about, or the name in the parameter that is none; ``why`` tells the case."""
+    is about, or the name in the parameter that is none; ``reason`` tells the case."""
 
     path: str
     parameter: str
-    why: Literal[
+    reason: Literal[
         "anonymous",
         "mapped",
         "unknown_tensor",
@@ -124,7 +124,7 @@ class CouldNotLook(Struct, frozen=True, tag=True):
 class DownloadFails(Struct, frozen=True, tag=True):
     """A version in a store is not downloaded, and with it none of those that are loaded with it.
 
-    ``path``: of the version whose download fails, as the server writes it; ``culprit`` its number. ``why``:
+    ``path``: of the version whose download fails, as the server writes it; ``culprit`` its number. ``reason``:
     ``missing`` (the directory called like the number is not there; ``names`` are read as it), ``refused`` (an
     object may not be read, ``refusal``), ``archived`` (``object`` must be restored first), ``nameless`` (two slashes
     stand in a row in a key, and the directory between them cannot be made), ``temporary`` (nothing can be written to
@@ -132,7 +132,7 @@ class DownloadFails(Struct, frozen=True, tag=True):
 
     path: str
     culprit: int
-    why: Literal["missing", "refused", "archived", "nameless", "temporary"]
+    reason: Literal["missing", "refused", "archived", "nameless", "temporary"]
     names: tuple[str, ...] = ()
     object: str = ""
     refusal: StoreRefusal | None = None

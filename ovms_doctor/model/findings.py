@@ -28,7 +28,7 @@ class Subject(Struct, frozen=True):
 class Evidence(Struct, frozen=True):
     """What was seen, and how (``list``, ``stat as uid 5000``, ``read_model in a child`` …)."""
 
-    what: str
+    observation: str
     how: str
 
 
@@ -37,7 +37,7 @@ class Step(Struct, frozen=True):
 
     text: str
     command: str | None = None
-    where: Where | None = None
+    location: Where | None = None
     effect: Effect | None = None
 
 

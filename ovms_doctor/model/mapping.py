@@ -17,7 +17,7 @@ class Mapping(Struct, frozen=True):
 
     ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
     at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
-    the name for clients → the model's name, of which there are more where a key stands twice. ``place``: where in
+    the name for clients → the model's name, of which there are more where a key stands twice. ``position``: where in
     the file the fault is; ``hint``: what it is, in a few words.
     """
 
@@ -28,7 +28,7 @@ class Mapping(Struct, frozen=True):
     log: tuple[str, ...] = ()
     real_inputs: Pairs = ()
     real_outputs: Pairs = ()
-    place: str = ""
+    position: str = ""
     hint: str = ""
 
     def alias(self, side: Side, name: str) -> str:

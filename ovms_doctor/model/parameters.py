@@ -127,27 +127,33 @@ class PassedOver(Struct, frozen=True):
     """A device of AUTO's or MULTI's list that it silently goes without."""
 
     name: str
-    why: Why
+    reason: Why
 
 
 class DeviceVerdict(Struct, frozen=True):
-    """``works``: False where nothing can be compiled for the device, True where something can, None where that is
-    not known. ``why`` it does not work; ``name`` the device to blame; ``passed_over``: what it works without.
-    ``seen``: the server's devices were known. ``groups``: group ids, one of which opens the device (``access``).
-    ``untold``: what would have to be known, where ``works`` is not. ``from_words``: it fails wherever the server
-    runs."""
+    """Whether the server can compile a model for a device.
+
+    * ``works``: False where nothing can be compiled for the device, True where something can, None where that is not
+      known.
+    * ``reason``: why it does not work.
+    * ``name``: the device to blame.
+    * ``passed_over``: devices that it works without.
+    * ``devices_known``: whether the server's devices are known.
+    * ``groups``: group ids, one of which opens the device (``access``).
+    * ``unavailable``: what would have to be known, where ``works`` is not.
+    """
 
     works: bool | None = None
-    why: Why = ""
+    reason: Why = ""
     name: str = ""
     passed_over: tuple[PassedOver, ...] = ()
-    seen: bool = False
+    devices_known: bool = False
     groups: tuple[int, ...] = ()
-    untold: str = ""
+    unavailable: str = ""
 
     @property
     def from_words(self) -> bool:
-        return self.works is False and self.why in _IN_THE_WORDS
+        return self.works is False and self.reason in _IN_THE_WORDS
 
 
 UNJUDGED = DeviceVerdict()

@@ -126,7 +126,7 @@ class Attempt(Struct, frozen=True):
     status: StatusCode = "OK"
     cause: Cause | None = None
     log: tuple[str, ...] = ()
-    what: str = ""
+    exception: str = ""
     model_file: str | None = None
     format: ModelFormat | None = None
     candidates: tuple[str, ...] = ()
@@ -203,9 +203,9 @@ class ModelPlan(Struct, frozen=True):
 
 
 class Ignored(Struct, frozen=True):
-    """An argument or key that this program does not look at yet. ``where``: option or JSON pointer."""
+    """An argument or key that this program does not look at yet. ``location``: option or JSON pointer."""
 
-    where: str
+    location: str
     text: str
 
 

@@ -60,18 +60,28 @@ class StartProblem(Struct, frozen=True):
 
 
 class ExtensionPlan(Struct, frozen=True):
-    """What becomes of the CPU extension at start-up, before any model is looked at. ``path`` as the server was given
-    it, ``where`` absolute.
+    """What the server does with the CPU extension at start-up, before it looks at any model.
 
-    ``why``: what is wrong with it; ``ends`` and ``exit_code``: the process ends for it, None where the code is not
-    known; ``hangs``: start-up waits for it for ever. ``loaded``: OpenVINO loaded it here; ``untried``: why that was
-    not tried or tells nothing, ``timed_out`` for a deadline that passed. ``expected``: the OpenVINO library of the
-    release; ``lacking``: what it asks for and not every image has; ``kind``: what lies there, where that is no file.
+    * ``path``: the path as the server was given it.
+    * ``absolute_path``: the same as an absolute server path.
+    * ``problem``: what is wrong with it, empty for nothing.
+    * ``ends``: whether the process ends because of it.
+    * ``exit_code``: the exit code of that end, None where it is not known.
+    * ``hangs``: whether start-up waits for it for ever.
+    * ``loaded``: whether OpenVINO loaded it here.
+    * ``untried``: why that was not tried or shows nothing.
+    * ``timed_out``: whether the deadline for it passed.
+    * ``expected``: the OpenVINO library of the release.
+    * ``missing``: what it needs and not every image has.
+    * ``kind``: the kind of file, where it is no regular one.
+    * ``failure``: the system call that fails on it.
+    * ``inspection``: what its bytes hold.
+    * ``report``: what OpenVINO did with it.
     """
 
     path: str
-    where: str
-    why: Literal[
+    absolute_path: str
+    problem: Literal[
         "",
         "missing",
         "denied",
@@ -92,16 +102,18 @@ class ExtensionPlan(Struct, frozen=True):
     untried: str = ""
     timed_out: bool = False
     expected: str | None = None
-    lacking: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     kind: str = ""
     failure: Failure | None = None
-    seen: LibraryInspection | None = None
+    inspection: LibraryInspection | None = None
     report: LoadReport | None = None
 
     @property
-    def unseen(self) -> bool:
+    def unavailable(self) -> bool:
         """Whether its bytes could not be looked at, or loading it did not end: more is wanted than was seen."""
-        return bool(self.untried) and (self.seen is None or bool(self.seen.fault) or self.timed_out)
+        return bool(self.untried) and (
+            self.inspection is None or bool(self.inspection.fault) or self.timed_out
+        )
 
 
 class OutsideMounts(Struct, frozen=True):
@@ -119,7 +131,7 @@ class GraphFault(Struct, frozen=True):
     """Why the graph of a graph.pbtxt is not loaded. ``path`` as the server writes it."""
 
     path: str
-    why: Literal["missing", "denied", "empty", "directory"]
+    reason: Literal["missing", "denied", "empty", "directory"]
     status: str
     log: tuple[str, ...]
     failure: Failure | None = None
@@ -149,14 +161,14 @@ class LibraryFault(Struct, frozen=True):
     path: str
     pointer: str
     log: tuple[str, ...]
-    why: Literal["missing", "denied", "escapes", "relative", "not_a_library"]
+    reason: Literal["missing", "denied", "escapes", "relative", "not_a_library"]
     failure: Failure | None = None
 
 
 class PipelineFault(Struct, frozen=True):
     """A pipeline that is not served, for a reason that the configuration alone shows.
 
-    ``what`` is the model, library or node that the reason is about.
+    ``subject`` is the model, library or node that the reason is about.
     """
 
     name: str
@@ -164,7 +176,7 @@ class PipelineFault(Struct, frozen=True):
     reason: Literal[
         "duplicate", "occupied", "missing_model", "missing_library", "missing_node", "doubled_node"
     ]
-    what: str
+    subject: str
     log: tuple[str, ...]
 
 

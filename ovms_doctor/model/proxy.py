@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from ovms_doctor.model.pattern import lazy_pattern
 
@@ -33,7 +33,7 @@ class Proxy(Struct, frozen=True, omit_defaults=True):
     """A proxy as a variable names it. ``scheme`` in lower case; ``host`` without user and password; ``port`` None
     where none is named. ``s3``: what the S3 client makes of it, empty for a variable that is set to nothing.
     ``user``: a user stands in it; ``odd_password``: a password that clients read in different ways, for it holds
-    ``%`` or ``@``. ``trouble``: what is wrong with the form, empty for nothing."""
+    ``%`` or ``@``. ``problem``: what is wrong with the form, empty for nothing."""
 
     scheme: str = ""
     host: str = ""
@@ -41,7 +41,7 @@ class Proxy(Struct, frozen=True, omit_defaults=True):
     s3: S3Reading = ""
     user: bool = False
     odd_password: bool = False
-    trouble: Trouble = ""
+    problem: Trouble = field(default="", name="trouble")
 
 
 def read_proxy(text: str) -> Proxy:

@@ -28,7 +28,7 @@ class S3Path(Struct, frozen=True):
 
 class Endpoint(Struct, frozen=True):
     """Where the S3 client sends its requests. ``source``: ``S3_ENDPOINT``, ``path``, or ``aws`` for Amazon's own.
-    ``text``: what the client is told, without a user. ``port`` None for the scheme's own. ``trouble``: why it
+    ``text``: what the client is told, without a user. ``port`` None for the scheme's own. ``problem``: why it
     reaches nobody; ``readable``: scheme and host can be told. ``path``: what stands before the bucket in every
     request's, ``/store``."""
 
@@ -37,7 +37,7 @@ class Endpoint(Struct, frozen=True):
     scheme: Literal["http", "https"]
     host: str
     port: int | None = None
-    trouble: EndpointTrouble = ""
+    problem: EndpointTrouble = ""
     readable: bool = True
     path: str = ""
 
@@ -107,7 +107,7 @@ KeyFault: TypeAlias = Literal["", "content", "missing", "denied", "directory", "
 class StoreFault(Struct, frozen=True):
     """Why a model in a store is never served, whatever the store holds. ``ends``: the process ends over it, with
     exit code 1. ``status``: what OVMS calls it; ``exact``: it is known that it is this one, and ``log`` is what it
-    writes. ``key``, ``failure``, ``seen``: of a key file."""
+    writes. ``key``, ``failure``, ``inspection``: of a key file."""
 
     kind: FaultKind
     status: str
@@ -116,7 +116,7 @@ class StoreFault(Struct, frozen=True):
     exact: bool = True
     key: KeyFault = ""
     failure: Failure | None = None
-    seen: KeyFileInspection | None = None
+    inspection: KeyFileInspection | None = None
 
 
 class CopyFacts(Struct, frozen=True):
@@ -141,21 +141,29 @@ class CopyFacts(Struct, frozen=True):
 
 
 class StoreFacts(Struct, frozen=True):
-    """What a store said of one model's base path.
+    """What a store answers about one model's base path.
 
-    ``unasked``: why it was not asked, one sentence, empty where it was. ``refusal``: the call that ends it for the
-    server's client, None where none does; ``reason``: of a refused HeadBucket, which has no text, what the store says
-    to a list of the same bucket, None where that was answered (``lists``). ``near``: whether this host reaches the
-    store as the server does: it runs here, in this network. ``empty``: no key begins with the path; ``others``: what
-    lies beside it in its place. ``keys``: how many the server sees; ``more``: there are others behind that page, and
-    ``hidden``: the versions among them that it never sees."""
+    * ``access``: how the server's client speaks to the bucket.
+    * ``unavailable``: why the store was not asked, one sentence, empty where it was.
+    * ``refusal``: the refused call that ends it for the server's client, None where none does.
+    * ``reason``: of a refused HeadBucket, which has no text, the store's answer to a list of the same bucket; None
+      where that was answered (``lists``).
+    * ``lists``: whether the store lists the bucket that it refuses to HeadBucket.
+    * ``applies_to_server``: whether this host reaches the store as the server does: it runs here, in this network.
+    * ``empty``: whether no key begins with the path.
+    * ``others``: what lies beside an empty path.
+    * ``keys``: how many keys the server sees.
+    * ``more``: whether there are others behind that page.
+    * ``hidden``: the versions among them that the server never sees.
+    * ``copies``: what the server downloads, for each version.
+    """
 
     access: StoreAccess | None = None
-    unasked: str = ""
+    unavailable: str = ""
     refusal: StoreRefusal | None = None
     reason: StoreRefusal | None = None
     lists: bool = False
-    near: bool = False
+    applies_to_server: bool = False
     empty: bool = False
     others: tuple[str, ...] = ()
     keys: int = 0
@@ -165,9 +173,18 @@ class StoreFacts(Struct, frozen=True):
 
 
 class StorePlan(Struct, frozen=True):
-    """What the server's client decides for one model. ``place`` and ``client`` are of ``store``'s kind; Azure's
-    client has nothing to decide but whether it has a connection string, ``connected``: None where that is not
-    known. ``seen``: what the store said, None for Azure and where a fault decides before."""
+    """What the server's client decides for one model.
+
+    * ``model``: the model's name.
+    * ``path``: its base path.
+    * ``store``: the kind of store.
+    * ``s3``: the path and the client of a model in S3.
+    * ``gcs``: the path and the client of a model in Google Cloud Storage.
+    * ``azure``: the path of a model in Azure, whose client has nothing to decide but ``connected``.
+    * ``connected``: whether Azure's client has a connection string, None where that is not known.
+    * ``fault``: why the model is never served, whatever the store holds.
+    * ``facts``: what the store answers, None for Azure and where a fault decides before.
+    """
 
     model: str
     path: str
@@ -177,4 +194,4 @@ class StorePlan(Struct, frozen=True):
     azure: AzurePath | None = None
     connected: bool | None = None
     fault: StoreFault | None = None
-    seen: StoreFacts | None = None
+    facts: StoreFacts | None = None

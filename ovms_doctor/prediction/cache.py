@@ -55,14 +55,14 @@ def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
         path = deployment.arguments.value("cache_dir")
     if not path:
         return _default(deployment, facts)
-    base = CachePlan(path, absolute(path, deployment.working_directory), given=True)
+    base = CachePlan(path, absolute(path, deployment.working_directory), configured=True)
     return _look(base, deployment, facts)
 
 
 def cache_problem(cache: CachePlan) -> StartProblem:
     """How the process ends over its cache (server.cpp catches what the constructor throws)."""
     line = server_log.ENDS_BY_EXCEPTION(what=cache.ends)
-    return StartProblem("cache", "INTERNAL_ERROR", 1, (line,), path=cache.at, text=cache.ends)
+    return StartProblem("cache", "INTERNAL_ERROR", 1, (line,), path=cache.failed_path, text=cache.ends)
 
 
 def uses_cache(parameters: ParsedParameters | None) -> bool:
@@ -82,16 +82,18 @@ def with_cache(
         return attempt
     if attempt.outcome != "loaded" and not isinstance(attempt.cause, CompileRefused):
         return attempt
-    cause = CacheFails(cache.where, cache.effect == "aborts")
+    cause = CacheFails(cache.absolute_path, cache.effect == "aborts")
     if cause.aborts:
         return replace(attempt, outcome="crashed", cause=cause, log=())
     device = "CPU" if parameters is None else parameters.device.text
     wrapped = parameters is not None and parameters.device.plugin in ("AUTO", "MULTI")
     if cache.throws:
-        status, line = "MODEL_NOT_LOADED", server_log.EXCEPTION_LOADING(what=cache.what)
+        status, line = "MODEL_NOT_LOADED", server_log.EXCEPTION_LOADING(what=cache.exception)
     else:
         status = "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE"
-        line = server_log.COMPILE_FAILED(what=cache.what, model=model, version=attempt.version, device=device)
+        line = server_log.COMPILE_FAILED(
+            what=cache.exception, model=model, version=attempt.version, device=device
+        )
     # These two put the text into one of their own, which differs from release to release.
     return replace(attempt, outcome="failed", status=status, cause=cause, log=() if wrapped else (line,))
 
@@ -103,7 +105,7 @@ def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
     """``/opt/cache``, which turns the cache on by being there. Not asked for where it would be a guess."""
     if not deployment.bare_metal and not _mounted(DEFAULT, deployment):
         return None
-    base = CachePlan(DEFAULT, DEFAULT, given=False)
+    base = CachePlan(DEFAULT, DEFAULT, configured=False)
     status = facts.ask(StatPath(DEFAULT))
     if isinstance(status, Failure) and status.missing and not _made_by_engine(DEFAULT, deployment):
         return None
@@ -112,22 +114,24 @@ def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
 
 def _look(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     """``exists``, ``create_directories``, ``access``: an exception of the first two ends the process."""
-    base = replace(base, kept=_kept(base.where, deployment), in_memory=_in_memory(base.where, deployment))
+    base = replace(
+        base, kept=_kept(base.absolute_path, deployment), in_memory=_in_memory(base.absolute_path, deployment)
+    )
     if deployment.container is not None and not deployment.mounts:
         # What is called so on this host is not the container's.
         return base
-    status = facts.ask(StatPath(base.where))
+    status = facts.ask(StatPath(base.absolute_path))
     if isinstance(status, Unavailable):
         return base
     if isinstance(status, Failure):
-        if status.missing and _made_by_engine(base.where, deployment):
+        if status.missing and _made_by_engine(base.absolute_path, deployment):
             return _effect(
                 replace(base, rights=_as_made(deployment), blobs=0, engine_makes=True), deployment, facts
             )
         if status.missing:
             return _created(base, deployment, facts)
-        return _ends(base, "status", status, base.where)
-    rights = facts.ask(CheckWritable(base.where))
+        return _ends(base, "status", status, base.absolute_path)
+    rights = facts.ask(CheckWritable(base.absolute_path))
     if not isinstance(rights, Writability):
         return base
     return _effect(replace(base, rights=rights), deployment, facts)
@@ -137,18 +141,18 @@ def _ends(
     base: CachePlan, call: str, failure: Failure, at: str, rights: Writability | None = None
 ) -> CachePlan:
     text = filesystem_error(call, Failure(failure.errno), base.path)
-    return replace(base, ends=text, failure=failure, at=at, at_rights=rights)
+    return replace(base, ends=text, failure=failure, failed_path=at, failed_path_rights=rights)
 
 
 def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     """``create_directories``: every directory that is missing, in the lowest one that is there."""
-    above = posixpath.dirname(base.where.rstrip("/")) or "/"
+    above = posixpath.dirname(base.absolute_path.rstrip("/")) or "/"
     if base.kept is False:
         return _created_in_image(base, deployment)
     if not deployment.bare_metal and not deployment.mounts:
         # A target is taken as what is mounted; whoever mounts what is missing has it made.
         return base
-    lowest = base.where.rstrip("/")
+    lowest = base.absolute_path.rstrip("/")
     while True:
         status = facts.ask(StatPath(above))
         if not (isinstance(status, Failure) and status.errno in (errno.ENOENT, errno.ENOTDIR)):
@@ -187,13 +191,13 @@ def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
     container = deployment.container
     if container is not None and container.user_namespace:
         return base
-    above = posixpath.dirname(base.where.rstrip("/"))
+    above = posixpath.dirname(base.absolute_path.rstrip("/"))
     top = next((place for place in _FOR_ALL if above == place or above.startswith(f"{place}/")), None)
     if container is not None and container.read_only_root:
         return _ends(base, "cannot create directories", Failure(errno.EROFS), "/")
     if deployment.user.uid == 0 or top is not None:
         return replace(base, created=True, effect="caches", blobs=0)
-    at = "/" if base.where.count("/") == 1 else posixpath.join("/", base.where.split("/")[1])
+    at = "/" if base.absolute_path.count("/") == 1 else posixpath.join("/", base.absolute_path.split("/")[1])
     return _ends(base, "cannot create directories", Failure(errno.EACCES), at)
 
 
@@ -211,24 +215,24 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     made = base.engine_makes
     base = base if made else _with_blobs(base, rights, deployment, facts)
     if rights.writable:
-        probe = facts.ask(ProbeWrite(base.where)) if deployment.options.probe_write and not made else None
+        probe = facts.ask(ProbeWrite(base.absolute_path)) if deployment.options.probe_write and not made else None
         return replace(base, effect="caches", probe=probe)
     if not _sets_permissions(release):
         return replace(base, effect="uncached")
     if base.blobs == 0:
         # The blob that could not be written is to be given its mode.
         what = _exception("cannot set permissions", errno.ENOENT, base, release)
-        return replace(base, effect="refused", what=what)
+        return replace(base, effect="refused", exception=what)
     return base
 
 
 def _no_directory(base: CachePlan, release: Release) -> CachePlan:
     if _sets_permissions(release):
         what = _exception("cannot set permissions", errno.ENOTDIR, base, release)
-        return replace(base, effect="refused", what=what)
+        return replace(base, effect="refused", exception=what)
     if release.at_least(2025, 2) and not release.at_least(2025, 4):
         what = f'Couldn\'t create directory ["{base.path}"], err=Not a directory)'
-        return replace(base, effect="refused", what=what, throws=True)
+        return replace(base, effect="refused", exception=what, throws=True)
     return replace(base, effect="uncached")
 
 
@@ -239,7 +243,7 @@ def _not_searchable(base: CachePlan, release: Release) -> CachePlan:
         return replace(base, effect="uncached")
     aborts = release.at_least(2026, 2)
     what = _exception("status", errno.EACCES, base, release, bare=aborts)
-    return replace(base, effect="aborts" if aborts else "refused", what=what)
+    return replace(base, effect="aborts" if aborts else "refused", exception=what)
 
 
 def _sets_permissions(release: Release) -> bool:
@@ -271,14 +275,14 @@ def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, fa
     if not (fixed or scarce):
         return base
     # Names that the server's user may not list decide all the same.
-    listing = facts.ask(ListDirectory(base.where, own=not rights.readable))
+    listing = facts.ask(ListDirectory(base.absolute_path, own=not rights.readable))
     if not isinstance(listing, Listing):
         return base
     names = sorted(entry.name for entry in listing.entries if entry.name.endswith(_BLOB))
     base = replace(base, blobs=len(names))
     if not fixed or not deployment.release.at_least(2025, 2):
         return base
-    paths = [f"{base.where.rstrip('/')}/{name}" for name in names[:MOST_BLOBS]]
+    paths = [f"{base.absolute_path.rstrip('/')}/{name}" for name in names[:MOST_BLOBS]]
     facts.need(question for path in paths for question in (CheckWritable(path), StatPath(path)))
     stuck = []
     for path in paths:

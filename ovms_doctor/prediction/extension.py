@@ -56,20 +56,20 @@ def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None
     if isinstance(status, Unavailable):
         return replace(course, untried=status.reason, timed_out=status.timed_out)
     if isinstance(status, Failure):
-        return replace(course, why="missing", ends=True, exit_code=64, failure=status)
+        return replace(course, problem="missing", ends=True, exit_code=64, failure=status)
     if status.kind == "fifo":
-        return replace(course, why="hangs", hangs=True, kind="fifo")
+        return replace(course, problem="hangs", hangs=True, kind="fifo")
     if status.kind != "regular":
-        return replace(course, why="special", ends=True, exit_code=1, kind=status.kind)
+        return replace(course, problem="special", ends=True, exit_code=1, kind=status.kind)
     content = facts.ask(ReadFile(where, HEAD))
     if isinstance(content, Failure):
-        return replace(course, why="denied", ends=True, exit_code=1, failure=content)
+        return replace(course, problem="denied", ends=True, exit_code=1, failure=content)
     seen = facts.ask(InspectLibrary(where))
     if isinstance(seen, Failure):
-        return replace(course, why="denied", ends=True, exit_code=1, failure=seen)
+        return replace(course, problem="denied", ends=True, exit_code=1, failure=seen)
     if isinstance(seen, Unavailable):
         return replace(course, untried=seen.reason, timed_out=seen.timed_out)
-    course = _by_its_bytes(replace(course, seen=seen), seen, deployment, facts)
+    course = _by_its_bytes(replace(course, inspection=seen), seen, deployment, facts)
     return course if course.ends or course.untried else _by_loading(course, seen, deployment, facts)
 
 
@@ -91,7 +91,7 @@ def with_extension(plan: Plan, course: ExtensionPlan | None) -> Plan:
     if course is None:
         return plan
     plan = replace(plan, extension=course)
-    if course.why != "hangs":
+    if course.problem != "hangs":
         return plan
     cause = plan.unknown or CouldNotLook(course.path, course.untried, course.timed_out)
     return replace(plan, outcome="unknown" if plan.outcome == "serves" else plan.outcome, unknown=cause)
@@ -99,7 +99,7 @@ def with_extension(plan: Plan, course: ExtensionPlan | None) -> Plan:
 
 def library_of(course: ExtensionPlan | None) -> str | None:
     """The server's path of the extension with which models are to be loaded here; None for none."""
-    return course.where if course is not None and course.loaded else None
+    return course.absolute_path if course is not None and course.loaded else None
 
 
 def needs_untried(
@@ -131,14 +131,14 @@ def needs_untried(
 def _problem(course: ExtensionPlan, deployment: Deployment) -> StartProblem:
     """The end of the process, as a reason for it."""
     option = "--cpu_extension"
-    if course.why == "missing":
+    if course.problem == "missing":
         exist = "exist" if deployment.release.at_least(2025, 1) else "exists"
         text = (
             f"File path provided as an {option} parameter does not {exist} in the filesystem: {course.path}"
         )
         return StartProblem("usage", "OPTIONS_USAGE_ERROR", 64, (text,), text=text, option=option)
     log: tuple[str, ...] = ()
-    if course.why == "refused" and course.report is not None:
+    if course.problem == "refused" and course.report is not None:
         what = course.report.message
         log = (server_log.EXTENSION_FAILED(what=what), server_log.ENDS_BY_EXCEPTION(what=what))
     return StartProblem(
@@ -152,32 +152,32 @@ def _by_its_bytes(
     """In the order in which the dynamic linker meets it: the header, what it asks for, its symbols."""
     ends = replace(course, ends=True, exit_code=1)
     if seen.fault in ("empty", "not ELF"):
-        return replace(ends, why="not_library")
+        return replace(ends, problem="not_library")
     if seen.bits == 32 or (_is_foreign(seen) and not deployment.bare_metal):
-        return replace(ends, why="machine")
+        return replace(ends, problem="machine")
     if seen.fault == "cut off":
         # What lies beyond the end is mapped all the same, and the process dies of touching it.
-        return replace(ends, why="not_library", exit_code=None if seen.machine else 1)
+        return replace(ends, problem="not_library", exit_code=None if seen.machine else 1)
     if seen.fault == "no library":
-        return replace(ends, why="not_library")
+        return replace(ends, problem="not_library")
     if seen.fault:
         return replace(course, untried=seen.detail)
     asked = [name for name in seen.needed if _OPENVINO.fullmatch(name)]
     if course.expected is not None and asked and course.expected not in asked:
-        return replace(ends, why="openvino")
+        return replace(ends, problem="openvino")
     if seen.entry is False:
         # Until 2023.3 OpenVINO took libraries with another entry point too.
         old = not deployment.release.at_least(2024, 0)
-        return replace(course, untried="it has no entry point") if old else replace(ends, why="entry")
+        return replace(course, untried="it has no entry point") if old else replace(ends, problem="entry")
     if deployment.bare_metal:
         return course
     too_new = too_new_for(deployment.release, seen.symbol_versions)
     if too_new is not None:
-        return replace(ends, why="libraries", lacking=(too_new,))
+        return replace(ends, problem="libraries", missing=(too_new,))
     lacking = tuple(
         name for name in seen.needed if not is_in_images(name) and not _beside(name, course, facts)
     )
-    return replace(course, why="libraries", lacking=lacking) if lacking else course
+    return replace(course, problem="libraries", missing=lacking) if lacking else course
 
 
 def _is_foreign(seen: LibraryInspection) -> bool:
@@ -187,9 +187,9 @@ def _is_foreign(seen: LibraryInspection) -> bool:
 
 def _beside(name: str, course: ExtensionPlan, facts: Facts) -> bool:
     """Whether a library lies where the extension itself says to look, or that cannot be told."""
-    assert course.seen is not None
-    directory = course.where.rpartition("/")[0] or "/"
-    for path in course.seen.search_paths:
+    assert course.inspection is not None
+    directory = course.absolute_path.rpartition("/")[0] or "/"
+    for path in course.inspection.search_paths:
         place = path.replace("${ORIGIN}", directory).replace("$ORIGIN", directory)
         if not place.startswith("/") or "$" in place:
             return True
@@ -206,22 +206,22 @@ def _by_loading(
     reason = _not_loaded(course, seen, deployment)
     if reason:
         return replace(course, untried=reason)
-    report = facts.ask(LoadExtension(course.where))
+    report = facts.ask(LoadExtension(course.absolute_path))
     if isinstance(report, Unavailable):
         return replace(course, untried=report.reason, timed_out=report.timed_out)
     course = replace(course, report=report)
     if report.outcome == "ok":
         return replace(course, loaded=True)
     if report.outcome == "timed_out":
-        return replace(course, why="hangs", untried=report.detail, timed_out=True)
+        return replace(course, problem="hangs", untried=report.detail, timed_out=True)
     if report.outcome == "crashed":
-        return replace(course, why="crashes", ends=True, exit_code=_exit_code(report, deployment))
+        return replace(course, problem="crashes", ends=True, exit_code=_exit_code(report, deployment))
     if report.outcome == "out_of_memory":
         return replace(course, untried=report.detail or "memory ran out while it was loaded")
     if _OF_THE_HOST.search(report.message) and not deployment.bare_metal:
         lines = [line.strip() for line in report.message.splitlines() if line.strip()]
         return replace(course, report=None, untried=f"it could not be loaded here: {lines[-1]}")
-    return replace(course, why="machine" if _is_foreign(seen) else "refused", ends=True, exit_code=1)
+    return replace(course, problem="machine" if _is_foreign(seen) else "refused", ends=True, exit_code=1)
 
 
 def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:

@@ -86,7 +86,7 @@ class Loader(Struct, frozen=True):
             search = find_single_file if single_file else find_model_file
             found = search(place, self.facts)
             if isinstance(found, ThrownException):
-                return Attempt(version, "threw", path, cause=found.cause, what=found.what)
+                return Attempt(version, "threw", path, cause=found.cause, exception=found.what)
             if isinstance(found, FileNotFound):
                 return Attempt(version, "failed", path, found.status, found.cause, found.log)
             waits = self._mapping_waits(path, single_file=single_file)

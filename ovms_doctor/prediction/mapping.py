@@ -45,7 +45,7 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     except (ValueError, RecursionError):
         line = server_log.MAPPING_NOT_JSON_OLD() if old else server_log.MAPPING_INVALID(model=model)
         place, hint = _where_not_json(data)
-        return Mapping(path, problem="not_json", log=(line,), place=place, hint=hint)
+        return Mapping(path, problem="not_json", log=(line,), position=place, hint=hint)
     if old:
         return _halves(document, path)
     try:
@@ -56,7 +56,9 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         log = (line, server_log.MAPPING_INVALID(model=model))
         found = index_of(data).place(key)
         hint = _against_schema(keyword, last_key(key.translate(_BACK)))
-        return Mapping(path, problem="schema", log=log, place="" if found is None else str(found), hint=hint)
+        return Mapping(
+            path, problem="schema", log=log, position="" if found is None else str(found), hint=hint
+        )
     missing = [half for half in ("inputs", "outputs") if half not in document]
     return Mapping(
         path,

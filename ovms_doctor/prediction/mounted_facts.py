@@ -185,9 +185,9 @@ def mark_outside(plan: Plan, sight: MountedFacts, deployment: Deployment) -> Pla
         base = model.detection.problem
         if base is not None and base.kind == "missing":
             paths.append(model.entry.base_path)
-        if model.graph is not None and model.graph.why == "missing":
+        if model.graph is not None and model.graph.reason == "missing":
             paths.append(model.graph.path)
-    paths += [library.path for library in plan.libraries if library.why == "missing"]
+    paths += [library.path for library in plan.libraries if library.reason == "missing"]
     found = []
     _look_at_mounts(paths, sight, deployment)
     for path in dict.fromkeys(paths):

@@ -51,7 +51,7 @@ def _with_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreP
     store = plan_store(model.entry, deployment, facts)
     if store.fault is not None or store.store == "azure":
         return store
-    return replace(store, seen=store_seen(model, deployment, facts))
+    return replace(store, facts=store_seen(model, deployment, facts))
 
 
 def _in_store(model: ModelPlan) -> bool:

@@ -98,7 +98,7 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, fac
     if not isinstance(fault, GraphFault):
         return plan
     # What a directory in its place leads to depends on the file system.
-    ends = mode == "single" and fault.why != "directory"
+    ends = mode == "single" and fault.reason != "directory"
     return replace(plan, status=fault.status, graph=fault, ended=1 if ends else None)
 
 
@@ -173,7 +173,7 @@ def _follow(
 
 def _fails_on_layout(attempt: Attempt) -> bool:
     cause = attempt.cause
-    return isinstance(cause, ParameterRefused) and cause.why in ("layout", "build", "preprocessing")
+    return isinstance(cause, ParameterRefused) and cause.reason in ("layout", "build", "preprocessing")
 
 
 def _first_tries(tried: dict[int, Attempt], known: dict[tuple[int, bool], Attempt]) -> dict[int, Attempt]:

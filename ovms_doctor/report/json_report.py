@@ -133,7 +133,7 @@ def _server(deployment: Deployment | None, plan: Plan | None, runtime: str | Non
         starts=plan.starts if plan else None,
         exit_code=plan.exit_code if plan else None,
         runtime=runtime,
-        ignored=tuple(IgnoredInput(item.where, item.text) for item in plan.ignored) if plan else (),
+        ignored=tuple(IgnoredInput(item.location, item.text) for item in plan.ignored) if plan else (),
     )
 
 
@@ -226,7 +226,7 @@ def _finding(finding: Finding) -> FindingInfo:
         message=finding.message,
         detail=finding.detail,
         server_log=finding.server_log,
-        evidence=tuple(EvidenceInfo(item.what, item.how) for item in finding.evidence),
+        evidence=tuple(EvidenceInfo(item.observation, item.how) for item in finding.evidence),
         recovers=finding.recovers,
         remedy=_remedy(finding.remedy) if finding.remedy else None,
         docs=finding.docs,
@@ -236,7 +236,7 @@ def _finding(finding: Finding) -> FindingInfo:
 
 
 def _remedy(remedy: Remedy) -> RemedyInfo:
-    steps = (StepInfo(step.text, step.command, step.where, step.effect) for step in remedy.steps)
+    steps = (StepInfo(step.text, step.command, step.location, step.effect) for step in remedy.steps)
     return RemedyInfo(remedy.summary, tuple(steps))
 
 

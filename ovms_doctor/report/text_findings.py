@@ -71,7 +71,7 @@ def _write(paper: TextWriter, finding: Finding, indent: int) -> None:
     _write_place(paper, finding, inner)
     _write_log(paper, finding.server_log, inner)
     for number, item in enumerate(_some(paper, finding.evidence, _SEEN)):
-        text = f"{item.what} ({item.how})" if item.how else item.what
+        text = f"{item.observation} ({item.how})" if item.how else item.observation
         paper.prose(_short(paper, text), indent=inner + 6, label="" if number else "seen:")
     _more(paper, len(finding.evidence) - _SEEN, "sighting", inner + 6)
     if finding.remedy is not None:
@@ -151,7 +151,7 @@ def _write_remedy(paper: TextWriter, remedy: Remedy, indent: int) -> None:
 
 def _step(step: Step) -> str:
     """The text, with where it is done and what it does, unless it only reads on this host."""
-    aside = [] if step.where in (None, "host") else [f"in {step.where}"]
+    aside = [] if step.location in (None, "host") else [f"in {step.location}"]
     if step.effect not in (None, "reads"):
         aside.append(str(step.effect))
     return f"{step.text} [{', '.join(aside)}]" if aside else step.text

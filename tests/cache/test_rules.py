@@ -365,7 +365,7 @@ def test_status_of_a_mounted_opt_cache_is_asked() -> None:
     told = _told(bare_metal=False, cache_dir=None, mounts=(Mount("/srv", "/opt"), Mount("/srv/m", "/m")))
     seen, _ = _look(told, Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}))
     assert seen.cache is not None
-    assert not seen.cache.given
+    assert not seen.cache.configured
 
 
 # -- what an engine makes, and the forms of a remedy ---------------------------------------------------

@@ -44,4 +44,4 @@ def test_what_is_hidden(given: Any, text: str, expected: str) -> None:
     result = said(given, text)
     assert (result.message, result.detail) == (expected, expected)
     assert result.server_log == (expected,)
-    assert [item.what for item in result.evidence] == [expected]
+    assert [item.observation for item in result.evidence] == [expected]

@@ -109,7 +109,7 @@ def test_what_the_image_may_have_could_not_be_looked_at(path: str, here: str) ->
 def test_below_the_images_directories_the_host_decides(path: str) -> None:
     _, (found,) = single(host(path), path)
     assert (found.code, found.confidence) == ("OVD106", "medium")
-    assert any("image of one's own" in item.what for item in found.evidence)
+    assert any("image of one's own" in item.observation for item in found.evidence)
 
 
 def test_without_a_mount_or_on_bare_metal_nothing_is_told_of_it() -> None:

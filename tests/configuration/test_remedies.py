@@ -72,7 +72,7 @@ def test_a_directory_in_place_of_the_configuration() -> None:
 
 def test_a_configuration_that_is_not_there_was_not_seen() -> None:
     (found,) = findings(World({}))
-    assert [item.what for item in found.evidence] == ["/c/config.json: nothing there"]
+    assert [item.observation for item in found.evidence] == ["/c/config.json: nothing there"]
 
 
 @pytest.mark.parametrize(

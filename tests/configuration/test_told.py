@@ -155,7 +155,7 @@ def test_files_that_make_a_generative_model_are_named() -> None:
     (info,) = [item for item in found if item.code == "OVD122"]
     assert info.remedy is not None
     assert "move model_index.json away" in info.remedy.summary
-    assert info.evidence[0].what == "/m/model_index.json"
+    assert info.evidence[0].observation == "/m/model_index.json"
 
 
 # -- version policies ----------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_a_text_ends_at_its_nul_character() -> None:
     ]
     found = findings(world(text, "/m"))
     assert {item.code for item in found} == {"OVD449"}
-    assert [item.evidence[0].what.partition(":")[0] for item in found] == [
+    assert [item.evidence[0].observation.partition(":")[0] for item in found] == [
         "line 1, column 36",
         "line 1, column 56",
     ]
@@ -451,7 +451,7 @@ def test_the_argument_at_fault(words: tuple[str, ...], code: str, place: str) ->
     (error,) = [item for item in found if item.severity == "error"]
     assert error.code == code
     assert error.message.startswith(place)
-    assert error.evidence[0].what.startswith(place)
+    assert error.evidence[0].observation.startswith(place)
 
 
 def test_a_graphs_argument_at_fault() -> None:

@@ -281,7 +281,7 @@ def test_a_relative_config_path_and_a_relative_library() -> None:
     )
     here = World({"/w/d/c.json": text})
     plan = settle(deployed("2026.3", ("--config_path", "d/c.json", "--port", "1")), here)
-    assert [fault.why for fault in plan.libraries] == ["relative"]
+    assert [fault.reason for fault in plan.libraries] == ["relative"]
 
 
 def test_without_polls_what_is_stays_and_nothing_recovers_by_itself() -> None:

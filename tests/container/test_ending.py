@@ -123,7 +123,7 @@ def test_the_kernels_log_makes_137_an_oom_kill() -> None:
     kill = KernelKill(42, "ovms", "memcg", "[1.0]", rss=60 << 20, matched="cgroup")
     (found,) = findings(exited(137), oom_kills=(kill,))
     assert (found.code, found.confidence) == ("OVD701", "high")
-    assert any("process 42 (ovms), 60 MiB" in item.what for item in found.evidence)
+    assert any("process 42 (ovms), 60 MiB" in item.observation for item in found.evidence)
     (doubtful,) = findings(exited(137), oom_kills=(replace(kill, matched="time"),))
     assert doubtful.confidence == "medium"
 
@@ -161,7 +161,7 @@ def test_exit_1_is_held_against_what_the_rules_foretell() -> None:
     (other,) = findings(exited(1))
     assert "foretell the same" in same.detail
     assert "something was changed since" in other.detail
-    assert any("Directory does not exist" in item.what for item in same.evidence)
+    assert any("Directory does not exist" in item.observation for item in same.evidence)
 
 
 def test_another_processs_kill_does_not_hide_the_end() -> None:

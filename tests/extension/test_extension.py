@@ -186,7 +186,7 @@ def test_one_that_the_servers_user_may_not_read(bare: Path, world_dir: Path) -> 
     (world_dir / "libmine.so").chmod(0o640)
     seen = judge(models, world_dir / "libmine.so", as_user=True)
     assert (seen.codes, seen.outcome) == (["OVD351"], ("exits", 1))
-    assert "mode 0640" in seen.only.evidence[0].what
+    assert "mode 0640" in seen.only.evidence[0].observation
     (world_dir / "libmine.so").chmod(0o644)
     assert judge(models, world_dir / "libmine.so", as_user=True).codes == []
 

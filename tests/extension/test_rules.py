@@ -88,7 +88,7 @@ def test_its_code_is_run_only_for_the_openvino_that_is_at_hand() -> None:
         in course(replace(FINE, local_openvino="libopenvino.so.2641")).untried
     )
     assert "missing" in course(FINE).untried
-    assert course(HERE, release="2025.3").why == "openvino"
+    assert course(HERE, release="2025.3").problem == "openvino"
 
 
 def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
@@ -98,7 +98,7 @@ def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
     found = plan_extension(told, facts(HERE))
     assert found is not None
     assert "not named by the user" in found.untried
-    assert not found.unseen
+    assert not found.unavailable
 
 
 @pytest.mark.parametrize(
@@ -112,16 +112,16 @@ def test_its_code_is_not_run_where_the_user_named_a_container() -> None:
 def test_what_this_host_lacks_is_not_held_against_the_server(message: str, why: str) -> None:
     report = LoadReport("read", "failed", "read", message, "2025.4.0")
     found = course(HERE, (LoadExtension(PATH), report))
-    assert (found.why, found.ends) == (why, bool(why))
+    assert (found.problem, found.ends) == (why, bool(why))
     assert bool(found.untried) is not bool(why)
     here = plan_extension(replace(deployment(), bare_metal=True), facts(HERE, (LoadExtension(PATH), report)))
     assert here is not None
-    assert here.why == "refused"
+    assert here.problem == "refused"
 
 
 def test_a_c_library_that_no_image_of_the_release_has() -> None:
     found = course(replace(HERE, symbol_versions=("GLIBC_2.41",)))
-    assert (found.why, found.ends, found.lacking) == ("libraries", True, ("GLIBC_2.41",))
+    assert (found.problem, found.ends, found.missing) == ("libraries", True, ("GLIBC_2.41",))
     with pytest.raises(FactsMissingError):
         # On the server's own host it is tried.
         plan_extension(
@@ -133,10 +133,10 @@ def test_libraries_are_looked_for_where_it_says() -> None:
     needs = replace(HERE, needed=(*HERE.needed, "libx.so"), search_paths=("$ORIGIN/deps", "/opt/x"))
     first, second = StatPath("/ext/deps/libx.so"), StatPath("/opt/x/libx.so")
     loaded = (LoadExtension(PATH), LoadReport("read", "ok", "read", "", "2025.4.0"))
-    assert course(needs, (first, Failure(2)), (second, PathStatus("regular", 1)), loaded).lacking == ()
-    assert course(needs, (first, Failure(2)), (second, Failure(2)), loaded).lacking == ("libx.so",)
+    assert course(needs, (first, Failure(2)), (second, PathStatus("regular", 1)), loaded).missing == ()
+    assert course(needs, (first, Failure(2)), (second, Failure(2)), loaded).missing == ("libx.so",)
     other = replace(needs, search_paths=("$LIB",))
-    assert course(other, loaded).lacking == ()
+    assert course(other, loaded).missing == ()
 
 
 def test_signals_become_exit_codes() -> None:
@@ -170,7 +170,7 @@ def test_what_could_not_be_looked_at_is_a_gap_and_no_finding() -> None:
 
 def test_damaged_tables_are_no_verdict() -> None:
     found = course(LibraryInspection(9000, "damaged", "its tables cannot be read: x", 64, "x86-64"))
-    assert (found.why, found.ends, found.unseen) == ("", False, True)
+    assert (found.problem, found.ends, found.unavailable) == ("", False, True)
     assert extension_stops(found, deployment()) is None
 
 

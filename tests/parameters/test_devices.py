@@ -121,7 +121,7 @@ BARE_HOST: dict[str, tuple[bool | None, str, str]] = {
 @pytest.mark.parametrize(("text", "expected"), BARE_HOST.items())
 def test_on_a_host_without_gpu_and_npu(text: str, expected: tuple[bool | None, str, str]) -> None:
     verdict = judged(text)
-    assert (verdict.works, verdict.why, verdict.name) == expected
+    assert (verdict.works, verdict.reason, verdict.name) == expected
 
 
 @pytest.mark.parametrize("text", [text for text, found in BARE_HOST.items() if found[1] == "absent"])
@@ -193,7 +193,7 @@ def test_releases(text: str, release: str, works: bool | None) -> None:
 def test_what_would_have_to_be_known_is_told(
     text: str, seen: HostDevices | None, release: str, word: str
 ) -> None:
-    untold = judged(text, seen, release).untold
+    untold = judged(text, seen, release).unavailable
     assert (word in untold) if word else not untold
 
 
@@ -234,7 +234,7 @@ def test_presence(name: str, seen: HostDevices | None, user: User, expected: str
 )
 def test_what_a_list_goes_without(text: str, seen: HostDevices | None, passed: list[tuple[str, str]]) -> None:
     verdict = judged(text, seen)
-    assert [(item.name, item.why) for item in verdict.passed_over] == passed
+    assert [(item.name, item.reason) for item in verdict.passed_over] == passed
     assert verdict.works is not False
 
 
@@ -311,7 +311,7 @@ def look(
 )
 def test_the_words_are_known_without_openvino(device: str, words: str) -> None:
     _, (finding,), _ = look(device, load="none")
-    assert words in [evidence.what for evidence in finding.evidence]
+    assert words in [evidence.observation for evidence in finding.evidence]
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_line_and_column(line: str, code: str, place: tuple[int, int], message: 
     found = next(item for item in look(line) if item.code == code)
     row, column = place
     assert found.message == f"/c/config.json:{row}:{column}: {message}"
-    assert found.evidence[0].what.startswith(f"line {row}, column {column}: ")
+    assert found.evidence[0].observation.startswith(f"line {row}, column {column}: ")
     assert found.evidence[0].how == "read of the configuration"
 
 

@@ -101,7 +101,7 @@ def test_fingerprint_and_page_are_not_taken_over() -> None:
         {"evidence": (Evidence("", "how"),)},
         {"recovers": "never"},
         {"remedy": "do it"},
-        {"remedy": Remedy("s", (Step("t", where="moon"),))},  # type: ignore[arg-type]
+        {"remedy": Remedy("s", (Step("t", location="moon"),))},  # type: ignore[arg-type]
         {"remedy": Remedy("s", "steps")},  # type: ignore[arg-type]
         {"causes": 1},
         {"causes": ("OVD101",)},

@@ -213,8 +213,8 @@ def test_versions_and_copies_are_the_server_s(
     read = [one.number for one in map(read_directory_name, names) if one.reading == "version"]
     versions = [number for number in read if number is not None]
     assert list(planned.detection.found) == versions
-    assert plan.stores[0].seen is not None
-    copies = {copy.version: copy for copy in plan.stores[0].seen.copies}
+    assert plan.stores[0].facts is not None
+    copies = {copy.version: copy for copy in plan.stores[0].facts.copies}
     walks = {version: _downloaded(walk, base, version, versions.count(version)) for version in versions}
     if "fails" in walks.values() and versions != sorted(set(versions)):
         # The search of the manager misses some, which come without the others in the next turn.

@@ -162,7 +162,7 @@ def test_names_of_directories(name: str, path: str) -> None:
     if name == "9223372036854775807":
         assert states(planned) == {2**63 - 1: "AVAILABLE/OK"}
     else:
-        assert [cause.why for cause in causes if isinstance(cause, DownloadFails)] == ["missing"] * len(
+        assert [cause.reason for cause in causes if isinstance(cause, DownloadFails)] == ["missing"] * len(
             causes
         )
         assert planned.status == ("PATH_INVALID" if causes else "OK")
@@ -173,7 +173,7 @@ def test_a_name_of_both_an_object_and_a_directory_is_a_directory(path: str) -> N
     tree = {"m/1": "x", "m/1/a.xml": "good", "m/1/a.bin": "w", "m/1/a.bin/b": "x", "m/1/": ""}
     planned = model(told(path), Bucket(tree))
     assert states(planned) == {1: "LOADING/UNKNOWN"}
-    seen = settle(told(path), Bucket(tree)).stores[0].seen
+    seen = settle(told(path), Bucket(tree)).stores[0].facts
     assert seen is not None
     assert [(file.name, copy.directories) for copy in seen.copies for file in copy.files] == [
         ("a.xml", ("a.bin",))
@@ -183,7 +183,7 @@ def test_a_name_of_both_an_object_and_a_directory_is_a_directory(path: str) -> N
 @pytest.mark.parametrize("path", ["s3://b1x/m", "gs://b1x/m"])
 def test_an_empty_object_is_an_empty_file(path: str) -> None:
     plan = settle(told(path), Bucket({"m/1/a.xml": "", "m/1/a.bin": ""}))
-    seen = plan.stores[0].seen
+    seen = plan.stores[0].facts
     assert seen is not None
     assert [(file.name, file.size) for file in seen.copies[0].files] == [("a.bin", 0), ("a.xml", 0)]
     assert states(plan.models[0]) == {1: "LOADING/UNKNOWN"}

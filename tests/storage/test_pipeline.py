@@ -51,7 +51,7 @@ def test_the_same_verdict_wherever_it_lies(name: str, policy: VersionPolicy, pat
     there = model(told(path, policy=policy), Bucket({f"m/{file}": "good" for file in files}))
     if name == "zero and a letter":
         # Read as 1, and looked for as 1: here as there it is not found, but there the download says so.
-        assert [item.cause.why for item in attempts(there) if isinstance(item.cause, DownloadFails)]
+        assert [item.cause.reason for item in attempts(there) if isinstance(item.cause, DownloadFails)]
     assert states(there) == states(here)
     assert there.detection.found == here.detection.found
     assert there.served_later == here.served_later
@@ -82,7 +82,7 @@ def test_nothing_begins_with_the_path(path: str) -> None:
     (planned,) = plan.models
     assert planned.status == "PATH_INVALID"
     assert planned.detection.log == (f"Directory does not exist: {path}",)
-    seen = plan.stores[0].seen
+    seen = plan.stores[0].facts
     assert seen is not None
     assert seen.empty
     assert seen.others == ("mm", "models")
@@ -115,7 +115,7 @@ def test_variables_of_a_saved_model_stay_behind() -> None:
     }
     for path in SCHEMES:
         plan = settle(told(path), Bucket(tree))
-        (copy,) = plan.stores[0].seen.copies  # type: ignore[union-attr]
+        (copy,) = plan.stores[0].facts.copies  # type: ignore[union-attr]
         assert [file.name for file in copy.files] == ["saved_model.pb"]
         assert copy.left_out == ("variables/variables.data-00000-of-00001", "variables/variables.index")
         assert copy.directories == ("variables",)
@@ -125,7 +125,7 @@ def test_s3_takes_one_directory_and_google_all() -> None:
     tree = {"m/1/a.onnx": "good", "m/1/x/b.bin": "x", "m/1/x/y/c.bin": "x"}
     names = {}
     for path in SCHEMES:
-        (copy,) = settle(told(path), Bucket(tree)).stores[0].seen.copies  # type: ignore[union-attr]
+        (copy,) = settle(told(path), Bucket(tree)).stores[0].facts.copies  # type: ignore[union-attr]
         names[path[:2]] = ([file.name for file in copy.files], copy.left_out, copy.directories)
     assert names["s3"] == (["a.onnx", "x/b.bin"], ("x/y/c.bin",), ("x",))
     assert names["gs"] == (["a.onnx", "x/b.bin", "x/y/c.bin"], (), ("x", "x/y"))
@@ -135,7 +135,7 @@ def test_older_releases_take_fewer_files() -> None:
     tree = {"m/1/a.onnx": "good", "m/1/b.tflite": "x", "m/1/c.pb": "x", "m/1/d.pdmodel": "x"}
     taken = {}
     for release in ("2022.1", "2022.2", "2022.3", "2023.0", "2023.1", "2026.3"):
-        (copy,) = settle(told(release=release), Bucket(tree)).stores[0].seen.copies  # type: ignore[union-attr]
+        (copy,) = settle(told(release=release), Bucket(tree)).stores[0].facts.copies  # type: ignore[union-attr]
         taken[release] = "".join(file.name[0] for file in copy.files)
     assert taken == {
         "2022.1": "a",
@@ -157,7 +157,7 @@ def test_one_refused_object_takes_all_versions_with_it(path: str) -> None:
     two = planned.versions[1].attempt
     assert two is not None
     assert isinstance(two.cause, DownloadFails)
-    assert (two.cause.culprit, two.cause.why, two.cause.object) == (3, "refused", f"{path}/3/a.onnx")
+    assert (two.cause.culprit, two.cause.reason, two.cause.object) == (3, "refused", f"{path}/3/a.onnx")
     assert two.log[-2:] == (f"Couldn't download model from {path}", "Missing model directory /2")
     first = f"Failed to get object at {path}/3/a.onnx"
     assert first in two.log
@@ -226,7 +226,7 @@ def test_s3_sees_one_page_and_google_all() -> None:
     tree = {"m/1/a.onnx": "good", **full("1", 999), "m/2/a.onnx": "good"}
     amazon, google = (settle(told(path, policy=ALL), Bucket(tree)) for path in SCHEMES)
     assert amazon.models[0].detection.found == (1,)
-    seen = amazon.stores[0].seen
+    seen = amazon.stores[0].facts
     assert seen is not None
     assert (seen.keys, seen.more, seen.hidden) == (1000, True, (2,))
     assert google.models[0].detection.found == (1, 2)
@@ -239,7 +239,7 @@ def test_a_version_at_the_end_of_a_page_is_listed_by_itself() -> None:
     plan = settle(told(policy=ALL), bucket)
     # The page ends with the first file of version 2; the second one is on the next page.
     assert plan.models[0].detection.found == (1, 2)
-    copies = {item.version: [file.name for file in item.files] for item in plan.stores[0].seen.copies}  # type: ignore[union-attr]
+    copies = {item.version: [file.name for file in item.files] for item in plan.stores[0].facts.copies}  # type: ignore[union-attr]
     assert copies == {1: ["zz.onnx"], 2: ["a.xml", "b.bin"]}
     assert [one.prefix for one in bucket.asked if isinstance(one, ListStore) and not one.delimited] == [
         "m/",
@@ -251,7 +251,7 @@ def test_a_version_of_more_than_a_page_loses_its_last_files() -> None:
     tree = {**full("1", 1000), "m/1/zz.onnx": "good"}
     plan = settle(told(), Bucket(tree))
     assert states(plan.models[0]) == {1: "LOADING/UNKNOWN"}
-    assert plan.stores[0].seen.copies[0].cut  # type: ignore[union-attr]
+    assert plan.stores[0].facts.copies[0].cut  # type: ignore[union-attr]
 
 
 # -- refusals ------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_a_refused_head_has_one_line_for_all_reasons(status: int) -> None:
         "Invalid or missing S3 credentials, or bucket does not exist - b1x. No response body.",
         "Couldn't check directory: s3://b1x/m",
     )
-    seen = plan.stores[0].seen
+    seen = plan.stores[0].facts
     assert seen is not None
     assert seen.lists
     assert seen.refusal is not None
@@ -276,7 +276,7 @@ def test_a_refused_head_has_one_line_for_all_reasons(status: int) -> None:
 
 def test_the_list_tells_why_the_head_was_refused() -> None:
     why = StoreRefusal("ListObjects", 404, "NoSuchBucket")
-    seen = settle(told(), Bucket(head=StoreRefusal("HeadBucket", 404), listing=why)).stores[0].seen
+    seen = settle(told(), Bucket(head=StoreRefusal("HeadBucket", 404), listing=why)).stores[0].facts
     assert seen is not None
     assert seen.reason == why
 
@@ -301,7 +301,7 @@ def test_a_refused_list_of_s3() -> None:
 def test_google_shows_every_refusal_as_a_missing_directory(status: int) -> None:
     plan = settle(told("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", status)))
     assert plan.models[0].detection.log == ("Directory does not exist: gs://b1x/m",)
-    assert plan.stores[0].seen.refusal.status == status  # type: ignore[union-attr]
+    assert plan.stores[0].facts.refusal.status == status  # type: ignore[union-attr]
 
 
 PASSING = (

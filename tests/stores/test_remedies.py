@@ -118,7 +118,7 @@ def test_files_behind_the_page_are_why_there_is_no_model() -> None:
     findings = report(told(), Bucket(tree))
     assert findings["OVD660"].severity == "error"
     assert causes(findings, "OVD111") == ["OVD660"]
-    assert "0000.txt" in findings["OVD111"].evidence[0].what
+    assert "0000.txt" in findings["OVD111"].evidence[0].observation
 
 
 def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:

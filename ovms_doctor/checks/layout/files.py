@@ -116,7 +116,7 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
 def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
     """What lies in a version's directory in a store and is not downloaded."""
     for item in context.plan.stores:
-        for copy in item.seen.copies if item.seen is not None else ():
+        for copy in item.facts.copies if item.facts is not None else ():
             if copy.path == path:
                 return copy.left_out
     return ()

@@ -36,7 +36,7 @@ def check(context: Context) -> Iterator[Finding]:
     """One finding for all models that the same bucket refuses in the same way."""
     groups: dict[tuple[str, StoreAccess, StoreRefusal], list[StorePlan]] = {}
     for item in context.plan.stores:
-        seen = item.seen
+        seen = item.facts
         if seen is None or seen.refusal is None or seen.access is None:
             continue
         said = _said(seen, seen.refusal)
@@ -83,7 +83,7 @@ def _finding(
     context: Context, code: str, access: StoreAccess, said: StoreRefusal, items: Sequence[StorePlan]
 ) -> Finding:
     first = items[0]
-    seen = first.seen
+    seen = first.facts
     assert seen is not None
     names = {item.model for item in items}
     models = [model for model in context.plan.models if model.entry.name in names]
@@ -152,7 +152,7 @@ def _evidence(seen: StoreFacts, said: StoreRefusal) -> Iterator[Evidence]:
 def _steps(
     context: Context, code: str, access: StoreAccess, said: StoreRefusal, items: Sequence[StorePlan]
 ) -> Iterator[Step]:
-    seen = items[0].seen
+    seen = items[0].facts
     assert seen is not None
     if code in ("OVD651", "OVD652") and words.not_a_store(said):
         return

@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Finding]:
     """Findings on every model that a store was asked for."""
     models = {model.entry.name: model for model in context.plan.models}
     for item in context.plan.stores:
-        seen, model = item.seen, models.get(item.model)
+        seen, model = item.facts, models.get(item.model)
         if seen is None or model is None or seen.refusal is not None:
             continue
         if seen.empty and model.detection.problem is not None:
@@ -113,7 +113,7 @@ def _copies(context: Context, item: StorePlan, seen: StoreFacts, model: ModelPla
             continue
         if isinstance(attempt.cause, DownloadFails):
             # One download fails all versions of its turn: it is told once. What /tmp lacks is OVD724.
-            if attempt.cause not in told and attempt.cause.why != "temporary":
+            if attempt.cause not in told and attempt.cause.reason != "temporary":
                 told.add(attempt.cause)
                 yield _download(context, item, seen, model, attempt.cause)
             continue
@@ -137,9 +137,9 @@ def _download(
     missing = f"“{server_log.VERSION_DIRECTORY_MISSING(path=f'/{attempt.version}')}”"
     words.append(f"The log's {missing} is this download, and no local path.")
     more: dict[str, object] = {}
-    if cause.why in ("missing", "nameless"):
+    if cause.reason in ("missing", "nameless"):
         code, (message, evidence, steps) = "OVD664", _misnamed(context, item, cause)
-    elif cause.why == "archived" or (cause.refusal is not None and cause.refusal.code == _ARCHIVED):
+    elif cause.reason == "archived" or (cause.refusal is not None and cause.refusal.code == _ARCHIVED):
         code = "OVD663"
         message = f"{cause.object} is in an archive class and cannot be read before it was restored"
         how = _HOW if cause.refusal is None else f"GetObject: {_answer(cause.refusal)}"
@@ -177,7 +177,7 @@ def _misnamed(
     context: Context, item: StorePlan, cause: DownloadFails
 ) -> tuple[str, Evidence, tuple[Step, ...]]:
     """A directory that the download does not find, or cannot make."""
-    if cause.why == "nameless":
+    if cause.reason == "nameless":
         text = "Move what lies there, or remove it."
         return (
             f"Below {cause.path} stands a key with two slashes in a row, at which the download fails",

@@ -58,7 +58,7 @@ def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
         "directory": f"{what} is a directory",
         "not json": f"{what} is not JSON",
         "type": f"{what} is of a kind that Google's library in this release does not take",
-        "lacking": f"{what} has no {' and no '.join(fault.seen.missing_keys if fault.seen else ())}",
+        "lacking": f"{what} has no {' and no '.join(fault.inspection.missing_keys if fault.inspection else ())}",
     }[fault.key]
     ends = ": the server ends over it"
     return context.finding(
@@ -80,10 +80,12 @@ def _seen(context: Context, what: str, fault: StoreFault) -> Iterator[Evidence]:
         yield describe_denial(fault.failure.denial, context)
     elif fault.failure is not None:
         yield Evidence(f"{what}: {os.strerror(fault.failure.errno)}", "stat as the server's user")
-    elif fault.seen is not None:
-        kind = f"type {fault.seen.credentials}" if fault.seen.credentials else "no type"
-        shown = kind if fault.seen.form == "object" else "no JSON object"
-        yield Evidence(f"{what}: {fault.seen.size} bytes, {shown}", "read in a child, without its secrets")
+    elif fault.inspection is not None:
+        kind = f"type {fault.inspection.credentials}" if fault.inspection.credentials else "no type"
+        shown = kind if fault.inspection.form == "object" else "no JSON object"
+        yield Evidence(
+            f"{what}: {fault.inspection.size} bytes, {shown}", "read in a child, without its secrets"
+        )
     else:
         shown = "a directory" if fault.key == "directory" else "not a path"
         yield Evidence(

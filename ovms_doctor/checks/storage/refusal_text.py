@@ -45,7 +45,7 @@ def message(code: str, access: StoreAccess, said: StoreRefusal, item: StorePlan,
     bucket, who = access.url(), said.host or "its store"
     answer = said.code or f"status {said.status}"
     if code == "OVD657":
-        here = "" if seen.near else "from here "
+        here = "" if seen.applies_to_server else "from here "
         if _at_proxy(access, said):
             return f"{bucket} cannot be reached {here}through the proxy of {access.proxy}: nobody listens at {who}"
         what = "it sends who asks elsewhere" if _sends_on(said) else TROUBLES[said.problem]

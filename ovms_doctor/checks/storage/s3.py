@@ -33,15 +33,17 @@ def of_client(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding
     if not stores or stores[0].s3 is None:
         return
     client = stores[0].s3[1]
-    taken = any(item.seen is not None and not (item.seen.unasked or item.seen.refusal) for item in stores)
+    taken = any(
+        item.facts is not None and not (item.facts.unavailable or item.facts.refusal) for item in stores
+    )
     yield from _credentials(context, client, taken=taken)
     endpoint = client.endpoint
-    if endpoint.source == "S3_ENDPOINT" and endpoint.trouble in _TROUBLE:
+    if endpoint.source == "S3_ENDPOINT" and endpoint.problem in _TROUBLE:
         shown = next(item.text for item in context.deployment.environment if item.name == "S3_ENDPOINT")
         yield _finding(
             context,
             "OVD629",
-            f"S3_ENDPOINT leads to no host: {_TROUBLE[endpoint.trouble]}",
+            f"S3_ENDPOINT leads to no host: {_TROUBLE[endpoint.problem]}",
             f"S3_ENDPOINT={shown}",
             "medium",
         )

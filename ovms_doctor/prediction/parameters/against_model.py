@@ -120,7 +120,9 @@ class ParameterValidation(Struct, frozen=True):
         nothing and gives the words; hardware is asked for only where it is known what the server has."""
         if self._verdict.from_words:
             return True
-        return self.level == "compile" and (self._verdict.seen or not self.parameters.device.needs_hardware)
+        return self.level == "compile" and (
+            self._verdict.devices_known or not self.parameters.device.needs_hardware
+        )
 
     def _without_device(self, base: Attempt) -> Attempt:
         """``base`` as it ends where nothing can be compiled for the device, whatever OpenVINO says here."""

@@ -33,12 +33,12 @@ def judge_device(device: Device, release: Release, devices: HostDevices | None, 
     """What becomes of ``device`` with a server of ``release`` that has ``devices`` (None: not known) and runs as
     ``user``."""
     if device.chosen_by_server:
-        return DeviceVerdict(True, seen=devices is not None)
+        return DeviceVerdict(True, devices_known=devices is not None)
     verdict = _Judge(release, devices, user).judge(device.text)
     named = device.needs_hardware or (device.hardware and "CPU" not in device.members)
-    if devices is None and verdict.works is None and named and not verdict.untold:
-        verdict = replace(verdict, untold="which GPUs and NPUs the server has was not told")
-    return replace(verdict, seen=devices is not None)
+    if devices is None and verdict.works is None and named and not verdict.unavailable:
+        verdict = replace(verdict, unavailable="which GPUs and NPUs the server has was not told")
+    return replace(verdict, devices_known=devices is not None)
 
 
 def presence(
@@ -129,7 +129,7 @@ class _Judge(Struct, frozen=True):
             and not self.release.at_least(2024, 5)
             and any(_is_gpu(item[0]) for item in missing)
         ):
-            return DeviceVerdict(untold=_LOADER)
+            return DeviceVerdict(unavailable=_LOADER)
         if missing and not lenient:
             item, state, groups = missing[0]
             works = False if self.release.at_least(2023, 0) else None
@@ -164,7 +164,7 @@ class _Judge(Struct, frozen=True):
             return DeviceVerdict(False, "number", numbers[0])
         works = True if "CPU" in members and not numbers and self.release.at_least(2024, 0) else None
         if works and not self.release.at_least(2024, 5) and any(_is_gpu(item) for item in members):
-            return DeviceVerdict(untold=_LOADER)
+            return DeviceVerdict(unavailable=_LOADER)
         passed = tuple(PassedOver(item, state) for item, state in strange)  # type: ignore[arg-type]
         return DeviceVerdict(works, passed_over=passed)
 

@@ -107,7 +107,7 @@ def _region(client: S3Client) -> str:
 def _address(endpoint: Endpoint, release: Release) -> str | None:
     """Empty for Amazon's own, None where it cannot be told. A path in it stays (the endpoint rules of the SDK's line
     since 2024.0); what the line before made of one is not known."""
-    if not endpoint.readable or endpoint.trouble or (endpoint.path and not release.at_least(2024, 0)):
+    if not endpoint.readable or endpoint.problem or (endpoint.path and not release.at_least(2024, 0)):
         return None
     if endpoint.source == "aws":
         return ""

@@ -20,7 +20,7 @@ def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreF
     path = model.entry.base_path
     access = store_access(path, deployment, facts)
     if isinstance(access, str):
-        return StoreFacts(unasked=access)
+        return StoreFacts(unavailable=access)
     near = same_network(deployment)
     store = Store(access, facts, bulk_of(access, path, deployment))
     prefix = prefix_of(key_of(path))
@@ -28,15 +28,17 @@ def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreF
     page = store.page(prefix)
     if isinstance(head, StoreRefusal):
         reason = page if isinstance(page, StoreRefusal) else None
-        return StoreFacts(access, refusal=head, reason=reason, lists=isinstance(page, Page), near=near)
+        return StoreFacts(
+            access, refusal=head, reason=reason, lists=isinstance(page, Page), applies_to_server=near
+        )
     if isinstance(page, StoreRefusal):
-        return StoreFacts(access, refusal=page, near=near)
+        return StoreFacts(access, refusal=page, applies_to_server=near)
     if not isinstance(page, Page):
-        return StoreFacts(access, unasked=page.reason, near=near)
+        return StoreFacts(access, unavailable=page.reason, applies_to_server=near)
     empty = bool(prefix) and not page.objects
     return StoreFacts(
         access,
-        near=near,
+        applies_to_server=near,
         empty=empty or (access.store == "gcs" and not page.objects),
         others=_beside(store, prefix) if empty else (),
         keys=len(page.objects),

@@ -48,7 +48,7 @@ def of_s3(place: S3Path, client: S3Client, release: Release) -> StoreFault | Non
         return StoreFault(
             "no bucket", "S3_BUCKET_NOT_FOUND", (server_log.S3_NO_BUCKET(path=place.path), unchecked)
         )
-    if client.endpoint.trouble == "label" and release.at_least(2024, 0):
+    if client.endpoint.problem == "label" and release.at_least(2024, 0):
         line = server_log.S3_NO_ANSWER(bucket=place.bucket, what=_BAD_LABEL)
         return StoreFault("endpoint host", "S3_METADATA_FAIL", (line, unchecked))
     return None

@@ -148,16 +148,16 @@ class Stored(Struct):
 
     def _lines(self, failing: DownloadFails) -> tuple[str, ...]:
         """What the server's client says of it."""
-        if failing.why == "temporary":
+        if failing.reason == "temporary":
             what = os.strerror(errno.EROFS)
             return (server_log.NO_TEMPORARY(template=TEMPORARY, what=what),)
         amazon = self.store.access.store == "s3"
         last = server_log.VERSION_NOT_DOWNLOADED(path=failing.path)
-        if failing.why == "nameless":
+        if failing.reason == "nameless":
             what = os.strerror(errno.EEXIST)
             local = f"{TEMPORARY}/{failing.culprit}/"
             return (server_log.NOT_MADE(path=local, what=what), last)
-        if failing.why == "missing":
+        if failing.reason == "missing":
             missing = server_log.S3_NOT_THERE if amazon else server_log.GCS_NO_DIRECTORY
             return (missing(path=failing.path), last)
         if not failing.object.startswith(failing.path + "/"):

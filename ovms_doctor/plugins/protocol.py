@@ -71,7 +71,7 @@ class _Subject(Subject, frozen=True):
 
 
 class _Evidence(Evidence, frozen=True):
-    what: _NeededText
+    observation: _NeededText
     how: _NeededSentence
 
 

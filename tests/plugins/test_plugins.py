@@ -368,7 +368,7 @@ print(len(mine), *(name for name in sys.modules if name.startswith("ovms_doctor.
     [
         ([], [], 0, set()),
         (["acme-format"], ["--no-plugins"], 0, set()),
-        (["acme-format"], ["--select", "layout"], 0, {"run", "process", "protocol"}),
+        (["acme-format"], ["--select", "layout"], 0, {"messages", "process", "protocol", "run"}),
         (["acme-format"], [], 1, {"messages", "process", "protocol", "run"}),
     ],
     ids=["none installed", "left out", "not selected", "used"],

@@ -215,7 +215,9 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     made = base.engine_makes
     base = base if made else _with_blobs(base, rights, deployment, facts)
     if rights.writable:
-        probe = facts.ask(ProbeWrite(base.absolute_path)) if deployment.options.probe_write and not made else None
+        probe = (
+            facts.ask(ProbeWrite(base.absolute_path)) if deployment.options.probe_write and not made else None
+        )
         return replace(base, effect="caches", probe=probe)
     if not _sets_permissions(release):
         return replace(base, effect="uncached")

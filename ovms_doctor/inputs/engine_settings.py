@@ -1,83 +1,155 @@
-"""Settings that ``docker run`` and Compose write in one way: limits, health check, ports, user namespace."""
+"""What the options of ``docker run`` make of a container; Compose has the same settings by other names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
-from ovms_doctor.inputs import engine_values
+from msgspec import Struct, field
+
+from ovms_doctor.inputs import engine_values, mounts
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
-from ovms_doctor.model.container import ContainerLimits, Probe, PublishedPort
+from ovms_doctor.inputs.image import release_of
+from ovms_doctor.model.container import Container, ContainerLimits, Probe, PublishedPort, Source
 
 #: More published ports than any document has in earnest; ranges could make them millions.
 _MOST_PORTS = 200_000
 
 _Value = TypeVar("_Value")
-#: Gives the text of a setting by the name of its option of ``docker run``; None where it is not given.
-Setting = Callable[[str], str | None]
 
 
-def read_limits(setting: Setting, ulimits: Iterable[str], *, complete: bool = True) -> ContainerLimits:
-    """The resource limits. ``ulimits`` as ``--ulimit`` takes them."""
+class EngineSettings(Struct):
+    """Settings in the words of ``docker run``."""
 
-    def value(option: str, read: Callable[[str], _Value]) -> _Value | None:
-        text = setting(option)
+    #: Of each option, without its dashes, all values in the order given.
+    values: dict[str, list[str]] = field(default_factory=dict)
+    #: Options without a value.
+    switches: dict[str, bool] = field(default_factory=dict)
+
+    def last(self, name: str) -> str | None:
+        """The value that counts of an option that is given once."""
+        return next(reversed(self.values.get(name, [])), None)
+
+    def all(self, *names: str) -> list[str]:
+        """The values of options that may be repeated."""
+        return [value for name in names for value in self.values.get(name, [])]
+
+    def read(self, name: str, read: Callable[[str], _Value]) -> _Value | None:
+        """What ``read`` makes of the option's value; None where it is not given."""
+        text = self.last(name)
         return None if text is None else read(text)
 
-    def whole(option: str) -> int | None:
-        return value(option, lambda text: engine_values.read_whole(text, f"--{option}"))
+    def whole(self, name: str) -> int | None:
+        """The option's value as a whole number."""
+        return self.read(name, lambda text: engine_values.read_whole(text, f"--{name}"))
 
-    memory = value("memory", engine_values.read_memory)
-    swap = value("memory-swap", engine_values.read_swap)
+
+def container_with(
+    settings: EngineSettings, source: Source, source_name: str, image: str, *, any_namespace: bool = False
+) -> Container:
+    """The container with all that its settings and its image decide; arguments, mounts and environment are left out.
+
+    ``any_namespace``: --userns takes more than ``host`` (Podman, nerdctl). RefusedValueError for what the client or
+    the daemon refuses.
+    """
+    name, switches = settings.last("name"), settings.switches
+    release, release_from = release_of(image, (), ()) if image else (None, "")
+    devices = settings.all("device")
+    cdi = [text for text in devices if mounts.is_cdi(text)]
+    return Container(
+        source,
+        source_name,
+        name=engine_values.check_name(name) if name else "",
+        image=image,
+        release=release,
+        release_from=release_from,
+        user=settings.last("user") or "",
+        groups=tuple(settings.all("group-add")),
+        working_directory=engine_values.check_directory(settings.last("workdir") or ""),
+        ports=_ports(settings),
+        network=_network(settings),
+        limits=_limits(settings),
+        devices=tuple(mounts.read_device(text) for text in devices if text not in cdi),
+        device_requests=(*_gpus(settings), *cdi),
+        restart=engine_values.read_restart(settings.last("restart") or "no"),
+        probes=_health(settings),
+        read_only_root=switches.get("read-only", False),
+        privileged=switches.get("privileged", False),
+        capabilities_dropped=tuple(dict.fromkeys(map(engine_values.capability, settings.all("cap-drop")))),
+        security=_security(settings, any_namespace=any_namespace),
+    )
+
+
+def _limits(settings: EngineSettings) -> ContainerLimits:
+    memory = settings.read("memory", engine_values.read_memory)
+    swap = settings.read("memory-swap", engine_values.read_swap)
     if swap and memory and swap < memory:
         raise RefusedValueError("the limit of memory and swap is less than --memory, and it counts both")
-    period, quota, pids = whole("cpu-period"), whole("cpu-quota"), whole("pids-limit")
-    cpus = value("cpus", engine_values.read_cpus)
+    period, quota, pids = map(settings.whole, ("cpu-period", "cpu-quota", "pids-limit"))
+    cpus = settings.read("cpus", engine_values.read_cpus)
     open_files = None
-    for text in ulimits:
+    for text in settings.all("ulimit"):
         name, soft = engine_values.read_ulimit(text)
         open_files = soft if name == "nofile" and soft >= 0 else open_files
-    cpuset = setting("cpuset-cpus") or ""
+    cpuset = settings.last("cpuset-cpus") or ""
     if not re.fullmatch(r"[0-9, -]*", cpuset):
         raise RefusedValueError(f'"{shown(cpuset)}" is not a list of processors: write it as 0-3 or 0,2')
     return ContainerLimits(
         memory=memory,
         memory_swap=swap,
-        memory_request=value("memory-reservation", engine_values.read_memory),
+        memory_request=settings.read("memory-reservation", engine_values.read_memory),
         cpus=cpus or (quota / (period or 100_000) if quota and quota > 0 else None),
         cpuset=cpuset.strip(),
         pids=pids if pids and pids > 0 else None,
         open_files=open_files,
-        shared_memory=value("shm-size", engine_values.read_size) or None,
-        complete=complete,
+        shared_memory=settings.read("shm-size", engine_values.read_size) or None,
     )
 
 
-def read_health(test: str, setting: Setting) -> Probe:
-    """The health check that runs ``test``; settings ``health-interval`` and its like."""
-    times = [
-        engine_values.read_duration(setting(f"health-{name}") or "0")
-        for name in ("interval", "timeout", "start-period")
-    ]
-    retries = engine_values.read_whole(setting("health-retries") or "0", "--health-retries")
-    if min(*times, retries) < 0:
-        raise RefusedValueError("a time or number of the health check is negative")
-    return engine_values.health_probe(test, times[0], times[1], retries, times[2])
-
-
-def read_published(texts: Sequence[str]) -> tuple[PublishedPort, ...]:
-    """The published ports, each text as ``--publish`` takes it."""
+def _ports(settings: EngineSettings) -> tuple[PublishedPort, ...]:
     found: dict[PublishedPort, None] = {}
-    for text in texts:
+    for text in settings.all("publish"):
         found.update(dict.fromkeys(engine_values.read_ports(text)))
         if len(found) > _MOST_PORTS:
             raise RefusedValueError("more ports are published than a host has")
     return tuple(found)
 
 
-def user_namespace_option(mode: str, option: str, *, any_mode: bool = False) -> tuple[str, ...]:
-    """The security option that ``--userns`` is shown as; Docker takes ``host`` alone."""
-    if mode not in ("", "host") and not any_mode:
-        raise RefusedValueError(f'{option} takes host alone, and not "{shown(mode)}"')
-    return (f"userns={mode}",) if mode else ()
+def _network(settings: EngineSettings) -> str:
+    """The first network that is named; empty for the engine's default."""
+    first = (*settings.all("network"), "")[0]
+    return dict(item.partition("=")[::2] for item in first.split(",")).get("name", first)
+
+
+def _health(settings: EngineSettings) -> tuple[Probe, ...]:
+    times = [
+        settings.read(f"health-{name}", engine_values.read_duration) or 0.0
+        for name in ("interval", "timeout", "start-period")
+    ]
+    retries = settings.whole("health-retries") or 0
+    if min(*times, retries) < 0:
+        raise RefusedValueError("a time or number of the health check is negative")
+    test = settings.last("health-cmd")
+    return (engine_values.health_probe(test, times[0], times[1], retries, times[2]),) if test else ()
+
+
+def _gpus(settings: EngineSettings) -> list[str]:
+    """What ``--gpus`` requests, as written: ``all``, a number, or name=value with commas between."""
+    found = settings.all("gpus")
+    for text in found:
+        if "=" not in text and text != "all" and not re.fullmatch(r"-?\d{1,9}", text):
+            raise RefusedValueError(f'--gpus takes "all", a number or device=…, and not "{shown(text)}"')
+    return found
+
+
+def _security(settings: EngineSettings, *, any_namespace: bool) -> tuple[str, ...]:
+    """The security options as written, with ``userns=…`` where a user namespace is named."""
+    found = settings.all("security-opt")
+    for text in found:
+        if not re.fullmatch(r"no-new-privileges.*|[^=:]+[=:].+|disable", text, re.DOTALL):
+            raise RefusedValueError(f'"{shown(text)}" is no security option')
+    mode = settings.last("userns")
+    if mode and mode != "host" and not any_namespace:
+        raise RefusedValueError(f'--userns takes host alone, and not "{shown(mode)}"')
+    return (*found, *([f"userns={mode}"] if mode else []))

@@ -187,6 +187,8 @@ class _Scanner:
         elif kind == "braces":
             self.mark("{…}")
         elif kind == "redirection":
+            if self.in_word:
+                self.add(text[: len(text) - len(text.lstrip("0123456789"))])
             self.blank()
             # The word after it is no argument.
             self.command.append("" if match["closed"] else f"{_REDIRECTED} ")

@@ -177,6 +177,8 @@ WORDS: list[tuple[str, tuple[str, ...]]] = [
     ("--x y | tee log", ("--x", "y")),
     ("--x y > log.txt 2>&1", ("--x", "y")),
     ("--x y &> log.txt", ("--x", "y")),
+    ("--x 'y'2>log.txt 3>&1", ("--x", "y2")),
+    ("--x y ';' '|' \\& '#' z", ("--x", "y", ";", "|", "&", "#", "z")),
     ("--x y <in.txt --z", ("--x", "y", "--z")),
     ("--x $HOME/y", ("--x", f"{HOME}/y")),
     ('--x "${PWD}"', ("--x", HERE)),

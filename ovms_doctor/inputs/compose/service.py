@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ovms_doctor.inputs import engine_settings, engine_values, mounts
+from ovms_doctor.inputs import engine_values, mounts
 from ovms_doctor.inputs.command import server_command
 from ovms_doctor.inputs.compose.interpolation import read_env_file
 from ovms_doctor.inputs.compose.merge import as_pairs
@@ -23,7 +23,6 @@ from ovms_doctor.inputs.compose.schema import (
     Number,
     PortEntry,
     Resources,
-    RestartPolicy,
     Service,
     Ulimit,
     Volume,
@@ -32,9 +31,9 @@ from ovms_doctor.inputs.compose.schema import (
     convert,
     truth,
 )
+from ovms_doctor.inputs.engine_settings import EngineSettings, container_with
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
-from ovms_doctor.inputs.image import release_of
-from ovms_doctor.model.container import Container, ContainerMount, Probe, PublishedPort
+from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.environment import variables
 
 _VOLUME_TYPES = frozenset("bind volume tmpfs cluster npipe image".split())
@@ -96,53 +95,28 @@ def build(
 def _build(
     name: str, service: Service, project: Project, source_name: str, others: tuple[str, ...]
 ) -> Container:
-    image = _image(service, project)
     _note_profiles(service, project)
+    container = container_with(_settings(service), "compose", source_name, _image(service, project))
     environment = _environment(service, project)
-    directory = engine_values.check_directory(service.working_dir or "")
     server = server_command(
         _words(service.entrypoint, "entrypoint"),
         _words(service.command, "command"),
-        image,
+        container.image,
         environment=None if "environment" in project.unknown else environment,
-        working_directory=directory or None,
+        working_directory=container.working_directory or None,
     )
     if server.arguments is None:
         project.unknown.add("arguments")
-    release, release_from = release_of(image, (), ()) if image else (None, "")
-    devices = [_device(item) for item in service.devices]
-    own_name = service.container_name
-    return Container(
-        source="compose",
-        source_name=source_name,
-        name=engine_values.check_name(own_name) if own_name else name,
+    return replace(
+        container,
+        name=container.name or name,
         engine="docker",
-        image=image,
-        release=release,
-        release_from=release_from,
         program=server.program,
         arguments=server.arguments,
         arguments_unavailable=server.unavailable,
-        user=service.user or "",
-        groups=tuple(_text(item) for item in service.group_add),
-        working_directory=directory,
         mounts=_mounts(service, project),
-        ports=_ports(service),
-        network=_network(service),
         environment=variables(environment.items()),
         environment_names=tuple(sorted(environment)),
-        limits=engine_settings.read_limits(_limit_settings(service), _ulimits(service)),
-        devices=tuple(mounts.read_device(item) for item in devices if not mounts.is_cdi(item)),
-        device_requests=(*(item for item in devices if mounts.is_cdi(item)), *_device_requests(service)),
-        restart=_restart(service),
-        probes=_health(service),
-        read_only_root=truth(service.read_only, "read_only"),
-        privileged=truth(service.privileged, "privileged"),
-        capabilities_dropped=tuple(map(engine_values.capability, service.cap_drop)),
-        security=(
-            *service.security_opt,
-            *engine_settings.user_namespace_option(service.userns_mode or "", "userns_mode"),
-        ),
         problems=tuple(dict.fromkeys(project.problems)),
         siblings=others,
         unknown_fields=tuple(sorted(project.unknown)),
@@ -353,36 +327,52 @@ def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str]
 # -- other settings ------------------------------------------------------------------------------------
 
 
-def _ports(service: Service) -> tuple[PublishedPort, ...]:
-    written = []
-    for item in service.ports:
-        if isinstance(item, PortEntry):
-            address = f"[{item.host_ip}]" if ":" in (item.host_ip or "") else item.host_ip or ""
-            published = "" if item.published is None else item.published
-            written.append(f"{address}:{published}:{item.target}/{item.protocol or 'tcp'}")
-        else:
-            written.append(str(item))
-    return engine_settings.read_published(written)
-
-
-def _network(service: Service) -> str:
-    if service.network_mode and service.networks:
-        raise RefusedValueError("network_mode and networks exclude each other")
-    first = next(iter(service.networks), "")
-    return service.network_mode or ("" if first == "default" else first)
-
-
-def _limit_settings(service: Service) -> engine_settings.Setting:
-    """The settings by their names of ``docker run``; RefusedValueError where ``deploy.resources`` contradicts one."""
-    deployed = service.deploy.resources or DeployResources()
-    limits, reserved = deployed.limits or Resources(), deployed.reservations or Resources()
-    found: dict[str, Number | None] = {
+def _settings(service: Service) -> EngineSettings:
+    """The service in the words of ``docker run``; RefusedValueError where it contradicts itself."""
+    check, devices = service.healthcheck, [_device(item) for item in service.devices]
+    single = {
+        "name": service.container_name,
+        "user": service.user,
+        "workdir": service.working_dir,
+        "network": _network(service),
+        "userns": service.userns_mode,
+        "restart": _restart(service),
         "memory-swap": service.memswap_limit,
         "cpu-quota": service.cpu_quota,
         "cpu-period": service.cpu_period,
         "cpuset-cpus": service.cpuset,
         "shm-size": service.shm_size,
+        "health-cmd": _health_test(service),
+        "health-interval": check.interval,
+        "health-timeout": check.timeout,
+        "health-start-period": check.start_period,
+        "health-retries": check.retries,
+        **_deployed(service),
     }
+    repeated = {
+        "group-add": map(_text, service.group_add),
+        "publish": map(_port, service.ports),
+        "device": devices,
+        "gpus": _device_requests(service),
+        "cap-drop": service.cap_drop,
+        "security-opt": service.security_opt,
+        "ulimit": (
+            f"{name}={item.soft}:{item.hard}" if isinstance(item, Ulimit) else f"{name}={item}"
+            for name, item in service.ulimits.items()
+        ),
+    }
+    values = {option: [_text(value)] for option, value in single.items() if value is not None}
+    switches = {
+        "read-only": truth(service.read_only, "read_only"),
+        "privileged": truth(service.privileged, "privileged"),
+    }
+    return EngineSettings({**values, **{option: list(texts) for option, texts in repeated.items()}}, switches)
+
+
+def _deployed(service: Service) -> dict[str, Number | None]:
+    """The settings that ``deploy.resources`` has as well."""
+    resources = service.deploy.resources or DeployResources()
+    limits, reserved = resources.limits or Resources(), resources.reservations or Resources()
     pairs = {
         "memory": (service.mem_limit, limits.memory),
         "cpus": (service.cpus, limits.cpus),
@@ -392,15 +382,22 @@ def _limit_settings(service: Service) -> engine_settings.Setting:
     for option, (own, other) in pairs.items():
         if own and other and _text(own) != _text(other):
             raise RefusedValueError(f"the service and deploy.resources set different things for {option}")
-        found[option] = own or other
-    return lambda option: None if (value := found.get(option)) is None else _text(value)
+    return {option: own or other for option, (own, other) in pairs.items()}
 
 
-def _ulimits(service: Service) -> list[str]:
-    return [
-        f"{name}={item.soft}:{item.hard}" if isinstance(item, Ulimit) else f"{name}={item}"
-        for name, item in service.ulimits.items()
-    ]
+def _port(item: str | int | PortEntry) -> str:
+    if not isinstance(item, PortEntry):
+        return str(item)
+    address = f"[{item.host_ip}]" if ":" in (item.host_ip or "") else item.host_ip or ""
+    published = "" if item.published is None else item.published
+    return f"{address}:{published}:{item.target}/{item.protocol or 'tcp'}"
+
+
+def _network(service: Service) -> str:
+    if service.network_mode and service.networks:
+        raise RefusedValueError("network_mode and networks exclude each other")
+    first = next(iter(service.networks), "")
+    return service.network_mode or ("" if first == "default" else first)
 
 
 def _device(item: str | DeviceEntry) -> str:
@@ -411,11 +408,10 @@ def _device(item: str | DeviceEntry) -> str:
 
 def _device_requests(service: Service) -> list[str]:
     """Devices that are requested by other names than paths."""
-    deployed = service.deploy.resources or DeployResources()
-    reserved = (deployed.reservations or Resources()).devices or []
+    reserved = (service.deploy.resources or DeployResources()).reservations or Resources()
     if isinstance(service.gpus, str):
-        return [service.gpus, *map(_device_request, reserved)]
-    return [_device_request(item) for item in (*service.gpus, *reserved)]
+        return [service.gpus, *map(_device_request, reserved.devices or ())]
+    return [_device_request(item) for item in (*service.gpus, *(reserved.devices or ()))]
 
 
 def _device_request(item: DeviceRequest) -> str:
@@ -431,11 +427,7 @@ def _device_request(item: DeviceRequest) -> str:
 def _restart(service: Service) -> str:
     policy = service.deploy.restart_policy
     if policy is None:
-        return engine_values.read_restart("no" if service.restart is False else str(service.restart or "no"))
-    return engine_values.read_restart(_restart_policy(policy))
-
-
-def _restart_policy(policy: RestartPolicy) -> str:
+        return "no" if service.restart is False else str(service.restart or "no")
     condition = _RESTARTS.get(policy.condition or "", policy.condition or "")
     return (
         f"{condition}:{policy.max_attempts}"
@@ -444,20 +436,13 @@ def _restart_policy(policy: RestartPolicy) -> str:
     )
 
 
-def _health(service: Service) -> tuple[Probe, ...]:
-    """The service's own health check, unless it is switched off."""
-    check = service.healthcheck
-    if not check.test or truth(check.disable, "disable"):
-        return ()
-    if isinstance(check.test, list) and check.test[0] not in ("CMD", "CMD-SHELL", "NONE"):
+def _health_test(service: Service) -> str | None:
+    """The command of the service's own health check, unless it is switched off."""
+    test = service.healthcheck.test
+    if not test or truth(service.healthcheck.disable, "disable"):
+        return None
+    if isinstance(test, str):
+        return test
+    if test[0] not in ("CMD", "CMD-SHELL", "NONE"):
         raise RefusedValueError("the healthcheck's test must begin with CMD, CMD-SHELL or NONE")
-    if check.test[0] == "NONE":
-        return ()
-    settings = {
-        "health-interval": check.interval,
-        "health-timeout": check.timeout,
-        "health-start-period": check.start_period,
-        "health-retries": None if check.retries is None else _text(check.retries),
-    }
-    test = check.test if isinstance(check.test, str) else " ".join(check.test)
-    return (engine_settings.read_health(test, settings.get),)
+    return None if test[0] == "NONE" else " ".join(test)

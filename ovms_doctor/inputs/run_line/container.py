@@ -10,16 +10,26 @@ from collections.abc import Callable
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ovms_doctor.inputs import DocumentError, engine_settings, engine_values, mounts
+from ovms_doctor.inputs import DocumentError, engine_values, mounts
 from ovms_doctor.inputs.command import ServerCommand, server_command
+from ovms_doctor.inputs.engine_settings import EngineSettings, container_with
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
-from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.run_line.options import Options
 from ovms_doctor.inputs.shell import ShellContext, ShellText
-from ovms_doctor.model.container import Container, ContainerMount, Engine, MountKind, Probe
+from ovms_doctor.model.container import Container, ContainerMount, Engine, MountKind
 from ovms_doctor.model.environment import read_file as read_environment_file
 from ovms_doctor.model.environment import variables
 
+#: Options that are read as they stand, and the Container's fields that they decide.
+_FIELDS = {
+    "name": "name", "workdir": "working_directory", "user": "user", "group-add": "groups", "publish": "ports",
+    "network": "network", "device": "devices", "gpus": "device_requests", "restart": "restart",
+    "cap-drop": "capabilities_dropped", "security-opt": "security", "userns": "security id_map",
+    **dict.fromkeys("memory memory-swap memory-reservation cpus cpu-period cpu-quota cpuset-cpus pids-limit shm-size "
+        "ulimit".split(), "limits"),
+    **dict.fromkeys("health-interval health-timeout health-start-period health-retries".split(), "probes"),
+}  # fmt: skip
+_REPEATABLE = frozenset("group-add publish network device gpus cap-drop security-opt ulimit".split())
 _ENGINES: dict[str, Engine] = {"docker": "docker", "podman": "podman"}
 
 
@@ -75,14 +85,17 @@ class RunLine(Struct):
             self.not_known(fields, f"The value of {option} holds {name}, which is not known here.")
         return not name
 
-    def one(self, option: str, fields: str) -> str | None:
-        """The value of an option that is given once, None where it is not given or not known."""
-        text = self.options.last(option)
-        return text if text is not None and self.is_known(text, f"--{option}", fields) else None
-
-    def many(self, option: str, fields: str) -> list[str]:
-        """The known values of an option that may be repeated."""
-        return [text for text in self.options.all(option) if self.is_known(text, f"--{option}", fields)]
+    def known_settings(self) -> EngineSettings:
+        """The options whose values are known; of the others the fields are noted that they decide."""
+        values = {}
+        for option, fields in _FIELDS.items():
+            texts = self.options.all(option)
+            texts = texts if option in _REPEATABLE else texts[-1:]
+            values[option] = [text for text in texts if self.is_known(text, f"--{option}", fields)]
+        test = self.text.show(self.options.last("health-cmd") or "")
+        values["health-cmd"] = [] if self.podman and test == "none" else [test]
+        values["ulimit"] = [text for text in values["ulimit"] if text != "host"]
+        return EngineSettings(values, self.options.switches)
 
 
 def build(line: RunLine) -> Container:
@@ -95,51 +108,29 @@ def build(line: RunLine) -> Container:
     line.problems.extend(line.text.notes)
     _note_unknown(line)
     _check_conflicts(line)
-    image = _image(line)
-    name = line.one("name", "name") or ""
-    name = engine_values.check_name(name) if name else ""
-    pairs, names = _environment(line)
-    directory = engine_values.check_directory(line.one("workdir", "working_directory") or "")
-    server = _server_command(line, image, pairs, directory)
-    release, release_from = release_of(image, (), ()) if image else (None, "")
-    devices = line.many("device", "devices")
-    cdi = [text for text in devices if mounts.is_cdi(text)]
-    limits = engine_settings.read_limits(
-        lambda option: line.one(option, "limits"),
-        ulimits=[text for text in line.many("ulimit", "limits") if text != "host"],
+    program = line.command.program
+    container = container_with(
+        line.known_settings(),
+        "docker-run",
+        f"{program} {line.command.verb}",
+        _image(line),
+        any_namespace=program != "docker",
     )
-    if limits.memory_swap and not options.all("memory"):
+    if container.limits.memory_swap and not options.all("memory"):
         raise RefusedValueError("--memory-swap needs --memory")
-    return Container(
-        source="docker-run",
-        source_name=name or f"{line.command.program} {line.command.verb}",
-        name=name,
-        engine=_ENGINES.get(line.command.program, ""),
-        image=image,
-        release=release,
-        release_from=release_from,
+    pairs, names = _environment(line)
+    server = _server_command(line, container, pairs)
+    return replace(
+        container,
+        source_name=container.name or container.source_name,
+        engine=_ENGINES.get(program, ""),
         program=server.program,
         arguments=server.arguments,
         arguments_unavailable=server.unavailable,
-        user=line.one("user", "user") or "",
-        groups=tuple(line.many("group-add", "groups")),
-        working_directory=directory,
         mounts=_mounts(line),
-        ports=engine_settings.read_published(line.many("publish", "ports")),
-        network=_network(line),
         environment=variables(pairs),
         environment_names=tuple(sorted(names)),
-        limits=replace(limits, complete="limits" not in line.unknown),
-        devices=tuple(mounts.read_device(text) for text in devices if text not in cdi),
-        device_requests=(*_gpus(line), *cdi),
-        restart=engine_values.read_restart(line.one("restart", "restart") or "no"),
-        probes=_health(line),
-        read_only_root=switches.get("read-only", False),
-        privileged=switches.get("privileged", False),
-        capabilities_dropped=tuple(
-            dict.fromkeys(map(engine_values.capability, line.many("cap-drop", "capabilities_dropped")))
-        ),
-        security=_security(line),
+        limits=replace(container.limits, complete="limits" not in line.unknown),
         user_namespace="rootless" if _is_rootless(line) else "",
         problems=tuple(dict.fromkeys(line.problems)),
         unknown_fields=tuple(sorted(line.unknown)),
@@ -194,7 +185,7 @@ def _image(line: RunLine) -> str:
     return engine_values.check_image(word)
 
 
-def _server_command(line: RunLine, image: str, pairs: list[tuple[str, str]], directory: str) -> ServerCommand:
+def _server_command(line: RunLine, container: Container, pairs: list[tuple[str, str]]) -> ServerCommand:
     """What the server is given; scripts see the environment as far as it is known."""
     command, entrypoint = line.options.rest[1:], _entrypoint(line)
     name = next(filter(None, map(line.text.unknown, (*(entrypoint or ()), *command))), "")
@@ -204,9 +195,9 @@ def _server_command(line: RunLine, image: str, pairs: list[tuple[str, str]], dir
     return server_command(
         entrypoint,
         command,
-        image,
+        container.image,
         environment=None if "environment" in line.unknown else dict(pairs),
-        working_directory=directory or None,
+        working_directory=container.working_directory or None,
     )
 
 
@@ -228,8 +219,9 @@ def _entrypoint(line: RunLine) -> tuple[str, ...] | None:
 def _environment(line: RunLine) -> tuple[list[tuple[str, str]], set[str]]:
     """The pairs whose values are known, and all names; the order is the client's: files first."""
     known: dict[str, str | None] = {}
-    for path in line.many("env-file", "environment"):
-        known.update(_environment_file(line, path))
+    for path in line.options.all("env-file"):
+        if line.is_known(path, "--env-file", "environment"):
+            known.update(_environment_file(line, path))
     for item in line.options.all("env"):
         name, equals, value = item.partition("=")
         if not line.is_known(name, "--env", "environment"):
@@ -279,7 +271,9 @@ def _mounts(line: RunLine) -> tuple[ContainerMount, ...]:
             found.append(
                 _known_mount(line, option, text, read(text)) if known else _partly_known(line, option, text)
             )
-    found += [_secret(text) for text in line.many("secret", "mounts")]
+    found += [
+        _secret(text) for text in line.options.all("secret") if line.is_known(text, "--secret", "mounts")
+    ]
     made = tuple(mount for mount in found if mount is not None)
     mounts.check_targets(made)
     return made
@@ -332,42 +326,6 @@ def _secret(text: str) -> ContainerMount | None:
         return None
     target = posixpath.join("/run/secrets", fields.get("target", name))
     return ContainerMount(mounts.inside(target), "config", None, True, name=name)
-
-
-# -- other settings ------------------------------------------------------------------------------------
-
-
-def _network(line: RunLine) -> str:
-    """The first network that is named; empty for the engine's default."""
-    first = (*line.many("network", "network"), "")[0]
-    return dict(item.partition("=")[::2] for item in first.split(",")).get("name", first)
-
-
-def _health(line: RunLine) -> tuple[Probe, ...]:
-    """The health check of the line's own, if there is one."""
-    test = line.options.last("health-cmd") or ""
-    probe = engine_settings.read_health(line.text.show(test), lambda option: line.one(option, "probes"))
-    return () if not test or (line.podman and test == "none") else (probe,)
-
-
-def _gpus(line: RunLine) -> tuple[str, ...]:
-    """What ``--gpus`` requests, as written: ``all``, a number, or name=value with commas between."""
-    found = line.many("gpus", "device_requests")
-    for text in found:
-        if "=" not in text and text != "all" and not re.fullmatch(r"-?\d{1,9}", text):
-            raise RefusedValueError(f'--gpus takes "all", a number or device=…, and not "{shown(text)}"')
-    return tuple(found)
-
-
-def _security(line: RunLine) -> tuple[str, ...]:
-    """The security options as written, with ``userns=…`` where a user namespace was named."""
-    found = line.many("security-opt", "security")
-    for text in found:
-        if not re.fullmatch(r"no-new-privileges.*|[^=:]+[=:].+|disable", text, re.DOTALL):
-            raise RefusedValueError(f'"{shown(text)}" is no security option')
-    mode = line.one("userns", "security id_map") or ""
-    any_mode = line.command.program != "docker"
-    return (*found, *engine_settings.user_namespace_option(mode, "--userns", any_mode=any_mode))
 
 
 def _is_rootless(line: RunLine) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
-from msgspec import Struct, field
+from msgspec import field
 
 from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.engine_settings import EngineSettings
 from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.shell import ShellText
 
@@ -67,25 +68,13 @@ _TRUTHS = {
 }
 
 
-class Options(Struct):
+class Options(EngineSettings):
     """The options of a run line, and what follows them."""
 
-    #: Of each option, without its dashes, all values in the order given.
-    values: dict[str, list[str]] = field(default_factory=dict)
-    #: Options without a value.
-    switches: dict[str, bool] = field(default_factory=dict)
     #: The image, and the words after it.
     rest: list[str] = field(default_factory=list)
     #: Names of expansions that may stand for options.
     unknown: list[str] = field(default_factory=list)
-
-    def last(self, name: str) -> str | None:
-        """The value that counts of an option that is given once."""
-        return next(reversed(self.values.get(name, [])), None)
-
-    def all(self, *names: str) -> list[str]:
-        """The values of options that may be repeated."""
-        return [value for name in names for value in self.values.get(name, [])]
 
 
 def is_run_option(word: str) -> bool:

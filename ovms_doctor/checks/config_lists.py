@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from ovms_doctor.checks import pipelines
 from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_entries import loader_of
 from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
+from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.plan import ModelPlan
-from ovms_doctor.model.plan_problems import ConfigNote, LibraryFault, PipelineFault
+from ovms_doctor.model.plan_problems import ConfigNote, LibraryFault
 
 _HOW = "read of the configuration"
 _ARGUMENTS = "read of the arguments"
@@ -27,8 +28,7 @@ _WHY = {
 def check(context: Context) -> Iterator[Finding]:
     for library in context.plan.libraries:
         yield _library(context, library)
-    for pipeline in context.plan.pipelines:
-        yield _pipeline(context, pipeline)
+    yield from pipelines.check(context)
     for note in context.plan.config_notes:
         finding = _note(context, note)
         if finding is not None:
@@ -70,41 +70,15 @@ def _needed_by(context: Context, fault: LibraryFault) -> str:
         names = [
             pipeline.name
             for pipeline in context.plan.pipelines
-            if pipeline.reason == "missing_library" and pipeline.subject == fault.name
+            if pipeline.fault is not None
+            and pipeline.fault.reason == "missing_library"
+            and pipeline.fault.subject == fault.name
         ]
         return ", ".join(f"pipeline {name}" for name in names)
     return ", ".join(
         f"model {model.entry.name}"
         for model in context.plan.models
         if not model.tried and model.unknown is None and loader_of(model) == fault.name
-    )
-
-
-def _pipeline(context: Context, fault: PipelineFault) -> Finding:
-    reasons = {
-        "duplicate": "an earlier pipeline has its name",
-        "occupied": "a model or graph has its name",
-        "missing_model": f"it needs the model {fault.subject}, which is not loaded",
-        "missing_library": f"it needs the custom node library {fault.subject}, which is not loaded",
-        "missing_node": f"it refers to a node {fault.subject}, which there is not",
-        "doubled_node": f"it has several nodes called {fault.subject}",
-    }
-    libraries = {library.name: library.path for library in context.plan.libraries if library.kind == "nodes"}
-    cause = libraries.get(fault.subject) if fault.reason == "missing_library" else None
-    return context.finding(
-        "OVD442",
-        f"{located(context, fault.pointer)}: the pipeline {fault.name} is not served: "
-        f"{reasons[fault.reason]}",
-        model=fault.name,
-        path=context.plan.config_path,
-        # Something answers under this name: the pipeline before it.
-        severity="warning" if fault.reason == "duplicate" else None,
-        detail="The server starts and answers “ready”; requests to this pipeline fail. The models are "
-        "served.",
-        log=fault.log,
-        evidence=_evidence(context, fault.pointer, fault.subject),
-        recovers="config_change",
-        causes=() if cause is None else (CausedBy("OVD441", path=cause, any_model=True),),
     )
 
 

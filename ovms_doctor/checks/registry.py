@@ -166,7 +166,7 @@ class _Known:
 
     def _matching(self, cause: CausedBy, number: int) -> Iterator[int]:
         """The other findings that ``cause`` describes."""
-        model = self.all[number].subject.model
+        model = cause.model or self.all[number].subject.model
         if not cause.any_model:
             models = {model, None} if cause.any_severity else {model}
             candidates = [other for name in models for other in self.by_model.get(name, ())]

@@ -65,6 +65,8 @@ class CausedBy(Struct, frozen=True):
     #: Whether a warning or an info is a cause too, and a finding on the server as a whole: what is only doubtful by
     #: itself may be the reason for a refusal that was observed.
     any_severity: bool = False
+    #: The other model that the cause is about; None for the finding's own, or with ``any_model`` for any.
+    model: str | None = None
 
 
 class Finding(Struct, frozen=True):

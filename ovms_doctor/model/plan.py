@@ -20,13 +20,13 @@ from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
 from ovms_doctor.model.memory import MemoryEstimate
 from ovms_doctor.model.parameters import ParsedParameters
+from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan_problems import (
     ConfigNote,
     ExtensionPlan,
     GraphFault,
     LibraryFault,
     OutsideMounts,
-    PipelineFault,
     SkippedEntry,
     StartProblem,
 )
@@ -36,7 +36,8 @@ from ovms_doctor.model.storage_plan import (
 )
 
 StateName: TypeAlias = Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
-ErrorCode: TypeAlias = Literal["OK", "UNKNOWN"]
+#: ``FAILED_PRECONDITION``: of pipelines and graphs.
+ErrorCode: TypeAlias = Literal["OK", "UNKNOWN", "FAILED_PRECONDITION"]
 StatusCode: TypeAlias = str  #: the names of OVMS's StatusCode (status.hpp)
 Basis: TypeAlias = Literal["static", "read", "compiled"]
 
@@ -236,7 +237,7 @@ class Plan(Struct, frozen=True):
     notes: tuple[str, ...] = field(default=())
     skipped: tuple[SkippedEntry, ...] = ()
     libraries: tuple[LibraryFault, ...] = ()
-    pipelines: tuple[PipelineFault, ...] = ()
+    pipelines: tuple[PipelinePlan, ...] = ()
     config_notes: tuple[ConfigNote, ...] = ()
     places: ConfigPositions | None = None
     polls: bool = True

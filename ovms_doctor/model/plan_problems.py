@@ -165,21 +165,6 @@ class LibraryFault(Struct, frozen=True):
     failure: Failure | None = None
 
 
-class PipelineFault(Struct, frozen=True):
-    """A pipeline that is not served, for a reason that the configuration alone shows.
-
-    ``subject`` is the model, library or node that the reason is about.
-    """
-
-    name: str
-    pointer: str
-    reason: Literal[
-        "duplicate", "occupied", "missing_model", "missing_library", "missing_node", "doubled_node"
-    ]
-    subject: str
-    log: tuple[str, ...]
-
-
 class ConfigNote(Struct, frozen=True):
     """Something the server was told that it takes, and that does not mean what it seems to.
 

@@ -16,11 +16,11 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
-from ovms_doctor.prediction.config.pipelines import check_pipelines
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.pipelines.plan import plan_pipelines
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
@@ -63,10 +63,13 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
     early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
     late = [plan for plan in graphs if plan not in early]
-    pipelines = check_pipelines(document, done.names, {plan.entry.name for plan in graphs}, libraries.usable)
+    occupied = done.names | {plan.entry.name for plan in graphs}
+    pipelines = plan_pipelines(document, occupied, libraries.usable, done.models)
     ignored = tuple(
-        Ignored(pointer, f"what pipeline {name} needs of its models' inputs and outputs")
-        for pointer, name in pipelines.sound
+        Ignored(item.pointer, f"pipeline {item.name}: {doubt}")
+        for item in pipelines
+        if item.fault is None
+        for doubt in item.doubts
     )
     return replace(
         assemble("config", [*early, *done.models, *late]),
@@ -75,7 +78,7 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
         duplicates=tuple(dict.fromkeys(done.duplicates)),
         skipped=tuple(done.skipped),
         libraries=(*loaders.faults, *libraries.faults),
-        pipelines=pipelines.faults,
+        pipelines=pipelines,
         config_notes=(*reading.notes, *done.notes),
         ignored=ignored,
     )

@@ -201,7 +201,7 @@ class VersionInfo(Struct, frozen=True):
 
 
 class ModelInfo(Struct, frozen=True):
-    """One model and its predicted states.
+    """One model, graph, generative model or pipeline, and its predicted states.
 
     * ``name``: the name under which it is served.
     * ``base_path``: the base path as the server uses it.
@@ -211,6 +211,7 @@ class ModelInfo(Struct, frozen=True):
     * ``later_served_versions``: versions AVAILABLE after two further polls, ascending; empty where the process ended.
     * ``why``: code and name of the model's error findings, causes first, joined by commas; or empty.
     * ``versions``: one entry for each version that the server detects, ascending.
+    * ``kind``: what it is; a pipeline has one version, 1, as the server shows it.
     """
 
     name: str
@@ -221,6 +222,7 @@ class ModelInfo(Struct, frozen=True):
     later_served_versions: tuple[VersionNumber, ...]
     error_findings: str = field(name="why")
     versions: tuple[VersionInfo, ...]
+    kind: Literal["model", "graph", "generative", "pipeline"]
 
 
 class SubjectInfo(Struct, frozen=True):

@@ -10,10 +10,11 @@ from msgspec import UNSET, to_builtins
 from msgspec.structs import asdict, replace
 
 from ovms_doctor.model.container import Container
-from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment
 from ovms_doctor.model.findings import Finding, Remedy
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
+from ovms_doctor.model.pipelines import PipelinePlan
+from ovms_doctor.model.plan import ErrorCode, ModelPlan, Plan, StateName, VersionPlan
 from ovms_doctor.model.text import escape, redact
 from ovms_doctor.report.document import (
     SCHEMA_VERSION,
@@ -69,7 +70,7 @@ def make_document(report: Report) -> ReportDocument:
         _run(report.run, report.notes),
         _server(report.deployment, report.plan, report.runtime),
         _summary(report),
-        tuple(_model(model, report) for model in report.plan.models) if report.plan else (),
+        _servables(report),
         tuple(_finding(finding) for finding in report.findings),
         tuple(_check(check) for check in report.checks),
         UNSET if report.error is None else report.error,
@@ -170,6 +171,14 @@ def _summary(report: Report) -> Summary:
 # -- models --------------------------------------------------------------------------------------------
 
 
+def _servables(report: Report) -> tuple[ModelInfo, ...]:
+    """Models and graphs, then the pipelines that the server keeps under their names."""
+    if report.plan is None:
+        return ()
+    models = tuple(_model(model, report) for model in report.plan.models)
+    return models + tuple(_pipeline(item, report) for item in report.plan.pipelines if not item.is_dropped)
+
+
 def _model(model: ModelPlan, report: Report) -> ModelInfo:
     assert report.plan is not None
     # The states of a process that is gone are kept as the ones it reached, but nothing answers for them.
@@ -177,6 +186,7 @@ def _model(model: ModelPlan, report: Report) -> ModelInfo:
     base = model.entry.base_path
     return ModelInfo(
         name=model.entry.name,
+        kind="model" if model.kind == "classic" else model.kind,
         base_path=base,
         host_path=host_path(base, report),
         policy=model.entry.policy.as_json(),
@@ -186,6 +196,30 @@ def _model(model: ModelPlan, report: Report) -> ModelInfo:
         versions=tuple(
             _version(version, gone=gone) for version in sorted(model.versions, key=lambda item: item.version)
         ),
+    )
+
+
+def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:
+    """A pipeline as /v1/config shows it: with one version, 1."""
+    assert report.plan is not None
+    gone = report.plan.outcome == "exits"
+    states: dict[bool | None, tuple[StateName | None, ErrorCode | None]] = {
+        True: ("AVAILABLE", "OK"),
+        False: ("LOADING", "FAILED_PRECONDITION"),
+        None: (None, None),
+    }
+    now = (None, None) if gone else states[pipeline.available]
+    later = (None, None) if gone else states[pipeline.later_available]
+    return ModelInfo(
+        name=pipeline.name,
+        kind="pipeline",
+        base_path="",
+        host_path=None,
+        policy=DEFAULT_POLICY.as_json(),
+        served_versions=(1,) if now[0] == "AVAILABLE" else (),
+        later_served_versions=(1,) if later[0] == "AVAILABLE" else (),
+        error_findings=_error_findings(pipeline.name, report.findings),
+        versions=(VersionInfo(1, (), True, *now, *later, None, None, None),),
     )
 
 

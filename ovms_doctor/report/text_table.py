@@ -10,6 +10,7 @@ from msgspec import Struct
 from ovms_doctor.model.display_text import cell_len, clip, wrap
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import FORMATS, plural, title_of
@@ -40,7 +41,7 @@ class Row(Struct, frozen=True):
 def write_table(paper: TextWriter, report: Report) -> None:
     """The table, and below it what is left out and what its arrows mean."""
     plan = report.plan
-    if plan is None or not plan.models:
+    if plan is None or not (plan.models or plan.pipelines):
         return
     rows = list(_rows(plan, report, everything=paper.verbose))
     shown = rows if paper.verbose else _pick(rows)
@@ -76,6 +77,24 @@ def _rows(plan: Plan, report: Report, *, everything: bool) -> Iterator[Row]:
             continue
         for version in sorted(versions, key=lambda item: -item.version):
             yield _of_version(model, version, plan, report)
+    for pipeline in plan.pipelines:
+        yield _of_pipeline(pipeline, report)
+
+
+def _of_pipeline(pipeline: PipelinePlan, report: Report) -> Row:
+    findings = [
+        item
+        for item in report.findings
+        if item.subject.model == pipeline.name and item.code == "OVD442" and pipeline.fault is not None
+    ]
+    states: dict[bool | None, tuple[str, Fate]] = {
+        True: ("AVAILABLE", "good"),
+        False: ("not served" if pipeline.is_dropped else "LOADING", "bad"),
+        None: ("unknown", "unknown"),
+    }
+    state, end = states[pipeline.available]
+    reason = _first_title(findings) or next(iter(pipeline.doubts), "")
+    return Row(pipeline.name, "-", state, "pipeline", reason, end)
 
 
 def _matters(version: VersionPlan) -> bool:

@@ -254,12 +254,14 @@ def test_pipelines_that_the_configuration_alone_shows_to_fail(
 ) -> None:
     plan = planned(listed(entry(), pipeline_config_list=[{**PIPELINE, **change}]), "2026.3", "/m")
     assert plan.outcome == "serves"
-    assert [fault.reason for fault in plan.pipelines] == ([] if reason is None else [reason])
+    assert [item.fault.reason for item in plan.pipelines if item.fault] == (
+        [] if reason is None else [reason]
+    )
 
 
 def test_of_two_pipelines_with_one_name_the_first_counts() -> None:
     plan = planned(listed(entry(), pipeline_config_list=[PIPELINE, PIPELINE]), "2026.3", "/m")
-    assert [(fault.reason, fault.pointer) for fault in plan.pipelines] == [
+    assert [(item.fault.reason, item.fault.pointer) for item in plan.pipelines if item.fault] == [
         ("duplicate", "/pipeline_config_list/1")
     ]
 

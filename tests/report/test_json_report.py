@@ -76,6 +76,7 @@ FOUND = ["outcome", "starts", "exit_code", "runtime", "ignored"]
 MODEL = [
     *("name", "base_path", "host_path", "policy", "served_versions", "later_served_versions", "why"),
     "versions",
+    "kind",
 ]
 VERSION = [
     *("version", "directories", "requested", "state", "error_code", "later_state", "later_error_code"),

@@ -1,0 +1,111 @@
+"""A pipeline as ``pipeline_config_list`` defines it (pipeline_config_parser.cpp, the same from v2022.1 to v2026.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+#: The names of the nodes at both ends (aliases.hpp).
+ENTRY, EXIT = "request", "response"
+NodeKind: TypeAlias = Literal["entry", "model", "custom", "exit"]
+
+
+class PipelineNode(Struct, frozen=True):
+    """One node of a pipeline."""
+
+    #: Its name and its kind.
+    name: str
+    kind: NodeKind
+    #: JSON pointer of its definition.
+    pointer: str
+    #: The model and its version (0: the default one) of a node of the type "DL model".
+    model: str = ""
+    version: int = 0
+    #: The library of a node of the type "custom".
+    library: str = ""
+    #: The names under which other nodes get its outputs: (name, output of the model or library).
+    outputs: tuple[tuple[str, str], ...] = ()
+    #: What its inputs are connected to: (other node, name of that node's output, own input), in the file's order.
+    inputs: tuple[tuple[str, str, str], ...] = ()
+    #: How many parts its outputs are split into; -1 for as many as come; None where it is no demultiplexer.
+    demultiply: int | None = None
+    #: The demultiplexers whose parts it gathers.
+    gathers: frozenset[str] = frozenset()
+
+    def output(self, name: str) -> str | None:
+        """The output of the model that other nodes get under ``name``; None for none. The last one counts."""
+        return dict(self.outputs).get(name)
+
+    def sources(self) -> dict[str, list[tuple[str, str]]]:
+        """Its inputs by the node that they come from: name of that node's output, own input."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for node, output, own in self.inputs:
+            found.setdefault(node, []).append((output, own))
+        return found
+
+
+class PipelineDefinition(Struct, frozen=True):
+    """A pipeline whose definition passed the schema."""
+
+    #: Its name and the JSON pointer of its definition.
+    name: str
+    pointer: str
+    #: Its nodes: the one that takes the request, those of the file, the one that gives the response.
+    nodes: tuple[PipelineNode, ...]
+
+    def node(self, name: str) -> PipelineNode | None:
+        """The first node of this name."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+
+def read_pipeline(config: dict[str, Any], pointer: str) -> PipelineDefinition:
+    """The pipeline of one entry of ``pipeline_config_list``, which the schema has accepted."""
+    entry = PipelineNode(
+        ENTRY,
+        "entry",
+        f"{pointer}/inputs",
+        outputs=tuple((name, name) for name in config["inputs"]),
+        demultiply=_count(config),
+    )
+    nodes = [_node(node, f"{pointer}/nodes/{index}") for index, node in enumerate(config["nodes"])]
+    # What no other node gathers is gathered by the response.
+    split = {node.name for node in (entry, *nodes) if node.demultiply is not None}
+    gathered = {name for node in nodes for name in node.gathers}
+    end = PipelineNode(
+        EXIT,
+        "exit",
+        f"{pointer}/outputs",
+        inputs=_inputs(config["outputs"]),
+        gathers=frozenset(split - gathered),
+    )
+    return PipelineDefinition(config["name"], pointer, (entry, *nodes, end))
+
+
+def _node(config: dict[str, Any], pointer: str) -> PipelineNode:
+    gathers = config.get("gather_from_node")
+    return PipelineNode(
+        config["name"],
+        "model" if config["type"] == "DL model" else "custom",
+        pointer,
+        config.get("model_name", ""),
+        config.get("version", 0),
+        config.get("library_name", ""),
+        tuple((item["alias"], item["data_item"]) for item in config["outputs"]),
+        _inputs(config["inputs"]),
+        _count(config),
+        frozenset() if gathers is None else frozenset((gathers,)),
+    )
+
+
+def _inputs(rows: Iterable[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (source["node_name"], source["data_item"], name) for row in rows for name, source in row.items()
+    )
+
+
+def _count(config: dict[str, Any]) -> int | None:
+    """``demultiply_count``; 0 is read as -1."""
+    count = config.get("demultiply_count")
+    return None if count is None else int(count) or -1

@@ -85,6 +85,16 @@ def _read(options: RequestOptions) -> ClientRequest | None:
         raise UsageError(f"{options.source}: {error}") from None
 
 
+class _MappedBody(mmap.mmap):
+    """A file that takes the place of its bytes, and gives back the pages that were read."""
+
+    def release_before(self, offset: int) -> None:
+        """Give back the pages before an offset; they are read again where they are needed again."""
+        pages = offset // mmap.PAGESIZE * mmap.PAGESIZE
+        if pages:
+            self.madvise(mmap.MADV_DONTNEED, 0, pages)
+
+
 def _content(source: str) -> bytes:
     """The bytes of a file or of standard input. A large file is mapped, which takes no memory of its own."""
     if source == "-":
@@ -101,7 +111,7 @@ def _content(source: str) -> bytes:
                 )
             if size <= _READ_WHOLE:
                 return file.read(LARGEST_INPUT)
-            mapped: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped: Any = _MappedBody(file.fileno(), 0, access=mmap.ACCESS_READ)
             return mapped  # type: ignore[no-any-return]
     except OSError as error:
         raise UsageError(f"{source}: {error.strerror}") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -202,3 +204,46 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     result = ovms_doctor("request", write(tmp_path, GOOD), "--url", "http://127.0.0.1:9")
     assert (result.code, result.text) == (2, "")
     assert "Connection refused" in result.err.decode()
+
+
+# -- large bodies ----------------------------------------------------------------------------------------
+
+#: Runs the command line, and reports the most memory that it took.
+MEASURED = """
+import resource, sys
+from ovms_doctor.cli.app import run
+code = run(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_a_large_body_takes_little_memory(metadata: Path, tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    count = 10_000_000
+    with path.open("wb") as file:
+        file.write(b'{"inputs": [{"name": "x", "shape": [1, %d], "datatype": "FP32", "data": [' % count)
+        for _ in range(10):
+            file.write(b"0.25," * (count // 10))
+        file.seek(-1, 1)
+        file.write(b"]}]}")
+    command = [sys.executable, "-c", MEASURED, "request", str(path), "--metadata", str(metadata), "--quiet"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "Expected: (1,3); Actual: (1,10000000)" in result.stdout
+    # The body has 48 MiB, and its values as Python's would take ten times as much.
+    assert int(result.stderr) < 150 * 1024
+
+
+def test_bodies_that_are_not_judged(metadata: Path, tmp_path: Path) -> None:
+    many = write(tmp_path, '{"inputs": [' + "[], " * 600_000 + "1]}")
+    code, document = report(many, "--metadata", str(metadata))
+    assert (code, document["summary"]["verdict"]) == (3, "incomplete")
+    assert document["checks"][0]["status"] == "could_not_look"
+    assert document["checks"][0]["reason"] == "the body holds more separate values than are looked at"
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    result = ovms_doctor("request", str(huge), "--metadata", str(metadata))
+    assert (result.code, result.text) == (2, "")
+    assert "the server answers 413" in result.err.decode()

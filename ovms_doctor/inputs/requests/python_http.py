@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
 from ovms_doctor.inputs.requests.python_values import SAMPLE_IMAGE, Array, ClientError, Instance, Unknown
@@ -17,20 +18,20 @@ Requests = list[ClientRequest]
 def dumped(value: Any, keywords: dict[str, Any] | None = None) -> str:
     """The text that `json.dumps` makes of a value, with NaN as Python writes it."""
     ascii_only = (keywords or {}).get("ensure_ascii", True)
-    return json.dumps(_plain(value), ensure_ascii=bool(ascii_only))
+    return json.dumps(plain(value), ensure_ascii=bool(ascii_only))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value that json can write; what is not known becomes a text, which a note says."""
     if isinstance(value, Array):
         raise ClientError("json.dumps raises TypeError: Object of type ndarray is not JSON serializable")
     if isinstance(value, dict):
         return {
-            key if isinstance(key, str | int | float | bool | None) else str(key): _plain(item)
+            key if isinstance(key, str | int | float | bool | None) else str(key): plain(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, bytes):
         raise ClientError("json.dumps raises TypeError: Object of type bytes is not JSON serializable")
     if isinstance(value, Unknown | Instance):
@@ -55,9 +56,7 @@ def _body_of(value: Any) -> bytes:
         return SAMPLE_IMAGE
     if isinstance(value, dict):
         # requests sends a dict under `data` as a form.
-        return "&".join(
-            f"{key}={item}" for key, item in value.items() if isinstance(item, str | int | float)
-        ).encode()
+        return urlencode(plain(value), doseq=True).encode()
     return b""
 
 

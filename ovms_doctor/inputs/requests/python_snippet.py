@@ -12,7 +12,7 @@ from typing import Any
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.python_clients import CLIENT_CALLS, call_method
-from ovms_doctor.inputs.requests.python_http import dumped
+from ovms_doctor.inputs.requests.python_http import dumped, plain
 from ovms_doctor.inputs.requests.python_operations import (
     array_method,
     array_operation,
@@ -401,6 +401,8 @@ class _Snippet:
         if name == "range":
             numbers = [item for item in arguments if isinstance(item, int)]
             return list(range(*numbers))[:MOST_ELEMENTS] if numbers and 0 not in numbers[2:] else []
+        if name == "str" and isinstance(first, dict | list | tuple):
+            return str(plain(first))
         if name in ("list", "tuple", "sorted", "reversed"):
             return self._items(first)
         if name == "len" and isinstance(first, str | list | tuple | dict | bytes):

@@ -116,6 +116,8 @@ def _closest(name: str, names: list[str]) -> str | None:
 
 
 def _openai_name(request: ClientRequest, models: ServedModels) -> Step | None:
+    if "application/json" not in (request.header("content-type") or ""):
+        return _content_type(request)
     graphs = [
         graph.name for graph in models.graphs if graph.kind != "pipeline" and graph.state == "available"
     ]

@@ -38,9 +38,18 @@ class Outcome(Struct, frozen=True):
     route: Route | None = None
 
 
-def answer_request(request: ClientRequest, models: ServedModels, release: Release, facts: Facts) -> Outcome:
-    """What the server answers. Raises FactsMissingError where OpenVINO must be asked about another shape."""
-    run = _Run(request, models, release, facts)
+def answer_request(
+    request: ClientRequest,
+    models: ServedModels,
+    release: Release,
+    facts: Facts,
+    parsed: InferMessage | None = None,
+) -> Outcome:
+    """What the server answers. Raises FactsMissingError where OpenVINO must be asked about another shape.
+
+    `parsed` is the message of a KServe body where the same body was answered before with other models.
+    """
+    run = _Run(request, models, release, facts, parsed)
     try:
         return run.answer()
     except StatusError as error:
@@ -58,7 +67,15 @@ def answer_request(request: ClientRequest, models: ServedModels, release: Releas
 class _Run:
     """One request on its way through the server."""
 
-    def __init__(self, request: ClientRequest, models: ServedModels, release: Release, facts: Facts) -> None:
+    def __init__(
+        self,
+        request: ClientRequest,
+        models: ServedModels,
+        release: Release,
+        facts: Facts,
+        parsed: InferMessage | None,
+    ) -> None:
+        self.parsed = parsed
         self.request = request
         self.models = models
         self.release = release
@@ -94,7 +111,7 @@ class _Run:
     # -- KServe --------------------------------------------------------------------------------------
     def _kserve_rest(self, route: Route) -> Outcome:
         # The body is parsed before the model is looked for.
-        message = message_of(self.request, self.release)
+        message = self.parsed or message_of(self.request, self.release)
         version = "" if route.version is None else str(route.version)
         self.message = replace(message, model_name=route.name, model_version=version)
         return self._infer(self.message, tfs=False)

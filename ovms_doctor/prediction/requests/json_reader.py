@@ -28,8 +28,12 @@ from ovms_doctor.prediction.requests.json_values import (
 
 #: The largest number of separate values that is kept: about 100 MiB.
 MAX_VALUES = 500_000
+#: The largest total size of the strings that are kept, in bytes.
+MAX_TEXT = 1 << 26
 #: Bytes that are searched at once for plain numbers.
 _CHUNK = 1 << 16
+#: Bytes that are searched at once for a NUL.
+_SEARCHED = 1 << 24
 
 _WHITESPACE = lazy_pattern(rb"[ \t\r\n]*")
 _SMALL_INTEGERS = lazy_pattern(rb"(?:[ \t\r\n]*-?(?:0|[1-9][0-9]{0,8})[ \t\r\n]*,)+")
@@ -116,6 +120,8 @@ class _Reader:
         self.rules = rules
         self.release = release
         self.values = 0
+        self.text = 0
+        self.released = 0
 
     def peek(self, position: int) -> int:
         """The byte at an offset; 0 at the end, as behind a C string."""
@@ -220,8 +226,9 @@ class _Reader:
     def runs(self, position: int, holder: _Open) -> int:
         """Fold plain numbers and literals that commas follow; return the offset of the next value."""
         while True:
-            if self.release is not None:
+            if self.release is not None and position - self.released > _SEARCHED:
                 self.release(position)
+                self.released = position
             limit = min(self.end, position + _CHUNK)
             for pattern in (_SMALL_INTEGERS, _NUMBERS, _LITERALS):
                 match = pattern.match(self.body, position, limit)
@@ -251,6 +258,9 @@ class _Reader:
             position = match.end()
             byte = self.peek(position)
             if byte == 0x22:
+                self.text += position - start
+                if self.text > MAX_TEXT:
+                    raise JsonSizeError
                 return JsonString(
                     start, position + 1, decode_string(self.body, start + 1, position)
                 ), position + 1
@@ -395,11 +405,18 @@ def _scaled(value: float, power: int) -> float:
     return value * float(f"1e{power}") if power >= 0 else value / float(f"1e{-power}")
 
 
-def read_json(body: bytes, rules: JsonRules, release: Callable[[int], None] | None = None) -> JsonValue:
+def read_json(body: bytes, rules: JsonRules) -> JsonValue:
     """The document in a body as the server's parser gives it.
 
-    The server passes a C string: what follows a NUL is not read. `release` is called with an offset before which
-    nothing is read again soon, so that a mapped file can give its pages back.
+    The server passes a C string: what follows a NUL is not read. A body that is a mapped file may have a method
+    `release_before`, which is called with an offset before which nothing is read again soon.
     """
-    end = body.find(b"\0")
+    release: Callable[[int], None] | None = getattr(body, "release_before", None)
+    end = -1
+    for start in range(0, len(body), _SEARCHED):
+        end = body.find(b"\0", start, start + _SEARCHED)
+        if end >= 0:
+            break
+        if release is not None:
+            release(start)
     return _Reader(body[:end] if end >= 0 else body, rules, release).document()

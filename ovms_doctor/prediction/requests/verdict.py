@@ -237,13 +237,14 @@ def _changes(
 ) -> tuple[ServerChange, ...]:
     """The changes of the server with which the request is answered; several where one alone does not do."""
     found: list[ServerChange] = []
+    parsed = outcome.message if request.interface == "REST" and request.api == "KServe" else None
     current, reached = models, outcome
     for _ in range(3):
         progress = False
         for change in server_changes(reached.answer, reached.message, reached.model, current):
             if not _loads(change, facts):
                 continue
-            after = answer_request(request, change.models, release, facts)
+            after = answer_request(request, change.models, release, facts, parsed)
             if after.answer.succeeds:
                 return (*found, change)
             if after.answer.code != reached.answer.code or after.answer.message != reached.answer.message:

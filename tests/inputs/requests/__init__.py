@@ -1,0 +1,1 @@
+"""Requests in the forms that people have them in."""

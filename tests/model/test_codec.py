@@ -64,6 +64,7 @@ from ovms_doctor.model.facts import (
     WriteProbe,
     codec,
 )
+from ovms_doctor.model.facts.question import answer_types
 from ovms_doctor.model.json_text import decode_json, encode_json
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.text import escape, unescape
@@ -127,15 +128,15 @@ QUESTION = st.one_of(
     st.builds(LoadExtension, TEXT),
     st.builds(InspectKeyFile, TEXT),
 )
-ANSWER = st.one_of(
-    st.builds(StoreResponse, TEXT),
-    st.builds(
+ANSWERS = {
+    StoreResponse: st.builds(StoreResponse, TEXT),
+    StoreListing: st.builds(
         StoreListing,
         st.lists(st.builds(StoredObject, TEXT, NUMBER, st.booleans()), max_size=2).map(tuple),
         st.booleans(),
         NAMES,
     ),
-    st.builds(
+    StoreRefusal: st.builds(
         StoreRefusal,
         st.sampled_from(["HeadBucket", "ListObjects", "GetObject", "Token", "Credentials"]),
         st.integers(0, 599),
@@ -145,10 +146,10 @@ ANSWER = st.one_of(
         TEXT,
         TEXT,
     ),
-    st.builds(
+    KeyFileInspection: st.builds(
         KeyFileInspection, NUMBER, st.sampled_from(["object", "json", "binary", "other"]), TEXT, TEXT, NAMES
     ),
-    st.builds(
+    LibraryInspection: st.builds(
         LibraryInspection,
         NUMBER,
         st.sampled_from(["", "empty", "not ELF", "no library", "cut off", "damaged"]),
@@ -161,9 +162,9 @@ ANSWER = st.one_of(
         st.none() | st.booleans(),
         TEXT,
     ),
-    st.builds(PathStatus, KIND, NUMBER, st.none() | TEXT),
-    st.builds(WriteProbe, TEXT, st.booleans()),
-    st.builds(
+    PathStatus: st.builds(PathStatus, KIND, NUMBER, st.none() | TEXT),
+    WriteProbe: st.builds(WriteProbe, TEXT, st.booleans()),
+    Writability: st.builds(
         Writability,
         KIND,
         NUMBER,
@@ -178,11 +179,11 @@ ANSWER = st.one_of(
         st.none() | NUMBER,
         st.none() | NUMBER,
     ),
-    st.builds(Listing, st.lists(ENTRY, max_size=4).map(tuple)),
-    st.builds(FileContent, st.binary(), NUMBER),
-    st.builds(Failure, st.integers(1, 133), st.none() | DENIAL),
-    st.builds(Unavailable, TEXT, st.booleans()),
-    st.builds(
+    Listing: st.builds(Listing, st.lists(ENTRY, max_size=4).map(tuple)),
+    FileContent: st.builds(FileContent, st.binary(), NUMBER),
+    Failure: st.builds(Failure, st.integers(1, 133), st.none() | DENIAL),
+    Unavailable: st.builds(Unavailable, TEXT, st.booleans()),
+    ModelInspection: st.builds(
         ModelInspection,
         FORMAT,
         st.lists(st.builds(FileSample, TEXT, st.none() | NUMBER), max_size=2).map(tuple),
@@ -195,7 +196,7 @@ ANSWER = st.one_of(
         st.none() | TEXT,
         st.none() | NUMBER,
     ),
-    st.builds(
+    LoadReport: st.builds(
         LoadReport,
         LEVEL,
         st.sampled_from(["ok", "failed", "crashed", "timed_out", "out_of_memory"]),
@@ -207,7 +208,7 @@ ANSWER = st.one_of(
         TENSORS,
         TEXT,
     ),
-)
+}
 
 
 @given(TEXT)
@@ -237,8 +238,17 @@ def test_unescape_leaves_what_escape_never_writes(text: str) -> None:
     assert unescape(text) == text
 
 
+def fitting(question: Any) -> st.SearchStrategy[Any]:
+    """A question with an answer of any type that belongs to it."""
+    answers = st.one_of(*(ANSWERS[kind] for kind in answer_types(type(question))))
+    return st.tuples(st.just(question), answers)
+
+
+FACTS = st.lists(QUESTION.flatmap(fitting), max_size=5).map(dict)
+
+
 @settings(max_examples=300)
-@given(st.dictionaries(QUESTION, ANSWER, max_size=5), st.dictionaries(TEXT, TEXT, max_size=2))
+@given(FACTS, st.dictionaries(TEXT, TEXT, max_size=2))
 def test_a_document_round_trips_exactly(answers: dict[Any, Any], header: dict[str, str]) -> None:
     text = codec.dump(Facts(answers), header)
     read_header, facts = codec.load(text.encode("utf-8").decode("utf-8"))
@@ -248,16 +258,22 @@ def test_a_document_round_trips_exactly(answers: dict[Any, Any], header: dict[st
     assert all(type(facts.get(question)) is type(answer) for question, answer in answers.items())
 
 
-@given(st.dictionaries(QUESTION, ANSWER, min_size=2, max_size=5))
+@given(FACTS)
 def test_the_order_of_collecting_does_not_show(answers: dict[Any, Any]) -> None:
     backwards = dict(reversed(answers.items()))
     assert codec.dump(Facts(answers), {"b": 1, "a": 2}) == codec.dump(Facts(backwards), {"a": 2, "b": 1})
 
 
+def test_every_question_may_be_unavailable() -> None:
+    for kind in get_args(AnyQuestion):
+        assert Unavailable in answer_types(kind)
+        assert set(answer_types(kind)) <= set(get_args(Answer))
+
+
 def test_the_strategies_above_make_every_type() -> None:
-    made = {kind.__name__ for kind in (*get_args(AnyQuestion), *get_args(Answer))}
-    named = set(re.findall(r"st\.builds\(\s*(\w+)", Path(__file__).read_text("utf-8")))
-    assert made - named == set()
+    assert set(ANSWERS) == set(get_args(Answer))
+    questions = {kind.__name__ for kind in get_args(AnyQuestion)}
+    assert questions <= set(re.findall(r"st\.builds\((\w+)", Path(__file__).read_text("utf-8")))
 
 
 def test_equal_facts_give_equal_text_however_they_were_made() -> None:
@@ -306,6 +322,17 @@ def _changed(**changes: object) -> str:
         (_changed(schema_version="9" * 5000 + ".0"), "no schema version"),
         (_changed(facts={}), "no list of facts"),
         (_changed(header=[]), "no list of facts"),
+        (
+            _changed(
+                facts=[
+                    {
+                        "question": {"type": "ReadFile", "path": "/", "limit": 1},
+                        "answer": {"type": "Listing", "entries": []},
+                    }
+                ]
+            ),
+            "fact 1: Listing does not answer ReadFile.",
+        ),
         (_changed(facts=[7]), "fact 1: Expected `object`, got `int`."),
         (_changed(facts=[{"question": {"type": "Ask"}, "answer": {}}]), "fact 1: Invalid value 'Ask'"),
         (

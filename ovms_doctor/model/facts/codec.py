@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ovms_doctor.model.facts.answers import Answer
+from ovms_doctor.model.facts.question import answer_types
 from ovms_doctor.model.facts.questions import AnyQuestion
 from ovms_doctor.model.facts.store import Facts
 from ovms_doctor.model.json_text import JsonFormatError, convert, encode_json, escape_json, unescape_json
@@ -84,7 +85,8 @@ def load(text: str) -> tuple[dict[str, Any], Facts]:
         except (msgspec.DecodeError, ValueError, RecursionError):
             pass
         else:
-            return file.header, Facts({fact.question: fact.answer for fact in file.facts}, complete=True)
+            if all(_fits(fact) for fact in file.facts):
+                return file.header, Facts({fact.question: fact.answer for fact in file.facts}, complete=True)
     return _load_carefully(text)
 
 
@@ -99,11 +101,19 @@ def _load_carefully(text: str) -> tuple[dict[str, Any], Facts]:
     for number, row in enumerate(rows, 1):
         try:
             fact = convert(row, Fact)
+            if not _fits(fact):
+                names = type(fact.answer).__name__, type(fact.question).__name__
+                raise JsonFormatError("{} does not answer {}".format(*names))
             answers[fact.question] = fact.answer
         except JsonFormatError as error:
             if not newer:
                 raise FactsFileError(f"The facts file is damaged: fact {number}: {error}.") from None
     return header, Facts(answers, complete=True)
+
+
+def _fits(fact: Fact) -> bool:
+    """Whether the answer is one to this question; the rules rely on it."""
+    return isinstance(fact.answer, answer_types(type(fact.question)))
 
 
 def _parse(text: str) -> dict[str, Any]:

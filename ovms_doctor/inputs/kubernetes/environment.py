@@ -20,14 +20,14 @@ _OF_A_SERVICE = lazy_pattern(
 _NAME = lazy_pattern(r"[-._A-Za-z][-._A-Za-z0-9]*")
 
 
-class Stock:
+class ManifestObjects:
     """The config maps, secrets, claims, volumes and services of a manifest, found by their names."""
 
     def __init__(self, documents: Sequence[dict[str, Any]]) -> None:
         self.documents = documents
 
     def find(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
-        """The object of that name; a namespace that one of both does not tell fits every other."""
+        """The object of that name; a namespace that one of both does not name matches any."""
         for document in self.documents:
             if string(document, "kind") != kind or string(table(document, "metadata"), "name") != name:
                 continue
@@ -42,11 +42,13 @@ class Stock:
 
 
 class PodEnvironment(Struct):
-    """``values``: of all variables whose names are known, in order; None where the value is not. ``whole``: there
-    are no others, but for those of services."""
+    """The environment of a container in a manifest."""
 
+    #: All variables whose names are known, in order; None where the value is not known.
     values: dict[str, str | None] = field(default_factory=dict)
-    whole: bool = True
+    #: Whether there are no others, but for those that the kubelet adds for services.
+    complete: bool = True
+    #: What is not known or wrong, one sentence each.
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -55,12 +57,14 @@ class PodEnvironment(Struct):
         return [(name, value) for name, value in self.values.items() if value is not None]
 
 
-def read_environment(container: Mapping[str, Any], stock: Stock, namespace: str) -> PodEnvironment:
+def read_environment(
+    container: Mapping[str, Any], manifest: ManifestObjects, namespace: str
+) -> PodEnvironment:
     """``env`` over ``envFrom``, as the kubelet does it (makeEnvironmentVariables): of two the later one counts, and
     ``$(NAME)`` takes from those that stand before it."""
     made = PodEnvironment()
     for entry in objects(container, "envFrom"):
-        _add_all(entry, made, stock, namespace)
+        _add_all(entry, made, manifest, namespace)
     for entry in objects(container, "env"):
         name = string(entry, "name")
         if not name:
@@ -74,13 +78,15 @@ def read_environment(container: Mapping[str, Any], stock: Stock, namespace: str)
             value = _written(text)
             made.problems.append(f"The value of {name} is not a text: Kubernetes refuses the manifest.")
         elif source:
-            value = _from_source(name, source, made, stock, namespace)
+            value = _from_source(name, source, made, manifest, namespace)
         made.values.pop(name, None)
         made.values[name] = value
     return made
 
 
-def _add_all(entry: Mapping[str, Any], made: PodEnvironment, stock: Stock, namespace: str) -> None:
+def _add_all(
+    entry: Mapping[str, Any], made: PodEnvironment, manifest: ManifestObjects, namespace: str
+) -> None:
     for reference, kind, called in (
         ("configMapRef", "ConfigMap", "config map"),
         ("secretRef", "Secret", "secret"),
@@ -88,9 +94,9 @@ def _add_all(entry: Mapping[str, Any], made: PodEnvironment, stock: Stock, names
         name = string(table(entry, reference), "name")
         if not name:
             continue
-        document = stock.find(kind, name, namespace)
+        document = manifest.find(kind, name, namespace)
         if document is None:
-            made.whole = False
+            made.complete = False
             made.problems.append(
                 f"The {called} {name} adds variables to the environment; it is not in this file, so not even "
                 "their names are known."
@@ -105,10 +111,10 @@ def _add_all(entry: Mapping[str, Any], made: PodEnvironment, stock: Stock, names
 
 
 def _from_source(
-    name: str, source: Mapping[str, Any], made: PodEnvironment, stock: Stock, namespace: str
+    name: str, source: Mapping[str, Any], made: PodEnvironment, manifest: ManifestObjects, namespace: str
 ) -> str | None:
     reference = table(source, "configMapKeyRef")
-    document = stock.find("ConfigMap", string(reference, "name"), namespace) if reference else None
+    document = manifest.find("ConfigMap", string(reference, "name"), namespace) if reference else None
     if document is not None:
         value = table(document, "data").get(string(reference, "key"))
         if isinstance(value, str):
@@ -119,8 +125,8 @@ def _from_source(
         "fieldRef": "the pod that is made",
         "resourceFieldRef": "the pod that is made",
     }
-    whence = next((text for key, text in kinds.items() if key in source), "elsewhere")
-    made.problems.append(f"The value of {name} comes from {whence} and is not known here.")
+    origin = next((text for key, text in kinds.items() if key in source), "elsewhere")
+    made.problems.append(f"The value of {name} comes from {origin} and is not known here.")
     return None
 
 
@@ -160,7 +166,7 @@ def expand(text: str, environment: PodEnvironment, *, shown: bool = False) -> tu
 def _value(name: str, environment: PodEnvironment, shown: bool) -> str | None:
     if name in environment.values:
         return None if shown and _SECRET_NAME.search(name) else environment.values[name]
-    if environment.whole and not _OF_A_SERVICE.fullmatch(name):
+    if environment.complete and not _OF_A_SERVICE.fullmatch(name):
         return f"$({name})"
     return None
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ovms_doctor.inputs.kubernetes.documents import quantity
-from ovms_doctor.inputs.kubernetes.environment import Stock
+from ovms_doctor.inputs.kubernetes.environment import ManifestObjects
 from ovms_doctor.inputs.untyped import objects, string, table, whole
 from ovms_doctor.model.container import ContainerLimits, ContainerState, Probe, PublishedPort
 from ovms_doctor.model.text import redact
@@ -24,14 +24,21 @@ _LONGEST_MESSAGE = 4000
 
 
 class Security(Struct, frozen=True):
-    """What the security contexts of pod and container make together."""
+    """What the security contexts of pod and container make together; the fields are the Container's."""
 
+    #: User as ``uid`` or ``uid:gid``; empty for the image's own.
     user: str
+    #: Supplementary groups.
     groups: tuple[str, ...]
+    #: The pod's fsGroup.
     fs_group: int | None
+    #: Whether the root file system is read-only.
     read_only_root: bool
+    #: Whether the container is privileged.
     privileged: bool
+    #: Capabilities that are dropped.
     dropped: tuple[str, ...]
+    #: Further options.
     options: tuple[str, ...]
 
 
@@ -143,7 +150,7 @@ def port_number(value: Any, container: Mapping[str, Any]) -> int | None:
 
 
 def read_ports(
-    container: Mapping[str, Any], stock: Stock, labels: Mapping[str, Any], namespace: str
+    container: Mapping[str, Any], manifest: ManifestObjects, labels: Mapping[str, Any], namespace: str
 ) -> tuple[PublishedPort, ...]:
     """Ports of the node (hostPort), and those of the services in the file that choose this pod by its labels:
     there ``address`` is the service's name and ``host`` its own port."""
@@ -153,7 +160,7 @@ def read_ports(
         if number is not None and host is not None:
             protocol = string(entry, "protocol").lower() or "tcp"
             found.append(PublishedPort(number, host, string(entry, "hostIP"), protocol))
-    for service in stock.all("Service"):
+    for service in manifest.all("Service"):
         metadata, selector = table(service, "metadata"), table(service, "spec", "selector")
         own = string(metadata, "namespace")
         if not selector or (own and namespace and own != namespace):

@@ -16,8 +16,8 @@ from ovms_doctor.inputs.command import ServerCommand, server_command
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.kubernetes.documents import read_documents, refuse_template
 from ovms_doctor.inputs.kubernetes.environment import (
+    ManifestObjects,
     PodEnvironment,
-    Stock,
     read_environment,
     read_words,
     without_secrets,
@@ -88,7 +88,7 @@ def read_kubernetes(text: str, *, source_name: str, container: str | None = None
     pod = chosen.workload.spec
     parts = [pod.get("volumes"), pod.get("securityContext"), chosen.container, chosen.workload.name]
     refuse_template(parts, source_name)
-    return _read(chosen, Stock(documents), source_name, notes)
+    return _read(chosen, ManifestObjects(documents), source_name, notes)
 
 
 # -- which one -----------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
         raise DocumentError(
             f"{source_name} has several servers, name one: {_list([item.title for item in best])}"
         )
-    pods = [choice for choice in best if choice.workload.live] or best
+    pods = [choice for choice in best if choice.workload.from_cluster] or best
     first = next((choice for choice in pods if _in_trouble(choice)), pods[0])
     titles = [choice.workload.title for choice in best]
     return first, [f"{_list(titles)} run the same server; what follows is {first.workload.title}."]
@@ -185,29 +185,29 @@ def _list(names: Sequence[str]) -> str:
 # -- the container -------------------------------------------------------------------------------------
 
 
-def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str]) -> Container:
+def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: Sequence[str]) -> Container:
     workload, item, pod = chosen.workload, chosen.container, chosen.workload.spec
     problems = [*notes, *workload.problems]
-    environment = read_environment(item, stock, workload.namespace)
+    environment = read_environment(item, manifest, workload.namespace)
     problems += environment.problems
     image = string(item, "image")
     mounts = read_mounts(
         item,
         pod,
-        stock,
+        manifest,
         namespace=workload.namespace,
         claims=workload.claims,
         environment=environment,
         problems=problems,
     )
     problems += _filled_before(pod, mounts)
-    limits, devices = read_limits(pod, item, live=workload.live, problems=problems)
+    limits, devices = read_limits(pod, item, live=workload.from_cluster, problems=problems)
     security = read_security(pod, item)
     state, own_id = read_state(workload.status, chosen.name)
     problems += before_it(workload.status, pod)
     server = _server_command(item, workload, environment, image, problems)
     release, release_from = _release(image, workload)
-    if not security.user and not workload.live and _of_openshift(workload):
+    if not security.user and not workload.from_cluster and _of_openshift(workload):
         problems.append("OpenShift gives the container a user id of its own: which one, the pod tells.")
     return Container(
         "kubernetes",
@@ -225,8 +225,8 @@ def _read(chosen: _Choice, stock: Stock, source_name: str, notes: Sequence[str])
         groups=security.groups,
         working_directory=string(item, "workingDir"),
         mounts=mounts,
-        files=read_files(item, pod, stock, workload.namespace, problems),
-        ports=_ports(chosen, stock),
+        files=read_files(item, pod, manifest, workload.namespace, problems),
+        ports=_ports(chosen, manifest),
         network="host" if pod.get("hostNetwork") is True else "",
         environment=variables(environment.known),
         environment_names=tuple(environment.values),
@@ -259,10 +259,10 @@ def _server_command(
     command, first = read_words(item.get("command"), environment, problems)
     arguments, second = read_words(item.get("args"), environment, problems)
     unknown = {**first, **second}
-    if not workload.live:
+    if not workload.from_cluster:
         unknown |= placeholders((*command, *arguments))
-    if workload.unknown:
-        return ServerCommand(redact_words(command), None, workload.unknown)
+    if workload.arguments_unavailable:
+        return ServerCommand(redact_words(command), None, workload.arguments_unavailable)
     server = server_command(
         command or None,
         arguments,
@@ -299,11 +299,11 @@ def _of_openshift(workload: Workload) -> bool:
     return any(name.startswith(("openshift.io/", "opendatahub.io/")) for name in names)
 
 
-def _ports(chosen: _Choice, stock: Stock) -> tuple[PublishedPort, ...]:
+def _ports(chosen: _Choice, manifest: ManifestObjects) -> tuple[PublishedPort, ...]:
     """The ports of services and of the node. KServe sends requests to the first port of its container."""
     workload, item = chosen.workload, chosen.container
-    found = read_ports(item, stock, workload.labels, workload.namespace)
-    if found or not workload.kserve or workload.live or not _is_first(chosen):
+    found = read_ports(item, manifest, workload.labels, workload.namespace)
+    if found or not workload.kserve or workload.from_cluster or not _is_first(chosen):
         return found
     named = objects(item, "ports")
     number = port_number(named[0].get("containerPort"), {}) if named else _KSERVE_PORT
@@ -330,4 +330,4 @@ def _siblings(chosen: _Choice) -> tuple[str, ...]:
     pod = chosen.workload.spec
     others = [*objects(pod, "initContainers"), *objects(pod, "containers")]
     names = [string(other, "name") for other in others if other is not chosen.container]
-    return tuple(dict.fromkeys((*chosen.workload.initial, *(name for name in names if name))))
+    return tuple(dict.fromkeys((*chosen.workload.added_containers, *(name for name in names if name))))

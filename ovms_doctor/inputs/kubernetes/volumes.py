@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ovms_doctor.inputs.kubernetes.documents import quantity
-from ovms_doctor.inputs.kubernetes.environment import PodEnvironment, Stock, expand
+from ovms_doctor.inputs.kubernetes.environment import ManifestObjects, PodEnvironment, expand
 from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.container import ContainerMount, DocumentFile, document_file
 from ovms_doctor.model.text import redact
@@ -21,7 +21,7 @@ _MADE = ("", "DirectoryOrCreate")
 def read_mounts(
     container: Mapping[str, Any],
     pod: Mapping[str, Any],
-    stock: Stock,
+    manifest: ManifestObjects,
     *,
     namespace: str,
     claims: Mapping[str, str],
@@ -38,9 +38,9 @@ def read_mounts(
             continue
         server = server if server.startswith("/") else f"/{server}"
         if name in claims:  # counts more than a volume of that name
-            mount = _claim(server, claims[name], False, stock, namespace)
+            mount = _claim(server, claims[name], False, manifest, namespace)
         elif name in volumes:
-            mount = _volume(server, volumes[name], stock, namespace)
+            mount = _volume(server, volumes[name], manifest, namespace)
         else:
             problems.append(
                 f"{server} is mounted from the volume {name or '(without a name)'}, which the pod does not have: "
@@ -54,7 +54,7 @@ def read_mounts(
 def read_files(
     container: Mapping[str, Any],
     pod: Mapping[str, Any],
-    stock: Stock,
+    manifest: ManifestObjects,
     namespace: str,
     problems: list[str],
 ) -> tuple[DocumentFile, ...]:
@@ -64,7 +64,7 @@ def read_files(
     found: dict[str, DocumentFile] = {}
     for entry in objects(container, "volumeMounts"):
         server, volume = string(entry, "mountPath"), volumes.get(string(entry, "name"), {})
-        files = _document_files(volume, stock, namespace, problems)
+        files = _document_files(volume, manifest, namespace, problems)
         if files is None or not server or "subPathExpr" in entry:
             continue
         server, sub_path = posixpath.normpath(f"/{server.lstrip('/')}"), string(entry, "subPath").strip("/")
@@ -90,14 +90,14 @@ def read_files(
 
 
 def _document_files(
-    volume: Mapping[str, Any], stock: Stock, namespace: str, problems: list[str]
+    volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str, problems: list[str]
 ) -> dict[str, tuple[int, str | None]] | None:
     """The files of a volume by their paths in it, with sizes and contents (None: not kept); None where it is of another
     kind, or not of this document."""
     kind = "ConfigMap" if "configMap" in volume else "Secret"
     source = table(volume, "configMap") or table(volume, "secret")
     document = (
-        stock.find(kind, string(source, "name") or string(source, "secretName"), namespace)
+        manifest.find(kind, string(source, "name") or string(source, "secretName"), namespace)
         if source
         else None
     )
@@ -174,7 +174,9 @@ def _mounted(
     )
 
 
-def _volume(server: str, volume: Mapping[str, Any], stock: Stock, namespace: str) -> ContainerMount:
+def _volume(
+    server: str, volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str
+) -> ContainerMount:
     name = string(volume, "name")
     if "hostPath" in volume:
         source = table(volume, "hostPath")
@@ -183,14 +185,16 @@ def _volume(server: str, volume: Mapping[str, Any], stock: Stock, namespace: str
         path = string(source, "path") or None
         return ContainerMount(server, "bind", path, False, name, options, kind in _MADE)
     if "configMap" in volume:
-        return _files(server, table(volume, "configMap"), "ConfigMap", stock, namespace)
+        return _files(server, table(volume, "configMap"), "ConfigMap", manifest, namespace)
     if "secret" in volume:
-        return _files(server, table(volume, "secret"), "Secret", stock, namespace)
+        return _files(server, table(volume, "secret"), "Secret", manifest, namespace)
     if "projected" in volume:
         return _projected(server, table(volume, "projected"), name)
     if "persistentVolumeClaim" in volume:
         source = table(volume, "persistentVolumeClaim")
-        return _claim(server, string(source, "claimName"), source.get("readOnly") is True, stock, namespace)
+        return _claim(
+            server, string(source, "claimName"), source.get("readOnly") is True, manifest, namespace
+        )
     kind = next((key for key in volume if key != "name"), "emptyDir")
     source = table(volume, kind)
     read_only = source.get("readOnly") is True
@@ -212,11 +216,13 @@ def _volume(server: str, volume: Mapping[str, Any], stock: Stock, namespace: str
     return ContainerMount(server, "other", read_only=read_only, name=called or name, options=(kind,))
 
 
-def _files(server: str, source: Mapping[str, Any], kind: str, stock: Stock, namespace: str) -> ContainerMount:
+def _files(
+    server: str, source: Mapping[str, Any], kind: str, manifest: ManifestObjects, namespace: str
+) -> ContainerMount:
     """A config map or a secret, always read-only; ``options`` has ``file=`` for each file that is known of."""
     name = string(source, "name") or string(source, "secretName")
     items = [string(item, "path") for item in objects(source, "items")]
-    document = stock.find(kind, name, namespace)
+    document = manifest.find(kind, name, namespace)
     if not items and document is not None:
         items = [key for part in ("data", "binaryData", "stringData") for key in table(document, part)]
     optional = ("optional",) if source.get("optional") is True else ()
@@ -236,11 +242,13 @@ def _projected(server: str, source: Mapping[str, Any], name: str) -> ContainerMo
     return ContainerMount(server, "config", None, True, called, ("projected",))
 
 
-def _claim(server: str, name: str, read_only: bool, stock: Stock, namespace: str) -> ContainerMount:
+def _claim(
+    server: str, name: str, read_only: bool, manifest: ManifestObjects, namespace: str
+) -> ContainerMount:
     """A claim, and the host's directory behind it where its volume is in the file and is one of the host's."""
     path: str | None = None
     options: tuple[str, ...] = ()
-    volume = _bound(name, stock, namespace)
+    volume = _bound(name, manifest, namespace)
     if volume is not None:
         spec = table(volume, "spec")
         path = string(table(spec, "hostPath"), "path") or string(table(spec, "local"), "path") or None
@@ -248,13 +256,13 @@ def _claim(server: str, name: str, read_only: bool, stock: Stock, namespace: str
     return ContainerMount(server, "claim", path, read_only, name, options)
 
 
-def _bound(name: str, stock: Stock, namespace: str) -> dict[str, Any] | None:
+def _bound(name: str, manifest: ManifestObjects, namespace: str) -> dict[str, Any] | None:
     """The volume that the claim names, or that names the claim."""
-    claim = stock.find("PersistentVolumeClaim", name, namespace)
+    claim = manifest.find("PersistentVolumeClaim", name, namespace)
     named = string(table(claim, "spec"), "volumeName") if claim is not None else ""
     if named:
-        return stock.find("PersistentVolume", named)
-    for volume in stock.all("PersistentVolume"):
+        return manifest.find("PersistentVolume", named)
+    for volume in manifest.all("PersistentVolume"):
         reference = table(volume, "spec", "claimRef")
         own = string(reference, "namespace")
         if string(reference, "name") == name and (not own or not namespace or own == namespace):

@@ -28,27 +28,39 @@ _FRAMEWORKS = frozenset(
 
 
 class Workload(Struct):
-    """A pod, or what pods are made from. ``kind`` and ``name`` as the manifest has them; ``spec`` the pod's;
-    ``labels`` those that the pods have; ``claims``: a stateful set's own volumes and the claims of its first pod;
-    ``live``: a pod of the cluster; ``kserve``: KServe makes the pod; ``unknown``: why the arguments cannot be
-    told, empty where they can; ``owners``: what made it, as ``kind/name``. ``initial``: what
-    KServe adds to the pod. ``openvino``: it is said to serve with OpenVINO."""
+    """A pod, or what pods are made from."""
 
+    #: Kind of the manifest's object.
     kind: str
+    #: Name of the manifest's object.
     name: str
+    #: The pod's specification.
     spec: dict[str, Any]
+    #: Namespace; empty where none is named.
     namespace: str = ""
+    #: Labels of the pods.
     labels: Mapping[str, Any] = field(default_factory=dict)
+    #: Annotations of the object and of the pods.
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    #: Status of a pod of the cluster.
     status: Mapping[str, Any] = field(default_factory=dict)
+    #: Uid of a pod of the cluster.
     uid: str = ""
-    live: bool = False
+    #: Whether it is a pod of the cluster.
+    from_cluster: bool = False
+    #: Whether KServe makes the pod.
     kserve: bool = False
-    unknown: str = ""
+    #: Why the server's arguments are not known; empty where they are.
+    arguments_unavailable: str = ""
+    #: A stateful set's own volumes, and the claims of its first pod.
     claims: Mapping[str, str] = field(default_factory=dict)
+    #: What made it, as ``kind/name``.
     owners: tuple[str, ...] = ()
+    #: What is not known or wrong, one sentence each.
     problems: list[str] = field(default_factory=list)
-    initial: tuple[str, ...] = ()
+    #: Containers that KServe or ModelMesh adds to the pod.
+    added_containers: tuple[str, ...] = ()
+    #: Whether it is declared to serve with OpenVINO.
     openvino: bool = False
 
     @property
@@ -108,7 +120,7 @@ def _workload(document: Mapping[str, Any]) -> Workload | None:
     if string(document, "kind") == "Pod":
         made = _begun(document, spec, table(document, "metadata"))
         made.status, made.uid = table(document, "status"), string(table(document, "metadata"), "uid")
-        made.live = bool(made.uid or made.status)
+        made.from_cluster = bool(made.uid or made.status)
         return made
     for template in (
         table(spec, "template"),
@@ -129,7 +141,7 @@ def _operator(document: Mapping[str, Any]) -> Workload:
     """The custom resource of the OpenVINO operator, which is no longer kept up: the operator made the pods."""
     image = string(table(document, "spec"), "image_name")
     made = _begun(document, {"containers": [{"name": "ovms", "image": image}]}, {})
-    made.unknown = (
+    made.arguments_unavailable = (
         "The OpenVINO operator makes the server's arguments from a ModelServer: the pod that it made tells them "
         "(kubectl get pod NAME -o json)."
     )
@@ -165,7 +177,7 @@ def _model_mesh(made: Workload, spec: Mapping[str, Any]) -> Workload:
     for container in objects(spec, "containers"):
         made.spec = _with_models(made.spec, string(container, "name"), volume, "", _MODEL_MESH_MODELS)
     adapter = string(table(spec, "builtInAdapter"), "serverType")
-    made.initial = (*([f"{adapter}-adapter"] if adapter else []), "mm")
+    made.added_containers = (*([f"{adapter}-adapter"] if adapter else []), "mm")
     made.problems.append(
         f"ModelMesh runs {made.title}: it puts models and configuration into {_MODEL_MESH_MODELS} while the pod runs."
     )
@@ -188,7 +200,7 @@ def _inference_service(
     if runtime is None:
         named = string(model, "runtime")
         what = f"The serving runtime {named}" if named else "A serving runtime that KServe chooses"
-        made.unknown = f"{what} tells the server's arguments, and is not in this file."
+        made.arguments_unavailable = f"{what} tells the server's arguments, and is not in this file."
         made.openvino = bool(re.search("openvino|ovms", f"{named} {wanted}", re.IGNORECASE))
         containers = [_merged({"name": KSERVE_CONTAINER}, model)]
     else:
@@ -326,12 +338,12 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
         made.spec = _with_models(made.spec, name, volume, path)
         return
     if scheme == "oci":
-        made.initial = ("modelcar",)
+        made.added_containers = ("modelcar",)
         made.problems.append(
             f"{KSERVE_MODELS} is what the image {rest} holds as a model: KServe runs it beside."
         )
     elif uri or table(model, "storage"):
-        made.initial = ("storage-initializer",)
+        made.added_containers = ("storage-initializer",)
         what = uri or "the model of its storage"
         made.problems.append(
             f"KServe's storage-initializer copies {what} to {KSERVE_MODELS} before the server begins."

@@ -1,0 +1,144 @@
+"""What is said of each refusal of a store: the message, the detail and the remedy, word by word.
+
+They are kept in ``__snapshots__``; ``--snapshot-update`` writes them anew where a change is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from syrupy.assertion import SnapshotAssertion
+
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.deployment import Deployment, ModelEntry
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import StoreRefusal
+from tests.storage.memory_store import KEYS, Bucket, told
+from tests.stores.reports import AWS, DENIED, GOOD, HEAD, report
+
+HOST = "minio:9000"
+PROXY = {**AWS, "https_proxy": "http://proxy:912"}
+
+
+def head(status: int = 0, code: str = "", **more: Any) -> StoreRefusal:
+    return StoreRefusal("HeadBucket", status, code, **more)
+
+
+def listing(status: int = 0, code: str = "", **more: Any) -> StoreRefusal:
+    return StoreRefusal("ListObjects", status, code, **more)
+
+
+def s3(
+    *answers: StoreRefusal | None, environment: Mapping[str, str] = KEYS, **more: Any
+) -> tuple[Deployment, Bucket]:
+    """A server with this environment, and a bucket that answers HeadBucket, then the list, with these."""
+    first, second = (*answers, None)[:2]
+    made = told(environment=environment, **more)
+    return made, Bucket(GOOD, head=first, listing=second) if first else Bucket(GOOD, listing=second)
+
+
+def gcs(answer: StoreRefusal, environment: Mapping[str, str] = {}, **more: Any) -> tuple[Deployment, Bucket]:
+    return told("gs://b1x/m", environment=environment, **more), Bucket(GOOD, listing=answer)
+
+
+def in_container(network: str = "", **environment: str) -> Deployment:
+    made = Container("docker", "ovms", environment_names=tuple(environment), network=network)
+    return replace(told(environment={}), container=made, environment=variables(environment.items()))
+
+
+def several() -> tuple[Deployment, Bucket]:
+    entries = tuple(ModelEntry(f"m{number}", f"s3://b1x/m{number}") for number in range(10))
+    return replace(told(), models=entries), Bucket(head=HEAD, listing=DENIED)
+
+
+UNREACHABLE = ("name", "refused", "reset", "truncated", "tls", "timeout", "unreadable")
+CASES: dict[str, tuple[Deployment, Bucket]] = {
+    **{f"s3 {why}": s3(head(problem=why, host=HOST)) for why in UNREACHABLE},
+    **{f"s3 {why}, a server here": s3(head(problem=why, host=HOST), bare_metal=True) for why in UNREACHABLE},
+    **{f"gcs {why}": gcs(listing(problem=why, host="storage.googleapis.com:443")) for why in UNREACHABLE},
+    "s3 proxy's name": s3(head(problem="proxy name", host="proxy:912"), environment=PROXY),
+    "s3 nobody at the proxy": s3(head(problem="refused", host="proxy:912"), environment=PROXY),
+    "s3 nobody at the proxy, a server here": s3(
+        head(problem="refused", host="proxy:912"), environment=PROXY, bare_metal=True
+    ),
+    "s3 proxy refuses": s3(head(407, problem="proxy", host="proxy:912"), environment=PROXY),
+    "s3 proxy refuses without a status": s3(head(problem="proxy", host="proxy:912"), environment=PROXY),
+    "gcs proxy refuses": gcs(
+        listing(403, problem="proxy", host="proxy:912"), {"https_proxy": "http://proxy:912"}
+    ),
+    "s3 sends elsewhere": s3(head(307, problem="unreadable", host=HOST)),
+    "s3 a host with a dot": s3(head(problem="name", host="minio.lan:9000")),
+    "s3 this host": s3(head(problem="refused", host="localhost:9000")),
+    "s3 this host in the host's network": (
+        in_container("host", **KEYS),
+        Bucket(GOOD, head=head(problem="refused", host="127.0.0.1:9000")),
+    ),
+    "s3 the bucket before the host": (
+        in_container(S3_ENDPOINT=f"http://{HOST}"),
+        Bucket(GOOD, head=head(problem="name", host=f"b1x.{HOST}")),
+    ),
+    "s3 a wrong clock": s3(HEAD, listing(403, "RequestTimeTooSkewed", host=HOST)),
+    "s3 an unknown key": s3(HEAD, listing(403, "InvalidAccessKeyId"), environment=AWS),
+    "s3 an unknown key at an endpoint": s3(HEAD, listing(403, "InvalidAccessKeyId")),
+    "s3 a wrong secret": s3(HEAD, listing(403, "SignatureDoesNotMatch"), environment=AWS),
+    "s3 an old token": s3(head(400), listing(400, "ExpiredToken"), environment=AWS),
+    "s3 a token that is none": s3(head(400), listing(400, "InvalidToken"), environment=AWS),
+    "s3 region": s3(head(301, region="eu-west-1"), environment=AWS),
+    "s3 region that is not named": s3(
+        head(400), listing(400, "AuthorizationHeaderMalformed"), environment=AWS
+    ),
+    "s3 no bucket": s3(head(404), listing(404, "NoSuchBucket"), environment=AWS),
+    "s3 no bucket at a host": s3(head(404, host=HOST), listing(404, "NoSuchBucket", host=HOST)),
+    "s3 no store, 404": s3(head(404, host=HOST), listing(404, host=HOST)),
+    "s3 no store, 403": s3(head(403, host=HOST), listing(403, host=HOST)),
+    "s3 only HeadBucket": s3(HEAD, environment=AWS),
+    "s3 denied": s3(HEAD, DENIED, environment=AWS),
+    "s3 denied, only the list": s3(None, DENIED, environment=AWS),
+    "s3 denied, why is not known": s3(HEAD, listing(503, "SlowDown"), environment=AWS),
+    "s3 another refusal": s3(head(405), listing(405, "MethodNotAllowed"), environment=AWS),
+    "s3 denied without credentials": s3(HEAD, DENIED, environment={}),
+    "s3 denied with one key": s3(HEAD, DENIED, environment={"AWS_ACCESS_KEY_ID": "x"}),
+    "s3 denied with the other key": s3(HEAD, DENIED, environment={"AWS_SECRET_ACCESS_KEY": "x"}),
+    **{
+        f"s3 denied with {name}": s3(HEAD, DENIED, environment={name: "x"})
+        for name in (
+            "AWS_ROLE_ARN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_SHARED_CREDENTIALS_FILE",
+        )
+    },
+    "s3 denied to ten models": several(),
+    "gcs no bucket": gcs(listing(404)),
+    "gcs denied without credentials": gcs(listing(401, "required")),
+    "gcs denied": gcs(listing(403, "forbidden")),
+    "gcs another refusal": gcs(listing(412, "conditionNotMet")),
+    "s3 a network that is denied": s3(
+        HEAD,
+        replace(DENIED, message="not authorized with an explicit deny in a resource-based policy"),
+        environment=AWS,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_refusal(name: str, snapshot: SnapshotAssertion) -> None:
+    deployment, bucket = CASES[name]
+    lines = []
+    for finding in report(deployment, bucket).values():
+        lines += [
+            f"{finding.severity} {finding.code} ({finding.confidence})",
+            finding.message,
+            finding.detail,
+        ]
+        if finding.remedy is not None:
+            lines.append(f"do: {finding.remedy.summary}")
+            lines += [
+                f"- {step.text}" + (f" $ {step.command}" if step.command else "")
+                for step in finding.remedy.steps
+            ]
+    assert "\n".join(lines) == snapshot

@@ -41,8 +41,8 @@ from ovms_doctor.model.findings import (
     Remedy,
     Severity,
     Step,
+    StepLocation,
     Subject,
-    Where,
 )
 from ovms_doctor.model.plan import Attempt, ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.server_log import Message
@@ -86,10 +86,10 @@ __all__ = [
     "Severity",
     "StatPath",
     "Step",
+    "StepLocation",
     "Subject",
     "Tensor",
     "Unavailable",
     "VersionPlan",
-    "Where",
     "quote",
 ]

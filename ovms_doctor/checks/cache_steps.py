@@ -8,11 +8,11 @@ import os
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.cache_plan import CachePlan
 from ovms_doctor.model.facts import Denial, Writability
-from ovms_doctor.model.findings import Step, Where
+from ovms_doctor.model.findings import Step, StepLocation
 from ovms_doctor.model.host import User
 
-#: Where a container that is to be made is told what it is; by the source that it was read from.
-_PLACES: dict[str, Where] = {"compose": "compose", "kubernetes": "kubernetes"}
+#: StepLocation a container that is to be made is told what it is; by the source that it was read from.
+_PLACES: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
 _ELSEWHERE = "/srv/cache"
 #: Directories of the system, beside those right below the root.
 _SHARED = frozenset({"/usr/local", "/usr/share", "/var/cache", "/var/lib", "/var/tmp", "/var/log"})  # noqa: S108
@@ -134,7 +134,7 @@ def blob_steps(context: Context, cache: CachePlan) -> tuple[Step, ...]:
     return (remove, *owner_steps(context, cache, make=False))
 
 
-def _where(context: Context) -> Where:
+def _where(context: Context) -> StepLocation:
     container = context.deployment.container
     return "docker run" if container is None else _PLACES.get(container.source, "docker run")
 

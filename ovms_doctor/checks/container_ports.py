@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.container import Container, Probe, PublishedPort
-from ovms_doctor.model.findings import Evidence, Finding, Step, Where
+from ovms_doctor.model.findings import Evidence, Finding, Step, StepLocation
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: The gRPC port of releases that need none on the argument line (config.cpp until v2025.0).
@@ -54,7 +54,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def listens(context: Context) -> Listening | None:
-    """Where the server listens, by its own argument line; None where that is not known, or it does not serve."""
+    """StepLocation the server listens, by its own argument line; None where that is not known, or it does not serve."""
     container, arguments = context.deployment.container, context.deployment.arguments
     if container is None or container.arguments is None or arguments is None:
         return None
@@ -218,7 +218,7 @@ def _probe(
 
 
 def _right_probe(context: Context, container: Container, listening: Listening) -> tuple[Step, ...]:
-    where: Where | None = "kubernetes" if container.source == "kubernetes" else None
+    where: StepLocation | None = "kubernetes" if container.source == "kubernetes" else None
     if listening.rest is None:
         if listening.grpc is None:
             return ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.proxy import Proxy
 from ovms_doctor.model.routes import StorageRoute
 from ovms_doctor.model.text import HIDDEN
 
@@ -66,7 +66,7 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
     proxy = _proxy(context, name)
     return context.finding(
         "OVD602",
-        f"{name} is no proxy that the S3 client can read: {_TROUBLE.get(proxy.trouble, _TROUBLE['form'])}",
+        f"{name} is no proxy that the S3 client can read: {_TROUBLE.get(proxy.problem, _TROUBLE['form'])}",
         detail="It connects directly. The line in the log quotes the value, with its password.",
         log=(server_log.PROXY_UNREAD(proxy=HIDDEN),),
         evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
@@ -149,8 +149,9 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
         )
 
 
-def _proxy(context: Context, name: str) -> Any:
-    return next(item.proxy for item in context.deployment.environment if item.name == name)
+def _proxy(context: Context, name: str) -> Proxy:
+    proxies = (item.proxy for item in context.deployment.environment if item.name == name)
+    return next(proxies) or Proxy()
 
 
 def _shown(context: Context, name: str) -> str:

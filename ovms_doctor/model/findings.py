@@ -10,14 +10,20 @@ from msgspec.structs import force_setattr
 Severity: TypeAlias = Literal["error", "warning", "info"]
 Confidence: TypeAlias = Literal["high", "medium", "low"]
 Recovers: TypeAlias = Literal["next_poll", "config_change", "restart"]
-Where: TypeAlias = Literal["host", "docker run", "compose", "kubernetes"]
+StepLocation: TypeAlias = Literal["host", "docker run", "compose", "kubernetes"]
 Effect: TypeAlias = Literal["reads", "changes files", "needs root", "restarts the server"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 class Subject(Struct, frozen=True):
-    """What a finding is about. ``path`` as this host sees it, ``server_path`` as the server does."""
+    """What a finding is about.
+
+    * ``model``: the model's name, None where it is about no model.
+    * ``version``: the model's version, None where it is about none.
+    * ``path``: the path as this host sees it, None where it is about none or this host does not see it.
+    * ``server_path``: the path as the server sees it, None where it is about none.
+    """
 
     model: str | None = None
     version: int | None = None
@@ -26,22 +32,38 @@ class Subject(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """What was seen, and how (``list``, ``stat as uid 5000``, ``read_model in a child`` …)."""
+    """One observation.
+
+    * ``observation``: what was observed.
+    * ``how``: by what means (``list``, ``stat as uid 5000``, ``read_model in a child`` …).
+    """
 
     observation: str
     how: str
 
 
 class Step(Struct, frozen=True):
-    """One thing to do. ``command`` is ready for a shell: quoted, with the real path and uid."""
+    """One thing to do.
+
+    * ``text``: what to do, in one sentence.
+    * ``command``: the command for a shell, quoted, with the real path and uid; None where there is none.
+    * ``location``: the place that the command or setting belongs to, None where that is clear.
+    * ``effect``: what the step does, None where it does nothing.
+    """
 
     text: str
     command: str | None = None
-    location: Where | None = None
+    location: StepLocation | None = None
     effect: Effect | None = None
 
 
 class Remedy(Struct, frozen=True):
+    """What to do about a finding.
+
+    * ``summary``: what to do, in general.
+    * ``steps``: what to do here; one that begins with Or is another way to the same end.
+    """
+
     summary: str
     steps: tuple[Step, ...] = ()
 
@@ -70,11 +92,24 @@ class CausedBy(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """A prediction about the server, or a reading of what it did.
+    """A prediction about the server, or a diagnosis of what it did.
 
-    ``message`` is the case in one sentence, ``detail`` what the server will do about it;
-    ``server_log`` the whole messages it writes; ``relative`` the subject's path below the base path,
-    for the fingerprint only.
+    * ``code``: its code.
+    * ``name``: the name that belongs to the code.
+    * ``severity``: how bad it is for what was requested of the server.
+    * ``subject``: what it is about.
+    * ``message``: the finding in one sentence.
+    * ``detail``: what the server does about it.
+    * ``confidence``: how sure the prediction is.
+    * ``server_log``: the whole messages that the server writes, after the log prefix.
+    * ``evidence``: what it rests on.
+    * ``recovers``: what makes the server pick up a repair, None where nothing does.
+    * ``remedy``: what to do about it, None where nothing is known.
+    * ``docs``: the page about the code.
+    * ``caused_by``: fingerprints of the findings from which it follows, set where all findings are known.
+    * ``relative``: the subject's path below the base path, for the fingerprint only.
+    * ``causes``: what it follows from, if there are such findings.
+    * ``fingerprint``: code, model, version and relative path as a hash: the same on another host.
     """
 
     code: str
@@ -89,10 +124,8 @@ class Finding(Struct, frozen=True):
     recovers: Recovers | None = None
     remedy: Remedy | None = None
     docs: str = ""
-    #: Fingerprints of the findings from which this one follows, set where all findings are known.
     caused_by: tuple[str, ...] = ()
     relative: str = ""
-    #: What it follows from, if there are such findings.
     causes: tuple[CausedBy, ...] = ()
     fingerprint: str = field(default="")
 

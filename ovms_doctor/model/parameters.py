@@ -114,7 +114,7 @@ NO_PLUGIN_CONFIG = PluginConfig()
 #: needs devices after a colon; ``nothing``: no device is left to choose from; ``several``: BATCH takes one; ``nested``:
 #: a choice among devices inside another; ``absent``: the server has no such hardware; ``access``: it has, and its
 #: user may not open it.
-Why: TypeAlias = Literal[
+DeviceProblem: TypeAlias = Literal[
     "", "unknown", "removed", "number", "bare", "nothing", "several", "nested", "absent", "access"
 ]
 
@@ -127,7 +127,7 @@ class PassedOver(Struct, frozen=True):
     """A device of AUTO's or MULTI's list that it silently goes without."""
 
     name: str
-    reason: Why
+    reason: DeviceProblem
 
 
 class DeviceVerdict(Struct, frozen=True):
@@ -144,7 +144,7 @@ class DeviceVerdict(Struct, frozen=True):
     """
 
     works: bool | None = None
-    reason: Why = ""
+    reason: DeviceProblem = ""
     name: str = ""
     passed_over: tuple[PassedOver, ...] = ()
     devices_known: bool = False

@@ -12,7 +12,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 #: What the server's S3 client makes of a value: it takes it, ends over it, or cannot read it and goes direct.
 S3Reading: TypeAlias = Literal["", "taken", "ends", "unread"]
 #: What is wrong with a value that cannot be read, or that a client takes otherwise than it was meant.
-Trouble: TypeAlias = Literal[
+ProxyProblem: TypeAlias = Literal[
     "",
     "no scheme",
     "capital scheme",
@@ -41,7 +41,7 @@ class Proxy(Struct, frozen=True, omit_defaults=True):
     s3: S3Reading = ""
     user: bool = False
     odd_password: bool = False
-    problem: Trouble = field(default="", name="trouble")
+    problem: ProxyProblem = field(default="", name="trouble")
 
 
 def read_proxy(text: str) -> Proxy:
@@ -65,7 +65,7 @@ def read_proxy(text: str) -> Proxy:
         reading,
         bool(at),
         "%" in password or "@" in credentials,
-        "" if reading != "unread" else _trouble(text, scheme, rest, credentials, place),
+        "" if reading != "unread" else _problem(text, scheme, rest, credentials, place),
     )
 
 
@@ -75,7 +75,7 @@ def _place(text: str) -> tuple[str, int | None]:
     return match[1], None if match[2] is None else int(match[2])
 
 
-def _trouble(text: str, scheme: str, rest: str, credentials: str, place: str) -> Trouble:
+def _problem(text: str, scheme: str, rest: str, credentials: str, place: str) -> ProxyProblem:
     if text != text.strip():
         return "blank"
     if not scheme:

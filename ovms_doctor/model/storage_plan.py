@@ -10,7 +10,7 @@ from ovms_doctor.model.facts import CopiedFile, Failure, KeyFileInspection, Stor
 
 Store: TypeAlias = Literal["s3", "gcs", "azure"]
 Addressing: TypeAlias = Literal["path", "virtual"]
-EndpointTrouble: TypeAlias = Literal["", "scheme in capitals", "cut in the wrong place", "blank", "label"]
+EndpointProblem: TypeAlias = Literal["", "scheme in capitals", "cut in the wrong place", "blank", "label"]
 
 
 class S3Path(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Endpoint(Struct, frozen=True):
     scheme: Literal["http", "https"]
     host: str
     port: int | None = None
-    problem: EndpointTrouble = ""
+    problem: EndpointProblem = ""
     readable: bool = True
     path: str = ""
 

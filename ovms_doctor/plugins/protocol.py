@@ -88,6 +88,7 @@ class _Remedy(Remedy, frozen=True):
 class _CausedBy(CausedBy, frozen=True):
     code: _Name | None = None
     check: _Name | None = None
+    model: _Sentence | None = None
     version: _Version | None = None
     path: _Path | None = None
 

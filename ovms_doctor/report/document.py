@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ovms_doctor.model.container import Source
 from ovms_doctor.model.facts.preparation import ModelFormat
-from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, Where
+from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, StepLocation
 from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
 from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
@@ -262,7 +262,7 @@ class StepInfo(Struct, frozen=True):
 
     text: str
     command: str | None
-    location: Where | None = field(name="where")
+    location: StepLocation | None = field(name="where")
     effect: Effect | None
 
 

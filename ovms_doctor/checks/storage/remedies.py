@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.facts import StoreAccess, StoreRefusal
-from ovms_doctor.model.findings import Step, Where
+from ovms_doctor.model.findings import Step, StepLocation
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.storage_plan import StorePlan
 
@@ -187,19 +187,19 @@ def variables(context: Context, text: str, *pairs: tuple[str, str | None]) -> St
     is kept."""
     container = context.deployment.container
     source = container.source if container is not None else ""
-    where: Where = "docker run"
+    location: StepLocation = "docker run"
     names = [name for name, _ in pairs]
     secret = any(value is None for _, value in pairs)
     if source == "kubernetes":
-        where = "kubernetes"
+        location = "kubernetes"
         values = ", ".join(f"{{name: {name}, value: {json.dumps(value)}}}" for name, value in pairs)
         command = "envFrom: [{secretRef: {name: SECRET}}]" if secret else f"env: [{values}]"
     elif source == "compose":
-        where = "compose"
+        location = "compose"
         values = ", ".join(f"{name}: {json.dumps(value)}" for name, value in pairs)
         command = f"environment: [{', '.join(names)}]" if secret else f"environment: {{{values}}}"
     elif context.deployment.bare_metal:
-        where = "host"
+        location = "host"
         values = " ".join(name if value is None else f"{name}={quote(value)}" for name, value in pairs)
         command = f"export {values}"
     else:
@@ -207,7 +207,7 @@ def variables(context: Context, text: str, *pairs: tuple[str, str | None]) -> St
             f"-e {name}" if value is None else f"-e {name}={quote(value) if value else ''}"
             for name, value in pairs
         )
-    return Step(text, command, where, "restarts the server")
+    return Step(text, command, location, "restarts the server")
 
 
 def _bind(access: StoreAccess, member: str, text: str) -> Step:

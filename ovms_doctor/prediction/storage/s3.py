@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointTrouble, S3Client, S3Path
+from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointProblem, S3Client, S3Path
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "s3://"
@@ -109,7 +109,7 @@ def _endpoint(place: S3Path, around: ServerEnvironment, region: str | None) -> E
         # So many digits of a port are none that can be connected to.
         port = int(place.port) if len(place.port) < 6 else None
         host = f"{place.host}:{place.port}"
-        return Endpoint("path", host, "http", place.host, port, _label_trouble(place.host))
+        return Endpoint("path", host, "http", place.host, port, _label_problem(place.host))
     return _amazon(region)
 
 
@@ -136,21 +136,21 @@ def read_endpoint(text: str) -> Endpoint:
     match = _ADDRESS.fullmatch(address)
     host = match["host"] if match is not None else ""
     port = int(match["port"]) if match is not None and match["port"] else None
-    trouble: EndpointTrouble = ""
+    problem: EndpointProblem = ""
     if text != text.strip():
-        trouble = "blank"
+        problem = "blank"
     elif "http://" in text and not text.startswith("http://"):
-        trouble = "cut in the wrong place"
+        problem = "cut in the wrong place"
     elif re.match(r"https?://", text, re.IGNORECASE) and not re.match(r"https?://", text):
-        trouble = "scheme in capitals"
+        problem = "scheme in capitals"
     elif match is not None:
-        trouble = _label_trouble(host)
+        problem = _label_problem(host)
     path = (match["rest"] or "").rstrip("/") if match is not None else ""
-    readable = bool(host) and not trouble and "@" not in address and "#" not in path
-    return Endpoint("S3_ENDPOINT", left, scheme, host, port, trouble, readable, path)
+    readable = bool(host) and not problem and "@" not in address and "#" not in path
+    return Endpoint("S3_ENDPOINT", left, scheme, host, port, problem, readable, path)
 
 
-def _label_trouble(host: str) -> EndpointTrouble:
+def _label_problem(host: str) -> EndpointProblem:
     """The SDK asks nobody for a host one of whose labels is none (DNS.cpp: IsValidHost). What is in brackets is
     another matter, and so is a host that could not be told."""
     if not host or host.startswith("[") or "*" in host or "@" in host:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from copy import copy
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ovms_doctor.cli import interrupted
 from ovms_doctor.cli import options as opt
+from ovms_doctor.cli.exit_codes import EXIT_OK, EXIT_USAGE
+from ovms_doctor.cli.outcome import exit_code_of
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.probes import interrupts
 
 if TYPE_CHECKING:
     from typer.models import CommandInfo
@@ -28,8 +25,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _SEPARATOR = "--"
-#: Characters of a message on wrong usage: it may quote what was typed.
-_LONGEST_MESSAGE = 1000
 #: The server's own arguments, behind ``--``: kept from the parser, which has its own options by those names.
 _server_arguments: list[str] | None = None
 
@@ -42,26 +37,16 @@ def run(argv: Sequence[str]) -> int:
     if _SEPARATOR in words:
         cut = words.index(_SEPARATOR)
         words, _server_arguments = words[:cut], words[cut + 1 :]
+    return exit_code_of(lambda: _parse_and_run(words), words)
+
+
+def _parse_and_run(words: Sequence[str]) -> object:
     try:
-        result = _command(words)(words, prog_name="ovms-doctor", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        return _command(words)(words, prog_name="ovms-doctor", standalone_mode=False)
     except typer.TyperException as error:
-        return _usage(error.format_message(), words)
-    except UsageError as error:
-        return _usage(str(error), words)
-    except (KeyboardInterrupt, typer.Abort):
-        interrupted.say()
-        return opt.EXIT_INTERRUPTED
-    except BrokenPipeError:
-        if interrupts.requested():
-            # The signal went to the children too, and one was gone before it was told what to do.
-            interrupted.say()
-            return opt.EXIT_INTERRUPTED
-        # The reader has gone; there is nobody left to tell.
-        sys.stderr.close()
-        return opt.EXIT_OK
-    except Exception as error:  # noqa: BLE001 - ours, or a broken installation: no traceback, no finding's code
-        return _broken(error)
+        raise UsageError(error.format_message()) from error
+    except typer.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _command(words: Sequence[str]) -> Callable[..., object]:
@@ -85,42 +70,6 @@ def _name_of(info: CommandInfo) -> str:
     return info.name or (info.callback.__name__ if info.callback else "")
 
 
-def _broken(error: Exception) -> int:
-    print(f"ovms-doctor: could not go on: {type(error).__name__}: {error!s:.500}", file=sys.stderr)
-    return opt.EXIT_INCOMPLETE
-
-
-def _usage(text: str, words: Sequence[str]) -> int:
-    """A mistake of usage: one line on standard error; where a JSON document was asked for, that as well."""
-    from ovms_doctor.model.display_text import visible
-
-    message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
-    print(f"ovms-doctor: {message}", file=sys.stderr)
-    if words[:1] in (["check"], ["request"]) and _option(words, "--format", "-f") == "json":
-        from ovms_doctor.cli.output import write
-        from ovms_doctor.diagnosis.run import failed_report
-        from ovms_doctor.diagnosis.run_start import begin
-        from ovms_doctor.report.json_report import dumps, to_document
-
-        document = dumps(to_document(failed_report(text, begin(sys.argv[1:]), opt.EXIT_USAGE)))
-        with suppress(UsageError):
-            write(document, _option(words, "--output", "-o"))
-    return opt.EXIT_USAGE
-
-
-def _option(words: Sequence[str], name: str, letter: str) -> str | None:
-    """The last value of an option in a line that the parser may have refused."""
-    found = None
-    for word, following in zip_longest(words, words[1:]):
-        if word in (name, letter):
-            found = following
-        elif word.startswith(f"{name}="):
-            found = word.partition("=")[2]
-        elif word.startswith(letter) and len(word) > 2:
-            found = word[2:].removeprefix("=")
-    return found
-
-
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
@@ -133,7 +82,7 @@ def _root(
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())
-        raise typer.Exit(opt.EXIT_USAGE)
+        raise typer.Exit(EXIT_USAGE)
 
 
 @app.command()
@@ -141,7 +90,7 @@ def check(context: typer.Context, **_: object) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
     from ovms_doctor.cli.check_options import options_from
-    from ovms_doctor.cli.parameters import output_options
+    from ovms_doctor.cli.parsed import output_options
 
     return run_check(options_from(context.params, _server_arguments), output_options(context.params))
 
@@ -151,7 +100,7 @@ def collect(context: typer.Context, **_: object) -> int:
     """Look at the same things as check and save the facts, for `check --facts` elsewhere."""
     from ovms_doctor.cli.check import run_collect
     from ovms_doctor.cli.check_options import options_from
-    from ovms_doctor.cli.parameters import output_options
+    from ovms_doctor.cli.parsed import output_options
 
     return run_collect(options_from(context.params, _server_arguments), output_options(context.params))
 
@@ -160,7 +109,7 @@ def collect(context: typer.Context, **_: object) -> int:
 def request(context: typer.Context, **_: object) -> int:
     """Say whether a client's request fits what is served, and what the server answers."""
     from ovms_doctor.cli.check_options import options_from
-    from ovms_doctor.cli.parameters import output_options, values_of
+    from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.request import run_request
     from ovms_doctor.cli.request_options import RequestOptions
 
@@ -206,4 +155,4 @@ def schema(
 
     document = report_schema() if which is opt.SchemaName.report else facts_schema()
     print(json.dumps(document, indent=2))
-    return opt.EXIT_OK
+    return EXIT_OK

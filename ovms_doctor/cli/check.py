@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from ovms_doctor.cli import interrupted
-from ovms_doctor.cli.options import EXIT_INTERRUPTED, EXIT_OK
+from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ovms_doctor.cli.parameters import values_of
+from ovms_doctor.cli.parsed import values_of
 from ovms_doctor.model.environment import (
     READ_BY_CLIENTS,
     READ_BY_OTHER_CLIENTS,

@@ -24,7 +24,7 @@ def main() -> None:
         interrupts.watch()
         # They come up while this process imports the parser and the rules.
         workers.start_early(workers_for(sys.argv[1:]))
-        from ovms_doctor.cli.app import run
+        from ovms_doctor.cli.plain import run
 
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_OK
+from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_OK
 from ovms_doctor.cli.output import standard_output, write
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The options that the other commands share, and the exit codes."""
+"""The options that the other commands share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from enum import Enum
 from typing import Annotated
 
 import typer
-
-EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class OutputFormat(str, Enum):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
-from msgspec.structs import fields
 
-from ovms_doctor.model.option_values import patterns
-from ovms_doctor.model.options import Option, OutputOptions, options_of
+from ovms_doctor.model.options import Option, options_of
 
 
 def add_parameters(command: Callable[..., Any], *records: type[Any]) -> None:
@@ -22,29 +20,6 @@ def add_parameters(command: Callable[..., Any], *records: type[Any]) -> None:
                 parameters.append(_parameter(name, hint, option))
     command.__annotations__ = {item.name: item.annotation for item in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-
-
-def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a record's options that were typed, by field."""
-    many = {item.name for item in fields(record) if item.default == () and item.name in parsed}
-    given = {
-        name: value
-        for name, value in parsed.items()
-        if name in options_of(record) and value not in (None, False)
-    }
-    return {
-        name: tuple(value) if name in many else value
-        for name, value in given.items()
-        if name not in many or value
-    }
-
-
-def output_options(parsed: Mapping[str, Any]) -> OutputOptions:
-    """What was typed about the report."""
-    values = values_of(OutputOptions, parsed)
-    for name in ("select", "ignore"):
-        values[name] = patterns(values.get(name, ()))
-    return OutputOptions(**values)
 
 
 def _parameter(name: str, hint: Any, option: Option) -> inspect.Parameter:

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ovms_doctor.cli.options import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
+from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin

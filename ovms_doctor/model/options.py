@@ -3,9 +3,10 @@ rules.
 
 A field with an ``Option`` is an option of commands. To add one, add the field here and read it in the
 rule that it is for: as ``deployment.options.NAME``.
-"""
 
-from __future__ import annotations
+Annotations are evaluated here, unlike elsewhere: every run reads them, and to evaluate their texts takes ten times as
+long.
+"""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -393,10 +394,19 @@ class OutputOptions(Struct, frozen=True):
     ] = False
 
 
+_options: dict[type[Any], dict[str, tuple[Any, Option]]] = {}
+
+
 def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
     """Type and option of each field of a record that is an option."""
-    found = {}
-    for name, hint in get_type_hints(record, include_extras=True).items():
-        if get_origin(hint) is Annotated:
-            found[name] = (hint.__origin__, hint.__metadata__[0])
-    return found
+    known = _options.get(record)
+    if known is None:
+        hints = record.__annotations__
+        if any(isinstance(hint, str) for hint in hints.values()):
+            hints = get_type_hints(record, include_extras=True)
+        known = _options[record] = {
+            name: (hint.__origin__, hint.__metadata__[0])
+            for name, hint in hints.items()
+            if get_origin(hint) is Annotated
+        }
+    return known

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ovms_doctor.cli.app import run
+from ovms_doctor.cli.plain import run
 
 
 @dataclass(frozen=True)

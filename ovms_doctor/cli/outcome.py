@@ -1,0 +1,70 @@
+"""How a command ends: its exit code, and one line on standard error for a mistake of usage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import zip_longest
+
+from ovms_doctor.cli import interrupted
+from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes import interrupts
+
+#: Characters of a message on wrong usage: it may quote what was typed.
+_LONGEST_MESSAGE = 1000
+
+
+def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
+    """Runs the command that ``words`` name. Returns the exit code, whatever it raises."""
+    try:
+        result = command()
+        return result if isinstance(result, int) else EXIT_OK
+    except UsageError as error:
+        return _usage(str(error), words)
+    except KeyboardInterrupt:
+        interrupted.say()
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        if interrupts.requested():
+            # The signal went to the children too, and one was gone before it was told what to do.
+            interrupted.say()
+            return EXIT_INTERRUPTED
+        # The reader has gone; there is nobody left to tell.
+        sys.stderr.close()
+        return EXIT_OK
+    except Exception as error:  # noqa: BLE001 - ours, or a broken installation: no traceback, no finding's code
+        print(f"ovms-doctor: could not go on: {type(error).__name__}: {error!s:.500}", file=sys.stderr)
+        return EXIT_INCOMPLETE
+
+
+def _usage(text: str, words: Sequence[str]) -> int:
+    """A mistake of usage: one line on standard error; where a JSON document was asked for, that as well."""
+    from ovms_doctor.model.display_text import visible
+
+    message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
+    print(f"ovms-doctor: {message}", file=sys.stderr)
+    if words[:1] in (["check"], ["request"]) and _option(words, "--format", "-f") == "json":
+        from ovms_doctor.cli.output import write
+        from ovms_doctor.diagnosis.run import failed_report
+        from ovms_doctor.diagnosis.run_start import begin
+        from ovms_doctor.report.json_report import dumps, to_document
+
+        document = dumps(to_document(failed_report(text, begin(sys.argv[1:]), EXIT_USAGE)))
+        with suppress(UsageError):
+            write(document, _option(words, "--output", "-o"))
+    return EXIT_USAGE
+
+
+def _option(words: Sequence[str], name: str, letter: str) -> str | None:
+    """The last value of an option in a line that the parser may have refused."""
+    found = None
+    for word, following in zip_longest(words, words[1:]):
+        if word in (name, letter):
+            found = following
+        elif word.startswith(f"{name}="):
+            found = word.partition("=")[2]
+        elif word.startswith(letter) and len(word) > 2:
+            found = word[2:].removeprefix("=")
+    return found

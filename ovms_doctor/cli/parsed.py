@@ -1,0 +1,34 @@
+"""From parsed values, by the fields of the options' records, to those of one record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import fields
+
+from ovms_doctor.model.option_values import patterns
+from ovms_doctor.model.options import OutputOptions, options_of
+
+
+def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a record's options that were typed, by field."""
+    many = {item.name for item in fields(record) if item.default == () and item.name in parsed}
+    given = {
+        name: value
+        for name, value in parsed.items()
+        if name in options_of(record) and value not in (None, False)
+    }
+    return {
+        name: tuple(value) if name in many else value
+        for name, value in given.items()
+        if name not in many or value
+    }
+
+
+def output_options(parsed: Mapping[str, Any]) -> OutputOptions:
+    """What was typed about the report."""
+    values = values_of(OutputOptions, parsed)
+    for name in ("select", "ignore"):
+        values[name] = patterns(values.get(name, ()))
+    return OutputOptions(**values)

@@ -1,0 +1,123 @@
+"""A plain command line, run without the parser, whose import and setup take a quarter of a run.
+
+Plain is what needs nothing of the parser: no help, no mistake, nothing abbreviated or joined. All else is the parser's,
+as if this module were not there; both read the same records of options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args, get_origin
+
+from ovms_doctor.cli.outcome import exit_code_of
+from ovms_doctor.model.errors import UsageError
+
+_SEPARATOR = "--"
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
+    words = list(argv)
+    command = _plain_command(words)
+    if command is None:
+        from ovms_doctor.cli.app import run
+
+        return run(argv)
+    cut = words.index(_SEPARATOR) if _SEPARATOR in words else len(words)
+    return exit_code_of(command, words[:cut])
+
+
+def _plain_command(words: list[str]) -> Callable[[], int] | None:
+    name, rest = "".join(words[:1]), words[1:]
+    if name in ("check", "collect"):
+        return _look(name, rest)
+    if name == "explain" and rest and not any(word.startswith("-") for word in rest):
+        from ovms_doctor.cli.explain import run_explain
+
+        return lambda: run_explain(" ".join(rest), "text", no_color=False)
+    return None
+
+
+def _look(name: str, words: list[str]) -> Callable[[], int] | None:
+    from ovms_doctor.model.options import CheckOptions, OutputOptions
+
+    cut = words.index(_SEPARATOR) if _SEPARATOR in words else len(words)
+    parsed = read_plain(name, words[:cut], (CheckOptions, OutputOptions))
+    if parsed is None:
+        return None
+    arguments = words[cut + 1 :] if cut < len(words) else None
+
+    def command() -> int:
+        from ovms_doctor.cli.check import run_check, run_collect
+        from ovms_doctor.cli.check_options import options_from
+        from ovms_doctor.cli.parsed import output_options
+
+        run_command = run_check if name == "check" else run_collect
+        return run_command(options_from(parsed, arguments), output_options(parsed))
+
+    return command
+
+
+def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]]) -> dict[str, Any] | None:
+    """The values of the options of ``records`` that ``command`` has, by field, as the parser gives them; None where the
+    words are not plain."""
+    from ovms_doctor.model.options import options_of
+
+    options = {
+        field: (hint, option)
+        for record in records
+        for field, (hint, option) in options_of(record).items()
+        if command in option.commands
+    }
+    named = {name: field for field, (_, option) in options.items() for name in option.names}
+    (positional,) = (field for field, (_, option) in options.items() if not option.names)
+    values: dict[str, Any] = {field: False if hint is bool else None for field, (hint, _) in options.items()}
+    rest = iter(words)
+    for word in rest:
+        name, equals, text = word.partition("=") if word.startswith("--") else (word, "", "")
+        if word[:1] != "-" or word == "-":
+            field, text = positional, word
+        elif name not in named:
+            return None
+        else:
+            field = named[name]
+            if options[field][0] is bool:
+                if equals:
+                    return None
+                values[field] = True
+                continue
+            if not equals:
+                text = next(rest, "--")
+                # One that begins like an option may be a mistake; - alone is standard input or output.
+                if text.startswith("-") and text != "-":
+                    return None
+        hint, option = options[field]
+        try:
+            value = _value(text, hint, option.parse)
+        except (UsageError, ValueError):
+            return None
+        if get_origin(hint) is tuple:
+            values[field] = [*(values[field] or ()), value]
+        else:
+            values[field] = value
+    return values
+
+
+def _value(text: str, hint: Any, parse: Callable[[str], Any] | None) -> Any:
+    """ValueError for what is not one of a few texts."""
+    if parse is not None:
+        return parse(text)
+    choices = _choices(hint)
+    if choices and text not in choices:
+        raise ValueError(text)
+    return text
+
+
+def _choices(hint: Any) -> tuple[str, ...]:
+    """The texts that a ``Literal``, or a union with one, allows; empty for any text."""
+    parts = get_args(hint)
+    if get_origin(hint) is tuple or not parts:
+        return ()
+    if all(isinstance(part, str) for part in parts):
+        return parts
+    return tuple(text for part in parts for text in _choices(part))

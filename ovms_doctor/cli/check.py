@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_js
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions, OutputOptions
-from ovms_doctor.plugins.discovery import installed
+from ovms_doctor.plugins.discovery import Plugin, installed
 from ovms_doctor.probes import interrupts
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
     begun = begin(sys.argv[1:])
-    if typed.no_plugins or not installed():
+    plugins = () if typed.no_plugins else installed()
+    if not plugins:
         # Nobody else has codes.
         _check_patterns(output, frozenset())
     options, facts = _recorded(typed) if typed.facts_file else (with_sources(typed), None)
@@ -56,9 +58,9 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     third_party = NO_THIRD_PARTY
     try:
         run = _settle(typed, options, facts, collector, progress)
-        if not typed.no_plugins and not interrupts.requested():
-            third_party = _third_party(options, run, output)
-            named = {plugin.name for plugin in installed()}
+        if plugins and not interrupts.requested():
+            third_party = _third_party(plugins, options, run, output)
+            named = {plugin.name for plugin in plugins}
             left_out = any(pattern.lower() in named for pattern in output.ignore)
             if not left_out and all(check.status == "ran" for check in third_party.checks):
                 # Of one that did not run the codes are not known.
@@ -77,14 +79,16 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     return report.exit_code
 
 
-def _third_party(options: CheckOptions, run: SettledRun, output: OutputOptions) -> ThirdParty:
-    """What the checks from elsewhere find; nothing, if they are interrupted."""
-    from ovms_doctor.cli.third_party import run_third_party
+def _third_party(
+    plugins: Sequence[Plugin], options: CheckOptions, run: SettledRun, output: OutputOptions
+) -> ThirdParty:
+    """What the installed third-party checks find; nothing, if they are interrupted."""
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
+    from ovms_doctor.plugins.run import run_plugins
 
     try:
         with interrupts.deferred(begins=False):
-            return run_third_party(options, run, output)
+            return run_plugins(plugins, run, output, options.check_timeout)
     except KeyboardInterrupt:
         return NO_THIRD_PARTY
 

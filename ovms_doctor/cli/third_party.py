@@ -11,10 +11,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.plugins.discovery import installed
 
 if TYPE_CHECKING:
-    from ovms_doctor.diagnosis.run import ThirdParty
-    from ovms_doctor.diagnosis.settle import SettledRun
     from ovms_doctor.explain.index import CodeEntry
-    from ovms_doctor.model.options import CheckOptions, OutputOptions
     from ovms_doctor.plugins.run import PluginOffer
 
 #: Seconds for one to say what its codes are, where no limit is asked for.
@@ -22,18 +19,6 @@ CHECK_TIMEOUT = 10.0
 
 #: A code, or a name in kebab case: what a third-party entry is asked for by.
 _CODE_OR_NAME = lazy_pattern(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
-
-
-def run_third_party(options: CheckOptions, seen: SettledRun, output: OutputOptions) -> ThirdParty:
-    """What the installed third-party checks find."""
-    plugins = installed()
-    if not plugins:
-        from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
-
-        return NO_THIRD_PARTY
-    from ovms_doctor.plugins.run import run_plugins
-
-    return run_plugins(plugins, seen, output, options.check_timeout)
 
 
 def lookup_third_party(what: str) -> CodeEntry | None:

@@ -10,7 +10,7 @@ long.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_type_hints
 
 from msgspec import Struct, field
 
@@ -401,12 +401,12 @@ def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
     """Type and option of each field of a record that is an option."""
     known = _options.get(record)
     if known is None:
-        hints = record.__annotations__
+        hints: dict[str, Any] = record.__annotations__
         if any(isinstance(hint, str) for hint in hints.values()):
             hints = get_type_hints(record, include_extras=True)
         known = _options[record] = {
             name: (hint.__origin__, hint.__metadata__[0])
             for name, hint in hints.items()
-            if get_origin(hint) is Annotated
+            if hasattr(hint, "__metadata__")
         }
     return known

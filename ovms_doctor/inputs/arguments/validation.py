@@ -22,7 +22,6 @@ from ovms_doctor.inputs.arguments.options import (
     tasks,
 )
 from ovms_doctor.inputs.arguments.splitting import SplitArguments, is_true
-from ovms_doctor.inputs.run_line.options import is_run_option
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.releases import Release
@@ -327,6 +326,9 @@ def remedy_for(refusal: ArgumentRefusal) -> str:
     if posixpath.basename(word) == "ovms":
         return f"Remove {word}: the image's entrypoint runs the server already, and all words after it are arguments."
     if word.startswith("-"):
+        # Imported here: most argument lines have no such word.
+        from ovms_doctor.inputs.run_line.options import is_run_option
+
         if is_run_option(word):
             name = word.partition("=")[0]
             return f"Move {name} before the image: behind it, an option of the engine goes to the server."

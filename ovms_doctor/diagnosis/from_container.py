@@ -20,6 +20,7 @@ _NODES = {
     "gpu.intel.com/xe": "/dev/dri",
     "npu.intel.com/accel": "/dev/accel",
 }
+_UNKNOWN_BIND = "is mounted from a path of the host that is not known here"
 _CONTENT = {
     "volume": "is the volume {name}, whose files cannot be reached from here",
     "tmpfs": "is a tmpfs, whose content only the container sees",
@@ -194,7 +195,8 @@ def _unavailable(
     for mount in container.mounts:
         if mount.server in known:
             continue
-        reason = _CONTENT[mount.kind].format(name=mount.name or "(without a name)", host=mount.host)
+        content = _UNKNOWN_BIND if mount.kind == "bind" and mount.host is None else _CONTENT[mount.kind]
+        reason = content.format(name=mount.name or "(without a name)", host=mount.host)
         found.append(
             UnavailablePath(mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where")
         )

@@ -129,6 +129,15 @@ def test_cores_of_a_new_release_come_from_quota_and_cpuset(
     assert deployment_for(request, Facts()).limits.cores == cores
 
 
+def test_a_mount_whose_host_path_is_not_known() -> None:
+    request = options_from_container(
+        CheckOptions(), replace(BASE, mounts=(ContainerMount("/models", "bind"),))
+    )
+    assert request.unavailable_paths[0].reason == (
+        "/models is mounted from a path of the host that is not known here: --mount HOST:/models tells where"
+    )
+
+
 def test_words_that_are_not_told_end_in_unknown() -> None:
     request = options_from_container(
         CheckOptions(), replace(BASE, arguments=None, arguments_unavailable="a wrapper hides them")

@@ -283,7 +283,10 @@ def _known_mount(line: RunLine, option: str, text: str, mount: ContainerMount) -
     if mount.kind != "bind":
         return mount
     if line.command.directory is None and re.search(r"(?:^|[=,])(?:src=|source=)?\.", text):
-        line.not_known("mounts", f"--{option} takes a relative path, and the directory is not known here.")
+        line.not_known(
+            "mounts",
+            f"--{option} takes a relative path, and where the cd before the command leads is not followed.",
+        )
         return _without_host(mount)
     if mount.host is None:
         line.not_known("mounts", f"The host's path of the mount at {shown(mount.server)} is one of Windows.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from typing import Any
+from typing import TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from ovms_doctor.model.facts import (
     Failure,
     ListDirectory,
     PathStatus,
+    Question,
     ReadFile,
     StatHost,
     StatPath,
@@ -28,6 +29,8 @@ from ovms_doctor.model.names import is_stock_image
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.plan_problems import OutsideMounts
 from ovms_doctor.prediction.paths import absolute
+
+A = TypeVar("A")
 
 #: The directories at the top of the images, of every release and base image.
 _TOP = frozenset(
@@ -52,7 +55,7 @@ _GONE = Failure(errno.ENOENT)
 
 
 class MountedFacts(Facts):
-    """The facts as a server with ``deployment``'s mounts meets them: what lies under no mount, and not in the image
+    """The facts as a server with ``deployment``'s mounts sees them: what lies under no mount, and not in the image
     either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
 
     __slots__ = ("_container", "_known", "_relative", "_table", "_unavailable")
@@ -75,12 +78,14 @@ class MountedFacts(Facts):
         relative = any(path is not None and not path.startswith("/") for path in given)
         self._relative = _names(deployment.working_directory) if relative else None
 
-    def ask(self, question: Any) -> Any:
-        """As Facts.ask. Raises FactsMissing for the host's path where that decides."""
-        if not self._known:
-            return super().ask(question)
-        if isinstance(question, StatPath | ListDirectory | ReadFile) and self._gone(question.path):
-            return _GONE
+    def ask(self, question: Question[A]) -> A:
+        """As Facts.ask. Raises FactsMissingError for the host's path where that decides."""
+        if (
+            self._known
+            and isinstance(question, StatPath | ListDirectory | ReadFile)
+            and self._gone(question.path)
+        ):
+            return cast(A, _GONE)
         return super().ask(question)
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:

@@ -6,10 +6,7 @@ from importlib import import_module
 
 from ovms_doctor.model.codes import Code
 
-_MODULES = (
-    "cache configuration configured container devices doctor ending extension mapping operations "
-    "parameters proxies reading refusal resources storage stores versions"
-).split()
+_MODULES = ("configuration configured extension operations reading refusal storage stores versions").split()
 
 
 def _by_check() -> dict[str, tuple[Code, ...]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.positions import line_and_column, locate
 from ovms_doctor.model import server_log
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.plan import ModelPlan
@@ -31,7 +31,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _evidence(context: Context, pointer: str, what: str) -> tuple[Evidence, ...]:
-    place = place_text(context, pointer)
+    place = line_and_column(context, pointer)
     return (Evidence(f"{place}: {what}" if place else what, _HOW),)
 
 
@@ -50,7 +50,7 @@ def _duplicate(context: Context, name: str) -> Finding:
 def _after(context: Context, item: SkippedEntry, aborting: SkippedEntry) -> Finding:
     return context.finding(
         "OVD417",
-        f"{located(context, item.entry.pointer)}: {item.entry.name} is never loaded, for the server gives up "
+        f"{locate(context, item.entry.pointer)}: {item.entry.name} is never loaded, for the server gives up "
         f"the list at {aborting.entry.name}",
         model=item.entry.name,
         path=context.plan.config_path,
@@ -66,7 +66,7 @@ def _graph(context: Context, item: SkippedEntry) -> Finding:
     other = "a model" if item.reason == "occupied" else "another graph"
     return context.finding(
         "OVD443",
-        f"{located(context, item.entry.pointer)}: the graph {item.entry.name} is not loaded, for {other} "
+        f"{locate(context, item.entry.pointer)}: the graph {item.entry.name} is not loaded, for {other} "
         f"has its name",
         model=item.entry.name,
         path=context.plan.config_path,
@@ -92,7 +92,7 @@ def _no_loader(context: Context, model: ModelPlan, loader: str) -> Finding:
     cause = libraries.get(loader)
     return context.finding(
         "OVD420",
-        f"{located(context, pointer)}: {model.entry.name} wants the custom loader {loader}, which there is "
+        f"{locate(context, pointer)}: {model.entry.name} wants the custom loader {loader}, which there is "
         "not",
         model=model.entry.name,
         path=context.plan.config_path,

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from ovms_doctor.checks import pipelines
 from ovms_doctor.checks import unmounted_paths as outside
 from ovms_doctor.checks.config_entries import loader_of
-from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.parameters.ignored import PARAMETER_IGNORED
+from ovms_doctor.checks.positions import line_and_column, locate
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.model.plan_problems import ConfigNote, LibraryFault
@@ -36,7 +37,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _evidence(context: Context, pointer: str, what: str) -> tuple[Evidence, ...]:
-    place = place_text(context, pointer)
+    place = line_and_column(context, pointer)
     return (Evidence(f"{place}: {what}" if place else what, _HOW),)
 
 
@@ -51,7 +52,7 @@ def _library(context: Context, fault: LibraryFault) -> Finding:
     then = f"what needs the library is not served: {needed}." if needed else "nothing needs the library."
     return context.finding(
         "OVD441",
-        f"{located(context, fault.pointer)}: the {what} {fault.name} cannot be opened: "
+        f"{locate(context, fault.pointer)}: the {what} {fault.name} cannot be opened: "
         + (words.message if words is not None else why),
         path=fault.path,
         detail=f"The server starts all the same; {then}",
@@ -106,7 +107,7 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
     if note.kind == "ignored_key":
         return context.finding(
             "OVD419",
-            f"{located(context, note.pointer)}: {note.text} beside “config” has no effect",
+            f"{locate(context, note.pointer)}: {note.text} beside “config” has no effect",
             model=note.model,
             path=context.plan.config_path,
             evidence=_evidence(context, note.pointer, note.text),
@@ -115,7 +116,7 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
     if note.kind == "graph_keys":
         return context.finding(
             "OVD445",
-            f"{located(context, note.pointer)}: {note.model} is a graph, for which {note.text} has no effect",
+            f"{locate(context, note.pointer)}: {note.model} is a graph, for which {note.text} has no effect",
             model=note.model,
             path=context.plan.config_path,
             evidence=_evidence(context, note.pointer, note.text),
@@ -126,7 +127,7 @@ def _note(context: Context, note: ConfigNote) -> Finding | None:
     if note.kind == "nul":
         return context.finding(
             "OVD449",
-            f"{located(context, note.pointer)}: the text of {note.text} ends for the server at its NUL character",
+            f"{locate(context, note.pointer)}: the text of {note.text} ends for the server at its NUL character",
             path=context.plan.config_path,
             evidence=_evidence(context, note.pointer, f"\\u0000 in {note.text}"),
             recovers="config_change",
@@ -139,7 +140,7 @@ def _policy(context: Context, note: ConfigNote) -> Finding:
     given = (
         f"--model_version_policy {note.text}" if not note.pointer else f'"model_version_policy": {note.text}'
     )
-    where = f"{located(context, note.pointer)}: " if note.pointer else ""
+    where = f"{locate(context, note.pointer)}: " if note.pointer else ""
     undefined = note.kind == "policy" and not note.log
     detail = "The server warns about it, and serves the latest version."
     message = f"{where}{given} is nothing that the server understands: latest 1 holds"
@@ -152,7 +153,7 @@ def _policy(context: Context, note: ConfigNote) -> Finding:
             "The server does not look, and reads whatever is there as a number: no telling what it asks for."
         )
     return context.finding(
-        "OVD423",
+        PARAMETER_IGNORED,
         message,
         model=note.model,
         path=context.plan.config_path if note.pointer else None,
@@ -184,7 +185,7 @@ def _no_base_path(context: Context, note: ConfigNote) -> Finding | None:
     nothing = not model.detection.found
     return context.finding(
         "OVD446",
-        f"{located(context, note.pointer)}: {note.model} has no base_path: the server looks for its "
+        f"{locate(context, note.pointer)}: {note.model} has no base_path: the server looks for its "
         f"versions in the configuration's own directory, {note.text}",
         model=note.model,
         path=note.text,

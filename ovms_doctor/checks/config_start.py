@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks import unmounted_paths as outside
-from ovms_doctor.checks.config_place import argument, key_of, place_text, with_place
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
+from ovms_doctor.checks.positions import argument_position, key_of, line_and_column, with_position
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.plan_problems import StartProblem
@@ -48,7 +48,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     words = None
     if problem.kind == "config_unreadable" and problem.path:
         words = outside.words_for(context, problem.path, "--config_path", directory=False)
-    place = argument(context, problem.option)
+    place = argument_position(context, problem.option)
     confidence: Confidence | None = "low" if problem.undefined else None
     yield context.finding(
         _CODES.get(problem.kind, DIRECTORY_NOT_SEARCHABLE),
@@ -67,14 +67,10 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
 def _message(context: Context, problem: StartProblem) -> str:
     where = problem.path or "the configuration"
     if problem.kind == "config_not_json":
-        place = place_text(context, problem.at)
-        return (
-            f"{with_place(where, place)} is not JSON as the server reads it: {problem.hint or problem.text}"
-        )
+        place = line_and_column(context, problem.at)
+        return f"{with_position(where, place)} is not JSON as the server reads it: {problem.hint or problem.text}"
     if problem.kind == "config_schema":
-        return (
-            f"{with_place(where, place_text(context, problem.sibling or problem.pointer))}: {_what(problem)}"
-        )
+        return f"{with_position(where, line_and_column(context, problem.sibling or problem.pointer))}: {_what(problem)}"
     messages = {
         "usage": f"The server refuses its arguments: {problem.text}",
         "policy": f"--model_version_policy is nothing that the server understands: {problem.text}"
@@ -130,18 +126,18 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
     how = "read of the configuration" if problem.kind.startswith("config_") else "the argument line"
     found = []
     if problem.at is not None or problem.pointer is not None:
-        place = place_text(context, problem.pointer if problem.at is None else problem.at)
+        place = line_and_column(context, problem.pointer if problem.at is None else problem.at)
         if place is not None:
             what = f"{place}: {problem.pointer or problem.text}"
             found.append(Evidence(what, "read of the configuration"))
-        other = place_text(context, problem.sibling) if problem.sibling is not None else None
+        other = line_and_column(context, problem.sibling) if problem.sibling is not None else None
         if other is not None:
             found.append(Evidence(f"{other}: {problem.sibling}", "read of the configuration"))
     if problem.path and not found:
         what = problem.text or ("nothing there" if problem.kind == "config_unreadable" else "seen")
         found.append(Evidence(f"{problem.path}: {what}", "as the server's user"))
     if problem.option:
-        what = argument(context, problem.option) or problem.option
+        what = argument_position(context, problem.option) or problem.option
         found.append(Evidence(what, how if not problem.path else "the argument line"))
     if not found and problem.text:
         found.append(Evidence(problem.text, how))

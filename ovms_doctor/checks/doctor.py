@@ -1,34 +1,138 @@
-"""The doctor itself: what it could not look at, and what did not come back in time."""
+"""ovms-doctor itself: facts that could not be collected, checks that crashed or could not be used.
+
+None of these findings counts for --fail-on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.causes import CouldNotLook
+from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.names import is_remote
 
-_ASK_ANOTHER = (
-    "Give what could not be read in another way: the run line (--docker-run), a saved docker inspect "
+_RELEASES = "Does not depend on the server's release."
+
+CHECK_CRASHED = Code(
+    code="OVD901",
+    name="check-crashed",
+    severity="warning",
+    summary="A check crashed",
+    remedy=(
+        "Report it as a fault of ovms-doctor, with the text and, if it may be shared, the file from "
+        "“ovms-doctor collect”."
+    ),
+    releases=_RELEASES,
+    see_also=("OVD902",),
+    example=Example("a check that fails", "a version of ovms-doctor in which it does not"),
+)
+
+CHECK_TIMED_OUT = Code(
+    code="OVD902",
+    name="check-timed-out",
+    severity="warning",
+    summary="A check did not end within its time limit",
+    remedy="Run it again with a larger --check-timeout, or select fewer checks.",
+    releases=_RELEASES,
+    see_also=("OVD901", "OVD904"),
+    example=Example("--check-timeout 10", "--check-timeout 60"),
+)
+
+COULD_NOT_LOOK = Code(
+    code="OVD903",
+    name="could-not-look",
+    severity="warning",
+    summary="A fact that the prediction needs could not be collected",
+    remedy=(
+        "Run ovms-doctor as a user who has the rights (root can try those of other users), on the host that "
+        "has the files, or collect the facts there."
+    ),
+    releases=_RELEASES,
+    see_also=("OVD904", "OVD410"),
+    example=Example("run as a user without x on the directory", "run as a user with x on it"),
+)
+
+LOAD_TIMED_OUT = Code(
+    code="OVD904",
+    name="load-timed-out",
+    severity="warning",
+    summary="Collecting a fact, or the trial load of a model, did not end within its time limit",
+    remedy=(
+        "Run it again with a larger --timeout, or with --load none, which reads the files without OpenVINO."
+    ),
+    releases=_RELEASES,
+    see_also=("OVD314", "OVD905"),
+    example=Example("--timeout 10", "--timeout 120"),
+)
+
+LOAD_OUT_OF_MEMORY = Code(
+    code="OVD905",
+    name="load-out-of-memory",
+    severity="warning",
+    summary="The trial load of a model reached its memory limit",
+    remedy=(
+        "Run it again on a host with more memory, or with --load read, which needs far less than compile."
+    ),
+    releases=_RELEASES,
+    see_also=("OVD342", "OVD904"),
+    example=Example("--load compile", "--load read"),
+)
+
+PLUGIN_UNUSABLE = Code(
+    code="OVD906",
+    name="plugin-unusable",
+    severity="warning",
+    summary="An installed third-party check cannot be used",
+    remedy=(
+        "Fix or remove the distribution that is named, leave the check out with --ignore and its "
+        "name, or leave out all third-party checks with --no-plugins."
+    ),
+    releases=_RELEASES,
+    see_also=("OVD901", "OVD907"),
+    example=Example(
+        "pip install acme-checks        made for another version of what it imports",
+        "pip install --upgrade acme-checks",
+    ),
+)
+
+PLUGIN_FINDING_REFUSED = Code(
+    code="OVD907",
+    name="plugin-finding-refused",
+    severity="warning",
+    summary="A third-party check returned something that is no finding of its own",
+    remedy=(
+        "Report it to the distribution that is named, or leave the check out with --ignore and its name."
+    ),
+    releases=_RELEASES,
+    see_also=("OVD901", "OVD906"),
+    example=Example('yield "model is too large"', 'yield context.finding("ACME101", "model is too large")'),
+)
+
+
+_OTHER_SOURCE = (
+    "Describe the server in another way: the run line (--docker-run), a saved docker inspect "
     "(--inspect), or the server's own arguments behind --."
 )
 _IN_STORE = (
-    "Give what asking needs: the server's environment (--env, --env-file, --env-from-process), where its files lie "
-    "(--mount), more time (--timeout), or run this where the server runs."
+    "Give what a request to the store needs: the server's environment (--env, --env-file, --env-from-process), the "
+    "mounts of its files (--mount), more time (--timeout), or run ovms-doctor on the server's host."
 )
 _AZURE = ("az://", "azfs://")
-#: What tells more of a store that was asked in vain.
+#: The findings that say why a store could not be read.
 _OF_STORES = tuple(
     CausedBy(code, any_severity=True) for code in ("OVD651", "OVD654", "OVD656", "OVD657", "OVD658", "OVD666")
 )
 
 
 def check(context: Context) -> Iterator[Finding]:
+    """A finding on each fact that could not be collected: of the deployment, then of each model."""
     if context.plan.unknown is not None:
         yield _could_not_look(context, None, None, context.plan.unknown)
     for model in context.plan.models:
-        # That a generative model is not followed is said where it is recognised (OVD122).
+        # A generative model has a finding of the check of the layout (OVD122).
         if model.unknown is not None and model.kind != "generative":
             version = next(
                 (
@@ -42,27 +146,27 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
-    code = "OVD904" if cause.timed_out else "OVD903"
+    code = LOAD_TIMED_OUT if cause.timed_out else COULD_NOT_LOOK
     unavailable = context.deployment.unavailable is not None
     return context.finding(
         code,
         f"Could not look at {cause.path}: {cause.reason}",
         model=model,
         version=version,
-        # An option is what could not be followed, and what was to tell of the server is nowhere: no paths.
+        # An option is no path, nor is the source of the deployment.
         path=None if unavailable or cause.path.startswith("--") else cause.path,
-        remedy=_ASK_ANOTHER if unavailable else _for_store(cause) if is_remote(cause.path) else "",
+        remedy=_OTHER_SOURCE if unavailable else _for_store(cause) if is_remote(cause.path) else "",
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
-        # Where a store was reached for in vain, that is said by its own check.
+        # Why a store could not be read is a finding of the check of remote storage.
         causes=_OF_STORES if is_remote(cause.path) else (),
     )
 
 
 def _for_store(cause: CouldNotLook) -> str:
-    """What would have helped, where the reason does not say it itself."""
+    """The remedy for a store, where the reason does not name it itself."""
     if cause.path.startswith(_AZURE):
-        return "See what lies there with Azure's own tools: ovms-doctor judges path, environment and proxy alone."
+        return "List the path with Azure's own tools: ovms-doctor checks path, environment and proxy only."
     if "has changed" in cause.reason or cause.reason == "interrupted":
         return "Run it again."
     if "--" in cause.reason:
@@ -70,3 +174,19 @@ def _for_store(cause: CouldNotLook) -> str:
     if "to download" in cause.reason:
         return "Name a directory with more room in TMPDIR, or use --load none, which downloads no weights."
     return _IN_STORE
+
+
+CHECK = Check(
+    name="doctor",
+    summary="facts that could not be collected",
+    codes=(
+        CHECK_CRASHED,
+        CHECK_TIMED_OUT,
+        COULD_NOT_LOOK,
+        LOAD_TIMED_OUT,
+        LOAD_OUT_OF_MEMORY,
+        PLUGIN_UNUSABLE,
+        PLUGIN_FINDING_REFUSED,
+    ),
+    run=check,
+)

@@ -6,9 +6,9 @@ import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks import unmounted_paths as outside
-from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.permissions import steps_for
+from ovms_doctor.checks.positions import line_and_column, locate
 from ovms_doctor.model.facts import Failure
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
 from ovms_doctor.model.plan import ModelPlan
@@ -24,7 +24,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Finding:
     entry = model.entry
-    where = f"{located(context, entry.pointer)}: " if entry.pointer else ""
+    where = f"{locate(context, entry.pointer)}: " if entry.pointer else ""
     reasons = {
         "missing": "is not there",
         "denied": f"may not be read by {context.who}",
@@ -40,7 +40,7 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
     if words is not None:
         message = f"{where}The graph {entry.name} is not loaded: {words.message}"
         seen, confidence, steps, remedy = words.evidence, words.confidence, words.steps, words.remedy
-    place = place_text(context, entry.pointer) if entry.pointer else None
+    place = line_and_column(context, entry.pointer) if entry.pointer else None
     if place is not None:
         seen = (*seen, Evidence(f"{place}: name: {entry.name}", "read of the configuration"))
     return context.finding(

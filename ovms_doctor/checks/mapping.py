@@ -1,21 +1,91 @@
-"""mapping_config.json: none of its faults keeps a model from being served, which is why nobody notices."""
+"""mapping_config.json: the model is served whatever it contains, with or without the names in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import path_advice as places
-from ovms_doctor.checks.config_place import with_place
+from ovms_doctor.checks import path_advice
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.parameter_words import described
+from ovms_doctor.checks.parameters.text import describe_tensors
+from ovms_doctor.checks.positions import with_position
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.mapping import MappingEffects
 from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.prediction.mapping import effects
 
+#: When the server reads the file again.
+_RELOAD = (
+    "The server reads the file only when it loads the version: change the model's configuration too, or restart the "
+    "server."
+)
+
+MAPPING_INVALID = Code(
+    code="OVD461",
+    name="mapping-invalid",
+    severity="warning",
+    summary="mapping_config.json is not JSON, or does not match the server's schema",
+    remedy=(
+        "Write only inputs and outputs, each an object of strings with the model's names as keys; "
+        f"no byte order mark. {_RELOAD}"
+    ),
+    log=(
+        server_log.MAPPING_INVALID,
+        server_log.MAPPING_NOT_JSON_OLD,
+        server_log.CONFIG_SCHEMA,
+        "Error while parsing model mapping for model",
+    ),
+    recovers="config_change",
+    releases="Until 2022.3 each half is validated separately, and values that are no strings are accepted.",
+    see_also=("OVD204", "OVD464"),
+    example=Example('{"inputs": {"x": 5}}', '{"inputs": {"x": "image"}}'),
+)
+
+MAPPING_UNKNOWN_TENSOR = Code(
+    code="OVD462",
+    name="mapping-unknown-tensor",
+    severity="warning",
+    summary="mapping_config.json maps a tensor that the model does not have",
+    remedy=(f"Write the model's own name as key, the first of them where it has several. {_RELOAD}"),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD425", "OVD461"),
+    example=Example('{"inputs": {"image": "x"}}', '{"inputs": {"x": "image"}}'),
+)
+
+MAPPING_NAME_SHARED = Code(
+    code="OVD463",
+    name="mapping-name-shared",
+    severity="warning",
+    summary="mapping_config.json gives several tensors one name",
+    remedy=(f"Give each tensor a name of its own. {_RELOAD}"),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD462", "OVD461"),
+    example=Example('{"inputs": {"a": "in", "b": "in"}}', '{"inputs": {"a": "in_a", "b": "in_b"}}'),
+)
+
+MAPPING_INCOMPLETE = Code(
+    code="OVD464",
+    name="mapping-incomplete",
+    severity="info",
+    summary="mapping_config.json has no inputs, or no outputs",
+    remedy="Nothing, if this is intended; an empty object for the missing half avoids the warning.",
+    log=(server_log.MAPPING_HALF,),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD461",),
+    example=Example('{"inputs": {"x": "image"}}', '{"inputs": {"x": "image"}, "outputs": {}}'),
+)
+
+
+CODES = (MAPPING_INVALID, MAPPING_UNKNOWN_TENSOR, MAPPING_NAME_SHARED, MAPPING_INCOMPLETE)
+
 
 def check(context: Context) -> Iterator[Finding]:
-    """Each version that was tried, by the mapping that lies beside its model."""
+    """Findings on the mapping of each version that the server tries to load."""
     for model in context.plan.models:
         for version in model.versions:
             if version.attempt is not None and version.attempt.names.path:
@@ -29,10 +99,10 @@ def _version(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
         return
     if mapping.problem == "half":
         yield _half(context, model, attempt)
-    told = attempt.report if attempt.report is not None and attempt.report.inputs else attempt.inspection
-    if attempt.outcome != "loaded" or told is None:
+    source = attempt.report if attempt.report is not None and attempt.report.inputs else attempt.inspection
+    if attempt.outcome != "loaded" or source is None:
         return
-    for side, tensors in (("input", told.inputs), ("output", told.outputs)):
+    for side, tensors in (("input", source.inputs), ("output", source.outputs)):
         if tensors is None or any(not tensor.names for tensor in tensors):
             continue
         found = effects(mapping, "input" if side == "input" else "output", tensors)
@@ -43,13 +113,13 @@ def _version(context: Context, model: ModelPlan, attempt: Attempt) -> Iterator[F
 
 
 def _finding(
-    context: Context, code: str, message: str, model: ModelPlan, attempt: Attempt, **more: object
+    context: Context, code: Code, message: str, model: ModelPlan, attempt: Attempt, **more: object
 ) -> Finding:
     arguments: dict[str, object] = {
         "path": attempt.names.path,
         "log": (),
         "recovers": "restart" if context.single else "config_change",
-        "evidence": described(attempt),
+        "evidence": describe_tensors(attempt),
         **more,
     }
     return context.of_attempt(code, message, model, attempt, **arguments)  # type: ignore[arg-type]
@@ -57,25 +127,28 @@ def _finding(
 
 def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     mapping = attempt.names
-    why = "is not JSON" if mapping.problem == "not_json" else "is not what the server expects"
-    seen = mapping.log[0] if mapping.problem == "schema" else "its parser refuses it"
-    where = with_place(mapping.path, mapping.position) if mapping.position else mapping.path
+    reason = "is not JSON" if mapping.problem == "not_json" else "does not match the server's schema"
+    error = mapping.log[0] if mapping.problem == "schema" else "the server's parser refuses it"
+    position = with_position(mapping.path, mapping.position) if mapping.position else mapping.path
     hint = f" ({mapping.hint})" if mapping.hint else ""
     return _finding(
         context,
-        "OVD461",
-        f"{where} {why}{hint}: the model goes by the names that it has itself",
+        MAPPING_INVALID,
+        f"{position} {reason}{hint}: the model keeps its own names",
         model,
         attempt,
-        detail="The mapping is left out, and the model is loaded all the same.",
+        detail="The server loads the model without the mapping.",
         log=mapping.log,
-        evidence=(Evidence(f"{mapping.position or mapping.path}: {seen}", "read"), *described(attempt)),
+        evidence=(
+            Evidence(f"{mapping.position or mapping.path}: {error}", "read"),
+            *describe_tensors(attempt),
+        ),
         steps=(
-            places.show(
+            path_advice.show(
                 context,
                 mapping.path,
                 'Write it like this: {"inputs": {"the model\'s name": "the name for clients"}, "outputs": {}}, '
-                "with nothing else in it.",
+                "without other keys.",
             ),
         ),
     )
@@ -89,12 +162,12 @@ def _half(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     )
     return _finding(
         context,
-        "OVD464",
-        f"{mapping.path} names no {missing}" + (": it maps nothing" if empty else ""),
+        MAPPING_INCOMPLETE,
+        f"{mapping.path} has no {missing}" + (": it maps nothing" if empty else ""),
         model,
         attempt,
         severity="warning" if empty else "info",
-        detail="What it does not name keeps the model's own names.",
+        detail="Tensors that it does not map keep the model's own names.",
         log=mapping.log,
     )
 
@@ -103,28 +176,31 @@ def _unknown(context: Context, model: ModelPlan, attempt: Attempt, found: Mappin
     names = ", ".join(found.unknown)
     return _finding(
         context,
-        "OVD462",
-        f"{attempt.names.path} maps {names}, and the model has no such {found.side}",
+        MAPPING_UNKNOWN_TENSOR,
+        f"{attempt.names.path} maps {names}, but the model has no such {found.side}",
         model,
         attempt,
-        detail="The server says nothing about it. The model's own name stays in force.",
-        steps=(
-            Step(
-                f"Write the model's name to the left, and the one for clients to the right ({found.side}s)."
-            ),
-        ),
+        detail="The server logs nothing about it. The tensor keeps the model's own name.",
+        steps=(Step(f"Write the model's name as key and the name for clients as value ({found.side}s)."),),
     )
 
 
 def _lost(context: Context, model: ModelPlan, attempt: Attempt, found: MappingEffects) -> Finding:
-    words = "; ".join(f"{' and '.join(names)} as {alias}" for alias, names in found.lost)
+    shared = "; ".join(f"{' and '.join(names)} as {alias}" for alias, names in found.lost)
     return _finding(
         context,
-        "OVD463",
-        f"{attempt.names.path} maps several {found.side}s to one name: {words}",
+        MAPPING_NAME_SHARED,
+        f"{attempt.names.path} maps several {found.side}s to one name: {shared}",
         model,
         attempt,
-        detail=f"Clients see one {found.side} of that name and cannot reach the others. "
-        "The server says nothing about it.",
+        detail=f"Clients can use only one {found.side} of that name. The server logs nothing about it.",
         steps=(Step(f"Give each {found.side} a name of its own."),),
     )
+
+
+CHECK = Check(
+    name="mapping",
+    summary="mapping_config.json against the model",
+    codes=CODES,
+    run=check,
+)

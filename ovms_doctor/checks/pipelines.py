@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from ovms_doctor.checks.config_place import located, place_text
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.positions import line_and_column, locate
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.pipelines import PipelineFault, PipelineFaultKind
 
@@ -94,12 +94,12 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
         causes = (CausedBy("OVD441", path=library, any_model=True),)
     elif fault.reason == "unavailable_model":
         causes = _causes_of_model(context, fault.subject)
-    place = place_text(context, fault.pointer)
+    place = line_and_column(context, fault.pointer)
     seen = f"{place}: {fault.subject}" if place else fault.subject
     step = _STEPS.get(fault.reason)
     return context.finding(
         "OVD442",
-        f"{located(context, fault.pointer)}: the pipeline {fault.name} is not served: "
+        f"{locate(context, fault.pointer)}: the pipeline {fault.name} is not served: "
         f"{_REASONS[fault.reason](fault)}",
         model=fault.name,
         path=context.plan.config_path,

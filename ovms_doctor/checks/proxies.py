@@ -1,48 +1,167 @@
-"""Proxies: what the variables in the server's environment come to for the clients that its models need."""
+"""Proxies: which variable each client for remote storage reads, and what it makes of the value."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
 from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.proxy import Proxy
 from ovms_doctor.model.routes import StorageRoute
 from ovms_doctor.model.text import HIDDEN
+
+_RELEASES = "The same from 2022.1 to 2026.3."
+
+PROXY_WITHOUT_PORT = Code(
+    code="OVD601",
+    name="proxy-without-port",
+    severity="error",
+    summary="The proxy has no port, which ends the server",
+    remedy="Write the port: http://proxy.example.com:3128.",
+    log=(server_log.ENDS_BY_EXCEPTION,),
+    recovers="restart",
+    releases=_RELEASES,
+    see_also=("OVD602",),
+    example=Example("https_proxy=http://proxy.example.com", "https_proxy=http://proxy.example.com:3128"),
+)
+
+PROXY_NOT_UNDERSTOOD = Code(
+    code="OVD602",
+    name="proxy-not-understood",
+    severity="warning",
+    summary="The S3 client cannot use the proxy, and connects without it",
+    remedy=(
+        "Write it as http://HOST:PORT, with a user and a password before the host where the proxy needs them."
+    ),
+    log=(server_log.PROXY_UNREAD,),
+    recovers="restart",
+    releases=_RELEASES,
+    see_also=("OVD601", "OVD604"),
+    example=Example("https_proxy=proxy.example.com:3128", "https_proxy=http://proxy.example.com:3128"),
+)
+
+PROXY_VARIABLE_UNREAD = Code(
+    code="OVD603",
+    name="proxy-variable-unread",
+    severity="warning",
+    summary="The proxy is configured in a variable that the client does not read",
+    remedy="Set https_proxy, in lower case: every client reads it.",
+    recovers="restart",
+    releases=_RELEASES,
+    see_also=("OVD604",),
+    example=Example(
+        "http_proxy=http://proxy.example.com:3128        for gs://",
+        "https_proxy=http://proxy.example.com:3128",
+    ),
+)
+
+PROXY_SET_TO_NOTHING = Code(
+    code="OVD604",
+    name="proxy-set-to-nothing",
+    severity="warning",
+    summary="An empty https_proxy hides the proxy in another variable",
+    remedy="Remove the empty variable, or set it to the proxy.",
+    recovers="restart",
+    releases=_RELEASES,
+    see_also=("OVD603",),
+    example=Example(
+        "https_proxy=\nhttp_proxy=http://proxy.example.com:3128", "http_proxy=http://proxy.example.com:3128"
+    ),
+)
+
+NO_PROXY_NOT_ASKED = Code(
+    code="OVD605",
+    name="no-proxy-not-asked",
+    severity="warning",
+    summary="no_proxy names the S3 endpoint, but the client still uses the proxy",
+    remedy=(
+        "Leave the proxy's variables out of the server's environment, or let the proxy reach the endpoint."
+    ),
+    recovers="restart",
+    releases="Since 2024.0, with the AWS SDK 1.11. What the older SDK does is not known.",
+    see_also=("OVD602",),
+    example=Example(
+        "S3_ENDPOINT=http://minio:9000\nhttps_proxy=http://proxy.example.com:3128\nno_proxy=minio",
+        "S3_ENDPOINT=http://minio:9000",
+    ),
+)
+
+PROXY_OVER_TLS = Code(
+    code="OVD606",
+    name="proxy-over-tls",
+    severity="info",
+    summary="The proxy's own address begins with https://",
+    remedy="Write http:// before the proxy's host, unless the proxy has a certificate of its own.",
+    recovers="restart",
+    releases=_RELEASES,
+    see_also=("OVD602",),
+    example=Example(
+        "https_proxy=https://proxy.example.com:3128", "https_proxy=http://proxy.example.com:3128"
+    ),
+)
+
+PROXY_PASSWORD_AMBIGUOUS = Code(
+    code="OVD607",
+    name="proxy-password-ambiguous",
+    severity="warning",
+    summary="The proxy's password contains a character that clients decode in different ways",
+    remedy="Give the proxy's user a password of letters and digits.",
+    recovers="restart",
+    releases=_RELEASES,
+    see_also=("OVD602",),
+    example=Example(
+        "https_proxy=http://user:p%40ss@proxy.example.com:3128", "a password of letters and digits"
+    ),
+)
+
+PROXY_NOT_PASSED = Code(
+    code="OVD608",
+    name="proxy-not-passed",
+    severity="info",
+    summary="This host uses a proxy, but the container has none",
+    remedy="Start the container with -e https_proxy, if the store is behind the proxy.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD603",),
+    example=Example("docker run …", "docker run -e https_proxy …"),
+)
+
 
 _CLIENTS = {
     "s3": "the S3 client",
     "gcs": "the client for Google Cloud Storage",
     "azure": "the client for Azure",
     "hf-clone": "pulling from Hugging Face",
-    "hf-files": "fetching files from Hugging Face",
+    "hf-files": "downloading files from Hugging Face",
 }
-_READ = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
-_TROUBLE = {
-    "no scheme": "it does not begin with http://",
-    "capital scheme": "http:// must be written in small letters",
+_READ_BY_A_CLIENT = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
+_REASONS = {
+    "no scheme": "the value does not begin with http://",
+    "capital scheme": "http:// must be in lower case",
     "other scheme": "only http:// and https:// are known",
-    "IPv6 address": "an IPv6 address is not understood",
-    "path": "something stands behind the port",
+    "IPv6 address": "IPv6 addresses are not supported",
+    "path": "the value goes on after the port",
     "empty password": "the password is empty",
-    "blank": "a blank stands before or behind it",
-    "port": "the port is no number of up to five digits",
-    "form": "its form is not understood",
+    "blank": "the value begins or ends with a blank",
+    "port": "the port is not a number of up to five digits",
+    "form": "the value has not the form http://HOST:PORT",
 }
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Nothing for models that are local: then no client is asked, and no proxy matters."""
+    """A finding on each proxy that a client does not use as configured; none for local models."""
     for item in context.plan.routes:
-        way = item.route.way
-        if way == "ends":
+        outcome = item.route.way
+        if outcome == "ends":
             yield _without_port(context, item)
-        elif way == "unread":
+        elif outcome == "unread":
             yield _unread(context, item)
-        elif way == "proxy":
+        elif outcome == "proxy":
             yield from _taken(context, item)
-        elif way == "direct":
+        elif outcome == "direct":
             yield from _direct(context, item)
 
 
@@ -51,13 +170,13 @@ def _without_port(context: Context, item: StorageRoute) -> Finding:
     name = item.route.variable
     ends = problem is not None and problem.kind == "proxy"
     return context.finding(
-        "OVD601",
-        f"{name} names a proxy without a port: the server ends over it",
-        detail="It logs no word of a proxy, and serves none of its models, local ones neither.",
+        PROXY_WITHOUT_PORT,
+        f"{name} names a proxy without a port, which ends the server",
+        detail="Its log does not mention a proxy. It serves no model, local ones included.",
         log=problem.log if problem is not None and ends else (),
-        evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
+        evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
         recovers="restart",
-        steps=(Step(f"Add the port to {name}, for example {_shown(context, name).rstrip('/')}:3128."),),
+        steps=(Step(f"Add the port to {name}, for example {_redacted(context, name).rstrip('/')}:3128."),),
     )
 
 
@@ -65,11 +184,11 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
     name = item.route.variable
     proxy = _proxy(context, name)
     return context.finding(
-        "OVD602",
-        f"{name} is no proxy that the S3 client can read: {_TROUBLE.get(proxy.problem, _TROUBLE['form'])}",
-        detail="It connects directly. The line in the log quotes the value, with its password.",
+        PROXY_NOT_UNDERSTOOD,
+        f"The S3 client cannot use the proxy in {name}: {_REASONS.get(proxy.problem, _REASONS['form'])}",
+        detail="It connects without a proxy. The line in the log quotes the value, including the password.",
         log=(server_log.PROXY_UNREAD(proxy=HIDDEN),),
-        evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
+        evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
         recovers="restart",
     )
 
@@ -77,72 +196,72 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
 def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
     name = item.route.variable
     proxy = _proxy(context, name)
-    seen = (Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),)
+    evidence = (Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),)
     client = _CLIENTS[item.client]
     if proxy.scheme == "https":
         yield context.finding(
-            "OVD606",
-            f"{client[0].upper()}{client[1:]} speaks TLS to the proxy in {name}, for its address begins with https://",
+            PROXY_OVER_TLS,
+            f"{client[0].upper()}{client[1:]} speaks TLS to the proxy in {name}, because its address begins with https://",
             confidence="medium",
-            evidence=seen,
+            evidence=evidence,
             recovers="restart",
         )
     if item.client != "s3":
         return
     if proxy.odd_password:
         yield context.finding(
-            "OVD607",
-            f"The password in {name} holds % or @, which is not read everywhere as it was meant",
+            PROXY_PASSWORD_AMBIGUOUS,
+            f"The password in {name} contains % or @, which clients decode in different ways",
             confidence="medium",
-            evidence=seen,
+            evidence=evidence,
             recovers="restart",
         )
     if item.exempt and context.deployment.release.at_least(2024, 0):
         yield context.finding(
-            "OVD605",
-            f"{item.exempt} names the S3 endpoint, but the S3 client goes through the proxy in {name} all the same",
+            NO_PROXY_NOT_ASKED,
+            f"{item.exempt} names the S3 endpoint, but the S3 client still uses the proxy in {name}",
             confidence="medium",
-            evidence=seen,
+            evidence=evidence,
             recovers="restart",
         )
 
 
 def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
-    """No proxy is taken: is there one that was meant to be?"""
+    """Findings where the client uses no proxy, although one is configured."""
     environment = {variable.name: variable for variable in context.deployment.environment}
     client = _CLIENTS[item.client]
-    meant = [
+    configured = [
         name for name, variable in environment.items() if variable.proxy is not None and not variable.empty
     ]
-    hiding = item.route.variable
-    if hiding and item.client == "s3":
+    empty = item.route.variable
+    if empty and item.client == "s3":
         others = [
-            name for name in meant if name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
+            name for name in configured if name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
         ]
         if others:
             yield context.finding(
-                "OVD604",
-                f"{hiding} is set to nothing, which hides {others[0]}: the S3 client connects without a proxy",
-                evidence=(Evidence(f"{hiding}=", TOLD_ENVIRONMENT),),
+                PROXY_SET_TO_NOTHING,
+                f"{empty} is empty and hides {others[0]}: the S3 client connects without a proxy",
+                evidence=(Evidence(f"{empty}=", TOLD_ENVIRONMENT),),
                 recovers="restart",
-                steps=(Step(f"Remove {hiding} from the server's environment."),),
+                steps=(Step(f"Remove {empty} from the server's environment."),),
             )
             return
-    if meant:
-        name = sorted(meant, key=lambda each: each not in _READ)[0]
+    if configured:
+        name = sorted(configured, key=lambda each: each not in _READ_BY_A_CLIENT)[0]
         yield context.finding(
-            "OVD603",
+            PROXY_VARIABLE_UNREAD,
             f"{client[0].upper()}{client[1:]} does not read {name}: it connects without a proxy",
-            detail=_tried(context, item),
-            evidence=(Evidence(f"{name}={_shown(context, name)}", TOLD_ENVIRONMENT),),
+            detail=_reachable(context, item),
+            evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
             recovers="restart",
-            steps=(Step("Set https_proxy, in small letters, in the server's environment."),),
+            steps=(Step("Set https_proxy, in lower case, in the server's environment."),),
         )
     elif context.deployment.host_proxy and context.deployment.container is not None:
         name = context.deployment.host_proxy
         yield context.finding(
-            "OVD608",
-            f"{name} is set here, and the container was not given a proxy, which {client} would need to use one",
+            PROXY_NOT_PASSED,
+            f"{name} is set on this host, but not in the container: {client} connects without a proxy",
             confidence="low",
             evidence=(Evidence(f"{name} is set", "this process's environment"),),
             recovers="restart",
@@ -150,11 +269,13 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
 
 
 def _proxy(context: Context, name: str) -> Proxy:
-    proxies = (item.proxy for item in context.deployment.environment if item.name == name)
-    return next(proxies) or Proxy()
+    """The proxy in a variable of the server's environment."""
+    return next(
+        item.proxy for item in context.deployment.environment if item.name == name and item.proxy is not None
+    )
 
 
-def _shown(context: Context, name: str) -> str:
+def _redacted(context: Context, name: str) -> str:
     """The value without its user and password."""
     proxy = _proxy(context, name)
     scheme = f"{proxy.scheme}://" if proxy.scheme else ""
@@ -162,11 +283,28 @@ def _shown(context: Context, name: str) -> str:
     return f"{scheme}{user}{proxy.host}" + ("" if proxy.port is None else f":{proxy.port}")
 
 
-def _tried(context: Context, item: StorageRoute) -> str:
-    """Whether the store was asked without a proxy."""
-    asked = [
+def _reachable(context: Context, item: StorageRoute) -> str:
+    """Whether ovms-doctor reached the store without a proxy."""
+    facts = [
         store.facts for store in context.plan.stores if store.model in item.models and store.facts is not None
     ]
-    if any(seen.access is not None for seen in asked):
-        return "The store was asked without one here too."
-    return "Whether the store can be reached without one was not tried."
+    if any(seen.access is not None for seen in facts):
+        return "ovms-doctor sent its requests without a proxy too."
+    return "Whether the store can be reached without a proxy was not tried."
+
+
+CHECK = Check(
+    name="proxies",
+    summary="the proxy that each client for remote storage uses",
+    codes=(
+        PROXY_WITHOUT_PORT,
+        PROXY_NOT_UNDERSTOOD,
+        PROXY_VARIABLE_UNREAD,
+        PROXY_SET_TO_NOTHING,
+        NO_PROXY_NOT_ASKED,
+        PROXY_OVER_TLS,
+        PROXY_PASSWORD_AMBIGUOUS,
+        PROXY_NOT_PASSED,
+    ),
+    run=check,
+)

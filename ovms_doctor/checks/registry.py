@@ -64,20 +64,18 @@ CHECKS: tuple[Check, ...] = (
         "extension", "the CPU extension, and whether it brings what the models need", extension.check
     ),
     _in_catalogue("versions", "which version replaces a broken one, and for how long", versions.check),
-    _in_catalogue("parameters", "shape, layout, device and the other model parameters", parameters.check),
-    _in_catalogue("devices", "GPUs and NPUs: who may open them, and which of them are used", devices.check),
-    _in_catalogue("mapping", "mapping_config.json against the model", mapping.check),
-    _in_catalogue("cache", "the model cache: its directory, its blobs, and who may write them", cache.check),
-    _in_catalogue("proxies", "the proxy that each client for remote storage takes", proxies.check),
+    parameters.CHECK,
+    devices.CHECK,
+    mapping.CHECK,
+    cache.CHECK,
+    proxies.CHECK,
     _in_catalogue(
         "storage", "paths in remote storage, and the credentials and endpoints for it", storage.check
     ),
-    _in_catalogue("resources", "memory and processors against what the models take", resources.check),
-    _in_catalogue(
-        "container", "how the container ended, and its mounts, ports, ids and image", container.check
-    ),
+    resources.CHECK,
+    container.CHECK,
     requests.CHECK,
-    _in_catalogue("doctor", "what could not be looked at", doctor.check),
+    doctor.CHECK,
 )
 
 #: Every built-in code, ascending, and the name of the check that reports it.

@@ -7,6 +7,7 @@ from msgspec import Struct
 from ovms_doctor import __version__
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.doctor import CHECK_CRASHED
 from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, selects
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
@@ -95,9 +96,9 @@ def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
 
 def _crashed(outcome: Outcome) -> Finding:
     return Finding(
-        "OVD901",
-        "check-crashed",
-        "warning",
+        CHECK_CRASHED.code,
+        CHECK_CRASHED.name,
+        CHECK_CRASHED.severity,
         Subject(),
         f"The check {outcome.name} crashed: {outcome.reason}",
         "Its findings are missing from this report. Please report it with the recorded facts.",

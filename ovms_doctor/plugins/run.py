@@ -15,6 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ovms_doctor.checks.doctor import (
+    CHECK_CRASHED,
+    CHECK_TIMED_OUT,
+    COULD_NOT_LOOK,
+    PLUGIN_FINDING_REFUSED,
+    PLUGIN_UNUSABLE,
+)
 from ovms_doctor.checks.registry import CHECKS, CODES, matches_anything
 from ovms_doctor.diagnosis.run import ThirdParty
 from ovms_doctor.diagnosis.settle import SettledRun
@@ -54,10 +61,13 @@ START_DEADLINE = 300.0
 
 
 class PluginProblem(Struct, frozen=True):
-    """Why a check gave nothing: its status, our code for it, and the case in words."""
+    """Why a check returned nothing."""
 
+    #: How the check is reported.
     status: CheckStatus
-    code: str
+    #: Our code for it.
+    code: Code
+    #: The reason: the message after the check's name.
     text: str
 
 
@@ -152,7 +162,7 @@ def _started(
                     candidate.child = stack.enter_context(PluginProcess(candidate.plugin.target, facts))
                 except (OSError, ValueError) as error:
                     text = f"no child process can be started: {error}"
-                    candidate.trouble = PluginProblem("could_not_look", "OVD906", text)
+                    candidate.trouble = PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
         # They are being imported meanwhile.
         _fill(facts, document())
         for candidate in candidates:
@@ -184,7 +194,7 @@ def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | 
         text = f"several checks are called so, of {' and '.join(others)}"
     else:
         return None
-    return PluginProblem("could_not_look", "OVD906", text)
+    return PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
 
 
 def _is_ours(name: str) -> bool:
@@ -196,7 +206,7 @@ def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: 
         candidate.trouble = _died(message, "to be imported", limit)
     elif isinstance(message, Unusable):
         text = f"it cannot be imported: {read_sentence(message.reason)}"
-        candidate.trouble = PluginProblem("crashed", "OVD906", text)
+        candidate.trouble = PluginProblem("crashed", PLUGIN_UNUSABLE, text)
     else:
         try:
             about = message.check if isinstance(message, Described) else None
@@ -206,7 +216,7 @@ def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: 
                 raise PluginMessageError(f"a finding or check of ovms-doctor is called {ours[0]} already")
             candidate.described = described
         except PluginMessageError as error:
-            candidate.trouble = PluginProblem("could_not_look", "OVD906", str(error))
+            candidate.trouble = PluginProblem("could_not_look", PLUGIN_UNUSABLE, str(error))
 
 
 def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
@@ -234,7 +244,7 @@ def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
                 if not text and len(owners[word]) > 1:
                     text = f"{word} is claimed by {' and '.join(name for _, name in sorted(owners[word]))}"
         if text:
-            item.trouble = PluginProblem("could_not_look", "OVD906", text)
+            item.trouble = PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
 
 
 # -- selection -----------------------------------------------------------------------------------------
@@ -356,11 +366,11 @@ def _outcome(
             return (), "not_applicable", read_sentence(message.reason), ()
         case CouldNotLook():
             text = read_sentence(message.reason) or "no reason given"
-            trouble = PluginProblem("could_not_look", "OVD903", text)
+            trouble = PluginProblem("could_not_look", COULD_NOT_LOOK, text)
         case Raised():
-            trouble = PluginProblem("crashed", "OVD901", read_sentence(message.reason))
+            trouble = PluginProblem("crashed", CHECK_CRASHED, read_sentence(message.reason))
         case _:
-            trouble = PluginProblem("crashed", "OVD901", "no answer")
+            trouble = PluginProblem("crashed", CHECK_CRASHED, "no answer")
     return (), trouble.status, trouble.text, (trouble,)
 
 
@@ -380,13 +390,13 @@ def _looked_through(
         return tuple(good), "ran", "", ()
     more = f", and {len(bad) - 1} more like it" if len(bad) > 1 else ""
     text = f"not all that it gave is a finding of its own: {bad[0]}{more}"
-    return tuple(good), "crashed", text, (PluginProblem("crashed", "OVD907", text),)
+    return tuple(good), "crashed", text, (PluginProblem("crashed", PLUGIN_FINDING_REFUSED, text),)
 
 
 def _died(died: ChildExit, what: str, limit: float) -> PluginProblem:
     if died.timed_out:
-        return PluginProblem("timed_out", "OVD902", f"it was given {limit:g} s {what}, and was ended")
-    return PluginProblem("crashed", "OVD901", read_sentence(str(died)))
+        return PluginProblem("timed_out", CHECK_TIMED_OUT, f"it was given {limit:g} s {what}, and was ended")
+    return PluginProblem("crashed", CHECK_CRASHED, read_sentence(str(died)))
 
 
 # -- words ---------------------------------------------------------------------------------------------
@@ -397,20 +407,19 @@ def _sentence(plugin: Plugin, trouble: PluginProblem) -> str:
 
 
 def _finding(plugin: Plugin, trouble: PluginProblem) -> Finding:
-    entry = CODES[trouble.code]
     steps = (
         Step(f"Tell those who made {plugin.distribution}, or look for another version of it.", None, "host"),
         Step(f"Or run without this check: add --ignore {plugin.name}", None, "host"),
     )
     return Finding(
-        trouble.code,
-        entry.name,
-        entry.severity,
+        trouble.code.code,
+        trouble.code.name,
+        trouble.code.severity,
         Subject(),
         _sentence(plugin, trouble),
         "What it would have found is missing from this report.",
         evidence=(Evidence(f"entry point {plugin.name} = {plugin.target}", "run in a child process"),),
-        remedy=Remedy(entry.remedy, steps),
-        docs=entry.address,
+        remedy=Remedy(trouble.code.remedy, steps),
+        docs=trouble.code.address,
         relative=f"{plugin.distribution}/{plugin.name}/{plugin.target}",
     )

@@ -132,7 +132,7 @@ def test_what_is_no_path_is_not_shown_as_one() -> None:
 @pytest.mark.parametrize(
     ("config", "release", "said", "unsaid"),
     [
-        ({"plugin_config": {"PERF_COUNT": True}}, "2022.1", "texts and numbers:", "boolean"),
+        ({"plugin_config": {"PERF_COUNT": True}}, "2022.1", "strings and numbers:", "boolean"),
         ({"layout": "NHWX"}, "2026.3", "letters NCHWD", "ignored"),
     ],
 )

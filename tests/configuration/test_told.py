@@ -466,9 +466,9 @@ def test_a_graphs_argument_at_fault() -> None:
     [
         (
             '{\n "input": {}}',
-            ":2:2 is not what the server expects (input is no key here: did you mean inputs?)",
+            ":2:2 does not match the server's schema (input is no key here: did you mean inputs?)",
         ),
-        ('{"inputs": {\n "x": 5}}', ":2:2 is not what the server expects (the value of x is no text)"),
+        ('{"inputs": {\n "x": 5}}', ":2:2 does not match the server's schema (the value of x is no text)"),
         ('{"inputs": 5}', "(inputs is no object)"),
         ('{"inputs": {},}', "mapping_config.json:1:15 is not JSON (a comma stands before the closing “}”)"),
     ],
@@ -487,6 +487,6 @@ def test_a_key_of_old_is_named_with_its_present_name() -> None:
     words = (*SINGLE, "--target_device", "CPU", "--plugin_config", '{"CPU_THREADS_NUM": "4"}')
     _, found = everything(here, words)
     (info,) = [item for item in found if item.code == "OVD424"]
-    assert "OpenVINO gets CPU_THREADS_NUM as INFERENCE_NUM_THREADS" in info.message
+    assert "the server passes CPU_THREADS_NUM as INFERENCE_NUM_THREADS" in info.message
     assert info.remedy is not None
     assert "auto" not in info.remedy.summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from ovms_doctor.checks.container_end import check
+from ovms_doctor.checks.container.ending import check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import arrange
 from ovms_doctor.inputs.arguments import read_arguments
@@ -155,19 +155,19 @@ def test_the_remedy_has_the_deployments_form(source: str, words: str) -> None:
     assert [step.command for step in found.remedy.steps] == [words]
 
 
-def test_exit_1_is_held_against_what_the_rules_foretell() -> None:
+def test_exit_1_is_compared_with_the_plan() -> None:
     problem = StartProblem("config_not_json", "JSON_INVALID", 1, ())
     (same,) = findings(exited(1), Plan("config", "exits", 1, problem=problem))
     (other,) = findings(exited(1))
-    assert "foretell the same" in same.detail
-    assert "something was changed since" in other.detail
+    assert "prediction for its deployment is the same" in same.detail
+    assert "something has changed since" in other.detail
     assert any("Directory does not exist" in item.observation for item in same.evidence)
 
 
 def test_another_processs_kill_does_not_hide_the_end() -> None:
     first, second = findings(exited(1, oom_killed=True))
     assert (first.code, first.severity, second.code) == ("OVD701", "warning", "OVD704")
-    assert "went on" not in first.message
+    assert "continued" not in first.message
     kill = KernelKill(42, "ovms", "memcg", matched="time")
     assert [item.code for item in findings(exited(64), oom_kills=(kill,))] == ["OVD701", "OVD703"]
 
@@ -203,7 +203,7 @@ def test_one_that_is_to_end_and_was_started_again_loops_though_it_runs_just_now(
     """Between two ends it runs for a moment; one that is to serve was started again once, and runs."""
     state = ContainerState("running", restarts=2, pid=7)
     (loop,) = findings(state, Plan("single", "exits", 1))
-    assert (loop.code, loop.message) == ("OVD710", "ovms ends and is started again (2 times so far)")
+    assert (loop.code, loop.message) == ("OVD710", "ovms ends and is restarted (2 times so far)")
     assert findings(state) == []
 
 

@@ -124,11 +124,11 @@ def test_what_is_no_mistake(changes: dict[str, object]) -> None:
 def test_empty_mount() -> None:
     (found,) = findings(BASE, MISSING, EMPTY)
     assert (found.code, found.severity, found.subject.server_path) == ("OVD716", "error", "/models")
-    assert "the engine makes it" in found.detail
+    assert "The engine creates" in found.detail
     assert found.remedy.steps[0].command == "ls -la /srv"
     strict = replace(BASE, mounts=(replace(BIND, created_by_engine=False),))
     (found,) = findings(strict, MISSING, EMPTY)
-    assert "the engine makes it" not in found.detail
+    assert "the engine creates" not in found.detail
 
 
 def test_mount_is_the_base_path() -> None:

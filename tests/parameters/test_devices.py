@@ -306,7 +306,7 @@ def look(
         ("AUTO:cpu", "No available device to filter AUTO plugin"),
         ("CPU.0", "CPU plugin supports only '' as device id"),
         ("MULTI:-CPU", "Please, check environment due to no supported devices can be used"),
-        ("GPU", "there is no /dev/dri/renderD* of Intel's"),
+        ("GPU", "no /dev/dri/renderD* of Intel exists"),
     ],
 )
 def test_the_words_are_known_without_openvino(device: str, words: str) -> None:

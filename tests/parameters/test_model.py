@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.checks import mapping, parameters
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.parameter_words import spelled
+from ovms_doctor.checks.parameters.text import show_parameter
 from ovms_doctor.model.deployment import ModelEntry, ModelParameters
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, ModelInspection, Tensor
 from ovms_doctor.model.findings import Finding
@@ -95,15 +95,15 @@ def test_no_secret_of_a_plugin_config_is_shown() -> None:
         value = json.dumps(given) if source == "arguments" else given
         values = (("plugin_config", json.dumps(value)),)
         entry = ModelEntry("m", "/m", parameters=ModelParameters(values, source))  # type: ignore[arg-type]
-        whole = spelled(entry, "plugin_config")
+        whole = show_parameter(entry, "plugin_config")
         assert "hunter" not in whole
         assert '"NUM_STREAMS": "1"' in whole
-        assert spelled(entry, "plugin_config", key="API_TOKEN").endswith('{"API_TOKEN": "***"}')
-        assert spelled(entry, "plugin_config", key="NUM_STREAMS").endswith('{"NUM_STREAMS": "1"}')
+        assert show_parameter(entry, "plugin_config", key="API_TOKEN").endswith('{"API_TOKEN": "***"}')
+        assert show_parameter(entry, "plugin_config", key="NUM_STREAMS").endswith('{"NUM_STREAMS": "1"}')
     broken = ModelEntry(
         "m", "/m", parameters=ModelParameters((("plugin_config", '"{API_TOKEN: hunter2"'),), "arguments")
     )
-    assert spelled(broken, "plugin_config") == "--plugin_config ***"
+    assert show_parameter(broken, "plugin_config") == "--plugin_config ***"
 
 
 @pytest.mark.parametrize(

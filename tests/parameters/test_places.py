@@ -37,7 +37,7 @@ def test_the_last_of_equal_names_in_a_configuration() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "place", "message"),
     [
-        ('"layout": "X:Y:Z"', "OVD421", (5, 5), '"layout": "X:Y:Z": the server does not take it for a value'),
+        ('"layout": "X:Y:Z"', "OVD421", (5, 5), '"layout": "X:Y:Z": the server does not accept this value'),
         (
             '"plugin_config": {"NUM_STREAMS": "1", "NUM_STREAM": "2"}',
             "OVD422",
@@ -48,7 +48,7 @@ def test_the_last_of_equal_names_in_a_configuration() -> None:
             '"shape": "(1,a)"',
             "OVD423",
             (5, 5),
-            '"shape": "(1,a)" is nothing that the server understands; it goes on as if it were not there',
+            '"shape": "(1,a)" is not valid; the server ignores it',
         ),
         ('"batch_size": "auto"', "OVD424", (5, 5), '"batch_size": "auto" is deprecated'),
         (
@@ -57,7 +57,7 @@ def test_the_last_of_equal_names_in_a_configuration() -> None:
             (5, 41),
             '"shape": {"x": "(1,3)", "z": "(2,3)"}: the model has no input or output called z',
         ),
-        ('"nireq": 100001', "OVD434", (5, 5), '"nireq": 100001 is more than the server allows: 100000'),
+        ('"nireq": 100001', "OVD434", (5, 5), '"nireq": 100001 is more than the server accepts: 100000'),
     ],
 )
 def test_line_and_column(line: str, code: str, place: tuple[int, int], message: str) -> None:
@@ -85,5 +85,5 @@ def test_a_parameter_on_the_command_line_has_no_place() -> None:
     told = deployed("2025.4", words)
     plan = settle(told, world("{}", "/m"))
     (found,) = parameters.check(Context(told, plan, Facts(complete=True)))
-    assert found.message == "--nireq 100001 is more than the server allows: 100000"
+    assert found.message == "--nireq 100001 is more than the server accepts: 100000"
     assert found.evidence[0].how == "read of the arguments"

@@ -1,4 +1,4 @@
-"""What to do about a container, in the form of the deployment that it was read from."""
+"""The steps of the remedies for a container, in the form of its deployment."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _MIB = 1 << 20
 
 
 def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
-    """A higher limit: what the models are estimated to take, or else twice the present one."""
+    """A step that raises the memory limit: to the estimate for the models, or else to twice the present limit."""
     estimate = context.plan.memory
     needed = None
     if estimate is not None:
         needed = max(estimate.high, estimate.swap_high) * 5 // 4
     present = container.limits.memory
-    why = "what its models are estimated to take, with room for a new version"
+    reason = "the estimate for its models, with a new version beside the old one"
     if present is not None and (needed is None or needed < present * 2):
-        # It was not enough, and what the server takes beside its models is not known.
-        needed, why = present * 2, "twice as much as now"
+        # The present limit was not enough, and what the server needs beside its models is not known.
+        needed, reason = present * 2, "twice the present limit"
     if needed is None:
-        return (Step("Give the host more memory, or let less run beside the server."),)
+        return (Step("Give the host more memory, or run fewer programs beside the server."),)
     mib = -(-needed // _MIB)
-    text = f"Raise the limit to {mib} MiB ({why})."
+    text = f"Raise the limit to {mib} MiB ({reason})."
     if container.source == "kubernetes":
         command = f"resources: {{requests: {{memory: {mib}Mi}}, limits: {{memory: {mib}Mi}}}}"
         return (Step(text, command, "kubernetes", "restarts the server"),)
@@ -40,23 +40,23 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
 
 
 def log_step(container: Container, what: str = "log") -> Step:
-    """Where more is to be read."""
+    """A step that reads the log of the container, or the events of the engine."""
     if container.source == "kubernetes":
         name = shlex.quote(container.name or container.source_name)
         if what == "events":
             return Step(
-                "Look at the pod's events.", "kubectl get events --sort-by=.lastTimestamp", "host", "reads"
+                "See the events of the pod.", "kubectl get events --sort-by=.lastTimestamp", "host", "reads"
             )
         return Step(
-            "Read what it wrote last.", f"kubectl logs POD -c {name} --previous --tail 20", "host", "reads"
+            "Read the end of its log.", f"kubectl logs POD -c {name} --previous --tail 20", "host", "reads"
         )
     engine = container.engine or "docker"
     name = shlex.quote(container.name or container.id[:12] or container.source_name)
     if what == "events":
         return Step(
-            "Look who stopped it.",
+            "See what stopped it.",
             f"{engine} events --since 24h --until 0s --filter container={name}",
             "host",
             "reads",
         )
-    return Step("Read what it wrote last.", f"{engine} logs --tail 20 {name}", "host", "reads")
+    return Step("Read the end of its log.", f"{engine} logs --tail 20 {name}", "host", "reads")

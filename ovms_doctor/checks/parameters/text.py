@@ -1,0 +1,120 @@
+"""How findings show model parameters and tensors: as they are configured, with positions and without secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.positions import line_and_column, with_position
+from ovms_doctor.model.deployment import ModelEntry
+from ovms_doctor.model.facts import Tensor
+from ovms_doctor.model.findings import Evidence
+from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.plan import Attempt
+from ovms_doctor.model.text import HIDDEN, redact
+from ovms_doctor.prediction.mapping import tensor_name
+from ovms_doctor.prediction.parameters.against_model import server_shape
+
+#: The longest value to show, in characters.
+_SHOWN = 200
+#: Keys whose values are not shown.
+_SECRET = lazy_pattern(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
+
+
+def show_value(value: object) -> str:
+    """A value as JSON, cut at :data:`_SHOWN` characters."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def show_parameter(entry: ModelEntry, parameter: str, value: object | None = None, key: str = "") -> str:
+    """A parameter with ``value`` (else the configured one) as an argument or in JSON, without secrets.
+
+    ``key``: the one key of a plugin_config to show, empty for all.
+    """
+    shown = entry.parameters.get(parameter) if value is None else value
+    if shown is None:
+        return parameter
+    if parameter == "plugin_config":
+        shown = show_plugin_config(shown, key)
+    if entry.parameters.source == "arguments":
+        return f"--{parameter} {show_value(shown)}"
+    return f'"{parameter}": {show_value(json.dumps(shown, ensure_ascii=False))}'
+
+
+def show_plugin_config(given: object, key: str = "") -> object:
+    """A plugin_config to show: only ``key`` if it has it, and no value of a key that names a secret.
+
+    A text that is no JSON is hidden if it mentions such a key.
+    """
+    if not isinstance(given, str):
+        config = given
+    else:
+        try:
+            config = json.loads(given)
+        except (ValueError, RecursionError):
+            return HIDDEN if _SECRET.search(given) else redact(given)
+    if isinstance(config, dict) and key in config:
+        config = {key: config[key]}
+    shown = _without_secrets(config)
+    return json.dumps(shown, ensure_ascii=False) if isinstance(given, str) else shown
+
+
+def _without_secrets(value: object, depth: int = 5) -> object:
+    if isinstance(value, dict) and depth:
+        return {
+            key: HIDDEN if _SECRET.search(key) else _without_secrets(item, depth - 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, dict | list):
+        # The server does not accept such a value, which can hold a secret at any depth.
+        return HIDDEN
+    return redact(value) if isinstance(value, str) else value
+
+
+def locate_parameter(
+    context: Context, entry: ModelEntry, parameter: str, inside: str = ""
+) -> tuple[str, tuple[Evidence, ...]]:
+    """The position of a parameter as the beginning of a message (``config.json:3:15: ``), and the evidence on it.
+
+    ``inside``: a key in the parameter's value; the parameter itself where there is no such key. The beginning is
+    empty for parameters of the command line.
+    """
+    shown = show_parameter(entry, parameter, key=inside)
+    if entry.parameters.source == "arguments" or not entry.pointer:
+        return "", (Evidence(shown, "read of the arguments"),)
+    pointer = "/".join([entry.pointer, parameter, *([_escaped(inside)] if inside else [])])
+    position = line_and_column(context, pointer)
+    evidence = (Evidence(f"{position or entry.pointer}: {shown}", "read of the configuration"),)
+    if position is None or context.plan.config_path is None:
+        return "", evidence
+    return f"{with_position(context.plan.config_path, position)}: ", evidence
+
+
+def _escaped(key: str) -> str:
+    """A key as a part of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def describe_tensors(attempt: Attempt) -> tuple[Evidence, ...]:
+    """The model's inputs and outputs as evidence: names, types, shapes, and their names for clients."""
+    source = attempt.report if attempt.report is not None and attempt.report.inputs else attempt.inspection
+    if source is None or source.inputs is None:
+        return ()
+    how = "static reading" if source is attempt.inspection else "read_model in a child process"
+    parts = []
+    for side, tensors in (("inputs", source.inputs), ("outputs", source.outputs or ())):
+        shown = [
+            _tensor(
+                tensor, attempt.names.alias("input" if side == "inputs" else "output", tensor_name(tensor))
+            )
+            for tensor in tensors
+        ]
+        parts.append(f"{side}: {', '.join(shown) or 'none'}")
+    return (Evidence("; ".join(parts), how),)
+
+
+def _tensor(tensor: Tensor, alias: str) -> str:
+    mapped = f" (mapped to {alias})" if alias else ""
+    return f"{tensor_name(tensor)}{mapped} {tensor.element_type} {server_shape(tensor.shape)}"

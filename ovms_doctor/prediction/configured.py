@@ -3,7 +3,7 @@ in modelmanager.cpp)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import CouldNotLook, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, StatPath
+from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, ListDirectory, StatPath
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
@@ -19,7 +19,7 @@ from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, n
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
-from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.pipelines.plan import plan_pipelines
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
@@ -91,12 +91,7 @@ def _models(
     done = _Pass()
     release = deployment.release
     if release.finds_graphs:
-        facts.need(
-            StatPath(absolute(file, deployment.working_directory))
-            for item in reading.entries
-            for file in item.graphs
-            if not is_remote(file)
-        )
+        facts.need(_first_questions(reading, deployment))
     for index, item in enumerate(reading.entries):
         entry = item.entry
         if release.finds_graphs:
@@ -140,6 +135,19 @@ def _models(
         except FactsMissingError as error:
             done.missing.extend(error.questions)
     return done
+
+
+def _first_questions(reading: ConfigReading, deployment: Deployment) -> Iterator[AnyQuestion]:
+    """What is asked of every entry. Nearly always it is a model and no graph: its base path is asked for ahead, since
+    each turn of questions costs a plan of its own."""
+    for item in reading.entries:
+        for file in item.graphs:
+            if not is_remote(file):
+                yield StatPath(deployment.absolute(file))
+        path = item.entry.base_path
+        if not is_remote(path) and not escapes(path, deployment.release):
+            yield StatPath(deployment.absolute(path))
+            yield ListDirectory(deployment.absolute(path))
 
 
 def _model(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import AccessFails, Cause, NoModelFile, PairMissing, VersionDirectoryMissing
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     Entry,
     Facts,
     Failure,
     ListDirectory,
     Listing,
     PathStatus,
+    ReadFile,
     StatPath,
     Unavailable,
 )
@@ -58,6 +62,7 @@ class ThrownException(Struct, frozen=True):
 
 
 Discovery = FoundFile | FileNotFound | ThrownException
+QuestionsOfFile: TypeAlias = Callable[[FoundFile], Iterable[AnyQuestion]]
 
 
 class VersionDirectory(Struct, frozen=True):
@@ -86,8 +91,9 @@ def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]
     return tuple(known)
 
 
-def find_model_file(place: VersionDirectory, facts: Facts) -> Discovery:
-    """The file that the server picks, or how the search ends. Raises FactsMissing, LookFailed."""
+def find_model_file(place: VersionDirectory, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
+    """The file that the server picks, or how the search ends. ``ahead``: what is asked of the file once it is found.
+    Raises FactsMissingError, DetectionError."""
     release = place.release
     if escapes(place.path, release):
         return FileNotFound(
@@ -114,7 +120,7 @@ def find_model_file(place: VersionDirectory, facts: Facts) -> Discovery:
         if release.uses_std_filesystem:
             return _threw("directory iterator cannot open directory", place.path, listing)
         return _directory_missing(place, listing)
-    return _search(place, listing, facts)
+    return _search(place, listing, facts, ahead)
 
 
 def _look(facts: Facts, where: str, path: str) -> PathStatus | Failure:
@@ -147,10 +153,10 @@ def _threw(call: str, path: str, failure: Failure) -> ThrownException:
     return ThrownException(filesystem_error(call, failure, path), AccessFails(path, failure, "look"))
 
 
-def _search(place: VersionDirectory, listing: Listing, facts: Facts) -> Discovery:
+def _search(place: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
     """First format whose suffixes all match something; of each suffix the first match in the file system's
     order. Later formats are not looked at, even if reading then fails."""
-    _ask_ahead(place, listing, facts)
+    _ask_ahead(place, listing, facts, ahead)
     for format_, suffixes in formats(place.release):
         matches = []
         for suffix in suffixes:
@@ -163,15 +169,43 @@ def _search(place: VersionDirectory, listing: Listing, facts: Facts) -> Discover
     return _no_model_file(place, listing)
 
 
-def _ask_ahead(place: VersionDirectory, listing: Listing, facts: Facts) -> None:
+def _ask_ahead(place: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile) -> None:
     """What the search, and after it the loading, will look at: one turn of questions for all of it."""
+    if facts.complete:
+        return
     likely = [
         entry.name
         for index, entry in enumerate(listing.entries)
         if index == 0 or entry.name.lower().endswith(_LIKELY)
     ]
     names = [*likely[:_MOST_AHEAD], MAPPING]
-    facts.need([StatPath(f"{place.where}/{name}") for name in names])
+    facts.need(
+        [*(StatPath(f"{place.where}/{name}") for name in names), *_of_likely_file(place, listing, ahead)]
+    )
+
+
+def _of_likely_file(
+    place: VersionDirectory, listing: Listing, ahead: QuestionsOfFile
+) -> Iterable[AnyQuestion]:
+    """What is asked of the model's file, where the list alone shows which one it is: it holds regular files only."""
+    if any(entry.kind != "regular" for entry in listing.entries):
+        return ()
+    for format_, suffixes in formats(place.release):
+        matches = [
+            next((entry.name for entry in listing.entries if entry.name.lower().endswith(suffix)), None)
+            for suffix in suffixes
+        ]
+        if all(matches):
+            found = _found(place, listing, format_, suffixes, [match or "" for match in matches])
+            questions = tuple(ahead(found))
+            names = {entry.name for entry in listing.entries}
+            # Of a file that is not there, a directory's or a link's, the search has to be followed first.
+            paths = [one.path for one in questions if isinstance(one, ReadFile)]
+            known = all(
+                path.rpartition("/")[0] == place.where and path.rpartition("/")[2] in names for path in paths
+            )
+            return questions if known else ()
+    return ()
 
 
 def _first_match(

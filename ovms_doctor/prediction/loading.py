@@ -19,6 +19,7 @@ from ovms_doctor.model.causes import (
     SpecialFile,
 )
 from ovms_doctor.model.facts import (
+    AnyQuestion,
     Facts,
     Failure,
     InspectModel,
@@ -83,8 +84,10 @@ class Loader(Struct, frozen=True):
             self.model, version, path, absolute(path, self.working_directory), names, self.release
         )
         try:
-            search = find_single_file if single_file else find_model_file
-            found = search(place, self.facts)
+            if single_file:
+                found = find_single_file(place, self.facts)
+            else:
+                found = find_model_file(place, self.facts, self._questions_of)
             if isinstance(found, ThrownException):
                 return Attempt(version, "threw", path, cause=found.cause, exception=found.what)
             if isinstance(found, FileNotFound):
@@ -157,6 +160,14 @@ class Loader(Struct, frozen=True):
             if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
                 return SpecialFile(path, status.kind)
         return None
+
+    def _questions_of(self, found: FoundFile) -> list[AnyQuestion]:
+        """What is asked of a model's files, if they are regular ones."""
+        where = absolute(found.path, self.working_directory)
+        return [
+            *(ReadFile(file, HEAD) for _, file in _files_opened(found, where)),
+            *self._looks(found, where),
+        ]
 
     def _denied(self, found: FoundFile, where: str) -> AccessFails | None:
         """The first of the model's files that the server's user may not open."""

@@ -38,7 +38,7 @@ class Collector:
         stores: Callable[[], StoreCollector],
         files: Sequence[DocumentFile] = (),
     ) -> None:
-        self._files = DocumentFiles(files)
+        self._files = DocumentFiles(files) if files else None
         self._local = local
         self._make = stores
         self._stores: StoreCollector | None = None
@@ -48,7 +48,9 @@ class Collector:
     ) -> dict[AnyQuestion, Answer]:
         """An answer for each question, in the questions' order. Interrupted: what was answered by then is in the
         exception."""
-        answers = {one: answer for one in questions if (answer := self._files.answer(one)) is not None}
+        answers: dict[AnyQuestion, Answer] = {}
+        if self._files:
+            answers = {one: answer for one in questions if (answer := self._files.answer(one)) is not None}
         if answers:
             rest = [one for one in questions if one not in answers]
             answers.update(self.collect(rest, progress) if rest else {})

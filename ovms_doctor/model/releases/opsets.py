@@ -61,9 +61,15 @@ def operation_since(type_name: str, opset: str) -> Release | None:
 
 def operation_until(type_name: str, opset: str) -> Release | None:
     """Last release that has it, for the few that a later one dropped; else None."""
-    dropped: dict[str, str] = _table()["last_release"].get(opset, {})
-    text = {name.lower(): release for name, release in dropped.items()}.get(type_name.lower())
+    text = _dropped(opset).get(type_name.lower())
     return None if text is None else _minor(text)
+
+
+@cache
+def _dropped(opset: str) -> dict[str, str]:
+    """Lower-cased type → last release, of the operations of an opset that a later release dropped."""
+    dropped: dict[str, str] = _table()["last_release"].get(opset, {})
+    return {name.lower(): release for name, release in dropped.items()}
 
 
 def element_type_since(name: str) -> Release | None:
@@ -72,6 +78,7 @@ def element_type_since(name: str) -> Release | None:
     return None if numbers is None else Release(numbers)
 
 
+@cache
 def _minor(text: str) -> Release:
     """``2025.4.1`` → 2025.4: OVMS names year and minor of the OpenVINO it carries."""
     return Release(tuple(int(number) for number in text.split(".")[:2]))

@@ -60,6 +60,7 @@ class _Reading:
 
     def __init__(self, entry: ModelEntry, release: Release, devices: HostDevices | None) -> None:
         self._entry = entry
+        self._texts = dict(reversed(entry.parameters.values))
         self._devices = devices
         self._release = release
         self._arguments = entry.parameters.source == "arguments"
@@ -105,7 +106,9 @@ class _Reading:
 
     # -- helpers -----------------------------------------------------------------------------------
     def _value(self, name: str) -> Any:
-        text = next((text for key, text in self._entry.parameters.values if key == name), "null")
+        text = self._texts.get(name)
+        if text is None:
+            return None
         try:
             return json.loads(text, object_pairs_hook=last_of_equals)
         except (ValueError, RecursionError):

@@ -145,18 +145,19 @@ class _Reader:
         self._skipped = 0
         #: Sections of the current layer met so far: only the first of each name counts.
         self._sections: list[set[bytes]] = []
-        self._enter: dict[_In, Callable[[Start], _In]] = {
-            _In.DOCUMENT: self._root,
-            _In.GRAPH: self._section,
-            _In.LAYERS: self._layer,
-            _In.EDGES: self._edge,
-            _In.INFO: self._info,
-            _In.LAYER: self._part,
-            _In.INPUT: self._input_port,
-            _In.OUTPUT: self._output_port,
-            _In.PORT: self._dimension,
-            _In.NOTES: self._note,
-        }
+        #: What takes a start tag, by where it stands: by the numbers of ``_In`` up to NOTES.
+        self._enter: tuple[Callable[[Start], _In], ...] = (
+            self._root,
+            self._section,
+            self._layer,
+            self._edge,
+            self._info,
+            self._part,
+            self._input_port,
+            self._output_port,
+            self._dimension,
+            self._note,
+        )
 
     def run(self) -> None:
         stack = self._stack

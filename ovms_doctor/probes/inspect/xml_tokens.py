@@ -141,6 +141,10 @@ def text(value: bytes, limit: int = 1 << 20) -> str:
     return decoded.replace("\r\n", " ").replace("\n", " ").replace("\t", " ").replace("\r", " ")
 
 
+class _DoctypeError(Exception):
+    """The document has a DOCTYPE."""
+
+
 def not_well_formed(data: bytes) -> str | None:
     """Why a conforming parser would refuse what pugixml accepts; None where it would not.
 
@@ -149,17 +153,14 @@ def not_well_formed(data: bytes) -> str | None:
     if len(data) > _CONFORMING_LIMIT:
         return None
 
-    class _Doctype(Exception):
-        pass
-
     def refuse(*_: object) -> None:
-        raise _Doctype
+        raise _DoctypeError
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(data, True)
-    except _Doctype:
+    except _DoctypeError:
         return "it has a DOCTYPE, which OpenVINO ignores"
     except expat.ExpatError as error:
         return f"{expat.ErrorString(error.code)} in line {error.lineno}, column {error.offset}"

@@ -33,7 +33,8 @@ RECOVERS = {
 }
 GROUPS = {"1": "Layout and versions", "2": "Permissions", "3": "Loading the model", "4": "Configuration",
           "5": "The model cache", "6": "Proxies and remote storage",
-          "7": "Containers, devices, memory and processors", "9": "ovms-doctor itself"}  # fmt: skip
+          "7": "Containers, devices, memory and processors", "8": "Logs and requests",
+          "9": "ovms-doctor itself"}  # fmt: skip
 NOTE = "<!-- Written by scripts/gen_docs.py from the codes that the checks declare. -->\n\n"
 
 

@@ -18,6 +18,7 @@ from ovms_doctor.checks import (
     doctor,
     extension,
     layout,
+    logs,
     mapping,
     operations,
     parameters,
@@ -75,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     resources.CHECK,
     container.CHECK,
     requests.CHECK,
+    logs.CHECK,
     doctor.CHECK,
 )
 

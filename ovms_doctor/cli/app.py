@@ -25,6 +25,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 _SEPARATOR = "--"
+#: Commands for which ``--`` only ends the options.
+_WITHOUT_SERVER = ("explain", "logs")
 #: The server's own arguments, behind ``--``: kept from the parser, which has its own options by those names.
 _server_arguments: list[str] | None = None
 
@@ -34,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     global _server_arguments
     words = list(argv)
     _server_arguments = None
-    if _SEPARATOR in words:
+    if _SEPARATOR in words and words[0] not in _WITHOUT_SERVER:
         cut = words.index(_SEPARATOR)
         words, _server_arguments = words[:cut], words[cut + 1 :]
     return exit_code_of(lambda: _parse_and_run(words), words)
@@ -55,7 +57,8 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
-    if any(info.callback in (check, collect, request) for info in parser.registered_commands):
+    if any(info.callback in (check, collect, request, logs) for info in parser.registered_commands):
+        from ovms_doctor.cli.log_options import LogOptions
         from ovms_doctor.cli.parameters import add_parameters
         from ovms_doctor.cli.request_options import RequestOptions
         from ovms_doctor.model.options import CheckOptions, OutputOptions
@@ -63,6 +66,7 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
         add_parameters(check, CheckOptions, OutputOptions)
         add_parameters(collect, CheckOptions, OutputOptions)
         add_parameters(request, RequestOptions, CheckOptions, OutputOptions)
+        add_parameters(logs, LogOptions, OutputOptions)
     return typer.main.get_command(parser)
 
 
@@ -120,9 +124,22 @@ def request(context: typer.Context, **_: object) -> int:
 
 
 @app.command()
+def logs(context: typer.Context, **_: object) -> int:
+    """Say what a server's log shows: causes, states of servables, requests."""
+    from ovms_doctor.cli.log_options import LogOptions
+    from ovms_doctor.cli.logs import run_logs
+    from ovms_doctor.cli.parsed import output_options, values_of
+
+    return run_logs(LogOptions(**values_of(LogOptions, context.params)), output_options(context.params))
+
+
+@app.command()
 def explain(
     what: Annotated[
-        list[str], typer.Argument(metavar="CODE|LINE", help="A code, or a line from the server's log.")
+        list[str],
+        typer.Argument(
+            metavar="CODE|LINE|-", help="A code, or a line from the server's log; - for standard input."
+        ),
     ],
     format_: opt.Format = opt.OutputFormat.text,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,

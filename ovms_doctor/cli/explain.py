@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 
 def run_explain(what: str, format_: str, *, no_color: bool) -> int:
-    """Explain a code, a name or a line of the server's log; 1 where nothing is recognised."""
+    """Explain a code, a name or lines of the server's log, ``-`` from standard input; 1 where nothing is recognised."""
     from ovms_doctor.explain.index import lookup, lookup_page
     from ovms_doctor.explain.render import explain_json, explain_text
     from ovms_doctor.model.styled import put
 
+    if what == "-":
+        what = _standard_input()
     entry = lookup(what)
     page = lookup_page(what) if entry is None else None
     if page is not None:
@@ -39,6 +41,18 @@ def run_explain(what: str, format_: str, *, no_color: bool) -> int:
             file=sys.stderr,
         )
     return EXIT_OK if codes or notes else EXIT_FINDINGS
+
+
+def _standard_input() -> str:
+    """As much of standard input as is explained."""
+    from ovms_doctor.explain.search import LIMIT
+
+    parts: list[bytes] = []
+    left = LIMIT * 4
+    while left > 0 and (part := sys.stdin.buffer.read(left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts).decode("utf-8", "replace")
 
 
 def _show_page(page: SharedPage, format_: str, *, no_color: bool) -> None:

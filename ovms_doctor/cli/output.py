@@ -103,6 +103,15 @@ class Progress:
         where = where if len(where) <= room else f"...{where[3 - room :]}"
         self._write(now, f"downloading {where}{behind}")
 
+    def reading(self, done: int, total: int | None) -> None:
+        """So many bytes of a log are read, of how many where that is known."""
+        now = time.monotonic()
+        if not self._shows or now - self._last < 0.1:
+            return
+        unit, name = next((item for item in _UNITS if (total or done) >= item[0]), (1, "bytes"))
+        of = f" of {total / unit:.1f}" if total else ""
+        self._write(now, f"reading the log {done / unit:.1f}{of} {name}")
+
     def _write(self, now: float, text: str) -> None:
         self._last = now
         line = _CLOCK.format(now - self._began) + text

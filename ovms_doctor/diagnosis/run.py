@@ -51,7 +51,7 @@ def report_on(
     findings += third_party.findings
     arranged = arrange(findings)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
-    verdict, code = _verdict(arranged, checks, options)
+    verdict, code = verdict_of(arranged, checks, options)
     return Report(
         __version__,
         begun.run(),
@@ -160,7 +160,7 @@ def _resting_on(model: ModelPlan) -> tuple[str, ...]:
 # -- the verdict ---------------------------------------------------------------------------------------
 
 
-def _verdict(
+def verdict_of(
     findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: OutputOptions
 ) -> tuple[Verdict, int]:
     """Findings about the doctor itself (9xx) never fail a run; gaps make it incomplete."""

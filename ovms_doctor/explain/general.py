@@ -25,6 +25,8 @@ class GeneralMessage(Struct, frozen=True):
     #: For a message with a ``{status}``, whether that is of one version's load or of the whole start: the codes then
     #: follow from it.
     status: Level | None = None
+    #: Whether only a message that begins with a template is meant.
+    anchored: bool = False
 
 
 class StatusCodes(Struct, frozen=True):

@@ -13,7 +13,10 @@ from msgspec import Struct
 
 from ovms_doctor.explain.general import GeneralMessage, general
 from ovms_doctor.explain.index import CodeEntry, codes
+from ovms_doctor.explain.outside import outside_codes
+from ovms_doctor.explain.plausible import by_likelihood, possible
 from ovms_doctor.explain.records import LIMIT, split_records
+from ovms_doctor.explain.signatures import UNMISTAKABLE, signatures
 from ovms_doctor.model import server_log as log
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
@@ -86,8 +89,9 @@ def _explain(records: list[str], fold: bool) -> Explanation:
                 hits[hit.code.code] = hit
         for note in _notes_in(target):
             notes.setdefault(note.general.name, note)
-    ordered = sorted(hits.values(), key=lambda hit: hit.rank)
-    return Explanation(tuple((hit.code, hit.values) for hit in ordered), tuple(notes.values()))
+    ordered = [hit.code.code for hit in sorted(hits.values(), key=lambda hit: hit.rank)]
+    chosen = [hits[code] for code in by_likelihood(ordered)]
+    return Explanation(tuple((hit.code, hit.values) for hit in chosen), tuple(notes.values()))
 
 
 # -- templates -----------------------------------------------------------------------------------------
@@ -108,16 +112,24 @@ class _Template(Struct, frozen=True):
     folded: tuple[str, ...]
     fields: tuple[str, ...]
     several_lines: bool
+    #: The longest literal, as it is and without regard to case: where it is missing, the template does not fit.
+    longest: str
+    longest_folded: str
 
     @property
     def weight(self) -> int:
         return sum(len(literal) for literal in self.literals)
 
-    def find(self, target: _Target) -> dict[str, str] | None:
-        """The values at the first place where the template fits, else None. One pass over the text."""
+    def find(self, target: _Target, *, anchored: bool = False) -> dict[str, str] | None:
+        """The values at the first place where the template fits, else None. One pass over the text.
+
+        ``anchored``: only at the beginning.
+        """
         literals = self.folded if target.fold else self.literals
         compared = target.compared
         start = compared.find(literals[0])
+        if anchored and start != 0:
+            return None
         while start != -1:
             line_end = compared.find("\n", start)
             end = len(compared) if line_end == -1 or self.several_lines else line_end
@@ -125,6 +137,8 @@ class _Template(Struct, frozen=True):
             if spans is not None:
                 values = (target.text[a:b].strip(" \t\r\n\"'") for a, b in spans)
                 return {name: _shown(name, value) for name, value in zip(self.fields, values, strict=True)}
+            if anchored:
+                return None
             # A template that begins with a field would be found at the same place again.
             start = compared.find(literals[0], max(end, start + 1))
         return None
@@ -158,7 +172,8 @@ def _template(text: str) -> _Template:
     literals = tuple(parts[::2])
     several = any(text == message.text for message in _CONTAINERS)
     folded = tuple(literal.translate(_UPPER) for literal in literals)
-    return _Template(literals, folded, tuple(parts[1::2]), several)
+    longest = max(literals, key=len)
+    return _Template(literals, folded, tuple(parts[1::2]), several, longest, longest.translate(_UPPER))
 
 
 # -- codes ---------------------------------------------------------------------------------------------
@@ -166,11 +181,11 @@ def _template(text: str) -> _Template:
 
 class _Hit(Struct, frozen=True):
     """``rank`` sorts: a recognised text before a bare message, more of it before less, and where two codes
-    share a message, the one that it is typical of."""
+    share a message, the one that it is typical of. Last, the bare text of a status."""
 
     code: CodeEntry
     values: dict[str, str]
-    rank: tuple[bool, int, int, str]
+    rank: tuple[int, int, int, str]
 
 
 def _codes_in(target: _Target) -> list[_Hit]:
@@ -184,7 +199,33 @@ def _codes_in(target: _Target) -> list[_Hit]:
     skipped = {message.text for message in _CONTAINERS} if by_text else set()
     known = {hit.code.code for hit in by_text}
     by_message = _hits(target, lambda code: [text for text in code.messages if text not in skipped], None)
-    return by_text + [hit for hit in by_message if hit.code.code not in known]
+    found = by_text + [hit for hit in by_message if hit.code.code not in known]
+    known = {hit.code.code for hit in found}
+    found += [hit for hit in _further(target) if hit.code.code not in known]
+    left = [hit for hit in found if possible(hit.code.code, hit.values, target.text)]
+    return left or found
+
+
+def _further(target: _Target) -> Iterator[_Hit]:
+    """Of each code the further message that fits with the most literal text; then what is not the server's."""
+    found: dict[str, _Hit] = {}
+    for code, items in signatures().items():
+        for item in items:
+            template = _template(item.text)
+            if (template.longest_folded if target.fold else template.longest) not in target.compared:
+                continue
+            values = template.find(target, anchored=item.anchored(template.weight))
+            if values is None:
+                continue
+            if item.is_status:
+                values = _details(target, template)
+            rank = (2 if item.is_status else 1, -template.weight, 0, code)
+            if code not in found or rank < found[code].rank:
+                found[code] = _Hit(codes()[code], values, rank)
+    for index, (code, values) in enumerate(outside_codes(target.text)):
+        if code not in found:
+            found[code] = _Hit(codes()[code], values, (1, 0, index, ""))
+    yield from found.values()
 
 
 def _hits(
@@ -199,11 +240,20 @@ def _hits(
             values = template.find(target)
             if values is None:
                 continue
-            rank = (quoted is None, -template.weight, index, code.code)
+            rank = (int(quoted is None), -template.weight, index, code.code)
             if best is None or rank < best.rank:
                 best = _Hit(code, {**(quoted or {}), **values}, rank)
         if best is not None:
             yield best
+
+
+def _details(target: _Target, template: _Template) -> dict[str, str]:
+    """What follows a status: ``Invalid input shape - Expected: (1,3); …``."""
+    literal = (template.folded if target.fold else template.literals)[0]
+    end = target.compared.find(literal) + len(literal)
+    rest = target.text[end:].partition("\n")[0]
+    details = rest[3:].rstrip(" \"}'") if rest.startswith(" - ") else ""
+    return {"details": details[:_VALUE]} if details else {}
 
 
 # -- messages that name no cause -----------------------------------------------------------------------
@@ -212,7 +262,9 @@ def _hits(
 def _notes_in(target: _Target) -> Iterator[Note]:
     for message in general().messages:
         for text in message.texts:
-            values = _template(text).find(target)
+            template = _template(text)
+            anchored = message.anchored and template.weight < UNMISTAKABLE
+            values = template.find(target, anchored=anchored)
             if values is not None:
                 yield Note(message, values, _entries(_behind(message, values)))
                 break
@@ -260,7 +312,8 @@ def _by_part(records: list[str]) -> Explanation:
 
 
 def _texts_of(code: CodeEntry) -> tuple[str, ...]:
-    return (*code.messages, *code.texts)
+    further = (item.text for item in signatures().get(code.code, ()))
+    return (*code.messages, *code.texts, *further)
 
 
 def _shown(name: str, value: str) -> str:

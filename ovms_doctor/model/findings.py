@@ -91,6 +91,16 @@ class CausedBy(Struct, frozen=True):
     model: str | None = None
 
 
+class Occurrences(Struct, frozen=True):
+    """How often a log shows the case, and where first and last. Times as the server wrote them."""
+
+    count: int
+    first_at: str | None
+    last_at: str | None
+    first_line: int
+    last_line: int
+
+
 class Finding(Struct, frozen=True):
     """A prediction about the server, or a diagnosis of what it did.
 
@@ -127,6 +137,8 @@ class Finding(Struct, frozen=True):
     caused_by: tuple[str, ...] = ()
     relative: str = ""
     causes: tuple[CausedBy, ...] = ()
+    #: Where it comes from a log, or a log confirms it.
+    occurrences: Occurrences | None = None
     fingerprint: str = field(default="")
 
     def __post_init__(self) -> None:

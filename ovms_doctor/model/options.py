@@ -27,7 +27,7 @@ FailOn: TypeAlias = Literal["error", "warning", "info", "never"]
 #: The commands that load models.
 _LOADING = ("check", "collect")
 #: The commands that write a report.
-_REPORTING = ("check", "request")
+_REPORTING = ("check", "request", "logs")
 
 
 class Option(NamedTuple):
@@ -351,14 +351,20 @@ class OutputOptions(Struct, frozen=True):
     select: Annotated[
         tuple[str, ...],
         Option(
-            ("--select",), "Only these: code prefixes, names, checks.", "CODE[,CODE…]", commands=("check",)
+            ("--select",),
+            "Only these: code prefixes, names, checks.",
+            "CODE[,CODE…]",
+            commands=("check", "logs"),
         ),
     ] = ()
     #: Code prefixes and names of findings and checks to leave out.
     ignore: Annotated[
         tuple[str, ...],
         Option(
-            ("--ignore",), "All but these: code prefixes, names, checks.", "CODE[,CODE…]", commands=("check",)
+            ("--ignore",),
+            "All but these: code prefixes, names, checks.",
+            "CODE[,CODE…]",
+            commands=("check", "logs"),
         ),
     ] = ()
     #: The format.
@@ -369,7 +375,12 @@ class OutputOptions(Struct, frozen=True):
     #: The file to write; None or ``-``: standard output.
     output: Annotated[
         str | None,
-        Option(("--output", "-o"), "Write to FILE instead of standard output.", "FILE"),
+        Option(
+            ("--output", "-o"),
+            "Write to FILE instead of standard output.",
+            "FILE",
+            commands=("check", "collect", "request", "logs"),
+        ),
     ] = None
     #: The least severe finding that makes the exit code 1.
     fail_on: Annotated[

@@ -15,6 +15,7 @@ from ovms_doctor.model.container import Source
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, StepLocation
 from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
+from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
 
@@ -277,6 +278,23 @@ class RemedyInfo(Struct, frozen=True):
     steps: tuple[StepInfo, ...]
 
 
+class OccurrencesInfo(Struct, frozen=True):
+    """How often a log shows a finding, and where. Times are the server's own, without a zone.
+
+    * ``count``: how often.
+    * ``first_at``: the time of the first occurrence; null where its line has none.
+    * ``last_at``: the time of the last occurrence.
+    * ``first_line``: the number of its line; null where several lines show it together.
+    * ``last_line``: the same of the last one.
+    """
+
+    count: Annotated[int, Meta(ge=1)]
+    first_at: str | None
+    last_at: str | None
+    first_line: int | None
+    last_line: int | None
+
+
 class FindingInfo(Struct, frozen=True):
     """A prediction about the server, or a diagnosis of what it did.
 
@@ -294,6 +312,7 @@ class FindingInfo(Struct, frozen=True):
     * ``docs``: the page about the code, or empty.
     * ``caused_by``: fingerprints of the findings that this one follows from.
     * ``fingerprint``: the same for the same finding in another run or on another host.
+    * ``occurrences``: where a log shows the finding; absent where it does not come from a log.
     """
 
     code: str
@@ -310,6 +329,7 @@ class FindingInfo(Struct, frozen=True):
     docs: str
     caused_by: tuple[str, ...]
     fingerprint: str
+    occurrences: OccurrencesInfo | UnsetType = UNSET
 
 
 class CheckInfo(Struct, frozen=True):
@@ -341,6 +361,7 @@ class ReportDocument(Struct, frozen=True):
     * ``checks``: how each selected check ended, in the order of running.
     * ``error``: why the run itself failed; absent where it did not.
     * ``request``: the client's request that was judged; absent in reports of other commands.
+    * ``log``: what the server's log shows; absent in reports of other commands.
     """
 
     schema_version: Annotated[str, Meta(pattern=r"^1\.[0-9]+$")]
@@ -353,3 +374,4 @@ class ReportDocument(Struct, frozen=True):
     checks: tuple[CheckInfo, ...]
     error: str | UnsetType = UNSET
     request: RequestInfo | UnsetType = UNSET
+    log: LogInfo | UnsetType = UNSET

@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment
-from ovms_doctor.model.findings import Finding, Remedy
+from ovms_doctor.model.findings import Finding, Occurrences, Remedy
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import ErrorCode, ModelPlan, Plan, StateName, VersionPlan
@@ -25,6 +25,7 @@ from ovms_doctor.report.document import (
     FindingInfo,
     IgnoredInput,
     ModelInfo,
+    OccurrencesInfo,
     RemedyInfo,
     ReportDocument,
     RunInfo,
@@ -36,6 +37,8 @@ from ovms_doctor.report.document import (
     UserInfo,
     VersionInfo,
 )
+from ovms_doctor.report.log_document import LogInfo
+from ovms_doctor.report.log_json import iso_time
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run
 from ovms_doctor.report.request_document import RequestInfo
 from ovms_doctor.report.shown_paths import host_path
@@ -46,8 +49,9 @@ Document: TypeAlias = dict[str, Any]
 _OTHER = lazy_pattern(r"[^\n\x20-\x7e]")
 
 
-def to_document(report: Report, request: RequestInfo | None = None) -> Document:
-    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: what was judged.
+def to_document(report: Report, request: RequestInfo | None = None, log: LogInfo | None = None) -> Document:
+    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: what was judged;
+    `log`: what a log shows.
 
     The order is fixed: two reports on the same input differ only in times.
     """
@@ -58,6 +62,9 @@ def to_document(report: Report, request: RequestInfo | None = None) -> Document:
             made = replace(
                 made, server=replace(made.server, release=request.release, release_from=request.release_from)
             )
+    if log is not None:
+        server = replace(made.server, release=log.release, release_from=log.release_from)
+        made = replace(made, log=log, server=server)
     escaped: Document = _escaped(to_builtins(made))
     return escaped
 
@@ -266,6 +273,17 @@ def _finding(finding: Finding) -> FindingInfo:
         docs=finding.docs,
         caused_by=finding.caused_by,
         fingerprint=finding.fingerprint,
+        occurrences=UNSET if finding.occurrences is None else _occurrences(finding.occurrences),
+    )
+
+
+def _occurrences(found: Occurrences) -> OccurrencesInfo:
+    return OccurrencesInfo(
+        found.count,
+        iso_time(found.first_at),
+        iso_time(found.last_at),
+        found.first_line or None,
+        found.last_line or None,
     )
 
 

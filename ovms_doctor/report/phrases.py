@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ovms_doctor.model.facts.preparation import ModelFormat
-    from ovms_doctor.model.findings import Finding, Recovers, Severity
+    from ovms_doctor.model.findings import Finding, Occurrences, Recovers, Severity
     from ovms_doctor.report.model import CheckStatus
 
 FORMATS: dict[ModelFormat, str] = {
@@ -56,6 +56,21 @@ def subject_of(finding: Finding) -> str:
     if subject.model is None:
         return ""
     return subject.model if subject.version is None else f"{subject.model}, version {subject.version}"
+
+
+def occurrences_text(occurrences: Occurrences) -> str:
+    """``9,412 times, first 14:02:13 (line 34), last 16:40:57 (line 90,112)``."""
+    first = _moment(occurrences.first_at, occurrences.first_line)
+    if occurrences.count == 1:
+        return f"once, {first}"
+    last = _moment(occurrences.last_at, occurrences.last_line)
+    return f"{occurrences.count:,} times, first {first}, last {last}"
+
+
+def _moment(at: str | None, line: int) -> str:
+    if at and not line:
+        return at[:19]
+    return f"line {line:,}" if not at else f"{at[:19]} (line {line:,})"
 
 
 def title_of(finding: Finding) -> str:

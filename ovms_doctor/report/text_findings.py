@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ovms_doctor.model.display_text import cell_len, clip
 from ovms_doctor.model.findings import Finding, Remedy, Severity, Step
-from ovms_doctor.report.phrases import MARKS, RECOVERS, plural, subject_of
+from ovms_doctor.report.phrases import MARKS, RECOVERS, occurrences_text, plural, subject_of
 from ovms_doctor.report.text_writer import TextWriter
 
 #: What is shown of each finding unless everything is asked for: entries, and cells of one text.
@@ -69,6 +69,8 @@ def _write(paper: TextWriter, finding: Finding, indent: int) -> None:
     if finding.detail:
         paper.prose(_short(paper, finding.detail), indent=inner)
     _write_place(paper, finding, inner)
+    if finding.occurrences is not None:
+        paper.prose(occurrences_text(finding.occurrences), indent=inner + 6, label="when:")
     _write_log(paper, finding.server_log, inner)
     for number, item in enumerate(_some(paper, finding.evidence, _SEEN)):
         text = f"{item.observation} ({item.how})" if item.how else item.observation

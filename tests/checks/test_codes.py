@@ -28,7 +28,7 @@ PAGES = ROOT / "ovms_doctor/checks/pages"
 HUNDREDS = {
     "layout": "1", "versions": "1", "permissions": "2", "reading": "3", "operations": "3", "extension": "3",
     "configuration": "4", "parameters": "4", "mapping": "4", "cache": "5", "container": "7", "devices": "7",
-    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "doctor": "9",
+    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "doctor": "9",
 }  # fmt: skip
 #: For ever: a code or name that was given out is never changed and never given out again.
 _GIVEN = """
@@ -96,7 +96,18 @@ OVD718 mount-hides-models, OVD721 port-published-not-listening, OVD722 selinux-l
 OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,
 OVD733 device-name-unknown, OVD734 default-device-is-gpu, OVD741 memory-does-not-fit,
-OVD742 memory-tight, OVD743 no-room-for-a-new-version, OVD745 quota-not-seen, OVD901 check-crashed,
+OVD742 memory-tight, OVD743 no-room-for-a-new-version, OVD745 quota-not-seen, OVD801 port-in-use,
+OVD802 address-not-local, OVD803 port-not-permitted, OVD815 pipeline-run-fails,
+OVD816 inference-throws, OVD817 request-processing-fails, OVD818 reload-for-request-fails,
+OVD819 pipeline-may-fail, OVD821 graph-definition-invalid, OVD822 generative-model-not-loaded,
+OVD823 chat-template-unusable, OVD824 generation-fails, OVD825 python-node-fails,
+OVD826 pooling-assumed, OVD827 tokenizers-not-loaded, OVD831 servable-stuck,
+OVD832 waiting-dominates, OVD833 generation-cache-full, OVD834 log-ends-while-loading,
+OVD835 load-fails-unexplained, OVD836 start-fails-unexplained, OVD841 download-fails,
+OVD842 export-tools-missing, OVD843 graph-file-not-written, OVD844 configuration-not-changed,
+OVD845 unload-fails, OVD846 temporary-directory-fails, OVD847 log-file-not-writable,
+OVD861 server-library-missing, OVD862 engine-port-taken, OVD865 image-not-pulled,
+OVD901 check-crashed,
 OVD871 request-not-json, OVD872 request-structure-invalid, OVD873 request-address-wrong,
 OVD874 requested-servable-not-served, OVD875 request-inputs-differ, OVD876 request-datatype-differs,
 OVD877 request-shape-differs, OVD878 request-values-missing, OVD879 encoded-input-refused,

@@ -19,7 +19,7 @@ from tests.cases_build import Family, RecordedRelease, load_cases
 
 VALUES = {
     "template": "/tmp/fileXXXXXX",
-    "bucket": "models-1",
+    "bucket": "models.example:9000",
     "path": "/models/a b/1",
     "proxy": "proxy.example:3128",
     "model": "résumé [x]; y",
@@ -30,7 +30,7 @@ VALUES = {
     "what": "something: else",
     "schema": "#/definitions/model_config",
     "keyword": "required",
-    "key": "#/model_config_list/0",
+    "key": "#/inputs",
     "error": "Invalid value.",
     "device": "CPU",
     "shape": "(1,a)",

@@ -35,7 +35,7 @@ _SOCKETS = (
 )
 
 
-class _Problem(Exception):
+class ContainerLookupError(Exception):
     """What is to be told; ``timed_out``: something did not answer."""
 
     def __init__(self, text: str, *, timed_out: bool = False) -> None:
@@ -48,10 +48,10 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"info": {}, "log": [], "endpoint": "", "local": False}
     try:
         _look(str(question["name"]).removeprefix("/"), float(question["timeout"]), found)
-    except _Problem as problem:
+    except ContainerLookupError as problem:
         found.update(document=None, problem=str(problem), timed_out=problem.timed_out)
     except Exception as error:  # noqa: BLE001 - whatever a library throws, a sentence says it
-        explained = _explained(error, str(found["endpoint"]))
+        explained = explained_error(error, str(found["endpoint"]))
         found.update(document=None, problem=str(explained), timed_out=explained.timed_out)
     return found
 
@@ -61,13 +61,15 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
         import docker
         import docker.errors
     except Exception as error:  # noqa: BLE001 - a broken installation throws anything
-        raise _Problem(
+        raise ContainerLookupError(
             f"The Python package docker cannot be used ({type(error).__name__}): {_INSTALL} installs it."
         ) from None
     if not _NAME.fullmatch(name):
-        raise _Problem("That is no name and no id that a container can have: docker ps -a lists them.")
-    arguments = _endpoint()
-    found["endpoint"] = address = _shown(arguments["base_url"])
+        raise ContainerLookupError(
+            "That is no name and no id that a container can have: docker ps -a lists them."
+        )
+    arguments = endpoint()
+    found["endpoint"] = address = shown_address(arguments["base_url"])
     found["local"] = address.startswith("unix://")
     if found["local"]:
         _try_socket(arguments["base_url"].removeprefix("unix://"), timeout)
@@ -81,9 +83,9 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
     try:
         document = client.inspect_container(name)
     except docker.errors.NotFound:
-        raise _Problem(_no_such(client, name, address)) from None
+        raise ContainerLookupError(_no_such(client, name, address)) from None
     if not isinstance(document, dict) or not isinstance(document.get("Config"), dict):
-        raise _Problem(f"The container engine at {address} answers, but not as Docker does.")
+        raise ContainerLookupError(f"The container engine at {address} answers, but not as Docker does.")
     found["document"] = document
     problems: list[str] = []
     # The container is known now: nothing else may take so long that nothing is told.
@@ -131,7 +133,7 @@ def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
 # -- where ---------------------------------------------------------------------------------------------
 
 
-def _endpoint() -> dict[str, Any]:
+def endpoint() -> dict[str, Any]:
     """Arguments of the SDK's client: DOCKER_HOST, else the current context, else a socket of this host."""
     from docker.utils import kwargs_from_env
 
@@ -145,12 +147,12 @@ def _endpoint() -> dict[str, Any]:
     elif scheme == "ssh":
         # The SDK reaches an engine by ssh only with this one, which is none of ours.
         if importlib.util.find_spec("paramiko") is None:
-            raise _Problem(
+            raise ContainerLookupError(
                 "The container engine is to be reached by ssh, which needs the Python package paramiko: "
                 "python3 -m pip install paramiko installs it; or save docker inspect, and give it with --inspect."
             )
     elif separator and scheme not in ("unix", "tcp", "http", "https"):
-        raise _Problem(
+        raise ContainerLookupError(
             f"DOCKER_HOST names an engine by {scheme[:20]}://, which is not supported: unix and tcp are."
         )
     return arguments
@@ -169,9 +171,13 @@ def _from_context() -> dict[str, Any] | None:
         host = context.Host if context else None
         tls = context.TLSConfig if context else None
     except Exception as error:  # noqa: BLE001 - files of the user's, read by a library
-        raise _Problem(f"Docker's context {name[:60]} cannot be read ({type(error).__name__}).") from None
+        raise ContainerLookupError(
+            f"Docker's context {name[:60]} cannot be read ({type(error).__name__})."
+        ) from None
     if not isinstance(host, str) or not host:
-        raise _Problem(f"Docker's context {name[:60]} does not exist: docker context ls lists them.")
+        raise ContainerLookupError(
+            f"Docker's context {name[:60]} does not exist: docker context ls lists them."
+        )
     host = host.removeprefix("http+")
     return {"base_url": host, "tls": tls} if tls and not host.startswith("unix:") else {"base_url": host}
 
@@ -187,7 +193,7 @@ def _local_socket() -> str:
             return f"unix://{place}"
         except OSError:
             continue
-    raise _Problem(
+    raise ContainerLookupError(
         f"No container engine is found on this host: there is no socket {places[0]} and none of Podman's. "
         "DOCKER_HOST tells where it is; a saved docker inspect is read with --inspect."
     )
@@ -200,27 +206,29 @@ def _try_socket(path: str, timeout: float) -> None:
         try:
             trial.connect(path)
         except PermissionError:
-            raise _Problem(
+            raise ContainerLookupError(
                 f"The socket {path} of the container engine is not for this user: use sudo, or join its group "
                 '(sudo usermod -aG docker "$USER", then log in again).'
             ) from None
         except FileNotFoundError:
-            raise _Problem(
+            raise ContainerLookupError(
                 f"The container engine's socket {path} does not exist: is the engine running?"
             ) from None
         except ConnectionRefusedError:
-            raise _Problem(
+            raise ContainerLookupError(
                 f"Nobody listens at the socket {path}: the container engine is not running."
             ) from None
         except TimeoutError:
-            raise _Problem(f"The container engine at {path} accepts no connection.", timed_out=True) from None
+            raise ContainerLookupError(
+                f"The container engine at {path} accepts no connection.", timed_out=True
+            ) from None
         except OSError as error:
-            raise _Problem(
+            raise ContainerLookupError(
                 f"The container engine's socket {path} cannot be used: {error.strerror or error}."
             ) from None
 
 
-def _shown(url: str) -> str:
+def shown_address(url: str) -> str:
     """An address without what may be a user's."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
@@ -310,7 +318,7 @@ def _id_map(document: Mapping[str, Any], identity: str) -> list[list[int]] | Non
 # -- what went wrong -----------------------------------------------------------------------------------
 
 
-def _explained(error: BaseException, address: str) -> _Problem:
+def explained_error(error: BaseException, address: str) -> ContainerLookupError:
     """A sentence for whatever the SDK, requests and urllib3 throw at each other."""
     engine = f"The container engine at {address}" if address else "The container engine"
     import requests.exceptions
@@ -318,27 +326,29 @@ def _explained(error: BaseException, address: str) -> _Problem:
     broken = (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError, ConnectionError)
     for cause in _causes(error):
         if isinstance(cause, requests.exceptions.Timeout | TimeoutError):
-            return _Problem(f"{engine} does not answer in time.", timed_out=True)
+            return ContainerLookupError(f"{engine} does not answer in time.", timed_out=True)
         if isinstance(cause, PermissionError):
-            return _Problem(f"{engine} is not for this user: use sudo, or join the group docker.")
+            return ContainerLookupError(f"{engine} is not for this user: use sudo, or join the group docker.")
         if isinstance(cause, ConnectionRefusedError):
-            return _Problem(f"{engine} is not running: nobody listens there.")
+            return ContainerLookupError(f"{engine} is not running: nobody listens there.")
         if isinstance(cause, socket.gaierror):
-            return _Problem(f"{engine} is not found: nobody knows a host of that name.")
+            return ContainerLookupError(f"{engine} is not found: nobody knows a host of that name.")
         # docker.errors.APIError is one as well.
         if isinstance(cause, requests.exceptions.HTTPError):
             status = getattr(cause.response, "status_code", "an error")
-            return _Problem(f"{engine} answers with HTTP {status} instead of telling of the container.")
+            return ContainerLookupError(
+                f"{engine} answers with HTTP {status} instead of telling of the container."
+            )
     for cause in _causes(error):
         if isinstance(cause, _tls_errors()):
-            return _Problem(
+            return ContainerLookupError(
                 f"{engine} is not reached over TLS: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH tell how."
             )
         if isinstance(cause, broken):
-            return _Problem(f"{engine} breaks off the connection before it has answered.")
+            return ContainerLookupError(f"{engine} breaks off the connection before it has answered.")
         if isinstance(cause, ValueError | KeyError | TypeError):
-            return _Problem(f"{engine} answers, but not as Docker does.")
-    return _Problem(f"{engine} cannot be asked ({type(error).__name__}).")
+            return ContainerLookupError(f"{engine} answers, but not as Docker does.")
+    return ContainerLookupError(f"{engine} cannot be asked ({type(error).__name__}).")
 
 
 def _tls_errors() -> tuple[type[BaseException], ...]:

@@ -1,0 +1,27 @@
+"""What a server's log shows: the codes that no other check has.
+
+The findings themselves are made where logs are diagnosed, from the templates that ``explain`` searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.api import Check, NotApplicableError
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.logs import figures, graphs, requests, server, tools
+from ovms_doctor.model.findings import Finding
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """Nothing: a log is diagnosed apart from the facts of a deployment."""
+    raise NotApplicableError("no log was given")
+    yield
+
+
+CHECK = Check(
+    name="logs",
+    summary="causes, states and requests in the server's log",
+    codes=(*server.CODES, *requests.CODES, *graphs.CODES, *figures.CODES, *tools.CODES),
+    run=check,
+)

@@ -1,0 +1,48 @@
+"""The options of ``logs``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from ovms_doctor.model.options import Option
+
+_COMMANDS = ("logs",)
+
+
+class LogOptions(Struct, frozen=True):
+    """Where the log is."""
+
+    #: Log files; ``-`` is standard input.
+    files: Annotated[
+        tuple[str, ...],
+        Option((), "Log files, also gzip; - for standard input.", "[FILE|-]...", commands=_COMMANDS),
+    ] = ()
+    #: A container whose output is read instead.
+    container: Annotated[
+        str | None,
+        Option(
+            ("--container",), "A container: its output as the engine keeps it.", "NAME", commands=_COMMANDS
+        ),
+    ] = None
+    #: The moment from which on the container's output is read.
+    since: Annotated[
+        str | None,
+        Option(
+            ("--since",),
+            "With --container: from then on, like 10m or 2026-11-28T13:00.",
+            "TIME",
+            commands=_COMMANDS,
+        ),
+    ] = None
+    #: Lines at the end of the container's output.
+    tail: Annotated[
+        str | None,
+        Option(("--tail",), "With --container: so many lines at the end.", "LINES", commands=_COMMANDS),
+    ] = None
+    #: The release, where the log does not name it.
+    release: Annotated[
+        str | None,
+        Option(("--ovms-version",), "The release that wrote the log.", "RELEASE", commands=_COMMANDS),
+    ] = None

@@ -1,0 +1,132 @@
+"""``logs``: read a server's log, report, print."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Iterator
+
+from ovms_doctor.cli.log_options import LogOptions
+from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.diagnosis.run_start import begin
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.log import LogDiagnosis, LogSummary
+from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.styled import Output, PlainOutput
+from ovms_doctor.report.model import Report
+
+
+def run_logs(source: LogOptions, shown: OutputOptions) -> int:
+    """The exit code. A file that cannot be read is a usage mistake; an engine that does not answer is reported."""
+    _check(source)
+    release = _release(source.release)
+    tail = _tail(source.tail)
+    begun = begin(sys.argv[1:])
+    from ovms_doctor.diagnosis.log_report import log_report, read_log
+    from ovms_doctor.probes.log_files import LogReadError
+
+    _check_patterns(shown.select, shown.ignore)
+    log: LogSummary | None = None
+    problem = ""
+    with Progress() as progress:
+        try:
+            log = read_log(_parts(source, tail, progress))
+        except LogReadError as error:
+            if source.container is None:
+                raise UsageError(str(error)) from None
+            problem = str(error)
+    report, diagnosis = log_report(log, shown, begun, release=release, problem=problem)
+    _print(report, diagnosis, shown)
+    return report.exit_code
+
+
+def _tail(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or not 1 <= len(text) <= 9 or int(text) == 0:
+        raise UsageError(f"--tail: {text} is no number of lines")
+    return int(text)
+
+
+def _check(source: LogOptions) -> None:
+    if source.container is None:
+        if not source.files:
+            raise UsageError("logs: name a log file, - for standard input, or --container NAME")
+        if source.since is not None or source.tail is not None:
+            raise UsageError("--since and --tail need --container; for a file, cut it with tail or sed")
+    elif source.files:
+        raise UsageError("--container and a log file exclude each other")
+
+
+def _release(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from ovms_doctor.model.releases import ReleaseError, parse_release
+
+    try:
+        return str(parse_release(text))
+    except ReleaseError as error:
+        raise UsageError(f"--ovms-version: {error}") from None
+
+
+def _check_patterns(*patterns: tuple[str, ...]) -> None:
+    from ovms_doctor.checks.registry import matches_anything
+
+    for pattern in (item for items in patterns for item in items):
+        if not matches_anything(pattern):
+            raise UsageError(f"no check and no code is called {pattern}: ovms-doctor checks lists them")
+
+
+def _parts(source: LogOptions, tail: int | None, progress: Progress) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Label and pieces of each log, in the order of reading."""
+    if source.container is not None:
+        from ovms_doctor.probes.containers.log_stream import container_pieces, since_seconds
+
+        since = None
+        if source.since is not None:
+            since = since_seconds(source.since)
+            if since is None:
+                raise UsageError("--since: a duration like 10m or 2h, or a time like 2026-11-28T13:00")
+        yield (
+            "",
+            container_pieces(source.container, since=since, tail=tail, on_bytes=progress.reading),
+        )
+        return
+    from ovms_doctor.probes.log_files import grouped, pieces
+
+    for label, paths in grouped(source.files):
+        for path in paths:
+            yield label, pieces(path, progress.reading)
+
+
+def _print(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions) -> None:
+    if shown.format == "json":
+        from ovms_doctor.report.json_report import dumps, to_document
+        from ovms_doctor.report.log_json import log_info
+
+        write(dumps(to_document(report, log=log_info(diagnosis) if diagnosis else None)), shown.output)
+        return
+    if shown.output is None:
+        _render(report, diagnosis, shown, standard_output(no_color=shown.no_color))
+        return
+    file = io.StringIO()
+    _render(report, diagnosis, shown, PlainOutput(file))
+    write(file.getvalue(), shown.output)
+
+
+def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions, output: Output) -> None:
+    from ovms_doctor.explain.index import codes
+    from ovms_doctor.report.log_text import write_log_report, write_verdict
+    from ovms_doctor.report.text_writer import paper_for
+
+    paper = paper_for(output, verbose=shown.verbose)
+    if diagnosis is None:
+        reason = next((check.reason for check in report.checks if check.reason), "")
+        paper.prose(f"? the log could not be read: {reason}")
+        paper.print(output)
+        return
+    if not shown.quiet:
+        titles = {code: entry.name.replace("-", " ") for code, entry in codes().items()}
+        write_log_report(paper, diagnosis, report.findings, titles)
+    write_verdict(paper, diagnosis, report.findings)
+    paper.print(output)

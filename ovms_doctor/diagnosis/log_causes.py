@@ -1,0 +1,106 @@
+"""From the warnings and errors of a log to their causes: what each means, which led to a state, which only closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from ovms_doctor.explain.index import CodeEntry
+from ovms_doctor.explain.search import Explanation, explain
+from ovms_doctor.model.log import LogProblem, LogSummary
+
+#: Messages that close a failed load or start: the cause stands before them.
+_CLOSING = {
+    "version-failed", "versions-failed", "start-failed", "model-manager-not-started", "config-models-failed",
+    "pipeline-validation-failed", "port-not-opened", "custom-loader-failed", "download-hint",
+    "error-while-loading-version",
+}  # fmt: skip
+#: Of those, what names the cause itself where it is recognised.
+_WITH_CODE = {"port-not-opened", "custom-loader-failed"}
+#: Closing messages that have a code of their own in another context.
+_CLOSING_TEXTS = ("Loading main OVMS config models failed", "Error during ")
+#: Messages without consequence for what is served.
+_HARMLESS = {
+    "output-buffers", "properties-not-read", "deprecated", "deprecated-or-minor", "graph-queue", "internal",
+    "embedding-misuse", "download-marker", "protobuf-noise", "default-version-not-found", "pipeline-run-failed",
+}  # fmt: skip
+#: Codes of what clients do: no fault of the server, and counted with the requests.
+CLIENT_CODES = frozenset(f"OVD{number}" for number in range(871, 886))
+#: A text is explained up to here, in characters: OpenVINO's last lines tell most.
+_TEXT = 16_384
+
+
+class Meaning(Struct, frozen=True):
+    """What a warning or an error means."""
+
+    #: The codes that it can mean, likeliest first, each with the values in the message.
+    codes: tuple[tuple[CodeEntry, dict[str, str]], ...]
+    #: Whether it only closes what another message explains.
+    closing: bool
+    #: Whether it is recognised at all.
+    known: bool
+    #: Codes that the status of a closing message speaks for.
+    behind: tuple[CodeEntry, ...] = ()
+
+    @property
+    def is_cause(self) -> bool:
+        return bool(self.codes) and not self.closing
+
+
+def meanings(problems: Sequence[LogProblem]) -> list[Meaning]:
+    """The meaning of each problem, in the same order."""
+    known: dict[str, Meaning] = {}
+    result = []
+    for problem in problems:
+        meaning = known.get(problem.text)
+        if meaning is None:
+            meaning = known[problem.text] = _meaning(problem.text)
+        result.append(meaning)
+    return result
+
+
+def _meaning(text: str) -> Meaning:
+    found: Explanation = explain(text[:_TEXT])
+    names = {note.general.name for note in found.notes}
+    closing = bool(names & _CLOSING) or text.startswith(_CLOSING_TEXTS)
+    if found.codes and names & _WITH_CODE:
+        closing = False
+    behind = tuple(code for note in found.notes for code in note.codes)
+    # What a request is answered with can also end another message, which tells more.
+    ordered = sorted(found.codes, key=lambda item: item[0].code in CLIENT_CODES)
+    codes = () if names & _HARMLESS and not names & {"pipeline-run-failed"} else tuple(ordered)
+    return Meaning(codes, closing, bool(found), behind)
+
+
+def chosen_causes(numbers: Iterable[int], all_meanings: Sequence[Meaning]) -> list[int]:
+    """Of the problems before a state those that are causes, oldest first: one that can mean what an earlier one means
+    already is no further cause."""
+    chosen: list[int] = []
+    taken: set[str] = set()
+    for number in numbers:
+        meaning = all_meanings[number]
+        if not meaning.is_cause:
+            continue
+        codes = {entry.code for entry, _ in meaning.codes}
+        if codes & taken or codes <= CLIENT_CODES:
+            continue
+        taken.add(meaning.codes[0][0].code)
+        chosen.append(number)
+    return chosen
+
+
+def ending_problem(start: int, log: LogSummary, all_meanings: Sequence[Meaning]) -> int | None:
+    """The problem that ended a start: the last cause before its end, an error rather than a warning."""
+    best: int | None = None
+    fallback: int | None = None
+    for number, problem in enumerate(log.problems):
+        meaning = all_meanings[number]
+        if problem.last_start != start or not meaning.known:
+            continue
+        if meaning.is_cause and {entry.code for entry, _ in meaning.codes} - CLIENT_CODES:
+            if best is None or problem.level != "warning" or log.problems[best].level == "warning":
+                best = number
+        elif meaning.codes or meaning.behind:
+            fallback = number
+    return best if best is not None else fallback

@@ -1,0 +1,470 @@
+"""Findings from a log: its causes, and what its figures and its course show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.diagnosis.log_causes import (
+    CLIENT_CODES,
+    Meaning,
+    chosen_causes,
+    ending_problem,
+    meanings,
+)
+from ovms_doctor.explain.index import CodeEntry, codes
+from ovms_doctor.explain.search import explain
+from ovms_doctor.model.findings import (
+    SEVERITIES,
+    Confidence,
+    Evidence,
+    Finding,
+    Occurrences,
+    Remedy,
+    Severity,
+    Subject,
+)
+from ovms_doctor.model.log import (
+    ClockJump,
+    LogDiagnosis,
+    LogProblem,
+    LogSummary,
+    RequestStatistics,
+    ServableHistory,
+    UnmatchedText,
+)
+
+#: So many requests and such a share of failures make a finding of refused requests.
+_REQUESTS, _FAILED = 20, 0.25
+#: Waiting dominates from this share of the time at the 95th percentile and so many milliseconds on.
+_WAIT_SHARE, _WAIT_MS = 0.5, 1.0
+_UNMATCHED = 3
+_VALUE = 200
+#: Lines within which messages that name no servable are about one case.
+_NEAR = 20
+#: Lines within which the messages of a library belong to what the server reports.
+_FAR = 300
+_MESSAGES = 3
+#: Seconds that clocks are set back by at the end of daylight saving time, with some for what was logged meanwhile.
+_DST, _DST_SLACK = 3600, 120
+
+
+def diagnose(
+    log: LogSummary, *, release: str | None = None, release_from: str | None = None
+) -> tuple[LogDiagnosis, tuple[Finding, ...]]:
+    """What a log shows, and the findings, root causes and errors first. ``release`` replaces the banner's."""
+    all_meanings = meanings(log.problems)
+    causes = [chosen_causes(servable.problems, all_meanings) for servable in log.servables]
+    groups = _Groups(log, all_meanings)
+    servable_codes = []
+    for servable, numbers in zip(log.servables, causes, strict=True):
+        servable_codes.append(groups.of_servable(servable, numbers))
+    ended_by = [groups.of_start(index) for index in range(len(log.starts))]
+    groups.add_the_rest()
+    findings = [*groups.findings(), *_figures(log)]
+    order = {severity: index for index, severity in enumerate(SEVERITIES)}
+    findings.sort(
+        key=lambda item: (order[item.severity], item.occurrences.first_line if item.occurrences else 0)
+    )
+    unmatched = [
+        (number, problem) for number, problem in enumerate(log.problems) if not all_meanings[number].known
+    ]
+    unmatched.sort(key=lambda item: -item[1].count)
+    diagnosis = LogDiagnosis(
+        summary=log,
+        causes=tuple(servable_codes),
+        ended_by=tuple(ended_by),
+        unmatched_warnings=sum(problem.count for _, problem in unmatched if problem.level == "warning"),
+        unmatched_errors=sum(problem.count for _, problem in unmatched if problem.level != "warning"),
+        unmatched=tuple(
+            UnmatchedText(problem.text, problem.level, problem.count, problem.first_line)
+            for _, problem in unmatched[:_UNMATCHED]
+        ),
+        hidden=_hidden(log),
+        release=release or log.release,
+        release_from=release_from if release else ("log" if log.release else None),
+        time_notes=tuple(_time_notes(log)),
+    )
+    return diagnosis, tuple(findings)
+
+
+class _Group:
+    """What becomes one finding: a code and what it is about, with all problems that show it."""
+
+    def __init__(self, entry: CodeEntry, subject: tuple[str, str | None, int | None]) -> None:
+        self.entry = entry
+        self.source, self.servable, self.version = subject
+        self.problems: list[int] = []
+        self.values: dict[str, str] = {}
+        self.others: tuple[str, ...] = ()
+        self.confidence: Confidence = "high"
+
+
+class _Groups:
+    """Problems by cause: each is counted once."""
+
+    def __init__(self, log: LogSummary, all_meanings: list[Meaning]) -> None:
+        self._log = log
+        self._meanings = all_meanings
+        self._groups: dict[tuple[str, str, str | None, int | None], _Group] = {}
+        self._of_problem: dict[int, _Group] = {}
+        self._extra: list[Finding] = []
+
+    def of_servable(self, servable: ServableHistory, numbers: list[int]) -> tuple[str, ...]:
+        """The codes of a servable's causes; makes a finding of each."""
+        bad = servable.failing or servable.state in ("LOADING", "START")
+        found = [self._add(number, servable).entry.code for number in numbers]
+        if found or not servable.failing:
+            return tuple(dict.fromkeys(found)) if bad else ()
+        # Only what closes the load is left: its status speaks for a class of causes.
+        for number in servable.problems:
+            meaning = self._meanings[number]
+            behind = meaning.behind or tuple(entry for entry, _ in meaning.codes)
+            if behind:
+                group = self._add(number, servable, entry=behind[0], others=behind[1:])
+                group.confidence = "low"
+                return (group.entry.code,)
+        if any(not self._meanings[number].known for number in servable.problems):
+            return ()
+        if (self._log.starts and self._log.starts[servable.start].from_beginning) or servable.problems:
+            self._extra.append(_unexplained(servable))
+            return ("OVD835",)
+        return ()
+
+    def of_start(self, index: int) -> str | None:
+        """The code of what ended a start; makes a finding of it."""
+        start = self._log.starts[index]
+        if start.ended != "exit":
+            return None
+        number = ending_problem(index, self._log, self._meanings)
+        if number is None:
+            if not any(problem.last_start == index for problem in self._log.problems):
+                return None
+            if any(
+                problem.last_start == index and not meaning.known and problem.level != "warning"
+                for problem, meaning in zip(self._log.problems, self._meanings, strict=True)
+            ):
+                return None
+            self._extra.append(_start_unexplained(start.ended_line, start.ended_at))
+            return "OVD836"
+        if number in self._of_problem:
+            return self._of_problem[number].entry.code
+        meaning = self._meanings[number]
+        if meaning.is_cause:
+            return self._add(number, None).entry.code
+        behind = meaning.behind or tuple(entry for entry, _ in meaning.codes)
+        group = self._add(number, None, entry=behind[0], others=behind[1:])
+        group.confidence = "low"
+        return group.entry.code
+
+    def add_the_rest(self) -> None:
+        """Causes that led to no state: warnings, and errors while requests run."""
+        for number, (problem, meaning) in enumerate(zip(self._log.problems, self._meanings, strict=True)):
+            if number in self._of_problem or not meaning.is_cause:
+                continue
+            candidates = [entry.code for entry, _ in meaning.codes]
+            if set(candidates) <= CLIENT_CODES or candidates[0] in CLIENT_CODES:
+                continue
+            known = self._known(candidates, problem)
+            if known is not None:
+                known.problems.append(number)
+                self._of_problem[number] = known
+                continue
+            self._add(number, None)
+
+    def _known(self, candidates: list[str], problem: LogProblem) -> _Group | None:
+        """A group that this problem may belong to: the same subject, and a code that it can mean; for a message that
+        names no servable, one that was written beside it."""
+        for group in self._groups.values():
+            if group.source != problem.source:
+                continue
+            distance = min(
+                abs(self._log.problems[other].first_line - problem.first_line) for other in group.problems
+            )
+            near = distance <= _NEAR
+            if problem.origin not in ("ovms", "drogon") and distance <= _FAR:
+                return group
+            if group.entry.code not in candidates:
+                continue
+            same = group.servable == problem.servable and group.version in (problem.version, None)
+            unnamed = problem.servable is None or group.servable is None
+            if (same and problem.servable is not None) or (unnamed and near):
+                return group
+        return None
+
+    def _add(
+        self,
+        number: int,
+        servable: ServableHistory | None,
+        *,
+        entry: CodeEntry | None = None,
+        others: tuple[CodeEntry, ...] = (),
+    ) -> _Group:
+        problem, meaning = self._log.problems[number], self._meanings[number]
+        values: dict[str, str] = {}
+        if entry is None:
+            entry, values = meaning.codes[0]
+            others = tuple(other for other, _ in meaning.codes[1:])
+        name = servable.name if servable else problem.servable
+        version = servable.version if servable else problem.version
+        # What is wrong with a configuration or a path is one case, whichever line shows it.
+        path = values.get("path", "") if name is None else ""
+        key = (entry.code, problem.source, name or path, version)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(entry, (problem.source, name, version))
+            group.values = values
+            group.others = tuple(other.code for other in others)
+            group.confidence = "medium" if others else "high"
+        if number not in group.problems:
+            group.problems.append(number)
+        self._of_problem.setdefault(number, group)
+        return group
+
+    def findings(self) -> Iterator[Finding]:
+        for group in self._groups.values():
+            yield self._finding(group)
+        yield from self._extra
+
+    def _finding(self, group: _Group) -> Finding:
+        problems = [self._log.problems[number] for number in group.problems]
+        lasting = any(problem.lasting for problem in problems)
+        first = min(problems, key=lambda item: item.first_line)
+        last = max(problems, key=lambda item: item.last_line)
+        # Several messages of one case come together: the most frequent one counts the cases.
+        occurrences = Occurrences(
+            max(problem.count for problem in problems),
+            first.first_at,
+            last.last_at,
+            first.first_line,
+            last.last_line,
+        )
+        severity: Severity = group.entry.severity
+        sentences = []
+        if group.values:
+            subjects = (group.servable, str(group.version))
+            shown = ", ".join(
+                f"{name.replace('_', ' ')} “{value[:_VALUE]}”"
+                for name, value in group.values.items()
+                if value and name not in ("what", "error", "details") and value not in subjects
+            )
+            sentences.append(f"The message names: {shown}." if shown else "")
+        if group.others:
+            sentences.append(f"The same message is written for {', '.join(group.others[:8])}.")
+        if not lasting:
+            sentences.append("It is over: the log shows no trace of it after the last occurrence.")
+            severity = "warning" if severity == "error" else severity
+        if group.source:
+            sentences.append(f"Logged by {group.source}.")
+        texts = tuple(dict.fromkeys(problem.text for problem in problems))
+        return Finding(
+            code=group.entry.code,
+            name=group.entry.name,
+            severity=severity,
+            confidence=group.confidence,
+            subject=Subject(
+                model=group.servable, version=group.version, server_path=_path(group.values.get("path"))
+            ),
+            message=f"{group.entry.summary}.",
+            detail=" ".join(sentence for sentence in sentences if sentence),
+            server_log=texts[:_MESSAGES],
+            evidence=(Evidence(f"line {first.first_line:,} of the log", "log"),),
+            recovers=group.entry.recovers,
+            remedy=Remedy(group.entry.remedy),
+            docs=group.entry.docs,
+            relative=group.values.get("path", "") if group.servable is None else "",
+            occurrences=occurrences,
+        )
+
+
+def _path(value: str | None) -> str | None:
+    return value if value and value.startswith("/") and len(value) < 4096 else None
+
+
+def _made(
+    code: str,
+    message: str,
+    *,
+    servable: str | None = None,
+    version: int | None = None,
+    evidence: str = "",
+    occurrences: Occurrences | None = None,
+    confidence: Confidence = "high",
+    severity: Severity | None = None,
+    log: tuple[str, ...] = (),
+) -> Finding:
+    entry = codes()[code]
+    return Finding(
+        code=code,
+        name=entry.name,
+        severity=severity or entry.severity,
+        confidence=confidence,
+        subject=Subject(model=servable, version=version),
+        message=message,
+        evidence=(Evidence(evidence, "log"),) if evidence else (),
+        server_log=log,
+        recovers=entry.recovers,
+        remedy=Remedy(entry.remedy),
+        docs=entry.docs,
+        occurrences=occurrences,
+    )
+
+
+def _unexplained(servable: ServableHistory) -> Finding:
+    return _made(
+        "OVD835",
+        f"{servable.name} does not load, and the log does not hold the reason.",
+        servable=servable.name,
+        version=servable.version,
+        evidence=f"line {servable.since_line:,}: {servable.state} {servable.error_code}",
+    )
+
+
+def _start_unexplained(line: int, at: str | None) -> Finding:
+    return _made(
+        "OVD836",
+        "The server exits, and nothing in the log is recognised as the reason.",
+        occurrences=Occurrences(1, at, at, line, line),
+    )
+
+
+# -- figures -------------------------------------------------------------------------------------------
+
+
+def _figures(log: LogSummary) -> Iterator[Finding]:
+    loading = {servable.name for servable in log.servables if servable.failing}
+    for item in log.requests:
+        if item.failing_since and (item.succeeded or item.servable not in loading):
+            yield from _stuck(item, log)
+        elif item.requests >= _REQUESTS and item.failed >= _FAILED * item.requests:
+            yield from _refused(item)
+        yield from _waiting(item)
+    for generative in log.generative:
+        if generative.cache_full_lines:
+            yield _made(
+                "OVD833",
+                f"The cache of a generative model is full: its usage is {generative.max_cache_usage:g} % at most, "
+                f"99 % and more in {generative.cache_full_lines:,} of {generative.lines:,} lines.",
+                occurrences=Occurrences(
+                    generative.cache_full_lines,
+                    generative.cache_full_first_at,
+                    generative.cache_full_last_at,
+                    0,
+                    0,
+                ),
+            )
+    yield from _breaks_off(log)
+
+
+def _stuck(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
+    known = any(
+        servable.name == item.servable and (servable.state or "").startswith("AVAILABLE")
+        for servable in log.servables
+    )
+    if not item.succeeded and not known:
+        yield from _refused(item)
+        return
+    reason = next(iter(item.reasons), "")
+    yield _made(
+        "OVD831",
+        f"Every request to {item.servable} over {item.interface} fails since {item.failing_since}: "
+        f"{item.failing_count:,} in a row, up to the last one.",
+        servable=item.servable,
+        evidence=f"{item.succeeded:,} of {item.requests:,} requests succeeded; most frequent failure: {reason}",
+        occurrences=Occurrences(item.failing_count, item.failing_since, item.last_at, 0, 0),
+    )
+
+
+def _refused(item: RequestStatistics) -> Iterator[Finding]:
+    if not item.failed:
+        return
+    found = explain(next(iter(item.reasons), ""))
+    if not found.codes:
+        return
+    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in list(item.reasons.items())[:3])
+    share = 100 * item.failed / item.requests
+    yield _made(
+        found.codes[0][0].code,
+        f"{item.failed:,} of {item.requests:,} requests to {item.servable or 'a servable'} over "
+        f"{item.interface} fail ({share:.1f} %).",
+        servable=item.servable or None,
+        evidence=reasons,
+        severity="warning",
+        occurrences=Occurrences(item.failed, item.first_at, item.last_at, 0, 0),
+    )
+
+
+def _waiting(item: RequestStatistics) -> Iterator[Finding]:
+    wait, total = item.wait, item.total
+    if wait is None or total is None or wait.count < _REQUESTS or total.p95 <= 0:
+        return
+    share = min(1.0, wait.p95 / total.p95)
+    if share < _WAIT_SHARE or wait.p95 < _WAIT_MS:
+        return
+    used = (
+        f"{item.infer_requests_used} infer requests are in use"
+        if item.infer_requests_used > 1
+        else "nireq is 1"
+    )
+    yield _made(
+        "OVD832",
+        f"{100 * share:.0f} % of the time of requests to {item.servable} over {item.interface} at the 95th "
+        f"percentile is waiting for an infer request ({used}).",
+        servable=item.servable,
+        evidence=f"waiting {wait.p50:g} / {wait.p95:g} ms, whole request {total.p50:g} / {total.p95:g} ms "
+        "(p50 / p95)",
+    )
+
+
+def _breaks_off(log: LogSummary) -> Iterator[Finding]:
+    """A model was being loaded when the last start broke off."""
+    if not log.starts or log.starts[-1].ended != "cut_off":
+        return
+    last = len(log.starts) - 1
+    start = log.starts[-1]
+    for servable in log.servables:
+        if servable.start == last and servable.state == "LOADING" and servable.error_code == "OK":
+            if servable.failing or servable.problems:
+                continue
+            yield _made(
+                "OVD834",
+                f"The log breaks off while {servable.name} is being loaded since {servable.since}.",
+                servable=servable.name,
+                version=servable.version,
+                confidence="medium",
+                occurrences=Occurrences(
+                    1, start.ended_at, start.ended_at, start.ended_line, start.ended_line
+                ),
+            )
+
+
+# -- header --------------------------------------------------------------------------------------------
+
+
+def _hidden(log: LogSummary) -> str | None:
+    if log.level in ("trace", "debug") or log.level is None:
+        return None
+    if log.level == "info":
+        return (
+            "This log begins at INFO, where the server does not log requests: start it with --log_level DEBUG to have "
+            "them here, or with --metrics_enable to have them counted under /metrics."
+        )
+    return (
+        "This log holds warnings and errors only: states of servables are logged from --log_level INFO on, "
+        "requests from DEBUG on."
+    )
+
+
+def _time_notes(log: LogSummary) -> Iterator[str]:
+    for jump in log.clock_jumps[:3]:
+        yield _jump(jump)
+    if len(log.clock_jumps) > 3:
+        yield f"The clock goes back {len(log.clock_jumps) - 3} more times."
+    if log.year_missing:
+        yield "The stamps of the system log have no year: times are those that the server itself writes."
+
+
+def _jump(jump: ClockJump) -> str:
+    text = f"At line {jump.line:,} the clock goes back by {jump.seconds:,.0f} s, from {jump.before} to {jump.after}"
+    if abs(jump.seconds - _DST) <= _DST_SLACK:
+        text += ", as at the end of daylight saving time"
+    return f"{text}. Durations leave this out."

@@ -1,0 +1,72 @@
+"""What the values in a line exclude, and which of several causes is the likely one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+Values = Mapping[str, str]
+
+#: Codes that share a message, in the order of likelihood.
+_LIKELY: tuple[tuple[str, ...], ...] = (
+    ("OVD405", "OVD205"),
+    ("OVD803", "OVD801"),
+    ("OVD505", "OVD503"),
+    ("OVD202", "OVD201", "OVD110"),
+    ("OVD432", "OVD731", "OVD433", "OVD342"),
+    ("OVD301", "OVD303", "OVD302", "OVD304", "OVD305", "OVD306", "OVD203"),
+)
+
+
+def _path(values: Values) -> str:
+    return next((values[key] for key in ("path", "file", "model_file") if values.get(key)), "")
+
+
+#: Suffixes of models that are no IR.
+_OTHER_MODELS = (".onnx", ".pb", ".pdmodel", ".pdiparams", ".tflite")
+
+
+def _not_ir(values: Values, _: str) -> bool:
+    return _path(values).endswith(_OTHER_MODELS)
+
+
+#: Code → whether the values or the text exclude it.
+_EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
+    "OVD106": lambda values, _: _path(values).startswith(("s3://", "gs://", "az://", "azfs://")),
+    "OVD659": lambda values, _: not _path(values).startswith(("s3://", "gs://", "")),
+    # HOST:PORT or a host's name taken for a bucket.
+    "OVD623": lambda values, _: not {":", "."} & set(values.get("bucket", ":")),
+    "OVD622": lambda values, _: "." not in values.get("bucket", "."),
+    # Of an IR only.
+    "OVD307": _not_ir,
+    "OVD308": _not_ir,
+    "OVD311": _not_ir,
+    "OVD312": _not_ir,
+    "OVD315": _not_ir,
+    # mapping_config.json has two keys only.
+    "OVD461": lambda values, text: (
+        "JSON schema parse error" in text and not any(key in text for key in ("#/inputs", "#/outputs"))
+    ),
+    # The CPU extension: its messages say so.
+    **{
+        code: lambda _, text: "xtension" not in text
+        for code in ("OVD351", "OVD352", "OVD353", "OVD354", "OVD355", "OVD356", "OVD357")
+    },
+    "OVD441": lambda _, text: "libopenvino_" in text,
+}
+
+
+def possible(code: str, values: Values, text: str) -> bool:
+    """Whether the values in a message, or its text, leave the code possible."""
+    excluded = _EXCLUDED.get(code)
+    return excluded is None or not excluded(values, text)
+
+
+def by_likelihood(codes: Sequence[str]) -> list[str]:
+    """The same codes; of those that share a message the likely one first."""
+    result = list(codes)
+    for family in _LIKELY:
+        places = [index for index, code in enumerate(result) if code in family]
+        ordered = sorted((result[index] for index in places), key=family.index)
+        for index, code in zip(places, ordered, strict=True):
+            result[index] = code
+    return result

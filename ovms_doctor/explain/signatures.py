@@ -1,0 +1,53 @@
+"""Further messages of the server by code: those of all releases from 2022.1 on that the codes' own templates lack.
+
+``data/signatures.json`` holds them. They are told apart from a code's own templates, which the server is predicted to
+write: these are only recognised.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+
+import msgspec
+from msgspec import Struct
+
+#: A template with so much literal text is recognised within a line too, in characters.
+UNMISTAKABLE = 30
+
+
+class Signature(Struct, frozen=True):
+    """A message and the code that it is typical of."""
+
+    #: The template, with ``{fields}``.
+    text: str
+    code: str
+    #: The file that writes it: one of OVMS, or the name of a library.
+    source: str
+    #: The first and the last release with it; None for the newest known.
+    since: str
+    until: str | None = None
+
+    @property
+    def is_status(self) -> bool:
+        """Whether it is the text of a status, which other messages and answers to clients end with."""
+        return self.source == "status.cpp"
+
+    def anchored(self, weight: int) -> bool:
+        """Whether only a message that begins with it is meant. ``weight``: how much of it is literal."""
+        return weight < UNMISTAKABLE and not self.is_status
+
+
+class _Signatures(Struct, frozen=True):
+    signatures: tuple[Signature, ...]
+
+
+@cache
+def signatures() -> dict[str, tuple[Signature, ...]]:
+    """All of them, by code."""
+    data = pkgutil.get_data("ovms_doctor.explain", "data/signatures.json")
+    assert data is not None
+    result: dict[str, list[Signature]] = {}
+    for signature in msgspec.json.decode(data, type=_Signatures).signatures:
+        result.setdefault(signature.code, []).append(signature)
+    return {code: tuple(items) for code, items in result.items()}

@@ -1,0 +1,203 @@
+"""Taking off what container engines, system logs and people put around each line of a log.
+
+A carrier is taken off line by line, so that the further lines of a message lose it too. Carriers that name a pod,
+container or service keep the lines of each apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec import Struct
+
+#: A message that a carrier splits is joined up to so many bytes.
+_JOINED = 1 << 20
+#: Names and forms of prefixes that are remembered.
+_NAMES = 200
+
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d) ")
+_CRI = re.compile(
+    rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d) (stdout|stderr) ([FP])(?::\S*)? ?"
+)
+_POD = re.compile(rb"\[pod/([^\]\s]{1,300})\] ")
+_SYSLOG = re.compile(
+    rb"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([^\s\[\]]{1,200}) ([^\s:\[\]]{1,200})"
+    rb"(?:\[[^\]\s]{1,50}\])?: ?"
+)
+_ISO_SYSLOG = re.compile(rb"(?:([^\s\[\]:]{1,200}) )?([\w.@/-]{1,200})\[[^\]\s]{1,50}\]: ?")
+_COMPOSE = re.compile(rb"([A-Za-z0-9][\w.-]{0,200}) *\| ?")
+_QUOTE = re.compile(rb"(?:> ?)+")
+_STAMP = re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?\[")
+_CLOCK = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
+_GREP = re.compile(rb"(?:(.*):)?\d+[:-]$", re.DOTALL)
+_BEGINS = re.compile(
+    rb"> |\{\s*\"|\d{4}-\d\d-\d\dT\d|[A-Z][a-z]{2} [ \d]\d \d\d:|<\d{1,3}>|\[pod/|[\w.-]{1,200} *\| ?\["
+)
+ANSI = re.compile(rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+class _JsonLine(
+    Struct, rename={"journal": "MESSAGE", "container": "CONTAINER_NAME", "unit": "_SYSTEMD_UNIT"}
+):
+    """A line of docker's json-file, of journald's JSON, or of a shipper of logs."""
+
+    log: str | None = None
+    message: str | None = None
+    journal: str | None = None
+    stream: str | None = None
+    container: str | None = None
+    unit: str | None = None
+
+
+_JSON = msgspec.json.Decoder(_JsonLine)
+
+
+class Unwrapped(Struct, frozen=True):
+    """A line without its carrier. ``name``: the pod, container or service that the carrier names, else None;
+    ``text``: None for the first part of a line that a later one completes."""
+
+    name: bytes | None
+    text: bytes | None
+
+
+class Carriers:
+    """Takes carriers off the lines of one file or stream, whose prefixes it learns."""
+
+    def __init__(self) -> None:
+        #: The stamps of a carrier have no year.
+        self.year_missing = False
+        self._services: set[bytes] = set()
+        self._shapes: dict[bytes, re.Pattern[bytes]] = {}
+        self._parts: dict[tuple[bytes, bytes], bytes] = {}
+
+    def used(self, lines: list[bytes]) -> bool:
+        """Whether these lines, the first of a chunk, seem to have one."""
+        return any(_BEGINS.match(line) or self._shape(line) for line in lines)
+
+    def unwrap(self, line: bytes) -> Unwrapped | None:
+        """The line without its carriers; None where it has none."""
+        name: bytes | None = None
+        part: tuple[bytes, bytes] | None = None
+        text, found = line, False
+        for _ in range(6):
+            if text.startswith(b"[") and not text.startswith(b"[pod/"):
+                break
+            match = _CRI.match(text)
+            if match:
+                if match[2] == b"P":
+                    part = (name or b"", match[1])
+                text, found = text[match.end() :], True
+                if part is not None or (name or b"", match[1]) in self._parts:
+                    return self._join(name, match[1], text, complete=part is None)
+                continue
+            if text.startswith(b"{"):
+                json_line = _json(text)
+                if json_line is None:
+                    break
+                stream, label, text = json_line
+                name = label or name
+                found = True
+                return self._join(name, stream, text.removesuffix(b"\n"), complete=text.endswith(b"\n"))
+            step = self._step(text)
+            if step is None:
+                break
+            name = step[0] or name
+            text, found = text[step[1] :], True
+        if not found:
+            return self._learned(line)
+        return Unwrapped(name, text)
+
+    def _join(self, name: bytes | None, stream: bytes, text: bytes, *, complete: bool) -> Unwrapped:
+        key = (name or b"", stream)
+        before = self._parts.pop(key, b"")
+        if len(before) < _JOINED:
+            before += text
+        if complete:
+            return Unwrapped(name, before)
+        if len(self._parts) >= _NAMES:
+            self._parts.clear()
+        self._parts[key] = before
+        return Unwrapped(name, None)
+
+    def _step(self, text: bytes) -> tuple[bytes | None, int] | None:
+        """The name in the outermost prefix, and its length; None where there is none."""
+        match = _TIME.match(text)
+        if match:
+            inner = _ISO_SYSLOG.match(text, match.end())
+            if inner:
+                return _system(inner[1], inner[2]), inner.end()
+            return None, match.end()
+        match = _POD.match(text)
+        if match:
+            return match[1], match.end()
+        match = _SYSLOG.match(text)
+        if match:
+            self.year_missing = True
+            return _system(match[1], match[2]), match.end()
+        match = _COMPOSE.match(text)
+        if match and (match[1] in self._services or _STAMP.match(text, match.end())):
+            if len(self._services) < _NAMES:
+                self._services.add(match[1])
+            return match[1], match.end()
+        match = _QUOTE.match(text)
+        if match:
+            return None, match.end()
+        return None
+
+    # -- prefixes of unknown form ----------------------------------------------------------------------
+
+    def _learned(self, line: bytes) -> Unwrapped | None:
+        match = _STAMP.search(line, 0, 230)
+        if match and 0 < match.start() <= 200:
+            prefix = line[: match.start()]
+            if prefix not in self._shapes:
+                if len(self._shapes) >= _NAMES:
+                    return Unwrapped(_label(prefix), line[match.start() :])
+                self._shapes[prefix] = _shape_of(prefix)
+            return Unwrapped(_label(prefix), line[match.start() :])
+        shape = self._shape(line)
+        if shape is None:
+            return None
+        return Unwrapped(_label(shape[0]), line[shape[1] :])
+
+    def _shape(self, line: bytes) -> tuple[bytes, int] | None:
+        for pattern in list(self._shapes.values())[:8]:
+            match = pattern.match(line)
+            if match:
+                return match[0], match.end()
+        return None
+
+
+def _system(host: bytes | None, unit: bytes) -> bytes:
+    return unit if host is None else host + b"/" + unit
+
+
+def _label(prefix: bytes) -> bytes | None:
+    """The name in a prefix of unknown form, without times and line numbers."""
+    text = _CLOCK.sub(b"", prefix).strip()
+    match = _GREP.match(text)
+    if match:
+        text = match[1] or b""
+    text = text.strip(b" :|-[]()>\t")
+    return text or None
+
+
+def _shape_of(prefix: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"\d+".join(re.escape(part) for part in re.split(rb"\d+", prefix)))
+
+
+def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:
+    """Stream, name and text of a JSON line; the text ends with a line end where it is complete."""
+    try:
+        line = _JSON.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    name = line.container or line.unit
+    label = name.encode("utf-8", "replace") if name else None
+    if line.log is not None:
+        return (line.stream or "").encode("utf-8", "replace"), label, line.log.encode("utf-8", "replace")
+    message = line.message if line.message is not None else line.journal
+    if message is None:
+        return None
+    return b"", label, message.encode("utf-8", "replace") + b"\n"

@@ -1,0 +1,74 @@
+"""The output of a container as the engine keeps it, in pieces."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+from ovms_doctor.probes.containers import engine
+from ovms_doctor.probes.log_files import LogReadError, OnBytes
+
+#: Seconds without a byte from the engine.
+_SILENCE = 30
+#: ``90s``, ``10m``, ``2h``, ``1d``, and sums of them.
+_DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+_SECONDS = (86_400, 3_600, 60, 1)
+
+
+def since_seconds(text: str) -> int | None:
+    """The moment that ``--since`` names, in seconds since 1970: ``10m``, ``1d12h``, ``2026-11-28T13:36:00``, or a
+    number of seconds since 1970. None where it is none of them."""
+    from datetime import datetime
+
+    if text.isdigit():
+        return int(text)
+    match = _DURATION.fullmatch(text)
+    if match and text:
+        passed = sum(int(part) * unit for part, unit in zip(match.groups(), _SECONDS, strict=True) if part)
+        return int(time.time()) - passed
+    try:
+        return int(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
+    except ValueError:
+        return None
+
+
+def container_pieces(
+    name: str, *, since: int | None = None, tail: int | None = None, on_bytes: OnBytes | None = None
+) -> Iterator[bytes]:
+    """Standard output and error of a container, oldest first. LogReadError where the engine does not give it."""
+    try:
+        import docker
+    except Exception as error:  # noqa: BLE001 - a broken installation throws anything
+        text = f"the Python package docker cannot be used ({type(error).__name__})"
+        raise LogReadError(
+            f"container {name}: {text}; docker logs {name} | ovms-doctor logs - works"
+        ) from None
+    address = ""
+    try:
+        arguments = engine.endpoint()
+        address = engine.shown_address(arguments["base_url"])
+        client = docker.APIClient(**arguments, timeout=_SILENCE)
+        stream = client.logs(
+            name.removeprefix("/"),
+            stdout=True,
+            stderr=True,
+            stream=True,
+            follow=False,
+            since=since,
+            tail="all" if tail is None else tail,
+        )
+        read = 0
+        for piece in stream:
+            read += len(piece)
+            if on_bytes is not None:
+                on_bytes(read, None)
+            yield piece
+    except engine.ContainerLookupError as problem:
+        raise LogReadError(f"container {name}: {problem}") from None
+    except GeneratorExit:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a library throws, a sentence explains it
+        if getattr(getattr(error, "response", None), "status_code", None) == 404:
+            raise LogReadError(f"container {name}: the engine at {address} has no such container") from None
+        raise LogReadError(f"container {name}: {engine.explained_error(error, address)}") from None

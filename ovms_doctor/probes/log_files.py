@@ -1,0 +1,100 @@
+"""Reading logs from files and standard input: in pieces, so that the memory used does not grow with them."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
+
+#: Bytes of a piece.
+PIECE = 1 << 19
+_GZIP = b"\x1f\x8b"
+#: ``ovms.log.2.gz`` → ``ovms.log``, and which of the rotated files it is.
+_ROTATED = re.compile(
+    r"(?P<stem>.*?)(?:[.-](?P<number>\d{1,8}(?:[-T]\d{2,6})?))?(?P<packed>\.gz)?", re.DOTALL
+)
+
+#: The output and the errors of one process in two files.
+_STREAM = re.compile(r"[._-](?:stdout|stderr|out|err)(?=\.|$)", re.IGNORECASE)
+
+#: Called with the number of bytes read so far, and the size of all where it is known.
+OnBytes = Callable[[int, int | None], None]
+
+
+class LogReadError(Exception):
+    """A log cannot be read; the text says which and why."""
+
+
+def grouped(paths: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """The files by log: label and paths, the oldest of rotated files first.
+
+    The label is empty where all files are one log, else the name of the file without its number.
+    """
+    groups: dict[str, list[tuple[bool, str, str]]] = {}
+    for path in dict.fromkeys(paths):
+        match = _ROTATED.fullmatch(path)
+        stem = _STREAM.sub("", match["stem"] if match and match["stem"] else path) or path
+        number = match["number"] if match else None
+        # logrotate counts up, with dates it goes the other way round; the file without either is the newest.
+        order = (number is None, _order(number), path)
+        groups.setdefault(stem, []).append(order)
+    if len(groups) == 1:
+        return [("", [path for _, _, path in sorted(next(iter(groups.values())))])]
+    return [(_label(stem, groups), [path for _, _, path in sorted(files)]) for stem, files in groups.items()]
+
+
+def _order(number: str | None) -> str:
+    if number is None:
+        return ""
+    if len(number) >= 8:
+        return number
+    return f"{10**7 - int(number):08}"
+
+
+def _label(stem: str, groups: dict[str, list[tuple[bool, str, str]]]) -> str:
+    name = os.path.basename(stem) or stem
+    return name if sum(os.path.basename(other) == name for other in groups) == 1 else stem
+
+
+def pieces(path: str, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
+    """The content of a file, or of standard input for ``-``, unpacked where it is gzip; LogReadError."""
+    try:
+        with _opened(path) as file:
+            size = _size(file)
+            head = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
+            yield from _read(file, size, on_bytes, packed=head == _GZIP)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise LogReadError(f"{_shown(path)}: broken gzip file: {error}") from None
+    except OSError as error:
+        raise LogReadError(f"{_shown(path)}: {error.strerror or error}") from None
+
+
+def _opened(path: str) -> BinaryIO:
+    if path == "-":
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    return open(path, "rb")
+
+
+def _size(file: BinaryIO) -> int | None:
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _read(file: BinaryIO, size: int | None, on_bytes: OnBytes | None, *, packed: bool) -> Iterator[bytes]:
+    source: BinaryIO = gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[assignment]
+    read = 0
+    while piece := source.read1(PIECE) if hasattr(source, "read1") else source.read(PIECE):
+        read += len(piece)
+        if on_bytes is not None:
+            on_bytes(file.tell() if packed and size is not None else read, size)
+        yield piece
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == "-" else path

@@ -1,0 +1,401 @@
+"""The report of ``logs`` for people: header, servables, findings, requests, changes, what is not recognised."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ovms_doctor.model.display_text import cell_len, clip
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.log import (
+    Change,
+    Distribution,
+    GenerativeStatistics,
+    LogDiagnosis,
+    RequestStatistics,
+    ServableHistory,
+    ServerStart,
+)
+from ovms_doctor.report.phrases import plural
+from ovms_doctor.report.text_findings import write_findings
+from ovms_doctor.report.text_writer import TextWriter
+from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
+
+#: Rows of a table and entries of a list that are shown unless everything is asked for.
+_ROWS = 30
+_CHANGES = 12
+_BARS = "▁▂▃▄▅▆▇█"
+_PLAIN_BARS = "_.:-=+*#"
+#: Width of the sparkline, in cells.
+_SPARKLINE = 60
+#: States of what is not configured any more.
+_REMOVED = ("END", "RETIRED", "UNLOADING")
+_ENDS = {
+    "shutdown": "shuts down",
+    "exit": "exits",
+    "cut_off": "ends without shutdown lines: killed or still running",
+}
+
+
+def write_log_report(
+    paper: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding], titles: dict[str, str]
+) -> None:
+    """The whole report but for its last line. ``titles``: code → its name in words."""
+    log = diagnosis.summary
+    _write_header(paper, diagnosis, titles)
+    for note in (*diagnosis.time_notes, *log.limits):
+        paper.prose(note, indent=1)
+    if log.servables:
+        paper.blank()
+        _write_servables(paper, diagnosis, titles)
+    write_findings(paper, findings)
+    if log.requests or diagnosis.hidden:
+        paper.blank()
+        _write_requests(paper, diagnosis)
+    for item in log.generative:
+        _write_generative(paper, item)
+    if log.changes:
+        paper.blank()
+        _write_changes(paper, log.changes)
+    _write_unmatched(paper, diagnosis)
+
+
+# -- header --------------------------------------------------------------------------------------------
+
+
+def _write_header(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
+    log = diagnosis.summary
+    parts = [
+        f"OVMS {diagnosis.release}" if diagnosis.release else "release not in this excerpt (--ovms-version)"
+    ]
+    if diagnosis.release and diagnosis.release_from not in (None, "log"):
+        parts[0] += f" ({diagnosis.release_from})"
+    if log.openvino:
+        parts.append(f"OpenVINO {log.openvino.split('-')[0]}")
+    parts.append(log.level.upper() if log.level else "no record of OVMS")
+    if log.first_at and log.last_at:
+        parts.append(f"{_span(log.first_at, log.last_at)} ({_duration(log.duration_s)})")
+    parts.append(plural(len(log.starts), "start") if log.starts else "no start")
+    paper.prose(" · ".join(parts), style="bold")
+    shown = log.starts if paper.verbose else log.starts[-3:]
+    if len(log.starts) > len(shown):
+        ends = Counter(start.ended for start in log.starts[: -len(shown)])
+        counted = ", ".join(f"{number} × {_ENDS[end].partition(':')[0]}" for end, number in ends.items())
+        paper.prose(f"{plural(len(log.starts) - len(shown), 'earlier start')}: {counted}", indent=1)
+    codes = diagnosis.ended_by[-len(shown) :] if shown else ()
+    for start, code in zip(shown, codes, strict=True):
+        paper.prose(_start(start, code, titles), indent=1)
+
+
+def _start(start: ServerStart, code: str | None, titles: dict[str, str]) -> str:
+    subject = f"{start.source}: " if start.source else ""
+    begins = f"start at {_clock(start.at)}" if start.from_beginning and start.at else "excerpt"
+    if start.from_beginning and not start.at:
+        begins = "start"
+    ends = _ENDS[start.ended]
+    if start.ended == "exit":
+        ends += f" over {code} {titles.get(code, '')}".rstrip() if code else " with an error"
+    if start.ended_at and start.ended != "cut_off":
+        ends += f" at {_clock(start.ended_at)}"
+    line = f"line {start.line:,} to {start.ended_line:,}"
+    text = f"{subject}{begins} ({line}) {ends}"
+    if start.ended == "cut_off" and start.last_message:
+        text += f"; its last message: {clip(start.last_message.partition(chr(10))[0], 120)}"
+    return text
+
+
+# -- servables -----------------------------------------------------------------------------------------
+
+
+def _write_servables(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
+    log = diagnosis.summary
+    several = len(log.sources) > 1
+    rows: list[tuple[tuple[str, ...], str]] = []
+    pairs = sorted(zip(log.servables, diagnosis.causes, strict=True), key=lambda pair: _is_good(pair[0]))
+    for servable, codes in pairs:
+        cause = f"{codes[0]} {titles.get(codes[0], '')}".strip() if codes else ""
+        if cause and len(codes) > 1:
+            cause += f" (+{len(codes) - 1})"
+        cells = (
+            *((servable.source,) if several else ()),
+            servable.name,
+            servable.kind if servable.version is None else f"{servable.kind} {servable.version}",
+            _state(servable),
+            _clock(servable.since),
+            cause,
+        )
+        rows.append((cells, "" if _is_good(servable) or servable.state in _REMOVED else "red"))
+    header = (*(("source",) if several else ()), "servable", "kind", "state", "since", "cause")
+    _write_table(paper, header, rows)
+
+
+def _is_good(servable: ServableHistory) -> bool:
+    return servable.state is not None and servable.state.startswith("AVAILABLE") and not servable.failing
+
+
+def _state(servable: ServableHistory) -> str:
+    state = servable.state or "not logged"
+    if servable.failing:
+        again = f"fails, retried {servable.retries:,} ×" if servable.retries else "fails"
+        return f"{state} ({again})"
+    return state
+
+
+# -- requests ------------------------------------------------------------------------------------------
+
+
+def _write_requests(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
+    log = diagnosis.summary
+    if log.requests:
+        several = len(log.sources) > 1
+        rows: list[tuple[tuple[str, ...], str]] = []
+        for item in log.requests:
+            reason = _most_frequent(item)
+            cells = (
+                *((item.source,) if several else ()),
+                item.servable or "(not named)",
+                f"{item.interface} {item.api}" if item.api else item.interface,
+                f"{item.requests:,}",
+                f"{100 * item.failed / item.requests:.1f} %" if item.requests else "-",
+                _pair(item.wait),
+                _pair(item.inference),
+                reason,
+            )
+            rows.append((cells, "red" if item.failing_since else ""))
+        header = (
+            *(("source",) if several else ()),
+            *("requests to", "interface", "requests", "failed", "wait p50/p95", "inference p50/p95"),
+            "most frequent failure",
+        )
+        _write_table(paper, header, rows)
+        if any(item.total for item in log.requests):
+            paper.line(
+                (" durations in milliseconds, as the server logs them; --verbose shows all stages", "dim")
+            )
+        _write_sparkline(paper, log.requests)
+        if paper.verbose:
+            _write_stages(paper, log.requests)
+    if diagnosis.hidden:
+        paper.prose(diagnosis.hidden, indent=1)
+    for servable, reason, count in sorted(log.failures, key=lambda item: -item[2])[
+        : None if paper.verbose else 5
+    ]:
+        paper.prose(f"{plural(count, 'request')} to {servable} failed: {clip(reason, 200)}", indent=1)
+    if log.unattributed:
+        text = "end here and began before this excerpt: their servable is not known."
+        paper.prose(f"{plural(log.unattributed, 'request')} {text}", indent=1)
+
+
+def _most_frequent(item: RequestStatistics) -> str:
+    for reason, count in item.reasons.items():
+        return f"{clip(reason, 70)} ({count:,})"
+    return ""
+
+
+def _write_stages(paper: TextWriter, requests: Sequence[RequestStatistics]) -> None:
+    rows = []
+    for item in requests:
+        stages = (
+            ("waiting", item.wait),
+            ("deserialization", item.deserialization),
+            ("inference", item.inference),
+            ("serialization", item.serialization),
+            ("total", item.total),
+        )
+        for name, values in stages:
+            if values is not None:
+                numbers = tuple(_number(value) for value in (values.p50, values.p95, values.p99, values.max))
+                rows.append(((f"{item.servable} {item.interface}", name, *numbers), ""))
+        for reason, count in item.reasons.items():
+            rows.append(((f"{item.servable} {item.interface}", f"{count:,} × {reason}", "", "", "", ""), ""))
+    paper.blank()
+    _write_table(paper, ("requests to", "stage", "p50", "p95", "p99", "max"), rows)
+
+
+def _pair(values: Distribution | None) -> str:
+    return "-" if values is None else f"{_number(values.p50)} / {_number(values.p95)}"
+
+
+def _number(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _write_sparkline(paper: TextWriter, requests: Sequence[RequestStatistics]) -> None:
+    counts: Counter[str] = Counter()
+    for item in requests:
+        counts.update(item.by_minute)
+    if len(counts) < 2:
+        return
+    first, last = min(counts), max(counts)
+    unit = "minute" if len(first) > 13 else "hour"
+    values = _steps(counts, unit)
+    per_cell = -(-len(values) // _SPARKLINE)
+    cells = [max(values[start : start + per_cell]) for start in range(0, len(values), per_cell)]
+    highest = max(cells)
+    bars = _BARS if paper.show("█") == "█" else _PLAIN_BARS
+    line = "".join(bars[min(7, 8 * value // (highest + 1))] if value else " " for value in cells)
+    text = f"requests for each {unit} from {_clock(first)} to {_clock(last)}, at most {highest:,}: "
+    paper.line((f" {text}", "dim"), (line, "cyan"))
+
+
+def _steps(counts: Counter[str], unit: str) -> list[int]:
+    """One number for each minute or hour, those without requests too."""
+    from datetime import datetime, timedelta
+
+    step = timedelta(minutes=1) if unit == "minute" else timedelta(hours=1)
+    form = "%Y-%m-%d %H:%M" if unit == "minute" else "%Y-%m-%d %H"
+    try:
+        at, last = (datetime.fromisoformat(f"{text}:00:00"[:19]) for text in (min(counts), max(counts)))
+    except ValueError:
+        return list(counts.values())
+    if (last - at) / step > 100_000:
+        return [counts[key] for key in sorted(counts)]
+    values = []
+    while at <= last:
+        values.append(counts.get(at.strftime(form), 0))
+        at += step
+    return values
+
+
+def _write_generative(paper: TextWriter, item: GenerativeStatistics) -> None:
+    paper.blank()
+    subject = f"{item.source}: " if item.source else ""
+    if item.lines:
+        text = (
+            f"{subject}executor of generative models: at most {plural(item.max_requests, 'request')} in work"
+        )
+        if item.max_waiting:
+            text += f", of which {item.max_waiting} waited"
+        if item.max_cache_usage is not None:
+            size = f" of {item.cache_size}" if item.cache_size else ""
+            text += f"; cache usage at most {item.max_cache_usage:g} %{size}"
+        paper.prose(text, indent=1)
+    if item.measured_requests:
+        text = f"{item.measured_requests:,} measured: {item.input_tokens:,} tokens in, {item.output_tokens:,} out"
+        if item.first_token:
+            text += f"; first token after {_pair(item.first_token)} ms (p50/p95)"
+        paper.prose(text, indent=1)
+
+
+# -- changes and the rest ------------------------------------------------------------------------------
+
+
+def _write_changes(paper: TextWriter, changes: Sequence[Change]) -> None:
+    shown = changes if paper.verbose else changes[-_CHANGES:]
+    paper.line((" changes while the server ran", "bold"))
+    if len(changes) > len(shown):
+        paper.line((f"  … {plural(len(changes) - len(shown), 'earlier change')} (--verbose)", "dim"))
+    for change in shown:
+        subject = change.servable or ""
+        if subject and change.version is not None:
+            subject += f" version {change.version}"
+        source = f"{change.source}: " if change.source else ""
+        paper.prose(f"{_clock(change.at)}  {source}{subject} {change.text}".replace("   ", "  "), indent=2)
+
+
+def _write_unmatched(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
+    warnings, errors = diagnosis.unmatched_warnings, diagnosis.unmatched_errors
+    if not warnings and not errors:
+        return
+    paper.blank()
+    counts = " and ".join(
+        plural(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number
+    )
+    paper.line((f" not recognised: {counts}; the most frequent:", "bold"))
+    for item in diagnosis.unmatched:
+        text = " ".join(item.text.split())
+        paper.prose(f"{item.count:,} × (line {item.line:,}) {clip(text, 300)}", indent=2)
+
+
+def write_verdict(paper: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> None:
+    """The last line: how many servables serve, how many causes there are."""
+    mark, sentence = verdict(diagnosis, findings)
+    paper.blank()
+    paper.line((f"{mark} {sentence}", STYLES[mark]))
+
+
+def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, str]:
+    """The mark and the sentence."""
+    log = diagnosis.summary
+    if not log.records and not log.problems:
+        return OPEN, "there is no line of OVMS in this log"
+    last = {start.source: start for start in log.starts}
+    errors = sum(finding.severity == "error" for finding in findings)
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    causes = " and ".join(
+        plural(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number
+    )
+    unmatched = diagnosis.unmatched_errors
+    if any(start.ended == "exit" for start in last.values()):
+        return BAD, f"the server ended with an error{'; ' + causes if causes else ''}"
+    present = [servable for servable in log.servables if servable.state not in _REMOVED]
+    number = len(present)
+    bad = sum(not _is_good(servable) for servable in present)
+    if bad:
+        text = "serves" if number - bad == 1 else "serve"
+        causes = causes or "no cause is in the log"
+        return BAD, f"{number - bad} of {plural(number, 'servable')} {text} at the end of the log; {causes}"
+    if errors:
+        return BAD, causes
+    if unmatched:
+        return OPEN, f"no known cause, but {plural(unmatched, 'error')} not recognised"
+    if warnings:
+        return PARTLY, causes
+    if not number:
+        return OPEN, "no servable is named in this log, and no problem"
+    served = "the only servable serves" if number == 1 else f"all {number} servables serve"
+    return GOOD, f"{served} at the end of the log; no problem is logged"
+
+
+# -- cells ---------------------------------------------------------------------------------------------
+
+
+def _write_table(paper: TextWriter, header: tuple[str, ...], rows: list[tuple[tuple[str, ...], str]]) -> None:
+    """Columns as wide as their widest cell; the last one takes what the line has left."""
+    shown = rows if paper.verbose else rows[:_ROWS]
+    texts = [tuple(paper.show(cell) for cell in cells) for cells, _ in shown]
+    last = len(header) - 1
+    widths = [min(40, max(cell_len(cell) for cell in column)) for column in zip(header, *texts, strict=True)]
+    left = paper.width - 1 - sum(width + 2 for width in widths[:last])
+    widths[last] = max(12, left)
+    paper.line((_row(header, widths, last), "bold"))
+    for cells, (_, style) in zip(texts, shown, strict=True):
+        paper.ready((_row(cells, widths, last), style))
+    if len(rows) > len(shown):
+        paper.line((f" … and {plural(len(rows) - len(shown), 'more row')} (--verbose)", "dim"))
+
+
+def _row(cells: tuple[str, ...], widths: list[int], last: int) -> str:
+    return (" " + "  ".join(_cells(cells, widths, last))).rstrip()
+
+
+def _cells(cells: tuple[str, ...], widths: list[int], last: int) -> Iterator[str]:
+    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        text = clip(cell, width)
+        yield text if index == last else text + " " * (width - cell_len(text))
+
+
+def _clock(at: str | None) -> str:
+    """The time of day; the day too where the reader cannot know it."""
+    if not at:
+        return "-"
+    return at[11:19] if len(at) >= 19 else at
+
+
+def _span(first: str, last: str) -> str:
+    if first[:10] == last[:10]:
+        return f"{first[:10]} {first[11:19]} to {last[11:19]}"
+    return f"{first[:19]} to {last[:19]}"
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 172_800:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} days {whole % 86_400 // 3600} h"

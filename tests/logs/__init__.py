@@ -1,0 +1,1 @@
+"""Logs: reading them, their causes, requests, the report, and the templates that explain them."""

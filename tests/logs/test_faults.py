@@ -1,0 +1,186 @@
+"""Recorded starts with one fault each: the cause, the states and the end, at every level."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from ovms_doctor.diagnosis.log_findings import diagnose
+from tests.logs.recorded import packed, read, read_recorded, recorded
+
+#: Fault → codes of its errors and warnings; the first is the cause. What is not named here is healthy.
+CAUSES = {
+    "batch-auto-scalar": ["OVD429"],
+    "bind-address-not-local": ["OVD802"],
+    "config-empty": ["OVD403"],
+    "config-not-json": ["OVD403"],
+    "config-schema-wrong-type": ["OVD404"],
+    "cpu-extension-not-a-library": ["OVD352"],
+    "device-GPU.1": ["OVD432"],
+    "device-gpu": ["OVD432"],
+    "empty-version-dir-config": ["OVD111"],
+    "html-instead-of-xml": ["OVD301"],
+    "mediapipe-config-in-build-without-mediapipe": ["OVD404"],
+    "metrics-list-without-enable": ["OVD406"],
+    "missing-dir-config": ["OVD106"],
+    "no-permission-base-uid5000-config": ["OVD202"],
+    "pipeline-missing-model": ["OVD442"],
+    "pipeline-wrong-node": ["OVD442"],
+    "plugin-config-unsupported-key-cli": ["OVD422"],
+    "port-privileged-uid5000": ["OVD803"],
+    "s3-path-cloud-disabled": ["OVD659"],
+    "shape-not-parsable-first-in-list": ["OVD423"],
+    "truncated-bin": ["OVD308"],
+    "add-to-config": ["OVD844"],
+    "broken-model-first-in-list": ["OVD312"],
+    "broken-xml-config": ["OVD312"],
+    "cache-dir-not-writable-uid5000": ["OVD505"],
+    "config-missing": ["OVD405"],
+    "config-schema-no-base-path": ["OVD101"],
+    "config-schema-unknown-top-key": ["OVD404"],
+    "config-stateful-keys-removed-in-2026.3": ["OVD404"],
+    "cpu-extension-missing": ["OVD406"],
+    "custom-loader-missing": ["OVD420", "OVD441"],
+    "device-AUTO_GPU": ["OVD432"],
+    "device-CUDA": ["OVD432"],
+    "device-GPU-cli": ["OVD432"],
+    "device-HETERO_GPU-CPU": ["OVD432"],
+    "device-NPU": ["OVD432"],
+    "duplicate-model-name": ["OVD402"],
+    "empty-version-dir-cli": ["OVD111"],
+    "flat-dir-cli": ["OVD101"],
+    "grpc-bind-address-not-local": ["OVD802"],
+    "layout-incompatible": ["OVD430"],
+    "log-path-not-writable-uid5000": ["OVD847"],
+    "metrics-list-unknown-config": ["OVD414"],
+    "metrics-without-rest": ["OVD406"],
+    "missing-dir-cli": ["OVD106"],
+    "missing-dir-first-in-list": ["OVD106"],
+    "no-permission-base-uid5000-cli": ["OVD201"],
+    "no-permission-bin-uid5000-cli": ["OVD203"],
+    "no-permission-version-dir-uid5000-config": ["OVD202"],
+    "onnx-garbage": ["OVD301"],
+    "pipeline-model-broken": ["OVD312", "OVD442"],
+    "pipeline-wrong-input-name": ["OVD442"],
+    "plugin-config-bad-value": ["OVD433"],
+    "plugin-config-unsupported-key": ["OVD422"],
+    "plugin-config-unsupported-key-first-in-list": ["OVD422"],
+    "port-busy-rest": ["OVD801"],
+    "remove-from-config-not-there": ["OVD844"],
+    "shape-not-parsable": ["OVD423"],
+    "shape-wrong-input-name": ["OVD425"],
+    "usage-api-key-file-missing": ["OVD406"],
+    "usage-bind-address-bad": ["OVD406"],
+    "usage-config-and-model": ["OVD406"],
+    "usage-config-and-shape": ["OVD406"],
+    "usage-log-level-lower-case": ["OVD406"],
+    "usage-low-latency-removed": ["OVD406"],
+    "usage-model-name-only": ["OVD406"],
+    "usage-model-repository-path-alone": ["OVD406"],
+    "usage-no-arguments": ["OVD406"],
+    "usage-poll-negative": ["OVD406"],
+    "usage-port-out-of-range": ["OVD406"],
+    "usage-same-ports": ["OVD406"],
+    "usage-stray-word": ["OVD406"],
+    "usage-unknown-option": ["OVD406"],
+    "signals-SIGILL": ["OVD706"],
+    "version-dir-names-v1-and-0": ["OVD102", "OVD104"],
+}
+#: The help is printed instead; the first run adds the model, the second finds it there.
+_HELP = {"2026.3/usage-no-arguments/default", "2026.3/add-to-config/DEBUG"}
+
+
+@pytest.mark.parametrize("key", sorted(recorded()))
+def test_cause(key: str) -> None:
+    name = key.split("/")[1]
+    _, findings = diagnose(read_recorded(key))
+    found = [finding.code for finding in findings if finding.severity != "info"]
+    wanted = [] if key in _HELP else CAUSES.get(name, [])
+    assert sorted(dict.fromkeys(found)) == sorted(wanted)
+    assert found[:1] == wanted[:1]
+
+
+@pytest.mark.parametrize("key", sorted(recorded()))
+def test_nothing_is_left_unrecognised(key: str) -> None:
+    diagnosis, _ = diagnose(read_recorded(key))
+    assert diagnosis.unmatched == ()
+
+
+@pytest.mark.parametrize("key", sorted(key for key, run in recorded().items() if run["config"]))
+def test_states(key: str) -> None:
+    """The state of each servable is the one that GET /v1/config answered before the server was stopped."""
+    log = read_recorded(key)
+    wanted = {}
+    for name, item in json.loads(recorded()[key]["config"]).items():
+        for version in item["model_version_status"]:
+            wanted[name, int(version["version"])] = version["state"]
+    shown = {
+        (servable.name, servable.version or 1): "LOADING" if servable.failing else servable.state
+        for servable in log.servables
+    }
+    assert shown == wanted
+
+
+@pytest.mark.parametrize("key", sorted(recorded()))
+def test_end(key: str) -> None:
+    run = recorded()[key]
+    log = read_recorded(key)
+    if not log.starts:
+        # The help, the version, a list of models, a signal before the first message: no server was started.
+        assert run["exit_code"] == 0 or run["stopped_with"] == "SIGTERM-during-start"
+        return
+    (start,) = log.starts
+    if run["stopped_with"] in ("SIGTERM", "SIGINT"):
+        assert start.ended == "shutdown"
+    elif run["stopped_with"] in ("SIGKILL", "SIGSEGV", "SIGHUP"):
+        assert start.ended == "cut_off"
+    else:
+        assert start.ended == "exit"
+        diagnosis, _ = diagnose(log)
+        assert diagnosis.ended_by[0] == CAUSES[key.split("/")[1]][0]
+
+
+def test_a_cause_is_named_by_the_servable_that_it_keeps_from_loading() -> None:
+    diagnosis, _ = diagnose(read_recorded("2026.3/pipeline-model-broken/INFO"))
+    causes = {
+        servable.name: codes
+        for servable, codes in zip(diagnosis.summary.servables, diagnosis.causes, strict=True)
+    }
+    assert causes == {"brokenxml": ("OVD312",), "dag": ("OVD442",), "fc": (), "two": ()}
+
+
+def test_retries_are_counted_and_the_failure_lasts_since_the_first() -> None:
+    log = read_recorded("2026.3/broken-xml-config/INFO")
+    (broken,) = [servable for servable in log.servables if servable.failing]
+    text = recorded()["2026.3/broken-xml-config/INFO"]["stdout"]
+    assert broken.retries == text.count("Will reload model: brokenxml")
+    lines = text.splitlines()
+    first = next(number for number, line in enumerate(lines, 1) if '"error_code": "UNKNOWN"' in line)
+    assert broken.since_line == first
+    assert broken.since == lines[first - 1][1:24]
+
+
+def _reload_findings() -> Iterator[tuple[str, str, bool]]:
+    _, findings = diagnose(read(packed("reload-2026.3-DEBUG.log.xz")))
+    for finding in findings:
+        yield finding.code, finding.severity, "over" in finding.detail
+
+
+def test_what_was_repaired_while_the_server_ran_is_over() -> None:
+    """The last change of the recording makes config.json no JSON again; all else was repaired."""
+    lasting = {code for code, _, over in _reload_findings() if not over}
+    assert lasting == {"OVD403"}
+    assert {severity for _, severity, over in _reload_findings() if over} == {"warning"}
+
+
+def test_changes_while_the_server_ran() -> None:
+    log = read(packed("reload-2026.3-DEBUG.log.xz"))
+    texts = [(change.servable, change.version, change.text.partition(" after")[0]) for change in log.changes]
+    assert ("img", 1, "is added") in texts
+    assert ("fc", 3, "fails to load") in texts
+    assert ("fc", 3, "is AVAILABLE") in texts
+    assert ("dag", None, "is AVAILABLE") in texts
+    assert texts[-1][2] == "a client requested a reload of the configuration"
+    assert [change.at for change in log.changes] == sorted(change.at for change in log.changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 
 import pytest
@@ -19,7 +20,13 @@ TOP = "/sys/fs/cgroup"
 def host(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The files of a host with 8 GiB and 32 cores, to be added to."""
     files = dict(HOST)
-    monkeypatch.setattr(capacity, "_text", lambda path: files.get(path, ""))
+
+    def opened(path: str, **_: object) -> io.StringIO:
+        if path not in files:
+            raise FileNotFoundError(path)
+        return io.StringIO(files[path])
+
+    monkeypatch.setattr(capacity, "open", opened, raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(32)))
     return files
 

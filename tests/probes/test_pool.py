@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from ovms_doctor.model.facts import InspectModel, ModelInspection
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.pool import Pool
+from ovms_doctor.probes.processes.single import START_DEADLINE
 
 
 def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is warmed before the files are looked at, which takes minutes where there are thousands."""
     file = tmp_path / "model.onnx"
@@ -20,7 +25,8 @@ def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hang
     try:
         pool.warm()
         # As if the time that it may take to come up were over.
-        pool._seats[0].ends = 0.0
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 2 * START_DEADLINE)
+        monkeypatch.setattr("ovms_doctor.probes.processes.pool.time", later)
         ((asked, answer),) = pool.answer([question], lambda _: 60.0)
     finally:
         pool.close()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from ovms_doctor.model.facts import (
@@ -49,6 +50,11 @@ def _ask(worker: Worker, *names: str) -> list[object]:
     results = list(worker.answer(questions))
     assert [question for question, _ in results] == questions
     return [answer for _, answer in results]
+
+
+def _children() -> set[int]:
+    """The processes that this one has started and that are there still."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 def _alive(pid: int) -> bool:
@@ -278,7 +284,7 @@ from ovms_doctor.model.facts import StatPath
 ids = Ids(5000, 5000) if sys.argv[2] == "as-server" else None
 collector = LocalCollector(ids)
 collector.collect([StatPath("/")])
-print(collector._files.pid, flush=True)
+print(*collector.pids, flush=True)
 if sys.argv[3] == "forget":
     sys.exit()
 sys.stdin.read()
@@ -309,9 +315,8 @@ def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(who: Ids | N
     """Not only by the end of its questions: the kernel forgets the request where ids change."""
     with LocalCollector(who) as collector:
         collector.collect([StatPath("/")])
-        pid = collector._files.pid
+        (pid,) = collector.pids
         # Stopped, it can read no pipe: as if it hung in a library.
-        assert pid
         os.kill(pid, signal.SIGSTOP)
         script = (
             "import ctypes, os, sys\n"
@@ -323,8 +328,8 @@ def test_a_child_that_hangs_dies_by_the_signal_of_its_parents_death(who: Ids | N
             "ids = Ids(5000, 5000) if sys.argv[2] == '5000' else None\n"
             "collector = LocalCollector(ids)\n"
             "collector.collect([StatPath('/')])\n"
-            "os.kill(collector._files.pid, signal.SIGSTOP)\n"
-            "print(collector._files.pid, flush=True)\n"
+            "os.kill(collector.pids[0], signal.SIGSTOP)\n"
+            "print(collector.pids[0], flush=True)\n"
             "os.kill(os.getpid(), signal.SIGKILL)\n"
         )
         done = subprocess.run(
@@ -352,9 +357,9 @@ def test_the_child_imports_nothing_of_the_users(tmp_path: Path, monkeypatch: pyt
 def test_a_file_question_starts_one_child_that_imports_little() -> None:
     with LocalCollector(None) as collector:
         collector.collect([])
-        assert collector._files.pid is None
+        assert collector.pids == []
         collector.collect([StatPath("/")])
-        assert collector.pids == [collector._files.pid]
+        assert len(collector.pids) == 1
     code = (
         "import json, sys; from ovms_doctor.probes.processes import worker; worker._files(); "
         "print(json.dumps(sorted(sys.modules)))"
@@ -374,20 +379,22 @@ def test_a_file_question_starts_one_child_that_imports_little() -> None:
 
 
 def test_a_worker_that_was_started_early_is_used() -> None:
+    before = _children()
     workers.start_early(["files"])
-    (early,) = workers._early.values()
+    (early,) = _children() - before
     with LocalCollector(None) as collector:
         collector.collect([StatPath("/")])
-        assert collector.pids == [early.pid]
-    assert not _alive(early.pid)
+        assert collector.pids == [early]
+    assert not _alive(early)
 
 
 def test_workers_that_nobody_used_are_ended() -> None:
+    before = _children()
     workers.start_early(["files", "inspect"])
-    early = list(workers._early.values())
+    early = _children() - before
     assert len(early) == 2
     workers.end_unused()
-    assert not [process for process in early if _alive(process.pid)]
+    assert not [pid for pid in early if _alive(pid)]
 
 
 def test_a_child_keeps_no_descriptor_of_its_parents() -> None:

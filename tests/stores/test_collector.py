@@ -43,7 +43,6 @@ from ovms_doctor.probes.collector import Collector
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.stores import StoreCollector
 from ovms_doctor.probes.stores.amazon.client import proxies
-from ovms_doctor.probes.stores.amazon.store import _stored
 from tests.deadlines import LONG, within_some_deadline
 from tests.stores.models import BIN, XML
 from tests.stores.servers import Proxy, S3Server, moto_server
@@ -263,13 +262,25 @@ def test_an_object_that_is_not_what_was_listed(moto: S3Server) -> None:
     assert answer == Unavailable(f"s3://{bucket}/1/a.bin has changed since it was listed")
 
 
-def test_what_was_restored_can_be_read() -> None:
+@pytest.mark.parametrize(
+    ("restored", "archived"),
+    [
+        ("", True),
+        ("<RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress></RestoreStatus>", True),
+        (
+            "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
+            "<RestoreExpiryDate>2030-01-01T00:00:00.000Z</RestoreExpiryDate></RestoreStatus>",
+            False,
+        ),
+    ],
+)
+def test_what_was_restored_can_be_read(faulty: Make, restored: str, archived: bool) -> None:
     """What Amazon itself says of it cannot be had offline."""
-    cold = {"Key": "k", "Size": 1, "StorageClass": "GLACIER"}
-    assert _stored(cold) == StoredObject("k", 1, archived=True)
-    assert _stored({**cold, "RestoreStatus": {"IsRestoreInProgress": True}}).archived
-    restored = {"IsRestoreInProgress": False, "RestoreExpiryDate": "2030-01-01"}
-    assert not _stored({**cold, "RestoreStatus": restored}).archived
+    cold = f"<Contents><Key>k</Key><Size>1</Size><StorageClass>GLACIER</StorageClass>{restored}</Contents>"
+    body = f"<ListBucketResult><Name>b</Name><IsTruncated>false</IsTruncated>{cold}</ListBucketResult>"
+    server = faulty(Rule(status=200, code="", body=body.encode()))
+    (answer,) = ask(ListStore(access(server.endpoint), ""))
+    assert answer == StoreListing((StoredObject("k", 1, archived=archived),))
 
 
 def test_a_key_that_is_not_utf8(moto: S3Server) -> None:

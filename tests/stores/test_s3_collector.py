@@ -406,11 +406,8 @@ def test_nothing_of_this_process_is_used(
 
 def test_secrets_are_on_no_command_line_and_in_no_environment(moto: S3Server) -> None:
     bucket = filled(moto, {"m": b""})
-    local = LocalCollector(None)
-    with Collector(local, lambda: StoreCollector(SECRETS, local)) as collector:
-        collector.collect([HeadBucket(access(moto.endpoint, bucket))])
-        stores = collector._stores
-        assert stores is not None
+    with LocalCollector(None) as local, StoreCollector(SECRETS, local) as stores:
+        stores.collect([HeadBucket(access(moto.endpoint, bucket))])
         assert stores.pids
         for pid in stores.pids:
             for name in ("cmdline", "environ"):

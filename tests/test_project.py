@@ -366,3 +366,14 @@ def test_no_helper_is_imported_from_a_test_module() -> None:
         if name.startswith("tests.") and any(part.startswith("test_") for part in name.split(".")[:-1])
     ]
     assert wrong == []
+
+
+def test_no_private_attribute_is_tested() -> None:
+    """What begins with one underscore belongs to the module or class that defines it."""
+    wrong = [
+        f"{_relative(path)}:{line}: {name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for line, name in _imports(ast.walk(_tree(path)))
+        if name.startswith("ovms_doctor") and any(re.match("_[a-z]", part) for part in name.split("."))
+    ]
+    assert wrong == []

@@ -1,4 +1,4 @@
-"""What becomes of the model cache: data only, read through :mod:`ovms_doctor.model.plan`."""
+"""What the server does with the model cache, as data."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class CachePlan(Struct, frozen=True):
 
 
 class CacheFails(Struct, frozen=True, tag=True):
-    """A model does not come up because of the cache, whose plan tells why. ``path``: the cache's directory."""
+    """A model is not loaded because of the cache, whose plan tells the reason."""
 
+    #: The cache's directory.
     path: str
+    #: Whether the process ends with SIGABRT.
     aborts: bool

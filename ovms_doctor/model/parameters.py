@@ -12,7 +12,9 @@ ANY = -1
 class Dimension(Struct, frozen=True):
     """A number, a range, or anything (both -1)."""
 
+    #: The least value.
     low: int
+    #: The greatest value.
     high: int
 
     @property
@@ -33,9 +35,11 @@ class Dimension(Struct, frozen=True):
 
 
 class Shape(Struct, frozen=True):
-    """``auto``, or dimensions. A fixed shape without any is taken for none."""
+    """``auto``, or dimensions. A fixed shape without any counts as none."""
 
+    #: The dimensions, in order.
     dimensions: tuple[Dimension, ...] = ()
+    #: Whether the shape follows the requests.
     auto: bool = False
 
     def as_openvino(self) -> str:
@@ -53,9 +57,11 @@ class Shape(Struct, frozen=True):
 
 
 class LayoutPair(Struct, frozen=True):
-    """The layout of the tensor that clients send, and that of the model inside."""
+    """The two layouts of one tensor."""
 
+    #: The layout of the tensor that clients send.
     tensor: str = ""
+    #: The layout of the tensor inside the model.
     model: str = ""
 
     @property
@@ -67,15 +73,15 @@ class LayoutPair(Struct, frozen=True):
 
 
 class Device(Struct, frozen=True):
-    """A target device as it is compiled for: the whole text, its plugin, and the devices behind it.
+    """A target device as it is compiled for."""
 
-    ``text``: ``AUTO:GPU,CPU``; ``plugin``: ``AUTO``; ``members``: ``GPU``, ``CPU``, without their numbers.
-    ``chosen_by_server``: none was named, and this is what the server takes (v2026.3: a GPU before the CPU).
-    """
-
+    #: The whole text, such as ``AUTO:GPU,CPU``.
     text: str
+    #: The plugin: ``AUTO``.
     plugin: str
+    #: The devices behind it, without their numbers: ``GPU``, ``CPU``.
     members: tuple[str, ...] = ()
+    #: None was named, and the server chooses this one (v2026.3: a GPU before the CPU).
     chosen_by_server: bool = False
 
     @property
@@ -101,9 +107,11 @@ class Device(Struct, frozen=True):
 
 
 class PluginConfig(Struct, frozen=True):
-    """``values``: key → value as JSON, in the server's order (by key). ``log``: warnings on renamed keys."""
+    """The configuration that is passed to the plugin."""
 
+    #: Key and value as JSON, sorted by key as the server does.
     values: tuple[tuple[str, str], ...] = ()
+    #: Warnings on renamed keys.
     log: tuple[str, ...] = ()
 
 
@@ -124,9 +132,11 @@ _IN_THE_WORDS = frozenset({"unknown", "removed", "number", "bare", "several", "n
 
 
 class PassedOver(Struct, frozen=True):
-    """A device of AUTO's or MULTI's list that it silently goes without."""
+    """A device of the list of AUTO or MULTI that it silently does without."""
 
+    #: The device.
     name: str
+    #: Why it cannot be used.
     reason: DeviceProblem
 
 
@@ -164,53 +174,66 @@ ANONYMOUS = "ANONYMOUS_INPUT_NAME"
 
 
 class Refusal(NamedTuple):
-    """The status code's name with which the server refuses, and the whole messages that it logs."""
+    """How the server refuses a parameter."""
 
+    #: The status code's name.
     status: str
+    #: The whole messages that it logs.
     log: tuple[str, ...]
 
 
 class ParameterWarning(Struct, frozen=True):
-    """A value that the server ignores, or only warns about: the parameter, its value, the server's lines.
+    """A value that the server ignores, or only warns about."""
 
-    ``kind``: ``ignored`` (it has no effect), ``both`` (batch_size beside shape), ``deprecated``,
-    ``reserved`` (a shape under the name that the server keeps for the one input).
-    """
-
+    #: The parameter's name.
     parameter: str
+    #: Its value.
     value: str
+    #: ``ignored``: it has no effect; ``both``: batch_size beside shape; ``deprecated``; ``reserved``: a shape
+    #: under the name that the server keeps for the one input.
     kind: str
+    #: The server's lines.
     log: tuple[str, ...]
 
 
 class ParsedParameters(Struct, frozen=True):
-    """The parameters of one model as the server holds them.
+    """The parameters of one model as the server holds them."""
 
-    ``problem``: this entry fails; ``abort``: a plugin_config key that the device does not support, with
-    which a configuration is given up altogether. ``at`` names the parameter of either; ``key`` the
-    plugin_config key. ``shapes`` and ``layouts`` by tensor (ANONYMOUS: for the one input); ``batch_auto``
-    is batch_size ``auto``; ``layout`` the one for the one input; ``stateful`` and ``custom_loader`` (its
-    name) are None where not given. ``nireq``: 0 for the plugin's optimum. ``verdict``: what becomes of the
-    device, once the server's devices were asked for.
-    """
-
+    #: The target device.
     device: Device
+    #: Why this entry is refused.
     problem: Refusal | None = None
+    #: Why the whole configuration is given up: a plugin_config key that the device does not support.
     abort: Refusal | None = None
+    #: The parameter that ``problem`` or ``abort`` is about.
     at: str = ""
+    #: The plugin_config key that it is about.
     key: str = ""
+    #: Values that are ignored or warned about.
     warnings: tuple[ParameterWarning, ...] = ()
+    #: batch_size as a number or range; None where it is not given.
     batch: Dimension | None = None
+    #: Whether batch_size is ``auto``.
     batch_auto: bool = False
+    #: Shapes by tensor; ANONYMOUS for the one input.
     shapes: tuple[tuple[str, Shape], ...] = ()
+    #: The layout of the one input; None where it is not given.
     layout: LayoutPair | None = None
+    #: Layouts by tensor.
     layouts: tuple[tuple[str, LayoutPair], ...] = ()
+    #: Inference requests; 0 for the plugin's optimum.
     nireq: int = 0
+    #: What is passed to the plugin.
     plugin_config: PluginConfig = NO_PLUGIN_CONFIG
+    #: The preprocessing steps, name and value, in order.
     steps: tuple[tuple[str, Any], ...] = ()
+    #: Whether the model is stateful; None where it is not given.
     stateful: bool | None = None
+    #: The name of the custom loader; None where it is not given.
     custom_loader: str | None = None
+    #: Whether the model may be cached.
     allow_cache: bool = False
+    #: Whether the device can be compiled for, once the server's devices are known.
     verdict: DeviceVerdict = UNJUDGED
 
     @property

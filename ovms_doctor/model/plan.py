@@ -1,4 +1,4 @@
-"""The Plan: what the server will do, step by step, as data. Readable from every room."""
+"""The plan: what the server will do, step by step, as data."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ Basis: TypeAlias = Literal["static", "read", "compiled"]
 class VersionState(Struct, frozen=True):
     """What the status API shows for a version."""
 
+    #: The state.
     state: StateName
+    #: The error code.
     error_code: ErrorCode
 
     @property
@@ -57,42 +59,48 @@ class VersionState(Struct, frozen=True):
 
 
 class DirectoryName(Struct, frozen=True):
-    """A sub-directory's name and what ``std::stoll`` makes of it; ``number`` where it is one."""
+    """The name of a sub-directory of a base path, as ``std::stoll`` reads it."""
 
+    #: The name.
     name: str
+    #: Whether it is a version, or why not.
     reading: Literal["version", "not_positive", "not_number", "out_of_range"]
+    #: The number; None where it is none.
     number: int | None = None
 
 
 class BaseProblem(Struct, frozen=True):
-    """Why the base path gives no versions at all.
+    """Why the base path gives no versions at all."""
 
-    ``entry`` is the directory entry at which a listing throws; ``failure`` the system call's. ``store``: it is in a
-    store, and the plan of that store says why.
-    """
-
+    #: What is wrong; ``store``: the base path is in a store, and the plan of that store tells the reason.
     kind: Literal[
         "escapes", "cannot_check", "missing", "not_directory", "invalid_file", "cannot_list", "store"
     ]
+    #: How the system call fails.
     failure: Failure | None = None
+    #: The directory entry at which a listing throws.
     entry: str | None = None
     #: The server's path of what exists and was probably meant, where the base path is missing.
     suggestion: str | None = None
 
 
 class Detection(Struct, frozen=True, dict=True):
-    """What the server finds in a base path.
+    """What the server finds in a base path."""
 
-    ``found`` holds the numbers in the byte order of the directories' names, duplicates kept: the server
-    searches this list as if it were sorted (serving rule of the fallback).
-    """
-
+    #: The status code that detection ends with.
     status: StatusCode
+    #: The numbers in the byte order of the directories' names, duplicates kept: the server searches this list
+    #: as if it were sorted.
     found: tuple[int, ...] = ()
+    #: The names of all sub-directories.
     names: tuple[DirectoryName, ...] = ()
+    #: Why there are no versions; None where there are.
     problem: BaseProblem | None = None
+    #: Whether the base path is a model file, served as version 1.
     single_file: bool = False
+    #: The entries of the base path; None where it was not listed.
     listing: Listing | None = None
+    #: The lines that the server logs.
     log: tuple[str, ...] = ()
 
     def directories(self, version: int) -> tuple[str, ...]:
@@ -113,41 +121,58 @@ class Detection(Struct, frozen=True, dict=True):
 
 
 class Attempt(Struct, frozen=True):
-    """What one try to load a version does; the same at every try, as long as nothing changes.
+    """One try to load a version; the same at every try, as long as nothing changes."""
 
-    ``threw``: an exception that leaves the version LOADING/OK for good. ``log``: the messages of the try
-    itself. ``candidates``: other files that would have matched, had the file system listed them first.
-    ``mapping``: why mapping_config.json, which is there, cannot be read. ``tokenizers``: the operations for
-    which the server brings the library itself. ``opened``: the files that OpenVINO opens for it.
-    """
-
+    #: The version's number.
     version: int
+    #: How it ends; ``threw``: an exception that leaves the version LOADING/OK for good.
     outcome: Literal["loaded", "failed", "threw", "crashed", "hangs", "unknown"]
+    #: The version's directory, as the server writes it.
     path: str
+    #: The status code that it ends with.
     status: StatusCode = "OK"
+    #: Why it is not loaded; None where it is.
     cause: Cause | None = None
+    #: The lines that the server logs for the try itself.
     log: tuple[str, ...] = ()
+    #: The exception's text, of one that ``threw``.
     exception: str = ""
+    #: The file that is handed to OpenVINO, as the server writes it.
     model_file: str | None = None
+    #: The model's format.
     format: ModelFormat | None = None
+    #: Other files that would match, if the file system listed them first.
     candidates: tuple[str, ...] = ()
+    #: What the outcome rests on.
     basis: Basis = "static"
+    #: What the model's bytes hold.
     inspection: ModelInspection | None = None
+    #: What OpenVINO did with it.
     report: LoadReport | None = None
+    #: Why mapping_config.json, which exists, cannot be read.
     mapping: Failure | None = None
+    #: The operations for which the server adds the library itself.
     tokenizers: tuple[Operation, ...] = ()
+    #: The names that mapping_config.json gives the tensors.
     names: Mapping = NO_MAPPING
+    #: The files that OpenVINO opens for it.
     opened: tuple[str, ...] = ()
 
 
 class VersionPlan(Struct, frozen=True):
-    """One detected version: asked for or not, and what becomes of it."""
+    """One detected version."""
 
+    #: Its number.
     version: int
+    #: The names of all directories that are read as it.
     directories: tuple[str, ...]
+    #: Whether the policy selects it.
     requested: bool
+    #: Its state right after start-up; None where it is never tried.
     now: VersionState | None
+    #: Its state after two further polls; None where the process ended.
     later: VersionState | None
+    #: Its first try; None where there is none.
     attempt: Attempt | None
 
     @property
@@ -159,34 +184,43 @@ class VersionPlan(Struct, frozen=True):
 
 
 class ModelPlan(Struct, frozen=True):
-    """What becomes of one model.
+    """What the server does with one model."""
 
-    ``kind``: ``graph`` and ``generative`` entries are recognised but not followed. ``never_ends``: the version
-    whose load is tried again for ever. ``at_poll``: this, a hang or the end of the process comes at the first
-    poll only, when the server is up. ``blocked``: what the look for a graph opens and never comes back from.
-    ``ended``: the exit code with which loading this model ends the process. ``missed``: failed versions that
-    the fallback's search does not find. ``reloaded``: versions loaded again at every poll. ``unknown``: why
-    the rest of this plan could not be told. ``parameters``: the model parameters as the server holds them,
-    None where none were given. ``graph``: why a graph is not loaded.
-    """
-
+    #: The model, as it is configured.
     entry: ModelEntry
+    #: What the server finds in its base path.
     detection: Detection
+    #: The versions that the policy selects, applied once to all that is detected.
     requested: tuple[int, ...] = ()
+    #: Every version that is detected.
     versions: tuple[VersionPlan, ...] = ()
+    #: The status code that the first pass ends with.
     status: StatusCode = "OK"
+    #: ``graph`` and ``generative`` entries are recognised and not followed further.
     kind: Literal["classic", "graph", "generative"] = "classic"
+    #: Whether its versions are tried at all: not where a custom loader is to bring it.
     tried: bool = True
+    #: The version whose load is tried again for ever.
     never_ends: int | None = None
+    #: The version whose load never comes back.
     hangs: int | None = None
+    #: The exit code with which loading this model ends the process.
     ended: int | None = None
+    #: The end, or the hang, comes at the first poll, when the server is up.
     at_poll: bool = False
+    #: What the search for a graph opens and never comes back from.
     blocked: SpecialFile | None = None
+    #: Failed versions that the search of the fallback does not find.
     missed: tuple[int, ...] = ()
+    #: Versions that are retired by a poll.
     retired: tuple[int, ...] = ()
+    #: Versions that are loaded again at every poll.
     reloaded: tuple[int, ...] = ()
+    #: Why the rest of this plan is not known.
     unknown: CouldNotLook | None = None
+    #: The model parameters as the server holds them; None where none are given.
     parameters: ParsedParameters | None = None
+    #: Why a graph is not loaded.
     graph: GraphFault | None = None
 
     @property
@@ -204,9 +238,11 @@ class ModelPlan(Struct, frozen=True):
 
 
 class Ignored(Struct, frozen=True):
-    """An argument or key that this program does not look at yet. ``location``: option or JSON pointer."""
+    """An argument or key whose effect this program does not predict."""
 
+    #: The option, or a JSON pointer.
     location: str
+    #: What it is about.
     text: str
 
 
@@ -214,38 +250,51 @@ Outcome: TypeAlias = Literal["serves", "exits", "never_ends", "unknown"]
 
 
 class Plan(Struct, frozen=True):
-    """What the server does from its start until two polls later.
+    """What the server does from its start until two polls later."""
 
-    Of a configuration file: ``skipped`` entries are not among ``models``; ``places`` tells where in the file
-    a JSON pointer leads. ``polls``: whether it looks again at all. ``outside``: paths that it does not see, for
-    nothing is mounted there. ``routes``: the ways to remote storage, for each client that its models need.
-    ``stores``: what is decided for each model in a store before the store is asked.
-    ``memory``: what the loaded versions take, None where that was not asked for or cannot be told.
-    ``extension``: what becomes of the CPU extension, None where none was named.
-    ``cache``: the model cache, None where it is off or nothing is known of it.
-    """
-
+    #: Whether one model is served, or a configuration.
     mode: Literal["single", "config"]
+    #: How start-up ends.
     outcome: Outcome
+    #: The exit code, where the process ends.
     exit_code: int | None = None
+    #: The models that are loaded, in the server's order.
     models: tuple[ModelPlan, ...] = ()
+    #: Why the process ends.
     problem: StartProblem | None = None
+    #: Names that are configured more than once.
     duplicates: tuple[str, ...] = ()
+    #: What this program does not predict.
     ignored: tuple[Ignored, ...] = ()
+    #: Why the plan is not known.
     unknown: CouldNotLook | None = None
+    #: The configuration file, as the server is given it.
     config_path: str | None = None
+    #: Remarks for the report.
     notes: tuple[str, ...] = field(default=())
+    #: Entries of the configuration that are not among ``models``.
     skipped: tuple[SkippedEntry, ...] = ()
+    #: Libraries that cannot be opened.
     libraries: tuple[LibraryFault, ...] = ()
+    #: The pipelines of models.
     pipelines: tuple[PipelinePlan, ...] = ()
+    #: Parts of the configuration with another meaning than it seems.
     config_notes: tuple[ConfigNote, ...] = ()
+    #: Where in the configuration file a JSON pointer leads.
     places: ConfigPositions | None = None
+    #: Whether the server polls the file system.
     polls: bool = True
+    #: Paths that the server does not see, since nothing is mounted there.
     outside: tuple[OutsideMounts, ...] = ()
+    #: The route to each remote storage that the models need.
     routes: tuple[StorageRoute, ...] = ()
+    #: What is decided for each model in a store.
     stores: tuple[StorePlan, ...] = ()
+    #: The model cache; None where it is off or nothing is known of it.
     cache: CachePlan | None = None
+    #: The CPU extension; None where none is named.
     extension: ExtensionPlan | None = None
+    #: The memory of the loaded versions; None where that is not known.
     memory: MemoryEstimate | None = None
 
     @property

@@ -1,7 +1,4 @@
-"""What keeps the server from doing what it was told: reasons to end, and what it leaves out. Data only.
-
-Read through :mod:`ovms_doctor.model.plan`, as the rest of the Plan.
-"""
+"""What keeps the server from serving its deployment, as data: reasons to end, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -14,17 +11,9 @@ from ovms_doctor.model.facts import Failure, LibraryInspection, LoadReport
 
 
 class StartProblem(Struct, frozen=True):
-    """Why the process ends before, or instead of, serving.
+    """Why the process ends before, or instead of, serving."""
 
-    ``kind`` names the stage; ``log`` the lines in the server's log or on its standard error. ``option``: the
-    argument to blame. In a configuration file, ``at`` is the index of the character at which reading it
-    stops, ``pointer`` what the server's message points at, ``keyword`` the rule of its schema.
-    ``suggestion``: what was probably meant; ``hint``: a sentence on what other releases make of it; ``remedy``: what
-    to do, as a sentence; ``undefined``:
-    it is left to chance what the server does, for its own code does not look. ``missing``: a key that the schema
-    wants; ``sibling``: the pointer of a key that stands in its place, or of one too many.
-    """
-
+    #: The stage at which it ends.
     kind: Literal[
         "usage",
         "model_path_denied",
@@ -41,21 +30,37 @@ class StartProblem(Struct, frozen=True):
         "proxy",
         "cache",
     ]
+    #: The status code.
     status: str
+    #: The exit code.
     exit_code: int
+    #: The lines in the server's log or on its standard error.
     log: tuple[str, ...]
+    #: The file that it is about, as the server writes it.
     path: str | None = None
+    #: What the server's message quotes.
     text: str = ""
+    #: How the system call fails.
     failure: Failure | None = None
+    #: The argument to blame.
     option: str | None = None
+    #: The index of the character at which reading the configuration file stops.
     at: int | None = None
+    #: The JSON pointer of the server's message.
     pointer: str | None = None
+    #: The rule of the schema that is broken.
     keyword: str = ""
+    #: What was probably meant.
     suggestion: str | None = None
+    #: A sentence on what other releases make of it.
     hint: str = ""
+    #: What to do, as a sentence.
     remedy: str = ""
+    #: The server's own code does not check: what it does is left to chance.
     undefined: bool = False
+    #: A key that the schema requires.
     missing: str = ""
+    #: The pointer of a key that has its place, or of one too many.
     sibling: str | None = None
 
 
@@ -117,64 +122,79 @@ class ExtensionPlan(Struct, frozen=True):
 
 
 class OutsideMounts(Struct, frozen=True):
-    """A path that the server does not see, because it is under no mount and not in the image.
+    """A path that the server does not see: it is under no mount and not in the image."""
 
-    ``here``: this host has something there; ``sure``: no image of OVMS has it.
-    """
-
+    #: The path, as the server is given it.
     path: str
+    #: Whether this host has something there.
     here: bool
+    #: Whether no image of OVMS has it.
     sure: bool
 
 
 class GraphFault(Struct, frozen=True):
-    """Why the graph of a graph.pbtxt is not loaded. ``path`` as the server writes it."""
+    """Why the graph of a graph.pbtxt is not loaded."""
 
+    #: Its path, as the server writes it.
     path: str
+    #: What is wrong.
     reason: Literal["missing", "denied", "empty", "directory"]
+    #: The status code that it ends with.
     status: str
+    #: The lines that the server logs.
     log: tuple[str, ...]
+    #: How the system call fails.
     failure: Failure | None = None
 
 
 class SkippedEntry(Struct, frozen=True):
-    """An entry of a list that is not loaded, and nothing is registered under its name.
+    """An entry of a list that is not loaded, and nothing is registered under its name."""
 
-    ``refused``: it alone, a parameter is wrong; ``aborts``: with it the server gives up the list;
-    ``after_abort``: it stands behind such an entry. Of a graph: ``occupied``, a model has its name;
-    ``duplicate``, another graph has it.
-    """
-
+    #: The entry.
     entry: ModelEntry
+    #: ``refused``: it alone, a parameter is wrong; ``aborts``: with it the server gives up the list;
+    #: ``after_abort``: it comes after such an entry; of a graph: ``occupied``, a model has its name;
+    #: ``duplicate``, another graph has it.
     reason: Literal["refused", "aborts", "after_abort", "occupied", "duplicate"]
+    #: The status code.
     status: str = "OK"
+    #: The lines that the server logs.
     log: tuple[str, ...] = ()
+    #: The parameter that is wrong.
     parameter: str = ""
 
 
 class LibraryFault(Struct, frozen=True):
-    """A library that the server cannot open: of a custom loader or of custom nodes. ``name`` is the
-    library's in the configuration."""
+    """A library that the server cannot open: of a custom loader or of custom nodes."""
 
+    #: Which of them.
     kind: Literal["loader", "nodes"]
+    #: The library's name in the configuration.
     name: str
+    #: Its path, as the server writes it.
     path: str
+    #: The JSON pointer of its entry.
     pointer: str
+    #: The lines that the server logs.
     log: tuple[str, ...]
+    #: What is wrong.
     reason: Literal["missing", "denied", "escapes", "relative", "not_a_library"]
+    #: How the system call fails.
     failure: Failure | None = None
 
 
 class ConfigNote(Struct, frozen=True):
-    """Something the server was told that it takes, and that does not mean what it seems to.
+    """Something configured that the server accepts, with another meaning than it seems."""
 
-    ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one of the
-    numbers in it is none; ``nul``: a text that ends for the server at its NUL character. ``pointer`` is empty for
-    what stands on the command line.
-    """
-
+    #: ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one
+    #: of its numbers is none; ``nul``: a text that ends for the server at its NUL character; the others name
+    #: what is doubled, ignored or missing.
     kind: Literal["doubled_key", "ignored_key", "no_base_path", "graph_keys", "policy", "policy_item", "nul"]
+    #: Its JSON pointer; empty for the command line.
     pointer: str
+    #: What it is about.
     text: str
+    #: The model that it is about.
     model: str | None = None
+    #: The lines that the server logs.
     log: tuple[str, ...] = ()

@@ -15,17 +15,23 @@ Way: TypeAlias = Literal["direct", "proxy", "ends", "unread", "exempt"]
 
 
 class Route(Struct, frozen=True):
-    """The way a client takes; ``variable``: the one that decides, empty where none does."""
+    """How a client reaches its storage."""
 
+    #: Directly or through a proxy.
     way: Way
+    #: The variable that decides; empty where none does.
     variable: str = ""
 
 
 class StorageRoute(Struct, frozen=True):
-    """A client that these models need, and the way it takes. ``models``: their names, none for what is pulled.
-    ``exempt``: the variable that names the endpoint as one to reach without a proxy, though it is not asked."""
+    """A client that models need, and its route."""
 
+    #: The client.
     client: Client
+    #: The models' names; none for what is pulled.
     models: tuple[str, ...]
+    #: Its route.
     route: Route
+    #: The variable that names the endpoint as one to reach without a proxy, though the client does not read
+    #: it.
     exempt: str = ""

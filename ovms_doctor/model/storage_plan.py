@@ -1,4 +1,4 @@
-"""What the server's storage clients decide, as data. Read through :mod:`ovms_doctor.model.plan`."""
+"""What the server's storage clients decide, as data."""
 
 from __future__ import annotations
 
@@ -14,80 +14,104 @@ EndpointProblem: TypeAlias = Literal["", "scheme in capitals", "cut in the wrong
 
 
 class S3Path(Struct, frozen=True):
-    """A path in S3 as the server parses it. ``host`` and ``port`` where the path names them in a form that it reads
-    (``key`` then begins with a slash). ``host_like``: the bucket looks like HOST:PORT, a form that it did not read,
-    and why. ``bucket`` is empty where there is none."""
+    """A path in S3 as the server parses it."""
 
+    #: The path as configured.
     path: str
+    #: The bucket; empty where there is none.
     bucket: str
+    #: The key; it begins with a slash where the path names a host.
     key: str = ""
+    #: The host that the path names in a form that the server reads.
     host: str = ""
+    #: Its port.
     port: str = ""
+    #: The bucket looks like HOST:PORT in a form that the server does not read, and why; else empty.
     host_like: Literal["", "key", "bucket", "host"] = ""
 
 
 class Endpoint(Struct, frozen=True):
-    """Where the S3 client sends its requests. ``source``: ``S3_ENDPOINT``, ``path``, or ``aws`` for Amazon's own.
-    ``text``: what the client is told, without a user. ``port`` None for the scheme's own. ``problem``: why it
-    reaches nobody; ``readable``: scheme and host can be told. ``path``: what stands before the bucket in every
-    request's, ``/store``."""
+    """Where the S3 client sends its requests."""
 
+    #: Where it is read: the variable, the path, or ``aws`` for Amazon's own.
     source: Literal["S3_ENDPOINT", "path", "aws"]
+    #: What the client is given, without a user.
     text: str
+    #: The scheme.
     scheme: Literal["http", "https"]
+    #: The host.
     host: str
+    #: The port; None for the scheme's own.
     port: int | None = None
+    #: Why it reaches nobody; empty where it does.
     problem: EndpointProblem = ""
+    #: Whether scheme and host are known.
     readable: bool = True
+    #: What comes before the bucket in the path of every request, such as ``/store``.
     path: str = ""
 
 
 class S3Client(Struct, frozen=True):
-    """``credentials``: ``keys`` (exactly those of the environment), ``chain`` (the SDK's own search) or
-    ``anonymous``. ``empty_keys``: the keys are set to nothing, at least one. ``token``: the session token is
-    used or ignored, empty where none is set. ``region``: None where it is looked for elsewhere (a profile,
-    EC2's metadata, at last us-east-1); ``region_from``: the variable, ``profile``, ``metadata``. ``url``: what
-    HeadBucket is sent to, None where that cannot be told. ``sure``: whether the variables are known well enough."""
+    """What the client of S3 decides."""
 
+    #: ``keys``: exactly those of the environment; ``chain``: the SDK's own search.
     credentials: Literal["keys", "chain", "anonymous"]
+    #: Where the bucket's name goes.
     addressing: Addressing
+    #: Where requests are sent.
     endpoint: Endpoint
+    #: The region; None where it is looked up elsewhere (a profile, EC2's metadata, at last us-east-1).
     region: str | None
+    #: Where it is read: the variable, ``profile``, ``metadata``.
     region_from: str
+    #: The address of HeadBucket; None where it is not known.
     url: str | None
+    #: Whether the keys are set to nothing, at least one.
     empty_keys: bool = False
+    #: Whether the session token is used or ignored; empty where none is set.
     token: Literal["", "used", "ignored"] = ""
+    #: Whether the variables are known well enough.
     sure: bool = False
 
 
 class GcsPath(Struct, frozen=True):
-    """A path in Google Cloud Storage; ``bucket`` empty where there is none."""
+    """A path in Google Cloud Storage."""
 
+    #: The path as configured.
     path: str
+    #: The bucket; empty where there is none.
     bucket: str
+    #: The key.
     key: str = ""
 
 
 class GcsClient(Struct, frozen=True):
-    """``credentials``: ``anonymous``, ``file`` (``key_file`` as the variable names it, None where its value is not
-    known or no path) or ``search`` (gcloud's own file, then the metadata server). ``endpoint`` and
-    ``endpoint_from``: where a variable names another one. ``unread``: a variable for an emulator that this
-    release does not read. ``sure`` as in S3Client."""
+    """What the client of Google Cloud Storage decides."""
 
+    #: ``file``: a key file; ``search``: gcloud's own file, then the metadata server.
     credentials: Literal["anonymous", "file", "search"]
+    #: The key file as the variable names it; None where its value is not known or is no path.
     key_file: str | None = None
+    #: The endpoint; empty for Google's own.
     endpoint: str = ""
+    #: The variable that names it.
     endpoint_from: str = ""
+    #: A variable for an emulator that this release does not read.
     unread: str = ""
+    #: Whether the variables are known well enough.
     sure: bool = False
 
 
 class AzurePath(Struct, frozen=True):
-    """A path in Azure: ``blob`` (az://, ``container`` and directory) or ``file`` (azfs://, share and directory)."""
+    """A path in Azure."""
 
+    #: The path as configured.
     path: str
+    #: ``blob`` (az://) or ``file`` (azfs://).
     kind: Literal["blob", "file"]
+    #: The container, or the share.
     container: str
+    #: The directory in it.
     directory: str = ""
 
 
@@ -105,33 +129,43 @@ KeyFault: TypeAlias = Literal["", "content", "missing", "denied", "directory", "
 
 
 class StoreFault(Struct, frozen=True):
-    """Why a model in a store is never served, whatever the store holds. ``ends``: the process ends over it, with
-    exit code 1. ``status``: what OVMS calls it; ``exact``: it is known that it is this one, and ``log`` is what it
-    writes. ``key``, ``failure``, ``inspection``: of a key file."""
+    """Why a model in a store is never served, whatever the store holds."""
 
+    #: What is wrong.
     kind: FaultKind
+    #: The status code.
     status: str
+    #: The lines that the server logs.
     log: tuple[str, ...] = ()
+    #: Whether the process ends over it, with exit code 1.
     ends: bool = False
+    #: Whether status and log are certain.
     exact: bool = True
+    #: What is wrong with a key file.
     key: KeyFault = ""
+    #: How reading the key file fails.
     failure: Failure | None = None
+    #: What the key file holds.
     inspection: KeyFileInspection | None = None
 
 
 class CopyFacts(Struct, frozen=True):
-    """One version's directory in the store, which the server downloads. ``path``: as the server writes it, without a
-    slash at its end. ``files``: what it takes, names below the directory; ``left_out``: what lies there and is not
-    taken, for its suffix or, in S3, for it lies deeper than one directory. ``archived``: of ``files`` those that must
-    be restored before they can be read. ``cut``: there are more keys than the one page that the server asks for.
-    ``directories``: those that it makes below the version's own."""
+    """One version's directory in the store, which the server downloads."""
 
+    #: The version's number.
     version: int
+    #: Its path as the server writes it, without a slash at its end.
     path: str
+    #: What is downloaded, with names below the directory.
     files: tuple[CopiedFile, ...] = ()
+    #: What is in the store and is not downloaded: for its suffix or, in S3, because it is deeper than one
+    #: directory.
     left_out: tuple[str, ...] = ()
+    #: Those of ``files`` that must be restored before they can be read.
     archived: tuple[str, ...] = ()
+    #: Whether there are more keys than the one page that the server asks for.
     cut: bool = False
+    #: The directories that it makes below the version's own.
     directories: tuple[str, ...] = ()
 
     @property

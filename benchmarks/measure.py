@@ -27,6 +27,17 @@ finally:
     with open("/proc/self/status") as status, open(place, "w") as file:
         file.write(next(line.split()[1] for line in status if line.startswith("VmHWM:")))
 """
+#: Runs the command line and then writes down which of the program's modules it imported.
+MODULES = """
+import sys
+place = sys.argv.pop(1)
+from ovms_doctor.cli.entry import main
+try:
+    main()
+finally:
+    with open(place, "w") as file:
+        file.write(",".join(name for name in sys.modules if name.startswith("ovms_doctor")))
+"""
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,15 @@ def peak_memory(words: Sequence[str]) -> float:
         file = Path(place) / "peak"
         once(Command([sys.executable, "-c", PEAK, str(file), *words]))
         return int(file.read_text()) / 1024
+
+
+def imports_of(words: Sequence[str]) -> Command:
+    """A Python that only imports, as the parent process of ``ovms-doctor WORDS`` does, the modules that it imports."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "modules"
+        once(Command([sys.executable, "-c", MODULES, str(file), *words]))
+        light = "from ovms_doctor.model.light_msgspec import import_msgspec; import_msgspec(); "
+        return python(f"{light}import {file.read_text()}")
 
 
 def environment() -> dict[str, str]:

@@ -16,6 +16,7 @@ def main() -> None:
         raise SystemExit(0)
     from ovms_doctor.cli import interrupted
     from ovms_doctor.cli.early import workers_for
+    from ovms_doctor.model.light_msgspec import import_msgspec
     from ovms_doctor.probes import interrupts
     from ovms_doctor.probes.processes import workers
 
@@ -24,6 +25,7 @@ def main() -> None:
         interrupts.watch()
         # They come up while this process imports the parser and the rules.
         workers.start_early(workers_for(sys.argv[1:]))
+        import_msgspec()
         from ovms_doctor.cli.plain import run
 
         code = run(sys.argv[1:])

@@ -55,12 +55,13 @@ def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
         for item in run.plan.models
         if item.kind != "classic"
     }
+    task = "" if arguments is None else arguments.value("task") or ""
     graphs = []
     for graph in models.graphs:
         directory = directories.get(graph.name, "")
         limits = None
         if directory:
-            limits = _settled(partial(generative_limits, directory, run.facts), run.facts, collector)
+            limits = _settled(partial(generative_limits, directory, task, run.facts), run.facts, collector)
         graphs.append(replace(graph, generative=limits))
     return replace(models, graphs=tuple(graphs))
 

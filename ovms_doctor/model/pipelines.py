@@ -76,6 +76,19 @@ class PipelineFault(Struct, frozen=True):
     given: str = ""
 
 
+class PipelineFeed(Struct, frozen=True):
+    """Where an input of a pipeline goes."""
+
+    #: The input's name.
+    name: str
+    #: The model of the node that gets it, with its version (0: the default one); empty for a custom node and the
+    #: response, whose inputs no file tells.
+    model: str
+    version: int
+    #: The input of that model.
+    input: str
+
+
 class PipelinePlan(Struct, frozen=True):
     """A pipeline and its state after start-up."""
 
@@ -90,6 +103,10 @@ class PipelinePlan(Struct, frozen=True):
     fault: PipelineFault | None = None
     #: What could not be followed, one sentence each: its validation was not carried through.
     doubts: tuple[str, ...] = ()
+    #: Where the inputs of its requests go.
+    feeds: tuple[PipelineFeed, ...] = ()
+    #: How many parts each input of a request is split into; -1 for as many as come; None where it is not split.
+    parts: int | None = None
 
     @property
     def is_dropped(self) -> bool:

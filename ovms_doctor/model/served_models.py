@@ -79,6 +79,8 @@ class ServedInput(Struct, frozen=True):
     layout: str = "N..."
     #: Whether its shape is set to `auto`.
     shape_auto: bool = False
+    #: Whether a pipeline splits it along its first dimension.
+    is_split: bool = False
 
     @property
     def datatype(self) -> str:

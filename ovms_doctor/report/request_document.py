@@ -117,7 +117,8 @@ class RequestInfo(Struct, frozen=True):
     * ``first_difference``: where the request first differs; null where it does not, or that is not known.
     * ``behind``: what the server answers after each step to the corrected request.
     * ``steps``: what to change in the request, in order.
-    * ``corrected``: the request as text with all steps done, which is answered with a result; null where there is none.
+    * ``corrected``: the request as text with all steps done, which is answered with a result; null where there is none
+      or its body is no text.
     * ``server_changes``: what to change on the server instead.
     * ``served``: the names that are served.
     * ``notes``: remarks on how the request was understood.

@@ -85,4 +85,5 @@ def verdict_sentence(verdict: RequestVerdict) -> tuple[str, str]:
         return "✓", f"the server answers {status}" + (
             " after loading the model in the new shape" if answer.reloads else ""
         )
-    return "✗", f"the server answers {status}" + (f" “{answer.message}”" if answer.message else "")
+    message = answer.message.replace("\n", " ")
+    return "✗", f"the server answers {status}" + (f" “{message}”" if message else "")

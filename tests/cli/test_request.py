@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
 import subprocess
 import sys
 import threading
@@ -87,6 +89,91 @@ def test_a_wrong_name(model: Path, tmp_path: Path) -> None:
     assert request["server_changes"][0]["mapping"] == '{"inputs": {"x": "data"}}'
     again, document = report(write(tmp_path, request["corrected"]), "--model", str(model))
     assert (again, document["request"]["http_status"]) == (0, 200)
+
+
+NODE = {
+    "name": "n",
+    "model_name": "m",
+    "type": "DL model",
+    "inputs": [{"x": {"node_name": "request", "data_item": "in"}}],
+    "outputs": [{"data_item": "y", "alias": "o"}],
+}
+PIPELINE = {
+    "name": "p",
+    "inputs": ["in"],
+    "nodes": [NODE],
+    "outputs": [{"out": {"node_name": "n", "data_item": "o"}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "shape", "message"),
+    [
+        ("p", "in", [1, 3], ""),
+        ("p", "x", [1, 3], "Missing input with specific name - Required input: in"),
+        (
+            "p",
+            "in",
+            [1, 4],
+            "Invalid input shape - Expected: (1,3); Actual: (1,4); input name: input name: in",
+        ),
+        ("split", "in", [2, 1, 3], ""),
+        (
+            "split",
+            "in",
+            [1, 3],
+            "Invalid number of shape dimensions - Expected: (2,1,3); Actual: (1,3); input name: input name: in",
+        ),
+        ("broken", "in", [1, 3], "Pipeline is not loaded yet"),
+    ],
+)
+def test_pipelines(model: Path, tmp_path: Path, name: str, sent: str, shape: list[int], message: str) -> None:
+    config = {
+        "model_config_list": [{"config": {"name": "m", "base_path": str(model)}}],
+        "pipeline_config_list": [
+            PIPELINE,
+            {**PIPELINE, "name": "split", "demultiply_count": 2},
+            {**PIPELINE, "name": "broken", "nodes": [{**NODE, "model_name": "none"}]},
+        ],
+    }
+    target = tmp_path / "config.json"
+    target.write_text(json.dumps(config))
+    data = [0.5] * math.prod(shape)
+    body = {"inputs": [{"name": sent, "shape": shape, "datatype": "FP32", "data": data}]}
+    path = f"/v2/models/{name}/infer"
+    code, document = report(write(tmp_path, body), "--model", str(target), "--path", path, "--user", "0")
+    assert (document["request"]["message"] or "") == message
+    assert code == (1 if message else 0)
+
+
+def test_the_wrong_length_of_json(metadata: Path, tmp_path: Path) -> None:
+    body = b'{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","parameters":{"binary_data_size":12}}]}'
+    path = tmp_path / "request.http"
+    head = f"Inference-Header-Content-Length: 90\r\nContent-Length: {len(body) + 12}"
+    path.write_bytes(
+        f"POST /v2/models/fc/infer HTTP/1.1\r\n{head}\r\n\r\n".encode() + body + struct.pack("<3f", 1, 2, 3)
+    )
+    _, document = report(str(path), "--metadata", str(metadata))
+    told = document["request"]
+    assert told["http_status"] == 412
+    assert told["steps"] == ["Set Inference-Header-Content-Length to 94, the length of the JSON in bytes."]
+    assert told["corrected"] is None
+
+
+def test_a_generative_model_behind_the_wrong_endpoint(tmp_path: Path) -> None:
+    directory = tmp_path / "vectors"
+    directory.mkdir()
+    (directory / "config.json").write_text('{"architectures": ["BertModel"]}')
+    for name in ("openvino_model", "openvino_tokenizer"):
+        for suffix in ("xml", "bin"):
+            (directory / f"{name}.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
+    body = {"model": "vectors", "messages": [{"role": "user", "content": "hi"}]}
+    path = "/v3/chat/completions"
+    result = ovms_doctor("request", write(tmp_path, body), "--model", str(directory), "--path", path)
+    assert result.code == 1
+    text = " ".join(result.text.split())
+    assert "The endpoint is one of text generation, and vectors is a model for embeddings." in text
+    assert "failed: input field is required”" in text
 
 
 def test_the_text_report(metadata: Path, tmp_path: Path) -> None:

@@ -10,11 +10,17 @@ from ovms_doctor.model.client_request import ClientRequest
 _MOST_VALUES = 12
 
 
-def corrected_text(corrected: ClientRequest, given: ClientRequest) -> str:
-    """The request as text: JSON for a body, a command line for a command line, HTTP for HTTP."""
+def corrected_text(corrected: ClientRequest, given: ClientRequest) -> str | None:
+    """The request as text: JSON for a body, a command line for a command line, HTTP for HTTP; None where its body is
+    no text."""
     if corrected.interface == "gRPC":
         return message_text(corrected)
-    body = corrected.body.decode("utf-8", "replace")
+    try:
+        body = corrected.body.decode()
+    except UnicodeDecodeError:
+        return None
+    if "\0" in body:
+        return None
     if given.form in ("curl", "python"):
         return curl_line(corrected)
     if given.form == "http":

@@ -16,6 +16,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedModels
 from ovms_doctor.prediction.requests.altered import altered_values
 from ovms_doctor.prediction.requests.error_texts import ErrorProof
+from ovms_doctor.prediction.requests.generative import endpoint_task
 from ovms_doctor.prediction.requests.server_changes import ServerChange
 from ovms_doctor.prediction.requests.verdict import RequestVerdict
 
@@ -90,7 +91,8 @@ def _confidence(answer: Answer, release: Release) -> Confidence:
 def status_of(answer: Answer) -> str:
     """How an answer is named in a sentence: `400 “…”`, `INVALID_ARGUMENT “…”`."""
     status = answer.grpc_code or (str(answer.http_status) if answer.http_status is not None else "")
-    return f"{status} “{answer.message}”" if answer.message else status
+    message = answer.message.replace("\n", " ")
+    return f"{status} “{message}”" if message else status
 
 
 def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) -> Finding:
@@ -125,6 +127,14 @@ def _behind(verdict: RequestVerdict, models: ServedModels) -> str:
         rest = "; then ".join(status_of(answer) for answer in verdict.behind)
         sentences.append(f"With that repaired, it answers {rest}.")
     name = verdict.servable
+    graph = models.graph(name)
+    task = endpoint_task(verdict.request.path)
+    if verdict.answer.code == "MEDIAPIPE_EXECUTION_ERROR" and graph is not None and graph.generative:
+        own = graph.generative.task
+        if own and task and own != task:
+            sentences.append(
+                f"The endpoint is one of {task.replace('_', ' ')}, and {name} is a model for {own.replace('_', ' ')}."
+            )
     if verdict.answer.code.startswith("MODEL_VERSION") and models.default_version(name) is None:
         sentences.append(
             f"No version of {name} is available: `ovms-doctor check` with the same target says why."
@@ -161,12 +171,16 @@ def _remedy(code: Code, verdict: RequestVerdict) -> Remedy:
     steps = [Step(text) for text in verdict.steps]
     if verdict.corrected is not None:
         command = corrected_text(verdict.corrected, verdict.request)
-        if len(command) > _LONGEST_COMMAND:
+        if command is None:
+            steps.append(
+                Step("Leave the buffers behind the JSON as they are: the request is answered with 200.")
+            )
+        elif len(command) > _LONGEST_COMMAND:
             steps.append(
                 Step("The whole request that is answered with 200 is request.corrected of --format json.")
             )
         elif verdict.corrected.interface == "REST":
-            steps.append(Step("Send this, which is answered with 200:", command))
+            steps.append(Step("Send this, which is answered with 200:", command.rstrip()))
     for index, change in enumerate(verdict.changes):
         steps += _change_steps(change, verdict, first=index == 0)
     if not steps:

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model.pipelines import PipelineFeed
+
 #: The names of the nodes at both ends (aliases.hpp).
 ENTRY, EXIT = "request", "response"
 NodeKind: TypeAlias = Literal["entry", "model", "custom", "exit"]
@@ -58,6 +60,15 @@ class PipelineDefinition(Struct, frozen=True):
     def node(self, name: str) -> PipelineNode | None:
         """The first node of this name."""
         return next((node for node in self.nodes if node.name == name), None)
+
+    def feeds(self) -> tuple[PipelineFeed, ...]:
+        """Where the inputs of a request go."""
+        return tuple(
+            PipelineFeed(output, node.model, node.version, own)
+            for node in self.nodes
+            for source, output, own in node.inputs
+            if source == ENTRY
+        )
 
 
 def read_pipeline(config: dict[str, Any], pointer: str) -> PipelineDefinition:

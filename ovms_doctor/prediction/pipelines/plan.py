@@ -39,5 +39,6 @@ def plan_pipelines(
         plan = validate_pipeline(pipeline, occupied, libraries, now)
         # Validated again at every change of a model it uses.
         after = validate_pipeline(pipeline, occupied, libraries, later)
-        plans.append(replace(plan, later_available=after.available))
+        feeds, parts = pipeline.feeds(), pipeline.nodes[0].demultiply
+        plans.append(replace(plan, later_available=after.available, feeds=feeds, parts=parts))
     return tuple(plans)

@@ -116,6 +116,8 @@ def _closest(name: str, names: list[str]) -> str | None:
 
 
 def _openai_name(request: ClientRequest, models: ServedModels) -> Step | None:
+    if not request.body.lstrip().startswith(b"{"):
+        return None
     if "application/json" not in (request.header("content-type") or ""):
         return _content_type(request)
     graphs = [

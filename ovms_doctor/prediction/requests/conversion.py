@@ -62,6 +62,9 @@ class Converter:
     def _images(
         self, wanted: ServedInput, sent: InferTensor, elements: tuple[bytes, ...]
     ) -> tuple[int, ...] | None:
+        if wanted.is_split:
+            self.doubts.append("what becomes of images that a pipeline splits is not followed")
+            return None
         if not _accepts_nhwc(wanted.layout, len(wanted.shape)):
             raise StatusError("UNSUPPORTED_LAYOUT", "", _at(sent))
         batch = wanted.batch

@@ -12,8 +12,11 @@ import re
 from difflib import get_close_matches
 from typing import Any
 
+from msgspec.structs import replace
+
 from ovms_doctor.model.client_request import Answer, ClientRequest
 from ovms_doctor.model.served_models import DATATYPES, ServedInput, ServedModel, dimension_matches
+from ovms_doctor.prediction.requests.binary_extension import HEADER
 from ovms_doctor.prediction.requests.json_repairs import repair_json
 from ovms_doctor.prediction.requests.steps import Step, with_document
 
@@ -31,12 +34,10 @@ _DATATYPES = {
 
 def correct(request: ClientRequest, answer: Answer, model: ServedModel | None) -> Step | None:
     """The request with what the answer names repaired; `None` where that cannot be derived."""
-    if (
-        request.interface != "REST"
-        or len(request.body) > LARGEST_BODY
-        or request.header("inference-header-content-length")
-    ):
+    if request.interface != "REST" or len(request.body) > LARGEST_BODY:
         return None
+    if request.header(HEADER):
+        return _header_length(request, answer)
     if answer.code == "JSON_INVALID":
         return repair_json(request)
     try:
@@ -49,6 +50,23 @@ def correct(request: ClientRequest, answer: Answer, model: ServedModel | None) -
     if found is None:
         return None
     return Step(with_document(request, document), found)
+
+
+def _header_length(request: ClientRequest, answer: Answer) -> Step | None:
+    """The header with the length of the JSON in front of the buffers."""
+    if answer.code != "JSON_INVALID" and not answer.code.startswith("REST_INFERENCE_HEADER_CONTENT_LENGTH"):
+        return None
+    try:
+        # One character for each byte: nothing but quoted text is changed by that.
+        _, end = json.JSONDecoder().raw_decode(request.body.decode("latin-1"))
+    except (ValueError, RecursionError):
+        return None
+    if request.header(HEADER) == str(end):
+        return None
+    headers = tuple(
+        (name, str(end) if name.lower() == HEADER.lower() else value) for name, value in request.headers
+    )
+    return Step(replace(request, headers=headers), f"Set {HEADER} to {end}, the length of the JSON in bytes.")
 
 
 def _unwrapped(request: ClientRequest, document: Any) -> Step | None:

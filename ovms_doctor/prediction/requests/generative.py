@@ -52,8 +52,7 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
             else "MEDIAPIPE_DEFINITION_NOT_LOADED_YET"
         )
     limits = graph.generative or GenerativeLimits()
-    endpoint = next((end for end in _ENDPOINTS if path.endswith(f"/{end}")), "")
-    task = limits.task or _ENDPOINTS.get(endpoint, "")
+    task = limits.task or endpoint_task(path)
     if not limits.task:
         doubts.append("the graph was not read: which endpoints it serves is not known")
     if document is not None:
@@ -68,6 +67,19 @@ def answer_generative(request: ClientRequest, models: ServedModels, release: Rel
             return answer_with("MEDIAPIPE_EXECUTION_ERROR", details, "REST", release, position, tuple(doubts))
     doubts.append("what the model makes of the request is not predicted")
     return answer_with("OK", "", "REST", release, doubts=tuple(doubts))
+
+
+def named_graph(request: ClientRequest, release: Release) -> str:
+    """The name of the model that a request is for; empty where the server finds none."""
+    try:
+        return _payload(request, path_of(request.path), release)[0]
+    except StatusError:
+        return ""
+
+
+def endpoint_task(path: str) -> str:
+    """The task that an endpoint belongs to; empty for any other path."""
+    return next((task for end, task in _ENDPOINTS.items() if path_of(path).endswith(f"/{end}")), "")
 
 
 def _check(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Facts, FileContent, PathStatus, ReadFile, StatPath
 from ovms_doctor.model.served_models import GenerativeLimits
+from ovms_doctor.prediction.generative import infer_task
 
 _GRAPH_LIMIT = 1 << 20
 _CONFIG_LIMIT = 1 << 22
@@ -23,14 +24,21 @@ _TASKS = (
     ("T2sCalculator", "text_to_speech"),
     ("TextToSpeechCalculator", "text_to_speech"),
 )
+#: Values of --task that are no names of tasks here.
+_OPTIONS = {"speech2text": "speech_to_text", "text2speech": "text_to_speech"}
 #: Files that hold a chat template, or may.
 _TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
 
 
-def generative_limits(directory: str, facts: Facts) -> GenerativeLimits:
-    """The limits of the model in a directory (absolute, as the server sees it). Raises FactsMissingError."""
+def generative_limits(directory: str, given_task: str, facts: Facts) -> GenerativeLimits:
+    """The limits of the model in a directory (absolute, as the server sees it). ``given_task``: that of ``--task``.
+    Raises FactsMissingError."""
     graph = _text(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
-    limits = GenerativeLimits(task=next((task for name, task in _TASKS if name in graph), ""))
+    task = next((task for name, task in _TASKS if name in graph), "")
+    if not graph:
+        # The server makes a graph itself.
+        task = given_task or infer_task(directory, facts) or ""
+    limits = GenerativeLimits(task=_OPTIONS.get(task, task))
     tokens = re.search(r"\bmax_tokens_limit\s*:\s*(\d{1,10})", graph)
     best = re.search(r"\bbest_of_limit\s*:\s*(\d{1,10})", graph)
     if tokens:

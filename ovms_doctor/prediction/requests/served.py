@@ -1,5 +1,7 @@
 """From the plan of a deployment to what requests reach."""
 
+from msgspec.structs import replace
+
 from ovms_doctor.model.facts import LoadReport, Tensor
 from ovms_doctor.model.parameters import ANONYMOUS, ANY, Dimension, ParsedParameters
 from ovms_doctor.model.plan import Attempt, ModelPlan, Plan
@@ -13,6 +15,7 @@ from ovms_doctor.model.served_models import (
 )
 from ovms_doctor.prediction.mapping import tensor_name
 from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.requests.pipelines import served_pipelines
 
 
 def served_models(plan: Plan, working_directory: str = "/") -> ServedModels:
@@ -33,7 +36,8 @@ def served_models(plan: Plan, working_directory: str = "/") -> ServedModels:
         if item.served:
             # The newest available version is the default one (`Model::updateDefaultVersion`).
             defaults.append((name, max(item.served)))
-    return ServedModels(tuple(models), tuple(defaults), tuple(graphs), frozenset(names))
+    served = ServedModels(tuple(models), tuple(defaults), tuple(graphs), frozenset(names))
+    return replace(served, graphs=(*served.graphs, *served_pipelines(plan.pipelines, served)))
 
 
 def _versions(plan: ModelPlan, working_directory: str) -> list[ServedModel]:

@@ -42,9 +42,14 @@ def processing_hint(wanted: ServedInput, release: Release) -> Hint:
     """How encoded data of an input are converted (`TensorInfo::createProcessingHints`)."""
     if wanted.precision == "STRING" and release.at_least(2024, 0):
         return "string"
-    if len(wanted.shape) == 2 and wanted.precision == "U8" and release.at_least(2023, 0):
+    if (
+        len(wanted.shape) == 2
+        and wanted.precision == "U8"
+        and not wanted.is_split
+        and release.at_least(2023, 0)
+    ):
         return "string 2D"
-    return "image" if len(wanted.shape) == 4 else "none"
+    return "image" if len(wanted.shape) - wanted.is_split == 4 else "none"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

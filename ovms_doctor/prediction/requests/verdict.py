@@ -26,6 +26,7 @@ from ovms_doctor.prediction.requests.addresses import correct_address, served_na
 from ovms_doctor.prediction.requests.answers import Outcome, answer_request
 from ovms_doctor.prediction.requests.binary_extension import message_of
 from ovms_doctor.prediction.requests.corrections import correct, permutation
+from ovms_doctor.prediction.requests.generative import named_graph
 from ovms_doctor.prediction.requests.json_reader import JsonSizeError
 from ovms_doctor.prediction.requests.message_corrections import correct_message
 from ovms_doctor.prediction.requests.server_changes import ServerChange, server_changes
@@ -84,7 +85,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
     return RequestVerdict(
         request,
         outcome.answer,
-        _servable(outcome, message),
+        _servable(outcome, message, request, release),
         model.version if model is not None else (outcome.route.version if outcome.route else None),
         _table(message, model, release),
         model.inputs if model is not None and model.known else (),
@@ -104,9 +105,14 @@ def _with_notes(request: ClientRequest, outcome: Outcome) -> Outcome:
     return replace(outcome, answer=replace(outcome.answer, doubts=(*outcome.answer.doubts, *doubts)))
 
 
-def _servable(outcome: Outcome, message: InferMessage | None) -> str:
-    if outcome.route is not None and outcome.route.name:
-        return outcome.route.name
+def _servable(
+    outcome: Outcome, message: InferMessage | None, request: ClientRequest, release: Release
+) -> str:
+    if outcome.route is not None:
+        if outcome.route.handler == "generative":
+            return named_graph(request, release)
+        if outcome.route.name:
+            return outcome.route.name
     return message.model_name if message is not None else ""
 
 
@@ -127,7 +133,7 @@ def _what_was_meant(
         if named:
             version = outcome.route.version if outcome.route is not None else None
             model = next((item for item in named if item.version == version), named[-1])
-        elif len({item.name for item in available}) == 1:
+        elif models.graph(name) is None and len({item.name for item in available}) == 1:
             model = available[-1]
     return message, model
 

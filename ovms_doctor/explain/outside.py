@@ -20,7 +20,8 @@ _EXITS: dict[int, tuple[str, ...]] = {
     143: ("OVD709",),
 }
 _EXIT = re.compile(
-    r"\b(?:exit(?:ed)?|exits|terminated|returned)(?: with)?(?: (?:exit )?(?:code|status))?[\"']?\s{0,3}[:=]?\s{0,3}\(?"
+    r"\b(?:exit(?:ed|s)?(?: with)?(?: (?:code|status))?|(?:terminated|returned) with (?:exit )?(?:code|status))"
+    r"[\"']?\s{0,3}[:=]?\s{0,3}\(?"
     r"(?P<code>\d{1,3})\)?(?!\d)|\bExit ?Code[\"']?\s{0,3}[:=]\s{0,3}(?P<code2>\d{1,3})(?!\d)",
     re.IGNORECASE,
 )

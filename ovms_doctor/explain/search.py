@@ -30,6 +30,10 @@ _VALUE = 4096
 #: A part of a message is looked for only if it is at least so long, in characters, and of several words.
 _PART = 10
 
+_LOAD_STATUS = (
+    "The status of a load or a start, as it closes other messages. It only names a class of causes: the error before "
+    "it tells which one."
+)
 _FIELD = lazy_pattern(r"\{(\w+)\}")
 _UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
@@ -76,7 +80,17 @@ def explain(text: str) -> Explanation:
         found = _explain(records, fold)
         if found:
             return found
-    return _by_part(records)
+    return _bare_status(records) or _by_part(records)
+
+
+def _bare_status(records: list[str]) -> Explanation:
+    """For the text of a status alone, as it closes the messages on a load."""
+    for item in general().statuses:
+        if records and records[0].startswith(item.status):
+            names = tuple(dict.fromkeys((*item.version, *item.start)))
+            message = GeneralMessage("load-status", (item.status,), _LOAD_STATUS, names)
+            return Explanation((), (Note(message, {}, _entries(names)),))
+    return Explanation()
 
 
 def _explain(records: list[str], fold: bool) -> Explanation:

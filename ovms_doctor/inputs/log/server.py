@@ -82,6 +82,9 @@ class ServerLog:
         #: Seconds that the clock was set back, all in all.
         self.set_back = 0.0
         self._stamp = b""
+        #: Lines of this server before the block, and up to the line at hand.
+        self._fed = 0
+        self._sequence = 0
         #: The warning or error whose further lines may follow.
         self._pending: _Pending | None = None
 
@@ -140,6 +143,7 @@ class ServerLog:
             position = start
             line_end = block.find(b"\n", start, end)
             line = block[start : min(line_end if line_end >= 0 else end, start + _LINE)]
+            self._sequence = self._fed + index
             if kind == no_record:
                 self._foreign(numbers[index], line)
             else:
@@ -147,15 +151,16 @@ class ServerLog:
             pending = self._pending is not None
         lines = index + block.count(b"\n", position, end) + 1
         self.records += lines - (self.foreign_lines - foreign_lines)
+        self._fed += lines
         for level, text in _LOW_LEVELS:
             if level not in self.levels and block.find(text, 0, min(end, _PROBED)) >= 0:
                 self.levels.add(level)
-        self._last(block, end)
+        self._last(block, end, numbers[lines - 1])
         requests.bound()
         return lines
 
-    def _last(self, block: bytes, end: int) -> None:
-        """Takes the time of the block's last record, and of the first of all."""
+    def _last(self, block: bytes, end: int, number: int) -> None:
+        """Takes the time of the block's last record, and of the first of all. ``number``: of its last line."""
         if not self.first_at:
             match = _STAMP.search(block, 0, end)
             if match:
@@ -167,6 +172,8 @@ class ServerLog:
                 return
             match = _STAMP.match(block, start)
             if match:
+                if match[1] < self._stamp:
+                    self._set_back(number, match[1])
                 self.last_at = self._stamp = match[1]
                 return
 
@@ -203,7 +210,7 @@ class ServerLog:
         at = stamp.decode("ascii")
         thread = match[2] or b""
         if match[4] in _SERIOUS_LEVELS or message.endswith("failed: "):
-            self._pending = _Pending(number, at, thread, level, "ovms", message)
+            self._pending = _Pending(number, self._sequence, at, thread, level, "ovms", message)
         else:
             self.events.message(number, at, thread, message, self._stamp)
 
@@ -216,15 +223,17 @@ class ServerLog:
         pending = self._pending
         if found is None:
             if pending is not None:
-                pending.add(number, line)
+                pending.add(self._sequence, line)
             return
         if found.origin == "traceback" and pending is not None:
-            pending.add(number, line)
+            pending.add(self._sequence, line)
             return
         self.flush()
         at = self._stamp.decode("ascii", "replace") or None
         if found.level in ("warning", "error", "critical"):
-            self._pending = _Pending(number, at, b"", found.level, found.origin, found.message)
+            self._pending = _Pending(
+                number, self._sequence, at, b"", found.level, found.origin, found.message
+            )
         elif found.origin == "ovms":
             self.events.message(number, at or "", b"", found.message, self._stamp)
 
@@ -265,9 +274,17 @@ class _Pending:
     __slots__ = ("at", "last", "length", "level", "lines", "number", "origin", "thread")
 
     def __init__(
-        self, number: int, at: str | None, thread: bytes, level: LogLevel, origin: str, message: str
+        self,
+        number: int,
+        sequence: int,
+        at: str | None,
+        thread: bytes,
+        level: LogLevel,
+        origin: str,
+        message: str,
     ) -> None:
-        self.number = self.last = number
+        self.number = number
+        self.last = sequence
         self.at = at
         self.thread = thread
         self.level = level
@@ -275,11 +292,11 @@ class _Pending:
         self.lines = [message]
         self.length = len(message)
 
-    def add(self, number: int, line: bytes) -> None:
-        """A further line, where it follows at once."""
-        if number > self.last + 1:
+    def add(self, sequence: int, line: bytes) -> None:
+        """A further line, where it follows at once. ``sequence``: which line of this server it is."""
+        if sequence > self.last + 1:
             return
-        self.last = number
+        self.last = sequence
         if self.length < TEXT:
             text = line[: TEXT - self.length].decode("utf-8", "replace").rstrip("\r")
             self.lines.append(text)

@@ -1,0 +1,241 @@
+"""What carries a log is taken off, and several servers in one stream are kept apart."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.diagnosis.log_findings import diagnose
+from ovms_doctor.inputs.log.reader import LogReader
+from ovms_doctor.model.log import LogSummary
+from ovms_doctor.probes.log_files import LogReadError, grouped, pieces
+from tests.logs.recorded import read, record, recorded, start
+
+#: A start with a fault, whose messages have several lines.
+TEXT: str = recorded()["2026.3/broken-xml-config/INFO"]["stdout"]
+STAMP = "2026-08-05T19:04:12.513123456Z "
+
+
+def _each(wrap: Callable[[str], str]) -> bytes:
+    return "".join(wrap(line) + "\n" for line in TEXT.splitlines()).encode()
+
+
+def _json_lines(line: str) -> str:
+    return json.dumps({"log": line + "\n", "stream": "stdout", "time": STAMP.strip()})
+
+
+def _split_json(line: str) -> str:
+    """Docker splits long lines: all but the last part lack the line end."""
+    half = len(line) // 2
+    parts = (line[:half], line[half:] + "\n")
+    return "\n".join(json.dumps({"log": part, "stream": "stdout", "time": STAMP.strip()}) for part in parts)
+
+
+def _split_cri(line: str) -> str:
+    half = len(line) // 2
+    return f"{STAMP}stdout P {line[:half]}\n{STAMP}stdout F {line[half:]}"
+
+
+CARRIERS: dict[str, Callable[[str], str]] = {
+    "docker json-file": _json_lines,
+    "docker json-file, split": _split_json,
+    "docker logs -t": lambda line: STAMP + line,
+    "cri": lambda line: f"{STAMP}stdout F {line}",
+    "cri, split": _split_cri,
+    "compose": lambda line: f"model-server-1  | {line}",
+    "compose v1 in colours": lambda line: f"\x1b[36movms_1     |\x1b[0m {line}",
+    "kubectl --prefix": lambda line: f"[pod/ovms-0/ovms] {line}",
+    "kubectl --prefix --timestamps": lambda line: f"[pod/ovms-0/ovms] {STAMP}{line}",
+    "journald": lambda line: f"Aug 05 19:04:12 host ovms[123]: {line}",
+    "syslog, one digit": lambda line: f"Aug  5 19:04:12 host ovms: {line}",
+    "heroku": lambda line: f"2020-10-27T20:32:05.363836+00:00 app[web.1]: {line}",
+    "quoted": lambda line: f"> {line}",
+    "quoted twice": lambda line: f"> > {line}",
+    "CRLF": lambda line: f"{line}\r",
+    "a form of its own": lambda line: f"node-7 12:00:01 ovms> {line}",
+    "grep -n": lambda line: f"{len(line)}:{line}",
+}
+
+
+@pytest.fixture(scope="module")
+def plain() -> LogSummary:
+    return read(TEXT.encode())
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+def test_carrier_is_taken_off(name: str, plain: LogSummary) -> None:
+    log = read(_each(CARRIERS[name]))
+    assert [(item.text, item.count) for item in log.problems] == [
+        (item.text, item.count) for item in plain.problems
+    ]
+    assert [
+        (item.name, item.version, item.state, item.since, item.retries, item.problems)
+        for item in log.servables
+    ] == [
+        (item.name, item.version, item.state, item.since, item.retries, item.problems)
+        for item in plain.servables
+    ]
+    assert [start.ended for start in log.starts] == ["shutdown"]
+    assert (log.first_at, log.last_at) == (plain.first_at, plain.last_at)
+
+
+def test_utf_16_is_read(plain: LogSummary) -> None:
+    assert read(TEXT.encode("utf-16")).problems == plain.problems
+
+
+def test_a_fence_around_quoted_text_is_no_part_of_it(plain: LogSummary) -> None:
+    assert read(f"```\n{TEXT}```\n".encode()).problems[0].text == plain.problems[0].text
+
+
+def test_pods_in_one_stream_are_kept_apart() -> None:
+    good = recorded()["2026.3/healthy/INFO"]["stdout"].splitlines()
+    bad = TEXT.splitlines()
+    mixed = []
+    for number in range(max(len(good), len(bad))):
+        for pod, lines in (("a", good), ("b", bad)):
+            if number < len(lines):
+                mixed.append(f"[pod/ovms-{pod}/ovms] {lines[number]}")
+    log = read("\n".join(mixed).encode())
+    assert log.sources == ("ovms-a/ovms", "ovms-b/ovms")
+    assert {item.source for item in log.servables if item.failing} == {"ovms-b/ovms"}
+    assert {item.source for item in log.problems} == {"ovms-b/ovms"}
+    assert [start.ended for start in log.starts] == ["shutdown", "shutdown"]
+
+
+def test_year_less_stamps_are_noted() -> None:
+    assert read(_each(CARRIERS["journald"])).year_missing
+    assert not read(_each(CARRIERS["cri"])).year_missing
+
+
+FOREIGN = [
+    "20260526 09:07:48.196635 UTC 88050 WARN  something - Socket.cc:67",
+    "W20260105 12:34:56.789012 12345 graph.cc:12] something",
+    "E1128 13:54:22.291609884   13604 chttp2_server.cc:1045] something",
+    "[ERROR] 20:19:29.441 [NPUBackends] something",
+    "[evhttp_server.cc : 238] NET_LOG: something",
+    "[13:45:37.3536]E[plugin.cpp:491][AUTO] something",
+]
+
+
+@pytest.mark.parametrize("line", FOREIGN)
+def test_lines_of_other_libraries_are_no_part_of_the_message_before(line: str) -> None:
+    log = read("\n".join((start(), record("Cannot do it", level="error"), "more", line, "")).encode())
+    assert log.problems[0].text == "Cannot do it\nmore"
+    assert len(log.problems) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[2020-12-01 20:06:44.764] [serving] [error] Model manager failed",
+        "[2021-01-07 16:17:46.285][modelmanager][error][modelmanager.cpp:586] Model manager failed",
+        "[2026-11-28 13:54:56.285] [error] [server.cpp:637] Model manager failed",
+        "[2025-01-15 15:45:45.463][100][modelmanager][error][src/modelmanager.cpp:1354] Model manager failed",
+    ],
+)
+def test_records_of_all_releases(line: str) -> None:
+    (problem,) = read(line.encode()).problems
+    assert (problem.text, problem.level) == ("Model manager failed", "error")
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+def test_rotated_files_are_one_log_oldest_first() -> None:
+    names = ["ovms.log", "ovms.log.2.gz", "ovms.log.10", "ovms.log.1"]
+    assert grouped(names) == [("", ["ovms.log.10", "ovms.log.2.gz", "ovms.log.1", "ovms.log"])]
+
+
+def test_dated_files_are_one_log_oldest_first() -> None:
+    names = ["o.log-20261102", "o.log", "o.log-20261101.gz"]
+    assert grouped(names) == [("", ["o.log-20261101.gz", "o.log-20261102", "o.log"])]
+
+
+def test_other_files_are_servers_of_their_own() -> None:
+    assert grouped(["a/x.log", "b/y.log"]) == [("x.log", ["a/x.log"]), ("y.log", ["b/y.log"])]
+    assert grouped(["a/x.log", "b/x.log"]) == [("a/x.log", ["a/x.log"]), ("b/x.log", ["b/x.log"])]
+
+
+def test_the_streams_of_one_process_are_one_log() -> None:
+    ((label, paths),) = grouped(["x.stdout.txt", "x.stderr.txt"])
+    assert (label, len(paths)) == ("", 2)
+
+
+def test_gzip_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(gzip.compress(TEXT.encode()))
+    assert b"".join(pieces(str(path))) == TEXT.encode()
+
+
+def test_broken_gzip_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(gzip.compress(TEXT.encode())[:-20])
+    with pytest.raises(LogReadError, match="broken gzip"):
+        list(pieces(str(path)))
+
+
+@pytest.mark.parametrize("name", ["missing.log", "."])
+def test_what_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(LogReadError):
+        list(pieces(str(tmp_path / name)))
+
+
+def test_bytes_read_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"x" * 2_000_000)
+    told: list[tuple[int, int | None]] = []
+    list(pieces(str(path), lambda done, size: told.append((done, size))))
+    assert told[-1] == (2_000_000, 2_000_000)
+
+
+# -- times ---------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_goes_back_is_noted_and_no_duration_is_negative() -> None:
+    lines = [
+        start(at="02:59:00.000"), record("log level: INFO", at="02:59:58.000"),
+        record("log level: INFO", at="02:00:01.000"), record("log level: INFO", at="02:10:01.000"),
+    ]  # fmt: skip
+    log = read("\n".join(lines).encode())
+    (jump,) = log.clock_jumps
+    assert (jump.line, jump.seconds) == (3, 3597)
+    assert log.duration_s == pytest.approx(58 + 600)
+    diagnosis, _ = diagnose(log)
+    assert "daylight saving" in diagnosis.time_notes[0]
+
+
+def test_a_thread_that_lags_is_no_clock_that_goes_back() -> None:
+    lines = [start(at="12:00:01.000"), record("STATUS CHANGE: x", at="12:00:00.500")]
+    assert read("\n".join(lines).encode()).clock_jumps == ()
+
+
+# -- anything ------------------------------------------------------------------------------------------
+
+
+def test_a_line_of_any_length_takes_constant_memory() -> None:
+    reader = LogReader()
+    reader.begin("")
+    reader.feed(start().encode() + b"\n")
+    for _ in range(64):
+        reader.feed(b"x" * (1 << 20))
+    assert sys.getsizeof(reader._rest) <= 1 << 21
+    reader.feed(b"\n" + record("Cannot do it", level="error").encode())
+    reader.end()
+    log = reader.summary()
+    assert (log.lines, log.cut_lines) == (3, 1)
+    assert [problem.text for problem in log.problems] == ["Cannot do it"]
+
+
+def test_problems_without_end_take_bounded_memory() -> None:
+    lines = [
+        record(f"Cannot do {chr(97 + number % 26)}{number}x{number * 7919}y", level="error")
+        for number in range(20_000)
+    ]
+    log = read("\n".join((start(), *lines)).encode())
+    assert len(log.problems) <= 1_500
+    assert sum(problem.count for problem in log.problems) <= 20_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ovms_doctor.checks.context import Context
+from ovms_doctor.model.findings import Evidence
 
 
 def line_and_column(context: Context, at: str | int | None) -> str | None:
@@ -37,3 +38,9 @@ def with_position(path: str, position: str | None) -> str:
 def locate(context: Context, pointer: str) -> str:
     """The path of the configuration file with the line and column of a JSON pointer."""
     return with_position(context.plan.config_path or "the configuration", line_and_column(context, pointer))
+
+
+def config_evidence(context: Context, pointer: str, text: str) -> tuple[Evidence, ...]:
+    """``text`` as evidence, with the line and column of a JSON pointer where they are known."""
+    position = line_and_column(context, pointer)
+    return (Evidence(f"{position}: {text}" if position else text, "read of the configuration"),)

@@ -56,7 +56,7 @@ def _in_catalogue(name: str, summary: str, run: Callable[[Context], Iterable[Fin
 
 #: In the order in which they run and are listed.
 CHECKS: tuple[Check, ...] = (
-    _in_catalogue("configuration", "arguments, config.json and version policies", configuration.check),
+    configuration.CHECK,
     layout.CHECK,
     permissions.CHECK,
     _in_catalogue("reading", "whether the files are whole and OpenVINO reads them", reading.check),

@@ -1,4 +1,4 @@
-"""Paths of this host where the server's are meant: what to say, and what to do."""
+"""Paths that no mount covers, often paths of this host instead of the server's: message, evidence and steps."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from ovms_doctor.model.findings import Confidence, Evidence, Step
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.plan_problems import OutsideMounts
 
-#: How much of two names is to be the same for one to be taken for the other, of 1.
-_ALIKE = 0.75
+#: The least similarity of two names, of 1, for one to be suggested for the other.
+_SIMILAR = 0.75
 
 
 class UnmountedPathAdvice(Struct, frozen=True):
-    """What a finding on a path outside of every mount says in place of its usual words."""
+    """The text of a finding on a path that no mount covers."""
 
+    #: The message, or its end.
     message: str
     evidence: tuple[Evidence, ...]
     confidence: Confidence
     steps: tuple[Step, ...]
+    #: Replaces the remedy of the code.
     remedy: str
 
 
-def words_for(
-    context: Context, path: str, what: str, *, directory: bool = True
+def advice_for(
+    context: Context, path: str, subject: str, *, directory: bool = True
 ) -> UnmountedPathAdvice | None:
-    """None where ``path``, as the server was given it, is not one that it misses for want of a mount. ``what``
-    it is to be (``a model's base path``); ``directory``: else a file."""
+    """The advice on ``path`` as it is configured; None where a mount covers it or the server finds it.
+
+    ``subject``: what the path is (``the model's base path``); ``directory``: whether it is a directory, not a file.
+    """
     outside = next((item for item in context.plan.outside if item.path == path), None)
     if outside is None:
         return None
@@ -39,41 +43,43 @@ def words_for(
         host = posixpath.normpath(context.absolute(path))
         inside = context.deployment.mount_table.to_server(host)
     container = context.deployment.container
-    looked_into = container is not None and any(
+    files_known = container is not None and any(
         container.holds(mount.host) for mount in context.deployment.mounts
     )
-    shown = ", ".join(f"{mount.host} as {mount.server}" for mount in _bound(context)) or "nothing"
+    shown = ", ".join(f"{mount.host} at {mount.server}" for mount in _bound(context)) or "nothing"
     if inside is not None:
-        message = (
-            f"{path} exists on this host, but the server sees it as {inside}: under {path} it finds nothing"
-        )
+        message = f"{path} is a path of this host, which is mounted at {inside}: for the server, {path} does not exist"
     elif outside.here:
-        message = f"{path} exists on this host, but the server sees only what is mounted: {shown}"
+        message = f"{path} exists on this host, but no mount covers it (mounted: {shown})"
     else:
-        message = f"The server sees nothing at {path}: no mount covers it ({shown})"
-    unsure = "" if outside.sure else "; an image of one's own may have it"
-    where = "it exists" if outside.here else "nothing there that can be seen"
+        message = f"{path} does not exist for the server: no mount covers it (mounted: {shown})"
+    unsure = "" if outside.sure else "; the image may contain it"
+    state = "exists" if outside.here else "does not exist, or cannot be accessed"
     evidence = (
-        Evidence(f"{path} on this host: {where}", "stat on this host, with this program's rights"),
-        Evidence(f"{path}: under no mount, and not in the container's own files", "stat as the server's user")
-        if looked_into
+        Evidence(f"{path} on this host: {state}", "stat on this host, with this program's rights"),
+        Evidence(
+            f"{path}: not covered by a mount, and not among the container's own files",
+            "stat as the server's user",
+        )
+        if files_known
         else Evidence(
-            f"{path}: under no mount, and not in OVMS's images{unsure}", "the mounts of the deployment"
+            f"{path}: not covered by a mount, and not in the images of OVMS{unsure}",
+            "the mounts of the deployment",
         ),
     )
     return UnmountedPathAdvice(
         message,
         evidence,
         "high" if outside.sure and context.deployment.release.recorded else "medium",
-        _steps(context, outside, inside, what, directory=directory),
-        f"Name {inside}, which is where the server sees it."
+        _steps(context, outside, inside, subject, directory=directory),
+        f"Use {inside}, the path inside the container."
         if inside
-        else "Mount it, or name what is mounted.",
+        else "Mount it, or use a path that is mounted.",
     )
 
 
 def _bound(context: Context) -> list[Mount]:
-    """The mounts but for the container's own files."""
+    """The mounts, without the container's own files."""
     container = context.deployment.container
     return [
         mount for mount in context.deployment.mounts if container is None or not container.holds(mount.host)
@@ -81,37 +87,39 @@ def _bound(context: Context) -> list[Mount]:
 
 
 def similar_path(context: Context, path: str) -> tuple[str, str] | None:
-    """``path`` with the name of a mount in place of one that is nearly the same (``/model/m`` where ``/models`` is
-    mounted), and that mount's place; None where there is none."""
+    """``path`` with the path of a mount instead of a similar one, and the path of that mount; None without one.
+
+    ``/models/m`` and ``/models`` for ``/model/m``, where ``/models`` is mounted.
+    """
     names = path.strip("/").split("/")
     best = None
     for mount in _bound(context):
-        place = mount.server.strip("/")
-        count = place.count("/") + 1
-        said = "/".join(names[:count])
-        alike = SequenceMatcher(None, said, place).ratio() if place and said != place else 0
-        if alike >= _ALIKE and (best is None or alike > best[0]):
-            best = (alike, posixpath.join("/", place, *names[count:]), f"/{place}")
+        mounted = mount.server.strip("/")
+        count = mounted.count("/") + 1
+        prefix = "/".join(names[:count])
+        ratio = SequenceMatcher(None, prefix, mounted).ratio() if mounted and prefix != mounted else 0
+        if ratio >= _SIMILAR and (best is None or ratio > best[0]):
+            best = (ratio, posixpath.join("/", mounted, *names[count:]), f"/{mounted}")
     return None if best is None else best[1:]
 
 
 def _steps(
-    context: Context, outside: OutsideMounts, inside: str | None, what: str, *, directory: bool
+    context: Context, outside: OutsideMounts, inside: str | None, subject: str, *, directory: bool
 ) -> tuple[Step, ...]:
     if inside is not None:
-        return (Step(f"Write {inside} for {what}."),)
+        return (Step(f"Use {inside} for {subject}."),)
     if not outside.here:
-        meant = similar_path(context, context.absolute(outside.path))
-        hint = () if meant is None else (Step(f"Did you mean {meant[0]}? What is mounted is {meant[1]}."),)
+        similar = similar_path(context, context.absolute(outside.path))
+        hint = () if similar is None else (Step(f"Did you mean {similar[0]}? {similar[1]} is mounted."),)
         return hint + tuple(
             Step("See what is mounted.", f"ls -la {quote(mount.host)}", "host", "reads")
             for mount in _bound(context)[:1]
         )
-    # A file is mounted with its directory: what it names beside itself is seen then too.
+    # A file is mounted with its directory, which contains the files that it refers to.
     mounted = outside.path if directory else posixpath.dirname(outside.path)
     return (
         Step(
-            f"Mount {mounted} where {what} says it is.",
+            f"Mount {mounted} at the path of {subject}.",
             f"docker run -v {quote(f'{mounted}:{mounted}:ro')} …",
             "docker run",
             "restarts the server",

@@ -65,16 +65,16 @@ def test_a_path_of_the_host_that_a_mount_covers() -> None:
     assert (plan.outcome, plan.exit_code, plan.models[0].status) == ("exits", 1, "PATH_INVALID")
     assert (found.code, found.severity, found.confidence) == ("OVD106", "error", "medium")
     assert found.server_log == ("Directory does not exist: /srv/models/m",)
-    assert "exists on this host, but the server sees it as /models/m" in found.message
+    assert "is a path of this host, which is mounted at /models/m" in found.message
     assert found.remedy is not None
     assert "/models/m" in found.remedy.summary
-    assert [step.text for step in found.remedy.steps] == ["Write /models/m for the model's base path."]
+    assert [step.text for step in found.remedy.steps] == ["Use /models/m for the model's base path."]
 
 
 def test_a_path_of_the_host_that_no_mount_covers() -> None:
     _, (found,) = single(host("/data/m"), "/data/m")
     assert (found.code, found.confidence) == ("OVD106", "high")
-    assert "the server sees only what is mounted: /srv/models as /models" in found.message
+    assert "no mount covers it (mounted: /srv/models at /models)" in found.message
     assert found.remedy is not None
     assert found.remedy.steps[0].command == "docker run -v /data/m:/data/m:ro …"
 
@@ -82,7 +82,7 @@ def test_a_path_of_the_host_that_no_mount_covers() -> None:
 def test_a_place_that_neither_the_host_nor_the_image_has() -> None:
     _, (found,) = single(host(), "/model/m")
     assert (found.code, found.confidence) == ("OVD106", "medium")
-    assert "The server sees nothing at /model/m" in found.message
+    assert "/model/m does not exist for the server" in found.message
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_the_image_may_have_could_not_be_looked_at(path: str, here: str) ->
 def test_below_the_images_directories_the_host_decides(path: str) -> None:
     _, (found,) = single(host(path), path)
     assert (found.code, found.confidence) == ("OVD106", "medium")
-    assert any("image of one's own" in item.observation for item in found.evidence)
+    assert any("the image may contain it" in item.observation for item in found.evidence)
 
 
 def test_without_a_mount_or_on_bare_metal_nothing_is_told_of_it() -> None:

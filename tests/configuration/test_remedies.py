@@ -72,14 +72,14 @@ def test_a_directory_in_place_of_the_configuration() -> None:
 
 def test_a_configuration_that_is_not_there_was_not_seen() -> None:
     (found,) = findings(World({}))
-    assert [item.observation for item in found.evidence] == ["/c/config.json: nothing there"]
+    assert [item.observation for item in found.evidence] == ["/c/config.json: does not exist"]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('"base_path": "/m", "base_path": "/n"', "the server takes the first"),
-        ('"base_path": "/m", "plugin_config": {"A": "1", "A": "2"}', "only one of them counts"),
+        ('"base_path": "/m", "base_path": "/n"', "the server uses the first one"),
+        ('"base_path": "/m", "plugin_config": {"A": "1", "A": "2"}', "the server uses only one of them"),
     ],
 )
 def test_which_of_equal_keys_counts(text: str, said: str) -> None:

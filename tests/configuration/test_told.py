@@ -370,14 +370,14 @@ def test_of_equal_pipelines_one_is_served() -> None:
     [
         (
             "\ufeff{}",
-            "config.json:1:1 is not JSON as the server reads it: the file begins with a byte order mark",
+            "config.json:1:1 is not valid JSON for the server: the file begins with a byte order mark",
         ),
         (
             '{\n "a": 1,\n}',
-            "config.json:3:1 is not JSON as the server reads it: a comma stands before the closing",
+            "config.json:3:1 is not valid JSON for the server: a comma stands before the closing",
         ),
         ('{"a": [1, ]}', "a comma stands before the closing “]”"),
-        ("{\n // no\n}", "config.json:2:2 is not JSON as the server reads it: a comment stands here"),
+        ("{\n // no\n}", "config.json:2:2 is not valid JSON for the server: a comment stands here"),
         ("{'a': 1}", "single quotes"),
         ('{"a": True}', "True is written true"),
         ('{"a": NaN}', "NaN is no number"),
@@ -402,7 +402,7 @@ def test_why_it_is_not_json(text: str, said: str) -> None:
     [
         (
             '{"model_config_list": [\n {"config": {"name": "m",\n  "path": "/m"}}]}',
-            "config.json:3:3: #/model_config_list/0/config/path is no key of this release's configuration",
+            "config.json:3:3: #/model_config_list/0/config/path is not a key of the configuration in this release",
             "Did you mean base_path?",
         ),
         (
@@ -412,17 +412,17 @@ def test_why_it_is_not_json(text: str, said: str) -> None:
         ),
         (
             '{"models_config_list": []}',
-            "config.json:1:2: #/models_config_list is no key of this release's configuration",
+            "config.json:1:2: #/models_config_list is not a key of the configuration in this release",
             "Did you mean model_config_list?",
         ),
         (
             '{"model_config_list": [\n {"confg": {"name": "m", "base_path": "/m"}}]}',
-            "config.json:2:3: the key config is missing at #/model_config_list/0, and confg is none",
+            "config.json:2:3: the key config is missing at #/model_config_list/0, and confg is not a key",
             "Did you mean config?",
         ),
         (
             '{"model_config_list": [{"config": {"name": "m", "base_path": "/m"},\n "comment": 1}]}',
-            "config.json:2:2: comment is one key too many at #/model_config_list/0",
+            "config.json:2:2: comment is an additional key at #/model_config_list/0",
             "2024.0",
         ),
     ],

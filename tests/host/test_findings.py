@@ -61,7 +61,7 @@ def test_a_link_that_leads_nowhere_is_no_place_for_a_cache(host: Path, below: st
     link.symlink_to("/nowhere/at/all")
     run = on_this_host(host, "--cache_dir", f"{link}{below}")
     assert codes(run) == ["OVD501"]
-    assert "leads nowhere" in run.document["findings"][0]["message"]
+    assert "a link whose destination does not exist" in run.document["findings"][0]["message"]
     assert "File exists" in run.document["findings"][0]["server_log"][0]
     assert run.document["server"]["exit_code"] == 1
     follow(run)

@@ -140,24 +140,24 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
             f"The path {base} leaves a directory with “..”, which the server forbids wherever it leads",
             **{**common, "recovers": "restart" if context.single else "config_change"},  # type: ignore[arg-type]
         )
-    words = (
-        unmounted_paths.words_for(context, base, "the model's base path")
+    advice = (
+        unmounted_paths.advice_for(context, base, "the model's base path")
         if problem.kind == "missing"
         else None
     )
     nearest = problem.suggestion
     on_host = any(item.here for item in context.plan.outside if item.path == base)
-    if words is not None and nearest is not None and not on_host:
-        common["confidence"] = words.confidence
-        return _nearest(context, nearest, words.message, words.evidence, common)
-    if words is not None:
+    if advice is not None and nearest is not None and not on_host:
+        common["confidence"] = advice.confidence
+        return _nearest(context, nearest, advice.message, advice.evidence, common)
+    if advice is not None:
         return context.finding(
             BASE_PATH_MISSING,
-            words.message,
-            evidence=words.evidence,
-            confidence=words.confidence,
-            steps=words.steps,
-            remedy=words.remedy,
+            advice.message,
+            evidence=advice.evidence,
+            confidence=advice.confidence,
+            steps=advice.steps,
+            remedy=advice.remedy,
             **{**common, "recovers": _recovers_from_missing(context, base)},  # type: ignore[arg-type]
         )
     if problem.kind == "missing":

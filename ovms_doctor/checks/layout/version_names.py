@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice
-from ovms_doctor.checks.config_lists import base_path_step
+from ovms_doctor.checks.configuration.base_path import base_path_step
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import VersionDirectoryMissing

@@ -5,9 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.positions import line_and_column, locate
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
+from ovms_doctor.checks.positions import config_evidence, locate
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.findings import CausedBy, Finding, Step
 from ovms_doctor.model.pipelines import PipelineFault, PipelineFaultKind
+
+PIPELINE_NOT_SERVED = Code(
+    code="OVD442",
+    name="pipeline-not-served",
+    severity="error",
+    summary="A pipeline is not served, because the configuration of it is not valid",
+    remedy="Correct the pipeline, or add the missing model, library or node.",
+    log=(
+        server_log.DUPLICATE_PIPELINE,
+        server_log.PIPELINE_NAME_OCCUPIED,
+        server_log.PIPELINE_LIBRARY_MISSING,
+        server_log.PIPELINE_MODEL_MISSING,
+        server_log.PIPELINE_NODE_MISSING,
+        server_log.PIPELINE_NODE_TWICE,
+    ),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD441", "OVD402"),
+    example=Example(
+        '{"name": "n", "type": "DL model", "model_name": "missing", …}',
+        '{"name": "n", "type": "DL model", "model_name": "m", …}',
+    ),
+)
+
 
 #: The reason of each kind, as the end of “the pipeline … is not served: …”.
 _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
@@ -79,6 +105,9 @@ _STEPS: Mapping[PipelineFaultKind, str] = {
 }
 
 
+CODES = (PIPELINE_NOT_SERVED,)
+
+
 def check(context: Context) -> Iterator[Finding]:
     """A finding for each pipeline that is refused."""
     for pipeline in context.plan.pipelines:
@@ -94,11 +123,9 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
         causes = (CausedBy("OVD441", path=library, any_model=True),)
     elif fault.reason == "unavailable_model":
         causes = _causes_of_model(context, fault.subject)
-    place = line_and_column(context, fault.pointer)
-    seen = f"{place}: {fault.subject}" if place else fault.subject
     step = _STEPS.get(fault.reason)
     return context.finding(
-        "OVD442",
+        PIPELINE_NOT_SERVED,
         f"{locate(context, fault.pointer)}: the pipeline {fault.name} is not served: "
         f"{_REASONS[fault.reason](fault)}",
         model=fault.name,
@@ -112,7 +139,7 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
             else "The server starts and answers “ready”. The models are served."
         ),
         log=fault.log,
-        evidence=(Evidence(seen, "read of the configuration"),),
+        evidence=config_evidence(context, fault.pointer, fault.subject),
         recovers="next_poll" if later else "config_change",
         steps=() if step is None else (Step(step),),
         causes=causes,
@@ -120,7 +147,7 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
 
 
 def _causes_of_model(context: Context, name: str) -> tuple[CausedBy, ...]:
-    """Whatever keeps the versions of a model from being served."""
+    """Any finding on the versions of a model that are not served."""
     for model in context.plan.models:
         if model.entry.name == name:
             versions = [item.version for item in model.versions if item.fails]

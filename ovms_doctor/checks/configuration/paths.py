@@ -1,17 +1,34 @@
-"""Paths that mean something else to the server than to whoever wrote them."""
+"""Paths that have another meaning for the server than they seem to have."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import TOLD_PATH, Context
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding
 from ovms_doctor.model.plan import ModelPlan
+
+PATH_MISUNDERSTOOD = Code(
+    code="OVD447",
+    name="path-misunderstood",
+    severity="info",
+    summary="A path has another meaning for the server than it seems to have",
+    remedy="Write the path as it is for the server.",
+    releases=ALL_RELEASES,
+    see_also=("OVD106", "OVD405"),
+    example=Example('"base_path": "~/models/m"', '"base_path": "/models/m"'),
+)
+
 
 _SCHEMES = ("azure://", "abfs://", "abfss://", "http://", "https://", "file://", "wasbs://", "hdfs://")
 
 
+CODES = (PATH_MISUNDERSTOOD,)
+
+
 def check(context: Context) -> Iterator[Finding]:
+    """Findings on such paths among those that the server does not find."""
     problem = context.plan.problem
     if problem is not None and problem.kind == "config_unreadable" and problem.path:
         hint = _host_path(context, problem.path)
@@ -30,37 +47,37 @@ def _hint(context: Context, model: ModelPlan) -> str | None:
     for scheme in _SCHEMES:
         if scheme in path:
             return (
-                f"{scheme} is no storage that the server knows (only s3://, gs://, az://, azfs://): it takes "
-                "the text for a local path"
+                f"the server does not support {scheme} (only s3://, gs://, az:// and azfs://): it uses the text as a "
+                "local path"
             )
     if "/~" in path or path.startswith("~"):
-        return "the server does not expand “~”: it is a directory of that name to it"
+        return "the server does not expand “~”: it is the name of a directory"
     if "$" in path:
-        return "the server does not fill in variables: “$” is a part of the name to it"
+        return "the server does not expand variables: “$” is part of the name"
     if "\\" in path:
-        return "on Linux a backslash is a part of the name, not a separator"
+        return "on Linux a backslash is part of the name, not a separator"
     config = context.deployment.config_path or ""
     if model.detection.problem is not None and model.detection.problem.kind == "escapes":
         if config.startswith("../") and path.startswith("../"):
-            return "--config_path leads upwards with “..”, and so does every relative base_path in that file"
+            return "--config_path contains “..”, and so does every relative base_path in that file"
         return None
     return _host_path(context, path)
 
 
 def _host_path(context: Context, path: str) -> str | None:
-    """A path of this host where the server's is meant; one that other findings tell of is left to them."""
+    """The hint on a path of this host instead of the server's; None where another finding reports it."""
     if any(outside.path == path for outside in context.plan.outside):
         return None
     inside = context.deployment.mount_table.to_server(path) if path.startswith("/") else None
     if inside is None or inside == path:
         return None
-    return f"it lies on this host, but the server sees it as {inside}"
+    return f"it is a path of this host, which is mounted at {inside}"
 
 
 def _finding(context: Context, model: str | None, path: str, hint: str) -> Finding:
     return context.finding(
-        "OVD447",
-        f"{path} does not mean what it seems to: {hint}",
+        PATH_MISUNDERSTOOD,
+        f"{path} has another meaning for the server: {hint}",
         model=model,
         path=path,
         base=path,

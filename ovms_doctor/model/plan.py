@@ -17,6 +17,7 @@ from ovms_doctor.model.config_positions import ConfigPositions
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.facts.preparation import ModelFormat
+from ovms_doctor.model.graph_plan import GraphPlan
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
 from ovms_doctor.model.memory import MemoryEstimate
 from ovms_doctor.model.parameters import ParsedParameters
@@ -222,6 +223,8 @@ class ModelPlan(Struct, frozen=True):
     parameters: ParsedParameters | None = None
     #: Why a graph is not loaded.
     graph: GraphFault | None = None
+    #: What becomes of a graph or a generative model; None where that was not followed.
+    followed: GraphPlan | None = None
 
     @property
     def served(self) -> tuple[int, ...]:

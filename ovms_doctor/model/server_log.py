@@ -368,3 +368,15 @@ STATUS_TEXT = {
     "MODEL_VERSION_POLICY_WRONG_FORMAT": "Model version policy is in wrong format",
     "MODEL_VERSION_POLICY_UNSUPPORTED_KEY": "Model version policy contains unsupported key",
 }
+
+# -- mediapipegraphdefinition.cpp ------------------------------------------------------------------------
+GRAPH_NOT_PARSED = Message(
+    "Trying to parse mediapipe graph definition: {name} failed", "mediapipegraphdefinition.cpp"
+)
+GRAPH_NOT_INITIALIZED = Message(
+    "Mediapipe graph: {name} initialization failed with message: {what}", "mediapipegraphdefinition.cpp"
+)
+GRAPH_WITHOUT_STREAMS = Message(
+    "Failed to prepare mediapipe graph: {name}; having less than one input or output is disallowed",
+    "mediapipegraphdefinition.cpp",
+)

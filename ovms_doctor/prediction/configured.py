@@ -18,6 +18,7 @@ from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
+from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.pipelines.plan import plan_pipelines
@@ -62,7 +63,7 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
         raise FactsMissingError(done.missing)
     # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
     early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
-    late = [plan for plan in graphs if plan not in early]
+    late = _until_one_escapes([plan for plan in graphs if plan not in early])
     occupied = done.names | {plan.entry.name for plan in graphs}
     pipelines = plan_pipelines(document, occupied, libraries.usable, done.models)
     ignored = tuple(
@@ -218,6 +219,14 @@ def _graphs(
     return list(graphs.values())
 
 
+def _until_one_escapes(graphs: list[ModelPlan]) -> list[ModelPlan]:
+    """An exception that leaves a graph out leaves out those behind it too (loadMediapipeGraphsConfig)."""
+    for index, plan in enumerate(graphs):
+        if plan.followed is not None and plan.followed.verdict == "escaped":
+            return [*graphs[: index + 1], *(replace(each, tried=False) for each in graphs[index + 1 :])]
+    return graphs
+
+
 def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
     # A path in a store is opened as any other one, and is the name of no file.
@@ -229,4 +238,4 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -
         return replace(plan, blocked=fault)
     if isinstance(fault, GraphFault):
         return replace(plan, status=fault.status, graph=fault)
-    return plan
+    return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), "config")

@@ -19,6 +19,7 @@ from ovms_doctor.model.plan_problems import GraphFault
 from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
+from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
 from ovms_doctor.prediction.nearest_path import nearest_path
@@ -95,6 +96,8 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, fac
     """A graph that was found: started alone, it ends the process if it cannot be loaded."""
     fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
+    if fault is None:
+        return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), mode)
     if not isinstance(fault, GraphFault):
         return plan
     # What a directory in its place leads to depends on the file system.

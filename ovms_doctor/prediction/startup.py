@@ -26,6 +26,7 @@ from ovms_doctor.model.facts import (
     ReadFile,
     StatPath,
 )
+from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Outcome, Plan
 from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.prediction.cache import cache_problem, plan_cache
@@ -35,6 +36,7 @@ from ovms_doctor.prediction.configured import plan_configuration
 from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
 from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
+from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
 from ovms_doctor.prediction.memory import estimate
 from ovms_doctor.prediction.mounted_facts import mark_outside, seen_by_server
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
@@ -229,10 +231,13 @@ def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generat
         path = join_base_path(arguments.model_path or "", root)
         entry = ModelEntry(arguments.model_name or "", path, parameters=arguments.parameters)
     if generative.task is not None:
-        # It is no model with versions, whatever directories there are; what becomes of it is not followed.
-        cause = CouldNotLook(entry.base_path, "what becomes of a generative model is not followed")
-        model = ModelPlan(entry, Detection("OK"), kind="generative", unknown=cause)
-        return Plan("single", "unknown", models=(model,))
+        # It is no model with versions, whatever directories there are.
+        model = ModelPlan(entry, Detection("OK"), kind="generative")
+        if is_remote(entry.base_path):
+            cause = CouldNotLook(entry.base_path, "a generative model in remote storage is not followed")
+            return Plan("single", "unknown", models=(replace(model, unknown=cause),))
+        graph = follow_in_memory(entry.name, generative.task, entry.base_path, deployment, facts)
+        return assemble("single", [with_graph(model, graph, "single")])
     if arguments is not None:
         if deployment.release.finds_graphs and _opens_graph(entry, deployment, facts):
             refused = _graph_settings(arguments, deployment)
@@ -326,7 +331,9 @@ def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
             outcome, exit_code = "exits", model.ended
         elif model.never_ends is not None or model.hangs is not None or model.blocked is not None:
             outcome = "never_ends"
-        elif model.unknown is not None or model.kind == "generative":
+        elif model.unknown is not None or (
+            model.followed is not None and model.followed.verdict == "unknown"
+        ):
             outcome = "unknown"
             continue
         else:

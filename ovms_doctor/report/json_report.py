@@ -197,13 +197,38 @@ def _model(model: ModelPlan, report: Report) -> ModelInfo:
         base_path=base,
         host_path=host_path(base, report),
         policy=model.entry.policy.as_json(),
-        served_versions=() if gone else tuple(sorted(model.served)),
-        later_served_versions=() if gone else tuple(sorted(model.served_later)),
+        served_versions=() if gone else _served(model, model.served),
+        later_served_versions=() if gone else _served(model, model.served_later),
         error_findings=_error_findings(model.entry.name, report.findings),
-        versions=tuple(
+        versions=_graph_version(model, gone=gone)
+        if model.followed is not None
+        else tuple(
             _version(version, gone=gone) for version in sorted(model.versions, key=lambda item: item.version)
         ),
     )
+
+
+def _served(model: ModelPlan, versions: tuple[int, ...]) -> tuple[int, ...]:
+    if model.followed is not None:
+        return (1,) if model.tried and model.followed.verdict == "available" else ()
+    return tuple(sorted(versions))
+
+
+def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
+    """A graph as /v1/config shows it: with one version, 1; none where an exception left it out."""
+    assert model.followed is not None
+    verdict = model.followed.verdict
+    states: dict[str, tuple[StateName | None, ErrorCode | None]] = {
+        "available": ("AVAILABLE", "OK"),
+        "failed": ("LOADING", "FAILED_PRECONDITION"),
+        "unknown": (None, None),
+    }
+    if not model.tried or verdict not in states:
+        return ()
+    state = states[verdict]
+    later = (None, None) if gone else state
+    path = model.followed.path or None
+    return (VersionInfo(1, (), True, *state, *later, "static", path, None),)
 
 
 def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:

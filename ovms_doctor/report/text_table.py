@@ -27,6 +27,16 @@ _WHY_CELLS, _WHY_ROOM = 100, 24
 _STYLES: dict[Fate, str] = {"good": "", "bad": "red", "unknown": "yellow", "not followed": "yellow"}
 
 
+#: What /v1/config shows of a graph.
+GRAPH_STATES = {
+    "available": "AVAILABLE",
+    "failed": "LOADING",
+    "escaped": "absent",
+    "killed": "gone",
+    "unknown": "unknown",
+}
+
+
 class Row(Struct, frozen=True):
     """One line of the table; ``fate`` of this version alone."""
 
@@ -105,7 +115,10 @@ def _without_versions(model: ModelPlan, report: Report) -> Row:
     why = _first_title(_findings(model, report)) or _first_title(_of_its_bucket(model, report))
     end = fate(model, report)
     state = "not served" if model.tried else "not tried"
-    if end == "not followed":
+    if model.followed is not None and end != "not followed" and model.tried:
+        state = GRAPH_STATES[model.followed.verdict]
+        why = why or ", ".join(model.followed.tasks)
+    elif end == "not followed":
         state = "not followed"
         why = why or ("a graph" if model.kind == "graph" else "a generative model")
     elif not model.tried:

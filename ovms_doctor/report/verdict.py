@@ -21,7 +21,7 @@ def fate(model: ModelPlan, report: Report) -> Fate:
     if model.graph is not None or (model.kind == "graph" and model.blocked is not None):
         return "bad"
     if model.kind != "classic":
-        return "not followed"
+        return _fate_of_graph(model)
     if plan is not None and plan.outcome in ("exits", "never_ends"):
         return "bad"
     if any(
@@ -34,6 +34,18 @@ def fate(model: ModelPlan, report: Report) -> Fate:
     if not model.tried or not model.served or any(version.fails for version in model.versions):
         return "bad"
     return "good"
+
+
+def _fate_of_graph(model: ModelPlan) -> Fate:
+    graph = model.followed
+    if not model.tried:
+        return "bad"
+    if graph is None or (graph.unfollowed and graph.verdict == "available"):
+        return "not followed"
+    if graph.verdict == "unknown":
+        return "unknown"
+    # AVAILABLE, with requests that all fail, is not what its owner expects.
+    return "good" if graph.verdict == "available" and not graph.faults else "bad"
 
 
 def is_in_azure(model: ModelPlan) -> bool:

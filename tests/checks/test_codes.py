@@ -27,6 +27,7 @@ PAGES = ROOT / "ovms_doctor/checks/pages"
 #: The hundreds of a check's codes.
 HUNDREDS = {
     "layout": "1", "versions": "1", "permissions": "2", "reading": "3", "operations": "3", "extension": "3",
+    "graphs": "3",
     "configuration": "4", "parameters": "4", "mapping": "4", "cache": "5", "container": "7", "devices": "7",
     "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "doctor": "9",
 }  # fmt: skip
@@ -53,6 +54,10 @@ OVD342 compile-refused, OVD343 runtime-crash, OVD344 saved-model-path-cut,
 OVD351 extension-not-readable, OVD352 extension-no-library, OVD353 extension-other-machine,
 OVD354 extension-other-openvino, OVD355 extension-needs-library, OVD356 extension-no-entry-point,
 OVD357 extension-does-not-load, OVD358 extension-hangs, OVD359 extension-lacks-operation,
+OVD361 graph-not-parsed, OVD362 calculator-unknown, OVD363 graph-not-wired, OVD364 models-path-wrong,
+OVD365 model-not-converted, OVD366 generative-file-missing, OVD367 generative-file-damaged,
+OVD368 generative-file-denied, OVD369 wrong-kind-of-model, OVD370 model-type-unknown, OVD371 tokenizer-missing,
+OVD372 tokenizer-of-other-release, OVD373 chat-template-missing, OVD374 generative-setting-refused,
 OVD401 policy-matches-nothing, OVD402 duplicate-model-name, OVD403 config-not-json,
 OVD404 config-schema-violation, OVD405 config-file-missing, OVD406 usage-error,
 OVD407 version-policy-invalid, OVD408 task-not-inferred, OVD409 no-models-configured,

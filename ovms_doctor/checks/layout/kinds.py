@@ -53,6 +53,8 @@ CODES = (GRAPH_NOT_FOLLOWED, GENERATIVE_NOT_FOLLOWED)
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
     """A finding on an entry that is a graph or a generative model."""
+    if model.followed is not None and not model.followed.unfollowed:
+        return
     if model.kind == "generative":
         yield _generative(context, model)
     elif model.graph is None and model.blocked is None and model.unknown is None:

@@ -7,18 +7,17 @@ order; the wiring by MediaPipe's ValidatedGraphConfig, of which only what OVMS's
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from msgspec import Struct
 
+from ovms_doctor.model.graph_plan import GraphProblem
 from ovms_doctor.model.graph_text import GraphField, GraphMessage, TextFault
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.calculators import Calculator, calculator, initialised_as, is_known
 from ovms_doctor.prediction.graphs.text_format import parse_graph
 
-#: The stage at which a graph is refused.
-Stage: TypeAlias = Literal["empty", "text", "queue", "streams", "calculator", "wiring", "node"]
 _INVALID = "MEDIAPIPE_GRAPH_CONFIG_FILE_INVALID"
 _INITIALIZATION = "MEDIAPIPE_GRAPH_INITIALIZATION_ERROR"
 _QUEUE = lazy_pattern(
@@ -26,26 +25,6 @@ _QUEUE = lazy_pattern(
 )
 _NUMBER = lazy_pattern(rb"[+-]?[0-9]{1,10}")
 _INT_MAX = (1 << 31) - 1
-
-
-class GraphProblem(Struct, frozen=True):
-    """Why a graph is not loaded, as far as its text shows."""
-
-    #: Where the server stops.
-    stage: Stage
-    #: The name of its status code (status.hpp).
-    status: str
-    #: What is the case: one sentence without a full stop.
-    reason: str
-    #: The whole messages that the server logs, and protobuf's own lines on standard error.
-    log: tuple[str, ...] = ()
-    #: Line and column in the file, from 1; 0 where there is none.
-    line: int = 0
-    column: int = 0
-    #: What is at fault: the name of a calculator, a stream, a field; empty for nothing.
-    subject: str = ""
-    #: Whether the server's release certainly refuses it: not where it hangs on what the binary was built with.
-    certain: bool = True
 
 
 class Node(Struct, frozen=True):

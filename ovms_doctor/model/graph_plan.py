@@ -1,0 +1,138 @@
+"""What becomes of a graph: of its text, and of the models that its nodes load."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+#: The stage at which a graph is refused.
+Stage: TypeAlias = Literal["empty", "text", "queue", "streams", "calculator", "wiring", "node"]
+
+
+class GraphProblem(Struct, frozen=True):
+    """Why a graph is not loaded, as far as its text shows."""
+
+    #: Where the server stops.
+    stage: Stage
+    #: The name of its status code (status.hpp).
+    status: str
+    #: What is the case: one sentence without a full stop.
+    reason: str
+    #: The whole messages that the server logs, and protobuf's own lines on standard error.
+    log: tuple[str, ...] = ()
+    #: Line and column in the file, from 1; 0 where there is none.
+    line: int = 0
+    column: int = 0
+    #: What is at fault: the name of a calculator, a stream, a field; empty for nothing.
+    subject: str = ""
+    #: Whether the server's release certainly refuses it: not where it hangs on what the binary was built with.
+    certain: bool = True
+
+
+#: Why a node's model keeps the graph from being loaded, or requests from being answered.
+#:
+#: - ``path_unset``, ``path_missing``, ``path_kind``: ``models_path`` is empty, leads nowhere, or to something else.
+#: - ``not_converted``: the directory holds weights that no tool has converted for OpenVINO.
+#: - ``file_missing``, ``file_damaged``, ``file_denied``: a file of the model.
+#: - ``json_invalid``: a JSON file is there and cannot be parsed.
+#: - ``not_stateful``: the model was exported for another task.
+#: - ``model_type``: the release does not know the kind of model.
+#: - ``pipeline_type``: the option disagrees with the files.
+#: - ``tokenizer_new``: the tokenizer crashes the release's runtime.
+#: - ``extension_old``: the tokenizer has operations that the release does not know.
+#: - ``draft``: options of a draft model without a draft model.
+#: - ``parser``: a parser of tools or reasoning that the release does not have.
+#: - ``devices``, ``resolution``, ``eviction``: settings that the server validates.
+#: - ``plugin_config``: it is not JSON.
+#: - ``cache_size``: the cache is larger than the host's memory.
+#: - ``tokenizer``, ``detokenizer``, ``chat_template``: what requests need is missing.
+#: - ``text_embeddings``: the server takes the directory for a text model, and the first request ends it.
+ServableFaultKind: TypeAlias = Literal[
+    "path_unset",
+    "path_missing",
+    "path_kind",
+    "not_converted",
+    "file_missing",
+    "file_damaged",
+    "file_denied",
+    "json_invalid",
+    "not_stateful",
+    "model_type",
+    "pipeline_type",
+    "tokenizer_new",
+    "extension_old",
+    "draft",
+    "parser",
+    "devices",
+    "resolution",
+    "eviction",
+    "plugin_config",
+    "cache_size",
+    "tokenizer",
+    "detokenizer",
+    "chat_template",
+    "text_embeddings",
+]
+#: What the server makes of it. ``failed``: the graph is not loaded; started alone, the process ends. ``escaped``: an
+#: exception leaves the graph out, and all later graphs of a configuration; the server runs. ``killed``: the process
+#: dies. ``requests``: the graph is AVAILABLE and requests fail.
+Verdict: TypeAlias = Literal["failed", "escaped", "killed", "requests"]
+
+
+class ServableFault(Struct, frozen=True):
+    """One thing that is wrong with a node's model or its settings."""
+
+    #: What it is, and what the server makes of it.
+    kind: ServableFaultKind
+    verdict: Verdict
+    #: The node's name.
+    node: str
+    #: The file or directory, as the server sees it; empty for a setting.
+    path: str = ""
+    #: What is at fault: a file's name, an option, a value.
+    subject: str = ""
+    #: What is known of it: how a file is damaged, which values the release takes.
+    detail: str = ""
+    #: The status code's name and the whole lines that the server logs.
+    status: str = ""
+    log: tuple[str, ...] = ()
+    #: Whether the release certainly does so.
+    certain: bool = True
+    #: Line of the option in graph.pbtxt; 0 for none.
+    line: int = 0
+
+
+class GraphPlan(Struct, frozen=True):
+    """What becomes of one graph."""
+
+    #: graph.pbtxt as the server opens it; empty for a graph that it makes in memory.
+    path: str
+    #: What the nodes do: ``text_generation``, ``embeddings``, …; empty for other graphs.
+    tasks: tuple[str, ...] = ()
+    #: The problem of the text, the first one that the server reports.
+    problem: GraphProblem | None = None
+    #: The faults of the nodes' models: at most one that keeps the graph from being loaded, first, and those that
+    #: requests run into.
+    faults: tuple[ServableFault, ...] = ()
+    #: What could not be looked at, one sentence each.
+    doubts: tuple[str, ...] = ()
+    #: The calculators of which no more is known than their names.
+    unfollowed: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Literal["available", "failed", "escaped", "killed", "unknown"]:
+        """What the server makes of the graph at start-up."""
+        if self.problem is not None:
+            return "failed" if self.problem.certain else "unknown"
+        for fault in self.faults:
+            if fault.verdict != "requests":
+                return fault.verdict if fault.certain else "unknown"
+        return "unknown" if self.doubts else "available"
+
+    @property
+    def status(self) -> str:
+        """The name of the status code with which the graph fails; ``OK`` where it does not."""
+        if self.problem is not None:
+            return self.problem.status
+        return next((fault.status for fault in self.faults if fault.verdict == "failed"), "OK")

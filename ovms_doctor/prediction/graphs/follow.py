@@ -1,0 +1,188 @@
+"""From a graph that the server finds, or makes in memory, to what becomes of it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from ovms_doctor.model.causes import CouldNotLook
+from ovms_doctor.model.deployment import Deployment, Mode
+from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.graph_plan import GraphPlan, ServableFault
+from ovms_doctor.model.graph_text import GraphField, GraphMessage
+from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
+from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
+from ovms_doctor.prediction.graphs.other_servables import (
+    embeddings_faults,
+    image_generation_faults,
+    speech_to_text_faults,
+    text_to_speech_faults,
+)
+from ovms_doctor.prediction.graphs.servables import ServableContext
+from ovms_doctor.prediction.graphs.text_generation import text_generation_faults
+from ovms_doctor.prediction.graphs.validation import Node, validate_graph
+from ovms_doctor.prediction.paths import absolute
+
+#: Of a graph.pbtxt no more is read, in bytes.
+_LIMIT = 1 << 20
+#: The task of a node, by the word that the server's messages have for it.
+_TASKS = {
+    "LLM": "text_generation",
+    "Embeddings": "embeddings",
+    "Rerank": "rerank",
+    "Image Gen": "image_generation",
+    "SpeechToText": "speech2text",
+    "TextToSpeech": "text2speech",
+    "Python": "python",
+}
+#: The options of a graph that the server makes in memory.
+_IN_MEMORY = (GraphField("models_path", ".", 0, 0),)
+_RULES: dict[str, Callable[[ServableContext], Iterator[ServableFault]]] = {
+    "LLM": text_generation_faults,
+    "Embeddings": embeddings_faults,
+    "Rerank": embeddings_faults,
+    "Image Gen": image_generation_faults,
+    "SpeechToText": speech_to_text_faults,
+    "TextToSpeech": text_to_speech_faults,
+}
+
+
+def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, facts: Facts) -> GraphPlan:
+    """What becomes of the graph of a graph.pbtxt, which the server opens at ``path``. Raises FactsMissingError."""
+    content = facts.ask(ReadFile(absolute(path, deployment.working_directory), _LIMIT))
+    if isinstance(content, (Failure, Unavailable)):
+        reason = content.reason if isinstance(content, Unavailable) else "it cannot be read"
+        return GraphPlan(path, doubts=(f"{path}: {reason}",))
+    if content.size > len(content.data):
+        return GraphPlan(path, doubts=(f"{path} is larger than {_LIMIT} bytes",))
+    graph = validate_graph(name, content.data, deployment.release)
+    tasks = tuple(_TASKS[node.calculator.title] for node in graph.nodes)
+    faults: list[ServableFault] = []
+    doubts: list[str] = []
+    # Nodes are initialised one after the other, those before a node with a problem too.
+    for node in graph.nodes:
+        faults += _node_faults(name, node, base_path, deployment, facts, doubts)
+        if any(fault.verdict != "requests" for fault in faults):
+            return GraphPlan(path, tasks, None, tuple(faults), tuple(doubts))
+    unfollowed = () if graph.message is None else _unfollowed(graph.message)
+    return GraphPlan(path, tasks, graph.problem, tuple(faults), tuple(doubts), unfollowed)
+
+
+def with_graph(plan: ModelPlan, graph: GraphPlan, mode: Mode) -> ModelPlan:
+    """The plan of an entry with what becomes of its graph: started alone, a graph that fails ends the process with exit
+    code 1; one that crashes the runtime ends it in both modes (128 + SIGSEGV)."""
+    verdict = graph.verdict
+    ended = 139 if verdict == "killed" else 1 if verdict == "failed" and mode == "single" else None
+    unknown = plan.unknown
+    if verdict == "unknown" and graph.doubts:
+        unknown = CouldNotLook(graph.path or plan.entry.base_path, graph.doubts[0])
+    return replace(plan, followed=graph, status=graph.status, ended=ended, unknown=unknown)
+
+
+def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
+    """Calculators of which no more is known than their names: MediaPipe's own, and Python code."""
+    names = dict.fromkeys(name for node in message.messages("node") for name in node.texts("calculator"))
+    known = {one.name for one in CALCULATORS if one.title in _RULES}
+    return tuple(name for name in names if name not in known)
+
+
+def follow_in_memory(name: str, task: str, base_path: str, deployment: Deployment, facts: Facts) -> GraphPlan:
+    """What becomes of the graph that the server makes for a generative model of ``task`` (since v2026.2)."""
+    calculator = next((one for one in CALCULATORS if _TASKS.get(one.title) == task), None)
+    if calculator is None or task == "python":
+        return GraphPlan("", (task,), doubts=(f"a model for the task {task} is not followed",))
+    node = Node(_node_name(calculator), calculator, GraphMessage(calculator.options, _IN_MEMORY), 0)
+    doubts: list[str] = []
+    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models_path=base_path)
+    return GraphPlan("", (task,), None, tuple(faults), tuple(doubts))
+
+
+def _node_name(calculator: Calculator) -> str:
+    return calculator.title.replace(" ", "")
+
+
+def _node_faults(
+    graph: str,
+    node: Node,
+    base_path: str,
+    deployment: Deployment,
+    facts: Facts,
+    doubts: list[str],
+    models_path: str | None = None,
+) -> list[ServableFault]:
+    """The faults of one node: up to the first that keeps the graph from being loaded."""
+    rules = _RULES.get(node.calculator.title)
+    if rules is None:
+        return []
+    given = models_path
+    if given is None:
+        field = None if node.options is None else node.options.first("models_path")
+        text = field.value if field is not None and isinstance(field.value, str) else ""
+        # Relative to the base path of the graph, wherever its file lies; absolute paths are taken as they are.
+        given = posixpath.normpath(posixpath.join(base_path, text))
+    directory = ModelDirectory(given, absolute(given, deployment.working_directory), facts)
+    context = ServableContext(graph, node, deployment.release, directory)
+    found: list[ServableFault] = []
+    try:
+        missing = _path_fault(context, given, deployment, facts)
+        if missing is not None:
+            return [missing]
+        for fault in rules(context):
+            found.append(fault)
+            if fault.verdict != "requests":
+                break
+    except UnavailableFileError as error:
+        doubts.append(str(error))
+    # What keeps the graph from being loaded comes first; requests are not reached then.
+    fatal = [fault for fault in found if fault.verdict != "requests"]
+    return fatal[:1] or found
+
+
+def _path_fault(
+    context: ServableContext, path: str, deployment: Deployment, facts: Facts
+) -> ServableFault | None:
+    """``models_path`` that is not there, or no directory (parseModelsPath, since v2025.1)."""
+    status = facts.ask(StatPath(absolute(path, deployment.working_directory)))
+    if isinstance(status, Unavailable):
+        raise UnavailableFileError(f"{path}: {status.reason}")
+    title = context.node.calculator.title
+    escaped = title in ("Embeddings", "Rerank", "SpeechToText")
+    if isinstance(status, Failure):
+        if title == "LLM":
+            log: tuple[str, ...] = (f"LLM node models_path: {path} does not exist. ",)
+            code = "LLM_NODE_DIRECTORY_DOES_NOT_EXIST"
+        else:
+            log, code = (
+                (f"Models path does not exist: {path}",) if title == "Image Gen" else (),
+                "PATH_INVALID",
+            )
+        if not status.missing:
+            return context.fault(
+                "file_denied", "escaped", path=path, subject="models_path", option="models_path"
+            )
+        return context.fault(
+            "path_missing",
+            "escaped" if escaped else "failed",
+            path=path,
+            subject="models_path",
+            status="" if escaped else code,
+            log=log,
+            option="models_path",
+        )
+    if isinstance(status, PathStatus) and status.kind != "directory" and title == "LLM":
+        if path.endswith(".gguf") and context.release.at_least(2025, 3):
+            return None
+        log = (f"LLM node models_path: {path} is not a directory nor GGUF file ",)
+        return context.fault(
+            "path_kind",
+            "failed",
+            path=path,
+            subject="models_path",
+            status="LLM_NODE_PATH_DOES_NOT_EXIST_AND_NOT_GGUFFILE",
+            log=log,
+            option="models_path",
+        )
+    return None

@@ -1,0 +1,165 @@
+"""The directory of a generative model, as the server's user finds it."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    Fault,
+    FileContent,
+    InspectModel,
+    ListDirectory,
+    Listing,
+    ModelInspection,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Unavailable,
+)
+
+#: Of a JSON file, or of a tokenizer's XML, no more is read, in bytes.
+_LIMIT = 16 << 20
+_LFS = b"version https://git-lfs.github.com/spec/"
+#: ``denied``: the server's user has no read permission. ``invalid``: it is there, and no JSON for the server's parser.
+JsonState: TypeAlias = Literal["missing", "denied", "invalid", "ok", "unknown"]
+
+
+class JsonFile(Struct, frozen=True):
+    """A JSON file of a model."""
+
+    #: Whether it is there and can be parsed.
+    state: JsonState
+    #: The document; None where there is none.
+    value: Any = None
+    #: What is wrong with it, as the end of a sentence.
+    detail: str = ""
+
+    def text(self, key: str) -> str:
+        """The text under a key of the top object; empty where there is none."""
+        found = self.value.get(key) if isinstance(self.value, dict) else None
+        return found if isinstance(found, str) else ""
+
+
+class IrFile(Struct, frozen=True):
+    """An IR model: the .xml and its .bin."""
+
+    #: ``damaged``: OpenVINO does not read it.
+    state: Literal["missing", "denied", "damaged", "ok", "unknown"]
+    #: The file that is missing, denied or damaged: its name.
+    name: str = ""
+    #: How it is damaged.
+    detail: str = ""
+    #: What its bytes hold.
+    inspection: ModelInspection | None = None
+
+
+class UnavailableFileError(Exception):
+    """A file could not be looked at. The message says which, and why."""
+
+
+class ModelDirectory:
+    """Asks for the files of one directory. Every method may raise FactsMissingError or UnavailableFileError."""
+
+    def __init__(self, path: str, absolute: str, facts: Facts) -> None:
+        #: As the server writes it.
+        self.path = path
+        self._absolute = absolute.rstrip("/")
+        self._facts = facts
+
+    def prepare(self, *names: str) -> None:
+        """Requests at once what is to be known of several files."""
+        self._facts.need(StatPath(f"{self._absolute}/{name}") for name in names)
+
+    def status(self, name: str) -> PathStatus | Failure:
+        """stat(2) of a file of it."""
+        answer = self._facts.ask(StatPath(f"{self._absolute}/{name}"))
+        if isinstance(answer, Unavailable):
+            raise UnavailableFileError(f"{self.join(name)}: {answer.reason}")
+        return answer
+
+    def has(self, name: str) -> bool:
+        """Whether a file of this name is there."""
+        return isinstance(self.status(name), PathStatus)
+
+    def names(self) -> tuple[str, ...]:
+        """The names in it; none where it cannot be listed."""
+        listing = self._facts.ask(ListDirectory(self._absolute))
+        if isinstance(listing, Unavailable):
+            raise UnavailableFileError(f"{self.path}: {listing.reason}")
+        return tuple(entry.name for entry in listing.entries) if isinstance(listing, Listing) else ()
+
+    def join(self, name: str) -> str:
+        """The path of a file of it, as the server writes it."""
+        return posixpath.join(self.path, name)
+
+    def read(self, name: str) -> bytes | Failure | None:
+        """The beginning of a file, None where there is none, Failure where it cannot be read."""
+        status = self.status(name)
+        if isinstance(status, Failure):
+            return None if status.missing else status
+        if status.kind != "regular":
+            return None
+        content = self._facts.ask(ReadFile(f"{self._absolute}/{name}", _LIMIT))
+        if isinstance(content, Unavailable):
+            raise UnavailableFileError(f"{self.join(name)}: {content.reason}")
+        return content.data if isinstance(content, FileContent) else content
+
+    def json(self, name: str) -> JsonFile:
+        """A JSON file as GenAI's parser (nlohmann) takes it: strict, a byte order mark is skipped, NaN is refused."""
+        data = self.read(name)
+        if data is None:
+            return JsonFile("missing")
+        if isinstance(data, Failure):
+            return JsonFile("denied")
+        if not data.strip():
+            return JsonFile("invalid", detail="it is empty")
+        if data.startswith(_LFS):
+            return JsonFile("invalid", detail="it is a Git LFS pointer")
+        if data.lstrip()[:1] == b"<":
+            return JsonFile("invalid", detail="it is a web page or XML")
+        try:
+            text = data.decode("utf-8-sig")
+            return JsonFile("ok", json.loads(text, parse_constant=_refuse))
+        except UnicodeDecodeError:
+            return JsonFile("invalid", detail="it is not UTF-8")
+        except (ValueError, RecursionError) as error:
+            place = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+            return JsonFile("invalid", detail=f"it is not valid JSON{place}")
+
+    def ir(self, name: str) -> IrFile:
+        """The IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO."""
+        xml, weights = f"{name}.xml", f"{name}.bin"
+        self.prepare(xml, weights)
+        for file in (xml, weights):
+            status = self.status(file)
+            if isinstance(status, Failure):
+                return IrFile("missing" if status.missing else "denied", file)
+        for file in (xml, weights):
+            # Whether it may be read is asked of its first byte.
+            content = self._facts.ask(ReadFile(f"{self._absolute}/{file}", 1))
+            if isinstance(content, Failure):
+                return IrFile("denied", file)
+        answer = self._facts.ask(InspectModel(f"{self._absolute}/{xml}", "ir"))
+        if isinstance(answer, Unavailable):
+            raise UnavailableFileError(f"{self.join(xml)}: {answer.reason}")
+        if isinstance(answer, Failure):
+            return IrFile("denied", xml)
+        fault = next((fault for fault in answer.faults if fault.fatal), None)
+        if fault is not None:
+            return IrFile("damaged", _file_of(fault, xml), fault.detail, answer)
+        return IrFile("ok", xml, inspection=answer)
+
+
+def _file_of(fault: Fault, xml: str) -> str:
+    name = posixpath.basename(fault.path)
+    return name or xml
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")

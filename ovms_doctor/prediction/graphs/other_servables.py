@@ -1,0 +1,172 @@
+"""Nodes for embeddings, rerank, speech and images.
+
+Source: src/embeddings, src/rerank, src/audio, src/image_gen (v2025.2 to v2026.3); the files as OpenVINO GenAI 2025.4
+and 2026.4 took them. Nothing catches an exception of an embeddings, rerank or speech-to-text model: the graph is left
+out, with all later graphs, and the server runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from ovms_doctor.model.graph_plan import ServableFault, Verdict
+from ovms_doctor.prediction.graphs.servables import (
+    ServableContext,
+    ir_fault,
+    json_fault,
+    raw_weights,
+    tokenizer_faults,
+)
+
+_SPEECH_TYPES = {(2025, 4): ("whisper",), (2026, 3): ("whisper", "qwen3_asr", "fun_asr")}
+
+
+def embeddings_faults(context: ServableContext) -> Iterator[ServableFault]:
+    """Of EmbeddingsCalculatorOV and RerankCalculatorOV, which load the same files."""
+    yield from _json_files(context, "escaped", ("config.json", "tokenizer_config.json"))
+    yield from _models(context, "escaped", ("openvino_model",))
+    yield from tokenizer_faults(context, "escaped", "", (), detokenizer=False)
+    if context.node.calculator.title == "Embeddings" and context.release.at_least(2025, 4):
+        yield from _rank(context)
+
+
+def _rank(context: ServableContext) -> Iterator[ServableFault]:
+    """An embeddings model has an output of three dimensions (embeddings_servable.cpp, since v2025.4)."""
+    file = context.directory.ir("openvino_model")
+    outputs = file.inspection.outputs if file.inspection is not None else None
+    if outputs and all(tensor.shape != "[...]" and tensor.shape.count(",") != 2 for tensor in outputs):
+        yield context.fault(
+            "not_stateful",
+            "escaped",
+            path=context.directory.join("openvino_model.xml"),
+            subject="openvino_model.xml",
+            detail="none of its outputs has three dimensions",
+            log=(f"Failed to process mediapipe graph config:{'No output with 3 dimensions found'}",),
+            certain=False,
+        )
+
+
+def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
+    """Of S2tCalculator."""
+    yield from _json_files(
+        context,
+        "escaped",
+        ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json"),
+    )
+    kind = context.directory.json("config.json").text("model_type")
+    known = _SPEECH_TYPES[(2026, 3) if context.release.at_least(2026, 3) else (2025, 4)]
+    if kind and kind not in known:
+        yield context.fault(
+            "model_type",
+            "escaped",
+            path=context.directory.join("config.json"),
+            subject=kind,
+            detail=", ".join(known),
+            certain=context.release.known,
+        )
+        return
+    yield from _models(context, "escaped", ("openvino_encoder_model", "openvino_decoder_model"))
+    yield from tokenizer_faults(context, "escaped", "", (), detokenizer=True)
+
+
+def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:
+    """Of T2sCalculator: OpenVINO's exceptions are caught since v2026.0."""
+    verdict: Verdict = "failed" if context.release.at_least(2026, 0) else "escaped"
+    config = context.directory.json("config.json")
+    if config.state == "missing":
+        yield context.fault(
+            "file_missing", verdict, path=context.directory.join("config.json"), subject="config.json"
+        )
+        return
+    yield from _json_files(context, "escaped", ("config.json",))
+    names = (
+        ("openvino_encoder_model", "openvino_decoder_model", "openvino_postnet", "openvino_vocoder")
+        if context.directory.has("openvino_encoder_model.xml")
+        else ("openvino_model",)
+    )
+    yield from _models(context, verdict, names)
+
+
+def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
+    """Of ImageGenCalculator: all exceptions are caught."""
+    directory, status = context.directory, "INTERNAL_ERROR"
+    log = (f"Failed to create Image Generation pipelines: {context.graph}. Unknown error",)
+    device = context.text("device")
+    count = len(device.split())
+    allowed = (1, 3) if context.release.at_least(2025, 3) else (1,)
+    if device and count not in allowed:
+        line = f"Invalid number of devices specified: {count}. Expected 1 or 3."
+        yield context.fault(
+            "devices", "failed", subject=device, status="INTERNAL_ERROR", log=(line,), option="device"
+        )
+        return
+    if "NPU" in device.split() and not context.text("resolution"):
+        line = "Cannot use NPU without setting static resolution"
+        yield context.fault(
+            "resolution", "failed", subject=device, status=status, log=(line,), option="device"
+        )
+        return
+    plugin_config = context.text("plugin_config")
+    if plugin_config:
+        try:
+            json.loads(plugin_config)
+        except (ValueError, RecursionError):
+            yield context.fault(
+                "plugin_config", "failed", subject="plugin_config", status=status, option="plugin_config"
+            )
+            return
+    index = directory.json("model_index.json")
+    if index.state != "ok":
+        raw = raw_weights(context)
+        name = "model_index.json"
+        if index.state == "missing":
+            yield context.fault(
+                "not_converted" if raw else "file_missing",
+                "failed",
+                path=directory.join(raw or name),
+                subject=raw or name,
+                status=status,
+                log=log,
+            )
+        else:
+            fault = json_fault(context, name, "failed", status, log)
+            if fault is not None:
+                yield fault
+        return
+    parts = [
+        name for name in ("unet", "transformer") if isinstance(index.value, dict) and name in index.value
+    ]
+    parts += [
+        name for name in ("text_encoder", "text_encoder_2", "text_encoder_3") if name in (index.value or {})
+    ]
+    parts.append("vae_decoder")
+    if not context.release.at_least(2026, 1):
+        parts.append("vae_encoder")
+    for part in parts:
+        fault = ir_fault(context, directory.ir(f"{part}/openvino_model"), "failed", status, log)
+        if fault is not None:
+            yield fault
+            return
+
+
+def _json_files(
+    context: ServableContext, verdict: Verdict, names: tuple[str, ...]
+) -> Iterator[ServableFault]:
+    for name in names:
+        fault = json_fault(context, name, verdict, "", ())
+        if fault is not None:
+            yield fault
+            return
+
+
+def _models(context: ServableContext, verdict: Verdict, names: tuple[str, ...]) -> Iterator[ServableFault]:
+    raw = raw_weights(context)
+    if raw:
+        yield context.fault("not_converted", verdict, path=context.directory.join(raw), subject=raw)
+        return
+    for name in names:
+        fault = ir_fault(context, context.directory.ir(name), verdict, "", ())
+        if fault is not None:
+            yield fault
+            return

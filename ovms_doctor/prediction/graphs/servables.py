@@ -1,0 +1,186 @@
+"""What a node's model does to its graph: which files and settings keep it from being loaded, or from answering.
+
+Source: the node initialisers and servables of OVMS (src/llm, src/embeddings, src/rerank, src/image_gen, src/audio,
+v2024.2 to v2026.3), and OpenVINO GenAI as run with tiny models (2025.1 to 2026.4).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind, Verdict
+from ovms_doctor.model.graph_text import GraphMessage
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.graphs.model_directory import IrFile, ModelDirectory
+from ovms_doctor.prediction.graphs.validation import Node
+
+#: What an exception of GenAI is followed by, in the text of the status.
+LLM_FAILED = "LLM_NODE_RESOURCE_STATE_INITIALIZATION_FAILED"
+_TOKENIZERS_VERSION = re.compile(rb'openvino_tokenizers_version value="(\d{4})\.(\d+)')
+#: Files that hold weights as they are published, before they are converted.
+_RAW_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
+
+
+class ServableContext(Struct, frozen=True):
+    """What the rules of one node need."""
+
+    #: The graph's name, the node and the release.
+    graph: str
+    node: Node
+    release: Release
+    #: The directory of the model.
+    directory: ModelDirectory
+
+    @property
+    def options(self) -> GraphMessage | None:
+        """The node's options; None where they are of another type, which counts as all unset."""
+        return self.node.options
+
+    def text(self, name: str, default: str = "") -> str:
+        """An option of the type string."""
+        field = None if self.options is None else self.options.first(name)
+        return field.value if field is not None and isinstance(field.value, str) else default
+
+    def number(self, name: str, default: int = 0) -> int:
+        """An option that is a whole number."""
+        field = None if self.options is None else self.options.first(name)
+        return field.value if field is not None and isinstance(field.value, int) else default
+
+    def line(self, name: str) -> int:
+        """The line of an option; the node's where it is not set."""
+        field = None if self.options is None else self.options.first(name)
+        return self.node.line if field is None else field.line
+
+    def fault(
+        self,
+        kind: ServableFaultKind,
+        verdict: Verdict,
+        *,
+        path: str = "",
+        subject: str = "",
+        detail: str = "",
+        status: str = "",
+        log: tuple[str, ...] = (),
+        certain: bool = True,
+        option: str = "",
+    ) -> ServableFault:
+        """A fault of this node."""
+        return ServableFault(
+            kind,
+            verdict,
+            self.node.name,
+            path,
+            subject,
+            detail,
+            status,
+            log,
+            certain,
+            self.line(option) if option else 0,
+        )
+
+    def initialisation(self, path: str) -> tuple[str, ...]:
+        """The lines around an exception of GenAI: what stands behind “exception:” is GenAI's own text."""
+        return (
+            f"Error during llm node initialization for models_path: {path} exception: ",
+            "Error during LLM node resources initialization: The LLM Node resource initialization failed",
+            f"Failed to process LLM node graph {self.graph}",
+        )
+
+
+def ir_fault(
+    context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
+) -> ServableFault | None:
+    """The fault of an IR that has to load, None where it is whole."""
+    kinds: dict[str, ServableFaultKind] = {
+        "missing": "file_missing",
+        "denied": "file_denied",
+        "damaged": "file_damaged",
+    }
+    kind = kinds.get(file.state)
+    if kind is None:
+        return None
+    path = context.directory.join(file.name)
+    return context.fault(
+        kind, verdict, path=path, subject=file.name, detail=file.detail, status=status, log=log
+    )
+
+
+def json_fault(
+    context: ServableContext, name: str, verdict: Verdict, status: str, log: tuple[str, ...]
+) -> ServableFault | None:
+    """The fault of a JSON file that is parsed if it is there."""
+    file = context.directory.json(name)
+    if file.state not in ("denied", "invalid"):
+        return None
+    kind: ServableFaultKind = "file_denied" if file.state == "denied" else "json_invalid"
+    return context.fault(
+        kind,
+        verdict,
+        path=context.directory.join(name),
+        subject=name,
+        detail=file.detail,
+        status=status,
+        log=log,
+    )
+
+
+def tokenizer_faults(
+    context: ServableContext, verdict: Verdict, status: str, log: tuple[str, ...], *, detokenizer: bool
+) -> Iterator[ServableFault]:
+    """Of openvino_tokenizer and openvino_detokenizer: broken ones keep the graph from being loaded, missing ones only
+    requests from being answered (since v2025.2; before, a pair of them had to be there)."""
+    for name, needed in (("openvino_tokenizer", True), ("openvino_detokenizer", detokenizer)):
+        xml = f"{name}.xml"
+        if not context.directory.has(xml):
+            if not needed:
+                continue
+            kind: ServableFaultKind = "tokenizer" if name == "openvino_tokenizer" else "detokenizer"
+            path = context.directory.join(xml)
+            if context.release.at_least(2025, 2):
+                yield context.fault(kind, "requests", path=path, subject=xml)
+            else:
+                certain = context.release.at_least(2025, 1)
+                yield context.fault(
+                    kind, verdict, path=path, subject=xml, status=status, log=log, certain=not certain
+                )
+            continue
+        fault = ir_fault(context, context.directory.ir(name), verdict, status, log)
+        if fault is not None:
+            yield fault
+            return
+        yield from _tokenizer_release(context, xml, verdict, status, log)
+
+
+def _tokenizer_release(
+    context: ServableContext, xml: str, verdict: Verdict, status: str, log: tuple[str, ...]
+) -> Iterator[ServableFault]:
+    """A tokenizer of openvino_tokenizers 2026.4 or newer ends GenAI 2025.2 to 2026.3 with SIGSEGV; one of 2025.2 or
+    newer has an operation that GenAI until 2025.1 does not know."""
+    if xml != "openvino_tokenizer.xml":
+        return
+    data = context.directory.read(xml)
+    match = _TOKENIZERS_VERSION.search(data) if isinstance(data, bytes) else None
+    if match is None:
+        return
+    made = (int(match[1]), int(match[2]))
+    version = f"{made[0]}.{made[1]}"
+    path = context.directory.join(xml)
+    release = context.release
+    if made >= (2026, 4) and release.at_least(2025, 2) and not release.at_least(2026, 4):
+        yield context.fault("tokenizer_new", "killed", path=path, subject=xml, detail=version)
+    elif made >= (2025, 2) and not release.at_least(2025, 2):
+        yield context.fault(
+            "extension_old", verdict, path=path, subject=xml, detail=version, status=status, log=log
+        )
+
+
+def raw_weights(context: ServableContext) -> str:
+    """A file of weights that was not converted, where the directory has no IR; empty for none."""
+    names = context.directory.names()
+    if any(name.startswith("openvino_") and name.endswith(".xml") for name in names):
+        return ""
+    raw = [name for name in names if name.endswith(_RAW_WEIGHTS) and not name.startswith("openvino_")]
+    return min(raw, default="")

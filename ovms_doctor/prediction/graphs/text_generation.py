@@ -1,0 +1,340 @@
+"""Nodes of HttpLLMCalculator: language models and vision-language models.
+
+Source: src/llm/servable_initializer.cpp and language_model/, visual_language_model/ (v2024.2 to v2026.3); the files as
+OpenVINO GenAI 2025.4 and 2026.4 took them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from ovms_doctor.model.graph_plan import ServableFault
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.graphs.servables import (
+    LLM_FAILED,
+    ServableContext,
+    ir_fault,
+    json_fault,
+    raw_weights,
+    tokenizer_faults,
+)
+
+#: The vision-language models of each release of GenAI (vlm_config.cpp), by config.json's ``model_type``.
+_VISION: tuple[tuple[tuple[int, int], str], ...] = (
+    ((2024, 5), "minicpmv llava llava_next internvl_chat"),
+    ((2025, 0), "qwen2_vl"),
+    ((2025, 1), "phi3_v"),
+    ((2025, 2), "phi4mm qwen2_5_vl"),
+    ((2025, 3), "minicpmo gemma3"),
+    ((2025, 4), "llava-qwen2 llava_next_video"),
+    ((2026, 1), "qwen3_vl"),
+    ((2026, 2), "qwen3_5 qwen3_5_moe gemma4 videochat_flash_qwen"),
+    ((2026, 3), "gemma3n gemma4_unified qwen3_omni qwen3_omni_moe"),
+)
+#: More parts that a kind of vision-language model loads.
+_PARTS = {
+    "minicpmv": ("openvino_resampler_model",),
+    "qwen2_vl": ("openvino_vision_embeddings_merger_model",),
+    "qwen2_5_vl": ("openvino_vision_embeddings_merger_model",),
+    "qwen3_5": ("openvino_vision_embeddings_merger_model",),
+    "qwen3_vl": ("openvino_vision_embeddings_merger_model", "openvino_vision_embeddings_pos_model"),
+    "phi3_v": ("openvino_vision_projection_model",),
+    "phi4mm": ("openvino_vision_projection_model",),
+    "llava_next_video": ("openvino_multi_modal_projector_model", "openvino_vision_resampler_model"),
+    "gemma3n": ("openvino_text_embeddings_per_layer_model",),
+    "gemma4": ("openvino_text_embeddings_per_layer_model",),
+    "videochat_flash_qwen": ("openvino_vision_projection_model",),
+}
+#: The parsers, by the release that brought them; none went away.
+_TOOL_PARSERS = (
+    ((2025, 3), "llama3 hermes3 phi4 mistral"),
+    ((2025, 4), "gptoss qwen3coder"),
+    ((2026, 0), "devstral"),
+    ((2026, 2), "lfm2 gemma4"),
+    ((2026, 3), "minicpm5"),
+)
+_REASONING_PARSERS = (
+    ((2025, 3), "qwen3"),
+    ((2025, 4), "gptoss"),
+    ((2026, 2), "gemma4"),
+    ((2026, 3), "minicpm5 lfm2"),
+)
+_VISION_TYPES = frozenset({"VLM", "VLM_CB"})
+_TEXT_TYPES = frozenset({"LM", "LM_CB"})
+_DRAFT_OPTIONS = (
+    "draft_device",
+    "draft_max_num_batched_tokens",
+    "draft_cache_size",
+    "draft_block_size",
+    "draft_max_num_seqs",
+    "draft_dynamic_split_fuse",
+)
+
+
+def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
+    """The faults of the node in the server's order; the first that is not about requests ends it."""
+    given = context.text("models_path")
+    lines = context.initialisation(context.directory.path)
+    if not given and context.node.name:
+        yield context.fault(
+            "path_unset",
+            "failed",
+            status=LLM_FAILED,
+            log=("LLM node requires models_path to be set.",),
+            option="models_path",
+        )
+        return
+    if given.endswith(".gguf"):
+        # A single file, which GenAI converts while it reads it.
+        return
+    yield from _settings(context)
+    release, directory = context.release, context.directory
+    if release.at_least(2025, 2):
+        # Read outside of the try: an exception leaves the graph out.
+        name = "generation_config.json"
+        file = directory.json(name)
+        fault = json_fault(context, name, "escaped", "", ())
+        if fault is not None:
+            yield fault
+            return
+        wrong = next((key for key in _NUMBERS if isinstance(_value(file.value, key), str)), None)
+        if wrong is not None:
+            yield context.fault(
+                "json_invalid",
+                "escaped",
+                path=directory.join(name),
+                subject=name,
+                detail=f"“{wrong}” is a text and must be a number",
+            )
+            return
+    vision = release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml")
+    vision = vision and directory.has("openvino_vision_embeddings_model.bin")
+    yield from _pipeline_type(context, vision=vision)
+    if vision:
+        yield from _vision(context, lines)
+    else:
+        yield from _language(context, lines)
+    for name in ("config.json", "tokenizer_config.json", "special_tokens_map.json", "processor_config.json"):
+        fault = json_fault(context, name, "failed", LLM_FAILED, lines)
+        if fault is not None:
+            yield fault
+            return
+    yield from tokenizer_faults(context, "failed", LLM_FAILED, lines, detokenizer=True)
+    yield from _chat_template(context)
+
+
+#: Keys of generation_config.json whose values are numbers.
+_NUMBERS = (
+    "eos_token_id",
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_new_tokens",
+    "max_length",
+    "repetition_penalty",
+)
+
+
+def _value(document: object, key: str) -> object:
+    return document.get(key) if isinstance(document, dict) else None
+
+
+def _settings(context: ServableContext) -> Iterator[ServableFault]:
+    """Options that are validated before any file is opened, or with every request."""
+    release, options = context.release, context.options
+    if options is None:
+        return
+    plugin_config = context.text("plugin_config")
+    if plugin_config and not _is_object(plugin_config):
+        yield context.fault(
+            "plugin_config",
+            "failed",
+            subject="plugin_config",
+            status=LLM_FAILED,
+            log=("Error during llm node plugin_config option parsing to JSON: " + plugin_config,),
+            option="plugin_config",
+        )
+    draft = next((name for name in _DRAFT_OPTIONS if options.first(name) is not None), None)
+    if draft is not None and not context.text("draft_models_path") and release.at_least(2025, 0):
+        yield context.fault(
+            "draft",
+            "failed",
+            subject=draft,
+            status=LLM_FAILED,
+            log=("Draft model path is not provided, but draft scheduler options are set.",),
+            option=draft,
+        )
+    for option in ("tool_parser", "reasoning_parser"):
+        value = context.text(option)
+        known = parsers(option, release)
+        if not value or value in known or (value == "none" and release.at_least(2026, 3)):
+            continue
+        kind = option.partition("_")[0]
+        line = f"Unsupported {kind} parser: {value}"
+        if release.at_least(2026, 3):
+            yield context.fault(
+                "parser",
+                "failed",
+                subject=value,
+                detail=", ".join(known),
+                status=LLM_FAILED,
+                log=(line,),
+                option=option,
+            )
+        else:
+            yield context.fault(
+                "parser",
+                "requests",
+                subject=value,
+                detail=", ".join(known),
+                log=(f"Failed to create API handler: {line}",),
+                option=option,
+            )
+    eviction = options.messages("cache_eviction_config")
+    if eviction and release.at_least(2025, 2):
+        sizes = {field.name: field.value for field in eviction[0].fields if isinstance(field.value, int)}
+        start, recent, most = (sizes.get(name, 0) for name in ("start_size", "recent_size", "max_cache_size"))
+        if not (start and recent and most > start + recent):
+            yield context.fault(
+                "eviction",
+                "escaped",
+                subject="cache_eviction_config",
+                detail=f"start_size {start}, recent_size {recent}, max_cache_size {most}",
+                option="cache_eviction_config",
+            )
+
+
+def parsers(option: str, release: Release) -> tuple[str, ...]:
+    """The values that ``tool_parser`` or ``reasoning_parser`` takes in a release."""
+    table = _TOOL_PARSERS if option == "tool_parser" else _REASONING_PARSERS
+    return tuple(name for since, names in table if release.at_least(*since) for name in names.split())
+
+
+def vision_types(release: Release) -> frozenset[str]:
+    """The values of ``model_type`` that the GenAI of a release knows for vision-language models."""
+    return frozenset(name for since, names in _VISION if release.at_least(*since) for name in names.split())
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _pipeline_type(context: ServableContext, *, vision: bool) -> Iterator[ServableFault]:
+    """An explicit type that disagrees with the files (servable_initializer.cpp, since v2025.1)."""
+    given = context.text("pipeline_type", "AUTO")
+    if vision and given in _TEXT_TYPES:
+        line = "Models directory content indicates VLM pipeline, but pipeline type is set to non-VLM type."
+    elif not vision and given in _VISION_TYPES:
+        line = "Models directory content indicates non-VLM pipeline, but pipeline type is set to VLM type."
+    else:
+        return
+    yield context.fault(
+        "pipeline_type", "failed", subject=given, status="INTERNAL_ERROR", log=(line,), option="pipeline_type"
+    )
+
+
+def _language(context: ServableContext, lines: tuple[str, ...]) -> Iterator[ServableFault]:
+    directory = context.directory
+    name = "openvino_model" if directory.has("openvino_model.xml") else "openvino_language_model"
+    if not directory.has(f"{name}.xml"):
+        raw = raw_weights(context)
+        if raw:
+            yield context.fault(
+                "not_converted",
+                "failed",
+                path=directory.join(raw),
+                subject=raw,
+                status=LLM_FAILED,
+                log=lines,
+            )
+            return
+        yield context.fault(
+            "file_missing",
+            "failed",
+            path=directory.join("openvino_model.xml"),
+            subject="openvino_model.xml",
+            status=LLM_FAILED,
+            log=lines,
+        )
+        return
+    file = directory.ir(name)
+    fault = ir_fault(context, file, "failed", LLM_FAILED, lines)
+    if fault is not None:
+        yield fault
+        return
+    operations = {item.type for item in file.inspection.operations} if file.inspection is not None else set()
+    if operations and "ReadValue" not in operations:
+        yield context.fault(
+            "not_stateful",
+            "failed",
+            path=directory.join(f"{name}.xml"),
+            subject=f"{name}.xml",
+            status=LLM_FAILED,
+            log=lines,
+        )
+        return
+    vision = [f"openvino_vision_embeddings_model.{suffix}" for suffix in ("xml", "bin")]
+    if name == "openvino_language_model" and any(directory.has(each) for each in vision):
+        # A vision-language model without its text embeddings is served as a text model, until a request comes.
+        yield context.fault(
+            "text_embeddings",
+            "requests",
+            path=directory.join("openvino_text_embeddings_model.xml"),
+            subject="openvino_text_embeddings_model.xml",
+        )
+
+
+def _vision(context: ServableContext, lines: tuple[str, ...]) -> Iterator[ServableFault]:
+    directory = context.directory
+    config = directory.json("config.json")
+    kind = config.text("model_type") if config.state == "ok" else "minicpmv"
+    if config.state == "ok" and kind and kind not in vision_types(context.release):
+        yield context.fault(
+            "model_type",
+            "failed",
+            path=directory.join("config.json"),
+            subject=kind,
+            detail=", ".join(sorted(vision_types(context.release))),
+            status=LLM_FAILED,
+            log=(*lines[:1], *lines[1:]),
+            # A release newer than the table may know it.
+            certain=context.release.known,
+        )
+        return
+    names = (
+        "openvino_language_model",
+        "openvino_text_embeddings_model",
+        "openvino_vision_embeddings_model",
+        *_PARTS.get(kind, ()),
+    )
+    for name in names:
+        fault = ir_fault(context, directory.ir(name), "failed", LLM_FAILED, lines)
+        if fault is not None:
+            yield fault
+            return
+
+
+def _chat_template(context: ServableContext) -> Iterator[ServableFault]:
+    """No template: since v2026.0 /chat/completions fails; before, a default one is taken."""
+    if not context.release.at_least(2026, 0):
+        return
+    directory = context.directory
+    if directory.has("chat_template.jinja") or directory.has("chat_template.json"):
+        return
+    for name in ("tokenizer_config.json", "processor_config.json"):
+        if _value(directory.json(name).value, "chat_template"):
+            return
+    tokenizer = directory.read("openvino_tokenizer.xml")
+    if isinstance(tokenizer, bytes) and b"<chat_template" in tokenizer:
+        return
+    yield context.fault(
+        "chat_template",
+        "requests",
+        path=directory.path,
+        subject="chat_template.jinja",
+        log=("Chat template was not found in model files.",),
+    )

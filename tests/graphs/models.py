@@ -1,0 +1,66 @@
+"""Tiny generative models with random weights, and graphs that serve them."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+_ARCHIVES = Path(__file__).parents[1] / "data" / "generative"
+
+LLM = """\
+input_stream: "HTTP_REQUEST_PAYLOAD:input"
+output_stream: "HTTP_RESPONSE_PAYLOAD:output"
+node: {
+  name: "LLMExecutor"
+  calculator: "HttpLLMCalculator"
+  input_stream: "LOOPBACK:loopback"
+  input_stream: "HTTP_REQUEST_PAYLOAD:input"
+  input_side_packet: "LLM_NODE_RESOURCES:llm"
+  output_stream: "LOOPBACK:loopback"
+  output_stream: "HTTP_RESPONSE_PAYLOAD:output"
+  input_stream_info: { tag_index: "LOOPBACK:0", back_edge: true }
+  node_options: {
+    [type.googleapis.com / mediapipe.LLMCalculatorOptions]: { models_path: "./" OPTIONS }
+  }
+}
+"""
+PLAIN = """\
+input_stream: "REQUEST_PAYLOAD:input"
+output_stream: "RESPONSE_PAYLOAD:output"
+node {{
+  name: "Executor"
+  calculator: "{calculator}CalculatorOV"
+  input_side_packet: "{packet}_NODE_RESOURCES:servable"
+  input_stream: "REQUEST_PAYLOAD:input"
+  output_stream: "RESPONSE_PAYLOAD:output"
+  node_options: {{ [type.googleapis.com / mediapipe.{calculator}CalculatorOVOptions]: {{ models_path: "./" }} }}
+}}
+"""
+
+
+def unpack(name: str, directory: Path) -> Path:
+    """The model ``name`` below ``directory``, readable for everybody."""
+    with tarfile.open(_ARCHIVES / f"{name}.tar.xz") as archive:
+        archive.extractall(directory, filter="data")
+    root = directory / name
+    for path in (directory, root, *root.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return root
+
+
+def graph(task: str, options: str = "") -> str:
+    """graph.pbtxt for a task, with more options of its node."""
+    if task == "text_generation":
+        return LLM.replace("OPTIONS", options)
+    names = {"embeddings": "Embeddings", "rerank": "Rerank"}
+    return PLAIN.format(calculator=names[task], packet=task.upper())
+
+
+def without_version(directory: Path) -> None:
+    """Lets the tokenizer of a model be one of the oldest tools: what its release says is cut out."""
+    for name in ("openvino_tokenizer.xml", "openvino_detokenizer.xml"):
+        path = directory / name
+        text = path.read_text()
+        start = text.find("<openvino_tokenizers_version")
+        if start >= 0:
+            path.write_text(text[:start] + text[text.index("/>", start) + 2 :])

@@ -1,0 +1,246 @@
+"""Whole directories of generative models: what the server makes of them, and of what is missing or damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import Result, ovms_doctor
+from tests.graphs.models import graph, unpack, without_version
+
+#: What the tokenizers of the test models would do to older releases is tested by itself.
+MODELS = {"text_generation": "llm-2025.4", "embeddings": "embeddings", "rerank": "rerank"}
+
+
+@pytest.fixture
+def model(world_dir: Path) -> Callable[[str], Path]:
+    """Unpacks the model of a task, with a graph.pbtxt beside it."""
+
+    def make(task: str, options: str = "") -> Path:
+        root = unpack(MODELS[task], world_dir)
+        without_version(root)
+        (root / "graph.pbtxt").write_text(graph(task, options))
+        return root
+
+    return make
+
+
+def check(root: Path, *options: str, release: str = "2026.3") -> Result:
+    return ovms_doctor(
+        "check",
+        root,
+        "--as",
+        "model",
+        "--ovms-version",
+        release,
+        "--load",
+        "none",
+        "--format",
+        "json",
+        *options,
+    )
+
+
+def codes(result: Result) -> list[str]:
+    return [item["code"] for item in json.loads(result.out)["findings"]]
+
+
+def state(result: Result) -> Any:
+    (row,) = json.loads(result.out)["models"]
+    return [(item["state"], item["error_code"]) for item in row["versions"]]
+
+
+@pytest.mark.parametrize("release", ["2025.4", "2026.3"])
+@pytest.mark.parametrize("task", list(MODELS))
+def test_healthy_models(model: Any, task: str, release: str) -> None:
+    result = check(model(task), release=release)
+    assert (codes(result), result.code) == ([], 0)
+    assert state(result) == [("AVAILABLE", "OK")]
+
+
+def test_a_vision_language_model(world_dir: Path) -> None:
+    root = unpack("vlm", world_dir)
+    without_version(root)
+    (root / "graph.pbtxt").write_text(graph("text_generation"))
+    assert codes(check(root)) == []
+    (root / "openvino_vision_embeddings_model.xml").unlink()
+    assert codes(check(root)) == ["OVD366"]
+    (root / "openvino_text_embeddings_model.xml").unlink()
+    result = check(root)
+    assert codes(result) == ["OVD369"]
+    assert "ends the whole server" in result.text
+
+
+#: A task, what is done to its directory, the code, the state (None: the process ends, or nothing is there).
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).unlink()
+
+
+def write(name: str, text: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        (root / name).write_text(text)
+
+    return change
+
+
+def cut(name: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        data = (root / name).read_bytes()
+        (root / name).write_bytes(data[: len(data) // 2])
+
+    return change
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+FAULTS = [
+    ("text_generation", remove("openvino_model.xml"), "OVD366", "exits"),
+    ("text_generation", remove("openvino_model.bin"), "OVD366", "exits"),
+    ("text_generation", cut("openvino_model.bin"), "OVD367", "exits"),
+    ("text_generation", cut("openvino_model.xml"), "OVD367", "exits"),
+    ("text_generation", write("openvino_model.bin", POINTER), "OVD367", "exits"),
+    ("text_generation", remove("openvino_tokenizer.bin"), "OVD366", "exits"),
+    ("text_generation", remove("openvino_tokenizer.xml"), "OVD371", "available"),
+    ("text_generation", remove("openvino_detokenizer.xml"), "OVD371", "available"),
+    ("text_generation", write("config.json", "{"), "OVD367", "exits"),
+    ("text_generation", write("config.json", '{"a": NaN}'), "OVD367", "exits"),
+    ("text_generation", write("tokenizer_config.json", ""), "OVD367", "exits"),
+    ("text_generation", write("generation_config.json", POINTER), "OVD367", "absent"),
+    ("text_generation", write("generation_config.json", '{"eos_token_id": "</s>"}'), "OVD367", "absent"),
+    ("embeddings", remove("openvino_model.xml"), "OVD366", "absent"),
+    ("embeddings", write("config.json", "{"), "OVD367", "absent"),
+    ("rerank", remove("openvino_tokenizer.xml"), "OVD371", "available"),
+    ("rerank", cut("openvino_model.bin"), "OVD367", "absent"),
+]
+
+
+@pytest.mark.parametrize(("task", "change", "code", "outcome"), FAULTS)
+def test_faults(model: Any, task: str, change: Callable[[Path], None], code: str, outcome: str) -> None:
+    root = model(task)
+    change(root)
+    result = check(root)
+    assert codes(result) == [code]
+    assert result.code == 1
+    document = json.loads(result.out)
+    assert document["server"]["outcome"] == ("exits" if outcome == "exits" else "serves")
+    assert document["server"]["exit_code"] == (1 if outcome == "exits" else None)
+    if outcome != "exits":
+        assert state(result) == ([("AVAILABLE", "OK")] if outcome == "available" else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "x"),
+        ("vocab.json", "{"),
+        ("model.onnx.data", ""),
+        ("config.json", "{}"),
+        ("config.json", "[]"),
+    ],
+)
+def test_what_the_server_does_not_mind(model: Any, name: str, text: str) -> None:
+    root = model("text_generation")
+    (root / name).write_text(text)
+    assert codes(check(root)) == []
+
+
+def test_missing_config_json_is_no_fault_of_a_language_model(model: Any) -> None:
+    root = model("text_generation")
+    (root / "config.json").unlink()
+    (root / "generation_config.json").unlink()
+    assert codes(check(root)) == []
+
+
+def test_raw_weights(model: Any) -> None:
+    root = model("text_generation")
+    for path in root.glob("openvino_*"):
+        path.unlink()
+    (root / "model.safetensors").write_bytes(b"\0" * 64)
+    result = check(root)
+    assert codes(result) == ["OVD365"]
+    assert "optimum-cli export openvino" in result.text
+
+
+def test_a_chat_template_is_needed_since_2026_0(model: Any) -> None:
+    root = model("text_generation")
+    (root / "chat_template.jinja").unlink()
+    tokenizer = root / "openvino_tokenizer.xml"
+    text = tokenizer.read_text()
+    start = text.find("<chat_template")
+    if start >= 0:
+        tokenizer.write_text(text[:start] + text[text.index("/>", start) + 2 :])
+    assert codes(check(root)) == ["OVD373"]
+    assert codes(check(root, release="2025.4")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "release", "expected"),
+    [
+        ('tool_parser: "hermes3"', "2026.3", []),
+        ('tool_parser: "qwen3"', "2026.3", ["OVD374"]),
+        ('tool_parser: "qwen3"', "2026.2", ["OVD374"]),
+        ('reasoning_parser: "qwen3"', "2026.3", []),
+        ('tool_parser: "none"', "2026.3", []),
+        ("pipeline_type: VLM_CB", "2026.3", ["OVD369"]),
+        ("pipeline_type: LM_CB", "2026.3", []),
+        ('plugin_config: "{"', "2026.3", ["OVD374"]),
+        ('plugin_config: \'{"NUM_STREAMS": "1"}\'', "2026.3", []),
+        ('draft_device: "CPU"', "2026.3", ["OVD374"]),
+        ("cache_eviction_config { start_size: 32 recent_size: 32 max_cache_size: 64 }", "2026.3", ["OVD374"]),
+        ("cache_eviction_config { start_size: 32 recent_size: 32 max_cache_size: 96 }", "2026.3", []),
+        ("block_size: 32", "2026.3", ["OVD361"]),
+    ],
+)
+def test_settings(model: Any, options: str, release: str, expected: list[str]) -> None:
+    assert codes(check(model("text_generation", options), release=release)) == expected
+
+
+def test_a_setting_is_named_with_its_line(model: Any) -> None:
+    result = check(model("text_generation", '\n      tool_parser: "qwen3"'))
+    (finding,) = json.loads(result.out)["findings"]
+    assert "graph.pbtxt, line 14" in finding["evidence"][0]["what"]
+    assert "hermes3" in finding["message"]
+
+
+@pytest.mark.parametrize(("release", "code"), [("2026.3", 139), ("2025.2", 139), ("2025.1", 1)])
+def test_a_tokenizer_of_newer_tools(world_dir: Path, release: str, code: int) -> None:
+    root = unpack("embeddings" if release != "2025.1" else "llm-2025.4", world_dir)
+    task = "embeddings" if release != "2025.1" else "text_generation"
+    (root / "graph.pbtxt").write_text(graph(task))
+    result = check(root, release=release)
+    assert codes(result) == ["OVD372"]
+    assert json.loads(result.out)["server"]["exit_code"] == code
+
+
+def test_a_graph_that_escapes_takes_the_later_ones_along(model: Any, world_dir: Path) -> None:
+    first = model("embeddings")
+    second = world_dir / "second"
+    (first / "config.json").write_text("{")
+    unpack("rerank", world_dir).rename(second)
+    without_version(second)
+    (second / "graph.pbtxt").write_text(graph("rerank"))
+    config = world_dir / "config.json"
+    entries = [{"config": {"name": path.name, "base_path": str(path)}} for path in (first, second)]
+    config.write_text(json.dumps({"model_config_list": entries}))
+    result = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")
+    document = json.loads(result.out)
+    assert [item["code"] for item in document["findings"]] == ["OVD367"]
+    assert [item["versions"] for item in document["models"]] == [[], []]
+    assert document["server"]["outcome"] == "serves"
+
+
+@pytest.mark.parametrize("task", list(MODELS))
+def test_a_graph_that_the_server_makes_in_memory(world_dir: Path, task: str) -> None:
+    """Since 2026.3 a directory with a config.json needs no graph.pbtxt, where it is started alone."""
+    root = unpack(MODELS[task], world_dir)
+    without_version(root)
+    name = root.rename(world_dir / f"tiny-{task}")
+    words = ("--model_path", str(name), "--model_name", "m", "--rest_port", "8000")
+    result = ovms_doctor(
+        "check", "--load", "none", "--format", "json", "--bare-metal", "--user", "0:0", "--", *words
+    )
+    assert [item["code"] for item in json.loads(result.out)["findings"] if item["severity"] == "error"] == []
+    assert state(result) == [("AVAILABLE", "OK")]

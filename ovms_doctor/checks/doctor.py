@@ -132,8 +132,7 @@ def check(context: Context) -> Iterator[Finding]:
     if context.plan.unknown is not None:
         yield _could_not_look(context, None, None, context.plan.unknown)
     for model in context.plan.models:
-        # A generative model has a finding of the check of the layout (OVD122).
-        if model.unknown is not None and model.kind != "generative":
+        if model.unknown is not None:
             version = next(
                 (
                     item.version

@@ -84,6 +84,10 @@ def test_an_empty_graph_started_alone_ends_the_process() -> None:
     assert [item.code for item in found] == ["OVD448"]
     here.files["/m/graph.pbtxt"] = "node {}"
     plan, found = everything(here, SINGLE)
+    assert (plan.outcome, [item.code for item in found]) == ("exits", ["OVD363"])
+    node = 'node { calculator: "PassThroughCalculator" input_stream: "in" output_stream: "out" }'
+    here.files["/m/graph.pbtxt"] = f'input_stream: "in" output_stream: "out" {node}'
+    plan, found = everything(here, SINGLE)
     assert (plan.outcome, [item.code for item in found]) == ("serves", ["OVD121"])
 
 
@@ -140,22 +144,10 @@ def test_beside_help_the_newest_release_does_not_look_at_the_task(release: str, 
     assert arguments.prints_help is not refused
 
 
-def test_a_generative_model_is_not_shown_as_served() -> None:
+def test_versions_are_nothing_to_a_generative_model() -> None:
     plan, found = everything(World({"/m/1/a.onnx": "good"}), (*SINGLE, "--task", "embeddings"))
-    assert (plan.outcome, plan.models[0].versions, plan.models[0].served) == ("unknown", (), ())
-    (info,) = [item for item in found if item.code == "OVD122"]
-    assert info.remedy is not None
-    assert "leave out --task" in info.remedy.summary
-    assert "config.json" not in info.remedy.summary
-
-
-def test_files_that_make_a_generative_model_are_named() -> None:
-    here = World({"/m/model_index.json": '{"_class_name": "FluxPipeline"}'})
-    _, found = everything(here, SINGLE)
-    (info,) = [item for item in found if item.code == "OVD122"]
-    assert info.remedy is not None
-    assert "move model_index.json away" in info.remedy.summary
-    assert info.evidence[0].observation == "/m/model_index.json"
+    assert (plan.outcome, plan.models[0].versions, plan.models[0].served) == ("serves", (), ())
+    assert [item.code for item in found] == ["OVD366"]
 
 
 # -- version policies ----------------------------------------------------------------------------------

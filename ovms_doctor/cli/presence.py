@@ -1,4 +1,4 @@
-"""Whether what was named on the command line is there: asked of a child, for a dead mount hangs who looks."""
+"""Whether the paths of the command line exist: looked up by a child process, since a dead mount hangs it."""
 
 from __future__ import annotations
 

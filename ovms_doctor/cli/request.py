@@ -35,30 +35,30 @@ _MOST_BODY = 1 << 30
 _LARGEST_METADATA = 1 << 24
 
 
-def run_request(asked: CheckOptions, options: RequestOptions, shown: OutputOptions) -> int:
+def run_request(check_options: CheckOptions, options: RequestOptions, output_options: OutputOptions) -> int:
     """The exit code: 0 where the request is answered with a result, 1 where it is refused, 3 where it is not known."""
-    _check_usage(asked, options)
+    _check_usage(check_options, options)
     begun = begin(sys.argv[1:])
     request = _read(options)
-    world = _World(asked, options, request)
+    world = _World(check_options, options, request)
     try:
         models, release = world.served()
         if request is None:
-            return _say_error(options.error or "", models, release, world, begun, shown)
+            return _say_error(options.error or "", models, release, world, begun, output_options)
         from ovms_doctor.diagnosis.client_request import judge_request
 
         judged = judge_request(request, models, release, world.facts, world.collector)
-        return _report(judged, world, begun, shown)
+        return _report(judged, world, begun, output_options)
     finally:
         world.close()
 
 
-def _check_usage(asked: CheckOptions, options: RequestOptions) -> None:
+def _check_usage(check_options: CheckOptions, options: RequestOptions) -> None:
     if options.source is None and options.error is None:
         raise UsageError("name a file with the request, - for standard input, or --error TEXT")
     if options.source is not None and options.error is not None:
         raise UsageError("--error stands alone: it is what a client wrote instead of the request")
-    sources = [bool(asked.names_deployment), options.url is not None, options.metadata is not None]
+    sources = [bool(check_options.names_deployment), options.url is not None, options.metadata is not None]
     if sum(sources) > 1:
         raise UsageError("--model, --url and --metadata exclude each other")
     if not any(sources) and options.error is None:
@@ -136,10 +136,12 @@ def _named_file(name: str, directory: str) -> bytes:
 class _World:
     """What the request could reach, and what looks at it."""
 
-    def __init__(self, asked: CheckOptions, options: RequestOptions, request: ClientRequest | None) -> None:
+    def __init__(
+        self, check_options: CheckOptions, options: RequestOptions, request: ClientRequest | None
+    ) -> None:
         from ovms_doctor.model.facts import Facts
 
-        self._asked = asked
+        self._check_options = check_options
         self._options = options
         self._request = request
         self.facts = Facts()
@@ -161,14 +163,14 @@ class _World:
             return self._from_url(self._options.url)
         if self._options.metadata is not None:
             return self._from_file(self._options.metadata)
-        if self._asked.names_deployment:
+        if self._check_options.names_deployment:
             return self._from_deployment()
         return ServedModels(), self._release(None)
 
     def _release(self, text: str | None) -> Release:
         from ovms_doctor.model.releases import NEWEST, ReleaseError, parse_release
 
-        given = self._asked.release
+        given = self._check_options.release
         try:
             if given is not None:
                 self.release_from = "--ovms-version"
@@ -187,11 +189,11 @@ class _World:
         from ovms_doctor.diagnosis.client_request import served_by
         from ovms_doctor.diagnosis.settle import look
 
-        options = with_sources(self._asked)
+        options = with_sources(self._check_options)
         progress = Progress()
         self.collector = collector_for(options, progress)
         with progress:
-            self.facts.add(look_for(self._asked, options, self.collector))
+            self.facts.add(look_for(self._check_options, options, self.collector))
             self.run = look(options, self.facts, self.collector, progress.looking_at)
         self.release_from = self.run.deployment.release_from
         return served_by(self.run, self.collector), self.run.deployment.release
@@ -203,9 +205,9 @@ class _World:
         from ovms_doctor.probes.metadata import MetadataUnavailableError, fetch_metadata
 
         try:
-            first = fetch_metadata(url, (), self._asked.timeout)
+            first = fetch_metadata(url, (), self._check_options.timeout)
             names = self._wanted(tuple(json.loads(first.config)) if first.config else ())
-            found = fetch_metadata(url, names, self._asked.timeout)
+            found = fetch_metadata(url, names, self._check_options.timeout)
             models = served_from_answers(found.config, found.models)
         except (MetadataUnavailableError, MetadataError, ValueError) as error:
             raise UsageError(f"{url}: {error}") from None
@@ -246,7 +248,7 @@ class _World:
 # -- the report ------------------------------------------------------------------------------------------
 
 
-def _report(judged: JudgedRequest, world: _World, begun: RunStart, shown: OutputOptions) -> int:
+def _report(judged: JudgedRequest, world: _World, begun: RunStart, output_options: OutputOptions) -> int:
     from ovms_doctor.checks.requests.corrected import corrected_text
     from ovms_doctor.checks.requests.findings import request_findings
     from ovms_doctor.report.request_json import request_document
@@ -255,8 +257,8 @@ def _report(judged: JudgedRequest, world: _World, begun: RunStart, shown: Output
     verdict = judged.verdict
     findings = request_findings(verdict, judged.models, judged.release)
     corrected = None if verdict.corrected is None else corrected_text(verdict.corrected, verdict.request)
-    code = _exit_code(findings, verdict.unjudged, shown)
-    if shown.format == "json":
+    code = _exit_code(findings, verdict.unjudged, output_options)
+    if output_options.format == "json":
         _print_json(
             request_document(verdict, corrected, str(judged.release), world.release_from),
             findings,
@@ -265,18 +267,28 @@ def _report(judged: JudgedRequest, world: _World, begun: RunStart, shown: Output
             judged.release,
             world,
             begun,
-            shown,
+            output_options,
         )
         return code
     mark, sentence = verdict_sentence(verdict)
     _print_text(
-        lambda paper: write_request(paper, verdict), findings, (mark, sentence), judged.release, world, shown
+        lambda paper: write_request(paper, verdict),
+        findings,
+        (mark, sentence),
+        judged.release,
+        world,
+        output_options,
     )
     return code
 
 
 def _say_error(
-    text: str, models: ServedModels, release: Release, world: _World, begun: RunStart, shown: OutputOptions
+    text: str,
+    models: ServedModels,
+    release: Release,
+    world: _World,
+    begun: RunStart,
+    output_options: OutputOptions,
 ) -> int:
     """What an error text alone proves."""
     from ovms_doctor.checks.requests.findings import error_text_findings
@@ -285,35 +297,40 @@ def _say_error(
     proof = recognise_error(text)
     findings = error_text_findings(proof, text, models)
     unjudged = "" if proof is not None else "no text of the server or of a known client is in it"
-    code = _exit_code(findings, unjudged, shown)
-    if shown.format == "json":
+    code = _exit_code(findings, unjudged, output_options)
+    if output_options.format == "json":
         from ovms_doctor.report.request_json import error_document
 
         code_name, found = (proof.code, proof.text) if proof else (None, None)
         parts = dict(proof.parts) if proof else {}
         document = error_document(code_name, found, parts, str(release), world.release_from)
-        _print_json(document, findings, unjudged, code, release, world, begun, shown)
+        _print_json(document, findings, unjudged, code, release, world, begun, output_options)
         return code
     if proof is None:
         last = ("?", f"the text proves nothing: {unjudged}; give the request itself")
     else:
         last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
-    _print_text(lambda paper: None, findings, last, release, world, shown)
+    _print_text(lambda paper: None, findings, last, release, world, output_options)
     return code
 
 
-def _exit_code(findings: tuple[Finding, ...], unjudged: str, shown: OutputOptions) -> int:
-    if shown.exit_zero:
+def _exit_code(findings: tuple[Finding, ...], unjudged: str, output_options: OutputOptions) -> int:
+    if output_options.exit_zero:
         return EXIT_OK
     order = ("error", "warning", "info")
-    counted = order[: order.index(shown.fail_on) + 1] if shown.fail_on in order else ()
+    counted = order[: order.index(output_options.fail_on) + 1] if output_options.fail_on in order else ()
     if any(finding.severity in counted for finding in findings):
         return EXIT_FINDINGS
     return EXIT_INCOMPLETE if unjudged else EXIT_OK
 
 
 def _print_text(
-    body: Any, findings: Any, last: tuple[str, str], release: Release, world: _World, shown: OutputOptions
+    body: Any,
+    findings: Any,
+    last: tuple[str, str],
+    release: Release,
+    world: _World,
+    output_options: OutputOptions,
 ) -> None:
     from ovms_doctor.model.styled import PlainOutput
     from ovms_doctor.report.text_findings import write_findings
@@ -321,17 +338,21 @@ def _print_text(
     from ovms_doctor.report.verdict import STYLES
 
     file = io.StringIO()
-    output = standard_output(no_color=shown.no_color) if shown.output is None else PlainOutput(file)
-    paper = paper_for(output, verbose=shown.verbose)
-    if not shown.quiet:
+    output = (
+        standard_output(no_color=output_options.no_color)
+        if output_options.output is None
+        else PlainOutput(file)
+    )
+    paper = paper_for(output, verbose=output_options.verbose)
+    if not output_options.quiet:
         paper.prose(f"OVMS {release} rules ({world.release_from})", indent=1, style="dim")
         body(paper)
         write_findings(paper, findings)
         paper.blank()
     paper.line((f"{last[0]} {last[1]}", STYLES.get(last[0], "bold")))
     paper.print(output)
-    if shown.output is not None:
-        write(file.getvalue(), shown.output)
+    if output_options.output is not None:
+        write(file.getvalue(), output_options.output)
         print(f"{last[0]} {last[1]}", file=sys.stderr)
 
 
@@ -343,7 +364,7 @@ def _print_json(
     release: Release,
     world: _World,
     begun: RunStart,
-    shown: OutputOptions,
+    output_options: OutputOptions,
 ) -> None:
     from ovms_doctor import __version__
     from ovms_doctor.report.json_report import dumps, to_document
@@ -362,4 +383,4 @@ def _print_json(
         findings,
         (CheckRun("requests", status, unjudged),),
     )
-    write(dumps(to_document(report, request)), shown.output)
+    write(dumps(to_document(report, request)), output_options.output)

@@ -48,7 +48,7 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
 
     looked = look_at_container(name, options.timeout)
     if looked.document is None:
-        reason = looked.problem or "the engine told nothing"
+        reason = looked.problem or "the engine gave no answer"
         unavailable = SourceUnavailable(f"the container {name}", reason, looked.timed_out)
         return replace(options, unavailable=unavailable, bare_metal=False)
     container = read_inspect(

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from ovms_doctor.explain.index import CodeEntry
     from ovms_doctor.plugins.run import PluginOffer
 
-#: Seconds for one to say what its codes are, where no limit is asked for.
+#: Seconds for one to give its codes, where no limit is given.
 CHECK_TIMEOUT = 10.0
 
-#: A code, or a name in kebab case: what a third-party entry is asked for by.
+#: A code, or a name in kebab case, by which a third-party entry is found.
 _CODE_OR_NAME = lazy_pattern(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
 
 

@@ -39,21 +39,21 @@ _FAMILIES = {
 
 
 def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
-    """What the server was told. Raises FactsMissing until the targets can be understood, UsageError."""
+    """The deployment of the options. Raises FactsMissingError until the targets are understood, and UsageError."""
     base = _frame(options)
     if base.unavailable is not None:
         return base
     if options.arguments is not None:
         arguments = read_arguments(options.arguments, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
-        told = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
-        return replace(told, notes=_withheld_notes([arguments.model_path or ""], told, options, facts))
+        given = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
+        return replace(given, notes=_withheld_notes([arguments.model_path or ""], given, options, facts))
     policy = _policy(options.policy)
     understood = _understood(options, base, policy, facts)
     configs = [item for item in understood if item.config_path is not None]
     if configs and len(understood) > 1:
         raise UsageError("a config.json is a whole configuration: name it alone")
-    models = _distinct([_told(model, options) for item in understood for model in item.models])
+    models = _distinct([_with_target_device(model, options) for item in understood for model in item.models])
     kinds = {item.target.kind for item in understood}
     single = len(understood) == 1 and not configs and kinds != {"repository"}
     notes = tuple(note for item in understood for note in item.notes)
@@ -90,8 +90,8 @@ def _understood(
 def _withheld_notes(
     paths: Iterable[str], base: Deployment, options: CheckOptions, facts: Facts
 ) -> tuple[Note, ...]:
-    """That a store is asked without credentials only because the server was told of none, while this process has
-    some, or what looks like it. Raises FactsMissing."""
+    """Notes that a store is asked without credentials only because the server was given none, while this process has
+    some. Raises FactsMissingError."""
     accesses = (
         store_access(path, base, facts) for path in paths if is_remote(path) and options.withheld_variables
     )
@@ -174,8 +174,8 @@ def _policy(text: str | None) -> VersionPolicy:
     return policy
 
 
-def _told(model: ModelEntry, options: CheckOptions) -> ModelEntry:
-    """A target's model with what was said for all of them."""
+def _with_target_device(model: ModelEntry, options: CheckOptions) -> ModelEntry:
+    """A target's model with the device that the command line names for all of them."""
     if options.target_device is None:
         return model
     values = (("target_device", json.dumps(options.target_device)),)

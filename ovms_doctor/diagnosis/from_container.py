@@ -244,11 +244,11 @@ def _devices(container: Container, here: HostDevices | None) -> HostDevices | No
 
     if "devices" in container.unknown_fields:
         return None
-    # Groups that are not told may be the ones that are needed.
-    told = "groups" not in container.unknown_fields and all(
+    # Groups that are not known may be the ones that are needed.
+    groups_known = "groups" not in container.unknown_fields and all(
         _gid(name) is not None for name in container.groups
     )
-    groups = here if told else None
+    groups = here if groups_known else None
     dri = has("/dev/dri")
     return HostDevices(
         dri,

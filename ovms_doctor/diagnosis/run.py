@@ -38,10 +38,10 @@ NO_THIRD_PARTY = ThirdParty()
 
 
 def report_on(
-    seen: SettledRun, options: OutputOptions, begun: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
+    run: SettledRun, options: OutputOptions, begun: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
 ) -> Report:
     """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
-    context = Context(seen.deployment, seen.plan, seen.facts)
+    context = Context(run.deployment, run.plan, run.facts)
     selected = [check for check in CHECKS if _is_selected(check, options)]
     outcomes = run_checks(context, selected)
     findings = [
@@ -57,12 +57,12 @@ def report_on(
         begun.run(),
         verdict,
         code,
-        seen.deployment,
-        seen.plan,
+        run.deployment,
+        run.plan,
         arranged,
         checks,
-        runtime=_runtime(seen),
-        host_paths=_host_paths(seen),
+        runtime=_runtime(run),
+        host_paths=_host_paths(run),
         looked_at=(
             *(
                 f"{check.name}: {check.summary}"
@@ -71,7 +71,7 @@ def report_on(
             ),
             *third_party.looked_at,
         ),
-        notes=tuple(note.text for note in seen.deployment.notes if note.kind is None),
+        notes=tuple(note.text for note in run.deployment.notes if note.kind is None),
     )
 
 
@@ -179,21 +179,21 @@ def verdict_of(
     return verdict, EXIT_OK if options.exit_zero else code
 
 
-def _runtime(seen: SettledRun) -> str | None:
-    for _, answer in seen.facts:
+def _runtime(run: SettledRun) -> str | None:
+    for _, answer in run.facts:
         if isinstance(answer, LoadReport) and not isinstance(answer, Unavailable):
             return answer.runtime
     return None
 
 
-def _host_paths(seen: SettledRun) -> tuple[tuple[str, str], ...]:
+def _host_paths(run: SettledRun) -> tuple[tuple[str, str], ...]:
     """Server path and host path of every base path where the two differ."""
     pairs = []
-    for model in seen.plan.models:
+    for model in run.plan.models:
         path = model.entry.base_path
         if is_remote(path):
             continue
-        host = seen.deployment.host_path(path)
+        host = run.deployment.host_path(path)
         if host != path:
             pairs.append((path, host))
     return tuple(pairs)

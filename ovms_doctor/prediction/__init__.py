@@ -1,1 +1,1 @@
-"""What the server does with what it was told: a pure function from deployment and facts to a Plan."""
+"""What the server does with its deployment: a pure function from deployment and facts to a Plan."""

@@ -49,7 +49,7 @@ _FOR_ALL = frozenset({"/tmp", "/var/tmp"})  # noqa: S108 - the server's, not thi
 
 def plan_cache(deployment: Deployment, facts: Facts) -> CachePlan | None:
     """The cache of a server with ``deployment``; None where it is off, or where nothing is known of it. Raises
-    FactsMissing."""
+    FactsMissingError."""
     path = deployment.options.cache_dir
     if path is None and deployment.arguments is not None:
         path = deployment.arguments.value("cache_dir")
@@ -308,30 +308,30 @@ def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, fa
 # -- where it lies -------------------------------------------------------------------------------------
 
 
-def _kept(where: str, deployment: Deployment) -> bool | None:
+def _kept(absolute_path: str, deployment: Deployment) -> bool | None:
     if deployment.bare_metal:
         return True
-    if _mounted(where, deployment):
+    if _mounted(absolute_path, deployment):
         return True
     known = deployment.mounts or deployment.container is not None
     return False if known else None
 
 
-def _mounted(where: str, deployment: Deployment) -> bool:
+def _mounted(absolute_path: str, deployment: Deployment) -> bool:
     """Whether something is mounted at the path or above it."""
     container = deployment.container
-    return deployment.mount_table.mount_of(where) is not None or bool(
-        container is not None and covering(container.mounts, where)
+    return deployment.mount_table.mount_of(absolute_path) is not None or bool(
+        container is not None and covering(container.mounts, absolute_path)
     )
 
 
-def _made_by_engine(where: str, deployment: Deployment) -> bool:
+def _made_by_engine(absolute_path: str, deployment: Deployment) -> bool:
     """Whether the container's engine makes what is missing on the host (``-v``), with root as the owner."""
     container = deployment.container
     if container is None or container.user_namespace:
         return False
     return any(
-        mount.server.rstrip("/") == where.rstrip("/") and mount.created_by_engine
+        mount.server.rstrip("/") == absolute_path.rstrip("/") and mount.created_by_engine
         for mount in container.mounts
     )
 
@@ -342,8 +342,8 @@ def _as_made(deployment: Deployment) -> Writability:
     return Writability("directory", 0, 0, 0o755, root, True, True, False, "predicted")
 
 
-def _in_memory(where: str, deployment: Deployment) -> bool:
+def _in_memory(absolute_path: str, deployment: Deployment) -> bool:
     if deployment.container is None:
         return False
-    mounts = covering(deployment.container.mounts, where)
+    mounts = covering(deployment.container.mounts, absolute_path)
     return bool(mounts) and mounts[0].kind == "tmpfs"

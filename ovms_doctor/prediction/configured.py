@@ -42,7 +42,7 @@ class _Pass(Struct):
 
 
 def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, assemble: Assembler) -> Plan:
-    """What the server makes of ``--config_path``. Raises FactsMissing."""
+    """What the server makes of ``--config_path``. Raises FactsMissingError."""
     path = deployment.config_path or ""
     reading = read_config(path, deployment, facts)
     base = Plan("config", "unknown", config_path=path, config_notes=reading.notes, places=reading.places)
@@ -52,8 +52,8 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
         problem = reading.problem
         return replace(base, outcome="exits", exit_code=problem.exit_code, problem=problem)
     document = reading.document or {}
-    where = (document, reading.root, deployment.working_directory, deployment.release, facts)
-    loaders, libraries = custom_loaders(*where), node_libraries(*where)
+    arguments = (document, reading.root, deployment.working_directory, deployment.release, facts)
+    loaders, libraries = custom_loaders(*arguments), node_libraries(*arguments)
     done = _models(reading, deployment, facts, planner, loaders)
     if done.missing:
         raise FactsMissingError(done.missing)
@@ -170,7 +170,7 @@ def _with_loader(
 ) -> ModelPlan:
     """A model that a custom loader brings: without the loader its versions are found and never tried; what
     the loader does is its own."""
-    where = absolute(entry.base_path, deployment.working_directory)
+    absolute_path = absolute(entry.base_path, deployment.working_directory)
     try:
         if is_remote(entry.base_path):
             # The store is looked into before the loader is.
@@ -179,7 +179,7 @@ def _with_loader(
                 return remote
             detection = remote.detection
         else:
-            detection = detect(entry.base_path, where, deployment.release, facts)
+            detection = detect(entry.base_path, absolute_path, deployment.release, facts)
     except DetectionError as error:
         return ModelPlan(entry, Detection("OK"), unknown=error.cause)
     if detection.status != "OK":

@@ -66,12 +66,12 @@ QuestionsOfFile: TypeAlias = Callable[[FoundFile], Iterable[AnyQuestion]]
 
 
 class VersionDirectory(Struct, frozen=True):
-    """Where a version lies: ``path`` as the server writes it, ``where`` the same made absolute."""
+    """Where a version lies: ``path`` as the server writes it, ``absolute_path`` the same made absolute."""
 
     model: str
     version: int
     path: str
-    where: str
+    absolute_path: str
     names: tuple[str, ...]
     release: Release
 
@@ -105,15 +105,15 @@ def find_model_file(place: VersionDirectory, facts: Facts, ahead: QuestionsOfFil
             ),
         )
     # Both at once: nearly always it is a directory, and each turn of questions costs a plan of its own.
-    facts.need([StatPath(place.where), ListDirectory(place.where)])
-    status = _look(facts, place.where, place.path)
+    facts.need([StatPath(place.absolute_path), ListDirectory(place.absolute_path)])
+    status = _look(facts, place.absolute_path, place.path)
     if isinstance(status, Failure) and not status.missing and release.uses_std_filesystem:
         return _threw("status", place.path, status)
     if isinstance(status, PathStatus) and status.kind == "regular" and release.serves_single_file:
         return _no_model_file(place, Listing(()))
     if isinstance(status, Failure) or status.kind != "directory":
         return _directory_missing(place, status)
-    listing = facts.ask(ListDirectory(place.where))
+    listing = facts.ask(ListDirectory(place.absolute_path))
     if isinstance(listing, Unavailable):
         raise DetectionError(place.path, listing)
     if isinstance(listing, Failure):
@@ -123,8 +123,8 @@ def find_model_file(place: VersionDirectory, facts: Facts, ahead: QuestionsOfFil
     return _search(place, listing, facts, ahead)
 
 
-def _look(facts: Facts, where: str, path: str) -> PathStatus | Failure:
-    answer = facts.ask(StatPath(where))
+def _look(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
+    answer = facts.ask(StatPath(absolute_path))
     if isinstance(answer, Unavailable):
         raise DetectionError(path, answer)
     return answer
@@ -180,7 +180,10 @@ def _ask_ahead(place: VersionDirectory, listing: Listing, facts: Facts, ahead: Q
     ]
     names = [*likely[:_MOST_AHEAD], MAPPING]
     facts.need(
-        [*(StatPath(f"{place.where}/{name}") for name in names), *_of_likely_file(place, listing, ahead)]
+        [
+            *(StatPath(f"{place.absolute_path}/{name}") for name in names),
+            *_of_likely_file(place, listing, ahead),
+        ]
     )
 
 
@@ -202,7 +205,8 @@ def _of_likely_file(
             # Of a file that is not there, a directory's or a link's, the search has to be followed first.
             paths = [one.path for one in questions if isinstance(one, ReadFile)]
             known = all(
-                path.rpartition("/")[0] == place.where and path.rpartition("/")[2] in names for path in paths
+                path.rpartition("/")[0] == place.absolute_path and path.rpartition("/")[2] in names
+                for path in paths
             )
             return questions if known else ()
     return ()
@@ -221,7 +225,7 @@ def _first_match(
         # An entry of a known kind can only fail because the directory may not be searched, and then the
         # first one does: the others need no look of their own.
         if index == 0 or entry.kind in ("link", "unknown"):
-            status = _look(facts, f"{place.where}/{entry.name}", place.below(entry.name))
+            status = _look(facts, f"{place.absolute_path}/{entry.name}", place.below(entry.name))
             if isinstance(status, Failure):
                 if not status.missing:
                     return _threw("status", place.below(entry.name), status)
@@ -269,7 +273,7 @@ def find_single_file(place: VersionDirectory, facts: Facts) -> Discovery:
     stem = name[: len(name) - len(suffix)]
 
     def missing(wanted: str) -> bool:
-        answer = facts.ask(StatPath(f"{place.where.rpartition('/')[0]}/{stem}{wanted}"))
+        answer = facts.ask(StatPath(f"{place.absolute_path.rpartition('/')[0]}/{stem}{wanted}"))
         if isinstance(answer, Unavailable):
             raise DetectionError(f"{directory}/{stem}{wanted}", answer)
         return isinstance(answer, Failure) or answer.kind != "regular"

@@ -43,79 +43,83 @@ _OF_THE_HOST = lazy_pattern(r"cannot open shared object file|version [`'\"][^`'\
 
 
 def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None:
-    """What becomes of the extension that the server was told to load; None where it was not. Raises
-    FactsMissing."""
+    """The plan of the extension that the server is configured to load; None where there is none. Raises
+    FactsMissingError."""
     given = deployment.options.cpu_extension
     if deployment.arguments is not None:
         given = deployment.arguments.value("cpu_extension")
     if not given:
         return None
-    where = absolute(given, deployment.working_directory)
-    course = ExtensionPlan(given, where, expected=openvino_library(deployment.release))
-    status = facts.ask(StatPath(where))
+    absolute_path = absolute(given, deployment.working_directory)
+    extension = ExtensionPlan(given, absolute_path, expected=openvino_library(deployment.release))
+    status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
-        return replace(course, untried=status.reason, timed_out=status.timed_out)
+        return replace(extension, untried=status.reason, timed_out=status.timed_out)
     if isinstance(status, Failure):
-        return replace(course, problem="missing", ends=True, exit_code=64, failure=status)
+        return replace(extension, problem="missing", ends=True, exit_code=64, failure=status)
     if status.kind == "fifo":
-        return replace(course, problem="hangs", hangs=True, kind="fifo")
+        return replace(extension, problem="hangs", hangs=True, kind="fifo")
     if status.kind != "regular":
-        return replace(course, problem="special", ends=True, exit_code=1, kind=status.kind)
-    content = facts.ask(ReadFile(where, HEAD))
+        return replace(extension, problem="special", ends=True, exit_code=1, kind=status.kind)
+    content = facts.ask(ReadFile(absolute_path, HEAD))
     if isinstance(content, Failure):
-        return replace(course, problem="denied", ends=True, exit_code=1, failure=content)
-    seen = facts.ask(InspectLibrary(where))
-    if isinstance(seen, Failure):
-        return replace(course, problem="denied", ends=True, exit_code=1, failure=seen)
-    if isinstance(seen, Unavailable):
-        return replace(course, untried=seen.reason, timed_out=seen.timed_out)
-    course = _by_its_bytes(replace(course, inspection=seen), seen, deployment, facts)
-    return course if course.ends or course.untried else _by_loading(course, seen, deployment, facts)
+        return replace(extension, problem="denied", ends=True, exit_code=1, failure=content)
+    library = facts.ask(InspectLibrary(absolute_path))
+    if isinstance(library, Failure):
+        return replace(extension, problem="denied", ends=True, exit_code=1, failure=library)
+    if isinstance(library, Unavailable):
+        return replace(extension, untried=library.reason, timed_out=library.timed_out)
+    extension = _by_its_bytes(replace(extension, inspection=library), library, deployment, facts)
+    return (
+        extension
+        if extension.ends or extension.untried
+        else _by_loading(extension, library, deployment, facts)
+    )
 
 
-def extension_stops(course: ExtensionPlan | None, deployment: Deployment) -> Plan | None:
+def extension_stops(extension: ExtensionPlan | None, deployment: Deployment) -> Plan | None:
     """The plan where start-up does not get past the extension; None where it does."""
-    if course is None:
+    if extension is None:
         return None
-    if course.hangs:
-        return Plan(deployment.mode, "never_ends", extension=course)
-    if not course.ends:
+    if extension.hangs:
+        return Plan(deployment.mode, "never_ends", extension=extension)
+    if not extension.ends:
         return None
-    problem = _problem(course, deployment)
-    return Plan(deployment.mode, "exits", course.exit_code, problem=problem, extension=course)
+    problem = _problem(extension, deployment)
+    return Plan(deployment.mode, "exits", extension.exit_code, problem=problem, extension=extension)
 
 
-def with_extension(plan: Plan, course: ExtensionPlan | None) -> Plan:
+def with_extension(plan: Plan, extension: ExtensionPlan | None) -> Plan:
     """``plan`` with what becomes of the extension: where loading it did not come to its end here, it is not known
     whether start-up does."""
-    if course is None:
+    if extension is None:
         return plan
-    plan = replace(plan, extension=course)
-    if course.problem != "hangs":
+    plan = replace(plan, extension=extension)
+    if extension.problem != "hangs":
         return plan
-    cause = plan.unknown or CouldNotLook(course.path, course.untried, course.timed_out)
+    cause = plan.unknown or CouldNotLook(extension.path, extension.untried, extension.timed_out)
     return replace(plan, outcome="unknown" if plan.outcome == "serves" else plan.outcome, unknown=cause)
 
 
-def library_of(course: ExtensionPlan | None) -> str | None:
+def library_of(extension: ExtensionPlan | None) -> str | None:
     """The server's path of the extension with which models are to be loaded here; None for none."""
-    return course.absolute_path if course is not None and course.loaded else None
+    return extension.absolute_path if extension is not None and extension.loaded else None
 
 
 def needs_untried(
-    course: ExtensionPlan | None,
+    extension: ExtensionPlan | None,
     inspection: ModelInspection | None,
     report: LoadReport | Unavailable | None,
     release: Release,
 ) -> str:
     """Why it cannot be told whether a model is read: it may need what was not loaded here; empty where it can."""
-    if course is None or (inspection is not None and any(fault.fatal for fault in inspection.faults)):
+    if extension is None or (inspection is not None and any(fault.fatal for fault in inspection.faults)):
         return ""
     if isinstance(report, LoadReport) and (report.outcome != "failed" or report.stage != "read"):
         return ""
     unknown = inspection is not None and has_unknown_operation(inspection)
     refused = isinstance(report, LoadReport)
-    if course.loaded:
+    if extension.loaded:
         operations = () if inspection is None or inspection.format != "ir" else inspection.operations
         ours = any(
             item.type in TOKENIZER_OPERATIONS and not is_standard_opset(item.opset) for item in operations
@@ -124,72 +128,70 @@ def needs_untried(
             return "it uses operations of OpenVINO Tokenizers too, whose library the server adds by itself"
         return ""
     if unknown or (refused and (inspection is None or inspection.format != "ir")):
-        return f"it may use operations of the CPU extension, which was not loaded here: {course.untried}"
+        return f"it may use operations of the CPU extension, which was not loaded here: {extension.untried}"
     return ""
 
 
-def _problem(course: ExtensionPlan, deployment: Deployment) -> StartProblem:
+def _problem(extension: ExtensionPlan, deployment: Deployment) -> StartProblem:
     """The end of the process, as a reason for it."""
     option = "--cpu_extension"
-    if course.problem == "missing":
+    if extension.problem == "missing":
         exist = "exist" if deployment.release.at_least(2025, 1) else "exists"
-        text = (
-            f"File path provided as an {option} parameter does not {exist} in the filesystem: {course.path}"
-        )
+        text = f"File path provided as an {option} parameter does not {exist} in the filesystem: {extension.path}"
         return StartProblem("usage", "OPTIONS_USAGE_ERROR", 64, (text,), text=text, option=option)
     log: tuple[str, ...] = ()
-    if course.problem == "refused" and course.report is not None:
-        what = course.report.message
-        log = (server_log.EXTENSION_FAILED(what=what), server_log.ENDS_BY_EXCEPTION(what=what))
+    if extension.problem == "refused" and extension.report is not None:
+        message = extension.report.message
+        log = (server_log.EXTENSION_FAILED(what=message), server_log.ENDS_BY_EXCEPTION(what=message))
     return StartProblem(
-        "extension", "UNKNOWN_ERROR", course.exit_code or 1, log, path=course.path, option=option
+        "extension", "UNKNOWN_ERROR", extension.exit_code or 1, log, path=extension.path, option=option
     )
 
 
 def _by_its_bytes(
-    course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment, facts: Facts
+    extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
     """In the order in which the dynamic linker meets it: the header, what it asks for, its symbols."""
-    ends = replace(course, ends=True, exit_code=1)
-    if seen.fault in ("empty", "not ELF"):
+    ends = replace(extension, ends=True, exit_code=1)
+    if library.fault in ("empty", "not ELF"):
         return replace(ends, problem="not_library")
-    if seen.bits == 32 or (_is_foreign(seen) and not deployment.bare_metal):
+    if library.bits == 32 or (_is_foreign(library) and not deployment.bare_metal):
         return replace(ends, problem="machine")
-    if seen.fault == "cut off":
+    if library.fault == "cut off":
         # What lies beyond the end is mapped all the same, and the process dies of touching it.
-        return replace(ends, problem="not_library", exit_code=None if seen.machine else 1)
-    if seen.fault == "no library":
+        return replace(ends, problem="not_library", exit_code=None if library.machine else 1)
+    if library.fault == "no library":
         return replace(ends, problem="not_library")
-    if seen.fault:
-        return replace(course, untried=seen.detail)
-    asked = [name for name in seen.needed if _OPENVINO.fullmatch(name)]
-    if course.expected is not None and asked and course.expected not in asked:
+    if library.fault:
+        return replace(extension, untried=library.detail)
+    linked = [name for name in library.needed if _OPENVINO.fullmatch(name)]
+    if extension.expected is not None and linked and extension.expected not in linked:
         return replace(ends, problem="openvino")
-    if seen.entry is False:
+    if library.entry is False:
         # Until 2023.3 OpenVINO took libraries with another entry point too.
         old = not deployment.release.at_least(2024, 0)
-        return replace(course, untried="it has no entry point") if old else replace(ends, problem="entry")
+        return replace(extension, untried="it has no entry point") if old else replace(ends, problem="entry")
     if deployment.bare_metal:
-        return course
-    too_new = too_new_for(deployment.release, seen.symbol_versions)
+        return extension
+    too_new = too_new_for(deployment.release, library.symbol_versions)
     if too_new is not None:
         return replace(ends, problem="libraries", missing=(too_new,))
     lacking = tuple(
-        name for name in seen.needed if not is_in_images(name) and not _beside(name, course, facts)
+        name for name in library.needed if not is_in_images(name) and not _beside(name, extension, facts)
     )
-    return replace(course, problem="libraries", missing=lacking) if lacking else course
+    return replace(extension, problem="libraries", missing=lacking) if lacking else extension
 
 
-def _is_foreign(seen: LibraryInspection) -> bool:
+def _is_foreign(library: LibraryInspection) -> bool:
     """For another processor than OVMS's images are for. A server on this host itself may be of another build."""
-    return bool(seen.machine) and (seen.bits not in (0, 64) or seen.machine != MACHINE)
+    return bool(library.machine) and (library.bits not in (0, 64) or library.machine != MACHINE)
 
 
-def _beside(name: str, course: ExtensionPlan, facts: Facts) -> bool:
+def _beside(name: str, extension: ExtensionPlan, facts: Facts) -> bool:
     """Whether a library lies where the extension itself says to look, or that cannot be told."""
-    assert course.inspection is not None
-    directory = course.absolute_path.rpartition("/")[0] or "/"
-    for path in course.inspection.search_paths:
+    assert extension.inspection is not None
+    directory = extension.absolute_path.rpartition("/")[0] or "/"
+    for path in extension.inspection.search_paths:
         place = path.replace("${ORIGIN}", directory).replace("$ORIGIN", directory)
         if not place.startswith("/") or "$" in place:
             return True
@@ -199,29 +201,31 @@ def _beside(name: str, course: ExtensionPlan, facts: Facts) -> bool:
 
 
 def _by_loading(
-    course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment, facts: Facts
+    extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
     """Tried in a child, where that tells something about the server: it runs the library's code, so it must have been
     named by the user, and be for the OpenVINO that is in the release and at hand too."""
-    reason = _not_loaded(course, seen, deployment)
+    reason = _not_loaded(extension, library, deployment)
     if reason:
-        return replace(course, untried=reason)
-    report = facts.ask(LoadExtension(course.absolute_path))
+        return replace(extension, untried=reason)
+    report = facts.ask(LoadExtension(extension.absolute_path))
     if isinstance(report, Unavailable):
-        return replace(course, untried=report.reason, timed_out=report.timed_out)
-    course = replace(course, report=report)
+        return replace(extension, untried=report.reason, timed_out=report.timed_out)
+    extension = replace(extension, report=report)
     if report.outcome == "ok":
-        return replace(course, loaded=True)
+        return replace(extension, loaded=True)
     if report.outcome == "timed_out":
-        return replace(course, problem="hangs", untried=report.detail, timed_out=True)
+        return replace(extension, problem="hangs", untried=report.detail, timed_out=True)
     if report.outcome == "crashed":
-        return replace(course, problem="crashes", ends=True, exit_code=_exit_code(report, deployment))
+        return replace(extension, problem="crashes", ends=True, exit_code=_exit_code(report, deployment))
     if report.outcome == "out_of_memory":
-        return replace(course, untried=report.detail or "memory ran out while it was loaded")
+        return replace(extension, untried=report.detail or "memory ran out while it was loaded")
     if _OF_THE_HOST.search(report.message) and not deployment.bare_metal:
         lines = [line.strip() for line in report.message.splitlines() if line.strip()]
-        return replace(course, report=None, untried=f"it could not be loaded here: {lines[-1]}")
-    return replace(course, problem="machine" if _is_foreign(seen) else "refused", ends=True, exit_code=1)
+        return replace(extension, report=None, untried=f"it could not be loaded here: {lines[-1]}")
+    return replace(
+        extension, problem="machine" if _is_foreign(library) else "refused", ends=True, exit_code=1
+    )
 
 
 def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
@@ -231,15 +235,17 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
     return 128 + report.signal
 
 
-def _not_loaded(course: ExtensionPlan, seen: LibraryInspection, deployment: Deployment) -> str:
+def _not_loaded(extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment) -> str:
     """Why loading it here would tell nothing, or must not be tried; empty where it may."""
     if deployment.options.load == "none":
         return "nothing is to be loaded (--load none)"
     if deployment.container is not None:
         return "it was read from the deployment and not named by the user, and loading it runs its code"
-    asked = [name for name in seen.needed if _OPENVINO.fullmatch(name)]
-    if course.expected is None or course.expected not in asked:
+    linked = [name for name in library.needed if _OPENVINO.fullmatch(name)]
+    if extension.expected is None or extension.expected not in linked:
         return "it does not say which OpenVINO it was built for"
-    if seen.local_openvino != course.expected:
-        return f"it needs {course.expected}, and the OpenVINO here is {seen.local_openvino or 'missing'}"
+    if library.local_openvino != extension.expected:
+        return (
+            f"it needs {extension.expected}, and the OpenVINO here is {library.local_openvino or 'missing'}"
+        )
     return ""

@@ -41,16 +41,16 @@ def look_for_generative(
     given: str, working_directory: str, facts: Facts, *, task: str | None, options_left: bool
 ) -> Generative:
     """What the server makes of ``--model_path given``. ``task``: the one given with --task; ``options_left``:
-    words that its first parser did not take. Raises FactsMissing, LookFailed."""
+    words that its first parser did not take. Raises FactsMissingError, DetectionError."""
     if task is not None:
         return Generative(task)
     if is_remote(given):
         # The server looks for local files: under a name such as s3:// it finds none, and no mount tells more.
         return Generative()
-    where = absolute(given, working_directory)
+    absolute_path = absolute(given, working_directory)
     found = None
     for name in (_CONFIG, _INDEX):
-        there = _exists(given, where, name, facts)
+        there = _exists(given, absolute_path, name, facts)
         if isinstance(there, StartProblem):
             return Generative(problem=there)
         if there:
@@ -58,12 +58,12 @@ def look_for_generative(
             break
     if found is None:
         return Generative()
-    graph = _exists(given, where, _GRAPH, facts)
+    graph = _exists(given, absolute_path, _GRAPH, facts)
     if isinstance(graph, StartProblem):
         return Generative(problem=graph)
     if graph and not options_left:
         return Generative()
-    inferred = infer_task(where, facts)
+    inferred = infer_task(absolute_path, facts)
     if inferred is not None:
         return Generative(inferred)
     path = os.path.join(given, found)
@@ -71,9 +71,9 @@ def look_for_generative(
     return Generative(problem=StartProblem("task_not_inferred", "OPTIONS_USAGE_ERROR", 64, log, path))
 
 
-def _exists(given: str, where: str, name: str, facts: Facts) -> bool | StartProblem:
+def _exists(given: str, absolute_path: str, name: str, facts: Facts) -> bool | StartProblem:
     """``std::filesystem::exists``, which throws where it may not look."""
-    answer = facts.ask(StatPath(f"{where}/{name}"))
+    answer = facts.ask(StatPath(f"{absolute_path}/{name}"))
     path = os.path.join(given, name)
     if isinstance(answer, Unavailable):
         raise DetectionError(path, answer)
@@ -83,11 +83,11 @@ def _exists(given: str, where: str, name: str, facts: Facts) -> bool | StartProb
     return isinstance(answer, PathStatus)
 
 
-def infer_task(where: str, facts: Facts) -> str | None:
+def infer_task(absolute_path: str, facts: Facts) -> str | None:
     """The task, from config.json, model_index.json and modules.json; the first detector that fits wins."""
-    name = os.path.basename(os.path.normpath(where)).lower()
-    config = _json(f"{where}/{_CONFIG}", facts)
-    modules = _json(f"{where}/{_MODULES}", facts)
+    name = os.path.basename(os.path.normpath(absolute_path)).lower()
+    config = _json(f"{absolute_path}/{_CONFIG}", facts)
+    modules = _json(f"{absolute_path}/{_MODULES}", facts)
     architectures = _architectures(config)
 
     def any_of(fits: Callable[[str], bool]) -> bool:
@@ -104,7 +104,7 @@ def infer_task(where: str, facts: Facts) -> str | None:
         return "rerank"
     if any_of(lambda item: item in _IMAGE_PARTS or item.endswith("Transformer2DModel")):
         return "image_generation"
-    if _is_diffusers(_json(f"{where}/{_INDEX}", facts)):
+    if _is_diffusers(_json(f"{absolute_path}/{_INDEX}", facts)):
         return "image_generation"
     if _module_of(modules, "Pooling") or any_of(_is_embeddings) or (ambiguous and "embed" in name):
         return "embeddings"

@@ -79,7 +79,7 @@ class Loader(Struct, frozen=True):
         self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
     ) -> Attempt:
         """What loading ``path`` as ``version`` does. ``kept``: the server has the model that it read at an
-        earlier try still in hand. Raises FactsMissing."""
+        earlier try still in hand. Raises FactsMissingError."""
         place = VersionDirectory(
             self.model, version, path, absolute(path, self.working_directory), names, self.release
         )
@@ -102,7 +102,7 @@ class Loader(Struct, frozen=True):
             return Attempt(version, "unknown", path, cause=error.cause)
 
     def _read(self, version: int, path: str, found: FoundFile, mapping: Mapping, *, kept: bool) -> Attempt:
-        where = absolute(found.path, self.working_directory)
+        absolute_path = absolute(found.path, self.working_directory)
         base = Attempt(
             version,
             "loaded",
@@ -110,14 +110,14 @@ class Loader(Struct, frozen=True):
             model_file=found.path,
             format=found.format,
             candidates=found.others,
-            opened=tuple(file for file, _ in _files_opened(found, where)),
+            opened=tuple(file for file, _ in _files_opened(found, absolute_path)),
         )
-        special = self._special_file(found, where)
+        special = self._special_file(found, absolute_path)
         if special is not None:
             return replace(base, outcome="hangs", cause=special)
-        denied = self._denied(found, where)
-        inspection = None if denied else self._inspect(found, where)
-        report = self._ask_openvino(where)
+        denied = self._denied(found, absolute_path)
+        inspection = None if denied else self._inspect(found, absolute_path)
+        report = self._ask_openvino(absolute_path)
         base = replace(
             base,
             inspection=inspection,
@@ -126,9 +126,9 @@ class Loader(Struct, frozen=True):
         )
         if denied is not None:
             return self._refused(base, denied, report)
-        read = self._judge(base, found, where, inspection, report)
+        read = self._judge(base, found, absolute_path, inspection, report)
         if found.format == "saved_model" and read.outcome in ("failed", "crashed"):
-            variables = self._denied_variables(found.path, where)
+            variables = self._denied_variables(found.path, absolute_path)
             if variables is not None:
                 return replace(read, cause=replace(variables, report=base.report))
         if self.parameters is None:
@@ -139,7 +139,7 @@ class Loader(Struct, frozen=True):
             self.model,
             version,
             found.path,
-            where,
+            absolute_path,
             self.release,
             self.level,
             self.facts,
@@ -151,9 +151,9 @@ class Loader(Struct, frozen=True):
         return meeting.judge(read, inputs, outputs)
 
     # -- before anything is opened -----------------------------------------------------------------
-    def _special_file(self, found: FoundFile, where: str) -> SpecialFile | None:
+    def _special_file(self, found: FoundFile, absolute_path: str) -> SpecialFile | None:
         """Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first."""
-        paths = _files_opened(found, where)
+        paths = _files_opened(found, absolute_path)
         self.facts.need(StatPath(place) for _, place in paths)
         for path, place in paths:
             status = self._status(path, place)
@@ -163,16 +163,16 @@ class Loader(Struct, frozen=True):
 
     def _questions_of(self, found: FoundFile) -> list[AnyQuestion]:
         """What is asked of a model's files, if they are regular ones."""
-        where = absolute(found.path, self.working_directory)
+        absolute_path = absolute(found.path, self.working_directory)
         return [
-            *(ReadFile(file, HEAD) for _, file in _files_opened(found, where)),
-            *self._looks(found, where),
+            *(ReadFile(file, HEAD) for _, file in _files_opened(found, absolute_path)),
+            *self._looks(found, absolute_path),
         ]
 
-    def _denied(self, found: FoundFile, where: str) -> AccessFails | None:
+    def _denied(self, found: FoundFile, absolute_path: str) -> AccessFails | None:
         """The first of the model's files that the server's user may not open."""
         readable = []
-        for path, place in _files_opened(found, where):
+        for path, place in _files_opened(found, absolute_path):
             status = self._status(path, place)
             if isinstance(status, PathStatus):
                 if status.kind == "regular":
@@ -180,7 +180,9 @@ class Loader(Struct, frozen=True):
             elif not status.missing:
                 return AccessFails(path, status, "read")
         # Nearly always it may open them, and then they are looked into.
-        self.facts.need([*(ReadFile(place, HEAD) for _, place in readable), *self._looks(found, where)])
+        self.facts.need(
+            [*(ReadFile(place, HEAD) for _, place in readable), *self._looks(found, absolute_path)]
+        )
         for path, place in readable:
             answer = self.facts.ask(ReadFile(place, HEAD))
             if isinstance(answer, Unavailable):
@@ -189,15 +191,15 @@ class Loader(Struct, frozen=True):
                 return AccessFails(path, answer, "read")
         return None
 
-    def _denied_variables(self, path: str, where: str) -> AccessFails | None:
+    def _denied_variables(self, path: str, absolute_path: str) -> AccessFails | None:
         """The first of a SavedModel's variables that the server's user may not read."""
-        listing = self.facts.ask(ListDirectory(f"{where}variables"))
+        listing = self.facts.ask(ListDirectory(f"{absolute_path}variables"))
         if isinstance(listing, Failure) and not listing.missing:
             return AccessFails(f"{path}variables", listing, "look")
         if not isinstance(listing, Listing):
             return None
         for entry in listing.entries:
-            question = ReadFile(f"{where}variables/{entry.name}", HEAD)
+            question = ReadFile(f"{absolute_path}variables/{entry.name}", HEAD)
             status = self.facts.ask(StatPath(question.path))
             answer = self.facts.ask(question) if _is_regular(status) else status
             if isinstance(answer, Failure) and not answer.missing:
@@ -239,19 +241,19 @@ class Loader(Struct, frozen=True):
         return None, read_mapping(content.data, file, self.model, self.release)
 
     # -- reading -----------------------------------------------------------------------------------
-    def _inspect(self, found: FoundFile, where: str) -> ModelInspection | None:
-        answer = self.facts.ask(InspectModel(where, found.format))
+    def _inspect(self, found: FoundFile, absolute_path: str) -> ModelInspection | None:
+        answer = self.facts.ask(InspectModel(absolute_path, found.format))
         return answer if isinstance(answer, ModelInspection) else None
 
-    def _looks(self, found: FoundFile, where: str) -> list[InspectModel | LoadModel]:
-        look = InspectModel(where, found.format)
-        return [look] if self.level == "none" else [look, self._load(where)]
+    def _looks(self, found: FoundFile, absolute_path: str) -> list[InspectModel | LoadModel]:
+        look = InspectModel(absolute_path, found.format)
+        return [look] if self.level == "none" else [look, self._load(absolute_path)]
 
-    def _ask_openvino(self, where: str) -> LoadReport | Unavailable | None:
-        return None if self.level == "none" else self.facts.ask(self._load(where))
+    def _ask_openvino(self, absolute_path: str) -> LoadReport | Unavailable | None:
+        return None if self.level == "none" else self.facts.ask(self._load(absolute_path))
 
-    def _load(self, where: str) -> LoadModel:
-        return LoadModel(where, self._first_level, extension=library_of(self.extension))
+    def _load(self, absolute_path: str) -> LoadModel:
+        return LoadModel(absolute_path, self._first_level, extension=library_of(self.extension))
 
     @property
     def _first_level(self) -> Literal["read", "compile"]:
@@ -263,7 +265,7 @@ class Loader(Struct, frozen=True):
         self,
         base: Attempt,
         found: FoundFile,
-        where: str,
+        absolute_path: str,
         inspection: ModelInspection | None,
         report: LoadReport | Unavailable | None,
     ) -> Attempt:
@@ -295,7 +297,7 @@ class Loader(Struct, frozen=True):
             cause = CouldNotLook(found.path, report.reason, report.timed_out)
             return replace(base, outcome="unknown", cause=cause, report=None)
         if inspection is None:
-            first, place = _files_opened(found, where)[0]
+            first, place = _files_opened(found, absolute_path)[0]
             status = self._status(first, place)
             if isinstance(status, Failure) and status.missing:
                 return self._refused(base, ReadRefused(found.path, found.format, None, None), None)
@@ -371,13 +373,13 @@ def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:
     return isinstance(status, PathStatus) and status.kind == "regular"
 
 
-def _files_opened(found: FoundFile, where: str) -> list[tuple[str, str]]:
+def _files_opened(found: FoundFile, absolute_path: str) -> list[tuple[str, str]]:
     """The files that OpenVINO opens: each as the server writes it, and made absolute."""
     if found.format == "ir":
-        return [(found.path, where), (weights_of(found.path), weights_of(where))]
+        return [(found.path, absolute_path), (weights_of(found.path), weights_of(absolute_path))]
     if found.format == "saved_model":
-        return [(found.path + "saved_model.pb", where + "saved_model.pb")]
-    return [(found.path, where)]
+        return [(found.path + "saved_model.pb", absolute_path + "saved_model.pb")]
+    return [(found.path, absolute_path)]
 
 
 def _basis(report: LoadReport | Unavailable | None) -> Basis:

@@ -32,7 +32,7 @@ class StartNeverEndsError(Exception):
 
 
 class StartEndsError(Exception):
-    """A load does not come back: the process dies in it, hangs, or it cannot be told."""
+    """A load does not come back: the process dies in it, hangs, or its end is not known."""
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__(attempt.version)
@@ -49,7 +49,7 @@ class Changes(Struct):
 
 class Manager(Struct):
     """One model's versions. ``states`` grows as the server's map of instances does; nothing leaves it.
-    ``begin`` is told which versions are loaded together: from a store they are downloaded together."""
+    ``begin`` is called with the versions that are loaded together: from a store they are downloaded together."""
 
     found: tuple[int, ...]
     policy: VersionPolicy
@@ -62,7 +62,8 @@ class Manager(Struct):
     started: list[int] = field(default_factory=list)
 
     def poll(self) -> StatusCode:
-        """One pass; returns the status code it ends with. Raises NeverEnds, Stops, FactsMissing."""
+        """One pass; returns the status code that it ends with. Raises StartNeverEndsError, StartEndsError and
+        FactsMissingError."""
         available = list(self.found)
         self.started = []
         status: StatusCode = "OK"

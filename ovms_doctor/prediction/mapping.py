@@ -44,7 +44,7 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         document = _reader()(text)
     except (ValueError, RecursionError):
         line = server_log.MAPPING_NOT_JSON_OLD() if old else server_log.MAPPING_INVALID(model=model)
-        place, hint = _where_not_json(data)
+        place, hint = _position_not_json(data)
         return Mapping(path, problem="not_json", log=(line,), position=place, hint=hint)
     if old:
         return _halves(document, path)
@@ -71,7 +71,7 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     )
 
 
-def _where_not_json(data: bytes) -> tuple[str, str]:
+def _position_not_json(data: bytes) -> tuple[str, str]:
     text = ConfigText.of(data)
     try:
         parse(text)

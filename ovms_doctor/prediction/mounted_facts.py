@@ -167,7 +167,7 @@ def _known(deployment: Deployment) -> bool:
     )
 
 
-def seen_by_server(facts: Facts, deployment: Deployment) -> MountedFacts:
+def mounted_facts_for(facts: Facts, deployment: Deployment) -> MountedFacts:
     """The facts as the server meets them."""
     return MountedFacts(facts, deployment)
 
@@ -182,7 +182,7 @@ def _begins(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
 
 def mark_outside(plan: Plan, sight: MountedFacts, deployment: Deployment) -> Plan:
     """The plan with a word on each path that the server misses because nothing is mounted there. Raises
-    FactsMissing."""
+    FactsMissingError."""
     paths = []
     if plan.problem is not None and plan.problem.kind == "config_unreadable" and plan.problem.path:
         paths.append(plan.problem.path)
@@ -204,7 +204,7 @@ def mark_outside(plan: Plan, sight: MountedFacts, deployment: Deployment) -> Pla
 
 
 def _look_at_mounts(paths: Iterable[str], sight: MountedFacts, deployment: Deployment) -> None:
-    """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissing."""
+    """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissingError."""
     if deployment.container is None:
         return
     wanted: list[ListDirectory] = []

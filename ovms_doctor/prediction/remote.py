@@ -15,13 +15,13 @@ from ovms_doctor.model.storage_plan import StorePlan
 from ovms_doctor.prediction.proxies import clients_of, endpoint_exempt, route
 from ovms_doctor.prediction.storage.access import google_route
 from ovms_doctor.prediction.storage.entry import plan_store
-from ovms_doctor.prediction.storage.facts_for_checks import store_seen
+from ovms_doctor.prediction.storage.facts_for_checks import store_facts
 
 
 def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     """``plan`` with the ways to remote storage and the decisions of its clients. A proxy without a port ends the
     server at the first model that is in S3: s3filesystem.cpp hands an empty text to ``std::stoi``, and nothing
-    catches that but server.cpp, which ends with exit code 1 (v2022.1 to v2026.3). Raises FactsMissing."""
+    catches that but server.cpp, which ends with exit code 1 (v2022.1 to v2026.3). Raises FactsMissingError."""
     arguments = deployment.arguments
     pulls = arguments is not None and arguments.value("source_model") is not None
     paths = {model.entry.name: model.entry.base_path for model in plan.models}
@@ -36,7 +36,7 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     )
     if not routes:
         return plan
-    stores = tuple(_with_seen(model, deployment, facts) for model in plan.models if _in_store(model))
+    stores = tuple(_with_store_facts(model, deployment, facts) for model in plan.models if _in_store(model))
     plan = replace(plan, routes=routes, stores=stores)
     ends = next((item for item in routes if item.route.way == "ends"), None)
     ended = next((model for model in plan.models if model.ended is not None), None)
@@ -46,12 +46,12 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     return replace(plan, problem=problem)
 
 
-def _with_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
+def _with_store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
     """The decisions for a model, and what its store said to them."""
     store = plan_store(model.entry, deployment, facts)
     if store.fault is not None or store.store == "azure":
         return store
-    return replace(store, facts=store_seen(model, deployment, facts))
+    return replace(store, facts=store_facts(model, deployment, facts))
 
 
 def _in_store(model: ModelPlan) -> bool:

@@ -36,8 +36,8 @@ _SIGABRT = 6
 States = dict[int, VersionState]
 
 
-class _Course(Struct):
-    """What was reached so far: the states right after start-up, and later."""
+class _ModelRun(Struct):
+    """How far start-up and polls came: the states right after start-up, and later."""
 
     status: StatusCode = "OK"
     now: States | None = None
@@ -48,19 +48,19 @@ class _Course(Struct):
 
 
 def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
-    """What becomes of ``entry``. Raises FactsMissing until everything that is needed was collected."""
+    """What becomes of ``entry``. Raises FactsMissingError until everything that is needed was collected."""
     parameters = parse_parameters(entry, deployment.release, deployment.devices) if entry.parameters else None
     if parameters is not None:
         parameters = with_verdict(parameters, deployment, facts)
     cwd = deployment.working_directory
-    where = absolute(entry.base_path, cwd)
+    absolute_path = absolute(entry.base_path, cwd)
     # An entry of config.json was looked at with its own base path, graph path and name before it came here.
     remote = is_remote(entry.base_path)
     if deployment.release.finds_graphs and not entry.pointer and not remote:
         files = graph_files(entry.base_path)
         # Each turn of questions costs a plan of its own: what is nearly always wanted is asked for ahead.
         beside = (StatPath(absolute(path, cwd)) for path in files)
-        facts.need([StatPath(where), ListDirectory(where), *beside])
+        facts.need([StatPath(absolute_path), ListDirectory(absolute_path), *beside])
         try:
             graph = look_for_graph(files, cwd, facts)
             if isinstance(graph, SpecialFile):
@@ -80,11 +80,11 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
             return stored
         return _follow(entry, stored.detection, deployment, mode, facts, parameters, stored)
     try:
-        detection = detect(entry.base_path, where, deployment.release, facts)
+        detection = detect(entry.base_path, absolute_path, deployment.release, facts)
     except DetectionError as error:
         return _unknown(entry, error.cause)
     if detection.problem is not None and detection.problem.kind == "missing":
-        suggestion = nearest_path(where, deployment.mounts, facts)
+        suggestion = nearest_path(absolute_path, deployment.mounts, facts)
         detection = replace(detection, problem=replace(detection.problem, suggestion=suggestion))
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
@@ -153,23 +153,23 @@ def _follow(
     begin = None if stored is None else partial(stored.begin, loader=loader)
     manager = Manager(detection.found, entry.policy, attempt, begin)
     requested = tuple(sorted(set(apply_policy(entry.policy, list(detection.found)))))
-    course, reloaded = _run(manager, mode)
+    run, reloaded = _run(manager, mode)
     plan = ModelPlan(
         entry,
         detection,
         requested,
-        status=course.status,
-        versions=_versions(detection, requested, course, _first_tries(manager.tried, known)),
+        status=run.status,
+        versions=_versions(detection, requested, run, _first_tries(manager.tried, known)),
         missed=tuple(sorted(manager.missed)),
         retired=tuple(sorted(manager.retired)),
         reloaded=reloaded,
-        never_ends=course.never_ends,
-        at_poll=course.at_poll,
+        never_ends=run.never_ends,
+        at_poll=run.at_poll,
         parameters=parameters,
     )
-    if course.stop is not None:
-        return _stopped(plan, course.stop.attempt)
-    if mode == "single" and not course.status.startswith("OK"):
+    if run.stop is not None:
+        return _stopped(plan, run.stop.attempt)
+    if mode == "single" and not run.status.startswith("OK"):
         plan = replace(plan, ended=1)
     return plan
 
@@ -180,46 +180,46 @@ def _fails_on_layout(attempt: Attempt) -> bool:
 
 
 def _first_tries(tried: dict[int, Attempt], known: dict[tuple[int, bool], Attempt]) -> dict[int, Attempt]:
-    """What is told of a version whose later tries fail otherwise: why it failed at first."""
+    """The reported try of each version: where a later try fails otherwise, the first."""
     return {
         version: known[version, False] if last.outcome == "failed" and (version, False) in known else last
         for version, last in tried.items()
     }
 
 
-def _run(manager: Manager, mode: Mode) -> tuple[_Course, tuple[int, ...]]:
+def _run(manager: Manager, mode: Mode) -> tuple[_ModelRun, tuple[int, ...]]:
     """Start-up and the polls after it, as far as they come; and what is loaded again at every poll."""
-    course = _Course()
+    run = _ModelRun()
     reloaded: tuple[int, ...] = ()
     try:
-        course.status = manager.poll()
-        course.now = dict(manager.states)
-        if mode == "single" and not course.status.startswith("OK"):
-            return course, ()
+        run.status = manager.poll()
+        run.now = dict(manager.states)
+        if mode == "single" and not run.status.startswith("OK"):
+            return run, ()
         for _ in range(POLLS):
             manager.poll()
             loaded = {
                 v for v in manager.started if v in manager.tried and manager.tried[v].outcome == "loaded"
             }
             reloaded = tuple(sorted(loaded))
-        course.later = dict(manager.states)
+        run.later = dict(manager.states)
     except StartNeverEndsError as error:
-        course.never_ends = error.version
-        _break_off(course, manager)
+        run.never_ends = error.version
+        _break_off(run, manager)
     except StartEndsError as stop:
-        course.stop = stop
+        run.stop = stop
         manager.states[stop.attempt.version] = LOADING_OK
-        _break_off(course, manager)
-    return course, reloaded
+        _break_off(run, manager)
+    return run, reloaded
 
 
-def _break_off(course: _Course, manager: Manager) -> None:
+def _break_off(run: _ModelRun, manager: Manager) -> None:
     """Start-up, or the first look after it, does not come to its end: these are the states it leaves."""
-    if course.now is None:
-        course.now = dict(manager.states)
+    if run.now is None:
+        run.now = dict(manager.states)
     else:
-        course.at_poll = True
-        course.later = dict(manager.states)
+        run.at_poll = True
+        run.later = dict(manager.states)
 
 
 def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
@@ -240,15 +240,15 @@ def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
 
 
 def _versions(
-    detection: Detection, requested: tuple[int, ...], course: _Course, tried: dict[int, Attempt]
+    detection: Detection, requested: tuple[int, ...], run: _ModelRun, tried: dict[int, Attempt]
 ) -> tuple[VersionPlan, ...]:
     return tuple(
         VersionPlan(
             version,
             detection.directories(version),
             version in requested,
-            (course.now or {}).get(version),
-            (course.later or {}).get(version),
+            (run.now or {}).get(version),
+            (run.later or {}).get(version),
             tried.get(version),
         )
         for version in sorted(set(detection.found))

@@ -38,7 +38,7 @@ from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
 from ovms_doctor.prediction.memory import estimate
-from ovms_doctor.prediction.mounted_facts import mark_outside, seen_by_server
+from ovms_doctor.prediction.mounted_facts import mark_outside, mounted_facts_for
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
 from ovms_doctor.prediction.remote import with_routes
@@ -64,16 +64,16 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
     ``planner`` plans one model; a driver may pass one that remembers models already settled.
     """
     if deployment.unavailable is not None:
-        told = deployment.unavailable
-        cause = CouldNotLook(told.source, told.reason, told.timed_out)
+        source = deployment.unavailable
+        cause = CouldNotLook(source.source, source.reason, source.timed_out)
         return Planned(Plan(deployment.mode, "unknown", unknown=cause))
     ignored = _ignored_arguments(deployment)
-    sight = seen_by_server(facts, deployment)
+    mounted_facts = mounted_facts_for(facts, deployment)
     try:
-        planned = with_routes(_plan(deployment, sight, planner, ignored), deployment, sight)
+        planned = with_routes(_plan(deployment, mounted_facts, planner, ignored), deployment, mounted_facts)
         if planned.outcome == "serves":
             planned = replace(planned, memory=estimate(planned.models, deployment.limits))
-        return Planned(mark_outside(planned, sight, deployment))
+        return Planned(mark_outside(planned, mounted_facts, deployment))
     except FactsMissingError as missing:
         return Planned(None, missing.questions)
     except DetectionError as error:
@@ -81,7 +81,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
 
 
 def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: tuple[Ignored, ...]) -> Plan:
-    """Raises FactsMissing, LookFailed."""
+    """Raises FactsMissingError, DetectionError."""
     generative = Generative()
     if deployment.arguments is not None:
         early, generative = _arguments(deployment, deployment.arguments, facts)
@@ -160,10 +160,10 @@ def _pulls_first(deployment: Deployment, arguments: ServerArguments) -> Plan:
     (cli_parser.cpp prepareGraphStart), and without a repository the server ends (Config::validate, v2025.3)."""
     release = deployment.release
     name = arguments.model_name if release.at_least(2025, 4) else None
-    told = release.at_least(2025, 4) and any(
+    configured = release.at_least(2025, 4) and any(
         item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
     )
-    lacks = None if arguments.value("model_repository_path") or told else "model_repository_path"
+    lacks = None if arguments.value("model_repository_path") or configured else "model_repository_path"
     if not name:
         lacks = "source_model"
     if lacks is not None and release.at_least(2025, 3) and not arguments.unmatched:
@@ -188,13 +188,13 @@ def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bo
     demand = refusal.unless_file
     if demand is None:
         return True
-    where = absolute(demand.path, deployment.working_directory)
-    status = facts.ask(StatPath(where))
+    path = absolute(demand.path, deployment.working_directory)
+    status = facts.ask(StatPath(path))
     if isinstance(status, Failure):
         return True
     if demand.demand == "exists" or not isinstance(status, PathStatus) or status.kind != "regular":
         return False
-    return isinstance(facts.ask(ReadFile(where, 1)), Failure)
+    return isinstance(facts.ask(ReadFile(path, 1)), Failure)
 
 
 def _may_be_generative(deployment: Deployment, arguments: ServerArguments) -> bool:
@@ -305,7 +305,7 @@ def _config(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan
 def plan_models(
     entries: Iterable[ModelEntry], deployment: Deployment, facts: Facts, planner: ModelPlanner
 ) -> list[ModelPlan]:
-    """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissing."""
+    """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissingError."""
     models = []
     missing: list[AnyQuestion] = []
     for entry in entries:

@@ -44,12 +44,12 @@ def read_directory_name(name: str) -> DirectoryName:
     return DirectoryName(name, "version", number)
 
 
-def detect(base_path: str, where: str, release: Release, facts: Facts) -> Detection:
-    """``ModelManager::readAvailableVersions``. ``base_path`` is the server's text, ``where`` the same made
-    absolute. Raises FactsMissing, LookFailed."""
+def detect(base_path: str, absolute_path: str, release: Release, facts: Facts) -> Detection:
+    """``ModelManager::readAvailableVersions``. ``base_path`` is the server's text, ``absolute_path`` the same made
+    absolute. Raises FactsMissingError, DetectionError."""
     if escapes(base_path, release):
         return _refused("PATH_INVALID", BaseProblem("escapes"), server_log.PATH_ESCAPES(path=base_path))
-    status = facts.ask(StatPath(where))
+    status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         raise DetectionError(base_path, status)
     if isinstance(status, Failure):
@@ -64,7 +64,7 @@ def detect(base_path: str, where: str, release: Release, facts: Facts) -> Detect
         )
     if status.kind != "directory":
         return _detect_file(base_path, status.kind == "regular", release)
-    return _detect_directory(base_path, where, facts)
+    return _detect_directory(base_path, absolute_path, facts)
 
 
 def _refused(status: str, problem: BaseProblem, *log: str) -> Detection:
@@ -91,19 +91,21 @@ def suffix_of(path: str) -> str:
     return name[cut:] if cut > 0 and name != ".." else ""
 
 
-def _detect_directory(base_path: str, where: str, facts: Facts) -> Detection:
-    listing = facts.ask(ListDirectory(where))
+def _detect_directory(base_path: str, absolute_path: str, facts: Facts) -> Detection:
+    listing = facts.ask(ListDirectory(absolute_path))
     if isinstance(listing, Unavailable):
         raise DetectionError(base_path, listing)
     if isinstance(listing, Failure):
         return _cannot_list(base_path, listing, None)
-    facts.need(StatPath(f"{where}/{entry.name}") for entry in listing.entries if _is_followed(entry.kind))
+    facts.need(
+        StatPath(f"{absolute_path}/{entry.name}") for entry in listing.entries if _is_followed(entry.kind)
+    )
     names = set()
     for entry in listing.entries:
         if entry.kind == "directory":
             names.add(entry.name)
         elif _is_followed(entry.kind):
-            followed = facts.ask(StatPath(f"{where}/{entry.name}"))
+            followed = facts.ask(StatPath(f"{absolute_path}/{entry.name}"))
             if isinstance(followed, Unavailable):
                 raise DetectionError(f"{base_path}/{entry.name}", followed)
             if isinstance(followed, Failure):

@@ -36,7 +36,7 @@ def check(url: str, *more: str, form: str = "json") -> Result:
     )
 
 
-def not_looked(result: Result, status: str, said: str) -> None:
+def store_unavailable(result: Result, status: str, said: str) -> None:
     """Exit 3, and each check that rests on the container says why; nothing on standard error."""
     assert (result.code, result.err) == (3, b"")
     document = result.document
@@ -65,24 +65,24 @@ def not_looked(result: Result, status: str, said: str) -> None:
 )
 def test_rubbish(tmp_path: Path, tcp: bool, answer: bytes, said: str) -> None:
     with listening(None if tcp else tmp_path / "s", replying(answer)) as url:
-        not_looked(check(url), "could_not_look", said)
+        store_unavailable(check(url), "could_not_look", said)
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["socket", "tcp"])
 def test_hangs(tmp_path: Path, tcp: bool) -> None:
     with listening(None if tcp else tmp_path / "s", silent) as url:
         result = check(url, "--timeout", "2")
-    not_looked(result, "timed_out", "in time")
+    store_unavailable(result, "timed_out", "in time")
 
 
 def test_refuses(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    not_looked(check(f"tcp://127.0.0.1:{port}"), "could_not_look", "not running")
+    store_unavailable(check(f"tcp://127.0.0.1:{port}"), "could_not_look", "not running")
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(tmp_path / "s"))
-    not_looked(check(f"unix://{tmp_path}/s"), "could_not_look", "not running")
-    not_looked(check(f"unix://{tmp_path}/none"), "could_not_look", "does not exist")
+    store_unavailable(check(f"unix://{tmp_path}/s"), "could_not_look", "not running")
+    store_unavailable(check(f"unix://{tmp_path}/none"), "could_not_look", "does not exist")
 
 
 def test_text_says_it_too(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_container_that_is_gone(engine: Engine) -> None:
     engine.clear()
     for name in (made, "ovms-doctor-test-gone"):
         result = ovms_doctor("check", "--container", name, "--format", "json")
-        not_looked(result, "could_not_look", "has no container")
+        store_unavailable(result, "could_not_look", "has no container")
 
 
 def test_engine_of_another_host(world_dir: Path) -> None:

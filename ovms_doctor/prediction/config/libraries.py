@@ -39,7 +39,7 @@ class _Look(Struct, frozen=True):
 def custom_loaders(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
-    """``custom_loader_config_list``: of equal names the first that opens. Raises FactsMissing."""
+    """``custom_loader_config_list``: of equal names the first that opens. Raises FactsMissingError."""
     look = _Look(root, working_directory, release, facts)
     items = [
         (
@@ -55,7 +55,7 @@ def custom_loaders(
 def node_libraries(
     document: dict[str, Any], root: str, working_directory: str, release: Release, facts: Facts
 ) -> Libraries:
-    """``custom_node_library_config_list``. Raises FactsMissing."""
+    """``custom_node_library_config_list``. Raises FactsMissingError."""
     look = _Look(root, working_directory, release, facts)
     items = [
         (item["name"], item["base_path"], f"/custom_node_library_config_list/{index}")

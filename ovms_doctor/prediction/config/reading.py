@@ -59,7 +59,7 @@ class ConfigReading(Struct, frozen=True):
 
 
 def read_config(config_path: str, deployment: Deployment, facts: Facts) -> ConfigReading:
-    """What the file holds, or why the process ends. Raises FactsMissing."""
+    """What the file holds, or why the process ends. Raises FactsMissingError."""
     where = absolute(config_path, deployment.working_directory)
     status = facts.ask(StatPath(where))
     if isinstance(status, Unavailable):

@@ -26,17 +26,19 @@ def look_for_graph(files: Iterable[str], working_directory: str, facts: Facts) -
     """``CheckStartFromGraph``: the first of ``files``, the server's paths in its order, that an ifstream opens.
 
     A directory opens too, if it may be read; a FIFO blocks whoever opens it: that is returned. Raises
-    FactsMissing, LookFailed.
+    FactsMissingError, DetectionError.
     """
     local = {path: absolute(path, working_directory) for path in files if not is_remote(path)}
-    facts.need(StatPath(where) for where in local.values())
-    for path, where in local.items():
-        status = facts.ask(StatPath(where))
+    facts.need(StatPath(absolute_path) for absolute_path in local.values())
+    for path, absolute_path in local.items():
+        status = facts.ask(StatPath(absolute_path))
         if not isinstance(status, PathStatus):
             continue
         if status.kind == "fifo":
             return SpecialFile(path, "fifo")
-        opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
+        opened = facts.ask(
+            ListDirectory(absolute_path) if status.kind == "directory" else ReadFile(absolute_path, 1)
+        )
         if isinstance(opened, Unavailable):
             raise DetectionError(path, opened)
         if not isinstance(opened, Failure):
@@ -48,10 +50,10 @@ def open_graph(
     name: str, path: str, working_directory: str, release: Release, facts: Facts
 ) -> GraphFault | SpecialFile | None:
     """``validateForConfigFileExistence`` and what follows on it: why the graph ``name`` of ``path`` is not loaded,
-    None where the file opens and holds something. Raises FactsMissing, LookFailed.
+    None where the file opens and holds something. Raises FactsMissingError, DetectionError.
     """
-    where = absolute(path, working_directory)
-    status = facts.ask(StatPath(where))
+    absolute_path = absolute(path, working_directory)
+    status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         raise DetectionError(path, status)
     if isinstance(status, Failure):
@@ -60,7 +62,9 @@ def open_graph(
         return SpecialFile(path, "fifo")
     if status.kind == "socket":
         return GraphFault(path, "missing", "FILE_INVALID", (_line(name, path),))
-    opened = facts.ask(ListDirectory(where) if status.kind == "directory" else ReadFile(where, 1))
+    opened = facts.ask(
+        ListDirectory(absolute_path) if status.kind == "directory" else ReadFile(absolute_path, 1)
+    )
     if isinstance(opened, Unavailable):
         raise DetectionError(path, opened)
     if isinstance(opened, Failure):

@@ -70,7 +70,7 @@ class ParameterValidation(Struct, frozen=True):
     def judge(
         self, read: Attempt, inputs: tuple[Tensor, ...] | None, outputs: tuple[Tensor, ...] | None
     ) -> Attempt:
-        """What becomes of ``read``, the attempt as it is without parameters. Raises FactsMissing."""
+        """What becomes of ``read``, the attempt as it is without parameters. Raises FactsMissingError."""
         no_tensors = isinstance(read.cause, NoTensors)
         if not (read.outcome == "loaded" or no_tensors):
             return read

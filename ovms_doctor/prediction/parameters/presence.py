@@ -14,7 +14,7 @@ _DRI, _DXG, _ACCEL = "/dev/dri", "/dev/dxg", "/dev/accel"
 
 
 def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Facts) -> ParsedParameters:
-    """``parameters`` with what becomes of their device. Raises FactsMissing."""
+    """``parameters`` with what becomes of their device. Raises FactsMissingError."""
     devices = devices_of(deployment, parameters.device, facts)
     verdict = judge_device(parameters.device, deployment.release, devices, deployment.user)
     return replace(parameters, verdict=verdict)
@@ -22,7 +22,7 @@ def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Fa
 
 def devices_of(deployment: Deployment, device: Device, facts: Facts) -> HostDevices | None:
     """The server's devices, None where they are not known. On bare metal without a word about them: what is in
-    /dev, if ``device`` asks for any. Raises FactsMissing."""
+    /dev, if ``device`` asks for any. Raises FactsMissingError."""
     if deployment.devices is not None or not deployment.bare_metal or not _matters(device):
         return deployment.devices
     places = (_DRI, _DXG, _ACCEL)

@@ -10,7 +10,7 @@ from ovms_doctor.model.routes import Route
 from ovms_doctor.model.storage_plan import Endpoint, GcsClient, S3Client
 from ovms_doctor.prediction.proxies import GCS_HOST, curl_route, route
 from ovms_doctor.prediction.storage import faults, gcs, s3
-from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, surroundings
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, server_environment
 
 #: Where the SDK looks for profiles: below the home directory of the image's user.
 _PROFILES = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
@@ -28,12 +28,12 @@ AZURE = "what lies in Azure is not looked at, only its path, environment and pro
 def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreAccess | str:
     """The access for a base path in a store; where the store cannot be asked as the server asks it, why not, in one
     sentence. What the path or the environment alone decides is for :mod:`ovms_doctor.prediction.storage.faults`.
-    Raises FactsMissing."""
-    around = surroundings(deployment)
+    Raises FactsMissingError."""
+    environment = server_environment(deployment)
     if base_path.startswith(s3.PREFIX):
-        return _of_s3(base_path, deployment, around)
+        return _of_s3(base_path, deployment, environment)
     if base_path.startswith(gcs.PREFIX):
-        return _of_gcs(base_path, deployment, around, facts)
+        return _of_gcs(base_path, deployment, environment, facts)
     return AZURE if is_remote(base_path) else f"{base_path} is in no store"
 
 
@@ -45,17 +45,19 @@ def same_network(deployment: Deployment) -> bool:
     return container.network == "host" and container.source == "docker"
 
 
-def _of_s3(path: str, deployment: Deployment, around: ServerEnvironment) -> StoreAccess | str:
+def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) -> StoreAccess | str:
     place = s3.parse_place(path)
-    client = s3.choose_client(place, around, deployment.release)
+    client = s3.choose_client(place, environment, deployment.release)
     if faults.of_s3(place, client, deployment.release) is not None:
         return "the server's client asks nobody for it"
     address = _address(client.endpoint, deployment.release)
     if address is None or client.url is None:
-        told = "its variables"
-        if around.has("S3_ENDPOINT"):
-            told = "S3_ENDPOINT, which is set to nothing" if around.empty("S3_ENDPOINT") else "S3_ENDPOINT"
-        return f"where the server sends its requests cannot be told from {told}"
+        source = "its variables"
+        if environment.has("S3_ENDPOINT"):
+            source = (
+                "S3_ENDPOINT, which is set to nothing" if environment.empty("S3_ENDPOINT") else "S3_ENDPOINT"
+            )
+        return f"where the server sends its requests cannot be told from {source}"
     way = route("s3", deployment.environment)
     if way.way == "ends":
         return "the server ends before it asks"
@@ -67,27 +69,34 @@ def _of_s3(path: str, deployment: Deployment, around: ServerEnvironment) -> Stor
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if client.empty_keys:
         return "a key for S3 is set to nothing, and what the client then sends cannot be told"
-    if all(around.filled(name) for name in keys):
+    if all(environment.filled(name) for name in keys):
         # Of the SDK's own search the variables come first.
-        by_chain = client.credentials == "chain" and around.filled("AWS_SESSION_TOKEN")
+        by_chain = client.credentials == "chain" and environment.filled("AWS_SESSION_TOKEN")
         token = by_chain or client.token == "used"  # noqa: S105 - what becomes of it
         return StoreAccess("s3", place.bucket, "keys", address, "path", _region(client), token, proxy=proxy)
-    return _of_profile(place.bucket, client, address, proxy, deployment, around)
+    return _of_profile(place.bucket, client, address, proxy, deployment, environment)
 
 
 def _of_profile(
-    bucket: str, client: S3Client, address: str, proxy: str, deployment: Deployment, around: ServerEnvironment
+    bucket: str,
+    client: S3Client,
+    address: str,
+    proxy: str,
+    deployment: Deployment,
+    environment: ServerEnvironment,
 ) -> StoreAccess | str:
     """AWS_PROFILE without keys: the profile's own keys, where its files can be reached."""
-    role = next((name for name in _ROLES if around.has(name)), "")
+    role = next((name for name in _ROLES if environment.has(name)), "")
     if role:
         return f"the server takes on a role ({role}), whose keys are not to be had here"
-    profile = around.text("AWS_PROFILE") or "default"
-    if around.text("AWS_PROFILE") is None and "AWS_PROFILE" in around.unread:
+    profile = environment.text("AWS_PROFILE") or "default"
+    if environment.text("AWS_PROFILE") is None and "AWS_PROFILE" in environment.unread:
         return "the value of AWS_PROFILE is not told"
-    files = tuple(around.text(name) or default for name, default in zip(_NAMED_FILES, _PROFILES, strict=True))
-    named = any(around.filled(name) for name in _NAMED_FILES)
-    if any(around.filled(name) and around.text(name) is None for name in _NAMED_FILES):
+    files = tuple(
+        environment.text(name) or default for name, default in zip(_NAMED_FILES, _PROFILES, strict=True)
+    )
+    named = any(environment.filled(name) for name in _NAMED_FILES)
+    if any(environment.filled(name) and environment.text(name) is None for name in _NAMED_FILES):
         return "where the server's AWS profiles lie is not told"
     if deployment.bare_metal and not named:
         return "the home directory of the server's user, where its AWS profiles lie, is not known"
@@ -115,9 +124,11 @@ def _address(endpoint: Endpoint, release: Release) -> str | None:
     return f"{endpoint.scheme}://{endpoint.host}{port}{endpoint.path}"
 
 
-def _of_gcs(path: str, deployment: Deployment, around: ServerEnvironment, facts: Facts) -> StoreAccess | str:
-    place, client = gcs.parse_place(path), gcs.choose_client(around, deployment.release)
-    if not place.bucket or faults.of_gcs_client(client, around, deployment, facts) is not None:
+def _of_gcs(
+    path: str, deployment: Deployment, environment: ServerEnvironment, facts: Facts
+) -> StoreAccess | str:
+    place, client = gcs.parse_place(path), gcs.choose_client(environment, deployment.release)
+    if not place.bucket or faults.of_gcs_client(client, environment, deployment, facts) is not None:
         return "the server's client asks nobody for it"
     if client.endpoint_from and not client.endpoint:
         return f"the value of {client.endpoint_from} is not told"
@@ -137,7 +148,7 @@ def _of_gcs(path: str, deployment: Deployment, around: ServerEnvironment, facts:
 
 def google_route(deployment: Deployment) -> Route:
     """The way to Google's store, or to the one that a variable names in its place."""
-    address = _google_address(gcs.choose_client(surroundings(deployment), deployment.release))
+    address = _google_address(gcs.choose_client(server_environment(deployment), deployment.release))
     scheme, _, rest = (address or f"https://{GCS_HOST}").partition("://")
     place = rest.partition("/")[0]
     host = place.rpartition(":")[0] or place

@@ -23,12 +23,12 @@ def parse_place(path: str) -> AzurePath:
     return AzurePath(path, "blob" if blob else "file", container, directory)
 
 
-def is_connected(around: ServerEnvironment) -> bool | None:
+def is_connected(environment: ServerEnvironment) -> bool | None:
     """Whether the client has a connection string; None where that is not known."""
-    if around.has(CONNECTION):
-        return not around.empty(CONNECTION)
-    told = around.whole or (not around.partial and any(around.has(name) for name in INSTEAD))
-    return False if told else None
+    if environment.has(CONNECTION):
+        return not environment.empty(CONNECTION)
+    source = environment.whole or (not environment.partial and any(environment.has(name) for name in INSTEAD))
+    return False if source else None
 
 
 def known_client(release: Release) -> bool:

@@ -71,7 +71,7 @@ class _Found(Struct):
 
 
 def copy_of(store: Store, base_key: str, base_path: str, version: int, release: Release) -> CopyFacts | None:
-    """What is downloaded of a version; None where there is no directory of that number. Raises FactsMissing,
+    """What is downloaded of a version; None where there is no directory of that number. Raises FactsMissingError,
     DownloadStops."""
     base = store.page(prefix_of(base_key))
     # The server lists it anew; where all of it was on the page of the base path, that shows the same.
@@ -157,7 +157,7 @@ class Copied(Facts):
         self._directories = {"", *seen.directories}
 
     def ask(self, question: Any) -> Any:
-        """As Facts.ask. Raises FactsMissing, DownloadStops."""
+        """As Facts.ask. Raises FactsMissingError, DownloadStops."""
         name = self._name(question)
         if name is None:
             return super().ask(question)

@@ -24,7 +24,7 @@ from ovms_doctor.prediction.storage import gcs, s3
 from ovms_doctor.prediction.storage.access import same_network, store_access
 from ovms_doctor.prediction.storage.copies import LEADS_OUT
 from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
-from ovms_doctor.prediction.storage.refusals import decides, not_looked
+from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
 from ovms_doctor.prediction.versions import apply_policy, read_names
 
 #: What the SDK says to a HeadBucket that is refused, whatever the reason: an answer to HEAD has no body (1.11).
@@ -41,7 +41,7 @@ class StoreDetection(Struct, frozen=True):
 
 
 def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StoreDetection:
-    """``ModelManager::readAvailableVersions`` for an entry in S3 or Google Cloud Storage. Raises FactsMissing."""
+    """``ModelManager::readAvailableVersions`` for an entry in S3 or Google Cloud Storage. Raises FactsMissingError."""
     path = entry.base_path
     key = key_of(path)
     access = store_access(path, deployment, facts)
@@ -157,7 +157,7 @@ def _versions(looked: StoreDetection, store: Store, page: Page, path: str) -> St
 
 def _unknown(looked: StoreDetection, path: str, answer: object) -> StoreDetection:
     assert isinstance(answer, StoreRefusal | Unavailable)
-    return StoreDetection(looked.store, looked.key, unknown=not_looked(path, answer))
+    return StoreDetection(looked.store, looked.key, unknown=store_unavailable(path, answer))
 
 
 def _refused(looked: StoreDetection, status: str, *log: str) -> StoreDetection:

@@ -12,43 +12,45 @@ from ovms_doctor.prediction.proxies import route
 from ovms_doctor.prediction.storage import azure, faults, gcs, s3
 from ovms_doctor.prediction.storage.access import AZURE
 from ovms_doctor.prediction.storage.detection import look_at_base
-from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, surroundings
+from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, server_environment
 from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import apply_policy
 
 
 def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> StorePlan:
-    """The decisions for an entry whose base path is in a store. Raises FactsMissing."""
-    around = surroundings(deployment)
+    """The decisions for an entry whose base path is in a store. Raises FactsMissingError."""
+    environment = server_environment(deployment)
     if entry.base_path.startswith(s3.PREFIX):
-        return _s3(entry, deployment, around)
+        return _s3(entry, deployment, environment)
     if entry.base_path.startswith(gcs.PREFIX):
-        return _gcs(entry, deployment, around, facts)
-    return _azure(entry, deployment, around)
+        return _gcs(entry, deployment, environment, facts)
+    return _azure(entry, deployment, environment)
 
 
-def _s3(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment) -> StorePlan:
+def _s3(entry: ModelEntry, deployment: Deployment, environment: ServerEnvironment) -> StorePlan:
     path, release = entry.base_path, deployment.release
     place = s3.parse_place(path)
-    client = s3.choose_client(place, around, release)
+    client = s3.choose_client(place, environment, release)
     fault = faults.escaping(path, release) or faults.of_s3(place, client, release)
     return StorePlan(entry.name, path, "s3", s3=(place, client), fault=fault)
 
 
-def _gcs(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment, facts: Facts) -> StorePlan:
+def _gcs(
+    entry: ModelEntry, deployment: Deployment, environment: ServerEnvironment, facts: Facts
+) -> StorePlan:
     path, release = entry.base_path, deployment.release
-    place, client = gcs.parse_place(path), gcs.choose_client(around, release)
+    place, client = gcs.parse_place(path), gcs.choose_client(environment, release)
     fault = (
-        faults.of_gcs_client(client, around, deployment, facts)
+        faults.of_gcs_client(client, environment, deployment, facts)
         or faults.escaping(path, release)
         or faults.of_gcs(place)
     )
     return StorePlan(entry.name, path, "gcs", gcs=(place, client), fault=fault)
 
 
-def _azure(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment) -> StorePlan:
+def _azure(entry: ModelEntry, deployment: Deployment, environment: ServerEnvironment) -> StorePlan:
     path, release = entry.base_path, deployment.release
-    place, connected = azure.parse_place(path), azure.is_connected(around)
+    place, connected = azure.parse_place(path), azure.is_connected(environment)
     fault = (
         faults.of_azure_client(connected, release)
         or faults.escaping(path, release)
@@ -59,7 +61,7 @@ def _azure(entry: ModelEntry, deployment: Deployment, around: ServerEnvironment)
 
 def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
     """What becomes of a model in a store up to its versions: it ends the process, it is never found, it could not
-    be looked at; else its versions, to be followed. Raises FactsMissing."""
+    be looked at; else its versions, to be followed. Raises FactsMissingError."""
     if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
         log = (server_log.ENDS_BY_EXCEPTION(what="stoi"),)
         return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)

@@ -14,9 +14,9 @@ from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import read_directory_name
 
 
-def store_seen(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreFacts:
+def store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreFacts:
     """For a model in S3 or Google Cloud Storage whose path and environment are fine. Asks for what explains what the
-    server does not see. Raises FactsMissing."""
+    server does not see. Raises FactsMissingError."""
     path = model.entry.base_path
     access = store_access(path, deployment, facts)
     if isinstance(access, str):

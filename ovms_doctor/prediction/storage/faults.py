@@ -55,14 +55,14 @@ def of_s3(place: S3Path, client: S3Client, release: Release) -> StoreFault | Non
 
 
 def of_gcs_client(
-    client: GcsClient, around: ServerEnvironment, deployment: Deployment, facts: Facts
+    client: GcsClient, environment: ServerEnvironment, deployment: Deployment, facts: Facts
 ) -> StoreFault | None:
-    """A file of credentials that Google's library cannot use. Raises FactsMissing."""
+    """A file of credentials that Google's library cannot use. Raises FactsMissingError."""
     if client.credentials != "file":
         return None
     if client.key_file is None:
         # The value was seen and not kept, for it is no path.
-        return _key_fault("content") if KEY_FILE in around.known else None
+        return _key_fault("content") if KEY_FILE in environment.known else None
     # Without a mount nothing is known of what a container has beside its models.
     if not deployment.bare_metal and not (deployment.mounts and client.key_file.startswith("/")):
         return None

@@ -19,20 +19,20 @@ def parse_place(path: str) -> GcsPath:
     return GcsPath(path, rest) if slash and not bucket else GcsPath(path, bucket, key)
 
 
-def choose_client(around: ServerEnvironment, release: Release) -> GcsClient:
+def choose_client(environment: ServerEnvironment, release: Release) -> GcsClient:
     """``createDefaultOrAnonymousClientOptions``: anonymous without the variable; with an empty one the library looks
     for gcloud's own file, then asks the metadata server. Endpoints as the library reads them."""
     names = (_ENDPOINT, _TESTBENCH) if reads_emulator_endpoint(release) else (_TESTBENCH,)
-    chosen = next((name for name in names if around.filled(name)), "")
+    chosen = next((name for name in names if environment.filled(name)), "")
     emulators = ("STORAGE_EMULATOR_HOST", _ENDPOINT)
-    unread = next((name for name in emulators if around.filled(name) and name not in names), "")
-    endpoint = around.text(chosen) or "" if chosen else ""
-    more = (endpoint, chosen, "" if chosen else unread, around.told("GOOGLE_"))
-    if not around.has(KEY_FILE):
+    unread = next((name for name in emulators if environment.filled(name) and name not in names), "")
+    endpoint = environment.text(chosen) or "" if chosen else ""
+    more = (endpoint, chosen, "" if chosen else unread, environment.knows_family("GOOGLE_"))
+    if not environment.has(KEY_FILE):
         return GcsClient("anonymous", None, *more)
-    if around.empty(KEY_FILE):
+    if environment.empty(KEY_FILE):
         return GcsClient("search", None, *more)
-    return GcsClient("file", around.text(KEY_FILE), *more)
+    return GcsClient("file", environment.text(KEY_FILE), *more)
 
 
 def reads_emulator_endpoint(release: Release) -> bool:

@@ -82,7 +82,7 @@ class Store(Struct, frozen=True):
         return () if self._from_bulk(prefix) is not None else (self.question(prefix),)
 
     def page(self, prefix: str) -> Page | StoreRefusal | Unavailable:
-        """What the server sees there. Raises FactsMissing."""
+        """What the server sees there. Raises FactsMissingError."""
         known = self._from_bulk(prefix)
         if known is not None:
             return known
@@ -109,7 +109,7 @@ class Store(Struct, frozen=True):
         return Page(prefix, objects)
 
     def is_directory(self, page: Page, name: str) -> bool | StoreRefusal | Unavailable:
-        """``isDirectory`` of an entry of ``page``. Raises FactsMissing."""
+        """``isDirectory`` of an entry of ``page``. Raises FactsMissingError."""
         inner = page.below(name)
         if inner.objects or not page.more or _after(page, inner.prefix):
             return bool(inner.objects)
@@ -118,7 +118,7 @@ class Store(Struct, frozen=True):
         return bool(own.objects) if isinstance(own, Page) else own
 
     def holds(self, page: Page, name: str) -> bool:
-        """Whether an entry of ``page`` is an object. Raises FactsMissing."""
+        """Whether an entry of ``page`` is an object. Raises FactsMissingError."""
         key = page.prefix + name
         if page.holds(key) or not page.more or page.objects[-1].key > key:
             return page.holds(key)
@@ -126,7 +126,7 @@ class Store(Struct, frozen=True):
         return isinstance(own, Page) and own.holds(key)
 
     def whole(self, page: Page, name: str) -> Page | StoreRefusal | Unavailable:
-        """What the server sees below an entry of ``page``, which it lists anew. Raises FactsMissing."""
+        """What the server sees below an entry of ``page``, which it lists anew. Raises FactsMissingError."""
         inner = page.below(name)
         behind = page.more and not inner.objects and not _after(page, inner.prefix)
         return self.page(inner.prefix) if inner.more or behind else inner

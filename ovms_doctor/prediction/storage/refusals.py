@@ -59,7 +59,7 @@ def in_words(refusal: StoreRefusal) -> str:
     return f"{who} answers {refusal.call} with {refusal.status}{code}"
 
 
-def not_looked(path: str, answer: StoreRefusal | Unavailable) -> CouldNotLook:
+def store_unavailable(path: str, answer: StoreRefusal | Unavailable) -> CouldNotLook:
     """What could not be looked at, because of ``answer``."""
     if isinstance(answer, Unavailable):
         return CouldNotLook(path, answer.reason, answer.timed_out)

@@ -55,20 +55,20 @@ def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
     return "key" if _READABLE_BUCKET.fullmatch(key.partition("/")[0]) else "bucket"
 
 
-def choose_client(place: S3Path, around: ServerEnvironment, release: Release) -> S3Client:
+def choose_client(place: S3Path, environment: ServerEnvironment, release: Release) -> S3Client:
     """The constructor of ``S3FileSystem``."""
-    both = around.has("AWS_ACCESS_KEY_ID") and around.has("AWS_SECRET_ACCESS_KEY")
-    profile = around.has("AWS_PROFILE")
+    both = environment.has("AWS_ACCESS_KEY_ID") and environment.has("AWS_SECRET_ACCESS_KEY")
+    profile = environment.has("AWS_PROFILE")
     credentials: Literal["keys", "chain", "anonymous"] = "anonymous"
     if profile:
         credentials = "chain"
     elif both:
         credentials = "keys"
     addressing: Addressing = "virtual" if credentials == "anonymous" else "path"
-    region, region_from = _region(around, both, profile)
-    endpoint = _endpoint(place, around, region)
+    region, region_from = _region(environment, both, profile)
+    endpoint = _endpoint(place, environment, region)
     token: Literal["", "used", "ignored"] = ""
-    if credentials == "keys" and around.filled("AWS_SESSION_TOKEN"):
+    if credentials == "keys" and environment.filled("AWS_SESSION_TOKEN"):
         token = "used" if release.at_least(2023, 0) else "ignored"
     return S3Client(
         credentials,
@@ -77,32 +77,32 @@ def choose_client(place: S3Path, around: ServerEnvironment, release: Release) ->
         region,
         region_from,
         _url(place.bucket, endpoint, addressing),
-        both and (around.empty("AWS_ACCESS_KEY_ID") or around.empty("AWS_SECRET_ACCESS_KEY")),
+        both and (environment.empty("AWS_ACCESS_KEY_ID") or environment.empty("AWS_SECRET_ACCESS_KEY")),
         token,
-        around.told("AWS_"),
+        environment.knows_family("AWS_"),
     )
 
 
-def _region(around: ServerEnvironment, both: bool, profile: bool) -> tuple[str | None, str]:
+def _region(environment: ServerEnvironment, both: bool, profile: bool) -> tuple[str | None, str]:
     """The SDK takes AWS_DEFAULT_REGION before AWS_REGION, empty ones not at all; with both keys the server puts
     AWS_REGION over it, even an empty one. A profile's own region comes first where the profile is used for that."""
-    if both and around.has("AWS_REGION"):
-        return around.text("AWS_REGION"), "AWS_REGION"
+    if both and environment.has("AWS_REGION"):
+        return environment.text("AWS_REGION"), "AWS_REGION"
     if profile and not both:
         return None, "profile"
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):
-        if around.filled(name):
-            return around.text(name), name
+        if environment.filled(name):
+            return environment.text(name), name
     return None, "metadata"
 
 
-def _endpoint(place: S3Path, around: ServerEnvironment, region: str | None) -> Endpoint:
-    if around.has("S3_ENDPOINT") and not around.empty("S3_ENDPOINT"):
-        text = around.text("S3_ENDPOINT")
+def _endpoint(place: S3Path, environment: ServerEnvironment, region: str | None) -> Endpoint:
+    if environment.has("S3_ENDPOINT") and not environment.empty("S3_ENDPOINT"):
+        text = environment.text("S3_ENDPOINT")
         if text is None:
             return Endpoint("S3_ENDPOINT", "", "http", "", readable=False)
         return read_endpoint(text)
-    if around.empty("S3_ENDPOINT"):
+    if environment.empty("S3_ENDPOINT"):
         # It takes the place of the path's own host, and is none itself. Which scheme then counts is not known.
         return replace(_amazon(region), scheme="http", readable=False)
     if place.host:

@@ -39,13 +39,13 @@ class ServerEnvironment(Struct, frozen=True):
             return None
         return "" if variable.empty else variable.text
 
-    def told(self, prefix: str) -> bool:
+    def knows_family(self, prefix: str) -> bool:
         """Whether enough was told to speak of what is missing: all, or something of the same family."""
         family = any(name.startswith(prefix) for name in (*self.known, *self.unread))
         return self.whole or (family and not self.partial)
 
 
-def surroundings(deployment: Deployment) -> ServerEnvironment:
+def server_environment(deployment: Deployment) -> ServerEnvironment:
     """The variables of the server. Only a container tells all of them; what a user names is what they thought of."""
     known = {item.name: item for item in deployment.environment}
     container = deployment.container

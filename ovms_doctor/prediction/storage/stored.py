@@ -25,7 +25,7 @@ from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.storage.access import same_network
 from ovms_doctor.prediction.storage.copies import Copied, DownloadError, copy_of
 from ovms_doctor.prediction.storage.listing import Store, prefix_of
-from ovms_doctor.prediction.storage.refusals import decides, not_looked
+from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
 
 #: Where the server puts its copies (filesystem.cpp, createTempPath): six letters of the name are made up.
 TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written here
@@ -49,7 +49,7 @@ class Stored(Struct):
     _noted: str = ""
 
     def begin(self, versions: Sequence[int], loader: Loader) -> None:
-        """The versions of one turn are downloaded. Raises FactsMissing, naming what all of them need."""
+        """The versions of one turn are downloaded. Raises FactsMissingError, naming what all of them need."""
         self.failing = self.unclear = None
         missing: list[AnyQuestion] = []
         for version in versions:
@@ -68,7 +68,7 @@ class Stored(Struct):
             self._noted = TEMPORARY
 
     def attempt(self, version: int, loader: Loader, *, kept: bool) -> Attempt:
-        """What loading a version of the turn in hand does. Raises FactsMissing."""
+        """What loading a version of the turn in hand does. Raises FactsMissingError."""
         if self.failing is not None:
             return self._fail(version, self.failing)
         if self.unclear is not None:
@@ -79,7 +79,7 @@ class Stored(Struct):
         return self._fail(version, tried) if isinstance(tried, DownloadFails) else tried
 
     def copy(self, version: int) -> CopyFacts | None:
-        """What is downloaded of a version, None where that is not known. Raises FactsMissing."""
+        """What is downloaded of a version, None where that is not known. Raises FactsMissingError."""
         try:
             return copy_of(self.store, self.key, self.entry.base_path, version, self.deployment.release)
         except DownloadError:
@@ -131,7 +131,7 @@ class Stored(Struct):
             if isinstance(answer, StoreRefusal) and _refuses(answer, same_network(self.deployment)):
                 url = self.store.access.url(answer.key or stop.key)
                 return DownloadFails(path, version, "refused", object=url, refusal=answer)
-            return not_looked(path, answer)
+            return store_unavailable(path, answer)
         base = path.rpartition("/")[0]
         return replace(tried, log=tuple(line.replace(f"{base}/", f"{TEMPORARY}/") for line in tried.log))
 

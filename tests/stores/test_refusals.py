@@ -5,6 +5,7 @@ They are kept in ``__snapshots__``; ``--snapshot-update`` writes them anew where
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import StoreRefusal
+from tests.prediction.memory import World
 from tests.storage.memory_store import KEYS, Bucket, told
 from tests.stores.reports import AWS, DENIED, GOOD, HEAD, report
 
@@ -42,6 +44,20 @@ def s3(
 
 def gcs(answer: StoreRefusal, environment: Mapping[str, str] = {}, **more: Any) -> tuple[Deployment, Bucket]:
     return told("gs://b1x/m", environment=environment, **more), Bucket(GOOD, listing=answer)
+
+
+def with_key(answer: StoreRefusal) -> tuple[Deployment, Bucket]:
+    """A server of Google's bucket whose service account has a key file."""
+    key = {
+        "type": "service_account",
+        "client_email": "ovms@project.iam.gserviceaccount.com",
+        "client_id": "1",
+        "private_key": "KEY",
+        "private_key_id": "2",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    made = told("gs://b1x/m", environment={"GOOGLE_APPLICATION_CREDENTIALS": "/k.json"})
+    return made, Bucket(GOOD, listing=answer, others=World({"/k.json": json.dumps(key)}))
 
 
 def in_container(network: str = "", **environment: str) -> Deployment:
@@ -113,6 +129,34 @@ CASES: dict[str, tuple[Deployment, Bucket]] = {
         )
     },
     "s3 denied to ten models": several(),
+    "s3 no host": s3(head(problem="refused")),
+    "s3 sends elsewhere too late": s3(head(302, problem="timeout", host=HOST)),
+    "s3 this host by its address": s3(head(problem="refused", host="127.0.0.1:9000")),
+    "s3 a host that begins as the bucket": s3(head(problem="name", host="b1x.lan:9000")),
+    "s3 Amazon's host with the bucket": s3(
+        head(problem="name", host="b1x.s3.amazonaws.com:443"), environment={}
+    ),
+    "s3 an endpoint without the bucket": (
+        in_container(S3_ENDPOINT=f"http://{HOST}"),
+        Bucket(GOOD, head=head(problem="name", host=HOST)),
+    ),
+    "s3 region of two": s3(head(301, region="eu-west-1"), environment={**AWS, "AWS_REGION": "eu-west-2"}),
+    "s3 region that the list names": s3(
+        head(400), listing(400, "AuthorizationHeaderMalformed", region="eu-west-3"), environment=AWS
+    ),
+    "s3 a bad request": s3(
+        head(400, region="us-east-1"), listing(400), environment={**AWS, "AWS_REGION": "us-east-1"}
+    ),
+    "s3 no store, no host": s3(head(404), listing(404)),
+    "s3 only HeadBucket, without credentials": s3(HEAD, environment={}),
+    "s3 denied with a text": s3(head(403, "AccessDenied"), listing(503, "SlowDown"), environment=AWS),
+    "s3 denied with another status": s3(head(400), listing(400, "AccessDenied"), environment=AWS),
+    "s3 a token to be made anew": s3(head(400), listing(400, "TokenRefreshRequired"), environment=AWS),
+    "s3 a token that is not valid": s3(
+        HEAD, listing(403, "InvalidToken"), environment={**AWS, "AWS_SESSION_TOKEN": "x"}
+    ),
+    "gcs denied with a key file": with_key(listing(403, "forbidden")),
+    "gcs a key that is no longer valid": with_key(StoreRefusal("Token", 400, "invalid_grant")),
     "gcs no bucket": gcs(listing(404)),
     "gcs denied without credentials": gcs(listing(401, "required")),
     "gcs denied": gcs(listing(403, "forbidden")),

@@ -49,7 +49,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     if not plugins:
         # Nobody else has codes.
         _check_patterns(output, frozenset())
-    options, facts = _recorded(typed) if typed.facts_file else (with_sources(typed), None)
+    options, facts = _recorded(typed) if typed.facts_file else (with_log(with_sources(typed)), None)
     progress = Progress()
     collector = collector_for(options, progress) if facts is None else None
     # The rules take as long to import as the children take to come up.
@@ -96,7 +96,7 @@ def _third_party(
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Save the facts with the options of the run. Interrupted: the facts that were collected by then."""
     with interrupts.deferred():
-        options = with_sources(typed)
+        options = with_log(with_sources(typed))
         progress = Progress()
         run = _settle(typed, options, None, collector_for(options, progress), progress)
         from ovms_doctor.model.facts import codec
@@ -115,6 +115,16 @@ def with_sources(options: CheckOptions) -> CheckOptions:
     from ovms_doctor.cli.sources import with_container
 
     return with_container(options)
+
+
+def with_log(options: CheckOptions) -> CheckOptions:
+    """The options with what the server's log shows, where one is named or the container's is known."""
+    lines = options.container.log if options.container is not None else ()
+    if not options.log_files and not lines:
+        return options
+    from ovms_doctor.cli.server_log import read_server_log
+
+    return read_server_log(options, lines)
 
 
 def collector_for(options: CheckOptions, progress: Progress) -> Collector:

@@ -83,6 +83,7 @@ def diagnose(
         release=release or log.release,
         release_from=release_from if release else ("log" if log.release else None),
         time_notes=tuple(_time_notes(log)),
+        candidates=groups.candidates,
     )
     return diagnosis, tuple(findings)
 
@@ -108,6 +109,8 @@ class _Groups:
         self._groups: dict[tuple[str, str, str | None, int | None], _Group] = {}
         self._of_problem: dict[int, _Group] = {}
         self._extra: list[Finding] = []
+        #: Fingerprint of a finding → all codes that its message can mean.
+        self.candidates: dict[str, tuple[str, ...]] = {}
 
     def of_servable(self, servable: ServableHistory, numbers: list[int]) -> tuple[str, ...]:
         """The codes of a servable's causes; makes a finding of each."""
@@ -222,7 +225,9 @@ class _Groups:
 
     def findings(self) -> Iterator[Finding]:
         for group in self._groups.values():
-            yield self._finding(group)
+            finding = self._finding(group)
+            self.candidates[finding.fingerprint] = (group.entry.code, *group.others)
+            yield finding
         yield from self._extra
 
     def _finding(self, group: _Group) -> Finding:

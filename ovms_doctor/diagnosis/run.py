@@ -9,6 +9,7 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.doctor import CHECK_CRASHED
 from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, selects
+from ovms_doctor.diagnosis.log_join import joined
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.model.causes import CouldNotLook
@@ -48,6 +49,9 @@ def report_on(
         finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
     ]
     findings += [_crashed(outcome) for outcome in outcomes if outcome.status == "crashed"]
+    log = seen.deployment.options.server_log
+    if log is not None and any(outcome.name == "logs" for outcome in outcomes):
+        findings = [finding for finding in joined(findings, log) if _is_wanted(finding, options)]
     findings += third_party.findings
     arranged = arrange(findings)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)

@@ -283,3 +283,5 @@ class LogDiagnosis(Struct, frozen=True):
     release_from: str | None
     #: Oddities of the log's times, as sentences.
     time_notes: tuple[str, ...]
+    #: For each finding by its fingerprint all codes that its message can mean.
+    candidates: dict[str, tuple[str, ...]]

@@ -18,6 +18,7 @@ from ovms_doctor.model import option_values
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.host import IMAGE_USER, Host, User
+from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
 
 LoadLevel: TypeAlias = Literal["none", "read", "compile"]
@@ -110,6 +111,17 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(("--kernel-log",), "The host's kernel log, to look for OOM kills in it.", "FILE", saved=False),
     ] = None
+    #: Files with the server's log.
+    log_files: Annotated[
+        tuple[str, ...],
+        Option(
+            ("--log",),
+            "The server's log: it confirms findings, and shows what is not found here.",
+            "FILE",
+            commands=_LOADING,
+            saved=False,
+        ),
+    ] = ()
     #: What a directory is, where the user decides it.
     as_: Annotated[
         Literal["repository", "model"] | None, Option(("--as",), "How a directory is understood.")
@@ -312,6 +324,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
     host: Host | None = None
     #: The container that the deployment was read from.
     container: Container | None = None
+    #: What the server's log shows.
+    server_log: LogSummary | None = None
     #: Server paths whose content is unavailable.
     unavailable_paths: tuple[UnavailablePath, ...] = field(name="unseen", default=())
     #: Why the deployment could not be read.

@@ -10,6 +10,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
 
 #: Bytes of a piece.
@@ -75,14 +76,17 @@ def pieces(path: str, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
         raise LogReadError(f"{_shown(path)}: {error.strerror or error}") from None
 
 
-def _opened(path: str) -> BinaryIO:
+def _opened(path: str) -> AbstractContextManager[BinaryIO]:
     if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)
+        return nullcontext(sys.stdin.buffer)
     return open(path, "rb")
 
 
 def _size(file: BinaryIO) -> int | None:
-    status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:
+        return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 

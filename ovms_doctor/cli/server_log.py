@@ -1,0 +1,49 @@
+"""The server's log beside a deployment: ``--log``, or what the engine keeps of a container's output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ovms_doctor.cli.output import Progress
+from ovms_doctor.diagnosis.log_join import redacted
+from ovms_doctor.diagnosis.log_report import read_log
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.log import LogSummary
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.releases import ReleaseError, parse_release
+from ovms_doctor.probes.log_files import LogReadError, grouped, pieces
+
+
+def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions:
+    """The options with what the log shows. ``lines``: of the container, used where no file is named.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    if options.log_files:
+        with Progress() as progress:
+            try:
+                log = read_log(
+                    (label, pieces(path, progress.reading))
+                    for label, paths in grouped(options.log_files)
+                    for path in paths
+                )
+            except LogReadError as error:
+                raise UsageError(f"--log: {error}") from None
+    else:
+        log = read_log([("", ["\n".join(lines).encode("utf-8", "replace")])])
+    if not log.records and not log.problems:
+        return options
+    return replace(_with_release(options, log), server_log=redacted(log))
+
+
+def _with_release(options: CheckOptions, log: LogSummary) -> CheckOptions:
+    """The release that the log reports, where nothing else gives one."""
+    if options.release is not None or options.container is not None or log.release is None:
+        return options
+    try:
+        release = parse_release(".".join(log.release.split(".")[:2]))
+    except ReleaseError:
+        return options
+    return replace(options, release=str(release), release_from="log")

@@ -1,0 +1,79 @@
+"""A log beside what the rules find: it confirms findings, and shows what the rules do not find."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ovms_doctor.checks.logs import CHECK
+from ovms_doctor.checks.registry import CHECK_OF
+from ovms_doctor.diagnosis.log_findings import diagnose
+from ovms_doctor.model.findings import Evidence, Finding, Occurrences
+from ovms_doctor.model.log import LogSummary
+from ovms_doctor.model.text import redact
+
+#: Checks whose findings only a running server can show.
+_ONLY_LOGGED = (CHECK.name, "requests")
+_CHANGED = "The rules do not find this now: something has changed since the log was written."
+
+
+def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
+    """The findings, those that the log shows with a note of that; then what only the log shows, if it lasts."""
+    diagnosis, logged = diagnose(log)
+    result = list(findings)
+    for item in logged:
+        codes = diagnosis.candidates.get(item.fingerprint, (item.code,))
+        places = [number for number, finding in enumerate(result) if _same(finding, item, codes)]
+        for number in places:
+            result[number] = _confirmed(result[number], item)
+        if not places and item.severity != "info" and not _is_over(item):
+            known = CHECK_OF.get(item.code) in _ONLY_LOGGED
+            detail = item.detail if known else f"{item.detail} {_CHANGED}".strip()
+            severity = item.severity if known else "warning"
+            result.append(replace(item, detail=detail, severity=severity))
+    return result
+
+
+def redacted(log: LogSummary) -> LogSummary:
+    """The log without secrets, to be saved: of its text only warnings and errors are kept."""
+    problems = tuple(replace(problem, text=redact(problem.text)) for problem in log.problems)
+    starts = tuple(replace(start, last_message=redact(start.last_message)) for start in log.starts)
+    failures = tuple((servable, redact(reason), count) for servable, reason, count in log.failures)
+    requests = tuple(
+        replace(item, reasons={redact(reason): count for reason, count in item.reasons.items()})
+        for item in log.requests
+    )
+    return replace(log, problems=problems, starts=starts, failures=failures, requests=requests)
+
+
+def _same(finding: Finding, logged: Finding, codes: tuple[str, ...]) -> bool:
+    if finding.code not in codes:
+        return False
+    models = {finding.subject.model, logged.subject.model} - {None}
+    versions = {finding.subject.version, logged.subject.version} - {None}
+    path, other = finding.subject.server_path, logged.subject.server_path
+    if logged.subject.model is None and path and other and not _nested(path, other):
+        return False
+    return len(models) <= 1 and len(versions) <= 1
+
+
+def _nested(first: str, second: str) -> bool:
+    """Whether one path is the other, or leads to it."""
+    return (
+        first == second
+        or first.startswith(second.rstrip("/") + "/")
+        or second.startswith(first.rstrip("/") + "/")
+    )
+
+
+def _confirmed(finding: Finding, logged: Finding) -> Finding:
+    found = logged.occurrences or Occurrences(1, None, None, 0, 0)
+    times = "once" if found.count == 1 else f"{found.count:,} times"
+    return replace(
+        finding,
+        occurrences=found if finding.occurrences is None else finding.occurrences,
+        evidence=(*finding.evidence, Evidence(f"the server's log shows it {times}", "log")),
+    )
+
+
+def _is_over(finding: Finding) -> bool:
+    return "It is over" in finding.detail

@@ -289,6 +289,9 @@ def code_for(answer: Answer, request: ClientRequest | None) -> Code:
     """The code that an answer belongs to; what is left is about the structure of the request."""
     if request is not None and request.api == "TFS" and answer.code in _REMOVED:
         return ADDRESS
+    if request is not None and request.api != "KServe" and answer.code == "NOT_IMPLEMENTED":
+        # The server was built without MediaPipe.
+        return ADDRESS
     if request is not None and request.api in ("OpenAI", "TFS") and answer.code == "JSON_INVALID":
         if "field" in answer.message:
             return GENERATIVE if request.api == "OpenAI" else ADDRESS

@@ -98,6 +98,8 @@ class _Run:
             return self._tfs_rest(route)
         if route.handler == "generative":
             json_length(self.request)
+            if not self.models.mediapipe:
+                return self._status("NOT_IMPLEMENTED")
             return self._done(answer_generative(self.request, self.models, self.release))
         return self._other(route)
 
@@ -267,9 +269,17 @@ class _Run:
             graph = self.models.graph(name)
             if graph is None:
                 return self._status("MODEL_NAME_MISSING")
-            return self._status("OK" if graph.state == "available" else "MODEL_VERSION_NOT_LOADED_YET")
+            if graph.state == "available":
+                return self._status("OK")
+            kind = "PIPELINE" if graph.kind == "pipeline" else "MEDIAPIPE"
+            metadata = route.handler == "kserve metadata"
+            return self._status(
+                f"{kind}_DEFINITION_NOT_LOADED_YET" if metadata else "MODEL_VERSION_NOT_LOADED_YET"
+            )
         if route.handler == "tfs status" and not name:
             return self._status("MODEL_NAME_MISSING")
+        if route.handler == "config reload":
+            self.doubts.append("what a reload of the configuration finds is not predicted")
         if route.handler == "retrieve model":
             served = {model.name for model in self.models.models if model.state == "available"}
             served |= {graph.name for graph in self.models.graphs if graph.state == "available"}

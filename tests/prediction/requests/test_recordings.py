@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,20 @@ def test_all_recordings_are_there() -> None:
     assert sum(len(case["requests"]) for case in HANDLER.values()) == 484
     sizes = {
         name: len(recorded(f"{name}.json.gz"))
-        for name in ("kserve-rest-2026.3", "kserve-rest-2025.4", "tfs-rest-2025.4", "grpc-2026.3")
+        for name in (
+            "all-urls-2026.3",
+            "all-urls-empty-2026.3",
+            "all-urls-2025.4",
+            "kserve-rest-2026.3",
+            "kserve-rest-2025.4",
+            "tfs-rest-2025.4",
+            "grpc-2026.3",
+        )
     }
     assert sizes == {
+        "all-urls-2026.3": 562,
+        "all-urls-empty-2026.3": 562,
+        "all-urls-2025.4": 562,
         "kserve-rest-2026.3": 150,
         "kserve-rest-2025.4": 60,
         "tfs-rest-2025.4": 40,
@@ -56,7 +68,7 @@ def test_answers_over_rest(name: str, release: str, tmp_path: Path) -> None:
 
 
 def _model(
-    name: str, version: int, inputs: dict[str, tuple[str, tuple[int, ...]]], state: Any = "available"
+    name: str, version: int, inputs: Mapping[str, tuple[str, tuple[int, ...]]], state: Any = "available"
 ) -> ServedModel:
     served = tuple(
         ServedInput(key, key, precision, tuple(Dimension(size, size) for size in shape))
@@ -66,8 +78,8 @@ def _model(
 
 
 _FC = {"x": ("FP32", (1, 3))}
-#: The server that answered over gRPC, after versions were removed while it ran.
-GRPC_MODELS = ServedModels(
+#: The server that answered over gRPC and at all URLs, after versions were removed while it ran.
+MANY_MODELS = ServedModels(
     (
         _model("fc", 1, _FC),
         _model("two", 1, {"a": ("FP32", (1, 4)), "b": ("FP32", (1, 4))}),
@@ -98,7 +110,37 @@ GRPC_MODELS = ServedModels(
     ),
     frozenset({"nover"}),
     mediapipe=False,
+    metrics=True,
 )
+#: A server without a model that loads, and one with a single model.
+NO_MODELS = ServedModels(
+    (_model("broken", 1, {}, "not_loaded"),), names=frozenset({"nover"}), mediapipe=False
+)
+ONE_MODEL = ServedModels((_model("fc", 1, _FC),), (("fc", 1),), mediapipe=False, metrics=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "models"),
+    [
+        ("all-urls-2026.3", MANY_MODELS),
+        ("all-urls-empty-2026.3", NO_MODELS),
+        ("all-urls-2025.4", ONE_MODEL),
+    ],
+)
+def test_answers_at_all_urls(name: str, models: ServedModels) -> None:
+    release = parse_release(name.rpartition("-")[2])
+    differ = []
+    for row in recorded(f"{name}.json.gz"):
+        answer = answer_request(request_of(row), models, release, Facts()).answer
+        message = answer.message
+        if answer.body.startswith('{"error"'):
+            message = json.loads(answer.body)["error"]
+        given = "" if row["method"] == "HEAD" or row["status"] == 200 else row["error"]
+        if answer.http_status != row["status"] or (row["method"] != "HEAD" and message != given):
+            differ.append(row["path"])
+            assert answer.doubts, row
+    # What a reload finds is not predicted.
+    assert differ in ([], ["/v1/config/reload"])
 
 
 @pytest.mark.parametrize(
@@ -117,5 +159,5 @@ def test_answers_over_grpc(row: dict[str, Any]) -> None:
     )
     message = InferMessage(sent.get("modelName", ""), sent.get("modelVersion", ""), inputs)
     request = ClientRequest("KServe", "gRPC", "", message=message)
-    answer = answer_request(request, GRPC_MODELS, parse_release("2026.3"), Facts()).answer
+    answer = answer_request(request, MANY_MODELS, parse_release("2026.3"), Facts()).answer
     assert (answer.grpc_code, answer.message) == (row["code"], row["details"])

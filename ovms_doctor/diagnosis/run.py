@@ -49,7 +49,7 @@ def report_on(
         finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
     ]
     findings += [_crashed(outcome) for outcome in outcomes if outcome.status == "crashed"]
-    log = seen.deployment.options.server_log
+    log = run.deployment.options.server_log
     if log is not None and any(outcome.name == "logs" for outcome in outcomes):
         findings = [finding for finding in joined(findings, log) if _is_wanted(finding, options)]
     findings += third_party.findings

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 #: Exit code → what it means, likeliest first.
 _EXITS: dict[int, tuple[str, ...]] = {
     1: ("OVD704",),
@@ -19,7 +21,7 @@ _EXITS: dict[int, tuple[str, ...]] = {
     139: ("OVD708",),
     143: ("OVD709",),
 }
-_EXIT = re.compile(
+_EXIT = lazy_pattern(
     r"\b(?:exit(?:ed|s)?(?: with)?(?: (?:code|status))?|(?:terminated|returned) with (?:exit )?(?:code|status))"
     r"[\"']?\s{0,3}[:=]?\s{0,3}\(?"
     r"(?P<code>\d{1,3})\)?(?!\d)|\bExit ?Code[\"']?\s{0,3}[:=]\s{0,3}(?P<code2>\d{1,3})(?!\d)",

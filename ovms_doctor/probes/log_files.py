@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 #: Bytes of a piece.
 PIECE = 1 << 19
 _GZIP = b"\x1f\x8b"
 #: ``ovms.log.2.gz`` → ``ovms.log``, and which of the rotated files it is.
-_ROTATED = re.compile(
+_ROTATED = lazy_pattern(
     r"(?P<stem>.*?)(?:[.-](?P<number>\d{1,8}(?:[-T]\d{2,6})?))?(?P<packed>\.gz)?", re.DOTALL
 )
 
 #: The output and the errors of one process in two files.
-_STREAM = re.compile(r"[._-](?:stdout|stderr|out|err)(?=\.|$)", re.IGNORECASE)
+_STREAM = lazy_pattern(r"[._-](?:stdout|stderr|out|err)(?=\.|$)", re.IGNORECASE)
 
 #: Called with the number of bytes read so far, and the size of all where it is known.
 OnBytes = Callable[[int, int | None], None]

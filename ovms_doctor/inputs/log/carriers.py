@@ -11,30 +11,32 @@ import re
 import msgspec
 from msgspec import Struct
 
+from ovms_doctor.model.pattern import lazy_pattern
+
 #: A message that a carrier splits is joined up to so many bytes.
 _JOINED = 1 << 20
 #: Names and forms of prefixes that are remembered.
 _NAMES = 200
 
-_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d) ")
-_CRI = re.compile(
+_TIME = lazy_pattern(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d) ")
+_CRI = lazy_pattern(
     rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d) (stdout|stderr) ([FP])(?::\S*)? ?"
 )
-_POD = re.compile(rb"\[pod/([^\]\s]{1,300})\] ")
-_SYSLOG = re.compile(
+_POD = lazy_pattern(rb"\[pod/([^\]\s]{1,300})\] ")
+_SYSLOG = lazy_pattern(
     rb"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([^\s\[\]]{1,200}) ([^\s:\[\]]{1,200})"
     rb"(?:\[[^\]\s]{1,50}\])?: ?"
 )
-_ISO_SYSLOG = re.compile(rb"(?:([^\s\[\]:]{1,200}) )?([\w.@/-]{1,200})\[[^\]\s]{1,50}\]: ?")
-_COMPOSE = re.compile(rb"([A-Za-z0-9][\w.-]{0,200}) *\| ?")
-_QUOTE = re.compile(rb"(?:> ?)+")
-_STAMP = re.compile(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?\[")
-_CLOCK = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
-_GREP = re.compile(rb"(?:(.*):)?\d+[:-]$", re.DOTALL)
-_BEGINS = re.compile(
+_ISO_SYSLOG = lazy_pattern(rb"(?:([^\s\[\]:]{1,200}) )?([\w.@/-]{1,200})\[[^\]\s]{1,50}\]: ?")
+_COMPOSE = lazy_pattern(rb"([A-Za-z0-9][\w.-]{0,200}) *\| ?")
+_QUOTE = lazy_pattern(rb"(?:> ?)+")
+_STAMP = lazy_pattern(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?\[")
+_CLOCK = lazy_pattern(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
+_GREP = lazy_pattern(rb"(?:(.*):)?\d+[:-]$", re.DOTALL)
+_BEGINS = lazy_pattern(
     rb"> |\{\s*\"|\d{4}-\d\d-\d\dT\d|[A-Z][a-z]{2} [ \d]\d \d\d:|<\d{1,3}>|\[pod/|[\w.-]{1,200} *\| ?\["
 )
-ANSI = re.compile(rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
+ANSI = lazy_pattern(rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 class _JsonLine(

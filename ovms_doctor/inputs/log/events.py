@@ -10,6 +10,7 @@ from ovms_doctor.inputs.log.generative import Generative
 from ovms_doctor.inputs.log.history import SERVABLES, STARTS, Problem, Problems, Servable, Start
 from ovms_doctor.inputs.log.requests import Requests, status_text
 from ovms_doctor.model.log import Change, LogLevel, ServableKind
+from ovms_doctor.model.pattern import lazy_pattern
 
 _CHANGES = 500
 #: Problems of one thread that are kept until a servable's state tells what they led to.
@@ -18,33 +19,33 @@ _RECENT = 30
 _THREADS = 1_000
 _FAILURES = 200
 
-_BANNER = re.compile(r"OpenVINO Model Server (\d{4}\.\d+(?:\.\d+)*)")
-_STATUS = re.compile(
+_BANNER = lazy_pattern(r"OpenVINO Model Server (\d{4}\.\d+(?:\.\d+)*)")
+_STATUS = lazy_pattern(
     r"STATUS CHANGE: Version (\d+) of model (.*) status change\. New status: "
     r'\( "state": "(\w+)", "error_code": "(\w+)" \)',
     re.DOTALL,
 )
-_STATE = re.compile(
+_STATE = lazy_pattern(
     r"(Pipeline|Mediapipe): (.*) state changed to: ([A-Z_]+) after handling: (\w+)", re.DOTALL
 )
-_LOADING = re.compile(
+_LOADING = lazy_pattern(
     r"Loading model: (.*), version: (\d+), from path: (.*), with target device: ?(.*?) \.\.\.", re.DOTALL
 )
-_ADDED = re.compile(r"Will add model: (.*); version: (\d+) \.\.\.", re.DOTALL)
-_RELOAD = re.compile(r"Will reload model: (.*?);? version: (\d+)", re.DOTALL)
-_HTTP_FAILED = re.compile(r"Processing HTTP/REST request failed: (\w+ .*?)\. Reason: (.*)", re.DOTALL)
-_NO_SERVABLE = re.compile(r"Getting modelInstance or pipeline failed\. (.*)", re.DOTALL)
-_NO_GRAPH = re.compile(r"Mediapipe with requested name: (.*) does not exist", re.DOTALL)
-_PIPELINE_FAILED = re.compile(
+_ADDED = lazy_pattern(r"Will add model: (.*); version: (\d+) \.\.\.", re.DOTALL)
+_RELOAD = lazy_pattern(r"Will reload model: (.*?);? version: (\d+)", re.DOTALL)
+_HTTP_FAILED = lazy_pattern(r"Processing HTTP/REST request failed: (\w+ .*?)\. Reason: (.*)", re.DOTALL)
+_NO_SERVABLE = lazy_pattern(r"Getting modelInstance or pipeline failed\. (.*)", re.DOTALL)
+_NO_GRAPH = lazy_pattern(r"Mediapipe with requested name: (.*) does not exist", re.DOTALL)
+_PIPELINE_FAILED = lazy_pattern(
     r"Executing pipeline: (.*) node: .* failed with ret code: .*?, error message: (.*)", re.DOTALL
 )
-_NO_DEFAULT = re.compile(r"Default version: \d+ for model: (.*) not found", re.DOTALL)
-_C_API = re.compile(
+_NO_DEFAULT = lazy_pattern(r"Default version: \d+ for model: (.*) not found", re.DOTALL)
+_C_API = lazy_pattern(
     r"Processing C-API (?:inference )?request for (?:servable|model): (.*); version: \d*", re.DOTALL
 )
-_DEDUCED = re.compile(r"Model name from deduced from [\w ]+: (.*)", re.DOTALL)
-_LEVEL = re.compile(r"log level: (\w+)")
-_PATH = re.compile(r"(?::|in|for) (/[^\s;,]{1,1000})")
+_DEDUCED = lazy_pattern(r"Model name from deduced from [\w ]+: (.*)", re.DOTALL)
+_LEVEL = lazy_pattern(r"log level: (\w+)")
+_PATH = lazy_pattern(r"(?::|in|for) (/[^\s;,]{1,1000})")
 #: A servable's name and version within a problem.
 _SUBJECTS = tuple(
     re.compile(pattern, re.DOTALL)
@@ -82,7 +83,9 @@ _SHUTDOWN = (
     "Shutting down",
 )
 #: Messages after which the process ends, whatever it did before.
-_ENDS = re.compile(r"will now terminate|^Error occurred in LLM executor: |^Error occurred in Omni executor: ")
+_ENDS = lazy_pattern(
+    r"will now terminate|^Error occurred in LLM executor: |^Error occurred in Omni executor: "
+)
 _KINDS: dict[str, ServableKind] = {"Pipeline": "pipeline", "Mediapipe": "graph"}
 
 

@@ -10,6 +10,7 @@ import re
 from msgspec import Struct
 
 from ovms_doctor.model.log import LogLevel
+from ovms_doctor.model.pattern import lazy_pattern
 
 
 class ForeignLine(Struct, frozen=True):
@@ -20,13 +21,13 @@ class ForeignLine(Struct, frozen=True):
     message: str
 
 
-_TRANTOR = re.compile(
+_TRANTOR = lazy_pattern(
     rb"\d{8} \d\d:\d\d:\d\d\.\d{6} UTC \d+ (TRACE|DEBUG|INFO|WARN|ERROR|FATAL) +(.*)", re.DOTALL
 )
-_GLOG = re.compile(rb"([IWEF])\d{4}(?:\d{4})? [\d:.]+\s+\d+ [^\s:]+:\d+\] *(.*)", re.DOTALL)
-_OPENVINO = re.compile(rb"\[(ERROR|WARNING|INFO)\] \d\d:\d\d:\d\d\.\d{3} (.*)", re.DOTALL)
-_OPENVINO_DEBUG = re.compile(rb"\[\d\d:\d\d:\d\d\.\d{4}\]([A-Z])\[[^\]]*\](.*)", re.DOTALL)
-_EVHTTP = re.compile(rb"\[evhttp_server\.cc : \d+\] NET_LOG: (.*)", re.DOTALL)
+_GLOG = lazy_pattern(rb"([IWEF])\d{4}(?:\d{4})? [\d:.]+\s+\d+ [^\s:]+:\d+\] *(.*)", re.DOTALL)
+_OPENVINO = lazy_pattern(rb"\[(ERROR|WARNING|INFO)\] \d\d:\d\d:\d\d\.\d{3} (.*)", re.DOTALL)
+_OPENVINO_DEBUG = lazy_pattern(rb"\[\d\d:\d\d:\d\d\.\d{4}\]([A-Z])\[[^\]]*\](.*)", re.DOTALL)
+_EVHTTP = lazy_pattern(rb"\[evhttp_server\.cc : \d+\] NET_LOG: (.*)", re.DOTALL)
 _LEVEL: dict[bytes, LogLevel] = {
     b"TRACE": "trace", b"DEBUG": "debug", b"INFO": "info", b"WARN": "warning", b"WARNING": "warning",
     b"ERROR": "error", b"FATAL": "critical", b"I": "info", b"W": "warning", b"E": "error", b"F": "critical",
@@ -49,11 +50,11 @@ _PLAIN_STARTS = (
     # The container engine.
     rb"exec \S+: ", rb"docker: ", rb"Error response from daemon", rb"OCI runtime ", rb"Unable to find image ",
 )  # fmt: skip
-_PLAIN = re.compile(rb"|".join(_PLAIN_STARTS))
-_PROTOBUF = re.compile(rb"\[libprotobuf (ERROR|WARNING|FATAL) [^\]]*\] *(.*)", re.DOTALL)
+_PLAIN = lazy_pattern(rb"|".join(_PLAIN_STARTS))
+_PROTOBUF = lazy_pattern(rb"\[libprotobuf (ERROR|WARNING|FATAL) [^\]]*\] *(.*)", re.DOTALL)
 _TRACEBACK = b"Traceback (most recent call last):"
 #: A message that no problem is: the banner of ``--version``.
-_HARMLESS = re.compile(rb"OpenVINO Model Server \d|Unable to find image ")
+_HARMLESS = lazy_pattern(rb"OpenVINO Model Server \d|Unable to find image ")
 
 
 def recognise(line: bytes) -> ForeignLine | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from ovms_doctor.inputs.log.tally import DURATIONS, condensed, distribution, new_durations
 from ovms_doctor.model.log import GenerativeStatistics
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: ``Cache usage 23.9%`` until 2026.0, ``cache usage: 41.2% of 1.5 GB`` since; none for models without batching.
-_LOAD = re.compile(
+_LOAD = lazy_pattern(
     r"All requests: (\d{1,9})(?:; Scheduled requests: (\d{1,9}))?;"
     r"(?: (?:Cache type: \w+, )?[Cc]ache usage:? (\d{1,3}(?:\.\d{1,6})?)%(?: of ([\d.]{1,12} ?\w{1,4}))?;)?"
 )
-_REQUEST = re.compile(
+_REQUEST = lazy_pattern(
     r"Request processing metrics \| input_token_count: (\d{1,12}) \| output_token_count: (\d{1,12})"
     r"(?: \|.*?\bttft_ms: ([\d.]{1,15}))?"
 )

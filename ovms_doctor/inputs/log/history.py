@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from ovms_doctor.model.log import Ending, LogLevel, LogProblem, ServableHistory, ServableKind, ServerStart
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: Distinct problems kept word for word; beyond that, texts that differ in numbers only are one; and at most.
 EXACT_PROBLEMS = 500
@@ -20,7 +20,7 @@ TEXT = 16_384
 #: States of an attempt: between them, a load that failed has failed still.
 _ATTEMPTS = ("START", "LOADING", "BEGIN", "RELOADING")
 
-_NUMBERS = re.compile(r"\d+")
+_NUMBERS = lazy_pattern(r"\d+")
 
 
 class Start:

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from ovms_doctor.inputs.log.tally import Durations, Tally, text_of
 from ovms_doctor.model.log import Api, Interface, RequestStatistics
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: Servables × interfaces that are kept apart; the rest is counted as one.
 TALLIES = 2_000
@@ -21,11 +22,11 @@ OPEN = 20_000
 #: Cached texts of lines.
 CACHE = 20_000
 
-_KSERVE = re.compile(rb"/v2/models/([^/?]+)(?:/versions/[^/?]*)?/infer/?(?:\?.*)?", re.DOTALL)
-_TFS = re.compile(
+_KSERVE = lazy_pattern(rb"/v2/models/([^/?]+)(?:/versions/[^/?]*)?/infer/?(?:\?.*)?", re.DOTALL)
+_TFS = lazy_pattern(
     rb"/v1/models/([^/?:]+)(?:/(?:versions|labels)/[^/?:]*)?:(?:predict|classify|regress)(?:\?.*)?", re.DOTALL
 )
-_OPENAI = re.compile(
+_OPENAI = lazy_pattern(
     rb"/v[13]/(?:(?:v1/)?(?:chat/completions|completions|responses|embeddings|rerank|images/\w+|audio/\w+)"
     rb"|tokenize|(?!models(?:[/?]|$)|config(?:[/?]|$))[^:]*)(?:\?.*)?",
     re.DOTALL,
@@ -52,7 +53,7 @@ _STATUS = {
         "ModelInferRequest::raw_input_contents is not allowed"
     ),
 }
-_VALIDATION = re.compile(
+_VALIDATION = lazy_pattern(
     r"\[(?:servable name|Model): (?P<servable>.*) version: (?P<version>-?\d*)\] (?P<text>.*)", re.DOTALL
 )
 #: Validation lines that only tell what is looked at.

@@ -17,9 +17,10 @@ from ovms_doctor.inputs.log.events import WANTED, Events
 from ovms_doctor.inputs.log.history import TEXT
 from ovms_doctor.inputs.log.requests import Requests
 from ovms_doctor.model.log import LEVELS, ClockJump, LogLevel
+from ovms_doctor.model.pattern import lazy_pattern
 
 #: A record of any release: time, thread, logger, level, source file and line, message.
-RECORD = re.compile(
+RECORD = lazy_pattern(
     rb"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\](?: ?\[(\d+)\])?(?: ?\[([A-Za-z0-9_-]+)\])??"
     rb" ?\[(trace|debug|info|warning|error|critical)\](?: ?\[([^\]]{1,200}?):(\d+)\])? ?(.*)",
     re.DOTALL,
@@ -29,7 +30,7 @@ RECORD = re.compile(
 WAIT, DESERIALIZATION, INFERENCE, SERIALIZATION, TOTAL, HTTP, GRPC = 4, 5, 6, 7, 8, 9, 10
 #: One or more, without trying fewer: faster where Python has it.
 _MANY = b"++" if sys.version_info >= (3, 11) else b"+"
-_LINES = re.compile(
+_LINES = lazy_pattern(
     # A record: its time (1) and thread (2). A charset would be several times slower than "anything but a bracket",
     # and the alternatives are grouped by their first letters for the same reason.
     rb"\n(?:\[(\d{4}-.{18})\](?:"
@@ -310,7 +311,7 @@ class _Pending:
         return "\n".join(self.lines[:2000]).strip()
 
 
-_STAMP = re.compile(rb"\n\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\] ?\[")
+_STAMP = lazy_pattern(rb"\n\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\] ?\[")
 _LOW_LEVELS: tuple[tuple[LogLevel, bytes], ...] = (
     ("trace", b"][trace]["), ("debug", b"][debug]["), ("info", b"][info]["),
 )  # fmt: skip

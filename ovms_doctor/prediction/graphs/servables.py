@@ -6,20 +6,20 @@ v2024.2 to v2026.3), and OpenVINO GenAI as run with tiny models (2025.1 to 2026.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
 from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind, Verdict
 from ovms_doctor.model.graph_text import GraphMessage
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.model_directory import IrFile, ModelDirectory
 from ovms_doctor.prediction.graphs.validation import Node
 
 #: What an exception of GenAI is followed by, in the text of the status.
 LLM_FAILED = "LLM_NODE_RESOURCE_STATE_INITIALIZATION_FAILED"
-_TOKENIZERS_VERSION = re.compile(rb'openvino_tokenizers_version value="(\d{4})\.(\d+)')
+_TOKENIZERS_VERSION = lazy_pattern(rb'openvino_tokenizers_version value="(\d{4})\.(\d+)')
 #: Files that hold weights as they are published, before they are converted.
 _RAW_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.containers import engine
 from ovms_doctor.probes.log_files import LogReadError, OnBytes
 
 #: Seconds without a byte from the engine.
 _SILENCE = 30
 #: ``90s``, ``10m``, ``2h``, ``1d``, and sums of them.
-_DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
+_DURATION = lazy_pattern(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
 _SECONDS = (86_400, 3_600, 60, 1)
 
 

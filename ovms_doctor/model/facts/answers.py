@@ -38,7 +38,7 @@ class PathStatus(AnswerBase, frozen=True):
     resolved: str | None = None
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One directory entry; in JSON a row, ``[name, kind, target]``, for directories may have 100,000 of them.
 
     * ``name``: its name.

@@ -10,7 +10,7 @@ from msgspec import Struct
 A_co = TypeVar("A_co", covariant=True)
 
 
-class Question(Struct, Generic[A_co], frozen=True, tag=True, omit_defaults=True):
+class Question(Struct, Generic[A_co], frozen=True, tag=True, omit_defaults=True, gc=False):
     """Something that a rule needs to know. ``class StatPath(Question[PathStatus | Failure | Unavailable])`` says
     what may be answered: ``Facts.ask(StatPath(…))`` has that type.
 
@@ -26,9 +26,9 @@ def answer_types(kind: type[Question[Any]]) -> tuple[type, ...]:
     return types
 
 
-class FactData(Struct, frozen=True, omit_defaults=True):
+class FactData(Struct, frozen=True, omit_defaults=True, gc=False):
     """A part of a question or of an answer: an object without a ``type``."""
 
 
-class AnswerBase(Struct, frozen=True, tag=True, omit_defaults=True):
+class AnswerBase(Struct, frozen=True, tag=True, omit_defaults=True, gc=False):
     """The base of every answer. In JSON an answer is written as a question is."""

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from ovms_doctor.model.facts.answers import Answer, Unavailable
+from msgspec.structs import replace
+
+from ovms_doctor.model.facts.answers import (
+    Answer,
+    Failure,
+    FileContent,
+    Listing,
+    ModelInspection,
+    PathStatus,
+    Unavailable,
+)
 from ovms_doctor.model.facts.question import Question
 from ovms_doctor.model.facts.questions import AnyQuestion
 
@@ -23,7 +33,7 @@ class FactsMissingError(Exception):
 class Facts:
     """A growing set of answers. Rules read it with :meth:`ask`; only the driver adds to it."""
 
-    __slots__ = ("_absent", "_answers", "complete")
+    __slots__ = ("_absent", "_answers", "_shared", "complete")
 
     def __init__(
         self, answers: Mapping[AnyQuestion, Answer] | None = None, *, complete: bool = False
@@ -32,6 +42,7 @@ class Facts:
         self._answers: dict[AnyQuestion, Answer] = dict(answers or {})
         self.complete = complete
         self._absent = Unavailable("not among the recorded facts")
+        self._shared: dict[Any, Any] = {}
 
     def close(self, reason: str) -> None:
         """Nothing more is collected: what is not there is unavailable for this reason."""
@@ -60,10 +71,33 @@ class Facts:
         return self._answers.get(question)
 
     def add(self, answers: Mapping[AnyQuestion, Answer]) -> None:
-        self._answers.update(answers)
+        """Adds what was collected. Of equal answers one is kept: in a repository of thousands most are equal, and the
+        models much alike."""
+        shared = self._shared
+        for question, answer in answers.items():
+            if isinstance(answer, ModelInspection):
+                answer = _with_shared_parts(answer, shared)
+            elif isinstance(answer, PathStatus | Failure | Listing | FileContent):
+                answer = shared.setdefault(answer, answer)
+            self._answers[question] = answer
 
     def __iter__(self) -> Iterator[tuple[AnyQuestion, Answer]]:
         return iter(self._answers.items())
 
     def __len__(self) -> int:
         return len(self._answers)
+
+
+def _with_shared_parts(answer: ModelInspection, shared: dict[Any, Any]) -> ModelInspection:
+    """The same answer, whose parts are those of an earlier one where they are equal."""
+    parts: dict[str, Any] = {
+        name: shared.setdefault(part, part)
+        for name, part in (
+            ("operations", answer.operations),
+            ("element_types", answer.element_types),
+            ("inputs", answer.inputs),
+            ("outputs", answer.outputs),
+            ("weights", answer.weights),
+        )
+    }
+    return replace(answer, **parts)

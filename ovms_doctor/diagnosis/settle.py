@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec import Struct
 from ovms_doctor.diagnosis.deploy import deployment_for
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, FactsMissingError
+from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.prediction.servable import plan_model
@@ -18,6 +19,8 @@ from ovms_doctor.probes import interrupts
 
 #: More turns than any chain of rules needs; reaching it means that a rule asks without end.
 _MOST_TURNS = 100_000
+#: Questions that are collected before their answers are added to the facts.
+_PORTION = 8192
 Progress = Callable[[AnyQuestion], None]
 T = TypeVar("T")
 
@@ -83,9 +86,18 @@ def _until_settled(
             except FactsMissingError as missing:
                 if collector is None:
                     raise RuntimeError("facts are missing, and there is nothing to collect them") from None
-                facts.add(collector.collect(missing.questions, progress))
+                for questions in _portions(missing.questions):
+                    facts.add(collector.collect(questions, progress))
         except interrupts.InterruptedRunError as stop:
             # What is settled by now is worth a report: the rules go on with what there is.
             facts.add(getattr(stop, "answers", {}))
             facts.close("interrupted")
     raise RuntimeError("the rules ask without end")
+
+
+def _portions(questions: Sequence[AnyQuestion]) -> Iterator[Sequence[AnyQuestion]]:
+    """The questions in portions whose answers take little memory until they are added. Those about stores stay
+    together: what is asked of one version is downloaded once."""
+    size = len(questions) if any(is_remote(question.path) for question in questions) else _PORTION
+    for start in range(0, len(questions), size):
+        yield questions[start : start + size]

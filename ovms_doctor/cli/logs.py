@@ -70,9 +70,9 @@ def _release(text: str | None) -> str | None:
 
 
 def _check_patterns(*patterns: tuple[str, ...]) -> None:
-    from ovms_doctor.checks.registry import matches_anything
-
     for pattern in (item for items in patterns for item in items):
+        from ovms_doctor.checks.registry import matches_anything
+
         if not matches_anything(pattern):
             raise UsageError(f"no check and no code is called {pattern}: ovms-doctor checks lists them")
 

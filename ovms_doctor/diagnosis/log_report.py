@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ovms_doctor import __version__
-from ovms_doctor.checks.logs import CHECK
-from ovms_doctor.checks.registry import selects
 from ovms_doctor.diagnosis.log_findings import diagnose
-from ovms_doctor.diagnosis.run import verdict_of
 from ovms_doctor.diagnosis.run_start import RunStart
+from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.inputs.log.reader import LogReader
 from ovms_doctor.model.findings import Finding
-from ovms_doctor.model.log import LogDiagnosis, LogSummary
+from ovms_doctor.model.log import LOG_CHECK, LogDiagnosis, LogSummary
 from ovms_doctor.model.options import OutputOptions
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
@@ -47,13 +45,17 @@ def log_report(
     status: CheckStatus = "could_not_look" if problem else "ran"
     if log is not None and not problem and not log.records and not log.problems:
         status, problem = "could_not_look", "no line of OVMS is in the log"
-    checks = (CheckRun(CHECK.name, status, problem),)
+    checks = (CheckRun(LOG_CHECK, status, problem),)
     verdict, code = verdict_of(findings, checks, options)
     report = Report(__version__, begun.run(), verdict, code, None, None, findings, checks)
     return report, diagnosis
 
 
 def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
+    if not options.select and not options.ignore:
+        return True
+    from ovms_doctor.checks.registry import selects
+
     if options.select and not selects(options.select, finding):
         return False
     return not selects(options.ignore, finding)

@@ -12,17 +12,16 @@ from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, se
 from ovms_doctor.diagnosis.log_join import joined
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
+from ovms_doctor.diagnosis.verdict import EXIT_INCOMPLETE, verdict_of
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import LoadReport, Unavailable
-from ovms_doctor.model.findings import SEVERITIES, Finding, Severity, Subject
+from ovms_doctor.model.findings import Finding, Subject
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import OutputOptions
 from ovms_doctor.model.plan import ModelPlan
-from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Verdict
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
 __all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"]
-
-EXIT_OK, EXIT_FINDINGS, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class ThirdParty(Struct, frozen=True):
@@ -161,26 +160,7 @@ def _resting_on(model: ModelPlan) -> tuple[str, ...]:
     return ("layout", "permissions", *_ON_THE_FILE)
 
 
-# -- the verdict ---------------------------------------------------------------------------------------
-
-
-def verdict_of(
-    findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: OutputOptions
-) -> tuple[Verdict, int]:
-    """Findings about the doctor itself (9xx) never fail a run; gaps make it incomplete."""
-    counted: tuple[Severity, ...] = ()
-    if options.fail_on != "never":
-        counted = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]
-    failing = any(finding.severity in counted and not finding.code.startswith("OVD9") for finding in findings)
-    gap = any(check.status in ("could_not_look", "timed_out", "crashed") for check in checks)
-    if failing:
-        verdict: Verdict = "fail"
-        code = EXIT_FINDINGS
-    elif gap:
-        verdict, code = "incomplete", EXIT_INCOMPLETE
-    else:
-        verdict, code = "pass", EXIT_OK
-    return verdict, EXIT_OK if options.exit_zero else code
+# -- what else the report tells --------------------------------------------------------------------------
 
 
 def _runtime(run: SettledRun) -> str | None:

@@ -15,6 +15,8 @@ Ending: TypeAlias = Literal["shutdown", "exit", "cut_off"]
 ServableKind: TypeAlias = Literal["model", "pipeline", "graph"]
 LogLevel: TypeAlias = Literal["trace", "debug", "info", "warning", "error", "critical"]
 
+#: The name of the check of logs.
+LOG_CHECK = "logs"
 #: From the most detailed to the least.
 LEVELS: tuple[LogLevel, ...] = ("trace", "debug", "info", "warning", "error", "critical")
 

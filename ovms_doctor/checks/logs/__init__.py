@@ -11,6 +11,7 @@ from ovms_doctor.checks.api import Check, NotApplicableError
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.logs import figures, graphs, requests, server, tools
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.log import LOG_CHECK
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -21,7 +22,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 CHECK = Check(
-    name="logs",
+    name=LOG_CHECK,
     summary="causes, states and requests in the server's log",
     codes=(*server.CODES, *requests.CODES, *graphs.CODES, *figures.CODES, *tools.CODES),
     run=check,

@@ -288,7 +288,7 @@ def _reachable(context: Context, item: StorageRoute) -> str:
     facts = [
         store.facts for store in context.plan.stores if store.model in item.models and store.facts is not None
     ]
-    if any(seen.access is not None for seen in facts):
+    if any(item.access is not None for item in facts):
         return "ovms-doctor sent its requests without a proxy too."
     return "Whether the store can be reached without a proxy was not tried."
 

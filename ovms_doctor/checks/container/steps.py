@@ -39,11 +39,11 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
     return (Step(text, update, "host", "restarts the server"),)
 
 
-def log_step(container: Container, what: str = "log") -> Step:
+def log_step(container: Container, source: str = "log") -> Step:
     """A step that reads the log of the container, or the events of the engine."""
     if container.source == "kubernetes":
         name = shlex.quote(container.name or container.source_name)
-        if what == "events":
+        if source == "events":
             return Step(
                 "See the events of the pod.", "kubectl get events --sort-by=.lastTimestamp", "host", "reads"
             )
@@ -52,7 +52,7 @@ def log_step(container: Container, what: str = "log") -> Step:
         )
     engine = container.engine or "docker"
     name = shlex.quote(container.name or container.id[:12] or container.source_name)
-    if what == "events":
+    if source == "events":
         return Step(
             "See what stopped it.",
             f"{engine} events --since 24h --until 0s --filter container={name}",

@@ -82,16 +82,16 @@ def _object(entry: ModelEntry, value: dict[str, str]) -> object:
 
 
 def _renamed(entry: ModelEntry, parameter: str, old: str, new: str) -> str:
-    given = entry.parameters.get(parameter)
-    if isinstance(given, str):
+    value = entry.parameters.get(parameter)
+    if isinstance(value, str):
         try:
-            given = json.loads(given)
+            value = json.loads(value)
         except ValueError:
-            given = None
-    if not isinstance(given, dict):
+            value = None
+    if not isinstance(value, dict):
         return new
     return show_parameter(
-        entry, parameter, _object(entry, {new if key == old else key: v for key, v in given.items()})
+        entry, parameter, _object(entry, {new if key == old else key: v for key, v in value.items()})
     )
 
 

@@ -43,22 +43,22 @@ def show_parameter(entry: ModelEntry, parameter: str, value: object | None = Non
     return f'"{parameter}": {show_value(json.dumps(shown, ensure_ascii=False))}'
 
 
-def show_plugin_config(given: object, key: str = "") -> object:
+def show_plugin_config(value: object, key: str = "") -> object:
     """A plugin_config to show: only ``key`` if it has it, and no value of a key that names a secret.
 
     A text that is no JSON is hidden if it mentions such a key.
     """
-    if not isinstance(given, str):
-        config = given
+    if not isinstance(value, str):
+        config = value
     else:
         try:
-            config = json.loads(given)
+            config = json.loads(value)
         except (ValueError, RecursionError):
-            return HIDDEN if _SECRET.search(given) else redact(given)
+            return HIDDEN if _SECRET.search(value) else redact(value)
     if isinstance(config, dict) and key in config:
         config = {key: config[key]}
     shown = _without_secrets(config)
-    return json.dumps(shown, ensure_ascii=False) if isinstance(given, str) else shown
+    return json.dumps(shown, ensure_ascii=False) if isinstance(value, str) else shown
 
 
 def _without_secrets(value: object, depth: int = 5) -> object:

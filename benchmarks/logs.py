@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--mebibytes", type=int, nargs="+", default=[10, 100])
     arguments = parser.parse_args()
     start_up, _ = measure([sys.executable, "-m", "ovms_doctor", "explain", "OVD101"])
-    sys.stdout.write(f"explain OVD101: {start_up:.2f} s")
+    sys.stdout.write(f"explain OVD101: {start_up:.2f} s\n")
     failed = False
     for size in arguments.mebibytes:
         with tempfile.NamedTemporaryFile(suffix=".log") as file:
@@ -86,7 +86,9 @@ def main() -> int:
                 [sys.executable, "-m", "ovms_doctor", "logs", "--format", "json", file.name]
             )
         times = wall / loop
-        sys.stdout.write(f"{size:5} MiB: loop {loop:6.2f} s, logs {wall:6.2f} s ({times:.2f} times), {memory >> 20} MiB")
+        sys.stdout.write(
+            f"{size:5} MiB: loop {loop:6.2f} s, logs {wall:6.2f} s ({times:.2f} times), {memory >> 20} MiB\n"
+        )
         failed = failed or memory > MOST_MEMORY or (size >= 100 and times > MOST_TIMES)
     return int(failed)
 

@@ -31,6 +31,8 @@ def _plain_command(words: list[str]) -> Callable[[], int] | None:
     name, rest = "".join(words[:1]), words[1:]
     if name in ("check", "collect"):
         return _look(name, rest)
+    if name == "logs":
+        return _logs(rest)
     if name == "explain" and rest and not any(word.startswith("-") for word in rest):
         from ovms_doctor.cli.explain import run_explain
 
@@ -54,6 +56,23 @@ def _look(name: str, words: list[str]) -> Callable[[], int] | None:
 
         run_command = run_check if name == "check" else run_collect
         return run_command(options_from(parsed, arguments), output_options(parsed))
+
+    return command
+
+
+def _logs(words: list[str]) -> Callable[[], int] | None:
+    from ovms_doctor.cli.log_options import LogOptions
+    from ovms_doctor.model.options import OutputOptions
+
+    parsed = None if _SEPARATOR in words else read_plain("logs", words, (LogOptions, OutputOptions))
+    if parsed is None:
+        return None
+
+    def command() -> int:
+        from ovms_doctor.cli.logs import run_logs
+        from ovms_doctor.cli.parsed import output_options, values_of
+
+        return run_logs(LogOptions(**values_of(LogOptions, parsed)), output_options(parsed))
 
     return command
 

@@ -31,7 +31,7 @@ _EXIT = lazy_pattern(
 _EXIT_TEXT = 300
 
 _PATTERNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
-    (re.compile(pattern), tuple(codes.split()))
+    (lazy_pattern(pattern), tuple(codes.split()))
     for pattern, codes in (
         (r"\bOOMKilled\b(?![\"']?\s{0,3}[:=]\s{0,3}false)", "OVD701"),
         (r"Memory cgroup out of memory: Killed process \d+ \((?P<process>[^)]{1,40})\)", "OVD701"),

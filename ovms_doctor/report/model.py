@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct, field
 
-from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.findings import Finding
-from ovms_doctor.model.plan import Plan
+
+if TYPE_CHECKING:
+    from ovms_doctor.model.deployment import Deployment
+    from ovms_doctor.model.plan import Plan
 
 CheckStatus: TypeAlias = Literal["ran", "not_applicable", "could_not_look", "timed_out", "crashed"]
 Verdict: TypeAlias = Literal["pass", "fail", "incomplete"]

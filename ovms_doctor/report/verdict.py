@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ovms_doctor.model.findings import SEVERITIES
-from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import plural
+
+if TYPE_CHECKING:
+    from ovms_doctor.model.plan import ModelPlan, Plan
 
 Fate: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
 

@@ -186,7 +186,7 @@ def _label(prefix: bytes) -> bytes | None:
 
 
 def _shape_of(prefix: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"\d+".join(re.escape(part) for part in re.split(rb"\d+", prefix)))
+    return lazy_pattern(rb"\d+".join(re.escape(part) for part in re.split(rb"\d+", prefix)))
 
 
 def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:

@@ -48,7 +48,7 @@ _LEVEL = lazy_pattern(r"log level: (\w+)")
 _PATH = lazy_pattern(r"(?::|in|for) (/[^\s;,]{1,1000})")
 #: A servable's name and version within a problem.
 _SUBJECTS = tuple(
-    re.compile(pattern, re.DOTALL)
+    lazy_pattern(pattern, re.DOTALL)
     for pattern in (
         r"^(?:V|Rev)alidation (?:of )?pipeline(?: definition)?: (?P<name>.*?) (?:definition )?failed",
         r"^Pipeline(?:Definition)?: (?P<name>\S+?);? ",

@@ -138,8 +138,10 @@ class _Run:
         if need:
             model = self.model = self._reload(model, message, need)
         converter = Converter(message, model, self.release, tfs=tfs)
-        converter.convert()
-        self.doubts += converter.doubts
+        try:
+            converter.convert()
+        finally:
+            self.doubts += converter.doubts
         outcome = self._status("OK")
         return replace(outcome, answer=replace(outcome.answer, reloads=reloads))
 

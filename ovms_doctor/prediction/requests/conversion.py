@@ -65,6 +65,10 @@ class Converter:
         if wanted.is_split:
             self.doubts.append("what becomes of images that a pipeline splits is not followed")
             return None
+        if wanted.layout == "N...":
+            self.doubts.append(
+                "a layout that the model's file names goes before the default one, and is not read"
+            )
         if not _accepts_nhwc(wanted.layout, len(wanted.shape)):
             raise StatusError("UNSUPPORTED_LAYOUT", "", _at(sent))
         batch = wanted.batch

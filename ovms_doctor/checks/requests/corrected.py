@@ -43,7 +43,11 @@ def curl_line(request: ClientRequest) -> str:
 
 def _headers(request: ClientRequest) -> list[tuple[str, str]]:
     """The headers, with the length of the changed body."""
-    kept = [item for item in request.headers if item[0].lower() not in ("content-length", "content-encoding")]
+    left_out = ["content-length", "content-encoding"]
+    if request.body[:1] == b"{" and request.header("content-type") == "application/x-www-form-urlencoded":
+        # What curl says of a body where it is told nothing.
+        left_out.append("content-type")
+    kept = [item for item in request.headers if item[0].lower() not in left_out]
     if request.body and not any(name.lower() == "content-type" for name, _ in kept):
         kept.append(("Content-Type", "application/json"))
     return [*kept, ("Content-Length", str(len(request.body)))]

@@ -1,12 +1,12 @@
 """A curl command line, as curl makes a request of it (curl(1))."""
 
 import re
-import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
+from ovms_doctor.inputs.requests.shell import command, refuse_unknown, shown
 from ovms_doctor.model.client_request import Api, ClientRequest
 
 #: Options with a value that say nothing about the request itself.
@@ -29,45 +29,25 @@ _SHORT_WITH_VALUE = set("XHdFoTmuAexbcwD")
 ReadFile = Callable[[str], bytes]
 
 
-def is_curl(text: str) -> bool:
-    """Whether a text is a curl command line, a prompt and variables before it allowed."""
-    return (
-        re.match(r"\s*(?:[$#>] ?)?(?:[A-Za-z_]\w*=\S*\s+)*(?:sudo\s+|time\s+)?curl(?:\.exe)?\s", text)
-        is not None
-    )
-
-
 def parse_curl(text: str, read_file: ReadFile) -> ClientRequest:
-    """The request of a command line. Raises DocumentError for what is no complete one."""
-    words = _words(text)
-    line = _Line(read_file)
+    """The request of a command line or script. Raises DocumentError for what is no complete one."""
+    found = command(text, "curl")
+
+    def read(name: str) -> bytes:
+        if name != "-" or (found.stdin is None and found.stdin_file is None):
+            refuse_unknown(name)
+            return read_file(name)
+        if found.stdin_file is not None:
+            refuse_unknown(found.stdin_file)
+            return read_file(found.stdin_file)
+        refuse_unknown(found.stdin or "")
+        return (found.stdin or "").encode("utf-8", "surrogateescape")
+
+    line = _Line(read)
     position = 0
-    while position < len(words):
-        position = line.take(words, position)
+    while position < len(found.words):
+        position = line.take(found.words, position)
     return line.request()
-
-
-def _words(text: str) -> list[str]:
-    joined = re.sub(r"\\\r?\n", " ", text.strip()).lstrip("$#> ")
-    # The escapes of $'…' are few in a request; its quotes are what matters.
-    joined = re.sub(r"\$'", "'", joined)
-    try:
-        lexer = shlex.shlex(joined, posix=True, punctuation_chars=";|&<>")
-        lexer.whitespace_split = True
-        lexer.commenters = ""
-        words = list(lexer)
-    except ValueError as error:
-        raise DocumentError(f"the command line is not complete: {error}") from None
-    start = next(
-        (index for index, word in enumerate(words) if re.fullmatch(r"(?:.*/)?curl(?:\.exe)?", word)), None
-    )
-    if start is None:
-        raise DocumentError("this is no curl command line")
-    words = words[start + 1 :]
-    for index, word in enumerate(words):
-        if word and not word.strip(";|&<>") and word[0] in ";|&<>":
-            return words[:index]
-    return words
 
 
 class _Line:
@@ -86,7 +66,7 @@ class _Line:
         self._upload: bytes | None = None
         self._notes: list[str] = []
 
-    def take(self, words: list[str], position: int) -> int:
+    def take(self, words: Sequence[str], position: int) -> int:
         """Understand the option or word at a position; return the next position."""
         word = words[position]
         if not word.startswith("-") or word == "-":
@@ -104,7 +84,7 @@ class _Line:
             return self._short(words, position)
         return self._option(name, attached, words, position)
 
-    def _short(self, words: list[str], position: int) -> int:
+    def _short(self, words: Sequence[str], position: int) -> int:
         """Several short options in one word: `-sX POST`, `-d@file`."""
         word = words[position]
         for index, letter in enumerate(word[1:], 1):
@@ -114,7 +94,7 @@ class _Line:
             self._flag(f"-{letter}")
         return position + 1
 
-    def _option(self, name: str, attached: str | None, words: list[str], position: int) -> int:
+    def _option(self, name: str, attached: str | None, words: Sequence[str], position: int) -> int:
         takes = name in _DATA or name in _WITH_VALUE or name in (
             "-X", "--request", "-H", "--header", "--url", "-F", "--form", "-T", "--upload-file", "--form-string",
         )  # fmt: skip
@@ -155,7 +135,7 @@ class _Line:
     def _header(self, value: str) -> None:
         name, colon, text = value.partition(":")
         if colon and text.strip():
-            self._headers.append((name.strip(), text.strip()))
+            self._headers.append((name.strip(), shown(text.strip())))
 
     def _add(self, kind: str, value: str) -> None:
         """One piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
@@ -165,6 +145,8 @@ class _Line:
             return
         if kind == "json":
             self._json = True
+        if not value.startswith("@"):
+            refuse_unknown(value)
         data = value.encode("utf-8", "surrogateescape")
         if value.startswith("@") and kind != "raw":
             data = self._read_file(value[1:])
@@ -176,7 +158,9 @@ class _Line:
         """The request as curl sends it."""
         if not self._url:
             raise DocumentError("the command line names no URL")
-        url = self._url if "://" in self._url else f"http://{self._url}"
+        url = shown(self._url)
+        if "://" not in url:
+            url = f"http://{url}"
         match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)
         address, path = (match[1], match[2] or "/") if match else ("", "/")
         body = (b"" if self._json else b"&").join(self._data)

@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
-from ovms_doctor.inputs.requests.curl import is_curl, parse_curl
+from ovms_doctor.inputs.requests.curl import parse_curl
 from ovms_doctor.inputs.requests.http_message import is_http, parse_http
 from ovms_doctor.inputs.requests.protobuf_message import is_message, parse_message
 from ovms_doctor.inputs.requests.python_snippet import is_python, parse_python
+from ovms_doctor.inputs.requests.shell import program_of
 from ovms_doctor.model.client_request import Api, ClientRequest
 
 #: A command line or snippet is no longer than this, in bytes; what is longer is a body.
@@ -49,8 +50,11 @@ def _recognised(data: bytes, read_file: Callable[[str], bytes]) -> ClientRequest
         return parse_http(data)
     if len(data) <= _LONGEST_TEXT:
         text = data.decode("utf-8", "surrogateescape")
-        if is_curl(text):
+        program = program_of(text)
+        if program == "curl":
             return parse_curl(text, read_file)
+        if program is not None:
+            raise DocumentError(f"a command line of {program} is not read; give the body itself, with --path")
         if is_python(text):
             found = parse_python(text)
             if len(found) == 1:

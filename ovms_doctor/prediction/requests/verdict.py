@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -109,6 +111,9 @@ def _servable(
     outcome: Outcome, message: InferMessage | None, request: ClientRequest, release: Release
 ) -> str:
     if outcome.route is not None:
+        if outcome.route.handler == "generative" and request.api == "TFS":
+            match = re.search(r"/models/([^/:]+)", request.path)
+            return match[1] if match else ""
         if outcome.route.handler == "generative":
             return named_graph(request, release)
         if outcome.route.name:

@@ -1,0 +1,85 @@
+"""Requests out of command lines and scripts, of which nothing is run."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.requests.read import ReadOptions, read_request
+from ovms_doctor.inputs.requests.shell import program_of
+
+BODY = b'{"inputs": [1, 2]}'
+FILES = {"r.json": BODY + b"\n", "-": b"terminal"}
+
+SCRIPTS = {
+    "a script": "#!/bin/bash\nset -e\n# curl is needed\ncurl -s -X POST h:1/p \\\n  --data-binary @r.json | jq .\n",
+    "escaped quotes": 'curl h:1/p -d "{\\"inputs\\": [1, 2]}"',
+    "a variable": 'BODY=\'{"inputs": [1, 2]}\'\ncurl h:1/p -d "$BODY"',
+    "variables in the address": "HOST=h:1\ncurl http://${HOST}/p -d '{\"inputs\": [1, 2]}'",
+    "a pipe from cat": "cat r.json | curl h:1/p -d @-",
+    "a pipe from echo": "echo '{\"inputs\": [1, 2]}' | curl -d @- h:1/p && echo done",
+    "a file as input": "curl h:1/p -d @- < r.json",
+    "a here document": 'curl h:1/p -d @- <<EOF\n{"inputs": [1, 2]}\nEOF\necho done',
+    "a here document with a variable": 'N=2\ncurl h:1/p -d @- <<EOF\n{"inputs": [1, $N]}\nEOF\n',
+    "a quoted here document": "curl h:1/p -d @- <<'EOF'\n{\"inputs\": [1, 2]}\nEOF\n",
+    "a here string": "curl h:1/p -d @- <<< '{\"inputs\": [1, 2]}'",
+    "Windows": "curl.exe h:1/p ^\r\n -d @r.json",
+    "a loop": "for i in 1 2; do\n  curl h:1/p -d @r.json\ndone",
+    "the prompt of root": "# curl h:1/p -d @r.json",
+    "a prompt": "$ curl h:1/p -d @r.json",
+    "dollar quotes": "curl h:1/p -d $'{\"inputs\": [1, 2]}'",
+}
+
+
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
+def test_scripts(text: str) -> None:
+    request = read_request(text.encode(), ReadOptions(), FILES.__getitem__)
+    assert (request.method, request.path, request.address) == ("POST", "/p", "h:1")
+    assert request.body.strip() == BODY
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("curl h:1/p -d \"{'x': '$(base64 a.jpg)'}\"", "a command that the shell would run"),
+        ("curl h:1/p -d \"{'x': '`date`'}\"", "a command that the shell would run"),
+        ('IMG=$(base64 a.jpg)\ncurl h:1/p -d "$IMG"', "the shell variable IMG"),
+        ("make_body | curl h:1/p -d @-", "a command that the shell would run"),
+        ("wget --post-file r.json h:1/p", "a command line of wget is not read"),
+        ("grpcurl -plaintext h:1 a.B/C", "a command line of grpcurl is not read"),
+        ("curl h:1/p -d 'x", "the command line is not complete"),
+        ("curl -s", "names no URL"),
+    ],
+)
+def test_what_is_not_known(text: str, reason: str) -> None:
+    with pytest.raises(DocumentError, match=reason):
+        read_request(text.encode(), ReadOptions(), FILES.__getitem__)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "import os\ncurl = 1\n", "http = Pool()", "curly ", "", "model_name: 'curl '"]
+)
+def test_no_command_lines(text: str) -> None:
+    assert program_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "curl h/p " + "<<a\n" * 50_000,
+        "x " + "curl " * 50_000,
+        "|a=x" * 50_000,
+        "a=b " * 50_000,
+        "curl h/p " + "$(" * 50_000,
+        "curl h/p " + "'\"" * 50_001,
+    ],
+    ids=["here", "words", "pipes", "assignments", "substitutions", "quotes"],
+)
+def test_the_time_of_hostile_scripts(text: str) -> None:
+    begun = time.process_time()
+    with contextlib.suppress(DocumentError):
+        read_request(text.encode(), ReadOptions(), FILES.__getitem__)
+    assert time.process_time() - begun < 5

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ovms_doctor.model.codes import Code
 
-_MODULES = ("extension operations reading refusal storage stores versions").split()
+_MODULES = ("extension storage stores versions").split()
 
 
 def _by_check() -> dict[str, tuple[Code, ...]]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
-from ovms_doctor.checks.refusal import foreign_operations, last_line, reason_for
+from ovms_doctor.checks.openvino_report import last_line
+from ovms_doctor.checks.reading.refusal import OPENVINO_REFUSES, reason_for
+from ovms_doctor.checks.unsupported_operations import NEEDS_EXTENSION, foreign_operations
 from ovms_doctor.model.causes import ReadRefused
 from ovms_doctor.model.facts import Denial
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Severity, Step
@@ -180,7 +182,7 @@ def _lacking(context: Context, course: ExtensionPlan) -> Iterator[Finding]:
             attempt = version.attempt
             if attempt is not None and isinstance(attempt.cause, ReadRefused):
                 reason = reason_for(attempt.cause)
-                if reason.code == "OVD321":
+                if reason.code is NEEDS_EXTENSION:
                     yield _lacks(context, course, model, attempt, reason.evidence)
 
 
@@ -197,7 +199,7 @@ def _lacks(
         # Its operations are known now; something else is wrong with it.
         message = f"OpenVINO refuses {attempt.cause.path.rpartition('/')[2]}: {said}"
         return context.of_attempt(
-            "OVD341", message, model, attempt, path=attempt.cause.path, evidence=evidence
+            OPENVINO_REFUSES, message, model, attempt, path=attempt.cause.path, evidence=evidence
         )
     names = ", ".join(dict.fromkeys(item.type for item in foreign_operations(attempt.cause.inspection)))
     uses = f": it uses {names}" if names else ""

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.reading import OPERATION_CODES
-from ovms_doctor.checks.refusal import reason_for
+from ovms_doctor.checks.reading.refusal import reason_for
+from ovms_doctor.checks.unsupported_operations import CODES as SHARED_CODES
+from ovms_doctor.checks.unsupported_operations import ELEMENT_TYPE_NOT_IN_RELEASE, NEEDS_EXTENSION
+from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import NotInRelease, ReadRefused
+from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.openvino_log import NEWER_OPSET, NOT_IN_OPSET
 from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.model.releases import element_type_since, operation_since
 
-_SHOWN = 6
+OPERATION_NOT_IN_RELEASE = Code(
+    code="OVD322",
+    name="operation-not-in-release",
+    severity="error",
+    summary="The model uses an operation that is newer than the OpenVINO in this release",
+    remedy=(
+        "Use a release of OVMS whose OpenVINO has the operation, or export the model with an OpenVINO "
+        "that is not newer than the server's."
+    ),
+    log=(
+        server_log.READ_FAILED,
+        NEWER_OPSET,
+        NOT_IN_OPSET,
+    ),
+    releases=(
+        "Each release of OVMS carries the OpenVINO of the same number. Newer opsets came in parts: "
+        "an opset that a release knows may still lack the operation."
+    ),
+    see_also=("OVD321", "OVD323", "OVD324"),
+    example=Example("OVMS 2024.1, a layer of opset15", "OVMS 2025.4, the same model"),
+)
+
+
+_MAX_LISTED = 6
 
 
 def check(context: Context) -> Iterator[Finding]:
+    """Findings on each version with an operation or element type that the server does not have."""
     extension = context.plan.extension
     for model in context.plan.models:
         for version in model.versions:
@@ -28,10 +57,10 @@ def check(context: Context) -> Iterator[Finding]:
                 yield _tokenizers(context, model, attempt)
             elif isinstance(attempt.cause, ReadRefused):
                 reason = reason_for(attempt.cause)
-                if reason.code == "OVD321" and extension is not None and extension.loaded:
-                    # The extension was asked: its own check says what came of it.
+                if reason.code is NEEDS_EXTENSION and extension is not None and extension.loaded:
+                    # The extension check reports on the extension that was loaded.
                     continue
-                if reason.code in OPERATION_CODES:
+                if reason.code in SHARED_CODES:
                     yield context.of_attempt(
                         reason.code,
                         reason.message,
@@ -44,37 +73,37 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _tokenizers(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
-    """Served, because the server brings the library itself; not tried here, for OpenVINO alone has none."""
+    """The model is served, because the server has the library; it was not loaded here, as OpenVINO alone has none."""
     names = ", ".join(dict.fromkeys(item.type for item in attempt.tokenizers))
     return context.finding(
-        "OVD321",
-        f"The model uses operations of OpenVINO Tokenizers ({names}), whose library this release adds by itself",
+        NEEDS_EXTENSION,
+        f"The model uses operations of OpenVINO Tokenizers ({names}), whose library is part of this release",
         model=model.entry.name,
         version=attempt.version,
         path=attempt.model_file,
         base=model.entry.base_path,
         severity="info",
         confidence="medium",
-        detail="The server’s images carry libopenvino_tokenizers.so; where it is missing, the server only warns "
-        "at its start and this model does not load.",
+        detail="The server’s images contain libopenvino_tokenizers.so. Without it, the server only logs a warning "
+        "at its start, and this model does not load.",
         evidence=(Evidence(names, "static reading"),),
         recovers="restart",
     )
 
 
 def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInRelease) -> Finding:
-    """Writer and server disagree: what the model needs came with a later OpenVINO."""
+    """The finding on a version that needs a later OpenVINO than that of the release."""
     release = context.deployment.release
     writer = attempt.inspection.writer if attempt.inspection is not None else None
     written = f"; it was written by {writer}" if writer else ""
     if cause.operations:
         first = cause.operations[0]
         since = operation_since(first.type, first.opset)
-        listed = ", ".join(f"{item.type} ({item.opset})" for item in cause.operations[:_SHOWN])
+        listed = ", ".join(f"{item.type} ({item.opset})" for item in cause.operations[:_MAX_LISTED])
         return context.of_attempt(
-            "OVD322",
+            OPERATION_NOT_IN_RELEASE,
             f"The model uses {first.type} of {first.opset}, which OpenVINO has since {since}; "
-            f"OVMS {release} carries an older one",
+            f"OVMS {release} contains an older one",
             model,
             attempt,
             path=cause.path,
@@ -84,9 +113,9 @@ def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInR
         )
     name = cause.element_types[0]
     return context.of_attempt(
-        "OVD323",
+        ELEMENT_TYPE_NOT_IN_RELEASE,
         f"The model uses the element type {name}, which OpenVINO has since {element_type_since(name)}; "
-        f"OVMS {release} carries an older one",
+        f"OVMS {release} contains an older one",
         model,
         attempt,
         path=cause.path,
@@ -94,3 +123,11 @@ def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInR
         evidence=(Evidence(f"{', '.join(cause.element_types)}{written}", "static reading"),),
         recovers="restart",
     )
+
+
+CHECK = Check(
+    name="operations",
+    summary="operations and element types against the release",
+    codes=(OPERATION_NOT_IN_RELEASE, *SHARED_CODES),
+    run=check,
+)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
-from ovms_doctor.checks.refusal import quote_release
+from ovms_doctor.checks.openvino_report import quote_release
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import AccessFails
 from ovms_doctor.model.codes import Code, Example

@@ -60,8 +60,8 @@ CHECKS: tuple[Check, ...] = (
     configuration.CHECK,
     layout.CHECK,
     permissions.CHECK,
-    _in_catalogue("reading", "whether the files are whole and OpenVINO reads them", reading.check),
-    _in_catalogue("operations", "operations and element types against the release", operations.check),
+    reading.CHECK,
+    operations.CHECK,
     _in_catalogue(
         "extension", "the CPU extension, and whether it brings what the models need", extension.check
     ),

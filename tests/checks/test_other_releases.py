@@ -35,7 +35,7 @@ def test_they_are_quoted_only_where_they_differ(world_dir: Path) -> None:
 
     def quoted(release: str) -> list[str]:
         (finding,) = findings(world_dir / "m", "--ovms-version", release)
-        return [item["what"] for item in finding["evidence"] if "says to such a file" in item["how"]]
+        return [item["what"] for item in finding["evidence"] if "reports of such a file" in item["how"]]
 
     (old,) = quoted("2025.4")
     assert "model format: xml is supported" in old

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.openvino_report import quote_openvino
 from ovms_doctor.checks.parameters.device_failure import describe_device_failure, device_reason
 from ovms_doctor.checks.parameters.hints import as_argument, correct_value, device_hint
 from ovms_doctor.checks.parameters.text import describe_tensors, locate_parameter, show_parameter
-from ovms_doctor.checks.refusal import quote_openvino
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import ParameterRefused
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from ovms_doctor.model.codes import Code
 
-_MODULES = ("extension storage stores versions").split()
+_MODULES = ("storage stores").split()
 
 
 def _by_check() -> dict[str, tuple[Code, ...]]:

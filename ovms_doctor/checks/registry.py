@@ -62,10 +62,8 @@ CHECKS: tuple[Check, ...] = (
     permissions.CHECK,
     reading.CHECK,
     operations.CHECK,
-    _in_catalogue(
-        "extension", "the CPU extension, and whether it brings what the models need", extension.check
-    ),
-    _in_catalogue("versions", "which version replaces a broken one, and for how long", versions.check),
+    extension.CHECK,
+    versions.CHECK,
     parameters.CHECK,
     devices.CHECK,
     mapping.CHECK,

@@ -126,7 +126,7 @@ def _object(good: Path, target: Path) -> None:
         (_head, "OVD352", ("exits", 1), "ends after 20 bytes"),
         (_half, "OVD352", ("exits", None), "are to be loaded"),
         (_object, "OVD352", ("exits", 1), "no shared library"),
-        (_directory, "OVD351", ("exits", 1), "a directory lies there"),
+        (_directory, "OVD351", ("exits", 1), "not a file but a directory"),
         (_fifo, "OVD358", ("never_ends", None), "FIFO"),
         (_bits, "OVD353", ("exits", 1), "32-bit"),
         (_machine, "OVD353", ("exits", 1), "aarch64"),

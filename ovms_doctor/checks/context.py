@@ -26,40 +26,45 @@ from ovms_doctor.model.findings import (
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import Attempt, ModelPlan, Plan
 
-#: How evidence was come by that nobody had to look for.
-TOLD_ENVIRONMENT = "the server's environment as it was given"
-TOLD_PATH = "the path as the server was given it"
+#: The sources of evidence that comes from the deployment itself.
+TOLD_ENVIRONMENT = "the server's environment"
+TOLD_PATH = "the configured path"
 
 
 class Context(Struct, frozen=True):
-    """A settled plan, the facts it rests on, and what the server was told."""
+    """What a check judges: the deployment, its settled plan and the facts on which the plan rests."""
 
+    #: Everything the server was given.
     deployment: Deployment
+    #: The predicted result.
     plan: Plan
+    #: The facts that the rules needed.
     facts: Facts
 
-    # -- words -------------------------------------------------------------------------------------
+    # -- texts and paths ---------------------------------------------------------------------------
     @property
     def who(self) -> str:
+        """The server's user, as messages name it: ``uid 5000 gid 5000``."""
         user = self.deployment.user
         return f"uid {user.uid} gid {user.gid}"
 
     @property
     def single(self) -> bool:
+        """Whether the server is in single-model mode."""
         return self.plan.mode == "single"
 
     def absolute(self, path: str) -> str:
-        """Where a path that the server uses lies, as the facts name it; in a store, the same path."""
+        """The absolute form of a server path, which the facts use; a path in a store as it is."""
         if is_remote(path):
             return path
         return self.deployment.absolute(path)
 
     def host(self, path: str) -> str:
-        """Where the server's path lies on this host."""
+        """The host path of a server path."""
         return path if is_remote(path) else self.deployment.host_path(path)
 
     def on_host(self, path: str) -> bool:
-        """Whether the server's path lies on this host at all: not in a store, nor in an image."""
+        """Whether a server path has a host path: it is neither in a store nor only in an image."""
         if is_remote(path):
             return False
         deployment = self.deployment
@@ -68,7 +73,7 @@ class Context(Struct, frozen=True):
         )
 
     def confidence(self) -> Confidence:
-        """Only two releases were recorded; the others rest on reading their sources."""
+        """The confidence of a rule: high for the releases that were recorded, medium for those known from source."""
         return "high" if self.deployment.release.recorded else "medium"
 
     def recovers(self, attempt: Attempt | None = None) -> Recovers:

@@ -1,4 +1,4 @@
-"""What OpenVINO quotes in its errors may be a secret of plugin_config's: it is taken out of findings."""
+"""Secrets of plugin_config, which OpenVINO quotes in its errors, are removed from findings."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
 
-#: Keys whose values are nobody's business; KEY_CACHE_PRECISION and the like are about another kind of key.
+#: Keys whose values are secret; KEY_CACHE_PRECISION and similar ones concern another kind of key.
 _SECRET = lazy_pattern(r"key(?!_cache)|token|secret|passw|credential|encrypt", re.IGNORECASE)
 _DEPTH = 5
-#: A value shorter than this is taken out only where it stands as a word of its own.
+#: A value shorter than this is removed only as a word of its own.
 _SHORT = 4
 
 
 def hider(context: Context) -> Callable[[tuple[Finding, ...]], tuple[Finding, ...]]:
-    """A function that gives findings without the secrets among the deployment's plugin_config values."""
+    """A function that returns findings without the secret values of plugin_config in the deployment."""
     found = {value for parameters in _parameters(context) for value in _secrets_of(parameters)}
     spelled = {form for value in found for form in (value, json.dumps(value)[1:-1])}
     if not spelled:

@@ -35,6 +35,7 @@ MAPPING_INVALID = Code(
         server_log.MAPPING_INVALID,
         server_log.MAPPING_NOT_JSON_OLD,
         server_log.CONFIG_SCHEMA,
+        server_log.CONFIG_SCHEMA_OLD,
         "Error while parsing model mapping for model",
     ),
     recovers="config_change",

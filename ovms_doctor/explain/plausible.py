@@ -44,7 +44,8 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD315": _not_ir,
     # mapping_config.json has two keys only.
     "OVD461": lambda values, text: (
-        "JSON schema parse error" in text and not any(key in text for key in ("#/inputs", "#/outputs"))
+        ("JSON schema parse error" in text or "Given config is invalid" in text)
+        and not any(key in text for key in ("#/inputs", "#/outputs"))
     ),
     # The CPU extension: its messages say so.
     **{

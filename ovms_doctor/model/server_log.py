@@ -249,6 +249,10 @@ MAPPING_HALF = Message("Couldn't load {half} object from file {path}", "modelcon
 CONFIG_UNREADABLE = Message("Configuration file is invalid {path}", "schema.cpp")
 CONFIG_NOT_JSON = Message("Configuration file is not a valid JSON file. Error: {error}", "schema.cpp")
 CONFIG_SCHEMA = Message("JSON schema parse error:{schema}. Keyword:{keyword} Key: {key}", "schema.cpp")
+CONFIG_SCHEMA_OLD = Message(
+    "Given config is invalid according to schema: {schema}. Keyword: {keyword} Key: {key}",
+    "schema.cpp (until v2023.3)",
+)
 CONFIG_FORMAT = Message("Configuration file is not in valid configuration format", "modelmanager.cpp")
 # -- modelmanager.cpp, metric_config.cpp: the lists of config.json ------------------------------------
 METRICS_TWICE = Message(

@@ -52,7 +52,8 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         rapidjson.Validator(rapidjson.dumps(_SCHEMA))(text)
     except rapidjson.ValidationError as error:
         keyword, schema, key = error.args
-        line = server_log.CONFIG_SCHEMA(schema=schema, keyword=keyword, key=key.translate(_BACK))
+        message = server_log.CONFIG_SCHEMA_OLD if release.has_old_schema_message else server_log.CONFIG_SCHEMA
+        line = message(schema=schema, keyword=keyword, key=key.translate(_BACK))
         log = (line, server_log.MAPPING_INVALID(model=model))
         found = index_of(data).place(key)
         hint = _against_schema(keyword, last_key(key.translate(_BACK)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from ovms_doctor.explain.index import codes
 from ovms_doctor.explain.search import explain
 from ovms_doctor.explain.signatures import Signature, signatures
 from ovms_doctor.model.releases import parse_release
+from tests.cli.run import ovms_doctor
 
 ALL = [item for items in signatures().values() for item in items]
 PREFIX = "[2026-11-28 12:00:00.000][17][modelmanager][error][file.cpp:12] "
@@ -125,7 +127,7 @@ def test_values_exclude_codes() -> None:
 
 def test_the_old_text_of_a_schema_error_is_known() -> None:
     line = "Given config is invalid according to schema: #/definitions/x. Keyword: required Key: #/model_config_list/0"
-    assert "OVD404" in _found(line)
+    assert _found(line) == {"OVD404"}
 
 
 def test_details_of_a_status_are_a_value() -> None:
@@ -135,3 +137,18 @@ def test_details_of_a_status_are_a_value() -> None:
         '{"error": "Size of data in tensor_content does not match declared tensor shape - 5 of 6"}'
     ).codes
     assert (entry.code, values) == ("OVD817", {"details": "5 of 6"})
+
+
+@pytest.mark.parametrize(
+    ("release", "text"),
+    [
+        ("2023.3", "Given config is invalid according to schema: #. Keyword: required Key: #"),
+        ("2024.0", "JSON schema parse error:#. Keyword:required Key: #"),
+    ],
+)
+def test_check_predicts_the_text_of_the_release(release: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("{}", "utf-8")
+    words = ("check", "--load", "none", "--format", "json", "--ovms-version", release, path)
+    (finding,) = [item for item in ovms_doctor(*words).document["findings"] if item["code"] == "OVD404"]
+    assert finding["server_log"][0] == text

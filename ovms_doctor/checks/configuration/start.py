@@ -114,6 +114,7 @@ CONFIG_SCHEMA_VIOLATION = Code(
     ),
     log=(
         server_log.CONFIG_SCHEMA,
+        server_log.CONFIG_SCHEMA_OLD,
         server_log.CONFIG_FORMAT,
     ),
     recovers="restart",

@@ -32,6 +32,12 @@ class Release(Struct, frozen=True, order=True):
     def at_least(self, *numbers: int) -> bool:
         return self.numbers >= numbers
 
+    # -- messages ----------------------------------------------------------------------------------
+    @property
+    def has_old_schema_message(self) -> bool:
+        """A violation of a schema is logged as “Given config is invalid” (schema.cpp, until v2023.3)."""
+        return not self.at_least(2024, 0)
+
     # -- the model directory -----------------------------------------------------------------------
     @property
     def serves_single_file(self) -> bool:

@@ -122,7 +122,8 @@ def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigR
 
 
 def _against_schema(path: str, found: Violation, release: Release, document: Any) -> StartProblem:
-    line = server_log.CONFIG_SCHEMA(schema=found.schema, keyword=found.keyword, key=found.key)
+    message = server_log.CONFIG_SCHEMA_OLD if release.has_old_schema_message else server_log.CONFIG_SCHEMA
+    line = message(schema=found.schema, keyword=found.keyword, key=found.key)
     missing, sibling = missing_key(found, release, document)
     return StartProblem(
         "config_schema",

@@ -19,6 +19,7 @@ import sys
 sys.path[:0] = sys.argv[1:]
 
 import msgspec  # noqa: E402
+from msgspec.structs import asdict  # noqa: E402
 
 from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError  # noqa: E402
 from ovms_doctor.probes.runtime.read import Runtime  # noqa: E402
@@ -100,7 +101,7 @@ def main() -> None:
     limits = resource.getrlimit(resource.RLIMIT_AS)
     for path, level in job["loads"]:
         try:
-            say(**msgspec.to_builtins(runtime.load(path, level, None, extension)))
+            say(**msgspec.to_builtins(asdict(runtime.load(path, level, None, extension))))
         except RuntimeUnavailableError as unavailable:
             say(unavailable=unavailable.reason)
     say(

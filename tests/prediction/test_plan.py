@@ -243,7 +243,8 @@ def test_a_stray_config_json_ends_a_single_model_server_of_2026_3() -> None:
     assert (plan.outcome, plan.exit_code) == ("exits", 64)
     world.files["/m/config.json"] = '{"architectures": ["LlamaForCausalLM"]}'
     plan = settle(deployment("2026.3", "single"), world)
-    assert plan.outcome == "unknown"
+    # Taken for a language model, of which no file is there.
+    assert (plan.outcome, plan.exit_code) == ("exits", 1)
     assert plan.models[0].kind == "generative"
 
 

@@ -26,8 +26,8 @@ GENERATIVE_NOT_FOLLOWED = Code(
     name="generative-not-followed",
     severity="info",
     summary=(
-        "--task, or a config.json or model_index.json, makes this a generative model, which "
-        "ovms-doctor does not check further"
+        "--task, or a config.json or model_index.json, makes this a generative model: its version directories are "
+        "not read"
     ),
     remedy=(
         "Nothing, if it is meant as a generative model. If it is not, leave out --task, or move "
@@ -53,9 +53,12 @@ CODES = (GRAPH_NOT_FOLLOWED, GENERATIVE_NOT_FOLLOWED)
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
     """A finding on an entry that is a graph or a generative model."""
-    if model.followed is not None and not model.followed.unfollowed:
+    if model.kind == "generative" and (model.followed is None or model.followed.verdict != "available"):
+        # What is wrong with it may be that it was never meant as one.
+        yield _generative(context, model)
+    elif model.followed is not None and not model.followed.unfollowed:
         return
-    if model.kind == "generative":
+    elif model.kind == "generative":
         yield _generative(context, model)
     elif model.graph is None and model.blocked is None and model.unknown is None:
         yield context.finding(

@@ -18,7 +18,7 @@ def write_request(paper: TextWriter, verdict: RequestVerdict) -> None:
     """The line on how the request was understood, and the table."""
     request = verdict.request
     if request.refusal:
-        paper.prose(f"{request.api} request of a Python snippet", indent=1)
+        paper.prose(f"{request.api} request, which the client itself refuses", indent=1)
         return
     kind = f"{request.api} {request.interface}" if request.api != "OpenAI" else "OpenAI API (REST)"
     address = f" · {request.address}" if request.address else ""

@@ -99,9 +99,14 @@ def _refused(verdict: RequestVerdict, models: ServedModels, release: Release) ->
     answer = verdict.answer
     code = codes.code_for(answer, verdict.request)
     if answer.code == "CLIENT_REFUSES":
-        return _finding(
-            code, verdict, f"The client refuses the call: {answer.message}", "Nothing is sent to the server."
-        )
+        remedy = Remedy(code.remedy)
+        if verdict.request.form == "curl":
+            remedy = Remedy(
+                "Write the message as its service defines it: the values of an input are its contents, such as "
+                "fp32_contents; data is for REST."
+            )
+        message = f"The client refuses the call: {answer.message}"
+        return _finding(code, verdict, message, "Nothing is sent to the server.", remedy=remedy)
     if answer.code == "UNDEFINED":
         message = "The message has fewer buffers than inputs: what the server does is not defined, and it may crash."
         return _finding(code, verdict, message, "", confidence="medium")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
 from ovms_doctor.inputs.requests.curl import parse_curl
+from ovms_doctor.inputs.requests.grpcurl import parse_grpcurl
 from ovms_doctor.inputs.requests.http_message import is_http, parse_http
 from ovms_doctor.inputs.requests.protobuf_message import is_message, parse_message
 from ovms_doctor.inputs.requests.python_snippet import is_python, parse_python
@@ -53,6 +54,8 @@ def _recognised(data: bytes, read_file: Callable[[str], bytes]) -> ClientRequest
         program = program_of(text)
         if program == "curl":
             return parse_curl(text, read_file)
+        if program == "grpcurl":
+            return parse_grpcurl(text, read_file)
         if program is not None:
             raise DocumentError(f"a command line of {program} is not read; give the body itself, with --path")
         if is_python(text):

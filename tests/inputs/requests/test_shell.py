@@ -42,6 +42,26 @@ def test_scripts(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'grpcurl -plaintext -d \'{"model_name": "fc"}\' h:1 inference.GRPCInferenceService/ModelInfer',
+        'echo \'{"modelName": "fc"}\' | grpcurl -max-time 3 -d @ h:1 inference.GRPCInferenceService.ModelInfer',
+        'grpcurl -d=@ h:1 inference.GRPCInferenceService/ModelInfer <<E\n{"modelName": "fc"}\nE\n',
+    ],
+)
+def test_grpcurl(text: str) -> None:
+    request = read_request(text.encode(), ReadOptions(), FILES.__getitem__)
+    assert request.message is not None
+    assert (request.interface, request.address, request.message.model_name) == ("gRPC", "h:1", "fc")
+
+
+def test_grpcurl_refuses_a_body_of_the_rest_api() -> None:
+    text = 'grpcurl -d \'{"inputs": [{"data": [1]}]}\' h:1 inference.GRPCInferenceService/ModelInfer'
+    request = read_request(text.encode(), ReadOptions(), FILES.__getitem__)
+    assert "data" in request.refusal
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("curl h:1/p -d \"{'x': '$(base64 a.jpg)'}\"", "a command that the shell would run"),
@@ -49,7 +69,9 @@ def test_scripts(text: str) -> None:
         ('IMG=$(base64 a.jpg)\ncurl h:1/p -d "$IMG"', "the shell variable IMG"),
         ("make_body | curl h:1/p -d @-", "a command that the shell would run"),
         ("wget --post-file r.json h:1/p", "a command line of wget is not read"),
-        ("grpcurl -plaintext h:1 a.B/C", "a command line of grpcurl is not read"),
+        ("http POST h:1/p x=1", "a command line of http is not read"),
+        ("grpcurl -plaintext h:1 a.B/C", "the command line calls none of"),
+        ("grpcurl h:1 inference.GRPCInferenceService/ModelInfer", "has no message"),
         ("curl h:1/p -d 'x", "the command line is not complete"),
         ("curl -s", "names no URL"),
     ],

@@ -1,0 +1,57 @@
+"""A grpcurl command line: the message is protobuf JSON, and the method tells which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from ovms_doctor.inputs import DocumentError
+from ovms_doctor.inputs.requests.protobuf_message import parse_message
+from ovms_doctor.inputs.requests.shell import command, refuse_unknown, shown
+from ovms_doctor.model.client_request import ClientRequest
+
+#: Options with a value, which say nothing about the message.
+_WITH_VALUE = frozenset(
+    "H rpc-header reflect-header import-path proto protoset max-time connect-timeout max-msg-sz keepalive-time "
+    "cacert cert key authority servername user-agent format emit-defaults".split()
+)
+_METHODS = ("inference.GRPCInferenceService/ModelInfer", "tensorflow.serving.PredictionService/Predict")
+
+
+def parse_grpcurl(text: str, read_file: Callable[[str], bytes]) -> ClientRequest:
+    """The request of a command line. Raises DocumentError for what is no complete one."""
+    found = command(text, "grpcurl")
+    data: str | None = None
+    plain: list[str] = []
+    words = iter(found.words)
+    for word in words:
+        name, equals, value = word.lstrip("-").partition("=")
+        if not word.startswith("-"):
+            plain.append(word)
+        elif name == "d":
+            data = value if equals else next(words, None)
+        elif name in _WITH_VALUE and not equals:
+            next(words, None)
+    method = (
+        plain[1].replace(".ModelInfer", "/ModelInfer").replace(".Predict", "/Predict") if plain[1:] else ""
+    )
+    if method not in _METHODS:
+        raise DocumentError(f"the command line calls none of {', '.join(_METHODS)}")
+    if data == "@":
+        if found.stdin_file is None and found.stdin is None:
+            data = read_file("-").decode("utf-8", "replace")
+        elif found.stdin_file is not None:
+            refuse_unknown(found.stdin_file)
+            data = read_file(found.stdin_file).decode("utf-8", "replace")
+        else:
+            data = found.stdin
+    if data is None:
+        raise DocumentError("the command line has no message (-d)")
+    refuse_unknown(data)
+    try:
+        request = parse_message(data)
+    except DocumentError as error:
+        # grpcurl checks the message against the service before it calls it.
+        request = ClientRequest("KServe", "gRPC", "", refusal=" ".join(str(error).split()))
+    return replace(request, address=shown(plain[0]), form="curl")

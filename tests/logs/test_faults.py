@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -140,6 +141,33 @@ def test_end(key: str) -> None:
         assert start.ended == "exit"
         diagnosis, _ = diagnose(log)
         assert diagnosis.ended_by[0] == CAUSES[key.split("/")[1]][0]
+
+
+#: How other releases and systems write the prefix.
+FORMS = {
+    "until 2021.2": lambda text: re.sub(r"(?m)^(\[20[^\]]*\])\[\d+\]", r"\1", text),
+    "until 2021.1": lambda text: re.sub(
+        r"(?m)^(\[20[^\]]*\])\[\d+\]\[([^\]]*)\]\[([^\]]*)\]\[[^\]]*\]", r"\1 [\2] [\3]", text
+    ),
+    "on Windows": lambda text: re.sub(
+        r"(?m)^(\[20[^\]]*\]\[\d+\]\[[^\]]*\]\[[^\]]*\])\[", r"\1[src/", text
+    ).replace("\n", "\r\n"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("key", sorted(key for key in recorded() if key.endswith("/INFO")))
+def test_other_forms_of_the_prefix_change_nothing(key: str, form: str) -> None:
+    run = recorded()[key]
+    changed = FORMS[form](run["stdout"]) + run["stderr"]
+    diagnosis, findings = diagnose(read(changed.encode("utf-8", "surrogateescape")))
+    wanted, wanted_findings = diagnose(read_recorded(key))
+    assert [finding.code for finding in findings] == [finding.code for finding in wanted_findings]
+    states = [(item.name, item.version, item.state, item.retries) for item in diagnosis.summary.servables]
+    assert states == [
+        (item.name, item.version, item.state, item.retries) for item in wanted.summary.servables
+    ]
+    assert diagnosis.ended_by == wanted.ended_by
 
 
 def test_a_cause_is_named_by_the_servable_that_it_keeps_from_loading() -> None:

@@ -12,6 +12,8 @@ from ovms_doctor.inputs.log.requests import Requests, status_text
 from ovms_doctor.model.log import Change, LogLevel, ServableKind
 from ovms_doctor.model.pattern import lazy_pattern
 
+#: The thread of a line that has no prefix.
+NO_RECORD = b"-"
 _CHANGES = 500
 #: Problems of one thread that are kept until a servable's state tells what they led to.
 _RECENT = 30
@@ -124,7 +126,7 @@ class Events:
 
     def _banner(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
         match = _BANNER.match(text)
-        if match is None or not thread:
+        if match is None or thread == NO_RECORD:
             return
         self._begin(Start(self.source, at or None, line, begun=True))
         self.starts[-1].release = match[1]
@@ -139,7 +141,7 @@ class Events:
         self.starts.append(start)
 
     def _backend(self, line: int, at: str, thread: bytes, text: str, stamp: bytes) -> None:
-        if thread:
+        if thread != NO_RECORD:
             self.current(at, line).openvino = text.removeprefix("OpenVINO backend ").strip()
 
     def current(self, at: str | None, line: int) -> Start:
@@ -323,7 +325,7 @@ class Events:
         if match and thread not in self.requests.open and self.starts and self.starts[-1].started:
             self._request_failed(thread, match[1], "Model with requested version is not found")
         ends = bool(_ENDS.search(text))
-        if origin == "ovms" and not thread and level != "warning":
+        if origin == "ovms" and thread == NO_RECORD and level != "warning":
             # Refused arguments and what the shell or the engine says: printed without a prefix, at the very end.
             ends = True
             if not self.starts or self.starts[-1].stopping or self.starts[-1].exit or not at:

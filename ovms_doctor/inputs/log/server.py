@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ovms_doctor.inputs.log import foreign
-from ovms_doctor.inputs.log.events import WANTED, Events
+from ovms_doctor.inputs.log.events import NO_RECORD, WANTED, Events
 from ovms_doctor.inputs.log.history import TEXT
 from ovms_doctor.inputs.log.requests import Requests
 from ovms_doctor.model.log import LEVELS, ClockJump, LogLevel
@@ -233,10 +233,10 @@ class ServerLog:
         at = self._stamp.decode("ascii", "replace") or None
         if found.level in ("warning", "error", "critical"):
             self._pending = _Pending(
-                number, self._sequence, at, b"", found.level, found.origin, found.message
+                number, self._sequence, at, NO_RECORD, found.level, found.origin, found.message
             )
         elif found.origin == "ovms":
-            self.events.message(number, at or "", b"", found.message, self._stamp)
+            self.events.message(number, at or "", NO_RECORD, found.message, self._stamp)
 
     def flush(self) -> None:
         """The pending warning or error is complete."""

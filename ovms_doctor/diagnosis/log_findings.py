@@ -340,6 +340,9 @@ def _figures(log: LogSummary) -> Iterator[Finding]:
     for item in log.requests:
         if item.failing_since and (item.succeeded or item.servable not in loading):
             yield from _stuck(item, log)
+        elif item.servable in loading:
+            # Its requests are refused because it does not load: that is a finding already.
+            pass
         elif item.requests >= _REQUESTS and item.failed >= _FAILED * item.requests:
             yield from _refused(item)
         yield from _waiting(item)

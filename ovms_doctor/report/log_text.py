@@ -28,6 +28,10 @@ _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "_.:-=+*#"
 #: Width of the sparkline, in cells.
 _SPARKLINE = 60
+_WHERE_TO_LOOK = (
+    "What kills a server is not in its log (exit codes 132, 134, 135, 137, 139, OOMKilled): docker inspect or "
+    'kubectl describe pod shows it, and ovms-doctor explain "exit 137" what it means.'
+)
 #: States of what is not configured any more.
 _REMOVED = ("END", "RETIRED", "UNLOADING")
 _ENDS = {
@@ -85,6 +89,8 @@ def _write_header(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, 
     codes = diagnosis.ended_by[-len(shown) :] if shown else ()
     for start, code in zip(shown, codes, strict=True):
         paper.prose(_start(start, code, titles), indent=1)
+    if shown and shown[-1].ended == "cut_off":
+        paper.prose(_WHERE_TO_LOOK, indent=1)
 
 
 def _start(start: ServerStart, code: str | None, titles: dict[str, str]) -> str:

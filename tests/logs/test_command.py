@@ -48,6 +48,14 @@ def test_broken_log(broken: Path) -> None:
     assert result.text.splitlines()[-1].startswith("✗ 2 of 3 servables serve")
 
 
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV"])
+def test_a_killed_server(name: str) -> None:
+    text = recorded()[f"2026.3/signals-{name}/INFO"]["stdout"]
+    result = ovms_doctor("logs", "-", stdin=text.encode())
+    assert "ends without shutdown lines: killed or still running" in result.text
+    assert "docker inspect or kubectl describe pod" in " ".join(result.text.split())
+
+
 def test_quiet_is_the_last_line(broken: Path) -> None:
     result = ovms_doctor("logs", "--quiet", broken)
     assert len(result.text.strip().splitlines()) == 1

@@ -219,6 +219,13 @@ def test_a_servable_whose_requests_all_fail_is_stuck() -> None:
     assert (item.succeeded, item.failed, item.failing_count) == (30, 12, 12)
 
 
+def test_requests_to_what_does_not_load_are_no_finding_of_their_own() -> None:
+    log = read(packed(TRAFFIC) * 8)
+    (broken,) = [item for item in log.requests if (item.servable, item.interface) == ("broken", "REST")]
+    assert broken.failed == broken.requests == 40
+    assert "broken" not in [finding.subject.model for finding in diagnose(log)[1] if finding.code == "OVD874"]
+
+
 def test_some_failures_are_no_stuck_servable() -> None:
     lines = [line for number in range(40) for line in (_grpc(1), *([_total(1)] if number % 4 else []))]
     _, findings = diagnose(read(_log(*lines)))

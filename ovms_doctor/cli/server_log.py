@@ -13,7 +13,14 @@ from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import ReleaseError, parse_release
+from ovms_doctor.probes.containers.engine import FIRST_LINES, LAST_LINES
+from ovms_doctor.probes.containers.log_stream import container_pieces
 from ovms_doctor.probes.log_files import LogReadError, grouped, pieces
+
+#: So many lines are the ends of a longer output.
+_ENDS = FIRST_LINES + LAST_LINES
+#: Lines at the end of a container's output that are read.
+_TAIL = 20_000
 
 
 def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions:
@@ -32,10 +39,23 @@ def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions
             except LogReadError as error:
                 raise UsageError(f"--log: {error}") from None
     else:
-        log = read_log([("", ["\n".join(lines).encode("utf-8", "replace")])])
+        log = _of_container(options, lines)
     if not log.records and not log.problems:
         return options
     return replace(_with_release(options, log), server_log=redacted(log))
+
+
+def _of_container(options: CheckOptions, lines: Sequence[str]) -> LogSummary:
+    """What the container's output shows: of a long one, of which ``lines`` are the ends, the last lines are read
+    through the engine."""
+    if options.container_name is not None and len(lines) >= _ENDS:
+        output = container_pieces(options.container_name, tail=_TAIL, silence=options.timeout)
+        try:
+            return read_log([("", output)])
+        except LogReadError:
+            # The ends of it are known all the same.
+            pass
+    return read_log([("", ["\n".join(lines).encode("utf-8", "replace")])])
 
 
 def _with_release(options: CheckOptions, log: LogSummary) -> CheckOptions:

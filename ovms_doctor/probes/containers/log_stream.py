@@ -34,9 +34,17 @@ def since_seconds(text: str) -> int | None:
 
 
 def container_pieces(
-    name: str, *, since: int | None = None, tail: int | None = None, on_bytes: OnBytes | None = None
+    name: str,
+    *,
+    since: int | None = None,
+    tail: int | None = None,
+    silence: float = _SILENCE,
+    on_bytes: OnBytes | None = None,
 ) -> Iterator[bytes]:
-    """Standard output and error of a container, oldest first. LogReadError where the engine does not give it."""
+    """Standard output and error of a container, oldest first. LogReadError where the engine does not give it.
+
+    ``silence``: seconds without a byte after which it is given up.
+    """
     try:
         import docker
     except Exception as error:  # noqa: BLE001 - a broken installation throws anything
@@ -48,7 +56,7 @@ def container_pieces(
     try:
         arguments = engine.endpoint()
         address = engine.shown_address(arguments["base_url"])
-        client = docker.APIClient(**arguments, timeout=_SILENCE)
+        client = docker.APIClient(**arguments, timeout=silence)
         stream = client.logs(
             name.removeprefix("/"),
             stdout=True,

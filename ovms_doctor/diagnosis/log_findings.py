@@ -37,6 +37,8 @@ from ovms_doctor.model.log import (
 _REQUESTS, _FAILED = 20, 0.25
 #: Waiting dominates from this share of the time at the 95th percentile and so many milliseconds on.
 _WAIT_SHARE, _WAIT_MS = 0.5, 1.0
+#: The share of the time of inference with which one servable takes the processors from the others.
+_MOST_OF_THE_TIME = 0.8
 _UNMATCHED = 3
 _VALUE = 200
 #: Lines within which messages that name no servable are about one case.
@@ -345,7 +347,7 @@ def _figures(log: LogSummary) -> Iterator[Finding]:
             pass
         elif item.requests >= _REQUESTS and item.failed >= _FAILED * item.requests:
             yield from _refused(item)
-        yield from _waiting(item)
+        yield from _waiting(item, log)
     for generative in log.generative:
         if generative.cache_full_lines:
             yield _made(
@@ -401,7 +403,19 @@ def _refused(item: RequestStatistics) -> Iterator[Finding]:
     )
 
 
-def _waiting(item: RequestStatistics) -> Iterator[Finding]:
+def _takes_the_time(item: RequestStatistics, log: LogSummary) -> str:
+    """The servable besides this one that has nearly all of the time of inference, as a sentence; empty for none."""
+    times: dict[str, float] = {}
+    for other in log.requests:
+        if other.inference is not None and other.source == item.source:
+            times[other.servable] = times.get(other.servable, 0.0) + other.inference.total
+    name = max(times, key=lambda key: times[key], default=item.servable)
+    if name == item.servable or times[name] < _MOST_OF_THE_TIME * sum(times.values()):
+        return ""
+    return f" {name} takes {100 * times[name] / sum(times.values()):.0f} % of the time of inference."
+
+
+def _waiting(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
     wait, total = item.wait, item.total
     if wait is None or total is None or wait.count < _REQUESTS or total.p95 <= 0:
         return
@@ -416,7 +430,7 @@ def _waiting(item: RequestStatistics) -> Iterator[Finding]:
     yield _made(
         "OVD832",
         f"{100 * share:.0f} % of the time of requests to {item.servable} over {item.interface} at the 95th "
-        f"percentile is waiting for an infer request ({used}).",
+        f"percentile is waiting for an infer request ({used}).{_takes_the_time(item, log)}",
         servable=item.servable,
         evidence=f"waiting {wait.p50:g} / {wait.p95:g} ms, whole request {total.p50:g} / {total.p95:g} ms "
         "(p50 / p95)",

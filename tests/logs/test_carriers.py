@@ -239,3 +239,18 @@ def test_problems_without_end_take_bounded_memory() -> None:
     log = read("\n".join((start(), *lines)).encode())
     assert len(log.problems) <= 1_500
     assert sum(problem.count for problem in log.problems) <= 20_000
+
+
+@pytest.mark.parametrize(
+    ("banner", "release"),
+    [
+        ("2026.3.0.6f3df706b", "2026.3"),
+        ("2025.4.1.60f2a1b2c", "2025.4.1"),
+        ("2025.1.a53a72550", "2025.1"),
+        ("2022.3.0.1.1a2b3c4d5", "2022.3.0.1"),
+        ("2021.3.c9ba5cfa", "2021.3"),
+        ("2024.5", "2024.5"),
+    ],
+)
+def test_the_release_of_the_banner(banner: str, release: str) -> None:
+    assert read(start(banner).encode()).release == release

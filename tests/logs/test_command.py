@@ -42,7 +42,7 @@ def test_broken_log(broken: Path) -> None:
     result = ovms_doctor("logs", broken)
     assert result.code == 1
     head, *_ = result.text.splitlines()
-    assert head.startswith("OVMS 2026.3.0 · OpenVINO 2026.3.1 · INFO · 2026-11-28 ")
+    assert head.startswith("OVMS 2026.3 · OpenVINO 2026.3.1 · INFO · 2026-11-28 ")
     assert "LOADING (fails, retried 2 ×)" in result.text
     assert "OVD312 xml malformed" in result.text
     assert result.text.splitlines()[-1].startswith("✗ 2 of 3 servables serve")
@@ -64,7 +64,7 @@ def test_quiet_is_the_last_line(broken: Path) -> None:
 def test_json_holds_the_keys_of_the_contract(broken: Path) -> None:
     document = _document(broken)
     log = document["log"]
-    assert (log["release"], log["release_from"], log["level"]) == ("2026.3.0", "log", "INFO")
+    assert (log["release"], log["release_from"], log["level"]) == ("2026.3", "log", "INFO")
     (started,) = log["starts"]
     assert (started["ended"], started["line"]) == ("shutdown", 1)
     bad = next(item for item in log["servables"] if item["causes"])

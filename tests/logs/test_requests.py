@@ -249,6 +249,17 @@ def test_waiting_dominates(wait: float, total: float, dominates: bool) -> None:
     assert ("OVD832" in [finding.code for finding in findings]) is dominates
 
 
+def test_a_servable_that_takes_the_time_of_the_others_is_named() -> None:
+    slow = [
+        line.replace("model m,", "model slow,").replace("model: m;", "model: slow;")
+        for line in _stages(0.1, 900.0)
+    ]
+    lines = [line for _ in range(40) for line in (*_stages(60.0, 66.0), *slow)]
+    (finding,) = [item for item in diagnose(read(_log(*lines)))[1] if item.code == "OVD832"]
+    assert finding.subject.model == "m"
+    assert "slow takes 99 % of the time of inference" in finding.message
+
+
 @pytest.mark.parametrize(
     ("line", "usage"),
     [

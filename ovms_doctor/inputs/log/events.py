@@ -21,7 +21,8 @@ _RECENT = 30
 _THREADS = 1_000
 _FAILURES = 200
 
-_BANNER = lazy_pattern(r"OpenVINO Model Server (\d{4}\.\d+(?:\.\d+)*)")
+#: The commit behind the numbers may begin with digits.
+_BANNER = lazy_pattern(r"OpenVINO Model Server (\d{4}\.\d+)((?:\.\d{1,3}(?=[.\s]|$))*)")
 _STATUS = lazy_pattern(
     r"STATUS CHANGE: Version (\d+) of model (.*) status change\. New status: "
     r'\( "state": "(\w+)", "error_code": "(\w+)" \)',
@@ -129,7 +130,8 @@ class Events:
         if match is None or thread == NO_RECORD:
             return
         self._begin(Start(self.source, at or None, line, begun=True))
-        self.starts[-1].release = match[1]
+        # 2026.3.0 is 2026.3, but 2022.3.0.1 and 2025.4.1 are releases of their own.
+        self.starts[-1].release = match[1] + ("" if match[2] == ".0" else match[2])
         self.requests.restart(stamp)
         self._loading.clear()
         self._recent.clear()

@@ -62,6 +62,13 @@ def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
         limits = None
         if directory:
             limits = _settled(partial(generative_limits, directory, task, run.facts), run.facts, collector)
+            if arguments is not None and limits is not None:
+                domains = arguments.value("allowed_media_domains")
+                limits = replace(
+                    limits,
+                    media_domains=None if domains is None else tuple(domains.split(",")),
+                    media_path=arguments.value("allowed_local_media_path"),
+                )
         graphs.append(replace(graph, generative=limits))
     return replace(models, graphs=tuple(graphs))
 

@@ -164,6 +164,11 @@ class GenerativeLimits(Struct, frozen=True):
     best_of_limit: int = 20
     #: `max_tokens_limit` of graph.pbtxt; `None` where it is not set.
     max_tokens_limit: int | None = None
+    #: Whether the model takes images; `None` where it was not looked at.
+    vision: bool | None = None
+    #: `--allowed_media_domains` and `--allowed_local_media_path`; `None` where they are not set.
+    media_domains: tuple[str, ...] | None = None
+    media_path: str | None = None
 
 
 class ServedModels(Struct, frozen=True):

@@ -29,6 +29,22 @@ def request_findings(verdict: RequestVerdict, models: ServedModels, release: Rel
     return tuple(_findings(verdict, models, release))
 
 
+#: What to do about an answer of a generative model, by a part of its text.
+_GENERATIVE_REMEDIES = (
+    (
+        "allowed_media_domains",
+        "Send the image itself as data:image/png;base64,…, or start the server with --allowed_media_domains and the "
+        "host of its address.",
+    ),
+    (
+        "local filesystem is disabled",
+        "Send the image itself as data:image/png;base64,…, or start the server with --allowed_local_media_path and the "
+        "directory of the file.",
+    ),
+    ("Wrong endpoint", "Send the request to one of the endpoints that the answer names."),
+)
+
+
 def _findings(verdict: RequestVerdict, models: ServedModels, release: Release) -> Iterator[Finding]:
     answer = verdict.answer
     if verdict.unjudged:
@@ -189,7 +205,10 @@ def _remedy(code: Code, verdict: RequestVerdict) -> Remedy:
     for index, change in enumerate(verdict.changes):
         steps += _change_steps(change, verdict, first=index == 0)
     if not steps:
-        return Remedy(code.remedy)
+        text = next(
+            (text for part, text in _GENERATIVE_REMEDIES if part in verdict.answer.message), code.remedy
+        )
+        return Remedy(text)
     return Remedy(verdict.steps[0] if verdict.steps else verdict.changes[0].text, tuple(steps))
 
 

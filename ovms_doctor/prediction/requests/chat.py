@@ -2,6 +2,7 @@
 
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import GenerativeLimits
+from ovms_doctor.prediction.requests.chat_images import image_fault
 from ovms_doctor.prediction.requests.json_values import (
     JsonArray,
     JsonItem,
@@ -53,7 +54,15 @@ def check_generation(
     else:
         checks.chat()
         characters = _messages_length(document)
-    doubts = []
+    if checks.images and release.at_least(2026, 3):
+        if limits.vision is not False:
+            for url, place in checks.images:
+                checks.load(url, place)
+        if limits.vision is False:
+            checks.doubts.append(
+                "what a model that does not see makes of an image is decided by its chat template"
+            )
+    doubts = checks.doubts
     if limits.max_length is not None and characters > limits.max_length:
         tokens = characters // _CHARACTERS_PER_TOKEN
         doubts.append(
@@ -137,11 +146,25 @@ class _Generation:
         self.stream = False
         self.echo = False
         self.max_tokens: int | None = limits.max_tokens_limit
+        #: The addresses of images, with their paths.
+        self.images: list[tuple[JsonString, str]] = []
+        self.doubts: list[str] = []
 
     def fail(self, text: str, name: str, value: JsonItem | None = None) -> CalculatorError:
         return CalculatorError(
             text, f"$.{name}" if name else "$", self.document.start if value is None else value.start
         )
+
+    def load(self, url: JsonString, path: str) -> None:
+        """Refuse an image that the server does not load."""
+        fault = image_fault(url.c_string.decode("utf-8", "surrogateescape"), self.limits, self.release)
+        if fault is None:
+            return
+        if self.limits.vision is None and "base64" not in fault:
+            # The files and options of the server are not at hand.
+            self.doubts.append("which images the server may load is not known")
+            return
+        raise self.fail(fault, path, url)
 
     def get(self, name: str) -> JsonItem | None:
         """A member that is there and not null."""
@@ -361,8 +384,12 @@ class _Generation:
             image = part.find(b"image_url")
             if not isinstance(image, JsonObject):
                 raise self.fail(f"{prefix}content image_url missing", path, part)
-            if not isinstance(image.find(b"url"), JsonString):
+            url = image.find(b"url")
+            if not isinstance(url, JsonString):
                 raise self.fail(f"{prefix}image_url does not have url field", f"{path}.image_url", image)
+            self.images.append((url, f"{path}.image_url.url"))
+            if not self.release.at_least(2026, 3):
+                self.load(*self.images[-1])
         elif kind.c_string == b"input_audio" and self.release.at_least(2026, 3):
             audio = part.find(b"input_audio")
             if not isinstance(audio, JsonObject):

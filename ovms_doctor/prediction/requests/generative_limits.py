@@ -51,7 +51,12 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
     length = config.get("max_position_embeddings") or config.get("n_positions")
     if isinstance(length, int) and length > 0:
         limits = replace(limits, max_length=length)
-    return replace(limits, chat_template=_has_template(models, facts))
+    # How the server tells the kind of model where the graph does not name it (servable_initializer.cpp).
+    given = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
+    sees = isinstance(facts.ask(StatPath(f"{models}/openvino_vision_embeddings_model.bin")), PathStatus)
+    if given and given[1] != "AUTO":
+        sees = given[1].startswith(("VLM", "OMNI"))
+    return replace(limits, chat_template=_has_template(models, facts), vision=sees)
 
 
 def _has_template(directory: str, facts: Facts) -> bool | None:

@@ -1,0 +1,66 @@
+"""Images in chat messages."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ovms_doctor.model.client_request import Answer, ClientRequest
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.model.served_models import GenerativeLimits, ServedGraph, ServedModels
+from ovms_doctor.prediction.requests.answers import answer_request
+
+DOMAIN = "Given url does not match any allowed domain from allowed_media_domains"
+LOCAL = "Loading images from local filesystem is disabled."
+BASE64 = "Invalid base64 string in request"
+WEB = "http://h.example:80/a.png"
+
+
+def answer(url: str, release: str = "2026.3", **more: object) -> Answer:
+    """The answer to a message with an image, from a model that sees."""
+    limits = GenerativeLimits(**{"task": "text_generation", "vision": True, **more})  # type: ignore[arg-type]
+    models = ServedModels(graphs=(ServedGraph("m", "generative", generative=limits),))
+    part = {"type": "image_url", "image_url": {"url": url}}
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": [part]}]}).encode()
+    headers = (("Content-Type", "application/json"),)
+    request = ClientRequest("OpenAI", path="/v3/chat/completions", headers=headers, body=body)
+    return answer_request(request, models, parse_release(release), Facts()).answer
+
+
+@pytest.mark.parametrize(
+    ("url", "release", "domains", "text"),
+    [
+        (WEB, "2026.3", None, DOMAIN),
+        (WEB, "2026.0", None, DOMAIN),
+        (WEB, "2025.4", None, ""),
+        (WEB, "2026.3", ("other", "h.example"), ""),
+        (WEB, "2026.3", ("all",), ""),
+        (WEB, "2026.3", ("all", "x"), DOMAIN),
+        (WEB, "2025.1", None, 'Url should contain base64 encoded string followed by "base64," prefix'),
+        ("/a.png", "2026.3", None, LOCAL),
+        ("/a.png", "2025.2", None, LOCAL),
+        ("data:image/png;base64,iVBORw0KGgo=", "2026.3", None, ""),
+        ("data:image/png;base64,iVBORw0KGgo", "2026.3", None, ""),
+        ("data:image/png;base64,iVBOR", "2026.3", None, BASE64),
+        ("data:image/png;base64,iV*O", "2025.0", None, BASE64),
+        ("://x", "2026.2", None, DOMAIN),
+        ("://x", "2026.3", None, LOCAL),
+    ],
+)
+def test_images(url: str, release: str, domains: tuple[str, ...] | None, text: str) -> None:
+    found = answer(url, release, media_domains=domains)
+    assert found.succeeds is (not text)
+    assert found.message.endswith(text)
+
+
+def test_models_that_do_not_see() -> None:
+    assert answer(WEB, vision=False).succeeds
+    assert not answer(WEB, "2026.2", vision=False).succeeds
+
+
+def test_a_server_whose_options_are_not_known() -> None:
+    found = answer(WEB, "2026.2", vision=None)
+    assert found.succeeds
+    assert "which images the server may load is not known" in found.doubts

@@ -14,7 +14,7 @@ from ovms_doctor.model.log import LogProblem, LogSummary
 _CLOSING = {
     "version-failed", "versions-failed", "start-failed", "model-manager-not-started", "config-models-failed",
     "pipeline-validation-failed", "port-not-opened", "custom-loader-failed", "download-hint",
-    "error-while-loading-version",
+    "error-while-loading-version", "node-failed", "servable-not-valid",
 }  # fmt: skip
 #: Of those, what names the cause itself where it is recognised.
 _WITH_CODE = {"port-not-opened", "custom-loader-failed"}

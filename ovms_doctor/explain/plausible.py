@@ -42,6 +42,13 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD311": _not_ir,
     "OVD312": _not_ir,
     "OVD315": _not_ir,
+    # MediaPipe names the calculator that it does not know, or the stream that does not fit.
+    "OVD362": lambda _, text: any(
+        word in text for word in ("nput Stream", "utput Stream", "ide packet", "ide Packet")
+    ),
+    "OVD363": lambda _, text: any(
+        word in text for word in ("No registered object", "Unable to find Calculator")
+    ),
     # mapping_config.json has two keys only.
     "OVD461": lambda _, text: (
         any(start in text for start in ("JSON schema parse error", "Given config is invalid"))

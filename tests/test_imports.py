@@ -153,7 +153,7 @@ def test_the_list_looks_at_nothing(imported: Run) -> None:
     seen = imported("checks")
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"catalogue", "checks", "diagnosis"}
+    assert not seen.rooms & {"checks", "diagnosis"}
 
 
 @pytest.mark.parametrize("which", ["report", "facts"])
@@ -161,7 +161,7 @@ def test_a_schema_looks_at_nothing(imported: Run, which: str) -> None:
     seen = imported("schema", which)
     assert seen.code == 0
     assert not seen.of(NEVER | SPARED | {"ctypes", "rich"})
-    assert not seen.rooms & {"catalogue", "checks", "diagnosis", "plugins"}
+    assert not seen.rooms & {"checks", "diagnosis", "plugins"}
 
 
 def test_recorded_facts_need_nothing_that_looks(imported: Run, model: Path, tmp_path: Path) -> None:

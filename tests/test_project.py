@@ -39,7 +39,6 @@ LAYERS = (
     ("plugin", "diagnosis"),
     ("checks", "report", "explain"),
     ("inputs", "prediction", "probes"),
-    ("catalogue",),
     ("model", ""),
 )
 LEVEL = {unit: -number for number, layer in enumerate(LAYERS) for unit in layer}

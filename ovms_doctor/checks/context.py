@@ -7,7 +7,6 @@ import shlex
 
 from msgspec import Struct
 
-from ovms_doctor.catalogue import CATALOGUE
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code
 from ovms_doctor.model.deployment import Deployment
@@ -101,7 +100,7 @@ class Context(Struct, frozen=True):
     # -- building ----------------------------------------------------------------------------------
     def finding(
         self,
-        code: Code | str,
+        code: Code,
         message: str,
         *,
         model: str | None = None,
@@ -124,8 +123,6 @@ class Context(Struct, frozen=True):
         the server writes; ``recovers`` how the server picks the remedy up in this case, None where it does not;
         ``causes`` describe the findings from which this one follows.
         """
-        # The checks whose codes are still in the catalogue name them by their text.
-        entry = CATALOGUE[code] if isinstance(code, str) else code
         if recovers is not None and not self.plan.polls:
             # Nobody looks again: neither at the repository nor at the configuration.
             recovers = "restart"
@@ -134,9 +131,9 @@ class Context(Struct, frozen=True):
             relative = os.path.relpath(path, base) if base and path.startswith(base) else path
         host = None if path is None or not self.on_host(path) else self.host(path)
         return Finding(
-            entry.code,
-            entry.name,
-            severity or entry.severity,
+            code.code,
+            code.name,
+            severity or code.severity,
             Subject(model, version, host, path),
             message,
             detail,
@@ -144,8 +141,8 @@ class Context(Struct, frozen=True):
             log,
             evidence,
             recovers,
-            Remedy(remedy or entry.remedy, steps),
-            entry.address,
+            Remedy(remedy or code.remedy, steps),
+            code.address,
             relative=relative,
             causes=causes,
         )
@@ -162,7 +159,7 @@ class Context(Struct, frozen=True):
 
     def of_attempt(
         self,
-        code: Code | str,
+        code: Code,
         message: str,
         model: ModelPlan,
         attempt: Attempt,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
+from ovms_doctor.checks.layout.base_path import DIRECTORY_LISTING_FAILS
 from ovms_doctor.checks.openvino_report import quote_release
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import AccessFails
@@ -206,7 +207,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
         detail = f"OpenVINO reports the same as for a broken file. {detail}"
     if denial is None:
         return context.of_attempt(
-            MODEL_FILE_NOT_READABLE if cause.during == "read" else "OVD110",
+            MODEL_FILE_NOT_READABLE if cause.during == "read" else DIRECTORY_LISTING_FAILS,
             f"{cause.path} cannot be opened by {context.who}",
             model,
             attempt,

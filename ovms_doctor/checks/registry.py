@@ -9,7 +9,6 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.catalogue import BY_CHECK
 from ovms_doctor.checks import (
     cache,
     configuration,
@@ -29,11 +28,11 @@ from ovms_doctor.checks import (
     requests,
     resources,
     secrets,
+    storage,
     versions,
 )
 from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import check as storage
 from ovms_doctor.model.codes import Code
 from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding
 
@@ -50,11 +49,6 @@ class Outcome(Struct, frozen=True):
     reason: str = ""
 
 
-def _in_catalogue(name: str, summary: str, run: Callable[[Context], Iterable[Finding]]) -> Check:
-    """A check whose codes are still in the catalogue."""
-    return Check(name=name, summary=summary, codes=BY_CHECK[name], run=run)
-
-
 #: In the order in which they run and are listed.
 CHECKS: tuple[Check, ...] = (
     configuration.CHECK,
@@ -69,9 +63,7 @@ CHECKS: tuple[Check, ...] = (
     mapping.CHECK,
     cache.CHECK,
     proxies.CHECK,
-    _in_catalogue(
-        "storage", "paths in remote storage, and the credentials and endpoints for it", storage.check
-    ),
+    storage.CHECK,
     resources.CHECK,
     container.CHECK,
     graphs.CHECK,

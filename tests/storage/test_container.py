@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import check as storage
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.options import CheckOptions

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import check as check
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.environment import READ_BY_CLIENTS, variables
 from ovms_doctor.model.facts import Facts
@@ -38,7 +38,7 @@ def judged(path: str, environment: Environment, release: str, mode: str = "confi
     facts = Facts(complete=True)
     planned = plan(told, facts).plan
     assert planned is not None
-    return planned, list(check.check(Context(told, planned, facts)))
+    return planned, list(storage.check(Context(told, planned, facts)))
 
 
 @pytest.mark.parametrize(("path", "expected"), S3_PATHS)

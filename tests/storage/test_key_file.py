@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import check as storage
 from ovms_doctor.model.deployment import Deployment, ModelEntry
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.facts import (
@@ -168,10 +168,10 @@ ENDS: tuple[tuple[Any, Any, str, bool, str], ...] = (
     (REGULAR, KeyFileInspection(9, "other"), "2026.3", True, "not JSON"),
     (REGULAR, KeyFileInspection(9, "json"), "2026.3", True, "not JSON"),
     (REGULAR, KeyFileInspection(9, "binary"), "2026.3", False, ""),
-    (REGULAR, Failure(13), "2026.3", True, "cannot be read"),
+    (REGULAR, Failure(13), "2026.3", True, "has no permission to read"),
     (REGULAR, None, "2026.3", False, ""),
-    (Failure(2), None, "2026.3", True, "There is no"),
-    (Failure(13), None, "2026.3", True, "cannot be read"),
+    (Failure(2), None, "2026.3", True, "does not exist"),
+    (Failure(13), None, "2026.3", True, "has no permission to read"),
     (PathStatus("directory", 0), None, "2026.3", True, "directory"),
     (PathStatus("fifo", 0), None, "2026.3", False, ""),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import check as storage
 from ovms_doctor.model.causes import DownloadFails, NoModelFile
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import StoreRefusal

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from ovms_doctor.checks import doctor
+from ovms_doctor.checks import doctor, storage
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.layout import check as layout
-from ovms_doctor.checks.storage import check as storage
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import Facts, Fault, StoreRefusal
 from ovms_doctor.model.findings import Finding
@@ -105,7 +104,7 @@ def test_what_is_unreachable_from_here_is_no_error(trouble: str) -> None:
     assert (one.code, one.severity, one.confidence) == ("OVD657", "warning", "low")
     assert other.code in ("OVD903", "OVD904")
     if trouble == "name":
-        assert "only the container's own network" in one.detail
+        assert "only in the network of the containers" in one.detail
 
 
 def test_a_server_here_meets_the_same() -> None:
@@ -167,11 +166,11 @@ def test_an_empty_bucket() -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [(403, "OVD651"), (404, "OVD652")])
-def test_a_page_for_people_is_no_word_of_a_store(status: int, code: str) -> None:
+def test_a_page_for_people_is_not_the_answer_of_a_store(status: int, code: str) -> None:
     listing = StoreRefusal("ListObjects", status, host="127.0.0.1:9001")
     finding = only(Bucket(GOOD, head=StoreRefusal("HeadBucket", status), listing=listing))
     assert (finding.code, finding.severity) == (code, "error")
-    assert "not in the words of a store" in finding.message
+    assert "without the error code of a store" in finding.message
     assert finding.remedy is not None
     assert "Look at what answers at 127.0.0.1:9001" in finding.remedy.summary
     assert finding.remedy.steps == ()
@@ -182,7 +181,7 @@ def test_an_address_that_leads_to_another() -> None:
     refusal = StoreRefusal("HeadBucket", 308, problem="unreadable", host="minio:9000")
     finding = found(Bucket(GOOD, head=refusal))[0]
     assert finding.code == "OVD657"
-    assert finding.message.endswith("at minio:9000: it sends who asks elsewhere")
+    assert finding.message.endswith("at minio:9000: it redirects to another address")
     assert finding.remedy is not None
     assert "S3_ENDPOINT" in finding.remedy.summary
 
@@ -192,7 +191,7 @@ def test_whose_loopback_it_is(bare_metal: bool) -> None:
     refusal = StoreRefusal("HeadBucket", problem="timeout", host="127.0.0.1:9000")
     finding = found(Bucket(GOOD, head=refusal), bare_metal=bare_metal)[0]
     assert finding.code == "OVD657"
-    assert ("that is the container itself" in finding.detail) is not bare_metal
+    assert ("this is the container itself" in finding.detail) is not bare_metal
 
 
 @pytest.mark.parametrize(
@@ -241,12 +240,12 @@ def test_variables_that_stay_behind() -> None:
     assert "OVD661" not in {one.code for one in found(Bucket(broken, faults=cut))}
 
 
-def test_one_download_that_fails_is_told_once() -> None:
+def test_one_download_that_fails_is_reported_once() -> None:
     tree = {f"m/{version}/a.onnx": "good" for version in (1, 2, 3)}
     refused = {"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
     finding = only(Bucket(tree, refused=refused), policy=ALL)
     assert finding.code == "OVD662"
-    assert "With it fail all that are downloaded together: 1, 2, 3." in finding.detail
+    assert "All versions that are downloaded together fail: 1, 2, 3." in finding.detail
     encrypted = {"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied", "kms:Decrypt on key")}
     finding = only(Bucket(tree, refused=encrypted), policy=ALL)
     assert finding.remedy is not None

@@ -64,7 +64,7 @@ def test_the_bucket_before_the_host() -> None:
     unknown = StoreRefusal("HeadBucket", problem="name", host="b1x.minio:9000")
     findings = report(deployment, Bucket(GOOD, head=unknown))
     assert causes(findings, "OVD657") == ["OVD631"]
-    assert "asks b1x.minio:9000" in findings["OVD657"].detail
+    assert "connects to b1x.minio:9000" in findings["OVD657"].detail
     assert findings["OVD657"].remedy is not None
     assert "Set both keys" in findings["OVD657"].remedy.summary
     assert causes(findings, "OVD903") == ["OVD657"]
@@ -92,7 +92,10 @@ def test_a_proxy_that_refuses() -> None:
     far = report(told(environment=environment), Bucket(GOOD, head=refusal))
     assert (far["OVD658"].severity, far["OVD658"].confidence) == ("warning", "low")
     near = report(told(environment=environment, bare_metal=True), Bucket(GOOD, head=refusal))
-    assert near["OVD658"].message == "The proxy of https_proxy refuses the way to s3://b1x with status 407"
+    assert (
+        near["OVD658"].message
+        == "The proxy of https_proxy refuses the connection to s3://b1x with status 407"
+    )
     assert near["OVD658"].severity == "error"
     assert near["OVD658"].recovers == "restart"
     assert causes(near, "OVD658") == ["OVD607"]
@@ -187,7 +190,7 @@ def test_the_download_that_failed_is_the_one_that_is_named() -> None:
     bucket = Bucket(tree, refused={"m/2/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied", message)})
     finding = report(told(policy=ALL), bucket)["OVD662"]
     assert finding.subject.version == 2
-    assert "“Missing model directory /2” is this download" in finding.detail
+    assert "“Missing model directory /2” in the log is about this download" in finding.detail
     assert json.loads(commands(finding)[0])["Statement"][-1]["Resource"] == "arn:aws:kms:eu-west-1:1:key/abc"
 
 
@@ -289,7 +292,7 @@ def test_who_google_is_to_let_in() -> None:
     ]
     # A bucket that is not there has no rights to give.
     missing = report(told("gs://b1x/m"), Bucket(listing=StoreRefusal("ListObjects", 404)))["OVD666"]
-    assert missing.message == "There is no bucket b1x in the store"
+    assert missing.message == "The store has no bucket b1x"
     assert "GOOGLE_APPLICATION_CREDENTIALS" in finding.detail
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in missing.detail
     assert commands(missing) == []

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.checks import layout, proxies
+from ovms_doctor.checks import layout, proxies, storage
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.storage import check as storage
 from ovms_doctor.model.deployment import VersionPolicy
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.mounts import Mount

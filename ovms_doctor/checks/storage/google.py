@@ -1,4 +1,4 @@
-"""Google Cloud Storage: the credentials and the endpoint that the client takes from its environment."""
+"""Google Cloud Storage: the credentials and the endpoint in the environment of the client."""
 
 from __future__ import annotations
 
@@ -6,90 +6,153 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, describe_denial
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.storage_plan import StoreFault, StorePlan
 
+GCS_ANONYMOUS = Code(
+    code="OVD638",
+    name="gcs-anonymous",
+    severity="info",
+    summary="The server sends its requests to Google Cloud Storage without credentials",
+    remedy=(
+        "Set GOOGLE_APPLICATION_CREDENTIALS to a key file. If it is set and empty, Google's library looks "
+        "for credentials itself."
+    ),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD639",),
+    example=Example(
+        "GOOGLE_CLOUD_PROJECT=models",
+        "GOOGLE_CLOUD_PROJECT=models\nGOOGLE_APPLICATION_CREDENTIALS=/keys/models.json",
+    ),
+)
+
+GCS_CREDENTIALS_EMPTY = Code(
+    code="OVD639",
+    name="gcs-credentials-empty",
+    severity="info",
+    summary="GOOGLE_APPLICATION_CREDENTIALS is empty",
+    remedy=("Remove the variable for public buckets; keep it if the metadata server has the credentials."),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD638", "OVD640"),
+    example=Example("GOOGLE_APPLICATION_CREDENTIALS=", "GOOGLE_APPLICATION_CREDENTIALS=/keys/models.json"),
+)
+
+GCS_KEY_FILE_UNUSABLE = Code(
+    code="OVD640",
+    name="gcs-key-file-unusable",
+    severity="error",
+    summary="The server cannot use the file of credentials for Google Cloud, and ends",
+    remedy="Mount the key file at the path in the variable, readable for the server's user.",
+    log=(server_log.GCS_NO_CREDENTIALS,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD639",),
+    example=Example(
+        "GOOGLE_APPLICATION_CREDENTIALS=/keys/models.json\n-rw------- root root /keys/models.json",
+        "GOOGLE_APPLICATION_CREDENTIALS=/keys/models.json\n-rw-r----- root ovms /keys/models.json",
+    ),
+)
+
+GCS_EMULATOR_VARIABLE_UNREAD = Code(
+    code="OVD641",
+    name="gcs-emulator-variable-unread",
+    severity="warning",
+    summary="The emulator's address is in a variable that the server does not read",
+    remedy="Set CLOUD_STORAGE_TESTBENCH_ENDPOINT, which every release reads.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD638",),
+    example=Example(
+        "STORAGE_EMULATOR_HOST=http://gcs:4443", "CLOUD_STORAGE_TESTBENCH_ENDPOINT=http://gcs:4443"
+    ),
+)
+
+
+CODES = (GCS_ANONYMOUS, GCS_CREDENTIALS_EMPTY, GCS_KEY_FILE_UNUSABLE, GCS_EMULATOR_VARIABLE_UNREAD)
 _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
-_MEANT = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")
+_CREDENTIAL_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")
 
 
-def of_client(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
-    """Once for all models there: they share one environment."""
+def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
+    """Findings on the client, once for all models there: they share one environment."""
     if not stores or stores[0].gcs is None:
         return
     client = stores[0].gcs[1]
     names = {item.name for item in context.deployment.environment if not item.empty}
-    meant = next((name for name in _MEANT if name in names), "")
-    if client.credentials == "anonymous" and client.sure and meant and not client.endpoint:
+    variable = next((name for name in _CREDENTIAL_VARIABLES if name in names), "")
+    if client.credentials == "anonymous" and client.sure and variable and not client.endpoint:
         yield _finding(
             context,
-            "OVD638",
-            f"{meant} is set and {_FILE} is not: the server asks Google Cloud Storage without credentials",
-            f"{meant} is set; {_FILE} is not",
+            GCS_ANONYMOUS,
+            f"{variable} is set and {_FILE} is not: the server sends its requests to Google without credentials",
+            f"{variable} is set; {_FILE} is not",
         )
     if client.credentials == "search":
         yield _finding(
             context,
-            "OVD639",
-            f"{_FILE} is set to nothing: the server looks for gcloud's own file, then asks the metadata server",
+            GCS_CREDENTIALS_EMPTY,
+            f"{_FILE} is empty: the server looks for gcloud's own file, then asks the metadata server",
             f"{_FILE}=",
         )
     if client.unread:
-        taken = "CLOUD_STORAGE_EMULATOR_ENDPOINT"
+        read = "CLOUD_STORAGE_EMULATOR_ENDPOINT"
         if not context.deployment.release.at_least(2025, 3):
-            taken = "CLOUD_STORAGE_TESTBENCH_ENDPOINT"
+            read = "CLOUD_STORAGE_TESTBENCH_ENDPOINT"
         yield _finding(
             context,
-            "OVD641",
-            f"The server does not read {client.unread}: it asks Google's own storage",
+            GCS_EMULATOR_VARIABLE_UNREAD,
+            f"The server does not read {client.unread}: it uses Google's own storage",
             f"{client.unread} is set",
-            (Step(f"Set {taken} in the server's environment, as http://HOST:PORT."),),
+            (Step(f"Set {read} in the server's environment, as http://HOST:PORT."),),
         )
 
 
 def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """A file of credentials that ends the server."""
+    """The finding on a file of credentials with which the server ends."""
     path = item.gcs[1].key_file if item.gcs is not None else None
-    what = path or f"what {_FILE} holds"
-    why = {
-        "content": f"{_FILE} holds no path, but what looks like a file's content",
-        "missing": f"There is no {what}",
-        "denied": f"{what} cannot be read by {context.who}",
-        "directory": f"{what} is a directory",
-        "not json": f"{what} is not JSON",
-        "type": f"{what} is of a kind that Google's library in this release does not take",
-        "lacking": f"{what} has no {' and no '.join(fault.inspection.missing_keys if fault.inspection else ())}",
+    name = path or f"the value of {_FILE}"
+    problem = {
+        "content": f"{_FILE} is not a path but looks like the content of a file",
+        "missing": f"{name} does not exist",
+        "denied": f"{context.who} has no permission to read {name}",
+        "directory": f"{name} is a directory",
+        "not json": f"{name} is not JSON",
+        "type": f"{name} is of a kind that Google's library in this release does not accept",
+        "lacking": f"{name} has no {' and no '.join(fault.inspection.missing_keys if fault.inspection else ())}",
     }[fault.key]
-    ends = ": the server ends over it"
     return context.finding(
-        "OVD640",
-        why + ends,
+        GCS_KEY_FILE_UNUSABLE,
+        f"{problem}: the server ends",
         model=item.model,
         path=path,
-        detail="It serves none of its models, local ones neither.",
+        detail="It serves none of its models, not even local ones.",
         confidence="medium",
         log=fault.log,
-        evidence=tuple(_seen(context, what, fault)),
+        evidence=tuple(_evidence(context, name, fault)),
         recovers="restart",
         steps=_steps(context, path, fault),
     )
 
 
-def _seen(context: Context, what: str, fault: StoreFault) -> Iterator[Evidence]:
+def _evidence(context: Context, name: str, fault: StoreFault) -> Iterator[Evidence]:
     if fault.failure is not None and fault.failure.denial is not None:
         yield describe_denial(fault.failure.denial, context)
     elif fault.failure is not None:
-        yield Evidence(f"{what}: {os.strerror(fault.failure.errno)}", "stat as the server's user")
+        yield Evidence(f"{name}: {os.strerror(fault.failure.errno)}", "stat as the server's user")
     elif fault.inspection is not None:
         kind = f"type {fault.inspection.credentials}" if fault.inspection.credentials else "no type"
         shown = kind if fault.inspection.form == "object" else "no JSON object"
         yield Evidence(
-            f"{what}: {fault.inspection.size} bytes, {shown}", "read in a child, without its secrets"
+            f"{name}: {fault.inspection.size} bytes, {shown}", "read in a child process, without its secrets"
         )
     else:
         shown = "a directory" if fault.key == "directory" else "not a path"
         yield Evidence(
-            f"{what}: {shown}", "stat as the server's user" if fault.key == "directory" else TOLD_ENVIRONMENT
+            f"{name}: {shown}", "stat as the server's user" if fault.key == "directory" else TOLD_ENVIRONMENT
         )
 
 
@@ -97,20 +160,22 @@ def _steps(context: Context, path: str | None, fault: StoreFault) -> tuple[Step,
     if fault.key == "directory":
         return (
             Step(
-                "An engine makes a directory where the file to mount is missing: remove it, put the file there."
+                "Container engines create a directory where the file to mount is missing: replace it with the file."
             ),
         )
     if fault.key == "denied" and path is not None:
-        return (Step(f"Let uid {context.deployment.user.uid} read {context.host(path)}."),)
+        return (Step(f"Give uid {context.deployment.user.uid} the right to read {context.host(path)}."),)
     return ()
 
 
-def _finding(context: Context, code: str, message: str, seen: str, steps: tuple[Step, ...] = ()) -> Finding:
+def _finding(
+    context: Context, code: Code, message: str, evidence: str, steps: tuple[Step, ...] = ()
+) -> Finding:
     return context.finding(
         code,
         message,
         confidence="medium",
-        evidence=(Evidence(seen, TOLD_ENVIRONMENT),),
+        evidence=(Evidence(evidence, TOLD_ENVIRONMENT),),
         recovers="restart",
         steps=steps,
     )

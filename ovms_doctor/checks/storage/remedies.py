@@ -1,4 +1,4 @@
-"""What to do about a store that refuses: ready policies, roles and variables, in the words of the deployment."""
+"""Steps for a store that refuses: policies, roles and variables, in the form of the deployment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ovms_doctor.model.findings import Step, StepLocation
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.storage_plan import StorePlan
 
-#: What makes the AWS SDK find a role, once AWS_PROFILE has it look.
+#: Variables from which the AWS SDK takes a role, if AWS_PROFILE is set.
 _ROLES = frozenset(
     {
         "AWS_ROLE_ARN",
@@ -25,7 +25,7 @@ _FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def filled(context: Context) -> frozenset[str]:
-    """The server's variables that hold something; those of a container whose value is not known among them."""
+    """The server's variables that are not empty, among them those of a container whose value is not known."""
     environment = context.deployment.environment
     container = context.deployment.container
     known = {item.name for item in environment}
@@ -40,8 +40,8 @@ def key_of(item: StorePlan) -> str:
 
 
 def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], everybody: bool = False) -> str:
-    """The least that lets the server find and read what lies below ``keys``, as IAM and the stores like it take it.
-    ``everybody``: as a policy of the bucket, for requests without credentials."""
+    """The smallest policy with which the server can list and read the objects below ``keys``, for IAM and compatible
+    stores. ``everybody``: as a policy of the bucket, for requests without credentials."""
     partition = "aws"
     for beginning, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")):
         if access.region.startswith(beginning) and not access.endpoint:
@@ -57,8 +57,8 @@ def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], ever
 
 
 def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterator[Step]:
-    """What the server's user needs in S3; without credentials, which ones it could have."""
-    whose = (
+    """Steps that give the server's user its rights in S3; without credentials, steps that set some."""
+    user = (
         f"the user of the profile {access.profile}"
         if access.profile
         else "the user whose keys the server has"
@@ -71,37 +71,37 @@ def rights(context: Context, access: StoreAccess, keys: Sequence[str]) -> Iterat
             ("AWS_SECRET_ACCESS_KEY", None),
         )
         if _ROLES & filled(context):
-            text = "Or set AWS_PROFILE to any name, which makes the AWS SDK look for the role itself."
+            text = "Or set AWS_PROFILE to any name: the AWS SDK then looks for the role itself."
             yield variables(context, text, ("AWS_PROFILE", "default"))
-        whose = "that user"
-    place = ", given in the store's own administration," if access.endpoint else " in IAM"
-    yield Step(f"This policy{place} is enough for {whose}.", policy(access, keys))
+        user = "that user"
+    location = ", entered in the store's own administration," if access.endpoint else " in IAM"
+    yield Step(f"This policy{location} is enough for {user}.", policy(access, keys))
     if access.credentials == "anonymous":
-        text = "Or let everybody read it: this as the bucket's own policy."
+        text = "Or let everybody read the bucket, with this policy of the bucket."
         yield Step(text, policy(access, keys, everybody=True))
 
 
 def against(access: StoreAccess) -> Step:
-    """Where somebody denies it in so many words."""
+    """The step for a statement that explicitly denies the request."""
     if access.store == "gcs":
-        return Step("See whether the organization's VPC Service Controls let the server's network in.")
+        return Step("Check whether the organization's VPC Service Controls allow the server's network.")
     return Step(
         "Find the statement that denies it, in the bucket's policy or the organization's: its condition "
-        "(aws:SourceVpce, aws:SourceIp, aws:SecureTransport) must let in who asks from where the server runs."
+        "(aws:SourceVpce, aws:SourceIp, aws:SecureTransport) must allow requests from the server's network."
     )
 
 
 def object_rights(
-    context: Context, access: StoreAccess, key: str, said: StoreRefusal | None
+    context: Context, access: StoreAccess, key: str, refusal: StoreRefusal | None
 ) -> Iterator[Step]:
-    """What is needed to read a model's objects; for encrypted ones their key too."""
-    if said is not None and said.depends_on_network:
+    """Steps that give the right to read a model's objects, and the key of encrypted ones."""
+    if refusal is not None and refusal.depends_on_network:
         yield against(access)
         return
     if access.store == "gcs":
         yield from google(context, access)
         return
-    message = "" if said is None else f"{said.code} {said.message}"
+    message = "" if refusal is None else f"{refusal.code} {refusal.message}"
     if "kms" not in message.lower():
         yield from rights(context, access, [key])
         return
@@ -115,20 +115,20 @@ def object_rights(
 
 
 def restore(access: StoreAccess, url: str) -> tuple[Step, ...]:
-    """An object of S3 brought back from its archive, and then into a class that can be read. ``url``: its path."""
+    """Steps that restore an object of S3 from its archive, to a class that can be read. ``url``: the object's path."""
     if access.store == "gcs" or access.endpoint:
         return ()
     key = quote(url[len(access.url()) + 1 :])
     bucket = quote(access.bucket)
     return (
         Step(
-            "Restore it, which takes hours.",
+            "Restore the object, which takes hours.",
             f"aws s3api restore-object --bucket {bucket} --key {key} --restore-request Days=7",
             "host",
             "changes files",
         ),
         Step(
-            "Then copy it over itself into a class that can be read.",
+            "Then copy the object over itself into a class that can be read.",
             f"aws s3 cp {quote(url)} {quote(url)} --storage-class STANDARD",
             "host",
             "changes files",
@@ -137,45 +137,49 @@ def restore(access: StoreAccess, url: str) -> tuple[Step, ...]:
 
 
 def role(access: StoreAccess) -> Step:
-    """The role that lets a service account list and read a bucket of Google's."""
-    who = f" SERVICE_ACCOUNT is client_email in {access.files[0]}." if access.files else ""
-    return _bind(access, "serviceAccount:SERVICE_ACCOUNT", f"Let it list and read the bucket's objects.{who}")
+    """The step that gives a service account the role to list and read a bucket of Google's."""
+    account = f" SERVICE_ACCOUNT is client_email in {access.files[0]}." if access.files else ""
+    return _bind(
+        access,
+        "serviceAccount:SERVICE_ACCOUNT",
+        f"Give it the role to list and read the bucket's objects.{account}",
+    )
 
 
 def google(context: Context, access: StoreAccess) -> Iterator[Step]:
-    """Who is to be let in, where Google refuses a list."""
+    """Steps for a list that Google refuses."""
     if access.endpoint:
         return
     if access.credentials != "anonymous":
         yield role(access)
         return
     user = context.deployment.user.uid
-    text = f"Mount a service account's key file at /keys/key.json, readable for uid {user}, and name it."
+    text = f"Mount a service account's key file at /keys/key.json, readable for uid {user}, and set the variable to it."
     yield variables(context, text, (_FILE, "/keys/key.json"))
     yield role(access)
     text = (
-        "Or, where the server runs under an identity of Google's (GKE, a virtual machine), set it to nothing."
+        "Or, where the server runs with an identity of Google's (GKE, a virtual machine), set an empty value."
     )
     yield variables(context, text, (_FILE, ""))
     yield _bind(access, "allUsers", "Or let everybody read the bucket.")
 
 
 def region(context: Context, access: StoreAccess, item: StorePlan, name: str) -> Step:
-    """The bucket's region where the client takes it from; ``name`` empty where the store did not tell."""
+    """The step that sets the bucket's region; ``name`` is empty where the store does not report it."""
     if not name:
         command = f"aws s3api get-bucket-location --bucket {quote(access.bucket)}"
-        return Step("See where the bucket is (null is us-east-1).", command, "host", "reads")
-    taken = item.s3[1].region_from if item.s3 is not None else ""
-    if taken == "profile":
+        return Step("Show the bucket's region (null is us-east-1).", command, "host", "reads")
+    source = item.s3[1].region_from if item.s3 is not None else ""
+    if source == "profile":
         profile = access.profile or "default"
         return Step(f"Set region = {name} in the profile {profile} of the server's AWS configuration.")
-    variable = taken if taken == "AWS_DEFAULT_REGION" else "AWS_REGION"
+    variable = source if source == "AWS_DEFAULT_REGION" else "AWS_REGION"
     return variables(context, f"Set {variable}={name} in the server's environment.", (variable, name))
 
 
 def buckets(access: StoreAccess) -> Step:
-    """A list of the buckets that there are."""
-    text = "See which buckets there are."
+    """The step that lists the buckets."""
+    text = "List the buckets."
     if access.store == "gcs":
         return Step(text, "gcloud storage ls", "host", "reads")
     endpoint = f" --endpoint-url {quote(access.endpoint)}" if access.endpoint else ""
@@ -183,8 +187,8 @@ def buckets(access: StoreAccess) -> Step:
 
 
 def variables(context: Context, text: str, *pairs: tuple[str, str | None]) -> Step:
-    """Variables for the server, as its deployment sets them. A value of None is a secret, taken over from where it
-    is kept."""
+    """The step that sets variables of the server, in the form of its deployment. A value of None is a secret, which is
+    taken from where it is kept."""
     container = context.deployment.container
     source = container.source if container is not None else ""
     location: StepLocation = "docker run"

@@ -1,17 +1,155 @@
-"""S3: what the client makes of the variables that it was given."""
+"""S3: how the client uses the variables of its environment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
+from ovms_doctor.checks.storage import remedies
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
 from ovms_doctor.model.storage_plan import S3Client, StorePlan
 from ovms_doctor.model.text import HIDDEN
 
+#: For codes about the behaviour of the AWS SDK.
+SDK_RELEASES = "Since 2024.0, with the AWS SDK 1.11. The behaviour of the older SDK is not known."
+
+AWS_ANONYMOUS = Code(
+    code="OVD624",
+    name="aws-anonymous",
+    severity="warning",
+    summary="Credentials are configured, but the server sends its requests to S3 without any",
+    remedy=("Set both keys, or set AWS_PROFILE to any name: the AWS SDK then looks for a role itself."),
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD625",),
+    example=Example(
+        "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/models",
+        "AWS_ROLE_ARN=arn:aws:iam::123456789012:role/models\nAWS_PROFILE=default",
+    ),
+)
+
+AWS_KEYS_EMPTY = Code(
+    code="OVD625",
+    name="aws-keys-empty",
+    severity="warning",
+    summary="The keys for S3 are empty",
+    remedy="Give the keys their values, or remove both.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD624",),
+    example=Example("AWS_ACCESS_KEY_ID=\nAWS_SECRET_ACCESS_KEY=", "both keys, or none of them"),
+)
+
+AWS_SESSION_TOKEN_UNREAD = Code(
+    code="OVD626",
+    name="aws-session-token-unread",
+    severity="warning",
+    summary="This release does not read the session token of temporary keys",
+    remedy="Use the keys of a user, or a newer release.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases="Until 2022.3; the token is read since 2023.0.",
+    see_also=("OVD625",),
+    example=Example("AWS_SESSION_TOKEN=…        until 2022.3", "the keys of a user, without a token"),
+)
+
+AWS_PROFILE_BESIDE_KEYS = Code(
+    code="OVD627",
+    name="aws-profile-beside-keys",
+    severity="info",
+    summary="AWS_PROFILE and both keys are set",
+    remedy="Remove the keys if the profile is to be used.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD624",),
+    example=Example("AWS_PROFILE=models\nAWS_ACCESS_KEY_ID=…\nAWS_SECRET_ACCESS_KEY=…", "AWS_PROFILE=models"),
+)
+
+AWS_ENDPOINT_VARIABLE_UNREAD = Code(
+    code="OVD628",
+    name="aws-endpoint-variable-unread",
+    severity="warning",
+    summary="The endpoint is in a variable that the server does not read",
+    remedy="Set S3_ENDPOINT.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD629",),
+    example=Example("AWS_ENDPOINT_URL=http://minio:9000", "S3_ENDPOINT=http://minio:9000"),
+)
+
+AWS_ENDPOINT_FORM = Code(
+    code="OVD629",
+    name="aws-endpoint-form",
+    severity="warning",
+    summary="S3_ENDPOINT has a form that the server does not understand",
+    remedy="Write HOST:PORT, http://HOST:PORT or https://HOST:PORT.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD630",),
+    example=Example("S3_ENDPOINT=HTTP://minio:9000", "S3_ENDPOINT=http://minio:9000"),
+)
+
+AWS_REGION_EMPTY = Code(
+    code="OVD632",
+    name="aws-region-empty",
+    severity="warning",
+    summary="AWS_REGION is empty",
+    remedy="Give AWS_REGION the bucket's region, or remove it.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=SDK_RELEASES,
+    see_also=("OVD633",),
+    example=Example("AWS_REGION=        beside both keys", "AWS_REGION=eu-central-1"),
+)
+
+AWS_TWO_REGIONS = Code(
+    code="OVD633",
+    name="aws-two-regions",
+    severity="info",
+    summary="AWS_REGION and AWS_DEFAULT_REGION name two regions",
+    remedy="Set both to the bucket's region, or only one of them.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD632", "OVD634"),
+    example=Example(
+        "AWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=us-east-1",
+        "AWS_REGION=eu-central-1\nAWS_DEFAULT_REGION=eu-central-1",
+    ),
+)
+
+AWS_REGION_NOT_SET = Code(
+    code="OVD634",
+    name="aws-region-not-set",
+    severity="info",
+    summary="No region is set for S3",
+    remedy="Set AWS_REGION to the bucket's region.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD633",),
+    example=Example("both keys, no region", "both keys\nAWS_REGION=eu-central-1"),
+)
+
+
+CODES = (
+    AWS_ANONYMOUS,
+    AWS_KEYS_EMPTY,
+    AWS_SESSION_TOKEN_UNREAD,
+    AWS_PROFILE_BESIDE_KEYS,
+    AWS_ENDPOINT_VARIABLE_UNREAD,
+    AWS_ENDPOINT_FORM,
+    AWS_REGION_EMPTY,
+    AWS_TWO_REGIONS,
+    AWS_REGION_NOT_SET,
+)
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-#: Without AWS_PROFILE, none of these is looked at by a client that has not both keys.
-_MEANT = (
+#: Without AWS_PROFILE, a client that does not have both keys reads none of these.
+_CREDENTIAL_VARIABLES = (
     *_KEYS,
     "AWS_SESSION_TOKEN",
     "AWS_ROLE_ARN",
@@ -21,79 +159,79 @@ _MEANT = (
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_DEFAULT_PROFILE",
 )
-_TROUBLE = {
+_ENDPOINT_PROBLEMS = {
     "scheme in capitals": "http:// or https:// must be in small letters, else it becomes a part of the host",
-    "cut in the wrong place": "http:// stands inside of it, and the server then cuts off its first seven characters",
-    "blank": "a blank stands before or behind it",
+    "cut in the wrong place": "it contains http:// after its beginning: the server cuts its first seven characters off",
+    "blank": "it begins or ends with a space",
 }
 
 
-def of_client(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
-    """Once for all models in S3: their clients differ in the endpoint alone."""
+def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
+    """Findings on the client, once for all models in S3: their clients differ in the endpoint only."""
     if not stores or stores[0].s3 is None:
         return
     client = stores[0].s3[1]
-    taken = any(
+    accepted = any(
         item.facts is not None and not (item.facts.unavailable or item.facts.refusal) for item in stores
     )
-    yield from _credentials(context, client, taken=taken)
+    yield from _credentials(context, client, accepted=accepted)
     endpoint = client.endpoint
-    if endpoint.source == "S3_ENDPOINT" and endpoint.problem in _TROUBLE:
-        shown = next(item.text for item in context.deployment.environment if item.name == "S3_ENDPOINT")
+    if endpoint.source == "S3_ENDPOINT" and endpoint.problem in _ENDPOINT_PROBLEMS:
+        value = next(item.text for item in context.deployment.environment if item.name == "S3_ENDPOINT")
         yield _finding(
             context,
-            "OVD629",
-            f"S3_ENDPOINT leads to no host: {_TROUBLE[endpoint.problem]}",
-            f"S3_ENDPOINT={shown}",
+            AWS_ENDPOINT_FORM,
+            f"S3_ENDPOINT names no host: {_ENDPOINT_PROBLEMS[endpoint.problem]}",
+            f"S3_ENDPOINT={value}",
             "medium",
         )
     elif endpoint.source == "aws":
         yield from _amazon(context, client)
 
 
-def _credentials(context: Context, client: S3Client, *, taken: bool) -> Iterator[Finding]:
-    """``taken``: the store was asked with them, and did not refuse."""
-    filled = _filled(context)
+def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
+    """Findings on the credentials. ``accepted``: whether the store was asked with them and did not refuse."""
+    filled = remedies.filled(context)
     if client.credentials == "anonymous" and client.sure:
         yield from _anonymous(context, client, filled)
     elif client.credentials == "keys" and client.empty_keys:
         empty = [name for name in _KEYS if name not in filled]
         yield _finding(
             context,
-            "OVD625",
-            f"{' and '.join(empty)} set to nothing: the server has no key to sign with",
+            AWS_KEYS_EMPTY,
+            f"{' and '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty: the server has no key to sign with",
             ", ".join(f"{name}=" for name in empty),
             "medium",
             steps=(Step("Give them values, or remove both from the server's environment."),),
         )
-    elif client.token == "ignored" and not taken:  # noqa: S105 - what becomes of it, and not the token
+    elif client.token == "ignored" and not accepted:  # noqa: S105 - what becomes of it, and not the token
         yield _finding(
             context,
-            "OVD626",
-            f"OVMS {context.deployment.release} does not read AWS_SESSION_TOKEN: temporary keys are refused",
+            AWS_SESSION_TOKEN_UNREAD,
+            f"OVMS {context.deployment.release} does not read AWS_SESSION_TOKEN: S3 refuses temporary keys without it",
             f"AWS_SESSION_TOKEN={HIDDEN}",
             "medium",
         )
     elif client.credentials == "chain" and {*_KEYS, "AWS_PROFILE"} <= filled:
         yield _finding(
             context,
-            "OVD627",
-            "AWS_PROFILE and both keys are set: the keys are used, and of the profile nothing",
+            AWS_PROFILE_BESIDE_KEYS,
+            "AWS_PROFILE and both keys are set: the server uses the keys and nothing of the profile",
             f"AWS_PROFILE={_text(context, 'AWS_PROFILE')}, both keys set",
             "medium",
         )
 
 
-def _anonymous(context: Context, client: S3Client, filled: set[str]) -> Iterator[Finding]:
-    """Worth a word only where somebody meant it to be otherwise."""
-    meant = [name for name in _MEANT if name in filled]
-    keys = [name for name in meant if name in _KEYS]
+def _anonymous(context: Context, client: S3Client, filled: frozenset[str]) -> Iterator[Finding]:
+    """A finding where variables show that credentials were meant to be used."""
+    found = [name for name in _CREDENTIAL_VARIABLES if name in filled]
+    keys = [name for name in found if name in _KEYS]
     if keys:
         other = next(name for name in _KEYS if name not in keys)
-        message = f"{keys[0]} is set and {other} is not: the server asks S3 without credentials"
-    elif meant:
+        message = f"{keys[0]} is set and {other} is not: requests to S3 have no credentials"
+    elif found:
         message = (
-            f"{meant[0]} is set, but the server does not read it without AWS_PROFILE: it asks S3 anonymously"
+            f"{found[0]} is set, but the server reads it only with AWS_PROFILE: requests have no credentials"
         )
     else:
         regions = [name for name in ("AWS_DEFAULT_REGION", "AWS_REGION") if name in filled]
@@ -101,35 +239,37 @@ def _anonymous(context: Context, client: S3Client, filled: set[str]) -> Iterator
             return
         yield _finding(
             context,
-            "OVD624",
-            f"{regions[0]} is set, but neither keys nor AWS_PROFILE: the server asks S3 without credentials",
+            AWS_ANONYMOUS,
+            f"{regions[0]} is set, but neither keys nor AWS_PROFILE: requests to S3 have no credentials",
             f"{regions[0]} is set; no keys, no AWS_PROFILE",
             "low",
             severity="info",
         )
         return
-    yield _finding(context, "OVD624", message, f"set: {', '.join(meant)}; not set: AWS_PROFILE", "medium")
+    yield _finding(
+        context, AWS_ANONYMOUS, message, f"set: {', '.join(found)}; not set: AWS_PROFILE", "medium"
+    )
 
 
 def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
-    """No endpoint of one's own."""
-    filled = _filled(context)
+    """Findings on a client without an endpoint of its own."""
+    filled = remedies.filled(context)
     other = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if name in filled), "")
     if other and "S3_ENDPOINT" not in filled and client.sure:
         yield _finding(
             context,
-            "OVD628",
-            f"The server does not read {other}, only S3_ENDPOINT: it asks Amazon's own S3",
+            AWS_ENDPOINT_VARIABLE_UNREAD,
+            f"The server does not read {other}, only S3_ENDPOINT: it uses Amazon's own S3",
             f"{other}={_text(context, other)}",
             "medium",
-            steps=(Step(f"Set S3_ENDPOINT to what {other} has."),),
+            steps=(Step(f"Set S3_ENDPOINT to the value of {other}."),),
         )
         return
     if client.region == "" and context.deployment.release.at_least(2024, 0):
         yield _finding(
             context,
-            "OVD632",
-            "AWS_REGION is set to nothing: the S3 client has no region and builds no address",
+            AWS_REGION_EMPTY,
+            "AWS_REGION is empty: the S3 client has no region and builds no address",
             "AWS_REGION=",
             "medium",
             steps=(Step("Give AWS_REGION the bucket's region, or remove it from the server's environment."),),
@@ -138,8 +278,8 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
     if one and two and one != two and client.region_from in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         yield _finding(
             context,
-            "OVD633",
-            f"AWS_REGION and AWS_DEFAULT_REGION differ: the server takes {client.region_from}",
+            AWS_TWO_REGIONS,
+            f"AWS_REGION and AWS_DEFAULT_REGION differ: the server uses {client.region_from}",
             f"AWS_REGION={one}, AWS_DEFAULT_REGION={two}",
             "medium",
         )
@@ -148,8 +288,8 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
     if nowhere and context.deployment.container is not None and client.sure and not disabled:
         yield _finding(
             context,
-            "OVD634",
-            "No region is set: the S3 client asks EC2's metadata service for it, then takes us-east-1",
+            AWS_REGION_NOT_SET,
+            "No region is set: the S3 client asks EC2's metadata service for it, then uses us-east-1",
             "neither AWS_REGION nor AWS_DEFAULT_REGION",
             "low",
         )
@@ -157,9 +297,9 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
 
 def _finding(
     context: Context,
-    code: str,
+    code: Code,
     message: str,
-    seen: str,
+    evidence: str,
     confidence: str,
     *,
     severity: Severity | None = None,
@@ -170,18 +310,10 @@ def _finding(
         message,
         severity=severity,
         confidence=confidence,  # type: ignore[arg-type]
-        evidence=(Evidence(seen, TOLD_ENVIRONMENT),),
+        evidence=(Evidence(evidence, TOLD_ENVIRONMENT),),
         recovers="restart",
         steps=steps,
     )
-
-
-def _filled(context: Context) -> set[str]:
-    """The variables that hold something; those of a container whose value is not known among them."""
-    known = {item.name for item in context.deployment.environment}
-    container = context.deployment.container
-    others = set(container.environment_names) - known if container is not None else set()
-    return {item.name for item in context.deployment.environment if not item.empty} | others
 
 
 def _text(context: Context, name: str) -> str | None:

@@ -1,60 +1,137 @@
-"""S3: what becomes of a path with a host in it, and of a host that the client does not take for one."""
+"""S3: paths with a host in them, and hosts that the client does not accept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, TOLD_PATH, Context
+from ovms_doctor.checks.storage.s3 import SDK_RELEASES
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
 from ovms_doctor.model.storage_plan import Endpoint, S3Client, StoreFault, StorePlan
 
+AWS_HOST_IN_PATH = Code(
+    code="OVD622",
+    name="aws-host-in-path",
+    severity="warning",
+    summary="The path contains the host of the store, and the server then looks for the wrong keys",
+    remedy="Set S3_ENDPOINT to the host, and write s3://BUCKET/PATH.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD623",),
+    example=Example(
+        '"base_path": "s3://minio:9000/bucket/m"',
+        'S3_ENDPOINT=http://minio:9000\n"base_path": "s3://bucket/m"',
+    ),
+)
 
-def of_place(context: Context, item: StorePlan) -> Iterator[Finding]:
-    """A path of one model with a host in it, and where its bucket goes."""
+AWS_HOST_TAKEN_FOR_BUCKET = Code(
+    code="OVD623",
+    name="aws-host-taken-for-bucket",
+    severity="warning",
+    summary="The path contains the host of the store, and the server reads the host as a bucket",
+    remedy="Set S3_ENDPOINT to the host, and write s3://BUCKET/PATH.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD622",),
+    example=Example(
+        '"base_path": "s3://minio:9000/bucket/my-model"',
+        'S3_ENDPOINT=http://minio:9000\n"base_path": "s3://bucket/my-model"',
+    ),
+)
+
+AWS_ENDPOINT_HOST_INVALID = Code(
+    code="OVD630",
+    name="aws-endpoint-host-invalid",
+    severity="error",
+    summary="The endpoint's host is not a valid name, and the server sends no request to it",
+    remedy=("Give the store's service or container a name without an underscore, or use its IP address."),
+    log=(
+        server_log.S3_NO_ANSWER,
+        "Invalid DNS Label found in URI host",
+    ),
+    recovers="restart",
+    releases=SDK_RELEASES,
+    see_also=("OVD629",),
+    example=Example("S3_ENDPOINT=http://minio_s3:9000", "S3_ENDPOINT=http://minio:9000"),
+)
+
+AWS_BUCKET_IN_HOST_NAME = Code(
+    code="OVD631",
+    name="aws-bucket-in-host-name",
+    severity="warning",
+    summary="Without credentials, the client puts the bucket before the host name",
+    remedy="Set both keys, or name the endpoint by its IP address.",
+    log=(
+        server_log.S3_NO_ANSWER,
+        "Couldn't resolve host name",
+    ),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD624",),
+    example=Example(
+        "S3_ENDPOINT=http://minio:9000        no keys",
+        "S3_ENDPOINT=http://minio:9000\nAWS_ACCESS_KEY_ID=…\nAWS_SECRET_ACCESS_KEY=…",
+    ),
+)
+
+
+CODES = (
+    AWS_HOST_IN_PATH,
+    AWS_HOST_TAKEN_FOR_BUCKET,
+    AWS_ENDPOINT_HOST_INVALID,
+    AWS_BUCKET_IN_HOST_NAME,
+)
+
+
+def check(context: Context, item: StorePlan) -> Iterator[Finding]:
+    """Findings on the path of one model: a host in it, and the host to which the client adds its bucket."""
     if item.s3 is None:
         return
-    place, client = item.s3
-    bucket = place.bucket if not place.host_like else ""
-    if place.host:
-        own = f"s3://{place.bucket}{place.key}"
+    path, client = item.s3
+    bucket = path.bucket if not path.host_like else ""
+    if path.host:
+        own = f"s3://{path.bucket}{path.key}"
         ends = (
-            "begins every key with a slash, and finds none"
-            if place.key
-            else "finds versions and no file in them"
+            "begins every key with a slash, and finds no object"
+            if path.key
+            else "finds versions and no files in them"
         )
         yield _of_model(
             context,
-            "OVD622",
+            AWS_HOST_IN_PATH,
             f"With the host in {item.path} the server {ends}",
             item,
-            (Step(f"Set S3_ENDPOINT=http://{place.host}:{place.port} and write {own} for the base path."),),
-            None if place.key else _failing(context, item),
+            (Step(f"Set S3_ENDPOINT=http://{path.host}:{path.port} and write {own} for the base path."),),
+            None if path.key else _failing(context, item),
         )
-    elif place.host_like:
-        why = {
-            "key": "the part behind the bucket holds a character that the form does not know, such as a dash, "
-            "or is a slash alone",
-            "bucket": "the bucket is not of small letters, digits, dots and dashes",
-            "host": "the host is not of letters, digits, dots and dashes",
-        }[place.host_like]
+    elif path.host_like:
+        reason = {
+            "key": "the part after the bucket has a character that this form does not allow, such as a dash, "
+            "or is only a slash",
+            "bucket": "the bucket has other characters than small letters, digits, dots and dashes",
+            "host": "the host has other characters than letters, digits, dots and dashes",
+        }[path.host_like]
         yield _of_model(
             context,
-            "OVD623",
-            f"The server reads {item.path} as a bucket called {place.bucket}, for {why}",
+            AWS_HOST_TAKEN_FOR_BUCKET,
+            f"The server reads {item.path} as the bucket {path.bucket}: {reason}",
             item,
-            (Step(f"Set S3_ENDPOINT=http://{place.bucket} and write s3://{place.key} for the base path."),),
+            (Step(f"Set S3_ENDPOINT=http://{path.bucket} and write s3://{path.key} for the base path."),),
         )
     endpoint = client.endpoint
     if client.url and bucket and client.sure and _takes_bucket(client, bucket) and endpoint.source != "aws":
         severity: Severity = "info" if "." in endpoint.host or endpoint.host == "localhost" else "warning"
         yield _of_model(
             context,
-            "OVD631",
-            f"Without credentials the server asks {bucket}.{endpoint.host}, not {endpoint.host}",
+            AWS_BUCKET_IN_HOST_NAME,
+            f"Without credentials the server connects to {bucket}.{endpoint.host}, not to {endpoint.host}",
             item,
             (
                 Step(
-                    "Set both keys, to anything if the store asks for none, or name the endpoint by its IP address."
+                    "Set both keys (to any text if the store needs none), or name the endpoint by its IP address."
                 ),
             ),
             severity,
@@ -62,7 +139,7 @@ def of_place(context: Context, item: StorePlan) -> Iterator[Finding]:
 
 
 def _failing(context: Context, item: StorePlan) -> Severity | None:
-    """An error where the model fails by it, and nothing else would tell so."""
+    """An error where the model fails because of it, as no other finding reports that."""
     model = next((one for one in context.plan.models if one.entry.name == item.model), None)
     return "error" if model is not None and model.detection.status != "OK" else None
 
@@ -73,13 +150,13 @@ def _takes_bucket(client: S3Client, bucket: str) -> bool:
 
 
 def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
-    """An endpoint whose name the SDK does not take for one."""
+    """The finding on an endpoint whose name the AWS SDK refuses."""
     assert item.s3 is not None
     endpoint: Endpoint = item.s3[1].endpoint
-    where = "S3_ENDPOINT" if endpoint.source == "S3_ENDPOINT" else item.path
+    source = "S3_ENDPOINT" if endpoint.source == "S3_ENDPOINT" else item.path
     return context.finding(
-        "OVD630",
-        f"The host {endpoint.host} in {where} is none to the S3 client, and is not asked",
+        AWS_ENDPOINT_HOST_INVALID,
+        f"The S3 client refuses the host name {endpoint.host} in {source}, and sends no request",
         model=item.model,
         path=item.path,
         confidence="medium",
@@ -91,7 +168,7 @@ def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Findin
 
 def _of_model(
     context: Context,
-    code: str,
+    code: Code,
     message: str,
     item: StorePlan,
     steps: tuple[Step, ...],

@@ -105,6 +105,7 @@ def _print(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions)
         from ovms_doctor.report.log_json import log_info
 
         write(dumps(to_document(report, log=log_info(diagnosis) if diagnosis else None)), shown.output)
+        _print_verdict(report, diagnosis, shown)
         return
     if shown.output is None:
         _render(report, diagnosis, shown, standard_output(no_color=shown.no_color))
@@ -112,6 +113,16 @@ def _print(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions)
     file = io.StringIO()
     _render(report, diagnosis, shown, PlainOutput(file))
     write(file.getvalue(), shown.output)
+    _print_verdict(report, diagnosis, shown)
+
+
+def _print_verdict(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions) -> None:
+    """The last line on standard error where the report goes to a file."""
+    if shown.output in (None, "-") or diagnosis is None:
+        return
+    from ovms_doctor.report.log_text import verdict
+
+    print(" ".join(verdict(diagnosis, report.findings)), file=sys.stderr)
 
 
 def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions, output: Output) -> None:

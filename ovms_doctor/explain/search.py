@@ -25,6 +25,8 @@ __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
 
 #: Messages that quote another text, over several lines: what they quote tells more than they do.
 _CONTAINERS = (log.READ_FAILED, log.COMPILE_FAILED, log.LOAD_THREW, log.RELOAD_THREW, log.OPTIONS_EXCEPTION)
+#: The codes on ports and addresses, and on the libraries of the server itself.
+_ALWAYS = ("OVD80", "OVD861")
 #: A value is cut here, in characters: a path is never longer, and what is quoted need not be.
 _VALUE = 4096
 #: A part of a message is looked for only if it is at least so long, in characters, and of several words.
@@ -215,13 +217,14 @@ def _codes_in(target: _Target) -> list[_Hit]:
     by_message = _hits(target, lambda code: [text for text in code.messages if text not in skipped], None)
     found = by_text + [hit for hit in by_message if hit.code.code not in known]
     known = {hit.code.code for hit in found}
-    found += [hit for hit in _further(target) if hit.code.code not in known]
+    found += [hit for hit in _further(target, is_known=bool(found)) if hit.code.code not in known]
     left = [hit for hit in found if possible(hit.code.code, hit.values, target.text)]
     return left or found
 
 
-def _further(target: _Target) -> Iterator[_Hit]:
-    """Of each code the further message that fits with the most literal text; then what is not the server's."""
+def _further(target: _Target, *, is_known: bool) -> Iterator[_Hit]:
+    """Of each code the further message that fits with the most literal text; then what is not the server's: of that
+    only ports and libraries, where the text is a message of the server (``is_known``)."""
     found: dict[str, _Hit] = {}
     for code, items in signatures().items():
         for item in items:
@@ -236,8 +239,9 @@ def _further(target: _Target) -> Iterator[_Hit]:
             rank = (2 if item.is_status else 1, -template.weight, 0, code)
             if code not in found or rank < found[code].rank:
                 found[code] = _Hit(codes()[code], values, rank)
+    is_known = is_known or any(hit.rank[0] == 1 for hit in found.values())
     for index, (code, values) in enumerate(outside_codes(target.text)):
-        if code not in found:
+        if code not in found and not (is_known and not code.startswith(_ALWAYS)):
             found[code] = _Hit(codes()[code], values, (1, 0, index, ""))
     yield from found.values()
 

@@ -61,6 +61,15 @@ def test_quiet_is_the_last_line(broken: Path) -> None:
     assert len(result.text.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_report_in_a_file_leaves_the_verdict(broken: Path, tmp_path: Path, form: str) -> None:
+    path = tmp_path / "report"
+    result = ovms_doctor("logs", "--format", form, "-o", path, broken)
+    assert (result.code, result.out) == (1, b"")
+    assert result.err.decode() == "✗ 2 of 3 servables serve at the end of the log; 1 error\n"
+    assert b"OVD312" in path.read_bytes()
+
+
 def test_json_holds_the_keys_of_the_contract(broken: Path) -> None:
     document = _document(broken)
     log = document["log"]

@@ -125,6 +125,12 @@ def test_values_exclude_codes() -> None:
     assert "OVD623" in _found(message.format("minio:9000"))
 
 
+def test_a_message_of_the_server_is_no_error_of_a_client() -> None:
+    line = "Invalid or missing S3 credentials, or bucket does not exist - models. curlCode: 7, Connection refused"
+    assert "OVD884" not in _found(line)
+    assert _found("curl: (7) Connection refused") == {"OVD884"}
+
+
 def test_the_old_text_of_a_schema_error_is_known() -> None:
     line = "Given config is invalid according to schema: #/definitions/x. Keyword: required Key: #/model_config_list/0"
     assert _found(line) == {"OVD404"}

@@ -1,4 +1,4 @@
-"""Steps that look at a model's files or move them: on this host, or in the store where they lie."""
+"""Steps that show or move a model's files, on this host or in their store."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ovms_doctor.model.names import is_remote
 
 
 def look(context: Context, path: str, text: str = "See what is there.") -> Step:
-    """A list of the directory ``path``, which is the server's."""
+    """The step that lists the directory ``path``, a server path."""
     if is_remote(path):
         return Step(text, f"{_tool(context, path)} ls {quote(_directory(path))}", "host", "reads")
     return Step(text, f"ls -la {quote(context.host(path))}", "host", "reads")
 
 
 def show(context: Context, path: str, text: str) -> Step:
-    """The content of a file."""
+    """The step that shows the content of the file ``path``."""
     if path.startswith("gs://"):
         return Step(text, f"gcloud storage cat {quote(path)}", "host", "reads")
     if is_remote(path):
@@ -26,7 +26,7 @@ def show(context: Context, path: str, text: str) -> Step:
 
 
 def rename(context: Context, old: str, new: str, text: str) -> Step:
-    """Another name for a directory; both are the server's paths."""
+    """The step that renames a directory; both are server paths."""
     if is_remote(old):
         return Step(text, _move(context, old, new), "host", "changes files")
     command = f"mv -- {quote(context.host(old))} {quote(context.host(new))}"
@@ -34,13 +34,13 @@ def rename(context: Context, old: str, new: str, text: str) -> Step:
 
 
 def below(base: str, name: str | int) -> str:
-    """A name below a base path. A slash at the end of one in a store is not repeated: there it would be another key."""
+    """The path of a name below a base path. In a store, a slash at the end is not repeated: it is another key."""
     return f"{base.rstrip('/') if is_remote(base) else base}/{name}"
 
 
 def aside(context: Context, base: str, name: str, text: str) -> Step:
-    """The directory ``name`` of a model moved out of the model's own, beside it. Beside a bucket there is nothing but
-    other buckets: there it is for people to choose."""
+    """The step that moves the directory ``name`` of a model beside the model's own. Only other buckets are beside a
+    bucket, so there the step has no command."""
     base, other = base.rstrip("/"), f"{base.rstrip('/')}.{name.strip()}"
     if is_remote(base) and base.count("/") < 3:
         return Step(text)
@@ -50,7 +50,7 @@ def aside(context: Context, base: str, name: str, text: str) -> Step:
 def into_version(
     context: Context, base: str, files: Sequence[str], directories: Iterable[str]
 ) -> tuple[Step, ...]:
-    """What lies in ``base`` put into a version directory of it; names below it."""
+    """Steps that move files and directories of ``base``, named below it, into a version directory of it."""
     if is_remote(base):
         tool, below = _tool(context, base), base.rstrip("/")
         moves = [f"{tool} mv {quote(f'{below}/{name}')} {quote(f'{below}/1/{name}')}" for name in files]
@@ -66,20 +66,20 @@ def into_version(
     )
 
 
-def listed(path: str, what: str, how: str = "list") -> Evidence:
-    """What a list showed; ``how`` of a local one."""
-    return Evidence(what, "list of the store" if is_remote(path) else how)
+def listed(path: str, observation: str, how: str = "list") -> Evidence:
+    """Evidence from a list of ``path``; ``how`` a local one was made."""
+    return Evidence(observation, "list of the store" if is_remote(path) else how)
 
 
 def left_behind(path: str) -> tuple[CausedBy, ...]:
-    """The findings which say that of a version in a store not all was downloaded: causes of what it then lacks."""
+    """Causes of what a version in a store lacks: the findings on files that are not downloaded."""
     if not is_remote(path):
         return ()
     return tuple(CausedBy(code, path=path, any_model=True) for code in ("OVD660", "OVD661"))
 
 
 def _move(context: Context, old: str, new: str) -> str:
-    """A directory of a store is what its keys begin with: each of them is moved."""
+    """The command that moves a directory of a store: each key that begins with it."""
     if old.startswith("gs://"):
         return f"gcloud storage mv {quote(_directory(old) + '*')} {quote(_directory(new))}"
     tool = _tool(context, old)
@@ -91,10 +91,10 @@ def _directory(path: str) -> str:
 
 
 def _tool(context: Context, path: str) -> str:
-    """The store's command line, sent where the server goes."""
+    """The store's command-line tool, with the endpoint of the server."""
     if path.startswith("gs://"):
         return "gcloud storage"
     accesses = [item.facts.access for item in context.plan.stores if item.facts is not None]
-    asked = [one for one in accesses if one is not None and f"{path}/".startswith(f"{one.url()}/")]
-    endpoint = asked[0].endpoint if asked else ""
+    matching = [one for one in accesses if one is not None and f"{path}/".startswith(f"{one.url()}/")]
+    endpoint = matching[0].endpoint if matching else ""
     return f"aws s3 --endpoint-url {quote(endpoint)}" if endpoint else "aws s3"

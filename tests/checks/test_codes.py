@@ -306,6 +306,19 @@ def test_causes_in_the_checks_name_codes_that_there_are() -> None:
     assert named <= set(CODES)
 
 
+def test_codes_named_anywhere_in_the_checks_exist() -> None:
+    """Causes are also passed on as texts."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "ovms_doctor/checks").rglob("*.py")]
+    named = {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and re.fullmatch(r"OVD\d{3}", str(node.value))
+    }
+    assert {"OVD631", "OVD638"} <= named
+    assert named <= set(CODES)
+
+
 # -- running -------------------------------------------------------------------------------------------
 
 

@@ -13,12 +13,13 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.deployment import ModelParameters
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.property_values import is_shown
 from ovms_doctor.model.text import HIDDEN
 
-#: Keys whose values are secret; KEY_CACHE_PRECISION and similar ones concern another kind of key.
-_SECRET = lazy_pattern(r"key(?!_cache)|token|secret|passw|credential|encrypt", re.IGNORECASE)
-_DEPTH = 5
-#: A value shorter than this is removed only as a word of its own.
+#: Names of secrets, whose values are removed however short they are.
+_SECRET = lazy_pattern(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
+_DEPTH = 20
+#: A value shorter than this is removed only where its name is one of a secret, and as a word of its own.
 _SHORT = 4
 
 
@@ -47,19 +48,22 @@ def _secrets_of(parameters: ModelParameters) -> Iterator[str]:
         try:
             given = json.loads(given)
         except (ValueError, RecursionError):
+            # What cannot be read is hidden whole.
+            yield given
             return
-    yield from _inside(given, secret=False, depth=_DEPTH)
+    yield from _inside(given, shown=True, named=False, depth=_DEPTH)
 
 
-def _inside(value: Any, *, secret: bool, depth: int) -> Iterator[str]:
+def _inside(value: Any, *, shown: bool, named: bool, depth: int) -> Iterator[str]:
+    """The texts below a property whose values are not shown; ``named``: one of the names above is one of a secret."""
     if isinstance(value, dict) and depth:
         for key, item in value.items():
-            hidden = secret or _SECRET.search(key) is not None
-            yield from _inside(item, secret=hidden, depth=depth - 1)
+            is_named = named or _SECRET.search(key) is not None
+            yield from _inside(item, shown=shown and is_shown(key), named=is_named, depth=depth - 1)
     elif isinstance(value, list) and depth:
         for item in value:
-            yield from _inside(item, secret=secret, depth=depth - 1)
-    elif secret and isinstance(value, str) and value.strip():
+            yield from _inside(item, shown=shown, named=named, depth=depth - 1)
+    elif not shown and isinstance(value, str) and value.strip() and (named or len(value) >= _SHORT):
         yield value
 
 

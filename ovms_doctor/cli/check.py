@@ -14,7 +14,7 @@ from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.diagnosis.saved_options import options_from_json, options_to_json
+from ovms_doctor.diagnosis.saved_options import facts_to_save, options_from_json, options_to_json
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions, OutputOptions
@@ -101,7 +101,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         run = _settle(typed, options, None, collector_for(options, progress), progress)
         from ovms_doctor.model.facts import codec
 
-        write(codec.dump(run.facts, {"request": options_to_json(options)}), output.output)
+        write(codec.dump(facts_to_save(run.facts), {"request": options_to_json(options)}), output.output)
     if interrupts.requested():
         interrupted.say()
         return EXIT_INTERRUPTED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from ovms_doctor.model.text import redact_words
+from ovms_doctor.model.redaction import redact_words
 
 if TYPE_CHECKING:
     from ovms_doctor.report.model import Run

@@ -7,11 +7,16 @@ from typing import Any
 from msgspec import to_builtins
 from msgspec.structs import fields, replace
 
+from ovms_doctor.model.facts import Answer, Facts, FileContent
 from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
 from ovms_doctor.model.options import CheckOptions, options_of
+from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.property_values import hide_in_document
+from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.text import escape, unescape
 
 #: Members whose text is escaped by itself: in facts files of version 1, all of the document is escaped once more.
+_USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<user>[^/\s@'\"]+)@")
 _ESCAPED = ("container", "environment")
 
 
@@ -19,6 +24,8 @@ def options_to_json(options: CheckOptions) -> dict[str, Any]:
     """The options as JSON values that :func:`options_from_json` reads, without secrets, and without what was read
     into other fields."""
     values: dict[str, Any] = to_builtins(replace(options, **_unsaved()))
+    if values.get("words"):
+        values["words"] = list(redact_words(values["words"]))
     for name in _unsaved():
         del values[name]
     return {**values, **{name: map_text(values[name], escape) for name in _ESCAPED}}
@@ -38,6 +45,21 @@ def options_from_json(data: Any) -> CheckOptions:
         return convert(values, CheckOptions)
     except JsonFormatError as error:
         raise ValueError(f"not the options of a run: {error}") from None
+
+
+def facts_to_save(facts: Facts) -> Facts:
+    """The facts without secrets: in the files that were read, values of plugin_config that can be secrets and URLs'
+    passwords are asterisks. Sizes and positions stay as they are."""
+    return Facts({question: _without_secrets(answer) for question, answer in facts}, complete=True)
+
+
+def _without_secrets(answer: Answer) -> Answer:
+    if not isinstance(answer, FileContent) or not (b"plugin" in answer.data or b"@" in answer.data):
+        return answer
+    # One character for each byte, so that the text has the length of the data.
+    text = hide_in_document(answer.data.decode("latin-1"))
+    text = _USER_IN_URL.sub(lambda match: match["scheme"] + "*" * len(match["user"]) + "@", text)
+    return replace(answer, data=text.encode("latin-1"))
 
 
 def _unsaved() -> dict[str, Any]:

@@ -18,7 +18,8 @@ from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.image import is_official
 from ovms_doctor.inputs.shell import ShellContext, split_text
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import HIDDEN, redact_words
+from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.text import HIDDEN
 
 #: The server's program in every image of OVMS (Dockerfile.ubuntu, Dockerfile.redhat).
 SERVER = "/ovms/bin/ovms"

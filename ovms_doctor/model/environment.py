@@ -123,6 +123,11 @@ def _text(name: str, value: str) -> str | None:
     return None if name in _FILES and odd else redact(value)
 
 
+def keeps_value(name: str) -> bool:
+    """Whether the value of the variable ``name`` is kept, as far as its form allows: it holds no secret."""
+    return name in _WORDS or name in _ADDRESSES or name in _PLACES
+
+
 def read_pair(text: str) -> tuple[str, str] | None:
     """``NAME=VALUE``; None where it is none."""
     name, equals, value = text.partition("=")

@@ -9,19 +9,12 @@ All other text is written as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: What stands for a secret.
 HIDDEN = "***"
 _USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
-_SECRET_NAME = lazy_pattern(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
-#: A member of an object, as JSON writes it or nearly so; its value is a text.
-_MEMBER = lazy_pattern(
-    r"""(?P<name>(?P<quote>["']?)(?P<key>\w{1,100})(?P=quote)\s{0,20}:\s{0,20})"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*"?|'[^']*'?|[A-Za-z][^\s,}\]"']*)"""
-)
 _ESCAPE = lazy_pattern(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
@@ -39,53 +32,6 @@ def unescape(text: str) -> str:
 def redact(text: str) -> str:
     """``text`` without the user and password of URLs in it."""
     return _USER_IN_URL.sub(rf"\g<scheme>{HIDDEN}@", text) if "@" in text else text
-
-
-#: Options of this program whose value may hold secrets in any place of it.
-_HOLD_SECRETS = ("--env", "--docker-run")
-
-
-def redact_words(words: Sequence[str]) -> tuple[str, ...]:
-    """A command line without secrets: URLs' passwords, and the values of options that name or hold a secret."""
-    shown = []
-    before = ""
-    for word in words:
-        name, equals, value = word.partition("=")
-        if before in _HOLD_SECRETS:
-            shown.append(_held(word))
-        elif _names_secret(before) and not word.startswith("--"):
-            shown.append(HIDDEN)
-        elif equals and name in _HOLD_SECRETS:
-            shown.append(f"{name}={_held(value)}")
-        elif equals and _names_secret(name):
-            shown.append(f"{name}={HIDDEN}")
-        else:
-            shown.append(redact(_members_hidden(word) if "{" in word else word))
-        before = "" if equals else word
-    return tuple(shown)
-
-
-def _members_hidden(text: str) -> str:
-    """An object as plugin_config takes one, without its members that hold a secret (CACHE_ENCRYPTION_KEY); what can
-    be read as JSON can be afterwards."""
-
-    def hidden(match: re.Match[str]) -> str:
-        if not _SECRET_NAME.search(match["key"]):
-            return match[0]
-        quote = match["value"][0] if match["value"][0] in "\"'" else ""
-        return f"{match['name']}{quote}{HIDDEN}{quote}"
-
-    return _MEMBER.sub(hidden, text)
-
-
-def _names_secret(option: str) -> bool:
-    return option.startswith("--") and bool(_SECRET_NAME.search(option)) and not option.endswith("_file")
-
-
-def _held(value: str) -> str:
-    """``NAME=VALUE`` as the name alone; a whole command line not at all."""
-    name, equals, _ = value.partition("=")
-    return f"{name}={HIDDEN}" if equals and name.isidentifier() else HIDDEN
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -50,6 +50,7 @@ def ovms_doctor(
     with (
         mock.patch.dict(os.environ, environment or {}, clear=environment is not None),
         _directory(cwd),
+        mock.patch.object(sys, "argv", ["ovms-doctor", *(os.fsdecode(word) for word in words)]),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), "utf-8", "surrogateescape")),
         redirect_stdout(io.TextIOWrapper(out, "utf-8", "surrogateescape", write_through=True)) as text_out,
         redirect_stderr(io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)) as text_err,

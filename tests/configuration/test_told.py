@@ -373,7 +373,7 @@ def test_of_equal_pipelines_one_is_served() -> None:
         ("{'a': 1}", "single quotes"),
         ('{"a": True}', "True is written true"),
         ('{"a": NaN}', "NaN is no number"),
-        ("{a: 1}", "the key a stands without double quotes"),
+        ("{a: 1}", "a key stands without double quotes"),
         ('{"a": 1 "b": 2}', "a comma is missing"),
         ('{"a" 1}', "a colon is missing"),
         ('{"a": 1', "it ends before all of its brackets are closed"),

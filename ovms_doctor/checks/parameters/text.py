@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.positions import line_and_column, with_position
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.findings import Evidence
-from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import Attempt
-from ovms_doctor.model.text import HIDDEN, redact
+from ovms_doctor.model.property_values import hide_property_values
+from ovms_doctor.model.text import redact
 from ovms_doctor.prediction.mapping import tensor_name
 from ovms_doctor.prediction.parameters.against_model import server_shape
 
 #: The longest value to show, in characters.
 _SHOWN = 200
-#: Keys whose values are not shown.
-_SECRET = lazy_pattern(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
 
 
 def show_value(value: object) -> str:
@@ -44,33 +41,16 @@ def show_parameter(entry: ModelEntry, parameter: str, value: object | None = Non
 
 
 def show_plugin_config(value: object, key: str = "") -> object:
-    """A plugin_config to show: only ``key`` if it has it, and no value of a key that names a secret.
-
-    A text that is no JSON is hidden if it mentions such a key.
-    """
-    if not isinstance(value, str):
-        config = value
-    else:
-        try:
-            config = json.loads(value)
-        except (ValueError, RecursionError):
-            return HIDDEN if _SECRET.search(value) else redact(value)
+    """A plugin_config to show: only ``key`` if it has it, and no value that can be a secret."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    hidden = redact(hide_property_values(text))
+    try:
+        config = json.loads(hidden)
+    except (ValueError, RecursionError):
+        return hidden
     if isinstance(config, dict) and key in config:
         config = {key: config[key]}
-    shown = _without_secrets(config)
-    return json.dumps(shown, ensure_ascii=False) if isinstance(value, str) else shown
-
-
-def _without_secrets(value: object, depth: int = 5) -> object:
-    if isinstance(value, dict) and depth:
-        return {
-            key: HIDDEN if _SECRET.search(key) else _without_secrets(item, depth - 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, dict | list):
-        # The server does not accept such a value, which can hold a secret at any depth.
-        return HIDDEN
-    return redact(value) if isinstance(value, str) else value
+    return json.dumps(config, ensure_ascii=False) if isinstance(value, str) else config
 
 
 def locate_parameter(

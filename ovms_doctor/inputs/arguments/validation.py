@@ -24,8 +24,8 @@ from ovms_doctor.inputs.arguments.options import (
 from ovms_doctor.inputs.arguments.splitting import SplitArguments, is_true
 from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
+from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.text import redact_words
 
 _HIGHEST_PORT = 65535
 _MOST_REST_WORKERS = 10_000

@@ -18,8 +18,9 @@ from ovms_doctor.model.container import (
     Probe,
     PublishedPort,
 )
+from ovms_doctor.model.environment import keeps_value
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import redact
+from ovms_doctor.model.redaction import redact_message, redact_words
 
 _KINDS: Mapping[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
 #: What the engines say of every mount.
@@ -297,7 +298,7 @@ def state(data: Mapping[str, Any]) -> ContainerState | None:
         status=status,
         exit_code=number(found, "ExitCode") if ended else None,
         oom_killed=killed if isinstance(killed, bool) else None,
-        message=redact(string(found, "Error"))[:1000],
+        message=redact_message(string(found, "Error"), _values_of(data))[:1000],
         started_at=_time(found, "StartedAt"),
         finished_at=finished if ended else "",
         restarts=positive(data, "RestartCount") or 0,
@@ -305,6 +306,18 @@ def state(data: Mapping[str, Any]) -> ContainerState | None:
         health=string(health, "Status"),
         last_finished_at="" if ended else finished,
     )
+
+
+def _values_of(data: Mapping[str, Any]) -> list[str]:
+    """The values of the container's variables and arguments that can be secrets; the engine's errors quote them."""
+    arguments = words(data, "Args")
+    config = table(data, "Config")
+    pairs = (item.partition("=") for item in items(config, "Env") if isinstance(item, str))
+    secret = [
+        value for name, _, value in pairs if value and not value.startswith("/") and not keeps_value(name)
+    ]
+    shown = redact_words(arguments)
+    return secret + [word for word, other in zip(arguments, shown, strict=True) if word != other]
 
 
 def _time(value: Mapping[str, Any], key: str) -> str:

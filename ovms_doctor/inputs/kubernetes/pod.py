@@ -12,7 +12,7 @@ from ovms_doctor.inputs.kubernetes.documents import quantity
 from ovms_doctor.inputs.kubernetes.environment import ManifestObjects
 from ovms_doctor.inputs.untyped import objects, string, table, whole
 from ovms_doctor.model.container import ContainerLimits, ContainerState, Probe, PublishedPort
-from ovms_doctor.model.text import redact
+from ovms_doctor.model.redaction import redact_message
 
 _PROBES: tuple[tuple[str, Literal["startup", "readiness", "liveness"]], ...] = (
     ("startupProbe", "startup"),
@@ -265,7 +265,7 @@ def _unscheduled(status: Mapping[str, Any]) -> ContainerState | None:
 
 
 def _message(value: Mapping[str, Any]) -> str:
-    return redact(string(value, "message"))[:_LONGEST_MESSAGE]
+    return redact_message(string(value, "message"))[:_LONGEST_MESSAGE]
 
 
 def before_it(status: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:

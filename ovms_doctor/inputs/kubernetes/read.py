@@ -37,7 +37,7 @@ from ovms_doctor.inputs.untyped import objects, string
 from ovms_doctor.model.container import Container, ContainerMount, PublishedPort
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import redact_words
+from ovms_doctor.model.redaction import redact_words
 
 _IMAGE = lazy_pattern(r"model[-_]?server|ovms|openvino", re.IGNORECASE)
 _OPTION = lazy_pattern(

@@ -61,7 +61,7 @@ def _about_word(word: str, before: str) -> str:
     if word in _SPELLED:
         return f"{word} is written {_SPELLED[word]} in JSON"
     if before.endswith(("{", ",")):
-        return f"the key {word} stands without double quotes"
+        return "a key stands without double quotes"
     if before.endswith((":", "[")):
-        return f"the text {word} stands without double quotes"
+        return "a text stands without double quotes"
     return ""

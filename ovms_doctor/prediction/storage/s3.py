@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import Addressing, Endpoint, EndpointProblem, S3Client, S3Path
+from ovms_doctor.model.text import redact
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 PREFIX = "s3://"
@@ -34,7 +35,11 @@ _ADDRESS = lazy_pattern(
 
 
 def parse_place(path: str) -> S3Path:
-    """``S3FileSystem::parsePath`` of a path that begins with ``s3://``."""
+    """``S3FileSystem::parsePath`` of a path that begins with ``s3://``.
+
+    Credentials before an ``@`` are hidden: no request and no fact holds them.
+    """
+    path = redact(path)
     match = _WITH_HOST.fullmatch(path)
     if match is not None:
         return S3Path(path, match[3], match[4], match[1], match[2])

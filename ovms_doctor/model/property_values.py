@@ -1,0 +1,194 @@
+"""Values of plugin_config that can be shown: those of OpenVINO's own properties; all others can be secrets.
+
+A property that no plugin has is often a wrong spelling of one that holds a secret, or a setting of a plugin of
+the user's own. Its texts and long numbers are hidden, short numbers and truth values stay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from itertools import chain, pairwise
+
+from ovms_doctor.model.pattern import lazy_pattern
+
+#: Names of secrets, as a part of an option's or variable's name: ``HF_TOKEN``, ``client-secret``.
+SECRET_PART = lazy_pattern(
+    r"(?:^|[_-])(?:key|token|secrets?|passwd|passwords?|passphrase|credentials?|auth)(?:$|[_-])",
+    re.IGNORECASE,
+)
+_SECRET_NAME = lazy_pattern(r"(key|token|secret|passw(or)?d|credentials?)$", re.IGNORECASE)
+#: Properties that OVMS takes and no plugin lists any more, and groups of properties by device.
+_OTHER_PROPERTIES = frozenset(
+    {
+        "CPU_BIND_THREAD",
+        "CPU_THREADS_NUM",
+        "CPU_THROUGHPUT_STREAMS",
+        "DEVICE_PROPERTIES",
+        "ENABLE_MMAP",
+        "GPU_THROUGHPUT_STREAMS",
+    }
+)
+#: Properties of OpenVINO that hold a secret.
+_SECRET_PROPERTIES = frozenset({"CACHE_ENCRYPTION_CALLBACKS"})
+#: Names of devices that stand as keys in DEVICE_PROPERTIES: ``GPU``, ``GPU.1``, ``MULTI:CPU,GPU``.
+_DEVICE = lazy_pattern(r"(?:CPU|GPU|NPU|AUTO|MULTI|HETERO|BATCH)(?:[.:(][\w.:,()-]*)?")
+_NAME = lazy_pattern(r"""plugin_config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""")
+_NEXT = lazy_pattern(r"""\\?["']?\s*:?\s*(?P<quote>\\?["'])?\s*(?P<open>\{)?""")
+_WORD = r"""[^\s{}\[\]:,"']+"""
+_TOKENS = {
+    '"': re.compile(rf"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))|{_WORD}|[{{}}\[\],:]""", re.DOTALL),
+    '\\"': re.compile(rf"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))|{_WORD}|[{{}}\[\],:]""", re.DOTALL),
+}  # fmt: skip
+_SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
+#: From this length on, in characters, a number can be an identifier.
+_LONG_NUMBER = 6
+
+_TRUTH = lazy_pattern(r"yes|no|true|false|on|off", re.IGNORECASE)
+
+Mask = Callable[[str], str]
+#: Whether the value of a name can be shown.
+IsShown = Callable[[str], bool]
+
+
+def short_mask(_text: str) -> str:
+    """``***`` for any text."""
+    return "***"
+
+
+def same_length(text: str) -> str:
+    """As many asterisks as the text has characters, so that positions behind it stay as they are."""
+    return "*" * len(text)
+
+
+@cache
+def shown_properties() -> frozenset[str]:
+    """The properties whose values are shown: those that a plugin of OpenVINO lists in any release."""
+    from ovms_doctor.model.releases.plugin_properties import devices_with_properties, ever_supported
+
+    listed = frozenset(name for device in devices_with_properties() for name in ever_supported(device))
+    return (listed | _OTHER_PROPERTIES) - _SECRET_PROPERTIES
+
+
+def is_shown(name: str) -> bool:
+    """Whether the value of the property ``name``, or of the properties of the device ``name``, can be shown."""
+    return name in shown_properties() or _DEVICE.fullmatch(name) is not None
+
+
+def names_no_secret(name: str) -> bool:
+    """Whether a member of an object that is not plugin_config holds no secret, by the end of its name."""
+    return _SECRET_NAME.search(name) is None
+
+
+def hide_property_values(text: str, mask: Mask = short_mask, shows: IsShown = is_shown) -> str:
+    """The value of plugin_config as a JSON text without values that can be secrets; a text that is no JSON object
+    is hidden whole."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return mask(text) if text.strip() else text
+    if not isinstance(value, dict):
+        return text if _SCALAR.fullmatch(text.strip()) else mask(text)
+    start = text.index("{")
+    hidden, end = _hide_object(text, start, '"', mask, shows)
+    return text[:start] + hidden + text[end:]
+
+
+def hide_in_document(text: str, mask: Mask = same_length) -> str:
+    """A server configuration or a graph, possibly malformed, without the secrets in its values of plugin_config."""
+    parts: list[str] = []
+    done = 0
+    for match in _NAME.finditer(text):
+        if match.start() < done or not _is_name(match[0]):
+            continue
+        found = _NEXT.match(text, match.end())
+        if found is None or not (found["quote"] or found["open"]):
+            continue
+        if found["open"]:
+            quote = '\\"' if found["quote"] == '"' else '"'
+            start = found.start("open")
+            hidden, end = _hide_object(text, start, quote, mask, is_shown)
+        else:
+            start = found.start("quote")
+            end, hidden = _hide_text(text, start, mask)
+        parts += [text[done:start], hidden]
+        done = end
+    return "".join([*parts, text[done:]])
+
+
+def _is_name(text: str) -> bool:
+    if text == "plugin_config":
+        return True
+    try:
+        return bool(json.loads(f'{text}"') == "plugin_config")
+    except ValueError:
+        return False
+
+
+def _hide_text(text: str, start: int, mask: Mask) -> tuple[int, str]:
+    """Where the quoted text at ``start`` ends, and itself hidden."""
+    token = _TOKENS['"'].match(text, start)
+    if token is None or token["text"] is None:
+        return start, ""
+    quoted = token[0]
+    return token.end(), quoted[0] + mask(quoted[1:-1]) + quoted[-1]
+
+
+def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) -> tuple[str, int]:
+    """The object that begins at ``start`` without values that can be secrets, and where it ends.
+
+    ``quote``: how texts in it are quoted.
+    """
+    parts: list[str] = []
+    done = start
+    name_shown = True
+    #: Whether values are shown, for each open bracket.
+    shown: list[bool] = []
+    tokens = chain(_TOKENS[quote].finditer(text, start), (None,))
+    for token, following in pairwise(tokens):
+        assert token is not None
+        if token[0] in "{[":
+            shown.append(name_shown and (not shown or shown[-1]))
+        elif token[0] in "}]":
+            name_shown = shown.pop()
+            if not shown:
+                return "".join([*parts, text[done : token.end()]]), token.end()
+        elif token[0] not in ",:":
+            if following is not None and following[0] == ":":
+                name_shown = shows(_unescaped(_content(token, quote)))
+            elif not (name_shown and shown[-1]):
+                content = _content(token, quote)
+                begin = token.start() + (token[0].index(content) if content else 0)
+                parts += [text[done:begin], _hidden(content, token["text"] is not None, mask)]
+                done = begin + len(content)
+    return "".join([*parts, text[done:]]), len(text)
+
+
+def _hidden(content: str, quoted: bool, mask: Mask) -> str:
+    """A value that may be a secret: a truth value or a short number as it is, a long number as nines, so that it
+    stays a number."""
+    scalar = _SCALAR.fullmatch(content) is not None
+    if not content or ((scalar or _TRUTH.fullmatch(content)) and len(content) < _LONG_NUMBER):
+        return content
+    return re.sub(r"\d", "9", content) if scalar and not quoted else mask(content)
+
+
+def _content(token: re.Match[str], quote: str) -> str:
+    """A token without its quotes."""
+    if token["text"] is None:
+        return token[0]
+    mark = quote if token[0].startswith(quote) else token[0][0]
+    inner = token[0][len(mark) :]
+    return inner.removesuffix(mark)
+
+
+def _unescaped(name: str) -> str:
+    """A name as JSON reads it."""
+    if "\\" not in name:
+        return name
+    try:
+        return str(json.loads(f'"{name}"'))
+    except ValueError:
+        return name

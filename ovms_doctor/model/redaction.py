@@ -1,0 +1,98 @@
+"""Command lines and messages of other programs without the secrets in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.property_values import (
+    SECRET_PART,
+    hide_in_document,
+    hide_property_values,
+    names_no_secret,
+    short_mask,
+)
+from ovms_doctor.model.text import HIDDEN, redact
+
+#: Options of this program whose value may hold secrets in any part of it.
+_HOLD_SECRETS = ("--env", "--docker-run")
+_ASSIGNED = lazy_pattern(
+    r"""(?P<name>[\w-]*(?:key|token|secret|passw(?:or)?d|passphrase|credential)[\w-]*["']?\s{0,3}[=:]\s{0,3}["']?)"""
+    r"""(?P<value>[^\s"',;&)}\]]+)""",
+    re.IGNORECASE,
+)
+#: A value shorter than this is too common to be looked for in a message.
+_SHORT = 4
+
+
+def redact_words(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line without secrets: URLs' passwords, values of options that name or hold a secret, and values of
+    plugin_config that can be secrets."""
+    shown = []
+    before = ""
+    #: Whether the words until the next option are the rest of an object that the shell has split.
+    split = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        split = split and not word.startswith("--")
+        if split:
+            shown.append(HIDDEN)
+        elif before in _HOLD_SECRETS:
+            shown.append(_name_only(word))
+        elif before == "--plugin_config":
+            shown.append(redact(hide_property_values(word)))
+            split = shown[-1] == HIDDEN
+        elif _names_secret(before) and before.startswith("--") and not word.startswith("--"):
+            shown.append(HIDDEN)
+        elif equals and name in _HOLD_SECRETS:
+            shown.append(f"{name}={_name_only(value)}")
+        elif equals and name == "--plugin_config":
+            shown.append(f"{name}={redact(hide_property_values(value))}")
+            split = shown[-1].endswith(f"={HIDDEN}")
+        elif equals and _names_secret(name):
+            shown.append(f"{name}={HIDDEN}")
+        else:
+            shown.append(redact(_without_values(word)))
+        before = "" if equals else word
+    return tuple(shown)
+
+
+def redact_message(text: str, known: Iterable[str] = ()) -> str:
+    """A message of an engine or a cluster without URLs' passwords, values assigned to names of secrets, and the
+    ``known`` values."""
+    for value in sorted({value for value in known if len(value) >= _SHORT}, key=len, reverse=True):
+        text = text.replace(value, HIDDEN)
+    return _ASSIGNED.sub(rf"\g<name>{HIDDEN}", redact(text))
+
+
+def _without_values(word: str) -> str:
+    """A word of a command line: an object, or a text that has a plugin_config in it, without the values that can be
+    secrets.
+
+    A text that is no JSON is hidden whole where it assigns something to the name of a secret.
+    """
+    if "{" not in word:
+        return word
+    if not word.lstrip().startswith("{"):
+        return hide_in_document(word, short_mask)
+    hidden = hide_property_values(word, shows=names_no_secret)
+    if hidden != HIDDEN:
+        return hidden
+    # Often an object without the quotes that a shell has removed.
+    return HIDDEN if _ASSIGNED.search(word) else word
+
+
+def _names_secret(name: str) -> bool:
+    """Whether an option (``--hf_token``) or a variable (``API_KEY``) holds a secret, by its name."""
+    return (
+        (name.startswith("--") or name.isidentifier())
+        and SECRET_PART.search(name) is not None
+        and not name.lower().endswith("_file")
+    )
+
+
+def _name_only(value: str) -> str:
+    """``NAME=VALUE`` as the name alone; a whole command line not at all."""
+    name, equals, _ = value.partition("=")
+    return f"{name}={HIDDEN}" if equals and name.isidentifier() else HIDDEN

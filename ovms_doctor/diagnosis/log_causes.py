@@ -19,7 +19,12 @@ _CLOSING = {
 #: Of those, what names the cause itself where it is recognised.
 _WITH_CODE = {"port-not-opened", "custom-loader-failed"}
 #: Closing messages that have a code of their own in another context.
-_CLOSING_TEXTS = ("Loading main OVMS config models failed", "Error during ")
+_CLOSING_TEXTS = (
+    "Loading main OVMS config models failed",
+    "Error during loading ",
+    "Error during configuration ",
+    "Error during layout",
+)
 #: Messages without consequence for what is served.
 _HARMLESS = {
     "output-buffers", "properties-not-read", "deprecated", "deprecated-or-minor", "graph-queue", "internal",

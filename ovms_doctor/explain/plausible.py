@@ -10,6 +10,8 @@ Values = Mapping[str, str]
 _LIKELY: tuple[tuple[str, ...], ...] = (
     ("OVD405", "OVD205"),
     ("OVD803", "OVD801"),
+    # What the exception of a generative model names, before the message around it.
+    ("OVD366", "OVD822"),
     ("OVD505", "OVD503"),
     ("OVD202", "OVD201", "OVD110"),
     ("OVD432", "OVD731", "OVD433", "OVD342"),

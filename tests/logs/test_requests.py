@@ -290,3 +290,24 @@ def test_failures_that_info_holds_are_shown() -> None:
     diagnosis, _ = diagnose(log)
     assert diagnosis.hidden is not None
     assert "--log_level DEBUG" in diagnosis.hidden
+
+
+def test_a_generative_model_that_does_not_load_and_an_executor_that_ends_the_server() -> None:
+    failed = (
+        "Error during llm node initialization for models_path: /m exception: Exception from utils.cpp:400:"
+    )
+    log = _log(
+        record(failed, level="error"),
+        "Could not find a model in the directory '/m'",
+        record("Failed to process LLM node graph llm", level="error"),
+        record(
+            "Mediapipe: llm state changed to: LOADING_PRECONDITION_FAILED after handling: ValidationFailedEvent: "
+        ),
+        record("ServableManagerModule started"),
+        record("Error occurred in LLM executor: Exception from infer_request.cpp:224:", level="error"),
+        "[GPU] clFinish, error code: -5 CL_OUT_OF_RESOURCES",
+    )
+    diagnosis, findings = diagnose(read(log))
+    assert [finding.code for finding in findings] == ["OVD366", "OVD824"]
+    assert diagnosis.causes == (("OVD366",),)
+    assert diagnosis.ended_by == ("OVD824",)

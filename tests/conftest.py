@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import tempfile
@@ -31,9 +30,6 @@ pytest.register_assert_rewrite(
     "tests.stores.reports",
 )
 pytest_plugins = ("tests.stores.fixtures",)
-
-# A shell that starts the tests in the background has them ignore it, and with them all that they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: Fixtures behind which a container engine stands.
 ENGINES = {"engine", "_shared_engine"}

@@ -45,7 +45,20 @@ LEVEL = {unit: -number for number, layer in enumerate(LAYERS) for unit in layer}
 
 #: Slow to import, or not safe to: only inside the function that uses it. ``import openvino`` writes into the
 #: home directory and calls a host; every one of these costs a start-up that does not need it.
-HEAVY = {"openvino", "numpy", "boto3", "botocore", "google", "docker", "psutil", "yaml", "elftools"}
+HEAVY = {
+    "openvino",
+    "numpy",
+    "boto3",
+    "botocore",
+    "google",
+    "docker",
+    "psutil",
+    "yaml",
+    "elftools",
+    "grpc",
+    "prometheus_client",
+    "requests",
+}
 #: The terminal's libraries belong to who prints.
 TERMINAL = {"typer", "click", "rich"}
 TERMINAL_PACKAGES = {"cli", "report", "model"}

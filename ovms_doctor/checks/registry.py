@@ -18,6 +18,7 @@ from ovms_doctor.checks import (
     extension,
     graphs,
     layout,
+    live,
     logs,
     mapping,
     operations,
@@ -69,6 +70,7 @@ CHECKS: tuple[Check, ...] = (
     graphs.CHECK,
     requests.CHECK,
     logs.CHECK,
+    live.CHECK,
     doctor.CHECK,
 )
 

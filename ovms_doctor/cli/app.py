@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 _SEPARATOR = "--"
 #: Commands for which ``--`` only ends the options.
-_WITHOUT_SERVER = ("explain", "logs")
+_WITHOUT_SERVER = ("explain", "logs", "status")
 #: The server's own arguments, behind ``--``: kept from the parser, which has its own options by those names.
 _server_arguments: list[str] | None = None
 
@@ -57,16 +57,18 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
-    if any(info.callback in (check, collect, request, logs) for info in parser.registered_commands):
+    if any(info.callback in (check, collect, request, logs, status) for info in parser.registered_commands):
         from ovms_doctor.cli.log_options import LogOptions
         from ovms_doctor.cli.parameters import add_parameters
         from ovms_doctor.cli.request_options import RequestOptions
+        from ovms_doctor.cli.status_options import StatusOptions
         from ovms_doctor.model.options import CheckOptions, OutputOptions
 
         add_parameters(check, CheckOptions, OutputOptions)
         add_parameters(collect, CheckOptions, OutputOptions)
         add_parameters(request, RequestOptions, CheckOptions, OutputOptions)
         add_parameters(logs, LogOptions, OutputOptions)
+        add_parameters(status, StatusOptions, OutputOptions)
     return typer.main.get_command(parser)
 
 
@@ -131,6 +133,18 @@ def logs(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
 
     return run_logs(LogOptions(**values_of(LogOptions, context.params)), output_options(context.params))
+
+
+@app.command()
+def status(context: typer.Context, **_: object) -> int:
+    """Say what a running server serves, and why a client cannot reach it."""
+    from ovms_doctor.cli.parsed import output_options, values_of
+    from ovms_doctor.cli.status import run_status
+    from ovms_doctor.cli.status_options import StatusOptions
+
+    return run_status(
+        StatusOptions(**values_of(StatusOptions, context.params)), output_options(context.params)
+    )
 
 
 @app.command()

@@ -45,7 +45,10 @@ def _usage(text: str, words: Sequence[str]) -> int:
 
     message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
     print(f"ovms-doctor: {message}", file=sys.stderr)
-    if words[:1] in (["check"], ["request"], ["logs"]) and _option(words, "--format", "-f") == "json":
+    if (
+        words[:1] in (["check"], ["request"], ["logs"], ["status"])
+        and _option(words, "--format", "-f") == "json"
+    ):
         from ovms_doctor.cli.output import write
         from ovms_doctor.diagnosis.run import failed_report
         from ovms_doctor.diagnosis.run_start import begin

@@ -28,7 +28,7 @@ FailOn: TypeAlias = Literal["error", "warning", "info", "never"]
 #: The commands that load models.
 _LOADING = ("check", "collect")
 #: The commands that write a report.
-_REPORTING = ("check", "request", "logs")
+_REPORTING = ("check", "request", "logs", "status")
 
 
 class Option(NamedTuple):
@@ -368,7 +368,7 @@ class OutputOptions(Struct, frozen=True):
             ("--select",),
             "Only these: code prefixes, names, checks.",
             "CODE[,CODE…]",
-            commands=("check", "logs"),
+            commands=("check", "logs", "status"),
         ),
     ] = ()
     #: Code prefixes and names of findings and checks to leave out.
@@ -378,7 +378,7 @@ class OutputOptions(Struct, frozen=True):
             ("--ignore",),
             "All but these: code prefixes, names, checks.",
             "CODE[,CODE…]",
-            commands=("check", "logs"),
+            commands=("check", "logs", "status"),
         ),
     ] = ()
     #: The format.
@@ -393,7 +393,7 @@ class OutputOptions(Struct, frozen=True):
             ("--output", "-o"),
             "Write to FILE instead of standard output.",
             "FILE",
-            commands=("check", "collect", "request", "logs"),
+            commands=("check", "collect", "request", "logs", "status"),
         ),
     ] = None
     #: The least severe finding that makes the exit code 1.

@@ -15,6 +15,7 @@ from ovms_doctor.model.container import Source
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Confidence, Effect, Recovers, Severity, StepLocation
 from ovms_doctor.model.plan import Basis, ErrorCode, Outcome, StateName
+from ovms_doctor.report.live_document import LiveInfo
 from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
@@ -362,6 +363,7 @@ class ReportDocument(Struct, frozen=True):
     * ``error``: why the run itself failed; absent where it did not.
     * ``request``: the client's request that was judged; absent in reports of other commands.
     * ``log``: what the server's log shows; absent in reports of other commands.
+    * ``live``: the running server that was looked at; absent in reports of other commands.
     """
 
     schema_version: Annotated[str, Meta(pattern=r"^1\.[0-9]+$")]
@@ -375,3 +377,4 @@ class ReportDocument(Struct, frozen=True):
     error: str | UnsetType = UNSET
     request: RequestInfo | UnsetType = UNSET
     log: LogInfo | UnsetType = UNSET
+    live: LiveInfo | UnsetType = UNSET

@@ -37,6 +37,7 @@ from ovms_doctor.report.document import (
     UserInfo,
     VersionInfo,
 )
+from ovms_doctor.report.live_document import LiveInfo
 from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.log_json import iso_time
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run
@@ -49,9 +50,14 @@ Document: TypeAlias = dict[str, Any]
 _OTHER = lazy_pattern(r"[^\n\x20-\x7e]")
 
 
-def to_document(report: Report, request: RequestInfo | None = None, log: LogInfo | None = None) -> Document:
+def to_document(
+    report: Report,
+    request: RequestInfo | None = None,
+    log: LogInfo | None = None,
+    live: LiveInfo | None = None,
+) -> Document:
     """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: what was judged;
-    `log`: what a log shows.
+    `log`: what a log shows; `live`: the running server.
 
     The order is fixed: two reports on the same input differ only in times.
     """
@@ -65,6 +71,11 @@ def to_document(report: Report, request: RequestInfo | None = None, log: LogInfo
     if log is not None:
         server = replace(made.server, release=log.release, release_from=log.release_from)
         made = replace(made, log=log, server=server)
+    if live is not None:
+        server = replace(
+            made.server, release=live.release, release_from="the server" if live.release else None
+        )
+        made = replace(made, live=live, server=server)
     escaped: Document = _escaped(to_builtins(made))
     return escaped
 

@@ -29,7 +29,7 @@ HUNDREDS = {
     "layout": "1", "versions": "1", "permissions": "2", "reading": "3", "operations": "3", "extension": "3",
     "graphs": "3",
     "configuration": "4", "parameters": "4", "mapping": "4", "cache": "5", "container": "7", "devices": "7",
-    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "doctor": "9",
+    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "live": "8", "doctor": "9",
 }  # fmt: skip
 #: For ever: a code or name that was given out is never changed and never given out again.
 _GIVEN = """
@@ -117,7 +117,14 @@ OVD871 request-not-json, OVD872 request-structure-invalid, OVD873 request-addres
 OVD874 requested-servable-not-served, OVD875 request-inputs-differ, OVD876 request-datatype-differs,
 OVD877 request-shape-differs, OVD878 request-values-missing, OVD879 encoded-input-refused,
 OVD880 generative-request-refused, OVD881 request-reloads-model, OVD882 client-refuses-call,
-OVD883 request-values-altered, OVD884 request-not-received, OVD885 request-sent-to-other-port,
+OVD883 request-values-altered,
+OVD869 server-certificate-refused, OVD870 status-access-refused, OVD886 server-name-unknown,
+OVD887 connection-refused, OVD888 server-does-not-answer, OVD889 other-protocol-on-port,
+OVD890 tls-differs, OVD891 other-server-on-port, OVD892 proxy-takes-requests,
+OVD893 server-still-starting, OVD894 servable-not-available, OVD895 nothing-served,
+OVD896 name-not-served, OVD897 infer-requests-busy, OVD898 metrics-off,
+OVD899 status-answer-unusable,
+OVD884 request-not-received, OVD885 request-sent-to-other-port,
 OVD902 check-timed-out, OVD903 could-not-look, OVD904 load-timed-out, OVD905 load-out-of-memory,
 OVD906 plugin-unusable, OVD907 plugin-finding-refused
 """

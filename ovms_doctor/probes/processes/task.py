@@ -1,4 +1,4 @@
-"""One question to a child of its own, for what may hang: an engine's socket, a log of the kernel's."""
+"""One question to a child of its own, for what may hang: an engine's socket, a server, a log of the kernel's."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any, Literal, TypeAlias
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, own_paths, start
 
-Task: TypeAlias = Literal["container", "kernel_log"]
+Task: TypeAlias = Literal["container", "kernel_log", "live"]
 
 #: The module whose ``answer`` takes the question.
 _MODULES: Mapping[str, str] = {
     "container": "ovms_doctor.probes.containers.engine",
     "kernel_log": "ovms_doctor.probes.kernel_log",
+    "live": "ovms_doctor.probes.live.probe",
 }
 _ENTRY = "ovms_doctor.probes.processes.task:main"
 #: Bytes; more than any engine has to report of one container.

@@ -1,0 +1,201 @@
+"""The codes of running servers and the way to them."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+
+_REST_ANY = "The status endpoints of REST: /v1/config in all releases, /v2 since 2022.2."
+
+CERTIFICATE_REFUSED = Code(
+    code="OVD869",
+    name="server-certificate-refused",
+    severity="error",
+    summary="The certificate of the address is not accepted",
+    remedy="Name the authority's certificate with --ca, or use a name that stands in the certificate.",
+    releases="OVMS itself has no TLS in any release: the certificate is that of a proxy before it.",
+    see_also=("OVD890",),
+    example=Example(
+        "ovms-doctor status https://ovms.lan", "ovms-doctor status https://ovms.lan --ca lan-ca.pem"
+    ),
+)
+ACCESS_REFUSED = Code(
+    code="OVD870",
+    name="status-access-refused",
+    severity="error",
+    summary="The status endpoints are answered with 401, 403 or 407",
+    remedy="Give the key that the proxy before the server requires with --api-key-file.",
+    releases="OVMS answers GET without a key in all releases; since 2025.4 it can require one for POST /v3.",
+    see_also=("OVD891",),
+    example=Example(
+        "ovms-doctor status https://ovms.lan", "ovms-doctor status https://ovms.lan --api-key-file key"
+    ),
+)
+NAME_UNKNOWN = Code(
+    code="OVD886",
+    name="server-name-unknown",
+    severity="error",
+    summary="The name of the server has no address here",
+    remedy="Correct the name, or use an IP address; names of containers are known in their own network only.",
+    releases=ALL_RELEASES,
+    see_also=("OVD887",),
+    example=Example(
+        "ovms-doctor status ovms:8000           on the host", "ovms-doctor status localhost:8000"
+    ),
+)
+CONNECTION_REFUSED = Code(
+    code="OVD887",
+    name="connection-refused",
+    severity="error",
+    summary="Nothing listens on the port at this address",
+    remedy="Name the port that is published and that the server listens on, at an address it is bound to.",
+    releases=ALL_RELEASES,
+    see_also=("OVD721", "OVD888", "OVD889"),
+    example=Example("docker run -p 9001:8000 …   curl localhost:8000", "curl localhost:9001"),
+)
+NO_ANSWER = Code(
+    code="OVD888",
+    name="server-does-not-answer",
+    severity="error",
+    summary="The address takes no connection in time, or gives no answer on it",
+    remedy="Look at firewalls on the way, at the port that the server listens on in its container, and at its log.",
+    releases=ALL_RELEASES,
+    see_also=("OVD721", "OVD887"),
+    example=Example(
+        "docker run -p 8000:8000 … --rest_port 8001", "docker run -p 8000:8001 … --rest_port 8001"
+    ),
+)
+OTHER_PROTOCOL = Code(
+    code="OVD889",
+    name="other-protocol-on-port",
+    severity="error",
+    summary="REST is requested on the gRPC port, or gRPC on the REST port",
+    remedy="Use the other port: --rest_port of the server's arguments is for REST, --port for gRPC.",
+    releases=ALL_RELEASES,
+    see_also=("OVD887", "OVD890"),
+    example=Example(
+        "ovms --port 9000 --rest_port 8000 …   curl localhost:9000/v2/health/ready",
+        "curl localhost:8000/v2/health/ready",
+    ),
+)
+TLS_DIFFERS = Code(
+    code="OVD890",
+    name="tls-differs",
+    severity="error",
+    summary="TLS is requested of a port without it, or the other way round",
+    remedy="Use http and grpc for OVMS itself, https and grpcs for a proxy with TLS before it.",
+    releases="OVMS itself has no TLS in any release.",
+    see_also=("OVD869", "OVD889"),
+    example=Example("curl https://localhost:8000/v2", "curl http://localhost:8000/v2"),
+)
+NOT_OVMS = Code(
+    code="OVD891",
+    name="other-server-on-port",
+    severity="error",
+    summary="What answers on the port is not OVMS",
+    remedy="Name the port of OVMS; see which program listens on this one.",
+    releases=ALL_RELEASES,
+    see_also=("OVD887", "OVD889"),
+    example=Example("curl localhost:80/v2      nginx answers", "curl localhost:8000/v2"),
+)
+PROXY_TAKES_REQUESTS = Code(
+    code="OVD892",
+    name="proxy-takes-requests",
+    severity="error",
+    summary="Clients of this shell send their requests to a proxy, from which the server is not reached",
+    remedy="List the server in no_proxy and NO_PROXY, as each client reads it.",
+    releases=ALL_RELEASES,
+    see_also=("OVD888",),
+    example=Example(
+        "http_proxy=http://proxy:3128 curl 127.0.0.1:8000/v2",
+        "http_proxy=http://proxy:3128 no_proxy=127.0.0.1 curl 127.0.0.1:8000/v2",
+    ),
+)
+STILL_STARTING = Code(
+    code="OVD893",
+    name="server-still-starting",
+    severity="error",
+    summary="The server is still starting: it is not ready",
+    remedy="Wait until it is ready: --wait does.",
+    releases="Until 2026.1 /v2/health/ready answers 500 meanwhile, since 2026.2 503.",
+    see_also=("OVD894",),
+    example=Example("ovms-doctor status localhost:8000", "ovms-doctor status localhost:8000 --wait 300"),
+)
+SERVABLE_NOT_AVAILABLE = Code(
+    code="OVD894",
+    name="servable-not-available",
+    severity="error",
+    summary="A version of a servable that is configured is not AVAILABLE",
+    remedy="Look for the reason in the server's log, which alone has it.",
+    releases=_REST_ANY,
+    see_also=("OVD835", "OVD895"),
+    example=Example("m, version 1: LOADING/UNKNOWN", "m, version 1: AVAILABLE/OK"),
+)
+NOTHING_SERVED = Code(
+    code="OVD895",
+    name="nothing-served",
+    severity="error",
+    summary="The server runs and lists nothing that it serves",
+    remedy="Look at the arguments and the configuration that the server was given.",
+    releases=_REST_ANY,
+    see_also=("OVD894", "OVD896"),
+    example=Example("curl localhost:8000/v1/config   {}", "a config.json that lists a model"),
+)
+NAME_NOT_SERVED = Code(
+    code="OVD896",
+    name="name-not-served",
+    severity="error",
+    summary="The running server has no servable of the name that was given",
+    remedy="Request a name that /v1/config lists, in its spelling, or add the model to the configuration.",
+    releases=ALL_RELEASES,
+    see_also=("OVD874", "OVD894"),
+    example=Example("--model ResNet", "--model resnet"),
+)
+INFER_REQUESTS_BUSY = Code(
+    code="OVD897",
+    name="infer-requests-busy",
+    severity="warning",
+    summary="All infer requests are in use, and requests wait for one",
+    remedy="Raise --nireq, or set PERFORMANCE_HINT to THROUGHPUT; where the processors are busy, add servers.",
+    releases="Metrics since 2022.2; ovms_infer_req_active only where metrics_list names it.",
+    see_also=("OVD832",),
+    example=Example("--nireq 1                               with 16 clients", "--nireq 4"),
+)
+METRICS_OFF = Code(
+    code="OVD898",
+    name="metrics-off",
+    severity="info",
+    summary="The server does not show metrics",
+    remedy="Start it with --metrics_enable and --rest_port, or set monitoring.metrics.enable in config.json.",
+    releases="Metrics since 2022.2.",
+    see_also=("OVD897",),
+    example=Example("ovms --rest_port 8000 …", "ovms --rest_port 8000 --metrics_enable …"),
+)
+ANSWER_UNUSABLE = Code(
+    code="OVD899",
+    name="status-answer-unusable",
+    severity="warning",
+    summary="A status endpoint gives an answer that cannot be used: cut off, too large, not in its format",
+    remedy="Look at what stands between the server and this host; look at the answer itself with curl.",
+    releases=ALL_RELEASES,
+    see_also=("OVD888", "OVD891"),
+    example=Example("/v1/config   an HTML page of a proxy", "/v1/config   JSON of the server"),
+)
+
+CODES = (
+    CERTIFICATE_REFUSED,
+    ACCESS_REFUSED,
+    NAME_UNKNOWN,
+    CONNECTION_REFUSED,
+    NO_ANSWER,
+    OTHER_PROTOCOL,
+    TLS_DIFFERS,
+    NOT_OVMS,
+    PROXY_TAKES_REQUESTS,
+    STILL_STARTING,
+    SERVABLE_NOT_AVAILABLE,
+    NOTHING_SERVED,
+    NAME_NOT_SERVED,
+    INFER_REQUESTS_BUSY,
+    METRICS_OFF,
+    ANSWER_UNUSABLE,
+)

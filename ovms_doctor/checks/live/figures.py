@@ -1,0 +1,57 @@
+"""What the server's metrics show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.live.codes import INFER_REQUESTS_BUSY, METRICS_OFF
+from ovms_doctor.checks.live.made import finding
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.live import LiveStatus
+
+
+def figures(status: LiveStatus) -> Iterator[Finding]:
+    """What the metrics show."""
+    if status.metrics_enabled is False:
+        since = "" if status.release is None else f" of {status.release}"
+        yield finding(
+            METRICS_OFF,
+            status,
+            f"The server{since} does not show metrics.",
+            "How many requests it has and how long they take is not to be seen.",
+            steps=(
+                Step(
+                    "Start it with --metrics_enable (and --rest_port), or set monitoring.metrics.enable in "
+                    "config.json.",
+                    None,
+                    None,
+                    "restarts the server",
+                ),
+            ),
+        )
+    done = set()
+    for row in status.metrics:
+        if row.name in done or row.infer_requests is None:
+            continue
+        done.add(row.name)
+        busy, size = row.infer_requests
+        if busy >= size and row.wait_ms is not None and row.inference_ms and row.wait_ms >= row.inference_ms:
+            yield finding(
+                INFER_REQUESTS_BUSY,
+                status,
+                f"All {size} infer requests of {row.name} are in use, and requests wait {row.wait_ms:.1f} ms for one "
+                f"on average, as long as inference takes ({row.inference_ms:.1f} ms) or longer.",
+                "More clients only wait longer.",
+                model=row.name,
+                evidence=(Evidence(f"ovms_infer_req_active {busy} of {size}", "/metrics"),),
+                steps=(
+                    Step(
+                        "Raise --nireq, or set PERFORMANCE_HINT to THROUGHPUT; where the processors are busy, add "
+                        "servers.",
+                        None,
+                        None,
+                        "restarts the server",
+                    ),
+                ),
+                relative=row.name,
+            )

@@ -1,0 +1,59 @@
+"""A finding on a running server."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.codes import Code
+from ovms_doctor.model.findings import (
+    Confidence,
+    Evidence,
+    Finding,
+    Recovers,
+    Remedy,
+    Severity,
+    Step,
+    Subject,
+)
+from ovms_doctor.model.live import HttpAnswer, LiveStatus
+
+
+def finding(
+    code: Code,
+    status: LiveStatus,
+    message: str,
+    detail: str = "",
+    *,
+    model: str | None = None,
+    version: int | None = None,
+    severity: Severity | None = None,
+    confidence: Confidence = "high",
+    evidence: tuple[Evidence, ...] = (),
+    steps: tuple[Step, ...] = (),
+    recovers: Recovers | None = None,
+    relative: str = "",
+) -> Finding:
+    """A finding on a running server with the severity, remedy and page of its code where nothing else is given."""
+    return Finding(
+        code.code,
+        code.name,
+        severity or code.severity,
+        Subject(model, version),
+        message,
+        detail,
+        confidence,
+        (),
+        evidence,
+        recovers,
+        Remedy(code.remedy, steps),
+        code.address,
+        relative=relative or status.address.netloc,
+    )
+
+
+def answer_text(answer: HttpAnswer) -> str:
+    """Path, status, Server and Content-Type of an answer, for evidence."""
+    text = f"{answer.path}: {answer.status}"
+    if answer.server:
+        text += f", Server: {answer.server}"
+    if answer.content_type:
+        text += f", {answer.content_type}"
+    return text

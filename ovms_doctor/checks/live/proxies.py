@@ -1,0 +1,58 @@
+"""Proxies that the clients of this shell take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import quote
+from ovms_doctor.checks.live.codes import PROXY_TAKES_REQUESTS
+from ovms_doctor.checks.live.made import finding
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.live import ClientRoute, LiveStatus
+
+
+def proxies(status: LiveStatus) -> Iterator[Finding]:
+    """Clients of this shell that go through a proxy: whether what comes through it is the server."""
+    taken = [route for route in status.routes if route.variable]
+    if not taken:
+        return
+    answer = status.observations.through_proxy
+    name = " and ".join(route.client for route in taken)
+    first = taken[0]
+    through = f"{name} of this shell send requests to {status.address.host} through the proxy {first.proxy}"
+    through += f" ({', '.join(dict.fromkeys(route.variable for route in taken))})"
+    arrives = answer is not None and answer.status == 200 and b"OpenVINO Model Server" in answer.body
+    if arrives:
+        return
+    is_reached = status.server in ("ovms", "starting")
+    if not is_reached and answer is None:
+        return
+    if answer is None:
+        result, severity = "whether they arrive was not tried", "warning"
+    else:
+        result = (
+            f"they are answered with {answer.status}" if answer.status else f"they fail: {answer.problem}"
+        )
+        severity = "error" if is_reached else "warning"
+    direct = "the direct way works" if is_reached else "the direct way fails too"
+    evidence = (Evidence(f"through {first.proxy}: {result}", "GET /v2"),) if answer is not None else ()
+    yield finding(
+        PROXY_TAKES_REQUESTS,
+        status,
+        f"{through}, and {result}; {direct}.",
+        "The proxy stands elsewhere: what localhost and this host's networks are to you is another host to it.",
+        severity="error" if severity == "error" else "warning",
+        confidence="high" if answer is not None else "medium",
+        evidence=evidence,
+        steps=_no_proxy_steps(status, taken),
+    )
+
+
+def _no_proxy_steps(status: LiveStatus, taken: list[ClientRoute]) -> tuple[Step, ...]:
+    host = quote(status.address.host)
+    both = f'export no_proxy="${{no_proxy:+$no_proxy,}}"{host} NO_PROXY="${{NO_PROXY:+$NO_PROXY,}}"{host}'
+    steps = [Step("Exempt the server from the proxy, in the shell of the client.", both, "host")]
+    if any(route.client == "curl" for route in taken):
+        command = f"curl --noproxy {host} {quote(status.address.url + '/v2/health/ready')}"
+        steps.append(Step("Or for one request.", command, "host", "reads"))
+    return tuple(steps)

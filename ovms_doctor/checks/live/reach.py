@@ -1,0 +1,275 @@
+"""Why a client cannot reach the server: the first step that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import quote
+from ovms_doctor.checks.live.codes import (
+    ACCESS_REFUSED,
+    CERTIFICATE_REFUSED,
+    CONNECTION_REFUSED,
+    NAME_UNKNOWN,
+    NO_ANSWER,
+    NOT_OVMS,
+    OTHER_PROTOCOL,
+    TLS_DIFFERS,
+)
+from ovms_doctor.checks.live.made import answer_text, finding
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.live import LiveStatus
+
+#: Entries of a list that are shown.
+_LISTED = 12
+
+
+def unreachable(status: LiveStatus) -> Iterator[Finding]:
+    """The finding about the first step that fails; none where all succeed."""
+    failed = next((step for step in status.steps if step.ok is False), None)
+    if failed is None:
+        return
+    if status.observations.problem:
+        return
+    if failed.name == "name":
+        yield _name_unknown(status)
+    elif failed.name == "connection":
+        yield _not_connected(status)
+    elif failed.name == "protocol":
+        yield _other_protocol(status)
+    elif failed.name == "server":
+        yield _not_ovms(status)
+
+
+def _name_unknown(status: LiveStatus) -> Finding:
+    host = status.address.host
+    return finding(
+        NAME_UNKNOWN,
+        status,
+        f"The name {host} has no address here: {status.observations.name_problem}.",
+        "No client on this host reaches the server by this name.",
+        evidence=(Evidence(f"{host}: {status.observations.name_problem}", "getaddrinfo"),),
+        steps=(
+            Step("See what the resolver knows of it.", f"getent ahosts {quote(host)}", "host", "reads"),
+            Step("The names of containers and services are known inside of their own network only."),
+        ),
+    )
+
+
+def _not_connected(status: LiveStatus) -> Finding:
+    seen, address = status.observations, status.address
+    evidence = tuple(
+        Evidence(f"{item.address}, port {address.port}: {item.detail or item.result}", "connect")
+        for item in seen.connections
+    )
+    results = {item.result for item in seen.connections}
+    if "refused" not in results:
+        return finding(
+            NO_ANSWER,
+            status,
+            f"{address.netloc} does not answer: no connection is made in the time for one request.",
+            "A firewall or a security group drops the packets, or the host is not up.",
+            evidence=evidence,
+            steps=(
+                Step("See from another host or from the server's own whether the port answers there."),
+                Step("Allow the port in the firewall, the security group or the network policy."),
+            ),
+        )
+    listening = seen.listening
+    detail = "Nothing listens on this port at this address."
+    steps: list[Step] = []
+    if listening is not None:
+        elsewhere = [item for item, port in listening if port == address.port]
+        if elsewhere:
+            detail = f"On this host port {address.port} is bound to {', '.join(elsewhere)} only."
+            steps.append(
+                Step(
+                    f"Name that address: {_joined(elsewhere[0], address.port)}; or start the server with "
+                    "--rest_bind_address and --grpc_bind_address 0.0.0.0."
+                )
+            )
+        else:
+            ports = sorted({port for _, port in listening})
+            listed = ", ".join(map(str, ports[:_LISTED])) + (", …" if len(ports) > _LISTED else "")
+            detail += f" This host listens on the ports {listed or 'of no one'}."
+            evidence += (Evidence(f"listening ports: {listed or 'none'}", "sockets of this host"),)
+    steps.append(
+        Step(
+            "See which port the container publishes for it.",
+            "docker ps --format '{{.Names}} {{.Ports}}'",
+            "host",
+            "reads",
+        )
+    )
+    steps.append(
+        Step(
+            "See on which port the server listens: --rest_port for REST, --port for gRPC. Without --rest_port "
+            "no REST server is started."
+        )
+    )
+    if not address.port_named:
+        steps.insert(0, Step(f"Name the port: {address.port} was assumed."))
+    return finding(
+        CONNECTION_REFUSED,
+        status,
+        f"{address.netloc} refuses the connection.",
+        detail,
+        evidence=evidence,
+        steps=tuple(steps),
+    )
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _other_protocol(status: LiveStatus) -> Finding:
+    seen, address = status.observations, status.address
+    tls = seen.tls
+    evidence = (Evidence(f"the answer begins with {seen.greeting}", "first bytes"),) if seen.greeting else ()
+    if address.tls and tls is not None and not tls.ok and tls.problem in ("certificate", "name"):
+        evidence = (Evidence(tls.detail, "TLS handshake"),)
+        return finding(
+            CERTIFICATE_REFUSED,
+            status,
+            f"The certificate of {address.netloc} is not accepted: {tls.detail}.",
+            "Clients that check certificates refuse the connection.",
+            evidence=evidence,
+            steps=(
+                Step("Name the certificate of the authority that signed it: --ca FILE.")
+                if tls.problem == "certificate"
+                else Step("Use a name that stands in the certificate."),
+                Step("Or look without checking it: --insecure."),
+            ),
+        )
+    if address.tls and seen.protocol in ("http", "http2"):
+        scheme = "grpc" if seen.protocol == "http2" else "http"
+        return finding(
+            TLS_DIFFERS,
+            status,
+            f"{address.netloc} speaks {'HTTP/2' if scheme == 'grpc' else 'HTTP'} without TLS.",
+            "OVMS itself has no TLS: only a proxy before it does.",
+            evidence=evidence,
+            steps=(Step("Leave TLS out.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
+        )
+    if seen.protocol == "tls" and not address.tls:
+        scheme = "grpcs" if address.grpc else "https"
+        return finding(
+            TLS_DIFFERS,
+            status,
+            f"{address.netloc} speaks TLS, and the request is sent without.",
+            "OVMS itself has no TLS: a proxy stands before it.",
+            evidence=evidence,
+            steps=(Step("Use TLS.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
+        )
+    if seen.protocol == "http2" and not address.grpc:
+        return finding(
+            OTHER_PROTOCOL,
+            status,
+            f"{address.netloc} is a gRPC port: it speaks HTTP/2 and not HTTP/1.1.",
+            "The REST port is another one: --rest_port of the server's arguments.",
+            evidence=evidence,
+            steps=(
+                Step("Look at it over gRPC.", f"ovms-doctor status {quote(f'grpc://{address.netloc}')}"),
+                Step("Name the REST port: where the server was started without --rest_port, there is none."),
+            ),
+        )
+    if seen.protocol == "http" and address.grpc:
+        return finding(
+            OTHER_PROTOCOL,
+            status,
+            f"{address.netloc} is no gRPC port: it speaks HTTP/1.1.",
+            "The gRPC port is another one: --port of the server's arguments.",
+            evidence=evidence,
+            steps=(
+                Step("Look at it over HTTP.", f"ovms-doctor status {quote(f'http://{address.netloc}')}"),
+                Step("Name the gRPC port: where the server was started without --port, there is none."),
+            ),
+        )
+    if seen.protocol in ("silent", "closed") or (tls is not None and not tls.ok):
+        what = {"silent": "accepts the connection and does not answer", "closed": "closes the connection"}
+        text = what.get(seen.protocol) or f"fails the TLS handshake: {tls.detail if tls else ''}"
+        return finding(
+            NO_ANSWER,
+            status,
+            f"{address.netloc} {text}.",
+            "A published port of a container behaves so when nothing listens on it inside: the server listens on "
+            "another port, or on 127.0.0.1 of the container only.",
+            confidence="medium",
+            evidence=evidence,
+            steps=(
+                Step(
+                    "See on which port and address the server listens in the container: its log has “Started REST "
+                    "server at”.",
+                    "docker logs CONTAINER 2>&1 | grep -i 'server at'",
+                    "host",
+                    "reads",
+                ),
+                Step("Publish that port, and leave --rest_bind_address and --grpc_bind_address at 0.0.0.0."),
+            ),
+        )
+    return finding(
+        NOT_OVMS,
+        status,
+        f"{address.netloc} speaks neither HTTP nor gRPC.",
+        "Another program listens there.",
+        evidence=evidence,
+        steps=(_who_listens(status),),
+    )
+
+
+def _not_ovms(status: LiveStatus) -> Finding:
+    seen, address = status.observations, status.address
+    if status.refused_access is not None:
+        return access_refused(status)
+    if not status.server:
+        problem = next((step.detail for step in status.steps if step.ok is False), "")
+        return finding(
+            NO_ANSWER,
+            status,
+            f"{address.netloc} accepts the connection and gives no whole answer.",
+            "The server hangs or is overloaded, or something between it and this host breaks off.",
+            evidence=tuple(
+                Evidence(text, "requests") for text in (problem, *seen.name_problem.split()) if text
+            ),
+            steps=(
+                Step("Look at the server's log and at its processors."),
+                Step("Give a longer time for each request: --timeout SECONDS."),
+            ),
+        )
+    kind = {"triton": "Triton Inference Server", "openai": "a server with an OpenAI API"}.get(status.server)
+    answers = tuple(
+        Evidence(answer_text(item), "GET") for item in seen.answers[:6] if item.status is not None
+    ) + tuple(Evidence(f"{item.call}: {item.code} {item.details}".strip(), "gRPC") for item in seen.calls[:3])
+    redirect = next((item.location for item in seen.answers if item.location), "")
+    steps = [_who_listens(status)]
+    if redirect:
+        steps.insert(0, Step(f"The answer leads to {redirect}, which was not followed: name that address."))
+    if any(item.code == "UNIMPLEMENTED" for item in seen.calls):
+        steps.insert(0, Step("KServe's API over gRPC exists since 2022.2: an older OVMS answers so, too."))
+    return finding(
+        NOT_OVMS,
+        status,
+        f"{address.netloc} answers, and it is {kind or 'not OVMS'}"
+        + (f" ({status.server_text})." if status.server_text else "."),
+        "Requests for OVMS fail there.",
+        evidence=answers,
+        steps=tuple(steps),
+    )
+
+
+def _who_listens(status: LiveStatus) -> Step:
+    command = f"ss -ltnp 'sport = :{status.address.port}'"
+    return Step("See on the server's host which program listens on the port.", command, "host", "reads")
+
+
+def access_refused(status: LiveStatus) -> Finding:
+    """The finding about a proxy that requires credentials."""
+    answer = next(item for item in status.observations.answers if item.status == status.refused_access)
+    return finding(
+        ACCESS_REFUSED,
+        status,
+        f"{status.address.netloc} answers {status.refused_access} to GET {answer.path}.",
+        "OVMS itself answers its status endpoints without a key: a proxy before it requires credentials.",
+        evidence=(Evidence(answer_text(answer), "GET"),),
+        steps=(Step("Give the key that the proxy requires, in a file: --api-key-file FILE."),),
+    )

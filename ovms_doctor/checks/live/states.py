@@ -1,0 +1,190 @@
+"""What a server that is reached does not serve."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import quote
+from ovms_doctor.checks.live.codes import (
+    ANSWER_UNUSABLE,
+    NAME_NOT_SERVED,
+    NOTHING_SERVED,
+    SERVABLE_NOT_AVAILABLE,
+    STILL_STARTING,
+)
+from ovms_doctor.checks.live.figures import figures
+from ovms_doctor.checks.live.made import answer_text, finding
+from ovms_doctor.checks.live.reach import access_refused
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.live import LiveServable, LiveStatus
+
+#: Entries of a list that are shown.
+_LISTED = 12
+
+
+def states(status: LiveStatus) -> Iterator[Finding]:
+    """The findings about what a server that is reached does not serve."""
+    if status.server == "starting":
+        yield _starting(status)
+        yield from (_not_available(status, item) for item in status.servables or () if _fails(item))
+    elif status.refused_access is not None and status.servables is None:
+        yield access_refused(status)
+    elif status.servables is not None and not status.address.grpc:
+        yield from _servables(status)
+    if status.model is not None and status.server == "ovms":
+        yield from _named(status)
+    for path, reason in status.unusable:
+        yield finding(
+            ANSWER_UNUSABLE,
+            status,
+            f"The answer of {path} cannot be used: {reason}.",
+            "What it would show is missing from this report.",
+            severity="error" if path == "/v1/config" else "warning",
+            evidence=tuple(
+                Evidence(answer_text(item), "GET")
+                for item in status.observations.answers
+                if item.path == path
+            )[:3],
+            steps=(Step("Look at it.", f"curl -sS -i {quote(status.address.url + path)}", "host", "reads"),),
+            relative=path,
+        )
+    yield from figures(status)
+
+
+def _fails(servable: LiveServable) -> bool:
+    """Whether one of its versions failed already, while others are still to be loaded."""
+    return any(item.condition == "failing" for item in servable.versions)
+
+
+def _starting(status: LiveStatus) -> Finding:
+    return finding(
+        STILL_STARTING,
+        status,
+        f"The server at {status.address.netloc} is live and not ready: it is still starting.",
+        "It loads its models one after another and reports to be ready when each was tried once.",
+        evidence=tuple(
+            Evidence(answer_text(item), "GET")
+            for item in status.observations.answers
+            if item.path.startswith("/v2/health/")
+        )[-2:],
+        steps=(
+            Step(
+                "Wait for it.",
+                f"ovms-doctor status {quote(status.address.url)} --wait 300",
+                "host",
+                "reads",
+            ),
+        ),
+    )
+
+
+def _servables(status: LiveStatus) -> Iterator[Finding]:
+    assert status.servables is not None
+    present = [item for item in status.servables if not item.removed]
+    if not present:
+        removed = ", ".join(item.name for item in status.servables[:_LISTED])
+        yield finding(
+            NOTHING_SERVED,
+            status,
+            f"The server at {status.address.netloc} serves nothing: /v1/config lists no servable"
+            + (f" that is configured (removed: {removed})." if removed else "."),
+            "It is ready, and answers every request for inference with 404.",
+            evidence=(Evidence(f"/v1/config of {status.address.netloc}", "GET"),),
+            steps=(
+                Step(
+                    "Look at what it was given: its arguments and config.json.",
+                    "ovms-doctor check --container CONTAINER",
+                    "host",
+                    "reads",
+                ),
+            ),
+        )
+    for servable in present:
+        if not servable.complete:
+            yield _not_available(status, servable)
+
+
+def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
+    bad = [item for item in servable.versions if item.condition in ("failing", "loading")]
+    kind = servable.kind or "servable"
+    texts = ", ".join(f"version {item.version} is {item.state}/{item.error_code}" for item in bad)
+    ready = (
+        "/v2/health/ready is 200 all the same: it only tells that each was tried once. "
+        if status.ready
+        else ""
+    )
+    served = ", ".join(str(item.version) for item in servable.versions if item.condition == "available")
+    if not servable.versions:
+        message = f"{servable.name} has no version: the server found no version directory for it."
+    elif all(item.condition == "loading" for item in bad):
+        message = f"{servable.name} is being loaded: {texts} in each of {status.looks} looks."
+    else:
+        message = f"{servable.name} ({kind}) is not AVAILABLE: {texts}."
+    instead = "Requests to it are answered with 404 or 503. "
+    if served:
+        instead = f"Versions {served} answer. " if "," in served else f"Version {served} answers. "
+    if kind == "model" and any(item.condition == "failing" for item in bad):
+        instead += "The load is tried again at every poll of the server. "
+    steps = [
+        Step(
+            "The reason stands in the server's log only.",
+            "ovms-doctor logs --container CONTAINER",
+            "host",
+            "reads",
+        ),
+        Step("Or look for it in the files.", "ovms-doctor check --container CONTAINER", "host", "reads"),
+    ]
+    if bad and all(item.condition == "loading" for item in bad):
+        command = f"ovms-doctor status {quote(status.address.url)} --wait 300"
+        steps.insert(0, Step("Wait for it.", command, "host", "reads"))
+    number = bad[0].version if len(bad) == 1 else None
+    return finding(
+        SERVABLE_NOT_AVAILABLE,
+        status,
+        message,
+        (ready + instead).strip(),
+        model=servable.name,
+        version=number,
+        evidence=(Evidence(f"/v1/config, {status.looks} looks: {texts or 'no versions'}", "GET"),),
+        steps=tuple(steps),
+        recovers="next_poll" if kind == "model" else "config_change",
+        relative=servable.name,
+    )
+
+
+def _named(status: LiveStatus) -> Iterator[Finding]:
+    """The name that was typed against those that are served."""
+    name = status.model or ""
+    if status.model_ready is True or any(item.name == name for item in status.servables or ()):
+        return
+    if status.address.grpc and status.model_ready is None:
+        return
+    names = [item.name for item in status.servables or () if item.available]
+    same = [item for item in names if item.lower() == name.lower() or item.strip() == name.strip()]
+    base, _, version = name.rpartition("/")
+    close = same or difflib.get_close_matches(name, names, 3, 0.6)
+    steps = []
+    if base in names and version.isdecimal():
+        steps.append(Step(f"A version is no part of the name: /v2/models/{base}/versions/{version}."))
+    elif close:
+        text = "names differ in capital letters" if same else "the nearest name"
+        steps.append(Step(f"Request {' or '.join(close)} ({text})."))
+    elif names:
+        listed = ", ".join(names[:_LISTED]) + (", …" if len(names) > _LISTED else "")
+        steps.append(Step(f"Request one of those that are served: {listed}."))
+    steps.append(Step("Or add the model to the server's configuration."))
+    yield finding(
+        NAME_NOT_SERVED,
+        status,
+        f"The server at {status.address.netloc} has no servable {name}.",
+        "It answers 404: “Model with requested name is not found”.",
+        model=name,
+        evidence=(
+            Evidence(f"{len(status.servables or ())} servables are listed", "GET /v1/config")
+            if not status.address.grpc
+            else Evidence(f"ModelReady of {name}: not ready", "gRPC"),
+        ),
+        steps=tuple(steps),
+        relative=name,
+    )

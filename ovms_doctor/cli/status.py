@@ -1,0 +1,149 @@
+"""``status``: look at a running server, report, print."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ovms_doctor.cli.output import standard_output, write
+from ovms_doctor.cli.status_options import StatusOptions
+from ovms_doctor.diagnosis.run_start import begin
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.styled import Output, PlainOutput
+
+if TYPE_CHECKING:
+    from ovms_doctor.diagnosis.live import LiveOptions
+    from ovms_doctor.model.live import LiveStatus
+    from ovms_doctor.report.model import Report
+
+#: Seconds that an option may name.
+_LONGEST = 86_400.0
+_LONGEST_KEY = 8192
+
+
+def run_status(options: StatusOptions, shown: OutputOptions) -> int:
+    """The exit code: 0 where everything is AVAILABLE, 1 with a finding, 3 where it could not be looked at."""
+    if options.server is None:
+        raise UsageError("status: name a server: http://HOST:PORT, HOST:PORT or HOST")
+    from ovms_doctor.prediction.live.address import AddressError, read_address
+
+    try:
+        address = read_address(options.server, grpc=options.grpc)
+    except AddressError as error:
+        raise UsageError(f"{options.server}: {error}") from None
+    live_options = _live_options(options)
+    _check_patterns(shown.select, shown.ignore)
+    begun = begin(sys.argv[1:])
+    from ovms_doctor.diagnosis.live import live_report, live_status
+
+    status = live_status(address, live_options, dict(os.environ), _progress())
+    report = live_report(status, shown, begun)
+    _print(report, status, shown)
+    return report.exit_code
+
+
+def _live_options(options: StatusOptions) -> LiveOptions:
+    from ovms_doctor.diagnosis.live import LiveOptions
+
+    if options.ca is not None and not os.path.isfile(options.ca):
+        raise UsageError(f"--ca: {options.ca}: no such file")
+    if options.ca is not None and options.insecure:
+        raise UsageError("--ca and --insecure exclude each other")
+    return LiveOptions(
+        options.model,
+        _seconds("--timeout", options.timeout, 5.0, 0.1),
+        _seconds("--interval", options.interval, 1.0, 0.05),
+        options.interval is not None,
+        _seconds("--wait", options.wait, 0.0, 0.0),
+        None if options.ca is None else os.path.abspath(options.ca),
+        options.insecure,
+        _authorization(options.api_key_file),
+    )
+
+
+def _seconds(name: str, text: str | None, default: float, least: float) -> float:
+    if text is None:
+        return default
+    try:
+        value = float(text.removesuffix("s"))
+    except ValueError:
+        value = -1.0
+    if not least <= value <= _LONGEST:
+        raise UsageError(f"{name}: {text} is no number of seconds from {least:g} to {_LONGEST:g}")
+    return value
+
+
+def _authorization(path: str | None) -> str:
+    """The header's text: as the server, its first line alone is the key."""
+    if path is None:
+        return ""
+    try:
+        with open(path, encoding="utf-8") as file:
+            key = file.read(_LONGEST_KEY).partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--api-key-file: {path}: {getattr(error, 'strerror', None) or error}") from None
+    if not key or not key.isascii() or not key.isprintable():
+        raise UsageError(f"--api-key-file: the first line of {path} is no key")
+    return f"Bearer {key}"
+
+
+def _check_patterns(*patterns: tuple[str, ...]) -> None:
+    from ovms_doctor.checks.registry import matches_anything
+
+    for pattern in (item for items in patterns for item in items):
+        if not matches_anything(pattern):
+            raise UsageError(f"no check and no code is called {pattern}: ovms-doctor checks lists them")
+
+
+def _progress() -> Callable[[LiveStatus], None] | None:
+    """A line on a terminal's standard error while something is waited for."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(status: LiveStatus) -> None:
+        bad = [item.name for item in status.servables or () if not item.complete and not item.removed]
+        from ovms_doctor.model.display_text import visible
+
+        text = f"waiting for {', '.join(bad[:5])}" if bad else f"waiting for {status.address.netloc}"
+        sys.stderr.write("\r\x1b[K" + visible(text)[:78] + "\r")
+        sys.stderr.flush()
+
+    return show
+
+
+# -- printing ------------------------------------------------------------------------------------------
+
+
+def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[K")
+    if shown.format == "json":
+        from ovms_doctor.report.json_report import dumps, to_document
+        from ovms_doctor.report.live_json import live_info
+
+        write(dumps(to_document(report, live=live_info(status))), shown.output)
+        return
+    if shown.output is None:
+        _render(report, status, shown, standard_output(no_color=shown.no_color))
+        return
+    file = io.StringIO()
+    mark, sentence = _render(report, status, shown, PlainOutput(file))
+    write(file.getvalue(), shown.output)
+    print(f"{mark} {sentence}", file=sys.stderr)
+
+
+def _render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> tuple[str, str]:
+    from ovms_doctor.diagnosis.live import gap
+    from ovms_doctor.report.live_text import write_live_report, write_live_verdict
+    from ovms_doctor.report.text_writer import paper_for
+
+    paper = paper_for(output, verbose=shown.verbose)
+    if not shown.quiet:
+        write_live_report(paper, status, report.findings)
+    last = write_live_verdict(paper, status, report.findings, gap(status))
+    paper.print(output)
+    return last

@@ -1,0 +1,69 @@
+"""The options of ``status``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Struct
+
+from ovms_doctor.model.options import Option
+
+_COMMANDS = ("status",)
+
+
+class StatusOptions(Struct, frozen=True):
+    """What was typed about a running server."""
+
+    #: The server.
+    server: Annotated[
+        str | None,
+        Option(
+            (), "The server: http://HOST:PORT, HOST:PORT, HOST; grpc:// for gRPC.", "URL", commands=_COMMANDS
+        ),
+    ] = None
+    #: Whether gRPC is spoken.
+    grpc: Annotated[bool, Option(("--grpc",), "The port is the gRPC port.", commands=_COMMANDS)] = False
+    #: A model that is looked at by itself.
+    model: Annotated[
+        str | None,
+        Option(("--model",), "A servable that clients request: is it served?", "NAME", commands=_COMMANDS),
+    ] = None
+    #: Seconds to wait for all to be AVAILABLE.
+    wait: Annotated[
+        str | None,
+        Option(
+            ("--wait",), "Wait so long for everything to be AVAILABLE. [0]", "SECONDS", commands=_COMMANDS
+        ),
+    ] = None
+    #: Seconds between looks.
+    interval: Annotated[
+        str | None,
+        Option(
+            ("--interval",),
+            "Time between looks; where given, rates of requests are measured over it. [1]",
+            "SECONDS",
+            commands=_COMMANDS,
+        ),
+    ] = None
+    #: Seconds for one request.
+    timeout: Annotated[
+        str | None, Option(("--timeout",), "Time for one request. [5]", "SECONDS", commands=_COMMANDS)
+    ] = None
+    #: Certificates that are trusted.
+    ca: Annotated[
+        str | None, Option(("--ca",), "Certificates that are trusted, PEM.", "FILE", commands=_COMMANDS)
+    ] = None
+    #: The certificate is not checked.
+    insecure: Annotated[
+        bool, Option(("--insecure",), "The certificate is not checked.", commands=_COMMANDS)
+    ] = False
+    #: A file with the key.
+    api_key_file: Annotated[
+        str | None,
+        Option(
+            ("--api-key-file",),
+            "A file whose first line is sent as bearer token.",
+            "FILE",
+            commands=_COMMANDS,
+        ),
+    ] = None

@@ -1,0 +1,141 @@
+"""A running server: look at it in a child process, wait until all is AVAILABLE where that is requested, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct, ValidationError, convert, to_builtins
+
+from ovms_doctor import __version__
+from ovms_doctor.checks.live import CHECK, live_findings
+from ovms_doctor.checks.registry import arrange, selects
+from ovms_doctor.diagnosis.run_start import RunStart
+from ovms_doctor.diagnosis.verdict import verdict_of
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.live import Address, LiveStatus, Observations
+from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.prediction.live.client_routes import client_routes
+from ovms_doctor.prediction.live.interpret import interpret
+from ovms_doctor.probes.live.probe import LiveQuestion
+from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.processes.task import run_in_child
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report
+
+#: Seconds that a child is given beyond its own budget, to start and to hand over.
+_GRACE = 15.0
+#: Looks while something is being loaded.
+_LOOKS = 4
+
+
+class LiveOptions(Struct, frozen=True):
+    """How a running server is looked at."""
+
+    #: A model that is looked at by itself.
+    model: str | None = None
+    #: Seconds for one request.
+    timeout: float = 5.0
+    #: Seconds between two looks.
+    interval: float = 1.0
+    #: Whether the interval was given, for the rate of requests.
+    with_rates: bool = False
+    #: Seconds to wait for all to be AVAILABLE.
+    wait: float = 0.0
+    #: A file with certificates that are trusted.
+    ca: str | None = None
+    #: Whether the certificate is left unchecked.
+    insecure: bool = False
+    #: The text of the header Authorization.
+    authorization: str = ""
+
+
+def live_status(
+    address: Address,
+    options: LiveOptions,
+    environment: Mapping[str, str],
+    progress: Callable[[LiveStatus], None] | None = None,
+) -> LiveStatus:
+    """The status, of the last look where it was waited for."""
+    end = time.monotonic() + options.wait
+    while True:
+        status = look_once(address, options, environment)
+        if is_served(status) or time.monotonic() >= end:
+            return status
+        if progress is not None:
+            progress(status)
+        time.sleep(max(0.0, min(options.interval, end - time.monotonic())))
+
+
+def look_once(address: Address, options: LiveOptions, environment: Mapping[str, str]) -> LiveStatus:
+    """One run of the child process."""
+    routes = client_routes(address, environment)
+    question = LiveQuestion(
+        address.host,
+        address.port,
+        address.tls,
+        address.grpc,
+        options.model,
+        options.timeout,
+        budget=6 * options.timeout + _LOOKS * options.interval,
+        interval=options.interval,
+        looks=_LOOKS,
+        least_looks=2 if options.with_rates else 1,
+        ca=options.ca,
+        insecure=options.insecure,
+        authorization=options.authorization,
+        proxy_variable=next((route.variable for route in routes if route.variable), ""),
+    )
+    answer = run_in_child("live", to_builtins(question), question.budget + _GRACE, environment)
+    if isinstance(answer, ChildExit):
+        seen = Observations(problem=f"the probe failed: {answer}")
+    else:
+        try:
+            seen = convert(answer, Observations)
+        except ValidationError as error:
+            seen = Observations(problem=f"the probe's answer cannot be read: {error}")
+    return interpret(address, routes, seen, options.model)
+
+
+def is_served(status: LiveStatus) -> bool:
+    """Whether everything that is configured is AVAILABLE, and the named model among it."""
+    if status.model is not None and status.address.grpc:
+        return status.model_ready is True
+    if status.server != "ovms" or status.ready is False:
+        return False
+    if status.address.grpc:
+        return status.ready is True
+    present = [item for item in status.servables or () if not item.removed]
+    if status.model is not None and not any(item.name == status.model for item in present):
+        return False
+    return bool(present) and all(item.complete for item in present)
+
+
+def live_report(status: LiveStatus, options: OutputOptions, begun: RunStart) -> Report:
+    """The report on a running server."""
+    findings = tuple(item for item in arrange(live_findings(status)) if _is_wanted(item, options))
+    problem = gap(status)
+    ended: CheckStatus = "could_not_look" if problem else "ran"
+    checks = (CheckRun(CHECK.name, ended, problem),)
+    verdict, code = verdict_of(findings, checks, options)
+    return Report(__version__, begun.run(), verdict, code, None, None, findings, checks)
+
+
+def gap(status: LiveStatus) -> str:
+    """What kept the doctor itself from looking; empty where nothing did."""
+    seen = status.observations
+    if seen.problem:
+        return seen.problem
+    if seen.grpc_installed is False:
+        return "gRPC is not installed in this Python: pip install grpcio"
+    if status.server == "ovms" and status.servables is None and not status.unusable:
+        if status.address.grpc and status.model is None:
+            return "over gRPC a server lists no servables: name one with --model, or look at the REST port"
+        if not status.address.grpc and status.refused_access is None:
+            return "the server does not list its servables"
+    return ""
+
+
+def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
+    if options.select and not selects(options.select, finding):
+        return False
+    return not selects(options.ignore, finding)

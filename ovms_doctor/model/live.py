@@ -1,0 +1,282 @@
+"""A running server: what a client can reach, what was observed, what it comes to. Data only."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.log import ServableKind
+
+#: What connecting to one address comes to.
+ConnectionResult: TypeAlias = Literal["open", "refused", "timed_out", "unreachable", "failed"]
+#: The protocol of what answers on a port.
+Protocol: TypeAlias = Literal["http", "http2", "tls", "other", "silent", "closed", ""]
+#: Whose server answers.
+ServerKind: TypeAlias = Literal["ovms", "starting", "triton", "openai", "other", ""]
+StepName: TypeAlias = Literal["name", "way", "connection", "protocol", "server"]
+LiveClient: TypeAlias = Literal["curl", "Python requests", "gRPC"]
+#: What a version that is not AVAILABLE does.
+Condition: TypeAlias = Literal["available", "loading", "failing", "retired"]
+
+
+class Address(Struct, frozen=True):
+    """What the user named, taken apart."""
+
+    #: The name or IP address, without brackets.
+    host: str
+    #: The port.
+    port: int
+    #: Whether TLS is requested.
+    tls: bool
+    #: Whether gRPC is requested.
+    grpc: bool
+    #: Whether the port was named, and not assumed.
+    port_named: bool
+    #: What was left out of the text that was typed, such as ``/v3/chat/completions``.
+    path: str = ""
+
+    @property
+    def netloc(self) -> str:
+        """``host:port``, an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The base address of what is requested."""
+        scheme = "grpc" if self.grpc else "http"
+        return f"{scheme}{'s' if self.tls else ''}://{self.netloc}"
+
+
+class ClientRoute(Struct, frozen=True):
+    """The way that a client takes by the variables of this shell."""
+
+    #: The client.
+    client: LiveClient
+    #: The variable that names the proxy which it takes; empty where it goes direct.
+    variable: str = ""
+    #: The proxy's host and port; empty where the client goes direct.
+    proxy: str = ""
+    #: The variable that exempts the server from the proxy; empty where none does.
+    exempt_by: str = ""
+
+
+# -- what was observed ---------------------------------------------------------------------------------
+
+
+class ConnectionTry(Struct, frozen=True):
+    """One try to connect over TCP."""
+
+    #: The IP address.
+    address: str
+    #: What it came to.
+    result: ConnectionResult
+    #: The text of the operating system where it failed.
+    detail: str = ""
+
+
+class HttpAnswer(Struct, frozen=True):
+    """The answer to one GET."""
+
+    #: The number of the look, from 0.
+    look: int
+    #: The path that was requested.
+    path: str
+    #: The status; None where no whole answer came.
+    status: int | None = None
+    #: Content-Type of the answer.
+    content_type: str = ""
+    #: Server of the answer.
+    server: str = ""
+    #: Location of the answer: redirects are not followed.
+    location: str = ""
+    #: The body.
+    body: bytes = b""
+    #: Why there is no whole answer: empty, ``timed out``, ``cut off``, ``too large``, or the error's text.
+    problem: str = ""
+    #: Seconds since the first look when the answer was there.
+    at: float = 0.0
+
+
+class GrpcAnswer(Struct, frozen=True):
+    """The answer to one call over gRPC."""
+
+    #: The call, such as ServerReady.
+    call: str
+    #: The model that it is about; empty for calls about the server.
+    model: str
+    #: The name of the status code, such as OK or NOT_FOUND.
+    code: str
+    #: The text beside the code.
+    details: str = ""
+    #: ``live`` or ``ready`` of the answer.
+    flag: bool = False
+    #: ``name`` of the answer.
+    name: str = ""
+    #: ``version`` of ServerMetadata.
+    version: str = ""
+    #: ``versions`` of ModelMetadata.
+    versions: tuple[str, ...] = ()
+
+
+class TlsResult(Struct, frozen=True):
+    """What a TLS handshake came to."""
+
+    #: Whether it succeeded, with the certificate checked unless that was switched off.
+    ok: bool
+    #: What failed: the certificate, its name, or that the other side does not speak TLS.
+    problem: Literal["", "certificate", "name", "not_tls", "failed"] = ""
+    #: The text of the library.
+    detail: str = ""
+
+
+class Observations(Struct, frozen=True):
+    """Everything that one run of the probe saw. Each part is empty where an earlier one failed."""
+
+    #: The addresses of the name, in the resolver's order.
+    addresses: tuple[str, ...] = ()
+    #: Why the name has none.
+    name_problem: str = ""
+    #: The tries to connect, in order, up to the first that succeeded.
+    connections: tuple[ConnectionTry, ...] = ()
+    #: Addresses and ports on which this host listens; None where the server is on another host or they are not known.
+    listening: tuple[tuple[str, int], ...] | None = None
+    #: The protocol that a request in plain HTTP, or the opening of HTTP/2, was answered with.
+    protocol: Protocol = ""
+    #: The first bytes of that answer, as text.
+    greeting: str = ""
+    #: The TLS handshake, None where none was tried.
+    tls: TlsResult | None = None
+    #: The answers to GET, in the order of asking.
+    answers: tuple[HttpAnswer, ...] = ()
+    #: The answers over gRPC.
+    calls: tuple[GrpcAnswer, ...] = ()
+    #: Whether the gRPC library is installed; None where it is not needed.
+    grpc_installed: bool | None = None
+    #: The answer to ``GET /v2`` that came through the proxy which clients take; None where it was not tried.
+    through_proxy: HttpAnswer | None = None
+    #: How many looks were taken.
+    looks: int = 0
+    #: Why the probe itself ended early; empty where it did not.
+    problem: str = ""
+
+
+# -- what it comes to ----------------------------------------------------------------------------------
+
+
+class LiveStep(Struct, frozen=True):
+    """One step on the way to the server."""
+
+    #: The step.
+    name: StepName
+    #: Whether it succeeds; None where it could not be tried.
+    ok: bool | None
+    #: What was observed, as a phrase.
+    detail: str
+
+
+class LiveVersion(Struct, frozen=True):
+    """A version as the status API shows it."""
+
+    #: The number.
+    version: int
+    #: The state of the last look; of a failing version the state in which it failed.
+    state: str
+    #: The error code beside it.
+    error_code: str
+    #: What that means.
+    condition: Condition
+
+
+class LiveServable(Struct, frozen=True):
+    """A model, pipeline or graph of the running server."""
+
+    #: The name that clients request.
+    name: str
+    #: What it is; None where the server does not show it.
+    kind: ServableKind | None
+    #: Its versions, ascending.
+    versions: tuple[LiveVersion, ...]
+
+    @property
+    def available(self) -> bool:
+        """Whether a version is AVAILABLE."""
+        return any(item.condition == "available" for item in self.versions)
+
+    @property
+    def removed(self) -> bool:
+        """Whether it is not configured any more: all of its versions are retired."""
+        return bool(self.versions) and all(item.condition == "retired" for item in self.versions)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every version that is configured is AVAILABLE."""
+        wanted = [item for item in self.versions if item.condition != "retired"]
+        return bool(wanted) and all(item.condition == "available" for item in wanted)
+
+
+class LiveMetrics(Struct, frozen=True):
+    """The figures of one servable over one interface, since the start of the server or of the version."""
+
+    #: The servable's name.
+    name: str
+    #: REST or gRPC.
+    interface: str
+    #: Requests for inference; of a graph those accepted and rejected.
+    requests: int
+    #: Those of them that failed.
+    failed: int
+    #: Requests a second between two looks; None with one look, or where the counters began anew.
+    rate: float | None = None
+    #: The mean time of a request in milliseconds; None where none is counted.
+    mean_ms: float | None = None
+    #: The mean time of waiting for an infer request, over both interfaces.
+    wait_ms: float | None = None
+    #: The mean time of inference in OpenVINO, over both interfaces.
+    inference_ms: float | None = None
+    #: Requests in work now; None where the server does not show it.
+    current: int | None = None
+    #: Infer requests in use, and how many there are; None where metrics_list leaves them out.
+    infer_requests: tuple[int, int] | None = None
+    #: Streams of the compiled model; None where the server does not show it.
+    streams: int | None = None
+
+
+class LiveStatus(Struct, frozen=True):
+    """A running server as far as it could be reached."""
+
+    #: What was named.
+    address: Address
+    #: The steps on the way to it, up to the first that failed.
+    steps: tuple[LiveStep, ...]
+    #: The ways of this shell's clients.
+    routes: tuple[ClientRoute, ...]
+    #: What was observed.
+    observations: Observations
+    #: Whose server it is.
+    server: ServerKind = ""
+    #: The name and version that the server reports, cut.
+    server_text: str = ""
+    #: The release, such as 2026.3; None where it is not known.
+    release: str | None = None
+    #: Whether it reports to be live; None where that is not known.
+    live: bool | None = None
+    #: Whether it reports to be ready; None where that is not known.
+    ready: bool | None = None
+    #: Its servables; None where the server was not asked or did not tell.
+    servables: tuple[LiveServable, ...] | None = None
+    #: Whether metrics are on; None where that is not known.
+    metrics_enabled: bool | None = None
+    #: The figures, most requests first.
+    metrics: tuple[LiveMetrics, ...] = ()
+    #: Answers that cannot be used: what was requested, and why.
+    unusable: tuple[tuple[str, str], ...] = ()
+    #: The status of an answer that asks for credentials; None where there is none.
+    refused_access: int | None = None
+    #: The model that was named; None where none was.
+    model: str | None = None
+    #: Whether the named model is ready; None where that is not known.
+    model_ready: bool | None = None
+    #: How many looks there were.
+    looks: int = 0

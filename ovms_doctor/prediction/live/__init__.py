@@ -1,0 +1,1 @@
+"""A running server: from what was typed and what was observed to what it comes to."""

@@ -1,0 +1,172 @@
+"""``/metrics``: the server's Prometheus text, added up by servable and interface.
+
+Names and labels: src/metric_config.hpp and model_metric_reporter.cpp (2022.2 to 2026.3). Requests for inference are
+those of the methods ModelInfer, Predict and ModelInferStream; of graphs the counters accepted and rejected, for their
+success is not counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ovms_doctor.model.live import LiveMetrics
+
+_INFERENCE = {"ModelInfer", "Predict", "ModelInferStream", "Unary", "Stream"}
+#: Counters of what came in, and which of them failed.
+_COUNTERS = {
+    "ovms_requests_success": (1, 0),
+    "ovms_requests_fail": (1, 1),
+    "ovms_requests_accepted": (1, 0),
+    "ovms_requests_rejected": (1, 1),
+    "ovms_graph_error": (0, 1),
+}
+_GAUGES = {
+    "ovms_current_requests", "ovms_current_graphs", "ovms_infer_req_queue_size", "ovms_infer_req_active",
+    "ovms_streams",
+}  # fmt: skip
+_TIMES = {
+    "ovms_request_time_us": "request",
+    "ovms_graph_processing_time_us": "graph",
+    "ovms_wait_for_infer_req_time_us": "wait",
+    "ovms_inference_time_us": "inference",
+}
+_MOST_SAMPLES = 500_000
+
+
+class MetricsError(ValueError):
+    """The text is not in Prometheus' format."""
+
+
+#: Value of a sample by its name and labels.
+Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def read_metrics(text: str) -> Samples:
+    """The samples of OVMS in a text, without the buckets of histograms. Raises MetricsError."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    found = {}
+    try:
+        for family in text_string_to_metric_families(text):
+            if not family.name.startswith("ovms_"):
+                continue
+            for sample in family.samples:
+                if sample.name.endswith("_bucket"):
+                    continue
+                found[sample.name, tuple(sorted(sample.labels.items()))] = float(sample.value)
+                if len(found) > _MOST_SAMPLES:
+                    raise MetricsError(f"it holds more than {_MOST_SAMPLES:,} samples")
+    except MetricsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the parser raises whatever a text brings it to
+        raise MetricsError(f"it is not in Prometheus' format ({type(error).__name__})") from None
+    return found
+
+
+def metrics_table(samples: Samples, earlier: tuple[Samples, float] | None = None) -> tuple[LiveMetrics, ...]:
+    """One row for each servable and interface that has requests, most requests first; a servable without requests has
+    one row. ``earlier``: the samples of an earlier look, and how many seconds ago that was."""
+    now = _Figures(samples)
+    before = _Figures(earlier[0]) if earlier else None
+    seconds = earlier[1] if earlier else 0.0
+    rows = []
+    interfaces: dict[str, list[str]] = defaultdict(list)
+    for (name, interface), count in sorted(now.requests.items()):
+        if count:
+            interfaces[name].append(interface)
+    for name in sorted(now.names):
+        for interface in interfaces.get(name) or [""]:
+            rows.append(_row(now, before, seconds, name, interface))
+    return tuple(sorted(rows, key=lambda row: (-row.requests, row.name, row.interface)))
+
+
+def _row(now: _Figures, before: _Figures | None, seconds: float, name: str, interface: str) -> LiveMetrics:
+    key = (name, interface)
+    requests = now.requests.get(key, 0.0)
+    rate = None
+    if before is not None and seconds > 0 and requests >= before.requests.get(key, 0.0):
+        rate = (requests - before.requests.get(key, 0.0)) / seconds
+    is_graph = name in now.graphs
+    mean = now.mean("graph", name) if is_graph else now.mean("request", name, interface)
+    busy, size = now.gauge("ovms_infer_req_active", name), now.gauge("ovms_infer_req_queue_size", name)
+    current = now.gauge("ovms_current_graphs" if is_graph else "ovms_current_requests", name)
+    return LiveMetrics(
+        name,
+        interface,
+        int(requests),
+        int(now.failed.get(key, 0.0)),
+        rate,
+        mean,
+        None if is_graph else now.mean("wait", name),
+        None if is_graph else now.mean("inference", name),
+        current,
+        None if busy is None or not size else (busy, size),
+        now.gauge("ovms_streams", name),
+    )
+
+
+class _Figures:
+    """Samples, added up over versions, methods and APIs."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.requests: dict[tuple[str, str], float] = defaultdict(float)
+        self.failed: dict[tuple[str, str], float] = defaultdict(float)
+        self.names: set[str] = set()
+        self.graphs: set[str] = set()
+        self._gauges: dict[tuple[str, str], float] = defaultdict(float)
+        self._times: dict[tuple[str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for (sample, labels), value in samples.items():
+            if math.isfinite(value) and value >= 0:
+                self._add(sample, dict(labels), value)
+
+    def _add(self, sample: str, labels: dict[str, str], value: float) -> None:
+        name = labels.get("name", "")[:500]
+        # A counter is written without the ending that the format gives it.
+        base = sample.removesuffix("_total")
+        if not name:
+            return
+        if base in _COUNTERS and labels.get("method") in _INFERENCE:
+            self.names.add(name)
+            counted, failed = _COUNTERS[base]
+            key = (name, labels.get("interface", ""))
+            self.requests[key] += counted * value
+            self.failed[key] += failed * value
+            if base == "ovms_requests_accepted":
+                self.graphs.add(name)
+        elif base in _GAUGES:
+            self.names.add(name)
+            self._gauges[base, name] += value
+            if base == "ovms_current_graphs":
+                self.graphs.add(name)
+        else:
+            self._add_time(sample, labels, name, value)
+
+    def _add_time(self, sample: str, labels: dict[str, str], name: str, value: float) -> None:
+        for ending, position in (("_sum", 0), ("_count", 1)):
+            kind = _TIMES.get(sample.removesuffix(ending)) if sample.endswith(ending) else None
+            if kind is not None:
+                for interface in {labels.get("interface", ""), ""}:
+                    self._times[kind, name, interface][position] += value
+
+    def mean(self, kind: str, name: str, interface: str = "") -> float | None:
+        """In milliseconds; None where nothing was counted."""
+        total, count = self._times.get((kind, name, interface), (0.0, 0.0))
+        return total / count / 1000 if count else None
+
+    def gauge(self, gauge: str, name: str) -> int | None:
+        value = self._gauges.get((gauge, name))
+        return None if value is None else int(value)
+
+
+def nothing_counted(rows: Iterable[LiveMetrics]) -> bool:
+    """Whether no request for inference is counted at all."""
+    return not any(row.requests for row in rows)
+
+
+def as_text(body: bytes) -> str:
+    """The body as text; what is not UTF-8 is replaced."""
+    text: Any = body.decode("utf-8", "replace")
+    return str(text)

@@ -1,0 +1,160 @@
+"""GET requests to one server, each with a limit of size and a deadline that holds for the whole answer."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from ovms_doctor.model.live import HttpAnswer
+from ovms_doctor.probes.live.connect import shutdown
+from ovms_doctor.probes.live.greeting import tls_context
+
+if TYPE_CHECKING:
+    from ovms_doctor.probes.live.probe import LiveQuestion
+
+#: Bytes of a body that are read: metrics of many models are some megabytes.
+LARGEST_BODY = 16 << 20
+#: Bytes of all bodies of a run together.
+LARGEST_TOTAL = 40 << 20
+_HEADERS = {"Accept": "*/*", "User-Agent": "ovms-doctor", "Connection": "close"}
+
+
+class HttpClient:
+    """Requests to one address of the server, with the name that was typed as Host."""
+
+    def __init__(self, question: LiveQuestion, address: str) -> None:
+        self._question = question
+        self._address = address
+        self._total = 0
+
+    def get(self, path: str, look: int, timeout: float, began: float) -> HttpAnswer:
+        """The answer, or why there is none. ``began``: the moment from which :attr:`HttpAnswer.at` counts."""
+        question = self._question
+        connection: http.client.HTTPConnection
+        connection = http.client.HTTPConnection(question.host, question.port, timeout=timeout)
+        try:
+            plain = socket.create_connection((self._address, question.port), timeout)
+            connection.sock = plain
+            if question.tls:
+                connection.sock = tls_context(question).wrap_socket(plain, server_hostname=question.host)
+        except (OSError, ssl.SSLError) as error:
+            return HttpAnswer(look, path, problem=_text(error), at=time.monotonic() - began)
+        headers = dict(_HEADERS)
+        if question.authorization:
+            headers["Authorization"] = question.authorization
+        answer = _exchange(connection, path, headers, look, timeout, began, LARGEST_TOTAL - self._total)
+        self._total += len(answer.body)
+        return answer
+
+
+def _exchange(
+    connection: http.client.HTTPConnection,
+    target: str,
+    headers: dict[str, str],
+    look: int,
+    timeout: float,
+    began: float,
+    most: int = LARGEST_BODY,
+    path: str | None = None,
+) -> HttpAnswer:
+    """Send one GET and read its answer. A timer ends what drips in slower than the deadline."""
+    shown = target if path is None else path
+    late = threading.Event()
+    open_socket = connection.sock
+
+    def end() -> None:
+        late.set()
+        shutdown(open_socket)
+
+    timer = threading.Timer(timeout, end)
+    timer.daemon = True
+    timer.start()
+    found: dict[str, str | int | None] = {}
+    body, problem = b"", ""
+    try:
+        connection.request("GET", target, headers=headers)
+        response = connection.getresponse()
+        found = {
+            "status": response.status,
+            "content_type": (response.getheader("Content-Type") or "")[:200],
+            "server": (response.getheader("Server") or "")[:200],
+            "location": (response.getheader("Location") or "")[:500],
+        }
+        limit = max(0, min(LARGEST_BODY, most))
+        body = response.read(limit + 1)
+        if len(body) > limit:
+            body, problem = b"", "too large"
+        elif response.length:
+            problem = "cut off"
+    except http.client.IncompleteRead as error:
+        body, problem = error.partial, "cut off"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        problem = _text(error)
+    finally:
+        timer.cancel()
+        connection.close()
+    if late.is_set():
+        problem = "timed out"
+    status = found.get("status")
+    return HttpAnswer(
+        look,
+        shown,
+        status if isinstance(status, int) else None,
+        str(found.get("content_type", "")),
+        str(found.get("server", "")),
+        str(found.get("location", "")),
+        body,
+        problem,
+        time.monotonic() - began,
+    )
+
+
+def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpAnswer | None:
+    """The answer to ``GET /v2`` that comes through the proxy of a variable; None where its form is not supported."""
+    value = os.environ.get(question.proxy_variable, "")
+    parts = urlsplit(value if "://" in value else f"http://{value}")
+    try:
+        port = parts.port or (80 if "://" in value else 1080)
+    except ValueError:
+        return None
+    if parts.scheme != "http" or not parts.hostname:
+        return None
+    host = f"[{question.host}]" if ":" in question.host else question.host
+    netloc = f"{host}:{question.port}"
+    headers = dict(_HEADERS)
+    credentials = {}
+    if parts.username is not None:
+        text = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        credentials["Proxy-Authorization"] = "Basic " + base64.b64encode(text.encode()).decode("ascii")
+    try:
+        connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
+        if question.tls:
+            connection = http.client.HTTPSConnection(
+                parts.hostname, port, timeout=timeout, context=tls_context(question)
+            )
+            connection.set_tunnel(question.host, question.port, headers=credentials)
+            target = "/v2"
+        else:
+            headers.update(credentials)
+            target = f"http://{netloc}/v2"
+        connection.connect()
+    except (OSError, http.client.HTTPException) as error:
+        return HttpAnswer(0, "/v2", problem=_text(error), at=time.monotonic() - began)
+    return _exchange(connection, target, headers, 0, timeout, began, path="/v2")
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
+        return "cut off"
+    if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong | http.client.HTTPException):
+        return f"no HTTP answer ({type(error).__name__})"
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:300]

@@ -1,0 +1,231 @@
+"""One look, or several, at a running server: the part that runs in a child process.
+
+Only the named host is contacted, and the proxy that a client of this shell would take. Over HTTP only GET is sent, over
+gRPC only the status calls of KServe's API. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from msgspec import Struct, convert, to_builtins
+
+from ovms_doctor.model.live import ConnectionTry, GrpcAnswer, HttpAnswer, Observations
+from ovms_doctor.probes.live.connect import connect, listening_sockets, resolve
+from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
+from ovms_doctor.probes.live.http import HttpClient, through_proxy
+
+#: Servables whose kind is looked up.
+_MOST_KINDS = 50
+#: States that may change from one look to the next.
+_UNDECIDED = (b'"LOADING"', b'"START"')
+
+
+class LiveQuestion(Struct, frozen=True):
+    """What a probe is to look at."""
+
+    #: The name or IP address.
+    host: str
+    #: The port.
+    port: int
+    #: Whether TLS is requested.
+    tls: bool = False
+    #: Whether gRPC is requested.
+    grpc: bool = False
+    #: The name of a model that is looked at by itself; None for none.
+    model: str | None = None
+    #: Seconds for one request.
+    timeout: float = 5.0
+    #: Seconds for everything.
+    budget: float = 30.0
+    #: Seconds between looks.
+    interval: float = 1.0
+    #: The most looks while a servable is neither AVAILABLE nor known to fail.
+    looks: int = 4
+    #: The least looks, for rates.
+    least_looks: int = 1
+    #: A file with certificates that are trusted; None for the system's.
+    ca: str | None = None
+    #: Whether the certificate is left unchecked.
+    insecure: bool = False
+    #: The text of the header Authorization; empty for none.
+    authorization: str = ""
+    #: The variable that names the proxy to compare with; empty for none.
+    proxy_variable: str = ""
+
+
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """The observations as JSON values, bytes as base64. Called in the child process."""
+    seen = look(convert(dict(question), LiveQuestion))
+    document: dict[str, Any] = to_builtins(seen)
+    return document
+
+
+def look(question: LiveQuestion) -> Observations:
+    """Everything that is observed within the budget."""
+    return _Probe(question).run()
+
+
+class _Probe:
+    """One run; ``_end`` is the moment at which its budget is spent."""
+
+    def __init__(self, question: LiveQuestion) -> None:
+        self._question = question
+        self._began = time.monotonic()
+        self._end = self._began + question.budget
+
+    def _left(self) -> float:
+        """Seconds for the next request; at least a moment, so that it fails by itself."""
+        return max(0.05, min(self._question.timeout, self._end - time.monotonic()))
+
+    def run(self) -> Observations:
+        question = self._question
+        addresses, problem = resolve(question.host, question.port, self._left())
+        if not addresses:
+            return Observations(name_problem=problem, through_proxy=self._through_proxy())
+        tries: list[ConnectionTry] = []
+        for address in addresses[:8]:
+            tries.append(connect(address, question.port, self._left()))
+            if tries[-1].result == "open" or time.monotonic() > self._end:
+                break
+        seen: dict[str, Any] = {"addresses": addresses, "connections": tuple(tries)}
+        if tries[-1].result != "open":
+            seen["listening"] = listening_sockets(addresses)
+            return Observations(**seen, through_proxy=self._through_proxy())
+        self._identify(tries[-1].address, seen)
+        seen["through_proxy"] = self._through_proxy()
+        return Observations(**seen)
+
+    def _identify(self, address: str, seen: dict[str, Any]) -> None:
+        """Find out the protocol, and ask in it where it is the requested one."""
+        question = self._question
+        if question.tls:
+            seen["tls"] = tls = tls_handshake(question, address, self._left())
+            if not tls.ok:
+                if tls.problem == "not_tls":
+                    seen["protocol"], seen["greeting"] = first_answer(
+                        question, address, self._left(), tls=False
+                    )
+                else:
+                    seen["protocol"] = "tls"
+                return
+        protocol, greeting = first_answer(question, address, self._left(), tls=question.tls)
+        if protocol in ("silent", "closed", "other") and not question.tls:
+            # Some servers close the connection over what is no TLS, without a word.
+            unchecked = tls_handshake(question, address, self._left())
+            if unchecked.ok or unchecked.problem in ("certificate", "name"):
+                protocol = "tls"
+                seen["tls"] = unchecked
+        seen["protocol"], seen["greeting"] = protocol, greeting
+        if question.grpc and protocol == "http2":
+            self._call(seen)
+        elif not question.grpc and protocol == "http":
+            self._ask(address, seen)
+
+    # -- HTTP ------------------------------------------------------------------------------------------
+
+    def _ask(self, address: str, seen: dict[str, Any]) -> None:
+        client = HttpClient(self._question, address)
+        answers: list[HttpAnswer] = []
+        number = 0
+
+        def get(path: str) -> HttpAnswer:
+            found = client.get(path, number, self._left(), self._began)
+            answers.append(found)
+            return found
+
+        while True:
+            about = get("/v2")
+            get("/v2/health/live")
+            get("/v2/health/ready")
+            config = get("/v1/config")
+            if number == 0 and about.status != 200:
+                get("/v1/models")
+            number += 1
+            done = number >= self._question.looks or not self._undecided(config)
+            if (done and number >= self._question.least_looks) or not self._wait():
+                break
+        if self._is_ovms(about, config):
+            get("/v3/models")
+            self._ask_model(get)
+            self._ask_kinds(config, get)
+            if time.monotonic() < self._end:
+                self._ask_metrics(get)
+        seen["answers"] = tuple(answers)
+        seen["looks"] = number
+
+    def _ask_metrics(self, get: Any) -> None:
+        """Once, or twice with the interval between, for rates."""
+        if get("/metrics").status == 200 and self._question.least_looks > 1 and self._wait():
+            get("/metrics")
+
+    def _ask_model(self, get: Any) -> None:
+        name = self._question.model
+        if name is not None:
+            get(f"/v2/models/{quote(name, safe='')}/ready")
+            get(f"/v1/models/{quote(name, safe='')}")
+
+    def _ask_kinds(self, config: HttpAnswer, get: Any) -> None:
+        """Pipelines and graphs answer for a version that they do not have; models do not."""
+        import json
+
+        try:
+            document = json.loads(config.body)
+        except (ValueError, RecursionError):
+            return
+        names = (
+            [name for name, value in document.items() if _has_one_version(value)]
+            if isinstance(document, dict)
+            else []
+        )
+        for name in names[:_MOST_KINDS]:
+            if time.monotonic() > self._end:
+                return
+            base = f"/v2/models/{quote(name, safe='')}"
+            if get(f"{base}/versions/2/ready").status != 404 or b'"FAILED_PRECONDITION"' in config.body:
+                get(base)
+
+    @staticmethod
+    def _undecided(config: HttpAnswer) -> bool:
+        """Whether another look may tell more: something is being loaded, or there is no answer yet."""
+        return any(text in config.body for text in _UNDECIDED) or config.status is None
+
+    @staticmethod
+    def _is_ovms(about: HttpAnswer, config: HttpAnswer) -> bool:
+        return b"OpenVINO Model Server" in about.body or b'"model_version_status"' in config.body
+
+    def _wait(self) -> bool:
+        """Let the interval pass; False where the budget does not last for it."""
+        if time.monotonic() + self._question.interval >= self._end:
+            return False
+        time.sleep(self._question.interval)
+        return True
+
+    def _through_proxy(self) -> HttpAnswer | None:
+        if not self._question.proxy_variable or self._question.grpc:
+            return None
+        return through_proxy(self._question, self._left(), self._began)
+
+    # -- gRPC ------------------------------------------------------------------------------------------
+
+    def _call(self, seen: dict[str, Any]) -> None:
+        from ovms_doctor.probes.live.grpc_calls import call_all, is_installed
+
+        seen["grpc_installed"] = is_installed()
+        if seen["grpc_installed"]:
+            calls: tuple[GrpcAnswer, ...] = call_all(self._question, self._left)
+            seen["calls"] = calls
+            seen["looks"] = 1
+
+
+def _has_one_version(value: Any) -> bool:
+    versions = value.get("model_version_status") if isinstance(value, dict) else None
+    return (
+        isinstance(versions, list)
+        and len(versions) == 1
+        and isinstance(versions[0], dict)
+        and str(versions[0].get("version")) == "1"
+    )

@@ -1,0 +1,183 @@
+"""The report of ``status`` for people: the way to the server, its servables, figures, findings, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.live import LiveMetrics, LiveServable, LiveStatus
+from ovms_doctor.report.phrases import plural
+from ovms_doctor.report.text_findings import write_findings
+from ovms_doctor.report.text_rows import write_rows
+from ovms_doctor.report.text_writer import TextWriter
+from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
+
+_REASONS = {
+    "failing": "fails: see the log",
+    "loading": "is being loaded",
+    "retired": "retired",
+    "available": "",
+}
+
+
+def write_live_report(paper: TextWriter, status: LiveStatus, findings: Sequence[Finding]) -> None:
+    """The whole report but for its last line."""
+    paper.prose(_way(status), indent=1)
+    if status.server in ("ovms", "starting"):
+        paper.prose(_header(status), indent=1, style="bold")
+    if status.servables:
+        paper.blank()
+        _write_servables(paper, status.servables)
+    if status.metrics_enabled is not None:
+        paper.blank()
+        _write_metrics(paper, status)
+    base_url = _client_address(status)
+    if base_url:
+        paper.prose(base_url, indent=1, style="dim")
+    write_findings(paper, findings)
+
+
+def _way(status: LiveStatus) -> str:
+    """The steps in one sentence: ``localhost → 127.0.0.1 · direct · open … · speaks HTTP``."""
+    parts = []
+    for step in status.steps:
+        text = step.detail if step.ok is not None else f"{step.name}: {step.detail}"
+        if step.name == "name":
+            text = f"{status.address.host} → {text}"
+        parts.append(text)
+    if not parts:
+        parts.append(status.observations.problem or "nothing was looked at")
+    if not status.address.port_named:
+        parts[0] += f" (port {status.address.port} assumed)"
+    return " · ".join(parts)
+
+
+def _header(status: LiveStatus) -> str:
+    parts = [f"OVMS {status.release or status.server_text or '(release not known)'}"]
+    if status.live is not None:
+        parts.append("live" if status.live else "not live")
+    if status.ready is not None:
+        text = "ready" if status.ready else "not ready: still starting"
+        bad = [item for item in status.servables or () if not item.complete and not item.removed]
+        if status.ready and bad:
+            verb = "is" if len(bad) == 1 else "are"
+            text += f" (ready is 200 although {plural(len(bad), 'servable')} {verb} not available)"
+        parts.append(text)
+    if status.address.grpc and status.model is None:
+        parts.append("over gRPC no servables are listed: --model NAME")
+    return " · ".join(parts)
+
+
+def _client_address(status: LiveStatus) -> str:
+    """The base address of clients with an OpenAI API, which moved with the releases."""
+    if status.release is None or status.address.grpc or status.server != "ovms":
+        return ""
+    year, minor = (int(text) for text in status.release.split("."))
+    base = status.address.url
+    if (year, minor) >= (2026, 3):
+        text = (
+            f"OpenAI clients: base URL {base}/v3 or {base}/v1; TensorFlow Serving's API is gone since 2026.3"
+        )
+    elif (year, minor) >= (2024, 2):
+        text = f"OpenAI clients: base URL {base}/v3"
+    else:
+        return ""
+    return f"{text}; KServe: {base}/v2/models/NAME/infer"
+
+
+# -- tables --------------------------------------------------------------------------------------------
+
+
+def _write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> None:
+    rows: list[tuple[tuple[str, ...], str]] = []
+    for item in sorted(servables, key=lambda one: (one.complete, one.name)):
+        if not item.versions:
+            rows.append(((item.name, item.kind or "-", "-", "no version", "no version directory"), "red"))
+        for version in item.versions:
+            bad = version.condition in ("failing", "loading")
+            state = version.state if version.error_code == "OK" else f"{version.state}/{version.error_code}"
+            reason = _REASONS[version.condition]
+            if bad and version.condition == "failing" and item.kind == "model":
+                reason = "fails, retried at every poll: see the log"
+            cells = (item.name, item.kind or "-", str(version.version), state, reason)
+            rows.append((cells, "red" if bad else ""))
+    write_rows(paper, ("servable", "kind", "version", "state", "reason"), rows)
+
+
+def _write_metrics(paper: TextWriter, status: LiveStatus) -> None:
+    if not status.metrics_enabled:
+        paper.prose("metrics    off (start with --metrics_enable)", indent=1)
+        return
+    rows = [(_cells(row), "") for row in status.metrics if row.requests or row.current or paper.verbose]
+    if not rows:
+        paper.prose("metrics    on; no request for inference is counted yet", indent=1)
+        return
+    header = ("requests to", "interface", "requests", "failed", "per second", "mean ms", "waiting", "inference",
+              "infer requests")  # fmt: skip
+    write_rows(paper, header, rows)
+
+
+def _cells(row: LiveMetrics) -> tuple[str, ...]:
+    busy = "-" if row.infer_requests is None else f"{row.infer_requests[0]} of {row.infer_requests[1]} in use"
+    return (
+        row.name,
+        row.interface or "-",
+        f"{row.requests:,}",
+        f"{100 * row.failed / row.requests:.1f} %" if row.requests else "-",
+        _number(row.rate),
+        _number(row.mean_ms),
+        _number(row.wait_ms),
+        _number(row.inference_ms),
+        busy,
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+# -- the verdict ---------------------------------------------------------------------------------------
+
+
+def write_live_verdict(
+    paper: TextWriter, status: LiveStatus, findings: Sequence[Finding], gap: str
+) -> tuple[str, str]:
+    """The last line: its mark and its sentence."""
+    mark, sentence = live_verdict(status, findings, gap)
+    paper.blank()
+    paper.line((f"{mark} {sentence}", STYLES[mark]))
+    return mark, sentence
+
+
+def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> tuple[str, str]:
+    """The mark and the sentence. ``gap``: what kept the doctor from looking."""
+    first = next((item for item in findings if item.severity == "error"), None)
+    if status.server not in ("ovms", "starting"):
+        if first is not None:
+            return BAD, f"no OVMS is reached at {status.address.netloc}: {first.name.replace('-', ' ')}"
+        return OPEN, f"no OVMS is reached at {status.address.netloc}" + (f": {gap}" if gap else "")
+    if status.server == "starting":
+        return BAD if first is not None else PARTLY, "the server is still starting"
+    present = [item for item in status.servables or () if not item.removed]
+    bad = sum(not item.complete for item in present)
+    if bad:
+        verb = "is" if bad == 1 else "are"
+        return (
+            BAD if first is not None else PARTLY,
+            f"{bad} of {plural(len(present), 'servable')} {verb} not available",
+        )
+    if first is not None:
+        served = f"{_all(len(present))}, but " if present else ""
+        return BAD, served + first.name.replace("-", " ")
+    if gap:
+        return OPEN, gap
+    warnings = sum(item.severity == "warning" for item in findings)
+    if status.model is not None and status.address.grpc:
+        return GOOD, f"{status.model} is ready"
+    return GOOD, _all(len(present)) + (f", with {plural(warnings, 'warning')}" if warnings else "")
+
+
+def _all(number: int) -> str:
+    return "the only servable is available" if number == 1 else f"all {number} servables are available"

@@ -1,0 +1,171 @@
+"""Hostile and broken answers: each ends in time, in bounded memory, with a finding and no traceback."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.live.servers import JSON, Answer, codes, http_server, listener, live, replay, status
+
+pytestmark = pytest.mark.server
+
+
+def _raw(path_of_interest: str, sent: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """A recorded server, but for one path, whose answer is written by ``sent``."""
+    recorded = replay("2025.4-single")
+
+    def behave(connection: socket.socket) -> None:
+        request = connection.recv(1 << 16).decode("latin-1")
+        path = request.split(" ")[1]
+        if path == path_of_interest:
+            sent(connection)
+            return
+        status_code, content_type, body = recorded(path)
+        head = (
+            f"HTTP/1.1 {status_code} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+
+    return behave
+
+
+def _truncated(connection: socket.socket) -> None:
+    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"fc"')
+
+
+def _endless(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+    while True:
+        connection.sendall(b" " * 65536)
+
+
+def _endless_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X-Header: " + b"x" * 1000 + b"\r\n")
+
+
+def _drips(connection: socket.socket) -> None:
+    """A byte now and then, until the client has gone."""
+    pause = threading.Event()
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        connection.sendall(b" ")
+        pause.wait(0.05)
+
+
+def _resets(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+@pytest.mark.parametrize("sent", [_truncated, _endless, _endless_headers, _drips, _resets])
+def test_an_answer_that_is_not_whole(sent: Callable[[socket.socket], None]) -> None:
+    with listener(_raw("/v1/config", sent)) as port:
+        code, document = live(f"127.0.0.1:{port}", "--timeout", "1", "--interval", "0.05")
+    assert code == 1
+    assert codes(document) == ["OVD899"]
+    assert document["live"]["servables"] is None
+    assert document["live"]["ready"] is True
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>not found</html>",
+        b"[]",
+        b'"text"',
+        b"{" * 100_000,
+        b"[" * 100_000,
+        b'{"fc": 1}',
+        b'{"fc": {"model_version_status": [1]}}',
+        b'{"fc": {"model_version_status": [{"version": "one", "state": "AVAILABLE", "status": {"error_code": "OK"}}]}}',
+        b'{"fc": {"model_version_status": [{"version": "1", "state": "GREAT", "status": {"error_code": "OK"}}]}}',
+        b'{"fc": {"model_version_status": [{"version": "1", "state": "AVAILABLE"}]}}',
+        b"\xff\xfe\x00",
+        b"",
+    ],
+)
+def test_a_list_of_servables_that_is_none(body: bytes) -> None:
+    with http_server(replay("2025.4-single", v1_config=(200, JSON, body))) as server:
+        code, document = live(f"127.0.0.1:{server.port}", "--interval", "0.05")
+    assert (code, codes(document)) == (1, ["OVD899"])
+
+
+def test_the_wrong_content_type_alone_is_no_fault() -> None:
+    status_code, _, body = replay("2025.4-single")("/v1/config")
+    with http_server(replay("2025.4-single", v1_config=(status_code, "text/html", body))) as server:
+        assert live(f"127.0.0.1:{server.port}")[0] == 0
+
+
+def test_ten_megabytes_of_metrics() -> None:
+    lines = ["# TYPE ovms_requests_success counter"]
+    lines += [
+        f'ovms_requests_success{{api="KServe",interface="REST",method="ModelInfer",name="m{number}"}} {number}'
+        for number in range(100_000)
+    ]
+    body = "\n".join(lines).encode()
+    assert len(body) > 8_000_000
+    with http_server(replay("2025.4-single", metrics=(200, "text/plain", body + b"\n"))) as server:
+        code, document = live(f"127.0.0.1:{server.port}", "--timeout", "60")
+    models = document["live"]["metrics"]["models"]
+    assert code == 0
+    assert (len(models), models[0]["name"], models[0]["requests"]) == (100_000, "m99999", 99_999)
+
+
+@pytest.mark.parametrize(
+    "body", [b"ovms_requests_success{", b"ovms_x nonsense\n", b"<html></html>", b"\xff\xfe"]
+)
+def test_metrics_that_are_none(body: bytes) -> None:
+    with http_server(replay("2025.4-single", metrics=(200, "text/plain", body))) as server:
+        code, document = live(f"127.0.0.1:{server.port}")
+    assert code == 0
+    assert codes(document) in (["OVD899"], [])
+    assert document["live"]["metrics"]["models"] == []
+
+
+def test_hostile_names_reach_no_terminal() -> None:
+    name = "evil\x1b[2J\u202e\x07name"
+    row = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}
+    body = json.dumps({name: {"model_version_status": [row]}}).encode()
+    about = json.dumps({"name": "OpenVINO Model Server", "version": "\x1b]0;x\x07"}).encode()
+    answer = replay("2025.4-single", v1_config=(200, JSON, body), v2=(200, JSON, about))
+    with http_server(answer) as server:
+        result = status(f"127.0.0.1:{server.port}")
+    assert result.code == 0
+    assert not [char for char in result.text if char != "\n" and not char.isprintable()]
+
+
+def test_a_server_that_restarts_between_two_looks() -> None:
+    """The first look is refused by a reset, later ones are answered."""
+    recorded = replay("2025.4-single")
+    count = {"config": 0}
+
+    def behave(connection: socket.socket) -> None:
+        path = connection.recv(1 << 16).decode("latin-1").split(" ")[1]
+        if path == "/v1/config":
+            count["config"] += 1
+            if count["config"] == 1:
+                _resets(connection)
+                return
+        status_code, content_type, body = recorded(path)
+        head = (
+            f"HTTP/1.1 {status_code} X\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+
+    with listener(behave) as port:
+        code, document = live(f"127.0.0.1:{port}", "--interval", "0.05")
+    assert (code, codes(document)) == (0, [])
+
+
+def test_more_answers_than_anybody_reads() -> None:
+    """Each body below the limit, all together above it: memory stays bounded."""
+    big: Answer = (200, JSON, b" " * (15 << 20) + b"{}")
+    with http_server(lambda path: big) as server:
+        code, document = live(f"127.0.0.1:{server.port}", "--timeout", "30")
+    assert code == 1
+    assert codes(document)

@@ -1,0 +1,68 @@
+"""Observations in, findings out: what no listener on loopback can be made to do everywhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from ovms_doctor.checks.live import live_findings
+from ovms_doctor.checks.live.codes import CODES
+from ovms_doctor.model.live import Address, ConnectionTry, HttpAnswer, LiveStatus, Observations
+from ovms_doctor.prediction.live.interpret import interpret
+
+ADDRESS = Address("ovms.lan", 8000, False, False, True)
+OPEN = (ConnectionTry("10.0.0.1", "open"),)
+
+
+def _status(**seen: object) -> LiveStatus:
+    return interpret(ADDRESS, (), Observations(addresses=("10.0.0.1",), looks=1, **seen))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        (["timed_out"], "OVD888"),
+        (["unreachable"], "OVD888"),
+        (["refused"], "OVD887"),
+        (["timed_out", "refused"], "OVD887"),
+    ],
+)
+def test_connections_that_fail(results: list[str], code: str) -> None:
+    tries = tuple(ConnectionTry(f"10.0.0.{number}", result) for number, result in enumerate(results))  # type: ignore[arg-type]
+    found = live_findings(_status(connections=tries))
+    assert [item.code for item in found] == [code]
+    assert len(found[0].evidence) == len(results)
+
+
+def test_a_graph_is_told_from_a_pipeline() -> None:
+    row = '{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}'
+    config = f'{{"chat": {{"model_version_status": [{row}]}}}}'.encode()
+    about = (
+        b'{"name": "chat", "versions": ["1"], "inputs": [{"name": "in", "datatype": "INVALID", "shape": []}]}'
+    )
+    answers = (
+        HttpAnswer(0, "/v2", 200, body=b'{"name": "OpenVINO Model Server", "version": "2026.3.0.x"}'),
+        HttpAnswer(0, "/v1/config", 200, body=config),
+        HttpAnswer(0, "/v2/models/chat/versions/2/ready", 200),
+        HttpAnswer(0, "/v2/models/chat", 200, body=about),
+    )
+    status = _status(connections=OPEN, protocol="http", answers=answers)
+    assert [(item.name, item.kind) for item in status.servables or ()] == [("chat", "graph")]
+    assert live_findings(status) == ()
+
+
+def test_a_probe_that_ended_is_no_finding() -> None:
+    status = interpret(ADDRESS, (), Observations(problem="the probe failed: it did not answer in time"))
+    assert live_findings(status) == ()
+
+
+def test_remedies_are_checked_commands() -> None:
+    """A host that is hostile stays one word of a shell."""
+    address = Address("$(reboot)", 8000, False, False, True)
+    seen = Observations(addresses=("10.0.0.1",), connections=OPEN, protocol="http2")
+    (finding,) = live_findings(interpret(address, (), seen))
+    assert finding.remedy is not None
+    assert finding.remedy.steps[0].command == "ovms-doctor status 'grpc://$(reboot):8000'"
+
+
+def test_each_code_is_declared_once() -> None:
+    assert len({code.code for code in CODES}) == len(CODES) == 16

@@ -1,0 +1,126 @@
+"""Figures from Prometheus text: by servable and interface, graphs, rates, saturation."""
+
+from __future__ import annotations
+
+import pytest
+
+from ovms_doctor.prediction.live.metrics import MetricsError, metrics_table, read_metrics
+from tests.live.servers import http_server, live, replay
+
+
+def _counter(metric: str, value: float, /, **labels: str) -> str:
+    text = ",".join(f'{key}="{item}"' for key, item in labels.items())
+    return f"{metric}{{{text}}} {value}\n"
+
+
+def _inference(
+    name: str, count: int, interface: str = "REST", outcome: str = "success", version: str = "1"
+) -> str:
+    return _counter(
+        f"ovms_requests_{outcome}", count, api="KServe", interface=interface, method="ModelInfer", name=name,
+        version=version,
+    )  # fmt: skip
+
+
+def test_versions_and_apis_are_added_up_and_status_calls_are_not() -> None:
+    text = _inference("m", 3) + _inference("m", 4, version="2") + _inference("m", 2, outcome="fail")
+    text += _counter(
+        "ovms_requests_success",
+        5,
+        api="TensorFlowServing",
+        interface="REST",
+        method="Predict",
+        name="m",
+        version="1",
+    )
+    text += _counter(
+        "ovms_requests_success", 100, api="KServe", interface="REST", method="ModelReady", name="m"
+    )
+    (row,) = metrics_table(read_metrics(text))
+    assert (row.name, row.interface, row.requests, row.failed) == ("m", "REST", 14, 2)
+
+
+def test_most_used_first_and_interfaces_apart() -> None:
+    rows = metrics_table(read_metrics(_inference("a", 1) + _inference("b", 9, "gRPC") + _inference("b", 2)))
+    assert [(row.name, row.interface) for row in rows] == [("b", "gRPC"), ("b", "REST"), ("a", "REST")]
+
+
+def test_means_are_of_histograms_in_milliseconds() -> None:
+    text = _inference("m", 4)
+    for name, total in (("request_time", 8000), ("wait_for_infer_req_time", 2000), ("inference_time", 4000)):
+        labels = {"interface": "REST"} if name == "request_time" else {}
+        text += _counter(f"ovms_{name}_us_sum", total, name="m", version="1", **labels)
+        text += _counter(f"ovms_{name}_us_count", 4, name="m", version="1", **labels)
+    (row,) = metrics_table(read_metrics(text))
+    assert (row.mean_ms, row.wait_ms, row.inference_ms) == (2.0, 0.5, 1.0)
+
+
+def test_of_graphs_what_is_not_counted_is_not_shown_as_zero() -> None:
+    labels = {"api": "V3", "interface": "REST", "method": "Unary", "name": "chat"}
+    text = _counter("ovms_requests_accepted", 10, **labels) + _counter("ovms_requests_rejected", 1, **labels)
+    text += _counter("ovms_graph_error", 2, **labels) + _counter("ovms_current_graphs", 3, name="chat")
+    for name in ("request_time", "inference_time", "wait_for_infer_req_time"):
+        text += _counter(f"ovms_{name}_us_sum", 0, name="chat") + _counter(
+            f"ovms_{name}_us_count", 0, name="chat"
+        )
+    (row,) = metrics_table(read_metrics(text))
+    assert (row.requests, row.failed, row.current) == (11, 3, 3)
+    assert (row.mean_ms, row.wait_ms, row.inference_ms, row.infer_requests) == (None, None, None, None)
+
+
+def test_a_rate_over_two_looks_and_none_after_a_restart() -> None:
+    before, after = read_metrics(_inference("m", 10)), read_metrics(_inference("m", 40))
+    assert metrics_table(after, (before, 2.0))[0].rate == 15.0
+    assert metrics_table(before, (after, 2.0))[0].rate is None
+    assert metrics_table(after)[0].rate is None
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-5"])
+def test_a_value_that_counts_nothing(value: str) -> None:
+    text = _inference("m", 0).replace(" 0", f" {value}")
+    assert [row.requests for row in metrics_table(read_metrics(text))] in ([], [0])
+
+
+def test_a_text_that_is_no_metrics() -> None:
+    with pytest.raises(MetricsError):
+        read_metrics("ovms_requests_success{name=")
+
+
+def _busy(active: int, wait: int) -> str:
+    text = _inference("fc", 4) + _counter("ovms_infer_req_active", active, name="fc", version="1")
+    text += _counter("ovms_infer_req_queue_size", 2, name="fc", version="1")
+    for name, total in (("wait_for_infer_req_time", wait), ("inference_time", 4000)):
+        text += _counter(f"ovms_{name}_us_sum", total, name="fc", version="1")
+        text += _counter(f"ovms_{name}_us_count", 4, name="fc", version="1")
+    return text
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("active", "wait", "found"),
+    [(2, 8000, True), (2, 400, False), (1, 8000, False)],
+    ids=["busy", "short", "idle"],
+)
+def test_all_infer_requests_in_use(active: int, wait: int, found: bool) -> None:
+    answer = replay("2025.4-single", metrics=(200, "text/plain", _busy(active, wait).encode()))
+    with http_server(answer) as server:
+        code, document = live(f"127.0.0.1:{server.port}")
+    assert code == 0
+    assert [item["code"] for item in document["findings"]] == (["OVD897"] if found else [])
+
+
+@pytest.mark.server
+def test_an_interval_gives_rates() -> None:
+    counts = iter(range(100, 10_000, 100))
+    recorded = replay("2025.4-single")
+
+    def answer(path: str) -> tuple[int, str, bytes]:
+        if path == "/metrics":
+            return 200, "text/plain", _inference("fc", next(counts)).encode()
+        return recorded(path)
+
+    with http_server(answer) as server:
+        _, document = live(f"127.0.0.1:{server.port}", "--interval", "0.1")
+    (row,) = document["live"]["metrics"]["models"]
+    assert row["requests"] == 200
+    assert row["rate"] > 0

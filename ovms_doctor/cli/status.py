@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ovms_doctor.cli.exit_codes import EXIT_OK
 from ovms_doctor.cli.output import standard_output, write
 from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.diagnosis.run_start import begin
@@ -17,7 +18,8 @@ from ovms_doctor.model.styled import Output, PlainOutput
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions
-    from ovms_doctor.model.live import LiveStatus
+    from ovms_doctor.diagnosis.run_start import RunStart
+    from ovms_doctor.model.live import Address, LiveStatus
     from ovms_doctor.report.model import Report
 
 #: Seconds that an option may name.
@@ -27,23 +29,68 @@ _LONGEST_KEY = 8192
 
 def run_status(options: StatusOptions, shown: OutputOptions) -> int:
     """The exit code: 0 where everything is AVAILABLE, 1 with a finding, 3 where it could not be looked at."""
-    if options.server is None:
-        raise UsageError("status: name a server: http://HOST:PORT, HOST:PORT or HOST")
-    from ovms_doctor.prediction.live.address import AddressError, read_address
-
-    try:
-        address = read_address(options.server, grpc=options.grpc)
-    except AddressError as error:
-        raise UsageError(f"{options.server}: {error}") from None
+    if options.server is None and options.container is None:
+        raise UsageError("status: name a server: http://HOST:PORT, HOST:PORT or HOST; or --container NAME")
+    if options.server is not None and options.container is not None:
+        raise UsageError("--container and the address of a server exclude each other")
     live_options = _live_options(options)
     _check_patterns(shown.select, shown.ignore)
     begun = begin(sys.argv[1:])
+    from ovms_doctor.prediction.live.address import AddressError, read_address
+
+    try:
+        if options.container is not None:
+            address = _of_container(options.container, options.grpc, live_options.timeout)
+        else:
+            address = read_address(options.server or "", grpc=options.grpc)
+    except AddressError as error:
+        raise UsageError(f"{options.container or options.server}: {error}") from None
+    except _EngineError as error:
+        return _not_looked(str(error), shown, begun)
     from ovms_doctor.diagnosis.live import live_report, live_status
 
     status = live_status(address, live_options, dict(os.environ), _progress())
     report = live_report(status, shown, begun)
     _print(report, status, shown)
     return report.exit_code
+
+
+class _EngineError(Exception):
+    """The container engine tells nothing of the container. The text says why."""
+
+
+def _of_container(name: str, grpc: bool, timeout: float) -> Address:
+    from ovms_doctor.inputs import DocumentError
+    from ovms_doctor.inputs.inspect.own_address import own_address
+    from ovms_doctor.inputs.inspect.read import read_inspect
+    from ovms_doctor.prediction.live.container_address import container_address
+    from ovms_doctor.probes.containers import look_at_container
+
+    looked = look_at_container(name, max(timeout, 20.0))
+    if looked.document is None:
+        raise _EngineError(looked.problem or "the engine gave no answer")
+    try:
+        container = read_inspect(
+            looked.document, source="docker", source_name=name, log=looked.log, info=looked.info
+        )
+    except DocumentError as error:
+        raise _EngineError(str(error)) from None
+    address = own_address(looked.document) if looked.local else ""
+    return container_address(container, address, grpc=grpc)
+
+
+def _not_looked(reason: str, shown: OutputOptions, begun: RunStart) -> int:
+    """The report of a run that could not look."""
+    from ovms_doctor.diagnosis.run import failed_report
+
+    report = failed_report(reason, begun)
+    if shown.format == "json":
+        from ovms_doctor.report.json_report import dumps, to_document
+
+        write(dumps(to_document(report)), shown.output)
+    else:
+        print(f"ovms-doctor: {reason}", file=sys.stderr)
+    return EXIT_OK if shown.exit_zero else report.exit_code
 
 
 def _live_options(options: StatusOptions) -> LiveOptions:
@@ -62,6 +109,7 @@ def _live_options(options: StatusOptions) -> LiveOptions:
         None if options.ca is None else os.path.abspath(options.ca),
         options.insecure,
         _authorization(options.api_key_file),
+        options.container or "",
     )
 
 

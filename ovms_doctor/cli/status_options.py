@@ -21,6 +21,16 @@ class StatusOptions(Struct, frozen=True):
             (), "The server: http://HOST:PORT, HOST:PORT, HOST; grpc:// for gRPC.", "URL", commands=_COMMANDS
         ),
     ] = None
+    #: The container whose server is looked at.
+    container: Annotated[
+        str | None,
+        Option(
+            ("--container",),
+            "A running container: its server, at its published or own address.",
+            "NAME",
+            commands=_COMMANDS,
+        ),
+    ] = None
     #: Whether gRPC is spoken.
     grpc: Annotated[bool, Option(("--grpc",), "The port is the gRPC port.", commands=_COMMANDS)] = False
     #: A model that is looked at by itself.

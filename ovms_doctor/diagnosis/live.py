@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, ValidationError, convert, to_builtins
+from msgspec.structs import replace
 
 from ovms_doctor import __version__
 from ovms_doctor.checks.live import CHECK, live_findings
@@ -47,6 +48,8 @@ class LiveOptions(Struct, frozen=True):
     insecure: bool = False
     #: The text of the header Authorization.
     authorization: str = ""
+    #: The container that the address was read from; empty where an address was named.
+    container: str = ""
 
 
 def live_status(
@@ -93,7 +96,7 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
             seen = convert(answer, Observations)
         except ValidationError as error:
             seen = Observations(problem=f"the probe's answer cannot be read: {error}")
-    return interpret(address, routes, seen, options.model)
+    return replace(interpret(address, routes, seen, options.model), container=options.container)
 
 
 def is_served(status: LiveStatus) -> bool:

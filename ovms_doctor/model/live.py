@@ -280,3 +280,5 @@ class LiveStatus(Struct, frozen=True):
     model_ready: bool | None = None
     #: How many looks there were.
     looks: int = 0
+    #: The container that the address was read from; empty where an address was named.
+    container: str = ""

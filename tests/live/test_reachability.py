@@ -40,7 +40,7 @@ def test_a_refused_port_names_those_that_listen() -> None:
     with http_server(replay("2025.4-single")) as server:
         code, document = live(f"localhost:{_free_port()}")
         assert (code, codes(document), _first_failed(document)) == (1, ["OVD887"], "connection")
-        assert str(server.port) in document["findings"][0]["detail"]
+        assert str(server.port) in document["findings"][0]["evidence"][-1]["what"]
 
 
 def test_a_port_that_is_bound_to_another_address() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ovms_doctor.checks.context import quote
 from ovms_doctor.model.codes import Code
 from ovms_doctor.model.findings import (
     Confidence,
@@ -47,6 +48,11 @@ def finding(
         code.address,
         relative=relative or status.address.netloc,
     )
+
+
+def container_of(status: LiveStatus) -> str:
+    """The container for a command: its name, quoted, or a word to be replaced."""
+    return quote(status.container) if status.container else "CONTAINER"
 
 
 def answer_text(answer: HttpAnswer) -> str:

@@ -15,7 +15,7 @@ from ovms_doctor.checks.live.codes import (
     OTHER_PROTOCOL,
     TLS_DIFFERS,
 )
-from ovms_doctor.checks.live.made import answer_text, finding
+from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveStatus
 
@@ -90,8 +90,9 @@ def _not_connected(status: LiveStatus) -> Finding:
         else:
             ports = sorted({port for _, port in listening})
             listed = ", ".join(map(str, ports[:_LISTED])) + (", …" if len(ports) > _LISTED else "")
+            everything = ", ".join(map(str, ports)) or "none"
             detail += f" This host listens on the ports {listed or 'of no one'}."
-            evidence += (Evidence(f"listening ports: {listed or 'none'}", "sockets of this host"),)
+            evidence += (Evidence(f"listening ports: {everything}", "sockets of this host"),)
     steps.append(
         Step(
             "See which port the container publishes for it.",
@@ -200,7 +201,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
                 Step(
                     "See on which port and address the server listens in the container: its log has “Started REST "
                     "server at”.",
-                    "docker logs CONTAINER 2>&1 | grep -i 'server at'",
+                    f"docker logs {container_of(status)} 2>&1 | grep -i 'server at'",
                     "host",
                     "reads",
                 ),

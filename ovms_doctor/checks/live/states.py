@@ -14,7 +14,7 @@ from ovms_doctor.checks.live.codes import (
     STILL_STARTING,
 )
 from ovms_doctor.checks.live.figures import figures
-from ovms_doctor.checks.live.made import answer_text, finding
+from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.checks.live.reach import access_refused
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveServable, LiveStatus
@@ -94,7 +94,7 @@ def _servables(status: LiveStatus) -> Iterator[Finding]:
             steps=(
                 Step(
                     "Look at what it was given: its arguments and config.json.",
-                    "ovms-doctor check --container CONTAINER",
+                    f"ovms-doctor check --container {container_of(status)}",
                     "host",
                     "reads",
                 ),
@@ -129,11 +129,16 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
     steps = [
         Step(
             "The reason stands in the server's log only.",
-            "ovms-doctor logs --container CONTAINER",
+            f"ovms-doctor logs --container {container_of(status)}",
             "host",
             "reads",
         ),
-        Step("Or look for it in the files.", "ovms-doctor check --container CONTAINER", "host", "reads"),
+        Step(
+            "Or look for it in the files.",
+            f"ovms-doctor check --container {container_of(status)}",
+            "host",
+            "reads",
+        ),
     ]
     if bad and all(item.condition == "loading" for item in bad):
         command = f"ovms-doctor status {quote(status.address.url)} --wait 300"

@@ -1,0 +1,31 @@
+"""The IP address of a container in its network, from the output of ``docker inspect``."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+
+def own_address(document: Any) -> str:
+    """The first address of its networks; empty where it has none of its own."""
+    data = document[0] if isinstance(document, list) and document else document
+    settings = data.get("NetworkSettings") if isinstance(data, Mapping) else None
+    if not isinstance(settings, Mapping):
+        return ""
+    networks = settings.get("Networks")
+    tables = list(networks.values()) if isinstance(networks, Mapping) else []
+    for table in (*tables, settings):
+        for key in ("IPAddress", "GlobalIPv6Address"):
+            text = table.get(key) if isinstance(table, Mapping) else None
+            if isinstance(text, str) and _is_ip(text):
+                return text
+    return ""
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,60 @@
+"""Where this host reaches the server in a container: a published port, the host's network, or its own address."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.container import Container
+from ovms_doctor.model.live import Address
+from ovms_doctor.prediction.live.address import AddressError
+
+_ENDED = ("exited", "dead", "created", "terminated")
+
+
+def container_address(container: Container, own_address: str, *, grpc: bool = False) -> Address:
+    """The address of the REST port, or of the gRPC port. ``own_address``: the container's IP address in its network,
+    empty where this host does not reach it. Raises AddressError, whose text says what is missing."""
+    state = container.state
+    if state is not None and state.status in _ENDED:
+        code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
+        raise AddressError(f"it does not run ({state.status}{code}): ovms-doctor check --container tells why")
+    option = "--port" if grpc else "--rest_port"
+    kind = "gRPC" if grpc else "REST"
+    if container.arguments is None:
+        raise AddressError(f"its arguments are not known, and with them its {kind} port: name the address")
+    port = _port(_value(container.arguments, option))
+    if port is None:
+        raise AddressError(f"the server has no {option}: no {kind} port is open")
+    bind = _value(container.arguments, "--grpc_bind_address" if grpc else "--rest_bind_address") or ""
+    if container.network == "host":
+        return Address(_local(bind.split(",")[0]), port, False, grpc, True)
+    for item in container.ports:
+        if item.container == port and item.protocol == "tcp" and item.host is not None:
+            return Address(_local(item.address), item.host, False, grpc, True)
+    if own_address:
+        return Address(own_address, port, False, grpc, True)
+    listed = ", ".join(f"{item.host}→{item.container}" for item in container.ports if item.host is not None)
+    raise AddressError(
+        f"its {kind} port {port} is not published"
+        + (f" (published: {listed})" if listed else "")
+        + f": -p {port}:{port}"
+    )
+
+
+def _local(address: str) -> str:
+    return "127.0.0.1" if address in ("", "0.0.0.0", "::") else address  # noqa: S104 - compared with, not bound to
+
+
+def _value(arguments: tuple[str, ...], option: str) -> str | None:
+    """The last value of an option, in either form."""
+    found = None
+    for position, text in enumerate(arguments):
+        if text.startswith(f"{option}="):
+            found = text.partition("=")[2]
+        elif text == option and position + 1 < len(arguments):
+            found = arguments[position + 1]
+    return found
+
+
+def _port(text: str | None) -> int | None:
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= 5):
+        return None
+    return int(text) if 0 < int(text) < 65_536 else None

@@ -1,0 +1,110 @@
+"""The server in a container: from what the engine reports to its address, and to the commands of the remedies."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from ovms_doctor.inputs.inspect.own_address import own_address
+from ovms_doctor.inputs.inspect.read import read_inspect
+from ovms_doctor.prediction.live.address import AddressError
+from ovms_doctor.prediction.live.container_address import container_address
+from ovms_doctor.probes.containers import ContainerLookup
+from tests.live.servers import http_server, live, replay, status
+
+_WORDS = ("--model_name", "m", "--model_path", "/m", "--rest_port", "8000", "--port=9000")
+
+
+def _document(
+    *words: str,
+    ports: dict[str, str] | None = None,
+    network: str = "bridge",
+    ip: str = "",
+    running: bool = True,
+) -> dict[str, Any]:
+    """As ``docker inspect`` writes it. ``ports``: address and port of the host, by port of the container."""
+    bindings = {
+        f"{inside}/tcp": [{"HostIp": outside.rpartition(":")[0], "HostPort": outside.rpartition(":")[2]}]
+        for inside, outside in (ports or {}).items()
+    }
+    return {
+        "Id": "a" * 64,
+        "Name": "/ovms",
+        "Path": "/ovms/bin/ovms",
+        "Args": list(words),
+        "Config": {
+            "Image": "openvino/model_server:2026.3",
+            "Cmd": list(words),
+            "Entrypoint": ["/ovms/bin/ovms"],
+        },
+        "State": {
+            "Status": "running" if running else "exited",
+            "Running": running,
+            "ExitCode": 0 if running else 137,
+        },
+        "HostConfig": {"NetworkMode": network, "PortBindings": bindings},
+        "NetworkSettings": {"Ports": bindings, "Networks": {network: {"IPAddress": ip}}},
+    }
+
+
+def _address(document: dict[str, Any], *, grpc: bool = False) -> str:
+    container = read_inspect(document, source="docker", source_name="ovms", log=(), info={})
+    return container_address(container, own_address(document), grpc=grpc).url
+
+
+@pytest.mark.parametrize(
+    ("document", "grpc", "url"),
+    [
+        (_document(*_WORDS, ports={"8000": "0.0.0.0:18000"}), False, "http://127.0.0.1:18000"),
+        (_document(*_WORDS, ports={"8000": "10.0.0.5:8001"}), False, "http://10.0.0.5:8001"),
+        (_document(*_WORDS, ports={"9000": ":19000"}), True, "grpc://127.0.0.1:19000"),
+        (_document(*_WORDS, network="host"), False, "http://127.0.0.1:8000"),
+        (_document(*_WORDS, network="host", ip=""), True, "grpc://127.0.0.1:9000"),
+        (_document(*_WORDS, ip="172.17.0.2"), False, "http://172.17.0.2:8000"),
+    ],
+)
+def test_the_address_of_a_container(document: dict[str, Any], grpc: bool, url: str) -> None:
+    assert _address(document, grpc=grpc) == url
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (_document("--model_path", "/m", "--port", "9000"), "no --rest_port"),
+        (_document(*_WORDS, ports={"8080": "0.0.0.0:80"}), "8000 is not published (published: 80→8080)"),
+        (_document(*_WORDS, running=False), "exited with exit code 137"),
+        (_document("--rest_port", "many"), "no --rest_port"),
+    ],
+)
+def test_a_container_without_an_address(document: dict[str, Any], reason: str) -> None:
+    with pytest.raises(AddressError) as raised:
+        _address(document)
+    assert reason in str(raised.value)
+
+
+@pytest.mark.server
+def test_the_container_is_named_in_the_remedies() -> None:
+    with http_server(replay("2026.3-nothing")) as server:
+        document = _document(*_WORDS, ports={"8000": f"127.0.0.1:{server.port}"})
+        looked = ContainerLookup(document=document, info={}, log=(), local=True)
+        with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=looked):
+            code, report = live("--container", "ovms", "--interval", "0.05")
+    assert code == 1
+    commands = [
+        step["command"] for item in report["findings"] if item["remedy"] for step in item["remedy"]["steps"]
+    ]
+    assert "ovms-doctor logs --container ovms" in commands
+
+
+def test_an_engine_that_does_not_answer_is_exit_code_3() -> None:
+    looked = ContainerLookup(problem="The container engine is not running.")
+    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=looked):
+        result = status("--container", "ovms")
+        assert (result.code, result.out) == (3, b"")
+    assert b"is not running" in result.err
+
+
+def test_a_container_and_an_address_exclude_each_other() -> None:
+    assert status("localhost", "--container", "ovms").code == 2

@@ -90,13 +90,13 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
     )
     answer = run_in_child("live", to_builtins(question), question.budget + _GRACE, environment)
     if isinstance(answer, ChildExit):
-        seen = Observations(problem=f"the probe failed: {answer}")
+        observed = Observations(problem=f"the probe failed: {answer}")
     else:
         try:
-            seen = convert(answer, Observations)
+            observed = convert(answer, Observations)
         except ValidationError as error:
-            seen = Observations(problem=f"the probe's answer cannot be read: {error}")
-    return replace(interpret(address, routes, seen, options.model), container=options.container)
+            observed = Observations(problem=f"the probe's answer cannot be read: {error}")
+    return replace(interpret(address, routes, observed, options.model), container=options.container)
 
 
 def is_served(status: LiveStatus) -> bool:
@@ -125,10 +125,10 @@ def live_report(status: LiveStatus, options: OutputOptions, begun: RunStart) -> 
 
 def gap(status: LiveStatus) -> str:
     """What kept the doctor itself from looking; empty where nothing did."""
-    seen = status.observations
-    if seen.problem:
-        return seen.problem
-    if seen.grpc_installed is False:
+    observed = status.observations
+    if observed.problem:
+        return observed.problem
+    if observed.grpc_installed is False:
         return "gRPC is not installed in this Python: pip install grpcio"
     if status.server == "ovms" and status.servables is None and not status.unusable:
         if status.address.grpc and status.model is None:

@@ -264,7 +264,7 @@ class LiveStatus(Struct, frozen=True):
     live: bool | None = None
     #: Whether it reports to be ready; None where that is not known.
     ready: bool | None = None
-    #: Its servables; None where the server was not asked or did not tell.
+    #: Its servables; None where the server was not reached or does not list them.
     servables: tuple[LiveServable, ...] | None = None
     #: Whether metrics are on; None where that is not known.
     metrics_enabled: bool | None = None

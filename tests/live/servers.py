@@ -55,7 +55,7 @@ def replay(server: str, **replaced: Answer) -> Callable[[str], Answer]:
 
 @contextmanager
 def http_server(answer: Callable[[str], Answer], tls: ssl.SSLContext | None = None) -> Iterator[HttpServer]:
-    """A server that answers GET; it remembers what it was asked."""
+    """A server that answers GET; it keeps the requests."""
     server = HttpServer(answer)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)

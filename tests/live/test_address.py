@@ -97,7 +97,7 @@ def _cases() -> list[tuple[str, dict[str, str]]]:
 
 @pytest.mark.needs_module("requests")
 @pytest.mark.parametrize("tls", [False, True])
-def test_python_requests_goes_the_way_that_is_told(tls: bool) -> None:
+def test_python_requests_goes_the_predicted_way(tls: bool) -> None:
     """The library itself, in each of these environments."""
     from requests.utils import get_environ_proxies, select_proxy
 
@@ -132,7 +132,7 @@ def test_a_password_is_not_kept() -> None:
 
 @pytest.mark.needs_module("pycurl")
 @pytest.mark.slow
-def test_curl_goes_the_way_that_is_told(tmp_path: Path) -> None:
+def test_curl_goes_the_predicted_way(tmp_path: Path) -> None:
     """libcurl itself, with a proxy that is not there: a request that fails over it went to it."""
     script = tmp_path / "way.py"
     script.write_text(_CURL)
@@ -171,14 +171,14 @@ for host, environment in json.load(sys.stdin):
     # The proxy is the name p, at a port of the loopback where nobody listens; the server is another one.
     curl.setopt(pycurl.RESOLVE, ["p:3128:127.0.0.1"])
     curl.setopt(pycurl.CONNECT_TO, [f"{netloc}:8000:[::ffff:127.0.0.1]:9"])
-    seen = []
+    observed = []
     curl.setopt(pycurl.VERBOSE, 1)
-    curl.setopt(pycurl.DEBUGFUNCTION, lambda kind, text: seen.append(text))
+    curl.setopt(pycurl.DEBUGFUNCTION, lambda kind, text: observed.append(text))
     curl.setopt(pycurl.TIMEOUT, 5)
     try:
         curl.perform()
     except pycurl.error:
         pass
-    ways.append(any(b"Uses proxy env variable" in text and b"3128" in text for text in seen))
+    ways.append(any(b"Uses proxy env variable" in text and b"3128" in text for text in observed))
 json.dump(ways, sys.stdout)
 """

@@ -13,8 +13,8 @@ ADDRESS = Address("ovms.lan", 8000, False, False, True)
 OPEN = (ConnectionTry("10.0.0.1", "open"),)
 
 
-def _status(**seen: object) -> LiveStatus:
-    return interpret(ADDRESS, (), Observations(addresses=("10.0.0.1",), looks=1, **seen))  # type: ignore[arg-type]
+def _status(**observed: object) -> LiveStatus:
+    return interpret(ADDRESS, (), Observations(addresses=("10.0.0.1",), looks=1, **observed))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_connections_that_fail(results: list[str], code: str) -> None:
     assert len(found[0].evidence) == len(results)
 
 
-def test_a_graph_is_told_from_a_pipeline() -> None:
+def test_a_graph_is_distinguished_from_a_pipeline() -> None:
     row = '{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": "OK"}}'
     config = f'{{"chat": {{"model_version_status": [{row}]}}}}'.encode()
     about = (
@@ -58,8 +58,8 @@ def test_a_probe_that_ended_is_no_finding() -> None:
 def test_remedies_are_checked_commands() -> None:
     """A host that is hostile stays one word of a shell."""
     address = Address("$(reboot)", 8000, False, False, True)
-    seen = Observations(addresses=("10.0.0.1",), connections=OPEN, protocol="http2")
-    (finding,) = live_findings(interpret(address, (), seen))
+    observed = Observations(addresses=("10.0.0.1",), connections=OPEN, protocol="http2")
+    (finding,) = live_findings(interpret(address, (), observed))
     assert finding.remedy is not None
     assert finding.remedy.steps[0].command == "ovms-doctor status 'grpc://$(reboot):8000'"
 

@@ -53,7 +53,7 @@ def test_a_port_that_is_bound_to_another_address() -> None:
     assert f"127.0.0.2:{port}" in finding["remedy"]["steps"][0]["text"]
 
 
-def test_an_assumed_port_is_said_to_be_assumed() -> None:
+def test_an_assumed_port_is_reported_as_assumed() -> None:
     _, document = live("localhost.localdomain.invalid")
     assert document["live"]["url"].endswith(":8000")
 

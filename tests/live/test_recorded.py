@@ -42,7 +42,7 @@ def test_every_state_of_a_configuration() -> None:
     assert [step["ok"] for step in found["steps"]] == [True] * 5
 
 
-def test_kinds_are_told_apart() -> None:
+def test_kinds_are_distinguished() -> None:
     with http_server(replay("2026.3-config")) as server:
         _, document = live(f"localhost:{server.port}", *FAST)
     kinds = {item["name"]: item["kind"] for item in document["live"]["servables"]}
@@ -151,7 +151,7 @@ class _Changing:
 
 
 @pytest.mark.parametrize("first", ["LOADING/OK", "LOADING/UNKNOWN"])
-def test_a_failing_version_flips_and_is_not_said_to_be_loading(first: str) -> None:
+def test_a_failing_version_flips_and_is_not_reported_as_loading(first: str) -> None:
     second = {"LOADING/OK": "LOADING/UNKNOWN", "LOADING/UNKNOWN": "LOADING/OK"}[first]
     changing = _Changing(_config(m=first), _config(m=second), _config(m="LOADING/OK"))
     with http_server(changing) as server:
@@ -160,7 +160,7 @@ def test_a_failing_version_flips_and_is_not_said_to_be_loading(first: str) -> No
     assert _states(document)["m"] == [(1, "LOADING", "UNKNOWN", "failing")]
 
 
-def test_a_version_that_stays_loading_is_said_to_be_loading() -> None:
+def test_a_version_that_stays_loading_is_reported_as_loading() -> None:
     with http_server(_Changing(_config(m="LOADING/OK"))) as server:
         _, document = live(f"localhost:{server.port}", *FAST)
     assert _states(document)["m"] == [(1, "LOADING", "OK", "loading")]
@@ -207,7 +207,7 @@ def test_the_recorded_start_has_its_moments() -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_server_that_starts_is_said_to_start(number: int) -> None:
+def test_a_server_that_starts_is_reported_to_start(number: int) -> None:
     moment = _moments()[number]
 
     def answer(path: str) -> Answer:

@@ -18,7 +18,7 @@ def figures(status: LiveStatus) -> Iterator[Finding]:
             METRICS_OFF,
             status,
             f"The server{since} does not show metrics.",
-            "How many requests it has and how long they take is not to be seen.",
+            "How many requests it has and how long they take is not known.",
             steps=(
                 Step(
                     "Start it with --metrics_enable (and --rest_port), or set monitoring.metrics.enable in "

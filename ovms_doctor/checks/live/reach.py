@@ -56,12 +56,12 @@ def _name_unknown(status: LiveStatus) -> Finding:
 
 
 def _not_connected(status: LiveStatus) -> Finding:
-    seen, address = status.observations, status.address
+    observed, address = status.observations, status.address
     evidence = tuple(
         Evidence(f"{item.address}, port {address.port}: {item.detail or item.result}", "connect")
-        for item in seen.connections
+        for item in observed.connections
     )
-    results = {item.result for item in seen.connections}
+    results = {item.result for item in observed.connections}
     if "refused" not in results:
         return finding(
             NO_ANSWER,
@@ -74,7 +74,7 @@ def _not_connected(status: LiveStatus) -> Finding:
                 Step("Allow the port in the firewall, the security group or the network policy."),
             ),
         )
-    listening = seen.listening
+    listening = observed.listening
     detail = "Nothing listens on this port at this address."
     steps: list[Step] = []
     if listening is not None:
@@ -124,9 +124,11 @@ def _joined(host: str, port: int) -> str:
 
 
 def _other_protocol(status: LiveStatus) -> Finding:
-    seen, address = status.observations, status.address
-    tls = seen.tls
-    evidence = (Evidence(f"the answer begins with {seen.greeting}", "first bytes"),) if seen.greeting else ()
+    observed, address = status.observations, status.address
+    tls = observed.tls
+    evidence = (
+        (Evidence(f"the answer begins with {observed.greeting}", "first bytes"),) if observed.greeting else ()
+    )
     if address.tls and tls is not None and not tls.ok and tls.problem in ("certificate", "name"):
         evidence = (Evidence(tls.detail, "TLS handshake"),)
         return finding(
@@ -142,8 +144,8 @@ def _other_protocol(status: LiveStatus) -> Finding:
                 Step("Or look without checking it: --insecure."),
             ),
         )
-    if address.tls and seen.protocol in ("http", "http2"):
-        scheme = "grpc" if seen.protocol == "http2" else "http"
+    if address.tls and observed.protocol in ("http", "http2"):
+        scheme = "grpc" if observed.protocol == "http2" else "http"
         return finding(
             TLS_DIFFERS,
             status,
@@ -152,7 +154,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
             evidence=evidence,
             steps=(Step("Leave TLS out.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
         )
-    if seen.protocol == "tls" and not address.tls:
+    if observed.protocol == "tls" and not address.tls:
         scheme = "grpcs" if address.grpc else "https"
         return finding(
             TLS_DIFFERS,
@@ -162,7 +164,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
             evidence=evidence,
             steps=(Step("Use TLS.", f"ovms-doctor status {quote(f'{scheme}://{address.netloc}')}"),),
         )
-    if seen.protocol == "http2" and not address.grpc:
+    if observed.protocol == "http2" and not address.grpc:
         return finding(
             OTHER_PROTOCOL,
             status,
@@ -174,7 +176,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
                 Step("Name the REST port: where the server was started without --rest_port, there is none."),
             ),
         )
-    if seen.protocol == "http" and address.grpc:
+    if observed.protocol == "http" and address.grpc:
         return finding(
             OTHER_PROTOCOL,
             status,
@@ -186,9 +188,12 @@ def _other_protocol(status: LiveStatus) -> Finding:
                 Step("Name the gRPC port: where the server was started without --port, there is none."),
             ),
         )
-    if seen.protocol in ("silent", "closed") or (tls is not None and not tls.ok):
-        what = {"silent": "accepts the connection and does not answer", "closed": "closes the connection"}
-        text = what.get(seen.protocol) or f"fails the TLS handshake: {tls.detail if tls else ''}"
+    if observed.protocol in ("silent", "closed") or (tls is not None and not tls.ok):
+        behaviour = {
+            "silent": "accepts the connection and does not answer",
+            "closed": "closes the connection",
+        }
+        text = behaviour.get(observed.protocol) or f"fails the TLS handshake: {tls.detail if tls else ''}"
         return finding(
             NO_ANSWER,
             status,
@@ -219,7 +224,7 @@ def _other_protocol(status: LiveStatus) -> Finding:
 
 
 def _not_ovms(status: LiveStatus) -> Finding:
-    seen, address = status.observations, status.address
+    observed, address = status.observations, status.address
     if status.refused_access is not None:
         return access_refused(status)
     if not status.server:
@@ -230,7 +235,7 @@ def _not_ovms(status: LiveStatus) -> Finding:
             f"{address.netloc} accepts the connection and gives no whole answer.",
             "The server hangs or is overloaded, or something between it and this host breaks off.",
             evidence=tuple(
-                Evidence(text, "requests") for text in (problem, *seen.name_problem.split()) if text
+                Evidence(text, "requests") for text in (problem, *observed.name_problem.split()) if text
             ),
             steps=(
                 Step("Look at the server's log and at its processors."),
@@ -239,13 +244,15 @@ def _not_ovms(status: LiveStatus) -> Finding:
         )
     kind = {"triton": "Triton Inference Server", "openai": "a server with an OpenAI API"}.get(status.server)
     answers = tuple(
-        Evidence(answer_text(item), "GET") for item in seen.answers[:6] if item.status is not None
-    ) + tuple(Evidence(f"{item.call}: {item.code} {item.details}".strip(), "gRPC") for item in seen.calls[:3])
-    redirect = next((item.location for item in seen.answers if item.location), "")
+        Evidence(answer_text(item), "GET") for item in observed.answers[:6] if item.status is not None
+    ) + tuple(
+        Evidence(f"{item.call}: {item.code} {item.details}".strip(), "gRPC") for item in observed.calls[:3]
+    )
+    redirect = next((item.location for item in observed.answers if item.location), "")
     steps = [_who_listens(status)]
     if redirect:
         steps.insert(0, Step(f"The answer leads to {redirect}, which was not followed: name that address."))
-    if any(item.code == "UNIMPLEMENTED" for item in seen.calls):
+    if any(item.code == "UNIMPLEMENTED" for item in observed.calls):
         steps.insert(0, Step("KServe's API over gRPC exists since 2022.2: an older OVMS answers so, too."))
     return finding(
         NOT_OVMS,

@@ -60,21 +60,21 @@ _KINDS: dict[str, str] = {
 
 
 def interpret(
-    address: Address, routes: tuple[ClientRoute, ...], seen: Observations, model: str | None = None
+    address: Address, routes: tuple[ClientRoute, ...], observed: Observations, model: str | None = None
 ) -> LiveStatus:
     """What the observations come to."""
-    server, text = _server(address, seen)
+    server, text = _server(address, observed)
     status = LiveStatus(
         address,
         (),
         routes,
-        seen,
+        observed,
         server,
         text,
         _release(text) if server == "ovms" else None,
-        refused_access=next((item.status for item in seen.answers if item.status in _DENIED), None),
+        refused_access=next((item.status for item in observed.answers if item.status in _DENIED), None),
         model=model,
-        looks=seen.looks,
+        looks=observed.looks,
     )
     status = replace(status, steps=tuple(_steps(status)))
     if server not in ("ovms", "starting"):
@@ -86,34 +86,36 @@ def interpret(
 
 
 def _steps(status: LiveStatus) -> Iterable[LiveStep]:
-    seen, address = status.observations, status.address
-    if not seen.addresses:
-        yield LiveStep("name", False, seen.name_problem or "no address was found")
+    observed, address = status.observations, status.address
+    if not observed.addresses:
+        yield LiveStep("name", False, observed.name_problem or "no address was found")
         return
-    yield LiveStep("name", True, ", ".join(seen.addresses[:6]))
+    yield LiveStep("name", True, ", ".join(observed.addresses[:6]))
     yield LiveStep("way", True, ways_text(status.routes))
-    tries = seen.connections
+    tries = observed.connections
     opened = bool(tries) and tries[-1].result == "open"
     texts = [f"{item.address}: {item.result.replace('_', ' ')}" for item in tries]
     detail = (
-        f"open at {tries[-1].address}, port {address.port}" if opened else "; ".join(texts) or seen.problem
+        f"open at {tries[-1].address}, port {address.port}"
+        if opened
+        else "; ".join(texts) or observed.problem
     )
     yield LiveStep("connection", opened, detail)
     if not opened:
         return
     good = speaks_as_requested(status)
-    if seen.tls is not None and not seen.tls.ok and seen.protocol != "http":
-        yield LiveStep("protocol", False, f"the TLS handshake fails: {seen.tls.detail}")
+    if observed.tls is not None and not observed.tls.ok and observed.protocol != "http":
+        yield LiveStep("protocol", False, f"the TLS handshake fails: {observed.tls.detail}")
         return
-    detail = _PROTOCOLS.get(seen.protocol, "not looked at")
-    if address.tls and seen.tls is not None and seen.tls.ok:
+    detail = _PROTOCOLS.get(observed.protocol, "not looked at")
+    if address.tls and observed.tls is not None and observed.tls.ok:
         detail = f"TLS, and in it {detail}"
     yield LiveStep("protocol", good, f"speaks {detail}")
     if not good:
         return
     if not status.server:
-        reason = seen.problem or _first_problem(seen)
-        yield LiveStep("server", None if seen.grpc_installed is False else False, reason or "not known")
+        reason = observed.problem or _first_problem(observed)
+        yield LiveStep("server", None if observed.grpc_installed is False else False, reason or "not known")
         return
     text = f"OVMS {status.server_text}" if status.server == "ovms" else _KINDS[status.server]
     if status.server in ("triton", "openai", "other") and status.server_text:
@@ -121,14 +123,16 @@ def _steps(status: LiveStatus) -> Iterable[LiveStep]:
     yield LiveStep("server", status.server in ("ovms", "starting"), text)
 
 
-def _first_problem(seen: Observations) -> str:
-    for answer in seen.answers:
+def _first_problem(observed: Observations) -> str:
+    for answer in observed.answers:
         if answer.problem:
             return f"GET {answer.path}: {answer.problem}"
-    for call in seen.calls:
+    for call in observed.calls:
         if call.code != "OK":
             return f"{call.call}: {call.code} {call.details}".strip()
-    return "gRPC is not installed in this Python: pip install grpcio" if seen.grpc_installed is False else ""
+    return (
+        "gRPC is not installed in this Python: pip install grpcio" if observed.grpc_installed is False else ""
+    )
 
 
 def ways_text(routes: tuple[ClientRoute, ...]) -> str:
@@ -149,21 +153,21 @@ def ways_text(routes: tuple[ClientRoute, ...]) -> str:
 
 def speaks_as_requested(status: LiveStatus) -> bool:
     """Whether the port speaks the protocol that was requested."""
-    seen, address = status.observations, status.address
-    if address.tls and (seen.tls is None or not seen.tls.ok):
+    observed, address = status.observations, status.address
+    if address.tls and (observed.tls is None or not observed.tls.ok):
         return False
-    return seen.protocol == ("http2" if address.grpc else "http")
+    return observed.protocol == ("http2" if address.grpc else "http")
 
 
 # -- whose server --------------------------------------------------------------------------------------
 
 
-def _server(address: Address, seen: Observations) -> tuple[ServerKind, str]:
+def _server(address: Address, observed: Observations) -> tuple[ServerKind, str]:
     if address.grpc:
-        return _grpc_server(seen.calls)
-    if seen.protocol != "http":
+        return _grpc_server(observed.calls)
+    if observed.protocol != "http":
         return "", ""
-    answers = {item.path: item for item in reversed(seen.answers)}
+    answers = {item.path: item for item in reversed(observed.answers)}
     about = answers.get("/v2")
     if about is not None and about.status == 200:
         try:
@@ -232,12 +236,12 @@ def _release(version: str) -> str | None:
 
 
 def _with_rest(status: LiveStatus) -> LiveStatus:
-    seen = status.observations
-    last = {item.path: item for item in seen.answers}
+    observed = status.observations
+    last = {item.path: item for item in observed.answers}
     live, ready = _health(last.get("/v2/health/live")), _health(last.get("/v2/health/ready"))
     unusable: list[tuple[str, str]] = []
     looks: list[States] = []
-    for item in seen.answers:
+    for item in observed.answers:
         if item.path == "/v1/config":
             try:
                 if item.status == 200 and not item.problem:
@@ -247,7 +251,7 @@ def _with_rest(status: LiveStatus) -> LiveStatus:
             except AnswerError as error:
                 unusable.append((item.path, str(error)))
     servables = _servables(looks, last) if looks else _from_tfs(status, last)
-    metrics_enabled, metrics = _metrics(seen, unusable)
+    metrics_enabled, metrics = _metrics(observed, unusable)
     server = status.server
     if ready is False and server == "ovms":
         server = "starting"
@@ -357,9 +361,9 @@ def _from_tfs(status: LiveStatus, last: dict[str, HttpAnswer]) -> tuple[LiveServ
 
 
 def _metrics(
-    seen: Observations, unusable: list[tuple[str, str]]
+    observed: Observations, unusable: list[tuple[str, str]]
 ) -> tuple[bool | None, tuple[LiveMetrics, ...]]:
-    answers = [item for item in seen.answers if item.path == "/metrics"]
+    answers = [item for item in observed.answers if item.path == "/metrics"]
     if not answers:
         return None, ()
     newest = answers[-1]

@@ -59,8 +59,8 @@ class LiveQuestion(Struct, frozen=True):
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     """The observations as JSON values, bytes as base64. Called in the child process."""
-    seen = look(convert(dict(question), LiveQuestion))
-    document: dict[str, Any] = to_builtins(seen)
+    observed = look(convert(dict(question), LiveQuestion))
+    document: dict[str, Any] = to_builtins(observed)
     return document
 
 
@@ -91,26 +91,26 @@ class _Probe:
             tries.append(connect(address, question.port, self._left()))
             if tries[-1].result == "open" or time.monotonic() > self._end:
                 break
-        seen: dict[str, Any] = {"addresses": addresses, "connections": tuple(tries)}
+        observed: dict[str, Any] = {"addresses": addresses, "connections": tuple(tries)}
         if tries[-1].result != "open":
-            seen["listening"] = listening_sockets(addresses)
-            return Observations(**seen, through_proxy=self._through_proxy())
-        self._identify(tries[-1].address, seen)
-        seen["through_proxy"] = self._through_proxy()
-        return Observations(**seen)
+            observed["listening"] = listening_sockets(addresses)
+            return Observations(**observed, through_proxy=self._through_proxy())
+        self._identify(tries[-1].address, observed)
+        observed["through_proxy"] = self._through_proxy()
+        return Observations(**observed)
 
-    def _identify(self, address: str, seen: dict[str, Any]) -> None:
+    def _identify(self, address: str, observed: dict[str, Any]) -> None:
         """Find out the protocol, and ask in it where it is the requested one."""
         question = self._question
         if question.tls:
-            seen["tls"] = tls = tls_handshake(question, address, self._left())
+            observed["tls"] = tls = tls_handshake(question, address, self._left())
             if not tls.ok:
                 if tls.problem == "not_tls":
-                    seen["protocol"], seen["greeting"] = first_answer(
+                    observed["protocol"], observed["greeting"] = first_answer(
                         question, address, self._left(), tls=False
                     )
                 else:
-                    seen["protocol"] = "tls"
+                    observed["protocol"] = "tls"
                 return
         protocol, greeting = first_answer(question, address, self._left(), tls=question.tls)
         if protocol in ("silent", "closed", "other") and not question.tls:
@@ -118,16 +118,16 @@ class _Probe:
             unchecked = tls_handshake(question, address, self._left())
             if unchecked.ok or unchecked.problem in ("certificate", "name"):
                 protocol = "tls"
-                seen["tls"] = unchecked
-        seen["protocol"], seen["greeting"] = protocol, greeting
+                observed["tls"] = unchecked
+        observed["protocol"], observed["greeting"] = protocol, greeting
         if question.grpc and protocol == "http2":
-            self._call(seen)
+            self._call(observed)
         elif not question.grpc and protocol == "http":
-            self._ask(address, seen)
+            self._ask(address, observed)
 
     # -- HTTP ------------------------------------------------------------------------------------------
 
-    def _ask(self, address: str, seen: dict[str, Any]) -> None:
+    def _ask(self, address: str, observed: dict[str, Any]) -> None:
         client = HttpClient(self._question, address)
         answers: list[HttpAnswer] = []
         number = 0
@@ -154,8 +154,8 @@ class _Probe:
             self._ask_kinds(config, get)
             if time.monotonic() < self._end:
                 self._ask_metrics(get)
-        seen["answers"] = tuple(answers)
-        seen["looks"] = number
+        observed["answers"] = tuple(answers)
+        observed["looks"] = number
 
     def _ask_metrics(self, get: Any) -> None:
         """Once, or twice with the interval between, for rates."""
@@ -211,14 +211,14 @@ class _Probe:
 
     # -- gRPC ------------------------------------------------------------------------------------------
 
-    def _call(self, seen: dict[str, Any]) -> None:
+    def _call(self, observed: dict[str, Any]) -> None:
         from ovms_doctor.probes.live.grpc_calls import call_all, is_installed
 
-        seen["grpc_installed"] = is_installed()
-        if seen["grpc_installed"]:
+        observed["grpc_installed"] = is_installed()
+        if observed["grpc_installed"]:
             calls: tuple[GrpcAnswer, ...] = call_all(self._question, self._left)
-            seen["calls"] = calls
-            seen["looks"] = 1
+            observed["calls"] = calls
+            observed["looks"] = 1
 
 
 def _has_one_version(value: Any) -> bool:

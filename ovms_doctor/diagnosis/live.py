@@ -107,6 +107,8 @@ def is_served(status: LiveStatus) -> bool:
         return False
     if status.address.grpc:
         return status.ready is True
+    if status.servables is None and status.model is not None:
+        return status.model_ready is True
     present = [item for item in status.servables or () if not item.removed]
     if status.model is not None and not any(item.name == status.model for item in present):
         return False

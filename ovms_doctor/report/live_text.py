@@ -174,7 +174,8 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     if gap:
         return OPEN, gap
     warnings = sum(item.severity == "warning" for item in findings)
-    if status.model is not None and status.address.grpc:
+    is_list_missing = any(path == "/v1/config" for path, _ in status.unusable)
+    if status.model is not None and (status.address.grpc or is_list_missing):
         return GOOD, f"{status.model} is ready"
     return GOOD, _all(len(present)) + (f", with {plural(warnings, 'warning')}" if warnings else "")
 

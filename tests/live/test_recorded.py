@@ -125,6 +125,21 @@ def test_the_named_model_is_served() -> None:
         assert live(f"localhost:{server.port}", "--model", "fc")[0] == 0
 
 
+@pytest.mark.parametrize(("model", "expected"), [("fc", 0), ("nosuch", 1)])
+def test_a_gateway_that_passes_only_the_paths_of_models(model: str, expected: int) -> None:
+    """The named model is ready, whatever else is hidden."""
+    hidden = (404, "text/plain", b"not found")
+    with http_server(replay("2025.4-single", v1_config=hidden, metrics=hidden)) as server:
+        code, document = live(f"localhost:{server.port}", "--model", model)
+        text = status(f"localhost:{server.port}", "--model", model).text
+    assert code == expected
+    assert [item["severity"] for item in document["findings"] if item["code"] == "OVD899"] == (
+        ["warning"] if model == "fc" else ["error"]
+    )
+    if model == "fc":
+        assert text.splitlines()[-1] == "✓ fc is ready"
+
+
 # -- one look is not enough ----------------------------------------------------------------------------
 
 

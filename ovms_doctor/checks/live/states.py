@@ -40,7 +40,7 @@ def states(status: LiveStatus) -> Iterator[Finding]:
             status,
             f"The answer of {path} cannot be used: {reason}.",
             "What it would show is missing from this report.",
-            severity="error" if path == "/v1/config" else "warning",
+            severity="error" if path == "/v1/config" and not status.model_ready else "warning",
             evidence=tuple(
                 Evidence(answer_text(item), "GET")
                 for item in status.observations.answers

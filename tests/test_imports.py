@@ -231,3 +231,35 @@ def test_no_pattern_is_compiled_by_an_import(model: Path, tmp_path: Path) -> Non
         check=False,
     )
     assert done.stderr.split() == []
+
+
+@pytest.mark.slow
+def test_every_module_can_be_imported_first() -> None:
+    """No cycle of imports depends on which module comes first; each is imported in a process of its own."""
+    package = Path(__file__).parents[1] / "ovms_doctor"
+    script = (
+        "import importlib, os, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        try:\n"
+        "            importlib.import_module(name)\n"
+        "        except ImportError as error:\n"
+        "            print(name, error, flush=True)\n"
+        "        os._exit(0)\n"
+        "    os.waitpid(child, 0)\n"
+    )
+    names = [
+        ".".join(path.relative_to(package.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in sorted(package.rglob("*.py"))
+        if path.name != "__main__.py"
+    ]
+    assert len(names) > 400
+    done = subprocess.run(
+        [sys.executable, "-c", script, *names],
+        cwd=package.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
+from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import facts_to_save, options_from_json, options_to_json
@@ -193,13 +193,7 @@ def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts]:
     from ovms_doctor.model.facts import codec
 
     path = typed.facts_file or ""
-    try:
-        with open(path, "rb") as file:
-            # Not read(limit), which takes memory for as much at once; and the file may be a pipe.
-            parts = itertools.takewhile(bool, (file.read(1 << 20) for _ in range(_LARGEST_FACTS >> 20)))
-            text = b"".join(parts).decode("utf-8", "replace")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    text = read_named_file(path, _LARGEST_FACTS).decode("utf-8", "replace")
     try:
         header, facts = codec.load(text)
         options = options_from_json(header.get("request", {}))

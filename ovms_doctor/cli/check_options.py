@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.parsed import values_of
 from ovms_doctor.model.environment import (
     READ_BY_CLIENTS,
@@ -34,6 +35,9 @@ _BESIDE_TARGETS = {
     "target_device": "--target-device",
     "policy": "--model-version-policy",
 }
+
+#: The longest file of variables, in bytes.
+_LARGEST_ENVIRONMENT = 16 << 20
 
 
 def options_from(
@@ -134,11 +138,9 @@ def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tup
     """The server's environment: this process's own only where that was asked for; what was typed comes last."""
     pairs = list(os.environ.items()) if options.env_from_process else []
     if options.env_file is not None:
-        try:
-            with open(options.env_file, encoding="utf-8", errors="surrogateescape") as file:
-                found, wrong = read_file(file.read())
-        except OSError as error:
-            raise UsageError(f"--env-file {options.env_file}: {error.strerror}") from None
+        shown = f"--env-file {options.env_file}"
+        data = read_named_file(options.env_file, _LARGEST_ENVIRONMENT, shown=shown)
+        found, wrong = read_file(data.decode("utf-8", "surrogateescape"))
         if wrong is not None:
             raise UsageError(f"--env-file {options.env_file}: line {wrong} is not NAME=VALUE")
         pairs += found

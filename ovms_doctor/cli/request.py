@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
+from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import Progress, standard_output, write
 from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin
@@ -98,11 +99,11 @@ class _MappedBody(mmap.mmap):
 def _content(source: str) -> bytes:
     """The bytes of a file or of standard input. A large file is mapped, which takes no memory of its own."""
     if source == "-":
-        data = sys.stdin.buffer.read(LARGEST_INPUT + 1)
-        if len(data) > LARGEST_INPUT:
-            raise UsageError("standard input holds more than 96 MiB: save it to a file and name that")
-        return data
+        return read_named_file(source, LARGEST_INPUT)
     try:
+        if not os.path.isfile(source):
+            # A pipe, or nothing that can be read.
+            return read_named_file(source, LARGEST_INPUT)
         with open(source, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > _MOST_BODY:
@@ -227,10 +228,7 @@ class _World:
         from ovms_doctor.prediction.requests.metadata import MetadataError, models_from_metadata
 
         try:
-            with open(path, "rb") as file:
-                models = models_from_metadata(file.read(_LARGEST_METADATA))
-        except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}") from None
+            models = models_from_metadata(read_named_file(path, _LARGEST_METADATA))
         except MetadataError as error:
             raise UsageError(f"{path}: {error}") from None
         newest = max((model.version for model in models), default=1)

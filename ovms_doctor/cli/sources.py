@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
+from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
@@ -229,14 +229,4 @@ def _text(path: str) -> str:
 
 def _data(path: str) -> bytes:
     """A file's bytes, or those of standard input. UsageError where it cannot be read or is far too long."""
-    try:
-        if path == "-":
-            data = sys.stdin.buffer.read(_LARGEST + 1)
-        else:
-            with open(path, "rb") as file:
-                data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    if len(data) > _LARGEST:
-        raise UsageError(f"{path}: too long to be a document of a container")
-    return data
+    return read_named_file(path, _LARGEST)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ovms_doctor.cli.exit_codes import EXIT_OK
+from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import standard_output, write
 from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.diagnosis.run_start import begin
@@ -129,11 +130,8 @@ def _authorization(path: str | None) -> str:
     """The header's text: as the server, its first line alone is the key."""
     if path is None:
         return ""
-    try:
-        with open(path, encoding="utf-8") as file:
-            key = file.read(_LONGEST_KEY).partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--api-key-file: {path}: {getattr(error, 'strerror', None) or error}") from None
+    data = read_named_file(path, _LONGEST_KEY, shown=f"--api-key-file: {path}")
+    key = data.decode("utf-8", "replace").partition("\n")[0].strip()
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError(f"--api-key-file: the first line of {path} is no key")
     return f"Bearer {key}"

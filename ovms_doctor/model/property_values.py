@@ -37,11 +37,11 @@ _SECRET_PROPERTIES = frozenset({"CACHE_ENCRYPTION_CALLBACKS"})
 _DEVICE = lazy_pattern(r"(?:CPU|GPU|NPU|AUTO|MULTI|HETERO|BATCH)(?:[.:(][\w.:,()-]*)?")
 _NAME = lazy_pattern(r"""plugin_config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""")
 _NEXT = lazy_pattern(r"""\\?["']?\s*:?\s*(?P<quote>\\?["'])?\s*(?P<open>\{)?""")
-_WORD = r"""[^\s{}\[\]:,"']+"""
+_REST = r"""|[^\s{}\[\]:,"']+|[{}\[\],:]"""
 _TOKENS = {
-    '"': re.compile(rf"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))|{_WORD}|[{{}}\[\],:]""", re.DOTALL),
-    '\\"': re.compile(rf"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))|{_WORD}|[{{}}\[\],:]""", re.DOTALL),
-}  # fmt: skip
+    '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
+    '\\"': lazy_pattern(r"""(?P<text>\\"(?:[^"\\]|\\[^"])*(?:\\"|$))""" + _REST, re.DOTALL),
+}
 _SCALAR = lazy_pattern(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|true|false|null")
 #: From this length on, in characters, a number can be an identifier.
 _LONG_NUMBER = 6

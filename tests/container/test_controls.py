@@ -273,10 +273,10 @@ def test_nothing_is_found(world_dir: Path, make: Callable[[Path], Source]) -> No
     result = check(make(models), world_dir)
     document = result.document
     assert document["findings"] == []
-    # Neither a client's request nor a log is given with a container.
+    # Neither a request, a log nor a running server is named.
     statuses = {item["name"]: item["status"] for item in document["checks"]}
     assert {name: status for name, status in statuses.items() if status != "ran"} == dict.fromkeys(
-        ("logs", "requests"), "not_applicable"
+        ("live", "logs", "requests"), "not_applicable"
     )
     assert document["server"]["outcome"] == "serves"
     assert [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import unmounted_paths
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
-from ovms_doctor.checks.permissions import steps_for
+from ovms_doctor.checks.permission_steps import steps_for
 from ovms_doctor.checks.positions import line_and_column, locate
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example

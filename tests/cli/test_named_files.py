@@ -1,0 +1,83 @@
+"""Files that the command line names: devices are refused, pipes are read as long as data arrive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.cli.named_files import read_named_file
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes import interrupts
+from tests.cli.run import ovms_doctor
+
+#: Options whose value names a document, with what else the command needs.
+DOCUMENTS = [
+    ["check", ".", "--load", "none", "--env-file"],
+    ["check", "--inspect"],
+    ["check", "--compose"],
+    ["check", "--kubernetes"],
+    ["check", "--facts"],
+    ["request", "--model", "."],
+]
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> str:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return str(path)
+
+
+@pytest.mark.parametrize("words", DOCUMENTS, ids=lambda words: words[-1])
+@pytest.mark.parametrize("path", ["/dev/zero", "/"])
+def test_a_device_or_directory_is_no_document(words: list[str], path: str) -> None:
+    result = ovms_doctor(*words, path)
+    assert result.code == 2
+    assert b"is a directory, not a file" in result.err or b"is a device, not a file" in result.err
+    assert result.err.count(b"\n") == 1
+
+
+def test_a_pipe_that_is_never_written_is_given_up(pipe: str) -> None:
+    with pytest.raises(UsageError, match=r"pipe: no data arrived for 0\.01 seconds"):
+        read_named_file(pipe, 100, patience=0.01)
+
+
+def test_a_pipe_is_read_to_its_end_however_late_it_is_written(pipe: str) -> None:
+    def write() -> None:
+        with open(pipe, "wb") as file:
+            file.write(b"a" * 200_000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert read_named_file(pipe, 1 << 20) == b"a" * 200_000
+    writer.join()
+
+
+def test_a_pipe_without_end_is_refused_at_the_limit() -> None:
+    readable, writable = os.pipe()
+    os.write(writable, b"x" * 5000)
+    with pytest.raises(UsageError, match="more than 4,999 bytes"):
+        read_named_file(f"/dev/fd/{readable}", 4999)
+    # Its writer is still there: all was taken of what is allowed, and no end was waited for.
+    os.close(writable)
+    os.close(readable)
+
+
+def test_an_interruption_ends_the_wait(pipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_noted", 1)
+    with pytest.raises(interrupts.InterruptedRunError):
+        read_named_file(pipe, 100)
+    assert signal.getsignal(signal.SIGINT) is not None
+
+
+def test_the_null_device_is_an_empty_file() -> None:
+    assert read_named_file("/dev/null", 100) == b""
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(UsageError, match=r"^/nonexistent: No such file or directory$"):
+        read_named_file("/nonexistent", 100)

@@ -28,7 +28,7 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         if interrupts.requested():
-            # The signal went to the children too, and one was gone before it was told what to do.
+            # The signal went to the children too, and one ended before it received its first question.
             interrupted.say()
             return EXIT_INTERRUPTED
         # The reader has gone; there is nobody left to tell.

@@ -78,8 +78,8 @@ class Loader(Struct, frozen=True):
     def attempt(
         self, version: int, path: str, names: tuple[str, ...], *, single_file: bool, kept: bool = False
     ) -> Attempt:
-        """What loading ``path`` as ``version`` does. ``kept``: the server has the model that it read at an
-        earlier try still in hand. Raises FactsMissingError."""
+        """What loading ``path`` as ``version`` does. ``kept``: the server still holds the model that it
+        read at an earlier try. Raises FactsMissingError."""
         place = VersionDirectory(
             self.model, version, path, absolute(path, self.working_directory), names, self.release
         )

@@ -60,8 +60,8 @@ _DIRENT_BUFFER = 1 << 18
 
 
 class LocalFiles:
-    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite and InspectKeyFile. ``means`` tells how it
-    stands in for the user; ``table`` which of the server's mounts are read-only."""
+    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite and InspectKeyFile. ``means``: how it
+    acts with the user's rights; ``table``: which of the server's mounts are read-only."""
 
     def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
         self._table = table

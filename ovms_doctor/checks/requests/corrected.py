@@ -45,7 +45,7 @@ def _headers(request: ClientRequest) -> list[tuple[str, str]]:
     """The headers, with the length of the changed body."""
     left_out = ["content-length", "content-encoding"]
     if request.body[:1] == b"{" and request.header("content-type") == "application/x-www-form-urlencoded":
-        # What curl says of a body where it is told nothing.
+        # The content type that curl sends with a body by default.
         left_out.append("content-type")
     kept = [item for item in request.headers if item[0].lower() not in left_out]
     if request.body and not any(name.lower() == "content-type" for name, _ in kept):

@@ -68,7 +68,7 @@ class Stored(Struct):
             self._noted = TEMPORARY
 
     def attempt(self, version: int, loader: Loader, *, kept: bool) -> Attempt:
-        """What loading a version of the turn in hand does. Raises FactsMissingError."""
+        """What loading a version of the current turn does. Raises FactsMissingError."""
         if self.failing is not None:
             return self._fail(version, self.failing)
         if self.unclear is not None:

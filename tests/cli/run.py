@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -55,11 +57,24 @@ def ovms_doctor(
         redirect_stdout(io.TextIOWrapper(out, "utf-8", "surrogateescape", write_through=True)) as text_out,
         redirect_stderr(io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)) as text_err,
     ):
-        code = run([os.fsdecode(word) for word in words])
+        code = _run([os.fsdecode(word) for word in words])
         # Detached, the wrappers leave what they wrote to be read.
         text_out.detach()
         text_err.detach()
     return _checked(Result(code, out.getvalue(), err.getvalue()))
+
+
+def _run(words: list[str]) -> int:
+    """Runs the command; the handlers of signals, which it leaves as a process that ends has them, are restored."""
+    if threading.current_thread() is not threading.main_thread():
+        return run(words)
+    numbers = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        return run(words)
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
 
 
 def ovms_doctor_process(

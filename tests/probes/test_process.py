@@ -276,7 +276,9 @@ class TestMisbehaviour:
 
 
 PARENT = """
-import sys, threading
+import signal, sys
+# Who starts the tests, or another test, may have left it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv[1])
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.access import Ids

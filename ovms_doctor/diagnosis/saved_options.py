@@ -10,13 +10,11 @@ from msgspec.structs import fields, replace
 from ovms_doctor.model.facts import Answer, Facts, FileContent
 from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
 from ovms_doctor.model.options import CheckOptions, options_of
-from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.property_values import hide_in_document
 from ovms_doctor.model.redaction import redact_words
-from ovms_doctor.model.text import escape, unescape
+from ovms_doctor.model.text import escape, redact, same_length, unescape
 
 #: Members whose text is escaped by itself: in facts files of version 1, all of the document is escaped once more.
-_USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<user>[^/\s@'\"]+)@")
 _ESCAPED = ("container", "environment")
 
 
@@ -57,8 +55,7 @@ def _without_secrets(answer: Answer) -> Answer:
     if not isinstance(answer, FileContent) or not (b"plugin" in answer.data or b"@" in answer.data):
         return answer
     # One character for each byte, so that the text has the length of the data.
-    text = hide_in_document(answer.data.decode("latin-1"))
-    text = _USER_IN_URL.sub(lambda match: match["scheme"] + "*" * len(match["user"]) + "@", text)
+    text = redact(hide_in_document(answer.data.decode("latin-1")), same_length)
     return replace(answer, data=text.encode("latin-1"))
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from itertools import chain, pairwise
 
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.text import same_length, short_mask
 
 #: Names of secrets, as a part of an option's or variable's name: ``HF_TOKEN``, ``client-secret``.
 SECRET_PART = lazy_pattern(
@@ -51,16 +52,6 @@ _TRUTH = lazy_pattern(r"yes|no|true|false|on|off", re.IGNORECASE)
 Mask = Callable[[str], str]
 #: Whether the value of a name can be shown.
 IsShown = Callable[[str], bool]
-
-
-def short_mask(_text: str) -> str:
-    """``***`` for any text."""
-    return "***"
-
-
-def same_length(text: str) -> str:
-    """As many asterisks as the text has characters, so that positions behind it stay as they are."""
-    return "*" * len(text)
 
 
 @cache

@@ -11,9 +11,8 @@ from ovms_doctor.model.property_values import (
     hide_in_document,
     hide_property_values,
     names_no_secret,
-    short_mask,
 )
-from ovms_doctor.model.text import HIDDEN, redact
+from ovms_doctor.model.text import HIDDEN, redact, short_mask
 
 #: Options of this program whose value may hold secrets in any part of it.
 _HOLD_SECRETS = ("--env", "--docker-run")

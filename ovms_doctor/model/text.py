@@ -9,12 +9,13 @@ All other text is written as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from ovms_doctor.model.pattern import lazy_pattern
 
 #: What stands for a secret.
 HIDDEN = "***"
-_USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)[^/\s@'\"]+@")
+_USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<user>[^/\s@'\"]+)@")
 _ESCAPE = lazy_pattern(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
@@ -29,9 +30,21 @@ def unescape(text: str) -> str:
     return _UNESCAPE.sub(unescape_match, text) if "\\x" in text else text
 
 
-def redact(text: str) -> str:
-    """``text`` without the user and password of URLs in it."""
-    return _USER_IN_URL.sub(rf"\g<scheme>{HIDDEN}@", text) if "@" in text else text
+def short_mask(_text: str) -> str:
+    """:data:`HIDDEN` for any text."""
+    return HIDDEN
+
+
+def same_length(text: str) -> str:
+    """As many asterisks as the text has characters, so that positions behind it stay as they are."""
+    return "*" * len(text)
+
+
+def redact(text: str, mask: Callable[[str], str] = short_mask) -> str:
+    """``text`` with the user and password of URLs in it replaced by what ``mask`` makes of them."""
+    if "@" not in text:
+        return text
+    return _USER_IN_URL.sub(lambda match: f"{match['scheme']}{mask(match['user'])}@", text)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -102,7 +103,14 @@ def _not_root() -> str:
 
 @pytest.fixture
 def world_dir() -> Iterator[Path]:
-    """An empty directory that every user can enter and list; the umask is 022 while the test runs.
+    """An empty directory that every user can enter and list; the umask is 022 while the test runs."""
+    with world_directory() as path:
+        yield path
+
+
+@contextmanager
+def world_directory() -> Iterator[Path]:
+    """As ``world_dir``, for fixtures of a wider scope.
 
     Not below ``tmp_path``, which pytest makes for its own user alone. Removed afterwards, whatever modes
     the test has left in it.

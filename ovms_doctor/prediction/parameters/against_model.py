@@ -17,6 +17,7 @@ from ovms_doctor.model.causes import CompileRefused, CouldNotLook, NoTensors, Pa
 from ovms_doctor.model.facts import Facts, LoadModel, LoadReport, Preparation, Tensor, Unavailable
 from ovms_doctor.model.mapping import Mapping, Side
 from ovms_doctor.model.parameters import ANONYMOUS, DeviceVerdict, LayoutPair, ParsedParameters
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import Attempt
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.mapping import tensor_name
@@ -26,6 +27,8 @@ from ovms_doctor.prediction.parameters.names import wrong_name
 MOST_REQUESTS = 100_000
 #: What OpenVINO says of a mean or scale with another number of values than there are channels.
 _CHANNELS = "Number of channels and mean/values size mismatch"
+#: A value that the CPU's plugin does not take. Of a key that it does not have, another release may have it.
+_VALUE_REFUSED = lazy_pattern(r"Wrong value|Could not (?:read|convert)")
 _STEP_STATUS = {
     "input layout": ("UNKNOWN_ERROR", "layout", "layout"),
     "output layout": ("UNKNOWN_ERROR", "layout", "layout"),
@@ -93,7 +96,8 @@ class ParameterValidation(Struct, frozen=True):
         preparation = self._preparation(inputs, outputs or ())
         compiles = self._asks_the_device()
         if not compiles:
-            preparation = replace(preparation, device="CPU", config=())
+            config = preparation.config if self.parameters.device.text == "CPU" else ()
+            preparation = replace(preparation, device="CPU", config=config)
         level: Literal["read", "compile"] = "compile" if compiles else "read"
         if preparation == Preparation() and not self.kept:
             if read.report is not None and read.report.level == level:
@@ -191,7 +195,9 @@ class ParameterValidation(Struct, frozen=True):
         incompatible = self._rank(base, report.prepared_inputs) if self.kept else None
         if incompatible is not None:
             return incompatible
-        return base if report.outcome == "ok" else self._compile_failed(base, report)
+        if report.outcome == "ok" or (report.level == "read" and not _VALUE_REFUSED.search(report.message)):
+            return base
+        return self._compile_failed(base, report)
 
     def _step_failed(self, base: Attempt, report: LoadReport) -> Attempt:
         status, why, parameter = _STEP_STATUS[report.step]

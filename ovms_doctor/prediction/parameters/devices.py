@@ -9,8 +9,8 @@ from ovms_doctor.model.parameters import REGISTERED, REGISTERED_ONCE, Device
 from ovms_doctor.model.releases import Release
 
 #: The first releases whose OpenVINO no longer has the plugin. GNA went with 2024.0; of MYRIAD and HDDL no wheel
-#: since 2023.0 knows anything.
-_REMOVED = {"GNA": (2024, 0), "MYRIAD": (2023, 0), "HDDL": (2023, 0)}
+#: since 2023.0 knows anything. The plugin for CUDA is called NVIDIA since 2022.3 (docs/accelerators.md).
+_REMOVED = {"GNA": (2024, 0), "MYRIAD": (2023, 0), "HDDL": (2023, 0), "CUDA": (2022, 3)}
 
 #: ``known``: OpenVINO has a plugin of the name; ``unknown``: it never had; ``removed``: it had one in an older
 #: release; ``perhaps``: it hangs on the image.

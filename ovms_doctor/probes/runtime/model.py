@@ -20,6 +20,13 @@ _LAZY_LIBRARIES: Final = (
     "libopenvino_auto_batch_plugin.so*",
     "libtbbbind*.so*",
 )
+#: A Parameter and a Result, as an IR without weights.
+_SMALLEST_MODEL: Final = """<net name="smallest" version="11"><layers>
+<layer id="0" name="x" type="Parameter" version="opset1"><data shape="1" element_type="f32"/>
+<output><port id="0" precision="FP32" names="x"><dim>1</dim></port></output></layer>
+<layer id="1" name="y" type="Result" version="opset1">
+<input><port id="0" precision="FP32"><dim>1</dim></port></input></layer>
+</layers><edges><edge from-layer="0" from-port="0" to-layer="1" to-port="0"/></edges></net>"""
 
 
 class LoadedModel:
@@ -46,6 +53,13 @@ class LoadedModel:
         self._properties = compile_properties(preparation)
         self._device = preparation.device
         self._model = prepare(self._module, self._model, preparation)
+
+    def check_properties(self) -> None:
+        """Compile a model of one operation with the properties of the preparation: the plugin reads them before the
+        model. Raises OpenVINOError."""
+        with _translated():
+            smallest = self._core.read_model(_SMALLEST_MODEL.encode(), b"")
+            self._core.compile_model(smallest, self._device, self._properties)
 
     def compile(self) -> None:
         """Compile with COMPILE_PROPERTIES, on CPU but for a preparation that says otherwise; make an infer

@@ -54,9 +54,10 @@ def prepare(module: Any, model: Any, preparation: Preparation) -> Any:
 def compile_properties(preparation: Preparation) -> dict[str, Any]:
     """The properties to compile with: what the user gave, and the server's default hint.
 
-    The rest of COMPILE_PROPERTIES only keeps several workers out of each other's way, and only on the CPU.
+    A model cache is left out, for OpenVINO writes into it. The rest of COMPILE_PROPERTIES only keeps several workers
+    out of each other's way, and only on the CPU.
     """
-    given = {key: json.loads(text) for key, text in _pairs(preparation.config)}
+    given = {key: json.loads(text) for key, text in _pairs(preparation.config) if key != "CACHE_DIR"}
     defaults = dict(COMPILE_PROPERTIES if preparation.device == "CPU" else COMPILE_PROPERTIES[:1])
     if "NUM_STREAMS" in given:
         del defaults["PERFORMANCE_HINT"]

@@ -140,7 +140,11 @@ class Runtime:
                 if preparation is not None:
                     model.prepare(preparation)
                     prepared = model.inputs()
-                if level == "compile":
+                if level == "read" and preparation is not None and preparation.config:
+                    stage = "compile"
+                    model.check_properties()
+                    stage = "read"
+                elif level == "compile":
                     stage = "compile"
                     model.compile()
         except OpenVINOError as error:

@@ -16,14 +16,20 @@ from ovms_doctor.probes.inspect.ir_graph import (
     Document,
     Graph,
     Layer,
+    Reader,
     element_type,
-    read_document,
     shown,
     unsigned,
 )
 from ovms_doctor.probes.inspect.ir_rules import Verdict, judge, nested_too_deep, partial_shape
 from ovms_doctor.probes.inspect.weights import inspect_weights, needed_bytes
-from ovms_doctor.probes.inspect.xml_tokens import XmlError, as_utf8, not_well_formed
+from ovms_doctor.probes.inspect.xml_tokens import (
+    XmlError,
+    as_utf8,
+    attribute_text,
+    read_conforming,
+    read_elements,
+)
 
 #: Larger XML is not read: no IR that OpenVINO writes comes near it.
 XML_LIMIT = 512 << 20
@@ -32,11 +38,18 @@ _HEADER_BYTES = 512
 
 
 class IrText(Struct, frozen=True):
-    """An XML file as OpenVINO's parser sees it."""
+    """An XML file as OpenVINO's parser reads it.
+
+    * ``plain``: the text in UTF-8.
+    * ``document``: what was read, as far as it could be.
+    * ``malformed``: why OpenVINO's parser gives up, None where it does not.
+    * ``complaint``: why a conforming parser would refuse it, None where it would not.
+    """
 
     plain: bytes
     document: Document
     malformed: XmlError | None
+    complaint: str | None
 
     @property
     def claimed(self) -> bool:
@@ -52,11 +65,15 @@ def read_ir(data: bytes) -> IrText:
     """``data`` is the whole content of a file."""
     plain = as_utf8(data)
     document = Document()
+    complaint = read_conforming(plain, Reader(plain, document))
+    if complaint is None:
+        return IrText(plain, document, None, None)
+    document = Document()
     try:
-        read_document(plain, document)
+        read_elements(plain, Reader(plain, document))
     except XmlError as error:
-        return IrText(plain, document, error)
-    return IrText(plain, document, None)
+        return IrText(plain, document, error, complaint or None)
+    return IrText(plain, document, None, complaint or None)
 
 
 def _is_net(document: Document) -> bool:
@@ -75,7 +92,7 @@ def _inspect(path: str, size: int, text: IrText) -> ModelInspection:
     if malformed is not None:
         found.append(_malformed(path, malformed, len(text.plain)))
         return _inspection(document, (xml,), tuple(found))
-    complaint = not_well_formed(text.plain)
+    complaint = text.complaint
     if complaint is not None:
         detail = f"The XML is not well-formed ({complaint}), but OpenVINO reads it all the same"
         found.append(Fault(faults.XML_TOLERATED, path, False, detail, complaint))
@@ -100,14 +117,14 @@ def _header_version(plain: bytes, document: Document) -> int | None:
     if document.version_span is not None and value is not None:
         name_end, start, end = document.version_span
         if name_end <= _HEADER_BYTES < end + 1:
-            value = plain[start:_HEADER_BYTES] if start < _HEADER_BYTES else b""
+            value = attribute_text(plain[start:_HEADER_BYTES]) if start < _HEADER_BYTES else ""
     return unsigned(value)
 
 
 def _no_net(path: str, document: Document, malformed: XmlError | None) -> Fault:
     if document.root is not None:
-        detail = f"The first element is <{shown(document.root.encode())}>, not <net>: this is no OpenVINO IR"
-        return Fault(faults.NOT_IR, path, True, detail, f"<{shown(document.root.encode())}>")
+        detail = f"The first element is <{shown(document.root)}>, not <net>: this is no OpenVINO IR"
+        return Fault(faults.NOT_IR, path, True, detail, f"<{shown(document.root)}>")
     if malformed is not None:
         detail = f"The file is no XML or breaks off before its first element ends ({malformed.reason})"
         return Fault(
@@ -192,8 +209,8 @@ def _element_types(graph: Graph) -> tuple[str, ...]:
     """Names as OpenVINO prints them; unknown ones as written."""
     found: set[str] = set()
     for layer in _all_layers(graph):
-        if layer.data and b"element_type" in layer.data:
-            found.add(element_type(shown(layer.data[b"element_type"])))
+        if layer.data and "element_type" in layer.data:
+            found.add(element_type(shown(layer.data["element_type"])))
         found.update(element_type(port.precision) for port in layer.outputs if port.precision)
     return tuple(sorted(found - {""}))
 
@@ -210,12 +227,12 @@ def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
         }
         for layer in current.layers:
             graphs.extend(layer.bodies)
-            size = unsigned(layer.data.get(b"size")) if layer.type == "Const" and layer.data else None
+            size = unsigned(layer.data.get("size")) if layer.type == "Const" and layer.data else None
             if not size or layer.data is None:
                 continue
             convert = fed.get(layer.number) if layer.number is not None else None
             how = "" if convert is None else "decompression" if convert.decompression else "plain"
-            found[element_type(shown(layer.data.get(b"element_type", b""))), how] += size
+            found[element_type(shown(layer.data.get("element_type", ""))), how] += size
     return tuple(
         WeightsInspection(kind, size, cast(Literal["", "decompression", "plain"], how))
         for (kind, how), size in sorted(found.items())
@@ -239,8 +256,8 @@ def _inputs(graph: Graph, version: int | None) -> tuple[Tensor, ...]:
             names = tensor_names(layer.outputs[0].names) if layer.outputs else ()
             if version == 10:
                 names = tuple(sorted({*names, layer.name}))
-            kind = element_type(shown(data.get(b"element_type", b"dynamic")))
-            shape = partial_shape(shown(data[b"shape"])) if b"shape" in data else "[]"
+            kind = element_type(shown(data.get("element_type", "dynamic")))
+            shape = partial_shape(shown(data["shape"])) if "shape" in data else "[]"
             tensors.append(Tensor(names, kind, shape or "[...]"))
     return tuple(tensors)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -10,13 +9,15 @@ from msgspec import Struct, field
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.inspect import faults
-from ovms_doctor.probes.inspect.xml_tokens import Start, attributes, text, tokens
+from ovms_doctor.probes.inspect.xml_tokens import Elements, attribute_span, element_text
 
 #: Longest name or value kept for messages, in characters.
 _SHOWN = 200
-_NUMBER = lazy_pattern(rb"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
-_WRITERS = (b"OpenVINO Runtime", b"Runtime_version")
-_BODIES = (b"body", b"then_body", b"else_body")
+_NUMBER = lazy_pattern(r"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
+_WRITERS = ("OpenVINO Runtime", "Runtime_version")
+_BODIES = ("body", "then_body", "else_body")
+#: Characters of a value of <data> that are kept.
+_LONGEST_DATA = 4096
 _INT64 = 1 << 63
 
 
@@ -39,14 +40,14 @@ class OutputPort(Struct):
 
 
 class Layer(Struct):
-    """One ``<layer>``. ``data`` holds its ``<data>`` attributes as bytes, None where it has none;
+    """One ``<layer>``. ``data`` holds its ``<data>`` attributes, None where it has none;
     ``decompression``: it is marked as one that unpacks weights."""
 
     number: int | None
     name: str
     type: str
     version: str | None
-    data: dict[bytes, bytes] | None = None
+    data: dict[str, str] | None = None
     inputs: list[int | None] = field(default_factory=list)
     outputs: list[OutputPort] = field(default_factory=list)
     bodies: list[Graph] = field(default_factory=list)
@@ -70,7 +71,7 @@ class Graph(Struct):
     layers: list[Layer] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    seen: set[bytes] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
 
 
 class Document(Struct):
@@ -79,7 +80,7 @@ class Document(Struct):
     ``writer`` what wrote the file; ``deepest`` how deep bodies are nested."""
 
     root: str | None = None
-    version: bytes | None = None
+    version: str | None = None
     version_span: tuple[int, int, int] | None = None
     graph: Graph = field(default_factory=Graph)
     writer: str | None = None
@@ -100,43 +101,36 @@ class _In(IntEnum):
     SKIPPED = 10
 
 
-def unsigned(value: bytes | None) -> int | None:
+def unsigned(value: str | None) -> int | None:
     """A number as OpenVINO's ``get_uint64_attr`` reads it (``stoll``: blanks and a sign before, nothing
     after, below 2^63); None where it would throw."""
     if value is None:
         return None
-    if len(value) < 19 and value.isdigit():
+    if len(value) < 19 and value.isascii() and value.isdigit():
         return int(value)
-    plain = text(value[:64]).encode() if b"&" in value[:64] else value
-    match = _NUMBER.match(plain)
-    if match is None or match.end() != len(plain) or len(match[2]) > 400:
+    match = _NUMBER.match(value)
+    if match is None or match.end() != len(value) or len(match[2]) > 400:
         return None
     number = int(match[2])
-    if match[1] == b"-" and number:
+    if match[1] == "-" and number:
         return None
     return number if number < _INT64 else None
 
 
-def shown(value: bytes | None) -> str:
+def shown(value: str | None) -> str:
     """An attribute for a message: short and printable."""
-    line = text(value or b"", _SHOWN)
+    line = (value or "")[:_SHOWN]
     if line.isprintable():
         return line
-    return "".join(char if char.isprintable() else " " for char in line)[:_SHOWN]
+    return "".join(char if char.isprintable() else " " for char in line)
 
 
-def read_document(data: bytes, document: Document) -> None:
-    """Fill ``document`` from the text (see :func:`~.xml_tokens.as_utf8`).
-
-    Raises Malformed where OpenVINO's parser gives up; what was read so far is in ``document``.
-    """
-    _Reader(data, document).run()
-
-
-class _Reader:
-    """Walks the tags with a stack of where it is; unknown elements are passed over, however deep."""
+class Reader(Elements):
+    """Fills ``document`` from the elements of ``data``, with a stack of where it is; unknown elements are passed over,
+    however deep."""
 
     def __init__(self, data: bytes, document: Document) -> None:
+        super().__init__()
         self._data = data
         self._document = document
         self._stack: list[_In] = [_In.DOCUMENT]
@@ -144,9 +138,9 @@ class _Reader:
         self._layers: list[Layer] = []
         self._skipped = 0
         #: Sections of the current layer met so far: only the first of each name counts.
-        self._sections: list[set[bytes]] = []
+        self._sections: list[set[str]] = []
         #: What takes a start tag, by where it stands: by the numbers of ``_In`` up to NOTES.
-        self._enter: tuple[Callable[[Start], _In], ...] = (
+        self._enter: tuple[Callable[[str, dict[str, str]], _In], ...] = (
             self._root,
             self._section,
             self._layer,
@@ -159,109 +153,102 @@ class _Reader:
             self._note,
         )
 
-    def run(self) -> None:
-        stack = self._stack
-        for token in tokens(self._data):
-            if isinstance(token, Start):
-                if self._skipped:
-                    self._skipped += 1
-                    continue
-                place = self._enter[stack[-1]](token)
-                if place is _In.SKIPPED:
-                    self._skipped = 1
-                else:
-                    stack.append(place)
-            elif self._skipped:
-                self._skipped -= 1
-            else:
-                self._leave(stack.pop())
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._skipped:
+            self._skipped += 1
+            return
+        place = self._enter[self._stack[-1]](name, attributes)
+        if place is _In.SKIPPED:
+            self._skipped = 1
+        else:
+            self._stack.append(place)
 
-    def _leave(self, place: _In) -> None:
+    def end(self, name: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+            return
+        place = self._stack.pop()
         if place is _In.GRAPH:
             self._graphs.pop()
         elif place is _In.LAYER:
             self._layers.pop()
             self._sections.pop()
 
-    def _root(self, tag: Start) -> _In:
+    def _root(self, name: str, found: dict[str, str]) -> _In:
         document = self._document
         if document.root is not None:
             return _In.SKIPPED
-        document.root = tag.name[:_SHOWN].decode("utf-8", "replace")
-        document.version = attributes(self._data, tag.attributes).get(b"version")
-        start = re.compile(rb"[ \t\r\n]version[ \t\r\n]*=[ \t\r\n]*[\"']").search(self._data, *tag.attributes)
-        if start is not None and document.version is not None:
-            document.version_span = (start.start() + 8, start.end(), start.end() + len(document.version))
+        document.root = name[:_SHOWN]
+        document.version = found.get("version")
+        document.version_span = attribute_span(self._data, self.position(), b"version")
         self._graphs.append(document.graph)
         return _In.GRAPH
 
-    def _section(self, tag: Start) -> _In:
+    def _section(self, name: str, found: dict[str, str]) -> _In:
         graph = self._graphs[-1]
-        if tag.name in graph.seen:
+        if name in graph.seen:
             return _In.SKIPPED
-        graph.seen.add(tag.name)
-        if tag.name == b"layers":
+        graph.seen.add(name)
+        if name == "layers":
             return _In.LAYERS
-        if tag.name == b"edges":
+        if name == "edges":
             return _In.EDGES
-        if tag.name == b"rt_info" and len(self._graphs) == 1:
+        if name == "rt_info" and len(self._graphs) == 1:
             return _In.INFO
         return _In.SKIPPED
 
-    def _info(self, tag: Start) -> _In:
-        found = attributes(self._data, tag.attributes)
-        name = found.get(b"name", tag.name)
-        if name in _WRITERS and found.get(b"value") and self._document.writer is None:
-            self._document.writer = shown(found[b"value"])
+    def _info(self, name: str, found: dict[str, str]) -> _In:
+        name = found.get("name", name)
+        if name in _WRITERS and found.get("value") and self._document.writer is None:
+            self._document.writer = shown(found["value"])
         return _In.SKIPPED
 
-    def _layer(self, tag: Start) -> _In:
-        if tag.name != b"layer":
+    def _layer(self, name: str, found: dict[str, str]) -> _In:
+        if name != "layer":
             return _In.SKIPPED
-        found = attributes(self._data, tag.attributes)
-        version = found.get(b"version")
+        version = found.get("version")
         layer = Layer(
-            unsigned(found.get(b"id")),
-            shown(found.get(b"name")),
-            shown(found.get(b"type")),
+            unsigned(found.get("id")),
+            shown(found.get("name")),
+            shown(found.get("type")),
             None if version is None else shown(version),
-            output_names=text(found[b"output_names"]) if b"output_names" in found else None,
+            output_names=found.get("output_names"),
         )
         graph = self._graphs[-1]
         graph.layers.append(layer)
         self._layers.append(layer)
         self._sections.append(set())
         if layer.number is None:
-            self._bad(f"Layer {layer.name} has no usable id", found, b"id")
+            self._bad(f"Layer {layer.name} has no usable id", found, "id")
         if version is None:
             detail = f"Layer {layer.name} ({layer.type}) does not say which opset it belongs to"
             self._problem(
-                faults.LAYER_WITHOUT_VERSION, detail, f'<layer id="{shown(found.get(b"id"))}"> lacks version'
+                faults.LAYER_WITHOUT_VERSION, detail, f'<layer id="{shown(found.get("id"))}"> lacks version'
             )
-        for name in (b"type", b"name"):
-            if name not in found:
-                self._bad(f"Layer {layer.number} has no {name.decode()}", found, name)
+        for needed in ("type", "name"):
+            if needed not in found:
+                self._bad(f"Layer {layer.number} has no {needed}", found, needed)
         return _In.LAYER
 
-    def _part(self, tag: Start) -> _In:
+    def _part(self, name: str, found: dict[str, str]) -> _In:
         sections = self._sections[-1]
-        if tag.name in sections:
+        if name in sections:
             return _In.SKIPPED
-        sections.add(tag.name)
+        sections.add(name)
         layer = self._layers[-1]
-        if tag.name == b"data":
-            layer.data = attributes(self._data, tag.attributes)
-            for name, value in layer.data.items():
-                if len(value) > 4096:
-                    layer.data[name] = value[:4096]
+        if name == "data":
+            layer.data = found
+            for key, value in found.items():
+                if len(value) > _LONGEST_DATA:
+                    found[key] = value[:_LONGEST_DATA]
             return _In.SKIPPED
-        if tag.name == b"input":
+        if name == "input":
             return _In.INPUT
-        if tag.name == b"output":
+        if name == "output":
             return _In.OUTPUT
-        if tag.name == b"rt_info":
+        if name == "rt_info":
             return _In.NOTES
-        if tag.name in _BODIES:
+        if name in _BODIES:
             body = Graph()
             layer.bodies.append(body)
             self._graphs.append(body)
@@ -269,38 +256,36 @@ class _Reader:
             return _In.GRAPH
         return _In.SKIPPED
 
-    def _note(self, tag: Start) -> _In:
+    def _note(self, name: str, found: dict[str, str]) -> _In:
         """A Convert that only unpacks stored weights is marked: OpenVINO then keeps them as they are."""
-        if attributes(self._data, tag.attributes).get(b"name") == b"decompression":
+        if found.get("name") == "decompression":
             self._layers[-1].decompression = True
         return _In.SKIPPED
 
-    def _input_port(self, tag: Start) -> _In:
-        if tag.name != b"port":
+    def _input_port(self, name: str, found: dict[str, str]) -> _In:
+        if name != "port":
             return _In.SKIPPED
-        found = attributes(self._data, tag.attributes)
-        number = unsigned(found.get(b"id"))
+        number = unsigned(found.get("id"))
         if number is None:
-            self._bad(f"An input port of layer {self._layers[-1].name} has no usable id", found, b"id")
+            self._bad(f"An input port of layer {self._layers[-1].name} has no usable id", found, "id")
         self._layers[-1].inputs.append(number)
         return _In.PORT
 
-    def _output_port(self, tag: Start) -> _In:
-        if tag.name != b"port":
+    def _output_port(self, name: str, found: dict[str, str]) -> _In:
+        if name != "port":
             return _In.SKIPPED
-        found = attributes(self._data, tag.attributes)
         layer = self._layers[-1]
-        precision = found.get(b"precision")
+        precision = found.get("precision")
         port = OutputPort(
-            unsigned(found.get(b"id")),
+            unsigned(found.get("id")),
             None if precision is None else shown(precision),
-            text(found[b"names"]) if b"names" in found else None,
+            found.get("names"),
         )
         layer.outputs.append(port)
         if port.number is None:
-            self._bad(f"An output port of layer {layer.name} has no usable id", found, b"id")
+            self._bad(f"An output port of layer {layer.name} has no usable id", found, "id")
         if port.precision is None:
-            self._bad(f"An output port of layer {layer.name} has no precision", found, b"precision")
+            self._bad(f"An output port of layer {layer.name} has no precision", found, "precision")
         elif port.precision not in PRECISIONS:
             self._problem(
                 faults.ELEMENT_TYPE_UNKNOWN,
@@ -309,44 +294,44 @@ class _Reader:
             )
         return _In.PORT
 
-    def _dimension(self, tag: Start) -> _In:
-        if tag.name == b"dim":
-            match = _NUMBER.match(self._data, tag.end)
-            number = None
-            if match is not None and not tag.empty:
-                number = int(match[2][:20]) * (-1 if match[1] == b"-" else 1)
-            elif not tag.empty and re.match(rb"\s*<(?!/)", self._data[tag.end : tag.end + 64]):
-                # A comment or an element stands before the text: rare, and the text is not needed.
-                return _In.SKIPPED
-            layer = self._layers[-1]
-            if number is None or not -1 <= number < _INT64:
-                self._problem(
-                    faults.LAYER_BAD,
-                    f"A port of layer {layer.name} has a dimension that is not a number of at least -1",
-                    f"<dim>{shown(self._data[tag.end : tag.end + 20].split(b'<')[0])}</dim>",
-                )
-            elif self._stack[-2] is _In.OUTPUT:
-                layer.outputs[-1].dimensions.append(number)
+    def _dimension(self, name: str, found: dict[str, str]) -> _In:
+        """The number that the text after the tag begins with."""
+        if name != "dim":
+            return _In.SKIPPED
+        written = element_text(self._data, self.position())
+        match = _NUMBER.match(written or "")
+        if written is None:
+            # A comment or an element stands before the text: rare, and the text is not needed.
+            return _In.SKIPPED
+        number = None if match is None else int(match[2][:20]) * (-1 if match[1] == "-" else 1)
+        layer = self._layers[-1]
+        if number is None or not -1 <= number < _INT64:
+            self._problem(
+                faults.LAYER_BAD,
+                f"A port of layer {layer.name} has a dimension that is not a number of at least -1",
+                f"<dim>{shown(written[:20])}</dim>",
+            )
+        elif self._stack[-2] is _In.OUTPUT:
+            layer.outputs[-1].dimensions.append(number)
         return _In.SKIPPED
 
-    def _edge(self, tag: Start) -> _In:
-        if tag.name != b"edge":
+    def _edge(self, name: str, found: dict[str, str]) -> _In:
+        if name != "edge":
             return _In.SKIPPED
-        found = attributes(self._data, tag.attributes)
         ends = []
-        for name in (b"from-layer", b"from-port", b"to-layer", b"to-port"):
-            number = unsigned(found.get(name))
+        for end in ("from-layer", "from-port", "to-layer", "to-port"):
+            number = unsigned(found.get(end))
             if number is None:
-                self._bad("An edge does not say properly what it connects", found, name)
+                self._bad("An edge does not say properly what it connects", found, end)
                 return _In.SKIPPED
             ends.append(number)
         self._graphs[-1].edges.append(Edge(*ends))
         return _In.SKIPPED
 
-    def _bad(self, detail: str, found: dict[bytes, bytes], name: bytes) -> None:
+    def _bad(self, detail: str, found: dict[str, str], name: str) -> None:
         value = found.get(name)
         written = "is missing" if value is None else f'is "{shown(value)}"'
-        self._problem(faults.LAYER_BAD, detail, f"attribute {name.decode()} {written}")
+        self._problem(faults.LAYER_BAD, detail, f"attribute {name} {written}")
 
     def _problem(self, kind: str, detail: str, evidence: str) -> None:
         self._graphs[-1].problems.append(Problem(kind, detail, evidence))

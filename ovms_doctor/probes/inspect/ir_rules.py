@@ -22,7 +22,7 @@ _MAX_NESTING = 200
 _CRASH_NESTING = 1000
 _MAX_PROBLEMS = 20
 _UINT64 = (1 << 64) - 1
-_SHAPE_NUMBER = lazy_pattern(rb"-?[0-9]+")
+_SHAPE_NUMBER = lazy_pattern(r"-?[0-9]+")
 _OPSET = lazy_pattern(r"opset([0-9]+)")
 
 #: Least number of inputs without which read_model refuses, for common operations (each was tried).
@@ -188,10 +188,10 @@ class _Judge:
             detail = f"Parameter {layer.name} has no <data> and so neither shape nor type"
             self._problem(faults.LAYER_BAD, detail, f"layer {layer.number}", fatal=reached)
             return
-        kind = shown(data.get(b"element_type"))
-        if b"element_type" in data and kind.lower() not in PRECISIONS:
+        kind = shown(data.get("element_type"))
+        if "element_type" in data and kind.lower() not in PRECISIONS:
             self._unknown_type(layer, kind, reached)
-        shape = data.get(b"shape")
+        shape = data.get("shape")
         if shape is not None and partial_shape(shown(shape)) is None and len(shape) < 150:
             detail = f"Parameter {layer.name} has a shape that cannot be parsed"
             self._problem(faults.SHAPE_BAD, detail, f'shape="{shown(shape)}"', fatal=reached)
@@ -204,23 +204,23 @@ class _Judge:
             detail = f"Constant {name} does not say where its values are"
             self._problem(faults.WEIGHTS_BAD_REFERENCE, detail, "no <data>", fatal=reached)
             return
-        kind = shown(data.get(b"element_type"))
-        if b"element_type" in data and kind.lower() not in PRECISIONS:
+        kind = shown(data.get("element_type"))
+        if "element_type" in data and kind.lower() not in PRECISIONS:
             self._unknown_type(layer, kind, reached)
             return
-        if b"value" in data:
+        if "value" in data:
             return
         if reached:
             self._verdict.wants_weights = True
-        for needed in (b"element_type", b"shape"):
+        for needed in ("element_type", "shape"):
             if needed not in data:
-                self._reference(name, f"has no {needed.decode()}", f"{needed.decode()} is missing", reached)
+                self._reference(name, f"has no {needed}", f"{needed} is missing", reached)
                 return
         if kind not in PRECISIONS:
             self._unknown_type(layer, kind, reached)
             return
-        offset, size = unsigned(data.get(b"offset")), unsigned(data.get(b"size"))
-        written = f"offset={_quoted(data.get(b'offset'))} size={_quoted(data.get(b'size'))}"
+        offset, size = unsigned(data.get("offset")), unsigned(data.get("size"))
+        written = f"offset={_quoted(data.get('offset'))} size={_quoted(data.get('size'))}"
         if offset is None or size is None:
             wrong = "offset" if offset is None else "size"
             self._reference(name, f"has no {wrong} that is a number from 0 to 2^63-1", written, reached)
@@ -228,13 +228,11 @@ class _Judge:
         self._verdict.constants.append(Constant(name, offset, size, reached))
         self._against_shape(name, data, kind, size, reached)
 
-    def _against_shape(
-        self, name: str, data: dict[bytes, bytes], kind: str, size: int, reached: bool
-    ) -> None:
-        written = shown(data[b"shape"])
-        if len(data[b"shape"]) > 2048:
+    def _against_shape(self, name: str, data: dict[str, str], kind: str, size: int, reached: bool) -> None:
+        written = shown(data["shape"])
+        if len(data["shape"]) > 2048:
             return
-        product = _shape_size(data[b"shape"])
+        product = _shape_size(data["shape"])
         if product is None:
             self._reference(name, "has a shape that cannot be parsed", f'shape="{written}"', reached)
             return
@@ -255,7 +253,7 @@ class _Judge:
     def _crash(self, layer: Layer, connected: int) -> None:
         kind = layer.type.lower()
         opset = _opset(layer)
-        if kind in ("readvalue", "assign") and opset >= 6 and b"variable_id" not in (layer.data or {}):
+        if kind in ("readvalue", "assign") and opset >= 6 and "variable_id" not in (layer.data or {}):
             detail = f"{layer.type} {layer.name} names no variable, which crashes OpenVINO"
             self._problem(faults.CRASH_PRONE, detail, "no variable_id in <data>", fatal=False)
         elif _crashes_without_inputs(layer, connected):
@@ -321,10 +319,10 @@ def _dimension(part: str) -> str | None:
     return "?" if most is None else f"..{most}"
 
 
-def _shape_size(value: bytes) -> int | None:
+def _shape_size(value: str) -> int | None:
     """Product of a constant's dimensions in 64 bits; None where ``str_to_container`` throws."""
-    fields = value.split(b",")
-    if fields[-1] == b"":
+    fields = value.split(",")
+    if fields[-1] == "":
         # std::getline gives no field after the last comma.
         fields.pop()
     product = 1
@@ -382,5 +380,5 @@ def _numbers(ports: list[int | None]) -> str:
     return ", ".join("?" if port is None else str(port) for port in ports[:20]) or "none"
 
 
-def _quoted(value: bytes | None) -> str:
+def _quoted(value: str | None) -> str:
     return "(missing)" if value is None else f'"{shown(value)}"'

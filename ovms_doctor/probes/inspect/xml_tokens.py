@@ -4,28 +4,30 @@ pugixml is not a conforming parser: it accepts undefined entities, bytes that ar
 several elements at the top, white space before ``<?xml`` and DOCTYPE (which it skips and never follows),
 and stops silently at a zero byte. A conforming parser would refuse files that the server loads, so this
 reader follows pugixml's ``parse_default`` (its ``xml_parser::parse_tree``) instead. It touches only slices
-of what it was given: memory does not grow with the size of an attribute or the depth of nesting.
+of what it was given: memory does not grow with the size of the text or the depth of nesting.
+
+What a conforming parser accepts, pugixml reads in the same way; so Python's, which is faster, goes first.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from xml.parsers import expat
 
 from ovms_doctor.model.pattern import lazy_pattern
 
 _NAME = rb"[A-Za-z_:\x80-\xff][A-Za-z0-9_:\-.\x80-\xff]*"
-_START = lazy_pattern(
-    rb"<(" + _NAME + rb")"
-    rb"((?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*)"
-    rb"[ \t\r\n]*(/?)>"
-)
+_ATTRIBUTES = rb"(?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*"
+_START = lazy_pattern(rb"<(" + _NAME + rb")(" + _ATTRIBUTES + rb")[ \t\r\n]*(/?)>")
 _OPEN = lazy_pattern(rb"<(" + _NAME + rb")")
-_PARTIAL = lazy_pattern(rb"(?:[ \t\r\n]+" + _NAME + rb"[ \t\r\n]*=[ \t\r\n]*(?:\"[^\"]*\"|'[^']*'))*")
+_PARTIAL = lazy_pattern(_ATTRIBUTES)
+#: White space after the tag, as C's isspace has it, some of the text, and what ends it.
+_TEXT = lazy_pattern(rb"[ \t\r\n\v\f]*([^<]{0,40})(<?/?)")
 _END = lazy_pattern(rb"</([A-Za-z0-9_:\-.\x80-\xff]*)[ \t\r\n]*(>?)")
 _ATTRIBUTE = lazy_pattern(rb"(" + _NAME + rb")[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
+_SPACE = lazy_pattern(rb"\r\n|[\t\r\n]")
 _ENTITY = lazy_pattern(rb"&(lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _NAMED = {b"lt": "<", b"gt": ">", b"amp": "&", b"quot": '"', b"apos": "'"}
 #: A well-formedness check of a larger file would cost more than its notice is worth.
@@ -85,7 +87,7 @@ def as_utf8(data: bytes) -> bytes:
 def tokens(data: bytes) -> Iterator[Start | bytes]:
     """Start tags, and the names of elements that end (also after an empty element's start tag).
 
-    ``data`` comes from :func:`as_utf8`. Raises Malformed where pugixml gives up.
+    ``data`` comes from :func:`as_utf8`. Raises XmlError where pugixml gives up.
     """
     open_names: list[bytes] = []
     position = data.find(b"<")
@@ -118,46 +120,128 @@ def tokens(data: bytes) -> Iterator[Start | bytes]:
         raise XmlError("Start-end tags mismatch", len(data))
 
 
-def attributes(data: bytes, span: tuple[int, int]) -> dict[bytes, bytes]:
-    """The attributes in a span, as written; of two with one name the first counts, as in pugixml."""
-    found: dict[bytes, bytes] = {}
+class Elements:
+    """What takes the elements of a text, in the order of their tags."""
+
+    def __init__(self) -> None:
+        #: Where in the text the start tag at hand begins, in bytes; for :meth:`start` to ask.
+        self.position: Callable[[], int] = _nowhere
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Takes an element that begins. ``attributes`` may be kept."""
+        raise NotImplementedError
+
+    def end(self, name: str) -> None:
+        """Takes that an element ended."""
+        raise NotImplementedError
+
+
+def read_conforming(data: bytes, elements: Elements) -> str | None:
+    """Has ``elements`` take those of ``data`` if a conforming parser accepts it: that is faster, and pugixml reads the
+    same then. None where it did; else why such a parser refuses the text, or an empty text where it was not tried
+    or would not refuse it. ``elements`` may have taken some by then.
+
+    DOCTYPE counts as a reason and is not read further, so that no entity is ever defined or followed.
+    """
+    if len(data) > _CONFORMING_LIMIT:
+        return ""
+    # pugixml ignores what the declaration says of the encoding.
+    parser = expat.ParserCreate("utf-8")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.XmlDeclHandler = _refuse_other_encodings
+    parser.StartElementHandler = elements.start
+    parser.EndElementHandler = elements.end
+    elements.position = lambda: parser.CurrentByteIndex
+    try:
+        return _complaint(parser, data)
+    except _OtherEncodingError:
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        return _complaint(parser, data) or ""
+    finally:
+        elements.position = _nowhere
+
+
+def read_elements(data: bytes, elements: Elements) -> None:
+    """Has ``elements`` take those of ``data`` by the rules of pugixml. Raises XmlError where that gives up."""
+    offset = 0
+    elements.position = lambda: offset
+    for token in tokens(data):
+        if isinstance(token, Start):
+            offset = token.offset
+            elements.start(_decoded(token.name), _attributes(data, token.attributes))
+        else:
+            elements.end(_decoded(token))
+
+
+def element_text(data: bytes, position: int) -> str | None:
+    """The first characters of the text behind the start tag at ``position``, without white space before it; None
+    where something else comes first."""
+    tag = _START.match(data, position)
+    if tag is None or tag[3]:
+        return ""
+    found = _TEXT.match(data, tag.end())
+    if found is None or (not found[1] and found[2] == b"<"):
+        return None
+    return _decoded(found[1])
+
+
+def attribute_span(data: bytes, position: int, name: bytes) -> tuple[int, int, int] | None:
+    """Where in the start tag at ``position`` the attribute's name ends, and its value begins and ends."""
+    tag = _START.match(data, position)
+    for found in _ATTRIBUTE.finditer(data, *tag.span(2)) if tag else ():
+        if found[1] == name:
+            return (found.end(1), *found.span(3 if found[2] is None else 2))
+    return None
+
+
+def _attributes(data: bytes, span: tuple[int, int]) -> dict[str, str]:
+    """The attributes in a span; of two with one name the first counts, as in pugixml."""
+    found: dict[str, str] = {}
     for match in _ATTRIBUTE.finditer(data, *span):
         value = match[2]
-        found.setdefault(match[1], match[3] if value is None else value)
+        found.setdefault(_decoded(match[1]), attribute_text(match[3] if value is None else value))
     return found
 
 
-def text(value: bytes, limit: int = 1 << 20) -> str:
-    """An attribute's value as text: the five entities and numbers replaced, white space to blanks.
+def attribute_text(value: bytes, limit: int = 1 << 20) -> str:
+    """An attribute's value as text: white space to blanks, the five entities and numbers replaced.
 
     It ends at the character of number zero, as the strings do that pugixml hands out.
     """
-    value = value[:limit]
+    value = _SPACE.sub(b" ", value[:limit])
     if b"&" in value:
         value = _ENTITY.sub(_replace, value).partition(b"\0")[0]
-    decoded = value.decode("utf-8", "replace")
-    if decoded.isprintable():
-        return decoded
-    return decoded.replace("\r\n", " ").replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    return _decoded(value)
+
+
+def _decoded(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _nowhere() -> int:
+    return 0
 
 
 class _DoctypeError(Exception):
     """The document has a DOCTYPE."""
 
 
-def not_well_formed(data: bytes) -> str | None:
-    """Why a conforming parser would refuse what pugixml accepts; None where it would not.
+class _OtherEncodingError(Exception):
+    """The document's declaration names an encoding other than UTF-8."""
 
-    DOCTYPE counts as a reason and is not read further, so that no entity is ever defined or followed.
-    """
-    if len(data) > _CONFORMING_LIMIT:
-        return None
 
-    def refuse(*_: object) -> None:
-        raise _DoctypeError
+def _refuse_doctype(*_: object) -> None:
+    raise _DoctypeError
 
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
+
+def _refuse_other_encodings(version: str, encoding: str | None, standalone: int) -> None:
+    if encoding is not None and encoding.lower() not in ("utf-8", "utf8"):
+        raise _OtherEncodingError
+
+
+def _complaint(parser: expat.XMLParserType, data: bytes) -> str | None:
+    """Why ``parser`` refuses the text, None where it does not."""
     try:
         parser.Parse(data, True)
     except _DoctypeError:

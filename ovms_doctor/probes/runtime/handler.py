@@ -6,8 +6,10 @@ import errno
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
@@ -30,6 +32,8 @@ from ovms_doctor.probes.walk import outside
 
 #: The questions that are answered here.
 CheckOptions: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
+#: What the walker finds at a path.
+Found: TypeAlias = ResolvedPath | Failure | Unavailable
 #: What ends a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
 END_OF_NAME = r"(?![\w.-])"
 #: What is done with a model or library at a path of this host. A question's extension is a path of it too.
@@ -40,6 +44,20 @@ Use: TypeAlias = Callable[[CheckOptions, str], Answer]
 Starter: TypeAlias = Callable[[Mapping[str, Any]], tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]]
 
 
+class _Entry(Struct, frozen=True):
+    """How files below a root or mount are opened.
+
+    * ``walked``: what the walker's paths of them begin with.
+    * ``opened``: what their paths begin with for who opens them; empty for their path on this host, None where there is
+      no way to them.
+    * ``names``: paths of this host and the server's for them, for messages.
+    """
+
+    walked: str
+    opened: str | None
+    names: tuple[tuple[str, str], ...]
+
+
 class Models:
     """Answers questions about models and libraries; ``use`` is handed each with the paths of this host."""
 
@@ -47,12 +65,15 @@ class Models:
         self._files = files
         self._table = table
         self._use = use
+        #: By the server's path of the root or mount.
+        self._entries: dict[str, _Entry] = {}
 
     def answer(self, question: AnyQuestion) -> Answer:
         """The answer, with server paths; TypeError for a question that is not about models."""
         if not isinstance(question, InspectModel | LoadModel | InspectLibrary | LoadExtension):
             raise TypeError(f"{type(question).__name__} is not about models")
-        stop = self._obstacle(question.path)
+        found = {part: self._files.walker.find(part) for part in _parts(question.path)}
+        stop = self._obstacle(found)
         if isinstance(stop, Failure) and isinstance(question, LoadModel | LoadExtension):
             denial = stop.denial
             return Unavailable(
@@ -62,55 +83,69 @@ class Models:
             )
         if stop is not None:
             return stop
-        reached = self._reach(question.path)
+        reached = self._reach(question.path, found)
         if isinstance(reached, Unavailable):
             return reached
-        host, prefixes = reached
+        host, names = reached
         if isinstance(question, LoadModel) and question.extension is not None:
-            extension = self._reach(question.extension)
+            library = question.extension
+            extension = self._reach(library, {library: self._files.walker.find(library)})
             if isinstance(extension, Unavailable):
                 return Unavailable(f"the CPU extension: {extension.reason}")
-            library, more = extension
-            question, prefixes = replace(question, extension=library), [*prefixes, *more]
+            question, names = replace(question, extension=extension[0]), names + extension[1]
         answer = self._use(question, host)
-        return renamed(answer, renaming(prefixes)) if prefixes else answer
+        return renamed(answer, renaming(names)) if names else answer
 
-    def _obstacle(self, path: str) -> Failure | Unavailable | None:
+    def _obstacle(self, found: Mapping[str, Found]) -> Failure | Unavailable | None:
         """What keeps the server's user from the model where this process is not that user."""
-        for part in _parts(path):
-            found: ResolvedPath | Failure | Unavailable | None = self._files.walker.find(part)
-            if isinstance(found, ResolvedPath) and self._files.means == "predict":
-                found = self._files.readable(part)
-            if isinstance(found, Unavailable):
-                return found
-            # All other failures are left to who opens the file, whose words are wanted.
-            denied = isinstance(found, Failure) and found.errno == errno.EACCES
-            if isinstance(found, Failure) and denied and self._files.means == "predict":
-                return found
+        predicts = self._files.means == "predict"
+        for part, place in found.items():
+            stop = self._files.readable(part) if predicts and isinstance(place, ResolvedPath) else place
+            if isinstance(stop, Unavailable):
+                return stop
+            # All other failures are left to who opens the file, whose text is wanted.
+            if predicts and isinstance(stop, Failure) and stop.errno == errno.EACCES:
+                return stop
         return None
 
-    def _reach(self, path: str) -> tuple[str, list[tuple[str, str]]] | Unavailable:
-        """A path of this host by which the libraries can open the model, and how to name it again."""
+    def _reach(
+        self, path: str, found: Mapping[str, Found]
+    ) -> tuple[str, tuple[tuple[str, str], ...]] | Unavailable:
+        """A path of this host by which the libraries can open the model, and how to name it again. ``found``: what the
+        walker found of its files."""
         host = self._table.to_host(path)
         if host is None:
             return outside(path)
-        prefixes = []
+        walked = host
+        names: tuple[tuple[str, str], ...] = ()
         top = self._files.walker.base_of(path)
         if top is not None:
             server, base, rest = top
-            plain = self._table.to_host(server) or server
-            prefixes += [(plain, server), (os.path.realpath(plain), server)]
-            if not _visible(plain):
-                # The user may not go through the parents of the root: in by the root's descriptor.
-                if not base.is_directory:
-                    return Unavailable(f"the server's user may not reach {plain} on this host")
-                host = "/".join([base.host, *rest])
-                prefixes.append((base.host, server))
-        for part, reached in zip(_parts(path), _parts(host), strict=True):
-            found = self._files.walker.find(part)
-            if isinstance(found, ResolvedPath) and not _same(found.host, reached):
+            entry = self._entries.get(server)
+            if entry is None:
+                entry = self._entries[server] = self._enter(server, base)
+            if entry.opened is None:
+                return Unavailable(
+                    f"the server's user may not reach {self._table.to_host(server)} on this host"
+                )
+            names = entry.names
+            walked = "/".join([entry.walked, *rest])
+            if entry.opened:
+                host = "/".join([entry.opened, *rest])
+        for (part, place), straight, reached in zip(found.items(), _parts(walked), _parts(host), strict=True):
+            if isinstance(place, ResolvedPath) and place.host != straight and not _same(place.host, reached):
                 return Unavailable(f"a link leads elsewhere on this host than it does for the server: {part}")
-        return host, [pair for pair in prefixes if pair[0] not in ("/", pair[1])]
+        return host, names
+
+    def _enter(self, server: str, base: ResolvedPath) -> _Entry:
+        plain = self._table.to_host(server) or server
+        names = [(plain, server), (os.path.realpath(plain), server)]
+        opened: str | None = ""
+        if not _visible(plain):
+            # The user may not go through the parents of the root: in by the root's descriptor.
+            opened = base.host if base.is_directory else None
+            names.append((base.host, server))
+        return _Entry(base.host, opened, tuple(pair for pair in names if pair[0] not in ("/", pair[1])))
 
 
 def inspector() -> Starter:
@@ -205,7 +240,8 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def renaming(prefixes: list[tuple[str, str]]) -> Callable[[str], str]:
+@lru_cache(maxsize=64)
+def renaming(prefixes: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
     """What puts the server's paths in a text for this host's; ``prefixes`` are pairs of both."""
     names = dict(sorted(prefixes, key=lambda pair: -len(pair[0])))
     pattern = re.compile("(?:" + "|".join(map(re.escape, names)) + ")" + END_OF_NAME)

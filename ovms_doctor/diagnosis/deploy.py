@@ -73,13 +73,16 @@ def _understood(
     """Each target. What they all lack is named at once."""
     found: list[ResolvedTarget] = []
     missing: list[AnyQuestion] = []
+    typed = dict(zip(options.targets, options.typed_targets, strict=False))
     for path in options.targets:
         try:
             if is_remote(path):
                 access = store_access(path, base, facts)
                 found.append(understand_remote(path, access, options.as_, policy, facts))
             else:
-                found.append(understand(path, server_path(path, options), options.as_, policy, facts))
+                server = server_path(path, options)
+                shown = typed.get(path, path)
+                found.append(understand(path, server, options.as_, policy, facts, typed=shown))
         except FactsMissingError as error:
             missing += error.questions
     if missing:

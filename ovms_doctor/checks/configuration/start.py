@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks import unmounted_paths
+from ovms_doctor.checks.configuration import other_files
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
 from ovms_doctor.checks.positions import argument_position, key_of, line_and_column, with_position
@@ -266,20 +267,33 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     advice = None
     if problem.kind == "config_unreadable" and problem.path:
         advice = unmounted_paths.advice_for(context, problem.path, "--config_path", directory=False)
+    other = other_files.other_file(context, problem)
+    better = advice or other
     position = argument_position(context, problem.option)
     confidence: Confidence | None = "low" if problem.undefined else None
     yield context.finding(
         _CODE_OF.get(problem.kind, DIRECTORY_NOT_SEARCHABLE),
-        (f"{position}: " if position else "") + (advice.message if advice else _message(context, problem)),
+        (f"{position}: " if position else "") + _message_of(context, problem, advice, other),
         path=problem.path,
         detail=_detail(problem),
         confidence=advice.confidence if advice else confidence,
         log=problem.log,
         evidence=advice.evidence if advice else _evidence(context, problem),
         recovers="restart",
-        steps=advice.steps if advice else _steps(context, problem),
-        remedy=advice.remedy if advice else "",
+        steps=_steps(context, problem) if better is None else better.steps,
+        remedy="" if better is None else better.remedy,
     )
+
+
+def _message_of(
+    context: Context,
+    problem: StartProblem,
+    advice: unmounted_paths.UnmountedPathAdvice | None,
+    other: other_files.OtherFile | None,
+) -> str:
+    if advice is not None:
+        return advice.message
+    return other.message if other is not None and other.message else _message(context, problem)
 
 
 def _message(context: Context, problem: StartProblem) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import unmounted_paths
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.conversion import foreign_file
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
@@ -181,19 +182,31 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
             causes=(*_MOUNT_CAUSES, CausedBy("OVD645", any_severity=True)),
             **common,  # type: ignore[arg-type]
         )
-    if problem.kind == "not_directory":
-        message = f"{base} is a file, not a directory"
-        if not context.deployment.release.serves_single_file:
-            message += f"; OVMS {context.deployment.release} serves single files since 2026.3 only"
-        return context.finding(BASE_PATH_NOT_A_DIRECTORY, message, steps=_wrap_file(context, base), **common)  # type: ignore[arg-type]
+    if problem.kind in ("not_directory", "invalid_file"):
+        return _file_named(context, problem, base, common)
+    return _listing_fails(context, model, problem, common)
+
+
+def _file_named(context: Context, problem: BaseProblem, base: str, common: dict[str, object]) -> Finding:
+    """A base path that is a file: of another program, of a model that is to lie in a version directory, or of none."""
+    code, message = BASE_PATH_NOT_A_DIRECTORY, f"{base} is a file, not a directory"
     if problem.kind == "invalid_file":
+        code = MODEL_FILE_NOT_SERVABLE
         message = (
             f"{base} does not end in .xml, .onnx, .pdmodel, .pdiparams, .pb or .tflite, "
             "in lower case, and nothing else is served as a single file"
         )
-        wrapped = _wrap_file(context, base) if base.lower().endswith(_MODEL_SUFFIXES) else ()
-        return context.finding(MODEL_FILE_NOT_SERVABLE, message, steps=wrapped, **common)  # type: ignore[arg-type]
-    return _listing_fails(context, model, problem, common)
+    foreign = foreign_file(context, posixpath.dirname(base), (posixpath.basename(base),))
+    if foreign is not None:
+        message = f"{base} is {foreign.format}"
+        remedy = "Convert the model to a format that OVMS reads."
+        return context.finding(code, message, steps=foreign.steps, remedy=remedy, **common)  # type: ignore[arg-type]
+    if not base.lower().endswith(_MODEL_SUFFIXES):
+        remedy = "Name a directory with models, a model file, or a config.json."
+        return context.finding(code, message, remedy=remedy, **common)  # type: ignore[arg-type]
+    if problem.kind == "not_directory" and not context.deployment.release.serves_single_file:
+        message += f"; OVMS {context.deployment.release} serves single files since 2026.3 only"
+    return context.finding(code, message, steps=_wrap_file(context, base), **common)  # type: ignore[arg-type]
 
 
 def _nearest(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.conversion import foreign_file, holds_model
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import NoModelFile, PairMissing
 from ovms_doctor.model.codes import Code, Example
@@ -101,6 +102,11 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
     if not names and left_out:
         seen = f"{', '.join(left_out[:_SHOWN])}{' …' if len(left_out) > _SHOWN else ''}: not downloaded"
         message = f"{cause.path} holds nothing that the server downloads, only {', '.join(left_out[:_SHOWN])}"
+    steps: tuple[Step, ...] = (path_advice.look(context, cause.path),)
+    foreign = None if holds_model(names) else foreign_file(context, cause.path, names)
+    if foreign is not None:
+        message = f"{cause.path} holds {foreign.name}: {foreign.format}"
+        steps = foreign.steps
     return context.of_attempt(
         NO_MODEL_FILES,
         message,
@@ -108,7 +114,8 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
         attempt,
         detail=f"{hint} {context.what_then(model)}",
         evidence=(path_advice.listed(cause.path, seen),),
-        steps=(path_advice.look(context, cause.path),),
+        steps=steps,
+        remedy="" if foreign is None else "Convert the model to a format that OVMS reads.",
         causes=path_advice.left_behind(cause.path),
     )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.conversion import ForeignFile, foreign_file
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.deployment import Note
+from ovms_doctor.model.facts import ListDirectory, Listing
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.names import is_remote
 
@@ -102,9 +104,32 @@ def _nested_models(context: Context, note: Note) -> Finding:
 
 
 def _empty_repository(context: Context, path: str) -> Finding:
+    foreign = _foreign(context, path)
+    if foreign is not None:
+        return context.finding(
+            EMPTY_REPOSITORY,
+            f"{path} holds no model: {foreign.name} is {foreign.format}",
+            path=path,
+            detail="A server that is started with it has nothing to serve.",
+            evidence=(Evidence(f"{foreign.name} in {path}", "list"),),
+            steps=foreign.steps,
+            remedy="Convert the model to a format that OVMS reads.",
+        )
     return context.finding(
         EMPTY_REPOSITORY,
         f"{path} holds no model: no sub-directory has a version directory or a model file",
         path=path,
         detail="A server that is started with it has nothing to serve.",
     )
+
+
+def _foreign(context: Context, path: str) -> ForeignFile | None:
+    """A model file of another program that lies in the target itself."""
+    server = None if is_remote(path) else context.deployment.mount_table.to_server(path)
+    if server is None:
+        return None
+    listing = context.facts.get(ListDirectory(server)) or context.facts.get(ListDirectory(server, own=True))
+    if not isinstance(listing, Listing):
+        return None
+    files = (entry.name for entry in listing.entries if entry.kind != "directory")
+    return foreign_file(context, server, files)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.configuration.base_path import base_path_step
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.conversion import foreign_file, holds_model
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import VersionDirectoryMissing
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -137,7 +138,13 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
     code = NO_VERSION_DIRECTORY
     message = f"The server finds no version in {base}: "
     parent = None
-    if any(_is_model_file(entry.name, entry.kind) for entry in entries):
+    files = [entry.name for entry in entries if entry.kind != "directory"]
+    plain = not any(looks_like_wrong_version(name) for name in wrong)
+    foreign = foreign_file(context, base, files) if plain and not holds_model(files) else None
+    if foreign is not None and not lacks:
+        message += f"{foreign.name} is {foreign.format}"
+        steps = foreign.steps
+    elif any(_is_model_file(entry.name, entry.kind) for entry in entries):
         parent = _parent_to_name(context, model)
         if parent is not None:
             message += "the directory is a version directory itself"
@@ -181,7 +188,9 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         evidence=(path_advice.listed(base, _seen(model.detection.listing)),),
         recovers=_recovers(context, lacks, parent),
         steps=steps,
-        remedy=_remedy(lacks, parent),
+        remedy=_remedy(lacks, parent)
+        if foreign is None
+        else "Convert the model to a format that OVMS reads.",
         causes=(CausedBy("OVD446"),) if lacks else _MOUNT_CAUSES,
     )
 

@@ -1,7 +1,8 @@
 """How a TARGET on this host is understood: which models it holds.
 
 Pure, like the rules: it asks for listings and gives entries. A ``.json`` file is a configuration, another file a
-model; of a directory :mod:`ovms_doctor.inputs.targets.rule` decides.
+model, unless another option is for it (:mod:`ovms_doctor.inputs.targets.documents`); of a directory
+:mod:`ovms_doctor.inputs.targets.rule` decides.
 """
 
 from __future__ import annotations
@@ -13,26 +14,38 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from ovms_doctor.inputs.targets import documents
 from ovms_doctor.inputs.targets.rule import Resolution, ResolvedTarget, resolved
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, VersionPolicy
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import (
     AnyQuestion,
     Facts,
     Failure,
+    FileContent,
     ListDirectory,
     Listing,
     PathStatus,
+    ReadFile,
     StatPath,
     Unavailable,
 )
 
 
 def understand(
-    path: str, server_path: str, as_: Resolution | None, policy: VersionPolicy, facts: Facts
+    path: str,
+    server_path: str,
+    as_: Resolution | None,
+    policy: VersionPolicy,
+    facts: Facts,
+    *,
+    typed: str = "",
 ) -> ResolvedTarget:
-    """The models in the directory or file at ``server_path``, which is ``path`` on this host (absolute).
+    """The models in the directory or file at ``server_path``, which is ``path`` on this host (absolute) and was
+    ``typed`` on the command line.
 
-    Raises FactsMissingError until the listings it needs are there.
+    Raises FactsMissingError until the listings it needs are there, and UsageError for a file that another option is
+    for.
     """
     access = _Access(facts)
     status = access.status(server_path)
@@ -41,6 +54,8 @@ def understand(
         access = _Access(facts, own=True)
         status = access.status(server_path)
     if isinstance(status, PathStatus) and status.kind != "directory":
+        if as_ is None and status.kind == "regular" and documents.may_be_document(server_path):
+            _must_be_target(server_path, typed or path, facts)
         return _file(path, server_path, policy)
     if not isinstance(status, PathStatus):
         return _model(path, server_path, policy)
@@ -50,6 +65,9 @@ def understand(
         listing = access.listing(server_path)
     if as_ == "model" or not isinstance(listing, Listing):
         return _model(path, server_path, policy)
+    if as_ is None and not listing.entries and server_path.lower().endswith(".json"):
+        # A container engine makes such a directory where the file that it is to mount does not exist.
+        return ResolvedTarget(Target(path, "config"), config_path=server_path)
     found = resolved(
         path,
         server_path,
@@ -131,6 +149,15 @@ def _file(path: str, server_path: str, policy: VersionPolicy) -> ResolvedTarget:
         return ResolvedTarget(Target(path, "config"), config_path=server_path)
     stem = os.path.splitext(os.path.basename(server_path))[0]
     return ResolvedTarget(Target(path, "file"), (ModelEntry(stem, server_path, policy),))
+
+
+def _must_be_target(server_path: str, shown: str, facts: Facts) -> None:
+    """Raises UsageError for a document that another option is for."""
+    content = facts.ask(ReadFile(server_path, documents.HEAD))
+    if isinstance(content, FileContent):
+        sentence = documents.misplaced(server_path, shown, content.data)
+        if sentence is not None:
+            raise UsageError(sentence)
 
 
 def _model(path: str, server_path: str, policy: VersionPolicy) -> ResolvedTarget:

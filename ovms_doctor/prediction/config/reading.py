@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.config_positions import ConfigPositions, last_key
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, ModelParameters
-from ovms_doctor.model.facts import Facts, Failure, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.facts import Facts, Failure, ListDirectory, Listing, ReadFile, StatPath, Unavailable
 from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.config.monitoring import config_problem
@@ -67,9 +68,7 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     if isinstance(status, Failure):
         return ConfigReading(problem=_unreadable(config_path, status))
     if status.kind == "directory":
-        # An ifstream opens a directory and reads nothing from it.
-        why = "it is a directory, and the server reads nothing from it: name the file"
-        return ConfigReading(problem=_not_json(config_path, "The document is empty.", None, why))
+        return ConfigReading(problem=_directory(config_path, facts.ask(ListDirectory(where))))
     if status.kind != "regular":
         reason = f"a {status.kind} stands where the configuration file is expected"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
@@ -83,6 +82,19 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     return replace(
         read_bytes(config_path, content.data, deployment), places=ConfigPositions(config_path, content.data)
     )
+
+
+def _directory(path: str, listing: Listing | Failure | Unavailable) -> StartProblem:
+    """An ifstream opens a directory and reads nothing from it."""
+    problem = _not_json(path, "The document is empty.", None)
+    names = [entry.name for entry in listing.entries] if isinstance(listing, Listing) else None
+    if names == []:
+        reason = "it is an empty directory, as a container engine makes one where the file to be mounted does not exist"
+        return replace(problem, hint=reason)
+    found = next((name for name in names or () if name in ("config.json", posixpath.basename(path))), None)
+    reason = "it is a directory, and the server reads nothing from it: name the file"
+    suggestion = None if found is None else f"{path.rstrip('/')}/{found}"
+    return replace(problem, hint=reason, suggestion=suggestion)
 
 
 def _unreadable(path: str, failure: Failure) -> StartProblem:

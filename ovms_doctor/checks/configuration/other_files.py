@@ -1,0 +1,98 @@
+"""What is named as the configuration file and is none: a model's config.json, or a directory in its place."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import Any
+
+from msgspec import Struct
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.facts import ListDirectory, Listing
+from ovms_doctor.model.findings import Step
+from ovms_doctor.model.plan_problems import StartProblem
+
+#: Keys at the top of a model's config.json, as Hugging Face's libraries write it.
+_OF_A_MODEL = (
+    "architectures",
+    "model_type",
+    "transformers_version",
+    "_class_name",
+    "_diffusers_version",
+    "auto_map",
+)
+#: Keys at the top of the server's.
+_OF_THE_SERVER = ("model_config_list", "mediapipe_config_list", "custom_loader_config_list")
+
+
+class OtherFile(Struct, frozen=True):
+    """The text of a finding on a file that is no configuration of the server."""
+
+    #: Replaces the message; empty where it is kept.
+    message: str
+    steps: tuple[Step, ...]
+    remedy: str
+
+
+def other_file(context: Context, problem: StartProblem) -> OtherFile | None:
+    """What is named in place of a configuration file; None where it is one, or nothing is known of it."""
+    if problem.path is None:
+        return None
+    if problem.kind == "config_schema" and _is_of_a_model(context):
+        return _model_named(context, problem.path)
+    if problem.kind == "config_not_json":
+        listing = context.facts.get(ListDirectory(context.absolute(problem.path)))
+        if isinstance(listing, Listing) and not listing.entries:
+            return _empty_directory(context, problem.path)
+    return None
+
+
+def _is_of_a_model(context: Context) -> bool:
+    if context.plan.places is None:
+        return False
+    try:
+        value: Any = json.loads(context.plan.places.data)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(value, dict) or any(key in value for key in _OF_THE_SERVER):
+        return False
+    return any(key in value for key in _OF_A_MODEL)
+
+
+def _model_named(context: Context, path: str) -> OtherFile:
+    """The server takes a generative model by its directory: since v2026.3 with the task that it infers, in v2026.2
+    with --task, before in a graph."""
+    directory = posixpath.dirname(context.absolute(path)) or "/"
+    release = context.deployment.release
+    if release.at_least(2026, 3):
+        serve = Step(f"Serve it by its directory: --model_path {quote(directory)} --model_name NAME")
+    elif release.at_least(2026, 2):
+        serve = Step(
+            f"Serve it by its directory: --model_path {quote(directory)} --model_name NAME --task TASK"
+        )
+    else:
+        serve = Step(
+            f"Serve it in a graph: a graph.pbtxt whose node has the models_path {quote(directory)}, in "
+            "mediapipe_config_list of the server's configuration."
+        )
+    check = Step(
+        "Check the model's directory.", f"ovms-doctor check {quote(context.host(directory))}", "host", "reads"
+    )
+    return OtherFile(
+        f"{path} is the config.json of a model, as Hugging Face publishes it, and not the server's configuration",
+        (check, serve),
+        "Name the model's directory instead, or a configuration file with model_config_list.",
+    )
+
+
+def _empty_directory(context: Context, path: str) -> OtherFile:
+    host = quote(context.host(path))
+    return OtherFile(
+        "",
+        (
+            Step("Remove the empty directory.", f"rmdir {host}", "host", "changes files"),
+            Step("Put the configuration file there before the container is started."),
+        ),
+        "Put the file in the place of the directory; an engine makes one where a file to be mounted is missing.",
+    )

@@ -1,0 +1,279 @@
+"""Files of the wrong kind: documents that another option is for, models of other programs, a model's config.json."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.inputs.targets.documents import may_be_document, misplaced
+from tests.checks.helpers import findings
+from tests.cli.helpers import check, codes, good_model
+from tests.cli.run import ovms_doctor
+
+COMPOSE = 'version: "3"\nservices:\n  ovms:\n    image: openvino/model_server\n'
+MANIFEST = "---\n# a server\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ovms}\n"
+TEMPLATE = '{"apiVersion": "template.openshift.io/v1", "kind": "Template", "objects": []}'
+INSPECT = '[{"Id": "1", "Config": {}, "State": {}}]'
+LOG = "[2026-11-28 14:02:11.123][1][serving][info][server.cpp:92] OpenVINO Model Server 2026.3\n"
+
+
+def served_with(config: Path, *options: str) -> list[dict[str, Any]]:
+    """The findings on a server that is started with this configuration file."""
+    words = ("check", "--format", "json", *options, "--", "--config_path", config, "--port", "9000")
+    found: list[dict[str, Any]] = ovms_doctor(*words).document["findings"]
+    return found
+
+
+# -- documents that another option is for ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "option"),
+    [
+        ("compose.yaml", COMPOSE, "--compose compose.yaml"),
+        ("stack.yml", "services :\n  a: {}\n", "--compose stack.yml"),
+        ("compose.json", '{"services": {"ovms": {"image": "x"}}}', "--compose compose.json"),
+        ("ovms.yaml", MANIFEST, "--kubernetes ovms.yaml"),
+        ("Ovms.YML", "kind: Pod\napiVersion: v1\n", "--kubernetes Ovms.YML"),
+        ("template.json", TEMPLATE, "--kubernetes template.json"),
+        ("c.json", INSPECT, "--inspect c.json"),
+        ("run.sh", "#!/bin/sh\ndocker run \\\n -v /m:/m openvino/model_server", "--docker-run"),
+        ("start.bash", "exec podman container run x", "--docker-run"),
+        ("ovms.log", LOG, "ovms-doctor logs ovms.log"),
+        ("out.txt", "pulling …\n" + LOG, "ovms-doctor logs out.txt"),
+        ("prod.env", "S3_ENDPOINT=x", "--env-file prod.env"),
+        ("Dockerfile", "FROM openvino/model_server", "--docker-run"),
+        ("chat/graph.pbtxt", 'input_stream: "x"', "ovms-doctor check chat"),
+        ("graph.pbtxt", 'input_stream: "x"', "ovms-doctor check ."),
+        ("my file.yaml", COMPOSE, "--compose 'my file.yaml'"),
+    ],
+)
+def test_a_document_is_named_with_its_option(name: str, text: str, option: str) -> None:
+    assert may_be_document(name)
+    sentence = misplaced(f"/srv/{name}", name, text.encode())
+    assert sentence is not None
+    assert sentence.startswith(name)
+    assert option in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", '{"model_config_list": []}'),
+        ("config.json", '{"model_type": "bert"}'),
+        ("config.json", '{"model_config_list": [],}'),
+        ("config.json", "[]"),
+        ("config.json", "[1]"),
+        ("config.json", "[" * 100_000),
+        ("data.yaml", "train: images\nnc: 80\nnames: [services]\n"),
+        ("values.yaml", "image: openvino/model_server\nkind: x\n"),
+        ("nested.yaml", "x:\n  services:\n    a: 1\n"),
+        ("readme.txt", "docker run openvino/model_server"),
+        ("test.sh", "echo docker"),
+        ("labels.txt", "cat\ndog\n"),
+        ("other.pbtxt", "node {}"),
+    ],
+)
+def test_another_document_is_a_target(name: str, text: str) -> None:
+    assert misplaced(f"/srv/{name}", name, text.encode()) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["model.xml", "model.onnx", "weights.bin", "saved_model.pb", "m.tflite", "a.pt"]
+)
+def test_models_are_not_looked_into(name: str) -> None:
+    assert not may_be_document(name)
+
+
+def test_the_option_is_a_usage_error(world_dir: Path) -> None:
+    (world_dir / "compose.yaml").write_text(COMPOSE)
+    result = ovms_doctor("check", "compose.yaml", cwd=world_dir)
+    assert (result.code, result.out) == (2, b"")
+    assert (
+        result.err
+        == b"ovms-doctor: compose.yaml is a Compose file: ovms-doctor check --compose compose.yaml\n"
+    )
+
+
+def test_who_says_model_gets_a_model(world_dir: Path) -> None:
+    (world_dir / "compose.yaml").write_text(COMPOSE)
+    assert codes(check("--as", "model", world_dir / "compose.yaml")) == ["OVD108"]
+
+
+def test_recorded_facts_are_named_with_their_option(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    assert ovms_doctor("collect", "m", "-o", "facts.json", "--load", "none", cwd=world_dir).code == 0
+    result = ovms_doctor("check", "facts.json", cwd=world_dir)
+    assert (result.code, result.out) == (2, b"")
+    assert b"ovms-doctor check --facts facts.json" in result.err
+
+
+# -- models of other programs ----------------------------------------------------------------------------
+
+
+def step_texts(finding: dict[str, Any]) -> str:
+    return " ".join(f"{step['text']} {step['command'] or ''}" for step in finding["remedy"]["steps"])
+
+
+FOREIGN = [
+    ("best.pt", "yolo export model="),
+    ("net.PTH", "openvino.convert_model"),
+    ("net.h5", "load_model"),
+    ("net.keras", "load_model"),
+    ("model.safetensors", "optimum-cli export openvino --model "),
+    ("pytorch_model.bin", "optimum-cli export openvino --model "),
+    ("model-00001-of-00002.safetensors", "optimum-cli export openvino --model "),
+    ("q4.gguf", "graph.pbtxt"),
+    ("net.engine", "that it was made from"),
+    ("svm.pkl", "as ONNX"),
+    ("net.caffemodel", "as ONNX"),
+    ("model.tar.gz", "tar -xf "),
+    ("model.zip", "unzip "),
+]
+
+
+@pytest.mark.parametrize("release", ["2026.3", "2025.4"])
+@pytest.mark.parametrize(("name", "remedy"), FOREIGN)
+def test_a_model_of_another_program(name: str, remedy: str, release: str, world_dir: Path) -> None:
+    (world_dir / name).write_bytes(b"x")
+    (finding,) = findings("--ovms-version", release, world_dir / name)
+    assert finding["code"] == {"2026.3": "OVD108", "2025.4": "OVD107"}[release]
+    assert remedy in step_texts(finding)
+    assert "mkdir" not in step_texts(finding)
+
+
+@pytest.mark.parametrize(("name", "remedy"), FOREIGN)
+def test_the_same_in_a_version_directory(name: str, remedy: str, world_dir: Path) -> None:
+    good_model(world_dir / "good" / "1")
+    (world_dir / "m" / "1").mkdir(parents=True)
+    (world_dir / "m" / "1" / name).write_bytes(b"x")
+    (finding,) = findings(world_dir)
+    assert (finding["code"], finding["subject"]["model"]) == ("OVD111", "m")
+    assert f"holds {name}: " in finding["message"]
+    assert remedy in step_texts(finding)
+
+
+@pytest.mark.parametrize(("name", "remedy"), FOREIGN)
+def test_the_same_without_a_version_directory(name: str, remedy: str, world_dir: Path) -> None:
+    good_model(world_dir / "good" / "1")
+    (world_dir / "m" / "runs").mkdir(parents=True)
+    (world_dir / "m" / name).write_bytes(b"x")
+    (finding,) = findings("--as", "model", world_dir / "m")
+    assert finding["code"] in ("OVD101", "OVD102")
+    assert remedy in step_texts(finding)
+    assert "mv " not in step_texts(finding), "to move it would not help"
+
+
+def test_the_same_as_a_target_directory(world_dir: Path) -> None:
+    (world_dir / "yolo").mkdir()
+    (world_dir / "yolo" / "best.pt").write_bytes(b"x")
+    (finding,) = findings(world_dir / "yolo")
+    assert finding["code"] == "OVD123"
+    assert f"yolo export model={world_dir}/yolo/best.pt format=openvino" in step_texts(finding)
+
+
+@pytest.mark.parametrize("name", ["best.pt", "model.safetensors", "train.pkl", "dump.zip", "model.gguf"])
+def test_nothing_is_said_of_such_a_file_beside_a_model(name: str, world_dir: Path) -> None:
+    for directory in (world_dir, world_dir / "m", good_model(world_dir / "m" / "1")):
+        directory.joinpath(name).write_bytes(b"x")
+    assert findings(world_dir) == []
+    assert findings(world_dir / "m") == []
+
+
+def test_half_an_ir_beside_a_checkpoint_stays_half_an_ir(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1").joinpath("model.bin").unlink()
+    (world_dir / "m" / "1" / "best.pt").write_bytes(b"x")
+    (finding,) = findings(world_dir / "m")
+    assert (finding["code"], "no .bin" in finding["message"]) == ("OVD111", True)
+
+
+def test_a_file_of_no_model_has_no_step_that_moves_it(world_dir: Path) -> None:
+    (world_dir / "labels.csv").write_text("a,b")
+    for release in ("2026.3", "2025.4"):
+        (finding,) = findings("--ovms-version", release, world_dir / "labels.csv")
+        assert finding["remedy"]["steps"] == []
+        assert "config.json" in finding["remedy"]["summary"]
+
+
+# -- a configuration file that is none -------------------------------------------------------------------
+
+MODEL_CONFIGS = [
+    {"architectures": ["BertForMaskedLM"], "model_type": "bert"},
+    {"_class_name": "StableDiffusionPipeline"},
+    {"auto_map": {}, "hidden_size": 1},
+]
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        ("2026.3", "--model_path {top} --model_name NAME"),
+        ("2026.2", "--model_name NAME --task TASK"),
+        ("2025.4", "graph.pbtxt"),
+        ("2022.1", "graph.pbtxt"),
+    ],
+)
+@pytest.mark.parametrize("document", MODEL_CONFIGS)
+def test_a_models_config_is_no_configuration(
+    document: dict[str, Any], release: str, words: str, world_dir: Path
+) -> None:
+    (world_dir / "config.json").write_text(json.dumps(document))
+    config = world_dir / "config.json"
+    for found in (
+        findings("--ovms-version", release, config),
+        served_with(config, "--ovms-version", release),
+    ):
+        (finding,) = found
+        assert finding["code"] == "OVD404"
+        assert "the config.json of a model" in finding["message"]
+        assert words.format(top=world_dir) in step_texts(finding)
+        assert f"ovms-doctor check {world_dir} " in step_texts(finding) + " "
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"model_config_list": [], "model_type": "bert"},
+        {"models": []},
+        {"config": {"architectures": []}},
+        ["architectures"],
+    ],
+)
+def test_other_violations_of_the_schema_stay_what_they_are(document: Any, world_dir: Path) -> None:
+    (world_dir / "config.json").write_text(json.dumps(document))
+    (finding,) = findings(world_dir / "config.json")
+    assert finding["code"] == "OVD404"
+    assert "of a model" not in finding["message"]
+
+
+def test_an_empty_directory_in_the_place_of_the_file(world_dir: Path) -> None:
+    (world_dir / "config.json").mkdir()
+    for found in (findings(world_dir / "config.json"), served_with(world_dir / "config.json")):
+        (finding,) = found
+        assert finding["code"] == "OVD403"
+        assert "empty directory" in finding["message"]
+        assert finding["server_log"] == [
+            "Configuration file is not a valid JSON file. Error: The document is empty."
+        ]
+    (command,) = [step["command"] for step in finding["remedy"]["steps"] if step["command"]]
+    subprocess.run(["sh", "-ec", command], check=True)
+    (world_dir / "config.json").write_text('{"model_config_list": []}')
+    assert "OVD403" not in codes(check(world_dir / "config.json"))
+
+
+def test_a_directory_that_holds_the_file(world_dir: Path) -> None:
+    (world_dir / "conf.d").mkdir()
+    (world_dir / "conf.d" / "config.json").write_text("{}")
+    (finding,) = served_with(world_dir / "conf.d")
+    assert finding["code"] == "OVD403"
+    assert "empty" not in finding["message"]
+    assert step_texts(finding).strip() == f"Did you mean {world_dir}/conf.d/config.json?"
+
+
+def test_a_directory_of_models_may_be_called_json(world_dir: Path) -> None:
+    good_model(world_dir / "m.json" / "1")
+    assert findings(world_dir / "m.json") == []

@@ -28,6 +28,7 @@ from ovms_doctor.model.plan_problems import (
     GraphFault,
     LibraryFault,
     OutsideMounts,
+    ServableBelow,
     SkippedEntry,
     StartProblem,
 )
@@ -103,6 +104,8 @@ class Detection(Struct, frozen=True, dict=True):
     listing: Listing | None = None
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
+    #: What can be served below the base path, where no version is found in it.
+    below: tuple[ServableBelow, ...] = ()
 
     def directories(self, version: int) -> tuple[str, ...]:
         """The names of all directories that parse to the number, in byte order."""

@@ -132,6 +132,15 @@ class OutsideMounts(Struct, frozen=True):
     sure: bool
 
 
+class ServableBelow(Struct, frozen=True):
+    """A directory below a base path that can be served, where the base path itself cannot."""
+
+    #: Its path, as the server would be given it.
+    path: str
+    #: ``graph``: with a graph.pbtxt; ``generative``: a generative model without one; ``model``: with versions.
+    kind: Literal["graph", "generative", "model"]
+
+
 class GraphFault(Struct, frozen=True):
     """Why the graph of a graph.pbtxt is not loaded."""
 
@@ -145,6 +154,8 @@ class GraphFault(Struct, frozen=True):
     log: tuple[str, ...]
     #: How the system call fails.
     failure: Failure | None = None
+    #: What can be served below the base path, where graph.pbtxt is missing.
+    below: tuple[ServableBelow, ...] = ()
 
 
 class SkippedEntry(Struct, frozen=True):

@@ -22,6 +22,7 @@ from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.pipelines.plan import plan_pipelines
+from ovms_doctor.prediction.servables_below import servables_below
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
@@ -237,5 +238,8 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -
     if isinstance(fault, SpecialFile):
         return replace(plan, blocked=fault)
     if isinstance(fault, GraphFault):
+        if fault.reason == "missing" and not is_remote(entry.base_path):
+            absolute_path = absolute(entry.base_path, deployment.working_directory)
+            fault = replace(fault, below=servables_below(entry.base_path, absolute_path, facts))
         return replace(plan, status=fault.status, graph=fault)
     return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), "config")

@@ -26,6 +26,7 @@ from ovms_doctor.prediction.nearest_path import nearest_path
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute
+from ovms_doctor.prediction.servables_below import servables_below
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
@@ -89,6 +90,8 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, detection, status=detection.status, ended=ended, parameters=parameters)
+    if not detection.found and not detection.single_file:
+        detection = replace(detection, below=servables_below(entry.base_path, absolute_path, facts))
     return _follow(entry, detection, deployment, mode, facts, parameters)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks import unmounted_paths
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
+from ovms_doctor.checks.layout.servables import advice_below
 from ovms_doctor.checks.permission_steps import steps_for
 from ovms_doctor.checks.positions import line_and_column, locate
 from ovms_doctor.model import server_log
@@ -71,6 +72,10 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
         message = f"{position}The graph {entry.name} is not loaded: {advice.message}"
         evidence, confidence = advice.evidence, advice.confidence
         steps, remedy = advice.steps, advice.remedy
+    below = advice_below(context, entry, fault.below)
+    if below is not None:
+        message += f"; {below.message}"
+        steps, remedy = below.steps, below.remedy
     at = line_and_column(context, entry.pointer) if entry.pointer else None
     if at is not None:
         evidence = (*evidence, Evidence(f"{at}: name: {entry.name}", "read of the configuration"))

@@ -9,6 +9,7 @@ from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.configuration.base_path import base_path_step
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.conversion import foreign_file, holds_model
+from ovms_doctor.checks.layout.servables import ServableAdvice, advice_on
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import VersionDirectoryMissing
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -138,12 +139,10 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
     code = NO_VERSION_DIRECTORY
     message = f"The server finds no version in {base}: "
     parent = None
-    files = [entry.name for entry in entries if entry.kind != "directory"]
-    plain = not any(looks_like_wrong_version(name) for name in wrong)
-    foreign = foreign_file(context, base, files) if plain and not holds_model(files) else None
-    if foreign is not None and not lacks:
-        message += f"{foreign.name} is {foreign.format}"
-        steps = foreign.steps
+    other = None if lacks else _other_kind(context, model)
+    if other is not None:
+        message += other.message
+        steps = other.steps
     elif any(_is_model_file(entry.name, entry.kind) for entry in entries):
         parent = _parent_to_name(context, model)
         if parent is not None:
@@ -186,13 +185,24 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         detail=context.what_then(model) + " It says so in the log at every poll.",
         log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
         evidence=(path_advice.listed(base, _seen(model.detection.listing)),),
-        recovers=_recovers(context, lacks, parent),
+        recovers=_recovers(context, lacks, parent) if other is None else other.recovers,
         steps=steps,
-        remedy=_remedy(lacks, parent)
-        if foreign is None
-        else "Convert the model to a format that OVMS reads.",
+        remedy=_remedy(lacks, parent) if other is None else other.remedy,
         causes=(CausedBy("OVD446"),) if lacks else _MOUNT_CAUSES,
     )
+
+
+def _other_kind(context: Context, model: ModelPlan) -> ServableAdvice | None:
+    """The advice on a base path that holds a model of another program, or a generative model, or lies above a model;
+    None where its own directories are at fault."""
+    base, listing = model.entry.base_path, model.detection.listing
+    files = [entry.name for entry in listing.entries if entry.kind != "directory"] if listing else []
+    meant = any(looks_like_wrong_version(item.name) for item in model.detection.names)
+    foreign = None if meant or holds_model(files) else foreign_file(context, base, files)
+    if foreign is None:
+        return advice_on(context, model)
+    remedy = "Convert the model to a format that OVMS reads."
+    return ServableAdvice(f"{foreign.name} is {foreign.format}", foreign.steps, remedy, "next_poll")
 
 
 def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str, str]]) -> tuple[Step, ...]:

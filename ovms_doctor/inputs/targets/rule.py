@@ -12,20 +12,12 @@ from msgspec import Struct
 
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, VersionPolicy
 from ovms_doctor.model.facts import AnyQuestion, FactsMissingError
+from ovms_doctor.model.model_files import has_model_file, is_generative, is_graph
 from ovms_doctor.model.names import (
     is_plain_number,
     is_tool_directory,
     looks_like_version,
     looks_like_wrong_version,
-)
-
-#: Suffixes of files that make a directory a model's (compared without regard to case).
-MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
-#: ``.bin`` and ``.pdiparams`` alone are weights: enough to see that a model was meant.
-WEIGHT_SUFFIXES = (".bin", ".pdiparams")
-#: Files that only generative models have beside their OpenVINO files or their weights.
-_TOKENIZERS = frozenset(
-    ("openvino_tokenizer.xml", "tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 )
 
 #: How a directory is understood; ``version``: it is a version directory, and its parent is the model.
@@ -148,25 +140,6 @@ def resolved(
         for each in inside.others
     ]
     return ResolvedTarget(Target(path, "repository"), models, tuple(notes))
-
-
-def has_model_file(files: Iterable[str]) -> bool:
-    """Whether one of the names is a model file's, or that of its weights."""
-    return any(name.lower().endswith(MODEL_SUFFIXES + WEIGHT_SUFFIXES) for name in files)
-
-
-def is_graph(files: frozenset[str]) -> bool:
-    """Whether the files are those of a MediaPipe graph, or of a pipeline of several models."""
-    return "graph.pbtxt" in files or "model_index.json" in files
-
-
-def is_generative(files: frozenset[str]) -> bool:
-    """Whether the files are those of a generative model, as exported or as downloaded from Hugging Face."""
-    if is_graph(files):
-        return True
-    if "config.json" not in files or not files & _TOKENIZERS:
-        return False
-    return has_model_file(files) or any(name.endswith((".safetensors", ".gguf")) for name in files)
 
 
 def candidates(directory: Directory) -> list[str]:

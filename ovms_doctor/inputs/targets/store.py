@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from ovms_doctor.inputs.targets.rule import MODEL_SUFFIXES, Resolution, ResolvedTarget, resolved
+from ovms_doctor.inputs.targets.rule import Resolution, ResolvedTarget, resolved
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, TargetKind, VersionPolicy
 from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing
+from ovms_doctor.model.model_files import MODEL_SUFFIXES
 from ovms_doctor.model.store_paths import target_key, target_listing
 
 #: Slashes that are looked for in a key below a target: what decides lies three directories down at the deepest, in a

@@ -24,7 +24,7 @@ def main() -> None:
         # Inside: a signal may come between any two instructions.
         interrupts.watch()
         # They come up while this process imports the parser and the rules.
-        workers.start_early(workers_for(sys.argv[1:]))
+        workers.start_early(workers_for(sys.argv[1:]), is_command=True)
         import_msgspec()
         from ovms_doctor.cli.plain import run
 

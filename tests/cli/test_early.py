@@ -14,7 +14,7 @@ from tests.cli.helpers import good_model
 
 ROOT = Path(__file__).parents[2]
 
-#: Runs the command line, writes down the kind of each worker that was started.
+#: Runs the command line, writes down the kind of each worker that was started, or that it is a copy of the process.
 SCRIPT = """
 import sys
 started = []
@@ -22,6 +22,8 @@ def note(event, arguments):
     if event == "os.posix_spawn":
         line = arguments[1]
         started.append((line[-1], "typer" in sys.modules))
+    elif event == "os.fork":
+        started.append(("copy", "typer" in sys.modules))
 sys.addaudithook(note)
 from ovms_doctor.cli.entry import main
 try:
@@ -67,12 +69,12 @@ def started(*words: object) -> tuple[int, str]:
     return done.returncode, done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize(("load", "kind"), [("none", "inspect"), ("read", "load")])
+@pytest.mark.parametrize(("load", "kind"), [("none", "copy"), ("read", "load")])
 def test_a_run_starts_each_worker_once_and_before_the_parser(tmp_path: Path, load: str, kind: str) -> None:
     good_model(tmp_path / "m" / "1")
-    assert started("check", tmp_path / "m", "--load", load) == (0, str([("files", False), (kind, False)]))
+    assert started("check", tmp_path / "m", "--load", load) == (0, str([(kind, False), ("copy", False)]))
 
 
 def test_a_mistake_on_the_line_leaves_no_worker(tmp_path: Path) -> None:
     code, workers = started("check", "--no-such-option")
-    assert (code, workers) == (2, str([("files", False), ("load", False)]))
+    assert (code, workers) == (2, str([("load", False), ("copy", False)]))

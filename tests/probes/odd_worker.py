@@ -58,5 +58,5 @@ def _start(options: Mapping[str, Any]) -> worker.Started:
 
 worker._KINDS = {kind: lambda: _start for kind in ("files", "inspect", "load")}
 if __name__ == "__main__":
-    entry.begin(int(sys.argv[2]))
+    entry.set_up(int(sys.argv[2]), OUTGOING)
     worker.main(sys.argv[1])

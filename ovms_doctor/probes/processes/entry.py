@@ -21,9 +21,7 @@ _parent = 0
 
 def main(entry: str, parent: str, has_file: str, memory: str, *arguments: str) -> None:
     """Calls ``entry`` (``module:function``) with ``arguments``. The others are those of ``start``, as texts."""
-    begin(int(parent))
-    _close_others(FILE if int(has_file) else OUTGOING)
-    os.chdir("/")
+    set_up(int(parent), FILE if int(has_file) else OUTGOING)
     if int(memory):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
@@ -31,8 +29,8 @@ def main(entry: str, parent: str, has_file: str, memory: str, *arguments: str) -
     getattr(import_module(module), function)(*arguments)
 
 
-def begin(parent: int) -> None:
-    """Limits that every child has."""
+def set_up(parent: int, last: int) -> None:
+    """Limits that every child has, and no descriptor beyond the number ``last``."""
     global _parent
     _parent = parent
     die_with_parent()
@@ -41,6 +39,8 @@ def begin(parent: int) -> None:
     # Where memory runs out, the kernel is to take this process and not who started it.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
         score.write("1000")
+    _close_others(last)
+    os.chdir("/")
 
 
 def die_with_parent() -> None:

@@ -113,9 +113,7 @@ def start(
     """
     line = command(entry, arguments, paths, with_site=with_site, has_file=file is not None, memory=memory)
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
-        incoming, to_child = _pipe(theirs, ours, child_reads=True)
-        outgoing, from_child = _pipe(theirs, ours, child_reads=False)
-        stderr, errors = _pipe(theirs, ours, child_reads=False)
+        (incoming, outgoing, stderr), own_ends = child_pipes(theirs, ours)
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -132,7 +130,7 @@ def start(
         variables = os.environ if environment is None else environment
         pid = os.posix_spawn(line[0], line, variables, file_actions=actions, setsid=True)
         ours.pop_all()
-    return Process(pid, to_child, from_child, errors)
+    return Process(pid, *own_ends)
 
 
 def command(
@@ -180,6 +178,17 @@ def own_paths() -> list[str]:
 
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
     return [OWN_PATH, home(), *user]
+
+
+def child_pipes(
+    theirs: contextlib.ExitStack, ours: contextlib.ExitStack
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Three new pipes: the child's ends and this process's, for what it is sent, what it returns, and its standard
+    error. Each end is closed with its side; the child's have numbers beyond those that they get there."""
+    incoming, to_child = _pipe(theirs, ours, child_reads=True)
+    outgoing, from_child = _pipe(theirs, ours, child_reads=False)
+    stderr, errors = _pipe(theirs, ours, child_reads=False)
+    return (incoming, outgoing, stderr), (to_child, from_child, errors)
 
 
 def _pipe(theirs: contextlib.ExitStack, ours: contextlib.ExitStack, *, child_reads: bool) -> tuple[int, int]:

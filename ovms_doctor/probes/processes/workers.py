@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from typing import Final, Literal, TypeAlias
 
+from ovms_doctor.model.light_msgspec import import_msgspec
+from ovms_doctor.probes.processes import fork
 from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_paths, start
 
 #: What a worker does: look at the file system; read model files; read shared libraries; load models with OpenVINO and
@@ -23,8 +27,13 @@ _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 _KEPT_BEGINNINGS: Final = ("LC_", "COVERAGE_")
 _NO_HOME: Final = "/nonexistent"
 
+#: Kinds that need little beyond what the parent process has imported: where that is safe, they are copies of it.
+_COPIED: Final = ("files", "inspect")
+
 #: Workers that were started and that nobody uses yet.
 _early: dict[Kind, Process] = {}
+#: Whether this process is the command's own, which may be copied.
+_is_command = False
 
 
 def start_worker(kind: Kind) -> Process:
@@ -32,6 +41,8 @@ def start_worker(kind: Kind) -> Process:
     early = _early.pop(kind, None)
     if early is not None and not early.has_ended():
         return early
+    if _is_command and kind in _COPIED and fork.is_safe():
+        return fork.fork(partial(_serve, kind))
     # Without site-packages' own start-up files, which look at other files than are asked for.
     plain = kind == "files"
     return start(
@@ -43,10 +54,17 @@ def start_worker(kind: Kind) -> Process:
     )
 
 
-def start_early(kinds: Sequence[Kind]) -> None:
+def start_early(kinds: Sequence[Kind], *, is_command: bool = False) -> None:
     """Start one worker of each kind now. Whoever needs one later takes it; where none can be started, that is
-    reported then."""
-    for kind in kinds:
+    reported then. ``is_command``: this process runs the command line and nothing else."""
+    global _is_command
+    _is_command = is_command
+    copied = [kind for kind in kinds if is_command and kind in _COPIED]
+    for kind in (*(kind for kind in kinds if kind not in copied), *copied):
+        if kind in copied:
+            # What the copies need first of all, and this process later.
+            import_msgspec()
+            import_module("ovms_doctor.model.facts")
         try:
             _early[kind] = start_worker(kind)
         except (OSError, ValueError):
@@ -60,6 +78,12 @@ def end_unused() -> None:
         process.end()
         for descriptor in (process.to_child, process.from_child, process.errors):
             os.close(descriptor)
+
+
+def _serve(kind: Kind) -> None:
+    from ovms_doctor.probes.processes.worker import main
+
+    main(kind)
 
 
 def _without_secrets() -> dict[str, str]:

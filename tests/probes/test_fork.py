@@ -1,0 +1,139 @@
+"""Workers that are copies of the command's process: what they keep of it, and when there are none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+#: Begins as the command does; the tests add what they look at, and print it as JSON.
+BEGIN = """
+import json, os, signal, sys
+kept = os.open("/", os.O_RDONLY)
+os.set_inheritable(kept, True)
+from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.processes import fork, start, workers
+interrupts.watch()
+"""
+ASK = """
+from ovms_doctor.model.facts import StatPath
+from ovms_doctor.probes.local import LocalCollector
+collector = LocalCollector(None)
+answer = collector.collect([StatPath("/")])[StatPath("/")]
+(pid,) = collector.pids
+"""
+
+
+def run(code: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + code],
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        timeout=600,
+        check=True,
+        text=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_copy_is_set_up_as_a_child_that_is_started() -> None:
+    """Session, limits, signals, descriptors and directory: the same, one beside the other."""
+    look = """
+def seen(pid):
+    def read(name):
+        with open(f"/proc/{pid}/{name}") as file:
+            return file.read()
+    status = dict(line.split(":", 1) for line in read("status").splitlines())
+    return {
+        "session": os.getsid(pid) == os.getpgid(pid) == pid,
+        "caught": [status[name].strip() for name in ("SigCgt", "SigIgn", "SigBlk")],
+        "oom": read("oom_score_adj"),
+        "core": [line for line in read("limits").splitlines() if "core" in line],
+        "descriptors": sorted(map(int, os.listdir(f"/proc/{pid}/fd"))),
+        "files": [os.readlink(f"/proc/{pid}/fd/{number}") for number in (0, 1)],
+        "directory": os.readlink(f"/proc/{pid}/cwd"),
+    }
+"""
+    copy = run(
+        f'{look}\nworkers.start_early(["files"], is_command=True)\n'
+        f'{ASK}\nassert open(f"/proc/{{pid}}/cmdline").read() == open("/proc/self/cmdline").read()\n'
+        "print(json.dumps(seen(pid)))"
+    )
+    started = run(
+        f'{look}\nworkers.start_early(["files"])\n'
+        f'{ASK}\nassert open(f"/proc/{{pid}}/cmdline").read() != open("/proc/self/cmdline").read()\n'
+        "print(json.dumps(seen(pid)))"
+    )
+    # Python takes SIGINT itself where it starts; nothing in the child does.
+    copy_caught, started_caught = (int(found.pop("caught")[0], 16) for found in (copy, started))
+    assert started_caught & ~copy_caught == 1 << 1
+    assert copy_caught & ~started_caught == 0
+    assert copy == started
+    assert copy["descriptors"] == [0, 1, 2, 3, 4]
+
+
+def test_a_process_with_threads_is_not_copied() -> None:
+    code = f"""
+import threading
+event = threading.Event()
+threading.Thread(target=event.wait, daemon=True).start()
+workers.start_early(["files"], is_command=True)
+{ASK}
+print(json.dumps([fork.is_safe(), open(f"/proc/{{pid}}/cmdline").read() == open("/proc/self/cmdline").read()]))
+"""
+    assert run(code) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("main", "end"),
+    [
+        ("lambda: os.kill(os.getpid(), signal.SIGSEGV)", [11, None, ""]),
+        ("lambda: os._exit(3)", [None, 3, ""]),
+        ("lambda: 1 / 0", [None, 1, "ZeroDivisionError: division by zero"]),
+        ("lambda: sys.exit(5)", [None, 1, "SystemExit: 5"]),
+        ("lambda: None", [None, 1, ""]),
+    ],
+)
+def test_the_end_of_a_copy_is_reported(main: str, end: list[object]) -> None:
+    """Nothing that it does ends in what its parent would do next."""
+    code = f"""
+from ovms_doctor.probes.processes.child import Child
+child = Child(fork.fork({main}))
+ended = child.receive(600.0)
+print(json.dumps([ended.signal, ended.exit, ended.stderr.strip().rpartition("\\n")[2]]))
+"""
+    assert run(code) == end
+
+
+def test_a_copy_ends_with_its_parent() -> None:
+    code = """
+read, write = os.pipe()
+middle = os.fork()
+if middle == 0:
+    os.close(read)
+    import time
+    process = fork.fork(lambda: time.sleep(600))
+    os.write(write, str(process.pid).encode())
+    os._exit(0)
+os.waitpid(middle, 0)
+os.close(write)
+pid = int(os.read(read, 100))
+import time
+for _ in range(3000):
+    try:
+        state = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        state = "X"
+    if state in "ZX":
+        break
+    time.sleep(0.01)
+print(json.dumps(state in "ZX"))
+"""
+    assert run(code) is True

@@ -325,10 +325,17 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
         log=fault.log,
         evidence=(
             Evidence(f"{where}: {fault.detail or fault.subject}", "read of the files as the server's user"),
+            *_thrown(fault),
         ),
         recovers=_recovers(context),
         steps=_steps(context, graph, fault),
     )
+
+
+def _thrown(fault: ServableFault) -> tuple[Evidence, ...]:
+    if not fault.exception:
+        return ()
+    return (Evidence(f"“{fault.exception}”", "what OpenVINO GenAI reports, as it was run with such files"),)
 
 
 def _what_then(context: Context, model: ModelPlan, verdict: str) -> str:

@@ -101,6 +101,9 @@ class ServableFault(Struct, frozen=True):
     certain: bool = True
     #: Line of the option in graph.pbtxt; 0 for none.
     line: int = 0
+    #: What the exception of OpenVINO or OpenVINO GenAI says: a part of its text that all releases have; empty where it
+    #: is not known or nothing is thrown.
+    exception: str = ""
 
 
 class GraphPlan(Struct, frozen=True):

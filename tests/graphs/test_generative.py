@@ -112,7 +112,7 @@ FAULTS = [
     ("text_generation", write("generation_config.json", '{"eos_token_id": "</s>"}'), "OVD367", "absent"),
     ("embeddings", remove("openvino_model.xml"), "OVD366", "absent"),
     ("embeddings", write("config.json", "{"), "OVD367", "absent"),
-    ("rerank", remove("openvino_tokenizer.xml"), "OVD371", "available"),
+    ("rerank", remove("openvino_tokenizer.xml"), "OVD371", "absent"),
     ("rerank", cut("openvino_model.bin"), "OVD367", "absent"),
 ]
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model import openvino_log
 from ovms_doctor.model.facts import (
     Facts,
     Failure,
@@ -26,6 +27,24 @@ from ovms_doctor.model.facts import (
 #: Of a JSON file, or of a tokenizer's XML, no more is read, in bytes.
 _LIMIT = 16 << 20
 _LFS = b"version https://git-lfs.github.com/spec/"
+#: How nlohmann's parser reports a file that is no JSON, by what it finds first.
+_PARSE_ERROR = "[json.exception.parse_error.101] parse error"
+_EMPTY = (
+    _PARSE_ERROR
+    + " at line 1, column 1: attempting to parse an empty input; check that your input string or stream "
+    "contains the expected JSON"
+)
+_NO_LITERAL = (
+    _PARSE_ERROR
+    + " at line 1, column 1: syntax error while parsing value - invalid literal; last read: '{first}'"
+)
+_NOT_OPENED = openvino_log.CANNOT_OPEN.partition(":")[0]
+#: Of an .xml that OpenVINO's reader does not take for an IR.
+_UNREADABLE = openvino_log.UNREADABLE[-1]
+_NO_IR = frozenset(
+    "apple-double archive empty-file git-lfs-pointer html-page not-ir text zero-filled".split()
+)
+_JSON_BLANKS = b" \t\r\n"
 #: ``denied``: the server's user has no read permission. ``invalid``: it is there, and no JSON for the server's parser.
 JsonState: TypeAlias = Literal["missing", "denied", "invalid", "ok", "unknown"]
 
@@ -39,6 +58,8 @@ class JsonFile(Struct, frozen=True):
     value: Any = None
     #: What is wrong with it, as the end of a sentence.
     detail: str = ""
+    #: How the text of the parser's exception begins.
+    exception: str = ""
 
     def text(self, key: str) -> str:
         """The text under a key of the top object; empty where there is none."""
@@ -55,6 +76,8 @@ class IrFile(Struct, frozen=True):
     name: str = ""
     #: How it is damaged.
     detail: str = ""
+    #: A part of the text of OpenVINO's exception.
+    exception: str = ""
     #: What its bytes hold.
     inspection: ModelInspection | None = None
 
@@ -116,21 +139,26 @@ class ModelDirectory:
         if data is None:
             return JsonFile("missing")
         if isinstance(data, Failure):
-            return JsonFile("denied")
-        if not data.strip():
-            return JsonFile("invalid", detail="it is empty")
+            # The parser reads from a stream that is not open, as from an empty file.
+            return JsonFile("denied", exception=_EMPTY)
+        if not data:
+            return JsonFile("invalid", detail="it is empty", exception=_EMPTY)
+        if not data.strip(_JSON_BLANKS):
+            return JsonFile("invalid", detail="it is empty", exception=_PARSE_ERROR)
         if data.startswith(_LFS):
-            return JsonFile("invalid", detail="it is a Git LFS pointer")
-        if data.lstrip()[:1] == b"<":
-            return JsonFile("invalid", detail="it is a web page or XML")
+            exception = _NO_LITERAL.format(first="v")
+            return JsonFile("invalid", detail="it is a Git LFS pointer", exception=exception)
+        if data[:1] == b"<":
+            exception = _NO_LITERAL.format(first="<")
+            return JsonFile("invalid", detail="it is a web page or XML", exception=exception)
         try:
             text = data.decode("utf-8-sig")
             return JsonFile("ok", json.loads(text, parse_constant=_refuse))
         except UnicodeDecodeError:
-            return JsonFile("invalid", detail="it is not UTF-8")
+            return JsonFile("invalid", detail="it is not UTF-8", exception=_PARSE_ERROR)
         except (ValueError, RecursionError) as error:
             place = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-            return JsonFile("invalid", detail=f"it is not valid JSON{place}")
+            return JsonFile("invalid", detail=f"it is not valid JSON{place}", exception=_PARSE_ERROR)
 
     def ir(self, name: str) -> IrFile:
         """The IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO."""
@@ -139,11 +167,13 @@ class ModelDirectory:
         for file in (xml, weights):
             status = self.status(file)
             if isinstance(status, Failure):
-                return IrFile("missing" if status.missing else "denied", file)
+                exception = _NOT_OPENED if file == xml else openvino_log.NO_WEIGHTS
+                return IrFile("missing" if status.missing else "denied", file, exception=exception)
         for file in (xml, weights):
             # Whether it may be read is asked of its first byte.
             content = self._facts.ask(ReadFile(f"{self._absolute}/{file}", 1))
             if isinstance(content, Failure):
+                # Releases differ in how they report it.
                 return IrFile("denied", file)
         answer = self._facts.ask(InspectModel(f"{self._absolute}/{xml}", "ir"))
         if isinstance(answer, Unavailable):
@@ -152,13 +182,24 @@ class ModelDirectory:
             return IrFile("denied", xml)
         fault = next((fault for fault in answer.faults if fault.fatal), None)
         if fault is not None:
-            return IrFile("damaged", _file_of(fault, xml), fault.detail, answer)
+            exception = _exception_of(fault)
+            return IrFile("damaged", _file_of(fault, xml), fault.detail, exception, answer)
         return IrFile("ok", xml, inspection=answer)
 
 
 def _file_of(fault: Fault, xml: str) -> str:
     name = posixpath.basename(fault.path)
     return name or xml
+
+
+def _exception_of(fault: Fault) -> str:
+    """What OpenVINO says of a fault of an IR's bytes; empty where releases differ in it."""
+    if fault.path.endswith(".bin"):
+        return openvino_log.NO_WEIGHTS if fault.kind == "weights-missing" else openvino_log.WRONG_WEIGHTS
+    if fault.kind == "xml-malformed":
+        # The parser's own sentence, before its position.
+        return fault.evidence.partition(" at byte ")[0]
+    return _UNREADABLE if fault.kind in _NO_IR else ""
 
 
 def _refuse(text: str) -> Any:

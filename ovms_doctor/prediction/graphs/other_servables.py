@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from ovms_doctor.model.graph_plan import ServableFault, Verdict
 from ovms_doctor.prediction.graphs.servables import (
+    NOT_PROVIDED,
+    TOKENIZER_FILES,
     ServableContext,
     ir_fault,
     json_fault,
@@ -24,11 +26,36 @@ _SPEECH_TYPES = {(2025, 4): ("whisper",), (2026, 3): ("whisper", "qwen3_asr", "f
 
 def embeddings_faults(context: ServableContext) -> Iterator[ServableFault]:
     """Of EmbeddingsCalculatorOV and RerankCalculatorOV, which load the same files."""
-    yield from _json_files(context, "escaped", ("config.json", "tokenizer_config.json"))
+    yield from _json_files(context, "escaped", TOKENIZER_FILES)
+    yield from tokenizer_faults(context, "escaped", "", detokenizer=False)
+    yield from _token_texts(context)
     yield from _models(context, "escaped", ("openvino_model",))
-    yield from tokenizer_faults(context, "escaped", "", (), detokenizer=False)
     if context.node.calculator.title == "Embeddings" and context.release.at_least(2025, 4):
         yield from _rank(context)
+
+
+def _token_texts(context: ServableContext) -> Iterator[ServableFault]:
+    """Without a tokenizer, a token whose number config.json does not have is encoded, which throws
+    (sidepacket_servable.cpp, since v2025.3)."""
+    directory = context.directory
+    if not context.release.at_least(2025, 3) or directory.has("openvino_tokenizer.xml"):
+        return
+    numbers, texts = directory.json("config.json").value, directory.json("tokenizer_config.json").value
+    for token in ("pad_token", "eos_token", "bos_token"):
+        text = texts.get(token) if isinstance(texts, dict) else None
+        number = numbers.get(f"{token}_id") if isinstance(numbers, dict) else None
+        if isinstance(text, str) and not (isinstance(number, int) and number):
+            xml = "openvino_tokenizer.xml"
+            yield context.fault(
+                "tokenizer",
+                "escaped",
+                path=directory.join(xml),
+                subject=xml,
+                detail=f"the number of {token} is not in config.json",
+                log=context.thrown("escaped"),
+                exception=NOT_PROVIDED["tokenizer"],
+            )
+            return
 
 
 def _rank(context: ServableContext) -> Iterator[ServableFault]:
@@ -42,8 +69,8 @@ def _rank(context: ServableContext) -> Iterator[ServableFault]:
             path=context.directory.join("openvino_model.xml"),
             subject="openvino_model.xml",
             detail="none of its outputs has three dimensions",
-            log=(f"Failed to process mediapipe graph config:{'No output with 3 dimensions found'}",),
-            certain=False,
+            log=context.thrown("escaped"),
+            exception="No output with 3 dimensions found",
         )
 
 
@@ -67,7 +94,7 @@ def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
         )
         return
     yield from _models(context, "escaped", ("openvino_encoder_model", "openvino_decoder_model"))
-    yield from tokenizer_faults(context, "escaped", "", (), detokenizer=True)
+    yield from tokenizer_faults(context, "escaped", "", detokenizer=True)
 
 
 def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:
@@ -154,7 +181,7 @@ def _json_files(
     context: ServableContext, verdict: Verdict, names: tuple[str, ...]
 ) -> Iterator[ServableFault]:
     for name in names:
-        fault = json_fault(context, name, verdict, "", ())
+        fault = json_fault(context, name, verdict, "")
         if fault is not None:
             yield fault
             return
@@ -166,7 +193,7 @@ def _models(context: ServableContext, verdict: Verdict, names: tuple[str, ...]) 
         yield context.fault("not_converted", verdict, path=context.directory.join(raw), subject=raw)
         return
     for name in names:
-        fault = ir_fault(context, context.directory.ir(name), verdict, "", ())
+        fault = ir_fault(context, context.directory.ir(name), verdict, "")
         if fault is not None:
             yield fault
             return

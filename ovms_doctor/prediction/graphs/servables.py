@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from ovms_doctor.model import openvino_log
 from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind, Verdict
 from ovms_doctor.model.graph_text import GraphMessage
 from ovms_doctor.model.pattern import lazy_pattern
@@ -20,6 +21,22 @@ from ovms_doctor.prediction.graphs.validation import Node
 #: What an exception of GenAI is followed by, in the text of the status.
 LLM_FAILED = "LLM_NODE_RESOURCE_STATE_INITIALIZATION_FAILED"
 _TOKENIZERS_VERSION = lazy_pattern(rb'openvino_tokenizers_version value="(\d{4})\.(\d+)')
+#: What GenAI throws at a request that needs what is missing.
+NOT_PROVIDED: dict[str, str] = {
+    "tokenizer": (
+        "Either openvino_tokenizer.xml was not provided or it was not loaded correctly. Tokenizer::encode is not "
+        "available"
+    ),
+    "detokenizer": "Detokenizer model has not been provided. Tokenizer::decode is not available",
+}
+#: The JSON files that GenAI's tokenizer parses where they are there, in its order.
+TOKENIZER_FILES = (
+    "config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "processor_config.json",
+    "chat_template.json",
+)
 #: Files that hold weights as they are published, before they are converted.
 _RAW_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 
@@ -66,6 +83,7 @@ class ServableContext(Struct, frozen=True):
         log: tuple[str, ...] = (),
         certain: bool = True,
         option: str = "",
+        exception: str = "",
     ) -> ServableFault:
         """A fault of this node."""
         return ServableFault(
@@ -79,21 +97,29 @@ class ServableContext(Struct, frozen=True):
             log,
             certain,
             self.line(option) if option else 0,
+            exception,
         )
 
-    def initialisation(self, path: str) -> tuple[str, ...]:
-        """The lines around an exception of GenAI: what stands behind “exception:” is GenAI's own text."""
+    def thrown(self, verdict: Verdict, exception: str = "") -> tuple[str, ...]:
+        """The lines around an exception of GenAI or OpenVINO whose text begins with ``exception``: those of a text
+        generation node that catches it, or the one of an exception that nothing catches."""
+        if verdict == "escaped":
+            return (f"Failed to process mediapipe graph config:{exception}",)
+        if self.node.calculator.title != "LLM":
+            return ()
+        path = self.directory.path
         return (
-            f"Error during llm node initialization for models_path: {path} exception: ",
+            f"Error during llm node initialization for models_path: {path} exception: {exception}",
             "Error during LLM node resources initialization: The LLM Node resource initialization failed",
             f"Failed to process LLM node graph {self.graph}",
         )
 
 
 def ir_fault(
-    context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
+    context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...] = ()
 ) -> ServableFault | None:
-    """The fault of an IR that has to load, None where it is whole."""
+    """The fault of an IR that has to load, None where it is whole. ``log``: the lines where they are not those of
+    ``thrown``."""
     kinds: dict[str, ServableFaultKind] = {
         "missing": "file_missing",
         "denied": "file_denied",
@@ -102,16 +128,29 @@ def ir_fault(
     kind = kinds.get(file.state)
     if kind is None:
         return None
-    path = context.directory.join(file.name)
     return context.fault(
-        kind, verdict, path=path, subject=file.name, detail=file.detail, status=status, log=log
+        kind,
+        verdict,
+        path=context.directory.join(file.name),
+        subject=file.name,
+        detail=file.detail,
+        status=status,
+        log=log or context.thrown(verdict),
+        exception=_denied(file.name, context.release) if kind == "file_denied" else file.exception,
     )
 
 
+def _denied(name: str, release: Release) -> str:
+    """How OpenVINO reports a file of an IR that it may not open."""
+    if name.endswith(".bin"):
+        return "Can not open file" if release.at_least(2026, 0) else openvino_log.NO_WEIGHTS
+    return "Unable to read the model" if release.at_least(2026, 0) else "Could not open the file"
+
+
 def json_fault(
-    context: ServableContext, name: str, verdict: Verdict, status: str, log: tuple[str, ...]
+    context: ServableContext, name: str, verdict: Verdict, status: str, log: tuple[str, ...] = ()
 ) -> ServableFault | None:
-    """The fault of a JSON file that is parsed if it is there."""
+    """The fault of a JSON file that is parsed if it is there. ``log`` as in ``ir_fault``."""
     file = context.directory.json(name)
     if file.state not in ("denied", "invalid"):
         return None
@@ -123,12 +162,13 @@ def json_fault(
         subject=name,
         detail=file.detail,
         status=status,
-        log=log,
+        log=log or context.thrown(verdict, file.exception),
+        exception=file.exception,
     )
 
 
 def tokenizer_faults(
-    context: ServableContext, verdict: Verdict, status: str, log: tuple[str, ...], *, detokenizer: bool
+    context: ServableContext, verdict: Verdict, status: str, *, detokenizer: bool
 ) -> Iterator[ServableFault]:
     """Of openvino_tokenizer and openvino_detokenizer: broken ones keep the graph from being loaded, missing ones only
     requests from being answered (since v2025.2; before, a pair of them had to be there)."""
@@ -140,22 +180,23 @@ def tokenizer_faults(
             kind: ServableFaultKind = "tokenizer" if name == "openvino_tokenizer" else "detokenizer"
             path = context.directory.join(xml)
             if context.release.at_least(2025, 2):
-                yield context.fault(kind, "requests", path=path, subject=xml)
+                yield context.fault(kind, "requests", path=path, subject=xml, exception=NOT_PROVIDED[kind])
             else:
                 certain = context.release.at_least(2025, 1)
+                log = context.thrown(verdict)
                 yield context.fault(
                     kind, verdict, path=path, subject=xml, status=status, log=log, certain=not certain
                 )
             continue
-        fault = ir_fault(context, context.directory.ir(name), verdict, status, log)
+        fault = ir_fault(context, context.directory.ir(name), verdict, status)
         if fault is not None:
             yield fault
             return
-        yield from _tokenizer_release(context, xml, verdict, status, log)
+        yield from _tokenizer_release(context, xml, verdict, status)
 
 
 def _tokenizer_release(
-    context: ServableContext, xml: str, verdict: Verdict, status: str, log: tuple[str, ...]
+    context: ServableContext, xml: str, verdict: Verdict, status: str
 ) -> Iterator[ServableFault]:
     """A tokenizer of openvino_tokenizers 2026.4 or newer ends GenAI 2025.2 to 2026.3 with SIGSEGV; one of 2025.2 or
     newer has an operation that GenAI until 2025.1 does not know."""
@@ -173,7 +214,13 @@ def _tokenizer_release(
         yield context.fault("tokenizer_new", "killed", path=path, subject=xml, detail=version)
     elif made >= (2025, 2) and not release.at_least(2025, 2):
         yield context.fault(
-            "extension_old", verdict, path=path, subject=xml, detail=version, status=status, log=log
+            "extension_old",
+            verdict,
+            path=path,
+            subject=xml,
+            detail=version,
+            status=status,
+            log=context.thrown(verdict),
         )
 
 

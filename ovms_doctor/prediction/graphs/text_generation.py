@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.servables import (
     LLM_FAILED,
+    TOKENIZER_FILES,
     ServableContext,
     ir_fault,
     json_fault,
@@ -46,7 +49,7 @@ _PARTS = {
     "gemma4": ("openvino_text_embeddings_per_layer_model",),
     "videochat_flash_qwen": ("openvino_vision_projection_model",),
 }
-#: The parsers, by the release that brought them; none went away.
+#: The parsers, by the release that brought them, in the server's order; none went away.
 _TOOL_PARSERS = (
     ((2025, 3), "llama3 hermes3 phi4 mistral"),
     ((2025, 4), "gptoss qwen3coder"),
@@ -56,8 +59,8 @@ _TOOL_PARSERS = (
 )
 _REASONING_PARSERS = (
     ((2025, 3), "qwen3"),
-    ((2025, 4), "gptoss"),
     ((2026, 2), "gemma4"),
+    ((2025, 4), "gptoss"),
     ((2026, 3), "minicpm5 lfm2"),
 )
 _VISION_TYPES = frozenset({"VLM", "VLM_CB"})
@@ -75,7 +78,6 @@ _DRAFT_OPTIONS = (
 def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     """The faults of the node in the server's order; the first that is not about requests ends it."""
     given = context.text("models_path")
-    lines = context.initialisation(context.directory.path)
     if not given and context.node.name:
         yield context.fault(
             "path_unset",
@@ -88,42 +90,54 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     if given.endswith(".gguf"):
         # A single file, which GenAI converts while it reads it.
         return
-    yield from _settings(context)
     release, directory = context.release, context.directory
-    if release.at_least(2025, 2):
-        # Read outside of the try: an exception leaves the graph out.
-        name = "generation_config.json"
-        file = directory.json(name)
-        fault = json_fault(context, name, "escaped", "", ())
-        if fault is not None:
-            yield fault
-            return
-        wrong = next((key for key in _NUMBERS if isinstance(_value(file.value, key), str)), None)
-        if wrong is not None:
-            yield context.fault(
-                "json_invalid",
-                "escaped",
-                path=directory.join(name),
-                subject=name,
-                detail=f"“{wrong}” is a text and must be a number",
-            )
-            return
     vision = release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml")
     vision = vision and directory.has("openvino_vision_embeddings_model.bin")
     yield from _pipeline_type(context, vision=vision)
-    if vision:
-        yield from _vision(context, lines)
+    if release.at_least(2025, 2):
+        yield from _generation_config(context)
+    yield from _settings(context)
+    # What the pipeline's constructor does, in its order: the model, the parsed files, the tokenizer. To it, the one
+    # file makes a vision-language model.
+    if release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml"):
+        yield from _vision(context)
     else:
-        yield from _language(context, lines)
-    for name in ("config.json", "tokenizer_config.json", "special_tokens_map.json", "processor_config.json"):
-        fault = json_fault(context, name, "failed", LLM_FAILED, lines)
+        yield from _language(context)
+    for name in TOKENIZER_FILES:
+        fault = json_fault(context, name, "failed", LLM_FAILED)
         if fault is not None:
             yield fault
             return
-    yield from tokenizer_faults(context, "failed", LLM_FAILED, lines, detokenizer=True)
+    yield from tokenizer_faults(context, "failed", LLM_FAILED, detokenizer=True)
     yield from _chat_template(context)
 
 
+def _generation_config(context: ServableContext) -> Iterator[ServableFault]:
+    """generation_config.json is read outside of the try: an exception leaves the graph out."""
+    name = "generation_config.json"
+    fault = json_fault(context, name, "escaped", "")
+    if fault is not None:
+        if fault.kind == "file_denied":
+            fault = replace(fault, log=context.thrown("escaped"), exception="Failed to open")
+        yield fault
+        return
+    document = context.directory.json(name).value
+    wrong = next((key for key in _NUMBERS if isinstance(_value(document, key), str)), None)
+    if wrong is not None:
+        exception = "[json.exception.type_error.302] type must be number, but is string"
+        yield context.fault(
+            "json_invalid",
+            "escaped",
+            path=context.directory.join(name),
+            subject=name,
+            detail=f"“{wrong}” is a text and must be a number",
+            log=context.thrown("escaped", exception),
+            exception=exception,
+        )
+
+
+#: The language model's names, the one that wins first.
+_LANGUAGE_MODELS = ("openvino_model", "openvino_language_model")
 #: Keys of generation_config.json whose values are numbers.
 _NUMBERS = (
     "eos_token_id",
@@ -141,10 +155,21 @@ def _value(document: object, key: str) -> object:
 
 
 def _settings(context: ServableContext) -> Iterator[ServableFault]:
-    """Options that are validated before any file is opened, or with every request."""
-    release, options = context.release, context.options
-    if options is None:
+    """Options that are validated before the model is opened, or with every request."""
+    if context.options is None:
         return
+    yield from _parsers(context)
+    yield from _eviction(context)
+    draft = next((name for name in _DRAFT_OPTIONS if context.options.first(name) is not None), None)
+    if draft is not None and not context.text("draft_models_path") and context.release.at_least(2025, 0):
+        yield context.fault(
+            "draft",
+            "failed",
+            subject=draft,
+            status=LLM_FAILED,
+            log=("Draft model path is not provided, but draft scheduler options are set.",),
+            option=draft,
+        )
     plugin_config = context.text("plugin_config")
     if plugin_config and not _is_object(plugin_config):
         yield context.fault(
@@ -155,54 +180,57 @@ def _settings(context: ServableContext) -> Iterator[ServableFault]:
             log=("Error during llm node plugin_config option parsing to JSON: " + plugin_config,),
             option="plugin_config",
         )
-    draft = next((name for name in _DRAFT_OPTIONS if options.first(name) is not None), None)
-    if draft is not None and not context.text("draft_models_path") and release.at_least(2025, 0):
-        yield context.fault(
-            "draft",
-            "failed",
-            subject=draft,
-            status=LLM_FAILED,
-            log=("Draft model path is not provided, but draft scheduler options are set.",),
-            option=draft,
-        )
+
+
+def _parsers(context: ServableContext) -> Iterator[ServableFault]:
+    """Names of parsers: validated at start-up since v2026.3, before with every request."""
+    release = context.release
     for option in ("tool_parser", "reasoning_parser"):
         value = context.text(option)
         known = parsers(option, release)
         if not value or value in known or (value == "none" and release.at_least(2026, 3)):
             continue
         kind = option.partition("_")[0]
-        line = f"Unsupported {kind} parser: {value}"
-        if release.at_least(2026, 3):
-            yield context.fault(
-                "parser",
-                "failed",
-                subject=value,
-                detail=", ".join(known),
-                status=LLM_FAILED,
-                log=(line,),
-                option=option,
+        at_start = release.at_least(2026, 3)
+        if at_start:
+            line = (
+                f'Unsupported {option} "{value}" specified in graph configuration. Supported {kind} parsers are: '
+                + ", ".join(known)
             )
         else:
-            yield context.fault(
-                "parser",
-                "requests",
-                subject=value,
-                detail=", ".join(known),
-                log=(f"Failed to create API handler: {line}",),
-                option=option,
-            )
-    eviction = options.messages("cache_eviction_config")
-    if eviction and release.at_least(2025, 2):
-        sizes = {field.name: field.value for field in eviction[0].fields if isinstance(field.value, int)}
-        start, recent, most = (sizes.get(name, 0) for name in ("start_size", "recent_size", "max_cache_size"))
-        if not (start and recent and most > start + recent):
-            yield context.fault(
-                "eviction",
-                "escaped",
-                subject="cache_eviction_config",
-                detail=f"start_size {start}, recent_size {recent}, max_cache_size {most}",
-                option="cache_eviction_config",
-            )
+            line = f"Failed to create API handler: Unsupported {kind} parser: {value}"
+        yield context.fault(
+            "parser",
+            "failed" if at_start else "requests",
+            subject=value,
+            detail=", ".join(known),
+            status=LLM_FAILED if at_start else "",
+            log=(line,),
+            option=option,
+        )
+
+
+def _eviction(context: ServableContext) -> Iterator[ServableFault]:
+    """The sizes of ``cache_eviction_config``, whose constructor throws outside of the try (since v2025.2)."""
+    options = context.options
+    eviction = () if options is None else options.messages("cache_eviction_config")
+    if not eviction or not context.release.at_least(2025, 2):
+        return
+    sizes = {field.name: field.value for field in eviction[0].fields if isinstance(field.value, int)}
+    names = ("start_size", "recent_size", "max_cache_size")
+    start, recent, most = (sizes.get(name, 0) for name in names)
+    zero = next((name for name in names if not sizes.get(name)), None)
+    if zero is None and most > start + recent:
+        return
+    yield context.fault(
+        "eviction",
+        "escaped",
+        subject="cache_eviction_config",
+        detail=f"start_size {start}, recent_size {recent}, max_cache_size {most}",
+        log=context.thrown("escaped"),
+        option="cache_eviction_config",
+        exception=f"CacheEvictionConfig.{zero} must be non-zero" if zero else "must be larger than",
+    )
 
 
 def parsers(option: str, release: Release) -> tuple[str, ...]:
@@ -237,32 +265,14 @@ def _pipeline_type(context: ServableContext, *, vision: bool) -> Iterator[Servab
     )
 
 
-def _language(context: ServableContext, lines: tuple[str, ...]) -> Iterator[ServableFault]:
+def _language(context: ServableContext) -> Iterator[ServableFault]:
     directory = context.directory
-    name = "openvino_model" if directory.has("openvino_model.xml") else "openvino_language_model"
-    if not directory.has(f"{name}.xml"):
-        raw = raw_weights(context)
-        if raw:
-            yield context.fault(
-                "not_converted",
-                "failed",
-                path=directory.join(raw),
-                subject=raw,
-                status=LLM_FAILED,
-                log=lines,
-            )
-            return
-        yield context.fault(
-            "file_missing",
-            "failed",
-            path=directory.join("openvino_model.xml"),
-            subject="openvino_model.xml",
-            status=LLM_FAILED,
-            log=lines,
-        )
+    name = next((each for each in _LANGUAGE_MODELS if directory.has(f"{each}.xml")), "")
+    if not name:
+        yield _no_model(context, "openvino_model.xml")
         return
     file = directory.ir(name)
-    fault = ir_fault(context, file, "failed", LLM_FAILED, lines)
+    fault = ir_fault(context, file, "failed", LLM_FAILED)
     if fault is not None:
         yield fault
         return
@@ -274,7 +284,8 @@ def _language(context: ServableContext, lines: tuple[str, ...]) -> Iterator[Serv
             path=directory.join(f"{name}.xml"),
             subject=f"{name}.xml",
             status=LLM_FAILED,
-            log=lines,
+            log=context.thrown("failed"),
+            exception="Model is supposed to be stateful, cannot perform the SDPAToPagedAttention transformation",
         )
         return
     vision = [f"openvino_vision_embeddings_model.{suffix}" for suffix in ("xml", "bin")]
@@ -288,8 +299,26 @@ def _language(context: ServableContext, lines: tuple[str, ...]) -> Iterator[Serv
         )
 
 
-def _vision(context: ServableContext, lines: tuple[str, ...]) -> Iterator[ServableFault]:
+def _no_model(context: ServableContext, name: str) -> ServableFault:
+    """Neither of the models that GenAI looks for is there; perhaps what they are converted from is."""
+    raw = raw_weights(context)
+    return context.fault(
+        "not_converted" if raw else "file_missing",
+        "failed",
+        path=context.directory.join(raw or name),
+        subject=raw or name,
+        status=LLM_FAILED,
+        log=context.thrown("failed"),
+        exception="Could not find a model in the directory",
+    )
+
+
+def _vision(context: ServableContext) -> Iterator[ServableFault]:
     directory = context.directory
+    fault = json_fault(context, "config.json", "failed", LLM_FAILED)
+    if fault is not None:
+        yield fault
+        return
     config = directory.json("config.json")
     kind = config.text("model_type") if config.state == "ok" else "minicpmv"
     if config.state == "ok" and kind and kind not in vision_types(context.release):
@@ -300,19 +329,23 @@ def _vision(context: ServableContext, lines: tuple[str, ...]) -> Iterator[Servab
             subject=kind,
             detail=", ".join(sorted(vision_types(context.release))),
             status=LLM_FAILED,
-            log=(*lines[:1], *lines[1:]),
+            log=context.thrown("failed"),
+            exception=f"Unsupported '{kind}' VLM model type",
             # A release newer than the table may know it.
             certain=context.release.known,
         )
         return
+    if not any(directory.has(f"{name}.xml") for name in _LANGUAGE_MODELS):
+        yield _no_model(context, "openvino_language_model.xml")
+        return
     names = (
-        "openvino_language_model",
+        next(name for name in _LANGUAGE_MODELS if directory.has(f"{name}.xml")),
         "openvino_text_embeddings_model",
         "openvino_vision_embeddings_model",
         *_PARTS.get(kind, ()),
     )
     for name in names:
-        fault = ir_fault(context, directory.ir(name), "failed", LLM_FAILED, lines)
+        fault = ir_fault(context, directory.ir(name), "failed", LLM_FAILED)
         if fault is not None:
             yield fault
             return

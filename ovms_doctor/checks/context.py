@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code
+from ovms_doctor.model.config_positions import LineColumn
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Denial, Facts, Failure
 from ovms_doctor.model.findings import (
@@ -116,12 +117,15 @@ class Context(Struct, frozen=True):
         steps: tuple[Step, ...] = (),
         remedy: str = "",
         causes: tuple[CausedBy, ...] = (),
+        at: str | int | None = None,
+        position: LineColumn | None = None,
     ) -> Finding:
         """A finding with the name, severity, remedy and page of its code, where nothing else is given.
 
         ``path`` is the server's; ``base`` the base path from which the fingerprint counts; ``log`` the messages that
         the server writes; ``recovers`` how the server picks the remedy up in this case, None where it does not;
-        ``causes`` describe the findings from which this one follows.
+        ``causes`` describe the findings from which this one follows. ``at``: the JSON pointer, or the index of a
+        character, in the configuration file that the finding is about; ``position``: the same in ``path``.
         """
         if recovers is not None and not self.plan.polls:
             # Nobody looks again: neither at the repository nor at the configuration.
@@ -134,7 +138,7 @@ class Context(Struct, frozen=True):
             code.code,
             code.name,
             severity or code.severity,
-            Subject(model, version, host, path),
+            self._subject(model, version, host, path, at, position),
             message,
             detail,
             confidence or self.confidence(),
@@ -146,6 +150,31 @@ class Context(Struct, frozen=True):
             relative=relative,
             causes=causes,
         )
+
+    def _subject(
+        self,
+        model: str | None,
+        version: int | None,
+        host: str | None,
+        path: str | None,
+        at: str | int | None,
+        position: LineColumn | None,
+    ) -> Subject:
+        document = host or path
+        if position is None:
+            position, config = self.position(at), self.plan.config_path
+            if position is None or config is None:
+                return Subject(model, version, host, path)
+            document = self.host(config) if self.on_host(config) else config
+        return Subject(model, version, host, path, position.line, position.column, document)
+
+    def position(self, at: str | int | None) -> LineColumn | None:
+        """Line and column in the configuration file of a JSON pointer or of a character's index; None where they are
+        not known."""
+        places = self.plan.places
+        if places is None or at is None:
+            return None
+        return places.of_character(at) if isinstance(at, int) else places.at(at)
 
     def attempt_log(self, model: ModelPlan, attempt: Attempt) -> tuple[str, ...]:
         """What the server writes about a load that failed or threw."""

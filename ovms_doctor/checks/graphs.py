@@ -9,6 +9,7 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.config_positions import LineColumn
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Recovers, Severity, Step
 from ovms_doctor.model.graph_plan import GraphPlan, GraphProblem, ServableFault, ServableFaultKind
 from ovms_doctor.model.plan import ModelPlan
@@ -298,6 +299,7 @@ def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: Grap
         detail=_what_then(context, model, "failed"),
         confidence=_confidence(context, certain=problem.certain),
         log=problem.log,
+        position=LineColumn(problem.line, problem.column) if problem.line else None,
         evidence=(
             Evidence(f"{place or graph.path + ': '}{problem.subject or problem.reason}", "read of the file"),
         ),

@@ -130,7 +130,7 @@ def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     mapping = attempt.names
     reason = "is not JSON" if mapping.problem == "not_json" else "does not match the server's schema"
     error = mapping.log[0] if mapping.problem == "schema" else "the server's parser refuses it"
-    position = with_position(mapping.path, mapping.position) if mapping.position else mapping.path
+    position = with_position(mapping.path, mapping.position)
     hint = f" ({mapping.hint})" if mapping.hint else ""
     return _finding(
         context,
@@ -140,6 +140,7 @@ def _invalid(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
         attempt,
         detail="The server loads the model without the mapping.",
         log=mapping.log,
+        position=mapping.position,
         evidence=(
             Evidence(f"{mapping.position or mapping.path}: {error}", "read"),
             *describe_tensors(attempt),

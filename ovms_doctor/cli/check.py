@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from ovms_doctor.cli import interrupted
+from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.named_files import read_named_file
-from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.cli.output import Progress, write
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import facts_to_save, options_from_json, options_to_json
 from ovms_doctor.model.errors import UsageError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ovms_doctor.diagnosis.run import ThirdParty
     from ovms_doctor.diagnosis.settle import SettledRun
     from ovms_doctor.model.facts import Facts
+    from ovms_doctor.model.styled import Output
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.stores import StoreCollector
     from ovms_doctor.report.model import Report
@@ -45,6 +46,7 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
     begun = begin(sys.argv[1:])
+    destinations(output)
     plugins = () if typed.no_plugins else installed()
     if not plugins:
         # Nobody else has codes.
@@ -75,7 +77,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     if interrupts.requested():
         notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
         report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
-    _print(report, output)
+    _print(report, typed, output)
     return report.exit_code
 
 
@@ -101,7 +103,9 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         run = _settle(typed, options, None, collector_for(options, progress), progress)
         from ovms_doctor.model.facts import codec
 
-        write(codec.dump(facts_to_save(run.facts), {"request": options_to_json(options)}), output.output)
+        write(
+            codec.dump(facts_to_save(run.facts), {"request": options_to_json(options)}), output.facts_output
+        )
     if interrupts.requested():
         interrupted.say()
         return EXIT_INTERRUPTED
@@ -216,19 +220,21 @@ def _check_patterns(output: OutputOptions, matched: frozenset[str]) -> None:
                 )
 
 
-def _print(report: Report, options: OutputOptions) -> None:
-    if options.format == "json":
-        from ovms_doctor.report.json_report import dumps, to_document
+def _print(report: Report, typed: CheckOptions, options: OutputOptions) -> None:
+    def document() -> dict[str, Any]:
+        from ovms_doctor.report.json_report import to_document
 
-        write(dumps(to_document(report)), options.output)
-        return
-    from ovms_doctor.model.styled import PlainOutput
-    from ovms_doctor.report.text_report import render
+        return to_document(report)
 
-    if options.output is None:
-        output = standard_output(no_color=options.no_color)
+    def write_text(output: Output) -> None:
+        from ovms_doctor.report.text_report import render
+
         render(report, output, quiet=options.quiet, verbose=options.verbose)
-        return
-    file = io.StringIO()
-    render(report, PlainOutput(file), quiet=options.quiet, verbose=options.verbose)
-    write(file.getvalue(), options.output)
+
+    deliver(Content(report.exit_code, document, write_text, _first_named(typed)), options)
+
+
+def _first_named(typed: CheckOptions) -> str:
+    """The target or document that was named first; empty for a container or a line."""
+    documents = (typed.compose, typed.kubernetes, typed.inspect, typed.facts_file)
+    return next((text for text in (*typed.typed_targets, *documents) if text and text != "-"), "")

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.log_options import LogOptions
-from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.cli.output import Progress
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.log import LogDiagnosis, LogSummary
 from ovms_doctor.model.options import OutputOptions
-from ovms_doctor.model.styled import Output, PlainOutput
+from ovms_doctor.model.styled import Output
 from ovms_doctor.report.model import Report
 
 
 def run_logs(source: LogOptions, shown: OutputOptions) -> int:
     """The exit code. A file that cannot be read is a usage mistake; an engine that does not answer is reported."""
     _check(source)
+    destinations(shown)
     release = _release(source.release)
     tail = _tail(source.tail)
     begun = begin(sys.argv[1:])
@@ -36,7 +38,7 @@ def run_logs(source: LogOptions, shown: OutputOptions) -> int:
                 raise UsageError(str(error)) from None
             problem = str(error)
     report, diagnosis = log_report(log, shown, begun, release=release, problem=problem)
-    _print(report, diagnosis, shown)
+    _print(report, diagnosis, source, shown)
     return report.exit_code
 
 
@@ -99,30 +101,27 @@ def _parts(source: LogOptions, tail: int | None, progress: Progress) -> Iterator
             yield label, pieces(path, progress.reading)
 
 
-def _print(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions) -> None:
-    if shown.format == "json":
-        from ovms_doctor.report.json_report import dumps, to_document
+def _print(report: Report, diagnosis: LogDiagnosis | None, source: LogOptions, shown: OutputOptions) -> None:
+    def document() -> dict[str, Any]:
+        from ovms_doctor.report.json_report import to_document
         from ovms_doctor.report.log_json import log_info
+        from ovms_doctor.report.log_text import verdict
 
-        write(dumps(to_document(report, log=log_info(diagnosis) if diagnosis else None)), shown.output)
-        _print_verdict(report, diagnosis, shown)
-        return
-    if shown.output is None:
-        _render(report, diagnosis, shown, standard_output(no_color=shown.no_color))
-        return
-    file = io.StringIO()
-    _render(report, diagnosis, shown, PlainOutput(file))
-    write(file.getvalue(), shown.output)
-    _print_verdict(report, diagnosis, shown)
+        if diagnosis is None:
+            return to_document(report, sentence=_not_read(report))
+        sentence = " ".join(verdict(diagnosis, report.findings))
+        return to_document(report, log=log_info(diagnosis), sentence=sentence)
+
+    def write_text(output: Output) -> None:
+        _render(report, diagnosis, shown, output)
+
+    target = next((path for path in source.files if path != "-"), "")
+    deliver(Content(report.exit_code, document, write_text, target), shown)
 
 
-def _print_verdict(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions) -> None:
-    """The last line on standard error where the report goes to a file."""
-    if shown.output in (None, "-") or diagnosis is None:
-        return
-    from ovms_doctor.report.log_text import verdict
-
-    print(" ".join(verdict(diagnosis, report.findings)), file=sys.stderr)
+def _not_read(report: Report) -> str:
+    reason = next((check.reason for check in report.checks if check.reason), "")
+    return f"? the log could not be read: {reason}"
 
 
 def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions, output: Output) -> None:
@@ -132,8 +131,7 @@ def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions
 
     paper = paper_for(output, verbose=shown.verbose)
     if diagnosis is None:
-        reason = next((check.reason for check in report.checks if check.reason), "")
-        paper.prose(f"? the log could not be read: {reason}")
+        paper.prose(_not_read(report))
         paper.print(output)
         return
     if not shown.quiet:

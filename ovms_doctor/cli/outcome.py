@@ -45,29 +45,36 @@ def _usage(text: str, words: Sequence[str]) -> int:
 
     message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
     print(f"ovms-doctor: {message}", file=sys.stderr)
-    if (
-        words[:1] in (["check"], ["request"], ["logs"], ["status"])
-        and _option(words, "--format", "-f") == "json"
-    ):
-        from ovms_doctor.cli.output import write
-        from ovms_doctor.diagnosis.run import failed_report
-        from ovms_doctor.diagnosis.run_start import begin
-        from ovms_doctor.report.json_report import dumps, to_document
-
-        document = dumps(to_document(failed_report(text, begin(sys.argv[1:]), EXIT_USAGE)))
+    if words[:1] in (["check"], ["request"], ["logs"], ["status"]):
         with suppress(UsageError):
-            write(document, _option(words, "--output", "-o"))
+            _deliver_failure(text, words)
     return EXIT_USAGE
 
 
-def _option(words: Sequence[str], name: str, letter: str) -> str | None:
-    """The last value of an option in a line that the parser may have refused."""
-    found = None
+def _deliver_failure(text: str, words: Sequence[str]) -> None:
+    """The report of a run that failed, in the formats that were requested; UsageError where they are at fault."""
+    from ovms_doctor.model.options import FORMATS, OutputOptions, output_file
+
+    form = "".join(_values(words, "--format", "-f")[-1:])
+    typed = tuple(output_file(value) for value in _values(words, "--output", "-o"))
+    options = OutputOptions(format=next((known for known in FORMATS if known == form), None), outputs=typed)
+    from ovms_doctor.cli.deliver import deliver, destinations, failed_content
+
+    if any(place.format != "text" for place in destinations(options)):
+        from ovms_doctor.diagnosis.run import failed_report
+        from ovms_doctor.diagnosis.run_start import begin
+
+        deliver(failed_content(failed_report(text, begin(sys.argv[1:]), EXIT_USAGE)), options)
+
+
+def _values(words: Sequence[str], name: str, letter: str) -> list[str]:
+    """The values of an option in a line that the parser may have refused."""
+    found = []
     for word, following in zip_longest(words, words[1:]):
         if word in (name, letter):
-            found = following
+            found += [following] if following is not None else []
         elif word.startswith(f"{name}="):
-            found = word.partition("=")[2]
+            found.append(word.partition("=")[2])
         elif word.startswith(letter) and len(word) > 2:
-            found = word[2:].removeprefix("=")
+            found.append(word[2:].removeprefix("="))
     return found

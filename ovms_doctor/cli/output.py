@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -26,15 +27,21 @@ _CLOCK = "{:5.1f} s  "
 
 def write(text: str, path: str | None) -> None:
     """UTF-8, whatever the locale; ``-`` is standard output. UsageError where the file cannot be written."""
-    data = text.encode("utf-8", "backslashreplace")
+    write_parts([text], path)
+
+
+def write_parts(parts: Iterable[str], path: str | None) -> None:
+    """The same for a text in parts, of which one at a time is in memory."""
     if path is None or path == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        for part in parts:
+            sys.stdout.buffer.write(part.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
         return
     try:
         with open(path, "wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
 

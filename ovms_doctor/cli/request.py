@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import mmap
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
 from ovms_doctor.cli.named_files import read_named_file
-from ovms_doctor.cli.output import Progress, standard_output, write
+from ovms_doctor.cli.output import Progress
 from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.inputs import DocumentError
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from ovms_doctor.model.findings import Finding
     from ovms_doctor.model.releases import Release
     from ovms_doctor.model.served_models import ServedModels
+    from ovms_doctor.model.styled import Output
+    from ovms_doctor.report.model import Report
     from ovms_doctor.report.request_document import RequestInfo
+    from ovms_doctor.report.text_writer import TextWriter
 
 #: A body from standard input is kept in memory up to this size, in bytes; a file is mapped.
 LARGEST_INPUT = 96 << 20
@@ -39,6 +43,7 @@ _LARGEST_METADATA = 1 << 24
 def run_request(check_options: CheckOptions, options: RequestOptions, output_options: OutputOptions) -> int:
     """The exit code: 0 where the request is answered with a result, 1 where it is refused, 3 where it is not known."""
     _check_usage(check_options, options)
+    destinations(output_options)
     begun = begin(sys.argv[1:])
     request = _read(options)
     world = _World(check_options, options, request)
@@ -148,6 +153,8 @@ class _World:
         self.facts = Facts()
         self.collector: Any = None
         self.run: SettledRun | None = None
+        #: The file with the request; empty where it is from standard input, or an error text alone is given.
+        self.source = options.source if options.source not in (None, "-") else ""
         self.release_from = ""
 
     def served(self) -> tuple[ServedModels, Release]:
@@ -247,37 +254,27 @@ class _World:
 
 
 def _report(judged: JudgedRequest, world: _World, begun: RunStart, output_options: OutputOptions) -> int:
-    from ovms_doctor.checks.requests.corrected import corrected_text
     from ovms_doctor.checks.requests.findings import request_findings
-    from ovms_doctor.report.request_json import request_document
     from ovms_doctor.report.request_table import verdict_sentence, write_request
 
     verdict = judged.verdict
-    findings = request_findings(verdict, judged.models, judged.release)
-    corrected = None if verdict.corrected is None else corrected_text(verdict.corrected, verdict.request)
-    code = _exit_code(findings, verdict.unjudged, output_options)
-    if output_options.format == "json":
-        _print_json(
-            request_document(verdict, corrected, str(judged.release), world.release_from),
-            findings,
-            verdict.unjudged,
-            code,
-            judged.release,
-            world,
-            begun,
-            output_options,
-        )
-        return code
-    mark, sentence = verdict_sentence(verdict)
-    _print_text(
+
+    def request_info() -> RequestInfo:
+        from ovms_doctor.checks.requests.corrected import corrected_text
+        from ovms_doctor.report.request_json import request_document
+
+        corrected = None if verdict.corrected is None else corrected_text(verdict.corrected, verdict.request)
+        return request_document(verdict, corrected, str(judged.release), world.release_from)
+
+    judgement = _Judgement(
+        request_findings(verdict, judged.models, judged.release),
+        verdict.unjudged,
+        verdict_sentence(verdict),
         lambda paper: write_request(paper, verdict),
-        findings,
-        (mark, sentence),
+        request_info,
         judged.release,
-        world,
-        output_options,
     )
-    return code
+    return _deliver(judgement, world, begun, output_options)
 
 
 def _say_error(
@@ -293,22 +290,51 @@ def _say_error(
     from ovms_doctor.prediction.requests.error_texts import recognise_error
 
     proof = recognise_error(text)
-    findings = error_text_findings(proof, text, models)
     unjudged = "" if proof is not None else "no text of the server or of a known client is in it"
-    code = _exit_code(findings, unjudged, output_options)
-    if output_options.format == "json":
+
+    def request_info() -> RequestInfo:
         from ovms_doctor.report.request_json import error_document
 
         code_name, found = (proof.code, proof.text) if proof else (None, None)
         parts = dict(proof.parts) if proof else {}
-        document = error_document(code_name, found, parts, str(release), world.release_from)
-        _print_json(document, findings, unjudged, code, release, world, begun, output_options)
-        return code
+        return error_document(code_name, found, parts, str(release), world.release_from)
+
     if proof is None:
         last = ("?", f"the text proves nothing: {unjudged}; give the request itself")
     else:
         last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
-    _print_text(lambda paper: None, findings, last, release, world, output_options)
+    findings = error_text_findings(proof, text, models)
+    judgement = _Judgement(findings, unjudged, last, lambda paper: None, request_info, release)
+    return _deliver(judgement, world, begun, output_options)
+
+
+class _Judgement(NamedTuple):
+    """What a request, or an error text, comes to."""
+
+    findings: tuple[Finding, ...]
+    #: Why it could not be judged; empty where it was.
+    unjudged: str
+    #: The verdict: its mark and its sentence.
+    last: tuple[str, str]
+    #: Writes what is shown above the findings.
+    write_body: Callable[[TextWriter], None]
+    request_info: Callable[[], RequestInfo]
+    release: Release
+
+
+def _deliver(judgement: _Judgement, world: _World, begun: RunStart, output_options: OutputOptions) -> int:
+    code = _exit_code(judgement.findings, judgement.unjudged, output_options)
+
+    def document() -> dict[str, Any]:
+        from ovms_doctor.report.json_report import to_document
+
+        report = _envelope(judgement, code, world, begun)
+        return to_document(report, judgement.request_info(), sentence=" ".join(judgement.last))
+
+    def write_text(output: Output) -> None:
+        _write_text(judgement, world, output_options, output)
+
+    deliver(Content(code, document, write_text, world.source), output_options)
     return code
 
 
@@ -322,63 +348,36 @@ def _exit_code(findings: tuple[Finding, ...], unjudged: str, output_options: Out
     return EXIT_INCOMPLETE if unjudged else EXIT_OK
 
 
-def _print_text(
-    body: Any,
-    findings: Any,
-    last: tuple[str, str],
-    release: Release,
-    world: _World,
-    output_options: OutputOptions,
-) -> None:
-    from ovms_doctor.model.styled import PlainOutput
+def _write_text(judgement: _Judgement, world: _World, output_options: OutputOptions, output: Output) -> None:
     from ovms_doctor.report.text_findings import write_findings
     from ovms_doctor.report.text_writer import paper_for
     from ovms_doctor.report.verdict import STYLES
 
-    file = io.StringIO()
-    output = (
-        standard_output(no_color=output_options.no_color)
-        if output_options.output is None
-        else PlainOutput(file)
-    )
     paper = paper_for(output, verbose=output_options.verbose)
+    mark, sentence = judgement.last
     if not output_options.quiet:
-        paper.prose(f"OVMS {release} rules ({world.release_from})", indent=1, style="dim")
-        body(paper)
-        write_findings(paper, findings)
+        paper.prose(f"OVMS {judgement.release} rules ({world.release_from})", indent=1, style="dim")
+        judgement.write_body(paper)
+        write_findings(paper, judgement.findings)
         paper.blank()
-    paper.line((f"{last[0]} {last[1]}", STYLES.get(last[0], "bold")))
+    paper.line((f"{mark} {sentence}", STYLES.get(mark, "bold")))
     paper.print(output)
-    if output_options.output is not None:
-        write(file.getvalue(), output_options.output)
-        print(f"{last[0]} {last[1]}", file=sys.stderr)
 
 
-def _print_json(
-    request: RequestInfo,
-    findings: tuple[Finding, ...],
-    unjudged: str,
-    code: int,
-    release: Release,
-    world: _World,
-    begun: RunStart,
-    output_options: OutputOptions,
-) -> None:
+def _envelope(judgement: _Judgement, code: int, world: _World, begun: RunStart) -> Report:
     from ovms_doctor import __version__
-    from ovms_doctor.report.json_report import dumps, to_document
     from ovms_doctor.report.model import CheckRun, Report
 
-    status: Any = "could_not_look" if unjudged else "ran"
+    status: Any = "could_not_look" if judgement.unjudged else "ran"
     verdict: Any = {EXIT_FINDINGS: "fail", EXIT_INCOMPLETE: "incomplete"}.get(code, "pass")
     run = world.run
-    report = Report(
+    return Report(
         __version__,
         begun.run(),
         verdict,
         code,
         None if run is None else run.deployment,
         None if run is None else run.plan,
-        findings,
-        (CheckRun("requests", status, unjudged),),
+        judgement.findings,
+        (CheckRun("requests", status, judgement.unjudged),),
     )
-    write(dumps(to_document(report, request)), output_options.output)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ovms_doctor.cli.deliver import Content, deliver, destinations, failed_content
 from ovms_doctor.cli.exit_codes import EXIT_OK
 from ovms_doctor.cli.named_files import read_named_file
-from ovms_doctor.cli.output import standard_output, write
 from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import OutputOptions
-from ovms_doctor.model.styled import Output, PlainOutput
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions
     from ovms_doctor.diagnosis.run_start import RunStart
     from ovms_doctor.model.live import Address, LiveStatus
+    from ovms_doctor.model.styled import Output
     from ovms_doctor.report.model import Report
 
 #: Seconds that an option may name.
@@ -35,6 +34,7 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
     if options.server is not None and options.container is not None:
         raise UsageError("--container and the address of a server exclude each other")
     live_options = _live_options(options)
+    destinations(shown)
     _check_patterns(shown.select, shown.ignore)
     begun = begin(sys.argv[1:])
     from ovms_doctor.prediction.live.address import AddressError, read_address
@@ -85,12 +85,8 @@ def _not_looked(reason: str, shown: OutputOptions, begun: RunStart) -> int:
     from ovms_doctor.diagnosis.run import failed_report
 
     report = failed_report(reason, begun)
-    if shown.format == "json":
-        from ovms_doctor.report.json_report import dumps, to_document
-
-        write(dumps(to_document(report)), shown.output)
-    else:
-        print(f"ovms-doctor: {reason}", file=sys.stderr)
+    print(f"ovms-doctor: {reason}", file=sys.stderr)
+    deliver(failed_content(report), shown)
     return EXIT_OK if shown.exit_zero else report.exit_code
 
 
@@ -167,22 +163,23 @@ def _progress() -> Callable[[LiveStatus], None] | None:
 def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[K")
-    if shown.format == "json":
-        from ovms_doctor.report.json_report import dumps, to_document
+
+    def document() -> dict[str, Any]:
+        from ovms_doctor.diagnosis.live import gap
+        from ovms_doctor.report.json_report import to_document
         from ovms_doctor.report.live_json import live_info
+        from ovms_doctor.report.live_text import live_verdict
 
-        write(dumps(to_document(report, live=live_info(status))), shown.output)
-        return
-    if shown.output is None:
-        _render(report, status, shown, standard_output(no_color=shown.no_color))
-        return
-    file = io.StringIO()
-    mark, sentence = _render(report, status, shown, PlainOutput(file))
-    write(file.getvalue(), shown.output)
-    print(f"{mark} {sentence}", file=sys.stderr)
+        sentence = " ".join(live_verdict(status, report.findings, gap(status)))
+        return to_document(report, live=live_info(status), sentence=sentence)
+
+    def write_text(output: Output) -> None:
+        _render(report, status, shown, output)
+
+    deliver(Content(report.exit_code, document, write_text, status.address.url), shown)
 
 
-def _render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> tuple[str, str]:
+def _render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> None:
     from ovms_doctor.diagnosis.live import gap
     from ovms_doctor.report.live_text import write_live_report, write_live_verdict
     from ovms_doctor.report.text_writer import paper_for
@@ -190,6 +187,5 @@ def _render(report: Report, status: LiveStatus, shown: OutputOptions, output: Ou
     paper = paper_for(output, verbose=shown.verbose)
     if not shown.quiet:
         write_live_report(paper, status, report.findings)
-    last = write_live_verdict(paper, status, report.findings, gap(status))
+    write_live_verdict(paper, status, report.findings, gap(status))
     paper.print(output)
-    return last

@@ -11,6 +11,8 @@ from ovms_doctor.model.server_log import Message
 PREFIX = "OVD"
 #: Where the page of an own code is, from the root of the project; its name is the code and ``.md``.
 PAGES = "ovms_doctor/checks/pages"
+#: The project's address, as in pyproject.toml.
+PROJECT_URL = "https://github.com/ovms-doctor/ovms-doctor"
 
 #: For :attr:`Code.releases`.
 ALL_RELEASES = "The same in all releases from 2022.1 on."
@@ -69,7 +71,10 @@ class Code(Struct, frozen=True, kw_only=True):
 
     @property
     def address(self) -> str:
-        """Where the page is: a path from the root of the project, or a web address; empty where there is none."""
-        if self.code.startswith(PREFIX):
-            return f"{PAGES}/{self.code}.md"
-        return self.docs
+        """The web address of the page; empty where there is none."""
+        return page_url(self.code) if self.code.startswith(PREFIX) else self.docs
+
+
+def page_url(code: str) -> str:
+    """The web address of the page about an own code."""
+    return f"{PROJECT_URL}/blob/main/{PAGES}/{code}.md"

@@ -40,19 +40,20 @@ def visible(text: str, encoding: str = "utf-8") -> str:
     a character that is not printed as itself (control characters, line ends, bidirectional overrides, spaces
     other than the usual one) as ``\x{…}`` with its number in hexadecimal.
     """
-    return _printable(escape(redact(text)), encoding)
+    return printable(escape(redact(text)), encoding)
 
 
 def visible_command(command: str, encoding: str = "utf-8") -> str:
     r"""A command, safe to show and still the same command: its own ``\x`` are left alone."""
-    return _printable("".join(escape(char) for char in redact(command)), encoding)
+    return printable("".join(escape(char) for char in redact(command)), encoding)
 
 
 def is_utf8(encoding: str) -> bool:
     return _UTF8.fullmatch(encoding) is not None
 
 
-def _printable(text: str, encoding: str) -> str:
+def printable(text: str, encoding: str = "utf-8") -> str:
+    r"""``text``, which has no surrogates, with what is not printed as itself as ``\x{…}``."""
     if not is_utf8(encoding):
         text = "".join(char if _fits(char, encoding) else _plain(char) for char in text)
     if text.isprintable():

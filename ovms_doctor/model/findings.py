@@ -23,12 +23,18 @@ class Subject(Struct, frozen=True):
     * ``version``: the model's version, None where it is about none.
     * ``path``: the path as this host sees it, None where it is about none or this host does not see it.
     * ``server_path``: the path as the server sees it, None where it is about none.
+    * ``line``: the line of ``document`` that it is about, from 1; None where it is about no line.
+    * ``column``: the column in that line, from 1, in characters (bytes in a graph); None where ``line`` is.
+    * ``document``: the file with that line, as this host sees it, else as the server does; None where ``line`` is.
     """
 
     model: str | None = None
     version: int | None = None
     path: str | None = None
     server_path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    document: str | None = None
 
 
 class Evidence(Struct, frozen=True):

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model.config_positions import LineColumn
+
 Side: TypeAlias = Literal["input", "output"]
 
 
@@ -28,7 +30,7 @@ class Mapping(Struct, frozen=True):
     log: tuple[str, ...] = ()
     real_inputs: Pairs = ()
     real_outputs: Pairs = ()
-    position: str = ""
+    position: LineColumn | None = None
     hint: str = ""
 
     def alias(self, side: Side, name: str) -> str:

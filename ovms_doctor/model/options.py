@@ -10,19 +10,22 @@ long.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
 
 from msgspec import Struct, field
 
 from ovms_doctor.model import option_values
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import IMAGE_USER, Host, User
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
 
 LoadLevel: TypeAlias = Literal["none", "read", "compile"]
 FailOn: TypeAlias = Literal["error", "warning", "info", "never"]
+ReportFormat: TypeAlias = Literal["text", "json", "sarif", "junit", "github", "gitlab", "markdown", "html"]
+FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
 
 
 #: The commands that load models.
@@ -48,6 +51,28 @@ class Option(NamedTuple):
     beside_facts: bool = False
     #: The value is not written into files: what was read there is, or it may hold secrets.
     saved: bool = True
+
+
+class OutputFile(Struct, frozen=True):
+    """One value of ``-o``."""
+
+    #: The value as typed.
+    text: str
+    #: The format before the colon; None where there is none.
+    format: ReportFormat | None
+    #: The file; ``-`` is standard output.
+    path: str
+
+
+def output_file(text: str) -> OutputFile:
+    """``FILE`` or ``FORMAT:FILE``. What stands before a colon and is no format belongs to the file's name."""
+    name, colon, path = text.partition(":")
+    for known in FORMATS:
+        if colon and name == known:
+            if not path:
+                raise UsageError(f"--output {text}: no file is named after the format")
+            return OutputFile(text, known, path)
+    return OutputFile(text, None, text)
 
 
 class SourceUnavailable(Struct, frozen=True):
@@ -381,19 +406,27 @@ class OutputOptions(Struct, frozen=True):
             commands=("check", "logs", "status"),
         ),
     ] = ()
-    #: The format.
+    #: The format of standard output, or of the files of ``-o`` without a format; None: text, or by the file's name.
     format: Annotated[
-        Literal["text", "json"],
+        ReportFormat | None,
         Option(("--format", "-f"), "How the result is written. [text]", commands=_REPORTING),
-    ] = "text"
-    #: The file to write; None or ``-``: standard output.
-    output: Annotated[
-        str | None,
+    ] = None
+    #: The files to write; empty: standard output alone.
+    outputs: Annotated[
+        tuple[OutputFile, ...],
         Option(
             ("--output", "-o"),
-            "Write to FILE instead of standard output.",
-            "FILE",
-            commands=("check", "collect", "request", "logs", "status"),
+            "Write FILE too, in its own format where one is given; repeatable. The text stays on standard output.",
+            "[FORMAT:]FILE",
+            output_file,
+            commands=_REPORTING,
+        ),
+    ] = ()
+    #: The file that ``collect`` writes; None or ``-``: standard output.
+    facts_output: Annotated[
+        str | None,
+        Option(
+            ("--output", "-o"), "Write to FILE instead of standard output.", "FILE", commands=("collect",)
         ),
     ] = None
     #: The least severe finding that makes the exit code 1.
@@ -415,7 +448,7 @@ class OutputOptions(Struct, frozen=True):
     quiet: Annotated[bool, Option(("--quiet", "-q"), "The verdict only.", commands=_REPORTING)] = False
     #: The text shortens nothing.
     verbose: Annotated[
-        bool, Option(("--verbose",), "Everything, nothing shortened.", commands=_REPORTING)
+        bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_REPORTING)
     ] = False
 
 

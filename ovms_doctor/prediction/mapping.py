@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from ovms_doctor.model import server_log
-from ovms_doctor.model.config_positions import index_of, last_key, place_of
+from ovms_doctor.model.config_positions import LineColumn, index_of, last_key, place_of
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
@@ -57,9 +57,7 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         log = (line, server_log.MAPPING_INVALID(model=model))
         found = index_of(data).place(key)
         hint = _against_schema(keyword, last_key(key.translate(_BACK)))
-        return Mapping(
-            path, problem="schema", log=log, position="" if found is None else str(found), hint=hint
-        )
+        return Mapping(path, problem="schema", log=log, position=found, hint=hint)
     missing = [half for half in ("inputs", "outputs") if half not in document]
     return Mapping(
         path,
@@ -72,16 +70,16 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     )
 
 
-def _position_not_json(data: bytes) -> tuple[str, str]:
+def _position_not_json(data: bytes) -> tuple[LineColumn | None, str]:
     text = ConfigText.of(data)
     try:
         parse(text)
     except NotJsonError as error:
-        place = str(place_of(text.text, error.at))
+        place = place_of(text.text, error.at)
         return place, why_not_json(text.text, error.at, error.message) or error.message
     except NestingError:
-        return "", ""
-    return "", ""
+        return None, ""
+    return None, ""
 
 
 def _against_schema(keyword: str, key: str) -> str:

@@ -21,7 +21,7 @@ from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -166,6 +166,7 @@ class Summary(Struct, frozen=True):
     * ``warnings``: number of findings of severity warning.
     * ``infos``: number of findings of severity info.
     * ``checks``: number of selected checks by how they ended.
+    * ``sentence``: the verdict in words, as the last line of the text report.
     """
 
     verdict: Verdict
@@ -173,6 +174,7 @@ class Summary(Struct, frozen=True):
     warnings: Count
     infos: Count
     checks: CheckCounts
+    sentence: str
 
 
 class VersionInfo(Struct, frozen=True):
@@ -234,12 +236,18 @@ class SubjectInfo(Struct, frozen=True):
     * ``version``: the model's version.
     * ``path``: the path as this host sees it.
     * ``server_path``: the path as the server sees it.
+    * ``line``: the line of ``document`` that it is about, from 1.
+    * ``column``: the column in that line, from 1.
+    * ``document``: the file with that line, as this host sees it, else as the server does; null where ``line`` is.
     """
 
     model: str | None
     version: int | None
     path: str | None
     server_path: str | None
+    line: Annotated[int, Meta(ge=1)] | None
+    column: Annotated[int, Meta(ge=1)] | None
+    document: str | None
 
 
 class EvidenceInfo(Struct, frozen=True):
@@ -310,7 +318,7 @@ class FindingInfo(Struct, frozen=True):
     * ``evidence``: what the finding rests on.
     * ``recovers``: what makes the server pick up a repair; None where nothing does.
     * ``remedy``: what to do about it, None where nothing is known.
-    * ``docs``: the page about the code, or empty.
+    * ``docs``: the web address of the page about the code, or empty.
     * ``caused_by``: fingerprints of the findings that this one follows from.
     * ``fingerprint``: the same for the same finding in another run or on another host.
     * ``occurrences``: where a log shows the finding; absent where it does not come from a log.

@@ -43,6 +43,7 @@ from ovms_doctor.report.log_json import iso_time
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run
 from ovms_doctor.report.request_document import RequestInfo
 from ovms_doctor.report.shown_paths import host_path
+from ovms_doctor.report.verdict import verdict_line
 
 Document: TypeAlias = dict[str, Any]
 
@@ -55,13 +56,15 @@ def to_document(
     request: RequestInfo | None = None,
     log: LogInfo | None = None,
     live: LiveInfo | None = None,
+    sentence: str | None = None,
 ) -> Document:
     """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: what was judged;
-    `log`: what a log shows; `live`: the running server.
+    `log`: what a log shows; `live`: the running server; `sentence`: the verdict in words, where it does not follow
+    from the report alone.
 
     The order is fixed: two reports on the same input differ only in times.
     """
-    made = make_document(report)
+    made = make_document(report, " ".join(verdict_line(report)) if sentence is None else sentence)
     if request is not None:
         made = replace(made, request=request)
         if made.server.release is None:
@@ -80,14 +83,14 @@ def to_document(
     return escaped
 
 
-def make_document(report: Report) -> ReportDocument:
+def make_document(report: Report, sentence: str) -> ReportDocument:
     """The report as the document's types, its text not yet escaped."""
     return ReportDocument(
         SCHEMA_VERSION,
         ToolInfo("ovms-doctor", report.tool_version),
         _run(report.run, report.notes),
         _server(report.deployment, report.plan, report.runtime),
-        _summary(report),
+        _summary(report, sentence),
         _servables(report),
         tuple(_finding(finding) for finding in report.findings),
         tuple(_check(check) for check in report.checks),
@@ -174,7 +177,7 @@ def _container(container: Container | None) -> ContainerInfo | None:
     )
 
 
-def _summary(report: Report) -> Summary:
+def _summary(report: Report, sentence: str) -> Summary:
     severities = [finding.severity for finding in report.findings]
     statuses = [check.status for check in report.checks]
     return Summary(
@@ -183,6 +186,7 @@ def _summary(report: Report) -> Summary:
         warnings=severities.count("warning"),
         infos=severities.count("info"),
         checks=CheckCounts(**{status: statuses.count(status) for status in get_args(CheckStatus)}),
+        sentence=sentence,
     )
 
 
@@ -299,7 +303,7 @@ def _finding(finding: Finding) -> FindingInfo:
         name=finding.name,
         severity=finding.severity,
         confidence=finding.confidence,
-        subject=SubjectInfo(subject.model, subject.version, subject.path, subject.server_path),
+        subject=SubjectInfo(**asdict(subject)),
         message=finding.message,
         detail=finding.detail,
         server_log=finding.server_log,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ovms_doctor.model.facts.preparation import ModelFormat
     from ovms_doctor.model.findings import Finding, Occurrences, Recovers, Severity
+    from ovms_doctor.report.document import OccurrencesInfo
     from ovms_doctor.report.model import CheckStatus
 
 FORMATS: dict[ModelFormat, str] = {
@@ -58,12 +59,12 @@ def subject_of(finding: Finding) -> str:
     return subject.model if subject.version is None else f"{subject.model}, version {subject.version}"
 
 
-def occurrences_text(occurrences: Occurrences) -> str:
+def occurrences_text(occurrences: Occurrences | OccurrencesInfo) -> str:
     """``9,412 times, first 14:02:13 (line 34), last 16:40:57 (line 90,112)``."""
-    first = _moment(occurrences.first_at, occurrences.first_line)
+    first = _moment(occurrences.first_at, occurrences.first_line or 0)
     if occurrences.count == 1:
         return f"once, {first}"
-    last = _moment(occurrences.last_at, occurrences.last_line)
+    last = _moment(occurrences.last_at, occurrences.last_line or 0)
     return f"{occurrences.count:,} times, first {first}, last {last}"
 
 

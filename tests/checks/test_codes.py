@@ -15,7 +15,7 @@ import pytest
 from ovms_doctor.checks.api import CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.registry import CHECK_OF, CHECKS, CODES, Check, arrange, run_checks, selects
-from ovms_doctor.model.codes import Code
+from ovms_doctor.model.codes import PROJECT_URL, Code, page_url
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding, Recovers, Severity, Subject
@@ -209,7 +209,8 @@ def test_a_page_that_is_not_current_is_named(tmp_path: Path) -> None:
 
 def test_each_code_has_a_page_with_text_and_no_page_is_left_over() -> None:
     assert {path.stem for path in PAGES.glob("OVD*.md")} == set(CODES)
-    assert {path.parent for path in map(ROOT.joinpath, (code.address for code in CODES.values()))} == {PAGES}
+    pages = f"{PROJECT_URL}/blob/main/{PAGES.relative_to(ROOT)}"
+    assert [code.address for code in CODES.values()] == [f"{pages}/{code}.md" for code in CODES]
     empty = [
         path.name
         for path in PAGES.glob("OVD*.md")
@@ -359,7 +360,7 @@ def test_how_a_check_ends() -> None:
     ]
     (found,) = outcomes[0].findings
     assert (found.code, found.name, found.severity) == ("OVD101", "no-version-directory", "error")
-    assert found.docs == "ovms_doctor/checks/pages/OVD101.md"
+    assert found.docs == page_url("OVD101")
     assert found.remedy is not None
     assert found.remedy.summary == CODES["OVD101"].remedy
 

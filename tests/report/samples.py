@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ovms_doctor.model.causes import CouldNotLook
+from ovms_doctor.model.codes import page_url
 from ovms_doctor.model.deployment import Deployment, ModelEntry, Target, VersionPolicy
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
@@ -138,7 +139,7 @@ NO_VERSION = Finding(
             Step("Or look at it first.", "ls -la /srv/models/detector-flat", "host", "reads"),
         ),
     ),
-    "ovms_doctor/checks/pages/OVD101.md",
+    page_url("OVD101"),
 )
 
 
@@ -161,7 +162,7 @@ def no_files(name: str, number: int, detail: str, *, host: str = "", restart: bo
         (Evidence("readme.txt", "list"),),
         "restart" if restart else "next_poll",
         Remedy("Put a model there, or remove the directory."),
-        "ovms_doctor/checks/pages/OVD111.md",
+        page_url("OVD111"),
         relative=str(number),
     )
 
@@ -178,7 +179,7 @@ GOES_DOWN = Finding(
     "The model then serves nothing until version 2 is mended or removed.",
     evidence=(Evidence("versions that do not load: 2", "the rules of this release"),),
     recovers="next_poll",
-    docs="ovms_doctor/checks/pages/OVD115.md",
+    docs=page_url("OVD115"),
     caused_by=(NO_FILES.fingerprint,),
     relative="1",
 )
@@ -207,7 +208,7 @@ EXTENSION = Finding(
                  "restarts the server"),
         ),
     ),
-    "ovms_doctor/checks/pages/OVD321.md",
+    page_url("OVD321"),
     relative="1/model.xml",
 )  # fmt: skip
 DUPLICATE = Finding(
@@ -218,7 +219,7 @@ DUPLICATE = Finding(
     "“2”, “02” are all read as version 2",
     evidence=(Evidence("directories “2”, “02”", "list"),),
     recovers="next_poll",
-    docs="ovms_doctor/checks/pages/OVD105.md",
+    docs=page_url("OVD105"),
     relative="2",
 )
 MAPPING = Finding(
@@ -241,7 +242,7 @@ MAPPING = Finding(
             ),
         ),
     ),
-    docs="ovms_doctor/checks/pages/OVD204.md",
+    docs=page_url("OVD204"),
     relative="2/mapping_config.json",
 )
 COULD_NOT_LOOK = Finding(
@@ -251,7 +252,7 @@ COULD_NOT_LOOK = Finding(
     Subject("slow", 3, "/models/slow/3/model.onnx", "/models/slow/3/model.onnx"),
     "Could not look at /models/slow/3/model.onnx: OpenVINO did not finish within 60 s",
     "What the server does here is not known from this run.",
-    docs="ovms_doctor/checks/pages/OVD904.md",
+    docs=page_url("OVD904"),
     relative="3/model.onnx",
 )
 DENIED = Finding(
@@ -265,7 +266,7 @@ DENIED = Finding(
         "error parsing options: filesystem error: status: Permission denied [/models/m/config.json]",
     ),
     recovers="restart",
-    docs="ovms_doctor/checks/pages/OVD201.md",
+    docs=page_url("OVD201"),
 )
 
 # -- reports -------------------------------------------------------------------------------------------
@@ -431,7 +432,7 @@ def hostile() -> Report:
         (Evidence(HOSTILE, HOSTILE),),
         "next_poll",
         Remedy(HOSTILE, (Step(HOSTILE, f"rm -- '{HOSTILE}' $'\\x1b'", "host", "changes files"),)),
-        "ovms_doctor/checks/pages/OVD111.md",
+        page_url("OVD111"),
     )
     gap = CouldNotLook(f"{base}-gap", HOSTILE)
     plan = Plan(

@@ -104,18 +104,20 @@ def test_keys_are_pinned(name: str) -> None:
     written = document(name)
     failed = SAMPLES[name]().error is not None
     assert list(written) == ([*TOP, "error"] if failed else TOP)
-    assert written["schema_version"] == "1.1"
+    assert written["schema_version"] == "1.2"
     assert list(written["tool"]) == ["name", "version"]
     assert list(written["run"]) == ["started_at", "duration_s", "arguments", "host", "notes"]
     assert list(written["server"]) == [*TOLD, *FOUND]
-    assert list(written["summary"]) == ["verdict", "errors", "warnings", "infos", "checks"]
+    assert list(written["summary"]) == ["verdict", "errors", "warnings", "infos", "checks", "sentence"]
     assert list(written["summary"]["checks"]) == STATUSES
     for model in written["models"]:
         assert list(model) == MODEL
         assert [list(version) for version in model["versions"]] == [VERSION] * len(model["versions"])
     for finding in written["findings"]:
         assert list(finding) == FINDING
-        assert list(finding["subject"]) == ["model", "version", "path", "server_path"]
+        assert list(finding["subject"]) == [
+            "model", "version", "path", "server_path", "line", "column", "document",
+        ]  # fmt: skip
         assert [list(item) for item in finding["evidence"]] == [["what", "how"]] * len(finding["evidence"])
         if finding["remedy"] is not None:
             assert list(finding["remedy"]) == ["summary", "steps"]

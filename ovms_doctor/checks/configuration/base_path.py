@@ -63,6 +63,7 @@ def _finding(context: Context, note: ConfigNote) -> Iterator[Finding]:
         severity="error" if nothing else None,
         detail=context.what_then(model) if nothing else "",
         log=tuple(line for line in model.detection.log if line.startswith("No version")) if nothing else (),
+        at=note.pointer,
         evidence=config_evidence(context, note.pointer, "base_path is missing or empty"),
         recovers="config_change",
         steps=base_path_step(model),

@@ -134,6 +134,7 @@ def _after(context: Context, item: SkippedEntry, aborting: SkippedEntry) -> Find
         path=context.plan.config_path,
         detail="This entry is valid. Nothing is served under this name.",
         log=(server_log.LIST_FAILED(),) if server_log.LIST_FAILED() in aborting.log else (),
+        at=item.entry.pointer,
         evidence=config_evidence(context, item.entry.pointer, "comes after the entry that is refused"),
         recovers="config_change",
         causes=(CausedBy("OVD422", any_model=True),),
@@ -150,6 +151,7 @@ def _graph(context: Context, item: SkippedEntry) -> Finding:
         path=context.plan.config_path,
         severity="warning" if item.reason == "duplicate" else None,
         log=item.log,
+        at=item.entry.pointer,
         evidence=config_evidence(context, item.entry.pointer, f"name: {item.entry.name}"),
         recovers="config_change",
     )
@@ -166,6 +168,7 @@ def _no_loader(context: Context, model: ModelPlan, loader: str) -> Finding:
         path=context.plan.config_path,
         detail="The start counts as a success: the server answers “ready”, but serves nothing under this name.",
         log=(server_log.LOADER_NOT_FOUND(name=loader),),
+        at=pointer,
         evidence=config_evidence(context, pointer, f"loader_name: {loader}"),
         recovers="config_change",
         causes=() if cause is None else (CausedBy("OVD441", path=cause, any_model=True),),

@@ -9,7 +9,7 @@ from ovms_doctor.checks import unmounted_paths
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.layout.servables import advice_below
 from ovms_doctor.checks.permission_steps import steps_for
-from ovms_doctor.checks.positions import line_and_column, locate
+from ovms_doctor.checks.positions import locate
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.facts import Failure
@@ -76,7 +76,7 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
     if below is not None:
         message += f"; {below.message}"
         steps, remedy = below.steps, below.remedy
-    at = line_and_column(context, entry.pointer) if entry.pointer else None
+    at = context.position(entry.pointer) if entry.pointer else None
     if at is not None:
         evidence = (*evidence, Evidence(f"{at}: name: {entry.name}", "read of the configuration"))
     return context.finding(
@@ -89,6 +89,7 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
         confidence=confidence,
         log=fault.log,
         evidence=evidence,
+        at=entry.pointer or None,
         recovers="restart" if context.plan.outcome == "exits" else "config_change",
         steps=steps,
         remedy=remedy,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.parameters.ignored import PARAMETER_IGNORED
-from ovms_doctor.checks.positions import config_evidence, locate
+from ovms_doctor.checks.positions import config_evidence, locate, with_position
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.plan_problems import ConfigNote
@@ -89,9 +89,10 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
         path = context.plan.config_path or "the configuration"
         return context.finding(
             KEY_DOUBLED,
-            f"{path}{f':{position.line}:{position.column}' if position else ''}: the key {note.text} is repeated, and "
+            f"{with_position(path, position)}: the key {note.text} is repeated, and "
             f"{_effective_key(context, note.text)}",
             path=context.plan.config_path,
+            position=position,
             evidence=(
                 Evidence(f"{position}: {note.text}" if position else note.text, "read of the configuration"),
             ),
@@ -103,6 +104,7 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
             f"{locate(context, note.pointer)}: {note.text} beside “config” has no effect",
             model=note.model,
             path=context.plan.config_path,
+            at=note.pointer,
             evidence=config_evidence(context, note.pointer, note.text),
             recovers="config_change",
         )
@@ -112,6 +114,7 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
             f"{locate(context, note.pointer)}: {note.model} is a graph, for which {note.text} has no effect",
             model=note.model,
             path=context.plan.config_path,
+            at=note.pointer,
             evidence=config_evidence(context, note.pointer, note.text),
             recovers="config_change",
         )
@@ -121,6 +124,7 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
         TEXT_ENDS_AT_NUL,
         f"{locate(context, note.pointer)}: the server reads the string {note.text} only up to its NUL character",
         path=context.plan.config_path,
+        at=note.pointer,
         evidence=config_evidence(context, note.pointer, f"\\u0000 in {note.text}"),
         recovers="config_change",
     )
@@ -160,6 +164,7 @@ def _policy(context: Context, note: ConfigNote) -> Finding:
         detail=detail,
         confidence="low" if undefined else None,
         log=note.log,
+        at=note.pointer,
         evidence=config_evidence(context, note.pointer, shown)
         if note.pointer
         else (Evidence(shown, "read of the arguments"),),

@@ -73,6 +73,7 @@ def _finding(context: Context, fault: LibraryFault) -> Finding:
         severity="error" if needed else None,
         confidence=None if advice is None else advice.confidence,
         log=fault.log,
+        at=fault.pointer,
         evidence=evidence if advice is None else (*evidence, *advice.evidence),
         recovers="config_change",
         steps=() if advice is None else advice.steps,

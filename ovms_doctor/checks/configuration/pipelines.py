@@ -139,6 +139,7 @@ def _finding(context: Context, fault: PipelineFault, *, later: bool | None) -> F
             else "The server starts and answers “ready”. The models are served."
         ),
         log=fault.log,
+        at=fault.pointer,
         evidence=config_evidence(context, fault.pointer, fault.subject),
         recovers="next_poll" if later else "config_change",
         steps=() if step is None else (Step(step),),

@@ -8,7 +8,7 @@ from ovms_doctor.checks import unmounted_paths
 from ovms_doctor.checks.configuration import other_files
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
-from ovms_doctor.checks.positions import argument_position, key_of, line_and_column, with_position
+from ovms_doctor.checks.positions import argument_position, key_of, with_position
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
@@ -279,6 +279,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
         confidence=advice.confidence if advice else confidence,
         log=problem.log,
         evidence=advice.evidence if advice else _evidence(context, problem),
+        at=_at(problem),
         recovers="restart",
         steps=_steps(context, problem) if better is None else better.steps,
         remedy="" if better is None else better.remedy,
@@ -299,10 +300,10 @@ def _message_of(
 def _message(context: Context, problem: StartProblem) -> str:
     path = problem.path or "the configuration"
     if problem.kind == "config_not_json":
-        position = line_and_column(context, problem.at)
+        position = context.position(_at(problem))
         return f"{with_position(path, position)} is not valid JSON for the server: {problem.hint or problem.text}"
     if problem.kind == "config_schema":
-        position = line_and_column(context, problem.sibling or problem.pointer)
+        position = context.position(_at(problem))
         return f"{with_position(path, position)}: {_violation(problem)}"
     messages = {
         "usage": f"The server refuses its arguments: {problem.text}",
@@ -316,6 +317,13 @@ def _message(context: Context, problem: StartProblem) -> str:
         "graph_settings": f"A graph does not accept {problem.text} on the command line",
     }
     return messages[problem.kind]
+
+
+def _at(problem: StartProblem) -> str | int | None:
+    """The JSON pointer, or the index of a character, of what is wrong in the configuration."""
+    if problem.kind == "config_not_json":
+        return problem.at
+    return problem.sibling or problem.pointer if problem.kind == "config_schema" else None
 
 
 def _violation(problem: StartProblem) -> str:
@@ -359,11 +367,11 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
     source = "read of the configuration" if problem.kind.startswith("config_") else "the arguments"
     evidence = []
     if problem.at is not None or problem.pointer is not None:
-        position = line_and_column(context, problem.pointer if problem.at is None else problem.at)
+        position = context.position(problem.pointer if problem.at is None else problem.at)
         if position is not None:
             text = f"{position}: {problem.pointer or problem.text}"
             evidence.append(Evidence(text, "read of the configuration"))
-        other = line_and_column(context, problem.sibling) if problem.sibling is not None else None
+        other = context.position(problem.sibling) if problem.sibling is not None else None
         if other is not None:
             evidence.append(Evidence(f"{other}: {problem.sibling}", "read of the configuration"))
     if problem.path and not evidence:

@@ -75,7 +75,7 @@ def _warning(context: Context, model: ModelPlan, warning: ParameterWarning) -> F
     if warning.kind == "deprecated" and warning.parameter == "plugin_config":
         return _renamed_keys(context, model, warning)
     shown = show_parameter(model.entry, warning.parameter)
-    position, evidence = locate_parameter(context, model.entry, warning.parameter)
+    position, evidence, at = locate_parameter(context, model.entry, warning.parameter)
     return context.finding(
         PARAMETER_DEPRECATED if warning.kind == "deprecated" else PARAMETER_IGNORED,
         f"{position}{shown} {messages[warning.kind]}",
@@ -83,6 +83,7 @@ def _warning(context: Context, model: ModelPlan, warning: ParameterWarning) -> F
         path=model.entry.base_path,
         base=model.entry.base_path,
         log=warning.log,
+        at=at,
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
         steps=form_steps(warning.parameter, context.deployment.release)
@@ -101,7 +102,7 @@ def _renamed_keys(context: Context, model: ModelPlan, warning: ParameterWarning)
         for line in warning.log
     ]
     old = pairs[0][0]
-    position, evidence = locate_parameter(context, model.entry, "plugin_config", old)
+    position, evidence, at = locate_parameter(context, model.entry, "plugin_config", old)
     renamed = ", ".join(f"{key} as {new}" for key, new in pairs)
     return context.finding(
         PARAMETER_DEPRECATED,
@@ -111,6 +112,7 @@ def _renamed_keys(context: Context, model: ModelPlan, warning: ParameterWarning)
         base=model.entry.base_path,
         detail="The property still has its effect.",
         log=warning.log,
+        at=at,
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
         steps=tuple(Step(f"Replace {key} by {new}.") for key, new in pairs),
@@ -130,7 +132,7 @@ def check_shapes(context: Context, model: ModelPlan, attempt: Attempt) -> Iterat
     for name, shape in model.parameters.shapes:
         if name == ANONYMOUS or name in used or shape.auto or model.parameters.batch is not None:
             continue
-        position, evidence = locate_parameter(context, model.entry, "shape", name)
+        position, evidence, at = locate_parameter(context, model.entry, "shape", name)
         yield context.of_attempt(
             PARAMETER_IGNORED,
             f"{position}The shape for {name} has no effect: the server uses another name for this input",
@@ -139,6 +141,7 @@ def check_shapes(context: Context, model: ModelPlan, attempt: Attempt) -> Iterat
             severity="warning",
             detail="The model is served with its own shape.",
             log=(),
+            at=at,
             evidence=(*evidence, *describe_tensors(attempt)),
             steps=(Step(f"Use the server's name of the input: {', '.join(sorted(used))}."),),
         )

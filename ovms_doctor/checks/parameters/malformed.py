@@ -106,7 +106,7 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
     hint = key_hint(skipped.log[0], context.deployment.release) if aborts and skipped.log else ""
     key = key_in(skipped.log[0]) if aborts and skipped.log else ""
     shown = show_parameter(entry, skipped.parameter, key=key)
-    position, evidence = locate_parameter(context, entry, skipped.parameter, key)
+    position, evidence, at = locate_parameter(context, entry, skipped.parameter, key)
     detail = (
         "This entry and all entries after it are left out. The server starts and answers “ready”."
         if aborts
@@ -120,6 +120,7 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
         path=context.plan.config_path,
         detail=detail,
         log=skipped.log,
+        at=at,
         evidence=evidence,
         recovers="config_change",
         steps=(Step(hint),) if hint else form_steps(skipped.parameter, context.deployment.release),

@@ -269,7 +269,7 @@ def finding_on_version(
         "too_high": f"{shown} is more than the server accepts: 100000",
     }
     inside = cause.tensor if cause.reason in ("unknown_tensor", "mapped", "scalar", "rank") else ""
-    position, evidence = locate_parameter(context, model.entry, cause.parameter, inside)
+    position, evidence, at = locate_parameter(context, model.entry, cause.parameter, inside)
     evidence += describe_tensors(attempt)
     if cause.report is not None and cause.report.message:
         evidence += quote_openvino(cause.report)
@@ -288,6 +288,7 @@ def finding_on_version(
         model,
         attempt,
         path=cause.path,
+        at=at,
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
         steps=(Step(hint),) if hint else (),
@@ -297,7 +298,7 @@ def finding_on_version(
 def finding_on_stateful_model(context: Context, model: ModelPlan) -> Finding:
     """A stateful model whose shape or batch size is auto: the server tries none of its versions."""
     automatic = "batch_size" if model.entry.parameters.get("shape") is None else "shape"
-    position, evidence = locate_parameter(context, model.entry, automatic)
+    position, evidence, at = locate_parameter(context, model.entry, automatic)
     return context.finding(
         STATEFUL_DYNAMIC,
         f"{position}A stateful model cannot have shape or batch_size auto",
@@ -306,6 +307,7 @@ def finding_on_stateful_model(context: Context, model: ModelPlan) -> Finding:
         base=model.entry.base_path,
         detail=context.what_then(model),
         log=model.detection.log,
+        at=at,
         evidence=evidence,
         recovers="restart" if context.single else "config_change",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.positions import line_and_column, with_position
+from ovms_doctor.checks.positions import with_position
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.findings import Evidence
@@ -55,21 +55,22 @@ def show_plugin_config(value: object, key: str = "") -> object:
 
 def locate_parameter(
     context: Context, entry: ModelEntry, parameter: str, inside: str = ""
-) -> tuple[str, tuple[Evidence, ...]]:
-    """The position of a parameter as the beginning of a message (``config.json:3:15: ``), and the evidence on it.
+) -> tuple[str, tuple[Evidence, ...], str | None]:
+    """The position of a parameter as the beginning of a message (``config.json:3:15: ``), the evidence on it, and its
+    JSON pointer.
 
     ``inside``: a key in the parameter's value; the parameter itself where there is no such key. The beginning is
     empty for parameters of the command line.
     """
     shown = show_parameter(entry, parameter, key=inside)
     if entry.parameters.source == "arguments" or not entry.pointer:
-        return "", (Evidence(shown, "read of the arguments"),)
+        return "", (Evidence(shown, "read of the arguments"),), None
     pointer = "/".join([entry.pointer, parameter, *([_escaped(inside)] if inside else [])])
-    position = line_and_column(context, pointer)
+    position = context.position(pointer)
     evidence = (Evidence(f"{position or entry.pointer}: {shown}", "read of the configuration"),)
     if position is None or context.plan.config_path is None:
-        return "", evidence
-    return f"{with_position(context.plan.config_path, position)}: ", evidence
+        return "", evidence, None
+    return f"{with_position(context.plan.config_path, position)}: ", evidence, pointer
 
 
 def _escaped(key: str) -> str:

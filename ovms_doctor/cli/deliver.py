@@ -1,0 +1,212 @@
+"""Where a report goes: one to standard output, others to the files of ``-o``, each in its format."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from ovms_doctor.cli.output import standard_output, write_parts
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.options import OutputOptions, ReportFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ovms_doctor.model.styled import Output
+    from ovms_doctor.report.formats.context import RenderContext, Rule
+    from ovms_doctor.report.model import Report
+
+#: File names by which a format is recognised where none is typed.
+_SUFFIXES: tuple[tuple[str, ReportFormat], ...] = (
+    (".sarif", "sarif"),
+    (".sarif.json", "sarif"),
+    (".json", "json"),
+    (".xml", "junit"),
+    (".md", "markdown"),
+    (".html", "html"),
+    (".htm", "html"),
+)
+#: What the web interface of GitHub takes of a step's summary, in bytes.
+_LONGEST_SUMMARY = 1 << 20
+
+
+class Content(Struct, frozen=True):
+    """A finished report that can be written in every format."""
+
+    #: The exit code of the run.
+    exit_code: int
+    #: Makes the JSON document.
+    document: Callable[[], dict[str, Any]]
+    #: Writes the text for people.
+    write_text: Callable[[Output], None]
+    #: The file, directory or address that was named first; empty for none. A finding without a file is shown there.
+    target: str = ""
+
+
+class Destination(Struct, frozen=True):
+    """One report to be written."""
+
+    format: ReportFormat
+    #: The file; None for standard output.
+    path: str | None
+
+
+def destinations(options: OutputOptions) -> tuple[Destination, ...]:
+    """Standard output first, then the files. Raises UsageError where standard output is to be two things.
+
+    A file without a format has that of ``--format``, else the one that its name shows, else text. Standard output has
+    ``--format`` where no file takes it, else text: so that the log of a CI job is never empty.
+    """
+    files = []
+    output: ReportFormat | None = None
+    taken = False
+    for item in options.outputs:
+        form = item.format
+        if form is None and item.path != "-":
+            taken = True
+            form = options.format or _by_name(item.path)
+        elif form is None:
+            form = options.format or "text"
+        if item.path != "-":
+            files.append(Destination(form, item.path))
+        elif output is not None and output != form:
+            raise UsageError(f"--output: standard output cannot be both {output} and {form}")
+        else:
+            output = form
+    names = [item.path for item in files]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--output: {twice} is named twice, and each would replace the other")
+    if output is None:
+        output = "text" if taken or options.format is None else options.format
+    return (Destination(output, None), *files)
+
+
+def _by_name(path: str) -> ReportFormat:
+    found = [form for suffix, form in _SUFFIXES if path.lower().endswith(suffix)]
+    # The longest suffix is the last that fits but for .sarif.json, which stands before .json.
+    return found[0] if found else "text"
+
+
+def deliver(content: Content, options: OutputOptions) -> None:
+    """Write the report wherever it was requested. Raises UsageError for a file that cannot be written, after all that
+    can be are."""
+    places = destinations(options)
+    document: dict[str, Any] | None = None
+    problem: UsageError | None = None
+    for place in places:
+        try:
+            if place.format == "text":
+                _write_text(content, place, options)
+                continue
+            document = content.document() if document is None else document
+            _write_document(document, content, place, options)
+        except UsageError as error:
+            problem = problem or error
+    if document is not None and any(place.format == "github" for place in places):
+        _write_summary(document, content, options)
+    if problem is not None:
+        raise problem
+
+
+def failed_content(report: Report) -> Content:
+    """A run that failed, whose reason is on standard error already: its text is empty."""
+
+    def document() -> dict[str, Any]:
+        from ovms_doctor.report.json_report import to_document
+
+        return to_document(report)
+
+    return Content(report.exit_code, document, lambda output: None)
+
+
+def _write_text(content: Content, place: Destination, options: OutputOptions) -> None:
+    if place.path is not None:
+        from ovms_doctor.model.styled import PlainOutput
+
+        file = io.StringIO()
+        content.write_text(PlainOutput(file))
+        write_parts([file.getvalue()], place.path)
+        return
+    with _commands_stopped():
+        content.write_text(standard_output(no_color=options.no_color))
+
+
+@contextmanager
+def _commands_stopped() -> Iterator[None]:
+    """In a job of GitHub Actions a line of the log can be a command; the report quotes names and log lines, which are
+    none of ours. The runner takes none until the token is repeated."""
+    if os.environ.get("GITHUB_ACTIONS") != "true" or sys.stdout.isatty():
+        yield
+        return
+    import secrets
+
+    token = secrets.token_hex(16)
+    sys.stdout.write(f"::stop-commands::{token}\n")
+    try:
+        yield
+    finally:
+        sys.stdout.write(f"::{token}::\n")
+        sys.stdout.flush()
+
+
+def _write_document(
+    document: dict[str, Any], content: Content, place: Destination, options: OutputOptions
+) -> None:
+    if place.format == "json":
+        from ovms_doctor.report.json_report import dumps
+
+        write_parts([dumps(document)], place.path)
+        return
+    from ovms_doctor.report.formats import render
+
+    write_parts(render(place.format, document, _context(document, content, options)), place.path)
+
+
+def _write_summary(document: dict[str, Any], content: Content, options: OutputOptions) -> None:
+    """The summary of the step, where this is one of GitHub Actions: the file is appended to."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    from ovms_doctor.report.formats import render, shortened
+
+    parts = render("markdown", document, _context(document, content, options))
+    data = shortened(parts, _LONGEST_SUMMARY).encode("utf-8", "backslashreplace")
+    try:
+        with open(path, "ab") as file:
+            file.write(data)
+    except OSError as error:
+        print(f"ovms-doctor: GITHUB_STEP_SUMMARY: {path}: {error.strerror}", file=sys.stderr)
+
+
+def _context(document: dict[str, Any], content: Content, options: OutputOptions) -> RenderContext:
+    from ovms_doctor.report.formats.context import RenderContext
+
+    return RenderContext(
+        directory=os.getcwd(),
+        target=content.target,
+        fail_on=options.fail_on,
+        exit_code=content.exit_code,
+        rules=_rules({finding["code"] for finding in document["findings"]}),
+    )
+
+
+def _rules(wanted: Iterable[str]) -> dict[str, Rule]:
+    """What is known of the codes that the report holds."""
+    from ovms_doctor.explain.index import codes, prose
+    from ovms_doctor.report.formats.context import Rule
+
+    known = codes()
+    return {
+        code: Rule(
+            entry.code, entry.name, entry.severity, entry.summary, entry.remedy, entry.docs, prose(entry)
+        )
+        for code in sorted(wanted)
+        if (entry := known.get(code)) is not None
+    }

@@ -1,0 +1,36 @@
+"""The report in formats that other programs and the web show: each a function from the JSON document to text in parts.
+
+A renderer gets the document with its text escaped and secrets replaced; what is special in its own format (markup,
+control characters) is its own business. The modules are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from msgspec import convert
+
+from ovms_doctor.report.document import ReportDocument
+from ovms_doctor.report.formats.context import RenderContext
+
+
+def render(form: str, document: dict[str, Any], context: RenderContext) -> Iterator[str]:
+    """The document in one of the formats but text and JSON, in parts."""
+    module = importlib.import_module(f"ovms_doctor.report.formats.{form}")
+    renderer: Callable[[ReportDocument, RenderContext], Iterator[str]] = module.render
+    return renderer(convert(document, ReportDocument), context)
+
+
+def shortened(parts: Iterable[str], most: int) -> str:
+    """The parts of a Markdown text that fit into ``most`` bytes, with a remark where some are left out."""
+    remark = "\n\n… the rest is left out: it is too long to be shown here.\n"
+    left = most - len(remark.encode())
+    kept: list[str] = []
+    for part in parts:
+        left -= len(part.encode("utf-8", "backslashreplace"))
+        if left < 0:
+            return "".join(kept) + remark
+        kept.append(part)
+    return "".join(kept)

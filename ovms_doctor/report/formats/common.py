@@ -1,0 +1,152 @@
+"""What several formats need: where a finding is, and its text in sentences."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from ovms_doctor.model.display_text import printable
+from ovms_doctor.report.document import FindingInfo, ReportDocument, StepInfo
+from ovms_doctor.report.formats.context import RenderContext
+from ovms_doctor.report.phrases import RECOVERS, plural
+
+#: Models of a group that a sentence names; the others are counted.
+_NAMED = 100
+
+
+class Location(Struct, frozen=True):
+    """A place that a web interface can show a finding at."""
+
+    #: The path: relative to the working directory where it lies below it, else absolute, or an address.
+    path: str
+    #: Whether the path is relative.
+    is_relative: bool
+    #: The line, from 1; None where the finding is about the whole file.
+    line: int | None = None
+    #: The column, from 1; None where it is not known.
+    column: int | None = None
+
+    @property
+    def uri(self) -> str:
+        """The path as a URI, relative where the path is."""
+        if "://" in self.path:
+            return quote(self.path, safe="/:?#[]@!$&'()*+,;=%~")
+        quoted = quote(self.path)
+        if not self.is_relative:
+            return f"file://{quoted}"
+        # A name with a colon in its first part would be read as a scheme.
+        return f"./{quoted}" if ":" in quoted.partition("/")[0] else quoted
+
+
+def locate(finding: FindingInfo, document: ReportDocument, context: RenderContext) -> Location:
+    """Where the finding is. One that is about no file of this host is shown at its model's directory, else at what
+    was named on the command line."""
+    subject = finding.subject
+    line, column = subject.line, subject.column
+    path = subject.document if line is not None else subject.path
+    if path is None and finding.occurrences and context.target:
+        return _location(context.target, context.directory, finding.occurrences.first_line, None)
+    if path is None:
+        directories = {model.name: model.host_path for model in document.models}
+        path = directories.get(subject.model or "") or context.target or subject.server_path or "."
+    return _location(path, context.directory, line, column)
+
+
+def _location(path: str, directory: str, line: int | None, column: int | None) -> Location:
+    if "://" in path:
+        return Location(path, False, line, column)
+    absolute = posixpath.normpath(posixpath.join(directory, path))
+    if absolute == directory:
+        return Location(".", True, line, column)
+    below = directory.rstrip("/") + "/"
+    if absolute.startswith(below):
+        return Location(absolute[len(below) :], True, line, column)
+    return Location(absolute, False, line, column)
+
+
+def safe(text: str) -> str:
+    """A text of the document in one line, without any character that is not printed as itself."""
+    return printable(text)
+
+
+def safe_lines(text: str) -> list[str]:
+    """The lines of a text of the document, each safe as by :func:`safe`."""
+    return [printable(line.expandtabs(8)) for line in text.split("\n")]
+
+
+def title(finding: FindingInfo) -> str:
+    """``OVD101 no-version-directory``."""
+    return safe(f"{finding.code} {finding.name}")
+
+
+def subject_text(finding: FindingInfo) -> str:
+    """``resnet, version 2``; empty for the server as a whole."""
+    subject = finding.subject
+    if subject.model is None:
+        return ""
+    return safe(subject.model if subject.version is None else f"{subject.model}, version {subject.version}")
+
+
+def affected(group: Sequence[FindingInfo], most: int = _NAMED) -> str:
+    """The subjects of a group in one text, the first ``most`` of them by name; empty where there are none."""
+    names = list(dict.fromkeys(name for name in map(subject_text, group) if name))
+    more = len(names) - most
+    separator = "; " if any(", version" in name for name in names) else ", "
+    return separator.join(names[:most]) + (f" and {plural(more, 'more')[:-1]}" if more > 0 else "")
+
+
+def paths_of(finding: FindingInfo) -> str:
+    """The path as the server sees it, and as this host does; empty where there is none."""
+    path, server_path = finding.subject.path, finding.subject.server_path
+    if server_path is not None and path is not None and path != server_path:
+        return safe(f"{server_path}, on this host {path}")
+    return safe(server_path or path or "")
+
+
+def step_text(step: StepInfo) -> str:
+    """What to do, with the place it belongs to and its effect, unless it only reads on this host."""
+    aside = [] if step.location in (None, "host") else [f"in {step.location}"]
+    if step.effect not in (None, "reads"):
+        aside.append(str(step.effect))
+    return safe(step.text) + (f" [{', '.join(aside)}]" if aside else "")
+
+
+def remedy_lines(finding: FindingInfo) -> Iterator[str]:
+    """What to do, a line each, commands indented."""
+    if finding.remedy is None:
+        return
+    if not finding.remedy.steps and finding.remedy.summary:
+        yield safe(finding.remedy.summary)
+    for step in finding.remedy.steps:
+        yield step_text(step)
+        if step.command is not None:
+            yield f"  {safe(step.command)}"
+
+
+def text_lines(group: Sequence[FindingInfo]) -> Iterator[str]:
+    """A group of findings as plain text: what is the case, the log, the evidence, what to do."""
+    finding = group[0]
+    yield f"{finding.severity} {title(finding)}: {safe(finding.message)}"
+    if finding.detail:
+        yield safe(finding.detail)
+    if len(group) > 1:
+        yield f"Affected ({len(group)}): {affected(group)}"
+    if paths := paths_of(finding):
+        yield f"At: {paths}"
+    yield from _labelled("Log:", (line for message in finding.server_log for line in safe_lines(message)))
+    yield from _labelled("Seen:", (safe(f"{item.observation} ({item.method})") for item in finding.evidence))
+    yield from _labelled("What to do:", remedy_lines(finding))
+    if finding.recovers is not None and finding.severity != "info":
+        yield f"Then: {RECOVERS[finding.recovers]}"
+    if finding.docs:
+        yield f"More: {safe(finding.docs)}"
+
+
+def _labelled(label: str, lines: Iterable[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if not number:
+            yield label
+        yield f"  {line}"

@@ -1,0 +1,44 @@
+"""What a renderer is given beside the document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from ovms_doctor.model.findings import Severity
+from ovms_doctor.model.options import FailOn
+
+
+class Rule(Struct, frozen=True):
+    """A code as its page describes it."""
+
+    #: The code.
+    code: str
+    #: Its name in kebab case.
+    name: str
+    #: Its usual severity.
+    severity: Severity
+    #: What is the case, a phrase without a full stop.
+    summary: str
+    #: What to do.
+    remedy: str
+    #: The web address of its page.
+    docs: str
+    #: The text of its page, Markdown.
+    page: str
+
+
+class RenderContext(Struct, frozen=True):
+    """The run around a document."""
+
+    #: This process's working directory: paths below it are written relative to it.
+    directory: str
+    #: The file, directory or address that was named first; empty for none.
+    target: str
+    #: The least severe finding that makes the run fail.
+    fail_on: FailOn
+    #: The exit code of the run.
+    exit_code: int
+    #: The codes of the findings, as far as they are known here.
+    rules: Mapping[str, Rule]

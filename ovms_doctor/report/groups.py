@@ -1,0 +1,37 @@
+"""Findings with one cause and one remedy: one group for people, however many models are affected."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TypeVar
+
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.report.document import FindingInfo
+
+F = TypeVar("F", Finding, FindingInfo)
+
+
+def group_findings(findings: Sequence[F]) -> list[tuple[F, ...]]:
+    """The findings in groups, each group where its first one was.
+
+    Of one group are findings of one code on the same path with the same remedy: what denies access to one directory
+    denies it to every model below it. A remedy with commands that are the same to the letter is one remedy, also for
+    findings on different paths.
+    """
+    groups: dict[Hashable, list[F]] = {}
+    for finding in findings:
+        groups.setdefault(_key(finding), []).append(finding)
+    return [tuple(group) for group in groups.values()]
+
+
+def _key(finding: Finding | FindingInfo) -> Hashable:
+    kind = (finding.code, finding.severity, finding.confidence, finding.recovers)
+    if finding.remedy is None:
+        return (*kind, id(finding))
+    steps = tuple((step.text, step.command) for step in finding.remedy.steps)
+    changes = tuple(step.command for step in finding.remedy.steps if step.command)
+    path = finding.subject.server_path or finding.subject.path
+    if changes:
+        return (*kind, steps)
+    # A general sentence is the same for different causes: only the path shows that the cause is one.
+    return (*kind, steps, path) if path is not None else (*kind, id(finding))

@@ -90,7 +90,7 @@ def check(context: Context) -> Iterator[Finding]:
     for model in context.plan.models:
         if not model.tried:
             # Other reasons for which a model is not tried have findings of their own.
-            if context.plan.outcome in ("exits", "never_ends"):
+            if context.plan.outcome in ("exits", "never_ends") and context.plan.host_problem is None:
                 yield _model_not_tried(context, model)
             continue
         if model.never_ends is not None:

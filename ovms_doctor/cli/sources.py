@@ -36,6 +36,7 @@ def with_container(options: CheckOptions) -> CheckOptions:
     gone = _gone(options, container) if elsewhere else frozenset()
     container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
     here = None if gone or option == "--kubernetes" else _here()
+    options = replace(options, container_here=not elsewhere and not _engine_is_remote())
     return options_from_container(options, _with_kills(container, options), here, gone)
 
 
@@ -56,7 +57,7 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
     )
     gone = frozenset() if looked.local else _gone(options, container)
     if looked.local:
-        options = replace(options, host_proxy=_host_proxy())
+        options = replace(options, host_proxy=_host_proxy(), container_here=True)
         container = _with_own_files(container)
     else:
         container = replace(container, merged_directory="", layers=())
@@ -106,6 +107,12 @@ def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
         return None
     holding = [layer for layer in layers if os.path.lexists(layer + path)]
     return None if len(holding) > 1 else (*holding, layers[0])[0]
+
+
+def _engine_is_remote() -> bool:
+    """Whether this shell's engine is another host's."""
+    host = os.environ.get("DOCKER_HOST", "")
+    return "://" in host and not host.startswith("unix://")
 
 
 def _host_proxy() -> str:

@@ -355,6 +355,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
     unavailable_paths: tuple[UnavailablePath, ...] = field(name="unseen", default=())
     #: Why the deployment could not be read.
     unavailable: SourceUnavailable | None = field(name="untold", default=None)
+    #: Whether the container is one of this host, or is to run here: its ports are this host's.
+    container_here: bool = False
     #: The variable by which this host's own programs find a proxy, where the container is one of this host.
     host_proxy: str = ""
     #: Names of variables for stores that this process has and the server was not given.

@@ -268,6 +268,8 @@ class Plan(Struct, frozen=True):
     models: tuple[ModelPlan, ...] = ()
     #: Why the process ends.
     problem: StartProblem | None = None
+    #: Why the process ends, or is not started, because of its host: a port, an address, the log file.
+    host_problem: StartProblem | None = None
     #: Names that are configured more than once.
     duplicates: tuple[str, ...] = ()
     #: What this program does not predict.

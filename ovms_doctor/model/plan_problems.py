@@ -29,11 +29,17 @@ class StartProblem(Struct, frozen=True):
         "extension",
         "proxy",
         "cache",
+        "log_file",
+        "port_in_use",
+        "port_not_permitted",
+        "address_not_local",
+        "address_is_name",
+        "published_port",
     ]
     #: The status code.
     status: str
-    #: The exit code.
-    exit_code: int
+    #: The exit code; None where the process is never started.
+    exit_code: int | None
     #: The lines in the server's log or on its standard error.
     log: tuple[str, ...]
     #: The file that it is about, as the server writes it.
@@ -52,6 +58,8 @@ class StartProblem(Struct, frozen=True):
     keyword: str = ""
     #: What was probably meant.
     suggestion: str | None = None
+    #: The port that cannot be opened.
+    port: int | None = None
     #: A sentence on what other releases make of it.
     hint: str = ""
     #: What to do, as a sentence.

@@ -33,8 +33,40 @@ class Message(Struct, frozen=True):
 
 _FIELD = lazy_pattern(r"\{(\w+)\}")
 
-# -- server.cpp, s3filesystem.cpp ------------------------------------------------------------------------
+# -- server.cpp ------------------------------------------------------------------------------------------
 ENDS_BY_EXCEPTION = Message("Exception catch: {what} - will now terminate.", "server.cpp")
+
+# -- grpcservermodule.cpp, httpservermodule.cpp, and the libraries that they and logging.cpp use --------------
+#: Until 2022.2 without a reason; in 2022.1 the text of an exception, and "GRPC" (server.cpp).
+GRPC_BUSY = Message("Failed to start gRPC server - at {address} - port is busy", "grpcservermodule.cpp")
+GRPC_NOT_STARTED = Message("Failed to start gRPC server - at {address}", "grpcservermodule.cpp")
+GRPC_NOT_STARTED_OLD = Message("Failed to start gRPC server at {address}", "grpcservermodule.cpp")
+GRPC_NOT_STARTED_2022_1 = Message("Failed to start GRPC server at {address}", "server.cpp")
+REST_NOT_STARTED = Message("Failed to start REST server - at {address}", "httpservermodule.cpp")
+REST_NOT_STARTED_OLD = Message("Failed to start REST server at {address}", "httpservermodule.cpp")
+DROGON_THREW = Message("Exception occurred during drogon::run()", "drogon_http_server.cpp")
+DROGON_NOT_STARTED = Message("Failed to start Drogon server", "http_server.cpp")
+#: These have a prefix of the library's own.
+REST_BUSY = Message(
+    "Address already in use (errno=98) , Bind address failed at {address} - Socket.cc:{line}", "trantor"
+)
+REST_ADDRESS_MISSING = Message(
+    "Cannot assign requested address (errno=99) , Bind address failed at {address} - Socket.cc:{line}",
+    "trantor",
+)
+REST_NOT_PERMITTED = Message(
+    "Permission denied (errno=13) , Bind address failed at {address} - Socket.cc:{line}", "trantor"
+)
+REST_NO_NAMES = Message(
+    "Failed to parse IP address '{address}'. (Note: FQDN/domain names/hostnames are not supported. Including "
+    "'localhost')",
+    "drogon",
+)
+LOG_NOT_OPENED = Message(
+    "Exception catch: Failed opening file {path} for writing: {what} - will now terminate.", "server.cpp"
+)
+
+# -- s3filesystem.cpp ------------------------------------------------------------------------------------
 PROXY_UNREAD = Message("Couldn't parse proxy: {proxy}", "s3filesystem.cpp")
 S3_NO_BUCKET = Message("No bucket name found in path {path}", "s3filesystem.cpp")
 S3_NO_ANSWER = Message(

@@ -33,6 +33,7 @@ from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import Attempt
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.mounted_paths import is_mounted, made_by_engine
 from ovms_doctor.prediction.paths import absolute, filesystem_error
 
 #: modelmanager.cpp, DEFAULT_MODEL_CACHE_DIRECTORY; no image of OVMS has it.
@@ -103,11 +104,11 @@ def with_cache(
 
 def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
     """``/opt/cache``, which turns the cache on by being there. Not asked for where it would be a guess."""
-    if not deployment.bare_metal and not _mounted(DEFAULT, deployment):
+    if not deployment.bare_metal and not is_mounted(DEFAULT, deployment):
         return None
     base = CachePlan(DEFAULT, DEFAULT, configured=False)
     status = facts.ask(StatPath(DEFAULT))
-    if isinstance(status, Failure) and status.missing and not _made_by_engine(DEFAULT, deployment):
+    if isinstance(status, Failure) and status.missing and not made_by_engine(DEFAULT, deployment):
         return None
     return _look(base, deployment, facts)
 
@@ -124,7 +125,7 @@ def _look(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     if isinstance(status, Unavailable):
         return base
     if isinstance(status, Failure):
-        if status.missing and _made_by_engine(base.absolute_path, deployment):
+        if status.missing and made_by_engine(base.absolute_path, deployment):
             return _effect(
                 replace(base, rights=_as_made(deployment), blobs=0, engine_makes=True), deployment, facts
             )
@@ -311,29 +312,10 @@ def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, fa
 def _kept(absolute_path: str, deployment: Deployment) -> bool | None:
     if deployment.bare_metal:
         return True
-    if _mounted(absolute_path, deployment):
+    if is_mounted(absolute_path, deployment):
         return True
     known = deployment.mounts or deployment.container is not None
     return False if known else None
-
-
-def _mounted(absolute_path: str, deployment: Deployment) -> bool:
-    """Whether something is mounted at the path or above it."""
-    container = deployment.container
-    return deployment.mount_table.mount_of(absolute_path) is not None or bool(
-        container is not None and covering(container.mounts, absolute_path)
-    )
-
-
-def _made_by_engine(absolute_path: str, deployment: Deployment) -> bool:
-    """Whether the container's engine makes what is missing on the host (``-v``), with root as the owner."""
-    container = deployment.container
-    if container is None or container.user_namespace:
-        return False
-    return any(
-        mount.server.rstrip("/") == absolute_path.rstrip("/") and mount.created_by_engine
-        for mount in container.mounts
-    )
 
 
 def _as_made(deployment: Deployment) -> Writability:

@@ -37,6 +37,7 @@ from ovms_doctor.prediction.extension import extension_stops, plan_extension, wi
 from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
+from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate
 from ovms_doctor.prediction.mounted_facts import mark_outside, mounted_facts_for
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
@@ -71,6 +72,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
     mounted_facts = mounted_facts_for(facts, deployment)
     try:
         planned = with_routes(_plan(deployment, mounted_facts, planner, ignored), deployment, mounted_facts)
+        planned = with_host(planned, deployment, mounted_facts)
         if planned.outcome == "serves":
             planned = replace(planned, memory=estimate(planned.models, deployment.limits))
         return Planned(mark_outside(planned, mounted_facts, deployment))

@@ -24,6 +24,7 @@ from ovms_doctor.model.facts import (
     FileContent,
     FileKind,
     InspectKeyFile,
+    InspectNetwork,
     KeyFileInspection,
     ListDirectory,
     Listing,
@@ -39,6 +40,7 @@ from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable, join
 from ovms_doctor.probes.access import Ids, Judge, Means, PredictedAccess, TriedAccess, become, choose
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
+from ovms_doctor.probes.network import inspect_network
 from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import Stop, Walker, open_bases, outside
 from ovms_doctor.probes.writing import probe, writability
@@ -60,8 +62,8 @@ _DIRENT_BUFFER = 1 << 18
 
 
 class LocalFiles:
-    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite and InspectKeyFile. ``means``: how it
-    acts with the user's rights; ``table``: which of the server's mounts are read-only."""
+    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite, InspectKeyFile and InspectNetwork.
+    ``means``: how it acts with the user's rights; ``table``: which of the server's mounts are read-only."""
 
     def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
         self._table = table
@@ -83,6 +85,8 @@ class LocalFiles:
             return self.probe(question.path)
         if isinstance(question, InspectKeyFile):
             return self.key_file(question.path)
+        if isinstance(question, InspectNetwork):
+            return inspect_network(question.ports, question.addresses)
         raise TypeError(f"{type(question).__name__} is not about files")
 
     def status(self, path: str) -> PathStatus | Failure | Unavailable:

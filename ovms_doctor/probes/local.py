@@ -14,6 +14,7 @@ from ovms_doctor.model.facts import (
     AnyQuestion,
     InspectLibrary,
     InspectModel,
+    InspectNetwork,
     LoadExtension,
     LoadModel,
     LoadReport,
@@ -106,7 +107,8 @@ class LocalCollector:
         answers: dict[AnyQuestion, Answer] = {}
         groups: dict[Group, list[AnyQuestion]] = {"files": [], "inspect": [], "library": [], "load": []}
         for question in dict.fromkeys(questions):
-            reason = None if isinstance(question, StatHost) else self._mounts.unavailable(question.path)
+            of_host = isinstance(question, StatHost | InspectNetwork)
+            reason = None if of_host else self._mounts.unavailable(question.path)
             if reason is None:
                 groups[_group(question)].append(question)
             else:
@@ -165,7 +167,7 @@ class LocalCollector:
             mine: list[AnyQuestion] = [
                 one
                 for one in questions
-                if not isinstance(one, StatHost) and getattr(one, "own", False) is (worker is self._own)
+                if not isinstance(one, StatHost) and _is_own(one) is (worker is self._own)
             ]
             self._ask_worker(worker, mine, begin, answers)
         if here:
@@ -334,6 +336,11 @@ class LocalCollector:
             for _, once_more in alone.answer([read], lambda _: deadline):
                 stage = "read" if isinstance(once_more, ChildExit) else "compile"
         return LoadReport(level, "crashed", stage, "", runtime, answer.signal, detail=_crash(answer))
+
+
+def _is_own(question: AnyQuestion) -> bool:
+    """Whether it is answered with this process's own rights."""
+    return isinstance(question, InspectNetwork) or getattr(question, "own", False) is True
 
 
 def _nobody(question: AnyQuestion) -> None:

@@ -159,7 +159,9 @@ def _write_outcome(paper: TextWriter, report: Report) -> None:
     plan = report.plan
     if plan is None:
         return
-    if plan.outcome == "exits":
+    if plan.host_problem is not None and plan.host_problem.kind == "published_port":
+        paper.prose("the engine does not start the container", style="bold red")
+    elif plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
         paper.prose(f"the process ends{code}", style="bold red")
     elif plan.outcome == "never_ends":

@@ -62,6 +62,8 @@ def verdict_line(report: Report) -> tuple[str, str]:
     plan = report.plan
     if plan is None:
         return OPEN, "nothing could be looked at"
+    if plan.host_problem is not None and plan.host_problem.kind == "published_port":
+        return BAD, "the engine does not start the container: no model is served"
     if plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
         return BAD, f"the process ends{code}: no model is served"

@@ -29,7 +29,8 @@ HUNDREDS = {
     "layout": "1", "versions": "1", "permissions": "2", "reading": "3", "operations": "3", "extension": "3",
     "graphs": "3",
     "configuration": "4", "parameters": "4", "mapping": "4", "cache": "5", "container": "7", "devices": "7",
-    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "live": "8", "doctor": "9",
+    "proxies": "6", "storage": "6", "resources": "7", "requests": "8", "logs": "8", "live": "8", "host": "8",
+    "doctor": "9",
 }  # fmt: skip
 #: For ever: a code or name that was given out is never changed and never given out again.
 _GIVEN = """
@@ -102,7 +103,8 @@ OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,
 OVD733 device-name-unknown, OVD734 default-device-is-gpu, OVD741 memory-does-not-fit,
 OVD742 memory-tight, OVD743 no-room-for-a-new-version, OVD745 quota-not-seen, OVD801 port-in-use,
-OVD802 address-not-local, OVD803 port-not-permitted, OVD815 pipeline-run-fails,
+OVD802 address-not-local, OVD803 port-not-permitted, OVD804 rest-address-is-name,
+OVD815 pipeline-run-fails,
 OVD816 inference-throws, OVD817 request-processing-fails, OVD818 reload-for-request-fails,
 OVD819 pipeline-may-fail, OVD821 graph-definition-invalid, OVD822 generative-model-not-loaded,
 OVD823 chat-template-unusable, OVD824 generation-fails, OVD825 python-node-fails,

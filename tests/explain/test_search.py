@@ -18,6 +18,8 @@ from ovms_doctor.model.server_log import Message
 from tests.cases_build import Family, RecordedRelease, load_cases
 
 VALUES = {
+    "line": "69",
+    "address": "0.0.0.0:8000",
     "template": "/tmp/fileXXXXXX",
     "bucket": "models.example:9000",
     "path": "/models/a b/1",

@@ -34,9 +34,11 @@ from ovms_doctor.model.facts import (
     InspectKeyFile,
     InspectLibrary,
     InspectModel,
+    InspectNetwork,
     KeyFileInspection,
     LibraryInspection,
     ListDirectory,
+    ListeningSocket,
     Listing,
     ListStore,
     LoadCopy,
@@ -44,6 +46,7 @@ from ovms_doctor.model.facts import (
     LoadModel,
     LoadReport,
     ModelInspection,
+    NetworkInspection,
     Operation,
     PathStatus,
     Preparation,
@@ -118,6 +121,7 @@ QUESTION = st.one_of(
     st.builds(FetchCopy, COPY, NAMES, TEXT),
     st.builds(StatPath, TEXT),
     st.builds(StatHost, TEXT),
+    st.builds(InspectNetwork, st.lists(NUMBER, max_size=2).map(tuple), NAMES),
     st.builds(CheckWritable, TEXT),
     st.builds(ProbeWrite, TEXT),
     st.builds(ListDirectory, TEXT),
@@ -129,6 +133,15 @@ QUESTION = st.one_of(
     st.builds(InspectKeyFile, TEXT),
 )
 ANSWERS = {
+    NetworkInspection: st.builds(
+        NetworkInspection,
+        st.lists(st.builds(ListeningSocket, TEXT, NUMBER, TEXT), max_size=2).map(tuple),
+        NAMES,
+        st.none() | NUMBER,
+        st.lists(NAMES, max_size=2).map(tuple),
+        NUMBER,
+        st.booleans(),
+    ),
     StoreResponse: st.builds(StoreResponse, TEXT),
     StoreListing: st.builds(
         StoreListing,

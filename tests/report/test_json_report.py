@@ -31,9 +31,11 @@ from ovms_doctor.model.facts import (
     InspectKeyFile,
     InspectLibrary,
     InspectModel,
+    InspectNetwork,
     KeyFileInspection,
     LibraryInspection,
     ListDirectory,
+    ListeningSocket,
     Listing,
     ListStore,
     LoadCopy,
@@ -41,6 +43,7 @@ from ovms_doctor.model.facts import (
     LoadModel,
     LoadReport,
     ModelInspection,
+    NetworkInspection,
     Operation,
     PathStatus,
     ReadFile,
@@ -261,6 +264,9 @@ def test_facts_fulfil_their_schema() -> None:
                 "directory", 0, 0, 0o40755, False, True, True, False, "tried", None, 9, 9
             ),
             ProbeWrite("/c"): WriteProbe("/c/probe"),
+            InspectNetwork((9000,), ("::1",)): NetworkInspection(
+                (ListeningSocket("::", 9000, "ovms"),), ("::1",), 1024, (("--port", "9000"),), 5000
+            ),
         }
     )
     text = codec.dump(facts, {"anything": 1})

@@ -1,52 +1,8 @@
-"""The server itself: ports, files, libraries, and the container engine around it."""
+"""The server itself: files, libraries, and the image around it."""
 
 from __future__ import annotations
 
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
-
-PORT_IN_USE = Code(
-    code="OVD801",
-    name="port-in-use",
-    severity="error",
-    summary="A port that the server is to open is taken",
-    remedy=(
-        "Stop the process that listens there, or give the server another port. A server that was not"
-        " stopped is often the one that listens."
-    ),
-    releases=ALL_RELEASES,
-    see_also=("OVD802", "OVD803"),
-    example=Example(
-        "ovms --port 9000 …                 while another process listens on 9000", "ovms --port 9001 …"
-    ),
-)
-
-ADDRESS_NOT_LOCAL = Code(
-    code="OVD802",
-    name="address-not-local",
-    severity="error",
-    summary="The address that the server is to bind is none of its host",
-    remedy=(
-        "Leave --grpc_bind_address and --rest_bind_address out, or name an address that the server's"
-        " host or container has."
-    ),
-    releases=ALL_RELEASES,
-    see_also=("OVD801",),
-    example=Example("ovms --grpc_bind_address 203.0.113.7 …", "ovms --grpc_bind_address 0.0.0.0 …"),
-)
-
-PORT_NOT_PERMITTED = Code(
-    code="OVD803",
-    name="port-not-permitted",
-    severity="error",
-    summary="The server's user has no right to open a port below 1024",
-    remedy=(
-        "Take a port from 1024 on, and publish it under the low number if that is wanted, or give "
-        "the container the capability NET_BIND_SERVICE."
-    ),
-    releases=ALL_RELEASES,
-    see_also=("OVD801",),
-    example=Example("docker run … --port 81", "docker run -p 81:9000 … --port 9000"),
-)
 
 UNLOAD_FAILS = Code(
     code="OVD845",
@@ -70,20 +26,6 @@ TEMPORARY_DIRECTORY_FAILS = Code(
     example=Example("docker run --read-only …", "docker run --read-only --tmpfs /tmp …"),
 )
 
-LOG_FILE_NOT_WRITABLE = Code(
-    code="OVD847",
-    name="log-file-not-writable",
-    severity="error",
-    summary="The file of --log_path cannot be written: the server ends over it",
-    remedy=(
-        "Name a path that the server's user may write to, or leave --log_path out: the log goes to "
-        "standard output anyway."
-    ),
-    releases=ALL_RELEASES,
-    see_also=("OVD201",),
-    example=Example("--log_path /var/log/ovms.log            as uid 5000", "--log_path /tmp/ovms.log"),
-)
-
 LIBRARY_MISSING = Code(
     code="OVD861",
     name="server-library-missing",
@@ -102,23 +44,6 @@ LIBRARY_MISSING = Code(
     ),
 )
 
-ENGINE_PORT_TAKEN = Code(
-    code="OVD862",
-    name="engine-port-taken",
-    severity="error",
-    summary="The container engine cannot publish a port: the host's port is taken",
-    remedy=(
-        "Publish another port of the host, or stop what listens there; docker ps shows containers "
-        "that publish it."
-    ),
-    releases=ALL_RELEASES,
-    see_also=("OVD801",),
-    example=Example(
-        "docker run -p 9000:9000 …               while another container publishes 9000",
-        "docker run -p 9100:9000 …",
-    ),
-)
-
 IMAGE_NOT_PULLED = Code(
     code="OVD865",
     name="image-not-pulled",
@@ -131,13 +56,8 @@ IMAGE_NOT_PULLED = Code(
 )
 
 CODES = (
-    PORT_IN_USE,
-    ADDRESS_NOT_LOCAL,
-    PORT_NOT_PERMITTED,
     UNLOAD_FAILS,
     TEMPORARY_DIRECTORY_FAILS,
-    LOG_FILE_NOT_WRITABLE,
     LIBRARY_MISSING,
-    ENGINE_PORT_TAKEN,
     IMAGE_NOT_PULLED,
 )

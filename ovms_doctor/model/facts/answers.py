@@ -337,8 +337,42 @@ class KeyFileInspection(AnswerBase, frozen=True, tag="KeyFileSeen"):
     missing_keys: tuple[str, ...] = field(default=(), name="lacking")
 
 
+class ListeningSocket(FactData, frozen=True):
+    """A TCP socket of this host that listens.
+
+    * ``address``: its address, ``0.0.0.0`` or ``::`` for all.
+    * ``port``: its port.
+    * ``program``: the name of the program that has it, empty where that is not known.
+    """
+
+    address: str
+    port: int
+    program: str = ""
+
+
+class NetworkInspection(AnswerBase, frozen=True):
+    """What decides on this host whether a server can open its ports.
+
+    * ``listeners``: the sockets that listen on the ports of the question.
+    * ``missing_addresses``: those addresses of the question that this host does not have.
+    * ``first_open_port``: the lowest port that needs no capability (net.ipv4.ip_unprivileged_port_start), None where
+      that is not known.
+    * ``servers``: the arguments of each ``ovms`` that runs on this host, without secrets; only where something listens.
+    * ``uid``: the user of this process.
+    * ``opens_any_port``: whether this process passes the capability NET_BIND_SERVICE on to the programs it starts.
+    """
+
+    listeners: tuple[ListeningSocket, ...] = ()
+    missing_addresses: tuple[str, ...] = ()
+    first_open_port: int | None = None
+    servers: tuple[tuple[str, ...], ...] = ()
+    uid: int = 0
+    opens_any_port: bool = False
+
+
 Answer: TypeAlias = (
     Writability
+    | NetworkInspection
     | WriteProbe
     | PathStatus
     | Listing

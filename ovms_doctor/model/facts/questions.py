@@ -1,6 +1,7 @@
 """The questions of the rules.
 
 Every path in a question is the *server's* path, but for StatHost's; a collector maps it to this host's.
+InspectNetwork is about this host itself.
 Every question about a path is answered with the rights of the server's user.
 Paths are text as ``os.fsdecode`` gives it (bytes that are not UTF-8 become lone surrogates).
 """
@@ -17,6 +18,7 @@ from ovms_doctor.model.facts.answers import (
     Listing,
     LoadReport,
     ModelInspection,
+    NetworkInspection,
     PathStatus,
     Unavailable,
     Writability,
@@ -146,10 +148,28 @@ class ProbeWrite(Question[WriteProbe | Failure | Unavailable], frozen=True):
     path: str
 
 
+class InspectNetwork(Question[NetworkInspection | Unavailable], frozen=True):
+    """Who listens on ports of *this host*, and whether it has addresses; with this process's own rights. No port is
+    opened: a server that starts at the same moment is not disturbed.
+
+    * ``ports``: the TCP ports.
+    * ``addresses``: IP addresses that a server is to bind.
+    """
+
+    ports: tuple[int, ...]
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The subject as progress shows it."""
+        return "/proc/net"
+
+
 #: Any of the questions; what can stand in a facts file.
 AnyQuestion: TypeAlias = (
     CheckWritable
     | ProbeWrite
+    | InspectNetwork
     | StatPath
     | StatHost
     | ListDirectory

@@ -1,0 +1,65 @@
+"""What the server's host keeps it from: its log file, its ports, its addresses.
+
+The log file is opened once the arguments are valid, before anything else; the ports after the model cache and the CPU
+extension (ModelManager's constructor), before the configuration and the models (Server::startModules), but in v2022.1.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.plan import ModelPlan, Plan
+from ovms_doctor.model.plan_problems import StartProblem
+from ovms_doctor.prediction.log_file import log_file_problem
+from ovms_doctor.prediction.network import network_problem
+
+#: At these the process ends before it opens its log file.
+_BEFORE_LOG = ("usage", "help", "task_not_inferred", "model_path_denied")
+#: At these, before it opens its ports.
+_BEFORE_PORTS = ("cache", "extension")
+
+
+def with_host(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
+    """The plan, with what the host makes of it. Raises FactsMissingError."""
+    arguments = deployment.arguments
+    if arguments is None or (planned.problem is not None and planned.problem.kind in _BEFORE_LOG):
+        return planned
+    problem = log_file_problem(deployment, facts)
+    if problem is not None:
+        return _ended(planned, problem)
+    problem = network_problem(deployment, facts)
+    if problem is None or (problem.kind != "published_port" and _ends_before_ports(planned)):
+        return planned
+    if problem.kind != "published_port" and not deployment.release.at_least(2022, 2):
+        # The models are loaded by then.
+        if planned.outcome != "serves":
+            return planned
+        models = tuple(_with_nothing_later(model) for model in planned.models)
+        return replace(planned, outcome="exits", exit_code=1, host_problem=problem, models=models)
+    return _ended(planned, problem)
+
+
+def _ends_before_ports(planned: Plan) -> bool:
+    extension, problem = planned.extension, planned.problem
+    return (problem is not None and problem.kind in _BEFORE_PORTS) or (
+        extension is not None and (extension.ends or extension.hangs)
+    )
+
+
+def _ended(planned: Plan, problem: StartProblem) -> Plan:
+    """Nothing is loaded; what the models would be is kept."""
+    models = tuple(
+        replace(
+            model,
+            tried=False,
+            versions=tuple(replace(item, now=None, later=None) for item in model.versions),
+        )
+        for model in planned.models
+    )
+    return replace(planned, outcome="exits", exit_code=problem.exit_code, host_problem=problem, models=models)
+
+
+def _with_nothing_later(model: ModelPlan) -> ModelPlan:
+    return replace(model, versions=tuple(replace(item, later=None) for item in model.versions))

@@ -1,0 +1,25 @@
+"""Whether a path of the server's lies in something that is mounted, and whether the engine makes it."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.mounts import covering
+
+
+def is_mounted(absolute_path: str, deployment: Deployment) -> bool:
+    """Whether something is mounted at the path or above it."""
+    container = deployment.container
+    return deployment.mount_table.mount_of(absolute_path) is not None or bool(
+        container is not None and covering(container.mounts, absolute_path)
+    )
+
+
+def made_by_engine(absolute_path: str, deployment: Deployment) -> bool:
+    """Whether the container's engine makes what is missing on the host (``-v``), with root as the owner."""
+    container = deployment.container
+    if container is None or container.user_namespace:
+        return False
+    return any(
+        mount.server.rstrip("/") == absolute_path.rstrip("/") and mount.created_by_engine
+        for mount in container.mounts
+    )

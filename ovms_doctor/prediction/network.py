@@ -1,0 +1,326 @@
+"""The ports: whether the server can open those of its arguments on this host, and the engine those that it publishes.
+
+Source: GRPCServerModule::start (grpcservermodule.cpp) binds the port once to every IPv4 address, without SO_REUSEADDR,
+and calls any failure busy; then gRPC binds each address. HTTPServerModule::start comes next (httpservermodule.cpp):
+drogon binds each address since v2025.0 (ListenerManager.cc), libevent before. Both come before any model is loaded, but
+in v2022.1 (server.cpp). The words change: v2022.1 throws, v2022.2 gives no reason.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.container import Container, PublishedPort
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts, InspectNetwork, ListeningSocket, NetworkInspection
+from ovms_doctor.model.plan_problems import StartProblem
+from ovms_doctor.model.redaction import redact_words
+from ovms_doctor.model.releases import Release
+
+#: gRPC's port where none is given, until v2025.0.
+_DEFAULT_GRPC = 9178
+_ANY = "0.0.0.0"  # noqa: S104 - the server's default, nothing is bound here
+#: What identifies a server among those that run on one host.
+_IDENTITY = ("config_path", "model_path", "model_name", "port", "rest_port")
+_SERVERS = ("ovms", "docker-proxy", "rootlessport", "")
+
+#: The line of trantor that reports it, in the commit that v2025.0 to v2026.3 are built with.
+_SOCKET_LINE = 69
+
+Interface: TypeAlias = Literal["gRPC", "REST"]
+
+
+class Endpoint(Struct, frozen=True):
+    """A port that the server opens."""
+
+    #: What is served there.
+    interface: Interface
+    #: The port.
+    port: int
+    #: The bind addresses as they were given.
+    given: str
+    #: Those of them that are IP addresses.
+    addresses: tuple[str, ...]
+
+    @property
+    def option(self) -> str:
+        """The argument that names the port."""
+        return "--port" if self.interface == "gRPC" else "--rest_port"
+
+    @property
+    def address_option(self) -> str:
+        """The argument that names the address."""
+        return "--grpc_bind_address" if self.interface == "gRPC" else "--rest_bind_address"
+
+
+def endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
+    """The ports that the server opens, in the order in which it does; none where it is not to serve or its arguments
+    are not known."""
+    arguments = deployment.arguments
+    if arguments is None or arguments.prints_help or arguments.directive not in (None, "task"):
+        return ()
+    grpc = arguments.port
+    if grpc is None and not deployment.release.needs_a_port:
+        grpc = _DEFAULT_GRPC
+    pairs: tuple[tuple[Interface, int | None], ...] = (("gRPC", grpc), ("REST", arguments.rest_port))
+    found = []
+    for interface, port in pairs:
+        if port:
+            given = arguments.value(f"{interface.lower()}_bind_address") or _ANY
+            found.append(Endpoint(interface, port, given, _addresses(given, deployment.release)))
+    return tuple(found)
+
+
+def uses_host_network(deployment: Deployment) -> bool:
+    """Whether the ports of the server are those of this host."""
+    container = deployment.container
+    if container is None:
+        return deployment.bare_metal
+    return container.network == "host" and _is_to_start_here(deployment, container)
+
+
+def network_question(deployment: Deployment) -> InspectNetwork | None:
+    """What is to be known of this host's network; None where it does not matter to the server."""
+    container = deployment.container
+    opened = endpoints(deployment)
+    if uses_host_network(deployment):
+        ports = [endpoint.port for endpoint in opened]
+        named = [address for endpoint in opened for address in endpoint.addresses if address != _ANY]
+    elif container is not None and _is_to_start_here(deployment, container):
+        ports = [port.host for port in _published(container) if port.host is not None]
+        named = []
+        if _has_own_network(container):
+            named = [
+                address
+                for endpoint in opened
+                for address in endpoint.addresses
+                if not _is_everywhere(address)
+            ]
+    else:
+        return None
+    if not (ports or named):
+        return None
+    return InspectNetwork(tuple(dict.fromkeys(ports)), tuple(dict.fromkeys(named)))
+
+
+def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
+    """Why the server is not started, or ends, because of a port or an address; None where it does not, or where
+    that is not known. Raises FactsMissingError."""
+    question = network_question(deployment)
+    answer = None if question is None else facts.ask(question)
+    network = answer if isinstance(answer, NetworkInspection) else None
+    container = deployment.container
+    if network is not None and container is not None and not uses_host_network(deployment):
+        problem = _published_problem(container, deployment, network)
+        if problem is not None:
+            return problem
+    for endpoint in endpoints(deployment):
+        problem = _endpoint_problem(endpoint, deployment, network)
+        if problem is not None:
+            return problem
+    return None
+
+
+def takes_port(problem: StartProblem, network: NetworkInspection) -> ListeningSocket | None:
+    """The socket that has the port of a problem."""
+    return next((item for item in network.listeners if item.port == problem.port), None)
+
+
+# -- the server ----------------------------------------------------------------------------------------
+
+
+def _endpoint_problem(
+    endpoint: Endpoint, deployment: Deployment, network: NetworkInspection | None
+) -> StartProblem | None:
+    release = deployment.release
+    if network is not None and uses_host_network(deployment):
+        if _lacks_right(endpoint, deployment, network):
+            return _not_opened("port_not_permitted", endpoint, release, endpoint.given)
+        if not _is_itself(endpoint.port, deployment, network):
+            # gRPC's port is tried on all addresses of IPv4, whatever its own address is.
+            binds = (_ANY,) if endpoint.interface == "gRPC" else endpoint.addresses
+            for address in binds:
+                if any(_overlaps(item, endpoint.port, address) for item in network.listeners):
+                    return _not_opened("port_in_use", endpoint, release, address)
+        for address in endpoint.addresses:
+            if address in network.missing_addresses:
+                return _not_opened("address_not_local", endpoint, release, address)
+    elif network is not None:
+        # An address of the host is none of a container that has a network of its own.
+        for address in endpoint.addresses:
+            if not _is_everywhere(address) and address not in network.missing_addresses:
+                return _not_opened("address_not_local", endpoint, release, address)
+    if endpoint.interface == "REST" and release.at_least(2025, 0):
+        name = next((part for part in _parts(endpoint.given, release) if not _is_address(part)), None)
+        if name is not None:
+            line = server_log.REST_NO_NAMES(address=name)
+            return StartProblem(
+                "address_is_name",
+                "",
+                134,
+                (line,),
+                text=name,
+                option=endpoint.address_option,
+                port=endpoint.port,
+            )
+    return None
+
+
+def _lacks_right(endpoint: Endpoint, deployment: Deployment, network: NetworkInspection) -> bool:
+    first, container = network.first_open_port, deployment.container
+    if first is None or endpoint.port >= first:
+        return False
+    user = deployment.user
+    if container is not None:
+        if "user" in container.unknown_fields or container.user_namespace or container.privileged:
+            return False
+        if user.uid == 0:
+            return "NET_BIND_SERVICE" in container.capabilities_dropped
+        return True
+    return user.uid != 0 and not (network.opens_any_port and network.uid == user.uid)
+
+
+def _overlaps(listener: ListeningSocket, port: int, address: str) -> bool:
+    """Whether the kernel refuses to bind ``address`` beside a socket that listens (inet_csk_get_port): both have the
+    port, and one of them has all addresses, or both the same. A socket at ``::`` has those of IPv4 too, unless its
+    program says otherwise, which hardly any does."""
+    if listener.port != port:
+        return False
+    ours, theirs = ipaddress.ip_address(address), ipaddress.ip_address(listener.address)
+    if theirs.is_unspecified and (theirs.version == 6 or ours.version == 4):
+        return True
+    if ours.is_unspecified and (ours.version == 6 or theirs.version == 4):
+        return True
+    return ours == theirs
+
+
+def _not_opened(
+    kind: Literal["port_in_use", "port_not_permitted", "address_not_local"],
+    endpoint: Endpoint,
+    release: Release,
+    address: str,
+) -> StartProblem:
+    grpc = endpoint.interface == "gRPC"
+    lines = (_grpc_lines if grpc else _rest_lines)(kind, endpoint, release, address)
+    status = "FAILED_TO_START_GRPC_SERVER" if grpc else "FAILED_TO_START_REST_SERVER"
+    option = endpoint.address_option if kind == "address_not_local" else endpoint.option
+    return StartProblem(kind, status, 1, tuple(lines), text=address, option=option, port=endpoint.port)
+
+
+def _grpc_lines(kind: str, endpoint: Endpoint, release: Release, address: str) -> Iterator[str]:
+    shown = f"{endpoint.given}:{endpoint.port}"
+    if not release.at_least(2022, 2):
+        shown = str(endpoint.port) if kind == "address_not_local" else shown
+        yield server_log.ENDS_BY_EXCEPTION(what=server_log.GRPC_NOT_STARTED_2022_1(address=shown))
+    elif not release.at_least(2022, 3):
+        yield server_log.GRPC_NOT_STARTED_OLD(address=shown)
+    elif kind == "address_not_local":
+        yield server_log.GRPC_NOT_STARTED(address=shown)
+    else:
+        yield server_log.GRPC_BUSY(address=shown)
+
+
+def _rest_lines(kind: str, endpoint: Endpoint, release: Release, address: str) -> Iterator[str]:
+    shown = f"{endpoint.given}:{endpoint.port}"
+    if not release.at_least(2022, 2):
+        yield server_log.ENDS_BY_EXCEPTION(what=server_log.REST_NOT_STARTED_OLD(address=shown))
+        return
+    if not release.at_least(2022, 3):
+        yield server_log.REST_NOT_STARTED_OLD(address=shown)
+        return
+    if release.at_least(2025, 0):
+        bound = endpoint.addresses[0] if kind == "port_not_permitted" and endpoint.addresses else address
+        message = {
+            "port_in_use": server_log.REST_BUSY,
+            "port_not_permitted": server_log.REST_NOT_PERMITTED,
+            "address_not_local": server_log.REST_ADDRESS_MISSING,
+        }[kind]
+        yield message(address=f"{bound}:{endpoint.port}", line=_SOCKET_LINE)
+        yield server_log.DROGON_THREW()
+        yield server_log.DROGON_NOT_STARTED()
+    yield server_log.REST_NOT_STARTED(address=shown)
+
+
+# -- the engine ----------------------------------------------------------------------------------------
+
+
+def _published_problem(
+    container: Container, deployment: Deployment, network: NetworkInspection
+) -> StartProblem | None:
+    """The engine opens the published ports before it starts the server."""
+    for port in _published(container):
+        address = port.address or _ANY
+        if port.host is None or not _is_address(address) or _is_itself(port.host, deployment, network):
+            continue
+        if any(_overlaps(item, port.host, address) for item in network.listeners):
+            return StartProblem("published_port", "", None, (), text=address, port=port.host)
+    return None
+
+
+def _published(container: Container) -> tuple[PublishedPort, ...]:
+    return tuple(port for port in container.ports if port.protocol == "tcp")
+
+
+# -- what is here --------------------------------------------------------------------------------------
+
+
+def _is_to_start_here(deployment: Deployment, container: Container) -> bool:
+    """Whether the engine of this host is to start the container. One that runs has its ports already."""
+    state = container.state
+    running = state is not None and state.status in ("running", "paused", "restarting")
+    return deployment.options.container_here and not running and "ports" not in container.unknown_fields
+
+
+def _has_own_network(container: Container) -> bool:
+    """Whether its addresses are its own: the network is none of another container, and no driver gives it those of
+    the host."""
+    return container.network in ("", "default", "bridge") or container.source == "compose"
+
+
+def _is_itself(port: int, deployment: Deployment, network: NetworkInspection) -> bool:
+    """Whether what listens on a port is this very server, which runs already: a check beside it is no second start."""
+    programs = {item.program for item in network.listeners if item.port == port}
+    if not programs or not programs.intersection(_SERVERS):
+        return False
+    ours = _identity(redact_words(deployment.options.arguments or ()))
+    return any(_identity(words) == ours for words in network.servers)
+
+
+def _identity(words: tuple[str, ...]) -> tuple[str | None, ...]:
+    values: dict[str, str] = {}
+    for position, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            following = words[position + 1] if position + 1 < len(words) else ""
+            values[name[2:]] = value if equals else following
+    return tuple(values.get(name) for name in _IDENTITY)
+
+
+def _parts(given: str, release: Release) -> list[str]:
+    """A list with commas since v2025.4."""
+    return [part for part in given.split(",") if part] if release.at_least(2025, 4) else [given]
+
+
+def _addresses(given: str, release: Release) -> tuple[str, ...]:
+    """The IP addresses; those of IPv6 since v2025.4, which puts them in brackets for gRPC."""
+    parts = [part for part in _parts(given, release) if _is_address(part)]
+    return tuple(part for part in parts if release.at_least(2025, 4) or ":" not in part)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _is_everywhere(address: str) -> bool:
+    """Whether every network has it."""
+    one = ipaddress.ip_address(address)
+    return one.is_unspecified or one.is_loopback

@@ -1,0 +1,159 @@
+"""Who listens on ports of this host, which addresses it has, and which ports need a capability.
+
+Nothing is opened on a port of the question: what listens is read of the kernel (proc(5), /proc/net/tcp), so that a
+server that starts at the same moment finds its port free. The sockets of a child process are those of this network
+namespace.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import socket
+import struct
+from collections.abc import Collection, Iterator
+
+from ovms_doctor.model.facts import ListeningSocket, NetworkInspection
+from ovms_doctor.model.redaction import redact_words
+
+#: The state of a socket that listens (TCP_LISTEN of linux/tcp_states.h).
+_LISTENS = "0A"
+#: CAP_NET_BIND_SERVICE (linux/capability.h).
+_NET_BIND_SERVICE = 10
+#: The program by which Docker publishes a port.
+_PROXY = "docker-proxy"
+_SERVER = "ovms"
+#: Bytes of a command line or of a table of the kernel's that are read.
+_LONGEST = 1 << 20
+_LARGEST_TABLE = 64 << 20
+
+
+def inspect_network(ports: Collection[int], addresses: Collection[str], root: str = "") -> NetworkInspection:
+    """What listens on ``ports``, and which of ``addresses`` this host does not have; ``root``: the directory below
+    which /proc is."""
+    found = [item for item in _listening(root) if item[1] in ports]
+    programs = _programs({inode for _, _, inode in found}, root) if found else {}
+    listeners = tuple(
+        ListeningSocket(address, port, programs.get(inode) or _published_by(port, root))
+        for address, port, inode in sorted(found)
+    )
+    return NetworkInspection(
+        listeners=tuple(dict.fromkeys(listeners)),
+        missing_addresses=tuple(address for address in addresses if not _has_address(address)),
+        first_open_port=_number(f"{root}/proc/sys/net/ipv4/ip_unprivileged_port_start"),
+        servers=tuple(_servers(root)) if listeners else (),
+        uid=os.geteuid(),
+        opens_any_port=_passes_capability(root),
+    )
+
+
+def _listening(root: str) -> Iterator[tuple[str, int, str]]:
+    """Address, port and inode of each TCP socket that listens."""
+    for name in ("tcp", "tcp6"):
+        for line in _text(f"{root}/proc/net/{name}", _LARGEST_TABLE).splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 9 and fields[3] == _LISTENS:
+                address, _, port = fields[1].partition(":")
+                yield _address(address), int(port, 16), fields[9]
+
+
+def _address(digits: str) -> str:
+    """An address as the kernel prints it: words of 32 bits in the host's order. One of IPv4 in IPv6 as that."""
+    words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
+    raw = struct.pack(f"={len(words)}I", *words)
+    if len(raw) == 4:
+        return socket.inet_ntop(socket.AF_INET, raw)
+    if raw.startswith(bytes(10) + b"\xff\xff"):
+        return socket.inet_ntop(socket.AF_INET, raw[12:])
+    return socket.inet_ntop(socket.AF_INET6, raw)
+
+
+def _has_address(address: str) -> bool:
+    """Whether a socket can be bound to it: the kernel's own answer, on a port of its choice."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as one:
+            one.bind((address, 0))
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
+
+
+def _programs(inodes: Collection[str], root: str) -> dict[str, str]:
+    """Inode of a socket → name of the program that has it, as far as this process may see."""
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    found: dict[str, str] = {}
+    for pid in _processes(root):
+        directory = f"{root}/proc/{pid}/fd"
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            continue
+        for name in names:
+            try:
+                inode = wanted.get(os.readlink(f"{directory}/{name}"))
+            except OSError:
+                continue
+            if inode is not None:
+                found.setdefault(inode, _name(pid, root))
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def _published_by(port: int, root: str) -> str:
+    """Docker's proxy, where its command line names the port: others' descriptors only root may see."""
+    for pid in _processes(root):
+        if _name(pid, root) == _PROXY:
+            words = _command(pid, root)
+            if ("-host-port", str(port)) in itertools.pairwise(words):
+                return _PROXY
+    return ""
+
+
+def _servers(root: str) -> Iterator[tuple[str, ...]]:
+    """The arguments of each server that runs here, in a container or not."""
+    for pid in _processes(root):
+        if _name(pid, root) == _SERVER:
+            words = _command(pid, root)
+            if words:
+                yield redact_words(words[1:])
+
+
+def _processes(root: str) -> list[str]:
+    try:
+        return sorted((name for name in os.listdir(f"{root}/proc") if name.isdigit()), key=int)
+    except OSError:
+        return []
+
+
+def _name(pid: str, root: str) -> str:
+    return _text(f"{root}/proc/{pid}/comm", _LONGEST).strip()
+
+
+def _command(pid: str, root: str) -> list[str]:
+    return _text(f"{root}/proc/{pid}/cmdline", _LONGEST).split("\0")[:-1]
+
+
+def _passes_capability(root: str) -> bool:
+    """Whether the capability is in the ambient set (capabilities(7)), which programs without any of their own get."""
+    for line in _text(f"{root}/proc/self/status", _LONGEST).splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapAmb":
+            return bool(int(value.strip() or "0", 16) >> _NET_BIND_SERVICE & 1)
+    return False
+
+
+def _number(path: str) -> int | None:
+    text = _text(path, _LONGEST).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _text(path: str, limit: int) -> str:
+    """The beginning of a file of the kernel's; empty where it is not there or not for this process."""
+    try:
+        with open(path, "rb") as file:
+            return os.fsdecode(file.read(limit))
+    except OSError:
+        return ""

@@ -1,0 +1,420 @@
+"""What the server's host keeps it from: ports, addresses, the log file. Facts in, plan out; nothing is opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.host import check
+from ovms_doctor.diagnosis.from_container import options_from_container
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.inputs.run_line.read import read_run_line
+from ovms_doctor.model.container import Container, ContainerState
+from ovms_doctor.model.facts import (
+    Answer,
+    AnyQuestion,
+    CheckWritable,
+    Facts,
+    Failure,
+    InspectNetwork,
+    ListeningSocket,
+    NetworkInspection,
+    PathStatus,
+    StatPath,
+    Writability,
+)
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.plan import Plan
+from tests.logs.recorded import recorded
+from tests.prediction.memory import World
+
+CONFIG = ("--config_path", "/c/config.json")
+HOST = "docker run --network host -v /c:/c openvino/model_server:2026.3 --config_path /c/config.json "
+BRIDGE = "docker run -v /c:/c {} openvino/model_server:2026.3 --config_path /c/config.json "
+
+
+class Host:
+    """A world with a good configuration, with this network and these rights."""
+
+    def __init__(
+        self, network: NetworkInspection | None = None, files: Mapping[str, Answer] | None = None
+    ) -> None:
+        self.network = network or NetworkInspection(first_open_port=1024, uid=1000)
+        self.files = files or {}
+        self.world = World({"/c/config.json": json.dumps({"model_config_list": []})})
+        self.asked: list[AnyQuestion] = []
+
+    def collect(self, questions: Sequence[AnyQuestion], progress: Any = None) -> dict[AnyQuestion, Answer]:
+        self.asked += questions
+        return {question: self.answer(question) for question in questions}
+
+    def answer(self, question: AnyQuestion) -> Answer:
+        if isinstance(question, InspectNetwork):
+            return self.network
+        if isinstance(question, StatPath | CheckWritable) and question.path in self.files:
+            rights = self.files[question.path]
+            if isinstance(question, StatPath) and isinstance(rights, Writability):
+                return PathStatus(rights.kind, 0)
+            return rights
+        return self.world.answer(question)
+
+
+def listens(*sockets: tuple[str, int, str], **more: Any) -> NetworkInspection:
+    more.setdefault("first_open_port", 1024)
+    return NetworkInspection(tuple(ListeningSocket(*one) for one in sockets), **more)
+
+
+def rights(kind: str = "directory", *, writable: bool = False, read_only: bool = False) -> Writability:
+    return Writability(kind, 0, 0, 0o755, writable, True, True, read_only, "tried")  # type: ignore[arg-type]
+
+
+def bare(host: Host, *words: str, release: str = "2026.3", uid: int = 5000) -> tuple[Plan, list[Finding]]:
+    options = CheckOptions(
+        arguments=(*CONFIG, *words),
+        release=release,
+        bare_metal=True,
+        working_directory="/w",
+        user=User(uid, uid),
+    )
+    return _judged(options, host)
+
+
+def contained(
+    host: Host, line: str, *, here: bool = True, state: ContainerState | None = None
+) -> tuple[Plan, list[Finding]]:
+    container: Container = read_run_line(
+        line, home="/root", working_directory="/w", ids=(0, 0), read_file=lambda path: None
+    )
+    if state is not None:
+        container = replace(container, state=state)
+    options = options_from_container(CheckOptions(container_here=here), container)
+    return _judged(options, host)
+
+
+def _judged(options: CheckOptions, host: Host) -> tuple[Plan, list[Finding]]:
+    seen = look(options, Facts(), host)
+    try:
+        return seen.plan, list(check(Context(seen.deployment, seen.plan, seen.facts)))
+    except Exception as error:
+        if type(error).__name__ != "NotApplicableError":
+            raise
+        return seen.plan, []
+
+
+def lines(key: str) -> str:
+    return str(recorded()[key]["stdout"])
+
+
+# -- ports in use --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "10.1.2.3", "::"])
+def test_the_grpc_port_is_tried_on_all_addresses(address: str) -> None:
+    """Whoever listens on one of them is in the way, also of another bind address."""
+    plan, (finding,) = bare(
+        Host(listens((address, 9000, "nginx"))), "--port", "9000", "--grpc_bind_address", "127.0.0.2"
+    )
+    assert (plan.outcome, plan.exit_code, plan.starts) == ("exits", 1, False)
+    assert (finding.code, finding.severity) == ("OVD801", "error")
+    assert finding.server_log == ("Failed to start gRPC server - at 127.0.0.2:9000 - port is busy",)
+    assert "nginx" in finding.message
+
+
+def test_rest_is_bound_to_its_own_address_only() -> None:
+    host = Host(listens(("10.1.2.3", 8000, "nginx")))
+    assert bare(host, "--rest_port", "8000", "--rest_bind_address", "127.0.0.1")[0].outcome == "serves"
+    plan, (finding,) = bare(host, "--rest_port", "8000")
+    assert (plan.exit_code, finding.code) == (1, "OVD801")
+
+
+def test_the_recorded_lines_of_a_busy_rest_port() -> None:
+    text = lines("2026.3/port-busy-rest/INFO")
+    _, (finding,) = bare(Host(listens(("0.0.0.0", 18080, ""))), "--port", "19000", "--rest_port", "18080")
+    assert len(finding.server_log) == 4
+    assert all(line in text for line in finding.server_log)
+
+
+@pytest.mark.parametrize(
+    ("release", "expected"),
+    [
+        ("2022.1", "Exception catch: Failed to start GRPC server at 0.0.0.0:9000 - will now terminate."),
+        ("2022.2", "Failed to start gRPC server at 0.0.0.0:9000"),
+        ("2022.3", "Failed to start gRPC server - at 0.0.0.0:9000 - port is busy"),
+    ],
+)
+def test_the_words_by_release(release: str, expected: str) -> None:
+    _, (finding,) = bare(Host(listens(("0.0.0.0", 9000, ""))), "--port", "9000", release=release)
+    assert finding.server_log == (expected,)
+
+
+def test_drogon_came_with_2025_0() -> None:
+    host = Host(listens(("0.0.0.0", 8000, "")))
+    _, (finding,) = bare(host, "--port", "9000", "--rest_port", "8000", release="2024.5")
+    assert finding.server_log == ("Failed to start REST server - at 0.0.0.0:8000",)
+    assert "5 seconds" not in finding.detail
+
+
+def test_without_a_port_grpc_listens_on_9178_until_2025_0() -> None:
+    host = Host(listens(("0.0.0.0", 9178, "")))
+    assert bare(host, "--rest_port", "8000", release="2025.0")[0].outcome == "exits"
+    assert bare(host, "--rest_port", "8000", release="2025.1")[0].outcome == "serves"
+
+
+def test_a_free_port_is_no_finding() -> None:
+    plan, found = bare(Host(listens(("0.0.0.0", 9001, "nginx"))), "--port", "9000", "--rest_port", "8000")
+    assert (plan.outcome, found) == ("serves", [])
+
+
+def test_models_are_kept_but_not_tried() -> None:
+    host = Host(listens(("0.0.0.0", 8000, "")))
+    host.world.files["/c/config.json"] = json.dumps(
+        {"model_config_list": [{"config": {"name": "m", "base_path": "/m"}}]}
+    )
+    host.world.files["/m/1/a.onnx"] = "good"
+    plan, _ = bare(host, "--rest_port", "8000")
+    (model,) = plan.models
+    assert not model.tried
+    assert model.served == () == model.served_later
+    # In 2022.1 the models were loaded before the ports were opened.
+    (model,) = bare(host, "--rest_port", "8000", release="2022.1")[0].models
+    assert model.served == (1,)
+    assert model.served_later == ()
+
+
+# -- a server beside itself ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", ["ovms", "docker-proxy", ""])
+def test_the_same_server_that_runs_already_is_in_nobodys_way(program: str) -> None:
+    words = ("--port", "9000", "--log_level", "DEBUG")
+    running = ("--config_path", "/c/config.json", "--port=9000")
+    host = Host(listens(("0.0.0.0", 9000, program), servers=(running,)))
+    plan, found = bare(host, *words)
+    assert (plan.outcome, found) == ("serves", [])
+
+
+@pytest.mark.parametrize(
+    ("program", "servers"),
+    [
+        # Another server, of another configuration.
+        ("ovms", (("--config_path", "/other/config.json", "--port", "9000"),)),
+        # A server like this one runs, but something else has the port.
+        ("nginx", (("--config_path", "/c/config.json", "--port", "9000"),)),
+        ("ovms", ()),
+    ],
+)
+def test_another_process_is(program: str, servers: tuple[tuple[str, ...], ...]) -> None:
+    host = Host(listens(("0.0.0.0", 9000, program), servers=servers))
+    assert bare(host, "--port", "9000")[0].outcome == "exits"
+
+
+def test_a_container_that_runs_has_its_ports_already() -> None:
+    host = Host(listens(("0.0.0.0", 8000, "docker-proxy")))
+    line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
+    running = ContainerState("running", started_at="2026-11-28T10:00:00Z")
+    assert contained(host, line, state=running)[0].outcome == "serves"
+    assert not any(isinstance(question, InspectNetwork) for question in host.asked)
+    ended = ContainerState("exited", exit_code=1)
+    assert contained(host, line, state=ended)[0].outcome == "exits"
+
+
+# -- rights --------------------------------------------------------------------------------------------
+
+
+def test_a_privileged_port_needs_root_on_bare_metal() -> None:
+    text = lines("2025.4/port-privileged-uid5000/INFO")
+    host = Host()
+    plan, (finding,) = bare(host, "--port", "81", "--rest_port", "18080", release="2025.4")
+    assert (plan.exit_code, finding.code) == (1, "OVD803")
+    assert all(line in text for line in finding.server_log)
+    assert bare(host, "--port", "81", uid=0)[0].outcome == "serves"
+    assert bare(host, "--port", "1024")[0].outcome == "serves"
+
+
+def test_a_host_may_leave_low_ports_to_everybody() -> None:
+    host = Host(NetworkInspection(first_open_port=80))
+    assert bare(host, "--port", "81")[0].outcome == "serves"
+    assert bare(Host(NetworkInspection(first_open_port=None)), "--port", "81")[0].outcome == "serves"
+
+
+def test_a_process_that_passes_the_capability_on_may() -> None:
+    passes = NetworkInspection(first_open_port=1024, uid=5000, opens_any_port=True)
+    assert bare(Host(passes), "--port", "81")[0].outcome == "serves"
+    assert bare(Host(passes), "--port", "81", uid=6000)[0].outcome == "exits"
+
+
+def test_in_a_network_of_its_own_a_container_may_open_every_port() -> None:
+    assert contained(Host(), BRIDGE.format("-p 8080:80") + "--rest_port 80")[0].outcome == "serves"
+    plan, (finding,) = contained(Host(), HOST + "--rest_port 80")
+    assert (plan.exit_code, finding.code) == (1, "OVD803")
+    assert "Permission denied (errno=13)" in finding.server_log[0]
+    root = HOST.replace("-v", "--user 0 -v")
+    assert contained(Host(), root + "--rest_port 80")[0].outcome == "serves"
+    dropped = HOST.replace("-v", "--user 0 --cap-drop NET_BIND_SERVICE -v")
+    assert contained(Host(), dropped + "--rest_port 80")[0].outcome == "exits"
+
+
+# -- addresses -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "option", "words"),
+    [
+        ("2025.4/bind-address-not-local/INFO", "--rest_bind_address", ()),
+        ("2026.3/grpc-bind-address-not-local/INFO", "--grpc_bind_address", ()),
+    ],
+)
+def test_an_address_that_the_host_does_not_have(key: str, option: str, words: tuple[str, ...]) -> None:
+    text = lines(key)
+    host = Host(NetworkInspection(missing_addresses=("203.0.113.7",)))
+    words = ("--port", "19000", "--rest_port", "18080", option, "203.0.113.7")
+    plan, (finding,) = bare(host, *words, release=key[:6])
+    assert (plan.exit_code, finding.code) == (1, "OVD802")
+    assert finding.server_log
+    assert all(line in text for line in finding.server_log)
+    (question,) = {one for one in host.asked if isinstance(one, InspectNetwork)}
+    assert question == InspectNetwork((19000, 18080), ("203.0.113.7",))
+
+
+def test_one_of_several_addresses_is_enough() -> None:
+    host = Host(NetworkInspection(missing_addresses=("203.0.113.7",)))
+    given = ("--rest_port", "8000", "--rest_bind_address", "127.0.0.1,203.0.113.7")
+    _, (finding,) = bare(host, *given)
+    assert finding.server_log[0].startswith("Cannot assign requested address (errno=99)")
+    assert finding.server_log[-1].endswith("at 127.0.0.1,203.0.113.7:8000")
+
+
+def test_loopback_and_every_address_are_there() -> None:
+    for address in ("127.0.0.1", "0.0.0.0", "::1"):
+        assert bare(Host(), "--rest_port", "8000", "--rest_bind_address", address)[0].outcome == "serves"
+
+
+def test_an_address_of_the_host_is_none_of_a_container() -> None:
+    words = "--rest_port 8000 --rest_bind_address 192.168.1.10"
+    _, (finding,) = contained(Host(), BRIDGE.format("-p 8000:8000") + words)
+    assert finding.code == "OVD802"
+    assert "-p 192.168.1.10:8000:8000" in [step.command for step in finding.remedy.steps]
+    # One that this host does not have may be the container's.
+    other = Host(NetworkInspection(missing_addresses=("192.168.1.10",)))
+    assert contained(other, BRIDGE.format("-p 8000:8000") + words)[0].outcome == "serves"
+    assert contained(Host(), HOST + words)[0].outcome == "serves"
+
+
+def test_drogon_takes_no_names() -> None:
+    plan, (finding,) = bare(Host(), "--rest_port", "8000", "--rest_bind_address", "localhost")
+    assert (plan.outcome, plan.exit_code, finding.code) == ("exits", 134, "OVD804")
+    assert finding.confidence == "medium"
+    for release, option in (("2024.5", "--rest_bind_address"), ("2026.3", "--grpc_bind_address")):
+        words = ("--port", "9000", "--rest_port", "8000", option, "localhost")
+        assert bare(Host(), *words, release=release)[0].outcome == "serves"
+
+
+def test_remedies_remove_the_finding() -> None:
+    _, (finding,) = bare(Host(), "--rest_port", "8000", "--rest_bind_address", "localhost")
+    command = finding.remedy.steps[-1].command or ""
+    assert bare(Host(), "--rest_port", "8000", *command.split())[1] == []
+
+
+# -- published ports -----------------------------------------------------------------------------------
+
+
+def test_a_published_port_that_is_taken_keeps_the_container_from_starting() -> None:
+    host = Host(listens(("127.0.0.1", 8000, "node")))
+    plan, (finding,) = contained(host, BRIDGE.format("-p 8000:9000") + "--rest_port 9000")
+    assert (plan.outcome, plan.exit_code, plan.starts) == ("exits", None, False)
+    assert (finding.code, finding.server_log) == ("OVD862", ())
+
+
+@pytest.mark.parametrize(
+    "ports", ["-p 8001:8000", "-p 8000", "-P", "-p 127.0.0.2:8000:8000", "-p 8000:8000/udp", ""]
+)
+def test_another_published_port_is_free(ports: str) -> None:
+    host = Host(listens(("127.0.0.1", 8000, "node")))
+    assert contained(host, BRIDGE.format(ports) + "--rest_port 8000")[0].outcome == "serves"
+
+
+def test_the_ports_of_another_host_are_not_known_here() -> None:
+    host = Host(listens(("0.0.0.0", 8000, "node")))
+    line = BRIDGE.format("-p 8000:8000") + "--rest_port 8000"
+    assert contained(host, line, here=False)[0].outcome == "serves"
+    assert contained(host, HOST + "--rest_port 8000", here=False)[0].outcome == "serves"
+
+
+# -- the log file --------------------------------------------------------------------------------------
+
+
+def test_a_log_file_in_a_directory_without_the_right_to_write() -> None:
+    text = lines("2026.3/log-path-not-writable-uid5000/INFO")
+    host = Host(files={"/var/log": rights()})
+    words = ("--port", "19000", "--log_path", "/var/log/ovms-nope.log")
+    plan, (finding,) = bare(host, *words)
+    assert (plan.outcome, plan.exit_code, finding.code) == ("exits", 1, "OVD847")
+    assert finding.server_log[0] in text
+    assert "/var/log: owner uid 0" in finding.evidence[0].observation
+    host = Host(files={"/var/log": rights(writable=True)})
+    assert bare(host, *words)[0].outcome == "serves"
+
+
+@pytest.mark.parametrize(
+    ("files", "release", "reason"),
+    [
+        ({"/l": rights("regular", writable=True)}, "2026.3", None),
+        ({"/l": rights("regular")}, "2026.3", "Permission denied"),
+        ({"/l": rights("regular", read_only=True)}, "2026.3", "Read-only file system"),
+        ({"/l": rights("directory", writable=True)}, "2026.3", "Is a directory"),
+        ({"/l": rights("character")}, "2026.3", None),
+        ({"/l": Failure(13)}, "2026.3", "Permission denied"),
+        ({"/": rights(writable=True)}, "2026.3", None),
+    ],
+)
+def test_what_is_there_already(files: dict[str, Answer], release: str, reason: str | None) -> None:
+    plan, found = bare(Host(files=files), "--port", "9000", "--log_path", "/l", release=release)
+    assert plan.outcome == ("serves" if reason is None else "exits")
+    assert [reason in finding.message for finding in found if reason] == ([True] if reason else [])
+
+
+@pytest.mark.parametrize(("release", "outcome"), [("2025.3", "serves"), ("2025.2", "exits")])
+def test_directories_are_made_since_2025_3(release: str, outcome: str) -> None:
+    host = Host(files={"/srv": rights(writable=True)})
+    plan, found = bare(host, "--port", "9000", "--log_path", "/srv/a/b.log", release=release)
+    assert plan.outcome == outcome
+    assert all("No such file or directory" in finding.message for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome"),
+    [
+        ("/logs/ovms.log", "exits"),
+        ("ovms.log", "exits"),
+        ("/var/log/ovms.log", "exits"),
+        ("/tmp/ovms.log", "serves"),
+        ("/home/ovms/ovms.log", "serves"),
+    ],
+)
+def test_directories_of_the_image_are_roots(path: str, outcome: str) -> None:
+    line = BRIDGE.format("") + f"--port 9000 --log_path {path}"
+    plan, found = contained(Host(), line)
+    assert plan.outcome == outcome
+    assert [finding.confidence for finding in found] == (["medium"] if outcome == "exits" else [])
+    assert contained(Host(), line.replace("-v /c", "--user 0 -v /c"))[0].outcome == "serves"
+    other = line.replace("openvino/model_server", "registry.test/own")
+    assert contained(Host(), other)[0].outcome == "serves"
+
+
+def test_bad_arguments_come_before_everything() -> None:
+    host = Host(listens(("0.0.0.0", 9000, "")), {"/l": rights("directory")})
+    plan, found = bare(host, "--port", "9000", "--log_path", "/l", "--log_level", "debug")
+    assert (plan.exit_code, found) == (64, [])
+
+
+def test_the_log_file_comes_before_the_ports() -> None:
+    host = Host(listens(("0.0.0.0", 9000, "")), {"/l": rights("directory")})
+    _, (finding,) = bare(host, "--port", "9000", "--log_path", "/l")
+    assert finding.code == "OVD847"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
+from ovms_doctor.checks import generative_layout
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
@@ -279,13 +280,18 @@ _FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
 def check(context: Context) -> Iterator[Finding]:
     """A finding for whatever keeps a graph from being loaded or requests to it from being answered."""
     for model in context.plan.models:
+        yield from generative_layout.check(context, model)
         graph = model.followed
-        if graph is None or not model.tried:
+        if graph is None or not model.tried or generative_layout.hides_versions(context, model):
             continue
         if graph.problem is not None:
             yield _problem(context, model, graph, graph.problem)
         for fault in graph.faults:
-            yield _fault(context, model, graph, fault)
+            if fault.kind == "file_missing" and generative_layout.dangling_link(context, fault.path):
+                directory, name = posixpath.split(fault.path)
+                yield generative_layout.links_lead_nowhere(context, model, directory, name)
+            else:
+                yield _fault(context, model, graph, fault)
 
 
 def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: GraphProblem) -> Finding:
@@ -442,6 +448,7 @@ CHECK = Check(
         TOKENIZER_OF_OTHER_RELEASE,
         CHAT_TEMPLATE_MISSING,
         GENERATIVE_SETTING_REFUSED,
+        *generative_layout.CODES,
     ),
     run=check,
 )

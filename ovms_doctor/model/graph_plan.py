@@ -139,3 +139,16 @@ class GraphPlan(Struct, frozen=True):
         if self.problem is not None:
             return self.problem.status
         return next((fault.status for fault in self.faults if fault.verdict == "failed"), "OK")
+
+
+class GenerativeDirectory(Struct, frozen=True):
+    """The directory of a generative model that the server takes for a classic one, since nothing makes it a graph."""
+
+    #: What the model does: ``text_generation``, ``embeddings``, …
+    task: str
+    #: What models_path in a graph beside it is: ``./``, or the file of a GGUF model.
+    models_path: str = "./"
+    #: A file of weights as they are published; empty where a tool has converted them.
+    raw: str = ""
+    #: A file of it that is a link which leads nowhere for the server; empty for none.
+    dangling: str = ""

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
 #: ``.bin`` and ``.pdiparams`` alone are weights: enough to see that a model was meant.
 WEIGHT_SUFFIXES = (".bin", ".pdiparams")
+#: Files that hold weights as they are published, before any tool has converted them for OpenVINO.
+RAW_WEIGHTS = (".safetensors", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
 #: Files that only generative models have beside their OpenVINO files or their weights.
 _TOKENIZERS = frozenset(
     ("openvino_tokenizer.xml", "tokenizer.json", "tokenizer_config.json", "tokenizer.model")
@@ -28,6 +30,23 @@ def is_generative(files: Collection[str]) -> bool:
     """Whether the files are those of a generative model, as exported or as downloaded from Hugging Face."""
     if is_graph(files):
         return True
+    if any(name.endswith(".gguf") for name in files) and not has_model_file(files):
+        return True
+    if "openvino_tokenizer.xml" in files and any(
+        name.startswith("openvino_") and name.endswith("model.xml") for name in files
+    ):
+        # Without a config.json: a language model is served without one.
+        return True
     if "config.json" not in files or not any(name in _TOKENIZERS for name in files):
         return False
-    return has_model_file(files) or any(name.endswith((".safetensors", ".gguf")) for name in files)
+    return has_model_file(files) or any(name.endswith((*RAW_WEIGHTS, ".gguf")) for name in files)
+
+
+def is_raw(files: Iterable[str]) -> bool:
+    """Whether there are weights as they are published, and no model in OpenVINO's format or GGUF."""
+    names = tuple(files)
+    if any(
+        (name.startswith("openvino_") and name.endswith(".xml")) or name.endswith(".gguf") for name in names
+    ):
+        return False
+    return any(name.endswith(RAW_WEIGHTS) or name.startswith("pytorch_model") for name in names)

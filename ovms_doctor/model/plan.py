@@ -17,7 +17,7 @@ from ovms_doctor.model.config_positions import ConfigPositions
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.facts.preparation import ModelFormat
-from ovms_doctor.model.graph_plan import GraphPlan
+from ovms_doctor.model.graph_plan import GenerativeDirectory, GraphPlan
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
 from ovms_doctor.model.memory import MemoryEstimate
 from ovms_doctor.model.parameters import ParsedParameters
@@ -200,7 +200,7 @@ class ModelPlan(Struct, frozen=True):
     versions: tuple[VersionPlan, ...] = ()
     #: The status code that the first pass ends with.
     status: StatusCode = "OK"
-    #: ``graph`` and ``generative`` entries are recognised and not followed further.
+    #: ``graph``: a graph.pbtxt makes it one; ``generative``: the server builds a graph in memory.
     kind: Literal["classic", "graph", "generative"] = "classic"
     #: Whether its versions are tried at all: not where a custom loader is to bring it.
     tried: bool = True
@@ -228,6 +228,8 @@ class ModelPlan(Struct, frozen=True):
     graph: GraphFault | None = None
     #: What becomes of a graph or a generative model; None where that was not followed.
     followed: GraphPlan | None = None
+    #: The generative model that its directory holds, where the server finds no version and no graph in it.
+    meant: GenerativeDirectory | None = None
 
     @property
     def served(self) -> tuple[int, ...]:

@@ -24,7 +24,9 @@ from ovms_doctor.model.facts import (
     ReadFile,
     StatHost,
     StatPath,
+    Unavailable,
 )
+from ovms_doctor.model.mounts import OUTSIDE_MOUNTS
 from ovms_doctor.model.names import is_stock_image
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.plan_problems import OutsideMounts
@@ -86,7 +88,13 @@ class MountedFacts(Facts):
             and self._gone(question.path)
         ):
             return cast(A, _GONE)
-        return super().ask(question)
+        answer = super().ask(question)
+        if self._known and isinstance(answer, Unavailable) and answer.reason.startswith(OUTSIDE_MOUNTS):
+            # A link leads out of the mount.
+            path = answer.reason.removeprefix(OUTSIDE_MOUNTS)
+            if path != getattr(question, "path", path) and self._gone(path):
+                return cast(A, _GONE)
+        return answer
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:
         if not self._known:

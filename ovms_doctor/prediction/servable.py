@@ -20,6 +20,7 @@ from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
 from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
+from ovms_doctor.prediction.graphs.recognition import recognise
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
 from ovms_doctor.prediction.nearest_path import nearest_path
@@ -90,9 +91,13 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     if detection.status != "OK":
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, detection, status=detection.status, ended=ended, parameters=parameters)
+    meant = None
     if not detection.found and not detection.single_file:
         detection = replace(detection, below=servables_below(entry.base_path, absolute_path, facts))
-    return _follow(entry, detection, deployment, mode, facts, parameters)
+        if detection.listing is not None:
+            meant = recognise(absolute_path, detection.listing, facts)
+    plan = _follow(entry, detection, deployment, mode, facts, parameters)
+    return plan if meant is None else replace(plan, meant=meant)
 
 
 def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, Unavailable
-from ovms_doctor.model.mounts import MountTable, components, join, plain, prefix_length
+from ovms_doctor.model.mounts import OUTSIDE_MOUNTS, MountTable, components, join, plain, prefix_length
 from ovms_doctor.probes.access import Judge, cannot_look, links_are_protected, may_follow
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
@@ -237,7 +237,7 @@ class Walker:
 
 def outside(server: str) -> Unavailable:
     """``server`` is in the container's own layers, which cannot be looked at from this host."""
-    return Unavailable(f"not under any mount, so it is in the container's own layers: {server}")
+    return Unavailable(OUTSIDE_MOUNTS + server)
 
 
 def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> ResolvedPath | Stop:

@@ -59,6 +59,7 @@ OVD361 graph-not-parsed, OVD362 calculator-unknown, OVD363 graph-not-wired, OVD3
 OVD365 model-not-converted, OVD366 generative-file-missing, OVD367 generative-file-damaged,
 OVD368 generative-file-denied, OVD369 wrong-kind-of-model, OVD370 model-type-unknown, OVD371 tokenizer-missing,
 OVD372 tokenizer-of-other-release, OVD373 chat-template-missing, OVD374 generative-setting-refused,
+OVD381 graph-missing, OVD382 generative-as-classic, OVD383 config-hides-versions, OVD384 links-lead-nowhere,
 OVD401 policy-matches-nothing, OVD402 duplicate-model-name, OVD403 config-not-json,
 OVD404 config-schema-violation, OVD405 config-file-missing, OVD406 usage-error,
 OVD407 version-policy-invalid, OVD408 task-not-inferred, OVD409 no-models-configured,

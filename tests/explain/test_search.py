@@ -156,7 +156,7 @@ def test_words_of_openvino_that_nobody_knows() -> None:
 @pytest.mark.parametrize(
     ("line", "codes"),
     [
-        (log.NO_VERSION(path="/m"), ["OVD101", "OVD102", "OVD104"]),
+        (log.NO_VERSION(path="/m"), ["OVD101", "OVD381", "OVD102", "OVD104"]),
         (log.DIRECTORY_MISSING(path="/m"), ["OVD106", "OVD107"]),
         (log.VERSION_DIRECTORY_MISSING(path="/m/1"), ["OVD103", "OVD202", "OVD201"]),
         (log.LOAD_THREW(what="filesystem error: status: Permission denied [/m/1/a.xml]"), ["OVD201"]),
@@ -173,7 +173,7 @@ def test_words_of_openvino_that_nobody_knows() -> None:
         (log.OPTIONS_EXCEPTION(what="Option ‘port’ is missing an argument"), ["OVD406", "OVD201"]),
         (log.NO_TASK(), ["OVD408"]),
         ("Use config_path or model_path with model_name", ["OVD406"]),
-        ("no version found for MODEL in path", ["OVD101", "OVD102", "OVD104"]),
+        ("no version found for MODEL in path", ["OVD101", "OVD102", "OVD104", "OVD381"]),
         ("Couldn't list directories", ["OVD110", "OVD201", "OVD202"]),
         ("nothing that any server says", []),
         ("model", []),

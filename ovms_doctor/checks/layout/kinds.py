@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.generative_layout import hides_versions
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.facts import PathStatus, StatPath
 from ovms_doctor.model.findings import Evidence, Finding
@@ -53,6 +54,9 @@ CODES = (GRAPH_NOT_FOLLOWED, GENERATIVE_NOT_FOLLOWED)
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
     """A finding on an entry that is a graph or a generative model."""
+    if hides_versions(context, model):
+        # A finding of its own says so.
+        return
     if model.kind == "generative" and (model.followed is None or model.followed.verdict != "available"):
         # What is wrong with it may be that it was never meant as one.
         yield _generative(context, model)

@@ -119,9 +119,10 @@ CODES = (
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
     """Findings on the names of a model's sub-directories, where its base path is listed."""
-    if not model.detection.found and model.unknown is None and model.blocked is None:
+    if not model.detection.found and model.unknown is None and model.blocked is None and model.meant is None:
         yield _no_version(context, model)
-    yield from _names(context, model)
+    if model.meant is None:
+        yield from _names(context, model)
     for version in model.versions:
         attempt = version.attempt
         if attempt is not None and isinstance(attempt.cause, VersionDirectoryMissing):

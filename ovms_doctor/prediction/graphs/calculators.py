@@ -28,6 +28,10 @@ class Calculator(Struct, frozen=True):
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     side_packets: tuple[str, ...] = ()
+    #: The name under which the server passes the first of the side packets (graph_executor_constants.hpp).
+    packet_name: str = ""
+    #: Tags that the contract takes and does not require, each with the first release that takes it.
+    optional: tuple[tuple[str, tuple[int, int]], ...] = ()
     #: Whether only images and packages with Python have it.
     needs_python: bool = False
 
@@ -48,6 +52,8 @@ CALCULATORS: tuple[Calculator, ...] = (
         ("HTTP_REQUEST_PAYLOAD", "LOOPBACK"),
         ("HTTP_RESPONSE_PAYLOAD", "LOOPBACK"),
         ("LLM_NODE_RESOURCES",),
+        "llm",
+        (("LLM_NODE_EXECUTION_CONTEXTS", (2026, 2)),),
     ),
     Calculator("LLMCalculator", "LLMCalculatorOptions", (2024, 2), (2024, 4), "LLM"),
     Calculator(
@@ -58,6 +64,7 @@ CALCULATORS: tuple[Calculator, ...] = (
         "Embeddings",
         *_PLAIN,
         ("EMBEDDINGS_NODE_RESOURCES",),
+        "embeddings_servable",
     ),
     Calculator(
         "RerankCalculatorOV",
@@ -67,6 +74,7 @@ CALCULATORS: tuple[Calculator, ...] = (
         "Rerank",
         *_PLAIN,
         ("RERANK_NODE_RESOURCES",),
+        "rerank_servable",
     ),
     Calculator(
         "ImageGenCalculator",
@@ -76,6 +84,7 @@ CALCULATORS: tuple[Calculator, ...] = (
         "Image Gen",
         *_HTTP,
         ("IMAGE_GEN_NODE_RESOURCES",),
+        "pipes",
     ),
     Calculator(
         "S2tCalculator",
@@ -85,6 +94,8 @@ CALCULATORS: tuple[Calculator, ...] = (
         "SpeechToText",
         *_HTTP,
         ("STT_NODE_RESOURCES",),
+        "s2t_servable",
+        (("LOOPBACK", (2026, 2)),),
     ),
     Calculator(
         "T2sCalculator",
@@ -94,6 +105,7 @@ CALCULATORS: tuple[Calculator, ...] = (
         "TextToSpeech",
         *_HTTP,
         ("TTS_NODE_RESOURCES",),
+        "t2s_servable",
     ),
     Calculator("EmbeddingsCalculator", "EmbeddingsCalculatorOptions", (2024, 5), (2025, 4)),
     Calculator("RerankCalculator", "RerankCalculatorOptions", (2024, 5), (2026, 2)),

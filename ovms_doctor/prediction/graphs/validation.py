@@ -233,7 +233,7 @@ def _wiring(name: str, message: GraphMessage, release: Release) -> Iterator[Grap
             yield _unknown_calculator(name, node, field, calculator_name)
         own = calculator(calculator_name)
         if own is not None:
-            yield from _contract(name, node, field, own)
+            yield from _contract(name, node, field, own, release)
     for field in message.all("node"):
         node = field.value
         assert isinstance(node, GraphMessage)
@@ -270,20 +270,32 @@ def _unknown_calculator(
     )
 
 
-def _contract(name: str, node: GraphMessage, field: GraphField, own: Calculator) -> Iterator[GraphProblem]:
-    """Tags that the calculator's contract requires."""
+def _contract(
+    name: str, node: GraphMessage, field: GraphField, own: Calculator, release: Release
+) -> Iterator[GraphProblem]:
+    """Tags that the calculator's contract requires, and those that it does not expect (packet_type.cc
+    ValidatePacketTypeSet)."""
+    optional = {tag for tag, since in own.optional if release.at_least(*since)}
     for kind, required in (
         ("input_stream", own.inputs),
         ("output_stream", own.outputs),
         ("input_side_packet", own.side_packets),
     ):
         given = {text.split(":")[0] for text in node.texts(kind) if ":" in text}
+        words = kind.replace("_", " ")
         for tag in required:
             if tag not in given:
-                what = kind.replace("_", " ")
                 yield _initialization(
-                    name, f"The node {own.name} has no {what} with the tag {tag}", field, tag
+                    name, f"The node {own.name} has no {words} with the tag {tag}", field, tag
                 )
+        for item in node.all(kind) if own.side_packets else ():
+            tag = str(item.value).split(":")[0]
+            if ":" in str(item.value) and tag not in required and tag not in optional:
+                later = next((since for known, since in own.optional if known == tag), None)
+                reason = f"The node {own.name} takes no {words} with the tag {tag}"
+                if later is not None:
+                    reason += f" before OVMS {later[0]}.{later[1]}"
+                yield _initialization(name, reason, item, tag)
 
 
 def _initialization(name: str, reason: str, field: GraphField, subject: str) -> GraphProblem:

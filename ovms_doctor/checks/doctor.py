@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
-from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.codes import Code, Example
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.names import is_remote
 
 _RELEASES = "Does not depend on the server's release."
@@ -120,6 +120,9 @@ _IN_STORE = (
     "Give what a request to the store needs: the server's environment (--env, --env-file, --env-from-process), the "
     "mounts of its files (--mount), more time (--timeout), or run ovms-doctor on the server's host."
 )
+_MOUNT = (
+    "Name the mounts of the container with --mount HOST:SERVER, or use --bare-metal if the server runs on this host."
+)
 _AZURE = ("az://", "azfs://")
 #: The findings that say why a store could not be read.
 _OF_STORES = tuple(
@@ -147,6 +150,13 @@ def check(context: Context) -> Iterator[Finding]:
 def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
     code = LOAD_TIMED_OUT if cause.timed_out else COULD_NOT_LOOK
     unavailable = context.deployment.unavailable is not None
+    remedy = ""
+    if unavailable:
+        remedy = _OTHER_SOURCE
+    elif is_remote(cause.path):
+        remedy = _for_store(cause)
+    elif cause.mount:
+        remedy = _MOUNT
     return context.finding(
         code,
         f"Could not look at {cause.path}: {cause.reason}",
@@ -154,12 +164,24 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         version=version,
         # An option is no path, nor is the source of the deployment.
         path=None if unavailable or cause.path.startswith("--") else cause.path,
-        remedy=_OTHER_SOURCE if unavailable else _for_store(cause) if is_remote(cause.path) else "",
+        remedy=remedy,
+        steps=_with_mount(context, cause.mount) if cause.mount else (),
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Why a store could not be read is a finding of the check of remote storage.
         causes=_OF_STORES if is_remote(cause.path) else (),
     )
+
+
+def _with_mount(context: Context, mount: str) -> tuple[Step, ...]:
+    """The same check with the mount that was found, or with the place to fill in."""
+    config = context.host(context.deployment.config_path or "")
+    host, _, server = mount.rpartition(":")
+    if host == "DIRECTORY":
+        text = f"Name the directory of this host that the container has at {server}."
+        return (Step(text, f"ovms-doctor check {quote(config)} --mount DIRECTORY:{quote(server)}"),)
+    text = f"If the container has {host} at {server}, check again with that mount."
+    return (Step(text, f"ovms-doctor check {quote(config)} --mount {quote(mount)}"),)
 
 
 def _for_store(cause: CouldNotLook) -> str:

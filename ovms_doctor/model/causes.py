@@ -153,6 +153,8 @@ class CouldNotLook(Struct, frozen=True, tag=True):
     reason: str
     #: Whether the deadline passed.
     timed_out: bool = False
+    #: The --mount that would show it, as ``HOST:SERVER``; HOST is ``DIRECTORY`` where no directory was found.
+    mount: str = ""
 
 
 class DownloadFails(Struct, frozen=True, tag=True):

@@ -381,8 +381,17 @@ class CheckOptions(Struct, frozen=True, dict=True):
 
     @cached_property
     def mount_table(self) -> MountTable:
-        """The mounts as a container engine makes them."""
-        return MountTable(engine_order(self.mounts), self.unavailable_paths)
+        """The mounts as a container engine makes them, with a configuration file that is the target and in none of
+        them: what is named as the target is mounted."""
+        table = MountTable(engine_order(self.mounts), self.unavailable_paths)
+        if self.mounts and len(self.targets) == 1:
+            (target,) = self.targets
+            if target.endswith(".json") and target.startswith("/") and table.to_server(target) is None:
+                return MountTable(
+                    engine_order((*self.mounts, Mount(target, target, read_only=True))),
+                    self.unavailable_paths,
+                )
+        return table
 
 
 class OutputOptions(Struct, frozen=True):

@@ -24,6 +24,7 @@ from ovms_doctor.prediction.graphs.recognition import recognise
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
 from ovms_doctor.prediction.nearest_path import nearest_path
+from ovms_doctor.prediction.unmapped_paths import unmapped
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute
@@ -86,6 +87,9 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     except DetectionError as error:
         return _unknown(entry, error.cause)
     if detection.problem is not None and detection.problem.kind == "missing":
+        unknown = unmapped(absolute_path, deployment, facts)
+        if unknown is not None:
+            return _unknown(entry, unknown)
         suggestion = nearest_path(absolute_path, deployment.mounts, facts)
         detection = replace(detection, problem=replace(detection.problem, suggestion=suggestion))
     if detection.status != "OK":

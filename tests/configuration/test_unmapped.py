@@ -1,0 +1,117 @@
+"""A config.json with the paths of a container and no mount: not "there is no directory", but which mount to give."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import ovms_doctor
+
+MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-ir" / "1"
+#: A first directory of the server's paths that this host does not have.
+TOP = "/server-models-of-the-test"
+
+
+def write(directory: Path, *base_paths: str, name: str = "config.json") -> Path:
+    entries = [{"config": {"name": Path(path).name, "base_path": path}} for path in base_paths]
+    path = directory / name
+    path.write_text(json.dumps({"model_config_list": entries}), encoding="utf-8")
+    return path
+
+
+def model(directory: Path) -> None:
+    shutil.copytree(MODEL, directory / "1")
+
+
+def check(config: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    result = ovms_doctor("check", config, "--load", "none", "--format", "json", *options)
+    return result.code, result.document
+
+
+def followed(document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """The check again by the command of the only remedy."""
+    (command,) = {step["command"] for one in document["findings"] for step in one["remedy"]["steps"]}
+    words = shlex.split(command)
+    assert words[:2] == ["ovms-doctor", "check"]
+    return check(Path(words[2]), *words[3:])
+
+
+@pytest.mark.parametrize(
+    ("config_in", "models_in", "base", "mount"),
+    [
+        (".", "models", f"{TOP}/a", None),
+        ("models", "models", f"{TOP}/a", f"models:{TOP}"),
+        (".", TOP[1:], f"{TOP}/a", f"{TOP[1:]}:{TOP}"),
+        ("conf", TOP[1:], f"{TOP}/a", f"{TOP[1:]}:{TOP}"),
+        (".", "nets/vision", f"{TOP}/nets/vision/a", f".:{TOP}"),
+        ("conf", "nets", f"{TOP}/nets/a", f".:{TOP}"),
+    ],
+)
+def test_the_mount_is_guessed_from_the_end_of_the_path(
+    world_dir: Path, config_in: str, models_in: str, base: str, mount: str | None
+) -> None:
+    model(world_dir / models_in / "a")
+    (world_dir / config_in).mkdir(exist_ok=True)
+    code, document = check(write(world_dir / config_in, base))
+    assert (code, {one["code"] for one in document["findings"]}) == (3, {"OVD903"})
+    assert document["models"][0]["versions"] == []
+    (command,) = [step["command"] for step in document["findings"][0]["remedy"]["steps"]]
+    if mount is None:
+        assert command.endswith(f"--mount DIRECTORY:{TOP}")
+        return
+    host, _, server = mount.partition(":")
+    assert command.endswith(f"--mount {(world_dir / host).resolve()}:{server}")
+    code, document = followed(document)
+    assert (code, document["findings"], document["models"][0]["served_versions"]) == (0, [], [1])
+
+
+def test_all_models_below_one_directory_have_one_remedy(world_dir: Path) -> None:
+    for name in ("a", "b"):
+        model(world_dir / name)
+    code, document = check(write(world_dir, f"{TOP}/a", f"{TOP}/b"))
+    assert (code, [one["code"] for one in document["findings"]]) == (3, ["OVD903", "OVD903"])
+    code, document = followed(document)
+    assert (code, document["findings"]) == (0, [])
+
+
+def test_a_missing_model_beside_others_is_missing(world_dir: Path) -> None:
+    """The directory above the base path is there: the paths are those of this host."""
+    model(world_dir / "a")
+    code, document = check(write(world_dir, str(world_dir / "a"), str(world_dir / "gone")))
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
+
+
+def test_a_server_on_this_host_has_this_hosts_paths(world_dir: Path) -> None:
+    model(world_dir / "a")
+    code, document = check(write(world_dir, f"{TOP}/a"), "--bare-metal")
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
+
+
+def test_a_name_alone_one_level_up_is_no_hint(world_dir: Path) -> None:
+    model(world_dir / "a")
+    (world_dir / "conf").mkdir()
+    _, document = check(write(world_dir / "conf", f"{TOP}/a"))
+    (command,) = [step["command"] for step in document["findings"][0]["remedy"]["steps"]]
+    assert command.endswith(f"--mount DIRECTORY:{TOP}")
+
+
+def test_a_configuration_beside_the_mounts_is_read(world_dir: Path) -> None:
+    """What is named as the target is mounted, whatever the other mounts are."""
+    model(world_dir / "models" / "a")
+    config = write(world_dir, f"{TOP}/a", f"{TOP}/b")
+    code, document = check(config, "--mount", f"{world_dir / 'models'}:{TOP}")
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD106"])
+    assert [one["served_versions"] for one in document["models"]] == [[1], []]
+
+
+def test_a_repository_under_no_mount_is_a_mistake(world_dir: Path) -> None:
+    model(world_dir / "models" / "a")
+    (world_dir / "other").mkdir()
+    result = ovms_doctor("check", world_dir / "models", "--mount", f"{world_dir / 'other'}:/models")
+    assert result.code == 2
+    assert b"is under none of the mounts" in result.err

@@ -3,6 +3,7 @@ in modelmanager.cpp)."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator
 
 from msgspec import Struct, field
@@ -24,6 +25,7 @@ from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.pipelines.plan import plan_pipelines
 from ovms_doctor.prediction.servables_below import servables_below
 from ovms_doctor.prediction.storage.entry import look_remote
+from ovms_doctor.prediction.unmapped_paths import unmapped
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
@@ -240,6 +242,10 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -
     if isinstance(fault, GraphFault):
         if fault.reason == "missing" and not is_remote(entry.base_path):
             absolute_path = absolute(entry.base_path, deployment.working_directory)
+            folder = posixpath.dirname(absolute(path, deployment.working_directory))
+            unknown = unmapped(folder, deployment, facts)
+            if unknown is not None:
+                return replace(plan, unknown=unknown)
             fault = replace(fault, below=servables_below(entry.base_path, absolute_path, facts))
         return replace(plan, status=fault.status, graph=fault)
     return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), "config")

@@ -115,3 +115,18 @@ def test_a_repository_under_no_mount_is_a_mistake(world_dir: Path) -> None:
     result = ovms_doctor("check", world_dir / "models", "--mount", f"{world_dir / 'other'}:/models")
     assert result.code == 2
     assert b"is under none of the mounts" in result.err
+
+
+@pytest.mark.parametrize("listed", [{"base_path": f"{TOP}/g"}, {"graph_path": f"{TOP}/g/graph.pbtxt"}])
+def test_graphs_too(world_dir: Path, listed: dict[str, str]) -> None:
+    (world_dir / "g").mkdir()
+    path = world_dir / "config.json"
+    path.write_text(
+        json.dumps({"model_config_list": [], "mediapipe_config_list": [{"name": "g", **listed}]}), "utf-8"
+    )
+    code, document = check(path)
+    assert (code, [one["code"] for one in document["findings"]]) == (3, ["OVD903"])
+    (command,) = [step["command"] for step in document["findings"][0]["remedy"]["steps"]]
+    assert command.endswith(f"--mount {world_dir.resolve()}:{TOP}")
+    code, document = followed(document)
+    assert (code, [one["code"] for one in document["findings"]]) == (1, ["OVD448"])

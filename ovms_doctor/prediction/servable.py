@@ -24,13 +24,13 @@ from ovms_doctor.prediction.graphs.recognition import recognise
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
 from ovms_doctor.prediction.nearest_path import nearest_path
-from ovms_doctor.prediction.unmapped_paths import unmapped
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.servables_below import servables_below
 from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.storage.stored import Stored
+from ovms_doctor.prediction.unmapped_paths import unmapped
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
 #: How many further looks at the repository are followed after start-up.

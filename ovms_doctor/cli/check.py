@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 #: A facts file larger than this, in bytes, is not read.
 _LARGEST_FACTS = 4 << 30
+#: Seconds for one request to the running server of a container.
+_LONGEST_REQUEST = 5.0
 
 
 def run_check(options: CheckOptions, output: OutputOptions) -> int:
@@ -51,7 +54,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     if not plugins:
         # Nobody else has codes.
         _check_patterns(output, frozenset())
-    options, facts = _recorded(typed) if typed.facts_file else (with_log(with_sources(typed)), None)
+    options, facts = _recorded(typed) if typed.facts_file else (_looked_up(typed, output), None)
     progress = Progress()
     collector = collector_for(options, progress) if facts is None else None
     # The rules take as long to import as the children take to come up.
@@ -98,7 +101,7 @@ def _third_party(
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Save the facts with the options of the run. Interrupted: the facts that were collected by then."""
     with interrupts.deferred():
-        options = with_log(with_sources(typed))
+        options = _looked_up(typed, output)
         progress = Progress()
         run = _settle(typed, options, None, collector_for(options, progress), progress)
         from ovms_doctor.model.facts import codec
@@ -110,6 +113,27 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         interrupted.say()
         return EXIT_INTERRUPTED
     return EXIT_OK
+
+
+def _looked_up(typed: CheckOptions, output: OutputOptions) -> CheckOptions:
+    """The options with what the container's source, the log and the running server give."""
+    return with_live(with_log(with_sources(typed)), output)
+
+
+def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
+    """The options with what the running server of the container answers, where it is to be looked at."""
+    look = options.live
+    if look is None or look.address is None:
+        return options
+    from ovms_doctor.checks import live
+    from ovms_doctor.checks.registry import selects
+    from ovms_doctor.diagnosis.live import look_at_container_server
+
+    if output.select and not selects(output.select, live.CHECK):
+        return replace(options, live=None)
+    words = options.arguments or ()
+    name = next((value for word, value in pairwise(words) if word == "--model_name"), None)
+    return replace(options, live=look_at_container_server(look, min(options.timeout, _LONGEST_REQUEST), name))
 
 
 def with_sources(options: CheckOptions) -> CheckOptions:
@@ -224,7 +248,12 @@ def _print(report: Report, typed: CheckOptions, options: OutputOptions) -> None:
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
 
-        return to_document(report)
+        live = None
+        if report.live is not None:
+            from ovms_doctor.report.live_json import live_info
+
+            live = live_info(report.live)
+        return to_document(report, live=live)
 
     def write_text(output: Output) -> None:
         from ovms_doctor.report.text_report import render

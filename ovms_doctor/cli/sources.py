@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -15,7 +15,11 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import AnyQuestion, Failure, StatPath
+from ovms_doctor.model.live import LiveLook
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
+
+if TYPE_CHECKING:
+    from ovms_doctor.probes.containers import ContainerLookup
 
 #: Bytes; no document of a container comes near it.
 _LARGEST = 64 << 20
@@ -63,7 +67,22 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
         container = replace(container, merged_directory="", layers=())
     if looked.local or options.kernel_log is not None:
         container = _with_kills(container, options)
-    return options_from_container(options, container, _here() if looked.local else None, gone)
+    options = options_from_container(options, container, _here() if looked.local else None, gone)
+    return options if options.no_live else replace(options, live=_reachable(container, looked))
+
+
+def _reachable(container: Container, looked: ContainerLookup) -> LiveLook:
+    """Where the container's server is to be looked at, or why it is not."""
+    from ovms_doctor.inputs.inspect.own_address import own_address
+    from ovms_doctor.prediction.live.address import AddressError
+    from ovms_doctor.prediction.live.container_address import either_address
+
+    own = own_address(looked.document) if looked.local else ""
+    try:
+        address = either_address(container, own, looked.host)
+        return LiveLook(address, own_address=address.host == own)
+    except AddressError as error:
+        return LiveLook(skipped=str(error))
 
 
 def _with_own_files(container: Container) -> Container:

@@ -77,7 +77,7 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     except DocumentError as error:
         raise _EngineError(str(error)) from None
     address = own_address(looked.document) if looked.local else ""
-    return container_address(container, address, grpc=grpc)
+    return container_address(container, address, grpc=grpc, engine_host=looked.host)
 
 
 def _not_looked(reason: str, shown: OutputOptions, begun: RunStart) -> int:
@@ -165,12 +165,12 @@ def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
         sys.stderr.write("\x1b[K")
 
     def document() -> dict[str, Any]:
-        from ovms_doctor.diagnosis.live import gap
+        from ovms_doctor.checks.live import live_gap
         from ovms_doctor.report.json_report import to_document
         from ovms_doctor.report.live_json import live_info
         from ovms_doctor.report.live_text import live_verdict
 
-        sentence = " ".join(live_verdict(status, report.findings, gap(status)))
+        sentence = " ".join(live_verdict(status, report.findings, live_gap(status)))
         return to_document(report, live=live_info(status), sentence=sentence)
 
     def write_text(output: Output) -> None:
@@ -180,12 +180,12 @@ def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
 
 
 def _render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> None:
-    from ovms_doctor.diagnosis.live import gap
+    from ovms_doctor.checks.live import live_gap
     from ovms_doctor.report.live_text import write_live_report, write_live_verdict
     from ovms_doctor.report.text_writer import paper_for
 
     paper = paper_for(output, verbose=shown.verbose)
     if not shown.quiet:
         write_live_report(paper, status, report.findings)
-    write_live_verdict(paper, status, report.findings, gap(status))
+    write_live_verdict(paper, status, report.findings, live_gap(status))
     paper.print(output)

@@ -9,13 +9,14 @@ from msgspec import Struct, ValidationError, convert, to_builtins
 from msgspec.structs import replace
 
 from ovms_doctor import __version__
-from ovms_doctor.checks.live import CHECK, live_findings
+from ovms_doctor.checks.live import CHECK, live_findings, live_gap
 from ovms_doctor.checks.registry import arrange, selects
 from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.model.findings import Finding
-from ovms_doctor.model.live import Address, LiveStatus, Observations
+from ovms_doctor.model.live import Address, LiveLook, LiveStatus, Observations
 from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.text import redact, same_length
 from ovms_doctor.prediction.live.client_routes import client_routes
 from ovms_doctor.prediction.live.interpret import interpret
 from ovms_doctor.probes.live.probe import LiveQuestion
@@ -99,6 +100,29 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
     return replace(interpret(address, routes, observed, options.model), container=options.container)
 
 
+def look_at_container_server(look: LiveLook, timeout: float, model: str | None) -> LiveLook:
+    """``look`` with what the server at its address answers. Only that address is contacted. ``timeout``: seconds for
+    one request; ``model``: the name by which a server is asked over gRPC, which does not list its servables."""
+    assert look.address is not None
+    options = LiveOptions(model=model if look.address.grpc else None, timeout=timeout)
+    status = look_once(look.address, options, {})
+    return replace(look, observations=_redacted(status.observations), looked_at=time.time())
+
+
+def _redacted(observed: Observations) -> Observations:
+    """The answers without what looks like a secret: they are saved beside the facts."""
+    answers = tuple(
+        replace(item, location=redact(item.location), body=_hidden(item.body)) for item in observed.answers
+    )
+    return replace(observed, answers=answers, greeting=redact(observed.greeting))
+
+
+def _hidden(body: bytes) -> bytes:
+    if b"@" not in body:
+        return body
+    return redact(body.decode("latin-1"), same_length).encode("latin-1", "replace")
+
+
 def is_served(status: LiveStatus) -> bool:
     """Whether everything that is configured is AVAILABLE, and the named model among it."""
     if status.model is not None and status.address.grpc:
@@ -118,26 +142,11 @@ def is_served(status: LiveStatus) -> bool:
 def live_report(status: LiveStatus, options: OutputOptions, begun: RunStart) -> Report:
     """The report on a running server."""
     findings = tuple(item for item in arrange(live_findings(status)) if _is_wanted(item, options))
-    problem = gap(status)
+    problem = live_gap(status)
     ended: CheckStatus = "could_not_look" if problem else "ran"
     checks = (CheckRun(CHECK.name, ended, problem),)
     verdict, code = verdict_of(findings, checks, options)
     return Report(__version__, begun.run(), verdict, code, None, None, findings, checks)
-
-
-def gap(status: LiveStatus) -> str:
-    """What kept the doctor itself from looking; empty where nothing did."""
-    observed = status.observations
-    if observed.problem:
-        return observed.problem
-    if observed.grpc_installed is False:
-        return "gRPC is not installed in this Python: pip install grpcio"
-    if status.server == "ovms" and status.servables is None and not status.unusable:
-        if status.address.grpc and status.model is None:
-            return "over gRPC a server lists no servables: name one with --model, or look at the REST port"
-        if not status.address.grpc and status.refused_access is None:
-            return "the server does not list its servables"
-    return ""
 
 
 def _is_wanted(finding: Finding, options: OutputOptions) -> bool:

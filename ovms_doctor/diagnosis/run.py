@@ -9,6 +9,7 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.doctor import CHECK_CRASHED
 from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, selects
+from ovms_doctor.diagnosis.live_join import about_now, joined_live
 from ovms_doctor.diagnosis.log_join import joined
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
@@ -19,6 +20,7 @@ from ovms_doctor.model.findings import Finding, Subject
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import OutputOptions
 from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.prediction.live.drift import live_status_of
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
 __all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"]
@@ -51,6 +53,8 @@ def report_on(
     log = run.deployment.options.server_log
     if log is not None and any(outcome.name == "logs" for outcome in outcomes):
         findings = [finding for finding in joined(findings, log) if _is_wanted(finding, options)]
+    if run.deployment.options.live is not None:
+        findings = joined_live(findings, context)
     findings += third_party.findings
     arranged = arrange(findings)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
@@ -66,6 +70,8 @@ def report_on(
         checks,
         runtime=_runtime(run),
         host_paths=_host_paths(run),
+        live=live_status_of(run.deployment),
+        about_now=about_now(arranged),
         looked_at=(
             *(
                 f"{check.name}: {check.summary}"

@@ -73,7 +73,25 @@ def look(
             raise FactsMissingError(planned.missing)
         return planned.plan
 
-    return SettledRun(deployment, _until_settled(settled_plan, facts, collector, progress), facts)
+    planned = _until_settled(settled_plan, facts, collector, progress)
+    if options.live is not None:
+        _compare(deployment, planned, facts, collector, progress)
+    return SettledRun(deployment, planned, facts)
+
+
+def _compare(
+    deployment: Deployment,
+    planned: Plan,
+    facts: Facts,
+    collector: Collector | None,
+    progress: Progress | None,
+) -> None:
+    """Collect what the comparison with the running server needs: the check makes it."""
+    from ovms_doctor.prediction.live.drift import drifts, live_status_of
+
+    status = live_status_of(deployment)
+    if status is not None:
+        _until_settled(lambda: drifts(deployment, planned, facts, status), facts, collector, progress)
 
 
 def _until_settled(

@@ -162,6 +162,21 @@ class Observations(Struct, frozen=True):
     problem: str = ""
 
 
+class LiveLook(Struct, frozen=True):
+    """One look at the running server of a container, as it is recorded beside the facts."""
+
+    #: Where the server is reached; None where it is not.
+    address: Address | None = None
+    #: What was observed; None where it was not looked at.
+    observations: Observations | None = None
+    #: When the look ended, in seconds since 1970.
+    looked_at: float = 0.0
+    #: Why it was not looked at, as a sentence without a full stop; empty where it was.
+    skipped: str = ""
+    #: Whether the address is the container's own, which not every engine lets its host reach.
+    own_address: bool = False
+
+
 # -- what it comes to ----------------------------------------------------------------------------------
 
 
@@ -241,6 +256,52 @@ class LiveMetrics(Struct, frozen=True):
     infer_requests: tuple[int, int] | None = None
     #: Streams of the compiled model; None where the server does not show it.
     streams: int | None = None
+
+
+#: What was changed after the running server read it.
+#:
+#: - ``configuration``: the configuration file.
+#: - ``version_added``: a version's directory that the server has not read.
+#: - ``version_removed``: the directory of a version that the server still serves.
+#: - ``files``: files of a version or graph that the server serves as it read them before.
+DriftKind: TypeAlias = Literal["configuration", "version_added", "version_removed", "files"]
+
+
+class ChangedPath(Struct, frozen=True):
+    """A path that was changed after the server read it."""
+
+    #: The server path.
+    path: str
+    #: When, in seconds since 1970.
+    at: float
+    #: Whether its content was changed; else it was replaced, or its owner or permissions were changed.
+    content: bool
+
+
+class Drift(Struct, frozen=True):
+    """A difference between the running server and what it would do if it were started now."""
+
+    #: What was changed.
+    kind: DriftKind
+    #: The model; None for the configuration file.
+    model: str | None
+    #: The version; None for the configuration file and for graphs.
+    version: int | None
+    #: What was changed, newest first; empty where the path is gone.
+    paths: tuple[ChangedPath, ...]
+    #: When the server read it: the load of the version or the start of the server, in seconds since 1970.
+    read_at: float
+    #: Whether that is the time of the load as the log has it; else the start of the container.
+    logged: bool
+    #: Whether the next poll of the server picks the change up.
+    next_poll: bool
+    #: Names of the configuration that the server does not list, and names that only the server lists.
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    #: Whether the changed files would not be served after a start, as predicted.
+    breaks: bool = False
+    #: Whether the configuration file is mounted by itself: a replaced file stays the old one in the container.
+    single_file_mount: bool = False
 
 
 class LiveStatus(Struct, frozen=True):

@@ -19,6 +19,7 @@ from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import IMAGE_USER, Host, User
+from ovms_doctor.model.live import LiveLook
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
 
@@ -147,6 +148,16 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = ()
+    #: The running server of the container is left alone.
+    no_live: Annotated[
+        bool,
+        Option(
+            ("--no-live",),
+            "Do not look at the running server of --container.",
+            commands=_LOADING,
+            saved=False,
+        ),
+    ] = False
     #: What a directory is, where the user decides it.
     as_: Annotated[
         Literal["repository", "model"] | None, Option(("--as",), "How a directory is understood.")
@@ -351,6 +362,8 @@ class CheckOptions(Struct, frozen=True, dict=True):
     container: Container | None = None
     #: What the server's log shows.
     server_log: LogSummary | None = None
+    #: What the running server of the container answered.
+    live: LiveLook | None = None
     #: Server paths whose content is unavailable.
     unavailable_paths: tuple[UnavailablePath, ...] = field(name="unseen", default=())
     #: Why the deployment could not be read.

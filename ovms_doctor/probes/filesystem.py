@@ -29,9 +29,11 @@ from ovms_doctor.model.facts import (
     ListDirectory,
     Listing,
     PathStatus,
+    PathTimes,
     ProbeWrite,
     ReadFile,
     StatPath,
+    StatTimes,
     Unavailable,
     Writability,
     WriteProbe,
@@ -62,8 +64,9 @@ _DIRENT_BUFFER = 1 << 18
 
 
 class LocalFiles:
-    """Answers StatPath, ListDirectory, ReadFile, CheckWritable, ProbeWrite, InspectKeyFile and InspectNetwork.
-    ``means``: how it acts with the user's rights; ``table``: which of the server's mounts are read-only."""
+    """Answers StatPath, StatTimes, ListDirectory, ReadFile, CheckWritable, ProbeWrite, InspectKeyFile and
+    InspectNetwork. ``means``: how it acts with the user's rights; ``table``: which of the server's mounts are
+    read-only."""
 
     def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
         self._table = table
@@ -75,6 +78,8 @@ class LocalFiles:
         """The answer to one question about files; TypeError for another one."""
         if isinstance(question, StatPath):
             return self.status(question.path)
+        if isinstance(question, StatTimes):
+            return self.times(question.path)
         if isinstance(question, ListDirectory):
             return self.listing(question.path)
         if isinstance(question, ReadFile):
@@ -98,6 +103,17 @@ class LocalFiles:
         if kind is None:
             return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
         return PathStatus(kind, place.size, place.server if place.linked else None)
+
+    def times(self, path: str) -> PathTimes | Failure | Unavailable:
+        """The times of stat(2), links followed."""
+        place = self._find(path)
+        if not isinstance(place, ResolvedPath):
+            return place
+        try:
+            status = os.stat(place.host)
+        except OSError as error:
+            return Failure(error.errno or errno.EIO)
+        return PathTimes(status.st_mtime, status.st_ctime)
 
     def writability(self, path: str) -> Writability | Failure | Unavailable:
         """What the user may do with what lies there, links followed."""

@@ -75,10 +75,9 @@ def to_document(
         server = replace(made.server, release=log.release, release_from=log.release_from)
         made = replace(made, log=log, server=server)
     if live is not None:
-        server = replace(
-            made.server, release=live.release, release_from="the server" if live.release else None
-        )
-        made = replace(made, live=live, server=server)
+        made = replace(made, live=live)
+        if made.server.release is None and live.release is not None:
+            made = replace(made, server=replace(made.server, release=live.release, release_from="the server"))
     escaped: Document = _escaped(to_builtins(made))
     return escaped
 

@@ -22,12 +22,12 @@ _REASONS = {
 
 def write_live_report(paper: TextWriter, status: LiveStatus, findings: Sequence[Finding]) -> None:
     """The whole report but for its last line."""
-    paper.prose(_way(status), indent=1)
+    paper.prose(way_phrase(status), indent=1)
     if status.server in ("ovms", "starting"):
-        paper.prose(_header(status), indent=1, style="bold")
+        paper.prose(header_phrase(status), indent=1, style="bold")
     if status.servables:
         paper.blank()
-        _write_servables(paper, status.servables)
+        write_servables(paper, status.servables)
     if status.metrics_enabled is not None:
         paper.blank()
         _write_metrics(paper, status)
@@ -37,7 +37,7 @@ def write_live_report(paper: TextWriter, status: LiveStatus, findings: Sequence[
     write_findings(paper, findings)
 
 
-def _way(status: LiveStatus) -> str:
+def way_phrase(status: LiveStatus) -> str:
     """The steps in one sentence: ``localhost → 127.0.0.1 · direct · open … · speaks HTTP``."""
     parts = []
     for step in status.steps:
@@ -52,7 +52,8 @@ def _way(status: LiveStatus) -> str:
     return " · ".join(parts)
 
 
-def _header(status: LiveStatus) -> str:
+def header_phrase(status: LiveStatus) -> str:
+    """Release, liveness and readiness."""
     parts = [f"OVMS {status.release or status.server_text or '(release not known)'}"]
     if status.live is not None:
         parts.append("live" if status.live else "not live")
@@ -88,7 +89,8 @@ def _client_address(status: LiveStatus) -> str:
 # -- tables --------------------------------------------------------------------------------------------
 
 
-def _write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> None:
+def write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> None:
+    """A row for each version, those that are not available first."""
     rows: list[tuple[tuple[str, ...], str]] = []
     for item in sorted(servables, key=lambda one: (one.complete, one.name)):
         if not item.versions:

@@ -10,6 +10,7 @@ from ovms_doctor.model.findings import Finding
 
 if TYPE_CHECKING:
     from ovms_doctor.model.deployment import Deployment
+    from ovms_doctor.model.live import LiveStatus
     from ovms_doctor.model.plan import Plan
 
 CheckStatus: TypeAlias = Literal["ran", "not_applicable", "could_not_look", "timed_out", "crashed"]
@@ -39,7 +40,8 @@ class Report(Struct, frozen=True):
     differ.
 
     ``runtime``: the OpenVINO that read the models here, None where none was asked. ``looked_at``: sentences
-    for a green report. ``verdict`` by the threshold of ``--fail-on``.
+    for a green report. ``live``: the running server, None where it was not looked at;
+    ``about_now``: fingerprints of the findings about it as it runs. ``verdict`` by the threshold of ``--fail-on``.
     """
 
     tool_version: str
@@ -55,3 +57,5 @@ class Report(Struct, frozen=True):
     looked_at: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
     error: str | None = None
+    live: LiveStatus | None = None
+    about_now: frozenset[str] = frozenset()

@@ -10,6 +10,7 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output
+from ovms_doctor.report.live_text import header_phrase, way_phrase, write_servables
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import STATUS_WORDS, plural
 from ovms_doctor.report.text_findings import write_findings
@@ -34,6 +35,7 @@ def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> Non
         _write_header(paper, report)
         paper.blank()
         write_table(paper, report)
+        _write_running(paper, report)
         write_findings(paper, report.findings)
         paper.blank()
         _write_coverage(paper, report)
@@ -169,6 +171,20 @@ def _write_outcome(paper: TextWriter, report: Report) -> None:
     elif plan.outcome == "unknown":
         why = f": could not look at {plan.unknown.path}: {plan.unknown.reason}" if plan.unknown else ""
         paper.prose(f"not everything about the start-up could be told{why}", style="bold yellow")
+
+
+def _write_running(paper: TextWriter, report: Report) -> None:
+    """What the running server answers, in one line."""
+    status = report.live
+    if status is None:
+        return
+    paper.blank()
+    is_reached = status.server in ("ovms", "starting")
+    answers = header_phrase(status) if is_reached else way_phrase(status)
+    paper.prose(f"the running server at {status.address.url}: {answers}", indent=1)
+    bad = [item for item in status.servables or () if not item.complete and not item.removed]
+    if bad:
+        write_servables(paper, bad)
 
 
 # -- coverage ------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from ovms_doctor.model.findings import SEVERITIES
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import plural
@@ -64,18 +66,22 @@ def verdict_line(report: Report) -> tuple[str, str]:
         return OPEN, "nothing could be looked at"
     if plan.host_problem is not None and plan.host_problem.kind == "published_port":
         return BAD, "the engine does not start the container: no model is served"
+    running = _running(report)
+    now = f"{running}; started now: " if running else ""
     if plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
-        return BAD, f"the process ends{code}: no model is served"
+        return BAD, f"{now}the process ends{code}: no model is served"
     if plan.outcome == "never_ends":
-        return BAD, "start-up never ends"
+        return BAD, f"{now}start-up never ends"
     if plan.outcome == "unknown" and plan.problem is not None:
         return BAD if report.verdict == "fail" else OPEN, "what the server does at its start cannot be told"
     mark, sentence = _of_models(plan, report)
     ended = _ended(report)
-    if not ended:
-        return mark, sentence
-    return PARTLY if mark == GOOD else mark, f"{ended}; started again as it is: {sentence}"
+    if ended:
+        return PARTLY if mark == GOOD else mark, f"{ended}; started again as it is: {sentence}"
+    if now and mark != GOOD:
+        return mark, now + _of_models(plan, _next_start(report))[1]
+    return mark, sentence
 
 
 def _ended(report: Report) -> str:
@@ -86,6 +92,28 @@ def _ended(report: Report) -> str:
         return ""
     code = "" if state.exit_code is None else f", exit code {state.exit_code}"
     return f"the container does not run ({state.status}{code})"
+
+
+def _next_start(report: Report) -> Report:
+    """The report without what is about the server as it runs."""
+    findings = tuple(item for item in report.findings if item.fingerprint not in report.about_now)
+    fails = any(item.severity == "error" and not _of_itself(item.code) for item in findings)
+    verdict = report.verdict if fails or report.verdict == "incomplete" else "pass"
+    return replace(report, findings=findings, verdict=verdict)
+
+
+def _running(report: Report) -> str:
+    """What the running server serves; empty where that is not known."""
+    status = report.live
+    if status is None or status.server != "ovms" or status.servables is None or status.address.grpc:
+        return ""
+    present = [item for item in status.servables if not item.removed]
+    good = sum(item.complete for item in present)
+    if not present:
+        return "the running server serves nothing"
+    if good < len(present):
+        return f"the running server serves {good} of {plural(len(present), 'servable')}"
+    return "the running server serves " + ("its only servable" if good == 1 else f"all {good} servables")
 
 
 def _of_models(plan: Plan, report: Report) -> tuple[str, str]:

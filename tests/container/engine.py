@@ -29,10 +29,12 @@ IMAGE = f"ovms-doctor-test-{os.getpid()}.invalid/openvino/model_server:2025.4"
 #: What stands for the server in it: the first line of its log, then what PRETEND or the first argument says. With
 #: PRETEND its arguments can be those of a server.
 SERVER = """#!/bin/sh
+[ "$PRETEND" = recorded ] ||
 echo '[2026-01-01 10:00:00.000][1][serving][info][server.cpp:89] OpenVINO Model Server 2025.4.1.0a1b2c3d'
 case "$PRETEND" in
   memory) exec tail -c 400m /dev/zero ;;
   [0-9]*) exit "$PRETEND" ;;
+  recorded) exec "$PYTHON" -I /recorded/serve_recorded.py /recorded "$@" ;;
 esac
 case "$1" in
   --memory) exec tail -c 400m /dev/zero ;;

@@ -49,12 +49,14 @@ from ovms_doctor.model.facts import (
     NetworkInspection,
     Operation,
     PathStatus,
+    PathTimes,
     Preparation,
     ProbeWrite,
     ReadFile,
     ReadObject,
     StatHost,
     StatPath,
+    StatTimes,
     StoreAccess,
     StoredObject,
     StoreListing,
@@ -110,6 +112,7 @@ ACCESS = st.builds(
     NAMES,
     TEXT,
 )
+SECONDS = st.floats(-1e10, 1e10, allow_nan=False)
 COPIED = st.lists(st.builds(CopiedFile, TEXT, NUMBER), max_size=2).map(tuple)
 COPY = st.builds(VersionCopy, ACCESS, TEXT, COPIED, NAMES, NUMBER)
 QUESTION = st.one_of(
@@ -122,6 +125,7 @@ QUESTION = st.one_of(
     st.builds(StatPath, TEXT),
     st.builds(StatHost, TEXT),
     st.builds(InspectNetwork, st.lists(NUMBER, max_size=2).map(tuple), NAMES),
+    st.builds(StatTimes, TEXT),
     st.builds(CheckWritable, TEXT),
     st.builds(ProbeWrite, TEXT),
     st.builds(ListDirectory, TEXT),
@@ -176,6 +180,7 @@ ANSWERS = {
         TEXT,
     ),
     PathStatus: st.builds(PathStatus, KIND, NUMBER, st.none() | TEXT),
+    PathTimes: st.builds(PathTimes, SECONDS, SECONDS),
     WriteProbe: st.builds(WriteProbe, TEXT, st.booleans()),
     Writability: st.builds(
         Writability,

@@ -46,10 +46,12 @@ from ovms_doctor.model.facts import (
     NetworkInspection,
     Operation,
     PathStatus,
+    PathTimes,
     ReadFile,
     ReadObject,
     StatHost,
     StatPath,
+    StatTimes,
     StoreAccess,
     StoredObject,
     StoreListing,
@@ -260,6 +262,7 @@ def test_facts_fulfil_their_schema() -> None:
             InspectKeyFile("/k.json"): KeyFileInspection(
                 9, "object", "service_account", "p", ("private_key",)
             ),
+            StatTimes("/c"): PathTimes(1.5, 2.5),
             CheckWritable("/c"): Writability(
                 "directory", 0, 0, 0o40755, False, True, True, False, "tried", None, 9, 9
             ),

@@ -7,20 +7,66 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.api import Check, NotApplicableError
+from msgspec.structs import replace
+
+from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.live.codes import CODES
+from ovms_doctor.checks.live.codes import CODES, METRICS_OFF
+from ovms_doctor.checks.live.drift import drift_finding
 from ovms_doctor.checks.live.proxies import proxies
 from ovms_doctor.checks.live.reach import unreachable
 from ovms_doctor.checks.live.states import states
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.live import LiveStatus
+from ovms_doctor.prediction.live.drift import drifts, live_status_of
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Nothing: a running server is looked at apart from the facts of a deployment."""
-    raise NotApplicableError("no running server was named")
-    yield
+    """The running server of a container: what it does not serve, and what was changed after it read it."""
+    look = context.deployment.options.live
+    if look is None:
+        raise NotApplicableError("no running server was named")
+    status = live_status_of(context.deployment)
+    if status is None:
+        raise NotApplicableError(look.skipped or "it was not looked at")
+    status = replace(status, container=_name(context))
+    if look.own_address and not _is_reached(status):
+        raise NotApplicableError(
+            f"{status.address.netloc}, the container's own address, is not reached from here"
+        )
+    problem = live_gap(status)
+    if problem and not (status.address.grpc and status.server):
+        # Over gRPC a server does not list what it serves.
+        raise CouldNotLookError(problem)
+    yield from (item for item in live_findings(status) if item.code != METRICS_OFF.code)
+    for drift in drifts(context.deployment, context.plan, context.facts, status):
+        yield drift_finding(context, status, drift)
+
+
+def _name(context: Context) -> str:
+    container = context.deployment.container
+    return "" if container is None else container.name or container.source_name
+
+
+def _is_reached(status: LiveStatus) -> bool:
+    """Whether the address answers at all, be it by a refusal."""
+    tries = status.observations.connections
+    return bool(tries) and tries[-1].result in ("open", "refused")
+
+
+def live_gap(status: LiveStatus) -> str:
+    """What kept the doctor itself from looking; empty where nothing did."""
+    observed = status.observations
+    if observed.problem:
+        return observed.problem
+    if observed.grpc_installed is False:
+        return "gRPC is not installed in this Python: pip install grpcio"
+    if status.server == "ovms" and status.servables is None and not status.unusable:
+        if status.address.grpc and status.model is None:
+            return "over gRPC a server lists no servables: name one with --model, or look at the REST port"
+        if not status.address.grpc and status.refused_access is None:
+            return "the server does not list its servables"
+    return ""
 
 
 def live_findings(status: LiveStatus) -> tuple[Finding, ...]:

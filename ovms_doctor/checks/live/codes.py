@@ -6,6 +6,44 @@ from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 
 _REST_ANY = "The status endpoints of REST: /v1/config in all releases, /v2 since 2022.2."
 
+CONFIGURATION_NOT_RELOADED = Code(
+    code="OVD848",
+    name="configuration-not-reloaded",
+    severity="error",
+    summary="The configuration file was changed, and the running server uses what it read before",
+    remedy="Request a reload, or restart the server; repair the file first where it is invalid.",
+    releases=ALL_RELEASES,
+    see_also=("OVD849", "OVD850"),
+    example=Example(
+        "--config_path /m/config.json --file_system_poll_wait_seconds 0   the file is edited",
+        "curl -X POST localhost:8000/v1/config/reload",
+    ),
+)
+VERSION_NOT_NOTICED = Code(
+    code="OVD849",
+    name="version-not-noticed",
+    severity="error",
+    summary="A version was added after the running server looked at the directory for the last time",
+    remedy="Have the server look again: by polls, by a reload that is requested, by a restart.",
+    releases=ALL_RELEASES,
+    see_also=("OVD848", "OVD850"),
+    example=Example(
+        "--file_system_poll_wait_seconds 0     m/3 is added",
+        "--file_system_poll_wait_seconds 1     m/3 is added",
+    ),
+)
+FILES_CHANGED = Code(
+    code="OVD850",
+    name="loaded-files-changed",
+    severity="warning",
+    summary="Files were changed or removed after the running server loaded them",
+    remedy="Put changed files into a new version's directory, or restart the server.",
+    releases=ALL_RELEASES,
+    see_also=("OVD848", "OVD849"),
+    example=Example(
+        "m/1/mapping_config.json is edited", "m/2 with the files of m/1 and the new mapping_config.json"
+    ),
+)
 CERTIFICATE_REFUSED = Code(
     code="OVD869",
     name="server-certificate-refused",
@@ -182,6 +220,9 @@ ANSWER_UNUSABLE = Code(
 )
 
 CODES = (
+    CONFIGURATION_NOT_RELOADED,
+    VERSION_NOT_NOTICED,
+    FILES_CHANGED,
     CERTIFICATE_REFUSED,
     ACCESS_REFUSED,
     NAME_UNKNOWN,

@@ -17,7 +17,7 @@ from ovms_doctor.checks.live.figures import figures
 from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.checks.live.reach import access_refused
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.live import LiveServable, LiveStatus
+from ovms_doctor.model.live import LiveServable, LiveStatus, LiveVersion
 
 #: Entries of a list that are shown.
 _LISTED = 12
@@ -153,9 +153,14 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
         version=number,
         evidence=(Evidence(f"/v1/config, {status.looks} looks: {texts or 'no versions'}", "GET"),),
         steps=tuple(steps),
-        recovers="next_poll" if kind == "model" else "config_change",
+        recovers="next_poll" if kind == "model" or _is_load(bad) else "config_change",
         relative=servable.name,
     )
+
+
+def _is_load(versions: list[LiveVersion]) -> bool:
+    """Whether the error codes are those of models: pipelines and graphs fail with FAILED_PRECONDITION."""
+    return bool(versions) and all(item.error_code == "UNKNOWN" for item in versions)
 
 
 def _named(status: LiveStatus) -> Iterator[Finding]:

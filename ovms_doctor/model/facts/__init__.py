@@ -19,6 +19,7 @@ from ovms_doctor.model.facts.answers import (
     NetworkInspection,
     Operation,
     PathStatus,
+    PathTimes,
     Tensor,
     Unavailable,
     Writability,
@@ -40,6 +41,7 @@ from ovms_doctor.model.facts.questions import (
     ReadFile,
     StatHost,
     StatPath,
+    StatTimes,
 )
 from ovms_doctor.model.facts.store import Facts, FactsMissingError
 from ovms_doctor.model.facts.store_answers import StoredObject, StoreListing, StoreRefusal, StoreResponse
@@ -92,6 +94,7 @@ __all__ = [
     "NetworkInspection",
     "Operation",
     "PathStatus",
+    "PathTimes",
     "Preparation",
     "ProbeWrite",
     "Question",
@@ -99,6 +102,7 @@ __all__ = [
     "ReadObject",
     "StatHost",
     "StatPath",
+    "StatTimes",
     "StoreAccess",
     "StoreListing",
     "StoreQuestion",

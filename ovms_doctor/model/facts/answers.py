@@ -38,6 +38,17 @@ class PathStatus(AnswerBase, frozen=True):
     resolved: str | None = None
 
 
+class PathTimes(AnswerBase, frozen=True):
+    """When a path was changed, by the clock of its host, in seconds since 1970 (UTC).
+
+    * ``modified``: its content; of a directory the names in it (st_mtime), which copying can preserve.
+    * ``changed``: its content, name, owner or permissions (st_ctime), which nothing preserves.
+    """
+
+    modified: float
+    changed: float
+
+
 class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One directory entry; in JSON a row, ``[name, kind, target]``, for directories may have 100,000 of them.
 
@@ -375,6 +386,7 @@ Answer: TypeAlias = (
     | NetworkInspection
     | WriteProbe
     | PathStatus
+    | PathTimes
     | Listing
     | FileContent
     | Failure

@@ -20,6 +20,7 @@ from ovms_doctor.model.facts.answers import (
     ModelInspection,
     NetworkInspection,
     PathStatus,
+    PathTimes,
     Unavailable,
     Writability,
     WriteProbe,
@@ -46,6 +47,15 @@ class StatHost(Question[PathStatus | Failure | Unavailable], frozen=True):
     Needed where a server path lies under no mount: the path of the host with the same name was perhaps meant.
 
     * ``path``: the path of this host.
+    """
+
+    path: str
+
+
+class StatTimes(Question[PathTimes | Failure | Unavailable], frozen=True):
+    """The times of stat(2) of a path, links followed: whether it was changed after the server read it.
+
+    * ``path``: the server path.
     """
 
     path: str
@@ -172,6 +182,7 @@ AnyQuestion: TypeAlias = (
     | InspectNetwork
     | StatPath
     | StatHost
+    | StatTimes
     | ListDirectory
     | ReadFile
     | InspectModel

@@ -9,9 +9,12 @@ from ovms_doctor.prediction.live.address import AddressError
 _ENDED = ("exited", "dead", "created", "terminated")
 
 
-def container_address(container: Container, own_address: str, *, grpc: bool = False) -> Address:
+def container_address(
+    container: Container, own_address: str, *, grpc: bool = False, engine_host: str = ""
+) -> Address:
     """The address of the REST port, or of the gRPC port. ``own_address``: the container's IP address in its network,
-    empty where this host does not reach it. Raises AddressError, whose text says what is missing."""
+    empty where this host does not reach it; ``engine_host``: the host of an engine that runs on another one than this.
+    Raises AddressError, whose text says what is missing."""
     state = container.state
     if state is not None and state.status in _ENDED:
         code = "" if state.exit_code is None else f" with exit code {state.exit_code}"
@@ -25,10 +28,10 @@ def container_address(container: Container, own_address: str, *, grpc: bool = Fa
         raise AddressError(f"the server has no {option}: no {kind} port is open")
     bind = _value(container.arguments, "--grpc_bind_address" if grpc else "--rest_bind_address") or ""
     if container.network == "host":
-        return Address(_local(bind.split(",")[0]), port, False, grpc, True)
+        return Address(_reached(bind.split(",")[0], engine_host), port, False, grpc, True)
     for item in container.ports:
         if item.container == port and item.protocol == "tcp" and item.host is not None:
-            return Address(_local(item.address), item.host, False, grpc, True)
+            return Address(_reached(item.address, engine_host), item.host, False, grpc, True)
     if own_address:
         return Address(own_address, port, False, grpc, True)
     listed = ", ".join(f"{item.host}→{item.container}" for item in container.ports if item.host is not None)
@@ -39,8 +42,19 @@ def container_address(container: Container, own_address: str, *, grpc: bool = Fa
     )
 
 
-def _local(address: str) -> str:
-    return "127.0.0.1" if address in ("", "0.0.0.0", "::") else address  # noqa: S104 - compared with, not bound to
+def either_address(container: Container, own_address: str, engine_host: str = "") -> Address:
+    """The address of the REST port; of the gRPC port where there is no REST port. Raises AddressError."""
+    arguments = container.arguments or ()
+    has_rest, has_grpc = (_port(_value(arguments, option)) for option in ("--rest_port", "--port"))
+    grpc = has_rest is None and has_grpc is not None
+    return container_address(container, own_address, grpc=grpc, engine_host=engine_host)
+
+
+def _reached(address: str, engine_host: str) -> str:
+    """From here; a port that is bound to every address is reached at this host's own, or at the engine's."""
+    if address in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
+        return engine_host or ("::1" if address == "::" else "127.0.0.1")
+    return address
 
 
 def _value(arguments: tuple[str, ...], option: str) -> str | None:

@@ -138,6 +138,8 @@ def _first_problem(observed: Observations) -> str:
 def ways_text(routes: tuple[ClientRoute, ...]) -> str:
     """How clients of this shell go: one phrase where all go alike."""
     texts: dict[str, list[str]] = {}
+    if not routes:
+        return "direct"
     for route in routes:
         if route.variable:
             text = f"through the proxy {route.proxy} ({route.variable})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
@@ -31,6 +32,14 @@ class ContainerLookup(Struct, frozen=True):
     timed_out: bool = False
     endpoint: str = ""
     local: bool = False
+
+    @property
+    def host(self) -> str:
+        """The host of an engine that is reached over the network; empty for one of this host."""
+        scheme, separator, rest = self.endpoint.partition("://")
+        if self.local or not separator or scheme == "unix":
+            return ""
+        return urlsplit(f"//{rest}").hostname or ""
 
 
 def look_at_container(name: str, deadline: float) -> ContainerLookup:

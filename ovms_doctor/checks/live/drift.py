@@ -1,0 +1,293 @@
+"""What was changed after the running server read it."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.live.codes import CONFIGURATION_NOT_RELOADED, FILES_CHANGED, VERSION_NOT_NOTICED
+from ovms_doctor.model.findings import CausedBy, Confidence, Evidence, Finding, Severity, Step
+from ovms_doctor.model.live import Address, Drift, LiveStatus
+
+#: Entries of a list that are shown.
+_LISTED = 8
+_NO_POLLS = "--file_system_poll_wait_seconds is 0"
+_WAIT = "Nothing: the server does it by itself."
+_NEXT_POLL = "The next poll picks it up: the files are newer than what was observed of the server."
+
+
+def drift_finding(context: Context, status: LiveStatus, drift: Drift) -> Finding:
+    """The finding about one difference between the files as they are and what the running server read."""
+    if drift.kind == "configuration":
+        return _configuration(context, status, drift)
+    if drift.kind == "version_added":
+        return _added(context, status, drift)
+    return _removed(context, drift) if drift.kind == "version_removed" else _files(context, drift)
+
+
+def moment(at: float) -> str:
+    """A time for people: ``2026-11-28 14:03:21 UTC``."""
+    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _read(drift: Drift) -> str:
+    return f"loaded it at {moment(drift.read_at)}" if drift.logged else f"started at {moment(drift.read_at)}"
+
+
+def _evidence(drift: Drift) -> tuple[Evidence, ...]:
+    rows = tuple(
+        Evidence(
+            f"{item.path}: {'content' if item.content else 'status'} changed at {moment(item.at)}", "stat"
+        )
+        for item in drift.paths[:_LISTED]
+    )
+    how = "log" if drift.logged else "docker inspect"
+    return (*rows, Evidence(f"the server {_read(drift)}", how))
+
+
+# -- the configuration file ----------------------------------------------------------------------------
+
+
+def _configuration(context: Context, status: LiveStatus, drift: Drift) -> Finding:
+    (changed,) = drift.paths
+    name = os.path.basename(changed.path)
+    polls = context.plan.polls
+    read = moment(drift.read_at)
+    differences = []
+    if drift.missing:
+        differences.append(f"it names {_listed(drift.missing)}, which the server does not have")
+    if drift.extra:
+        differences.append(f"the server still has {_listed(drift.extra)}, which it does not name")
+    severity: Severity = "error" if drift.missing else "warning"
+    confidence: Confidence = "high"
+    if drift.breaks:
+        message = f"{name} was changed at {moment(changed.at)} and is invalid: the server keeps what it read before."
+        detail = (
+            "What runs is older than the file, and works; started again, the server ends with exit code "
+            f"{context.plan.exit_code}."
+        )
+        severity = "warning"
+    elif drift.next_poll:
+        message = f"{name} was changed at {moment(changed.at)}, after the server's last poll."
+        detail, severity = _NEXT_POLL, "info"
+    elif not polls:
+        message = (
+            f"{name} was changed at {moment(changed.at)} and not reloaded: the server read it at {read}."
+        )
+        detail = f"It does not read it again: {_NO_POLLS}. The file is newer than what the server does."
+        if not differences:
+            detail += " What it changes is not visible in the list of servables."
+            confidence = "medium"
+    else:
+        message = f"{name} was changed at {moment(changed.at)} and not reloaded, though the server polls it."
+        detail = (
+            "The file is newer than what the server does. The server's log says why, where it read the file."
+        )
+        confidence = "medium"
+    if differences:
+        detail = f"{'; '.join(differences).capitalize()}. {detail}"
+    if drift.single_file_mount and polls and not drift.breaks and not drift.next_poll:
+        detail += (
+            " The file is mounted by itself: where an editor put a new file in its place, the container still has the "
+            "old one."
+        )
+    return context.finding(
+        CONFIGURATION_NOT_RELOADED,
+        message,
+        path=changed.path,
+        base=os.path.dirname(changed.path),
+        detail=detail,
+        severity=severity,
+        confidence=confidence,
+        evidence=(*_evidence(drift), Evidence(_served(status), "GET /v1/config")),
+        recovers="next_poll" if drift.next_poll else None,
+        steps=_reload_steps(context, status, drift),
+        remedy=_WAIT if drift.next_poll else "",
+        causes=(CausedBy(check="configuration", any_model=True),) if drift.breaks else (),
+    )
+
+
+def _reload_steps(context: Context, status: LiveStatus, drift: Drift) -> tuple[Step, ...]:
+    if drift.next_poll:
+        return ()
+    steps = []
+    container = context.deployment.container
+    if drift.breaks:
+        return (Step("Repair the file before the server is started again."),)
+    if drift.single_file_mount and container is not None and container.name:
+        (changed,) = drift.paths
+        command = f"docker exec {quote(container.name)} cat {quote(changed.path)}"
+        steps.append(Step("See which file the container has.", command, "host", "reads"))
+        steps.append(
+            Step(
+                "Mount the directory that holds the file in place of the file, so that a replaced file is seen.",
+                None,
+                "docker run",
+                "restarts the server",
+            )
+        )
+    else:
+        steps.append(_request_reload(status.address))
+    steps.append(_restart(context, "Or restart the server."))
+    return tuple(steps)
+
+
+def _request_reload(address: Address) -> Step:
+    command = f"curl -sS -X POST {quote(address.url + '/v1/config/reload')}"
+    return Step("Have the server read its configuration and its directories again.", command, "host")
+
+
+def _restart(context: Context, text: str) -> Step:
+    container = context.deployment.container
+    name = "CONTAINER" if container is None else container.name or container.id[:12] or "CONTAINER"
+    return Step(text, f"docker restart {quote(name)}", "host", "restarts the server")
+
+
+def _served(status: LiveStatus) -> str:
+    names = tuple(item.name for item in status.servables or () if not item.removed)
+    return f"the server has {_listed(names) or 'no servable'}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+# -- versions ------------------------------------------------------------------------------------------
+
+
+def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
+    (changed,) = drift.paths
+    subject = f"Version {drift.version} of {drift.model} was added at {moment(changed.at)}"
+    if drift.next_poll:
+        message, detail = f"{subject}, after the server's last poll.", _NEXT_POLL
+        severity: Severity = "info"
+        steps: tuple[Step, ...] = ()
+    else:
+        message = f"{subject}, after the server looked at its directories for the last time."
+        detail = (
+            f"It looked at its start, {moment(drift.read_at)}, and does not poll: {_NO_POLLS}. The files are newer "
+            "than what the server serves."
+        )
+        severity = "error"
+        restart = _restart(context, "Or restart the server." if not context.single else "Restart the server.")
+        # Until 2023.0 the request is refused where no configuration file is given.
+        steps = (restart,) if context.single else (_request_reload(status.address), restart)
+    return context.finding(
+        VERSION_NOT_NOTICED,
+        message,
+        model=drift.model,
+        version=drift.version,
+        path=changed.path,
+        base=_base(context, drift),
+        detail=detail,
+        severity=severity,
+        evidence=(*_evidence(drift), Evidence(_versions(status, drift), "GET /v1/config")),
+        remedy=_WAIT if drift.next_poll else "",
+        recovers="next_poll" if drift.next_poll else "restart" if context.single else None,
+        steps=steps,
+    )
+
+
+def _versions(status: LiveStatus, drift: Drift) -> str:
+    found = next((item for item in status.servables or () if item.name == drift.model), None)
+    rows = [f"{item.version} {item.state}" for item in (found.versions if found else ())]
+    return f"the server has of {drift.model}: {', '.join(rows) or 'no version'}"
+
+
+def _removed(context: Context, drift: Drift) -> Finding:
+    path = drift.paths[0].path if drift.paths else _base(context, drift)
+    message = f"Version {drift.version} of {drift.model} is served, and its directory is gone."
+    if drift.next_poll:
+        detail, severity = f"{_NEXT_POLL} The version is retired then.", "info"
+    else:
+        detail = (
+            "The server keeps what it loaded before; after the next start it does not serve this version."
+        )
+        severity = "warning"
+    return context.finding(
+        FILES_CHANGED,
+        message,
+        model=drift.model,
+        version=drift.version,
+        path=path,
+        base=path,
+        detail=detail,
+        severity="info" if severity == "info" else "warning",
+        evidence=_evidence(drift),
+        recovers="next_poll" if drift.next_poll else None,
+        remedy=_WAIT if drift.next_poll else "",
+        steps=()
+        if drift.next_poll
+        else (Step("Put the directory back, or take the version out of what clients request."),),
+        causes=(CausedBy(check="layout"), CausedBy(check="permissions")),
+    )
+
+
+def _files(context: Context, drift: Drift) -> Finding:
+    newest = drift.paths[0]
+    names = list(
+        dict.fromkeys(os.path.basename(item.path) for item in drift.paths if item.content == newest.content)
+    )
+    what = _listed(tuple(names[:3])) + (" and more" if len(names) > 3 else "")
+    of = drift.model if drift.version is None else f"{drift.model}, version {drift.version},"
+    verb = "was" if len(names) == 1 else "were"
+    if newest.content:
+        message = (
+            f"{what} of {of} {verb} changed at {moment(newest.at)}; the server {_read(drift)} and keeps that."
+        )
+    else:
+        message = (
+            f"{what} of {of} {verb} replaced, or got another owner or other permissions, at {moment(newest.at)}; the "
+            f"server {_read(drift)} and keeps that."
+        )
+    if drift.version is None:
+        detail = (
+            "A graph is read again only where config.json changes. The file is newer than what is served."
+        )
+    else:
+        only_mapping = {"mapping_config.json"} == set(names)
+        kept = "the old names of the tensors stay" if only_mapping else "the old model stays"
+        detail = (
+            f"Files in a version's directory are read when the version is loaded and never again: {kept} in use. The "
+            "files are newer than what is served."
+        )
+    severity: Severity = "warning" if newest.content or drift.breaks else "info"
+    if drift.breaks:
+        detail += " After the next start, it is not served as the files are now."
+    return context.finding(
+        FILES_CHANGED,
+        message,
+        model=drift.model,
+        version=drift.version,
+        path=newest.path,
+        base=_base(context, drift),
+        detail=detail,
+        severity=severity,
+        confidence="high" if drift.logged else "medium",
+        evidence=_evidence(drift),
+        recovers="restart",
+        steps=_file_steps(context, drift),
+        causes=(CausedBy(version=drift.version),) if drift.breaks else (),
+    )
+
+
+def _file_steps(context: Context, drift: Drift) -> tuple[Step, ...]:
+    if drift.breaks:
+        return (Step("Repair the files before the server is started again."),)
+    steps = []
+    model = next((item for item in context.plan.models if item.entry.name == drift.model), None)
+    if drift.version is not None and model is not None and context.plan.polls:
+        base = context.absolute(model.entry.base_path)
+        new = max(item.version for item in model.versions) + 1
+        if context.on_host(base) and drift.version == new - 1:
+            source, target = (context.host(f"{base.rstrip('/')}/{number}") for number in (drift.version, new))
+            text = f"Make a new version of the files: the server loads version {new} at its next poll."
+            steps.append(Step(text, f"cp -a {quote(source)} {quote(target)}", "host", "changes files"))
+    steps.append(_restart(context, "Or restart the server." if steps else "Restart the server."))
+    return tuple(steps)
+
+
+def _base(context: Context, drift: Drift) -> str:
+    model = next((item for item in context.plan.models if item.entry.name == drift.model), None)
+    return "" if model is None else model.entry.base_path

@@ -1,0 +1,180 @@
+"""The running server beside what the rules and its log find: which is newest, and what follows from what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.live import CHECK as LIVE
+from ovms_doctor.checks.live.codes import CONNECTION_REFUSED as REFUSED
+from ovms_doctor.checks.live.codes import (
+    FILES_CHANGED,
+    NO_ANSWER,
+    SERVABLE_NOT_AVAILABLE,
+    STILL_STARTING,
+    VERSION_NOT_NOTICED,
+)
+from ovms_doctor.checks.logs import CHECK as LOGS
+from ovms_doctor.checks.registry import CHECK_OF
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding
+from ovms_doctor.model.live import LiveServable, LiveStatus
+from ovms_doctor.prediction.live.drift import live_status_of
+
+#: Checks whose findings come from another source than the rules.
+_OBSERVED = (LIVE.name, LOGS.name, "requests", "doctor")
+#: Checks about the start of one model: a running server shows whether they are right.
+_ABOUT_LOADING = (
+    "layout", "permissions", "reading", "operations", "versions", "parameters", "devices", "mapping", "extension",
+    "cache", "graphs", "storage",
+)  # fmt: skip
+
+
+def joined_live(findings: Sequence[Finding], context: Context) -> list[Finding]:
+    """The findings with what the running server shows: what is over is left out, what it contradicts is doubted, and
+    a servable that is not AVAILABLE follows from what keeps it from being loaded."""
+    status = live_status_of(context.deployment)
+    if status is None or status.server not in ("ovms", "starting"):
+        return [_with_cause_of_silence(item) for item in findings]
+    served = {item.name: item for item in status.servables or ()}
+    result = []
+    for item in findings:
+        if _is_over(item, served):
+            continue
+        item = _doubted(item, served, findings)
+        result.append(_explained(item, findings, context, status))
+    return result
+
+
+def about_now(findings: Sequence[Finding]) -> frozenset[str]:
+    """The fingerprints of the findings about the server as it runs, not about its next start."""
+    return frozenset(item.fingerprint for item in findings if CHECK_OF.get(item.code) == LIVE.name)
+
+
+def _versions(finding: Finding, served: dict[str, LiveServable]) -> list[str]:
+    """The conditions of the versions that a finding is about."""
+    servable = served.get(finding.subject.model or "")
+    if servable is None:
+        return []
+    number = finding.subject.version
+    return [item.condition for item in servable.versions if number in (None, item.version)]
+
+
+def _is_available(finding: Finding, served: dict[str, LiveServable]) -> bool:
+    conditions = [item for item in _versions(finding, served) if item != "retired"]
+    return bool(conditions) and all(item == "available" for item in conditions)
+
+
+def _is_over(finding: Finding, served: dict[str, LiveServable]) -> bool:
+    """A failed load that only the log shows, of a version that is AVAILABLE by now: the answer is newer."""
+    is_logged = finding.occurrences is not None and not any(
+        item.how != "log" and not item.how.startswith("log") for item in finding.evidence
+    )
+    return (
+        is_logged
+        and CHECK_OF.get(finding.code) in _ABOUT_LOADING
+        and finding.severity != "error"
+        and _is_available(finding, served)
+    )
+
+
+def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequence[Finding]) -> Finding:
+    """A predicted failure of a version that the running server serves: either the files were changed since it loaded
+    them, which a finding of its own tells, or the prediction is not to be trusted."""
+    if (
+        finding.severity != "error"
+        or CHECK_OF.get(finding.code) not in _ABOUT_LOADING
+        or finding.subject.model is None
+        or not _is_available(finding, served)
+    ):
+        return finding
+    changed = any(
+        item.code in (FILES_CHANGED.code, VERSION_NOT_NOTICED.code)
+        and item.subject.model == finding.subject.model
+        and (finding.subject.version is None or item.subject.version in (None, finding.subject.version))
+        for item in findings
+    )
+    evidence = (*finding.evidence, Evidence("the running server serves it: AVAILABLE", "GET /v1/config"))
+    if changed:
+        detail = f"At the next load: {finding.detail} Now the running server serves what it loaded before the change."
+        return replace(finding, detail=detail.strip(), evidence=evidence)
+    detail = (
+        f"{finding.detail} The running server serves it all the same, and no change since it was loaded is known: a "
+        "start now may go well, too."
+    )
+    return replace(finding, severity="warning", confidence="low", detail=detail.strip(), evidence=evidence)
+
+
+def _explained(
+    finding: Finding, findings: Sequence[Finding], context: Context, status: LiveStatus
+) -> Finding:
+    """A servable that is not AVAILABLE: from what it follows, and what was predicted and logged of it."""
+    if finding.code == STILL_STARTING.code:
+        if context.plan.outcome == "never_ends":
+            return replace(finding, causes=(CausedBy(any_model=True),))
+        return replace(finding, severity="warning")
+    if finding.code != SERVABLE_NOT_AVAILABLE.code:
+        return finding
+    causes = [
+        CausedBy(code=item.code, version=item.subject.version, any_severity=item.severity != "error")
+        for item in findings
+        if item.subject.model == finding.subject.model
+        and CHECK_OF.get(item.code) not in (LIVE.name, "requests")
+        and item.severity != "info"
+        and (finding.subject.version is None or item.subject.version in (None, finding.subject.version))
+    ]
+    finding = _without_own_command(finding)
+    if causes:
+        return replace(finding, causes=tuple(dict.fromkeys(causes)))
+    detail = finding.detail
+    if _is_predicted_to_serve(finding, context):
+        detail += (
+            " The files and the configuration as they are now give no reason for it: it lies in what the server met "
+            "when it loaded them, such as memory or a device, or in files that were changed since."
+        )
+    return replace(finding, detail=f"{detail}{_logged(finding, context)}".strip())
+
+
+def _without_own_command(finding: Finding) -> Finding:
+    """Without the step that names the very command that runs."""
+    if finding.remedy is None:
+        return finding
+    steps = tuple(step for step in finding.remedy.steps if "ovms-doctor check " not in (step.command or ""))
+    return replace(finding, remedy=replace(finding.remedy, steps=steps))
+
+
+def _is_predicted_to_serve(finding: Finding, context: Context) -> bool:
+    for model in context.plan.models:
+        if model.entry.name == finding.subject.model and model.followed is None:
+            number = finding.subject.version
+            return any(number in (None, item) for item in model.served)
+    return False
+
+
+def _logged(finding: Finding, context: Context) -> str:
+    """What the log has of it last."""
+    log = context.deployment.options.server_log
+    if log is None:
+        return ""
+    for item in log.servables:
+        if (
+            item.name == finding.subject.model
+            and item.version in (None, finding.subject.version)
+            and item.state
+        ):
+            return f" The log has it {item.state} since {item.since}; the answers of the server are newer."
+    return ""
+
+
+def _with_cause_of_silence(finding: Finding) -> Finding:
+    """A server that is not reached follows from what is wrong with its container."""
+    if finding.code in (REFUSED.code, NO_ANSWER.code):
+        return replace(
+            finding,
+            causes=(
+                CausedBy(check="container", any_model=True),
+                CausedBy(check="configuration", any_model=True),
+            ),
+        )
+    return finding

@@ -1,0 +1,334 @@
+"""What was changed after the running server read it: the plan for a start now against the running server.
+
+When the server reads what (modelmanager.cpp watcher, updateConfigurationWithoutConfigFile; modelconfig.cpp
+isReloadRequired, all releases): config.json where its content changes, and the names of the version directories, at
+every poll; the files in a version's directory, mapping_config.json among them, when the version is loaded, and never
+again. With ``--file_system_poll_wait_seconds 0`` nothing is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from msgspec import Struct
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts, PathTimes, StatTimes
+from ovms_doctor.model.live import ChangedPath, Drift, LiveServable, LiveStatus
+from ovms_doctor.model.log import LogSummary
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
+from ovms_doctor.prediction.live.interpret import interpret
+
+#: The file with the names of tensors, in a version's directory.
+_MAPPING = "mapping_config.json"
+#: A zone is a multiple of a quarter of an hour from UTC, and the server's first line follows its container's start.
+_QUARTER, _START_UP = 900, 120
+_WIDEST_ZONE = 15 * 3600
+#: Without a logged load, a change so soon after the start may have been there when the server read it.
+_SETTLED = 300.0
+#: Files of one version that are looked at.
+_MOST_FILES = 200
+
+
+class ServerTimes(Struct, frozen=True):
+    """When the running server started and read its models, in seconds since 1970."""
+
+    #: The start of the container.
+    started: float
+    #: What is to be added to a time of the log, read as UTC; None where the two cannot be compared.
+    offset: float | None
+    #: When the server was looked at.
+    looked_at: float
+    #: Time of the successful load of each model and version; of a graph the version is None.
+    loads: dict[tuple[str, int | None], float]
+
+
+def live_status_of(deployment: Deployment) -> LiveStatus | None:
+    """The running server as it was recorded; None where it was not looked at."""
+    look = deployment.options.live
+    if look is None or look.address is None or look.observations is None:
+        return None
+    return interpret(look.address, (), look.observations)
+
+
+def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus) -> tuple[Drift, ...]:
+    """The differences that a change explains. Raises FactsMissingError for the times of the paths."""
+    times = server_times(deployment)
+    if status.server != "ovms" or status.servables is None or times is None:
+        return ()
+    served = {item.name: item for item in status.servables}
+    found = list(_configuration(deployment, plan, facts, served, times))
+    models = [model for model in plan.models if not is_remote(model.entry.base_path)]
+    facts.need(
+        StatTimes(path)
+        for model in models
+        if model.entry.name in served
+        for path in _paths(model, deployment)
+    )
+    for model in models:
+        if model.entry.name in served:
+            found += _of_model(model, deployment, plan, facts, served[model.entry.name], times)
+    return tuple(found)
+
+
+# -- times ---------------------------------------------------------------------------------------------
+
+
+def server_times(deployment: Deployment) -> ServerTimes | None:
+    """None where the start of the container is not known."""
+    container, look = deployment.container, deployment.options.live
+    state = container.state if container is not None else None
+    started = None if state is None else _utc(state.started_at)
+    if started is None or look is None:
+        return None
+    log = deployment.options.server_log
+    offset = None if log is None else _offset(log, started)
+    loads = {} if log is None or offset is None else _loads(log, offset)
+    return ServerTimes(started, offset, look.looked_at, loads)
+
+
+def _utc(text: str) -> float | None:
+    """RFC 3339, with up to nine digits of a second."""
+    if not text:
+        return None
+    whole, point, rest = text.partition(".")
+    if point:
+        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+        text = f"{whole}.{digits[:6].ljust(6, '0')}{rest[len(digits) :]}"
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _offset(log: LogSummary, started: float) -> float | None:
+    """The log has the container's local time, whose zone its first line shows."""
+    if len(log.sources) > 1 or not log.starts or not log.starts[-1].from_beginning:
+        return None
+    first = log_time(log.starts[-1].at)
+    if first is None:
+        return None
+    behind = first - started
+    zone = round(behind / _QUARTER) * _QUARTER
+    if abs(zone) > _WIDEST_ZONE or not -1.0 <= behind - zone <= _START_UP:
+        return None
+    return float(-zone)
+
+
+def log_time(text: str | None) -> float | None:
+    """A time of the log as if its zone were UTC."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+def _loads(log: LogSummary, offset: float) -> dict[tuple[str, int | None], float]:
+    last = len(log.starts) - 1
+    found: dict[tuple[str, int | None], float] = {}
+    for item in log.servables:
+        moment = log_time(item.since)
+        if item.start == last and item.state == "AVAILABLE" and moment is not None:
+            found[item.name, item.version if item.kind == "model" else None] = moment + offset
+    return found
+
+
+# -- the configuration file ----------------------------------------------------------------------------
+
+
+def _configuration(
+    deployment: Deployment, plan: Plan, facts: Facts, served: dict[str, LiveServable], times: ServerTimes
+) -> Iterator[Drift]:
+    if plan.config_path is None:
+        return
+    path = deployment.absolute(plan.config_path)
+    changed = facts.ask(StatTimes(path))
+    if not isinstance(changed, PathTimes) or max(changed.modified, changed.changed) <= times.started:
+        return
+    missing, extra = _names(plan, served)
+    polls = plan.polls
+    at = max(changed.modified, changed.changed)
+    next_poll = polls and at > times.looked_at - 2 * _poll_seconds(deployment)
+    is_refused = plan.outcome == "exits" and plan.problem is not None and bool(served)
+    if not (missing or extra or is_refused or (not polls and at > times.started + 5)):
+        return
+    mount = deployment.mount_table.mount_of(path)
+    single = mount is not None and mount.server == path
+    content = changed.modified > times.started
+    yield Drift(
+        "configuration",
+        None,
+        None,
+        (ChangedPath(path, changed.modified if content else changed.changed, content),),
+        times.started,
+        False,
+        next_poll and not is_refused,
+        missing,
+        extra,
+        is_refused,
+        single,
+    )
+
+
+def _names(plan: Plan, served: dict[str, LiveServable]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names that a start now would list and the running server does not, and the other way round."""
+    if plan.outcome != "serves":
+        return (), ()
+    listed = {model.entry.name for model in plan.models if model.tried and _is_listed(model)}
+    listed |= {item.name for item in plan.pipelines if not item.is_dropped}
+    known = {model.entry.name for model in plan.models} | {item.name for item in plan.pipelines}
+    known |= set(plan.duplicates)
+    missing = sorted(listed - set(served))
+    extra = sorted(name for name, item in served.items() if name not in known and not item.removed)
+    return tuple(missing), tuple(extra)
+
+
+def _is_listed(model: ModelPlan) -> bool:
+    """Whether /v1/config surely has the name: a graph that fails at the stage of an exception has none."""
+    if model.unknown is not None:
+        return False
+    if model.followed is not None:
+        return model.followed.verdict == "available"
+    return model.kind == "classic" and bool(model.served)
+
+
+def _poll_seconds(deployment: Deployment) -> int:
+    return deployment.arguments.poll_seconds if deployment.arguments is not None else 1
+
+
+# -- one model -----------------------------------------------------------------------------------------
+
+
+def _paths(model: ModelPlan, deployment: Deployment) -> Iterator[str]:
+    """Every path of a model whose times are compared."""
+    if model.followed is not None:
+        if model.followed.path:
+            yield deployment.absolute(model.followed.path)
+        return
+    yield deployment.absolute(model.entry.base_path)
+    for version in model.versions:
+        if version.attempt is not None:
+            yield deployment.absolute(version.attempt.path)
+            yield from _files(version, deployment)
+
+
+def _files(version: VersionPlan, deployment: Deployment) -> list[str]:
+    """The files that the server reads of a version, and the mapping of names beside them."""
+    attempt = version.attempt
+    if attempt is None:
+        return []
+    names = [attempt.model_file or "", *attempt.opened]
+    if attempt.inspection is not None:
+        names += [file.path for file in attempt.inspection.files]
+    names.append(f"{attempt.path.rstrip('/')}/{_MAPPING}")
+    absolute = (deployment.absolute(name) for name in names if name)
+    return list(dict.fromkeys(path.rstrip("/") for path in absolute))[:_MOST_FILES]
+
+
+def _of_model(
+    model: ModelPlan,
+    deployment: Deployment,
+    plan: Plan,
+    facts: Facts,
+    served: LiveServable,
+    times: ServerTimes,
+) -> Iterator[Drift]:
+    name = model.entry.name
+    if model.followed is not None:
+        path = deployment.absolute(model.followed.path) if model.followed.path else ""
+        if path and served.available:
+            is_broken = model.followed.verdict in ("failed", "escaped", "killed")
+            yield from _changed_files(name, None, [path], facts, plan, times, breaks=is_broken)
+        return
+    live = {item.version: item.condition for item in served.versions}
+    gone_after = times.looked_at - 2 * _poll_seconds(deployment)
+    for version in model.versions:
+        attempt = version.attempt
+        if attempt is None:
+            continue
+        condition = live.get(version.version)
+        if condition == "available":
+            directory = deployment.absolute(attempt.path).rstrip("/")
+            is_broken = not (version.now is not None and version.now.available)
+            names = [*_files(version, deployment), *([directory] if is_broken else [])]
+            yield from _changed_files(
+                name, version.version, names, facts, plan, times, breaks=is_broken and version.requested
+            )
+        elif condition in (None, "retired") and version.requested and _is_served(version):
+            added = facts.ask(StatTimes(deployment.absolute(attempt.path)))
+            if not isinstance(added, PathTimes):
+                continue
+            is_new = added.changed > (gone_after if plan.polls else times.started)
+            if is_new:
+                change = ChangedPath(attempt.path, added.changed, True)
+                read_at = times.looked_at if plan.polls else times.started
+                yield Drift(
+                    "version_added", name, version.version, (change,), read_at, False, next_poll=plan.polls
+                )
+    yield from _removed(model, deployment, plan, facts, served, times)
+
+
+def _is_served(version: VersionPlan) -> bool:
+    return version.now is not None and version.now.available
+
+
+def _removed(
+    model: ModelPlan,
+    deployment: Deployment,
+    plan: Plan,
+    facts: Facts,
+    served: LiveServable,
+    times: ServerTimes,
+) -> Iterator[Drift]:
+    """Versions that are served and that no directory holds any more."""
+    if model.unknown is not None or model.detection.single_file:
+        return
+    known = {version.version for version in model.versions}
+    base = deployment.absolute(model.entry.base_path)
+    answer = facts.ask(StatTimes(base))
+    paths = (ChangedPath(base, answer.modified, True),) if isinstance(answer, PathTimes) else ()
+    # Of a base path that is gone as a whole nothing is retired: the polls fail.
+    next_poll = plan.polls and model.detection.problem is None
+    for version in served.versions:
+        if version.condition == "available" and version.version not in known:
+            yield Drift(
+                "version_removed",
+                model.entry.name,
+                version.version,
+                paths,
+                times.loads.get((model.entry.name, version.version), times.started),
+                (model.entry.name, version.version) in times.loads,
+                next_poll,
+            )
+
+
+def _changed_files(
+    name: str,
+    version: int | None,
+    paths: Sequence[str],
+    facts: Facts,
+    plan: Plan,
+    times: ServerTimes,
+    *,
+    breaks: bool,
+) -> Iterator[Drift]:
+    """Files that are newer than the load of the version that is served."""
+    load = times.loads.get((name, version))
+    if load is None and plan.polls and version is not None:
+        # It may have been loaded at any time since the start.
+        return
+    read_at = times.started + _SETTLED if load is None else load
+    found = []
+    for path in paths:
+        answer = facts.ask(StatTimes(path))
+        if isinstance(answer, PathTimes) and max(answer.modified, answer.changed) > read_at:
+            content = answer.modified > read_at
+            found.append(ChangedPath(path, answer.modified if content else answer.changed, content))
+    if found:
+        found.sort(key=lambda item: (not item.content, -item.at, item.path))
+        read = times.started if load is None else load
+        yield Drift("files", name, version, tuple(found), read, load is not None, False, breaks=breaks)

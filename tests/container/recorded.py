@@ -1,0 +1,111 @@
+"""A container that logs and answers as the server was recorded to, over a directory of models that tests change."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.container.diagnosed import MODELS
+from tests.container.engine import Engine
+from tests.live.servers import JSON, recorded
+
+_LOG = Path(__file__).parents[1] / "data/logs/reload-2026.3-DEBUG.log.xz"
+#: Where the server was recorded to read its configuration.
+TOP = "/srv/ovms/reload"
+#: The first moments of the recording: a start with the models fc and two, version 1 of each.
+_FIRST = "[2026-11-28 13:38:11"
+
+
+def start_log() -> str:
+    """The recorded start, from the banner to the first polls."""
+    with lzma.open(_LOG, "rt", encoding="utf-8") as file:
+        text = file.read()
+    return text[: text.index(_FIRST)]
+
+
+def config_answer(states: dict[str, dict[int, str]]) -> str:
+    """``/v1/config`` as the server writes it, for these states (``AVAILABLE/OK``)."""
+    document = {
+        name: {
+            "model_version_status": [
+                {
+                    "version": str(number),
+                    "state": state.partition("/")[0],
+                    "status": {
+                        "error_code": state.partition("/")[2],
+                        "error_message": state.partition("/")[2],
+                    },
+                }
+                for number, state in versions.items()
+            ]
+        }
+        for name, versions in states.items()
+    }
+    return json.dumps(document, indent=1)
+
+
+class Recorded:
+    """One such container. ``models`` is mounted at :data:`TOP`; ``options``: more of the server's
+    arguments; ``prepare``: changes the models before the start."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        top: Path,
+        *options: str,
+        prepare: Callable[[Path], object] = lambda models: None,
+    ) -> None:
+        self.engine = engine
+        self.models = top / "models"
+        self.directory = top / "recorded"
+        self.directory.mkdir()
+        for name in ("fc", "two"):
+            shutil.copytree(MODELS / "dense-ir", self.models / name)
+        self.configure("fc", "two")
+        shutil.copy(Path(__file__).parent / "serve_recorded.py", self.directory)
+        (self.directory / "log").write_text(start_log())
+        prepare(self.models)
+        self.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "AVAILABLE/OK"}})
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            self.port: int = unused.getsockname()[1]
+        words = ("--config_path", f"{TOP}/config.json", "--rest_port", str(self.port), *options)
+        python = os.path.realpath(sys.executable)
+        shared = [path for path in ("/usr", "/lib", "/lib64", sys.base_prefix) if os.path.exists(path)]
+        binds = [f"{os.path.realpath(path)}:{path}:ro" for path in dict.fromkeys(shared)]
+        binds += [f"{self.models}:{TOP}:ro", f"{self.directory}:/recorded:ro"]
+        self.id = engine.run(
+            *words,
+            name=f"ovms-doctor-test-{self.port}",
+            host={"network_mode": "host", "binds": binds},
+            environment={"PRETEND": "recorded", "PYTHON": python},
+        )
+        engine.until(self.id, lambda now: _listens(self.port) or not now["State"]["Running"])
+
+    def configure(self, *names: str, text: str | None = None) -> None:
+        """Write config.json with these models."""
+        rows = [{"config": {"name": name, "base_path": f"{TOP}/{name}"}} for name in names]
+        document = json.dumps({"model_config_list": rows}) if text is None else text
+        (self.models / "config.json").write_text(document)
+
+    def answer(self, states: dict[str, dict[int, str]], **replaced: list[Any]) -> None:
+        """What the server answers from now on."""
+        answers: dict[str, Any] = {
+            path: answer
+            for path, answer in recorded()["2026.3-config"]["http"].items()
+            if path in ("/v2", "/v2/health/live", "/v2/health/ready", "/metrics")
+        }
+        answers["/v1/config"] = [200, JSON, config_answer(states)]
+        answers |= {"/" + path.replace("_", "/"): answer for path, answer in replaced.items()}
+        (self.directory / "answers.json").write_text(json.dumps(answers))
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,212 @@
+"""A running container: what is predicted, what its log has and what its server answers, in one report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.run import Result, ovms_doctor
+from tests.container.diagnosed import MODELS
+from tests.container.engine import Engine
+from tests.container.recorded import Recorded
+
+pytestmark = [pytest.mark.engine, pytest.mark.needs_command("docker", "dockerd")]
+
+_NO_POLLS = ("--file_system_poll_wait_seconds", "0")
+_BOTH = {"fc": {1: "AVAILABLE/OK"}, "two": {1: "AVAILABLE/OK"}}
+Rows = list[tuple[str, str, str | None, int | None]]
+
+
+def _check(started: Recorded, *words: str) -> Result:
+    return ovms_doctor("check", "--container", started.id[:12], *words, "--format", "json")
+
+
+def _rows(document: dict[str, Any]) -> Rows:
+    """Code, severity, model and version of each finding, but for those that only inform about a mapping."""
+    return [
+        (item["code"], item["severity"], item["subject"]["model"], item["subject"]["version"])
+        for item in document["findings"]
+        if item["code"] != "OVD464"
+    ]
+
+
+def _causes(document: dict[str, Any], code: str) -> list[str]:
+    """The codes of the findings from which the one with ``code`` follows."""
+    codes = {item["fingerprint"]: item["code"] for item in document["findings"]}
+    found = next(item for item in document["findings"] if item["code"] == code)
+    return [codes[cause] for cause in found["caused_by"]]
+
+
+def test_nothing_differs(engine: Engine, world_dir: Path) -> None:
+    result = _check(Recorded(engine, world_dir))
+    document = result.document
+    assert (result.code, _rows(document)) == (0, [])
+    assert document["live"]["release"] == "2026.3"
+    assert [item["name"] for item in document["live"]["servables"]] == ["fc", "two"]
+    assert {item["name"]: item["status"] for item in document["checks"]}["live"] == "ran"
+
+
+def _version_3(started: Recorded) -> None:
+    shutil.copytree(MODELS / "dense-ir" / "1", started.models / "two" / "3")
+
+
+def _mapping(started: Recorded) -> None:
+    (started.models / "fc/1/mapping_config.json").write_text('{"inputs": {"x": "y"}, "outputs": {}}')
+
+
+def _configuration(started: Recorded) -> None:
+    shutil.copytree(MODELS / "dense-ir", started.models / "img")
+    started.configure("fc", "two", "img")
+
+
+_ADDED: Rows = [("OVD849", "error", "two", 3)]
+_MAPPED: Rows = [("OVD850", "warning", "fc", 1)]
+_CONFIGURED: Rows = [("OVD848", "error", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [
+        ((_version_3,), _ADDED),
+        ((_mapping,), _MAPPED),
+        ((_configuration,), _CONFIGURED),
+        ((_version_3, _mapping, _configuration), [*_CONFIGURED, *_ADDED, *_MAPPED]),
+    ],
+    ids=["version", "mapping", "configuration", "all three"],
+)
+def test_changes_after_the_recorded_start_are_told_apart(
+    engine: Engine, world_dir: Path, changes: tuple[Callable[[Recorded], None], ...], rows: Rows
+) -> None:
+    started = Recorded(engine, world_dir, *_NO_POLLS)
+    for change in changes:
+        change(started)
+    document = _check(started).document
+    assert _rows(document) == rows
+    for finding in document["findings"]:
+        if finding["code"] in ("OVD848", "OVD849", "OVD850"):
+            assert "newer than what" in finding["detail"]
+
+
+def test_a_server_that_polls_takes_new_files_up_by_itself(engine: Engine, world_dir: Path) -> None:
+    """What is younger than the last poll is no fault; a mapping is never read again."""
+    started = Recorded(engine, world_dir, "--file_system_poll_wait_seconds", "100000")
+    _version_3(started)
+    _mapping(started)
+    _configuration(started)
+    result = _check(started)
+    assert result.code == 0
+    assert _rows(result.document) == [
+        ("OVD850", "warning", "fc", 1),
+        ("OVD848", "info", None, None),
+        ("OVD849", "info", "two", 3),
+    ]
+
+
+def test_a_configuration_that_the_server_refuses(engine: Engine, world_dir: Path) -> None:
+    """The server goes on with what it read before; a start ends it."""
+    started = Recorded(engine, world_dir)
+    started.configure(text='{"model_config_list": [')
+    result = _check(started)
+    assert _rows(result.document) == [("OVD403", "error", None, None), ("OVD848", "warning", None, None)]
+    assert _causes(result.document, "OVD848") == ["OVD403"]
+    text = ovms_doctor("check", "--container", started.id[:12]).text
+    assert "the running server serves all 2 servables; started now: the process ends" in text
+
+
+def test_files_that_break_after_the_load(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir)
+    (started.models / "fc/1/model.bin").write_bytes(b"xx")
+    document = _check(started).document
+    assert _rows(document) == [("OVD308", "error", "fc", 1), ("OVD850", "warning", "fc", 1)]
+    assert _causes(document, "OVD850") == ["OVD308"]
+    assert "serves what it loaded before" in document["findings"][0]["detail"]
+
+
+def test_a_directory_that_is_gone(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir, *_NO_POLLS)
+    shutil.rmtree(started.models / "fc/1")
+    document = _check(started).document
+    assert ("OVD850", "warning", "fc", 1) in _rows(document)
+    assert _causes(document, "OVD850") == ["OVD101"]
+
+
+def test_a_load_that_fails_follows_from_its_files(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir)
+    (started.models / "two/1/model.bin").write_bytes(b"xx")
+    started.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "LOADING/UNKNOWN"}})
+    document = _check(started).document
+    assert _rows(document) == [("OVD308", "error", "two", 1), ("OVD894", "error", "two", 1)]
+    assert _causes(document, "OVD894") == ["OVD308"]
+
+
+def test_a_load_that_fails_without_a_reason_in_the_files(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir)
+    started.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "LOADING/UNKNOWN"}})
+    result = _check(started)
+    assert (result.code, _rows(result.document)) == (1, [("OVD894", "error", "two", 1)])
+    detail = result.document["findings"][0]["detail"]
+    assert "give no reason" in detail
+    assert "the answers of the server are newer" in detail
+
+
+def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_dir: Path) -> None:
+    """Nothing was changed since the load: what works is no error."""
+    started = Recorded(
+        engine, world_dir, prepare=lambda models: (models / "fc/1/model.bin").write_bytes(b"xx")
+    )
+    result = _check(started)
+    (finding,) = (item for item in result.document["findings"] if item["code"] == "OVD308")
+    assert (result.code, finding["severity"], finding["confidence"]) == (0, "warning", "low")
+    assert "serves it all the same" in finding["detail"]
+
+
+def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir, *_NO_POLLS)
+    for change in (_version_3, _mapping, _configuration):
+        change(started)
+    started.answer({**_BOTH, "two": {1: "LOADING/UNKNOWN"}})
+    file = world_dir / "facts.json"
+    ovms_doctor("collect", "--container", started.id[:12], "-o", str(file))
+    looked = _check(started)
+    engine.clear()
+    again = ovms_doctor("check", "--facts", str(file), "--format", "json")
+    assert again.code == looked.code
+    assert _rows(again.document) == _rows(looked.document)
+    assert again.document["live"]["servables"] == looked.document["live"]["servables"]
+
+
+def test_the_server_is_left_alone_on_request(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir)
+    started.answer({"fc": {1: "LOADING/UNKNOWN"}})
+    for words in (("--no-live",), ("--select", "layout")):
+        result = _check(started, *words)
+        assert (result.code, _rows(result.document)) == (0, [])
+        assert "live" not in result.document
+
+
+def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
+    """The container runs, and nothing listens on the port that its arguments name."""
+    started = Recorded(engine, world_dir)
+    other = engine.run(
+        "--model_path", "/models/m", "--model_name", "m", "--rest_port", str(_free_port()),
+        host={"network_mode": "host"},
+    )  # fmt: skip
+    engine.api.kill(started.id)
+    result = ovms_doctor("check", "--container", other[:12], "--select", "live", "--format", "json")
+    assert [item["code"] for item in result.document["findings"]] == ["OVD887"]
+    stopped = _check(started, "--select", "live")
+    assert stopped.document["checks"][0]["status"] == "not_applicable"
+    assert "does not run" in json.dumps(stopped.document["checks"])
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    return port

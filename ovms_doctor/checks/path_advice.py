@@ -78,6 +78,14 @@ def left_behind(path: str) -> tuple[CausedBy, ...]:
     return tuple(CausedBy(code, path=path, any_model=True) for code in ("OVD660", "OVD661"))
 
 
+def behind_links(context: Context, base: str) -> tuple[CausedBy, ...]:
+    """Causes of what a model at ``base`` lacks: the finding on files under no mount, where links of it lead to some."""
+    path = context.absolute(base).rstrip("/")
+    if any(f"{file.path}/".startswith(f"{path}/") for file in context.plan.outside_files):
+        return (CausedBy("OVD126", any_model=True),)
+    return ()
+
+
 def _move(context: Context, old: str, new: str) -> str:
     """The command that moves a directory of a store: each key that begins with it."""
     if old.startswith("gs://"):

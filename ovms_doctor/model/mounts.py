@@ -15,9 +15,6 @@ from msgspec import Struct
 
 from ovms_doctor.model.container import ContainerMount
 
-#: How the reason begins for which a path outside of all mounts is unavailable; the path follows.
-OUTSIDE_MOUNTS = "not under any mount, so it is in the container's own layers: "
-
 
 class Mount(Struct, frozen=True):
     """A directory or file of this host that the server sees."""

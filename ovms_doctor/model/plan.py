@@ -27,6 +27,7 @@ from ovms_doctor.model.plan_problems import (
     ExtensionPlan,
     GraphFault,
     LibraryFault,
+    OutsideFile,
     OutsideMounts,
     ServableBelow,
     SkippedEntry,
@@ -296,6 +297,8 @@ class Plan(Struct, frozen=True):
     polls: bool = True
     #: Paths that the server does not see, since nothing is mounted there.
     outside: tuple[OutsideMounts, ...] = ()
+    #: Files that the server needs, at or behind such paths: where links lead, credentials, keys.
+    outside_files: tuple[OutsideFile, ...] = ()
     #: The route to each remote storage that the models need.
     routes: tuple[StorageRoute, ...] = ()
     #: What is decided for each model in a store.

@@ -140,6 +140,26 @@ class OutsideMounts(Struct, frozen=True):
     sure: bool
 
 
+class OutsideFile(Struct, frozen=True):
+    """A file that the server needs and does not see: a link to it leads under no mount, or its own path does."""
+
+    #: The path of the link, or of the file where no link leads to it; absolute.
+    path: str
+    #: The path to which it leads, under no mount; the same as ``path`` for a file that is named itself.
+    target: str
+    #: What the file is for: ``model``: served with it; ``mapping``: a mapping_config.json, which is left out then;
+    #: ``key``: credentials or a key.
+    use: Literal["model", "mapping", "key"]
+    #: The option, variable or key that names it; empty for a model's own file.
+    named_by: str = ""
+    #: The model, where it is one's.
+    model: str | None = None
+    #: Its path on this host; None where this host has no such file either.
+    host: str | None = None
+    #: Whether no image of OVMS has it.
+    sure: bool = True
+
+
 class ServableBelow(Struct, frozen=True):
     """A directory below a base path that can be served, where the base path itself cannot."""
 

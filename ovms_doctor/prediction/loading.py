@@ -293,14 +293,14 @@ class Loader(Struct, frozen=True):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
         if inspection is not None and has_unknown_operation(inspection):
             return self._refused(base, ReadRefused(found.path, found.format, inspection, None), None)
+        statuses = [self._status(*each) for each in _files_opened(found, absolute_path)]
+        if inspection is None and any(isinstance(each, Failure) and each.missing for each in statuses):
+            # A link of the model's leads to nothing, at least for the server.
+            return self._refused(base, ReadRefused(found.path, found.format, None, None), None)
         if isinstance(report, Unavailable):
             cause = CouldNotLook(found.path, report.reason, report.timed_out)
             return replace(base, outcome="unknown", cause=cause, report=None)
         if inspection is None:
-            first, place = _files_opened(found, absolute_path)[0]
-            status = self._status(first, place)
-            if isinstance(status, Failure) and status.missing:
-                return self._refused(base, ReadRefused(found.path, found.format, None, None), None)
             cause = CouldNotLook(found.path, "the model's file could not be inspected")
             return replace(base, outcome="unknown", cause=cause)
         return self._tensors(base, found, inspection.inputs, inspection.outputs)

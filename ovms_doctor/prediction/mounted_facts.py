@@ -11,8 +11,6 @@ import errno
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
-from msgspec.structs import replace
-
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     AnyQuestion,
@@ -26,11 +24,8 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.model.mounts import OUTSIDE_MOUNTS
-from ovms_doctor.model.names import is_stock_image
-from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.names import is_remote, is_stock_image
 from ovms_doctor.model.plan_problems import OutsideMounts
-from ovms_doctor.prediction.paths import absolute
 
 A = TypeVar("A")
 
@@ -77,7 +72,9 @@ class MountedFacts(Facts):
         given = [deployment.config_path]
         if deployment.arguments is not None:
             given += [deployment.arguments.config_path, deployment.arguments.model_path]
-        relative = any(path is not None and not path.startswith("/") for path in given)
+        relative = any(
+            path is not None and not path.startswith("/") and not is_remote(path) for path in given
+        )
         self._relative = _names(deployment.working_directory) if relative else None
 
     def ask(self, question: Question[A]) -> A:
@@ -89,11 +86,9 @@ class MountedFacts(Facts):
         ):
             return cast(A, _GONE)
         answer = super().ask(question)
-        if self._known and isinstance(answer, Unavailable) and answer.reason.startswith(OUTSIDE_MOUNTS):
-            # A link leads out of the mount.
-            path = answer.reason.removeprefix(OUTSIDE_MOUNTS)
-            if path != getattr(question, "path", path) and self._gone(path):
-                return cast(A, _GONE)
+        if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
+            # A link leads there; the server's own look finds nothing.
+            return cast(A, _GONE)
         return answer
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:
@@ -120,6 +115,20 @@ class MountedFacts(Facts):
         top = self._not_in_image(path) or "/"
         here = isinstance(self._answers.get(StatHost(path)), PathStatus)
         return OutsideMounts(path, here, here and self._is_top(top))
+
+    def behind_link(self, path: str) -> OutsideMounts | None:
+        """What is to be said of where the links of the server's path lead, if nothing is mounted there; None where
+        they were not followed or lead elsewhere."""
+        answer = self._answers.get(StatPath(path))
+        if not isinstance(answer, Unavailable) or answer.outside is None:
+            return None
+        return self.outside(answer.outside)
+
+    def host(self, path: str) -> PathStatus | None:
+        """What this host has at one of its own paths. Raises FactsMissingError."""
+        super().need((StatHost(path),))
+        answer = self.ask(StatHost(path))
+        return answer if isinstance(answer, PathStatus) else None
 
     def outside_own(self, path: str) -> OutsideMounts | None:
         """The same of a path that is missing in the container's own files, where this host has something there."""
@@ -186,38 +195,3 @@ def _names(path: str) -> tuple[str, ...]:
 
 def _begins(names: tuple[str, ...], base: tuple[str, ...]) -> bool:
     return names[: len(base)] == base
-
-
-def mark_outside(plan: Plan, sight: MountedFacts, deployment: Deployment) -> Plan:
-    """The plan with a word on each path that the server misses because nothing is mounted there. Raises
-    FactsMissingError."""
-    paths = []
-    if plan.problem is not None and plan.problem.kind == "config_unreadable" and plan.problem.path:
-        paths.append(plan.problem.path)
-    for model in plan.models:
-        base = model.detection.problem
-        if base is not None and base.kind == "missing":
-            paths.append(model.entry.base_path)
-        if model.graph is not None and model.graph.reason == "missing":
-            paths.append(model.graph.path)
-    paths += [library.path for library in plan.libraries if library.reason == "missing"]
-    found = []
-    _look_at_mounts(paths, sight, deployment)
-    for path in dict.fromkeys(paths):
-        full = absolute(path, deployment.working_directory)
-        outside = sight.outside(full) or sight.outside_own(full)
-        if outside is not None:
-            found.append(replace(outside, path=path))
-    return replace(plan, outside=tuple(found)) if found else plan
-
-
-def _look_at_mounts(paths: Iterable[str], sight: MountedFacts, deployment: Deployment) -> None:
-    """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissingError."""
-    if deployment.container is None:
-        return
-    wanted: list[ListDirectory] = []
-    for path in paths:
-        mount = deployment.mount_table.mount_of(deployment.absolute(path))
-        if mount is not None:
-            wanted.append(ListDirectory(mount.server))
-    sight.need(one for one in wanted if one.path != "/")

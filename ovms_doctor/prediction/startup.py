@@ -39,7 +39,8 @@ from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
 from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate
-from ovms_doctor.prediction.mounted_facts import mark_outside, mounted_facts_for
+from ovms_doctor.prediction.mounted_facts import mounted_facts_for
+from ovms_doctor.prediction.outside_mounts import mark_outside
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
 from ovms_doctor.prediction.remote import with_routes

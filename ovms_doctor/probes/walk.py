@@ -11,14 +11,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import Failure, Unavailable
-from ovms_doctor.model.mounts import OUTSIDE_MOUNTS, MountTable, components, join, plain, prefix_length
+from ovms_doctor.model.mounts import MountTable, components, join, plain, prefix_length
 from ovms_doctor.probes.access import Judge, cannot_look, links_are_protected, may_follow
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
@@ -141,7 +141,7 @@ class Walker:
         left = list(reversed(names))
         while left:
             if not isinstance(place, ResolvedPath):
-                return place
+                return _further(place, reversed(left))
             name = left.pop()
             if not name:
                 if not place.is_directory:
@@ -237,7 +237,17 @@ class Walker:
 
 def outside(server: str) -> Unavailable:
     """``server`` is in the container's own layers, which cannot be looked at from this host."""
-    return Unavailable(OUTSIDE_MOUNTS + server)
+    return Unavailable(
+        f"not under any mount, so it is in the container's own layers: {server}", outside=server
+    )
+
+
+def _further(stop: Stop, names: Iterable[str]) -> Stop:
+    """What ends a walk with names left: of a path under no mount it is told in full."""
+    left = [name for name in names if name]
+    if not isinstance(stop, Unavailable) or stop.outside is None or not left:
+        return stop
+    return outside(os.path.normpath(join(stop.outside, "/".join(left))))
 
 
 def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> ResolvedPath | Stop:

@@ -41,7 +41,7 @@ OVD110 directory-listing-fails, OVD111 no-model-files, OVD112 model-file-pair-in
 OVD113 ambiguous-model-files, OVD115 version-retired-later, OVD116 fallback-missed,
 OVD117 startup-never-ends, OVD118 version-not-tried, OVD121 graph-not-followed,
 OVD122 generative-not-followed, OVD123 empty-repository, OVD124 link-leaves-target,
-OVD131 version-directory-named, OVD133 unused-config-json, OVD201 directory-not-searchable,
+OVD126 file-outside-mounts, OVD131 version-directory-named, OVD133 unused-config-json, OVD201 directory-not-searchable,
 OVD202 directory-not-listable, OVD203 model-file-not-readable, OVD204 mapping-config-not-readable,
 OVD205 config-file-not-readable, OVD301 not-a-model, OVD302 git-lfs-pointer, OVD303 html-page,
 OVD304 archive, OVD305 empty-file, OVD306 truncated-model, OVD307 weights-missing,

@@ -51,8 +51,10 @@ def test_what_a_run_line_tells(told: str, base: str, outcome: str, codes: list[s
 
 def test_a_key_file_is_looked_for_where_a_mount_brings_it(world_dir: Path) -> None:
     variable = "-e GOOGLE_APPLICATION_CREDENTIALS=/keys/k.json"
-    # Under no mount, it may be a part of the image.
-    assert said(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("unknown", [])
+    # Under no mount: the image has no such directory. Of others it may be a part.
+    assert said(f"-v {world_dir}:/creds {variable}", "gs://b/m") == ("exits", ["OVD640"])
+    own = variable.replace("/keys/", "/etc/")
+    assert said(f"-v {world_dir}:/creds {own}", "gs://b/m") == ("unknown", [])
     assert said(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("exits", ["OVD640"])
     (world_dir / "k.json").write_text('{"type": "external_account"}')
     assert said(f"-v {world_dir}:/keys {variable}", "gs://b/m") == ("unknown", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from ovms_doctor.checks import unmounted_paths
+from ovms_doctor.checks import path_advice, unmounted_paths
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.conversion import foreign_file
 from ovms_doctor.model import server_log
@@ -179,7 +179,11 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
             message,
             evidence=seen,
             steps=steps,
-            causes=(*_MOUNT_CAUSES, CausedBy("OVD645", any_severity=True)),
+            causes=(
+                *_MOUNT_CAUSES,
+                *path_advice.behind_links(context, base),
+                CausedBy("OVD645", any_severity=True),
+            ),
             **common,  # type: ignore[arg-type]
         )
     if problem.kind in ("not_directory", "invalid_file"):

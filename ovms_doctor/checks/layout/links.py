@@ -1,7 +1,8 @@
-"""Links that lead out of the target: fine on this host, nothing in a container that mounts only the target."""
+"""Links that lead out of the target or of the mounts, and keys outside of them: nothing in the container."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
@@ -9,6 +10,7 @@ from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.facts import PathStatus, StatPath
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.model.plan_problems import OutsideFile
 
 LINK_LEAVES_TARGET = Code(
     code="OVD124",
@@ -24,12 +26,40 @@ LINK_LEAVES_TARGET = Code(
     example=Example("m/1/model.onnx -> /home/me/model.onnx", "m/1/model.onnx"),
 )
 
+FILE_OUTSIDE_MOUNTS = Code(
+    code="OVD126",
+    name="file-outside-mounts",
+    severity="error",
+    summary=(
+        "Files that the server needs are not in the container: links lead to them, or variables and options name "
+        "them, and no mount covers them"
+    ),
+    remedy="Mount the directories of these files at the paths that lead to them, or copy the files into a mount.",
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD106", "OVD124", "OVD313", "OVD640"),
+    example=Example(
+        "docker run -v /srv/models:/models …\n/srv/models/m/1/model.onnx -> /data/model.onnx",
+        "docker run -v /srv/models:/models -v /data:/data:ro …",
+    ),
+)
 
-CODES = (LINK_LEAVES_TARGET,)
+
+CODES = (LINK_LEAVES_TARGET, FILE_OUTSIDE_MOUNTS)
+_SHOWN = 8
+#: Without these files the server ends.
+_ENDS = ("GOOGLE_APPLICATION_CREDENTIALS", "--api_key_file")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """One finding for each version some of whose files lie outside everything that was named."""
+    """One finding for each version some of whose files lie outside everything that was named; where the mounts are
+    known one for all files outside of them."""
+    if context.plan.outside_files:
+        yield _outside_mounts(context, context.plan.outside_files)
+    yield from _outside_targets(context)
+
+
+def _outside_targets(context: Context) -> Iterator[Finding]:
     deployment = context.deployment
     if deployment.bare_metal or deployment.mounts or context.plan.config_path is not None:
         return
@@ -93,3 +123,105 @@ def _finding(context: Context, model: ModelPlan, attempt: Attempt, path: str, re
             ),
         ),
     )
+
+
+# -- files outside of known mounts ----------------------------------------------------------------------
+
+
+def _outside_mounts(context: Context, files: tuple[OutsideFile, ...]) -> Finding:
+    """All files at once: their directories are mounted together."""
+    models = {file.model for file in files}
+    first = files[0]
+    needed = any(file.use == "model" or file.named_by in _ENDS for file in files)
+    return context.finding(
+        FILE_OUTSIDE_MOUNTS,
+        _message(files),
+        model=first.model if len(models) == 1 else None,
+        path=first.path,
+        severity="error" if needed else "warning",
+        confidence="high"
+        if all(file.sure for file in files) and context.deployment.release.recorded
+        else "medium",
+        detail=_detail(files),
+        evidence=tuple(
+            Evidence(_seen(file), "readlink and the mounts of the deployment") for file in files[:_SHOWN]
+        ),
+        recovers="restart",
+        steps=_steps(context, files),
+    )
+
+
+def _message(files: tuple[OutsideFile, ...]) -> str:
+    first = files[0]
+    if len(files) > 1:
+        return (
+            f"{len(files)} files are not in the container: no mount covers "
+            f"{', '.join(sorted({posixpath.dirname(file.target) or '/' for file in files})[:_SHOWN])}"
+        )
+    if first.named_by:
+        return f"{first.named_by} names {first.path}, which is not in the container: no mount covers it"
+    return f"{first.path} is a link to {first.target}, which is not in the container: no mount covers it"
+
+
+def _detail(files: tuple[OutsideFile, ...]) -> str:
+    sentences = []
+    if any(file.use == "model" for file in files):
+        sentences.append("For the server the links lead to nothing.")
+    if any(file.use == "mapping" for file in files):
+        sentences.append("A mapping_config.json that it does not find is left out without a message.")
+    if any(file.use == "key" for file in files):
+        sentences.append("Who reads the credentials or keys does not find them.")
+    return " ".join(sentences)
+
+
+def _seen(file: OutsideFile) -> str:
+    here = "" if file.host is None else f", on this host {file.host}"
+    if file.named_by:
+        return f"{file.named_by}={file.path}: under no mount" + (
+            "" if file.host else ", and not on this host"
+        )
+    return f"{file.path} → {file.target}{here or ', which is not on this host either'}"
+
+
+def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]:
+    """Mounts of the directories that exist on this host; copies where there are links."""
+    container = context.deployment.container
+    source = "docker-run" if container is None else container.source
+    pairs = sorted({_to_mount(file.host, file.target) for file in files if file.host is not None})
+    steps: list[Step] = []
+    if source == "kubernetes" or not pairs:
+        text = "Mount a volume with these files at the paths that lead to them."
+        steps.append(Step(text, None, "kubernetes" if source == "kubernetes" else None))
+    elif source == "compose":
+        listed = ", ".join(f'"{host}:{server}:ro"' for host, server in pairs)
+        steps.append(Step("Mount them too.", f"volumes: [{listed}]", "compose", "restarts the server"))
+    else:
+        listed = " ".join(f"-v {quote(f'{host}:{server}:ro')}" for host, server in pairs)
+        steps.append(Step("Mount them too.", listed, "docker run", "restarts the server"))
+    linked = [file for file in files if not file.named_by]
+    if linked and all(file.host for file in linked):
+        tops = sorted({_top(context, file) for file in linked})
+        steps += (
+            Step(
+                "Or put the files in the place of the links: copy the directory with what they lead to, and mount "
+                "the copy.",
+                f"cp -rL -- {quote(top)} {quote(top.rstrip('/') + '.copy')}",
+                "host",
+                "changes files",
+            )
+            for top in tops[:1]
+        )
+    return tuple(steps)
+
+
+def _to_mount(host: str, server: str) -> tuple[str, str]:
+    """The host's directory to mount and its path for the server; of a file whose name differs the file itself."""
+    if posixpath.basename(host) == posixpath.basename(server) and posixpath.dirname(server) != "/":
+        return posixpath.dirname(host), posixpath.dirname(server)
+    return host, server
+
+
+def _top(context: Context, file: OutsideFile) -> str:
+    """The mount on this host that holds a link."""
+    mount = context.deployment.mount_table.mount_of(file.path)
+    return context.host(file.path) if mount is None else mount.host

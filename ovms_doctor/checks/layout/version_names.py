@@ -15,7 +15,13 @@ from ovms_doctor.model.causes import VersionDirectoryMissing
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.facts import EntryKind, Listing
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Recovers, Step
-from ovms_doctor.model.names import is_plain_number, is_remote, looks_like_wrong_version, version_in_name
+from ovms_doctor.model.names import (
+    is_plain_number,
+    is_remote,
+    looks_like_version,
+    looks_like_wrong_version,
+    version_in_name,
+)
 from ovms_doctor.model.plan import Attempt, DirectoryName, ModelPlan
 
 NO_VERSION_DIRECTORY = Code(
@@ -140,6 +146,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
     code = NO_VERSION_DIRECTORY
     message = f"The server finds no version in {base}: "
     parent = None
+    remedy = ""
     other = None if lacks else _other_kind(context, model)
     if other is not None:
         message += other.message
@@ -171,6 +178,13 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         message += f"{none}{_list(wrong)} is read as {no} number from 1 to 9223372036854775807"
         code = VERSION_NUMBER_OUT_OF_RANGE
         steps = (_rename(context, model, wrong[0]),)
+    elif dangling := [
+        entry.name for entry in entries if entry.kind == "link" and looks_like_version(entry.name)
+    ]:
+        message += f"{_list(dangling)} is a link that leads to no directory"
+        remedy = (
+            "Make the link lead to a directory that the server sees, or put the version's files in its place."
+        )
     else:
         message += "there is no sub-directory named with a number"
     if lacks:
@@ -188,8 +202,8 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         evidence=(path_advice.listed(base, _seen(model.detection.listing)),),
         recovers=_recovers(context, lacks, parent) if other is None else other.recovers,
         steps=steps,
-        remedy=_remedy(lacks, parent) if other is None else other.remedy,
-        causes=(CausedBy("OVD446"),) if lacks else _MOUNT_CAUSES,
+        remedy=remedy or (_remedy(lacks, parent) if other is None else other.remedy),
+        causes=(CausedBy("OVD446"),) if lacks else (*_MOUNT_CAUSES, *path_advice.behind_links(context, base)),
     )
 
 

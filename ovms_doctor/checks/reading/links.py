@@ -7,7 +7,7 @@ import posixpath
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
-from ovms_doctor.model.facts import Failure, ListDirectory, Listing, StatPath
+from ovms_doctor.model.facts import Failure, ListDirectory, Listing, StatPath, Unavailable
 from ovms_doctor.model.findings import Evidence, Step
 from ovms_doctor.model.openvino_log import CANNOT_OPEN, NO_WEIGHTS, RUNTIME_TEXT
 from ovms_doctor.model.plan import Attempt
@@ -46,9 +46,12 @@ def describe_dangling(context: Context, attempt: Attempt) -> tuple[str, Evidence
     for path in attempt.opened:
         target = _target(context, path)
         status = context.facts.get(StatPath(context.absolute(path)))
-        if target is None or not isinstance(status, Failure):
+        outside = isinstance(status, Unavailable) and status.outside is not None
+        if target is None or not (isinstance(status, Failure) or outside):
             continue
         message = f"{path} is a link to {target}, which does not exist"
+        if outside:
+            message = f"{path} is a link to {target}, which no mount covers"
         if set(target.split("/")) & set(_CACHES):
             message += ": it leads into a cache of models that was not copied or mounted with it"
         directory = posixpath.dirname(path)

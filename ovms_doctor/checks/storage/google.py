@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from ovms_doctor.checks import path_advice
 from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, describe_denial
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -135,6 +136,7 @@ def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
         evidence=tuple(_evidence(context, name, fault)),
         recovers="restart",
         steps=_steps(context, path, fault),
+        causes=path_advice.behind_links(context, path) if path and fault.key == "missing" else (),
     )
 
 

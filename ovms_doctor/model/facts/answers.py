@@ -125,10 +125,12 @@ class Unavailable(AnswerBase, frozen=True):
 
     * ``reason``: why it could not be collected.
     * ``timed_out``: whether the deadline passed.
+    * ``outside``: the server path under no mount to which a link leads, None where that is not the reason.
     """
 
     reason: str
     timed_out: bool = False
+    outside: str | None = None
 
 
 class FileSample(FactData, frozen=True):

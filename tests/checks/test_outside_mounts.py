@@ -1,0 +1,300 @@
+"""Links and key files that lead under no mount: one finding for all of them, and nothing where a mount covers them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.model.facts import Unavailable
+from ovms_doctor.model.mounts import Mount, MountTable
+from ovms_doctor.probes.access import Ids
+from ovms_doctor.probes.filesystem import open_files
+from tests.cli.helpers import good_model
+from tests.cli.run import Result, ovms_doctor
+
+IMAGE = "openvino/model_server:2026.3"
+SERVED = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000")
+
+
+def run(top: Path, *words: str, options: tuple[str, ...] = (), image: str = IMAGE) -> Result:
+    """A container that sees ``top``/models at /models."""
+    line = shlex.join(["docker", "run", "-v", f"{top}/models:/models", *options, image, *words])
+    return ovms_doctor("check", "--format", "json", "--docker-run", line)
+
+
+def found(result: Result, code: str = "OVD126") -> list[dict[str, Any]]:
+    return [item for item in result.document["findings"] if item["code"] == code]
+
+
+def codes(result: Result) -> list[str]:
+    return [item["code"] for item in result.document["findings"]]
+
+
+def linked(top: Path, name: str = "m", *, relative: bool = False) -> Path:
+    """A model whose files are links into ``top``/store."""
+    store = good_model(top / "store" / name)
+    directory = top / "models" / name / "1"
+    directory.mkdir(parents=True)
+    for file in store.iterdir():
+        text = f"../../../store/{name}/{file.name}" if relative else str(file)
+        (directory / file.name).symlink_to(text)
+    return directory
+
+
+# -- links -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_links_out_of_the_mount(relative: bool, world_dir: Path) -> None:
+    linked(world_dir, relative=relative)
+    result = run(world_dir, *SERVED)
+    (finding,) = found(result)
+    assert (result.code, finding["severity"], finding["subject"]["model"]) == (1, "error", "m")
+    assert len(finding["evidence"]) == 2
+    (dangling,) = found(result, "OVD313")
+    assert dangling["caused_by"] == [finding["fingerprint"]]
+    assert "which no mount covers" in dangling["message"]
+    assert result.document["server"]["outcome"] == "exits"
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_the_mount_of_the_remedy_helps(relative: bool, world_dir: Path) -> None:
+    linked(world_dir, relative=relative)
+    mount = found(run(world_dir, *SERVED))[0]["remedy"]["steps"][0]["command"]
+    assert codes(run(world_dir, *SERVED, options=tuple(shlex.split(mount)))) == []
+
+
+def test_the_copy_of_the_remedy_helps(world_dir: Path) -> None:
+    linked(world_dir)
+    command = found(run(world_dir, *SERVED))[0]["remedy"]["steps"][1]["command"]
+    subprocess.run(["sh", "-ec", command], check=True)
+    (world_dir / "models").rename(world_dir / "old")
+    (world_dir / "models.copy").rename(world_dir / "models")
+    assert codes(run(world_dir, *SERVED)) == []
+
+
+def test_all_files_of_all_models_at_once(world_dir: Path) -> None:
+    linked(world_dir, "a")
+    linked(world_dir, "b", relative=True)
+    good_model(world_dir / "store" / "whole")
+    (world_dir / "models" / "c").mkdir()
+    (world_dir / "models" / "c" / "1").symlink_to(world_dir / "store" / "whole")
+    (world_dir / "models" / "d").symlink_to(world_dir / "store" / "d")
+    good_model(world_dir / "store" / "d" / "1")
+    good_model(world_dir / "models" / "good" / "1")
+    names = ("a", "b", "c", "d", "good")
+    entries = [{"config": {"name": name, "base_path": f"/models/{name}"}} for name in names]
+    (world_dir / "models" / "c.json").write_text(json.dumps({"model_config_list": entries}))
+    result = run(world_dir, "--config_path", "/models/c.json", "--port", "9000")
+    (finding,) = found(result)
+    assert finding["message"].startswith("6 files are not in the container")
+    assert {item["subject"]["model"] for item in result.document["findings"]} == {None, "a", "b", "c", "d"}
+    others = [item for item in result.document["findings"] if item["code"] != "OVD126"]
+    assert {item["code"] for item in others} == {"OVD313", "OVD101", "OVD106"}
+    assert all(item["caused_by"] == [finding["fingerprint"]] for item in others)
+    (state,) = [item["served_versions"] for item in result.document["models"] if item["name"] == "good"]
+    assert state == [1]
+    mount = finding["remedy"]["steps"][0]["command"]
+    after = run(
+        world_dir, "--config_path", "/models/c.json", "--port", "9000", options=tuple(shlex.split(mount))
+    )
+    assert codes(after) == []
+
+
+def test_a_version_without_links_keeps_its_own_cause(world_dir: Path) -> None:
+    """Another model's links do not explain it."""
+    linked(world_dir, "a")
+    (world_dir / "models" / "empty").mkdir()
+    entries = [{"config": {"name": name, "base_path": f"/models/{name}"}} for name in ("a", "empty")]
+    (world_dir / "models" / "c.json").write_text(json.dumps({"model_config_list": entries}))
+    (other,) = found(run(world_dir, "--config_path", "/models/c.json", "--port", "9000"), "OVD101")
+    assert other["caused_by"] == []
+
+
+def test_a_snapshot_of_hugging_face(world_dir: Path) -> None:
+    """Its files are links beside the mount, in the cache of which only the snapshot is mounted."""
+    cache = world_dir / "hub" / "models--x"
+    snapshot = cache / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    good_model(cache / "blobs")
+    for name in ("openvino_model", "openvino_tokenizer", "openvino_detokenizer"):
+        for suffix in ("xml", "bin"):
+            (snapshot / f"{name}.{suffix}").symlink_to(f"../../blobs/model.{suffix}")
+    (cache / "blobs" / "config").write_text('{"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}')
+    (snapshot / "config.json").symlink_to("../../blobs/config")
+    line = f"docker run -v {snapshot}:/models/x {IMAGE} --model_path /models/x --model_name x --port 9000"
+    result = ovms_doctor("check", "--format", "json", "--docker-run", line)
+    # A finding of its own tells how to mount such a cache.
+    assert codes(result) == ["OVD384"]
+
+
+def test_a_mapping_is_left_out(world_dir: Path) -> None:
+    version = good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "mapping.json").write_text('{"inputs": {}, "outputs": {}}')
+    (version / "mapping_config.json").symlink_to(world_dir / "mapping.json")
+    result = run(world_dir, *SERVED)
+    (finding,) = found(result)
+    assert (result.code, finding["severity"]) == (0, "warning")
+    assert "mapping_config.json" in finding["detail"]
+
+
+def test_a_compose_file_gets_its_own_form(world_dir: Path) -> None:
+    linked(world_dir)
+    service = {"image": IMAGE, "command": list(SERVED), "volumes": [f"{world_dir}/models:/models"]}
+    (world_dir / "compose.yaml").write_text(json.dumps({"services": {"ovms": service}}))
+    result = ovms_doctor("check", "--format", "json", "--compose", world_dir / "compose.yaml")
+    step = found(result)[0]["remedy"]["steps"][0]
+    assert (step["where"], step["command"]) == (
+        "compose",
+        f'volumes: ["{world_dir}/store/m:{world_dir}/store/m:ro"]',
+    )
+
+
+def test_a_target_with_mounts(world_dir: Path) -> None:
+    linked(world_dir)
+    words = ("check", "--format", "json", "--mount", f"{world_dir}/models:/models", world_dir / "models")
+    assert len(found(ovms_doctor(*words))) == 1
+
+
+# -- where it must not be said ---------------------------------------------------------------------------
+
+
+def test_links_within_the_mounts(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "store")
+    (world_dir / "models" / "m" / "1").mkdir(parents=True)
+    for suffix in ("xml", "bin"):
+        (world_dir / "models" / "m" / "1" / f"model.{suffix}").symlink_to(f"/models/store/model.{suffix}")
+    good_model(world_dir / "other")
+    (world_dir / "models" / "m" / "2").symlink_to("/data")
+    assert found(run(world_dir, *SERVED, options=("-v", f"{world_dir}/other:/data"))) == []
+
+
+def test_links_that_nothing_needs(world_dir: Path) -> None:
+    version = good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "notes").mkdir()
+    for name in ("README.md", "labels.txt"):
+        (version / name).symlink_to(world_dir / "notes" / name)
+    (world_dir / "models" / "m" / "docs").symlink_to(world_dir / "notes")
+    assert codes(run(world_dir, *SERVED)) == []
+
+
+def test_an_image_of_ones_own_may_have_the_files(world_dir: Path) -> None:
+    linked(world_dir)
+    assert found(run(world_dir, *SERVED, image="registry.example.com/ours/server:1")) == []
+
+
+def test_a_link_into_the_image_may_lead_somewhere(world_dir: Path) -> None:
+    directory = good_model(world_dir / "models" / "m" / "1")
+    (directory / "model.bin").unlink()
+    (directory / "model.bin").symlink_to("/usr/share/models/model.bin")
+    assert found(run(world_dir, *SERVED)) == []
+
+
+def test_on_this_host_all_links_lead_somewhere(world_dir: Path) -> None:
+    linked(world_dir)
+    words = ("--model_path", world_dir / "models" / "m", "--model_name", "m", "--port", "9000")
+    assert codes(ovms_doctor("check", "--format", "json", "--", *words)) == []
+
+
+# -- keys ------------------------------------------------------------------------------------------------
+
+
+def test_credentials_for_google(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "key.json").write_text("{}")
+    options = ("-e", f"GOOGLE_APPLICATION_CREDENTIALS={world_dir}/key.json")
+    words = ("--model_path", "gs://bucket/m", "--model_name", "m", "--port", "9000")
+    result = run(world_dir, *words, options=options)
+    (finding,) = found(result)
+    assert finding["severity"] == "error"
+    assert f"{world_dir}/key.json, which is not in the container" in finding["message"]
+    (end,) = found(result, "OVD640")
+    assert end["caused_by"] == [finding["fingerprint"]]
+    # For a model that is in no store nobody reads them.
+    assert codes(run(world_dir, *SERVED, options=options)) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"), [((), 1), (("-e", "AWS_ACCESS_KEY_ID=A", "-e", "AWS_SECRET_ACCESS_KEY=B"), 0)]
+)
+def test_credentials_for_amazon(keys: tuple[str, ...], count: int, world_dir: Path) -> None:
+    """With keys in the environment no file is read."""
+    good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "credentials").write_text("[default]\n")
+    options = ("-e", f"AWS_SHARED_CREDENTIALS_FILE={world_dir}/credentials", "-e", "AWS_PROFILE=p", *keys)
+    options += ("-e", "S3_ENDPOINT=http://127.0.0.1:9")
+    words = ("--model_path", "s3://bucket/m", "--model_name", "m", "--port", "9000")
+    assert len(found(run(world_dir, *words, options=options))) == count
+
+
+def test_the_file_of_the_api_key(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "api.key").write_text("secret")
+    words = (*SERVED, "--api_key_file", f"{world_dir}/api.key")
+    result = run(world_dir, *words)
+    assert result.document["server"]["exit_code"] == 64
+    (finding,) = found(result)
+    assert finding["message"].startswith("--api_key_file names ")
+    mount = finding["remedy"]["steps"][0]["command"]
+    assert codes(run(world_dir, *words, options=tuple(shlex.split(mount)))) == []
+
+
+def test_a_key_of_a_custom_loader(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "model.key").write_text("secret")
+    loader = {
+        "config": {"loader_name": "l", "library_path": "/models/l.so", "loader_config_file": "relative"}
+    }
+    options = {"loader_name": "l", "key_file": f"{world_dir}/model.key", "model_file": "model.xml"}
+    entry = {"config": {"name": "m", "base_path": "/models/m", "custom_loader_options": options}}
+    document = {"model_config_list": [entry], "custom_loader_config_list": [loader]}
+    (world_dir / "models" / "c.json").write_text(json.dumps(document))
+    (finding,) = found(run(world_dir, "--config_path", "/models/c.json", "--port", "9000"))
+    assert (finding["severity"], finding["subject"]["model"]) == ("warning", "m")
+    assert "custom_loader_options.key_file names" in finding["message"]
+
+
+# -- a version that is a link ------------------------------------------------------------------------------
+
+
+def test_a_version_whose_link_leads_nowhere(world_dir: Path) -> None:
+    (world_dir / "m").mkdir()
+    (world_dir / "m" / "1").symlink_to("gone")
+    result = ovms_doctor("check", "--format", "json", "--as", "model", world_dir / "m")
+    (finding,) = result.document["findings"]
+    assert finding["code"] == "OVD101"
+    assert "“1” is a link that leads to no directory" in finding["message"]
+    assert finding["remedy"]["steps"] == []
+
+
+# -- the walk --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "outside"),
+    [
+        ("/data/a/b", "/data/a/b"),
+        ("/data/", "/data"),
+        ("../../data/x/../y", "/data/y"),
+        ("/data/../models/good", "/models/good"),
+        ("good", None),
+    ],
+)
+def test_the_whole_path_under_no_mount_is_told(text: str, outside: str | None, world_dir: Path) -> None:
+    (world_dir / "good").write_text("x")
+    (world_dir / "link").symlink_to(text)
+    files = open_files(
+        Ids(0, 0), (), MountTable((Mount(str(world_dir), "/models"), Mount(str(world_dir), "/models/top")))
+    )
+    answer = files.status("/models/top/link")
+    assert (answer.outside if isinstance(answer, Unavailable) else None) == outside
+    if outside is not None:
+        below = files.status("/models/top/link/below")
+        assert isinstance(below, Unavailable)
+        assert re.search(re.escape(f"{outside}/below") + "$", below.reason)

@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import UnwritableError, UsageError
 from ovms_doctor.probes import interrupts
 
 #: Characters of a message on wrong usage: it may quote what was typed.
@@ -21,6 +21,9 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
     try:
         result = command()
         return result if isinstance(result, int) else EXIT_OK
+    except UnwritableError as error:
+        _say(str(error))
+        return EXIT_USAGE
     except UsageError as error:
         return _usage(str(error), words)
     except KeyboardInterrupt:
@@ -39,12 +42,16 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
         return EXIT_INCOMPLETE
 
 
-def _usage(text: str, words: Sequence[str]) -> int:
-    """A mistake of usage: one line on standard error; where a JSON document was asked for, that as well."""
+def _say(text: str) -> None:
     from ovms_doctor.model.display_text import visible
 
     message = visible(text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…")
     print(f"ovms-doctor: {message}", file=sys.stderr)
+
+
+def _usage(text: str, words: Sequence[str]) -> int:
+    """A mistake of usage: one line on standard error, and a report in each other format that was requested."""
+    _say(text)
     if words[:1] in (["check"], ["request"], ["logs"], ["status"]):
         with suppress(UsageError):
             _deliver_failure(text, words)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.errors import UnwritableError
 
 if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
@@ -43,7 +43,7 @@ def write_parts(parts: Iterable[str], path: str | None) -> None:
             for part in parts:
                 file.write(part.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise UnwritableError(f"{path}: {error.strerror}") from None
 
 
 def standard_output(*, no_color: bool) -> Output:

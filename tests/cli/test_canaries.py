@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ovms_doctor.model.options import FORMATS
 from tests.cli.run import Result, ovms_doctor
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"
@@ -159,12 +160,13 @@ def test_no_report_shows_a_secret(
 ) -> None:
     for config in PLUGIN_CONFIGS:
         words = source(config, tmp_path)
-        formats = ["text", "json"] if words[0] == "check" else [""]
-        for form in formats:
-            shown = [words[0], *(["--format", form] if form else []), *words[1:]]
-            result = ovms_doctor(*shown)
-            assert result.code in (0, 1, 3), result.err.decode()
-            assert not leaks(result), (config, form)
+        files = {form: tmp_path / f"report.{form}" for form in FORMATS} if words[0] == "check" else {}
+        outputs = [word for form, file in files.items() for word in ("-o", f"{form}:{file}")]
+        result = ovms_doctor(words[0], *outputs, *words[1:])
+        assert result.code in (0, 1, 3), result.err.decode()
+        assert not leaks(result), config
+        for form, file in files.items():
+            assert not leaks(Result(0, file.read_bytes(), b"")), (config, form)
     assert not [line for line in commands if CANARY in line or PIN in line]
 
 
@@ -173,8 +175,11 @@ def test_a_secret_that_is_no_secret_is_shown(tmp_path: Path) -> None:
     config = '{"NUM_STREAMS": "CanaryShown"}'
     for source in (as_arguments, as_saved_arguments, as_saved_configuration):
         words = source(config, tmp_path)
-        shown = [words[0], *(["--format", "json"] if words[0] == "check" else []), *words[1:]]
-        assert leaks(ovms_doctor(*shown)), source.__name__
+        # The others show no arguments.
+        formats = ("json", "sarif", "markdown", "html")
+        for form in formats if words[0] == "check" else [""]:
+            shown = [words[0], *(["--format", form] if form else []), *words[1:]]
+            assert leaks(ovms_doctor(*shown)), (source.__name__, form)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,7 @@ def test_credentials_in_an_address(target: str, tmp_path: Path) -> None:
     for words in (
         ["check", "--load", "none", *closed, "--format", "json", str(path)],
         ["check", "--load", "none", *closed, str(path)],
+        *(["check", "--load", "none", *closed, "-f", form, str(path)] for form in FORMATS),
         ["collect", "--load", "none", *closed, str(path)],
         ["check", "--load", "none", *closed, "--", "--model_name", "m", "--model_path", target],
     ):

@@ -12,7 +12,7 @@ from ovms_doctor.report.log_document import DurationInfo, LogInfo, RequestsInfo
 
 #: Width of a chart in its own units, of its bars' area, and where that begins.
 _WIDTH, _AREA, _LEFT = 800, 720, 70
-_HEIGHT = 120
+_HEIGHT = 72
 #: Bars of one chart; longer times are put together.
 _MOST_BARS = 180
 #: Charts of each kind.
@@ -106,8 +106,8 @@ def _durations(items: list[RequestsInfo]) -> str:
         parts.append(
             f'<text x="0" y="{top}">{_text(label)}: p50 {number(values.p50)} ms, p95 {number(values.p95)} ms, '
             f"{values.count:,} requests</text>"
-            f'<rect class="{style}" x="0" y="{top + 4}" width="{max(median, 1):.1f}" height="10"/>'
             f'<line class="axis" x1="0" y1="{top + 9}" x2="{high:.1f}" y2="{top + 9}"/>'
+            f'<rect class="{style}" x="0" y="{top + 4}" width="{max(median, 1):.1f}" height="10"/>'
             f'<rect class="{style}" x="{max(high - 2, 0):.1f}" y="{top + 2}" width="2" height="14"/>'
         )
     caption = (

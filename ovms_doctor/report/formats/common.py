@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from ovms_doctor.model.display_text import printable
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.report.document import FindingInfo, ReportDocument, StepInfo
 from ovms_doctor.report.formats.context import RenderContext
 from ovms_doctor.report.phrases import RECOVERS, plural
 
+_SCHEME = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,20}")
+_HOST = lazy_pattern(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?", re.ASCII)
 #: Models of a group that a sentence names; the others are counted.
 _NAMED = 100
 
@@ -32,13 +36,11 @@ class Location(Struct, frozen=True):
     @property
     def uri(self) -> str:
         """The path as a URI, relative where the path is."""
-        if "://" in self.path:
-            return quote(self.path, safe="/:?#[]@!$&'()*+,;=%~")
-        quoted = quote(self.path)
-        if not self.is_relative:
-            return f"file://{quoted}"
-        # A name with a colon in its first part would be read as a scheme.
-        return f"./{quoted}" if ":" in quoted.partition("/")[0] else quoted
+        scheme, mark, rest = self.path.partition("://")
+        if mark and _SCHEME.fullmatch(scheme):
+            host, slash, path = rest.partition("/")
+            return f"{scheme}://{host if _HOST.fullmatch(host) else quote(host, safe='')}{slash}{quote(path)}"
+        return quote(self.path) if self.is_relative else f"file://{quote(self.path)}"
 
 
 def locate(finding: FindingInfo, document: ReportDocument, context: RenderContext) -> Location:
@@ -56,7 +58,8 @@ def locate(finding: FindingInfo, document: ReportDocument, context: RenderContex
 
 
 def _location(path: str, directory: str, line: int | None, column: int | None) -> Location:
-    if "://" in path:
+    scheme, mark, _ = path.partition("://")
+    if mark and _SCHEME.fullmatch(scheme):
         return Location(path, False, line, column)
     absolute = posixpath.normpath(posixpath.join(directory, path))
     if absolute == directory:

@@ -82,8 +82,11 @@ def _group(group: Sequence[FindingInfo]) -> str:
     finding = group[0]
     names = subject_text(finding) if len(group) == 1 else f"{len(group)} models"
     code = _text(finding.code)
+    more = ""
     if finding.docs.startswith(("https://", "http://")):
-        code = f'<a class="docs" href="{_text(finding.docs)}" rel="noreferrer">{code}</a>'
+        docs = _text(finding.docs)
+        code = f'<a href="{docs}" rel="noreferrer">{code}</a>'
+        more = f'<p class=dim>More: <a href="{docs}" rel="noreferrer">{docs}</a></p>\n'
     subject = f'<span class="subject">{_text(names)}</span>' if names else ""
     log = [_text(line) for message in finding.server_log for line in safe_lines(message)]
     long = " long" if len(log) + len(finding.evidence) > _LONG else ""
@@ -109,10 +112,10 @@ def _group(group: Sequence[FindingInfo]) -> str:
         parts.append(f"<p class=dim>Seen:</p><ul>{items}</ul>\n")
     parts.append(_remedy(finding))
     if log:
-        more = [f"… and {len(log) - _LOG_LINES:,} more lines"] if len(log) > _LOG_LINES else []
-        lines = "\n".join([*log[:_LOG_LINES], *more])
+        rest = [f"… and {len(log) - _LOG_LINES:,} more lines"] if len(log) > _LOG_LINES else []
+        lines = "\n".join([*log[:_LOG_LINES], *rest])
         parts.append(f"<details open><summary>The server's log</summary><pre>{lines}</pre></details>\n")
-    return "".join([*parts, "</article>\n"])
+    return "".join([*parts, more, "</article>\n"])
 
 
 def _remedy(finding: FindingInfo) -> str:

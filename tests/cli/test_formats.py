@@ -1,0 +1,176 @@
+"""Several formats at once, from every command that writes a report."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from ovms_doctor.cli.deliver import Destination, destinations
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.options import FORMATS, OutputOptions, output_file
+from tests.cli.helpers import good_model
+from tests.cli.run import ovms_doctor
+
+LOG = Path(__file__).parents[1] / "data/logs/traffic-2025.4-INFO.log.xz"
+#: How the report of each format begins.
+BEGINS = {
+    "json": "{",
+    "sarif": '{\n "$schema"',
+    "junit": "<?xml",
+    "github": "::",
+    "gitlab": "[",
+    "markdown": "## ovms-doctor: ",
+    "html": "<!DOCTYPE html>",
+}
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> dict[str, list[str]]:
+    """One run of each command, and of check one for each exit code."""
+    good_model(tmp_path / "good" / "1")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "ovms.log").write_bytes(lzma.decompress(LOG.read_bytes()))
+    (tmp_path / "body.json").write_text('{"inputs": []}')
+    model = str(tmp_path / "good")
+    return {
+        "good": ["check", model, "--load", "none"],
+        "bad": ["check", str(tmp_path / "bad"), "--load", "none"],
+        "incomplete": ["check", "--inspect", "/dev/null/nothing"],
+        "usage": ["check", str(tmp_path / "nothing")],
+        "logs": ["logs", str(tmp_path / "ovms.log")],
+        "status": ["status", "http://127.0.0.1:1", "--timeout", "1"],
+        "request": ["request", str(tmp_path / "body.json"), "--model", model],
+    }
+
+
+@pytest.mark.parametrize("command", ["good", "bad", "incomplete", "usage", "logs", "status", "request"])
+def test_every_format_at_once_has_the_exit_code_of_the_text(
+    command: str, commands: dict[str, list[str]], tmp_path: Path
+) -> None:
+    words = commands[command]
+    text = ovms_doctor(*words)
+    outputs = [f"{form}:{tmp_path / f'report.{form}'}" for form in FORMATS]
+    both = ovms_doctor(*words, *(word for item in outputs for word in ("-o", item)))
+    assert both.code == text.code
+    assert both.text.splitlines()[-1:] == text.text.splitlines()[-1:]
+    for form, begin in BEGINS.items():
+        shown = (tmp_path / f"report.{form}").read_text("utf-8")
+        assert shown.startswith(begin), form
+        alone = ovms_doctor(*words, "--format", form)
+        assert alone.code == text.code, form
+        assert alone.text.startswith(begin), form
+    sentence = json.loads((tmp_path / "report.json").read_text())["summary"]["sentence"]
+    if command not in ("usage", "incomplete"):
+        assert sentence == text.text.splitlines()[-1]
+    results = json.loads((tmp_path / "report.sarif").read_text())["runs"][0]
+    assert results["invocations"][0]["exitCode"] == text.code
+    assert results["invocations"][0]["executionSuccessful"] is (command not in ("usage", "incomplete"))
+    suites = ElementTree.parse(tmp_path / "report.junit").getroot()
+    assert (int(suites.get("failures", 0)) > 0) is (text.code == 1)
+    assert text.code in (1, 0) or int(suites.get("errors", 0)) > 0
+
+
+def places(*typed: str, form: str | None = None) -> tuple[Destination, ...]:
+    known = next((item for item in FORMATS if item == form), None)
+    return destinations(OutputOptions(format=known, outputs=tuple(map(output_file, typed))))
+
+
+@pytest.mark.parametrize(
+    ("typed", "form", "expected"),
+    [
+        ((), None, [("text", None)]),
+        ((), "sarif", [("sarif", None)]),
+        (("report",), None, [("text", None), ("text", "report")]),
+        (("report",), "json", [("text", None), ("json", "report")]),
+        (("r.html", "r.SARIF", "r.sarif.json", "r.json", "r.md", "r.xml"), None,
+         [("text", None), ("html", "r.html"), ("sarif", "r.SARIF"), ("sarif", "r.sarif.json"),
+          ("json", "r.json"), ("markdown", "r.md"), ("junit", "r.xml")]),
+        (("r.html",), "text", [("text", None), ("text", "r.html")]),
+        (("sarif:x.json",), None, [("text", None), ("sarif", "x.json")]),
+        (("sarif:out",), "github", [("github", None), ("sarif", "out")]),
+        (("json:-",), None, [("json", None)]),
+        (("-",), "json", [("json", None)]),
+        (("json:-", "sarif:x"), None, [("json", None), ("sarif", "x")]),
+        (("c:x", "./json:x"), None, [("text", None), ("text", "c:x"), ("text", "./json:x")]),
+        (("json:a:b",), None, [("text", None), ("json", "a:b")]),
+    ],
+)  # fmt: skip
+def test_destinations(
+    typed: tuple[str, ...], form: str | None, expected: list[tuple[str, str | None]]
+) -> None:
+    assert [(place.format, place.path) for place in places(*typed, form=form)] == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("json:",), "no file is named"),
+        (("json:x", "sarif:x"), "x is named twice"),
+        (("json:-", "sarif:-"), "cannot be both json and sarif"),
+    ],
+)
+def test_destinations_that_exclude_each_other(typed: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        places(*typed)
+
+
+def test_what_cannot_be_written_costs_no_other_report(commands: dict[str, list[str]], tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    result = ovms_doctor(*commands["good"], "-o", "sarif:/nowhere/x.sarif", "-o", file)
+    assert result.code == 2
+    assert result.err.decode() == "ovms-doctor: /nowhere/x.sarif: No such file or directory\n"
+    assert result.text.splitlines()[-1].startswith("✓")
+    assert file.read_text().startswith("## ovms-doctor: ✓")
+
+
+def test_quiet_leaves_the_verdict_on_the_terminal(commands: dict[str, list[str]], tmp_path: Path) -> None:
+    result = ovms_doctor(*commands["bad"], "--quiet", "-o", tmp_path / "report.md")
+    assert len(result.text.splitlines()) == 1
+    assert "### Findings" in (tmp_path / "report.md").read_text()
+
+
+# -- GitHub Actions ------------------------------------------------------------------------------------
+
+
+def test_the_summary_of_a_step(
+    commands: dict[str, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert ovms_doctor(*commands["bad"]).code == 1
+    assert summary.read_text() == "before\n"
+    result = ovms_doctor(*commands["bad"], "-f", "github")
+    assert result.text.startswith("::error title=OVD")
+    assert summary.read_text().startswith("before\n## ovms-doctor: ✗")
+
+
+def test_a_summary_that_cannot_be_written_is_said(
+    commands: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/nowhere/summary")
+    result = ovms_doctor(*commands["bad"], "-f", "github")
+    assert result.code == 1
+    assert result.err == b"ovms-doctor: GITHUB_STEP_SUMMARY: /nowhere/summary: No such file or directory\n"
+
+
+def test_the_text_in_a_job_gives_no_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log line that is quoted may look like one of the runner's: it is put between two lines that stop these."""
+    log = tmp_path / "ovms.log"
+    line = "[2026-11-28 13:50:07.000][1][serving][error][x.cpp:1] failed\n::error::pwned\n##[error]pwned\n"
+    log.write_text(line)
+    plain = ovms_doctor("logs", log)
+    assert "stop-commands" not in plain.text
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    result = ovms_doctor("logs", log)
+    first, *lines, last = result.text.splitlines()
+    token = re.fullmatch("::stop-commands::([0-9a-f]{32})", first)
+    assert token is not None
+    assert last == f"::{token[1]}::"
+    assert lines == plain.text.splitlines()
+    assert ovms_doctor("logs", log).text.splitlines()[0] != first

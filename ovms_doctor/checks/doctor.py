@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.unavailable import remedy_for
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
@@ -148,13 +149,12 @@ def check(context: Context) -> Iterator[Finding]:
 def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
     code = LOAD_TIMED_OUT if cause.timed_out else COULD_NOT_LOOK
     unavailable = context.deployment.unavailable is not None
-    remedy = ""
+    found = remedy_for(context, cause)
+    remedy, steps = found.summary or _for_store(cause), found.steps
     if unavailable:
-        remedy = _OTHER_SOURCE
-    elif is_remote(cause.path):
-        remedy = _for_store(cause)
+        remedy, steps = _OTHER_SOURCE, ()
     elif cause.mount:
-        remedy = _MOUNT
+        remedy, steps = _MOUNT, _with_mount(context, cause.mount)
     return context.finding(
         code,
         f"Could not look at {cause.path}: {cause.reason}",
@@ -163,7 +163,7 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         # An option is no path, nor is the source of the deployment.
         path=None if unavailable or cause.path.startswith("--") else cause.path,
         remedy=remedy,
-        steps=_with_mount(context, cause.mount) if cause.mount else (),
+        steps=steps,
         detail="What the server does here is not known from this run.",
         evidence=(Evidence(cause.reason, "tried"),),
         # Why a store could not be read is a finding of the check of remote storage.
@@ -183,7 +183,9 @@ def _with_mount(context: Context, mount: str) -> tuple[Step, ...]:
 
 
 def _for_store(cause: CouldNotLook) -> str:
-    """The remedy for a store, where the reason does not name it itself."""
+    """The remedy for a store, where the reason does not name it itself; empty for anything else."""
+    if not is_remote(cause.path):
+        return ""
     if cause.path.startswith(_AZURE):
         return "List the path with Azure's own tools: ovms-doctor checks path, environment and proxy only."
     if "has changed" in cause.reason or cause.reason == "interrupted":

@@ -14,7 +14,7 @@ from ovms_doctor.model.text import size_in_words
 MEMORY_DOES_NOT_FIT = Code(
     code="OVD741",
     name="memory-does-not-fit",
-    severity="warning",
+    severity="error",
     summary="The versions to be loaded need more memory than the server's limit",
     remedy=(
         "Raise the limit, load fewer versions (model_version_policy), or store the weights in a "
@@ -106,10 +106,13 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
         )
     else:
         return
+    killed = context.plan.killed
+    effect = "The kernel kills the server: exit code 137, and no line in its log. " if killed else ""
     yield context.finding(
         code,
         message,
-        detail=_assumptions(estimate),
+        severity="warning" if code is MEMORY_DOES_NOT_FIT and not killed else None,
+        detail=effect + _assumptions(estimate),
         # The free memory of a host changes all the time, and it may have swap space.
         confidence="medium" if context.deployment.memory is not None else "low",
         evidence=(

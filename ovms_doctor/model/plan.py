@@ -273,6 +273,8 @@ class Plan(Struct, frozen=True):
     problem: StartProblem | None = None
     #: Why the process ends, or is not started, because of its host: a port, an address, the log file.
     host_problem: StartProblem | None = None
+    #: Whether the kernel kills the process, because it needs more memory than its limit.
+    killed: bool = False
     #: Names that are configured more than once.
     duplicates: tuple[str, ...] = ()
     #: What this program does not predict.

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import ModelInspection
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.memory import MemoryEstimate, VersionMemory
@@ -83,6 +84,21 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
         tuple(precisions),
         tuple(retried),
     )
+
+
+def is_killed(estimate_: MemoryEstimate | None, deployment: Deployment) -> bool:
+    """Whether the kernel kills the process for what it needs at least. Swap space that the container is given helps
+    it; of a container that runs it is not so."""
+    limit, container = deployment.memory, deployment.container
+    if estimate_ is None or limit is None or estimate_.low <= limit:
+        return False
+    if container is None:
+        return True
+    swap = container.limits.memory_swap
+    if swap is not None and (swap < 0 or (swap > limit and estimate_.low <= swap)):
+        return False
+    state = container.state
+    return state is None or state.status != "running" or state.restarts > 0
 
 
 def _is_retried(version: VersionPlan) -> bool:

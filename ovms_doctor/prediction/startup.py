@@ -38,7 +38,7 @@ from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
 from ovms_doctor.prediction.host import with_host
-from ovms_doctor.prediction.memory import estimate
+from ovms_doctor.prediction.memory import estimate, is_killed
 from ovms_doctor.prediction.mounted_facts import mounted_facts_for
 from ovms_doctor.prediction.outside_mounts import mark_outside
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
@@ -51,6 +51,9 @@ ModelPlanner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 #: What a graph may be started with (validateUserSettingsInSingleModelCliGraphStart); plugin_config since
 #: v2025.4.
 _GRAPH_ALLOWS = ("model_name", "model_path", "plugin_config")
+
+#: 128 and SIGKILL.
+_KILLED = 137
 
 
 class Planned(Struct, frozen=True):
@@ -75,7 +78,11 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
         planned = with_routes(_plan(deployment, mounted_facts, planner, ignored), deployment, mounted_facts)
         planned = with_host(planned, deployment, mounted_facts)
         if planned.outcome == "serves":
-            planned = replace(planned, memory=estimate(planned.models, deployment.limits))
+            memory = estimate(planned.models, deployment.limits)
+            planned = replace(planned, memory=memory)
+            if is_killed(memory, deployment):
+                models = tuple(_gone(model) for model in planned.models)
+                planned = replace(planned, outcome="exits", exit_code=_KILLED, killed=True, models=models)
         return Planned(mark_outside(planned, mounted_facts, deployment))
     except FactsMissingError as missing:
         return Planned(None, missing.questions)

@@ -68,6 +68,9 @@ def verdict_line(report: Report) -> tuple[str, str]:
         return BAD, "the engine does not start the container: no model is served"
     running = _running(report)
     now = f"{running}; started now: " if running else ""
+    if plan.killed:
+        reason = "the kernel kills the server, which needs more memory than its limit"
+        return BAD, f"{now}{reason}: no model is served"
     if plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
         return BAD, f"{now}the process ends{code}: no model is served"
@@ -123,13 +126,18 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     apart = len(fates) - total
     more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
     if "bad" in followed:
+        sentence = _served(followed)
         if unknown:
-            more = f"; could not look at {unknown}{more}"
+            sentence = f"{_not_served(followed.count('bad'), total)}; could not look at {unknown}"
         if report.verdict == "pass":
-            return PARTLY, f"{_served(followed)}{more}; nothing found counts as a failure here"
-        return BAD, _served(followed) + more
+            return PARTLY, f"{sentence}{more}; nothing found counts as a failure here"
+        return BAD, sentence + more
+    obstacle = _obstacle(report)
+    if obstacle:
+        mark = BAD if report.verdict == "fail" else PARTLY
+        return mark, f"{_all_served(total)}{more}, but {obstacle}" if total - unknown else obstacle
     if report.verdict == "fail":
-        return BAD, f"{_all_served(total)}{more}, but {_counted(report)} here"
+        return BAD, f"{_started(plan, total, unknown)}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
         if plan.unknown is not None:
@@ -139,11 +147,49 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
-        return OPEN, f"{_all_served(total)}{more}, but {_gaps(report)}"
+        return OPEN, f"{_started(plan, total, unknown)}{more}, but {_gaps(report)}"
+    if not total and apart:
+        return GOOD, f"the server starts{more}"
     warnings = _warnings(report)
+    doubt = _doubt(report)
+    if doubt and total:
+        return PARTLY, f"{_all_served(total)} {doubt}, with {plural(warnings, 'warning')}{more}"
     if warnings and total:
         return GOOD, f"{_all_served(total)}, with {plural(warnings, 'warning')}{more}"
     return GOOD, f"{_all_served(total, expected=True)}{more}"
+
+
+def _obstacle(report: Report) -> str:
+    """Why nobody gets an answer of a server that serves; empty where nothing found says so."""
+    probes = [item for item in report.findings if item.code == "OVD712" and item.severity == "error"]
+    if not probes:
+        return ""
+    if any(item.message.startswith("The readiness probe") for item in probes):
+        return "the pod never becomes ready"
+    return "Kubernetes restarts the container again and again"
+
+
+def _doubt(report: Report) -> str:
+    """On what success depends that is not known; empty where nothing found says so."""
+    codes = {item.code for item in report.findings}
+    if codes & {"OVD741", "OVD742"}:
+        return "if the memory suffices"
+    return ""
+
+
+def _started(plan: Plan, total: int, unknown: int) -> str:
+    """What is certain of the start, where something else was found."""
+    if plan.unknown is not None:
+        return f"could not look at {plan.unknown.path}"
+    if unknown:
+        return f"could not look at {_share(unknown, total)}"
+    return _all_served(total)
+
+
+def _not_served(bad: int, total: int) -> str:
+    if bad == 1:
+        return f"1 of {total} models is not served as its owner expects"
+    return f"{bad} of {total} models are not served as their owner expects"
 
 
 def _served(fates: list[Fate]) -> str:

@@ -84,9 +84,7 @@ def _whole(code: str, severity: str = "error") -> Said:
 
 CASES = {
     "healthy": Case(healthy, "running"),
-    "killed at its memory limit": Case(
-        at_its_limit, "exited", (_whole("OVD741", "warning"),), (_whole("OVD701"),)
-    ),
+    "killed at its memory limit": Case(at_its_limit, "exited", (_whole("OVD741"),), (_whole("OVD701"),)),
     "killed by docker kill": Case(healthy, "killed", (), (_whole("OVD702", "warning"),)),
     "exits with 64": Case(wrong_arguments, "exited", (_whole("OVD406"),), (_whole("OVD703"),)),
     "restarts": Case(

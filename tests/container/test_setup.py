@@ -285,9 +285,14 @@ def test_service_of_kubernetes() -> None:
 )
 def test_probe_that_never_succeeds(probe: Probe, part: str) -> None:
     (found,) = findings(replace(BASE, source="kubernetes", probes=(probe,)))
-    assert (found.code, found.severity) == ("OVD712", "warning")
+    assert (found.code, found.severity) == ("OVD712", "error")
     assert part in found.message
     assert found.remedy.steps[0].command == "httpGet: {path: /v2/health/ready, port: 8000}"
+
+
+def test_an_engines_health_check_withholds_nothing() -> None:
+    (found,) = findings(replace(BASE, probes=(Probe("health", "http", 8000, "/health"),)))
+    assert (found.code, found.severity) == ("OVD712", "warning")
 
 
 @pytest.mark.parametrize(

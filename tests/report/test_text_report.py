@@ -340,8 +340,43 @@ def test_verdicts_of_incomplete_reports() -> None:
     assert last(samples.crashed()).startswith("? the run failed: The child that looks at files ended")
     assert last(replace(samples.crashed(), error=None)) == "? nothing could be looked at"
     assert last(samples.report(*bad(1), *good(1), slow, verdict="fail")) == (
-        "✗ 1 of 3 models is served as its owner expects; could not look at 1"
+        "✗ 1 of 3 models is not served as its owner expects; could not look at 1"
     )
+
+
+def test_nothing_is_claimed_of_a_start_that_is_not_known() -> None:
+    unseen = samples.incomplete().plan
+    assert unseen is not None
+    slow = unseen.models[1]
+    unreadable = samples.unreadable()
+    failed = replace(unreadable, verdict="fail", exit_code=1)
+    assert last(failed).startswith("✗ could not look at /config.json, but ")
+    assert last(samples.report(slow, slow, *bad(1), verdict="fail")) == (
+        "✗ 1 of 3 models is not served as its owner expects; could not look at 2"
+    )
+    assert last(samples.report(slow, *bad(2), verdict="fail")) == (
+        "✗ 2 of 3 models are not served as their owner expects; could not look at 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "obstacle"),
+    [
+        ("readiness", "the pod never becomes ready"),
+        ("startup", "Kubernetes restarts the container again and again"),
+        ("liveness", "Kubernetes restarts the container again and again"),
+    ],
+)
+def test_a_pod_that_never_gets_ready_is_no_success(kind: str, obstacle: str) -> None:
+    probe = samples.Finding(
+        "OVD712", "probe-cannot-succeed", "error", samples.Subject(), f"The {kind} probe never succeeds: x"
+    )
+    made = samples.report(*good(1), verdict="fail", exit_code=1)
+    assert last(replace(made, findings=(probe,))) == f"✗ the model is served, but {obstacle}"
+    passed = replace(made, findings=(probe,), verdict="pass", exit_code=0)
+    assert last(passed) == f"! the model is served, but {obstacle}"
+    warning = replace(made, findings=(replace(probe, severity="warning"),), verdict="pass", exit_code=0)
+    assert last(warning) == "✓ the model is served, with 1 warning"
 
 
 def test_no_tick_where_a_model_is_not_served() -> None:

@@ -201,7 +201,23 @@ def test_a_limit_is_held_against_the_range(
     findings = [item for item in run.document["findings"] if item["code"].startswith("OVD74")]
     assert [item["code"] for item in findings] == codes
     assert all("Assumed" in item["detail"] for item in findings)
-    assert run.code == 0
+    killed = "OVD741" in codes
+    assert run.code == killed
+    assert (run.document["server"]["outcome"], run.document["server"]["exit_code"]) == (
+        ("exits", 137) if killed else ("serves", None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "last"),
+    [
+        ("64m", "✗ the kernel kills the server, which needs more memory than its limit: no model is served"),
+        ("90m", "! the model is served if the memory suffices, with 1 warning"),
+        ("102m", "✓ the model is served as its owner expects"),
+    ],
+)
+def test_the_verdict_does_not_contradict_the_memory(repository: Path, limit: str, last: str) -> None:
+    assert ovms_doctor("check", repository, "--memory", limit).text.splitlines()[-1] == last
 
 
 def test_without_a_limit_nothing_is_said(repository: Path) -> None:

@@ -14,7 +14,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 PROBE_CANNOT_SUCCEED = Code(
     code="OVD712",
     name="probe-cannot-succeed",
-    severity="warning",
+    severity="error",
     summary="A probe sends a request that the server does not answer with success",
     remedy="Probe /v2/health/ready on the REST port, with a startup probe that allows time for loading.",
     recovers="restart",
@@ -84,6 +84,8 @@ def _finding(
     return context.finding(
         PROBE_CANNOT_SUCCEED,
         f"The {probe.kind} probe never succeeds: {reason}",
+        # An engine's health check restarts nothing and withholds no request.
+        severity="warning" if probe.kind == "health" else None,
         confidence="medium",
         detail=effects[probe.kind],
         evidence=(

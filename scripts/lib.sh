@@ -41,18 +41,33 @@ venv_works() {
     head -n 3 "$1/bin/pip" 2>/dev/null | grep -qF "$1/bin/python"
 }
 
+# venv_is_of DIRECTORY BASE: it was made from the Python BASE; an empty BASE is any.
+venv_is_of() {
+  [ -z "$2" ] || "$1/bin/python" -c 'import os, sys
+sys.exit(os.path.realpath(sys._base_executable) != os.path.realpath(sys.argv[1]))' "$2"
+}
+
 # make_venv DIRECTORY: leaves a working virtual environment there; one that works is kept as it is.
+# One that was made from another Python than $PYTHON is made anew; a $PYTHON that is none is an error in any case.
 make_venv() {
-  if venv_works "$1"; then
+  base=
+  if [ -n "${PYTHON:-}" ]; then
+    base=$(find_python)
+  fi
+  if venv_works "$1" && venv_is_of "$1" "$base"; then
     return
   fi
   if [ -f "$1/pyvenv.cfg" ]; then
-    say "The virtual environment $1 does not work: making it anew"
+    if venv_works "$1"; then
+      say "The virtual environment $1 is another Python's: making it anew"
+    else
+      say "The virtual environment $1 does not work: making it anew"
+    fi
     rm -rf -- "$1"
   elif [ -e "$1" ]; then
     die "$1 exists and is not a virtual environment: move it away first"
   fi
-  base=$(find_python)
+  [ -n "$base" ] || base=$(find_python)
   if ! "$base" -m venv "$1"; then
     rm -rf -- "$1"
     die "$base cannot make virtual environments (on Debian and Ubuntu: apt-get install python3-venv)"

@@ -121,3 +121,28 @@ def test_python_that_is_too_old_is_named(clone: Path) -> None:
     assert result.returncode == 1
     assert "is not Python 3.10 or newer" in result.stderr
     assert not (clone / ".venv").exists()
+
+
+def test_python_that_is_named_is_not_ignored_where_an_environment_exists(clone: Path) -> None:
+    assert _make_venv(clone).returncode == 0
+    (clone / "venv" / "mine").touch()
+    for bad in ("/nope", "/bin/false"):
+        result = _shell(f"PYTHON={bad} sh scripts/try", clone)
+        assert result.returncode == 1
+        assert f"PYTHON={bad} is not Python 3.10 or newer" in result.stderr
+    # Without PYTHON, and with the one that it was made from, it is kept.
+    assert _shell("unset PYTHON; sh scripts/try", clone).returncode == 0
+    assert _make_venv(clone).returncode == 0
+    assert (clone / "venv" / "mine").exists()
+
+
+def test_venv_of_another_python_is_made_anew(clone: Path) -> None:
+    assert _make_venv(clone).returncode == 0
+    other = clone / "other"
+    other.write_text(
+        f'#!/bin/sh\ncase $2 in *base_executable*) echo "$0";; *) exec {sys.executable} "$@";; esac\n'
+    )
+    other.chmod(0o755)
+    result = _shell(f"PYTHON={str(other)!r} sh scripts/try", clone)
+    assert "is another Python's: making it anew" in result.stderr
+    assert _runs(clone / "venv")

@@ -76,7 +76,9 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     except interrupts.InterruptedRunError:
         report = failed_report("interrupted before anything was looked at", begun)
     except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
-        report = failed_report(f"{type(error).__name__}: {error}", begun)
+        from ovms_doctor.cli.failure_text import failure_text
+
+        report = failed_report(failure_text(error), begun)
     if interrupts.requested():
         notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
         report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)

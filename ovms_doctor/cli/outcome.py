@@ -14,6 +14,8 @@ from ovms_doctor.probes import interrupts
 
 #: Characters of a message on wrong usage: it may quote what was typed.
 _LONGEST_MESSAGE = 1000
+#: Commands that write no report.
+_WITHOUT_REPORT = ("explain", "checks", "schema", "collect")
 
 
 def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
@@ -38,7 +40,11 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
         sys.stderr.close()
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - ours, or a broken installation: no traceback, no finding's code
-        print(f"ovms-doctor: could not go on: {type(error).__name__}: {error!s:.500}", file=sys.stderr)
+        from ovms_doctor.cli.failure_text import failure_text
+
+        text = failure_text(error)
+        print(f"ovms-doctor: could not go on: {text}", file=sys.stderr)
+        _write_failure(text, words, EXIT_INCOMPLETE)
         return EXIT_INCOMPLETE
 
 
@@ -52,13 +58,19 @@ def _say(text: str) -> None:
 def _usage(text: str, words: Sequence[str]) -> int:
     """A mistake of usage: one line on standard error, and a report in each other format that was requested."""
     _say(text)
-    if words[:1] in (["check"], ["request"], ["logs"], ["status"]):
-        with suppress(UsageError):
-            _deliver_failure(text, words)
+    _write_failure(text, words, EXIT_USAGE)
     return EXIT_USAGE
 
 
-def _deliver_failure(text: str, words: Sequence[str]) -> None:
+def _write_failure(text: str, words: Sequence[str], code: int) -> None:
+    """The report of a run that ended with ``code`` before there was anything to report; none of a command without
+    one, or where that cannot be written either."""
+    if words and words[0] not in _WITHOUT_REPORT:
+        with suppress(Exception):
+            _deliver_failure(text, words, code)
+
+
+def _deliver_failure(text: str, words: Sequence[str], code: int) -> None:
     """The report of a run that failed, in the formats that were requested; UsageError where they are at fault."""
     from ovms_doctor.model.options import FORMATS, OutputOptions, output_file
 
@@ -71,7 +83,7 @@ def _deliver_failure(text: str, words: Sequence[str]) -> None:
         from ovms_doctor.diagnosis.run import failed_report
         from ovms_doctor.diagnosis.run_start import begin
 
-        deliver(failed_content(failed_report(text, begin(sys.argv[1:]), EXIT_USAGE)), options)
+        deliver(failed_content(failed_report(text, begin(sys.argv[1:]), code)), options)
 
 
 def _values(words: Sequence[str], name: str, letter: str) -> list[str]:

@@ -1,0 +1,31 @@
+"""What is said of an exception that nobody expected: of a package that is missing, how to install it."""
+
+from __future__ import annotations
+
+#: Module → the distribution that has it, where that is called otherwise.
+_DISTRIBUTIONS = {
+    "boto3": "boto3",
+    "botocore": "boto3",
+    "docker": "docker",
+    "elftools": "pyelftools",
+    "google": "google-cloud-storage",
+    "grpc": "grpcio",
+    "msgspec": "msgspec",
+    "openvino": "openvino",
+    "prometheus_client": "prometheus-client",
+    "psutil": "psutil",
+    "rapidjson": "python-rapidjson",
+    "rich": "rich",
+    "typer": "typer",
+    "yaml": "PyYAML",
+}
+_LONGEST = 500
+
+
+def failure_text(error: BaseException) -> str:
+    """One sentence for a person."""
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        package = _DISTRIBUTIONS.get(error.name.partition(".")[0])
+        if package is not None:
+            return f"the Python package {package} is missing: python3 -m pip install {package}"
+    return f"{type(error).__name__}: {str(error)[:_LONGEST]}"

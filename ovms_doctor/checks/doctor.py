@@ -121,7 +121,10 @@ _IN_STORE = (
     "Give what a request to the store needs: the server's environment (--env, --env-file, --env-from-process), the "
     "mounts of its files (--mount), more time (--timeout), or run ovms-doctor on the server's host."
 )
-_MOUNT = "Name the mounts of the container with --mount HOST:SERVER, or use --bare-metal if the server runs on this host."
+_MOUNT = (
+    "Name the mounts of the container with --mount HOST:SERVER, or use --bare-metal if the server runs on this "
+    "host."
+)
 _AZURE = ("az://", "azfs://")
 #: The findings that say why a store could not be read.
 _OF_STORES = tuple(

@@ -209,15 +209,19 @@ class _World:
     def _from_url(self, url: str) -> tuple[ServedModels, Release]:
         import json
 
+        from ovms_doctor.prediction.live.address import AddressError, read_address
         from ovms_doctor.prediction.requests.metadata import MetadataError, served_from_answers
         from ovms_doctor.probes.metadata import MetadataUnavailableError, fetch_metadata
 
         try:
-            first = fetch_metadata(url, (), self._check_options.timeout)
+            address = read_address(url)
+            if address.grpc:
+                raise AddressError("it is a gRPC address: name the REST port, http://HOST:PORT")
+            first = fetch_metadata(address, (), self._check_options.timeout)
             names = self._wanted(tuple(json.loads(first.config)) if first.config else ())
-            found = fetch_metadata(url, names, self._check_options.timeout)
+            found = fetch_metadata(address, names, self._check_options.timeout)
             models = served_from_answers(found.config, found.models)
-        except (MetadataUnavailableError, MetadataError, ValueError) as error:
+        except (MetadataUnavailableError, MetadataError, ValueError, RecursionError) as error:
             raise UsageError(f"{url}: {error}") from None
         return models, self._release(found.version)
 

@@ -34,7 +34,11 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
     if options.server is not None and options.container is not None:
         raise UsageError("--container and the address of a server exclude each other")
     live_options = _live_options(options)
-    destinations(shown)
+    written = destinations(shown)
+    if options.watch and (options.wait is not None or options.probe):
+        raise UsageError(f"--watch and {'--probe' if options.probe else '--wait'} exclude each other")
+    if options.watch and any(item.path or item.format != "text" for item in written):
+        raise UsageError("--watch writes text on standard output: leave out --format and --output")
     _check_patterns(shown.select, shown.ignore)
     begun = begin(sys.argv[1:])
     from ovms_doctor.prediction.live.address import AddressError, read_address
@@ -50,6 +54,10 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
         return _not_looked(str(error), shown, begun)
     from ovms_doctor.diagnosis.live import live_report, live_status
 
+    if options.watch:
+        from ovms_doctor.cli.status_watch import watch
+
+        return watch(address, live_options, shown, begun)
     status = live_status(address, live_options, dict(os.environ), _progress())
     report = live_report(status, shown, begun)
     _print(report, status, shown)
@@ -107,6 +115,7 @@ def _live_options(options: StatusOptions) -> LiveOptions:
         options.insecure,
         _authorization(options.api_key_file),
         options.container or "",
+        options.probe,
     )
 
 
@@ -174,12 +183,13 @@ def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
         return to_document(report, live=live_info(status), sentence=sentence)
 
     def write_text(output: Output) -> None:
-        _render(report, status, shown, output)
+        render(report, status, shown, output)
 
     deliver(Content(report.exit_code, document, write_text, status.address.url), shown)
 
 
-def _render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> None:
+def render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> None:
+    """Write the report for people."""
     from ovms_doctor.checks.live import live_gap
     from ovms_doctor.report.live_text import write_live_report, write_live_verdict
     from ovms_doctor.report.text_writer import paper_for

@@ -55,6 +55,20 @@ class StatusOptions(Struct, frozen=True):
             commands=_COMMANDS,
         ),
     ] = None
+    #: Looks until it is interrupted.
+    watch: Annotated[
+        bool,
+        Option(("--watch",), "Look again and again until Ctrl-C, and show what changes.", commands=_COMMANDS),
+    ] = False
+    #: A request for inference is sent.
+    probe: Annotated[
+        bool,
+        Option(
+            ("--probe",),
+            "Send one request for inference, zeros or for one token, to --model or to each servable.",
+            commands=_COMMANDS,
+        ),
+    ] = False
     #: Seconds for one request.
     timeout: Annotated[
         str | None, Option(("--timeout",), "Time for one request. [5]", "SECONDS", commands=_COMMANDS)

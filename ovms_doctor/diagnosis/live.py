@@ -26,6 +26,8 @@ from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
 #: Seconds that a child is given beyond its own budget, to start and to hand over.
 _GRACE = 15.0
+#: Seconds for one request for inference, and how many may take so long.
+_INFERENCE, _INFERENCES = 60.0, 20
 #: Looks while something is being loaded.
 _LOOKS = 4
 
@@ -51,6 +53,8 @@ class LiveOptions(Struct, frozen=True):
     authorization: str = ""
     #: The container that the address was read from; empty where an address was named.
     container: str = ""
+    #: Whether a request for inference is sent.
+    probe: bool = False
 
 
 def live_status(
@@ -61,10 +65,12 @@ def live_status(
 ) -> LiveStatus:
     """The status, of the last look where it was waited for."""
     end = time.monotonic() + options.wait
+    waits = replace(options, probe=False) if options.wait else options
     while True:
-        status = look_once(address, options, environment)
+        status = look_once(address, waits, environment)
         if is_served(status) or time.monotonic() >= end:
-            return status
+            # A request for inference is sent once, not at each look.
+            return look_once(address, options, environment) if waits.probe != options.probe else status
         if progress is not None:
             progress(status)
         time.sleep(max(0.0, min(options.interval, end - time.monotonic())))
@@ -81,6 +87,8 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
         options.model,
         options.timeout,
         budget=6 * options.timeout + _LOOKS * options.interval,
+        infer=options.probe,
+        infer_timeout=max(options.timeout, _INFERENCE),
         interval=options.interval,
         looks=_LOOKS,
         least_looks=2 if options.with_rates else 1,
@@ -89,7 +97,8 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
         authorization=options.authorization,
         proxy_variable=next((route.variable for route in routes if route.variable), ""),
     )
-    answer = run_in_child("live", to_builtins(question), question.budget + _GRACE, environment)
+    extra = _INFERENCES * question.infer_timeout if options.probe else 0.0
+    answer = run_in_child("live", to_builtins(question), question.budget + extra + _GRACE, environment)
     if isinstance(answer, ChildExit):
         observed = Observations(problem=f"the probe failed: {answer}")
     else:
@@ -126,7 +135,7 @@ def _hidden(body: bytes) -> bytes:
 def is_served(status: LiveStatus) -> bool:
     """Whether everything that is configured is AVAILABLE, and the named model among it."""
     if status.model is not None and status.address.grpc:
-        return status.model_ready is True
+        return status.model_ready is True and all(item.complete for item in status.servables or ())
     if status.server != "ovms" or status.ready is False:
         return False
     if status.address.grpc:

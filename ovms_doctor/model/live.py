@@ -97,6 +97,8 @@ class HttpAnswer(Struct, frozen=True):
     problem: str = ""
     #: Seconds since the first look when the answer was there.
     at: float = 0.0
+    #: Milliseconds between sending the request and the end of the answer.
+    took_ms: float = 0.0
 
 
 class GrpcAnswer(Struct, frozen=True):
@@ -118,6 +120,34 @@ class GrpcAnswer(Struct, frozen=True):
     version: str = ""
     #: ``versions`` of ModelMetadata.
     versions: tuple[str, ...] = ()
+    #: Version, number of the state and number of the error code, of GetModelStatus.
+    states: tuple[tuple[int, int, int], ...] = ()
+
+
+class InferenceProbe(Struct, frozen=True):
+    """One request for inference that the user requested."""
+
+    #: The servable.
+    name: str
+    #: The request: method and path, or the call.
+    request: str
+    #: What was sent, as a phrase; empty where nothing was.
+    sent: str
+    #: HTTP status, or None.
+    status: int | None = None
+    #: gRPC status code; empty over HTTP.
+    code: str = ""
+    #: The text of an error answer.
+    message: str = ""
+    #: Why nothing was sent, or no answer came; empty otherwise.
+    problem: str = ""
+    #: Milliseconds until the answer was there.
+    took_ms: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server answered with a result."""
+        return self.status == 200 or self.code == "OK"
 
 
 class TlsResult(Struct, frozen=True):
@@ -154,6 +184,8 @@ class Observations(Struct, frozen=True):
     calls: tuple[GrpcAnswer, ...] = ()
     #: Whether the gRPC library is installed; None where it is not needed.
     grpc_installed: bool | None = None
+    #: The requests for inference, where the user requested them.
+    probes: tuple[InferenceProbe, ...] = ()
     #: The answer to ``GET /v2`` that came through the proxy which clients take; None where it was not tried.
     through_proxy: HttpAnswer | None = None
     #: How many looks were taken.

@@ -1,17 +1,26 @@
-"""The metadata of a running server's models: the only requests that are sent, and to that server alone."""
+"""The metadata of a running server's models, read in a child process: GET requests to the named server alone."""
 
 from __future__ import annotations
 
-import http.client
-import ssl
-from urllib.parse import quote, urlsplit
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert, to_builtins
 
-#: The largest answer that is read, in bytes.
-LARGEST_ANSWER = 1 << 24
+from ovms_doctor.model.live import Address, HttpAnswer
+from ovms_doctor.probes.live.connect import connect, resolve
+from ovms_doctor.probes.live.http import HttpClient
+from ovms_doctor.probes.live.probe import LiveQuestion
+from ovms_doctor.probes.processes.child import ChildExit
+from ovms_doctor.probes.processes.task import run_in_child
+
 #: The most models that are asked for.
 MOST_MODELS = 50
+#: Seconds for all requests together, as a multiple of those for one; and for the child process beyond it.
+_BUDGET, _GRACE = 6, 15.0
 
 
 class MetadataUnavailableError(Exception):
@@ -19,82 +28,101 @@ class MetadataUnavailableError(Exception):
 
 
 class ServerMetadata(Struct, frozen=True):
-    """What a server says of itself and its models."""
+    """What a server reports of itself and its models."""
 
-    #: The text of its version: `2026.3.0.6f3df706b`; empty where it does not say.
-    version: str
+    #: The text of its version: `2026.3.0.6f3df706b`; empty where it does not report one.
+    version: str = ""
     #: The answer of `/v1/config`.
-    config: bytes
+    config: bytes = b""
     #: The answer of `/v2/models/NAME`, by name.
-    models: dict[str, bytes]
+    models: dict[str, bytes] = {}
+    #: Why there is nothing; empty where there is.
+    problem: str = ""
 
 
-def fetch_metadata(url: str, names: tuple[str, ...], timeout: float) -> ServerMetadata:
-    """Ask a server for its version, the state of its models, and the metadata of some. Raises MetadataUnavailableError.
+class MetadataQuestion(Struct, frozen=True):
+    """What the child process is to read."""
 
-    Environment variables for proxies and redirections are not followed: nothing but the named server is contacted.
+    #: The server.
+    address: Address
+    #: The models.
+    names: tuple[str, ...]
+    #: Seconds for one whole answer.
+    timeout: float
+
+
+def fetch_metadata(address: Address, names: tuple[str, ...], timeout: float) -> ServerMetadata:
+    """The version of a server, the state of its models, and the metadata of some. Raises MetadataUnavailableError.
+
+    Variables for proxies and redirects are not followed: nothing but the named server is contacted.
     """
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise MetadataUnavailableError(f"{url} is no http:// or https:// address")
+    question = MetadataQuestion(address, names[:MOST_MODELS], timeout)
+    answer = run_in_child("metadata", to_builtins(question), _BUDGET * timeout + _GRACE)
+    if isinstance(answer, ChildExit):
+        raise MetadataUnavailableError(f"the process that asks it failed: {answer}")
     try:
-        port = parts.port
-    except ValueError:
-        raise MetadataUnavailableError(f"{url} has no valid port") from None
-    client = _Client(parts.scheme, parts.hostname, port, timeout)
-    config = client.get("/v1/config")
-    if config is None:
-        raise MetadataUnavailableError(f"{url}/v1/config is not answered with 200: this is no OVMS REST port")
-    about = client.get("/v2") or b""
+        found = convert(answer, ServerMetadata)
+    except ValidationError as error:
+        raise MetadataUnavailableError(f"its answer cannot be read: {error}") from None
+    if found.problem:
+        raise MetadataUnavailableError(found.problem)
+    return found
+
+
+# -- in the child process ------------------------------------------------------------------------------
+
+
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata as JSON values, bytes as base64."""
+    document: dict[str, Any] = to_builtins(_read(convert(dict(question), MetadataQuestion)))
+    return document
+
+
+def _read(question: MetadataQuestion) -> ServerMetadata:
+    address = question.address
+    began = time.monotonic()
+    end = began + _BUDGET * question.timeout
+    found, problem = resolve(address.host, address.port, question.timeout)
+    if not found:
+        return ServerMetadata(problem=f"{address.host}: {problem}")
+    tried = connect(found[0], address.port, question.timeout)
+    for other in found[1:8]:
+        if tried.result == "open":
+            break
+        tried = connect(other, address.port, question.timeout)
+    if tried.result != "open":
+        return ServerMetadata(problem=f"{address.netloc}: {tried.detail or tried.result}")
+    live = LiveQuestion(address.host, address.port, address.tls, timeout=question.timeout)
+    client = HttpClient(live, tried.address)
+
+    def get(path: str) -> HttpAnswer:
+        left = min(question.timeout, end - time.monotonic())
+        if left <= 0:
+            return HttpAnswer(0, path, problem="timed out")
+        return client.get(path, 0, left, began)
+
+    config = get("/v1/config")
+    if config.problem or config.status != 200:
+        reason = config.problem or f"answered with {config.status}, not with 200: this is no OVMS REST port"
+        return ServerMetadata(problem=f"{address.url}/v1/config: {reason}")
     models = {}
-    for name in names[:MOST_MODELS]:
-        answer = client.get(f"/v2/models/{quote(name, safe='')}") or client.get(
-            f"/v1/models/{quote(name, safe='')}/metadata"
-        )
-        if answer is not None:
-            models[name] = answer
-    return ServerMetadata(_version(about), config, models)
+    for name in question.names:
+        text = quote(name, safe="")
+        for path in (f"/v2/models/{text}", f"/v1/models/{text}/metadata"):
+            read = get(path)
+            if read.problem:
+                return ServerMetadata(problem=f"{address.url}{path}: {read.problem}")
+            if read.status == 200:
+                models[name] = read.body
+                break
+    about = get("/v2")
+    return ServerMetadata(_version(about.body) if about.status == 200 else "", config.body, models)
 
 
-def _version(answer: bytes) -> str:
-    import json
-
+def _version(body: bytes) -> str:
     try:
-        document = json.loads(answer)
-    except ValueError:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
         return ""
     version = document.get("version") if isinstance(document, dict) else None
-    return version if isinstance(version, str) else ""
-
-
-class _Client:
-    """GET requests to one server."""
-
-    def __init__(self, scheme: str, host: str, port: int | None, timeout: float) -> None:
-        self._scheme = scheme
-        self._host = host
-        self._port = port
-        self._timeout = timeout
-
-    def get(self, path: str) -> bytes | None:
-        """The body of an answer 200; `None` for any other."""
-        connection: http.client.HTTPConnection
-        if self._scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        try:
-            connection.request("GET", path, headers={"Accept": "application/json"})
-            answer = connection.getresponse()
-            body = answer.read(LARGEST_ANSWER + 1)
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise MetadataUnavailableError(f"{self._host}: {reason}") from None
-        finally:
-            connection.close()
-        if len(body) > LARGEST_ANSWER:
-            raise MetadataUnavailableError(f"{self._host}: the answer of {path} is larger than 16 MiB")
-        return body if answer.status == 200 else None
+    return version[:100] if isinstance(version, str) else ""

@@ -109,6 +109,29 @@ class MetricsInfo(Struct, frozen=True):
     models: tuple[LiveMetricsInfo, ...]
 
 
+class LiveProbeInfo(Struct, frozen=True):
+    """A request for inference that the user requested.
+
+    * ``name``: the servable's name.
+    * ``request``: method and path, or the call.
+    * ``sent``: what was sent; null where nothing was.
+    * ``http_status``: the status of the answer; null where there is none.
+    * ``grpc_code``: the status code over gRPC; null over HTTP.
+    * ``message``: the text of an error answer; null where there is none.
+    * ``problem``: why nothing was sent or no answer came; null otherwise.
+    * ``took_ms``: milliseconds until the answer was there.
+    """
+
+    name: str
+    request: str
+    sent: str | None
+    http_status: int | None
+    grpc_code: str | None
+    message: str | None
+    problem: str | None
+    took_ms: float
+
+
 class LiveInfo(Struct, frozen=True):
     """A running server.
 
@@ -123,6 +146,7 @@ class LiveInfo(Struct, frozen=True):
     * ``looks``: how many looks were taken.
     * ``servables``: what it lists; null where it does not.
     * ``metrics``: its metrics.
+    * ``probes``: the requests for inference that the user requested.
     """
 
     url: str
@@ -136,3 +160,4 @@ class LiveInfo(Struct, frozen=True):
     looks: Number
     servables: tuple[LiveServableInfo, ...] | None
     metrics: MetricsInfo
+    probes: tuple[LiveProbeInfo, ...] = ()

@@ -6,6 +6,7 @@ from ovms_doctor.model.live import LiveMetrics, LiveServable, LiveStatus
 from ovms_doctor.report.live_document import (
     LiveInfo,
     LiveMetricsInfo,
+    LiveProbeInfo,
     LiveRouteInfo,
     LiveServableInfo,
     LiveStepInfo,
@@ -32,6 +33,19 @@ def live_info(status: LiveStatus) -> LiveInfo:
         looks=status.looks,
         servables=None if servables is None else tuple(_servable(item) for item in servables),
         metrics=MetricsInfo(status.metrics_enabled, tuple(_metrics(row) for row in status.metrics)),
+        probes=tuple(
+            LiveProbeInfo(
+                item.name,
+                item.request,
+                item.sent or None,
+                item.status,
+                item.code or None,
+                item.message or None,
+                item.problem or None,
+                round(item.took_ms, 3),
+            )
+            for item in status.observations.probes
+        ),
     )
 
 

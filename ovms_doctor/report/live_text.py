@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ovms_doctor.model.findings import Finding
-from ovms_doctor.model.live import LiveMetrics, LiveServable, LiveStatus
+from ovms_doctor.model.live import InferenceProbe, LiveMetrics, LiveServable, LiveStatus
 from ovms_doctor.report.phrases import plural
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_rows import write_rows
 from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
 
+#: Servables that the last line names.
+_NAMED = 3
 _REASONS = {
     "failing": "fails: see the log",
     "loading": "is being loaded",
@@ -31,6 +33,8 @@ def write_live_report(paper: TextWriter, status: LiveStatus, findings: Sequence[
     if status.metrics_enabled is not None:
         paper.blank()
         _write_metrics(paper, status)
+    for probe in status.observations.probes:
+        paper.prose(_probe(probe), indent=1)
     base_url = _client_address(status)
     if base_url:
         paper.prose(base_url, indent=1, style="dim")
@@ -67,6 +71,14 @@ def header_phrase(status: LiveStatus) -> str:
     if status.address.grpc and status.model is None:
         parts.append("over gRPC no servables are listed: --model NAME")
     return " · ".join(parts)
+
+
+def _probe(probe: InferenceProbe) -> str:
+    """What was sent for inference, and what came of it."""
+    if not probe.sent:
+        return f"probe of {probe.name}: not sent, {probe.problem}"
+    result = probe.problem or f"{probe.status or probe.code} in {_number(probe.took_ms)} ms"
+    return f"probe of {probe.name}: {probe.request} was sent ({probe.sent}): {result}"
 
 
 def _client_address(status: LiveStatus) -> str:
@@ -166,9 +178,11 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     bad = sum(not item.complete for item in present)
     if bad:
         verb = "is" if bad == 1 else "are"
+        names = ", ".join(item.name for item in present if not item.complete) if bad <= _NAMED else ""
         return (
             BAD if first is not None else PARTLY,
-            f"{bad} of {plural(len(present), 'servable')} {verb} not available",
+            f"{bad} of {plural(len(present), 'servable')} {verb} not available"
+            + (f": {names}" if names else ""),
         )
     if first is not None:
         served = f"{_all(len(present))}, but " if present else ""

@@ -115,6 +115,7 @@ OVD835 load-fails-unexplained, OVD836 start-fails-unexplained, OVD841 download-f
 OVD842 export-tools-missing, OVD843 graph-file-not-written, OVD844 configuration-not-changed,
 OVD845 unload-fails, OVD846 temporary-directory-fails, OVD847 log-file-not-writable,
 OVD848 configuration-not-reloaded, OVD849 version-not-noticed, OVD850 loaded-files-changed,
+OVD851 inference-probe-fails,
 OVD861 server-library-missing, OVD862 engine-port-taken, OVD865 image-not-pulled,
 OVD901 check-crashed,
 OVD871 request-not-json, OVD872 request-structure-invalid, OVD873 request-address-wrong,

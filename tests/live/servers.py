@@ -78,6 +78,10 @@ class HttpServer(ThreadingHTTPServer):
         self.answer = answer
         #: Method and path of each request, and its headers.
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        #: Method, path and body of each POST.
+        self.posted: list[tuple[str, str, bytes]] = []
+        #: The answer to POST.
+        self.result: Answer = (500, JSON, b'{"error":"unexpected"}')
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -95,7 +99,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(("GET", self.path, dict(self.headers.items())))
-        status, content_type, body = self.server.answer(self.path)
+        self._write(*self.server.answer(self.path))
+
+    def _write(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
         for name, value in (line.split(": ", 1) for line in content_type.split("\n")[1:]):
             self.send_header(name, value)
@@ -106,7 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.requests.append(("POST", self.path, dict(self.headers.items())))
-        self.send_error(500)
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.server.posted.append(("POST", self.path, body))
+        self._write(*self.server.result)
 
     def log_message(self, *args: Any) -> None:
         """Nothing on standard error."""

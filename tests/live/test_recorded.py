@@ -275,3 +275,11 @@ def test_not_ready_over_grpc_is_starting() -> None:
     with grpc_server("2026.3-config", change) as port:
         code, document = live(f"127.0.0.1:{port}", "--grpc", "--model", "nosuch")
     assert (code, codes(document)[0]) == (1, "OVD893")
+
+
+def test_a_model_that_was_removed_is_served_no_more() -> None:
+    with http_server(replay("2026.3-config")) as server:
+        _, document = live(f"127.0.0.1:{server.port}", "--model", "removed", "--select", "OVD896")
+    (finding,) = document["findings"]
+    assert (finding["code"], finding["subject"]["model"]) == ("OVD896", "removed")
+    assert "retired" in finding["message"]

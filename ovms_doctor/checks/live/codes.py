@@ -44,6 +44,16 @@ FILES_CHANGED = Code(
         "m/1/mapping_config.json is edited", "m/2 with the files of m/1 and the new mapping_config.json"
     ),
 )
+PROBE_FAILS = Code(
+    code="OVD851",
+    name="inference-probe-fails",
+    severity="error",
+    summary="A request for inference that was sent to try the server is not answered with a result",
+    remedy="Look at the text of the answer, and at the server's log at the time of the request.",
+    releases=ALL_RELEASES,
+    see_also=("OVD888", "OVD894"),
+    example=Example("POST /v2/models/m/infer    500", "POST /v2/models/m/infer    200"),
+)
 CERTIFICATE_REFUSED = Code(
     code="OVD869",
     name="server-certificate-refused",
@@ -223,6 +233,7 @@ CODES = (
     CONFIGURATION_NOT_RELOADED,
     VERSION_NOT_NOTICED,
     FILES_CHANGED,
+    PROBE_FAILS,
     CERTIFICATE_REFUSED,
     ACCESS_REFUSED,
     NAME_UNKNOWN,

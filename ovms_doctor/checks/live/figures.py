@@ -10,6 +10,31 @@ from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import LiveStatus
 
 
+def _metrics_steps(status: LiveStatus) -> tuple[Step, ...]:
+    """How metrics are turned on.
+
+    Source: modelmanager.cpp. A graph that is named by --model_path is loaded before the option is read in 2025.1 and
+    2025.2 (startFromConfig); in 2022.2 and 2022.3 the option does not count beside a configuration file
+    (loadMetricsConfig).
+    """
+    option = "--metrics_enable (and --rest_port)"
+    setting = '"monitoring": {"metrics": {"enable": true}}'
+    kinds = {item.kind for item in status.servables or ()}
+    if status.release in ("2025.1", "2025.2") and (kinds & {"graph", None} or not kinds):
+        text = (
+            f"Start it with --config_path and {setting} in that file: {status.release} drops --metrics_enable where a "
+            f"graph is named by --model_path. A server of models takes {option}."
+        )
+    elif status.release in ("2022.2", "2022.3"):
+        text = f"Start it with {option}; with --config_path only {setting} in that file counts in {status.release}."
+    else:
+        text = (
+            f"Start it with {option}, or with {setting} in config.json, not with both: the server refuses them "
+            "together."
+        )
+    return (Step(text, None, None, "restarts the server"),)
+
+
 def figures(status: LiveStatus) -> Iterator[Finding]:
     """What the metrics show."""
     if status.metrics_enabled is False:
@@ -19,15 +44,7 @@ def figures(status: LiveStatus) -> Iterator[Finding]:
             status,
             f"The server{since} does not show metrics.",
             "How many requests it has and how long they take is not known.",
-            steps=(
-                Step(
-                    "Start it with --metrics_enable (and --rest_port), or set monitoring.metrics.enable in "
-                    "config.json.",
-                    None,
-                    None,
-                    "restarts the server",
-                ),
-            ),
+            steps=_metrics_steps(status),
         )
     done = set()
     for row in status.metrics:

@@ -10,6 +10,7 @@ from ovms_doctor.checks.live.codes import (
     ANSWER_UNUSABLE,
     NAME_NOT_SERVED,
     NOTHING_SERVED,
+    PROBE_FAILS,
     SERVABLE_NOT_AVAILABLE,
     STILL_STARTING,
 )
@@ -17,7 +18,7 @@ from ovms_doctor.checks.live.figures import figures
 from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.checks.live.reach import access_refused
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.live import LiveServable, LiveStatus, LiveVersion
+from ovms_doctor.model.live import InferenceProbe, LiveServable, LiveStatus, LiveVersion
 
 #: Entries of a list that are shown.
 _LISTED = 12
@@ -30,7 +31,11 @@ def states(status: LiveStatus) -> Iterator[Finding]:
         yield from (_not_available(status, item) for item in status.servables or () if _fails(item))
     elif status.refused_access is not None and status.servables is None:
         yield access_refused(status)
-    elif status.servables is not None and not status.address.grpc:
+    elif status.servables is not None and status.address.grpc:
+        yield from (
+            _not_available(status, item) for item in status.servables if not (item.complete or item.removed)
+        )
+    elif status.servables is not None:
         yield from _servables(status)
     if status.model is not None and status.server == "ovms":
         yield from _named(status)
@@ -49,7 +54,38 @@ def states(status: LiveStatus) -> Iterator[Finding]:
             steps=(Step("Look at it.", f"curl -sS -i {quote(status.address.url + path)}", "host", "reads"),),
             relative=path,
         )
+    yield from (_probe_fails(status, item) for item in status.observations.probes if _is_refused(item))
     yield from figures(status)
+
+
+def _is_refused(probe: InferenceProbe) -> bool:
+    """Whether something was sent, and no result came."""
+    return bool(probe.sent) and not probe.ok
+
+
+def _probe_fails(status: LiveStatus, probe: InferenceProbe) -> Finding:
+    result = probe.problem or f"{probe.status or probe.code} {probe.message}".strip()
+    steps = [Step("The reason stands in the server's log.", f"ovms-doctor logs --container {container_of(status)}",
+                  "host", "reads")]  # fmt: skip
+    is_chat = "/v3/" in probe.request
+    if "api-key" in probe.message:
+        steps.insert(0, Step("The server requires its key for POST: give it with --api-key-file FILE."))
+    elif is_chat and probe.status is not None and probe.status < 500:
+        steps.insert(0, Step("A graph for another task than chat refuses it: request what the graph is for."))
+    return finding(
+        PROBE_FAILS,
+        status,
+        f"{probe.request} for {probe.name} is answered with {result}."
+        if not probe.problem
+        else f"{probe.request} for {probe.name} gets no answer: {result}.",
+        f"Sent: {probe.sent}.",
+        model=probe.name,
+        severity="warning" if is_chat and "api-key" not in probe.message else "error",
+        confidence="medium" if is_chat else "high",
+        evidence=(Evidence(f"{probe.request}: {result}", "one request for inference"),),
+        steps=tuple(steps),
+        relative=probe.name,
+    )
 
 
 def _fails(servable: LiveServable) -> bool:
@@ -151,11 +187,20 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
         (ready + instead).strip(),
         model=servable.name,
         version=number,
-        evidence=(Evidence(f"/v1/config, {status.looks} looks: {texts or 'no versions'}", "GET"),),
+        evidence=(
+            Evidence(f"{texts or 'no versions'}", "GetModelStatus")
+            if status.address.grpc
+            else Evidence(f"/v1/config, {_looks(status.looks)}: {texts or 'no versions'}", "GET"),
+        ),
         steps=tuple(steps),
         recovers="next_poll" if kind == "model" or _is_load(bad) else "config_change",
         relative=servable.name,
     )
+
+
+def _looks(number: int) -> str:
+    """``1 look``, ``4 looks``."""
+    return f"{number} look" if number == 1 else f"{number} looks"
 
 
 def _is_load(versions: list[LiveVersion]) -> bool:
@@ -166,7 +211,27 @@ def _is_load(versions: list[LiveVersion]) -> bool:
 def _named(status: LiveStatus) -> Iterator[Finding]:
     """The name that was typed against those that are served."""
     name = status.model or ""
-    if status.model_ready is True or any(item.name == name for item in status.servables or ()):
+    listed_as = next((item for item in status.servables or () if item.name == name), None)
+    if listed_as is not None and listed_as.removed:
+        yield finding(
+            NAME_NOT_SERVED,
+            status,
+            f"The server at {status.address.netloc} serves {name} no more: all of its versions are retired.",
+            "It was removed from the configuration, or its directories were: requests are answered with 404.",
+            model=name,
+            evidence=(
+                Evidence(
+                    ", ".join(
+                        f"version {item.version} is {item.state}" for item in listed_as.versions[:_LISTED]
+                    ),
+                    "GetModelStatus" if status.address.grpc else "GET /v1/config",
+                ),
+            ),
+            steps=(Step("Add it to the server's configuration again, or request another model."),),
+            relative=name,
+        )
+        return
+    if status.model_ready is True or listed_as is not None:
         return
     if status.address.grpc and status.model_ready is None:
         return

@@ -43,6 +43,9 @@ _ERRORS = (
     "Error while loading a model",
 )
 _DENIED = (401, 403, 407)
+#: The numbers of states and error codes in TensorFlow Serving's protocol (get_model_status.proto, error_codes.proto).
+_STATE_NUMBERS = {10: "START", 20: "LOADING", 30: "AVAILABLE", 40: "UNLOADING", 50: "END"}
+_ERROR_NUMBERS = {0: "OK", 2: "UNKNOWN", 9: "FAILED_PRECONDITION"}
 _PROTOCOLS = {
     "http": "HTTP",
     "http2": "HTTP/2, as gRPC does",
@@ -398,7 +401,15 @@ def _with_grpc(status: LiveStatus) -> LiveStatus:
     model = calls.get(("ModelReady", name)) if name else None
     about = calls.get(("ModelMetadata", name)) if name else None
     servables = None
-    if about is not None and about.code == "OK":
+    states = calls.get(("GetModelStatus", name)) if name else None
+    if states is not None and states.code == "OK" and states.states:
+        found = tuple(
+            _version(number, [(_STATE_NUMBERS[state], _ERROR_NUMBERS.get(code, str(code)))])
+            for number, state, code in sorted(states.states)
+            if state in _STATE_NUMBERS and number > 0
+        )
+        servables = (LiveServable(name, None, found),)
+    elif about is not None and about.code == "OK":
         numbers = sorted(
             int(text) for text in about.versions if text.isascii() and text.isdecimal() and len(text) < 20
         )

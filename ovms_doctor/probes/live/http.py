@@ -36,6 +36,24 @@ class HttpClient:
 
     def get(self, path: str, look: int, timeout: float, began: float) -> HttpAnswer:
         """The answer, or why there is none. ``began``: the moment from which :attr:`HttpAnswer.at` counts."""
+        return self._send("GET", path, None, {}, look, timeout, began)
+
+    def post(
+        self, path: str, body: bytes, headers: dict[str, str], timeout: float, began: float
+    ) -> HttpAnswer:
+        """The answer to a request for inference."""
+        return self._send("POST", path, body, headers, 0, timeout, began)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        more: dict[str, str],
+        look: int,
+        timeout: float,
+        began: float,
+    ) -> HttpAnswer:
         question = self._question
         connection: http.client.HTTPConnection
         connection = http.client.HTTPConnection(question.host, question.port, timeout=timeout)
@@ -46,10 +64,11 @@ class HttpClient:
                 connection.sock = tls_context(question).wrap_socket(plain, server_hostname=question.host)
         except (OSError, ssl.SSLError) as error:
             return HttpAnswer(look, path, problem=_text(error), at=time.monotonic() - began)
-        headers = dict(_HEADERS)
+        headers = {**_HEADERS, **more}
         if question.authorization:
             headers["Authorization"] = question.authorization
-        answer = _exchange(connection, path, headers, look, timeout, began, LARGEST_TOTAL - self._total)
+        most = LARGEST_TOTAL - self._total
+        answer = _exchange(connection, path, headers, look, timeout, began, most, method=method, sent=body)
         self._total += len(answer.body)
         return answer
 
@@ -63,8 +82,10 @@ def _exchange(
     began: float,
     most: int = LARGEST_BODY,
     path: str | None = None,
+    method: str = "GET",
+    sent: bytes | None = None,
 ) -> HttpAnswer:
-    """Send one GET and read its answer. A timer ends what drips in slower than the deadline."""
+    """Send one request and read its answer. A timer ends what drips in slower than the deadline."""
     shown = target if path is None else path
     late = threading.Event()
     open_socket = connection.sock
@@ -77,9 +98,10 @@ def _exchange(
     timer.daemon = True
     timer.start()
     found: dict[str, str | int | None] = {}
+    sent_at = time.monotonic()
     body, problem = b"", ""
     try:
-        connection.request("GET", target, headers=headers)
+        connection.request(method, target, body=sent, headers=headers)
         response = connection.getresponse()
         found = {
             "status": response.status,
@@ -113,6 +135,7 @@ def _exchange(
         body,
         problem,
         time.monotonic() - began,
+        1000 * (time.monotonic() - sent_at),
     )
 
 

@@ -1,7 +1,8 @@
 """One look, or several, at a running server: the part that runs in a child process.
 
 Only the named host is contacted, and the proxy that a client of this shell would take. Over HTTP only GET is sent, over
-gRPC only the status calls of KServe's API. Redirects are not followed.
+gRPC only the status calls of KServe's and TensorFlow Serving's API, unless inference is requested. Redirects are not
+followed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ovms_doctor.model.live import ConnectionTry, GrpcAnswer, HttpAnswer, Observ
 from ovms_doctor.probes.live.connect import connect, listening_sockets, resolve
 from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
 from ovms_doctor.probes.live.http import HttpClient, through_proxy
+from ovms_doctor.probes.live.infer import infer_over_http
 
 #: Servables whose kind is looked up.
 _MOST_KINDS = 50
@@ -55,6 +57,10 @@ class LiveQuestion(Struct, frozen=True):
     authorization: str = ""
     #: The variable that names the proxy to compare with; empty for none.
     proxy_variable: str = ""
+    #: Whether a request for inference is sent to the model, or to each servable that is AVAILABLE.
+    infer: bool = False
+    #: Seconds for one request for inference.
+    infer_timeout: float = 60.0
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,6 +160,8 @@ class _Probe:
             self._ask_kinds(config, get)
             if time.monotonic() < self._end:
                 self._ask_metrics(get)
+            if self._question.infer:
+                observed["probes"] = infer_over_http(client, self._question, get, config, self._began)
         observed["answers"] = tuple(answers)
         observed["looks"] = number
 
@@ -216,7 +224,8 @@ class _Probe:
 
         observed["grpc_installed"] = is_installed()
         if observed["grpc_installed"]:
-            calls: tuple[GrpcAnswer, ...] = call_all(self._question, self._left)
+            calls: tuple[GrpcAnswer, ...]
+            calls, observed["probes"] = call_all(self._question, self._left)
             observed["calls"] = calls
             observed["looks"] = 1
 

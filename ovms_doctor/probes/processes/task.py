@@ -11,13 +11,14 @@ from typing import Any, Literal, TypeAlias
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
 from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, own_paths, start
 
-Task: TypeAlias = Literal["container", "kernel_log", "live"]
+Task: TypeAlias = Literal["container", "kernel_log", "live", "metadata"]
 
 #: The module whose ``answer`` takes the question.
 _MODULES: Mapping[str, str] = {
     "container": "ovms_doctor.probes.containers.engine",
     "kernel_log": "ovms_doctor.probes.kernel_log",
     "live": "ovms_doctor.probes.live.probe",
+    "metadata": "ovms_doctor.probes.metadata",
 }
 _ENTRY = "ovms_doctor.probes.processes.task:main"
 #: Bytes; more than any engine has to report of one container.

@@ -1,0 +1,103 @@
+"""``status --watch``: look until it is interrupted. On a terminal the report is drawn anew, else a change is a line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ovms_doctor.cli import interrupted
+from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED
+from ovms_doctor.cli.output import standard_output
+from ovms_doctor.model.display_text import visible
+
+if TYPE_CHECKING:
+    from ovms_doctor.diagnosis.live import LiveOptions
+    from ovms_doctor.diagnosis.run_start import RunStart
+    from ovms_doctor.model.live import Address, LiveStatus
+    from ovms_doctor.model.options import OutputOptions
+    from ovms_doctor.report.model import Report
+
+_HOME, _REST_OF_SCREEN = "\x1b[H", "\x1b[J"
+
+
+def watch(address: Address, options: LiveOptions, shown: OutputOptions, begun: RunStart) -> int:
+    """Looks until Ctrl-C, then writes the last state where it is not on the screen. The exit code is 130."""
+    from ovms_doctor.diagnosis.live import live_report, look_once
+
+    is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    before: dict[str, str] | None = None
+    last: tuple[Report, LiveStatus] | None = None
+    try:
+        while True:
+            status = look_once(address, options, dict(os.environ))
+            report = live_report(status, shown, begun)
+            last = report, status
+            if is_terminal:
+                _draw(report, status, shown, options.interval)
+            else:
+                now = watched_state(status, report)
+                _write_changes(before, now)
+                before = now
+            if not options.with_rates:
+                time.sleep(options.interval)
+    except KeyboardInterrupt:
+        if last is not None and not is_terminal:
+            from ovms_doctor.cli.status import render
+
+            print(flush=True)
+            render(*last, shown, standard_output(no_color=shown.no_color))
+        sys.stdout.flush()
+        interrupted.say()
+    return EXIT_INTERRUPTED
+
+
+def watched_state(status: LiveStatus, report: Report) -> dict[str, str]:
+    """What a change is looked for in: the server, and the state of each version, by what it is called."""
+    from ovms_doctor.checks.live import live_gap
+    from ovms_doctor.report.live_text import live_verdict
+
+    mark, sentence = live_verdict(status, report.findings, live_gap(status))
+    found = {status.address.netloc: f"{mark} {sentence}"}
+    for item in status.servables or ():
+        for version in item.versions:
+            code = "" if version.error_code == "OK" else f"/{version.error_code}"
+            found[f"{item.name}, version {version.version}"] = f"{version.state}{code}"
+        if not item.versions:
+            found[item.name] = "no version"
+    return found
+
+
+def changes(before: dict[str, str] | None, now: dict[str, str]) -> Iterator[str]:
+    """A sentence for each difference; at the first look for everything."""
+    for name, state in now.items():
+        earlier = None if before is None else before.get(name)
+        if before is None or (earlier is None):
+            yield f"{name}: {state}"
+        elif earlier != state:
+            yield f"{name}: {state} (before: {earlier})"
+    for name in before or ():
+        if name not in now:
+            yield f"{name}: not listed any more"
+
+
+def _write_changes(before: dict[str, str] | None, now: dict[str, str]) -> None:
+    at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for text in changes(before, now):
+        line = f"{at} {visible(text)}\n"
+        sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+
+
+def _draw(report: Report, status: LiveStatus, shown: OutputOptions, interval: float) -> None:
+    """The report from the upper left corner on, over the one before."""
+    from ovms_doctor.cli.status import render
+
+    sys.stdout.write(_HOME + _REST_OF_SCREEN)
+    sys.stdout.flush()
+    render(report, status, shown, standard_output(no_color=shown.no_color))
+    at = datetime.now().astimezone().strftime("%H:%M:%S")
+    print(f"\n {at}, looked at every {interval:g} s; Ctrl-C ends", flush=True)

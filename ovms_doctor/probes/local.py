@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
+from ovms_doctor.model.description_size import bytes_to_load
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
@@ -35,6 +36,8 @@ from ovms_doctor.probes.processes.single import START_DEADLINE, Worker
 #: 6 s for 4 GB, but from a cold network disk.
 LOAD_DEADLINE = 60.0
 BYTES_PER_SECOND = 50_000_000
+#: Seconds after which a load is stopped, however large its files are.
+LONGEST_LOAD = 900.0
 
 _Answers: TypeAlias = dict[AnyQuestion, Answer]
 PoolKind: TypeAlias = Literal["inspect", "library", "load"]
@@ -304,9 +307,14 @@ class LocalCollector:
         self._ask_files(list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, seen)
         times = {}
         for question, group in files.items():
-            found = [seen[one] for one in group]
-            size = sum(one.size for one in found if isinstance(one, PathStatus) and one.kind == "regular")
-            times[question] = self._load_deadline + size / BYTES_PER_SECOND
+            found = [(one.path, seen[one]) for one in group]
+            size = sum(
+                bytes_to_load(path, one.size)
+                for path, one in found
+                if isinstance(one, PathStatus) and one.kind == "regular"
+            )
+            longest = max(self._load_deadline, LONGEST_LOAD)
+            times[question] = min(self._load_deadline + size / BYTES_PER_SECOND, longest)
         return times
 
     def _loaded(

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
+from ovms_doctor.model.description_size import bytes_to_load, is_oversized
 from ovms_doctor.model.facts import LoadReport, Preparation, Tensor
 from ovms_doctor.model.facts.answers import PreparationStep
 from ovms_doctor.model.facts.preparation import LoadLevel
@@ -109,12 +110,19 @@ class Runtime:
         ``/``). ``extension``: the host path of a CPU extension to be loaded first. Where that cannot be loaded,
         as the server then ends, so does this: outcome ``failed``, ``detail`` says that it is the extension.
         Raises RuntimeUnavailableError where the process's present user may not read OpenVINO's libraries, for
-        OpenVINO would say of every model that it is unable to read it.
+        OpenVINO would say of every model that it is unable to read it; and for a file that can be no description of a
+        model by its size, which OpenVINO would read for hours.
         """
         backend = self._ready()
         if not os.access(backend.libraries, os.R_OK | os.X_OK):
             raise RuntimeUnavailableError(
                 f"user {os.getuid()} may not read the directory of OpenVINO's libraries"
+            )
+        file = f"{path}saved_model.pb" if path.endswith("/") else path
+        size = _stat_size(file)
+        if is_oversized(file, size):
+            raise RuntimeUnavailableError(
+                f"{os.path.basename(file)} has {size:,} bytes, more than a file of its kind can hold, and is not loaded"
             )
         tried = None if extension is None else self.try_extension(extension)
         if tried is not None and tried.outcome != "ok":
@@ -219,6 +227,10 @@ def _size_below(directory: str) -> int:
 
 
 def _size(path: str) -> int:
+    return bytes_to_load(path, _stat_size(path))
+
+
+def _stat_size(path: str) -> int:
     try:
         return os.stat(path).st_size
     except OSError:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.parsed import values_of
+from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.model.environment import (
     READ_BY_CLIENTS,
     READ_BY_OTHER_CLIENTS,
@@ -66,7 +67,7 @@ def options_from(
         "user_from": "--user" if "user" in values else typed.user_from,
         "bare_metal": bare_metal,
         "environment": _environment(typed, pairs),
-        "working_directory": _working_directory(),
+        "working_directory": working_directory(),
         # A TARGET is not said to run on this very host, unless that is said.
         "host": _this_host() if bare_metal else None,
         "withheld_variables": _withheld_variables(typed),
@@ -120,11 +121,7 @@ def _target(text: str, *, as_model: bool) -> str:
         # The server takes it as it stands; what it makes of it is the finding.
         return text
     # Whether it is there is asked later, of a child: on a dead mount the question hangs.
-    return os.path.abspath(text)
-
-
-def _working_directory() -> str:
-    return os.getcwd()
+    return absolute(text)
 
 
 def _this_host() -> Host:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ovms_doctor.cli.output import standard_output, write_parts
+from ovms_doctor.cli.working_directory import working_directory
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import OutputOptions, ReportFormat
 
@@ -189,7 +190,7 @@ def _context(document: dict[str, Any], content: Content, options: OutputOptions)
     from ovms_doctor.report.formats.context import RenderContext
 
     return RenderContext(
-        directory=os.getcwd(),
+        directory=working_directory(),
         target=content.target,
         fail_on=options.fail_on,
         exit_code=content.exit_code,

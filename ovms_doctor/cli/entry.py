@@ -9,11 +9,14 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from ovms_doctor.cli import streams
+
+    streams.prepare()
     if sys.argv[1:] == ["--version"]:
         from ovms_doctor import __version__
+        from ovms_doctor.cli.outcome import exit_code_of, finish
 
-        print(f"ovms-doctor {__version__}")
-        raise SystemExit(0)
+        raise SystemExit(finish(exit_code_of(lambda: print(f"ovms-doctor {__version__}"), sys.argv[1:])))
     from ovms_doctor.cli import interrupted
     from ovms_doctor.cli.early import workers_for
     from ovms_doctor.model.light_msgspec import import_msgspec
@@ -26,9 +29,10 @@ def main() -> None:
         # They come up while this process imports the parser and the rules.
         workers.start_early(workers_for(sys.argv[1:]), is_command=True)
         import_msgspec()
+        from ovms_doctor.cli.outcome import finish
         from ovms_doctor.cli.plain import run
 
-        code = run(sys.argv[1:])
+        code = finish(run(sys.argv[1:]))
     except KeyboardInterrupt:
         interrupts.ignore()
         code = _INTERRUPTED

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 
-from ovms_doctor.cli import interrupted
+from ovms_doctor.cli import interrupted, streams
 from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
-from ovms_doctor.model.errors import UnwritableError, UsageError
+from ovms_doctor.model.errors import OutputFullError, UnwritableError, UsageError
 from ovms_doctor.probes import interrupts
 
 #: Characters of a message on wrong usage: it may quote what was typed.
@@ -23,6 +23,9 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
     try:
         result = command()
         return result if isinstance(result, int) else EXIT_OK
+    except OutputFullError as error:
+        _say(str(error))
+        return EXIT_INCOMPLETE
     except UnwritableError as error:
         _say(str(error))
         return EXIT_USAGE
@@ -37,15 +40,35 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
             interrupted.say()
             return EXIT_INTERRUPTED
         # The reader has gone; there is nobody left to tell.
-        sys.stderr.close()
         return EXIT_OK
+    except SystemExit:
+        # The parser takes a broken pipe for an error.
+        if isinstance(streams.output_failure(), BrokenPipeError):
+            return EXIT_OK
+        raise
     except Exception as error:  # noqa: BLE001 - ours, or a broken installation: no traceback, no finding's code
+        if streams.output_failure() is not None:
+            # The end of the process says it.
+            return EXIT_INCOMPLETE
         from ovms_doctor.cli.failure_text import failure_text
 
         text = failure_text(error)
         print(f"ovms-doctor: could not go on: {text}", file=sys.stderr)
         _write_failure(text, words, EXIT_INCOMPLETE)
         return EXIT_INCOMPLETE
+
+
+def finish(code: int) -> int:
+    """The exit code of the process, once all is written to standard output; 3 where that cannot be, and one line says
+    so. A reader who has gone is no failure; wrong usage and an interruption stay what they are."""
+    failure = streams.output_failure()
+    if failure is None:
+        return code
+    streams.discard_output()
+    if isinstance(failure, BrokenPipeError) or code in (EXIT_USAGE, EXIT_INTERRUPTED):
+        return code
+    print(f"ovms-doctor: {streams.failure_text(failure)}", file=sys.stderr)
+    return EXIT_INCOMPLETE
 
 
 def _say(text: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ovms_doctor.model.errors import UnwritableError
+from ovms_doctor.model.errors import OutputFullError, UnwritableError
 
 if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
@@ -26,7 +26,7 @@ _CLOCK = "{:5.1f} s  "
 
 
 def write(text: str, path: str | None) -> None:
-    """UTF-8, whatever the locale; ``-`` is standard output. UsageError where the file cannot be written."""
+    """UTF-8, whatever the locale; ``-`` is standard output. UnwritableError where the file cannot be written."""
     write_parts([text], path)
 
 
@@ -38,12 +38,14 @@ def write_parts(parts: Iterable[str], path: str | None) -> None:
             sys.stdout.buffer.write(part.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
         return
+    error_type: type[UnwritableError] = UnwritableError
     try:
         with open(path, "wb") as file:
+            error_type = OutputFullError
             for part in parts:
                 file.write(part.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise UnwritableError(f"{path}: {error.strerror}") from None
+        raise error_type(f"{path}: {error.strerror}") from None
 
 
 def standard_output(*, no_color: bool) -> Output:

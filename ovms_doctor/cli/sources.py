@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ovms_doctor.cli.named_files import read_named_file
+from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.container import Container, ContainerMount
@@ -155,7 +156,7 @@ def _with_kills(container: Container, options: CheckOptions) -> Container:
     from ovms_doctor.probes.kernel_log import kernel_lines
 
     # The child that reads it does not run here.
-    file = None if options.kernel_log is None else os.path.abspath(options.kernel_log)
+    file = None if options.kernel_log is None else absolute(options.kernel_log)
     lines, problem = kernel_lines(file, options.timeout)
     if problem is not None and options.kernel_log is not None:
         raise UsageError(f"--kernel-log {options.kernel_log}: {problem}")
@@ -194,9 +195,9 @@ def _run_line(value: str) -> Container:
     return read_run_line(
         value,
         home=os.path.expanduser("~"),
-        working_directory=os.getcwd(),
+        working_directory=working_directory(),
         ids=(os.getuid(), os.getgid()),
-        read_file=_beside(os.getcwd()),
+        read_file=_beside(working_directory()),
     )
 
 
@@ -206,7 +207,7 @@ def _composed(value: str) -> Container:
     path, service = value, None
     if not os.path.lexists(path) and ":" in path:
         path, _, service = value.rpartition(":")
-    directory = os.path.dirname(os.path.abspath(path))
+    directory = os.path.dirname(absolute(path))
     return read_compose(
         _text(path),
         service=service,

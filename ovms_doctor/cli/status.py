@@ -11,6 +11,7 @@ from ovms_doctor.cli.deliver import Content, deliver, destinations, failed_conte
 from ovms_doctor.cli.exit_codes import EXIT_OK
 from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.status_options import StatusOptions
+from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import OutputOptions
@@ -111,7 +112,7 @@ def _live_options(options: StatusOptions) -> LiveOptions:
         _seconds("--interval", options.interval, 1.0, 0.05),
         options.interval is not None,
         _seconds("--wait", options.wait, 0.0, 0.0),
-        None if options.ca is None else os.path.abspath(options.ca),
+        None if options.ca is None else absolute(options.ca),
         options.insecure,
         _authorization(options.api_key_file),
         options.container or "",

@@ -1,4 +1,5 @@
-"""A mistake of the person at the keyboard."""
+"""What ends a run that is not the server's fault: a mistake of the person at the keyboard, a file that cannot be
+written."""
 
 from __future__ import annotations
 
@@ -9,3 +10,7 @@ class UsageError(Exception):
 
 class UnwritableError(UsageError):
     """A file that the command line names cannot be written. The text names it; the other reports are written."""
+
+
+class OutputFullError(UnwritableError):
+    """A file was opened, but does not take what is written: a full disk, a limit on files (exit code 3)."""

@@ -49,7 +49,13 @@ def mount(text: str) -> Mount:
     if len(parts) == 3 and parts[2] not in ("ro", "rw"):
         raise UsageError(f"--mount {shortened(text)}: the third part is ro or rw")
     server = "/" + os.path.normpath(parts[1]).lstrip("/")
-    return Mount(os.path.abspath(parts[0]), server, len(parts) == 3 and parts[2] == "ro")
+    try:
+        host = os.path.abspath(parts[0])
+    except FileNotFoundError:
+        raise UsageError(
+            f"--mount {shortened(text)}: the working directory was removed, so HOST must be an absolute path"
+        ) from None
+    return Mount(host, server, len(parts) == 3 and parts[2] == "ro")
 
 
 def memory(text: str) -> int | None:

@@ -1,0 +1,87 @@
+"""Standard input, output and error of a process that was started without one, or that cannot write to one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from typing import Any
+
+_INPUT, _OUTPUT, _ERROR = 0, 1, 2
+
+
+class _LossyFile(io.FileIO):
+    """A file for what nobody misses: a write that fails is forgotten."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(memoryview(data))
+
+
+class _OutputFile(io.FileIO):
+    """Standard output, which remembers why a write failed: a text buffer forgets what it could not write."""
+
+    failure: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            _OutputFile.failure = error
+            raise
+
+
+def prepare() -> None:
+    """Opens what is closed, so that no other file takes its number; has errors on standard error forgotten, and those
+    on standard output remembered.
+
+    A write to a standard output that was closed fails as it would without this.
+    """
+    for number, mode in ((_INPUT, os.O_RDONLY), (_OUTPUT, os.O_RDONLY), (_ERROR, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            with contextlib.suppress(OSError):
+                # The lowest free number is taken, and those below are open.
+                os.open(os.devnull, mode)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_OutputFile(_OUTPUT, "w", closefd=False)),
+        getattr(sys.stdout, "encoding", None) or "utf-8",
+        getattr(sys.stdout, "errors", None),
+        line_buffering=getattr(sys.stdout, "line_buffering", False),
+        write_through=getattr(sys.stdout, "write_through", False),
+    )
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(_LossyFile(_ERROR, "w", closefd=False)),
+        getattr(sys.stderr, "encoding", None) or "utf-8",
+        "backslashreplace",
+        line_buffering=True,
+    )
+
+
+def failure_text(error: OSError) -> str:
+    """One line on a write to standard output that failed."""
+    reason = "is closed" if error.errno == errno.EBADF else f"cannot be written: {error.strerror}"
+    return f"standard output {reason}"
+
+
+def output_failure() -> OSError | None:
+    """Why something could not be written to standard output; None where all is written."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return _OutputFile.failure
+
+
+def discard_output() -> None:
+    """What is left for standard output, and all that follows, goes nowhere: at its end Python writes no more."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, _OUTPUT)
+    os.close(descriptor)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()

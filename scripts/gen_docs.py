@@ -14,12 +14,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from ovms_doctor.checks.registry import CHECK_OF, CHECKS, CODES  # noqa: E402
+from ovms_doctor.checks.registry import all_checks, all_codes, check_names  # noqa: E402
 from ovms_doctor.explain.general import general  # noqa: E402
 from ovms_doctor.explain.index import END_OF_FACTS  # noqa: E402
 from ovms_doctor.model.codes import PAGES as PAGES_PATH  # noqa: E402
 from ovms_doctor.model.codes import Code  # noqa: E402
 
+CHECKS, CODES, CHECK_OF = all_checks(), all_codes(), check_names()
 PAGES = ROOT / PAGES_PATH
 INDEX = ROOT / "docs/findings/README.md"
 DATA = ROOT / "ovms_doctor/explain/data/codes.json"

@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.checks import (
-    cache,
-    configuration,
-    container,
-    devices,
-    doctor,
-    extension,
-    graphs,
-    host,
-    layout,
-    live,
-    logs,
-    mapping,
-    operations,
-    parameters,
-    permissions,
-    proxies,
-    reading,
-    requests,
-    resources,
-    secrets,
-    storage,
-    versions,
-)
+from ovms_doctor.checks import secrets
 from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code
@@ -44,6 +23,8 @@ class Outcome(Struct, frozen=True):
 
     #: The check's name.
     name: str
+    #: One line on what it looks at; empty for one that was not imported.
+    summary: str
     findings: tuple[Finding, ...]
     duration_s: float
     status: Literal["ran", "not_applicable", "could_not_look", "crashed"] = "ran"
@@ -51,53 +32,91 @@ class Outcome(Struct, frozen=True):
     reason: str = ""
 
 
-#: In the order in which they run and are listed.
-CHECKS: tuple[Check, ...] = (
-    configuration.CHECK,
-    layout.CHECK,
-    permissions.CHECK,
-    reading.CHECK,
-    operations.CHECK,
-    extension.CHECK,
-    versions.CHECK,
-    parameters.CHECK,
-    devices.CHECK,
-    mapping.CHECK,
-    cache.CHECK,
-    proxies.CHECK,
-    storage.CHECK,
-    resources.CHECK,
-    container.CHECK,
-    host.CHECK,
-    graphs.CHECK,
-    requests.CHECK,
-    logs.CHECK,
-    live.CHECK,
-    doctor.CHECK,
+#: In the order in which they run and are listed: each is the ``CHECK`` of the module of its name in this package.
+NAMES: tuple[str, ...] = (
+    "configuration",
+    "layout",
+    "permissions",
+    "reading",
+    "operations",
+    "extension",
+    "versions",
+    "parameters",
+    "devices",
+    "mapping",
+    "cache",
+    "proxies",
+    "storage",
+    "resources",
+    "container",
+    "host",
+    "graphs",
+    "requests",
+    "logs",
+    "live",
+    "doctor",
 )
-
-#: Every built-in code, ascending, and the name of the check that reports it.
-CODES: dict[str, Code] = {
-    code.code: code
-    for code in sorted((code for check in CHECKS for code in check.codes), key=lambda item: item.code)
+#: Checks that have nothing to look at in most runs, and are not even imported then: why, or an empty text.
+_NOT_APPLICABLE: dict[str, Callable[[Context], str]] = {
+    "container": lambda context: (
+        "none was named" if context.deployment.container is None and context.plan.unknown is None else ""
+    ),
+    "requests": lambda context: "no request was given",
+    "logs": lambda context: "no log was given" if context.deployment.options.server_log is None else "",
+    "live": lambda context: "no running server was named" if context.deployment.options.live is None else "",
 }
-CHECK_OF: dict[str, str] = {code.code: check.name for check in CHECKS for code in check.codes}
 
 
-def run_checks(context: Context, checks: Sequence[Check] = CHECKS) -> list[Outcome]:
-    """Every check's findings. One that raises is reported as crashed and keeps none of the others from running."""
+@cache
+def load_check(name: str) -> Check:
+    """The built-in check of that name."""
+    check: Check = import_module(f"ovms_doctor.checks.{name}").CHECK
+    return check
+
+
+@cache
+def all_checks() -> tuple[Check, ...]:
+    """Every built-in check."""
+    return tuple(map(load_check, NAMES))
+
+
+@cache
+def all_codes() -> dict[str, Code]:
+    """Every built-in code, ascending."""
+    codes = sorted((code for check in all_checks() for code in check.codes), key=lambda item: item.code)
+    return {code.code: code for code in codes}
+
+
+@cache
+def check_names() -> dict[str, str]:
+    """By code, the name of the check that reports it."""
+    return {code.code: check.name for check in all_checks() for code in check.codes}
+
+
+def run_checks(context: Context, checks: Sequence[Check] | None = None) -> list[Outcome]:
+    """The findings of these checks, of all built-in ones if None. One that raises is reported as crashed and keeps none
+    of the others from running."""
     hide = secrets.hider(context)
-    return [_run(check, context, hide) for check in checks]
+    if checks is not None:
+        return [_run(check.name, check, context, hide) for check in checks]
+    return [_run(name, None, context, hide) for name in NAMES]
 
 
 def _run(
-    check: Check, context: Context, hide: Callable[[tuple[Finding, ...]], tuple[Finding, ...]]
+    name: str,
+    check: Check | None,
+    context: Context,
+    hide: Callable[[tuple[Finding, ...]], tuple[Finding, ...]],
 ) -> Outcome:
     started = time.monotonic()
     findings: tuple[Finding, ...] = ()
     status: Literal["ran", "not_applicable", "could_not_look", "crashed"] = "ran"
-    reason = ""
+    summary = reason = ""
     try:
+        if reason := _NOT_APPLICABLE.get(name, _always)(context):
+            return Outcome(name, "", (), time.monotonic() - started, "not_applicable", reason)
+        check = check or load_check(name)
+        summary = check.summary
         findings = hide(tuple(check.run(context)))
     except NotApplicableError as error:
         status, reason = "not_applicable", str(error)
@@ -105,7 +124,11 @@ def _run(
         status, reason = "could_not_look", str(error)
     except Exception as error:  # noqa: BLE001 - a broken check must not take the report with it
         status, reason = "crashed", f"{type(error).__name__}: {error}"
-    return Outcome(check.name, findings, time.monotonic() - started, status, reason)
+    return Outcome(name, summary, findings, time.monotonic() - started, status, reason)
+
+
+def _always(context: Context) -> str:
+    return ""
 
 
 def arrange(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -179,7 +202,7 @@ def _is_described(cause: CausedBy, other: Finding) -> bool:
     return (
         (cause.any_severity or other.severity == "error")
         and cause.code in (None, other.code)
-        and cause.check in (None, CHECK_OF.get(other.code))
+        and (cause.check is None or cause.check == check_names().get(other.code))
         and cause.version in (None, other.subject.version)
         and cause.path in (None, other.subject.server_path)
     )
@@ -203,7 +226,7 @@ def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:
             or any(_matches(pattern, code.code, code.name) for code in finding_or_check.codes)
             for pattern in patterns
         )
-    check = CHECK_OF.get(finding_or_check.code, "")
+    check = check_names().get(finding_or_check.code, "")
     return any(
         pattern.lower() == check or _matches(pattern, finding_or_check.code, finding_or_check.name)
         for pattern in patterns
@@ -212,7 +235,7 @@ def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:
 
 def matches_anything(pattern: str) -> bool:
     """False for a pattern that no check and no code answers to: worth saying."""
-    return any(selects([pattern], item) for item in CHECKS)
+    return any(selects([pattern], item) for item in all_checks())
 
 
 def _matches(pattern: str, code: str, name: str) -> bool:

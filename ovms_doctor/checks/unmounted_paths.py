@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from difflib import SequenceMatcher
 
 from msgspec import Struct
 
@@ -91,6 +90,8 @@ def similar_path(context: Context, path: str) -> tuple[str, str] | None:
 
     ``/models/m`` and ``/models`` for ``/model/m``, where ``/models`` is mounted.
     """
+    from difflib import SequenceMatcher
+
     names = path.strip("/").split("/")
     best = None
     for mount in _bound(context):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from ovms_doctor.diagnosis.deploy import server_path
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import Answer, AnyQuestion, Failure, ListDirectory, Listing, StatPath
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.similar import similar_names
 
 if TYPE_CHECKING:
     from ovms_doctor.model.options import CheckOptions
@@ -63,7 +63,7 @@ def _did_you_mean(text: str, names: list[str]) -> str:
         also = f" Did you mean {known}://{rest}?" if known is not None and rest else ""
         return f"{also} The server takes s3://, gs://, az:// and azfs:// for stores, all else for a path."
     directory, name = os.path.split(text.rstrip("/"))
-    close = difflib.get_close_matches(name, names, 1)
+    close = similar_names(name, names, 1)
     if not close:
         return ""
     prefix = f"{directory}/" if directory else ("./" if text.startswith("./") else "")

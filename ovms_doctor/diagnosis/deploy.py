@@ -29,7 +29,6 @@ from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import NEWEST, Release, ReleaseError, parse_release
 from ovms_doctor.prediction.config.policy import parse_policy
-from ovms_doctor.prediction.storage.access import store_access
 
 #: A store's name, and how the variables of its clients begin.
 _FAMILIES = {
@@ -77,6 +76,8 @@ def _understood(
     for path in options.targets:
         try:
             if is_remote(path):
+                from ovms_doctor.prediction.storage.access import store_access
+
                 access = store_access(path, base, facts)
                 found.append(understand_remote(path, access, options.as_, policy, facts))
             else:
@@ -95,9 +96,12 @@ def _withheld_notes(
 ) -> tuple[Note, ...]:
     """Notes that a store is asked without credentials only because the server was given none, while this process has
     some. Raises FactsMissingError."""
-    accesses = (
-        store_access(path, base, facts) for path in paths if is_remote(path) and options.withheld_variables
-    )
+    remote = [path for path in paths if is_remote(path)] if options.withheld_variables else []
+    if not remote:
+        return ()
+    from ovms_doctor.prediction.storage.access import store_access
+
+    accesses = [store_access(path, base, facts) for path in remote]
     stores = {
         item.store for item in accesses if isinstance(item, StoreAccess) and item.credentials == "anonymous"
     }

@@ -17,7 +17,7 @@ from ovms_doctor.checks.live.codes import (
     VERSION_NOT_NOTICED,
 )
 from ovms_doctor.checks.logs import CHECK as LOGS
-from ovms_doctor.checks.registry import CHECK_OF
+from ovms_doctor.checks.registry import check_names
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding
 from ovms_doctor.model.live import LiveServable, LiveStatus
 from ovms_doctor.prediction.live.drift import live_status_of
@@ -49,7 +49,7 @@ def joined_live(findings: Sequence[Finding], context: Context) -> list[Finding]:
 
 def about_now(findings: Sequence[Finding]) -> frozenset[str]:
     """The fingerprints of the findings about the server as it runs, not about its next start."""
-    return frozenset(item.fingerprint for item in findings if CHECK_OF.get(item.code) == LIVE.name)
+    return frozenset(item.fingerprint for item in findings if check_names().get(item.code) == LIVE.name)
 
 
 def _versions(finding: Finding, served: dict[str, LiveServable]) -> list[str]:
@@ -73,7 +73,7 @@ def _is_over(finding: Finding, served: dict[str, LiveServable]) -> bool:
     )
     return (
         is_logged
-        and CHECK_OF.get(finding.code) in _ABOUT_LOADING
+        and check_names().get(finding.code) in _ABOUT_LOADING
         and finding.severity != "error"
         and _is_available(finding, served)
     )
@@ -84,7 +84,7 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
     them, which a finding of its own tells, or the prediction is not to be trusted."""
     if (
         finding.severity != "error"
-        or CHECK_OF.get(finding.code) not in _ABOUT_LOADING
+        or check_names().get(finding.code) not in _ABOUT_LOADING
         or finding.subject.model is None
         or not _is_available(finding, served)
     ):
@@ -120,7 +120,7 @@ def _explained(
         CausedBy(code=item.code, version=item.subject.version, any_severity=item.severity != "error")
         for item in findings
         if item.subject.model == finding.subject.model
-        and CHECK_OF.get(item.code) not in (LIVE.name, "requests")
+        and check_names().get(item.code) not in (LIVE.name, "requests")
         and item.severity != "info"
         and (finding.subject.version is None or item.subject.version in (None, finding.subject.version))
     ]

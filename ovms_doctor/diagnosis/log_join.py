@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ovms_doctor.checks.logs import CHECK
-from ovms_doctor.checks.registry import CHECK_OF
+from ovms_doctor.checks.registry import check_names
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.model.findings import Evidence, Finding, Occurrences
 from ovms_doctor.model.log import LogSummary
@@ -26,7 +26,7 @@ def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
         for number in places:
             result[number] = _confirmed(result[number], item)
         if not places and item.severity != "info" and not _is_over(item):
-            known = CHECK_OF.get(item.code) in _ONLY_LOGGED
+            known = check_names().get(item.code) in _ONLY_LOGGED
             detail = item.detail if known else f"{item.detail} {_CHANGED}".strip()
             severity = item.severity if known else "warning"
             result.append(replace(item, detail=detail, severity=severity))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
 from ovms_doctor import __version__
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.doctor import CHECK_CRASHED
-from ovms_doctor.checks.registry import CHECKS, Outcome, arrange, run_checks, selects
-from ovms_doctor.diagnosis.live_join import about_now, joined_live
-from ovms_doctor.diagnosis.log_join import joined
+from ovms_doctor.checks.registry import NAMES, Outcome, all_checks, arrange, run_checks, selects
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.diagnosis.verdict import EXIT_INCOMPLETE, verdict_of
@@ -20,8 +20,10 @@ from ovms_doctor.model.findings import Finding, Subject
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import OutputOptions
 from ovms_doctor.model.plan import ModelPlan
-from ovms_doctor.prediction.live.drift import live_status_of
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
+
+if TYPE_CHECKING:
+    from ovms_doctor.model.live import LiveStatus
 
 __all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"]
 
@@ -44,7 +46,7 @@ def report_on(
 ) -> Report:
     """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
     context = Context(run.deployment, run.plan, run.facts)
-    selected = [check for check in CHECKS if _is_selected(check, options)]
+    selected = [check for check in all_checks() if _is_selected(check, options)] if options.select else None
     outcomes = run_checks(context, selected)
     findings = [
         finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
@@ -52,11 +54,19 @@ def report_on(
     findings += [_crashed(outcome) for outcome in outcomes if outcome.status == "crashed"]
     log = run.deployment.options.server_log
     if log is not None and any(outcome.name == "logs" for outcome in outcomes):
+        from ovms_doctor.diagnosis.log_join import joined
+
         findings = [finding for finding in joined(findings, log) if _is_wanted(finding, options)]
-    if run.deployment.options.live is not None:
-        findings = joined_live(findings, context)
-    findings += third_party.findings
-    arranged = arrange(findings)
+    live: LiveStatus | None = None
+    now: frozenset[str] = frozenset()
+    if run.deployment.options.live is None:
+        arranged = arrange([*findings, *third_party.findings])
+    else:
+        from ovms_doctor.diagnosis.live_join import about_now, joined_live
+        from ovms_doctor.prediction.live.drift import live_status_of
+
+        arranged = arrange([*joined_live(findings, context), *third_party.findings])
+        live, now = live_status_of(run.deployment), about_now(arranged)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
     verdict, code = verdict_of(arranged, checks, options)
     return Report(
@@ -70,13 +80,13 @@ def report_on(
         checks,
         runtime=_runtime(run),
         host_paths=_host_paths(run),
-        live=live_status_of(run.deployment),
-        about_now=about_now(arranged),
+        live=live,
+        about_now=now,
         looked_at=(
             *(
-                f"{check.name}: {check.summary}"
-                for check, run in zip(selected, checks, strict=False)
-                if check.name != "doctor" and run.status != "not_applicable"
+                f"{outcome.name}: {outcome.summary}"
+                for outcome, run in zip(outcomes, checks, strict=False)
+                if outcome.name != "doctor" and run.status != "not_applicable"
             ),
             *third_party.looked_at,
         ),
@@ -92,7 +102,7 @@ def failed_report(error: str, begun: RunStart, exit_code: int = EXIT_INCOMPLETE)
 def _is_selected(check: Check, options: OutputOptions) -> bool:
     if check.name == "doctor":
         return True
-    return not options.select or selects(options.select, check)
+    return selects(options.select, check)
 
 
 def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
@@ -121,8 +131,6 @@ def _crashed(outcome: Outcome) -> Finding:
 def _check_run(outcome: Outcome, context: Context) -> CheckRun:
     if outcome.status != "ran":
         return CheckRun(outcome.name, outcome.status, outcome.reason, outcome.duration_s)
-    if outcome.name == "container" and context.deployment.container is None and context.plan.unknown is None:
-        return CheckRun(outcome.name, "not_applicable", "none was named", outcome.duration_s)
     for cause, checks in _gaps(context):
         if outcome.name in checks:
             status: CheckStatus = "timed_out" if cause.timed_out else "could_not_look"
@@ -132,7 +140,7 @@ def _check_run(outcome: Outcome, context: Context) -> CheckRun:
 
 def _gaps(context: Context) -> list[tuple[CouldNotLook, tuple[str, ...]]]:
     """What could not be looked at, and the checks that rest on it."""
-    everything = tuple(check.name for check in CHECKS if check.name != "doctor")
+    everything = tuple(name for name in NAMES if name != "doctor")
     gaps: list[tuple[CouldNotLook, tuple[str, ...]]] = []
     if context.plan.unknown is not None:
         gaps.append((context.plan.unknown, everything))

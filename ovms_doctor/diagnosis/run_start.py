@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -23,15 +25,14 @@ class RunStart(Struct, frozen=True):
     arguments: tuple[str, ...]
 
     def run(self) -> Run:
-        import platform
-
         from ovms_doctor.report.model import Run
 
+        system = os.uname()
         host = (
-            ("system", platform.system()),
-            ("kernel", platform.release()),
-            ("machine", platform.machine()),
-            ("python", platform.python_version()),
+            ("system", system.sysname),
+            ("kernel", system.release),
+            ("machine", system.machine),
+            ("python", sys.version.partition(" ")[0]),
         )
         return Run(self.text, round(time.monotonic() - self.clock, 3), self.arguments, host)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct, field
 
@@ -131,6 +130,8 @@ def from_fragment(pointer: str) -> str:
     """``#/%24schema`` → ``/$schema``; anything else as it is."""
     if not pointer.startswith("#"):
         return pointer
+    from urllib.parse import unquote_to_bytes
+
     return unquote_to_bytes(pointer[1:]).decode("utf-8", "replace")
 
 

@@ -22,7 +22,7 @@ from ovms_doctor.checks.doctor import (
     PLUGIN_FINDING_REFUSED,
     PLUGIN_UNUSABLE,
 )
-from ovms_doctor.checks.registry import CHECKS, CODES, matches_anything
+from ovms_doctor.checks.registry import NAMES, all_codes, matches_anything
 from ovms_doctor.diagnosis.run import ThirdParty
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.explain.index import CodeEntry
@@ -198,7 +198,7 @@ def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | 
 
 
 def _is_ours(name: str) -> bool:
-    return any(check.name == name for check in CHECKS) or any(entry.name == name for entry in CODES.values())
+    return name in NAMES or any(entry.name == name for entry in all_codes().values())
 
 
 def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: float) -> None:
@@ -338,7 +338,7 @@ def _label(candidate: _Candidate, result: ThirdParty) -> str:
     """The check's name; with its distribution where the name is taken: the report names each check once."""
     name = candidate.plugin.name
     taken = {run.name for run in result.checks}
-    if name not in taken and not any(check.name == name for check in CHECKS):
+    if name not in taken and name not in NAMES:
         return name
     label = f"{name} of {candidate.plugin.distribution}"
     return label if label not in taken else f"{label} ({candidate.plugin.target})"

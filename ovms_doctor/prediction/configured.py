@@ -14,17 +14,15 @@ from ovms_doctor.model.causes import CouldNotLook, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
 from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, ListDirectory, StatPath
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
 from ovms_doctor.model.plan_problems import ConfigNote, GraphFault, SkippedEntry
 from ovms_doctor.prediction.config.libraries import Libraries, custom_loaders, node_libraries
 from ovms_doctor.prediction.config.reading import ConfigEntry, ConfigReading, read_config
 from ovms_doctor.prediction.graphs.files import look_for_graph, open_graph
-from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, escapes
-from ovms_doctor.prediction.pipelines.plan import plan_pipelines
 from ovms_doctor.prediction.servables_below import servables_below
-from ovms_doctor.prediction.storage.entry import look_remote
 from ovms_doctor.prediction.unmapped_paths import unmapped
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
 
@@ -68,7 +66,11 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
     late = _until_one_escapes([plan for plan in graphs if plan not in early])
     occupied = done.names | {plan.entry.name for plan in graphs}
-    pipelines = plan_pipelines(document, occupied, libraries.usable, done.models)
+    pipelines: tuple[PipelinePlan, ...] = ()
+    if document.get("pipeline_config_list"):
+        from ovms_doctor.prediction.pipelines.plan import plan_pipelines
+
+        pipelines = plan_pipelines(document, occupied, libraries.usable, done.models)
     ignored = tuple(
         Ignored(item.pointer, f"pipeline {item.name}: {doubt}")
         for item in pipelines
@@ -177,6 +179,8 @@ def _with_loader(
     try:
         if is_remote(entry.base_path):
             # The store is looked into before the loader is.
+            from ovms_doctor.prediction.storage.entry import look_remote
+
             remote = look_remote(entry, deployment, "config", facts)
             if isinstance(remote, ModelPlan):
                 return remote
@@ -248,4 +252,6 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -
                 return replace(plan, unknown=unknown)
             fault = replace(fault, below=servables_below(entry.base_path, absolute_path, facts))
         return replace(plan, status=fault.status, graph=fault)
+    from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
+
     return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), "config")

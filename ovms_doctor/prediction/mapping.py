@@ -6,7 +6,6 @@ with the half of it that it understands.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.similar import similar_names
 from ovms_doctor.prediction.config.syntax import why_not_json
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
@@ -85,7 +85,7 @@ def _position_not_json(data: bytes) -> tuple[LineColumn | None, str]:
 def _against_schema(keyword: str, key: str) -> str:
     """What the key at fault should be: the halves are objects, their values texts, and nothing stands beside them."""
     if keyword == "additionalProperties":
-        close = get_close_matches(key.lower(), ("inputs", "outputs"), 1, 0.6)
+        close = similar_names(key.lower(), ("inputs", "outputs"), 1, 0.6)
         return f"{key} is no key here" + (
             f": did you mean {close[0]}?" if close else "; only inputs and outputs are"
         )

@@ -13,9 +13,6 @@ from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.routes import StorageRoute
 from ovms_doctor.model.storage_plan import StorePlan
 from ovms_doctor.prediction.proxies import clients_of, endpoint_exempt, route
-from ovms_doctor.prediction.storage.access import google_route
-from ovms_doctor.prediction.storage.entry import plan_store
-from ovms_doctor.prediction.storage.facts_for_checks import store_facts
 
 
 def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
@@ -25,6 +22,11 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     arguments = deployment.arguments
     pulls = arguments is not None and arguments.value("source_model") is not None
     paths = {model.entry.name: model.entry.base_path for model in plan.models}
+    clients = clients_of(paths.values(), pulls)
+    if not clients:
+        return plan
+    from ovms_doctor.prediction.storage.access import google_route
+
     routes = tuple(
         StorageRoute(
             client,
@@ -32,10 +34,8 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
             google_route(deployment) if client == "gcs" else route(client, deployment.environment),
             endpoint_exempt(deployment.environment) if client == "s3" else "",
         )
-        for client in clients_of(paths.values(), pulls)
+        for client in clients
     )
-    if not routes:
-        return plan
     stores = tuple(_with_store_facts(model, deployment, facts) for model in plan.models if _in_store(model))
     plan = replace(plan, routes=routes, stores=stores)
     ends = next((item for item in routes if item.route.way == "ends"), None)
@@ -48,6 +48,9 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
 
 def _with_store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
     """The decisions for a model, and what its store said to them."""
+    from ovms_doctor.prediction.storage.entry import plan_store
+    from ovms_doctor.prediction.storage.facts_for_checks import store_facts
+
     store = plan_store(model.entry, deployment, facts)
     if store.fault is not None or store.store == "azure":
         return store

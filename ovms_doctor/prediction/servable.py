@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,7 +20,6 @@ from ovms_doctor.model.plan_problems import GraphFault
 from ovms_doctor.prediction.cache import plan_cache, with_cache
 from ovms_doctor.prediction.extension import plan_extension
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph, open_graph
-from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
 from ovms_doctor.prediction.graphs.recognition import recognise
 from ovms_doctor.prediction.loading import Loader
 from ovms_doctor.prediction.manager import LOADING_OK, Manager, StartEndsError, StartNeverEndsError
@@ -28,10 +28,11 @@ from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.parameters.presence import with_verdict
 from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.servables_below import servables_below
-from ovms_doctor.prediction.storage.entry import look_remote
-from ovms_doctor.prediction.storage.stored import Stored
 from ovms_doctor.prediction.unmapped_paths import unmapped
 from ovms_doctor.prediction.versions import DetectionError, apply_policy, detect
+
+if TYPE_CHECKING:
+    from ovms_doctor.prediction.storage.stored import Stored
 
 #: How many further looks at the repository are followed after start-up.
 POLLS = 2
@@ -78,6 +79,8 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
         ended = 1 if mode == "single" else None
         return ModelPlan(entry, Detection(status, log=log), status=status, ended=ended, parameters=parameters)
     if remote:
+        from ovms_doctor.prediction.storage.entry import look_remote
+
         stored = look_remote(entry, deployment, mode, facts)
         if isinstance(stored, ModelPlan):
             return stored
@@ -109,6 +112,8 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, fac
     fault = open_graph(entry.name, path, deployment.working_directory, deployment.release, facts)
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
     if fault is None:
+        from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
+
         return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), mode)
     if not isinstance(fault, GraphFault):
         return plan

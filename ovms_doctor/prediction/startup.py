@@ -36,7 +36,6 @@ from ovms_doctor.prediction.configured import plan_configuration
 from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
 from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
-from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
 from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate, is_killed
 from ovms_doctor.prediction.mounted_facts import mounted_facts_for
@@ -246,6 +245,8 @@ def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generat
         if is_remote(entry.base_path):
             cause = CouldNotLook(entry.base_path, "a generative model in remote storage is not followed")
             return Plan("single", "unknown", models=(replace(model, unknown=cause),))
+        from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
+
         graph = follow_in_memory(entry.name, generative.task, entry.base_path, deployment, facts)
         return assemble("single", [with_graph(model, graph, "single")])
     if arguments is not None:

@@ -14,7 +14,15 @@ import pytest
 
 from ovms_doctor.checks.api import CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.registry import CHECK_OF, CHECKS, CODES, Check, arrange, run_checks, selects
+from ovms_doctor.checks.registry import (
+    Check,
+    all_checks,
+    all_codes,
+    arrange,
+    check_names,
+    run_checks,
+    selects,
+)
 from ovms_doctor.model.codes import PROJECT_URL, Code, page_url
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
@@ -22,6 +30,7 @@ from ovms_doctor.model.findings import SEVERITIES, CausedBy, Finding, Recovers, 
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 
+CHECKS, CODES, CHECK_OF = all_checks(), all_codes(), check_names()
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "ovms_doctor/checks/pages"
 #: The hundreds of a check's codes.

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.checks.registry import CHECK_OF, CHECKS, CODES
+from ovms_doctor.checks.registry import all_checks, all_codes, check_names
 from ovms_doctor.explain.general import general
 from ovms_doctor.explain.index import codes, index, lookup, lookup_page, prose
 from ovms_doctor.model import server_log
 from ovms_doctor.model.server_log import Message
 
+CHECKS, CODES, CHECK_OF = all_checks(), all_codes(), check_names()
 ROOT = Path(__file__).parents[2]
 #: Everything that a plain install brings and that takes time to load, or a terminal.
 HEAVY = set(

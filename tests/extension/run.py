@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ovms_doctor.checks.context import Context
-from ovms_doctor.checks.registry import CHECKS, run_checks
+from ovms_doctor.checks.registry import run_checks
 from ovms_doctor.diagnosis.settle import SettledRun, look
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.findings import Finding
@@ -97,6 +97,6 @@ def judge(
 
 
 def judged(seen: SettledRun) -> Judged:
-    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts), CHECKS)
+    outcomes = run_checks(Context(seen.deployment, seen.plan, seen.facts))
     assert {outcome.status for outcome in outcomes} <= {"ran", "not_applicable"}
     return Judged(seen, tuple(finding for outcome in outcomes for finding in outcome.findings))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -137,3 +138,38 @@ for _ in range(3000):
 print(json.dumps(state in "ZX"))
 """
     assert run(code) is True
+
+
+def test_a_copy_that_loads_finds_no_module_where_the_user_may_have_put_one(tmp_path: Path) -> None:
+    """As in an isolated Python: not in the working directory, nor by PYTHONPATH."""
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json, sys\nfrom ovms_doctor.probes.processes.start import own_directories\n"
+            "print(json.dumps(own_directories()))",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{PROJECT}:{tmp_path}/other:"},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    paths = json.loads(found.stdout)
+    assert not {"", str(tmp_path), f"{tmp_path}/other"} & set(paths)
+    assert paths.count(str(PROJECT)) == 1
+    assert {path for path in sys.path if path.endswith("site-packages")} <= set(paths)
+
+
+def test_only_an_early_copy_may_load() -> None:
+    """Later this process has read secrets, and what is loaded may run code of the user's choice."""
+    code = """
+workers.start_early(["load"], is_command=True)
+first, second = workers.start_worker("load"), workers.start_worker("load")
+def is_copy(process):
+    with open(f"/proc/{process.pid}/cmdline") as other, open("/proc/self/cmdline") as own:
+        return other.read() == own.read()
+print(json.dumps([is_copy(first), is_copy(second)]))
+first.end(), second.end()
+"""
+    assert run(code) == [True, False]

@@ -12,7 +12,7 @@ from ovms_doctor.model.findings import Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings on the container; none where the target is no container: the check is not applicable then."""
+    """Findings on the container; none where the target is no container."""
     container = context.deployment.container
     if container is None:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import quote
@@ -19,6 +18,7 @@ from ovms_doctor.checks.live.made import answer_text, container_of, finding
 from ovms_doctor.checks.live.reach import access_refused
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.live import InferenceProbe, LiveServable, LiveStatus, LiveVersion
+from ovms_doctor.model.similar import similar_names
 
 #: Entries of a list that are shown.
 _LISTED = 12
@@ -238,7 +238,7 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
     names = [item.name for item in status.servables or () if item.available]
     same = [item for item in names if item.lower() == name.lower() or item.strip() == name.strip()]
     base, _, version = name.rpartition("/")
-    close = same or difflib.get_close_matches(name, names, 3, 0.6)
+    close = same or similar_names(name, names, 3, 0.6)
     steps = []
     if base in names and version.isdecimal():
         steps.append(Step(f"A version is no part of the name: /v2/models/{base}/versions/{version}."))

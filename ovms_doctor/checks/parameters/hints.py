@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import get_close_matches
 
 from ovms_doctor.checks.parameters.text import show_parameter
 from ovms_doctor.model.causes import ParameterRefused
@@ -15,6 +14,7 @@ from ovms_doctor.model.parameters import REGISTERED, UNJUDGED, VIRTUAL, DeviceVe
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import Attempt
 from ovms_doctor.model.releases.release import Release
+from ovms_doctor.model.similar import similar_names
 from ovms_doctor.prediction.mapping import tensor_name
 from ovms_doctor.prediction.parameters.against_model import rank_of, server_shape
 from ovms_doctor.prediction.parameters.devices import similar_device, suggestion
@@ -59,7 +59,7 @@ def correct_value(entry: ModelEntry, attempt: Attempt, cause: ParameterRefused) 
     if cause.reason == "mapped":
         return f"Use the name that clients use: {_renamed(entry, parameter, cause.tensor, cause.alias)}."
     if cause.reason == "unknown_tensor":
-        meant = get_close_matches(cause.tensor, names, 1, 0.6) or (names if len(names) == 1 else [])
+        meant = similar_names(cause.tensor, names, 1, 0.6) or (names if len(names) == 1 else [])
         if meant:
             return f"Name the model's input: {_renamed(entry, parameter, cause.tensor, meant[0])}."
         return f"Name one of the model's inputs: {', '.join(names)}."

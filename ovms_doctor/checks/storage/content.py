@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice
@@ -14,6 +13,7 @@ from ovms_doctor.model.causes import DownloadFails, ReadRefused
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.model.similar import similar_names
 from ovms_doctor.model.storage_plan import CopyFacts, StoreFacts, StorePlan
 
 STORE_PATH_EMPTY = Code(
@@ -128,7 +128,7 @@ def _meant(key: str, facts: StoreFacts, bucket: str) -> str:
     above, _, name = key.rpartition("/")
     close = [other for other in facts.others if other == name]
     close = close or [other for other in facts.others if other.lower() == name.lower()]
-    close = close or difflib.get_close_matches(name, facts.others, 1)
+    close = close or similar_names(name, facts.others, 1)
     if not close:
         return ""
     inside = above.removesuffix("/")

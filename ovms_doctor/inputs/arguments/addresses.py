@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import string
-
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 
@@ -24,13 +21,15 @@ def is_hostname_or_ip(text: str, release: Release) -> bool:
             return all(is_hostname_or_ip(part, release) for part in parts)
     if len(text.encode("utf-8", "surrogateescape")) > _LONGEST:
         return False
-    numeric = string.hexdigits + ".:" if release.at_least(2025, 2) else string.digits + "."
+    numeric = "0123456789abcdefABCDEF.:" if release.at_least(2025, 2) else "0123456789."
     if all(letter in numeric for letter in text):
         return _IPV4.fullmatch(text) is not None or (release.at_least(2025, 2) and _is_ipv6(text))
     return all(_LABEL_ONLY.fullmatch(label) for label in text.split("."))
 
 
 def _is_ipv6(text: str) -> bool:
+    import ipaddress
+
     try:
         ipaddress.IPv6Address(text)
     except ValueError:

@@ -5,13 +5,13 @@ Source: cli_parser.cpp (config.cpp until v2022.2) at each release tag.
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.similar import similar_names
 
 #: ``number`` is a uint32_t (``size``: 64 bits), ``switch`` takes a value only behind ``=``.
 Kind: TypeAlias = Literal["text", "number", "size", "switch"]
@@ -133,7 +133,7 @@ def similar_option(word: str, release: Release) -> str | None:
     for candidate in (name.lower(), name.lower().replace("-", "_"), name.lower().replace("_", "-")):
         if candidate in names:
             return f"--{candidate}"
-    close = difflib.get_close_matches(name, names, 1, 0.75)
+    close = similar_names(name, names, 1, 0.75)
     return f"--{close[0]}" if close else None
 
 

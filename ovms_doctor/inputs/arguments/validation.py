@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from msgspec import Struct
 
@@ -26,6 +25,7 @@ from ovms_doctor.model.deployment import ArgumentRefusal, FileDemand
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.similar import similar_names
 
 _HIGHEST_PORT = 65535
 _MOST_REST_WORKERS = 10_000
@@ -94,7 +94,7 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""
     if parsed.looks_at_task and parsed.split.values["task"] not in tasks(parsed.release):
         text = f"{_PREFIX}--task parameter unsupported value: {parsed.split.values['task']}"
-        close = get_close_matches(parsed.split.values["task"].lower(), tasks(parsed.release), 1, 0.6)
+        close = similar_names(parsed.split.values["task"].lower(), tasks(parsed.release), 1, 0.6)
         yield ArgumentRefusal("unmatched", text, None, "--task", f"--task {close[0]}" if close else None)
     left = redact_words(parsed.split.unmatched)
     if left and parsed.release.at_least(2024, 0) and not parsed.task_flow:

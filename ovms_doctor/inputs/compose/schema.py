@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,6 +11,7 @@ from msgspec import Struct, field
 
 from ovms_doctor.inputs.engine_values import RefusedValueError, shown
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.similar import similar_names
 
 #: A text, or what YAML makes of one without quotes.
 Scalar: TypeAlias = str | int | float | bool
@@ -239,7 +239,7 @@ def check_keys(known: frozenset[str], mapping: dict[str, Any], path: str) -> Non
     for name in mapping:
         if name not in known and not name.startswith("x-"):
             word = re.fullmatch(r"[\w-]{1,40}", name)
-            near = difflib.get_close_matches(name, known, 1, 0.7) if word else []
+            near = similar_names(name, known, 1, 0.7) if word else []
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise RefusedValueError(f'{path} has no "{shown(name)}"{hint}')
 

@@ -6,7 +6,6 @@ value attached; a switch takes a value only with an equals sign.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from msgspec import field
@@ -15,6 +14,7 @@ from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.engine_settings import EngineSettings
 from ovms_doctor.inputs.engine_values import shown
 from ovms_doctor.inputs.shell import ShellText
+from ovms_doctor.model.similar import similar_names
 
 _SWITCHES = frozenset(
     """detach disable-content-trust help init interactive no-healthcheck oom-kill-disable privileged publish-all quiet
@@ -148,7 +148,7 @@ def _named(
 def _unknown_option(name: str, program: str, known: frozenset[str]) -> str:
     if program == "nerdctl":
         return f"The option --{shown(name)} of nerdctl is not known here."
-    near = difflib.get_close_matches(name, known, 1, 0.7) if len(name) < 60 else []
+    near = similar_names(name, known, 1, 0.7) if len(name) < 60 else []
     hint = f" Did you mean --{near[0]}?" if near else ""
     return f"{program} knows no option --{shown(name)}; it would refuse the line.{hint}"
 

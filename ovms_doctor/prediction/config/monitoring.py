@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import ServerArguments
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.similar import similar_names
 
 _FAMILIES = (
     "ovms_infer_req_queue_size ovms_infer_req_active ovms_current_requests ovms_requests_success "
@@ -74,7 +74,7 @@ def _list_problem(names: list[Any], release: Release, pointer: str | None) -> St
         if name in known and name not in seen:
             seen.add(name)
             continue
-        close = difflib.get_close_matches(str(name), known - seen, 1, 0.7) if name not in seen else []
+        close = similar_names(str(name), known - seen, 1, 0.7) if name not in seen else []
         return StartProblem(
             "metrics",
             "INVALID_METRICS_FAMILY_NAME",

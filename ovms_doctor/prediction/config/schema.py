@@ -7,7 +7,6 @@ is named by what it refers to), so definitions stand where the server has them (
 
 from __future__ import annotations
 
-import difflib
 import json
 from functools import cache
 from typing import Any, TypeAlias
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.config_positions import from_fragment, last_key
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.similar import similar_names
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -292,7 +292,7 @@ def _similar(wanted: str, names: list[str]) -> str | None:
     """The one of ``names`` that was probably meant by ``wanted``: spelled alike, or a part of the other."""
     word = wanted.lower()
     by_word = {name.lower(): name for name in reversed(names)}
-    close = difflib.get_close_matches(word, by_word, 1, 0.7)
+    close = similar_names(word, by_word, 1, 0.7)
     if not close:
         close = [one for one in by_word if min(len(one), len(word)) > 3 and (one in word or word in one)][:1]
     return by_word[close[0]] if close else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from ovms_doctor.model.parameters import REGISTERED, REGISTERED_ONCE, Device
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.similar import similar_names
 
 #: The first releases whose OpenVINO no longer has the plugin. GNA went with 2024.0; of MYRIAD and HDDL no wheel
 #: since 2023.0 knows anything. The plugin for CUDA is called NVIDIA since 2022.3 (docs/accelerators.md).
@@ -64,7 +64,7 @@ def suggestion(text: str) -> str | None:
 
 def similar_device(name: str) -> str | None:
     """The one device whose name is close to ``name``; None where there is none."""
-    close = get_close_matches(name.strip().upper(), sorted(REGISTERED), 1, 0.6)
+    close = similar_names(name.strip().upper(), sorted(REGISTERED), 1, 0.6)
     return close[0] if close else None
 
 

@@ -7,7 +7,6 @@ json_parser.cpp (before v2024.2 in modelconfig.cpp) and ``validatePluginConfigur
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import Any
 
 from ovms_doctor.model.host import HostDevices
@@ -18,6 +17,7 @@ from ovms_doctor.model.releases.plugin_properties import (
     ever_supported,
     supported_properties,
 )
+from ovms_doctor.model.similar import similar_names
 from ovms_doctor.prediction.parameters.devices import chooses_device, validated_plugins
 from ovms_doctor.prediction.parameters.members import pairs_of
 from ovms_doctor.prediction.parameters.shapes import ParameterFormatError
@@ -127,7 +127,7 @@ def similar_key(key: str, device: str, release: Release) -> str | None:
     known: set[str] = set()
     for plugin in validated_plugins(device):
         known |= supported_properties(plugin.partition(".")[0], release) or frozenset()
-    matches = get_close_matches(key.upper(), sorted(known), 1, 0.75)
+    matches = similar_names(key.upper(), sorted(known), 1, 0.75)
     return matches[0] if matches else None
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from msgspec.structs import replace
 
 from ovms_doctor.model.client_request import Answer, ClientRequest
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedModels
+from ovms_doctor.model.similar import similar_names
 from ovms_doctor.prediction.requests.routes import path_of
 from ovms_doctor.prediction.requests.steps import Step
 
@@ -111,7 +111,7 @@ def _closest(name: str, names: list[str]) -> str | None:
     lower = {item.lower(): item for item in names}
     if name.lower() in lower:
         return lower[name.lower()]
-    close = get_close_matches(name, names, 1, 0.6)
+    close = similar_names(name, names, 1, 0.6)
     return close[0] if close else None
 
 

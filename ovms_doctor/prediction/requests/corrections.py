@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from difflib import get_close_matches
 from typing import Any
 
 from msgspec.structs import replace
 
 from ovms_doctor.model.client_request import Answer, ClientRequest
 from ovms_doctor.model.served_models import DATATYPES, ServedInput, ServedModel, dimension_matches
+from ovms_doctor.model.similar import similar_names
 from ovms_doctor.prediction.requests.binary_extension import HEADER
 from ovms_doctor.prediction.requests.json_repairs import repair_json
 from ovms_doctor.prediction.requests.steps import Step, with_document
@@ -322,7 +322,7 @@ class _Correction:
             return None
         entry, name = extra[0], missing[0]
         if len(missing) > 1:
-            close = get_close_matches(str(entry.get("name", "")), missing, 1, 0.5)
+            close = similar_names(str(entry.get("name", "")), missing, 1, 0.5)
             if not close:
                 return None
             name = close[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import queue
@@ -15,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.similar import similar_names
 
 #: Lines kept of the beginning and of the end of the output.
 FIRST_LINES, LAST_LINES = 40, 60
@@ -245,7 +245,7 @@ def _no_such(client: Any, name: str, address: str) -> str:
     except Exception:  # noqa: BLE001 - a suggestion is not worth a failure
         names = []
     close = [item for item in names if name.lower() in item.lower() or item.lower() in name.lower()]
-    close += difflib.get_close_matches(name, names, 3, 0.5)
+    close += similar_names(name, names, 3, 0.5)
     listed = ", ".join(dict.fromkeys(close[:4]))
     hint = f"did you mean {listed}?" if listed else "docker ps -a lists those that there are."
     return f"The container engine at {address} has no container {name}: {hint}"

@@ -180,6 +180,15 @@ def own_paths() -> list[str]:
     return [OWN_PATH, home(), *user]
 
 
+def own_directories() -> list[str]:
+    """The module paths that such a child would have, for a copy of this process: without the script's or the working
+    directory, and without those of PYTHONPATH."""
+    named = os.environ.get("PYTHONPATH")
+    left_out = {os.path.abspath(path) for path in named.split(os.pathsep)} if named else set()
+    begins = 0 if sys.flags.isolated or getattr(sys.flags, "safe_path", False) else 1
+    return [*(path for path in sys.path[begins:] if path not in left_out), home()]
+
+
 def child_pipes(
     theirs: contextlib.ExitStack, ours: contextlib.ExitStack
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from ovms_doctor.model.light_msgspec import import_msgspec
 from ovms_doctor.probes.processes import fork
-from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_paths, start
+from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_directories, own_paths, start
 
 #: What a worker does: look at the file system; read model files; read shared libraries; load models with OpenVINO and
 #: read model files; ask stores. See :mod:`ovms_doctor.probes.processes.worker`.
@@ -27,8 +27,10 @@ _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 _KEPT_BEGINNINGS: Final = ("LC_", "COVERAGE_")
 _NO_HOME: Final = "/nonexistent"
 
-#: Kinds that need little beyond what the parent process has imported: where that is safe, they are copies of it.
+#: Kinds that are copies of the parent process where that is safe: they need little beyond what it has imported.
 _COPIED: Final = ("files", "inspect")
+#: Kinds that are copies only before the parent has read anything: they may run code of the user's choice.
+_COPIED_EARLY: Final = (*_COPIED, "load")
 
 #: Workers that were started and that nobody uses yet.
 _early: dict[Kind, Process] = {}
@@ -42,7 +44,7 @@ def start_worker(kind: Kind) -> Process:
     if early is not None and not early.has_ended():
         return early
     if _is_command and kind in _COPIED and fork.is_safe():
-        return fork.fork(partial(_serve, kind))
+        return _copy(kind)
     # Without site-packages' own start-up files, which look at other files than are asked for.
     plain = kind == "files"
     return start(
@@ -58,15 +60,14 @@ def start_early(kinds: Sequence[Kind], *, is_command: bool = False) -> None:
     """Start one worker of each kind now. Whoever needs one later takes it; where none can be started, that is
     reported then. ``is_command``: this process runs the command line and nothing else."""
     global _is_command
-    _is_command = is_command
-    copied = [kind for kind in kinds if is_command and kind in _COPIED]
-    for kind in (*(kind for kind in kinds if kind not in copied), *copied):
-        if kind in copied:
-            # What the copies need first of all, and this process later.
-            import_msgspec()
-            import_module("ovms_doctor.model.facts")
+    _is_command = is_command and fork.is_safe()
+    if _is_command and kinds:
+        # What the copies need first of all, and this process later.
+        import_msgspec()
+        import_module("ovms_doctor.probes.processes.messages")
+    for kind in kinds:
         try:
-            _early[kind] = start_worker(kind)
+            _early[kind] = _copy(kind) if _is_command and kind in _COPIED_EARLY else start_worker(kind)
         except (OSError, ValueError):
             return
 
@@ -80,7 +81,12 @@ def end_unused() -> None:
             os.close(descriptor)
 
 
-def _serve(kind: Kind) -> None:
+def _copy(kind: Kind) -> Process:
+    return fork.fork(partial(_serve, kind, own_directories()))
+
+
+def _serve(kind: Kind, paths: list[str]) -> None:
+    sys.path[:] = paths
     from ovms_doctor.probes.processes.worker import main
 
     main(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import stat
@@ -98,8 +99,6 @@ def recognise(head: bytes, size: int) -> Head | None:
             faults.ZERO_FILLED, "nothing but zeros", f"the first {len(head)} of {size} bytes are zero"
         )
     if _HTML.search(head[:1024]):
-        import html
-
         title = _TITLE.search(head)
         text = "" if title is None else f' with the title "{html.unescape(printable(title[1]))}"'
         return Head(faults.HTML_PAGE, f"a web page{text}", printable(head[:80]))

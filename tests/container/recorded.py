@@ -15,6 +15,7 @@ from typing import Any
 from tests.container.diagnosed import MODELS
 from tests.container.engine import Engine
 from tests.live.servers import JSON, recorded
+from tests.stores.servers import free_port
 
 _LOG = Path(__file__).parents[1] / "data/logs/reload-2026.3-DEBUG.log.xz"
 #: Where the server was recorded to read its configuration.
@@ -53,7 +54,8 @@ def config_answer(states: dict[str, dict[int, str]]) -> str:
 
 class Recorded:
     """One such container. ``models`` is mounted at :data:`TOP`; ``options``: more of the server's
-    arguments; ``prepare``: changes the models before the start."""
+    arguments; ``prepare``: changes the models before the start; ``published``:
+    ports of the host by those of the container."""
 
     def __init__(
         self,
@@ -61,6 +63,8 @@ class Recorded:
         top: Path,
         *options: str,
         prepare: Callable[[Path], object] = lambda models: None,
+        network: str = "host",
+        published: dict[int, int] | None = None,
     ) -> None:
         self.engine = engine
         self.models = top / "models"
@@ -73,8 +77,7 @@ class Recorded:
         (self.directory / "log").write_text(start_log())
         prepare(self.models)
         self.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "AVAILABLE/OK"}})
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            self.port: int = unused.getsockname()[1]
+        self.port = free_port() if network == "host" else 8000
         words = ("--config_path", f"{TOP}/config.json", "--rest_port", str(self.port), *options)
         python = os.path.realpath(sys.executable)
         shared = [path for path in ("/usr", "/lib", "/lib64", sys.base_prefix) if os.path.exists(path)]
@@ -82,11 +85,25 @@ class Recorded:
         binds += [f"{self.models}:{TOP}:ro", f"{self.directory}:/recorded:ro"]
         self.id = engine.run(
             *words,
-            name=f"ovms-doctor-test-{self.port}",
-            host={"network_mode": "host", "binds": binds},
+            name=f"ovms-doctor-test-{os.getpid()}-{len(engine.made)}",
+            host={
+                "network_mode": network,
+                "binds": binds,
+                "port_bindings": {
+                    inside: ("127.0.0.1", outside) for inside, outside in (published or {}).items()
+                },
+            },
+            ports=list(published or {}),
             environment={"PRETEND": "recorded", "PYTHON": python},
         )
-        engine.until(self.id, lambda now: _listens(self.port) or not now["State"]["Running"])
+        engine.until(self.id, lambda now: self._is_up(now) or not now["State"]["Running"])
+
+    def _is_up(self, now: dict[str, Any]) -> bool:
+        """Whether the server listens, as far as this host can see it."""
+        addresses = [item.get("IPAddress") for item in now["NetworkSettings"]["Networks"].values()]
+        host = next((item for item in addresses if item), "127.0.0.1")
+        # Where it is bound to the container's own loopback, the log is all there is.
+        return _listens(host, self.port) or b"recorded: bound to 127.0.0.1" in self.engine.api.logs(self.id)
 
     def configure(self, *names: str, text: str | None = None) -> None:
         """Write config.json with these models."""
@@ -106,6 +123,6 @@ class Recorded:
         (self.directory / "answers.json").write_text(json.dumps(answers))
 
 
-def _listens(port: int) -> bool:
+def _listens(host: str, port: int) -> bool:
     with socket.socket() as trial:
-        return trial.connect_ex(("127.0.0.1", port)) == 0
+        return trial.connect_ex((host, port)) == 0

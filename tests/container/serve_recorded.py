@@ -59,7 +59,11 @@ def main(directory: Path, words: list[str]) -> None:
     time.sleep(max(0.0, (end - datetime.now()).total_seconds()))  # noqa: DTZ005
     Handler.directory = directory
     port = int(words[words.index("--rest_port") + 1])
-    ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()
+    bound = words[words.index("--rest_bind_address") + 1] if "--rest_bind_address" in words else "0.0.0.0"
+    server = ThreadingHTTPServer((bound, port), Handler)
+    if bound == "127.0.0.1":
+        print("recorded: bound to 127.0.0.1", flush=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

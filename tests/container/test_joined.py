@@ -14,6 +14,7 @@ from tests.cli.run import Result, ovms_doctor
 from tests.container.diagnosed import MODELS
 from tests.container.engine import Engine
 from tests.container.recorded import Recorded
+from tests.stores.servers import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.needs_command("docker", "dockerd")]
 
@@ -193,7 +194,7 @@ def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
     """The container runs, and nothing listens on the port that its arguments name."""
     started = Recorded(engine, world_dir)
     other = engine.run(
-        "--model_path", "/models/m", "--model_name", "m", "--rest_port", str(_free_port()),
+        "--model_path", "/models/m", "--model_name", "m", "--rest_port", str(free_port()),
         host={"network_mode": "host"},
     )  # fmt: skip
     engine.api.kill(started.id)
@@ -202,11 +203,3 @@ def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
     stopped = _check(started, "--select", "live")
     assert stopped.document["checks"][0]["status"] == "not_applicable"
     assert "does not run" in json.dumps(stopped.document["checks"])
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-    return port

@@ -54,9 +54,11 @@ def replay(server: str, **replaced: Answer) -> Callable[[str], Answer]:
 
 
 @contextmanager
-def http_server(answer: Callable[[str], Answer], tls: ssl.SSLContext | None = None) -> Iterator[HttpServer]:
+def http_server(
+    answer: Callable[[str], Answer], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> Iterator[HttpServer]:
     """A server that answers GET; it keeps the requests."""
-    server = HttpServer(answer)
+    server = HttpServer(answer, host)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -74,7 +76,8 @@ class HttpServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, answer: Callable[[str], Answer]) -> None:
+    def __init__(self, answer: Callable[[str], Answer], host: str = "127.0.0.1") -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.answer = answer
         #: Method and path of each request, and its headers.
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -82,7 +85,7 @@ class HttpServer(ThreadingHTTPServer):
         self.posted: list[tuple[str, str, bytes]] = []
         #: The answer to POST.
         self.result: Answer = (500, JSON, b'{"error":"unexpected"}')
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((host, 0), _Handler)
 
     @property
     def port(self) -> int:

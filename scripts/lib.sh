@@ -80,13 +80,14 @@ install_into() {
   venv=$1
   what=$2
   shift 2
-  now="$what $(find "$@" -name __pycache__ -prune -o -type f -exec cksum {} + | sort | cksum)"
-  if [ "$(cat "$venv/.installed" 2>/dev/null)" = "$now" ]; then
+  stamp=$venv/.installed-$(printf '%s' "$what" | cksum | tr ' ' -)
+  now=$(find "$@" -name __pycache__ -prune -o -type f -exec cksum {} + | sort | cksum)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$now" ]; then
     return
   fi
-  rm -f -- "$venv/.installed"
+  rm -f -- "$stamp"
   say 'Installing with pip; the first time this takes a minute or two'
   # shellcheck disable=SC2086
   "$venv/bin/python" -m pip install --quiet $what
-  printf '%s\n' "$now" >"$venv/.installed"
+  printf '%s\n' "$now" >"$stamp"
 }

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Builds what a release consists of: wheel, source archive, single files, SBOM, checksums and their signature.
+
+The version is that of the tag at HEAD (``vX.Y.Z``). The package, the changelog and the tag must agree, nothing may be
+uncommitted, and two builds of the wheel must have one hash. See "Releasing" in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import build_archive
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKSUMS = "SHA256SUMS"
+#: The namespace of the signature: a signature made for another purpose does not verify.
+NAMESPACE = "ovms-doctor-release"
+
+
+class ReleaseError(Exception):
+    """The tree is not one that can be released; the text says why."""
+
+
+def _git(*arguments: str) -> str:
+    """Returns what git prints for these arguments in the checkout."""
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def tagged_version() -> str:
+    """Returns the version of the tag at HEAD; raises ReleaseError where tag, package and changelog do not agree."""
+    if _git("status", "--porcelain"):
+        raise ReleaseError("the checkout has uncommitted changes")
+    tags = [tag for tag in _git("tag", "--points-at", "HEAD").split() if re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
+    if len(tags) != 1:
+        raise ReleaseError(f"HEAD has {len(tags)} tags of the form v1.2.3; a release has one")
+    version = tags[0][1:]
+    package = re.search(
+        r'^__version__ = "(.+)"$', (ROOT / "ovms_doctor/__init__.py").read_text("utf-8"), re.MULTILINE
+    )
+    if package is None or package[1] != version:
+        raise ReleaseError(f"the tag is v{version}, and ovms_doctor.__version__ is {package and package[1]}")
+    if f"\n## {version}\n" not in (ROOT / "CHANGELOG.md").read_text("utf-8"):
+        raise ReleaseError(f"CHANGELOG.md has no section {version}")
+    return version
+
+
+def _hash(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _build_distributions(target: Path) -> Path:
+    """Writes wheel and source archive, with the time of the commit in them, to ``target``; returns the wheel."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": _git("log", "-1", "--format=%ct")}
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", str(target)],
+        check=True,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    (wheel,) = target.glob("*.whl")
+    return wheel
+
+
+def _write_sbom(wheel: Path, output: Path) -> None:
+    """Writes a CycloneDX SBOM of an environment that holds the wheel and its dependencies, as they resolve today."""
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
+        python = str(Path(scratch, "bin", "python"))
+        subprocess.run([python, "-m", "pip", "install", "--quiet", str(wheel)], check=True)
+        # What venv itself puts there is no part of the release.
+        subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "-y", "setuptools", "pip"], check=True)
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "cyclonedx_py", "environment", python),
+                *("--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "application"),
+                *("--output-reproducible", "--output-file", str(output)),
+            ],
+            check=True,
+        )
+
+
+def build(target: Path, flavours: list[str], key: Path | None) -> None:
+    """Writes the release to the empty directory ``target``; ``key`` is the SSH key that signs the checksums."""
+    tagged_version()
+    target.mkdir(parents=True, exist_ok=True)
+    if any(target.iterdir()):
+        raise ReleaseError(f"{target} is not empty")
+    wheel = _build_distributions(target)
+    with tempfile.TemporaryDirectory() as scratch:
+        again = _build_distributions(Path(scratch))
+        if _hash(again) != _hash(wheel):
+            raise ReleaseError("two builds of the wheel differ")
+    for flavour in flavours:
+        build_archive.build(flavour, target / f"ovms-doctor-{flavour}.pyz", wheel)
+    _write_sbom(wheel, target / "ovms-doctor.cdx.json")
+    files = sorted(path for path in target.iterdir())
+    lines = [f"{_hash(path)}  {path.name}\n" for path in files]
+    (target / CHECKSUMS).write_text("".join(lines), encoding="ascii")
+    if key is not None:
+        subprocess.run(
+            ["ssh-keygen", "-q", "-Y", "sign", "-n", NAMESPACE, "-f", str(key), str(target / CHECKSUMS)],
+            check=True,
+        )
+
+
+def main() -> int:
+    """Parses the command line, builds, and returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("target", type=Path, nargs="?", default=ROOT / "dist", help="default: dist")
+    parser.add_argument("--archives", default="light,full", help="which single files; default: light,full")
+    signing = parser.add_mutually_exclusive_group(required=True)
+    signing.add_argument("--key", type=Path, help="the SSH key that signs the checksums")
+    signing.add_argument("--unsigned", action="store_true", help="a trial: no signature")
+    chosen = parser.parse_args()
+    try:
+        build(chosen.target, [name for name in chosen.archives.split(",") if name], chosen.key)
+    except ReleaseError as error:
+        print(f"release.py: {error}", file=sys.stderr)
+        return 1
+    for path in sorted(chosen.target.iterdir()):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How ovms-doctor is installed and run elsewhere: light, as one file, in CI, as a release."""

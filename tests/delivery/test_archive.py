@@ -1,0 +1,93 @@
+"""One file for hosts without a package index: built with pex, run without pip and without a network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery.paths import MODELS, ROOT, interpreter
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs_command("unshare"), pytest.mark.needs_root]
+
+VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+
+
+def build(output: Path, *words: str) -> Path:
+    script = ROOT / "scripts" / "build_archive.py"
+    subprocess.run([sys.executable, script, *words, "--output", output], check=True)
+    return output
+
+
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("archive") / "ovms-doctor.pyz", "light")
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For the Python of the tests alone: with all four, it is built for a release."""
+    minor = str(sys.version_info.minor)
+    return build(tmp_path_factory.mktemp("archive") / "ovms-doctor.pyz", "full", "--python", minor)
+
+
+def isolated(version: str, scratch: Path, *words: str | Path) -> subprocess.CompletedProcess[bytes]:
+    """The words after a Python that has no packages, not even pip, in a network namespace with nothing in it."""
+    base = interpreter(version)
+    if base is None:
+        pytest.skip(f"this host has no CPython {version}")
+    venv = scratch / "venv"
+    if not venv.exists():
+        subprocess.run([base, "-m", "venv", "--without-pip", venv], check=True)
+    environment = {
+        "PATH": f"{venv}/bin:/usr/bin:/bin",
+        "HOME": str(scratch),
+        "PEX_ROOT": str(scratch / "pex"),
+    }
+    python = str(venv / "bin" / "python")
+    assert subprocess.run(
+        [python, "-c", "import pip"], env=environment, capture_output=True, check=False
+    ).returncode
+    return subprocess.run(
+        ["unshare", "--net", python, *words], env=environment, capture_output=True, check=False, cwd=scratch
+    )
+
+
+def document(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    assert done.stdout, done.stderr.decode()
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_light(light: Path, tmp_path: Path, version: str) -> None:
+    done = isolated(version, tmp_path, light, "check", MODELS, "--load", "none", "--format", "json")
+    found = document(done)
+    assert done.returncode == 1, done.stderr.decode()
+    assert {"OVD101", "OVD111", "OVD302", "OVD308", "OVD312"} <= {one["code"] for one in found["findings"]}
+    assert "OVD903" not in {one["code"] for one in found["findings"]}
+    assert isolated(version, tmp_path, light, "explain", "OVD101").returncode == 0
+
+
+def test_full(full: Path, tmp_path: Path) -> None:
+    version = f"3.{sys.version_info.minor}"
+    done = isolated(version, tmp_path, full, "check", MODELS, "--load", "compile", "--format", "json")
+    found = document(done)
+    assert done.returncode == 1, done.stderr.decode()
+    bases = {
+        version["state_basis"]
+        for model in found["models"]
+        for version in model["versions"]
+        if version["state"] == "AVAILABLE"
+    }
+    assert "compiled" in bases
+    assert "OVD903" not in {one["code"] for one in found["findings"]}
+
+
+def test_two_builds_are_one_file(light: Path, tmp_path: Path) -> None:
+    again = build(tmp_path / "again.pyz", "light")
+    assert again.read_bytes() == light.read_bytes()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.generative_steps import steps_for, write_graph
-from ovms_doctor.checks.path_advice import behind_links, listed
+from ovms_doctor.checks.path_advice import listed, mount_causes
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.facts import Failure, ListDirectory, Listing, PathStatus, StatPath
@@ -260,7 +260,7 @@ def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name:
         evidence=(Evidence(f"{path} → {target}: nothing there", "readlink and stat as the server's user"),),
         recovers="restart",
         steps=steps,
-        causes=(CausedBy("OVD716"), *behind_links(context, model.entry.base_path)),
+        causes=(CausedBy("OVD716"), *mount_causes(context, model.entry.base_path)),
     )
 
 

@@ -132,8 +132,13 @@ def check(context: Context) -> Iterator[Finding]:
     if arguments is None or (question is None and not arguments.value("log_path")):
         raise NotApplicableError("no ports of this host")
     problem = context.plan.host_problem
-    if problem is None:
-        if question is not None and answer is not None and not isinstance(answer, NetworkInspection):
+    if problem is None or problem.kind not in _CODE_OF:
+        if (
+            problem is None
+            and question is not None
+            and answer is not None
+            and not isinstance(answer, NetworkInspection)
+        ):
             raise CouldNotLookError(f"the ports of this host: {answer.reason}")  # type: ignore[union-attr]
         return
     network = answer if isinstance(answer, NetworkInspection) else NetworkInspection()

@@ -78,12 +78,27 @@ def left_behind(path: str) -> tuple[CausedBy, ...]:
     return tuple(CausedBy(code, path=path, any_model=True) for code in ("OVD660", "OVD661"))
 
 
-def behind_links(context: Context, base: str) -> tuple[CausedBy, ...]:
-    """Causes of what a model at ``base`` lacks: the finding on files under no mount, where links of it lead to some."""
-    path = context.absolute(base).rstrip("/")
-    if any(f"{file.path}/".startswith(f"{path}/") for file in context.plan.outside_files):
-        return (CausedBy("OVD126", any_model=True),)
-    return ()
+def mount_causes(context: Context, path: str) -> tuple[CausedBy, ...]:
+    """Causes of what is missing at or below ``path``: the findings on files under no mount, and on a mount whose source
+    does not exist."""
+    base = context.absolute(path).rstrip("/")
+    found = []
+    if any(f"{file.path}/".startswith(f"{base}/") for file in context.plan.outside_files):
+        found.append(CausedBy("OVD126", any_model=True))
+    mount = None if is_remote(path) else context.deployment.mount_table.mount_of(base)
+    if mount is not None and mount.server in context.plan.created_mounts:
+        found.append(CausedBy("OVD714", path=mount.server, any_model=True))
+    return tuple(found)
+
+
+def is_never_mounted(context: Context, path: str) -> bool:
+    """Whether ``path`` lies in a mount over which the engine does not start the container: what is missing there is no
+    finding of its own."""
+    problem = context.plan.host_problem
+    if problem is None or problem.kind != "bind_source_missing" or is_remote(path):
+        return False
+    mount = context.deployment.mount_table.mount_of(context.absolute(path))
+    return mount is not None and mount.server == problem.path
 
 
 def _move(context: Context, old: str, new: str) -> str:

@@ -71,6 +71,7 @@ def container_with(
         network=_network(settings),
         limits=_limits(settings),
         devices=tuple(mounts.read_device(text) for text in devices if text not in cdi),
+        device_sources=tuple(mounts.read_device_source(text) for text in devices if text not in cdi),
         device_requests=(*_gpus(settings), *cdi),
         restart=engine_values.read_restart(settings.last("restart") or "no"),
         probes=_health(settings),

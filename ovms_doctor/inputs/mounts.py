@@ -136,6 +136,11 @@ def read_device(text: str) -> str:
     return posixpath.normpath(path)
 
 
+def read_device_source(text: str) -> str:
+    """The path on the host of a value that :func:`read_device` accepts."""
+    return posixpath.normpath(text.partition(":")[0])
+
+
 def is_cdi(text: str) -> bool:
     """Whether a device is named as the Container Device Interface does: ``vendor.com/class=name``."""
     return _CDI.fullmatch(text) is not None

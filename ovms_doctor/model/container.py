@@ -246,6 +246,8 @@ class Container(Struct, frozen=True, omit_defaults=True):
     limits: ContainerLimits = ContainerLimits()
     #: Device nodes, by their paths in the container.
     devices: tuple[str, ...] = ()
+    #: The paths of the host at which the engine looks for them; empty where the source does not say.
+    device_sources: tuple[str, ...] = ()
     #: Devices that were requested by other names (``--gpus``, CDI, Kubernetes resources).
     device_requests: tuple[str, ...] = ()
     #: Restart policy as the engine writes it (``no``, ``on-failure:3``, ``Always``).

@@ -275,6 +275,10 @@ class Plan(Struct, frozen=True):
     host_problem: StartProblem | None = None
     #: Whether the kernel kills the process, because it needs more memory than its limit.
     killed: bool = False
+    #: The server's paths of the mounts whose source is missing on the host: the engine creates an empty directory.
+    created_mounts: tuple[str, ...] = ()
+    #: This host's path of a configuration file that a volume hides from the server.
+    hidden_config: str | None = None
     #: Names that are configured more than once.
     duplicates: tuple[str, ...] = ()
     #: What this program does not predict.

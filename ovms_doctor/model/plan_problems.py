@@ -35,6 +35,8 @@ class StartProblem(Struct, frozen=True):
         "address_not_local",
         "address_is_name",
         "published_port",
+        "bind_source_missing",
+        "device_missing",
     ]
     #: The status code.
     status: str
@@ -70,6 +72,11 @@ class StartProblem(Struct, frozen=True):
     missing: str = ""
     #: The pointer of a key that has its place, or of one too many.
     sibling: str | None = None
+
+    @property
+    def of_engine(self) -> bool:
+        """Whether the engine does not start the container, so that no process of the server runs."""
+        return self.kind in ("published_port", "bind_source_missing", "device_missing")
 
 
 class ExtensionPlan(Struct, frozen=True):

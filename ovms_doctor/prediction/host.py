@@ -12,6 +12,7 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.model.plan_problems import StartProblem
+from ovms_doctor.prediction.engine_start import created_mounts, engine_problem, hidden_config
 from ovms_doctor.prediction.log_file import log_file_problem
 from ovms_doctor.prediction.network import network_problem
 
@@ -23,6 +24,12 @@ _BEFORE_PORTS = ("cache", "extension")
 
 def with_host(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
     """The plan, with what the host makes of it. Raises FactsMissingError."""
+    problem = engine_problem(deployment, facts)
+    if problem is not None:
+        return _ended(planned, problem)
+    created, hidden = created_mounts(deployment, facts), hidden_config(deployment, facts)
+    if created or hidden is not None:
+        planned = replace(planned, created_mounts=created, hidden_config=hidden)
     arguments = deployment.arguments
     if arguments is None or (planned.problem is not None and planned.problem.kind in _BEFORE_LOG):
         return planned

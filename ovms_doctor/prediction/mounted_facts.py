@@ -13,10 +13,12 @@ from typing import TypeVar, cast
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
+    Answer,
     AnyQuestion,
     Facts,
     Failure,
     ListDirectory,
+    Listing,
     PathStatus,
     Question,
     ReadFile,
@@ -26,6 +28,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.names import is_remote, is_stock_image
 from ovms_doctor.model.plan_problems import OutsideMounts
+from ovms_doctor.prediction.engine_start import always_directories, is_missing, may_be_created
 
 A = TypeVar("A")
 
@@ -55,7 +58,7 @@ class MountedFacts(Facts):
     """The facts as a server with ``deployment``'s mounts sees them: what lies under no mount, and not in the image
     either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
 
-    __slots__ = ("_container", "_known", "_relative", "_table", "_unavailable")
+    __slots__ = ("_container", "_created", "_directories", "_known", "_relative", "_table", "_unavailable")
 
     def __init__(self, facts: Facts, deployment: Deployment) -> None:
         self._answers = facts._answers
@@ -64,6 +67,8 @@ class MountedFacts(Facts):
         self._table = deployment.mount_table
         self._known = _known(deployment)
         self._container = deployment.container
+        self._created = may_be_created(deployment)
+        self._directories = always_directories(deployment)
         # All that is not mounted is unavailable too; but what an image of OVMS's has there is known.
         self._unavailable = tuple(
             _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
@@ -79,17 +84,31 @@ class MountedFacts(Facts):
 
     def ask(self, question: Question[A]) -> A:
         """As Facts.ask. Raises FactsMissingError for the host's path where that decides."""
-        if (
-            self._known
-            and isinstance(question, StatPath | ListDirectory | ReadFile)
-            and self._gone(question.path)
-        ):
-            return cast(A, _GONE)
+        if isinstance(question, StatPath | ListDirectory | ReadFile):
+            if self._known and self._gone(question.path):
+                return cast(A, _GONE)
+            if isinstance(question, StatPath) and question.path in self._directories:
+                return cast(A, PathStatus("directory", 0))
+            if self._created and (made := self._in_created(question)) is not None:
+                return cast(A, made)
         answer = super().ask(question)
         if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
             # A link leads there; the server's own look finds nothing.
             return cast(A, _GONE)
         return answer
+
+    def _in_created(self, question: StatPath | ListDirectory | ReadFile) -> Answer | None:
+        """What the server finds in a mount whose source the engine creates: an empty directory. None where the source
+        exists. Raises FactsMissingError."""
+        mount = self._table.mount_of(question.path)
+        host = None if mount is None else self._created.get(mount.server)
+        if mount is None or host is None or not is_missing(host, self):
+            return None
+        if _names(question.path) != _names(mount.server):
+            return _GONE
+        if isinstance(question, StatPath):
+            return PathStatus("directory", 0)
+        return Listing(()) if isinstance(question, ListDirectory) else Failure(errno.EISDIR)
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:
         if not self._known:

@@ -33,6 +33,7 @@ from ovms_doctor.prediction.cache import cache_problem, plan_cache
 from ovms_doctor.prediction.config.monitoring import arguments_enable_metrics, arguments_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, argument_notes, read_argument
 from ovms_doctor.prediction.configured import plan_configuration
+from ovms_doctor.prediction.engine_start import created_mounts
 from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
 from ovms_doctor.prediction.generative import Generative, look_for_generative
 from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
@@ -74,6 +75,8 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
     ignored = _ignored_arguments(deployment)
     mounted_facts = mounted_facts_for(facts, deployment)
     try:
+        # Of the mounts' sources it is asked at once: they decide on all that is mounted.
+        created_mounts(deployment, mounted_facts)
         planned = with_routes(_plan(deployment, mounted_facts, planner, ignored), deployment, mounted_facts)
         planned = with_host(planned, deployment, mounted_facts)
         if planned.outcome == "serves":

@@ -161,7 +161,7 @@ def _write_outcome(paper: TextWriter, report: Report) -> None:
     plan = report.plan
     if plan is None:
         return
-    if plan.host_problem is not None and plan.host_problem.kind == "published_port":
+    if plan.host_problem is not None and plan.host_problem.of_engine:
         paper.prose("the engine does not start the container", style="bold red")
     elif plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"

@@ -64,7 +64,7 @@ def verdict_line(report: Report) -> tuple[str, str]:
     plan = report.plan
     if plan is None:
         return OPEN, "nothing could be looked at"
-    if plan.host_problem is not None and plan.host_problem.kind == "published_port":
+    if plan.host_problem is not None and plan.host_problem.of_engine:
         return BAD, "the engine does not start the container: no model is served"
     running = _running(report)
     now = f"{running}; started now: " if running else ""

@@ -22,6 +22,7 @@ from ovms_doctor.model.facts import (
     FileKind,
     FileSample,
     ModelInspection,
+    PathStatus,
     ProbeWrite,
     StatHost,
     StatPath,
@@ -68,7 +69,9 @@ class Disk(World):
         if isinstance(question, ProbeWrite):
             return self.probe
         if isinstance(question, StatHost):
-            return Failure(errno.ENOENT)
+            # What is mounted, and nothing else of this host's.
+            there = {"/srv/m"} | ({"/srv/cache"} if "/opt/cache" in self.directories else set())
+            return PathStatus("directory", 0) if question.path in there else Failure(errno.ENOENT)
         if question.path in self.gone:
             return Unavailable("in the container's own layers")
         if not isinstance(question, CheckWritable):

@@ -107,7 +107,7 @@ object-archived, OVD664 version-directory-not-downloaded, OVD666 gcs-list-refuse
 OVD701 oom-killed, OVD702 killed-from-outside, OVD703 ended-over-arguments, OVD704 ended-at-start,
 OVD705 ended-with-its-help, OVD706 illegal-instruction, OVD707 aborted, OVD708 crashed,
 OVD709 stopped, OVD710 restarts-again-and-again, OVD711 evicted, OVD712 probe-cannot-succeed,
-OVD713 never-started, OVD716 mount-empty,
+OVD713 never-started, OVD714 bind-source-missing, OVD715 device-node-missing, OVD716 mount-empty,
 OVD718 mount-hides-models, OVD721 port-published-not-listening, OVD722 selinux-label-missing,
 OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from ovms_doctor.checks import unmounted_paths
+from ovms_doctor.checks import path_advice, unmounted_paths
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure, quote
 from ovms_doctor.checks.layout.servables import advice_below
 from ovms_doctor.checks.permission_steps import steps_for
@@ -49,7 +49,7 @@ CODES = (GRAPH_NOT_LOADED,)
 def check(context: Context) -> Iterator[Finding]:
     """A finding on each graph that is known not to be loaded."""
     for model in context.plan.models:
-        if model.graph is not None:
+        if model.graph is not None and not path_advice.is_never_mounted(context, model.graph.path):
             yield _not_loaded(context, model, model.graph)
 
 
@@ -93,6 +93,7 @@ def _not_loaded(context: Context, model: ModelPlan, fault: GraphFault) -> Findin
         recovers="restart" if context.plan.outcome == "exits" else "config_change",
         steps=steps,
         remedy=remedy,
+        causes=path_advice.mount_causes(context, fault.path),
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.container import ContainerMount
 from ovms_doctor.model.facts import ListDirectory, Listing
 from ovms_doctor.model.findings import Step
+from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.plan_problems import StartProblem
 
 #: Keys at the top of a model's config.json, as Hugging Face's libraries write it.
@@ -42,6 +44,9 @@ def other_file(context: Context, problem: StartProblem) -> OtherFile | None:
     if problem.kind == "config_schema" and _is_of_a_model(context):
         return _model_named(context, problem.path)
     if problem.kind == "config_not_json":
+        volume = _volume_at(context, context.absolute(problem.path))
+        if volume is not None:
+            return _volume_mounted(context, problem.path, volume)
         listing = context.facts.get(ListDirectory(context.absolute(problem.path)))
         if isinstance(listing, Listing) and not listing.entries:
             return _empty_directory(context, problem.path)
@@ -83,6 +88,37 @@ def _model_named(context: Context, path: str) -> OtherFile:
         f"{path} is the config.json of a model, as Hugging Face publishes it, and not the server's configuration",
         (check, serve),
         "Name the model's directory instead, or a configuration file with model_config_list.",
+    )
+
+
+def _volume_at(context: Context, path: str) -> ContainerMount | None:
+    """The volume that is mounted at the very path; None for none."""
+    container = context.deployment.container
+    mounts = () if container is None else covering(container.mounts, path)
+    if mounts and mounts[0].server == path and mounts[0].kind in ("volume", "tmpfs", "claim"):
+        return mounts[0]
+    return None
+
+
+def _volume_mounted(context: Context, path: str, volume: ContainerMount) -> OtherFile:
+    container = context.deployment.container
+    kind = {"volume": "the volume", "tmpfs": "a tmpfs", "claim": "the volume claim"}[volume.kind]
+    name = f" {volume.name}" if volume.name else ""
+    steps: tuple[Step, ...] = (Step("Mount the file itself, or name a file in a directory that is mounted."),)
+    if volume.kind == "volume" and volume.name and container is not None and container.source != "kubernetes":
+        # Without a slash a word is the name of a volume; Compose puts the project's name before it.
+        file = posixpath.basename(path)
+        text = "Mount the file: a path of the host has a slash, a word without one is the name of a volume."
+        if container.source == "compose":
+            steps = (Step(text, f'volumes: ["./{file}:{path}:ro"]', "compose", "restarts the server"),)
+        else:
+            steps = (
+                Step(text, f'-v "$PWD"/{quote(file)}:{quote(path)}:ro', "docker run", "restarts the server"),
+            )
+    return OtherFile(
+        f"{path} is not valid JSON for the server: {kind}{name} is mounted there, and a volume is a directory",
+        steps,
+        "Mount the configuration file, not a volume, at --config_path.",
     )
 
 

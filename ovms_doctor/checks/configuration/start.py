@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks import unmounted_paths
+from ovms_doctor.checks import path_advice, unmounted_paths
 from ovms_doctor.checks.configuration import other_files
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
@@ -264,6 +264,9 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     if problem.kind == "help":
         yield _help(context)
         return
+    in_file = problem.kind.startswith("config_") and problem.path
+    if in_file and path_advice.is_never_mounted(context, problem.path or ""):
+        return
     advice = None
     if problem.kind == "config_unreadable" and problem.path:
         advice = unmounted_paths.advice_for(context, problem.path, "--config_path", directory=False)
@@ -283,6 +286,7 @@ def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
         recovers="restart",
         steps=_steps(context, problem) if better is None else better.steps,
         remedy="" if better is None else better.remedy,
+        causes=path_advice.mount_causes(context, problem.path or "") if in_file else (),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
-from ovms_doctor.checks.container import ending, image, isolation, mounts, ports, probes
+from ovms_doctor.checks.container import ending, engine_start, image, isolation, mounts, ports, probes
 from ovms_doctor.checks.container.listening import listening_ports
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.findings import Finding
@@ -17,6 +17,7 @@ def check(context: Context) -> Iterator[Finding]:
     if container is None:
         return
     yield from ending.check(context)
+    yield from engine_start.check(context, container)
     yield from mounts.check(context, container)
     yield from isolation.check(context, container)
     listening = listening_ports(context)
@@ -29,6 +30,14 @@ def check(context: Context) -> Iterator[Finding]:
 CHECK = Check(
     name="container",
     summary="how the container ended, and its mounts, ports, ids and image",
-    codes=(*ending.CODES, *mounts.CODES, *isolation.CODES, *ports.CODES, *probes.CODES, *image.CODES),
+    codes=(
+        *ending.CODES,
+        *engine_start.CODES,
+        *mounts.CODES,
+        *isolation.CODES,
+        *ports.CODES,
+        *probes.CODES,
+        *image.CODES,
+    ),
     run=check,
 )

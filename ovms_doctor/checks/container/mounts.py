@@ -33,7 +33,7 @@ MOUNT_HIDES_MODELS = Code(
     code="OVD718",
     name="mount-hides-models",
     severity="error",
-    summary="A volume or tmpfs is mounted over the models and hides them",
+    summary="A volume or tmpfs is mounted over the models, or over the configuration file, and hides them",
     remedy="Remove that mount, or move it to another path.",
     recovers="restart",
     releases="The same in all releases.",
@@ -49,7 +49,9 @@ CODES = (MOUNT_EMPTY, MOUNT_HIDES_MODELS)
 
 
 def check(context: Context, container: Container) -> Iterator[Finding]:
-    """A finding on each local model whose mount has nothing in it."""
+    """Findings on a configuration file that a volume hides, and on each local model whose mount has nothing in it."""
+    if context.plan.hidden_config is not None:
+        yield _hidden_config(context, container, context.plan.hidden_config)
     for model in context.plan.models:
         if not is_remote(model.entry.base_path):
             yield from _model(context, container, model)
@@ -67,8 +69,31 @@ def _model(context: Context, container: Container, model: ModelPlan) -> Iterator
     in_memory = top.kind == "tmpfs" and container.source != "kubernetes"
     if below is not None and (in_memory or (top.kind == "volume" and empty)):
         yield _hidden(context, model, top, below)
+    elif top.server in context.plan.created_mounts:
+        # Another finding says that its source does not exist.
+        return
     elif top.kind == "bind" and empty and top.host is not None:
         yield _empty(context, container, model, top)
+
+
+def _hidden_config(context: Context, container: Container, host: str) -> Finding:
+    """The volume may hold a copy of the file; nothing shows it."""
+    path = context.absolute(context.deployment.config_path or "")
+    over = covering(container.mounts, path)[0]
+    kind = "a tmpfs" if over.kind == "tmpfs" else f"the volume {over.name or '(without a name)'}"
+    return context.finding(
+        MOUNT_HIDES_MODELS,
+        f"{kind[0].upper()}{kind[1:]} is mounted at {over.server} and hides {host}: the server reads {path} from it",
+        path=path,
+        severity="error" if over.kind == "tmpfs" else "warning",
+        confidence="medium",
+        detail="If the file is not in it, the server ends with exit code 1.",
+        evidence=(
+            Evidence(f"{host} exists, {kind} at {over.server}", "stat on this host, the deployment's mounts"),
+        ),
+        recovers="restart",
+        steps=(Step(f"Remove the mount at {over.server}, or put the configuration file into it."),),
+    )
 
 
 def _is_empty(context: Context, model: ModelPlan, path: str) -> bool:

@@ -121,7 +121,11 @@ def check(context: Context, model: ModelPlan, problem: BaseProblem) -> Iterator[
     """A finding on what keeps the server from listing the base path. Denied access is reported by the check of
     permissions, a store's refusal by that of remote storage."""
     denied = problem.failure is not None and problem.failure.denial is not None
-    if not denied and problem.kind != "store":
+    if (
+        not denied
+        and problem.kind != "store"
+        and not path_advice.is_never_mounted(context, model.entry.base_path)
+    ):
         yield _finding(context, model, problem)
 
 
@@ -181,7 +185,7 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
             steps=steps,
             causes=(
                 *_MOUNT_CAUSES,
-                *path_advice.behind_links(context, base),
+                *path_advice.mount_causes(context, base),
                 CausedBy("OVD645", any_severity=True),
             ),
             **common,  # type: ignore[arg-type]

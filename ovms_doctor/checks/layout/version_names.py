@@ -203,7 +203,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         recovers=_recovers(context, lacks, parent) if other is None else other.recovers,
         steps=steps,
         remedy=remedy or (_remedy(lacks, parent) if other is None else other.remedy),
-        causes=(CausedBy("OVD446"),) if lacks else (*_MOUNT_CAUSES, *path_advice.behind_links(context, base)),
+        causes=(CausedBy("OVD446"),) if lacks else (*_MOUNT_CAUSES, *path_advice.mount_causes(context, base)),
     )
 
 

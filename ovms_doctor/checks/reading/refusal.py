@@ -190,7 +190,7 @@ def check(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRefus
         evidence=evidence,
         steps=steps,
         confidence=None if cause.report is not None else "medium",
-        causes=(*path_advice.left_behind(attempt.path), *path_advice.behind_links(context, attempt.path)),
+        causes=(*path_advice.left_behind(attempt.path), *path_advice.mount_causes(context, attempt.path)),
     )
 
 

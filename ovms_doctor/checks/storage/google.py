@@ -136,7 +136,7 @@ def key_file(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
         evidence=tuple(_evidence(context, name, fault)),
         recovers="restart",
         steps=_steps(context, path, fault),
-        causes=path_advice.behind_links(context, path) if path and fault.key == "missing" else (),
+        causes=path_advice.mount_causes(context, path) if path and fault.key == "missing" else (),
     )
 
 

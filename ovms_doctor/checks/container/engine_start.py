@@ -1,0 +1,164 @@
+"""What keeps the engine from starting the container, or makes it mount something empty: sources that do not exist."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.model.codes import Code, Example
+from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.mounts import covering
+from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.plan_problems import StartProblem
+
+BIND_SOURCE_MISSING = Code(
+    code="OVD714",
+    name="bind-source-missing",
+    severity="error",
+    summary="A path of the host that is to be mounted does not exist",
+    remedy="Correct the path, or create it with its content before the container is started.",
+    log=(
+        "bind source path does not exist: {path}",
+        'invalid mount config for type "bind"',
+    ),
+    recovers="restart",
+    releases=(
+        "Of the engine, the same for all releases. With -v and in Compose's short form Docker creates an empty "
+        "directory; with --mount, with create_host_path: false and with Podman the container is not started."
+    ),
+    see_also=("OVD716", "OVD403", "OVD713"),
+    example=Example(
+        "docker run -v /srv/config.jsn:/config.json … --config_path /config.json",
+        "docker run -v /srv/config.json:/config.json … --config_path /config.json",
+    ),
+)
+
+DEVICE_NODE_MISSING = Code(
+    code="OVD715",
+    name="device-node-missing",
+    severity="error",
+    summary="A device that the container is to be given does not exist on the host",
+    remedy="Load the device's driver on the host, or leave the device out.",
+    log=("error gathering device information while adding custom device",),
+    recovers="restart",
+    releases="Of the engine, the same for all releases.",
+    see_also=("OVD713", "OVD731", "OVD732"),
+    example=Example(
+        "docker run --device /dev/dri …   on a host without /dev/dri", "docker run …   on the CPU"
+    ),
+)
+
+CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING)
+
+
+def check(context: Context, container: Container) -> Iterator[Finding]:
+    """A finding on what the engine refuses, else on each mount that it makes empty and that the server needs."""
+    problem = context.plan.host_problem
+    if problem is not None and problem.kind == "bind_source_missing":
+        yield _refused_mount(context, container, problem)
+        return
+    if problem is not None and problem.kind == "device_missing":
+        yield _refused_device(context, problem)
+        return
+    for mount in container.mounts:
+        if mount.server in context.plan.created_mounts and _is_needed(context, container, mount):
+            yield _created(context, mount)
+
+
+def _is_needed(context: Context, container: Container, mount: ContainerMount) -> bool:
+    """Whether what the server looks for lies there: its configuration file, or a model of which nothing is served."""
+    paths = []
+    problem = context.plan.problem
+    if problem is not None and problem.path and problem.kind.startswith("config_"):
+        paths.append(problem.path)
+    for model in context.plan.models:
+        if not model.served and not model.versions and not is_remote(model.entry.base_path):
+            paths.append(model.entry.base_path)
+            paths += [model.graph.path] if model.graph is not None else []
+    found = (covering(container.mounts, context.absolute(path)) for path in paths)
+    return any(mounts and mounts[0].server == mount.server for mounts in found)
+
+
+def _refused_mount(context: Context, container: Container, problem: StartProblem) -> Finding:
+    podman = container.engine == "podman"
+    message = f"{problem.text}, which is to be mounted at {problem.path}, does not exist on this host"
+    detail = "The engine does not start the container: the server never runs, and its log is empty."
+    if not podman:
+        detail += f" It reports: bind source path does not exist: {problem.text}"
+    return context.finding(
+        BIND_SOURCE_MISSING,
+        message,
+        path=problem.path,
+        confidence="medium",
+        detail=detail,
+        evidence=(_missing(problem.text),),
+        recovers="restart",
+        steps=_steps(problem.text),
+    )
+
+
+def _created(context: Context, mount: ContainerMount) -> Finding:
+    host = mount.host or ""
+    return context.finding(
+        BIND_SOURCE_MISSING,
+        f"{host}, which is to be mounted at {mount.server}, does not exist on this host: the engine creates an empty "
+        "directory of root's in its place",
+        path=mount.server,
+        confidence="medium",
+        detail=_then(context),
+        evidence=(_missing(host),),
+        recovers="restart",
+        steps=_steps(host),
+    )
+
+
+def _then(context: Context) -> str:
+    plan = context.plan
+    if plan.outcome == "exits":
+        code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
+        return f"The server finds it empty and ends{code}. The directory stays on the host."
+    return (
+        "The server finds it empty, and starts without what it is to serve. The directory stays on the host."
+    )
+
+
+def _refused_device(context: Context, problem: StartProblem) -> Finding:
+    return context.finding(
+        DEVICE_NODE_MISSING,
+        f"The device {problem.text}, which the container is to be given, does not exist on this host",
+        confidence="medium",
+        detail=(
+            "The engine does not start the container: the server never runs, and its log is empty. It reports: error "
+            f'gathering device information while adding custom device "{problem.text}": no such file or directory'
+        ),
+        evidence=(_missing(problem.text),),
+        recovers="restart",
+        steps=(
+            Step(
+                "See which devices there are.",
+                f"ls -la {quote(posixpath.dirname(problem.text))}",
+                "host",
+                "reads",
+            ),
+            Step("Leave the device out, or start the container on a host that has it."),
+        ),
+    )
+
+
+def _missing(host: str) -> Evidence:
+    return Evidence(f"{host}: no such file or directory", "stat on this host")
+
+
+def _steps(host: str) -> tuple[Step, ...]:
+    above = posixpath.dirname(host.rstrip("/")) or "/"
+    return (
+        Step(
+            "Check the spelling of the path, with upper and lower case.",
+            f"ls -la {quote(above)}",
+            "host",
+            "reads",
+        ),
+        Step("Correct the path, or put there what is to be mounted, and start the container again."),
+    )

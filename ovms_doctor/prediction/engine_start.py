@@ -1,0 +1,102 @@
+"""What the container engine makes of the host's paths before the server starts: directories that it creates for ``-v``,
+and what it refuses to start a container without.
+
+Sources: moby daemon/volume/mounts (linux_parser.go ``errBindSourceDoesNotExist``, mounts.go ``MkdirAllAndChown``),
+daemon/oci_linux.go (devices); docs/reference/commandline/container_run.md; containers/podman, which creates nothing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts, Failure, PathStatus, StatHost
+from ovms_doctor.model.mounts import covering
+from ovms_doctor.model.plan_problems import StartProblem
+
+#: Sources of a container that is still to be started, on this host as far as is known.
+_STARTED_HERE = ("docker-run", "compose")
+
+
+def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
+    """Why the engine does not start the container: a mount's source or a device that this host does not have. Raises
+    FactsMissingError."""
+    container = deployment.container
+    if container is None or container.source not in _STARTED_HERE:
+        return None
+    refused = [mount for mount in _from_host(deployment, container) if not mount.created_by_engine]
+    devices = [device for device in container.device_sources if device.startswith("/")]
+    facts.need([StatHost(mount.host or "") for mount in refused] + [StatHost(device) for device in devices])
+    for mount in refused:
+        if is_missing(mount.host or "", facts):
+            return StartProblem("bind_source_missing", "", None, (), path=mount.server, text=mount.host or "")
+    for device in devices:
+        if is_missing(device, facts):
+            return StartProblem("device_missing", "", None, (), path=device, text=device)
+    return None
+
+
+def may_be_created(deployment: Deployment) -> dict[str, str]:
+    """The host's path by the server's, of the mounts for which the engine creates a directory if there is none."""
+    container = deployment.container
+    if container is None or container.source not in _STARTED_HERE:
+        return {}
+    return {
+        mount.server: mount.host or ""
+        for mount in _from_host(deployment, container)
+        if mount.created_by_engine
+    }
+
+
+def created_mounts(deployment: Deployment, facts: Facts) -> tuple[str, ...]:
+    """The server's paths of the mounts whose source the engine creates, as an empty directory of root's. Raises
+    FactsMissingError."""
+    sources = may_be_created(deployment)
+    facts.need(StatHost(host) for host in sources.values())
+    return tuple(server for server, host in sources.items() if is_missing(host, facts))
+
+
+def always_directories(deployment: Deployment) -> frozenset[str]:
+    """The server's paths at which a volume is mounted: whatever lies in it, there is a directory."""
+    container = deployment.container
+    if container is None or "mounts" in container.unknown_fields:
+        return frozenset()
+    return frozenset(
+        mount.server
+        for mount in container.mounts
+        if mount.kind in ("volume", "tmpfs", "claim")
+        and mount.host is None
+        and not mount.sub_path
+        and deployment.mount_table.mount_of(mount.server) is None
+    )
+
+
+def hidden_config(deployment: Deployment, facts: Facts) -> str | None:
+    """The configuration file on this host that a volume hides, which is mounted over the directory with it; None where
+    none does. Raises FactsMissingError."""
+    container, path = deployment.container, deployment.config_path
+    if container is None or path is None or container.source == "kubernetes":
+        return None
+    mounts = covering(container.mounts, deployment.absolute(path))
+    below = next((mount for mount in mounts[1:] if mount.kind == "bind" and mount.host), None)
+    if below is None or mounts[0].kind not in ("volume", "tmpfs") or mounts[0].host is not None:
+        return None
+    rest = posixpath.relpath(deployment.absolute(path), below.server)
+    host = posixpath.join(below.host or "", rest)
+    return host if isinstance(facts.ask(StatHost(host)), PathStatus) else None
+
+
+def is_missing(host: str, facts: Facts) -> bool:
+    """Whether this host has nothing at one of its paths. Raises FactsMissingError."""
+    answer = facts.ask(StatHost(host))
+    return isinstance(answer, Failure) and answer.missing
+
+
+def _from_host(deployment: Deployment, container: Container) -> Iterator[ContainerMount]:
+    """The mounts of paths of the host, without those that --mount replaces."""
+    for mount in container.mounts:
+        seen = deployment.mount_table.mount_of(mount.server)
+        if mount.host is not None and seen is not None and seen.host == mount.host:
+            yield mount

@@ -1,0 +1,231 @@
+"""Mounts and devices of which the host has nothing: what the engine makes of them, and what the server finds then."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.helpers import good_model
+from tests.cli.run import Result, ovms_doctor
+
+IMAGE = "openvino/model_server:2026.3"
+SERVED = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000")
+
+
+def line(*options: str, words: tuple[str, ...] = SERVED, engine: str = "docker") -> Result:
+    command = shlex.join([engine, "run", *options, IMAGE, *words])
+    return ovms_doctor("check", "--format", "json", "--docker-run", command)
+
+
+def compose(directory: Path, *volumes: Any, words: tuple[str, ...] = SERVED, **more: Any) -> Result:
+    service = {"image": IMAGE, "command": list(words), "volumes": list(volumes), **more}
+    (directory / "compose.yaml").write_text(json.dumps({"services": {"ovms": service}}))
+    return ovms_doctor("check", "--format", "json", "--compose", directory / "compose.yaml")
+
+
+def codes(result: Result) -> list[str]:
+    return [item["code"] for item in result.document["findings"]]
+
+
+def finding(result: Result, code: str) -> dict[str, Any]:
+    (found,) = [item for item in result.document["findings"] if item["code"] == code]
+    return dict(found)
+
+
+# -- the engine creates a directory ----------------------------------------------------------------------
+
+
+def test_a_directory_is_created_for_the_models(world_dir: Path) -> None:
+    """The server comes up without a model, or ends, as with an empty directory."""
+    words = ("--model_path", "/models", "--model_name", "m", "--port", "9000")
+    for result in (
+        line("-v", f"{world_dir}/modles:/models", words=words),
+        compose(world_dir, f"{world_dir}/modles:/models", words=words),
+        compose(world_dir, "./modles:/models", words=words),
+    ):
+        assert codes(result) == ["OVD714", "OVD101"]
+        assert result.document["server"]["outcome"] == "serves"
+        assert "creates an empty directory" in finding(result, "OVD714")["message"]
+        assert finding(result, "OVD101")["caused_by"] == [finding(result, "OVD714")["fingerprint"]]
+        assert finding(result, "OVD101")["server_log"] == ["No version found for model in path: /models"]
+
+
+def test_below_a_created_directory_nothing_is_there(world_dir: Path) -> None:
+    result = line("-v", f"{world_dir}/modles:/models")
+    assert codes(result) == ["OVD714", "OVD106"]
+    assert (result.document["server"]["outcome"], result.document["server"]["exit_code"]) == ("exits", 1)
+    (world_dir / "modles").mkdir()
+    again = line("-v", f"{world_dir}/modles:/models")
+    assert again.document["server"]["outcome"] == "exits", "the same as with the directory that was created"
+    assert finding(again, "OVD106")["server_log"] == finding(result, "OVD106")["server_log"]
+
+
+def test_a_directory_is_created_for_the_configuration(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    words = ("--config_path", "/c.json", "--port", "9000")
+    result = line("-v", f"{world_dir}/models:/models", "-v", f"{world_dir}/c.jsn:/c.json", words=words)
+    assert codes(result) == ["OVD714", "OVD403"]
+    assert finding(result, "OVD403")["server_log"] == [
+        "Configuration file is not a valid JSON file. Error: The document is empty."
+    ]
+
+
+def test_what_the_server_does_not_need_may_be_created(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    options = (
+        "-v",
+        f"{world_dir}/models:/models",
+        "-v",
+        f"{world_dir}/logs:/logs",
+        "-v",
+        f"{world_dir}/x:/data",
+    )
+    assert codes(line(*options)) == []
+
+
+# -- the engine refuses ----------------------------------------------------------------------------------
+
+
+def test_a_bind_mount_is_refused(world_dir: Path) -> None:
+    long = {
+        "type": "bind",
+        "source": f"{world_dir}/modles",
+        "target": "/models",
+        "bind": {"create_host_path": False},
+    }
+    for result in (
+        line("--mount", f"type=bind,source={world_dir}/modles,target=/models"),
+        line("-v", f"{world_dir}/modles:/models", engine="podman"),
+        compose(world_dir, long),
+    ):
+        assert codes(result) == ["OVD714"]
+        server = result.document["server"]
+        assert (result.code, server["outcome"], server["exit_code"]) == (1, "exits", None)
+    text = ovms_doctor("check", "--compose", world_dir / "compose.yaml").text
+    assert text.splitlines()[-1] == "✗ the engine does not start the container: no model is served"
+
+
+def test_whatever_it_is_for(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    models = ("-v", f"{world_dir}/models:/models")
+    result = line(*models, "--mount", f"type=bind,source={world_dir}/logs,target=/logs")
+    assert codes(result) == ["OVD714"]
+    created = f"type=bind,source={world_dir}/logs,target=/logs,bind-create-src"
+    assert codes(line(*models, "--mount", created)) == []
+    (world_dir / "logs").mkdir()
+    assert codes(line(*models, "--mount", f"type=bind,source={world_dir}/logs,target=/logs")) == []
+
+
+def test_a_link_that_leads_nowhere_does_not_exist(world_dir: Path) -> None:
+    (world_dir / "models").symlink_to("gone")
+    assert codes(line("--mount", f"type=bind,source={world_dir}/models,target=/models")) == ["OVD714"]
+
+
+@pytest.mark.needs_root
+def test_what_only_root_may_look_at_exists(world_dir: Path) -> None:
+    good_model(world_dir / "closed" / "models" / "m" / "1")
+    os.chmod(world_dir / "closed", 0o700)
+    assert "OVD714" not in codes(
+        line("--mount", f"type=bind,source={world_dir}/closed/models,target=/models")
+    )
+
+
+def test_a_secret_of_a_compose_file(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    service = {
+        "image": IMAGE,
+        "command": list(SERVED),
+        "volumes": ["./models:/models"],
+        "secrets": ["key"],
+    }
+    document = {"services": {"ovms": service}, "secrets": {"key": {"file": "./key.txt"}}}
+    (world_dir / "compose.yaml").write_text(json.dumps(document))
+    assert codes(ovms_doctor("check", "--format", "json", "--compose", world_dir / "compose.yaml")) == [
+        "OVD714"
+    ]
+    (world_dir / "key.txt").write_text("x")
+    assert codes(ovms_doctor("check", "--format", "json", "--compose", world_dir / "compose.yaml")) == []
+
+
+def test_a_mount_of_the_command_line_replaces_it(world_dir: Path) -> None:
+    """A copy of what another host has."""
+    good_model(world_dir / "copy" / "m" / "1")
+    command = shlex.join(
+        ["docker", "run", "--mount", "type=bind,source=/srv/gone,target=/models", IMAGE, *SERVED]
+    )
+    words = ("--docker-run", command, "--mount", f"{world_dir}/copy:/models")
+    assert codes(ovms_doctor("check", "--format", "json", *words)) == []
+
+
+def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    models = ("-v", f"{world_dir}/models:/models")
+    for result in (
+        line(*models, "--device", "/dev/none/renderD128"),
+        line(*models, "--device", "/dev/none:/dev/dri:rwm"),
+        compose(world_dir, "./models:/models", devices=["/dev/none:/dev/dri"]),
+    ):
+        assert codes(result) == ["OVD715"]
+        assert result.document["server"]["outcome"] == "exits"
+    for given in ("/dev/null", "/dev/null:/dev/dri/renderD128", "vendor.com/gpu=all"):
+        assert "OVD715" not in codes(line(*models, "--device", given))
+
+
+def test_a_manifest_is_for_another_host(world_dir: Path) -> None:
+    container = {
+        "name": "ovms",
+        "image": IMAGE,
+        "args": list(SERVED),
+        "volumeMounts": [{"name": "m", "mountPath": "/models"}],
+    }
+    volume = {"name": "m", "hostPath": {"path": f"{world_dir}/gone"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [container], "volumes": [volume]}}
+    (world_dir / "pod.json").write_text(json.dumps(pod))
+    result = ovms_doctor("check", "--format", "json", "--kubernetes", world_dir / "pod.json")
+    assert "OVD714" not in codes(result)
+
+
+# -- a volume over the configuration file ----------------------------------------------------------------
+
+
+def test_a_volume_at_the_path_of_the_file(world_dir: Path) -> None:
+    """A word without a slash is a volume's name, and a volume is a directory."""
+    good_model(world_dir / "models" / "m" / "1")
+    (world_dir / "config.json").write_text("{}")
+    words = ("--config_path", "/config.json", "--port", "9000")
+    for result in (
+        line("-v", f"{world_dir}/models:/models", "-v", "config.json:/config.json", words=words),
+        line("-v", f"{world_dir}/models:/models", "--mount", "source=conf,target=/config.json", words=words),
+        line("-v", f"{world_dir}/models:/models", "--tmpfs", "/config.json", words=words),
+    ):
+        assert codes(result) == ["OVD403"]
+        assert (result.document["server"]["outcome"], result.document["server"]["exit_code"]) == ("exits", 1)
+        assert "is mounted there, and a volume is a directory" in finding(result, "OVD403")["message"]
+    named = line("-v", "config.json:/config.json", words=words)
+    assert "$PWD" in finding(named, "OVD403")["remedy"]["steps"][0]["command"]
+
+
+def test_a_volume_over_the_directory_of_the_file(world_dir: Path) -> None:
+    (world_dir / "models" / "conf").mkdir(parents=True)
+    (world_dir / "models" / "conf" / "c.json").write_text('{"model_config_list": []}')
+    words = ("--config_path", "/models/conf/c.json", "--port", "9000")
+    models = ("-v", f"{world_dir}/models:/models")
+    result = line(*models, "-v", "vol:/models/conf", words=words)
+    hidden = finding(result, "OVD718")
+    assert (hidden["severity"], result.document["server"]["outcome"]) == ("warning", "unknown")
+    assert f"hides {world_dir}/models/conf/c.json" in hidden["message"]
+    for others in ((), ("-v", "vol:/cache"), ("-v", "vol:/models/conf/deeper")):
+        assert "OVD718" not in codes(line(*models, *others, words=words))
+
+
+def test_a_volume_that_holds_the_file_hides_nothing(world_dir: Path) -> None:
+    words = ("--config_path", "/conf/c.json", "--port", "9000")
+    good_model(world_dir / "models" / "m" / "1")
+    result = line("-v", f"{world_dir}/models:/models", "-v", "vol:/conf", words=words)
+    assert "OVD718" not in codes(result)
+    assert result.document["server"]["outcome"] == "unknown"

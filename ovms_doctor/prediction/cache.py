@@ -33,6 +33,7 @@ from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import Attempt
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.engine_start import as_made, created_mounts
 from ovms_doctor.prediction.mounted_paths import is_mounted, made_by_engine
 from ovms_doctor.prediction.paths import absolute, filesystem_error
 
@@ -124,11 +125,13 @@ def _look(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
     status = facts.ask(StatPath(base.absolute_path))
     if isinstance(status, Unavailable):
         return base
+    is_created = base.absolute_path in created_mounts(deployment, facts)
+    if is_created or (
+        isinstance(status, Failure) and status.missing and made_by_engine(base.absolute_path, deployment)
+    ):
+        made = replace(base, rights=as_made(deployment.user), blobs=0, engine_makes=True)
+        return _effect(made, deployment, facts)
     if isinstance(status, Failure):
-        if status.missing and made_by_engine(base.absolute_path, deployment):
-            return _effect(
-                replace(base, rights=_as_made(deployment), blobs=0, engine_makes=True), deployment, facts
-            )
         if status.missing:
             return _created(base, deployment, facts)
         return _ends(base, "status", status, base.absolute_path)
@@ -316,12 +319,6 @@ def _kept(absolute_path: str, deployment: Deployment) -> bool | None:
         return True
     known = deployment.mounts or deployment.container is not None
     return False if known else None
-
-
-def _as_made(deployment: Deployment) -> Writability:
-    """What an engine makes is root's, and open for everybody to read (moby, volume/mounts: mode 0755)."""
-    root = deployment.user.uid == 0
-    return Writability("directory", 0, 0, 0o755, root, True, True, False, "predicted")
 
 
 def _in_memory(absolute_path: str, deployment: Deployment) -> bool:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.deployment import Deployment
-from ovms_doctor.model.facts import Facts, Failure, PathStatus, StatHost
+from ovms_doctor.model.facts import Facts, Failure, PathStatus, StatHost, Writability
+from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.plan_problems import StartProblem
 
@@ -56,6 +57,11 @@ def created_mounts(deployment: Deployment, facts: Facts) -> tuple[str, ...]:
     sources = may_be_created(deployment)
     facts.need(StatHost(host) for host in sources.values())
     return tuple(server for server, host in sources.items() if is_missing(host, facts))
+
+
+def as_made(user: User) -> Writability:
+    """What an engine makes is root's, and open for everybody to read (moby, volume/mounts: mode 0755)."""
+    return Writability("directory", 0, 0, 0o755, user.uid == 0, True, True, False, "predicted")
 
 
 def always_directories(deployment: Deployment) -> frozenset[str]:

@@ -15,6 +15,7 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
+    CheckWritable,
     Facts,
     Failure,
     ListDirectory,
@@ -28,7 +29,7 @@ from ovms_doctor.model.facts import (
 )
 from ovms_doctor.model.names import is_remote, is_stock_image
 from ovms_doctor.model.plan_problems import OutsideMounts
-from ovms_doctor.prediction.engine_start import always_directories, is_missing, may_be_created
+from ovms_doctor.prediction.engine_start import always_directories, as_made, is_missing, may_be_created
 
 A = TypeVar("A")
 
@@ -58,7 +59,16 @@ class MountedFacts(Facts):
     """The facts as a server with ``deployment``'s mounts sees them: what lies under no mount, and not in the image
     either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
 
-    __slots__ = ("_container", "_created", "_directories", "_known", "_relative", "_table", "_unavailable")
+    __slots__ = (
+        "_container",
+        "_created",
+        "_directories",
+        "_known",
+        "_relative",
+        "_table",
+        "_unavailable",
+        "_user",
+    )
 
     def __init__(self, facts: Facts, deployment: Deployment) -> None:
         self._answers = facts._answers
@@ -67,6 +77,7 @@ class MountedFacts(Facts):
         self._table = deployment.mount_table
         self._known = _known(deployment)
         self._container = deployment.container
+        self._user = deployment.user
         self._created = may_be_created(deployment)
         self._directories = always_directories(deployment)
         # All that is not mounted is unavailable too; but what an image of OVMS's has there is known.
@@ -89,7 +100,9 @@ class MountedFacts(Facts):
                 return cast(A, _GONE)
             if isinstance(question, StatPath) and question.path in self._directories:
                 return cast(A, PathStatus("directory", 0))
-            if self._created and (made := self._in_created(question)) is not None:
+        if self._created and isinstance(question, StatPath | ListDirectory | ReadFile | CheckWritable):
+            made = self._in_created(question)
+            if made is not None:
                 return cast(A, made)
         answer = super().ask(question)
         if isinstance(answer, Unavailable) and answer.outside is not None and self._gone(answer.outside):
@@ -97,7 +110,7 @@ class MountedFacts(Facts):
             return cast(A, _GONE)
         return answer
 
-    def _in_created(self, question: StatPath | ListDirectory | ReadFile) -> Answer | None:
+    def _in_created(self, question: StatPath | ListDirectory | ReadFile | CheckWritable) -> Answer | None:
         """What the server finds in a mount whose source the engine creates: an empty directory. None where the source
         exists. Raises FactsMissingError."""
         mount = self._table.mount_of(question.path)
@@ -108,6 +121,8 @@ class MountedFacts(Facts):
             return _GONE
         if isinstance(question, StatPath):
             return PathStatus("directory", 0)
+        if isinstance(question, CheckWritable):
+            return as_made(self._user)
         return Listing(()) if isinstance(question, ListDirectory) else Failure(errno.EISDIR)
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:

@@ -17,6 +17,7 @@ from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.redaction import without_user
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.client_request import JudgedRequest
@@ -222,7 +223,7 @@ class _World:
             found = fetch_metadata(address, names, self._check_options.timeout)
             models = served_from_answers(found.config, found.models)
         except (MetadataUnavailableError, MetadataError, ValueError, RecursionError) as error:
-            raise UsageError(f"{url}: {error}") from None
+            raise UsageError(f"{without_user(url)}: {error}") from None
         return models, self._release(found.version)
 
     def _wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.redaction import without_user
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions
@@ -50,7 +51,8 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
         else:
             address = read_address(options.server or "", grpc=options.grpc)
     except AddressError as error:
-        raise UsageError(f"{options.container or options.server}: {error}") from None
+        typed = options.container or without_user(options.server or "''")
+        raise UsageError(f"{typed}: {error}") from None
     except _EngineError as error:
         return _not_looked(str(error), shown, begun)
     from ovms_doctor.diagnosis.live import live_report, live_status

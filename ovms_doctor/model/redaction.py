@@ -23,6 +23,8 @@ _ASSIGNED = lazy_pattern(
 )
 #: A value shorter than this is too common to be looked for in a message.
 _SHORT = 4
+#: A user with a password before a host, at the beginning of a word.
+_USER_AND_HOST = lazy_pattern(r"^[^/@\s:]+:[^/@\s]*@(?!sha256:)")
 
 
 def redact_words(words: Sequence[str]) -> tuple[str, ...]:
@@ -52,9 +54,14 @@ def redact_words(words: Sequence[str]) -> tuple[str, ...]:
         elif equals and _names_secret(name):
             shown.append(f"{name}={HIDDEN}")
         else:
-            shown.append(redact(_without_values(word)))
+            shown.append(redact(without_user(_without_values(word))))
         before = "" if equals else word
     return tuple(shown)
+
+
+def without_user(word: str) -> str:
+    """``user:password@host`` without a scheme as ``***@host``; an image with a digest as it is."""
+    return _USER_AND_HOST.sub(f"{HIDDEN}@", word)
 
 
 def redact_message(text: str, known: Iterable[str] = ()) -> str:

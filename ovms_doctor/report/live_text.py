@@ -170,7 +170,7 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     first = next((item for item in findings if item.severity == "error"), None)
     if status.server not in ("ovms", "starting"):
         if first is not None:
-            return BAD, f"no OVMS is reached at {status.address.netloc}: {first.name.replace('-', ' ')}"
+            return BAD, f"no OVMS is reached at {status.address.netloc}: {_phrase(first)}"
         return OPEN, f"no OVMS is reached at {status.address.netloc}" + (f": {gap}" if gap else "")
     if status.server == "starting":
         return BAD if first is not None else PARTLY, "the server is still starting"
@@ -186,7 +186,7 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
         )
     if first is not None:
         served = f"{_all(len(present))}, but " if present else ""
-        return BAD, served + first.name.replace("-", " ")
+        return BAD, served + _phrase(first)
     if gap:
         return OPEN, gap
     warnings = sum(item.severity == "warning" for item in findings)
@@ -194,6 +194,29 @@ def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> t
     if status.model is not None and (status.address.grpc or is_list_missing):
         return GOOD, f"{status.model} is ready"
     return GOOD, _all(len(present)) + (f", with {plural(warnings, 'warning')}" if warnings else "")
+
+
+#: The findings in the last line, by name.
+_PHRASES = {
+    "server-certificate-refused": "its certificate is not accepted",
+    "status-access-refused": "credentials are required",
+    "server-name-unknown": "its name has no address",
+    "connection-refused": "the connection is refused",
+    "server-does-not-answer": "it does not answer",
+    "other-protocol-on-port": "the port speaks another protocol",
+    "tls-differs": "TLS on one side only",
+    "other-server-on-port": "another server answers",
+    "proxy-takes-requests": "the clients of this shell go to a proxy",
+    "inference-probe-fails": "a request for inference fails",
+    "status-answer-unusable": "an answer cannot be used",
+    "nothing-served": "nothing is served",
+}
+
+
+def _phrase(finding: Finding) -> str:
+    if finding.name == "name-not-served" and finding.subject.model is not None:
+        return f"{finding.subject.model} is not served"
+    return _PHRASES.get(finding.name) or finding.name.replace("-", " ")
 
 
 def _all(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ovms_doctor.prediction.live.metrics import MetricsError, metrics_table, read_metrics
-from tests.live.servers import http_server, live, replay
+from tests.live.servers import JSON, Answer, http_server, live, replay
 
 
 def _counter(metric: str, value: float, /, **labels: str) -> str:
@@ -124,3 +124,27 @@ def test_an_interval_gives_rates() -> None:
     (row,) = document["live"]["metrics"]["models"]
     assert row["requests"] == 200
     assert row["rate"] > 0
+
+
+@pytest.mark.parametrize(
+    ("version", "text"),
+    [
+        ("2025.2.0.abc", "2025.2 drops --metrics_enable where a graph is named by --model_path"),
+        ("2022.3.0.abc", "with --config_path only"),
+        ("2026.3.0.abc", "not with both"),
+    ],
+)
+def test_how_metrics_are_turned_on_depends_on_the_release(version: str, text: str) -> None:
+    recorded = replay("2026.3-config")
+
+    def answer(path: str) -> Answer:
+        if path == "/metrics":
+            return 400, JSON, b'{"error":"Invalid request URL"}'
+        if path == "/v2":
+            return 200, JSON, b'{"name":"OpenVINO Model Server","version":"%s"}' % version.encode()
+        return (200, JSON, b"{}") if path == "/v1/config" else recorded(path)
+
+    with http_server(answer) as server:
+        _, document = live(f"127.0.0.1:{server.port}")
+    (finding,) = (item for item in document["findings"] if item["code"] == "OVD898")
+    assert text in finding["remedy"]["steps"][0]["text"]

@@ -286,3 +286,11 @@ def test_a_mistake_of_usage(words: tuple[str, ...]) -> None:
     assert result.code == 2
     assert result.out == b""
     assert result.err.count(b"\n") == 1
+
+
+def test_a_password_in_the_address_is_not_written() -> None:
+    for typed in ("someone:hunter2@host:8000", "http://someone:hunter2@host:8000/v2"):
+        for words in ((), ("--format", "json")):
+            result = status(typed, *words)
+            assert result.code == 2
+            assert b"hunter2" not in result.out + result.err

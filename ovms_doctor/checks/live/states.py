@@ -203,6 +203,10 @@ def _looks(number: int) -> str:
     return f"{number} look" if number == 1 else f"{number} looks"
 
 
+def _number_listed(number: int) -> str:
+    return "1 servable is listed" if number == 1 else f"{number:,} servables are listed"
+
+
 def _is_load(versions: list[LiveVersion]) -> bool:
     """Whether the error codes are those of models: pipelines and graphs fail with FAILED_PRECONDITION."""
     return bool(versions) and all(item.error_code == "UNKNOWN" for item in versions)
@@ -256,7 +260,7 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
         "It answers 404: “Model with requested name is not found”.",
         model=name,
         evidence=(
-            Evidence(f"{len(status.servables or ())} servables are listed", "GET /v1/config")
+            Evidence(_number_listed(len(status.servables or ())), "GET /v1/config")
             if not status.address.grpc
             else Evidence(f"ModelReady of {name}: not ready", "gRPC"),
         ),

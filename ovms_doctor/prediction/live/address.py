@@ -41,7 +41,7 @@ def read_address(text: str, *, grpc: bool = False) -> Address:
 
 def _without_user(location: str) -> str:
     if "@" in location:
-        raise AddressError("it holds a user: give the address without one, and a key with --api-key-file")
+        raise AddressError("a user name is in it: leave that out, and give a key with --api-key-file FILE")
     return location
 
 

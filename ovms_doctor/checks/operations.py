@@ -8,37 +8,15 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.reading.refusal import reason_for
 from ovms_doctor.checks.unsupported_operations import CODES as SHARED_CODES
-from ovms_doctor.checks.unsupported_operations import ELEMENT_TYPE_NOT_IN_RELEASE, NEEDS_EXTENSION
-from ovms_doctor.model import server_log
+from ovms_doctor.checks.unsupported_operations import (
+    ELEMENT_TYPE_NOT_IN_RELEASE,
+    NEEDS_EXTENSION,
+    OPERATION_NOT_IN_RELEASE,
+)
 from ovms_doctor.model.causes import NotInRelease, ReadRefused
-from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding
-from ovms_doctor.model.openvino_log import NEWER_OPSET, NOT_IN_OPSET
 from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.model.releases import element_type_since, operation_since
-
-OPERATION_NOT_IN_RELEASE = Code(
-    code="OVD322",
-    name="operation-not-in-release",
-    severity="error",
-    summary="The model uses an operation that is newer than the OpenVINO in this release",
-    remedy=(
-        "Use a release of OVMS whose OpenVINO has the operation, or export the model with an OpenVINO "
-        "that is not newer than the server's."
-    ),
-    log=(
-        server_log.READ_FAILED,
-        NEWER_OPSET,
-        NOT_IN_OPSET,
-    ),
-    releases=(
-        "Each release of OVMS carries the OpenVINO of the same number. Newer opsets came in parts: "
-        "an opset that a release knows may still lack the operation."
-    ),
-    see_also=("OVD321", "OVD323", "OVD324"),
-    example=Example("OVMS 2024.1, a layer of opset15", "OVMS 2025.4, the same model"),
-)
-
 
 _MAX_LISTED = 6
 
@@ -128,6 +106,6 @@ def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInR
 CHECK = Check(
     name="operations",
     summary="operations and element types against the release",
-    codes=(OPERATION_NOT_IN_RELEASE, *SHARED_CODES),
+    codes=SHARED_CODES,
     run=check,
 )

@@ -58,7 +58,7 @@ QUOTA_NOT_SEEN = Code(
     severity="info",
     summary="OpenVINO starts more threads than the container's quota of processor time allows to run",
     remedy=(
-        'Give whole cores with --cpuset-cpus, or set "INFERENCE_NUM_THREADS_KEY" in plugin_config to the quota.'
+        'Give whole cores with --cpuset-cpus, or set "INFERENCE_NUM_THREADS" in plugin_config to the quota.'
     ),
     recovers="restart",
     releases=(
@@ -72,7 +72,7 @@ QUOTA_NOT_SEEN = Code(
 
 _MIB = 1 << 20
 #: The property of OpenVINO that sets the number of threads.
-_THREADS_KEY = "INFERENCE_NUM_THREADS_KEY"
+_THREADS_KEY = "INFERENCE_NUM_THREADS"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -228,7 +228,7 @@ def _quota(context: Context) -> Iterator[Finding]:
 
 
 def _threads_are_set(values: tuple[tuple[str, str], ...]) -> bool:
-    return any(key in (_THREADS_KEY, "CPU_THREADS_KEY_NUM") for key, _ in values)
+    return any(key in (_THREADS_KEY, "CPU_THREADS_NUM") for key, _ in values)
 
 
 def _range(low: int, high: int) -> str:

@@ -7,7 +7,7 @@ from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.facts import ModelInspection, Operation
 from ovms_doctor.model.findings import Evidence
 from ovms_doctor.model.openvino_log import NEWER_OPSET, NOT_CONVERTED, NOT_IN_OPSET, UNSUPPORTED_OPSET
-from ovms_doctor.model.releases import is_standard_opset, operation_since
+from ovms_doctor.model.releases import is_newer_opset, is_standard_opset, operation_since
 
 NEEDS_EXTENSION = Code(
     code="OVD321",
@@ -33,6 +33,28 @@ NEEDS_EXTENSION = Code(
     example=Example(
         "ovms --config_path config.json", "ovms --config_path config.json --cpu_extension /ext/libmine.so"
     ),
+)
+
+OPERATION_NOT_IN_RELEASE = Code(
+    code="OVD322",
+    name="operation-not-in-release",
+    severity="error",
+    summary="The model uses an operation that is newer than the OpenVINO in this release",
+    remedy=(
+        "Use a release of OVMS whose OpenVINO has the operation, or export the model with an OpenVINO "
+        "that is not newer than the server's."
+    ),
+    log=(
+        server_log.READ_FAILED,
+        NEWER_OPSET,
+        NOT_IN_OPSET,
+    ),
+    releases=(
+        "Each release of OVMS carries the OpenVINO of the same number. Newer opsets came in parts: "
+        "an opset that a release knows may still lack the operation."
+    ),
+    see_also=("OVD321", "OVD323", "OVD324"),
+    example=Example("OVMS 2024.1, a layer of opset15", "OVMS 2025.4, the same model"),
 )
 
 ELEMENT_TYPE_NOT_IN_RELEASE = Code(
@@ -72,13 +94,22 @@ OPERATION_UNKNOWN = Code(
 )
 
 
-CODES = (NEEDS_EXTENSION, ELEMENT_TYPE_NOT_IN_RELEASE, OPERATION_UNKNOWN)
+CODES = (OPERATION_NOT_IN_RELEASE, NEEDS_EXTENSION, ELEMENT_TYPE_NOT_IN_RELEASE, OPERATION_UNKNOWN)
 _MAX_LISTED = 6
 
 
 def foreign_operations(inspection: ModelInspection | None) -> list[Operation]:
     """Operations of no opset of OpenVINO's own: they come from an extension."""
-    return [item for item in _operations(inspection) if not is_standard_opset(item.opset)]
+    return [
+        item
+        for item in _operations(inspection)
+        if not is_standard_opset(item.opset) and not is_newer_opset(item.opset)
+    ]
+
+
+def newer_operations(inspection: ModelInspection | None) -> list[Operation]:
+    """Operations of an opset that is newer than all known here: a newer OpenVINO wrote the model."""
+    return [item for item in _operations(inspection) if is_newer_opset(item.opset)]
 
 
 def unknown_operations(inspection: ModelInspection | None) -> list[Operation]:

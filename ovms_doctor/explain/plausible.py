@@ -10,6 +10,7 @@ Values = Mapping[str, str]
 _LIKELY: tuple[tuple[str, ...], ...] = (
     ("OVD405", "OVD205"),
     ("OVD803", "OVD801"),
+    ("OVD430", "OVD333"),
     # What the exception of a generative model names, before the message around it.
     ("OVD366", "OVD822"),
     ("OVD505", "OVD503"),
@@ -31,6 +32,15 @@ def _not_ir(values: Values, _: str) -> bool:
     return _path(values).endswith(_OTHER_MODELS)
 
 
+#: What OpenVINO says of a tensor without a name: the sentence, and where the line before it says it is reported.
+_NAMELESS = ("without names", "get_names()", "descriptor/tensor.cpp")
+
+
+def _other_layout_fault(values: Values, text: str) -> bool:
+    """A layout is refused for a reason that is given, and that is the layout itself."""
+    return "layout for model" in text and "ayout" in values.get("what", "")
+
+
 #: Code → whether the values or the text exclude it.
 _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD106": lambda values, _: _path(values).startswith(("s3://", "gs://", "az://", "azfs://")),
@@ -38,6 +48,9 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     # HOST:PORT or a host's name taken for a bucket.
     "OVD623": lambda values, _: not {":", "."} & set(values.get("bucket", ":")),
     "OVD622": lambda values, _: "." not in values.get("bucket", "."),
+    # The step that sets layouts is the first that asks for names.
+    "OVD333": _other_layout_fault,
+    "OVD430": lambda _, text: any(mark in text for mark in _NAMELESS),
     # Of an IR only.
     "OVD307": _not_ir,
     "OVD308": _not_ir,

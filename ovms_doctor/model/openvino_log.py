@@ -23,9 +23,28 @@ UNSUPPORTED_OPSET = "Cannot create {operation} layer {layer} from unsupported op
 NEWER_OPSET = "Cannot create {operation} layer {layer} from unsupported opset: opset{number}"
 NOT_IN_OPSET = "Opset {opset} doesn't contain the operation with type: {operation}"
 NOT_CONVERTED = "No conversion rule found for operations: {operations}"
+WITHOUT_NAMES = "Attempt to get a name for a Tensor without names"
 STATUS_DENIED = "filesystem error: status: Permission denied [{path}]"
 LIST_DENIED = "filesystem error: directory iterator cannot open directory: Permission denied [{path}]"
 LINK_LOOP = "filesystem error: status: Too many levels of symbolic links [{path}]"
+
+#: Release of OpenVINO → where it reports that (measured from 2023.0 to 2026.4); from one to the next the same.
+_NAMELESS = (
+    ((2026, 0), "Check '!get_names().empty()' failed at src/core/src/descriptor/tensor.cpp:102:"),
+    ((2025, 1), "Check '!get_names().empty()' failed at src/core/src/descriptor/tensor.cpp:101:"),
+    ((2025, 0), "Check '!get_names().empty()' failed at src/core/src/descriptor/tensor.cpp:102:"),
+    ((2024, 3), "Exception from src/core/src/descriptor/tensor.cpp:84:"),
+    ((2024, 0), "Exception from src/core/src/descriptor/tensor.cpp:92:"),
+    ((2023, 3), "Exception from src/core/src/descriptor/tensor.cpp:110:"),
+    ((2023, 0), "Check 'false' failed at src/core/src/descriptor/tensor.cpp:110:"),
+)
+
+
+def without_names(release: tuple[int, ...]) -> str:
+    """What OpenVINO of a release says of a tensor without a name; empty where that was not measured."""
+    first = next((text for since, text in _NAMELESS if release >= since), "")
+    return f"{first}\n{WITHOUT_NAMES}\n" if first else ""
+
 
 #: For :attr:`ovms_doctor.model.codes.Code.releases` of a code that is recognised by one of them.
 RUNTIME_TEXT = "The same in all releases; OpenVINO's own text differs a little from one to the next."

@@ -244,3 +244,5 @@ class ConfigNote(Struct, frozen=True):
     model: str | None = None
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
+    #: Of a key beside ``config``: whether the release's schema takes it there, with its value.
+    movable: bool = False

@@ -35,6 +35,7 @@ from ovms_doctor.model.facts import (
     Unavailable,
 )
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
+from ovms_doctor.model.openvino_log import without_names
 from ovms_doctor.model.parameters import ParsedParameters
 from ovms_doctor.model.plan import Attempt, Basis
 from ovms_doctor.model.plan_problems import ExtensionPlan
@@ -356,17 +357,29 @@ class Loader(Struct, frozen=True):
         named = {"model": self.model, "version": base.version}
         if inputs is not None:
             if any(not tensor.names for tensor in inputs):
-                return fails("UNKNOWN_ERROR", "unnamed input", (server_log.INPUT_TENSORS(),))
+                return fails("UNKNOWN_ERROR", "unnamed input", self._nameless("input", base.version))
             if not inputs and self.release.refuses_no_inputs:
                 log = (server_log.NO_INPUTS(**named), server_log.INPUT_TENSORS())
                 return fails("OV_NO_INPUTS", "inputs", log)
         if outputs is not None:
             if any(not tensor.names for tensor in outputs) and not self.release.names_outputs:
-                return fails("UNKNOWN_ERROR", "unnamed output", (server_log.OUTPUT_TENSORS(),))
+                return fails("UNKNOWN_ERROR", "unnamed output", self._nameless("output", base.version))
             if not outputs and self.release.refuses_no_inputs:
                 log = (server_log.NO_OUTPUTS(**named), server_log.OUTPUT_TENSORS())
                 return fails("OV_NO_OUTPUTS", "outputs", log)
         return base
+
+    def _nameless(self, side: str, version: int) -> tuple[str, ...]:
+        """A tensor without a name fails where layouts are set, with a configured one or the default
+        (``applyLayoutConfiguration``, all releases), before the tensors are loaded."""
+        last = (
+            server_log.LAYOUT_FAILED() if self.release.at_least(2026, 0) else server_log.LAYOUT_FAILED_OLD()
+        )
+        what = without_names(self.release.numbers)
+        if not what:
+            return (last,)
+        line = server_log.LAYOUT_REFUSED(side=side, model=self.model, version=version, what=what)
+        return line.rstrip("\n"), last
 
 
 def _is_regular(status: PathStatus | Failure | Unavailable) -> bool:

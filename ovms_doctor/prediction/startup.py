@@ -27,7 +27,7 @@ from ovms_doctor.model.facts import (
     StatPath,
 )
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Outcome, Plan
+from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Outcome, Plan, VersionState
 from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.prediction.cache import cache_problem, plan_cache
 from ovms_doctor.prediction.config.monitoring import arguments_enable_metrics, arguments_problem
@@ -83,7 +83,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
             memory = estimate(planned.models, deployment.limits)
             planned = replace(planned, memory=memory)
             if is_killed(memory, deployment):
-                models = tuple(_gone(model) for model in planned.models)
+                models = tuple(_killed(model) for model in planned.models)
                 planned = replace(planned, outcome="exits", exit_code=_KILLED, killed=True, models=models)
         return Planned(mark_outside(planned, mounted_facts, deployment))
     except FactsMissingError as missing:
@@ -375,6 +375,16 @@ def _as_now(model: ModelPlan) -> ModelPlan:
 def _gone(model: ModelPlan) -> ModelPlan:
     """Nothing comes later where the process ended."""
     return replace(model, versions=tuple(replace(item, later=None) for item in model.versions))
+
+
+def _killed(model: ModelPlan) -> ModelPlan:
+    """At which version the memory runs out is not known: none is said to have become AVAILABLE."""
+    loading = VersionState("LOADING", "OK")
+    versions = tuple(
+        replace(item, now=loading if item.now is not None and item.now.available else item.now, later=None)
+        for item in model.versions
+    )
+    return replace(model, versions=versions)
 
 
 def _without_polls(planned: Plan) -> Plan:

@@ -215,3 +215,43 @@ def test_values_for_another_number_of_channels_are_not_the_layouts_fault(given: 
     (error,) = [item for item in found if item.severity == "error"]
     assert (error.code, blamed in error.message) == ("OVD431", True)
     assert "one for each" in steps(error)
+
+
+# -- keys beside config --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("release", "key", "value", "moves"),
+    [
+        ("2023.3", "nireq", 4, True),
+        ("2026.3", "nireq", 4, True),
+        # No number, a key of no release, one that this release no longer has, one that stands there already.
+        ("2026.3", "nireq", "4", False),
+        ("2026.3", "comment", "ours", False),
+        ("2026.3", "stateful", True, False),
+        ("2026.2", "stateful", True, True),
+        ("2024.0", "graph_path", "g.pbtxt", False),
+        ("2025.1", "graph_path", "g.pbtxt", True),
+        ("2023.3", "plugin_config", {"X": {"Y": 1}}, False),
+        ("2026.3", "base_path", "/m", False),
+        ("2023.0", "comment", "ours", False),
+    ],
+)
+def test_a_key_is_moved_only_to_where_the_schema_takes_it(
+    release: str, key: str, value: object, moves: bool
+) -> None:
+    item = {**entry(), key: value}
+    here = world({"model_config_list": [item]}, "/m")
+    (found,) = [one for one in findings(here, release) if one.code in ("OVD404", "OVD419")]
+    assert found.remedy is not None
+    told = " ".join((found.remedy.summary, *(step.text for step in found.remedy.steps)))
+    assert (f"Move {key} into “config”" in told) is moves
+    assert moves or f"Remove {key}" in told
+    # What the remedy says removes the finding.
+    rest = {name: item[name] for name in item if name != key}
+    changed = entry(**{key: value}) if moves else rest
+    assert not [
+        one
+        for one in findings(world({"model_config_list": [changed]}, "/m"), release)
+        if one.code in ("OVD404", "OVD419")
+    ]

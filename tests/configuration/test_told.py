@@ -482,3 +482,19 @@ def test_a_key_of_old_is_named_with_its_present_name() -> None:
     assert "the server passes CPU_THREADS_NUM as INFERENCE_NUM_THREADS" in info.message
     assert info.remedy is not None
     assert "auto" not in info.remedy.summary
+
+
+def test_an_old_key_with_a_number_is_told_its_new_name() -> None:
+    """The server renames it for strings only (parsePluginConfig)."""
+
+    def found(name: str, value: object) -> list[str]:
+        model = entry(target_device="CPU", plugin_config={name: value})
+        here = world({"model_config_list": [model]}, "/m")
+        _, all_found = everything(here, CONFIG, "2026.3")
+        return [f"{one.code} {one.remedy.summary} {one.remedy.steps}" for one in all_found if one.remedy]
+
+    (told,) = found("CPU_THREADS_NUM", 4)
+    assert told.startswith("OVD422")
+    assert "Replace CPU_THREADS_NUM by INFERENCE_NUM_THREADS" in told
+    assert found("INFERENCE_NUM_THREADS", 4) == []
+    assert [one[:6] for one in found("CPU_THREADS_NUM", "4")] == ["OVD424"]

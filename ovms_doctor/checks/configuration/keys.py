@@ -31,7 +31,7 @@ KEY_WITHOUT_EFFECT = Code(
     name="key-without-effect",
     severity="warning",
     summary="A key beside “config” has no effect",
-    remedy="Remove the key, or move it into “config”.",
+    remedy="Remove the key; one that “config” takes can be moved there.",
     recovers="config_change",
     releases="Until 2023.3; from 2024.0 on it is OVD404.",
     see_also=("OVD404",),
@@ -107,6 +107,9 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
             at=note.pointer,
             evidence=config_evidence(context, note.pointer, note.text),
             recovers="config_change",
+            remedy=f"Move {note.text} into “config”, or remove it."
+            if note.movable
+            else f"Remove {note.text}.",
         )
     if note.kind == "graph_keys":
         return context.finding(

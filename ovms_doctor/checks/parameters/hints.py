@@ -22,6 +22,8 @@ from ovms_doctor.prediction.parameters.plugin_config import devices_with, simila
 
 _USUAL = {1: "N", 2: "NC", 3: "N...", 4: "NCHW", 5: "NCDHW"}
 _DEVICE_KEY = lazy_pattern(r'"target_device": "([^"]*)"')
+#: An old key of plugin_config, whose new name parsePluginConfig (modelconfig.cpp, v2022.3) gives to a string alone.
+_RENAMED = {"CPU_THREADS_NUM": "INFERENCE_NUM_THREADS"}
 _KEY = lazy_pattern(
     r"Plugin config key: (.*) not found in supported config keys for device: (.*)\.", re.DOTALL
 )
@@ -151,6 +153,9 @@ def key_hint(line: str, release: Release) -> str:
         return f'Correct the device first: "target_device": "{suggestion(device)}".'
     if device.partition(":")[0].partition(".")[0] not in REGISTERED:
         return f"Correct the device first: OpenVINO does not know it. {device_hint(device)}"
+    renamed = _RENAMED.get(key)
+    if renamed is not None and device.partition(":")[0].partition(".")[0] in devices_with(renamed, release):
+        return f"Replace {key} by {renamed}: the server does that by itself only where the value is a string."
     similar = similar_key(key, device, release)
     if similar is not None:
         return f"Did you mean {similar}?"

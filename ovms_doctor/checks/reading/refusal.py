@@ -33,10 +33,12 @@ from ovms_doctor.checks.unsupported_operations import (
 from ovms_doctor.checks.unsupported_operations import (
     ELEMENT_TYPE_NOT_IN_RELEASE,
     NEEDS_EXTENSION,
+    OPERATION_NOT_IN_RELEASE,
     OPERATION_UNKNOWN,
     foreign_operations,
     list_operations,
     name_operations,
+    newer_operations,
     unknown_operations,
 )
 from ovms_doctor.model import server_log
@@ -48,6 +50,7 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.openvino_log import CANNOT_OPEN, NOT_A_SAVED_MODEL, NOT_CONVERTED
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import Attempt, ModelPlan
+from ovms_doctor.model.releases import is_newer_opset, newest_opset
 
 OPENVINO_REFUSES = Code(
     code="OVD341",
@@ -116,6 +119,7 @@ _CODES_BY_FAULT: dict[str, Code] = {
     "zero-filled": TRUNCATED_MODEL,
     "truncated": TRUNCATED_MODEL,
     "weights-suffix-case": WEIGHTS_NAME_MISMATCH,
+    "weights-other-name": WEIGHTS_NAME_MISMATCH,
     "weights-missing": WEIGHTS_MISSING,
     "weights-too-small": WEIGHTS_TOO_SMALL,
     "saved-model-missing-pb": NOT_A_MODEL,
@@ -180,6 +184,8 @@ def check(context: Context, model: ModelPlan, attempt: Attempt, cause: ReadRefus
         if link is not None:
             message, target, steps = link
             evidence = (target, *evidence)
+    if reason.code is WEIGHTS_NAME_MISMATCH and not is_remote(cause.path):
+        steps = _rename_weights(context, cause)
     evidence += quote_release(cause.report, context.deployment.release, cause.path)
     yield context.of_attempt(
         reason.code,
@@ -208,6 +214,9 @@ def reason_for(cause: ReadRefused) -> Reason:
     if fault is not None:
         evidence = Evidence(fault.evidence or fault.path, "static reading")
         return Reason(_CODES_BY_FAULT.get(fault.kind, OPENVINO_REFUSES), fault.detail, (evidence, *quoted))
+    newer = newer_operations(cause.inspection)
+    if newer:
+        return _of_newer_openvino(newer[0].type, newer[0].opset, cause, (list_operations(newer), *quoted))
     foreign = foreign_operations(cause.inspection)
     if foreign:
         message = f"The model uses operations that only a CPU extension brings: {name_operations(foreign)}"
@@ -220,10 +229,22 @@ def reason_for(cause: ReadRefused) -> Reason:
     return _reported_reason(cause, quoted)
 
 
+def _of_newer_openvino(
+    operation: str, opset: str, cause: ReadRefused, evidence: tuple[Evidence, ...]
+) -> Reason:
+    writer = cause.inspection.writer if cause.inspection is not None else None
+    by = f"written by {writer}" if writer else "written by a newer OpenVINO"
+    known = f"the newest opset known here is opset{newest_opset()}"
+    message = f"The model uses {operation} of {opset}, and {known}: it was {by}"
+    return Reason(OPERATION_NOT_IN_RELEASE, message, evidence)
+
+
 def _reported_reason(cause: ReadRefused, quoted: tuple[Evidence, ...]) -> Reason:
     """The reason as OpenVINO reports it, where the static reading found none."""
     text = "" if cause.report is None else last_line(cause.report.message)
     match = _FROM_EXTENSION.search(text)
+    if match and is_newer_opset(match.group(3)):
+        return _of_newer_openvino(match.group(1), match.group(3), cause, quoted)
     if match:
         message = f"The operation {match.group(1)} comes from a CPU extension, and the server has none"
         return Reason(NEEDS_EXTENSION, message, quoted)
@@ -278,6 +299,19 @@ def steps_for(context: Context, code: Code, path: str) -> tuple[Step, ...]:
             ),
         )
     return ()
+
+
+def _rename_weights(context: Context, cause: ReadRefused) -> tuple[Step, ...]:
+    """Give the weights that lie there the name that OpenVINO looks for."""
+    fault = _first_fault(cause.inspection)
+    if fault is None or not fault.kind.startswith("weights-"):
+        return ()
+    host = context.host(cause.path)
+    directory, _, name = host.rpartition("/")
+    other = fault.path.rpartition("/")[2]
+    stem = name.rpartition(".")[0] or name
+    pair = f"{quote(f'{directory}/{other}')} {quote(f'{directory}/{stem}.bin')}"
+    return (Step(f"Give the weights the name of {name}.", f"mv -- {pair}", "host", "changes files"),)
 
 
 def _steps_in_store(context: Context, code: Code, path: str) -> tuple[Step, ...]:

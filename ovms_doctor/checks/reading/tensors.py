@@ -7,6 +7,7 @@ from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import NoTensors
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.openvino_log import WITHOUT_NAMES
 from ovms_doctor.model.plan import Attempt, ModelPlan
 
 NO_INPUTS = Code(
@@ -51,13 +52,17 @@ UNNAMED_TENSOR = Code(
     summary="An input or output of the model has no name",
     remedy="Name the tensors before the model is saved: model.inputs[0].tensor.set_names({'x'}).",
     log=(
+        server_log.LAYOUT_REFUSED,
+        server_log.LAYOUT_FAILED,
+        server_log.LAYOUT_FAILED_OLD,
         server_log.INPUT_TENSORS,
         server_log.OUTPUT_TENSORS,
         "Failed to get input name for model",
+        WITHOUT_NAMES,
     ),
     recovers="next_poll",
     releases="Since 2025.0 outputs without a name are called out_0, out_1 … and only inputs matter.",
-    see_also=("OVD331", "OVD332"),
+    see_also=("OVD331", "OVD332", "OVD430"),
     example=Example("an input without names", "model.inputs[0].tensor.set_names({'x'})"),
 )
 

@@ -5,7 +5,9 @@ The dates of changes come from the server's sources at each release tag (v2022.1
 
 from ovms_doctor.model.releases.opsets import (
     element_type_since,
+    is_newer_opset,
     is_standard_opset,
+    newest_opset,
     operation_since,
     standard_opsets,
 )
@@ -25,7 +27,9 @@ __all__ = [
     "Release",
     "ReleaseError",
     "element_type_since",
+    "is_newer_opset",
     "is_standard_opset",
+    "newest_opset",
     "operation_since",
     "parse_release",
     "standard_opsets",

@@ -53,6 +53,18 @@ def is_standard_opset(opset: str) -> bool:
     return opset in standard_opsets()
 
 
+@cache
+def newest_opset() -> int:
+    """The number of the newest opset that any release registers."""
+    return max(int(name.removeprefix("opset")) for name in standard_opsets() if name[5:].isdigit())
+
+
+def is_newer_opset(opset: str) -> bool:
+    """Whether a layer's ``version`` names an opset of OpenVINO's own that is newer than all known here."""
+    number = opset.removeprefix("opset")
+    return opset != number and number.isascii() and number.isdecimal() and int(number[:9]) > newest_opset()
+
+
 def operation_since(type_name: str, opset: str) -> Release | None:
     """First OpenVINO release whose ``opset`` has this operation; None where none has."""
     text = _operations(opset).get(type_name.lower())

@@ -20,7 +20,15 @@ from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.config.monitoring import config_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, read_policy
-from ovms_doctor.prediction.config.schema import Violation, hint_for, missing_key, suggestion_for, violation
+from ovms_doctor.prediction.config.schema import (
+    Violation,
+    hint_for,
+    missing_key,
+    remedy_for,
+    suggestion_for,
+    takes_in_config,
+    violation,
+)
 from ovms_doctor.prediction.config.syntax import why_not_json
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, cut_at_nul, parse
 from ovms_doctor.prediction.parameters.members import as_text
@@ -148,6 +156,7 @@ def _against_schema(path: str, found: Violation, release: Release, document: Any
         keyword=found.keyword,
         suggestion=suggestion_for(found, release, document),
         hint=hint_for(found, release),
+        remedy=remedy_for(found, release, document),
         missing=missing,
         sibling=sibling,
     )
@@ -167,8 +176,14 @@ def _entries(
         pointer = f"/model_config_list/{index}"
         config = item["config"]
         notes += [
-            ConfigNote("ignored_key", f"{pointer}/{key}", key, config["name"])
-            for key in item
+            ConfigNote(
+                "ignored_key",
+                f"{pointer}/{key}",
+                key,
+                config["name"],
+                movable=key not in config and takes_in_config(key, value, release),
+            )
+            for key, value in item.items()
             if key != "config"
         ]
         if not config.get("base_path"):

@@ -212,6 +212,7 @@ def schema(release: Release) -> Schema:
 
 
 @cache
+@cache
 def _validator(release: Release) -> Any:
     import rapidjson
 
@@ -228,6 +229,12 @@ def violation(text: str, release: Release) -> Violation | None:
         keyword, schema_pointer, document_pointer = error.args
         return Violation(schema_pointer, keyword, document_pointer)
     return None
+
+
+def takes_in_config(key: str, value: Any, release: Release) -> bool:
+    """Whether the ``config`` of a model's entry may have this key with this value."""
+    config = {"name": "m", "base_path": "/m", key: value}
+    return violation(json.dumps({"model_config_list": [{"config": config}]}), release) is None
 
 
 def _at(value: Any, pointer: str) -> Any:
@@ -282,6 +289,21 @@ def missing_key(found: Violation, release: Release, document: Any) -> tuple[str,
             similar = _similar(missing, strange)
             return missing, None if similar is None else f"{pointer}/{_escaped(similar)}"
     return "", None
+
+
+def remedy_for(found: Violation, release: Release, document: Any) -> str:
+    """What to do about a key beside ``config``, as a sentence; empty for anything else."""
+    if found.keyword != "maxProperties" or not found.schema.endswith("model_config"):
+        return ""
+    _, sibling = missing_key(found, release, document)
+    if sibling is None:
+        return ""
+    key = last_key(sibling)
+    config = _at(document, f"{from_fragment(found.key)}/config")
+    takes = takes_in_config(key, _at(document, sibling), release)
+    if takes and isinstance(config, dict) and key not in config:
+        return f"Move {key} into “config”."
+    return f"Remove {key}: “config” " + ("has it already." if takes else "does not take it either.")
 
 
 def _names(part: Schema) -> list[str]:

@@ -38,6 +38,7 @@ _NO_LITERAL = (
     _PARSE_ERROR
     + " at line 1, column 1: syntax error while parsing value - invalid literal; last read: '{first}'"
 )
+_WITHOUT_WEIGHTS = ("weights-missing", "weights-suffix-case", "weights-other-name")
 _NOT_OPENED = openvino_log.CANNOT_OPEN.partition(":")[0]
 #: Of an .xml that OpenVINO's reader does not take for an IR.
 _UNREADABLE = openvino_log.UNREADABLE[-1]
@@ -194,8 +195,8 @@ def _file_of(fault: Fault, xml: str) -> str:
 
 def _exception_of(fault: Fault) -> str:
     """What OpenVINO says of a fault of an IR's bytes; empty where releases differ in it."""
-    if fault.path.endswith(".bin"):
-        return openvino_log.NO_WEIGHTS if fault.kind == "weights-missing" else openvino_log.WRONG_WEIGHTS
+    if fault.path.lower().endswith(".bin"):
+        return openvino_log.NO_WEIGHTS if fault.kind in _WITHOUT_WEIGHTS else openvino_log.WRONG_WEIGHTS
     if fault.kind == "xml-malformed":
         # The parser's own sentence, before its position.
         return fault.evidence.partition(" at byte ")[0]

@@ -33,6 +33,7 @@ OpenVINO 2026.4.1 does with it ("depends": told by the single fault, e.g. whethe
 | crash-prone | a pattern that is known to crash read_model | crashes, does not refuse |
 | weights-missing | no same-stem ``.bin`` where constants need one | refuses |
 | weights-suffix-case | the weights are there, with another case (``.BIN``) | refuses |
+| weights-other-name | another ``.bin`` lies there, which no ``.xml`` has | refuses |
 | weights-unreadable | ``.bin`` could not be opened here | not judged |
 | weights-too-small | a constant lies beyond the end of ``.bin`` | refuses |
 | weights-lfs-pointer | ``.bin`` is a Git LFS pointer | depends on its size: else garbage weights |
@@ -84,6 +85,7 @@ CRASH_PRONE = "crash-prone"
 
 WEIGHTS_MISSING = "weights-missing"
 WEIGHTS_SUFFIX_CASE = "weights-suffix-case"
+WEIGHTS_OTHER_NAME = "weights-other-name"
 WEIGHTS_UNREADABLE = "weights-unreadable"
 WEIGHTS_TOO_SMALL = "weights-too-small"
 WEIGHTS_LFS_POINTER = "weights-lfs-pointer"

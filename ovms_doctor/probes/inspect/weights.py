@@ -43,11 +43,10 @@ def weights_path(model: str) -> str:
 def inspect_weights(model: str, verdict: Verdict) -> Weights:
     """``verdict`` tells which bytes the model wants. Reads some blocks only, whatever the size."""
     path = weights_path(model)
-    wanted = verdict.wants_weights
     try:
         descriptor, status = open_regular(path)
     except OSError as error:
-        return Weights(FileSample(path, None), _not_opened(path, error, wanted))
+        return Weights(FileSample(path, None), _not_opened(path, error, verdict))
     try:
         found = _look(descriptor, path, status.st_size, verdict)
     except OSError as error:
@@ -58,7 +57,7 @@ def inspect_weights(model: str, verdict: Verdict) -> Weights:
     return Weights(FileSample(path, status.st_size), found)
 
 
-def _not_opened(path: str, error: OSError, wanted: bool) -> tuple[Fault, ...]:
+def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...]:
     name = os.path.basename(path)
     if error.errno in (errno.EACCES, errno.EPERM):
         detail = f"The weights file {name} could not be opened for reading here"
@@ -66,7 +65,7 @@ def _not_opened(path: str, error: OSError, wanted: bool) -> tuple[Fault, ...]:
     if error.errno == errno.EINVAL:
         detail = f"{name}, where the weights belong, is not a regular file: OpenVINO may wait for it for ever"
         return (Fault(faults.NOT_REGULAR, path, False, detail, "stat: neither a file nor a directory"),)
-    if not wanted:
+    if not verdict.wants_weights:
         return ()
     if isinstance(error, IsADirectoryError):
         detail = f"{name}, where the weights belong, is a directory"
@@ -81,7 +80,14 @@ def _not_opened(path: str, error: OSError, wanted: bool) -> tuple[Fault, ...]:
     other = _other_case(path)
     if other is not None:
         detail = f"The weights are in {other}, but OpenVINO looks for {name}, and case matters"
-        return (Fault(faults.WEIGHTS_SUFFIX_CASE, path, True, detail, f"{other} is there, {name} is not"),)
+        evidence = f"{other} is there, {name} is not"
+        return (Fault(faults.WEIGHTS_SUFFIX_CASE, _beside(path, other), True, detail, evidence),)
+    other = _other_stem(path, verdict)
+    if other is not None:
+        beside = f"{other}, which has no .xml of its own, lies beside it"
+        detail = f"The model has constants, and their file is {name}; {beside}"
+        evidence = f"{other} is there, {name} is not"
+        return (Fault(faults.WEIGHTS_OTHER_NAME, _beside(path, other), True, detail, evidence),)
     detail = f"The model has constants, but there is no weights file {name} beside it"
     return (Fault(faults.WEIGHTS_MISSING, path, True, detail, f"stat {name}: {error.strerror}"),)
 
@@ -94,6 +100,34 @@ def _other_case(path: str) -> str | None:
     except OSError:
         return None
     return min(found, default=None)
+
+
+def _beside(path: str, name: str) -> str:
+    return os.path.join(os.path.dirname(path), name)
+
+
+def _other_stem(path: str, verdict: Verdict) -> str | None:
+    """The one file of weights in the directory that no other model has, and that is long enough; of several the one
+    with the very length."""
+    needed = needed_bytes(verdict.constants)
+    sizes: dict[str, int] = {}
+    names: set[str] = set()
+    try:
+        with os.scandir(os.path.dirname(path) or ".") as entries:
+            for entry in entries:
+                names.add(entry.name)
+                if entry.name.lower().endswith(".bin") and not entry.name.startswith(".") and entry.is_file():
+                    sizes[entry.name] = entry.stat().st_size
+    except OSError:
+        return None
+    found = [
+        name
+        for name, size in sizes.items()
+        if f"{name[:-4]}.xml" not in names and size and (needed is None or size >= needed)
+    ]
+    exact = [name for name in found if sizes[name] == needed]
+    chosen = exact if len(exact) == 1 else found
+    return chosen[0] if len(chosen) == 1 else None
 
 
 def _look(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Fault, ...]:

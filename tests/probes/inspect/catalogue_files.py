@@ -105,6 +105,35 @@ WEIGHTS = (
     refused(
         "bin-upper", with_bin(lambda path: path.with_suffix(".BIN").write_bytes(BIN)), "weights-suffix-case"
     ),
+    refused(
+        "bin-other",
+        with_bin(lambda path: path.with_name("weights.bin").write_bytes(BIN)),
+        "weights-other-name",
+    ),
+    refused(
+        "bin-other-short",
+        with_bin(lambda path: path.with_name("weights.bin").write_bytes(BIN[:9])),
+        "weights-missing",
+    ),
+    refused(
+        "bin-of-another-model",
+        with_bin(
+            lambda path: (
+                path.with_name("o.bin").write_bytes(BIN),
+                path.with_name("o.xml").write_text("<net/>"),
+            )
+        ),
+        "weights-missing",
+    ),
+    refused(
+        "bin-two-others",
+        with_bin(
+            lambda path: [
+                path.with_name(name).write_bytes(BIN * times) for name, times in (("a.bin", 2), ("b.bin", 3))
+            ]
+        ),
+        "weights-missing",
+    ),
     refused("bin-of-link", _link, "weights-missing"),
     refused("bare-name", _bare_name(".bin"), "weights-missing"),
     loads("bare-name-whole", _bare_name(".xml.bin")),

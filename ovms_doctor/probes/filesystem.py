@@ -42,7 +42,6 @@ from ovms_doctor.model.facts.answers import Right
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable, join
 from ovms_doctor.probes.access import Ids, Judge, Means, PredictedAccess, TriedAccess, become, choose
 from ovms_doctor.probes.keyfile import LARGEST, describe_key
-from ovms_doctor.probes.network import inspect_network
 from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import Stop, Walker, open_bases, outside
 from ovms_doctor.probes.writing import probe, writability
@@ -91,6 +90,9 @@ class LocalFiles:
         if isinstance(question, InspectKeyFile):
             return self.key_file(question.path)
         if isinstance(question, InspectNetwork):
+            # Only a worker with this process's own rights is asked that: it may still read the module.
+            from ovms_doctor.probes.network import inspect_network
+
             return inspect_network(question.ports, question.addresses)
         raise TypeError(f"{type(question).__name__} is not about files")
 

@@ -115,6 +115,31 @@ class TestMisbehaviour:
                 PathStatus,
             ]
 
+    def test_of_many_questions_only_that_one_is_lost_that_ended_the_child(self) -> None:
+        """Also where the child ended with answers that it had not sent."""
+        names = [f"fine-{number}" for number in range(700)]
+        for number in (0, 70, 71, 350, 699):
+            names[number] = f"signal-{int(signal.SIGSEGV)}"
+        with Worker("files", {}, LONG) as worker:
+            answers = _ask(worker, *names)
+        assert [number for number, answer in enumerate(answers) if isinstance(answer, ChildExit)] == [
+            0, 70, 71, 350, 699
+        ]  # fmt: skip
+
+    def test_of_many_questions_that_one_is_found_that_hangs(self) -> None:
+        """What was answered before it was sent in time."""
+        names = [f"fine-{number}" for number in range(150)]
+        names[100] = "hang"
+
+        def attempt(deadline: float) -> list[object]:
+            with Worker("files", {}, deadline) as worker:
+                return _ask(worker, *names)
+
+        answers = within_some_deadline(
+            attempt, lambda found: sum(isinstance(answer, PathStatus) for answer in found) == 149
+        )
+        assert answers[100] == ChildExit(None, None, True, "")
+
     def test_an_exception_is_an_answer(self) -> None:
         with Worker("files", {}, LONG) as worker:
             first, second = _ask(worker, "raise", "fine")

@@ -389,5 +389,5 @@ def test_answers_survive_being_sent(fake: FakeGcs) -> None:
     behaviours: list[Behaviour] = fake.behaviours
     behaviours.append(behave)
     answer = refused(store(fake.url).list("", 1, False))
-    assert decode_reply(encode_line(Answered(answer))) == Answered(answer)
+    assert decode_reply(encode_line(Answered([answer]))) == Answered([answer])
     assert len(answer.message) <= 300

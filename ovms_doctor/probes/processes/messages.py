@@ -1,7 +1,8 @@
 """The messages between this process and a worker: one line of JSON each, checked when it is read.
 
 A worker gets its options first and reports when it is ready; then it gets questions and returns as many answers in
-the same order. What a broken worker writes instead is no message, and its reader ends it.
+the same order. A single question has its answer at once; the answers to a batch come in portions. What a broken worker
+writes instead is no message, and its reader ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ovms_doctor.model.json_text import JsonFormatError, decode_json, encode_jso
 
 __all__ = [
     "Answered",
+    "Batch",
     "JsonFormatError",
     "Message",
     "Ready",
@@ -45,16 +47,25 @@ class Ready(Struct, frozen=True, tag=True):
     ready: dict[str, Any]
 
 
-class Answered(Struct, frozen=True, tag=True):
-    """A worker's answer to the question that it was sent the longest ago.
+class Batch(Struct, frozen=True, tag=True):
+    """Questions that one message takes to a worker.
 
-    * ``answer``: the answer.
+    * ``questions``: in the order in which they are to be answered.
     """
 
-    answer: Answer
+    questions: list[AnyQuestion]
 
 
-Message: TypeAlias = Start | Ready | Answered | AnyQuestion
+class Answered(Struct, frozen=True, tag=True):
+    """A worker's answers to the questions that it was sent the longest ago.
+
+    * ``answers``: one or more, in the order of the questions.
+    """
+
+    answers: list[Answer]
+
+
+Message: TypeAlias = Start | Ready | Answered | Batch | AnyQuestion
 
 
 def encode_line(message: Message) -> bytes:
@@ -68,9 +79,9 @@ def decode_start(line: bytes) -> Start:
     return message
 
 
-def decode_question(line: bytes) -> AnyQuestion:
-    """The question in a line to a worker."""
-    question: AnyQuestion = decode_json(line, AnyQuestion)
+def decode_question(line: bytes) -> AnyQuestion | Batch:
+    """The question or questions in a line to a worker."""
+    question: AnyQuestion | Batch = decode_json(line, AnyQuestion | Batch)
     return question
 
 

@@ -14,7 +14,7 @@ from ovms_doctor.model.facts import Answer, AnyQuestion
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.processes.child import Child, ChildExit
 from ovms_doctor.probes.processes.messages import Ready, encode_line
-from ovms_doctor.probes.processes.single import START_DEADLINE, read_answer, read_reply, started_worker
+from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, read_reply, started_worker
 from ovms_doctor.probes.processes.workers import Kind
 
 #: Questions that a child is given at a time: the one in hand, and one so that it need not wait.
@@ -179,7 +179,8 @@ class Pool:
                     return
                 line = seat.child.end(0.0, timed_out=True)
             if seat.child.ready:
-                answer = read_answer(seat.child, line)
+                answers = read_answers(seat.child, line)
+                answer = answers if isinstance(answers, ChildExit) else answers[0]
             else:
                 reply = read_reply(seat.child, line)
                 if isinstance(reply, Ready):

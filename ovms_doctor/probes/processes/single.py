@@ -10,6 +10,7 @@ from ovms_doctor.model.facts import Answer, AnyQuestion
 from ovms_doctor.probes.processes.child import Child, ChildExit, not_started
 from ovms_doctor.probes.processes.messages import (
     Answered,
+    Batch,
     JsonFormatError,
     Ready,
     Start,
@@ -20,6 +21,8 @@ from ovms_doctor.probes.processes.workers import Kind, start_worker
 
 #: Seconds for a child to come up; longer than any start that is going to succeed, on a slow disk too.
 START_DEADLINE = 60.0
+#: Questions of one message.
+_BATCH = 256
 
 
 class Worker:
@@ -56,6 +59,8 @@ class Worker:
         not come up is not tried again: all questions are answered by that.
         """
         todo = deque(questions)
+        #: So many are asked one by one, to see which of them ended a child.
+        alone = 0
         try:
             while todo:
                 failed = self._start()
@@ -64,15 +69,29 @@ class Worker:
                     continue
                 child = self._child
                 assert child is not None
-                child.send(b"".join(map(encode_line, todo)))
+                batches = _batches(list(todo), alone)
+                child.send(
+                    b"".join(encode_line(batch[0] if len(batch) == 1 else Batch(batch)) for batch in batches)
+                )
+                left = deque(map(len, batches))
                 while todo:
                     seconds = deadline(todo[0]) if deadline else self._deadline
-                    answer = read_answer(child, child.receive(seconds))
-                    if isinstance(answer, ChildExit):
+                    answers = read_answers(child, child.receive(seconds), left[0])
+                    if isinstance(answers, ChildExit):
                         self.close()
-                    yield todo.popleft(), answer
-                    if isinstance(answer, ChildExit):
+                        if left[0] > 1 and not answers.timed_out:
+                            # It may have ended at any of those, with answers that it had not sent yet.
+                            alone = left[0]
+                        else:
+                            alone = max(0, alone - 1)
+                            yield todo.popleft(), answers
                         break
+                    for answer in answers:
+                        yield todo.popleft(), answer
+                    alone = max(0, alone - len(answers))
+                    left[0] -= len(answers)
+                    if not left[0]:
+                        left.popleft()
         finally:
             if todo:
                 # Left early: the answers that are still to come would be taken for later questions'.
@@ -143,9 +162,16 @@ def read_reply(child: Child, line: bytes | ChildExit) -> Ready | Answered | Chil
         return child.spoiled()
 
 
-def read_answer(child: Child, line: bytes | ChildExit) -> Answer | ChildExit:
-    """The answer in a line from ``child``; what is none ends it."""
+def read_answers(child: Child, line: bytes | ChildExit, most: int = 1) -> list[Answer] | ChildExit:
+    """The answers in a line from ``child``, one to ``most``; what is none ends it."""
     reply = read_reply(child, line)
-    if isinstance(reply, Answered):
-        return reply.answer
+    if isinstance(reply, Answered) and 0 < len(reply.answers) <= most:
+        return reply.answers
     return reply if isinstance(reply, ChildExit) else child.spoiled()
+
+
+def _batches(questions: list[AnyQuestion], alone: int) -> list[list[AnyQuestion]]:
+    """The questions in their order, so many of them alone."""
+    singles = [[question] for question in questions[:alone]]
+    rest = range(alone, len(questions), _BATCH)
+    return [*singles, *(questions[start : start + _BATCH] for start in rest)]

@@ -10,7 +10,9 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import time
 from collections.abc import Callable, Mapping
+from threading import Event, Lock, Thread
 from typing import Any, BinaryIO, TypeAlias
 
 from ovms_doctor.model.facts import Answer, AnyQuestion, Unavailable
@@ -19,6 +21,7 @@ from ovms_doctor.probes.access import Ids
 from ovms_doctor.probes.processes.entry import die_with_parent
 from ovms_doctor.probes.processes.messages import (
     Answered,
+    Batch,
     Ready,
     decode_question,
     decode_start,
@@ -32,6 +35,9 @@ Handler: TypeAlias = Callable[[AnyQuestion], Answer]
 Started: TypeAlias = tuple[Handler, dict[str, Any]]
 #: Makes a handler of the options that come from the parent.
 Starter: TypeAlias = Callable[[Mapping[str, Any]], Started]
+
+#: Answers to a batch that are sent in one message, and the seconds after which those that are there are sent.
+_PORTION, _LATE = 64, 0.05
 
 
 def main(kind: str) -> None:
@@ -47,8 +53,15 @@ def main(kind: str) -> None:
             _send(outgoing, Ready(hello))
             if kind in _AT_A_TIME:
                 _serve_several(handler, incoming, outgoing, _AT_A_TIME[kind])
+            portions = _Portions(outgoing)
             for line in incoming:
-                _send(outgoing, Answered(_answer(handler, line)))
+                question = decode_question(line)
+                if isinstance(question, Batch):
+                    for one in question.questions:
+                        portions.add(_answer(handler, one))
+                    portions.send()
+                else:
+                    _send(outgoing, Answered([_answer(handler, question)]))
         except BrokenPipeError:
             pass
     # Libraries with threads of their own may crash or hang in their destructors.
@@ -110,35 +123,78 @@ _KINDS: dict[str, Callable[[], Starter]] = {
 }
 
 
+class _Portions:
+    """Answers to a batch, sent some at a time: a message costs more than most answers. What is there is sent also while
+    the next answer is long in coming: who waits for that is to know which one it is."""
+
+    def __init__(self, outgoing: BinaryIO) -> None:
+        self._outgoing = outgoing
+        self._answers: list[Answer] = []
+        self._lock = Lock()
+        self._waiting = Event()
+        self._thread: Thread | None = None
+
+    def add(self, answer: Answer) -> None:
+        """Keeps an answer, to be sent soon."""
+        with self._lock:
+            self._answers.append(answer)
+            if len(self._answers) >= _PORTION:
+                self._send()
+        if self._thread is None:
+            # Only now: threads that are there already when a process changes its ids are one more thing to go wrong.
+            self._thread = Thread(target=self._send_late, daemon=True)
+            self._thread.start()
+        self._waiting.set()
+
+    def send(self) -> None:
+        """Sends what is there."""
+        self._waiting.clear()
+        with self._lock:
+            self._send()
+
+    def _send_late(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            while self._waiting.wait():
+                time.sleep(_LATE)
+                with self._lock:
+                    self._send()
+
+    def _send(self) -> None:
+        if self._answers:
+            _send(self._outgoing, Answered(self._answers))
+            self._answers.clear()
+
+
 #: Kinds whose handlers wait for others most of the time, and take so many questions at once.
 _AT_A_TIME = {"stores": 8}
 
 
 def _serve_several(handler: Handler, incoming: BinaryIO, outgoing: BinaryIO, count: int) -> None:
-    """Answers as they were asked, one behind the other, while others are worked at."""
+    """Answers single questions in their order, one behind the other, while others are worked at."""
     from concurrent.futures import Future, ThreadPoolExecutor
     from queue import SimpleQueue
-    from threading import Thread
 
     waiting: SimpleQueue[Future[Answer] | None] = SimpleQueue()
 
     def write() -> None:
         with contextlib.suppress(BrokenPipeError):
             while (future := waiting.get()) is not None:
-                _send(outgoing, Answered(future.result()))
+                _send(outgoing, Answered([future.result()]))
 
     writer = Thread(target=write, daemon=True)
     writer.start()
     with ThreadPoolExecutor(count) as threads:
         for line in incoming:
-            waiting.put(threads.submit(_answer, handler, line))
+            question = decode_question(line)
+            for one in question.questions if isinstance(question, Batch) else (question,):
+                waiting.put(threads.submit(_answer, handler, one))
         waiting.put(None)
         writer.join()
 
 
-def _answer(handler: Handler, line: bytes) -> Answer:
+def _answer(handler: Handler, question: AnyQuestion) -> Answer:
     try:
-        return handler(decode_question(line))
+        return handler(question)
     except Exception as error:  # noqa: BLE001 - a child that ends would hide what was wrong with it
         return Unavailable(f"{type(error).__name__} while looking: {error}")
 

@@ -82,8 +82,8 @@ def verdict_line(report: Report) -> tuple[str, str]:
     ended = _ended(report)
     if ended:
         return PARTLY if mark == GOOD else mark, f"{ended}; started again as it is: {sentence}"
-    if now and mark != GOOD:
-        return mark, now + _of_models(plan, _next_start(report))[1]
+    if now and (mark != GOOD or (report.live is not None and report.live.server == "starting")):
+        return PARTLY if mark == GOOD else mark, now + _of_models(plan, _next_start(report))[1]
     return mark, sentence
 
 
@@ -108,8 +108,14 @@ def _next_start(report: Report) -> Report:
 def _running(report: Report) -> str:
     """What the running server serves; empty where that is not known."""
     status = report.live
-    if status is None or status.server != "ovms" or status.servables is None or status.address.grpc:
+    if status is None:
         return ""
+    if status.server == "starting":
+        return "the running server is still starting"
+    if status.server != "ovms" or status.address.grpc:
+        return ""
+    if status.servables is None:
+        return "what the running server serves is not known"
     present = [item for item in status.servables if not item.removed]
     good = sum(item.complete for item in present)
     if not present:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,6 +166,36 @@ def test_a_prediction_that_the_running_server_contradicts(engine: Engine, world_
     (finding,) = (item for item in result.document["findings"] if item["code"] == "OVD308")
     assert (result.code, finding["severity"], finding["confidence"]) == (0, "warning", "low")
     assert "serves it all the same" in finding["detail"]
+
+
+def test_a_version_that_a_polling_server_does_not_have(engine: Engine, world_dir: Path) -> None:
+    """The directory is there for longer than two polls, and the server does not list it."""
+    started = Recorded(engine, world_dir)
+    _version_3(started)
+    before = os.stat(started.models / "two/3").st_ctime
+    while time.time() < before + 3:
+        time.sleep(0.1)
+    document = _check(started).document
+    assert _rows(document) == _ADDED
+    assert document["findings"][0]["confidence"] == "medium"
+    assert "which polls" in document["findings"][0]["message"]
+
+
+def test_a_model_that_is_configured_and_not_listed(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir)
+    started.answer({"fc": {1: "AVAILABLE/OK"}})
+    result = _check(started)
+    assert (result.code, _rows(result.document)) == (1, [("OVD894", "error", "two", None)])
+    assert "does not list it" in result.document["findings"][0]["message"]
+
+
+def test_a_server_that_still_starts(engine: Engine, world_dir: Path) -> None:
+    started = Recorded(engine, world_dir)
+    started.answer({}, v2_health_ready=[503, "application/json", '{"error":"Server is not ready"}'])
+    result = _check(started)
+    assert (result.code, _rows(result.document)) == (0, [("OVD893", "warning", None, None)])
+    text = ovms_doctor("check", "--container", started.id[:12]).text
+    assert "the running server is still starting; started now: all 2 models are served" in text
 
 
 def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> None:

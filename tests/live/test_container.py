@@ -10,7 +10,7 @@ import pytest
 from ovms_doctor.inputs.inspect.own_address import own_address
 from ovms_doctor.inputs.inspect.read import read_inspect
 from ovms_doctor.prediction.live.address import AddressError
-from ovms_doctor.prediction.live.container_address import container_address
+from ovms_doctor.prediction.live.container_address import container_address, either_address
 from ovms_doctor.probes.containers import ContainerLookup
 from tests.live.servers import http_server, live, replay, status
 
@@ -82,6 +82,39 @@ def test_a_container_without_an_address(document: dict[str, Any], reason: str) -
     with pytest.raises(AddressError) as raised:
         _address(document)
     assert reason in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "engine_host", "url"),
+    [
+        (_document(*_WORDS, ports={"8000": "0.0.0.0:18000", "9000": ":19000"}), "", "http://127.0.0.1:18000"),
+        (_document("--port", "9000", ports={"9000": ":19000"}), "", "grpc://127.0.0.1:19000"),
+        (_document(*_WORDS, ports={"8000": ":::18000"}), "", "http://[::1]:18000"),
+        (_document(*_WORDS, ports={"8000": "0.0.0.0:18000"}), "gpu1.lan", "http://gpu1.lan:18000"),
+        (_document(*_WORDS, network="host"), "gpu1.lan", "http://gpu1.lan:8000"),
+        (_document(*_WORDS, ports={"8000": "10.0.0.5:18000"}), "gpu1.lan", "http://10.0.0.5:18000"),
+    ],
+)
+def test_the_address_for_a_container_beside_its_files(
+    document: dict[str, Any], engine_host: str, url: str
+) -> None:
+    """REST where there is a REST port; at the engine's host where that is another one."""
+    container = read_inspect(document, source="docker", source_name="ovms", log=(), info={})
+    assert either_address(container, own_address(document), engine_host).url == url
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "local", "host"),
+    [
+        ("unix:///var/run/docker.sock", True, ""),
+        ("tcp://gpu1.lan:2376", False, "gpu1.lan"),
+        ("ssh://someone@gpu1.lan", False, "gpu1.lan"),
+        ("http://[fd00::1]:2375", False, "fd00::1"),
+        ("", False, ""),
+    ],
+)
+def test_the_host_of_an_engine(endpoint: str, local: bool, host: str) -> None:
+    assert ContainerLookup(endpoint=endpoint, local=local).host == host
 
 
 @pytest.mark.server

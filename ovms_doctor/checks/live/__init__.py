@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from ovms_doctor.checks.api import Check, CouldNotLookError, NotApplicableError
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.live.codes import CODES, METRICS_OFF
-from ovms_doctor.checks.live.drift import drift_finding
+from ovms_doctor.checks.live.drift import drift_finding, unlisted_finding
 from ovms_doctor.checks.live.proxies import proxies
 from ovms_doctor.checks.live.reach import unreachable
 from ovms_doctor.checks.live.states import states
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.live import LiveStatus
-from ovms_doctor.prediction.live.drift import drifts, live_status_of
+from ovms_doctor.prediction.live.drift import drifts, live_status_of, unlisted
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -39,8 +39,10 @@ def check(context: Context) -> Iterator[Finding]:
         # Over gRPC a server does not list what it serves.
         raise CouldNotLookError(problem)
     yield from (item for item in live_findings(status) if item.code != METRICS_OFF.code)
-    for drift in drifts(context.deployment, context.plan, context.facts, status):
-        yield drift_finding(context, status, drift)
+    found = drifts(context.deployment, context.plan, context.facts, status)
+    yield from (drift_finding(context, status, drift) for drift in found)
+    if not any(drift.kind == "configuration" for drift in found):
+        yield from (unlisted_finding(context, status, name) for name in unlisted(context.plan, status))
 
 
 def _name(context: Context) -> str:

@@ -6,7 +6,12 @@ import os
 from datetime import datetime, timezone
 
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.checks.live.codes import CONFIGURATION_NOT_RELOADED, FILES_CHANGED, VERSION_NOT_NOTICED
+from ovms_doctor.checks.live.codes import (
+    CONFIGURATION_NOT_RELOADED,
+    FILES_CHANGED,
+    SERVABLE_NOT_AVAILABLE,
+    VERSION_NOT_NOTICED,
+)
 from ovms_doctor.model.findings import CausedBy, Confidence, Evidence, Finding, Severity, Step
 from ovms_doctor.model.live import Address, Drift, LiveStatus
 
@@ -163,6 +168,14 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
         message, detail = f"{subject}, after the server's last poll.", _NEXT_POLL
         severity: Severity = "info"
         steps: tuple[Step, ...] = ()
+    elif context.plan.polls:
+        message = f"{subject}, and the server, which polls, does not have it."
+        detail = (
+            "The files are newer than what the server serves. Its log says why, where it tried to load the version. A "
+            "directory that was put in the place of a mounted one is not seen in the container before its restart."
+        )
+        severity = "error"
+        steps = (_see_directory(context, changed.path), _restart(context, "Restart the server."))
     else:
         message = f"{subject}, after the server looked at its directories for the last time."
         detail = (
@@ -182,10 +195,35 @@ def _added(context: Context, status: LiveStatus, drift: Drift) -> Finding:
         base=_base(context, drift),
         detail=detail,
         severity=severity,
+        confidence="medium" if context.plan.polls and not drift.next_poll else "high",
         evidence=(*_evidence(drift), Evidence(_versions(status, drift), "GET /v1/config")),
         remedy=_WAIT if drift.next_poll else "",
         recovers="next_poll" if drift.next_poll else "restart" if context.single else None,
         steps=steps,
+    )
+
+
+def _see_directory(context: Context, path: str) -> Step:
+    container = context.deployment.container
+    name = "CONTAINER" if container is None else container.name or container.id[:12] or "CONTAINER"
+    text = "See whether the container has the directory."
+    return Step(text, f"docker exec {quote(name)} ls -la {quote(path)}", "host", "reads")
+
+
+def unlisted_finding(context: Context, status: LiveStatus, name: str) -> Finding:
+    """The finding about a model that is configured and that the running server does not list."""
+    return context.finding(
+        SERVABLE_NOT_AVAILABLE,
+        f"{name} is configured, and the running server does not list it.",
+        model=name,
+        detail=(
+            "The files and the configuration as they are now give no reason for it: requests to it are answered with "
+            "404. The server's log says why, where it read the configuration."
+        ),
+        confidence="medium",
+        evidence=(Evidence(_served(status), "GET /v1/config"),),
+        recovers="config_change",
+        steps=(_request_reload(status.address), _restart(context, "Or restart the server.")),
     )
 
 

@@ -23,9 +23,12 @@ from ovms_doctor.prediction.live.interpret import interpret
 
 #: The file with the names of tensors, in a version's directory.
 _MAPPING = "mapping_config.json"
-#: A zone is a multiple of a quarter of an hour from UTC, and the server's first line follows its container's start.
-_QUARTER, _START_UP = 900, 120
-_WIDEST_ZONE = 15 * 3600
+#: The zones that there are, in minutes from UTC; and the seconds in which the server's first line follows its start.
+_ZONES: tuple[int, ...] = (
+    *range(-12 * 60, 15 * 60, 60),
+    *(-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825),
+)
+_START_UP = 60.0
 #: Without a logged load, a change so soon after the start may have been there when the server read it.
 _SETTLED = 300.0
 #: Files of one version that are looked at.
@@ -73,6 +76,13 @@ def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus)
     return tuple(found)
 
 
+def unlisted(plan: Plan, status: LiveStatus) -> tuple[str, ...]:
+    """Names that the server is configured with and does not list, though a start now would serve them."""
+    if status.server != "ovms" or not status.servables or status.address.grpc:
+        return ()
+    return _names(plan, {item.name: item for item in status.servables})[0]
+
+
 # -- times ---------------------------------------------------------------------------------------------
 
 
@@ -111,11 +121,10 @@ def _offset(log: LogSummary, started: float) -> float | None:
     first = log_time(log.starts[-1].at)
     if first is None:
         return None
-    behind = first - started
-    zone = round(behind / _QUARTER) * _QUARTER
-    if abs(zone) > _WIDEST_ZONE or not -1.0 <= behind - zone <= _START_UP:
-        return None
-    return float(-zone)
+    for zone in _ZONES:
+        if -1.0 <= first - started - 60 * zone <= _START_UP:
+            return -60.0 * zone
+    return None
 
 
 def log_time(text: str | None) -> float | None:
@@ -262,18 +271,18 @@ def _of_model(
             added = facts.ask(StatTimes(deployment.absolute(attempt.path)))
             if not isinstance(added, PathTimes):
                 continue
-            is_new = added.changed > (gone_after if plan.polls else times.started)
-            if is_new:
-                change = ChangedPath(attempt.path, added.changed, True)
-                read_at = times.looked_at if plan.polls else times.started
-                yield Drift(
-                    "version_added", name, version.version, (change,), read_at, False, next_poll=plan.polls
-                )
+            if not plan.polls and added.changed <= times.started:
+                # It was there when the server looked: the files give no reason.
+                continue
+            change = ChangedPath(attempt.path, added.changed, True)
+            next_poll = plan.polls and added.changed > gone_after
+            yield Drift("version_added", name, version.version, (change,), times.started, False, next_poll)
     yield from _removed(model, deployment, plan, facts, served, times)
 
 
 def _is_served(version: VersionPlan) -> bool:
-    return version.now is not None and version.now.available
+    """Whether it is AVAILABLE after start-up and stays so."""
+    return not version.fails
 
 
 def _removed(

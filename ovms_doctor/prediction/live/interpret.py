@@ -36,8 +36,8 @@ from ovms_doctor.prediction.live.metrics import MetricsError, as_text, metrics_t
 #: The name that OVMS reports of itself (src/version.hpp PROJECT_NAME).
 OVMS = "OpenVINO Model Server"
 #: Error texts by which OVMS is recognised where /v2 does not answer yet, or where the release has no /v2.
+_UNKNOWN_URL = "Invalid request URL"
 _ERRORS = (
-    "Invalid request URL",
     "Server is not ready",
     "Internal server error",
     "Error while loading a model",
@@ -203,6 +203,8 @@ def _server_without_name(answers: dict[str, HttpAnswer]) -> tuple[ServerKind, st
     errors = {read_error(item.body) for item in (about, config, ready) if item is not None and item.body}
     if errors & set(_ERRORS):
         return "starting", ""
+    if _UNKNOWN_URL in errors:
+        return "ovms", ""
     if about is None or all(item.status is None for item in answers.values()):
         return "", ""
     if any(item.status in _DENIED for item in answers.values()):

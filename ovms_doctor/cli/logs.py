@@ -129,7 +129,7 @@ def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions
     from ovms_doctor.report.log_text import write_log_report, write_verdict
     from ovms_doctor.report.text_writer import paper_for
 
-    paper = paper_for(output, verbose=shown.verbose)
+    paper = paper_for(output, verbose=shown.verbose, quiet=shown.quiet)
     if diagnosis is None:
         paper.prose(_not_read(report))
         paper.print(output)

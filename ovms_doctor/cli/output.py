@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 #: Variables by which rich is told to write as for a terminal where there is none.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
+
+#: Terminals that show links, by TERM_PROGRAM and by TERM.
+_LINKING_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabby", "rio", "WarpTerminal")
+_LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "foot-extra", "wezterm", "contour")
 
 #: Questions that take as long as a model is large.
 _LOADING = ("InspectModel", "LoadModel", "LoadExtension", "InspectCopy", "LoadCopy")
@@ -57,8 +61,33 @@ def standard_output(*, no_color: bool) -> Output:
         return PlainOutput()
     from rich.console import Console
 
+    class Terminal(Console):
+        """A console that knows whether its links are shown."""
+
+        links = terminal and shows_links(os.environ)
+
     width = None if terminal else 100
-    return Console(width=width, no_color=no_color or None, highlight=False, markup=False)
+    return Terminal(width=width, no_color=no_color or None, highlight=False, markup=False)
+
+
+def shows_links(environment: Mapping[str, str]) -> bool:
+    """Whether the terminal is known to show links (OSC 8), by the variables that terminals set. ``FORCE_HYPERLINK``
+    decides where it is set."""
+    forced = environment.get("FORCE_HYPERLINK")
+    if forced is not None:
+        return forced not in ("", "0")
+    term = environment.get("TERM", "")
+    if term == "dumb" or term.startswith(("screen", "tmux")):
+        return False
+    vte = environment.get("VTE_VERSION", "")
+    return (
+        environment.get("TERM_PROGRAM") in _LINKING_PROGRAMS
+        or term in _LINKING_TERMS
+        or any(
+            environment.get(name) for name in ("WT_SESSION", "KITTY_WINDOW_ID", "KONSOLE_VERSION", "DOMTERM")
+        )
+        or (vte.isdecimal() and int(vte) >= 5000)
+    )
 
 
 class Progress:
@@ -80,8 +109,8 @@ class Progress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def looking_at(self, question: AnyQuestion) -> None:
-        """Called for every question, before it is answered."""
+    def looking_at(self, question: AnyQuestion, number: int = 0, total: int = 0) -> None:
+        """Called for every question, before it is answered; ``number`` of ``total`` of its kind that are known."""
         if not self._shows:
             return
         now = time.monotonic()
@@ -91,7 +120,8 @@ class Progress:
         from ovms_doctor.model.display_text import visible
 
         verb = "loading" if loading else "looking at"
-        self._write(now, f"{verb} {visible(question.path)}")
+        counted = f" {number}/{total}" if total > 1 else ""
+        self._write(now, f"{verb}{counted} {visible(question.path)}")
 
     def downloading(self, path: str, done: int, total: int) -> None:
         """So many bytes of what is fetched from a store are there."""

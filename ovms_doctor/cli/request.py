@@ -365,7 +365,7 @@ def _write_text(judgement: _Judgement, world: _World, output_options: OutputOpti
         judgement.write_body(paper)
         write_findings(paper, judgement.findings)
         paper.blank()
-    paper.line((f"{mark} {sentence}", STYLES.get(mark, "bold")))
+    paper.verdict(mark, sentence, STYLES.get(mark, "bold"))
     paper.print(output)
 
 

@@ -197,7 +197,7 @@ def render(report: Report, status: LiveStatus, shown: OutputOptions, output: Out
     from ovms_doctor.report.live_text import write_live_report, write_live_verdict
     from ovms_doctor.report.text_writer import paper_for
 
-    paper = paper_for(output, verbose=shown.verbose)
+    paper = paper_for(output, verbose=shown.verbose, quiet=shown.quiet)
     if not shown.quiet:
         write_live_report(paper, status, report.findings)
     write_live_verdict(paper, status, report.findings, live_gap(status))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -21,7 +22,8 @@ from ovms_doctor.probes import interrupts
 _MOST_TURNS = 100_000
 #: Questions that are collected before their answers are added to the facts.
 _PORTION = 8192
-Progress = Callable[[AnyQuestion], None]
+#: Called with each question before it is answered, its number among those of its kind, and how many these are.
+Progress = Callable[[AnyQuestion, int, int], None]
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ class Collector(Protocol):
     """Something that looks: at this host, or at nothing any more."""
 
     def collect(
-        self, questions: Sequence[AnyQuestion], progress: Progress | None
+        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]: ...
 
 
@@ -104,13 +106,28 @@ def _until_settled(
             except FactsMissingError as missing:
                 if collector is None:
                     raise RuntimeError("facts are missing, and there is nothing to collect them") from None
+                begin = None if progress is None else numbered(missing.questions, progress)
                 for questions in _portions(missing.questions):
-                    facts.add(collector.collect(questions, progress))
+                    facts.add(collector.collect(questions, begin))
         except interrupts.InterruptedRunError as stop:
             # What is settled by now is worth a report: the rules go on with what there is.
             facts.add(getattr(stop, "answers", {}))
             facts.close("interrupted")
     raise RuntimeError("the rules ask without end")
+
+
+def numbered(questions: Sequence[AnyQuestion], progress: Progress) -> Callable[[AnyQuestion], None]:
+    """What is called for each of the questions, which counts them by their kind."""
+    totals = Counter(type(question) for question in questions)
+    counts: Counter[type[AnyQuestion]] = Counter()
+
+    def begin(question: AnyQuestion) -> None:
+        kind = type(question)
+        counts[kind] += 1
+        # A question that is put again, after a child has died, is no further one.
+        progress(question, min(counts[kind], totals[kind]), totals[kind])
+
+    return begin
 
 
 def _portions(questions: Sequence[AnyQuestion]) -> Iterator[Sequence[AnyQuestion]]:

@@ -100,11 +100,44 @@ def wrap(text: str, width: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
+def wrap_name(text: str, width: int) -> list[str]:
+    """Lines of at most ``width`` cells: broken at spaces, a longer word behind one of ``-_./:,@=``, else anywhere."""
+    lines: list[str] = []
+    for line in wrap(text, width):
+        rest = line
+        while cell_len(rest) > width:
+            end = _fitting(rest, width)
+            at = max(rest.rfind(mark, 0, end) for mark in _BREAKS) + 1
+            # A short beginning alone on a line reads worse than a break inside.
+            end = at if at > end // 3 else end
+            lines.append(rest[:end])
+            rest = rest[end:]
+        lines.append(rest)
+    return lines
+
+
+#: Behind these a name is broken.
+_BREAKS = "-_./:,@="
+
+
+def _fitting(text: str, width: int) -> int:
+    """How many characters of ``text`` fit into ``width`` cells, at least one."""
+    end = min(len(text), max(width, 1))
+    while end > 1 and cell_len(text[:end]) > width:
+        end -= 1
+    return end
+
+
 def clip(text: str, cells: int, dots: str = "…") -> str:
-    """The beginning of ``text``, at most ``cells`` wide, with dots where something was cut off."""
+    """The beginning of ``text``, at most ``cells`` wide, with dots where something was cut off: behind a word, where
+    one ends in the second half of what fits."""
     if cell_len(text) <= cells:
         return text
-    kept = text[: max(cells - cell_len(dots), 0)]
-    while kept and cell_len(kept) + cell_len(dots) > cells:
+    room = cells - cell_len(dots)
+    kept = text[: max(room, 0)]
+    while kept and cell_len(kept) > room:
         kept = kept[:-1]
-    return kept + dots
+    if text[len(kept) : len(kept) + 1] not in ("", " "):
+        end = kept.rfind(" ")
+        kept = kept[:end] if end > len(kept) // 2 else kept
+    return kept.rstrip(" ") + dots

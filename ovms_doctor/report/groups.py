@@ -20,11 +20,12 @@ def group_findings(findings: Sequence[F]) -> list[tuple[F, ...]]:
     """
     groups: dict[Hashable, list[F]] = {}
     for finding in findings:
-        groups.setdefault(_key(finding), []).append(finding)
+        groups.setdefault(finding_key(finding), []).append(finding)
     return [tuple(group) for group in groups.values()]
 
 
-def _key(finding: Finding | FindingInfo) -> Hashable:
+def finding_key(finding: Finding | FindingInfo) -> Hashable:
+    """What the findings of one group have in common."""
     kind = (finding.code, finding.severity, finding.confidence, finding.recovers)
     if finding.remedy is None:
         return (*kind, id(finding))

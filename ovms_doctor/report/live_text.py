@@ -7,13 +7,34 @@ from collections.abc import Sequence
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.live import InferenceProbe, LiveMetrics, LiveServable, LiveStatus
 from ovms_doctor.report.phrases import plural
+from ovms_doctor.report.text_columns import Column, Row, write_columns
+from ovms_doctor.report.text_failures import Failure, write_failures
 from ovms_doctor.report.text_findings import write_findings
-from ovms_doctor.report.text_rows import write_rows
 from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
 
 #: Servables that the last line names.
 _NAMED = 3
+#: On a short line the kind is left out, then the reason goes below its row.
+_SERVABLES = (
+    Column("servable", 40, 12),
+    Column("kind", 10, 5, leaves=1),
+    Column("version", 20, 7),
+    Column("state", 40, 12),
+    Column("reason"),
+)
+#: On a short line the columns leave in this order: infer requests, inference, waiting, per second, interface.
+_METRICS = (
+    Column("requests to", 40, 12),
+    Column("interface", 9, 6, leaves=5),
+    Column("requests", 12, 8),
+    Column("failed", 8, 6),
+    Column("per second", 10, 10, leaves=4),
+    Column("mean ms", 10, 7),
+    Column("waiting", 10, 7, leaves=3),
+    Column("inference", 10, 9, leaves=2),
+    Column("infer requests", leaves=1),
+)
 _REASONS = {
     "failing": "fails: see the log",
     "loading": "is being loaded",
@@ -103,10 +124,12 @@ def _client_address(status: LiveStatus) -> str:
 
 def write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> None:
     """A row for each version, those that are not available first."""
-    rows: list[tuple[tuple[str, ...], str]] = []
+    rows: list[Row] = []
     for item in sorted(servables, key=lambda one: (one.complete, one.name)):
         if not item.versions:
-            rows.append(((item.name, item.kind or "-", "-", "no version", "no version directory"), "red"))
+            rows.append(
+                Row((item.name, item.kind or "-", "-", "no version", "no version directory"), "red", 3)
+            )
         for version in item.versions:
             bad = version.condition in ("failing", "loading")
             state = version.state if version.error_code == "OK" else f"{version.state}/{version.error_code}"
@@ -114,21 +137,20 @@ def write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> Non
             if bad and version.condition == "failing" and item.kind == "model":
                 reason = "fails, retried at every poll: see the log"
             cells = (item.name, item.kind or "-", str(version.version), state, reason)
-            rows.append((cells, "red" if bad else ""))
-    write_rows(paper, ("servable", "kind", "version", "state", "reason"), rows)
+            good = version.condition == "available"
+            rows.append(Row(cells, "red" if bad else "green" if good else "", 3))
+    write_columns(paper, _SERVABLES, rows)
 
 
 def _write_metrics(paper: TextWriter, status: LiveStatus) -> None:
     if not status.metrics_enabled:
         paper.prose("metrics    off (start with --metrics_enable)", indent=1)
         return
-    rows = [(_cells(row), "") for row in status.metrics if row.requests or row.current or paper.verbose]
+    rows = [Row(_cells(row)) for row in status.metrics if row.requests or row.current or paper.verbose]
     if not rows:
         paper.prose("metrics    on; no request for inference is counted yet", indent=1)
         return
-    header = ("requests to", "interface", "requests", "failed", "per second", "mean ms", "waiting", "inference",
-              "infer requests")  # fmt: skip
-    write_rows(paper, header, rows)
+    write_columns(paper, _METRICS, rows)
 
 
 def _cells(row: LiveMetrics) -> tuple[str, ...]:
@@ -161,8 +183,22 @@ def write_live_verdict(
     """The last line: its mark and its sentence."""
     mark, sentence = live_verdict(status, findings, gap)
     paper.blank()
-    paper.line((f"{mark} {sentence}", STYLES[mark]))
+    if not paper.quiet:
+        write_failures(paper, _failures(status))
+    paper.verdict(mark, sentence, STYLES[mark])
     return mark, sentence
+
+
+def _failures(status: LiveStatus) -> list[Failure]:
+    """The servables of which no version, or not each that is configured, is available."""
+    found = []
+    for item in status.servables or ():
+        if item.removed or item.complete:
+            continue
+        bad = [version for version in item.versions if version.condition in ("failing", "loading")]
+        reasons = [f"version {version.version} {_REASONS[version.condition]}" for version in bad]
+        found.append(Failure(item.name, ", ".join(reasons) or "no version directory"))
+    return found
 
 
 def live_verdict(status: LiveStatus, findings: Sequence[Finding], gap: str) -> tuple[str, str]:

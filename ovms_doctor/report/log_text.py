@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from ovms_doctor.model.display_text import cell_len, clip
+from ovms_doctor.model.display_text import clip
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.log import (
     Change,
@@ -16,13 +16,41 @@ from ovms_doctor.model.log import (
     ServableHistory,
     ServerStart,
 )
-from ovms_doctor.report.phrases import plural
+from ovms_doctor.report.phrases import plural, title_of
+from ovms_doctor.report.text_columns import Column, Row, write_columns
+from ovms_doctor.report.text_failures import Failure, write_failures
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import BAD, GOOD, OPEN, PARTLY, STYLES
 
-#: Rows of a table and entries of a list that are shown unless everything is asked for.
-_ROWS = 30
+_SOURCE = Column("source", 40, 12)
+#: On a short line the kind is left out, then the time; then the cause goes below its row.
+_SERVABLES = (
+    Column("servable", 40, 12),
+    Column("kind", 16, 8, leaves=1),
+    Column("state", 40, 14),
+    Column("since", 19, 8, leaves=2),
+    Column("cause"),
+)
+#: On a short line the columns leave in this order: wait, inference, interface; then the failure goes below its row.
+_REQUESTS = (
+    Column("requests to", 40, 12),
+    Column("interface", 14, 9, leaves=3),
+    Column("requests", 12, 8),
+    Column("failed", 8, 7),
+    Column("wait p50/p95", 20, 12, leaves=1),
+    Column("inference p50/p95", 20, 17, leaves=2),
+    Column("most frequent failure"),
+)
+_STAGES = (
+    Column("requests to", 40, 12),
+    Column("stage", 40, 12),
+    Column("p50", 12, 5),
+    Column("p95", 12, 5),
+    Column("p99", 12, 5, leaves=1),
+    Column("max"),
+)
+#: Entries of a list that are shown unless everything is requested.
 _CHANGES = 12
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "_.:-=+*#"
@@ -116,7 +144,7 @@ def _start(start: ServerStart, code: str | None, titles: dict[str, str]) -> str:
 def _write_servables(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
     log = diagnosis.summary
     several = len(log.sources) > 1
-    rows: list[tuple[tuple[str, ...], str]] = []
+    rows: list[Row] = []
     pairs = sorted(zip(log.servables, diagnosis.causes, strict=True), key=lambda pair: _is_good(pair[0]))
     for servable, codes in pairs:
         cause = f"{codes[0]} {titles.get(codes[0], '')}".strip() if codes else ""
@@ -130,9 +158,9 @@ def _write_servables(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[st
             _clock(servable.since),
             cause,
         )
-        rows.append((cells, "" if _is_good(servable) or servable.state in _REMOVED else "red"))
-    header = (*(("source",) if several else ()), "servable", "kind", "state", "since", "cause")
-    _write_table(paper, header, rows)
+        style = "green" if _is_good(servable) else "" if servable.state in _REMOVED else "red"
+        rows.append(Row(cells, style, 3 if several else 2))
+    write_columns(paper, (*((_SOURCE,) if several else ()), *_SERVABLES), rows)
 
 
 def _is_good(servable: ServableHistory) -> bool:
@@ -154,7 +182,7 @@ def _write_requests(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
     log = diagnosis.summary
     if log.requests:
         several = len(log.sources) > 1
-        rows: list[tuple[tuple[str, ...], str]] = []
+        rows: list[Row] = []
         for item in log.requests:
             reason = _most_frequent(item)
             cells = (
@@ -167,13 +195,8 @@ def _write_requests(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
                 _pair(item.inference),
                 reason,
             )
-            rows.append((cells, "red" if item.failing_since else ""))
-        header = (
-            *(("source",) if several else ()),
-            *("requests to", "interface", "requests", "failed", "wait p50/p95", "inference p50/p95"),
-            "most frequent failure",
-        )
-        _write_table(paper, header, rows)
+            rows.append(Row(cells, "red" if item.failing_since else ""))
+        write_columns(paper, (*((_SOURCE,) if several else ()), *_REQUESTS), rows)
         if any(item.total for item in log.requests):
             paper.line(
                 (" durations in milliseconds, as the server logs them; --verbose shows all stages", "dim")
@@ -211,11 +234,11 @@ def _write_stages(paper: TextWriter, requests: Sequence[RequestStatistics]) -> N
         for name, values in stages:
             if values is not None:
                 numbers = tuple(_number(value) for value in (values.p50, values.p95, values.p99, values.max))
-                rows.append(((f"{item.servable} {item.interface}", name, *numbers), ""))
+                rows.append(Row((f"{item.servable} {item.interface}", name, *numbers)))
         for reason, count in item.reasons.items():
-            rows.append(((f"{item.servable} {item.interface}", f"{count:,} × {reason}", "", "", "", ""), ""))
+            rows.append(Row((f"{item.servable} {item.interface}", f"{count:,} × {reason}", "", "", "", "")))
     paper.blank()
-    _write_table(paper, ("requests to", "stage", "p50", "p95", "p99", "max"), rows)
+    write_columns(paper, _STAGES, rows)
 
 
 def _pair(values: Distribution | None) -> str:
@@ -319,7 +342,23 @@ def write_verdict(paper: TextWriter, diagnosis: LogDiagnosis, findings: Sequence
     """The last line: how many servables serve, how many causes there are."""
     mark, sentence = verdict(diagnosis, findings)
     paper.blank()
-    paper.line((f"{mark} {sentence}", STYLES[mark]))
+    if not paper.quiet:
+        write_failures(paper, _failures(diagnosis, findings))
+    paper.verdict(mark, sentence, STYLES[mark])
+
+
+def _failures(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> list[Failure]:
+    """The servables that do not serve at the end of the log, with their first cause."""
+    titles = {finding.code: title_of(finding) for finding in reversed(findings)}
+    found = []
+    for servable, codes in zip(diagnosis.summary.servables, diagnosis.causes, strict=True):
+        if _is_good(servable) or servable.state in _REMOVED:
+            continue
+        version = f", version {servable.version}" if servable.version is not None else ""
+        source = f"{servable.source}: " if servable.source else ""
+        reason = next((titles.get(code, code) for code in codes), _state(servable))
+        found.append(Failure(f"{source}{servable.name}{version}", reason))
+    return found
 
 
 def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, str]:
@@ -356,31 +395,6 @@ def verdict(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> tuple[str, 
 
 
 # -- cells ---------------------------------------------------------------------------------------------
-
-
-def _write_table(paper: TextWriter, header: tuple[str, ...], rows: list[tuple[tuple[str, ...], str]]) -> None:
-    """Columns as wide as their widest cell; the last one takes what the line has left."""
-    shown = rows if paper.verbose else rows[:_ROWS]
-    texts = [tuple(paper.show(cell) for cell in cells) for cells, _ in shown]
-    last = len(header) - 1
-    widths = [min(40, max(cell_len(cell) for cell in column)) for column in zip(header, *texts, strict=True)]
-    left = paper.width - 1 - sum(width + 2 for width in widths[:last])
-    widths[last] = max(12, left)
-    paper.line((_row(header, widths, last), "bold"))
-    for cells, (_, style) in zip(texts, shown, strict=True):
-        paper.ready((_row(cells, widths, last), style))
-    if len(rows) > len(shown):
-        paper.line((f" … and {plural(len(rows) - len(shown), 'more row')} (--verbose)", "dim"))
-
-
-def _row(cells: tuple[str, ...], widths: list[int], last: int) -> str:
-    return (" " + "  ".join(_cells(cells, widths, last))).rstrip()
-
-
-def _cells(cells: tuple[str, ...], widths: list[int], last: int) -> Iterator[str]:
-    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        text = clip(cell, width)
-        yield text if index == last else text + " " * (width - cell_len(text))
 
 
 def _clock(at: str | None) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from ovms_doctor.model.client_request import SentInput
-from ovms_doctor.model.display_text import cell_len, clip
 from ovms_doctor.model.served_models import ServedInput
 from ovms_doctor.prediction.requests.validation import shape_text
 from ovms_doctor.prediction.requests.verdict import RequestVerdict
+from ovms_doctor.report.text_columns import Column, Row, write_columns
 from ovms_doctor.report.text_writer import TextWriter
 
-_HEADER = ("input", "sent", "model wants", "verdict")
-_WIDEST = (24, 30, 30, 40)
-_ROWS = 40
+#: On a short line names and shapes wrap; then the verdict goes below its row.
+_COLUMNS = (
+    Column("input", 24, 10),
+    Column("sent", 30, 14),
+    Column("model wants", 30, 14),
+    Column("verdict"),
+)
 
 
 def write_request(paper: TextWriter, verdict: RequestVerdict) -> None:
@@ -29,22 +33,10 @@ def write_request(paper: TextWriter, verdict: RequestVerdict) -> None:
     if not verdict.inputs:
         return
     wanted = {item.name: item for item in verdict.wanted}
-    rows = [_row(item, wanted.get(item.name)) for item in verdict.inputs[:_ROWS]]
-    cells = [
-        tuple(clip(paper.show(text), width) for text, width in zip(row, _WIDEST, strict=True)) for row in rows
-    ]
-    widths = [max(cell_len(row[column]) for row in [_HEADER, *cells]) for column in range(4)]
-    paper.line((" " + _padded(_HEADER, widths), "bold"))
-    for row, item in zip(cells, verdict.inputs, strict=False):
-        paper.ready((" " + _padded(row, widths), "red" if item.verdict else ""))
-    if len(verdict.inputs) > _ROWS:
-        paper.line((f" … and {len(verdict.inputs) - _ROWS} more inputs", "dim"))
-
-
-def _padded(row: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(
-        text + " " * (width - cell_len(text)) for text, width in zip(row, widths, strict=True)
-    ).rstrip()
+    rows = []
+    for item in verdict.inputs:
+        rows.append(Row(_row(item, wanted.get(item.name)), "red" if item.verdict else "", 3))
+    write_columns(paper, _COLUMNS, rows)
 
 
 def _row(item: SentInput, wanted: ServedInput | None) -> tuple[str, str, str, str]:

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ovms_doctor.model.display_text import cell_len, clip
 from ovms_doctor.model.findings import Finding, Remedy, Severity, Step
+from ovms_doctor.model.styled import PLAIN_WIDTH
+from ovms_doctor.report.groups import group_findings
 from ovms_doctor.report.phrases import MARKS, RECOVERS, occurrences_text, plural, subject_of
 from ovms_doctor.report.text_writer import TextWriter
 
 #: What is shown of each finding unless everything is asked for: entries, and cells of one text.
 _LOGS, _LOG_LINES, _SEEN, _STEPS = 4, 3, 6, 6
+#: Models of a group that are named.
+_NAMED = 100
 _LOG_CELLS, _TEXT_CELLS = 400, 1200
 _T = TypeVar("_T")
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "bold blue"}
 
 
 def write_findings(paper: TextWriter, findings: Sequence[Finding]) -> None:
-    """Every finding once: below its first cause where that is in the report, else on its own."""
+    """Every group of findings once: below its first cause where that is in the report, else on its own."""
     below, roots = _tree(findings)
     for root in roots:
         _write_branch(paper, root, below, indent=0)
 
 
-def _tree(findings: Sequence[Finding]) -> tuple[dict[int, list[Finding]], list[Finding]]:
-    """What follows from each finding (by ``id``), and the findings that follow from none."""
+#: Findings with one cause and one remedy; the first stands for all.
+_Group: TypeAlias = list[Finding]
+
+
+def _tree(findings: Sequence[Finding]) -> tuple[dict[int, list[_Group]], list[_Group]]:
+    """What follows from each group (by its ``id``), and the groups that follow from none."""
     by_fingerprint: dict[str, Finding] = {}
     for finding in findings:
         by_fingerprint.setdefault(finding.fingerprint, finding)
@@ -35,11 +43,23 @@ def _tree(findings: Sequence[Finding]) -> tuple[dict[int, list[Finding]], list[F
         cause = next((by_fingerprint[key] for key in finding.caused_by if key in by_fingerprint), None)
         if cause is not None and not _leads_to(cause, finding, causes):
             causes[id(finding)] = cause
-    below: dict[int, list[Finding]] = defaultdict(list)
+    followers: dict[int, list[Finding]] = defaultdict(list)
     for finding in findings:
         if id(finding) in causes:
-            below[id(causes[id(finding)])].append(finding)
-    return below, [finding for finding in findings if id(finding) not in causes]
+            followers[id(causes[id(finding)])].append(finding)
+    below: dict[int, list[_Group]] = defaultdict(list)
+    roots = _grouped([finding for finding in findings if id(finding) not in causes])
+    todo = list(roots)
+    while todo:
+        group = todo.pop()
+        # What follows from one group in the same way is one group too.
+        below[id(group)] = _grouped([item for finding in group for item in followers[id(finding)]])
+        todo += below[id(group)]
+    return below, roots
+
+
+def _grouped(findings: Sequence[Finding]) -> list[_Group]:
+    return [list(group) for group in group_findings(findings)]
 
 
 def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
@@ -52,22 +72,26 @@ def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
     return False
 
 
-def _write_branch(paper: TextWriter, root: Finding, below: dict[int, list[Finding]], indent: int) -> None:
+def _write_branch(paper: TextWriter, root: _Group, below: dict[int, list[_Group]], indent: int) -> None:
     # A chain may be long: no recursion, and it is not moved further to the right than stays readable.
     todo = [(root, indent)]
+    step = 4 if paper.width >= PLAIN_WIDTH else 2
     while todo:
-        finding, indent = todo.pop()
+        group, indent = todo.pop()
         paper.blank()
-        _write(paper, finding, indent)
-        todo += [(item, min(indent + 4, 12)) for item in reversed(below[id(finding)])]
+        _write(paper, group, indent)
+        todo += [(item, min(indent + step, 3 * step)) for item in reversed(below[id(group)])]
 
 
-def _write(paper: TextWriter, finding: Finding, indent: int) -> None:
-    _write_head(paper, finding, indent)
+def _write(paper: TextWriter, group: _Group, indent: int) -> None:
+    finding = group[0]
+    _write_head(paper, group, indent)
     inner = indent + 2
     paper.prose(_short(paper, finding.message), indent=inner, style="bold")
     if finding.detail:
         paper.prose(_short(paper, finding.detail), indent=inner)
+    if len(group) > 1:
+        _write_affected(paper, group, inner)
     _write_place(paper, finding, inner)
     if finding.occurrences is not None:
         paper.prose(occurrences_text(finding.occurrences), indent=inner + 6, label="when:")
@@ -83,21 +107,49 @@ def _write(paper: TextWriter, finding: Finding, indent: int) -> None:
     paper.prose(f"ovms-doctor explain {finding.code}", indent=inner + 6, label="more:")
 
 
-def _write_head(paper: TextWriter, finding: Finding, indent: int) -> None:
+def _write_head(paper: TextWriter, group: _Group, indent: int) -> None:
+    finding = group[0]
     lead = " " * indent + ("↳ follows: " if indent else "")
-    kind = f"{MARKS[finding.severity]} {finding.severity} {finding.code}"
+    kind = f"{MARKS[finding.severity]} {finding.severity} "
     name = f" {finding.name}"
     if finding.confidence != "high":
         name += f" (confidence: {finding.confidence})"
-    subject = subject_of(finding)
-    parts = [(lead, "dim"), (kind, _STYLES[finding.severity]), (name, "")]
-    used = cell_len("".join(paper.show(text) for text, _ in parts))
+    subject = subject_of(finding) if len(group) == 1 else _count(group)
+    style = _STYLES[finding.severity]
+    code = (finding.code, paper.link(finding.docs, style))
+    used = cell_len("".join(paper.show(text) for text in (lead, kind, finding.code, name)))
     gap = paper.width - used - cell_len(paper.show(subject))
     if gap >= 2:
-        paper.line(*parts, (" " * gap + subject if subject else "", "bold"))
+        paper.line(
+            (lead, "dim"), (kind, style), code, (name, ""), (" " * gap + subject if subject else "", "bold")
+        )
+        return
+    if used > paper.width:
+        paper.line((lead, "dim"), (kind, style), code)
+        paper.prose(name.strip(), indent=indent + 2)
     else:
-        paper.line(*parts)
-        paper.prose(_short(paper, subject), indent=indent + 2, style="bold")
+        paper.line((lead, "dim"), (kind, style), code, (name, ""))
+    paper.prose(_short(paper, subject), indent=indent + 2, style="bold")
+
+
+def _count(group: _Group) -> str:
+    """``60 models``, or ``3 versions of m``."""
+    names = list(dict.fromkeys(finding.subject.model or "" for finding in group))
+    if len(names) == 1:
+        return f"{len(group)} × {names[0]}" if names[0] else f"{len(group)} ×"
+    return f"{len(names)} models"
+
+
+def _write_affected(paper: TextWriter, group: _Group, indent: int) -> None:
+    """The models of a group by name, and their versions where these differ."""
+    names = list(dict.fromkeys(subject_of(finding) for finding in group))
+    names = [name for name in names if name]
+    shown = names if paper.verbose else names[:_NAMED]
+    separator = "; " if any(", version" in name for name in shown) else ", "
+    more = len(names) - len(shown)
+    text = separator.join(shown) + (f" … and {more} more (--verbose)" if more else "")
+    if text:
+        paper.prose(text, indent=indent + 6, label="for:")
 
 
 def _write_place(paper: TextWriter, finding: Finding, indent: int) -> None:

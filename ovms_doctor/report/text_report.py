@@ -11,8 +11,10 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output
 from ovms_doctor.report.live_text import header_phrase, way_phrase, write_servables
+from ovms_doctor.report.memory_text import memory_text
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import STATUS_WORDS, plural
+from ovms_doctor.report.text_failures import failures, write_failures
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_table import write_table
 from ovms_doctor.report.text_writer import TextWriter, paper_for
@@ -39,8 +41,9 @@ def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> Non
         write_findings(paper, report.findings)
         paper.blank()
         _write_coverage(paper, report)
+        write_failures(paper, failures(report))
     mark, sentence = verdict_line(report)
-    paper.line((f"{mark} {sentence}", STYLES[mark]))
+    paper.verdict(mark, sentence, STYLES[mark])
     paper.print(output)
 
 
@@ -191,29 +194,37 @@ def _write_running(paper: TextWriter, report: Report) -> None:
 
 
 def _write_coverage(paper: TextWriter, report: Report) -> None:
-    """What was looked at, where that is all there is to say; and what was not, always."""
+    """What was not looked at, always; what was, where everything is requested."""
     if report.error is not None:
         lines = report.error.strip().split("\n")
         for line in lines if len(lines) > 1 else ():
             paper.prose(line if paper.verbose else clip(line, _REASON_CELLS), indent=2)
         return
-    if paper.verbose or (report.verdict == "pass" and not report.findings):
+    memory = memory_text(report)
+    if memory:
+        paper.prose(memory)
+    if paper.verbose:
         for number, sentence in enumerate(report.looked_at):
             paper.prose(sentence, indent=11, label="" if number else "looked at:")
     paper.prose(f"{_checks(paper, report)} · {_counts(report)}")
 
 
 def _checks(paper: TextWriter, report: Report) -> str:
-    """How many ran, and why the others did not; those with the same reason together."""
+    """How many ran, and why the others did not; those with the same reason together. Those that did not apply are
+    named where everything is requested."""
     ran = sum(check.status == "ran" for check in report.checks)
     others: dict[str, list[str]] = {}
+    not_applicable = 0
     for check in report.checks:
-        if check.status != "ran":
+        if check.status == "not_applicable" and not paper.verbose:
+            not_applicable += 1
+        elif check.status != "ran":
             reason = check.reason if paper.verbose else clip(check.reason, _REASON_CELLS)
             why = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
             others.setdefault(why, []).append(check.name)
     said = "; ".join(f"{', '.join(names)}: {why}" for why, names in others.items())
-    return (f"{plural(ran, 'check')} ran" if ran else "no check ran") + (f" ({said})" if said else "")
+    apart = f", {not_applicable} did not apply" if not_applicable else ""
+    return (f"{plural(ran, 'check')} ran" if ran else "no check ran") + apart + (f" ({said})" if said else "")
 
 
 def _counts(report: Report) -> str:

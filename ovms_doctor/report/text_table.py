@@ -7,24 +7,31 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from ovms_doctor.model.display_text import cell_len, clip, wrap
+from ovms_doctor.model.display_text import clip
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.report.model import Report
 from ovms_doctor.report.phrases import FORMATS, plural, title_of
+from ovms_doctor.report.text_columns import Column, write_columns
+from ovms_doctor.report.text_columns import Row as Cells
 from ovms_doctor.report.text_writer import TextWriter
-from ovms_doctor.report.verdict import Fate, fate, is_in_azure
+from ovms_doctor.report.verdict import ModelStatus, is_in_azure, model_status
 
 #: Rows shown before the good ones are left out, unless everything is asked for.
 ROWS = 40
-_HEADER = ("model", "version", "state", "file", "why")
-_WIDEST = (28, 20, 22, 40)
-#: What the columns of models and of files may be narrowed to where the line is too short.
-_NARROWEST = {3: 16, 0: 12}
-_WHY_CELLS, _WHY_ROOM = 100, 24
-_STYLES: dict[Fate, str] = {"good": "", "bad": "red", "unknown": "yellow", "not followed": "yellow"}
+#: Cells of a reason unless everything is requested.
+_WHY_CELLS = 200
+#: On a short line names wrap first, then the file is left out, then the reason goes below its row.
+_COLUMNS = (
+    Column("model", 28, 12),
+    Column("version", 20, 7),
+    Column("state", 22, 11),
+    Column("file", 40, 16, leaves=1),
+    Column("why"),
+)
+_STYLES: dict[ModelStatus, str] = {"good": "", "bad": "red", "unknown": "yellow", "not followed": "yellow"}
 
 
 #: What /v1/config shows of a graph.
@@ -38,14 +45,14 @@ GRAPH_STATES = {
 
 
 class Row(Struct, frozen=True):
-    """One line of the table; ``fate`` of this version alone."""
+    """One line of the table; ``status``: of this version alone."""
 
     model: str
     version: str
     state: str
     file: str
     why: str
-    fate: Fate
+    status: ModelStatus
 
 
 def write_table(paper: TextWriter, report: Report) -> None:
@@ -55,19 +62,14 @@ def write_table(paper: TextWriter, report: Report) -> None:
         return
     rows = list(_rows(plan, report, everything=paper.verbose))
     shown = rows if paper.verbose else _pick(rows)
-    cells = [
-        tuple(paper.show(cell) for cell in _cells(row, last))
-        for row, last in zip(shown, [None, *shown], strict=False)
-    ]
-    widths = _widths(cells, paper)
-    paper.line((" " + "  ".join(map(_pad, _HEADER, (*widths, 0))), "bold"))
-    for row, texts in zip(shown, cells, strict=True):
-        _write(paper, row, texts, widths)
+    written = [_columns_of(row, last, paper) for row, last in zip(shown, [None, *shown], strict=False)]
+    write_columns(paper, _COLUMNS, written, None)
     left_out = len(rows) - len(shown)
     if left_out:
-        paper.line((f" … and {plural(left_out, 'more row')}, served as asked (--verbose shows all)", "dim"))
+        text = f"… and {plural(left_out, 'more row')}, served as requested (--verbose shows all)"
+        paper.prose(text, indent=1, style="dim")
     if any("→" in row.state for row in shown):
-        paper.line((f" {_legend(plan)}", "dim"))
+        paper.prose(_legend(plan), indent=1, style="dim")
 
 
 def _legend(plan: Plan) -> str:
@@ -97,7 +99,7 @@ def _of_pipeline(pipeline: PipelinePlan, report: Report) -> Row:
         for item in report.findings
         if item.subject.model == pipeline.name and item.code == "OVD442" and pipeline.fault is not None
     ]
-    states: dict[bool | None, tuple[str, Fate]] = {
+    states: dict[bool | None, tuple[str, ModelStatus]] = {
         True: ("AVAILABLE", "good"),
         False: ("not served" if pipeline.is_dropped else "LOADING", "bad"),
         None: ("unknown", "unknown"),
@@ -113,7 +115,7 @@ def _matters(version: VersionPlan) -> bool:
 
 def _without_versions(model: ModelPlan, report: Report) -> Row:
     why = _first_title(_findings(model, report)) or _first_title(_of_its_bucket(model, report))
-    end = fate(model, report)
+    end = model_status(model, report)
     state = "not served" if model.tried else "not tried"
     if model.followed is not None and end != "not followed" and model.tried:
         state = GRAPH_STATES[model.followed.verdict]
@@ -133,7 +135,7 @@ def _without_versions(model: ModelPlan, report: Report) -> Row:
 
 def _of_version(model: ModelPlan, version: VersionPlan, plan: Plan, report: Report) -> Row:
     unseen = model.unknown is not None and version.now is None
-    end: Fate = "good"
+    end: ModelStatus = "good"
     if plan.outcome == "exits" or version.fails:
         end = "unknown" if unseen else "bad"
     elif plan.outcome == "never_ends" and not _stays(version):
@@ -180,7 +182,7 @@ def _file(version: VersionPlan) -> str:
     return name if attempt.format is None else f"{name} ({FORMATS[attempt.format]})"
 
 
-def _why(model: ModelPlan, version: VersionPlan, report: Report, end: Fate) -> str:
+def _why(model: ModelPlan, version: VersionPlan, report: Report, end: ModelStatus) -> str:
     own = [item for item in _findings(model, report) if item.subject.version == version.version]
     if own:
         return _first_title(own)
@@ -219,10 +221,10 @@ def _first_title(findings: list[Finding]) -> str:
 
 def _pick(rows: list[Row]) -> list[Row]:
     """All that are not good, and as many good ones as fit, in their order."""
-    room = ROWS - sum(row.fate != "good" for row in rows)
+    room = ROWS - sum(row.status != "good" for row in rows)
     picked = []
     for row in rows:
-        if row.fate == "good":
+        if row.status == "good":
             room -= 1
             if room < 0:
                 continue
@@ -233,47 +235,11 @@ def _pick(rows: list[Row]) -> list[Row]:
 # -- layout --------------------------------------------------------------------------------------------
 
 
-def _cells(row: Row, before: Row | None) -> tuple[str, str, str, str, str]:
-    """A model's name stands at its first row only."""
+def _columns_of(row: Row, before: Row | None, paper: TextWriter) -> Cells:
+    """A model's name stands at its first row only; the state has the colour."""
     same = before is not None and before.model == row.model and row.version != "-"
-    return "" if same else row.model, row.version, row.state, row.file, row.why
-
-
-def _widths(cells: list[tuple[str, ...]], paper: TextWriter) -> list[int]:
-    widths = [
-        min(max(cell_len(texts[column]) for texts in [_HEADER, *cells]), widest)
-        for column, widest in enumerate(_WIDEST)
-    ]
-    longest = max(cell_len(texts[-1]) for texts in cells)
-    over = _indent(widths) + min(longest, _WHY_ROOM) - paper.width
-    for column, narrowest in _NARROWEST.items():
-        cut = max(min(over, widths[column] - narrowest), 0)
-        widths[column] -= cut
-        over -= cut
-    return widths
-
-
-def _indent(widths: list[int]) -> int:
-    """Where the last column begins."""
-    return 1 + sum(widths) + 2 * len(widths)
-
-
-def _pad(text: str, width: int) -> str:
-    """``text``, which is no wider, filled up to ``width`` cells; 0 leaves it as it is."""
-    return text + " " * (width - cell_len(text))
-
-
-def _write(paper: TextWriter, row: Row, texts: tuple[str, ...], widths: list[int]) -> None:
-    """The first four columns are cut to their width; the last is wrapped in what is left of the line."""
-    dots = paper.show("…")
-    columns = [_pad(clip(text, width, dots), width) for text, width in zip(texts, widths, strict=False)]
-    indent = _indent(widths)
-    why = texts[-1] if paper.verbose else clip(texts[-1], _WHY_CELLS, dots)
-    pieces = wrap(why, max(paper.width - indent, 20))
-    model, *middle = columns
-    state = "  ".join(middle)
-    if not pieces[0]:
-        state = state.rstrip()
-    paper.ready((f" {model}  ", ""), (state, _STYLES[row.fate]), (f"  {pieces[0]}".rstrip(), ""))
-    for piece in pieces[1:]:
-        paper.ready((" " * indent + piece, ""))
+    style = _STYLES[row.status]
+    if row.status == "good" and row.state.startswith("AVAILABLE"):
+        style = "green"
+    reason = row.why if paper.verbose else clip(row.why, _WHY_CELLS)
+    return Cells(("" if same else row.model, row.version, row.state, row.file, reason), style, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from ovms_doctor.model import display_text
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, put
 
 #: The most and least cells of a line that are used on a terminal.
@@ -13,12 +14,20 @@ _WIDEST, _NARROWEST = 120, 40
 _LABEL = 6
 
 
+#: An address that is sent to a terminal: nothing in it ends the sequence or the style.
+_ADDRESS = lazy_pattern(r"https?://[!-~]{1,500}")
+
+
 class TextWriter(Struct):
     """Lines to be printed, safe to show. ``width`` in cells; ``verbose``: nothing is left out."""
 
     width: int
     encoding: str
     verbose: bool
+    #: The verdict alone is written.
+    quiet: bool = False
+    #: Whether the terminal shows links (OSC 8).
+    links: bool = False
     lines: list[Styled] = field(default_factory=list)
 
     def show(self, text: str) -> str:
@@ -54,12 +63,23 @@ class TextWriter(Struct):
             first = (lead if number == 0 else " " * indent, base)
             self.lines.append(Styled(first, (piece, f"{base} {style}".strip())))
 
+    def verdict(self, mark: str, sentence: str, style: str) -> None:
+        """The last line: one line for whatever reads it, wrapped on a terminal that is narrow."""
+        if self.width < PLAIN_WIDTH:
+            self.prose(f"{mark} {sentence}", style=style)
+        else:
+            self.line((f"{mark} {sentence}", style))
+
+    def link(self, address: str, style: str) -> str:
+        """``style`` with a link to a web address, where the terminal shows links."""
+        return f"{style} link {address}" if self.links and _ADDRESS.fullmatch(address) else style
+
     def print(self, output: Output) -> None:
         """All lines, without any style where the output has no colour."""
         put(self.lines, output)
 
 
-def paper_for(output: Output, *, verbose: bool) -> TextWriter:
+def paper_for(output: Output, *, verbose: bool, quiet: bool = False) -> TextWriter:
     """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
     width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
-    return TextWriter(width, output.encoding, verbose)
+    return TextWriter(width, output.encoding, verbose, quiet, getattr(output, "links", False))

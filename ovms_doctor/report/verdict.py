@@ -13,19 +13,19 @@ from ovms_doctor.report.phrases import plural
 if TYPE_CHECKING:
     from ovms_doctor.model.plan import ModelPlan, Plan
 
-Fate: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
+ModelStatus: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
 
 GOOD, BAD, OPEN, PARTLY = "✓", "✗", "?", "!"
 STYLES = {GOOD: "bold green", BAD: "bold red", OPEN: "bold yellow", PARTLY: "bold yellow"}
 
 
-def fate(model: ModelPlan, report: Report) -> Fate:
+def model_status(model: ModelPlan, report: Report) -> ModelStatus:
     """Whether the model is served as its owner asked: all requested versions AVAILABLE, now and later."""
     plan = report.plan
     if model.graph is not None or (model.kind == "graph" and model.blocked is not None):
         return "bad"
     if model.kind != "classic":
-        return _fate_of_graph(model)
+        return _graph_status(model)
     if plan is not None and plan.outcome in ("exits", "never_ends"):
         return "bad"
     if any(
@@ -40,7 +40,7 @@ def fate(model: ModelPlan, report: Report) -> Fate:
     return "good"
 
 
-def _fate_of_graph(model: ModelPlan) -> Fate:
+def _graph_status(model: ModelPlan) -> ModelStatus:
     graph = model.followed
     if not model.tried:
         return "bad"
@@ -126,10 +126,10 @@ def _running(report: Report) -> str:
 
 
 def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
-    fates = [fate(model, report) for model in plan.models]
-    followed: list[Fate] = [one for one in fates if one != "not followed"]
+    statuses = [model_status(model, report) for model in plan.models]
+    followed: list[ModelStatus] = [one for one in statuses if one != "not followed"]
     total, unknown = len(followed), followed.count("unknown")
-    apart = len(fates) - total
+    apart = len(statuses) - total
     more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
     if "bad" in followed:
         sentence = _served(followed)
@@ -148,7 +148,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
         if plan.unknown is not None:
             return OPEN, f"could not look at {plan.unknown.path}{rest}{more}"
-        open_ = [model for model, one in zip(plan.models, fates, strict=True) if one == "unknown"]
+        open_ = [model for model, one in zip(plan.models, statuses, strict=True) if one == "unknown"]
         if all(is_in_azure(model) for model in open_):
             return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
@@ -198,8 +198,8 @@ def _not_served(bad: int, total: int) -> str:
     return f"{bad} of {total} models are not served as their owner expects"
 
 
-def _served(fates: list[Fate]) -> str:
-    good, total = fates.count("good"), len(fates)
+def _served(statuses: list[ModelStatus]) -> str:
+    good, total = statuses.count("good"), len(statuses)
     if total == 1:
         return "the model is not served as its owner expects"
     if good == 0:

@@ -8,7 +8,8 @@ from contextlib import redirect_stderr
 import pytest
 
 from ovms_doctor.cli.output import Progress
-from ovms_doctor.model.facts import HeadBucket, StoreAccess
+from ovms_doctor.diagnosis.settle import numbered
+from ovms_doctor.model.facts import HeadBucket, LoadModel, StatPath, StoreAccess
 
 MIB = 1 << 20
 PATH = "s3://bucket/resnet/1"
@@ -81,3 +82,21 @@ def test_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) 
         progress.downloading(PATH, MIB, MIB)
         progress.looking_at(HeadBucket(StoreAccess("s3", "b")))
     assert capsys.readouterr().err == ""
+
+
+def test_a_question_shows_its_number() -> None:
+    with redirect_stderr(Terminal()) as terminal, Progress() as progress:
+        progress.looking_at(LoadModel("/m/1/model.xml", "read"), 14, 60)
+    assert terminal.lines[0].endswith("loading 14/60 /m/1/model.xml")
+    with redirect_stderr(Terminal()) as terminal, Progress() as progress:
+        progress.looking_at(StatPath("/m"), 1, 1)
+    assert terminal.lines[0].endswith("looking at /m")
+
+
+def test_questions_are_counted_by_kind() -> None:
+    seen: list[tuple[str, int, int]] = []
+    questions = [StatPath("/a"), LoadModel("/a/1", "read"), StatPath("/b"), StatPath("/c")]
+    begin = numbered(questions, lambda question, number, total: seen.append((question.path, number, total)))
+    for question in [*questions, StatPath("/c")]:
+        begin(question)
+    assert seen == [("/a", 1, 3), ("/a/1", 1, 1), ("/b", 2, 3), ("/c", 3, 3), ("/c", 3, 3)]

@@ -11,15 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from ovms_doctor.cli.output import shows_links
+from ovms_doctor.report.text_writer import TextWriter
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
-from rich.console import Console
 from ovms_doctor.report.text_report import render
 from tests.report.samples import SAMPLES
 
 name, *options = sys.argv[1:]
-render(SAMPLES[name](), Console(no_color="--no-color" in options or None), quiet=False, verbose=True)
+from ovms_doctor.cli.output import standard_output
+
+output = standard_output(no_color="--no-color" in options)
+render(SAMPLES[name](), output, quiet=False, verbose=True)
 """
 COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
 
@@ -39,6 +44,13 @@ def environment(**more: str) -> dict[str, str]:
         "COLUMNS",
         "LINES",
         "COLORTERM",
+        "FORCE_HYPERLINK",
+        "TERM_PROGRAM",
+        "VTE_VERSION",
+        "WT_SESSION",
+        "KITTY_WINDOW_ID",
+        "KONSOLE_VERSION",
+        "DOMTERM",
     )
     kept = {key: value for key, value in os.environ.items() if key not in told}
     return {**kept, "TERM": "xterm-256color", "PYTHONUTF8": "1", **more}
@@ -101,3 +113,61 @@ def test_the_colours_are_only_ever_ours() -> None:
     """The name holds a colour sequence of its own: it is written out, not sent."""
     assert b"\\x{1b}[31m" in COLOUR.sub(b"", on_terminal("hostile"))
     assert b"evil\x1b[31m" not in on_terminal("hostile")
+
+
+# -- links ---------------------------------------------------------------------------------------------
+
+LINK = re.compile(rb"\x1b\]8;[^;\x1b]*;([^\x1b]*)\x1b\\")
+
+
+def test_a_code_leads_to_its_page_where_the_terminal_shows_links() -> None:
+    sent = on_terminal("failures", VTE_VERSION="7600")
+    addresses = LINK.findall(sent)
+    page = b"https://github.com/ovms-doctor/ovms-doctor/blob/main/ovms_doctor/checks/pages/OVD101.md"
+    assert page in addresses
+    # Each link ends.
+    assert addresses[1::2] == [b""] * (len(addresses) // 2)
+    assert COLOUR.sub(b"", LINK.sub(b"", sent)) == COLOUR.sub(b"", on_terminal("failures"))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"VTE_VERSION": "4000"},
+        {"TERM": "tmux-256color", "VTE_VERSION": "7600"},
+        {"FORCE_HYPERLINK": "0", "VTE_VERSION": "7600"},
+        {"NO_COLOR": "1", "VTE_VERSION": "7600"},
+    ],
+    ids=lambda more: "-".join(more),
+)
+def test_no_links_where_they_are_not_known_to_be_shown(more: dict[str, str]) -> None:
+    assert not LINK.search(on_terminal("failures", **more))
+
+
+@pytest.mark.parametrize(
+    "environment_",
+    [
+        {"TERM": "xterm-kitty"},
+        {"TERM_PROGRAM": "WezTerm"},
+        {"WT_SESSION": "x"},
+        {"FORCE_HYPERLINK": "1", "TERM": "tmux"},
+    ],
+    ids=str,
+)
+def test_terminals_that_show_links(environment_: dict[str, str]) -> None:
+    assert shows_links(environment_)
+
+
+def test_an_address_that_could_end_the_link_is_none() -> None:
+    paper = TextWriter(80, "utf-8", False, links=True)
+    for address in (
+        "",
+        "javascript:x",
+        "https://a b",
+        "https://a\x1b\\",
+        "https://\u202e",
+        "https://" + "a" * 600,
+    ):
+        assert paper.link(address, "bold") == "bold"
+    assert paper.link("https://a/b#c", "bold") == "bold link https://a/b#c"

@@ -5,46 +5,23 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
-from rich.console import Console
 
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
 from ovms_doctor.report.model import CheckRun, Report
-from ovms_doctor.report.text_report import render
 from tests.report import samples
+from tests.report.rendered import text, written
 from tests.report.samples import HOSTILE, SAMPLES
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = os.environ.get("UPDATE_SNAPSHOTS") == "1" and not os.environ.get("CI")
 
 each_sample = pytest.mark.parametrize("name", SAMPLES)
-
-
-def written(
-    report: Report,
-    *,
-    quiet: bool = False,
-    verbose: bool = False,
-    encoding: str = "utf-8",
-    width: int | None = None,
-) -> bytes:
-    """The bytes that reach a file, or, with a ``width``, a terminal without colour."""
-    raw = io.BytesIO()
-    file = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
-    console = Console(file=file, width=width, force_terminal=width is not None, no_color=True)
-    render(report, console, quiet=quiet, verbose=verbose)
-    file.flush()
-    return raw.getvalue()
-
-
-def text(report: Report, *, quiet: bool = False, verbose: bool = False, width: int | None = None) -> str:
-    return written(report, quiet=quiet, verbose=verbose, width=width).decode("utf-8")
 
 
 def finding(**more: object) -> Finding:
@@ -179,7 +156,7 @@ def test_bad_rows_are_never_left_out() -> None:
     rows = [line for line in shown.splitlines() if "(IR)" in line]
     assert len(rows) == 40
     assert [row.split()[0] for row in rows if "OVD111" in row] == ["bad", "worse"]
-    assert "… and 22 more rows, served as asked (--verbose shows all)" in shown
+    assert "… and 22 more rows, served as requested (--verbose shows all)" in shown
     assert len([line for line in text(samples.many(), verbose=True).splitlines() if "(IR)" in line]) == 62
 
 
@@ -188,7 +165,7 @@ def test_more_bad_rows_than_fit_are_all_shown() -> None:
     models.insert(3, samples.model("good", samples.version(1)))
     shown = text(samples.report(*models, verdict="fail"))
     assert len([line for line in shown.splitlines() if "LOADING" in line]) == 50
-    assert "… and 1 more row, served as asked" in shown
+    assert "… and 1 more row, served as requested" in shown
 
 
 def test_versions_not_asked_for_are_shown_on_request() -> None:

@@ -1,0 +1,25 @@
+"""The memory that the models take beside the limit of the server, whether it is enough or not."""
+
+from __future__ import annotations
+
+from ovms_doctor.model.text import size_in_words
+from ovms_doctor.report.model import Report
+
+
+def memory_text(report: Report) -> str:
+    """One sentence; empty where no limit is named or nothing is known of the models."""
+    deployment, plan = report.deployment, report.plan
+    if deployment is None or plan is None or deployment.memory is None or plan.memory is None:
+        return ""
+    estimate = plan.memory
+    least, most = size_in_words(estimate.low), size_in_words(estimate.high)
+    needed = least if least == most else f"{least} to {most}"
+    parts = [
+        f"memory: the versions to be loaded need {needed}, the limit is {size_in_words(deployment.memory)}"
+    ]
+    if estimate.swap_high > estimate.high:
+        parts.append(f"up to {size_in_words(estimate.swap_high)} while a new version is loaded")
+    if estimate.left_out:
+        number = len(estimate.left_out)
+        parts.append(f"{number} {'version is' if number == 1 else 'versions are'} not counted")
+    return "; ".join(parts)

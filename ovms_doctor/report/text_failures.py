@@ -1,0 +1,69 @@
+"""What failed, one line each, at the end of the text report: above it may be many screens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.report.model import Report
+from ovms_doctor.report.phrases import plural, subject_of, title_of
+from ovms_doctor.report.text_writer import TextWriter
+from ovms_doctor.report.verdict import BAD, model_status
+
+#: Lines that are shown unless everything is requested.
+_MOST = 40
+
+
+class Failure(Struct, frozen=True):
+    """One line."""
+
+    #: The model, or what else failed; empty for the server as a whole.
+    subject: str
+    #: Why, in a few words.
+    reason: str
+
+
+def failures(report: Report) -> list[Failure]:
+    """The models that are not served as requested with their first error, then the errors about no model."""
+    if report.plan is None:
+        return []
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    first: dict[str, Finding] = {}
+    for finding in errors:
+        if finding.subject.model is not None:
+            first.setdefault(finding.subject.model, finding)
+    found = [
+        Failure(finding.subject.path or "", title_of(finding))
+        for finding in errors
+        if finding.subject.model is None
+    ]
+    # Where the process ends, or something keeps all models from being served, that is named instead of each of them.
+    told = bool(found) or report.plan.outcome in ("exits", "never_ends")
+    for model in report.plan.models:
+        name = model.entry.name
+        if name in first:
+            found.append(_of_model(first.pop(name)))
+        elif not told and model_status(model, report) == "bad":
+            found.append(Failure(name, "not served"))
+    # Pipelines, and models that the server never gets to.
+    found += [_of_model(finding) for finding in first.values()]
+    return list(dict.fromkeys(found))
+
+
+def _of_model(finding: Finding) -> Failure:
+    return Failure(subject_of(finding), title_of(finding))
+
+
+def write_failures(paper: TextWriter, found: Sequence[Failure]) -> None:
+    """A line for each, in the order of the report."""
+    if not found:
+        return
+    paper.blank()
+    shown = found if paper.verbose else found[:_MOST]
+    for failure in shown:
+        subject = f"{failure.subject}: " if failure.subject else ""
+        paper.prose(f"{BAD} {subject}{failure.reason}", style="red")
+    if len(found) > len(shown):
+        paper.prose(f"… and {plural(len(found) - len(shown), 'more failure')} (--verbose)", style="dim")

@@ -89,7 +89,6 @@ def test_a_container_without_an_address(document: dict[str, Any], reason: str) -
     [
         (_document(*_WORDS, ports={"8000": "0.0.0.0:18000", "9000": ":19000"}), "", "http://127.0.0.1:18000"),
         (_document("--port", "9000", ports={"9000": ":19000"}), "", "grpc://127.0.0.1:19000"),
-        (_document(*_WORDS, ports={"8000": ":::18000"}), "", "http://[::1]:18000"),
         (_document(*_WORDS, ports={"8000": "0.0.0.0:18000"}), "gpu1.lan", "http://gpu1.lan:18000"),
         (_document(*_WORDS, network="host"), "gpu1.lan", "http://gpu1.lan:8000"),
         (_document(*_WORDS, ports={"8000": "10.0.0.5:18000"}), "gpu1.lan", "http://10.0.0.5:18000"),

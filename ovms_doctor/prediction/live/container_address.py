@@ -53,7 +53,7 @@ def either_address(container: Container, own_address: str, engine_host: str = ""
 def _reached(address: str, engine_host: str) -> str:
     """From here; a port that is bound to every address is reached at this host's own, or at the engine's."""
     if address in ("", "0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
-        return engine_host or ("::1" if address == "::" else "127.0.0.1")
+        return engine_host or "127.0.0.1"
     return address
 
 

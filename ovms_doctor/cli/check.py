@@ -189,7 +189,13 @@ def collector_for(options: CheckOptions, progress: Progress) -> Collector:
             progress_bytes=progress.downloading,
         )
 
-    collector = Collector(local, stores, options.container.files if options.container is not None else ())
+    def copies() -> LocalCollector:
+        return LocalCollector(
+            None, roots(options), options.mount_table, deadline=options.timeout, jobs=options.jobs
+        )
+
+    files = options.container.files if options.container is not None else ()
+    collector = Collector(local, stores, files, copies, options.mount_table)
     if options.unavailable is None:
         collector.warm(options.load, options.targets)
     return collector

@@ -46,7 +46,8 @@ def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
         arguments = read_arguments(options.arguments, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
         given = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
-        return replace(given, notes=_withheld_notes([arguments.model_path or ""], given, options, facts))
+        withheld = _withheld_notes([arguments.model_path or ""], given, options, facts)
+        return replace(given, notes=(*_copy_notes(options), *withheld))
     policy = _policy(options.policy)
     understood = _understood(options, base, policy, facts)
     configs = [item for item in understood if item.config_path is not None]
@@ -114,6 +115,21 @@ def _withheld_notes(
                 f"process's own ({', '.join(names)})"
             )
             notes.append(Note(None, text))
+    return tuple(notes)
+
+
+def _copy_notes(options: CheckOptions) -> tuple[Note, ...]:
+    """Notes on what is judged of the copies that replace a container's mounts."""
+    notes = []
+    for mount in options.mounts:
+        if mount.rights == "copy":
+            text = (
+                f"{mount.server} is judged by the copy {mount.host}: content and layout, not the rights, which may "
+                f"differ (--mount {mount.host}:{mount.server}:rights if the copy has those of the original)"
+            )
+            notes.append(Note(None, text))
+        elif mount.rights == "kept":
+            notes.append(Note(None, f"{mount.server} is judged by the copy {mount.host}, with its rights"))
     return tuple(notes)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import posixpath
 from collections.abc import Collection
 
 from msgspec.structs import replace
 
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
 from ovms_doctor.model.host import IMAGE_USER, Host, HostDevices, User
-from ovms_doctor.model.mounts import Mount, UnavailablePath
+from ovms_doctor.model.mounts import Mount, UnavailablePath, covering
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
 from ovms_doctor.model.releases import ReleaseError, parse_release
 
@@ -179,7 +180,22 @@ def _mounts(container: Container, said: tuple[Mount, ...], gone: Collection[str]
         for mount in container.mounts
         if mount.host is not None and _host_of(mount) not in gone
     )
-    return (*own, *known, *said)
+    return (*own, *known, *(_as_copy(mount, container) for mount in said))
+
+
+def _as_copy(mount: Mount, container: Container) -> Mount:
+    """A mount of the command line, marked as a copy where the container mounts something else there."""
+    seen = covering(container.mounts, mount.server)
+    if mount.rights or (seen and _host_at(seen[0], mount.server) == mount.host):
+        return mount
+    return replace(mount, rights="copy")
+
+
+def _host_at(mount: ContainerMount, server: str) -> str | None:
+    """The path on the host of a path at or below a mount."""
+    if mount.host is None:
+        return None
+    return posixpath.normpath(posixpath.join(_host_of(mount), posixpath.relpath(server, mount.server)))
 
 
 def _host_of(mount: ContainerMount) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
@@ -25,6 +25,9 @@ class Mount(Struct, frozen=True):
     server: str
     #: The server cannot write to it, whatever its rights are.
     read_only: bool = False
+    #: ``copy``: a copy of what the server sees there, whose rights say nothing; ``kept``: a copy with the same rights;
+    #: empty: it is what the server sees.
+    rights: Literal["", "copy", "kept"] = ""
 
 
 class UnavailablePath(Struct, frozen=True):

@@ -40,14 +40,16 @@ def user(text: str) -> User:
 
 
 def mount(text: str) -> Mount:
-    """``HOST:SERVER`` or ``HOST:SERVER:ro``; a relative HOST counts from this process's working directory."""
+    """``HOST:SERVER``, with ``ro``, ``rw`` and ``rights`` behind another colon, commas between; a relative HOST counts
+    from this process's working directory."""
     parts = text.split(":")
     if len(parts) not in (2, 3) or not parts[0] or not parts[1].startswith("/"):
         raise UsageError(
             f"--mount {shortened(text)}: write HOST:SERVER or HOST:SERVER:ro, with an absolute SERVER path"
         )
-    if len(parts) == 3 and parts[2] not in ("ro", "rw"):
-        raise UsageError(f"--mount {shortened(text)}: the third part is ro or rw")
+    words = parts[2].split(",") if len(parts) == 3 else []
+    if not set(words) <= {"ro", "rw", "rights"} or {"ro", "rw"} <= set(words):
+        raise UsageError(f"--mount {shortened(text)}: the third part is ro or rw, with ,rights for a copy")
     server = "/" + os.path.normpath(parts[1]).lstrip("/")
     try:
         host = os.path.abspath(parts[0])
@@ -55,7 +57,7 @@ def mount(text: str) -> Mount:
         raise UsageError(
             f"--mount {shortened(text)}: the working directory was removed, so HOST must be an absolute path"
         ) from None
-    return Mount(host, server, len(parts) == 3 and parts[2] == "ro")
+    return Mount(host, server, "ro" in words, "kept" if "rights" in words else "")
 
 
 def memory(text: str) -> int | None:

@@ -191,7 +191,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         tuple[Mount, ...],
         Option(
             ("--mount",),
-            "Maps a path of this host to the server's.",
+            "Maps a path of this host to the server's; with :rights a copy that has the rights of the original.",
             "HOST:SERVER[:ro]",
             option_values.mount,
         ),

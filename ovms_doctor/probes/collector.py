@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from ovms_doctor.model.container import DocumentFile
 from ovms_doctor.model.facts import (
     Answer,
     AnyQuestion,
+    Failure,
     FetchCopy,
     HeadBucket,
     InspectCopy,
+    InspectNetwork,
     ListStore,
     LoadCopy,
     ReadObject,
+    StatHost,
+    Unavailable,
+    Writability,
 )
+from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.documents import DocumentFiles
@@ -30,16 +39,22 @@ _S3 = "s3://"
 
 class Collector:
     """``local`` for all questions but those about stores, for which ``stores`` makes a collector. ``files``: of the
-    document that the container was read from; they are on no host."""
+    document that the container was read from; they are on no host. ``copies``: makes the collector for the paths of
+    ``table`` that are copies, with this process's own rights."""
 
     def __init__(
         self,
         local: LocalCollector,
         stores: Callable[[], StoreCollector],
         files: Sequence[DocumentFile] = (),
+        copies: Callable[[], LocalCollector] | None = None,
+        table: MountTable = NO_MOUNTS,
     ) -> None:
         self._files = DocumentFiles(files) if files else None
         self._local = local
+        self._make_copies, self._table = copies, table
+        self._has_copies = copies is not None and any(mount.rights == "copy" for mount in table.mounts)
+        self._copies: LocalCollector | None = None
         self._make = stores
         self._stores: StoreCollector | None = None
 
@@ -57,11 +72,11 @@ class Collector:
             return {one: answers[one] for one in dict.fromkeys(questions)}
         remote = [one for one in questions if _is_remote(one)]
         if not remote:
-            return self._local.collect(questions, progress)
+            return self._look(questions, progress)
         try:
             here = [one for one in questions if not _is_remote(one)]
             if here:
-                answers.update(self._local.collect(here, progress))
+                answers.update(self._look(here, progress))
             if self._stores is None:
                 self._stores = self._make()
             answers.update(self._stores.collect(remote, progress))
@@ -72,6 +87,26 @@ class Collector:
                 {one: answers[one] for one in questions if one in answers}
             ) from None
         return {one: answers[one] for one in dict.fromkeys(questions)}
+
+    def _look(
+        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
+    ) -> dict[AnyQuestion, Answer]:
+        """The answers on this host: of a copy nothing is told that hangs on its rights."""
+        copied = [one for one in questions if self._is_copied(one)] if self._has_copies else []
+        if not copied or self._make_copies is None:
+            return self._local.collect(questions, progress)
+        rest = [one for one in questions if not self._is_copied(one)]
+        answers = self._local.collect(rest, progress) if rest else {}
+        if self._copies is None:
+            self._copies = self._make_copies()
+        found = self._copies.collect(copied, progress)
+        return {**answers, **{one: _without_rights(answer) for one, answer in found.items()}}
+
+    def _is_copied(self, question: AnyQuestion) -> bool:
+        if isinstance(question, StatHost | InspectNetwork) or _is_remote(question):
+            return False
+        mount = self._table.mount_of(question.path)
+        return mount is not None and mount.rights == "copy"
 
     def warm(self, load: str, targets: Sequence[str]) -> None:
         """Has the children started that ``targets`` need, without waiting for them; ``load`` as for LocalCollector."""
@@ -84,6 +119,8 @@ class Collector:
     def close(self) -> None:
         """Ends the child processes."""
         self._local.close()
+        if self._copies is not None:
+            self._copies.close()
         if self._stores is not None:
             self._stores.close()
 
@@ -94,6 +131,15 @@ class Collector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _without_rights(answer: Answer) -> Answer:
+    """What a copy shows, whoever may read it here."""
+    if isinstance(answer, Failure) and answer.errno == errno.EACCES:
+        return Unavailable("this program's own user has no right to read the copy")
+    if isinstance(answer, Writability):
+        return replace(answer, writable=not answer.read_only, searchable=True, readable=True)
+    return answer
 
 
 def _is_remote(question: AnyQuestion) -> bool:

@@ -90,7 +90,7 @@ def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> No
     assert request.mounts == (
         Mount("/overlay/merged", "/"),
         Mount("/srv/models", "/models", True),
-        Mount("/here", "/data"),
+        Mount("/here", "/data", rights="copy"),
     )
     assert request.unavailable_paths == ()
 

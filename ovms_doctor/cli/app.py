@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 _SEPARATOR = "--"
 #: Commands for which ``--`` only ends the options.
-_WITHOUT_SERVER = ("explain", "logs", "status")
+_WITHOUT_SERVER = ("diff", "explain", "logs", "status", "summary")
 #: The server's own arguments, behind ``--``: kept from the parser, which has its own options by those names.
 _server_arguments: list[str] | None = None
 
@@ -57,7 +57,9 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
-    if any(info.callback in (check, collect, request, logs, status) for info in parser.registered_commands):
+    own = (check, collect, request, logs, status, diff, summary)
+    if any(info.callback in own for info in parser.registered_commands):
+        from ovms_doctor.cli.compare_options import CompareOptions
         from ovms_doctor.cli.log_options import LogOptions
         from ovms_doctor.cli.parameters import add_parameters
         from ovms_doctor.cli.request_options import RequestOptions
@@ -69,6 +71,8 @@ def _command(words: Sequence[str]) -> Callable[..., object]:
         add_parameters(request, RequestOptions, CheckOptions, OutputOptions)
         add_parameters(logs, LogOptions, OutputOptions)
         add_parameters(status, StatusOptions, OutputOptions)
+        add_parameters(diff, CompareOptions)
+        add_parameters(summary, CompareOptions)
     return typer.main.get_command(parser)
 
 
@@ -148,6 +152,26 @@ def status(context: typer.Context, **_: object) -> int:
 
 
 @app.command()
+def diff(context: typer.Context, **_: object) -> int:
+    """Say which findings are new, still there and fixed between two reports (or facts): OLD NEW."""
+    from ovms_doctor.cli.compare import run_diff
+    from ovms_doctor.cli.compare_options import CompareOptions
+    from ovms_doctor.cli.parsed import values_of
+
+    return run_diff(CompareOptions(**values_of(CompareOptions, context.params)))
+
+
+@app.command()
+def summary(context: typer.Context, **_: object) -> int:
+    """Say which findings many reports (or facts) have, on how many hosts and models."""
+    from ovms_doctor.cli.compare import run_summary
+    from ovms_doctor.cli.compare_options import CompareOptions
+    from ovms_doctor.cli.parsed import values_of
+
+    return run_summary(CompareOptions(**values_of(CompareOptions, context.params)))
+
+
+@app.command()
 def explain(
     what: Annotated[
         list[str],
@@ -182,8 +206,13 @@ def schema(
     """Print the JSON Schema of what is written."""
     import json
 
-    from ovms_doctor.report.schema import facts_schema, report_schema
+    from ovms_doctor.report import schema as schemas
 
-    document = report_schema() if which is opt.SchemaName.report else facts_schema()
-    print(json.dumps(document, indent=2))
+    makers = {
+        opt.SchemaName.report: schemas.report_schema,
+        opt.SchemaName.facts: schemas.facts_schema,
+        opt.SchemaName.diff: schemas.diff_schema,
+        opt.SchemaName.summary: schemas.summary_schema,
+    }
+    print(json.dumps(makers[which](), indent=2))
     return EXIT_OK

@@ -226,17 +226,29 @@ def _settle(
 
 def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts]:
     """The options and the facts of a file that ``collect`` wrote; another release may be named beside it."""
-    from ovms_doctor.model.facts import codec
-
     path = typed.facts_file or ""
-    text = read_named_file(path, _LARGEST_FACTS).decode("utf-8", "replace")
-    try:
-        header, facts = codec.load(text)
-        options = options_from_json(header.get("request", {}))
-    except (codec.FactsFileError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from None
+    options, facts = _loaded(read_named_file(path, _LARGEST_FACTS), path)
     options = replace(options, check_timeout=typed.check_timeout)
     return options if typed.release is None else replace(options, release=typed.release), facts
+
+
+def _loaded(data: bytes, path: str) -> tuple[CheckOptions, Facts]:
+    """The options and the facts of a document; UsageError for what is none."""
+    from ovms_doctor.model.facts import codec
+
+    try:
+        header, facts = codec.load(data.decode("utf-8", "replace"))
+        return options_from_json(header.get("request", {})), facts
+    except (codec.FactsFileError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def report_on_facts(data: bytes, path: str) -> Report:
+    """The report of ``check --facts`` on a document that was read from ``path``. Raises UsageError for what is none."""
+    from ovms_doctor.diagnosis.run import report_on
+
+    options, facts = _loaded(data, path)
+    return report_on(_settle(options, options, facts, None, Progress()), OutputOptions(), begin(()))
 
 
 def _check_patterns(output: OutputOptions, matched: frozenset[str]) -> None:

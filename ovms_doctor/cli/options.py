@@ -16,6 +16,8 @@ class OutputFormat(str, Enum):
 class SchemaName(str, Enum):
     report = "report"
     facts = "facts"
+    diff = "diff"
+    summary = "summary"
 
 
 Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is written.")]

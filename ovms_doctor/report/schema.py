@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.facts.codec import FORMAT, FactsFile
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.report.comparison.documents import DiffDocument, SummaryDocument
 from ovms_doctor.report.document import ReportDocument
 
 Schema: TypeAlias = dict[str, Any]
@@ -33,6 +34,16 @@ def report_schema() -> Schema:
 def facts_schema() -> Schema:
     """The schema that every document of :func:`ovms_doctor.model.facts.codec.dump` fulfils."""
     return _schema(FactsFile, "facts", FORMAT)
+
+
+def diff_schema() -> Schema:
+    """The schema that every document of ``diff`` fulfils."""
+    return _schema(DiffDocument, "diff", "ovms-doctor diff")
+
+
+def summary_schema() -> Schema:
+    """The schema that every document of ``summary`` fulfils."""
+    return _schema(SummaryDocument, "summary", "ovms-doctor summary")
 
 
 def _schema(document: type[Struct], name: str, title: str) -> Schema:

@@ -29,8 +29,10 @@ _LOG_LINES = 200
 
 def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
     """The parts: header, tables, then one for each group of findings."""
-    yield f"## ovms-doctor: {_text(document.summary.sentence)}\n\n"
-    yield _table_text(("", ""), [(f"**{label}**", _text(text)) for label, text in header_lines(document)])
+    yield f"## ovms-doctor: {markdown_text(document.summary.sentence)}\n\n"
+    yield table_text(
+        ("", ""), [(f"**{label}**", markdown_text(text)) for label, text in header_lines(document)]
+    )
     for table in tables(document):
         yield from _table(table)
     groups = group_findings(document.findings)
@@ -46,13 +48,15 @@ def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield f"\n### {table.title}\n\n"
     marks = {"good": "✓ ", "bad": "✗ ", "unknown": "? ", "": ""}
-    rows = [(marks[kind] + _text(cells[0]), *map(_text, cells[1:])) for cells, kind in table.rows]
-    yield _table_text(table.header, rows)
+    rows = [
+        (marks[kind] + markdown_text(cells[0]), *map(markdown_text, cells[1:])) for cells, kind in table.rows
+    ]
+    yield table_text(table.header, rows)
     if table.left_out:
         yield f"\n… and {table.left_out:,} more rows\n"
 
 
-def _table_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -60,27 +64,31 @@ def _table_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _group(group: Sequence[FindingInfo]) -> str:
     finding = group[0]
-    code = f"[{_text(finding.code)}]({_address(finding.docs)})" if finding.docs else _text(finding.code)
+    code = (
+        f"[{markdown_text(finding.code)}]({_address(finding.docs)})"
+        if finding.docs
+        else markdown_text(finding.code)
+    )
     names = subject_text(finding) if len(group) == 1 else f"{len(group)} models"
     parts = [
-        f"\n#### {MARKS[finding.severity]} {finding.severity} {code} {_text(finding.name)}"
-        + (f": {_text(names)}" if names else "")
+        f"\n#### {MARKS[finding.severity]} {finding.severity} {code} {markdown_text(finding.name)}"
+        + (f": {markdown_text(names)}" if names else "")
         + "\n\n",
-        f"{_text(finding.message)}\n",
+        f"{markdown_text(finding.message)}\n",
     ]
     if finding.confidence != "high":
         parts.append(f"\nConfidence: {finding.confidence}\n")
     if finding.detail:
-        parts.append(f"\n{_text(finding.detail)}\n")
+        parts.append(f"\n{markdown_text(finding.detail)}\n")
     if len(group) > 1:
-        parts.append(f"\n**Affected:** {_text(affected(group))}\n")
+        parts.append(f"\n**Affected:** {markdown_text(affected(group))}\n")
     if paths := paths_of(finding):
         parts.append(f"\n**At:** {_code(paths)}\n")
     if finding.occurrences:
-        parts.append(f"\n**When:** {_text(occurrences_text(finding.occurrences))}\n")
+        parts.append(f"\n**When:** {markdown_text(occurrences_text(finding.occurrences))}\n")
     if finding.evidence:
         parts.append("\n**Seen:**\n\n")
-        parts += [f"- {_text(f'{item.observation} ({item.method})')}\n" for item in finding.evidence]
+        parts += [f"- {markdown_text(f'{item.observation} ({item.method})')}\n" for item in finding.evidence]
     parts.append(_remedy(finding))
     log = [line for message in finding.server_log for line in safe_lines(message)]
     if log:
@@ -94,9 +102,9 @@ def _remedy(finding: FindingInfo) -> str:
         return ""
     parts = ["\n**What to do:**\n\n"]
     if not remedy.steps:
-        parts.append(f"- {_text(remedy.summary)}\n")
+        parts.append(f"- {markdown_text(remedy.summary)}\n")
     for step in remedy.steps:
-        parts.append(f"- {_text(step_text(step))}\n")
+        parts.append(f"- {markdown_text(step_text(step))}\n")
         if step.command is not None:
             block = _fenced([safe(step.command)], "sh")
             parts.append("\n" + "".join(f"  {line}\n" for line in block.splitlines()))
@@ -126,7 +134,7 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{safe(text)}{pad}{fence}"
 
 
-def _text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """One line of prose in which nothing is markup. Begins with a letter or an escape, so that it is no list."""
     shown = safe(text).replace("&", "&amp;")
     shown = _MARKUP.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), shown)

@@ -1,0 +1,156 @@
+"""``diff`` and ``summary``: read saved reports (or facts, which are judged first), compare, print."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from ovms_doctor.cli.compare_options import CompareOptions
+from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
+from ovms_doctor.cli.named_files import read_named_file
+from ovms_doctor.cli.output import standard_output, write_parts
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.report.comparison.saved import SavedReport, SavedReportError, fails, read_report
+
+if TYPE_CHECKING:
+    from ovms_doctor.report.text_writer import TextWriter
+
+#: A file larger than this, in bytes, is not read.
+_LARGEST = 4 << 30
+#: How a file of facts begins (model/facts/codec.py).
+_FACTS = b'"format":"ovms-doctor facts"'
+_BEGINNING = 200
+
+
+def run_diff(options: CompareOptions) -> int:
+    """The exit code: 1 for a new finding that counts, 3 where the newer run did not look at what the older found."""
+    if len(options.files) != 2:
+        raise UsageError(f"diff: OLD and NEW are two files; {len(options.files)} were named")
+    from ovms_doctor.explain.index import codes
+    from ovms_doctor.report.comparison.diff import compare
+    from ovms_doctor.report.comparison.documents import diff_document
+    from ovms_doctor.report.comparison.markdown import diff_markdown
+    from ovms_doctor.report.comparison.text import diff_verdict, write_diff
+
+    if options.files[0] == options.files[1] == "-":
+        raise UsageError("diff: standard input is one file, not both")
+    try:
+        old, new = (_read(path) for path in options.files)
+    except SavedReportError as error:
+        raise UsageError(str(error)) from None
+    differences = compare(old, new, {code: entry.check for code, entry in codes().items()})
+    failed = fails([item.finding for item in differences if item.change == "new"], options.fail_on)
+    mark, sentence = diff_verdict(differences, failed=failed)
+    _write(
+        options,
+        lambda: diff_document(old, new, differences),
+        lambda: diff_markdown(old, new, differences, f"{mark} {sentence}"),
+        lambda paper: write_diff(paper, old, new, differences),
+        mark,
+        sentence,
+    )
+    unknown = any(item.change == "not_known" for item in differences)
+    return _exit_code(options, failed=failed, incomplete=unknown)
+
+
+def run_summary(options: CompareOptions) -> int:
+    """The exit code: 1 where a report has a finding that counts, 3 where one is incomplete or cannot be read."""
+    if not options.files:
+        raise UsageError("summary: name reports, facts or directories of them")
+    from ovms_doctor.report.comparison.documents import summary_document
+    from ovms_doctor.report.comparison.markdown import summary_markdown
+    from ovms_doctor.report.comparison.summary import Totals
+    from ovms_doctor.report.comparison.text import summary_verdict, write_summary
+
+    totals = Totals()
+    failed = False
+    for path in _files(options.files):
+        try:
+            report = _read(path)
+        except (SavedReportError, UsageError) as error:
+            totals.unreadable.append(str(error))
+            continue
+        totals.add(report)
+        failed = failed or fails(report.findings, options.fail_on)
+    mark, sentence = summary_verdict(totals)
+    _write(
+        options,
+        lambda: summary_document(totals),
+        lambda: summary_markdown(totals, f"{mark} {sentence}"),
+        lambda paper: write_summary(paper, totals),
+        mark,
+        sentence,
+    )
+    incomplete = bool(totals.unreadable or totals.verdicts.get("incomplete") or not totals.reports)
+    return _exit_code(options, failed=failed, incomplete=incomplete)
+
+
+def _files(named: tuple[str, ...]) -> Iterator[str]:
+    """The files that were named, and all ``.json`` files in the directories that were, in the order of their names."""
+    for path in named:
+        if path != "-" and os.path.isdir(path):
+            for directory, folders, names in os.walk(path):
+                folders.sort()
+                for name in sorted(names):
+                    if name.endswith(".json"):
+                        yield os.path.join(directory, name)
+        else:
+            yield path
+
+
+def _read(path: str) -> SavedReport:
+    """The report in a file, or the one that its facts give. Raises SavedReportError and UsageError."""
+    data = read_named_file(path, _LARGEST)
+    shown = "standard input" if path == "-" else path
+    if _FACTS in data[:_BEGINNING].replace(b" ", b"").replace(b"ovms-doctorfacts", b"ovms-doctor facts"):
+        data = _judged(data, path)
+    return read_report(data, shown)
+
+
+def _judged(data: bytes, path: str) -> bytes:
+    """The report on recorded facts, as JSON."""
+    from ovms_doctor.cli.check import report_on_facts
+    from ovms_doctor.report.json_report import dumps, to_document
+
+    return dumps(to_document(report_on_facts(data, path))).encode()
+
+
+def _write(
+    options: CompareOptions,
+    document: Callable[[], dict[str, Any]],
+    markdown: Callable[[], Iterator[str]],
+    write_text: Callable[[TextWriter], None],
+    mark: str,
+    sentence: str,
+) -> None:
+    """The result in its format, to its place."""
+    if options.format == "json":
+        from ovms_doctor.report.json_report import dumps
+
+        write_parts([dumps(document())], options.output)
+        return
+    if options.format == "markdown":
+        write_parts(markdown(), options.output)
+        return
+    import io
+
+    from ovms_doctor.model.styled import PlainOutput
+    from ovms_doctor.report.comparison.text import write_verdict
+    from ovms_doctor.report.text_writer import paper_for
+
+    buffer = None if options.output in (None, "-") else io.StringIO()
+    output = standard_output(no_color=options.no_color) if buffer is None else PlainOutput(buffer)
+    paper = paper_for(output, verbose=options.verbose)
+    if not options.quiet:
+        write_text(paper)
+    write_verdict(paper, mark, sentence)
+    paper.print(output)
+    if buffer is not None:
+        write_parts([buffer.getvalue()], options.output)
+
+
+def _exit_code(options: CompareOptions, *, failed: bool, incomplete: bool) -> int:
+    if options.exit_zero:
+        return EXIT_OK
+    return EXIT_FINDINGS if failed else EXIT_INCOMPLETE if incomplete else EXIT_OK

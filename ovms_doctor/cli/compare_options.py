@@ -1,0 +1,56 @@
+"""The options of ``diff`` and ``summary``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.options import FailOn, Option
+
+_BOTH = ("diff", "summary")
+
+CompareFormat: TypeAlias = Literal["text", "json", "markdown"]
+
+
+class CompareOptions(Struct, frozen=True):
+    """What is compared, and how that is written."""
+
+    #: Reports or facts, as JSON; for ``summary`` directories too.
+    files: Annotated[
+        tuple[str, ...],
+        Option(
+            (),
+            "Reports (--format json) or facts (collect); diff: OLD NEW; summary: any number, directories too.",
+            "FILE...",
+            commands=_BOTH,
+        ),
+    ] = ()
+    #: The format of the output.
+    format: Annotated[
+        CompareFormat, Option(("--format", "-f"), "How the result is written.", commands=_BOTH)
+    ] = "text"
+    #: The file to write instead of standard output.
+    output: Annotated[
+        str | None,
+        Option(("--output", "-o"), "Write to FILE instead of standard output.", "FILE", commands=_BOTH),
+    ] = None
+    #: The least severe finding that makes the exit code 1: a new one, or one of any report.
+    fail_on: Annotated[
+        FailOn,
+        Option(
+            ("--fail-on",),
+            "The least severe finding that gives exit code 1 (diff: a new one).",
+            commands=_BOTH,
+        ),
+    ] = "error"
+    #: Exit 0 whatever was found.
+    exit_zero: Annotated[bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_BOTH)] = False
+    #: Whether text has no colours.
+    no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_BOTH)] = False
+    #: Whether only the last line is written.
+    quiet: Annotated[bool, Option(("--quiet", "-q"), "The last line only.", commands=_BOTH)] = False
+    #: Whether nothing is shortened.
+    verbose: Annotated[
+        bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_BOTH)
+    ] = False

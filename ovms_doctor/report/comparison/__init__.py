@@ -1,0 +1,1 @@
+"""Reports beside each other: what changed between two, and what many have in common."""

@@ -1,0 +1,101 @@
+"""Two reports on the same thing: which findings are new, which are still there, which are fixed.
+
+A finding that is missing from the newer report is fixed only if the newer run looked: where its check could not look,
+or the model's files were not read, it is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.findings import Severity
+from ovms_doctor.report.comparison.saved import SavedFinding, SavedReport
+
+Change: TypeAlias = Literal["new", "still_there", "fixed", "not_known"]
+#: The order in which they are shown: what needs a reader first.
+CHANGES: tuple[Change, ...] = ("new", "not_known", "still_there", "fixed")
+
+
+class Difference(Struct, frozen=True):
+    """What became of one finding."""
+
+    #: What changed.
+    change: Change
+    #: The finding, as the newer report has it where it is in both.
+    finding: SavedFinding
+    #: Why it is not known, what else is gone, or which severity it had; empty for nothing to add.
+    note: str = ""
+    #: The severity in the older report, where it was another one.
+    severity_before: Severity | None = None
+
+
+def compare(old: SavedReport, new: SavedReport, check_of: Mapping[str, str]) -> tuple[Difference, ...]:
+    """What became of the findings, in the order of :data:`CHANGES`. ``check_of``: the check that reports each code.
+
+    The findings about ovms-doctor itself take no part: what they mean for the others is in the notes.
+    """
+    before = _by_fingerprint(old)
+    after = _by_fingerprint(new)
+    result: list[Difference] = []
+    for fingerprint, findings in after.items():
+        earlier = before.get(fingerprint, [])
+        for number, finding in enumerate(findings):
+            if number < len(earlier):
+                was = earlier[number].severity
+                changed = was if was != finding.severity else None
+                note = f"was {was}" if changed else ""
+                result.append(Difference("still_there", finding, note, changed))
+            else:
+                reason = _unseen(finding, old, check_of)
+                result.append(
+                    Difference("new", finding, f"the older run did not look: {reason}" if reason else "")
+                )
+    models = {model.name for model in new.models}
+    for fingerprint, findings in before.items():
+        for finding in findings[len(after.get(fingerprint, ())) :]:
+            reason = _unseen(finding, new, check_of)
+            model = finding.subject.model
+            if reason:
+                result.append(Difference("not_known", finding, f"the newer run did not look: {reason}"))
+            elif model is not None and new.models and model not in models:
+                result.append(Difference("fixed", finding, f"{model} is not in the newer report"))
+            else:
+                result.append(Difference("fixed", finding))
+    return tuple(sorted(result, key=lambda item: CHANGES.index(item.change)))
+
+
+def _by_fingerprint(report: SavedReport) -> dict[str, list[SavedFinding]]:
+    """The findings about the server, those with one fingerprint together."""
+    result: dict[str, list[SavedFinding]] = {}
+    for finding in report.findings:
+        if not finding.about_itself:
+            result.setdefault(finding.fingerprint, []).append(finding)
+    return result
+
+
+def _unseen(finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str]) -> str:
+    """Why this run could not have found the finding; empty where it could."""
+    if report.error is not None:
+        return report.error.partition("\n")[0]
+    gaps = [one for one in report.findings if one.about_itself and one.code in ("OVD903", "OVD904", "OVD905")]
+    model = finding.subject.model
+    for gap in gaps:
+        # A gap that is about no model is about the whole deployment.
+        whole = gap.subject.model is None
+        version = gap.subject.version
+        same = gap.subject.model == model and version in (None, finding.subject.version)
+        if whole or (model is not None and same):
+            return gap.message
+    name = check_of.get(finding.code)
+    if name is None or not report.checks:
+        return ""
+    check = next((item for item in report.checks if item.name == name), None)
+    if check is None:
+        return f"the check {name} was not selected"
+    # A check that could not look at one model looked at the others.
+    if check.is_gap and (model is None or not any(gap.subject.model is not None for gap in gaps)):
+        return f"{name}: {check.reason or check.status}"
+    return ""

@@ -1,0 +1,215 @@
+"""What ``diff`` and ``summary`` write as JSON, as types; docs/comparison.md is the page for users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, to_builtins
+
+from ovms_doctor.model.findings import Severity
+from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.text import escape
+from ovms_doctor.report.comparison.diff import Change, Difference
+from ovms_doctor.report.comparison.saved import SavedReport, SavedSubject
+from ovms_doctor.report.comparison.summary import Totals
+
+#: Raised in its second number when keys are added, in its first when one changes or goes.
+SCHEMA_VERSION = "1.0"
+
+_SURROGATE = lazy_pattern(r"[\ud800-\udfff]")
+
+
+class ReportRef(Struct, frozen=True):
+    """One of the two reports.
+
+    * ``source``: the file that it was read from.
+    * ``host``: the host, or the file where the report names none.
+    * ``started_at``: when its run began, as ISO 8601; empty where it does not say.
+    * ``release``: the OVMS release whose rules were used; null where none is known.
+    * ``verdict``: pass, fail or incomplete.
+    """
+
+    source: str
+    host: str
+    started_at: str
+    release: str | None
+    verdict: str
+
+
+class DifferenceInfo(Struct, frozen=True):
+    """What became of one finding.
+
+    * ``change``: new; still_there; fixed; or not_known, where the newer run did not look.
+    * ``code``: the code.
+    * ``name``: the name that belongs to the code.
+    * ``severity``: the severity in the newer report, else in the older one.
+    * ``severity_before``: the severity in the older report, where it was another one; else null.
+    * ``subject``: what the finding is about.
+    * ``message``: the finding in one sentence.
+    * ``fingerprint``: the same in both reports.
+    * ``note``: why it is not known, or what else changed; or empty.
+    """
+
+    change: Change
+    code: str
+    name: str
+    severity: Severity
+    severity_before: Severity | None
+    subject: SavedSubject
+    message: str
+    fingerprint: str
+    note: str
+
+
+class DiffDocument(Struct, frozen=True):
+    """Two reports beside each other.
+
+    * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
+      change.
+    * ``old``: the older report.
+    * ``new``: the newer report.
+    * ``counts``: number of findings by what became of them.
+    * ``differences``: what became of each finding, new ones first.
+    """
+
+    schema_version: str
+    old: ReportRef
+    new: ReportRef
+    counts: dict[str, int]
+    differences: tuple[DifferenceInfo, ...]
+
+
+class AffectedInfo(Struct, frozen=True):
+    """One kind of finding over all reports.
+
+    * ``code``: the code.
+    * ``name``: the name that belongs to the code.
+    * ``severity``: the worst severity that a report has it with.
+    * ``hosts``: number of hosts that have it.
+    * ``models``: number of models that have it, counted on each host.
+    * ``findings``: number of findings.
+    * ``examples``: the first hosts and models that have it.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    hosts: int
+    models: int
+    findings: int
+    examples: tuple[str, ...]
+
+
+class HostInfo(Struct, frozen=True):
+    """All reports of one host.
+
+    * ``host``: the host, or the file where the report names none.
+    * ``reports``: number of its reports.
+    * ``verdict``: the worst of their verdicts.
+    * ``errors``: number of errors.
+    * ``warnings``: number of warnings.
+    * ``findings``: number of findings by code.
+    """
+
+    host: str
+    reports: int
+    verdict: str
+    errors: int
+    warnings: int
+    findings: dict[str, int]
+
+
+class SummaryDocument(Struct, frozen=True):
+    """Many reports together.
+
+    * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
+      change.
+    * ``reports``: number of reports.
+    * ``verdicts``: number of reports by verdict.
+    * ``models``: number of models in all reports.
+    * ``affected``: the kinds of findings, the worst severity first, then those on most hosts.
+    * ``hosts``: the hosts, those with most errors first.
+    * ``unreadable``: what could not be read, a sentence each.
+    """
+
+    schema_version: str
+    reports: int
+    verdicts: dict[str, int]
+    models: int
+    affected: tuple[AffectedInfo, ...]
+    hosts: tuple[HostInfo, ...]
+    unreadable: tuple[str, ...]
+
+
+def diff_document(old: SavedReport, new: SavedReport, differences: tuple[Difference, ...]) -> dict[str, Any]:
+    """The document of ``diff`` as JSON values."""
+    counts = dict.fromkeys(("new", "still_there", "fixed", "not_known"), 0)
+    for item in differences:
+        counts[item.change] += 1
+    rows = tuple(
+        DifferenceInfo(
+            item.change,
+            item.finding.code,
+            item.finding.name,
+            item.finding.severity,
+            item.severity_before,
+            item.finding.subject,
+            item.finding.message,
+            item.finding.fingerprint,
+            item.note,
+        )
+        for item in differences
+    )
+    return _values(DiffDocument(SCHEMA_VERSION, _reference(old), _reference(new), counts, rows))
+
+
+def summary_document(totals: Totals) -> dict[str, Any]:
+    """The document of ``summary`` as JSON values."""
+    return _values(
+        SummaryDocument(
+            SCHEMA_VERSION,
+            totals.reports,
+            {name: totals.verdicts.get(name, 0) for name in ("pass", "fail", "incomplete")},
+            totals.models,
+            tuple(
+                AffectedInfo(
+                    kind.code,
+                    kind.name,
+                    kind.severity,
+                    len(kind.hosts),
+                    kind.models,
+                    kind.findings,
+                    tuple(kind.examples),
+                )
+                for kind in totals.by_reach()
+            ),
+            tuple(
+                HostInfo(row.host, row.reports, row.verdict, row.errors, row.warnings, dict(row.findings))
+                for row in totals.by_errors()
+            ),
+            tuple(totals.unreadable),
+        )
+    )
+
+
+def _reference(report: SavedReport) -> ReportRef:
+    return ReportRef(
+        report.source, report.host, report.run.started_at, report.server.release, report.summary.verdict
+    )
+
+
+def _values(document: Struct) -> dict[str, Any]:
+    """JSON values whose text UTF-8 can write. What was read from a report is escaped already, file names are not."""
+    made: dict[str, Any] = _escaped(to_builtins(document))
+    return made
+
+
+def _escaped(value: Any) -> Any:
+    """The values without lone surrogates, which file names can have; text of a report was escaped once already."""
+    if isinstance(value, str):
+        return value if value.isascii() or not _SURROGATE.search(value) else escape(value)
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(item) for item in value]
+    return value

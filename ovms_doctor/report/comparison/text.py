@@ -1,0 +1,138 @@
+"""``diff`` and ``summary`` for people: what needs a reader first, the verdict last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.report.comparison.diff import CHANGES, Change, Difference
+from ovms_doctor.report.comparison.saved import SavedFinding, SavedReport
+from ovms_doctor.report.comparison.summary import Totals
+from ovms_doctor.report.phrases import MARKS, plural
+from ovms_doctor.report.text_writer import TextWriter
+from ovms_doctor.report.verdict import BAD, GOOD, OPEN, STYLES
+
+TITLES: dict[Change, str] = {
+    "new": "new",
+    "not_known": "not known: the newer run did not look",
+    "still_there": "still there",
+    "fixed": "fixed",
+}
+#: Those that the last line counts after the new ones.
+_COUNTED: tuple[tuple[Change, str], ...] = (
+    ("fixed", "fixed"),
+    ("still_there", "still there"),
+    ("not_known", "not known"),
+)
+#: Hosts that are listed unless everything is asked for.
+_HOSTS = 20
+#: Codes of one host in its line.
+_CODES = 8
+
+
+def subject_of(finding: SavedFinding) -> str:
+    """Model, version and path of a finding, as far as it has them."""
+    subject = finding.subject
+    model = subject.model or ""
+    if model and subject.version is not None:
+        model += f", version {subject.version}"
+    return model or subject.path or subject.server_path or ""
+
+
+def source_line(label: str, report: SavedReport) -> str:
+    """One line on one of the two reports."""
+    parts = [report.source]
+    if report.run.started_at:
+        parts.append(report.run.started_at)
+    if report.server.release:
+        parts.append(f"OVMS {report.server.release} rules")
+    return f"{label} {', '.join(parts)}: {report.summary.sentence or report.summary.verdict}"
+
+
+def diff_verdict(differences: tuple[Difference, ...], *, failed: bool) -> tuple[str, str]:
+    """The mark and the sentence of the last line; ``failed``: something new counts as a failure."""
+    counts = {change: sum(item.change == change for item in differences) for change in CHANGES}
+    parts = [plural(counts["new"], "new finding") if counts["new"] else "nothing new"]
+    parts += [f"{counts[change]:,} {words}" for change, words in _COUNTED if counts[change]]
+    mark = BAD if failed else OPEN if counts["not_known"] else GOOD
+    return mark, ", ".join(parts)
+
+
+def write_diff(
+    paper: TextWriter, old: SavedReport, new: SavedReport, differences: tuple[Difference, ...]
+) -> None:
+    """Both reports, then the findings by what became of them."""
+    paper.prose(source_line("old:", old), style="dim")
+    paper.prose(source_line("new:", new), style="dim")
+    for change in CHANGES:
+        chosen = [item for item in differences if item.change == change]
+        if not chosen:
+            continue
+        paper.blank()
+        paper.prose(f"{TITLES[change]} ({len(chosen):,})", style="bold")
+        for item in chosen:
+            _write_difference(paper, item)
+    paper.blank()
+
+
+def _write_difference(paper: TextWriter, item: Difference) -> None:
+    finding = item.finding
+    subject = subject_of(finding)
+    mark = GOOD if item.change == "fixed" else MARKS[finding.severity]
+    head = f"{mark} {finding.severity} {finding.code} {finding.name}"
+    paper.prose(f"{head}: {subject}" if subject else head, indent=2)
+    if item.change != "fixed" or paper.verbose:
+        paper.prose(finding.message, indent=4)
+    if item.note:
+        paper.prose(f"({item.note})", indent=4, style="dim")
+
+
+def summary_verdict(totals: Totals) -> tuple[str, str]:
+    """The mark and the sentence of the last line."""
+    failed, open_ = totals.verdicts.get("fail", 0), totals.verdicts.get("incomplete", 0)
+    unreadable = len(totals.unreadable)
+    sentence = f"{totals.verdicts.get('pass', 0):,} of {plural(totals.reports, 'report')} passed"
+    for number, words in ((failed, "failed"), (open_, "could not look at everything")):
+        sentence += f", {number:,} {words}" if number else ""
+    if unreadable:
+        sentence += f"; {plural(unreadable, 'file')} could not be read"
+    return BAD if failed else OPEN if open_ or unreadable or not totals.reports else GOOD, sentence
+
+
+def write_summary(paper: TextWriter, totals: Totals) -> None:
+    """The kinds of findings, then the hosts that have errors."""
+    reports = f"{plural(totals.reports, 'report')} of {plural(len(totals.hosts), 'host')}"
+    paper.prose(f"{reports}, {plural(totals.models, 'model')}", style="bold")
+    for sentence in totals.unreadable[: None if paper.verbose else _HOSTS]:
+        paper.prose(f"not read: {sentence}")
+    for kind in totals.by_reach():
+        paper.blank()
+        paper.prose(f"{MARKS[kind.severity]} {kind.severity} {kind.code} {kind.name}", style="bold")
+        models = f", {plural(kind.models, 'model')}" if kind.models else ""
+        hosts = f"{len(kind.hosts):,} of {plural(len(totals.hosts), 'host')}"
+        paper.prose(f"{hosts}{models}, {plural(kind.findings, 'finding')}", indent=2)
+        more = ", …" if kind.findings > len(kind.examples) else ""
+        paper.prose("; ".join(kind.examples) + more, indent=2, style="dim")
+    rows = [row for row in totals.by_errors() if row.verdict != "pass" or paper.verbose]
+    if rows:
+        paper.blank()
+        paper.prose("hosts", style="bold")
+    for row in rows if paper.verbose else rows[:_HOSTS]:
+        counts = f"{plural(row.errors, 'error')}, {plural(row.warnings, 'warning')}"
+        codes = ", ".join(_codes(row.findings))
+        paper.prose(f"{row.host}: {row.verdict}, {counts}" + (f" ({codes})" if codes else ""), indent=2)
+    if not paper.verbose and len(rows) > _HOSTS:
+        paper.prose(f"… and {plural(len(rows) - _HOSTS, 'more host')} (--verbose)", indent=2)
+    paper.blank()
+
+
+def _codes(counts: dict[str, int]) -> Iterator[str]:
+    found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    for code, number in found[:_CODES]:
+        yield code if number == 1 else f"{code} × {number:,}"
+    if len(found) > _CODES:
+        yield f"and {len(found) - _CODES} more codes"
+
+
+def write_verdict(paper: TextWriter, mark: str, sentence: str) -> None:
+    """The last line."""
+    paper.line((f"{mark} {sentence}", STYLES[mark]))

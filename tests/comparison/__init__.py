@@ -1,0 +1,1 @@
+"""``diff`` and ``summary`` over saved reports and facts."""

@@ -134,7 +134,10 @@ def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
     if output.select and not selects(output.select, live.CHECK):
         return replace(options, live=None)
     words = options.arguments or ()
-    name = next((value for word, value in pairwise(words) if word == "--model_name"), None)
+    joined = (word.partition("=")[2] for word in words if word.startswith("--model_name="))
+    name = next((value for word, value in pairwise(words) if word == "--model_name"), None) or next(
+        joined, None
+    )
     return replace(options, live=look_at_container_server(look, min(options.timeout, _LONGEST_REQUEST), name))
 
 

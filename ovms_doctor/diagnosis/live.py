@@ -113,9 +113,9 @@ def look_at_container_server(look: LiveLook, timeout: float, model: str | None) 
     """``look`` with what the server at its address answers. Only that address is contacted. ``timeout``: seconds for
     one request; ``model``: the name by which a server is asked over gRPC, which does not list its servables."""
     assert look.address is not None
-    options = LiveOptions(model=model if look.address.grpc else None, timeout=timeout)
-    status = look_once(look.address, options, {})
-    return replace(look, observations=_redacted(status.observations), looked_at=time.time())
+    named = model if look.address.grpc else None
+    status = look_once(look.address, LiveOptions(model=named, timeout=timeout), {})
+    return replace(look, model=named, observations=_redacted(status.observations), looked_at=time.time())
 
 
 def _redacted(observed: Observations) -> Observations:

@@ -205,6 +205,8 @@ class LiveLook(Struct, frozen=True):
     looked_at: float = 0.0
     #: Why it was not looked at, as a sentence without a full stop; empty where it was.
     skipped: str = ""
+    #: The model that was asked for over gRPC, where a server does not list its servables; None for none.
+    model: str | None = None
     #: Whether the address is the container's own, which not every engine lets its host reach.
     own_address: bool = False
 

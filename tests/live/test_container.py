@@ -12,7 +12,8 @@ from ovms_doctor.inputs.inspect.read import read_inspect
 from ovms_doctor.prediction.live.address import AddressError
 from ovms_doctor.prediction.live.container_address import container_address, either_address
 from ovms_doctor.probes.containers import ContainerLookup
-from tests.live.servers import http_server, live, replay, status
+from tests.cli.run import ovms_doctor
+from tests.live.servers import codes, grpc_server, http_server, live, replay, status
 
 _WORDS = ("--model_name", "m", "--model_path", "/m", "--rest_port", "8000", "--port=9000")
 
@@ -140,3 +141,40 @@ def test_an_engine_that_does_not_answer_is_exit_code_3() -> None:
 
 def test_a_container_and_an_address_exclude_each_other() -> None:
     assert status("localhost", "--container", "ovms").code == 2
+
+
+def _joined(document: dict[str, Any], *words: str) -> Any:
+    """``check`` of this container beside the answers of its server."""
+    looked = ContainerLookup(document=document, info={}, log=(), local=True)
+    with mock.patch("ovms_doctor.probes.containers.look_at_container", return_value=looked):
+        return ovms_doctor("check", "--container", "ovms", *words)
+
+
+@pytest.mark.server
+@pytest.mark.needs_module("grpc")
+@pytest.mark.parametrize(("model", "ready"), [("fc", True), ("broken", False)])
+def test_a_container_with_the_grpc_port_alone(model: str, ready: bool) -> None:
+    with grpc_server("2026.3-config") as port:
+        words = ("--model_name", model, "--model_path", "/models/m", "--port", str(port))
+        result = _joined(_document(*words, network="host"), "--select", "live", "--format", "json")
+    document = result.document
+    assert document["live"]["url"] == f"grpc://127.0.0.1:{port}"
+    assert document["live"]["ready"] is True
+    assert {item["name"]: item["status"] for item in document["checks"]}["live"] == "ran"
+    found = [code for code in codes(document) if code.startswith("OVD8")]
+    assert (result.code, found) == ((0, []) if ready else (1, ["OVD894"]))
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (_document(*_WORDS, running=False), "does not run"),
+        (_document(*_WORDS, network="none"), "8000 is not published"),
+    ],
+)
+def test_a_server_without_an_address_is_no_gap(document: dict[str, Any], reason: str) -> None:
+    report = _joined(document, "--select", "live", "--format", "json").document
+    (check,) = (item for item in report["checks"] if item["name"] == "live")
+    assert check["status"] == "not_applicable"
+    assert reason in check["reason"]
+    assert "live" not in report

@@ -249,7 +249,15 @@ def test_a_server_that_starts_is_reported_to_start(number: int) -> None:
 @pytest.mark.needs_module("grpc")
 @pytest.mark.parametrize(
     ("model", "code", "expected"),
-    [("fc", 0, []), ("multi", 0, []), ("pipe", 0, []), ("broken", 1, ["OVD896"]), ("nosuch", 1, ["OVD896"])],
+    [
+        ("fc", 0, []),
+        ("multi", 0, []),
+        ("pipe", 0, []),
+        ("broken", 1, ["OVD894"]),
+        ("badpipe", 1, ["OVD894"]),
+        ("removed", 1, ["OVD894"]),
+        ("nosuch", 1, ["OVD896"]),
+    ],
 )
 def test_a_model_over_grpc(model: str, code: int, expected: list[str]) -> None:
     with grpc_server("2026.3-config") as port:

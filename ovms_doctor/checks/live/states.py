@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote as url_quote
 
 from ovms_doctor.checks.context import quote
 from ovms_doctor.checks.live.codes import (
@@ -203,6 +204,39 @@ def _looks(number: int) -> str:
     return f"{number} look" if number == 1 else f"{number} looks"
 
 
+def _is_known(status: LiveStatus) -> bool:
+    """Whether the server has the named model, though nothing of it is AVAILABLE: it misses a version then, and not the
+    name (model_service.cpp and http_rest_api_handler.cpp of all releases with KServe's API)."""
+    observed = status.observations
+    if status.address.grpc:
+        found = next((item for item in observed.calls if item.call == "ModelReady"), None)
+        return found is not None and (found.code == "OK" or "requested version" in found.details)
+    path = f"/v2/models/{url_quote(status.model or '', safe='')}/ready"
+    answer = next((item for item in observed.answers if item.path == path), None)
+    return answer is not None and b"requested version" in answer.body
+
+
+def _not_ready(status: LiveStatus, name: str) -> Finding:
+    how = "ModelReady" if status.address.grpc else "GET /v2/models/NAME/ready"
+    return finding(
+        SERVABLE_NOT_AVAILABLE,
+        status,
+        f"The server at {status.address.netloc} has {name}, and no version of it is AVAILABLE.",
+        "Its load fails, or it has no version, or all of its versions are retired. Requests to it are refused.",
+        model=name,
+        evidence=(Evidence(f"{name} is not ready", how),),
+        steps=(
+            Step(
+                "The reason stands in the server's log only.",
+                f"ovms-doctor logs --container {container_of(status)}",
+                "host",
+                "reads",
+            ),
+        ),
+        relative=name,
+    )
+
+
 def _number_listed(number: int) -> str:
     return "1 servable is listed" if number == 1 else f"{number:,} servables are listed"
 
@@ -238,6 +272,9 @@ def _named(status: LiveStatus) -> Iterator[Finding]:
     if status.model_ready is True or listed_as is not None:
         return
     if status.address.grpc and status.model_ready is None:
+        return
+    if _is_known(status):
+        yield _not_ready(status, name)
         return
     names = [item.name for item in status.servables or () if item.available]
     same = [item for item in names if item.lower() == name.lower() or item.strip() == name.strip()]

@@ -53,7 +53,7 @@ def live_status_of(deployment: Deployment) -> LiveStatus | None:
     look = deployment.options.live
     if look is None or look.address is None or look.observations is None:
         return None
-    return interpret(look.address, (), look.observations)
+    return interpret(look.address, (), look.observations, look.model)
 
 
 def drifts(deployment: Deployment, plan: Plan, facts: Facts, status: LiveStatus) -> tuple[Drift, ...]:

@@ -63,6 +63,7 @@ def predicted(path: str, precision: str) -> tuple[int, int]:
     config = (("INFERENCE_PRECISION_HINT", json.dumps(precision)),) if precision else ()
     model = SimpleNamespace(
         kind="classic",
+        followed=None,
         entry=SimpleNamespace(name="m"),
         parameters=SimpleNamespace(
             device=SimpleNamespace(plugin="CPU", members=(), chosen_by_server=False),

@@ -8,7 +8,7 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
-from ovms_doctor.model.memory import MemoryEstimate
+from ovms_doctor.model.memory import CacheMemory, MemoryEstimate
 from ovms_doctor.model.text import size_in_words
 
 MEMORY_DOES_NOT_FIT = Code(
@@ -52,6 +52,35 @@ NO_ROOM_FOR_A_NEW_VERSION = Code(
     example=Example("docker run -m 1g … for 700 MB of FP16 weights", "docker run -m 2g …"),
 )
 
+CACHE_DOES_NOT_FIT = Code(
+    code="OVD744",
+    name="kv-cache-does-not-fit",
+    severity="error",
+    summary="The models and the caches of fixed size (cache_size) need more memory than the server's limit",
+    remedy="Set a smaller cache_size in graph.pbtxt, or raise the limit.",
+    recovers="restart",
+    releases="The same in all releases: cache_size is compared with the host's memory, never with a limit.",
+    see_also=("OVD741", "OVD746", "OVD701"),
+    example=Example(
+        "docker run -m 16g …, 12 GB of weights, cache_size: 10",
+        "docker run -m 16g …, 12 GB of weights, cache_size: 3",
+    ),
+)
+
+CACHE_CAN_OUTGROW_MEMORY = Code(
+    code="OVD746",
+    name="kv-cache-can-outgrow-memory",
+    severity="warning",
+    summary="One request of the longest text that the model takes needs a larger cache than the memory that is left",
+    remedy="Keep requests shorter (max_tokens_limit bounds the answers), or raise the memory limit.",
+    recovers="restart",
+    releases="Since 2025.0, where cache_size is 0 (the default since 2025.4): the cache grows with requests.",
+    see_also=("OVD744", "OVD741", "OVD701"),
+    example=Example(
+        "docker run -m 8g …, 131,072 positions of 128 KB", "docker run -m 32g …, 131,072 positions of 128 KB"
+    ),
+)
+
 QUOTA_NOT_SEEN = Code(
     code="OVD745",
     name="quota-not-seen",
@@ -71,6 +100,7 @@ QUOTA_NOT_SEEN = Code(
 
 
 _MIB = 1 << 20
+_GIB = 1 << 30
 #: The property of OpenVINO that sets the number of threads.
 _THREADS_KEY = "INFERENCE_NUM_THREADS"
 
@@ -80,6 +110,7 @@ def check(context: Context) -> Iterator[Finding]:
     estimate = context.plan.memory
     if estimate is not None:
         yield from _memory(context, estimate)
+        yield from _caches(context, estimate)
     yield from _quota(context)
 
 
@@ -127,6 +158,92 @@ def _memory(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
     )
 
 
+def _caches(context: Context, estimate: MemoryEstimate) -> Iterator[Finding]:
+    """Where the models fit into the limit, and what requests add to them does not."""
+    limit = _limit(context)
+    if limit is None or estimate.low > limit[0]:
+        return
+    size, name = limit
+    fixed = [item for item in estimate.caches if item.cache.fixed]
+    if fixed and estimate.high + estimate.fixed > size:
+        yield _fixed(context, estimate, fixed, size, name)
+        return
+    left = size - estimate.low - estimate.fixed
+    for item in estimate.caches:
+        if not item.cache.fixed and item.one_request is not None and item.one_request > left:
+            yield _growing(context, estimate, item, left, name)
+
+
+def _fixed(
+    context: Context, estimate: MemoryEstimate, fixed: list[CacheMemory], size: int, name: str
+) -> Finding:
+    whole = ", ".join(f"{item.cache.fixed} of {item.model}" for item in fixed)
+    need = _range(estimate.low + estimate.fixed, estimate.high + estimate.fixed)
+    certain = estimate.low + estimate.fixed > size and context.deployment.memory is not None
+    # What fits beside the upper end of the models; else beside the lower one.
+    fits = max((size - estimate.high) // _GIB, 0) or (size - estimate.low) // _GIB
+    if fits:
+        together = " in all" if len(fixed) > 1 else ""
+        advice = f"Set cache_size to {fits}{together}: that fits beside the models"
+    else:
+        advice = "Not even cache_size 1 fits beside the models: raise the limit"
+    return context.finding(
+        CACHE_DOES_NOT_FIT,
+        f"The models and their caches (cache_size {whole}) need {need}, more than {name}; "
+        + (f"a cache_size of {fits} fits" if fits else "no whole gigabyte is left for the cache"),
+        model=fixed[0].model,
+        severity=None if certain else "warning",
+        detail="The server starts: the memory of a cache is taken as requests use it, and kept. When the limit is "
+        f"reached, the kernel kills the server (exit code 137). {_assumptions(estimate)}",
+        confidence="medium" if certain else "low",
+        evidence=(
+            Evidence(_range(estimate.low, estimate.high), "weights by kind and precision"),
+            *(_evidence(item) for item in fixed),
+            Evidence(f"limit {size_in_words(size)}", name),
+        ),
+        recovers="restart",
+        steps=(
+            Step(f"{advice}."),
+            Step(f"Or give the server {size_in_words(estimate.high + estimate.fixed)}."),
+        ),
+    )
+
+
+def _growing(context: Context, estimate: MemoryEstimate, item: CacheMemory, left: int, name: str) -> Finding:
+    cache, need = item.cache, item.one_request or 0
+    tokens = left // cache.high
+    return context.finding(
+        CACHE_CAN_OUTGROW_MEMORY,
+        f"One request of {cache.longest:,} tokens, the longest that {item.model} takes, needs "
+        f"{size_in_words(need)} for its cache, and {name} leaves {size_in_words(left)}",
+        model=item.model,
+        detail=f"About {tokens:,} tokens of all running requests together fit. The server starts; a cache that cannot "
+        f"grow any further ends it, or the kernel kills it (exit code 137). {_assumptions(estimate)}",
+        confidence="medium" if context.deployment.memory is not None else "low",
+        evidence=(
+            Evidence(_range(estimate.low, estimate.high), "weights by kind and precision"),
+            _evidence(item),
+        ),
+        recovers="restart",
+        steps=(
+            Step(
+                f"Keep requests shorter, {tokens:,} tokens in all: max_tokens_limit in graph.pbtxt bounds the answers, "
+                "the clients bound the prompts."
+            ),
+            Step(f"Or give the server {size_in_words(estimate.high + need)}."),
+        ),
+    )
+
+
+def _evidence(item: CacheMemory) -> Evidence:
+    cache = item.cache
+    return Evidence(
+        f"{_range(cache.low, cache.high)} for each token of {item.model}, kept in "
+        f"{cache.precision or 'a precision that is not known'}",
+        "the model's states, plugin_config and the export's runtime options",
+    )
+
+
 def _limit(context: Context) -> tuple[int, str] | None:
     """The limit in bytes and its name; None where it is not known.
 
@@ -148,6 +265,8 @@ def _assumptions(estimate: MemoryEstimate) -> str:
         parts.append(
             f"{size_in_words(estimate.mapped)} of mapped files come on top, which the kernel can reclaim."
         )
+    if estimate.caches:
+        parts.append("Generative models take this much from the first request on, less before.")
     if estimate.retried:
         top = max(estimate.retried, key=lambda item: item.high)
         parts.append(
@@ -239,6 +358,13 @@ def _range(low: int, high: int) -> str:
 CHECK = Check(
     name="resources",
     summary="memory and processors against what the models need",
-    codes=(MEMORY_DOES_NOT_FIT, MEMORY_TIGHT, NO_ROOM_FOR_A_NEW_VERSION, QUOTA_NOT_SEEN),
+    codes=(
+        MEMORY_DOES_NOT_FIT,
+        MEMORY_TIGHT,
+        NO_ROOM_FOR_A_NEW_VERSION,
+        CACHE_DOES_NOT_FIT,
+        CACHE_CAN_OUTGROW_MEMORY,
+        QUOTA_NOT_SEEN,
+    ),
     run=check,
 )

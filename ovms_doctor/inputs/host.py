@@ -26,4 +26,5 @@ def limits_on(host: Host, release: Release) -> HostLimits:
         host.memory,
         host.bf16,
         release.at_least(2026, 3) and host.devices is not None and host.devices.intel_gpu,
+        host.total_memory,
     )

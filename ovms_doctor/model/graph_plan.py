@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from ovms_doctor.model.facts import ModelInspection
+
 #: The stage at which a graph is refused.
 Stage: TypeAlias = Literal["empty", "text", "queue", "streams", "calculator", "wiring", "node"]
 
@@ -106,6 +108,37 @@ class ServableFault(Struct, frozen=True):
     exception: str = ""
 
 
+class KvCache(Struct, frozen=True):
+    """The cache of keys and values of a language model."""
+
+    #: Bytes of a token, at least and at most.
+    low: int
+    high: int
+    #: The precision that it is kept in, as in ``u8``; empty where it is not known.
+    precision: str
+    #: GiB that it is fixed at; 0: it grows with requests.
+    fixed: int
+    #: Tokens of the longest text that the model takes; None where that is not known.
+    longest: int | None
+    #: Requests that are worked at together, at most.
+    sequences: int
+
+
+class NodeModel(Struct, frozen=True):
+    """What a node loads."""
+
+    #: The node's name.
+    node: str
+    #: The device that it is compiled for; empty: the server chooses.
+    device: str
+    #: The properties that it is compiled with.
+    properties: tuple[tuple[str, str], ...] = ()
+    #: What the bytes of its models hold.
+    inspections: tuple[ModelInspection, ...] = ()
+    #: The caches of its language models: of the model, of a draft model.
+    caches: tuple[KvCache, ...] = ()
+
+
 class GraphPlan(Struct, frozen=True):
     """What becomes of one graph."""
 
@@ -122,6 +155,8 @@ class GraphPlan(Struct, frozen=True):
     doubts: tuple[str, ...] = ()
     #: The calculators of which no more is known than their names.
     unfollowed: tuple[str, ...] = ()
+    #: What its nodes load, where it is loaded.
+    models: tuple[NodeModel, ...] = ()
 
     @property
     def verdict(self) -> Literal["available", "failed", "escaped", "killed", "unknown"]:

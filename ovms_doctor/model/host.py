@@ -63,6 +63,8 @@ class Host(Struct, frozen=True):
     memory: HostCount | None = None
     #: Whether the processor computes in bf16, which OpenVINO then prefers.
     bf16: bool | None = None
+    #: Bytes of memory that the host has (MemTotal).
+    total_memory: HostCount | None = None
 
 
 class HostLimits(Struct, frozen=True):
@@ -82,3 +84,5 @@ class HostLimits(Struct, frozen=True):
     bf16: bool | None = None
     #: Whether the server chooses a GPU where no device is named.
     gpu: bool = False
+    #: As in ``Host``.
+    total_memory: int | None = None

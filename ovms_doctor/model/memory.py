@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from ovms_doctor.model.graph_plan import KvCache
+
 
 class VersionMemory(Struct, frozen=True):
     """The memory of one version, in bytes."""
@@ -20,6 +22,20 @@ class VersionMemory(Struct, frozen=True):
     mapped: int
     #: Whether the file is read into memory instead of being mapped.
     read: bool = False
+
+
+class CacheMemory(Struct, frozen=True):
+    """The cache of one language model."""
+
+    #: The graph's name.
+    model: str
+    #: What is known of the cache.
+    cache: KvCache
+
+    @property
+    def one_request(self) -> int | None:
+        """The least that a request of the longest text takes, in bytes; None where that length is not known."""
+        return None if self.cache.longest is None else self.cache.low * self.cache.longest
 
 
 class MemoryEstimate(Struct, frozen=True):
@@ -43,3 +59,12 @@ class MemoryEstimate(Struct, frozen=True):
     precisions: tuple[str, ...]
     #: Versions that are read and then fail, one at a time, at every poll.
     retried: tuple[VersionMemory, ...] = ()
+    #: The caches of language models, which come on top as requests come.
+    caches: tuple[CacheMemory, ...] = ()
+    #: How much of ``low`` is taken at the first request only: the models of graphs.
+    with_requests: int = 0
+
+    @property
+    def fixed(self) -> int:
+        """What all caches of a fixed size take once they are full, in bytes."""
+        return sum(item.cache.fixed << 30 for item in self.caches)

@@ -13,8 +13,9 @@ from typing import Any
 
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import ModelInspection
+from ovms_doctor.model.graph_plan import GraphPlan
 from ovms_doctor.model.host import HostLimits
-from ovms_doctor.model.memory import MemoryEstimate, VersionMemory
+from ovms_doctor.model.memory import CacheMemory, MemoryEstimate, VersionMemory
 from ovms_doctor.model.plan import ModelPlan, VersionPlan
 
 MIB = 1 << 20
@@ -46,7 +47,13 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
     left_out: list[str] = []
     precisions: dict[str, None] = {}
     retried: list[VersionMemory] = []
+    graphs: list[VersionMemory] = []
+    caches: list[CacheMemory] = []
     for model in models:
+        if model.followed is not None:
+            if model.tried and model.followed.verdict == "available":
+                _add_graph(model.entry.name, model.followed, limits, graphs, caches, left_out, precisions)
+            continue
         hint, on_cpu = _compile_options(model, limits)
         for version in model.versions:
             again = _is_retried(version)
@@ -57,22 +64,21 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
             if model.kind != "classic" or inspection is None or not on_cpu:
                 left_out += [] if again else [name]
                 continue
-            bf16 = limits.bf16
-            wanted = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
-            if wanted in ("f32", "bf16"):
-                bf16 = wanted == "bf16" and bf16 is not False
-            mapped = str(hint.get("ENABLE_MMAP", "YES")).upper() in ("YES", "TRUE", "1")
+            bf16, mapped = _bf16(hint, limits), _is_mapped(hint)
             found = _version(model.entry.name, version.version, inspection, bf16, mapped)
             if again:
                 retried.append(found)
                 continue
-            precisions["bf16" if bf16 else "f32" if bf16 is False else "bf16 or f32"] = None
+            precisions[_precision(bf16)] = None
             versions.append(found)
+    versions += graphs
     if not versions:
         return None
     low = BASE + sum(item.low for item in versions)
     high = BASE + sum(item.high for item in versions)
-    more_low, more_high = _largest(versions)
+    # A graph is not loaded beside an older one of its name.
+    classic = [item for item in versions if item not in graphs]
+    more_low, more_high = _largest(classic) if classic else (0, 0)
     return MemoryEstimate(
         low,
         high,
@@ -83,22 +89,68 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
         tuple(left_out),
         tuple(precisions),
         tuple(retried),
+        tuple(caches),
+        sum(item.low for item in graphs),
     )
 
 
 def is_killed(estimate_: MemoryEstimate | None, deployment: Deployment) -> bool:
-    """Whether the kernel kills the process for what it needs at least. Swap space that the container is given helps
-    it; of a container that runs it is not so."""
+    """Whether the kernel kills the process for what it needs at least, before a request comes. Swap space that the
+    container is given helps it; of a container that runs it is not so."""
     limit, container = deployment.memory, deployment.container
-    if estimate_ is None or limit is None or estimate_.low <= limit:
+    if estimate_ is None or limit is None:
+        return False
+    least = estimate_.low - estimate_.with_requests
+    if least <= limit:
         return False
     if container is None:
         return True
     swap = container.limits.memory_swap
-    if swap is not None and (swap < 0 or (swap > limit and estimate_.low <= swap)):
+    if swap is not None and (swap < 0 or (swap > limit and least <= swap)):
         return False
     state = container.state
     return state is None or state.status != "running" or state.restarts > 0
+
+
+def _add_graph(
+    name: str,
+    graph: GraphPlan,
+    limits: HostLimits,
+    graphs: list[VersionMemory],
+    caches: list[CacheMemory],
+    left_out: list[str],
+    precisions: dict[str, None],
+) -> None:
+    """The models that a graph's nodes load: they are packed for the processor at the first request, and kept."""
+    found: list[VersionMemory] = []
+    for node in graph.models:
+        if node.device not in ("CPU", "") or (not node.device and limits.gpu):
+            left_out.append(name)
+            continue
+        hint = {key: json.loads(value) for key, value in node.properties}
+        bf16, mapped = _bf16(hint, limits), _is_mapped(hint)
+        precisions[_precision(bf16)] = None
+        found += [_version(name, 1, inspection, bf16, mapped) for inspection in node.inspections]
+        caches += [CacheMemory(name, cache) for cache in node.caches]
+    if found:
+        low, high, kept = (sum(getattr(item, field) for item in found) for field in ("low", "high", "mapped"))
+        graphs.append(VersionMemory(name, 1, low, high, kept, any(item.read for item in found)))
+
+
+def _bf16(hint: dict[str, Any], limits: HostLimits) -> bool | None:
+    """Whether weights are computed in bf16; None where it is not known whether the processor can."""
+    wanted = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
+    if wanted in ("f32", "bf16"):
+        return wanted == "bf16" and limits.bf16 is not False
+    return limits.bf16
+
+
+def _is_mapped(hint: dict[str, Any]) -> bool:
+    return str(hint.get("ENABLE_MMAP", "YES")).upper() in ("YES", "TRUE", "1")
+
+
+def _precision(bf16: bool | None) -> str:
+    return "bf16" if bf16 else "f32" if bf16 is False else "bf16 or f32"
 
 
 def _is_retried(version: VersionPlan) -> bool:

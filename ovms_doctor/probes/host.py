@@ -32,6 +32,7 @@ def see_host(root: str = "") -> Host:
         devices=see_devices(root),
         memory=free_memory() if not root else None,
         bf16=_computes_in_bf16(root),
+        total_memory=_total_memory(root),
     )
 
 
@@ -41,6 +42,14 @@ def _computes_in_bf16(root: str) -> bool | None:
         name, _, value = line.partition(":")
         if name.strip() == "flags":
             return not {"avx512_bf16", "amx_bf16"}.isdisjoint(value.split())
+    return None
+
+
+def _total_memory(root: str) -> int | None:
+    for line in (_text(f"{root}/proc/meminfo") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemTotal":
+            return int(value.split()[0]) << 10
     return None
 
 

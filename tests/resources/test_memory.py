@@ -38,6 +38,7 @@ def model(
     values = tuple((key, json.dumps(value)) for key, value in (config or {}).items())
     return SimpleNamespace(
         kind=kind,
+        followed=None,
         entry=SimpleNamespace(name="m"),
         parameters=SimpleNamespace(device=device, plugin_config=SimpleNamespace(values=values)),
         versions=[

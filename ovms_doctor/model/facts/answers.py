@@ -217,6 +217,8 @@ class ModelInspection(AnswerBase, frozen=True):
     * ``writer``: the program that wrote the model, None where it is not recorded.
     * ``weights_needed``: how many bytes of weights it needs, None where that is not recorded.
     * ``weights``: its constants by element type.
+    * ``states``: what it keeps from one inference to the next, each under the name of its variable.
+    * ``runtime_options``: properties that the export wrote for the runtime, each with its value.
     """
 
     format: ModelFormat
@@ -230,6 +232,8 @@ class ModelInspection(AnswerBase, frozen=True):
     writer: str | None = None
     weights_needed: int | None = None
     weights: tuple[WeightsInspection, ...] = ()
+    states: tuple[Tensor, ...] = ()
+    runtime_options: tuple[tuple[str, str], ...] = ()
 
 
 class LoadReport(AnswerBase, frozen=True):

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, Mode
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.graph_plan import GraphPlan, ServableFault
+from ovms_doctor.model.graph_plan import GraphPlan, NodeModel, ServableFault
 from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
+from ovms_doctor.prediction.graphs.loaded_models import loaded_models
 from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
 from ovms_doctor.prediction.graphs.other_servables import (
     embeddings_faults,
@@ -62,13 +63,14 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
     tasks = tuple(_TASKS[node.calculator.title] for node in graph.nodes)
     faults: list[ServableFault] = []
     doubts: list[str] = []
+    models: list[NodeModel] = []
     # Nodes are initialised one after the other, those before a node with a problem too.
     for node in graph.nodes:
-        faults += _node_faults(name, node, base_path, deployment, facts, doubts)
+        faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
         if any(fault.verdict != "requests" for fault in faults):
             return GraphPlan(path, tasks, None, tuple(faults), tuple(doubts))
     unfollowed = () if graph.message is None else _unfollowed(graph.message)
-    return GraphPlan(path, tasks, graph.problem, tuple(faults), tuple(doubts), unfollowed)
+    return GraphPlan(path, tasks, graph.problem, tuple(faults), tuple(doubts), unfollowed, tuple(models))
 
 
 def with_graph(plan: ModelPlan, graph: GraphPlan, mode: Mode) -> ModelPlan:
@@ -96,8 +98,9 @@ def follow_in_memory(name: str, task: str, base_path: str, deployment: Deploymen
         return GraphPlan("", (task,), doubts=(f"a model for the task {task} is not followed",))
     node = Node(_node_name(calculator), calculator, GraphMessage(calculator.options, _IN_MEMORY), 0)
     doubts: list[str] = []
-    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models_path=base_path)
-    return GraphPlan("", (task,), None, tuple(faults), tuple(doubts))
+    models: list[NodeModel] = []
+    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models, models_path=base_path)
+    return GraphPlan("", (task,), None, tuple(faults), tuple(doubts), models=tuple(models))
 
 
 def _node_name(calculator: Calculator) -> str:
@@ -111,9 +114,11 @@ def _node_faults(
     deployment: Deployment,
     facts: Facts,
     doubts: list[str],
+    models: list[NodeModel],
     models_path: str | None = None,
 ) -> list[ServableFault]:
-    """The faults of one node: up to the first that keeps the graph from being loaded."""
+    """The faults of one node: up to the first that keeps the graph from being loaded. What it loads is added to
+    ``models``."""
     rules = _RULES.get(node.calculator.title)
     if rules is None:
         return []
@@ -121,10 +126,15 @@ def _node_faults(
     if given is None:
         field = None if node.options is None else node.options.first("models_path")
         text = field.value if field is not None and isinstance(field.value, str) else ""
-        # Relative to the base path of the graph, wherever its file lies; absolute paths are taken as they are.
-        given = posixpath.normpath(posixpath.join(base_path, text))
-    directory = ModelDirectory(given, absolute(given, deployment.working_directory), facts)
-    context = ServableContext(graph, node, deployment.release, directory)
+        given = text
+
+    def directory(path: str) -> ModelDirectory:
+        """Relative to the base path of the graph, wherever its file lies; absolute paths are taken as they are."""
+        path = posixpath.normpath(posixpath.join(base_path, path))
+        return ModelDirectory(path, absolute(path, deployment.working_directory), facts)
+
+    context = ServableContext(graph, node, deployment.release, directory(given), deployment.limits, directory)
+    given = context.directory.path
     found: list[ServableFault] = []
     try:
         missing = _path_fault(context, given, deployment, facts)
@@ -134,6 +144,8 @@ def _node_faults(
             found.append(fault)
             if fault.verdict != "requests":
                 break
+        else:
+            models += loaded_models(context)
     except UnavailableFileError as error:
         doubts.append(str(error))
     # What keeps the graph from being loaded comes first; requests are not reached then.

@@ -95,6 +95,8 @@ class ModelDirectory:
         self.path = path
         self._absolute = absolute.rstrip("/")
         self._facts = facts
+        #: What the IRs hold that were found whole, by name.
+        self.inspected: dict[str, ModelInspection] = {}
 
     def prepare(self, *names: str) -> None:
         """Requests at once what is to be known of several files."""
@@ -185,6 +187,7 @@ class ModelDirectory:
         if fault is not None:
             exception = _exception_of(fault)
             return IrFile("damaged", _file_of(fault, xml), fault.detail, exception, answer)
+        self.inspected[name] = answer
         return IrFile("ok", xml, inspection=answer)
 
 

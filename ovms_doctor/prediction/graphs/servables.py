@@ -6,13 +6,15 @@ v2024.2 to v2026.3), and OpenVINO GenAI as run with tiny models (2025.1 to 2026.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model import openvino_log
 from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind, Verdict
 from ovms_doctor.model.graph_text import GraphMessage
+from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.graphs.model_directory import IrFile, ModelDirectory
@@ -50,11 +52,19 @@ class ServableContext(Struct, frozen=True):
     release: Release
     #: The directory of the model.
     directory: ModelDirectory
+    #: What the host gives the server.
+    limits: HostLimits
+    #: The directory that another option names.
+    other_directory: Callable[[str], ModelDirectory]
 
     @property
     def options(self) -> GraphMessage | None:
         """The node's options; None where they are of another type, which counts as all unset."""
         return self.node.options
+
+    def at(self, directory: ModelDirectory) -> ServableContext:
+        """The same node, with another directory."""
+        return replace(self, directory=directory)
 
     def text(self, name: str, default: str = "") -> str:
         """An option of the type string."""

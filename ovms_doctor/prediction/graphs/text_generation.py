@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
+from ovms_doctor.model.text import size_in_words
+from ovms_doctor.prediction.graphs.kv_cache import cache_size, default_device
 from ovms_doctor.prediction.graphs.servables import (
     LLM_FAILED,
     TOKENIZER_FILES,
@@ -136,6 +138,7 @@ def _generation_config(context: ServableContext) -> Iterator[ServableFault]:
         )
 
 
+_NO_MODEL = "Could not find a model in the directory"
 #: The language model's names, the one that wins first.
 _LANGUAGE_MODELS = ("openvino_model", "openvino_language_model")
 #: Keys of generation_config.json whose values are numbers.
@@ -160,6 +163,9 @@ def _settings(context: ServableContext) -> Iterator[ServableFault]:
         return
     yield from _parsers(context)
     yield from _eviction(context)
+    yield from _cache_size(context)
+    if context.text("draft_models_path") and context.release.at_least(2025, 0):
+        yield from _draft(context)
     draft = next((name for name in _DRAFT_OPTIONS if context.options.first(name) is not None), None)
     if draft is not None and not context.text("draft_models_path") and context.release.at_least(2025, 0):
         yield context.fault(
@@ -180,6 +186,47 @@ def _settings(context: ServableContext) -> Iterator[ServableFault]:
             log=("Error during llm node plugin_config option parsing to JSON: " + plugin_config,),
             option="plugin_config",
         )
+
+
+def _draft(context: ServableContext) -> Iterator[ServableFault]:
+    """The model of ``draft_models_path``, which is read first, from a directory of its own."""
+    if context.text("pipeline_type") in ("LM", "VLM") or context.text("device") == "NPU":
+        return
+    directory = context.other_directory(context.text("draft_models_path"))
+    line = f"Error during draft model initialization for draft models_path: {directory.path} exception: "
+    fault = ir_fault(context.at(directory), directory.ir("openvino_model"), "failed", LLM_FAILED, (line,))
+    if fault is None:
+        return
+    if fault.kind == "file_missing" and fault.subject.endswith(".xml"):
+        fault = replace(fault, exception=_NO_MODEL)
+    yield replace(fault, line=context.line("draft_models_path"))
+
+
+def _cache_size(context: ServableContext) -> Iterator[ServableFault]:
+    """A cache that GenAI refuses: of no size, until 2024.6; larger than the host's memory, since 2025.4."""
+    release, size = context.release, cache_size(context)
+    total = context.limits.total_memory
+    if size == 0 and not release.at_least(2025, 0):
+        exception = "num_kv_blocks or cache_size should be more than zero"
+        detail = "is refused: a cache that grows came with 2025.0"
+    elif total is not None and size << 30 > total and release.at_least(2025, 4):
+        name = "cache" if release.at_least(2026, 2) else "KV-cache"
+        exception = f"Requested {name} size is larger than available memory size on the system."
+        detail = f"is larger than the {size_in_words(total)} of memory that the host has"
+    else:
+        return
+    if default_device(context) not in ("", "CPU") or context.text("pipeline_type") in ("LM", "VLM"):
+        return
+    yield context.fault(
+        "cache_size",
+        "failed",
+        subject=str(size),
+        detail=detail,
+        status=LLM_FAILED,
+        log=context.thrown("failed"),
+        option="cache_size",
+        exception=exception,
+    )
 
 
 def _parsers(context: ServableContext) -> Iterator[ServableFault]:
@@ -309,7 +356,7 @@ def _no_model(context: ServableContext, name: str) -> ServableFault:
         subject=raw or name,
         status=LLM_FAILED,
         log=context.thrown("failed"),
-        exception="Could not find a model in the directory",
+        exception=_NO_MODEL,
     )
 
 

@@ -183,6 +183,8 @@ def _inspection(
         writer=document.writer,
         weights_needed=None if verdict is None else needed_bytes(verdict.constants) or 0,
         weights=_weights(graph) if verdict is not None else (),
+        states=_states(graph) if verdict is not None else (),
+        runtime_options=tuple(document.options.items()),
     )
 
 
@@ -236,6 +238,19 @@ def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
     return tuple(
         WeightsInspection(kind, size, cast(Literal["", "decompression", "plain"], how))
         for (kind, how), size in sorted(found.items())
+    )
+
+
+def _states(graph: Graph) -> tuple[Tensor, ...]:
+    """The variables that ReadValue operations of the network itself read."""
+    return tuple(
+        Tensor(
+            (shown(layer.data.get("variable_id")),),
+            element_type(shown(layer.data.get("variable_type"))),
+            partial_shape(shown(layer.data.get("variable_shape"))) or "[...]",
+        )
+        for layer in graph.layers
+        if layer.type == "ReadValue" and layer.data is not None
     )
 
 

@@ -16,6 +16,8 @@ _SHOWN = 200
 _NUMBER = lazy_pattern(r"[ \t\r\n\v\f]*([+-]?)([0-9]+)")
 _WRITERS = ("OpenVINO Runtime", "Runtime_version")
 _BODIES = ("body", "then_body", "else_body")
+#: Of more options for the runtime, those that come first are kept.
+_MOST_OPTIONS = 100
 #: Characters of a value of <data> that are kept.
 _LONGEST_DATA = 4096
 _INT64 = 1 << 63
@@ -77,7 +79,8 @@ class Graph(Struct):
 class Document(Struct):
     """What was read. ``root`` is the first element's name, None where there is no element;
     ``version`` the text of its version attribute, ``version_span`` where that stands in the text;
-    ``writer`` what wrote the file; ``deepest`` how deep bodies are nested."""
+    ``writer`` what wrote the file; ``deepest`` how deep bodies are nested; ``options`` what the export wrote for the
+    runtime."""
 
     root: str | None = None
     version: str | None = None
@@ -85,6 +88,7 @@ class Document(Struct):
     graph: Graph = field(default_factory=Graph)
     writer: str | None = None
     deepest: int = 0
+    options: dict[str, str] = field(default_factory=dict)
 
 
 class _In(IntEnum):
@@ -98,7 +102,8 @@ class _In(IntEnum):
     OUTPUT = 7
     PORT = 8
     NOTES = 9
-    SKIPPED = 10
+    OPTIONS = 10
+    SKIPPED = 11
 
 
 def unsigned(value: str | None) -> int | None:
@@ -139,7 +144,7 @@ class Reader(Elements):
         self._skipped = 0
         #: Sections of the current layer met so far: only the first of each name counts.
         self._sections: list[set[str]] = []
-        #: What takes a start tag, by where it stands: by the numbers of ``_In`` up to NOTES.
+        #: What takes a start tag, by where it stands: by the numbers of ``_In`` up to OPTIONS.
         self._enter: tuple[Callable[[str, dict[str, str]], _In], ...] = (
             self._root,
             self._section,
@@ -151,6 +156,7 @@ class Reader(Elements):
             self._output_port,
             self._dimension,
             self._note,
+            self._option,
         )
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -201,6 +207,11 @@ class Reader(Elements):
         name = found.get("name", name)
         if name in _WRITERS and found.get("value") and self._document.writer is None:
             self._document.writer = shown(found["value"])
+        return _In.OPTIONS if name == "runtime_options" else _In.SKIPPED
+
+    def _option(self, name: str, found: dict[str, str]) -> _In:
+        if "value" in found and len(self._document.options) < _MOST_OPTIONS:
+            self._document.options[shown(found.get("name", name))] = shown(found["value"])
         return _In.SKIPPED
 
     def _layer(self, name: str, found: dict[str, str]) -> _In:

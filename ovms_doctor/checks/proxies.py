@@ -81,7 +81,7 @@ NO_PROXY_NOT_ASKED = Code(
         "Leave the proxy's variables out of the server's environment, or let the proxy reach the endpoint."
     ),
     recovers="restart",
-    releases="Since 2024.0, with the AWS SDK 1.11. What the older SDK does is not known.",
+    releases="Since 2024.0, with the AWS SDK 1.11. Until 2023.3 no_proxy is honoured, as libcurl reads it.",
     see_also=("OVD602",),
     example=Example(
         "S3_ENDPOINT=http://minio:9000\nhttps_proxy=http://proxy.example.com:3128\nno_proxy=minio",
@@ -122,7 +122,7 @@ PROXY_NOT_PASSED = Code(
     name="proxy-not-passed",
     severity="info",
     summary="This host uses a proxy, but the container has none",
-    remedy="Start the container with -e https_proxy, if the store is behind the proxy.",
+    remedy="Give the container https_proxy, if the store is behind the proxy.",
     recovers="restart",
     releases="The same in all releases.",
     see_also=("OVD603",),
@@ -137,6 +137,8 @@ _CLIENTS = {
     "hf-clone": "pulling from Hugging Face",
     "hf-files": "downloading files from Hugging Face",
 }
+#: With it, whatever its value, the client for Azure reads http_proxy instead of https_proxy (azurefilesystem.cpp).
+_AZURE_SWITCH = "AZURE_STORAGE_USE_HTTP_PROXY"
 _READ_BY_A_CLIENT = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
 _REASONS = {
     "no scheme": "the value does not begin with http://",
@@ -216,13 +218,21 @@ def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
             evidence=evidence,
             recovers="restart",
         )
-    if item.exempt and context.deployment.release.at_least(2024, 0):
+    exemption = item.exemption
+    if exemption.variable:
+        reads = not context.deployment.release.at_least(2024, 0)
+        host, entry = exemption.host, exemption.entry
         yield context.finding(
             NO_PROXY_NOT_ASKED,
-            f"{item.exempt} names the S3 endpoint, but the S3 client still uses the proxy in {name}",
+            f"The S3 client sends its requests to {host} through the proxy in {name}, although "
+            f"{exemption.variable} has {entry}",
+            detail="It reads names and what ends in them, without ports, asterisks and networks."
+            if reads
+            else f"The S3 client of this release does not read {exemption.variable}.",
             confidence="medium",
-            evidence=evidence,
+            evidence=(*evidence, Evidence(f"{exemption.variable} has {entry}", TOLD_ENVIRONMENT)),
             recovers="restart",
+            steps=(Step(f"Write {host} into {exemption.variable}."),) if reads else (),
         )
 
 
@@ -249,13 +259,20 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             return
     if configured:
         name = sorted(configured, key=lambda each: each not in _READ_BY_A_CLIENT)[0]
+        azure: tuple[Step, ...] = ()
+        wanted = "https_proxy"
+        if item.client == "azure" and _AZURE_SWITCH in environment:
+            # Its value does not matter.
+            wanted = "http_proxy"
+            azure = (Step(f"Or remove {_AZURE_SWITCH}, without which it reads https_proxy."),)
         yield context.finding(
             PROXY_VARIABLE_UNREAD,
             f"{client[0].upper()}{client[1:]} does not read {name}: it connects without a proxy",
             detail=_reachable(context, item),
             evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
             recovers="restart",
-            steps=(Step("Set https_proxy, in lower case, in the server's environment."),),
+            remedy=f"Set {wanted}, in lower case: {client} reads no other variable here." if azure else "",
+            steps=(Step(f"Set {wanted}, in lower case, in the server's environment."), *azure),
         )
     elif context.deployment.host_proxy and context.deployment.container is not None:
         name = context.deployment.host_proxy
@@ -265,7 +282,17 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             confidence="low",
             evidence=(Evidence(f"{name} is set", "this process's environment"),),
             recovers="restart",
+            steps=(_pass_on(context, name),),
         )
+
+
+def _pass_on(context: Context, name: str) -> Step:
+    """Give the container the proxy of this host, in the variable that every client reads."""
+    text = "If the store is behind the proxy, give it to the container."
+    container = context.deployment.container
+    if container is not None and container.source == "compose":
+        return Step(text, f'environment: {{https_proxy: "${{{name}}}"}}', "compose", "restarts the server")
+    return Step(text, f'-e https_proxy="${name}"', "docker run", "restarts the server")
 
 
 def _proxy(context: Context, name: str) -> Proxy:

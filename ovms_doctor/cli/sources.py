@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ def with_container(options: CheckOptions) -> CheckOptions:
     gone = _gone(options, container) if elsewhere else frozenset()
     container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
     here = None if gone or option == "--kubernetes" else _here()
-    options = replace(options, container_here=not elsewhere and not _engine_is_remote())
+    runs_here = not elsewhere and not _engine_is_remote()
+    proxy = _host_proxy() if runs_here and not _client_passes_proxies() else ""
+    options = replace(options, container_here=runs_here, host_proxy=proxy)
     return options_from_container(options, _with_kills(container, options), here, gone)
 
 
@@ -133,6 +136,17 @@ def _engine_is_remote() -> bool:
     """Whether this shell's engine is another host's."""
     host = os.environ.get("DOCKER_HOST", "")
     return "://" in host and not host.startswith("unix://")
+
+
+def _client_passes_proxies() -> bool:
+    """Whether Docker's client gives proxies of its own settings to every container that it starts."""
+    directory = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
+    try:
+        with open(os.path.join(directory, "config.json"), "rb") as file:
+            settings = json.loads(file.read(_LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(settings, dict) and bool(settings.get("proxies"))
 
 
 def _host_proxy() -> str:

@@ -55,6 +55,8 @@ _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 #: What a store is asked with, beside the proxies.
 _KEYS = frozenset("AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".split())
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+#: The id of a key of Amazon's: 20 capitals and digits today, from 16 on by its API (AccessKeyId).
+_AMAZON_KEY = lazy_pattern(r"[A-Z0-9]{16,128}")
 _NUMBER = lazy_pattern(r"\d{1,9}")
 
 
@@ -67,6 +69,7 @@ class Variable(Struct, frozen=True, dict=True, omit_defaults=True):
     * ``proxy``: the proxy that it names (``HTTP_proxy`` and its like among them), None for other variables.
     * ``text``: its value where that is a path, address or word and no secret; None where it is not kept, as a file's
       content in place of its path.
+    * ``foreign_key``: of AWS_ACCESS_KEY_ID: it has not the form of Amazon's own, so that it is another store's.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Variable(Struct, frozen=True, dict=True, omit_defaults=True):
     number: int | None = None
     proxy: Proxy | None = None
     text: str | None = None
+    foreign_key: bool = False
 
     @property
     def secret_value(self) -> Secret | None:
@@ -102,6 +106,7 @@ def _variable(name: str, value: str) -> Variable:
         int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
         read_proxy(value) if is_proxy else None,
         _text(name, value),
+        name == "AWS_ACCESS_KEY_ID" and bool(value) and _AMAZON_KEY.fullmatch(value) is None,
     )
     if value and (is_proxy or name in _KEYS):
         variable.__dict__["value"] = Secret(value)

@@ -23,6 +23,22 @@ class Route(Struct, frozen=True):
     variable: str = ""
 
 
+class Exemption(Struct, frozen=True):
+    """A host that is listed as one to reach without a proxy."""
+
+    #: The variable that lists it; empty where none does.
+    variable: str = ""
+    #: The host that the client sends its requests to.
+    host: str = ""
+    #: The entry for it, as written.
+    entry: str = ""
+    #: Whether the client reads the list, and understands the entry.
+    honoured: bool = False
+
+
+NO_EXEMPTION = Exemption()
+
+
 class StorageRoute(Struct, frozen=True):
     """A client that models need, and its route."""
 
@@ -32,6 +48,5 @@ class StorageRoute(Struct, frozen=True):
     models: tuple[str, ...]
     #: Its route.
     route: Route
-    #: The variable that names the endpoint as one to reach without a proxy, though the client does not read
-    #: it.
-    exempt: str = ""
+    #: What no_proxy says of the host; only for S3.
+    exemption: Exemption = NO_EXEMPTION

@@ -10,7 +10,9 @@ from ovms_doctor.model.facts import CopiedFile, Failure, KeyFileInspection, Stor
 
 Store: TypeAlias = Literal["s3", "gcs", "azure"]
 Addressing: TypeAlias = Literal["path", "virtual"]
-EndpointProblem: TypeAlias = Literal["", "scheme in capitals", "cut in the wrong place", "blank", "label"]
+EndpointProblem: TypeAlias = Literal[
+    "", "quotes", "scheme in capitals", "cut in the wrong place", "blank", "label"
+]
 
 
 class S3Path(Struct, frozen=True):

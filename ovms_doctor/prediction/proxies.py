@@ -6,11 +6,13 @@ hf_pull_model_module.cpp and libgit2.cpp (v2022.1 to v2026.3); for Google Cloud 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from ovms_doctor.model.environment import Variable
-from ovms_doctor.model.routes import Client, Route, Way
+from ovms_doctor.model.releases import Release
+from ovms_doctor.model.routes import NO_EXEMPTION, Client, Exemption, Route, Way
 
 #: What each client asks over: Google's and Hugging Face's own addresses.
 GCS_HOST = "storage.googleapis.com"
@@ -50,8 +52,8 @@ def curl_route(scheme: Literal["http", "https"], host: str, environment: Sequenc
 
 
 def _s3(known: Mapping[str, Variable]) -> Route:
-    """One proxy for every address, whatever its scheme; ``no_proxy`` is not asked. A variable that exists hides
-    those after it, even if it is set to nothing."""
+    """One proxy for every address, whatever its scheme. A variable that exists hides those after it, even if it is
+    set to nothing."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
     chosen = next((known[name] for name in names if name in known), None)
     if chosen is None or chosen.proxy is None:
@@ -85,14 +87,60 @@ def _curl(scheme: Literal["http", "https"], host: str, known: Mapping[str, Varia
     return Route("proxy", chosen.name)
 
 
-def endpoint_exempt(environment: Sequence[Variable]) -> str:
-    """The name of the variable that lists the host of S3_ENDPOINT, empty where none does."""
+def s3_route(environment: Sequence[Variable], release: Release) -> Route:
+    """The way of the S3 client. The AWS SDK 1.7 (until v2023.3) gives libcurl the proxy and leaves ``no_proxy`` to it;
+    the SDK 1.11 (since v2024.0) turns ``no_proxy`` off (CurlHttpClient.cpp)."""
+    found = route("s3", environment)
+    exemption = s3_exemption(environment, release)
+    if found.way == "proxy" and exemption.honoured:
+        return Route("exempt", exemption.variable)
+    return found
+
+
+def s3_exemption(environment: Sequence[Variable], release: Release) -> Exemption:
+    """What ``no_proxy`` says of the host that the S3 client asks."""
     known = {item.name: item for item in environment}
-    endpoint, exempt = known.get("S3_ENDPOINT"), _no_proxy(known)
-    if endpoint is None or exempt is None or not endpoint.text:
+    exempt, host = _no_proxy(known), _s3_host(known, release)
+    if exempt is None or not host:
+        return NO_EXEMPTION
+    entry = exempt_entry(host, exempt.text or "")
+    if entry:
+        return Exemption(exempt.name, host, entry, not release.at_least(2024, 0))
+    entry = _seeming_entry(host, exempt.text or "")
+    return Exemption(exempt.name, host, entry) if entry else NO_EXEMPTION
+
+
+def _s3_host(known: Mapping[str, Variable], release: Release) -> str:
+    """The host of S3_ENDPOINT, else Amazon's own; empty where it is not known."""
+    endpoint = known.get("S3_ENDPOINT")
+    if endpoint is not None and not endpoint.empty:
+        place = (endpoint.text or "").rpartition("://")[2].rpartition("@")[2].partition("/")[0]
+        return place.partition("]")[0].lstrip("[") if place.startswith("[") else place.partition(":")[0]
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    regions = [known[name].text or "" for name in names if name in known and not known[name].empty]
+    region = next(iter(regions), "us-east-1")
+    if not region:
         return ""
-    host = endpoint.text.rpartition("://")[2].rpartition("@")[2].partition("/")[0].partition(":")[0]
-    return exempt.name if is_exempt(host, exempt.text or "") else ""
+    # The older SDK's name for its first region has none in it.
+    short = region == "us-east-1" and not release.at_least(2024, 0)
+    return "s3.amazonaws.com" if short else f"s3.{region}.amazonaws.com"
+
+
+def _seeming_entry(host: str, text: str) -> str:
+    """The entry that is meant for the host, in a form that libcurl does not take for it: a port, an asterisk, a
+    network."""
+    for item in text.replace(",", " ").split():
+        name = item.lower().removeprefix("*").strip(".")
+        if exempt_entry(host, name.partition(":")[0]) or _in_network(host, item):
+            return item
+    return ""
+
+
+def _in_network(host: str, item: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(item, strict=False)
+    except (ValueError, TypeError):
+        return False
 
 
 def _no_proxy(known: Mapping[str, Variable]) -> Variable | None:
@@ -101,20 +149,25 @@ def _no_proxy(known: Mapping[str, Variable]) -> Variable | None:
 
 
 def is_exempt(host: str, text: str) -> bool:
-    """Whether a list as in ``no_proxy`` names ``host`` (libcurl's noproxy.c since 7.86): names and what ends in
-    them, parted by commas, and what follows a blank without a comma is not read; ``*`` alone is all. Networks
-    are not followed: the hosts asked for are names."""
+    """Whether a list as in ``no_proxy`` names ``host``."""
+    return bool(exempt_entry(host, text))
+
+
+def exempt_entry(host: str, text: str) -> str:
+    """The entry of a list as in ``no_proxy`` that names ``host``, empty where none does (libcurl's noproxy.c since
+    7.86): names and what ends in them, parted by commas, and what follows a blank without a comma is not read; ``*``
+    alone is all. Networks are not followed: the hosts asked for are names."""
     if text.strip() == "*":
-        return True
+        return "*"
     wanted = host.rstrip(".").lower()
     for item in text.split(","):
         words = item.split()
         name = words[0].strip(".").lower() if words else ""
         if name and (wanted == name or wanted.endswith("." + name)):
-            return True
+            return words[0]
         if len(words) > 1:
-            return False
-    return False
+            return ""
+    return ""
 
 
 def misspelt(environment: Iterable[Variable]) -> tuple[str, ...]:

@@ -10,9 +10,9 @@ from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import ModelPlan, Plan
 from ovms_doctor.model.plan_problems import StartProblem
-from ovms_doctor.model.routes import StorageRoute
+from ovms_doctor.model.routes import NO_EXEMPTION, Client, Route, StorageRoute
 from ovms_doctor.model.storage_plan import StorePlan
-from ovms_doctor.prediction.proxies import clients_of, endpoint_exempt, route
+from ovms_doctor.prediction.proxies import clients_of, route, s3_exemption, s3_route
 
 
 def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
@@ -25,14 +25,12 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     clients = clients_of(paths.values(), pulls)
     if not clients:
         return plan
-    from ovms_doctor.prediction.storage.access import google_route
-
     routes = tuple(
         StorageRoute(
             client,
             tuple(name for name, path in paths.items() if client in clients_of([path])),
-            google_route(deployment) if client == "gcs" else route(client, deployment.environment),
-            endpoint_exempt(deployment.environment) if client == "s3" else "",
+            _route(client, deployment),
+            s3_exemption(deployment.environment, deployment.release) if client == "s3" else NO_EXEMPTION,
         )
         for client in clients
     )
@@ -44,6 +42,16 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
         return plan
     problem = StartProblem("proxy", "INTERNAL_ERROR", 1, ended.detection.log, text=ends.route.variable)
     return replace(plan, problem=problem)
+
+
+def _route(client: Client, deployment: Deployment) -> Route:
+    if client == "s3":
+        return s3_route(deployment.environment, deployment.release)
+    if client == "gcs":
+        from ovms_doctor.prediction.storage.access import google_route
+
+        return google_route(deployment)
+    return route(client, deployment.environment)
 
 
 def _with_store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:

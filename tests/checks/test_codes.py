@@ -99,6 +99,7 @@ OVD634 aws-region-not-set, OVD635 remote-single-file, OVD636 remote-configuratio
 OVD637 remote-graph, OVD638 gcs-anonymous, OVD639 gcs-credentials-empty,
 OVD640 gcs-key-file-unusable, OVD641 gcs-emulator-variable-unread, OVD642 gcs-bucket-missing,
 OVD643 azure-path-refused, OVD644 azure-connection-string-missing, OVD645 store-path-misread,
+OVD646 aws-keys-of-another-store, OVD647 aws-files-not-in-home,
 OVD651 store-access-denied, OVD652 bucket-not-found, OVD653 bucket-in-other-region, OVD654
 bucket-list-needs-prefix, OVD655 store-credentials-refused, OVD656 clock-skewed, OVD657
 store-unreachable, OVD658 store-proxy-refuses, OVD659 store-path-empty, OVD660

@@ -2,7 +2,8 @@
 
 ``curl.py environment URL PORT``: with the proxy that libcurl finds in the environment. ``curl.py s3 URL PORT PROXY-HOST
 PROXY-PORT USER PASSWORD``: with the options that the AWS SDK sets from the server's own reading of it
-(CurlHttpClient.cpp: PROXY, PROXYPORT, PROXYUSERNAME, PROXYPASSWORD, and NOPROXY set to nothing). Whatever the host, a
+(CurlHttpClient.cpp: PROXY, PROXYPORT, PROXYUSERNAME, PROXYPASSWORD, and NOPROXY set to nothing, which ``s3-1.7`` leaves
+out). Whatever the host, a
 direct connection goes to PORT on the loopback.
 """
 
@@ -20,6 +21,7 @@ def main(mode: str, url: str, port: str, *proxy: str) -> None:
     curl.setopt(pycurl.WRITEFUNCTION, lambda data: len(data))
     if mode == "s3":
         curl.setopt(pycurl.NOPROXY, "")
+    if mode in ("s3", "s3-1.7"):
         host, number, user, password = [*proxy, "", "", "", ""][:4]
         curl.setopt(pycurl.PROXY, host)
         if host:

@@ -51,6 +51,7 @@ ROWS = [
     ([S3, GCS], {"http_proxy": PROXY}, ["OVD603"]),
 ]
 CONTROLS = [
+    ([AZURE], {"https_proxy": PROXY}),
     ([S3], {}),
     ([S3, GCS, AZURE], {"https_proxy": PROXY}),
     ([S3], {"HTTP_PROXY": PROXY}),
@@ -88,3 +89,59 @@ def test_a_proxy_without_a_port_ends_the_server(tmp_path: Path) -> None:
 def test_an_older_client_is_not_said_to_ignore_no_proxy(tmp_path: Path) -> None:
     environment = {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio:9000", "no_proxy": "minio"}
     assert findings(tmp_path, [S3], environment, "2023.3") == []
+
+
+# -- no_proxy by release -------------------------------------------------------------------------------
+
+MINIO = {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio.stores.svc:9000"}
+
+
+@pytest.mark.parametrize("listed", ["minio.stores.svc", "other,.svc", "stores.svc", "*"])
+def test_no_proxy_is_honoured_until_2023_3(tmp_path: Path, listed: str) -> None:
+    environment = {**MINIO, "no_proxy": listed}
+    assert findings(tmp_path, [S3], environment, "2023.3") == []
+    (found,) = findings(tmp_path, [S3], environment, "2024.0")
+    assert found["code"] == "OVD605"
+    assert "minio.stores.svc" in str(found["message"])
+    assert listed.rpartition(",")[2] in str(found["message"])
+
+
+@pytest.mark.parametrize("listed", ["minio.stores.svc:9000", "*.svc"])
+def test_an_entry_that_only_seems_to_cover_the_endpoint(tmp_path: Path, listed: str) -> None:
+    for release in ("2023.3", "2026.3"):
+        (found,) = findings(tmp_path, [S3], {**MINIO, "NO_PROXY": listed}, release)
+        assert found["code"] == "OVD605"
+        assert listed in str(found["message"])
+    step = str(findings(tmp_path, [S3], {**MINIO, "NO_PROXY": listed}, "2023.3")[0]["remedy"])
+    assert "Write minio.stores.svc into NO_PROXY" in step
+
+
+def test_a_network_for_an_address(tmp_path: Path) -> None:
+    environment = {"https_proxy": PROXY, "S3_ENDPOINT": "http://10.1.2.3:9000", "no_proxy": "10.0.0.0/8"}
+    (found,) = findings(tmp_path, [S3], environment)
+    assert "10.0.0.0/8" in str(found["message"])
+    assert findings(tmp_path, [S3], {**environment, "no_proxy": "192.168.0.0/16"}) == []
+
+
+def test_amazons_own_host(tmp_path: Path) -> None:
+    environment = {"https_proxy": PROXY, "AWS_REGION": "eu-west-1", "no_proxy": "amazonaws.com"}
+    (found,) = [item for item in findings(tmp_path, [S3], environment) if item["code"] == "OVD605"]
+    assert "s3.eu-west-1.amazonaws.com" in str(found["message"])
+    old = findings(tmp_path, [S3], environment, "2023.3")
+    assert "OVD605" not in [item["code"] for item in old]
+
+
+# -- the switch of Azure's client ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["1", "0", "false"])
+def test_the_switch_of_azures_client_counts_whatever_its_value(tmp_path: Path, value: str) -> None:
+    environment = {"https_proxy": PROXY, "AZURE_STORAGE_USE_HTTP_PROXY": value}
+    (found,) = [item for item in findings(tmp_path, [AZURE], environment) if item["code"] == "OVD603"]
+    told = str(found["remedy"])
+    assert "Set http_proxy" in told
+    assert "remove AZURE_STORAGE_USE_HTTP_PROXY" in told
+    assert "Set https_proxy" not in told
+    for after in ({"https_proxy": PROXY}, {**environment, "http_proxy": PROXY}):
+        codes = [item["code"] for item in findings(tmp_path, [AZURE], after)]
+        assert "OVD603" not in codes

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.model.environment import variables
+from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.routes import Client
-from ovms_doctor.prediction.proxies import GCS_HOST, clients_of, is_exempt, misspelt, route
+from ovms_doctor.prediction.proxies import GCS_HOST, clients_of, is_exempt, misspelt, route, s3_route
 from tests.proxies.table import AZURE, CLONE, CURL, S3, filled
 from tests.stores.servers import Proxy
 
@@ -144,6 +145,23 @@ def test_libcurl_with_the_options_of_the_s3_client_agrees(
     words = (taken.host, str(taken.port)) if through and taken is not None else ("", "")
     ask(given, "s3", "http://store.test/", str(origin.port), *words)
     assert (proxy.came > 0, origin.came > 0) == ((True, False) if way == "proxy" else (False, True))
+
+
+@pytest.mark.needs_module("pycurl")
+@pytest.mark.parametrize(
+    "listed", ["store.test", "test", "other, store.test", "store.test:80", "*.test", "other"]
+)
+@pytest.mark.parametrize("release", ["2023.3", "2024.0"])
+def test_libcurl_agrees_on_no_proxy_of_the_s3_client(
+    ends: tuple[Listener, Listener], listed: str, release: str
+) -> None:
+    proxy, origin = ends
+    environment = {"http_proxy": f"http://127.0.0.1:{proxy.port}", "no_proxy": listed}
+    endpoint = {"S3_ENDPOINT": "http://store.test"}
+    found = s3_route(variables({**environment, **endpoint}.items()), parse_release(release))
+    mode = "s3" if release == "2024.0" else "s3-1.7"
+    ask(environment, mode, "http://store.test/", str(origin.port), "127.0.0.1", str(proxy.port))
+    assert (proxy.came > 0, origin.came > 0) == ((True, False) if found.way == "proxy" else (False, True))
 
 
 # -- a real proxy --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 Environment: TypeAlias = dict[str, str]
-KEYS = {"AWS_ACCESS_KEY_ID": "canary-id", "AWS_SECRET_ACCESS_KEY": "canary-secret"}
+KEYS = {"AWS_ACCESS_KEY_ID": "CANARYCANARYCANARY20", "AWS_SECRET_ACCESS_KEY": "canary-secret"}
 NEW, OLD = "2026.3", "2022.3"
 
 #: path → (bucket, key, host, port, what of HOST:PORT was not recognised)

@@ -37,7 +37,7 @@ def said(told: str, base: str) -> tuple[str, list[str]]:
         ("-e AWS_ACCESS_KEY_ID -e AWS_SECRET_ACCESS_KEY -e AWS_REGION=a", "s3://b1x/m", "unknown", []),
         ("-e AWS_ACCESS_KEY_ID=a", "s3://b1x/m", "unknown", ["OVD624"]),
         ("-e AWS_ACCESS_KEY_ID=a --env-file /none", "s3://b1x/m", "unknown", []),
-        ("-e AWS_ACCESS_KEY_ID=a -e AWS_SECRET_ACCESS_KEY=b", "s3://b1x/m", "unknown", ["OVD634"]),
+        ("-e AWS_ACCESS_KEY_ID=a -e AWS_SECRET_ACCESS_KEY=b", "s3://b1x/m", "unknown", ["OVD634", "OVD646"]),
         ("", "az://c/m", "exits", ["OVD644"]),
         ("-e AZURE_STORAGE_CONNECTION_STRING", "az://c/m", "unknown", []),
         ("--env-file /none", "az://c/m", "unknown", []),

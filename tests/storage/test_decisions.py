@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 
 from ovms_doctor.checks import storage
 from ovms_doctor.checks.context import Context
+from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.from_container import options_from_container
+from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.deployment import ModelEntry
 from ovms_doctor.model.environment import READ_BY_CLIENTS, variables
 from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.storage_plan import S3Client
@@ -228,3 +232,89 @@ def test_boto3_left_alone_decides_otherwise(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("S3_ENDPOINT", "http://minio:9000")
     assert ".amazonaws.com" in asked_by_boto3("b1x", "path", False)
     assert client({**KEYS, "S3_ENDPOINT": "http://minio:9000"}).url == "http://minio:9000/b1x"
+
+
+# -- another store's keys, files and quotes ------------------------------------------------------------
+
+AMAZON = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "k",
+    "AWS_REGION": "us-east-1",
+}
+
+
+def said(environment: Environment, release: str = NEW) -> list[Any]:
+    return judged("s3://bucket/m", environment, release)[1]
+
+
+@pytest.mark.parametrize("key", ["minioadmin", "minio", "my-access-key-id-0001", "AKIA"])
+def test_keys_of_another_store_without_its_address(key: str) -> None:
+    environment = {**AMAZON, "AWS_ACCESS_KEY_ID": key}
+    (found,) = said(environment)
+    assert (found.code, found.severity) == ("OVD646", "warning")
+    assert key not in str(found).replace("s3.us-east-1", "")
+    assert said({**environment, "S3_ENDPOINT": "http://minio:9000"}) == []
+
+
+def test_keys_of_amazons_own() -> None:
+    assert said(AMAZON) == []
+    assert said({**AMAZON, "AWS_ACCESS_KEY_ID": "ASIAIOSFODNN7EXAMPLE", "AWS_SESSION_TOKEN": "t"}) == []
+    # Another variable that is not read has a finding of its own.
+    codes = [
+        one.code for one in said({**AMAZON, "AWS_ACCESS_KEY_ID": "minio", "AWS_ENDPOINT_URL": "http://m:9"})
+    ]
+    assert codes == ["OVD628"]
+
+
+@pytest.mark.parametrize(
+    "quotes", ["\u201c\u201d", "\u201e\u201c", "\u2018\u2019", '""', "''", "\u00ab\u00bb"]
+)
+@pytest.mark.parametrize("endpoint", ["http://minio:9000", "minio:9000", "https://minio:9000"])
+def test_an_endpoint_in_quotes(quotes: str, endpoint: str) -> None:
+    found = said({**AMAZON, "S3_ENDPOINT": f"{quotes[0]}{endpoint}{quotes[1]}"})
+    assert found[0].code in ("OVD629", "OVD630")
+    assert "quotation marks" in found[0].message
+    (step,) = found[0].remedy.steps
+    after = step.text.partition("S3_ENDPOINT=")[2]
+    assert after in (endpoint, endpoint.partition("://")[2])
+    assert said({**AMAZON, "S3_ENDPOINT": after}) == []
+
+
+@pytest.mark.parametrize(
+    ("mount", "user", "environment", "code"),
+    [
+        ("/root/.aws", "", {"AWS_PROFILE": "p"}, "OVD647"),
+        ("/root/.aws/credentials", "", {}, "OVD647"),
+        ("/home/ubuntu/.aws", "ovms", {"AWS_PROFILE": "p"}, "OVD647"),
+        ("/home/ovms/.aws", "0", {"AWS_PROFILE": "p"}, "OVD647"),
+        ("/home/ovms/.aws", "", {"AWS_PROFILE": "p"}, ""),
+        ("/root/.aws", "0", {"AWS_PROFILE": "p"}, ""),
+        # Named by a variable, not needed, of a user whose home is not known.
+        ("/root/.aws", "", {"AWS_PROFILE": "p", "AWS_SHARED_CREDENTIALS_FILE": "/root/.aws/credentials"}, ""),
+        ("/root/.aws", "", AMAZON, ""),
+        ("/root/.aws", "1234", {"AWS_PROFILE": "p"}, ""),
+        ("/models", "", {"AWS_PROFILE": "p"}, ""),
+    ],
+)
+def test_awss_files_belong_into_the_home_of_the_servers_user(
+    mount: str, user: str, environment: Environment, code: str
+) -> None:
+    found = _contained(mount, user, environment)
+    assert [one.code for one in found if one.code == "OVD647"] == ([code] if code else [])
+    if code:
+        home = "/root" if user == "0" else "/home/ovms"
+        (item,) = [one for one in found if one.code == "OVD647"]
+        commands = " ".join(step.command or "" for step in item.remedy.steps)
+        assert f"{home}/.aws" in commands
+        assert ("-e AWS_PROFILE=default" in commands) is ("AWS_PROFILE" not in environment)
+
+
+def _contained(mount: str, user: str, environment: Environment) -> list[Any]:
+    words = "".join(f" -e {name}={value}" for name, value in environment.items())
+    line = f"docker run{words} -v /srv/aws:{mount}:ro {f'-u {user} ' if user else ''}openvino/model_server:2026.3"
+    line += " --model_path s3://bucket/m --model_name m --port 9000"
+    container = read_run_line(line, home="/root", working_directory="/", ids=(0, 0), read_file=lambda _: None)
+    told = deployment_for(options_from_container(CheckOptions(), container), Facts(complete=True))
+    planned = plan(told, Facts(complete=True)).plan
+    assert planned is not None
+    return list(storage.check(Context(told, planned, Facts(complete=True))))

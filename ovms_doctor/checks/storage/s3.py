@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
+from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, quote
 from ovms_doctor.checks.storage import remedies
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
-from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
+from ovms_doctor.model.findings import Evidence, Finding, Severity, Step, StepLocation
+from ovms_doctor.model.host import IMAGE_UID
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.storage_plan import S3Client, StorePlan
 from ovms_doctor.model.text import HIDDEN
+from ovms_doctor.prediction.storage.s3 import without_quotes
 
 #: For codes about the behaviour of the AWS SDK.
 SDK_RELEASES = "Since 2024.0, with the AWS SDK 1.11. The behaviour of the older SDK is not known."
@@ -95,6 +98,38 @@ AWS_ENDPOINT_FORM = Code(
     example=Example("S3_ENDPOINT=HTTP://minio:9000", "S3_ENDPOINT=http://minio:9000"),
 )
 
+AWS_KEYS_OF_ANOTHER_STORE = Code(
+    code="OVD646",
+    name="aws-keys-of-another-store",
+    severity="warning",
+    summary="The keys are another store's, and the server sends its requests to Amazon",
+    remedy="Set S3_ENDPOINT to the address of the store.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD628", "OVD655"),
+    example=Example(
+        "AWS_ACCESS_KEY_ID=minioadmin\nAWS_SECRET_ACCESS_KEY=…",
+        "AWS_ACCESS_KEY_ID=minioadmin\nAWS_SECRET_ACCESS_KEY=…\nS3_ENDPOINT=http://minio:9000",
+    ),
+)
+
+AWS_FILES_NOT_IN_HOME = Code(
+    code="OVD647",
+    name="aws-files-not-in-home",
+    severity="warning",
+    summary="AWS's files are mounted into a home directory that is not the server's",
+    remedy="Mount them at .aws in the home directory of the server's user: /home/ovms/.aws in the image.",
+    log=(server_log.S3_NO_ANSWER,),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD624",),
+    example=Example(
+        "docker run -v ~/.aws:/root/.aws:ro -e AWS_PROFILE=default …",
+        "docker run -v ~/.aws:/home/ovms/.aws:ro -e AWS_PROFILE=default …",
+    ),
+)
+
 AWS_REGION_EMPTY = Code(
     code="OVD632",
     name="aws-region-empty",
@@ -143,6 +178,8 @@ CODES = (
     AWS_PROFILE_BESIDE_KEYS,
     AWS_ENDPOINT_VARIABLE_UNREAD,
     AWS_ENDPOINT_FORM,
+    AWS_KEYS_OF_ANOTHER_STORE,
+    AWS_FILES_NOT_IN_HOME,
     AWS_REGION_EMPTY,
     AWS_TWO_REGIONS,
     AWS_REGION_NOT_SET,
@@ -159,7 +196,10 @@ _CREDENTIAL_VARIABLES = (
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_DEFAULT_PROFILE",
 )
+#: A home directory's .aws, or a file in it.
+_AWS_FILES = lazy_pattern(r"/\.aws(/(credentials|config))?$")
 _ENDPOINT_PROBLEMS = {
+    "quotes": "quotation marks are part of the value",
     "scheme in capitals": "http:// or https:// must be in small letters, else it becomes a part of the host",
     "cut in the wrong place": "it contains http:// after its beginning: the server cuts its first seven characters off",
     "blank": "it begins or ends with a space",
@@ -184,9 +224,16 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
             f"S3_ENDPOINT names no host: {_ENDPOINT_PROBLEMS[endpoint.problem]}",
             f"S3_ENDPOINT={value}",
             "medium",
+            steps=(Step(f"Write it without them: S3_ENDPOINT={without_quotes(value or '')}"),)
+            if endpoint.problem == "quotes"
+            else (),
         )
     elif endpoint.source == "aws":
         yield from _amazon(context, client)
+        # A host in the path shows that the store is another one, and has a finding of its own.
+        if not any(item.s3 is not None and item.s3[0].host_like for item in stores):
+            yield from _foreign_keys(context, client, accepted=accepted)
+    yield from _files_elsewhere(context, client)
 
 
 def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
@@ -293,6 +340,74 @@ def _amazon(context: Context, client: S3Client) -> Iterator[Finding]:
             "neither AWS_REGION nor AWS_DEFAULT_REGION",
             "low",
         )
+
+
+def _foreign_keys(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
+    """A finding where another store's keys go to Amazon."""
+    filled = remedies.filled(context)
+    foreign = any(item.foreign_key for item in context.deployment.environment)
+    named = {"S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} & filled
+    if not foreign or accepted or named or not set(_KEYS) <= filled:
+        return
+    yield _finding(
+        context,
+        AWS_KEYS_OF_ANOTHER_STORE,
+        f"AWS_ACCESS_KEY_ID is no key of Amazon's, and the server sends its requests to {client.endpoint.host}: "
+        "S3_ENDPOINT is not set",
+        f"AWS_ACCESS_KEY_ID={HIDDEN}, not the form of Amazon's own; no S3_ENDPOINT",
+        "medium",
+        steps=(
+            remedies.variables(context, "Name the store's own address.", ("S3_ENDPOINT", "http://HOST:PORT")),
+        ),
+    )
+
+
+def _files_elsewhere(context: Context, client: S3Client) -> Iterator[Finding]:
+    """A finding where AWS's files are mounted into a home directory that is not the server's."""
+    home = _home(context)
+    filled = remedies.filled(context)
+    if (
+        not home
+        or client.credentials == "keys"
+        or {"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"} & filled
+    ):
+        return
+    container = context.deployment.container
+    mounts = context.deployment.mounts if container is None else container.mounts
+    tops = [mount.server.rstrip("/") for mount in mounts]
+    found = [top for top in tops if _AWS_FILES.search(top) and not top.startswith(f"{home}/.aws")]
+    if not found or any(top.startswith(f"{home}/.aws") for top in tops):
+        return
+    top, name = found[0], found[0].rpartition("/.aws")[2]
+    host = context.host(top)
+    own = f"{home}/.aws{name}"
+    mount = f"-v {quote(host)}:{own}:ro"
+    where: StepLocation = "docker run"
+    if container is not None and container.source == "compose":
+        mount, where = f'volumes: ["{host}:{own}:ro"]', "compose"
+    elif container is not None and container.source == "kubernetes":
+        mount, where = f"mountPath: {own}", "kubernetes"
+    steps = [Step("Mount them there.", mount, where, "restarts the server")]
+    if "AWS_PROFILE" not in filled:
+        steps.append(remedies.variables(context, "Have the server read them.", ("AWS_PROFILE", "default")))
+    yield _finding(
+        context,
+        AWS_FILES_NOT_IN_HOME,
+        f"AWS's files are mounted at {top}, and the server looks for them in {home}/.aws",
+        f"{top}; the home directory of uid {context.deployment.user.uid} in the image is {home}",
+        "medium",
+        steps=tuple(steps),
+    )
+
+
+def _home(context: Context) -> str:
+    """The home directory of the server's user in the image; empty where it is not known, or no container's."""
+    deployment, container = context.deployment, context.deployment.container
+    if deployment.bare_metal or (container is not None and "HOME" in container.environment_names):
+        return ""
+    if container is not None and (container.user_namespace or "user" in container.unknown_fields):
+        return ""
+    return {IMAGE_UID: "/home/ovms", 0: "/root"}.get(deployment.user.uid, "")
 
 
 def _finding(

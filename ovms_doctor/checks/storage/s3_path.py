@@ -10,6 +10,7 @@ from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Severity, Step
 from ovms_doctor.model.storage_plan import Endpoint, S3Client, StoreFault, StorePlan
+from ovms_doctor.prediction.storage.s3 import without_quotes
 
 AWS_HOST_IN_PATH = Code(
     code="OVD622",
@@ -154,15 +155,19 @@ def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Findin
     assert item.s3 is not None
     endpoint: Endpoint = item.s3[1].endpoint
     source = "S3_ENDPOINT" if endpoint.source == "S3_ENDPOINT" else item.path
+    plain = without_quotes(endpoint.text)
+    quoted = source == "S3_ENDPOINT" and plain != endpoint.text
+    reason = ": quotation marks are part of the value" if quoted else ""
     return context.finding(
         AWS_ENDPOINT_HOST_INVALID,
-        f"The S3 client refuses the host name {endpoint.host} in {source}, and sends no request",
+        f"The S3 client refuses the host name {endpoint.host} in {source}, and sends no request{reason}",
         model=item.model,
         path=item.path,
         confidence="medium",
         log=fault.log,
         evidence=(Evidence(f"the endpoint's host: {endpoint.host}", TOLD_ENVIRONMENT),),
         recovers="restart",
+        steps=(Step(f"Write it without them: S3_ENDPOINT={plain}"),) if quoted else (),
     )
 
 

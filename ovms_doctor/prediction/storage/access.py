@@ -8,7 +8,7 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.routes import Route
 from ovms_doctor.model.storage_plan import Endpoint, GcsClient, S3Client
-from ovms_doctor.prediction.proxies import GCS_HOST, curl_route, route
+from ovms_doctor.prediction.proxies import GCS_HOST, curl_route, s3_route
 from ovms_doctor.prediction.storage import faults, gcs, s3
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment, server_environment
 
@@ -58,7 +58,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
                 "S3_ENDPOINT, which is set to nothing" if environment.empty("S3_ENDPOINT") else "S3_ENDPOINT"
             )
         return f"where the server sends its requests cannot be told from {source}"
-    way = route("s3", deployment.environment)
+    way = s3_route(deployment.environment, deployment.release)
     if way.way == "ends":
         return "the server ends before it asks"
     proxy = _proxy(way)

@@ -60,6 +60,10 @@ def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
     return "key" if _READABLE_BUCKET.fullmatch(key.partition("/")[0]) else "bucket"
 
 
+#: Straight, English, German and French ones.
+_QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"
+
+
 def choose_client(place: S3Path, environment: ServerEnvironment, release: Release) -> S3Client:
     """The constructor of ``S3FileSystem``."""
     both = environment.has("AWS_ACCESS_KEY_ID") and environment.has("AWS_SECRET_ACCESS_KEY")
@@ -150,9 +154,16 @@ def read_endpoint(text: str) -> Endpoint:
         problem = "scheme in capitals"
     elif match is not None:
         problem = _label_problem(host)
+    if problem != "label" and without_quotes(text) != text:
+        problem = "quotes"
     path = (match["rest"] or "").rstrip("/") if match is not None else ""
     readable = bool(host) and not problem and "@" not in address and "#" not in path
     return Endpoint("S3_ENDPOINT", left, scheme, host, port, problem, readable, path)
+
+
+def without_quotes(text: str) -> str:
+    """The text without quotation marks around it: a word processor's, or those that an environment file keeps."""
+    return text.strip().strip(_QUOTES).strip()
 
 
 def _label_problem(host: str) -> EndpointProblem:

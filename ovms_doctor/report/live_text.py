@@ -252,6 +252,8 @@ _PHRASES = {
 def _phrase(finding: Finding) -> str:
     if finding.name == "name-not-served" and finding.subject.model is not None:
         return f"{finding.subject.model} is not served"
+    if finding.name == "servable-not-available" and finding.subject.model is not None:
+        return f"{finding.subject.model} is not available"
     return _PHRASES.get(finding.name) or finding.name.replace("-", " ")
 
 

@@ -16,6 +16,7 @@ from tests.cli.run import Result, ovms_doctor
 from tests.container.diagnosed import MODELS
 from tests.container.engine import Engine
 from tests.container.recorded import Recorded
+from tests.live.contacts import contacted
 from tests.stores.servers import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.needs_command("docker", "dockerd")]
@@ -235,3 +236,12 @@ def test_a_server_that_does_not_answer(engine: Engine, world_dir: Path) -> None:
     stopped = _check(started, "--select", "live")
     assert stopped.document["checks"][0]["status"] == "not_applicable"
     assert "does not run" in json.dumps(stopped.document["checks"])
+
+
+@pytest.mark.needs_command("strace")
+def test_only_the_engine_and_the_server_are_contacted(engine: Engine, world_dir: Path) -> None:
+    """Also where the shell has a proxy."""
+    started = Recorded(engine, world_dir)
+    environment = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    words = ("check", "--container", started.id[:12])
+    assert contacted(world_dir / "trace", *words, environment=environment) == {("127.0.0.1", started.port)}

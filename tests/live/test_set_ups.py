@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ import pytest
 
 from tests.live.certificates import write_certificate
 from tests.live.nginx import nginx
-from tests.live.servers import JSON, Answer, codes, http_server, listener, live, replay
+from tests.live.servers import JSON, Answer, codes, grpc_server, http_server, listener, live, replay
 from tests.stores.servers import Proxy, free_port, squid_server
 
 pytestmark = [
@@ -314,3 +315,60 @@ def _requests(url: str, options: list[str], shell: dict[str, str]) -> bytes:
                 return bytes(requests.get(url, timeout=3, verify=verify, allow_redirects=False).content)
         except requests.RequestException:
             return b""
+
+
+# -- gRPC ----------------------------------------------------------------------------------------------
+
+_GRPC = {
+    "gRPC, direct": SetUp("grpc://127.0.0.1:{grpc}", arrives=(True, True)),
+    "gRPC through Squid": SetUp("grpc://localhost:{grpc}", shell={"http_proxy": _GOOD}, arrives=(True, True)),
+    "gRPC, and Squid refuses the password": SetUp(
+        "grpc://localhost:{grpc}", _TAKEN, shell={"http_proxy": _WRONG}, arrives=(False, False)
+    ),
+    "gRPC, and grpc_proxy is not there": SetUp(
+        "grpc://127.0.0.1:{grpc}", _TAKEN, shell={"grpc_proxy": _GONE}, arrives=(False, False)
+    ),
+    "gRPC does not read HTTP_PROXY": SetUp(
+        "grpc://127.0.0.1:{grpc}", shell={"HTTP_PROXY": _GONE}, arrives=(True, True)
+    ),
+    "gRPC, exempt": SetUp(
+        "grpc://127.0.0.1:{grpc}",
+        shell={"http_proxy": _GONE, "no_proxy": "127.0.0.0/8"},
+        arrives=(True, True),
+    ),
+    "gRPC requested of the REST port": SetUp("grpc://127.0.0.1:{ovms}", ("OVD889",), arrives=(False, False)),
+    "gRPC requested of a port where nobody listens": SetUp(
+        "grpc://127.0.0.1:{nobody}", ("OVD887",), arrives=(False, False)
+    ),
+}
+#: The official client, as a user's program has it.
+_CLIENT = """
+import sys, grpc
+channel = grpc.insecure_channel(sys.argv[1])
+call = channel.unary_unary("/inference.GRPCInferenceService/ServerMetadata")
+try:
+    print(b"OpenVINO Model Server" in call(b"", timeout=5))
+except grpc.RpcError:
+    print(False)
+"""
+
+
+@pytest.mark.needs_module("grpc")
+@pytest.mark.parametrize("name", _GRPC)
+def test_a_set_up_for_grpc(world: World, name: str) -> None:
+    row = _GRPC[name]
+    with grpc_server("2026.3-config") as port:
+        world.ports["grpc"] = port
+        shell = {variable: world.text(text) for variable, text in row.shell.items()}
+        typed = world.text(row.typed)
+        _, document = live(typed, "--model", "fc", "--timeout", "2", environment=shell)
+        done = subprocess.run(
+            [sys.executable, "-c", _CLIENT, typed.removeprefix("grpc://")],
+            env={"PATH": os.environ["PATH"], **shell},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert tuple(sorted(codes(document))) == row.found
+    assert row.arrives is not None
+    assert (done.stdout.strip() == "True") is row.arrives[0]

@@ -19,9 +19,12 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
     answer = status.observations.through_proxy
     name = " and ".join(route.client for route in taken)
     first = taken[0]
-    through = f"{name} of this shell send requests to {status.address.host} through the proxy {first.proxy}"
+    verb = "send" if len(taken) > 1 else "sends"
+    through = f"{name} of this shell {verb} requests to {status.address.host} through the proxy {first.proxy}"
     through += f" ({', '.join(dict.fromkeys(route.variable for route in taken))})"
-    arrives = answer is not None and answer.status == 200 and b"OpenVINO Model Server" in answer.body
+    arrives = answer is not None and answer.status == 200 and not answer.problem
+    if answer is not None and not status.address.grpc:
+        arrives = arrives and b"OpenVINO Model Server" in answer.body
     if arrives:
         return
     is_reached = status.server in ("ovms", "starting")
@@ -30,12 +33,12 @@ def proxies(status: LiveStatus) -> Iterator[Finding]:
     if answer is None:
         result, severity = "whether they arrive was not tried", "warning"
     else:
-        result = (
-            f"they are answered with {answer.status}" if answer.status else f"they fail: {answer.problem}"
-        )
+        answered = f"they are answered with {answer.status}"
+        result = answered if answer.status and not answer.problem else f"they fail: {answer.problem}"
         severity = "error" if is_reached else "warning"
     direct = "the direct way works" if is_reached else "the direct way fails too"
-    evidence = (Evidence(f"through {first.proxy}: {result}", "GET /v2"),) if answer is not None else ()
+    how = "CONNECT" if status.address.grpc else "GET /v2"
+    evidence = (Evidence(f"through {first.proxy}: {result}", how),) if answer is not None else ()
     yield finding(
         PROXY_TAKES_REQUESTS,
         status,

@@ -152,7 +152,11 @@ def ways_text(routes: tuple[ClientRoute, ...]) -> str:
     if len(texts) == 1 and not any(route.variable for route in routes):
         return next(iter(texts))
     return (
-        "; ".join(f"{' and '.join(clients)} go {text}" for text, clients in texts.items()) + "; here direct"
+        "; ".join(
+            f"{' and '.join(clients)} {'go' if len(clients) > 1 else 'goes'} {text}"
+            for text, clients in texts.items()
+        )
+        + "; here direct"
     )
 
 

@@ -26,13 +26,7 @@ def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: b
         return "closed", ""
     with connection:
         try:
-            if tls:
-                context = tls_context(question)
-                if question.grpc:
-                    context.set_alpn_protocols(["h2"])
-                connection = context.wrap_socket(connection, server_hostname=question.host)
-            connection.sendall(_PREFACE if question.grpc else _get(question))
-            data = _read(connection, timeout)
+            data = _exchanged(question, connection, timeout, tls=tls)
         except TimeoutError:
             return "silent", ""
         except OSError:
@@ -40,6 +34,24 @@ def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: b
         finally:
             connection.close()
     return recognise(data), _shown(data)
+
+
+def first_answer_on(question: LiveQuestion, connection: socket.socket, timeout: float) -> Protocol:
+    """The same over a connection that is there, such as a tunnel. Raises OSError."""
+    return recognise(_exchanged(question, connection, timeout, tls=question.tls))
+
+
+def _exchanged(question: LiveQuestion, connection: socket.socket, timeout: float, *, tls: bool) -> bytes:
+    """The first bytes of the answer to the opening of the protocol; closes a connection over TLS."""
+    if not tls:
+        connection.sendall(_PREFACE if question.grpc else _get(question))
+        return _read(connection, timeout)
+    context = tls_context(question)
+    if question.grpc:
+        context.set_alpn_protocols(["h2"])
+    with context.wrap_socket(connection, server_hostname=question.host) as wrapped:
+        wrapped.sendall(_PREFACE if question.grpc else _get(question))
+        return _read(wrapped, timeout)
 
 
 def _get(question: LiveQuestion) -> bytes:

@@ -9,12 +9,12 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ovms_doctor.model.live import HttpAnswer
 from ovms_doctor.probes.live.connect import shutdown
-from ovms_doctor.probes.live.greeting import tls_context
+from ovms_doctor.probes.live.greeting import first_answer_on, tls_context
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.live.probe import LiveQuestion
@@ -141,7 +141,58 @@ def _exchange(
 
 def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpAnswer | None:
     """The answer to ``GET /v2`` that comes through the proxy of a variable; None where its form is not supported."""
-    value = os.environ.get(question.proxy_variable, "")
+    proxy = _named_proxy(question.proxy_variable)
+    if proxy is None:
+        return None
+    headers = dict(_HEADERS)
+    try:
+        if question.tls:
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                proxy.host, proxy.port, timeout=timeout, context=tls_context(question)
+            )
+            connection.set_tunnel(question.host, question.port, headers=proxy.headers)
+            target = "/v2"
+        else:
+            connection = http.client.HTTPConnection(proxy.host, proxy.port, timeout=timeout)
+            headers.update(proxy.headers)
+            host = f"[{question.host}]" if ":" in question.host else question.host
+            target = f"http://{host}:{question.port}/v2"
+        connection.connect()
+    except (OSError, http.client.HTTPException) as error:
+        return HttpAnswer(0, "/v2", problem=_text(error), at=time.monotonic() - began)
+    return _exchange(connection, target, headers, 0, timeout, began, path="/v2")
+
+
+def grpc_through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpAnswer | None:
+    """What comes of a tunnel through the proxy of a variable, as gRPC makes it: status 200 where the other end of it
+    speaks HTTP/2; None where the proxy's form is not supported."""
+    proxy = _named_proxy(question.proxy_variable)
+    if proxy is None:
+        return None
+    connection = http.client.HTTPConnection(proxy.host, proxy.port, timeout=timeout)
+    connection.set_tunnel(question.host, question.port, headers=proxy.headers)
+    try:
+        connection.connect()
+        plain = connection.sock
+        protocol = first_answer_on(question, plain, timeout)
+    except (OSError, http.client.HTTPException) as error:
+        return HttpAnswer(0, "CONNECT", problem=_text(error), at=time.monotonic() - began)
+    finally:
+        connection.close()
+    problem = "" if protocol == "http2" else "the other end of the tunnel does not speak HTTP/2"
+    return HttpAnswer(0, "CONNECT", 200, problem=problem, at=time.monotonic() - began)
+
+
+class _Proxy(NamedTuple):
+    """A proxy of a variable: where it is, and the header with its credentials."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
+
+
+def _named_proxy(variable: str) -> _Proxy | None:
+    value = os.environ.get(variable, "")
     parts = urlsplit(value if "://" in value else f"http://{value}")
     try:
         port = parts.port or (80 if "://" in value else 1080)
@@ -149,28 +200,11 @@ def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpA
         return None
     if parts.scheme != "http" or not parts.hostname:
         return None
-    host = f"[{question.host}]" if ":" in question.host else question.host
-    netloc = f"{host}:{question.port}"
-    headers = dict(_HEADERS)
-    credentials = {}
+    headers = {}
     if parts.username is not None:
         text = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        credentials["Proxy-Authorization"] = "Basic " + base64.b64encode(text.encode()).decode("ascii")
-    try:
-        connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
-        if question.tls:
-            connection = http.client.HTTPSConnection(
-                parts.hostname, port, timeout=timeout, context=tls_context(question)
-            )
-            connection.set_tunnel(question.host, question.port, headers=credentials)
-            target = "/v2"
-        else:
-            headers.update(credentials)
-            target = f"http://{netloc}/v2"
-        connection.connect()
-    except (OSError, http.client.HTTPException) as error:
-        return HttpAnswer(0, "/v2", problem=_text(error), at=time.monotonic() - began)
-    return _exchange(connection, target, headers, 0, timeout, began, path="/v2")
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(text.encode()).decode("ascii")
+    return _Proxy(parts.hostname, port, headers)
 
 
 def _text(error: Exception) -> str:

@@ -17,7 +17,7 @@ from msgspec import Struct, convert, to_builtins
 from ovms_doctor.model.live import ConnectionTry, GrpcAnswer, HttpAnswer, Observations
 from ovms_doctor.probes.live.connect import connect, listening_sockets, resolve
 from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
-from ovms_doctor.probes.live.http import HttpClient, through_proxy
+from ovms_doctor.probes.live.http import HttpClient, grpc_through_proxy, through_proxy
 from ovms_doctor.probes.live.infer import infer_over_http
 
 #: Servables whose kind is looked up.
@@ -213,8 +213,10 @@ class _Probe:
         return True
 
     def _through_proxy(self) -> HttpAnswer | None:
-        if not self._question.proxy_variable or self._question.grpc:
+        if not self._question.proxy_variable:
             return None
+        if self._question.grpc:
+            return grpc_through_proxy(self._question, self._left(), self._began)
         return through_proxy(self._question, self._left(), self._began)
 
     # -- gRPC ------------------------------------------------------------------------------------------

@@ -87,6 +87,8 @@ class Context(Struct, frozen=True):
 
     def what_then(self, model: ModelPlan) -> str:
         """What a failed load of this model means for the process and its other versions."""
+        if self.plan.pull is not None and self.plan.exit_code == 0:
+            return "A server that is started with it answers “ready”, and serves nothing under this name."
         if self.plan.outcome == "exits":
             return f"The server ends with exit code {self.plan.exit_code} before it serves anything."
         if self.plan.outcome == "never_ends":

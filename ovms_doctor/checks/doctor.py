@@ -126,6 +126,11 @@ _MOUNT = (
     "host."
 )
 _AZURE = ("az://", "azfs://")
+#: How the address of a model on Hugging Face, or where HF_ENDPOINT leads, begins.
+_HUB = ("https://", "http://")
+_TO_PULL = (
+    "Pull the model with --pull first, and check the same command again: what is there then is examined."
+)
 #: The findings that say why a store could not be read.
 _OF_STORES = tuple(
     CausedBy(code, any_severity=True) for code in ("OVD651", "OVD654", "OVD656", "OVD657", "OVD658", "OVD666")
@@ -158,13 +163,15 @@ def _could_not_look(context: Context, model: str | None, version: int | None, ca
         remedy, steps = _OTHER_SOURCE, ()
     elif cause.mount:
         remedy, steps = _MOUNT, _with_mount(context, cause.mount)
+    elif cause.path.startswith(_HUB):
+        remedy, steps = _TO_PULL, ()
     return context.finding(
         code,
         f"Could not look at {cause.path}: {cause.reason}",
         model=model,
         version=version,
         # An option is no path, nor is the source of the deployment.
-        path=None if unavailable or cause.path.startswith("--") else cause.path,
+        path=None if unavailable or cause.path.startswith(("--", *_HUB)) else cause.path,
         remedy=remedy,
         steps=steps,
         detail="What the server does here is not known from this run.",

@@ -13,6 +13,7 @@ from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.host import IMAGE_USER, HostDevices, HostLimits, User
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
+from ovms_doctor.model.pull_plan import StartMode
 from ovms_doctor.model.releases import Release
 
 Mode: TypeAlias = Literal["single", "config"]
@@ -157,14 +158,19 @@ class ServerArguments(Struct, frozen=True):
     without_effect: tuple[str, ...] = ()
     #: The model's parameters that were given, in the order in which the server prepares them.
     prepared: tuple[str, ...] = ()
-    #: An option that makes the server do something else than serve, or serve a generative model.
-    directive: str | None = None
+    #: What the server is started for.
+    mode: StartMode = "serve"
     #: The model's parameters.
     parameters: ModelParameters = ModelParameters(source="arguments")
     #: Seconds between two polls of the file system; 0: none.
     poll_seconds: int = 1
     #: Options with their dashes, and unmatched words, each with its position, from 1.
     positions: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def serves(self) -> bool:
+        """Whether it is started to serve, perhaps after it has pulled a model."""
+        return self.mode in ("serve", "in_memory", "pull_and_start")
 
     def position(self, option: str) -> int | None:
         """The position of an option, or of an unmatched word: of equal ones the last."""

@@ -28,15 +28,19 @@ READ_BY_CLIENTS = frozenset(
     "AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION "
     "S3_ENDPOINT GOOGLE_APPLICATION_CREDENTIALS CLOUD_STORAGE_EMULATOR_ENDPOINT "
     "CLOUD_STORAGE_TESTBENCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_USE_HTTP_PROXY HF_TOKEN "
-    "HF_ENDPOINT no_proxy NO_PROXY".split()
+    "HF_ENDPOINT GIT_OPT_SET_SERVER_CONNECT_TIMEOUT GIT_OPT_SET_SERVER_TIMEOUT no_proxy NO_PROXY".split()
 )
 #: What other programs' clients for the same stores read, and these do not, or in part: they tell what was meant.
 READ_BY_OTHER_CLIENTS = frozenset(
     "AWS_DEFAULT_PROFILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
     "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED "
     "AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST GOOGLE_CLOUD_PROJECT CLOUDSDK_CONFIG "
-    "AZURE_STORAGE_ACCOUNT AZURE_STORAGE_KEY AZURE_STORAGE_SAS_TOKEN AZURE_CLIENT_ID".split()
+    "AZURE_STORAGE_ACCOUNT AZURE_STORAGE_KEY AZURE_STORAGE_SAS_TOKEN AZURE_CLIENT_ID "
+    "HUGGING_FACE_HUB_TOKEN HUGGINGFACE_TOKEN HUGGINGFACEHUB_API_TOKEN HF_API_TOKEN HF_HOME HF_HUB_CACHE "
+    "HUGGINGFACE_HUB_CACHE TRANSFORMERS_CACHE HF_HUB_OFFLINE".split()
 )
+#: Times in milliseconds of the client that pulls models.
+_TIMEOUTS = frozenset("GIT_OPT_SET_SERVER_CONNECT_TIMEOUT GIT_OPT_SET_SERVER_TIMEOUT".split())
 #: Places that are the address of a host: whatever stands before an @ in them is a user and a password.
 _ADDRESSES = frozenset(
     "S3_ENDPOINT AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST CLOUD_STORAGE_EMULATOR_ENDPOINT "
@@ -103,7 +107,7 @@ def _variable(name: str, value: str) -> Variable:
     variable = Variable(
         name,
         not value,
-        int(value) if _NUMBER.fullmatch(value) and name in READ_BY_OVMS else None,
+        int(value) if _NUMBER.fullmatch(value) and (name in READ_BY_OVMS or name in _TIMEOUTS) else None,
         read_proxy(value) if is_proxy else None,
         _text(name, value),
         name == "AWS_ACCESS_KEY_ID" and bool(value) and _AMAZON_KEY.fullmatch(value) is None,

@@ -33,6 +33,7 @@ from ovms_doctor.model.plan_problems import (
     SkippedEntry,
     StartProblem,
 )
+from ovms_doctor.model.pull_plan import PullPlan
 from ovms_doctor.model.routes import StorageRoute
 from ovms_doctor.model.storage_plan import (
     StorePlan,
@@ -285,6 +286,8 @@ class Plan(Struct, frozen=True):
     ignored: tuple[Ignored, ...] = ()
     #: Why the plan is not known.
     unknown: CouldNotLook | None = None
+    #: What is pulled or written before the server serves, or instead of serving; None for nothing.
+    pull: PullPlan | None = None
     #: The configuration file, as the server is given it.
     config_path: str | None = None
     #: Remarks for the report.

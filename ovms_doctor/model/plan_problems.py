@@ -37,6 +37,7 @@ class StartProblem(Struct, frozen=True):
         "published_port",
         "bind_source_missing",
         "device_missing",
+        "pull",
     ]
     #: The status code.
     status: str

@@ -351,6 +351,25 @@ GRAPH_SETTINGS = Message(
     "subconfig.json file.",
     "modelmanager.cpp (since v2025.1)",
 )
+# -- pull_module, config_export_module ------------------------------------------------------------------
+FILE_NOT_WRITTEN = Message("Unable to open file: {path}", "filesystem.cpp (since v2025.2)")
+CLONE_FAILED = Message("Libgit2 clone error: {number} message: {what}", "libgit2.cpp (since v2025.2)")
+NO_OPTIMUM = Message(
+    "Trying to pull {model} from HuggingFace but missing optimum-intel. Use the ovms package with "
+    "optimum-intel installed.",
+    "optimum_export.cpp (since v2025.3)",
+)
+CONNECT_TIMEOUT_NO_NUMBER = Message(
+    "Set invalid value for libgit2 server connection timeout:{number}",
+    "hf_pull_model_module.cpp (since v2025.2)",
+)
+TIMEOUT_NO_NUMBER = Message(
+    "Set invalid value for libgit2 server timeout:{number}", "hf_pull_model_module.cpp (since v2025.2)"
+)
+MODEL_LISTED_ALREADY = Message(
+    "Could not add model to configuration file: {name}. Model with the same name already exists.",
+    "config_export.cpp (since v2025.2)",
+)
 # -- cli_parser.cpp, config.cpp: standard error --------------------------------------------------------
 OPTIONS_EXCEPTION = Message("error parsing options: {what}", "cli_parser.cpp")
 TASK_UNSUPPORTED = Message(

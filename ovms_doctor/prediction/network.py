@@ -62,7 +62,7 @@ def endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
     """The ports that the server opens, in the order in which it does; none where it is not to serve or its arguments
     are not known."""
     arguments = deployment.arguments
-    if arguments is None or arguments.prints_help or arguments.directive not in (None, "task"):
+    if arguments is None or arguments.prints_help or not arguments.serves:
         return ()
     grpc = arguments.port
     if grpc is None and not deployment.release.needs_a_port:

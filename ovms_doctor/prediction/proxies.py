@@ -19,8 +19,9 @@ GCS_HOST = "storage.googleapis.com"
 HF_HOST = "huggingface.co"
 
 
-def clients_of(paths: Iterable[str], pulls: bool = False) -> tuple[Client, ...]:
-    """The clients that base paths need, in order of first use; none for local ones."""
+def clients_of(paths: Iterable[str], more: Iterable[Client] = ()) -> tuple[Client, ...]:
+    """The clients that base paths need, in order of first use; none for local ones. ``more``: those that are needed
+    besides."""
     found: dict[Client, None] = {}
     for path in paths:
         if path.startswith("s3://"):
@@ -29,8 +30,7 @@ def clients_of(paths: Iterable[str], pulls: bool = False) -> tuple[Client, ...]:
             found["gcs"] = None
         elif path.startswith(("az://", "azfs://")):
             found["azure"] = None
-    if pulls:
-        found["hf-clone"] = found["hf-files"] = None
+    found.update(dict.fromkeys(more))
     return tuple(found)
 
 

@@ -19,10 +19,8 @@ def with_routes(plan: Plan, deployment: Deployment, facts: Facts) -> Plan:
     """``plan`` with the ways to remote storage and the decisions of its clients. A proxy without a port ends the
     server at the first model that is in S3: s3filesystem.cpp hands an empty text to ``std::stoi``, and nothing
     catches that but server.cpp, which ends with exit code 1 (v2022.1 to v2026.3). Raises FactsMissingError."""
-    arguments = deployment.arguments
-    pulls = arguments is not None and arguments.value("source_model") is not None
     paths = {model.entry.name: model.entry.base_path for model in plan.models}
-    clients = clients_of(paths.values(), pulls)
+    clients = clients_of(paths.values(), _pulls(plan))
     if not clients:
         return plan
     routes = tuple(
@@ -52,6 +50,14 @@ def _route(client: Client, deployment: Deployment) -> Route:
 
         return google_route(deployment)
     return route(client, deployment.environment)
+
+
+def _pulls(plan: Plan) -> tuple[Client, ...]:
+    """The clients that fetch a model from Hugging Face: optimum-cli has its own."""
+    method = plan.pull.method if plan.pull is not None and plan.pull.downloads else None
+    if method == "clone":
+        return "hf-clone", "hf-files"
+    return ("hf-files",) if method == "gguf" else ()
 
 
 def _with_store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:

@@ -29,6 +29,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Outcome, Plan, VersionState
 from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
+from ovms_doctor.model.pull_plan import PullPlan
 from ovms_doctor.prediction.cache import cache_problem, plan_cache
 from ovms_doctor.prediction.config.monitoring import arguments_enable_metrics, arguments_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, argument_notes, read_argument
@@ -40,9 +41,11 @@ from ovms_doctor.prediction.graphs.files import graph_files, look_for_graph
 from ovms_doctor.prediction.host import with_host
 from ovms_doctor.prediction.memory import estimate, is_killed
 from ovms_doctor.prediction.mounted_facts import mounted_facts_for
+from ovms_doctor.prediction.other_modes import begin_other_mode, pulled_model
 from ovms_doctor.prediction.outside_mounts import mark_outside
 from ovms_doctor.prediction.parameters.parsed import parse_parameters
 from ovms_doctor.prediction.paths import absolute, join_base_path
+from ovms_doctor.prediction.pull_arguments import pull_refusal
 from ovms_doctor.prediction.remote import with_routes
 from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.versions import DetectionError
@@ -95,8 +98,11 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
 def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: tuple[Ignored, ...]) -> Plan:
     """Raises FactsMissingError, DetectionError."""
     generative = Generative()
+    pull = None
     if deployment.arguments is not None:
         early, generative = _arguments(deployment, deployment.arguments, facts)
+        if early is None:
+            early, pull = begin_other_mode(deployment, deployment.arguments, facts, planner)
         if early is not None:
             return replace(early, ignored=ignored)
     elif deployment.mode == "single" and deployment.release.looks_for_generative_model:
@@ -111,7 +117,7 @@ def _plan(deployment: Deployment, facts: Facts, planner: ModelPlanner, ignored: 
     if stopped is not None:
         return replace(stopped, ignored=ignored, cache=cache)
     if deployment.mode == "single":
-        planned = _single(deployment, facts, planner, generative)
+        planned = _single(deployment, facts, planner, generative, pull)
     else:
         planned = _config(deployment, facts, planner)
     poll = deployment.arguments is None or deployment.arguments.poll_seconds != 0
@@ -148,42 +154,23 @@ def _arguments(
         generative = _generative(deployment, arguments, facts)
         if generative.problem is not None:
             return _exits(deployment.mode, generative.problem), generative
+    pulled = pull_refusal(arguments, deployment.release, deployment.environment)
+    stages = ("parse", "unmatched", "prepare", "validate")
     for refusal in refusals:
+        if pulled is not None and stages.index(refusal.stage) >= stages.index(pulled.stage):
+            return _refused(deployment.mode, pulled), generative
         left_over = refusal.option in arguments.unmatched
-        if generative.task is not None and refusal.stage == "unmatched" and left_over:
-            # The parser of the task takes these words; what it makes of them is not followed.
+        inferred = generative.task is not None and arguments.value("task") is None
+        if inferred and refusal.stage == "unmatched" and left_over:
+            # The parser of the inferred task takes these words; what it makes of them is not followed.
             continue
         if _holds(refusal, deployment, facts):
             return _refused(deployment.mode, refusal), generative
     if arguments.prints_help:
         return _exits(deployment.mode, StartProblem("help", "OK", 0, ())), generative
-    if arguments.directive == "task" and not deployment.release.at_least(2026, 2):
-        return _pulls_first(deployment, arguments), Generative()
-    if arguments.directive is not None and arguments.directive != "task":
-        cause = CouldNotLook(
-            f"--{arguments.directive}", "the server does something else than serve; it is not followed"
-        )
-        return Plan(deployment.mode, "unknown", unknown=cause), generative
+    if pulled is not None:
+        return _refused(deployment.mode, pulled), generative
     return None, generative
-
-
-def _pulls_first(deployment: Deployment, arguments: ServerArguments) -> Plan:
-    """Until v2026.1 --task pulls the model into a repository before it is served: --model_path is not looked at
-    (cli_parser.cpp prepareGraphStart), and without a repository the server ends (Config::validate, v2025.3)."""
-    release = deployment.release
-    name = arguments.model_name if release.at_least(2025, 4) else None
-    configured = release.at_least(2025, 4) and any(
-        item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
-    )
-    lacks = None if arguments.value("model_repository_path") or configured else "model_repository_path"
-    if not name:
-        lacks = "source_model"
-    if lacks is not None and release.at_least(2025, 3) and not arguments.unmatched:
-        text = f"{lacks} parameter is required for pull mode"
-        hint = "Until OVMS 2026.1, --task pulls a model first; a model in --model_path is served with it since 2026.2."
-        return _refused(deployment.mode, ArgumentRefusal("validate", text, option="--task", hint=hint))
-    reason = "until OVMS 2026.1 the server pulls the model first, which is not followed"
-    return Plan(deployment.mode, "unknown", unknown=CouldNotLook("--task", reason))
 
 
 def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
@@ -210,11 +197,13 @@ def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bo
 
 
 def _may_be_generative(deployment: Deployment, arguments: ServerArguments) -> bool:
-    if arguments.directive not in (None, "task"):
-        return False
-    if arguments.directive == "task":
-        return deployment.release.at_least(2025, 2)
-    return deployment.release.looks_for_generative_model and arguments.model_path is not None
+    if arguments.mode == "in_memory":
+        return True
+    return (
+        arguments.mode == "serve"
+        and deployment.release.looks_for_generative_model
+        and arguments.model_path is not None
+    )
 
 
 def _generative(deployment: Deployment, arguments: ServerArguments | None, facts: Facts) -> Generative:
@@ -233,8 +222,19 @@ def _generative(deployment: Deployment, arguments: ServerArguments | None, facts
 # -- one model, as with --model_path -------------------------------------------------------------------
 
 
-def _single(deployment: Deployment, facts: Facts, planner: ModelPlanner, generative: Generative) -> Plan:
+def _single(
+    deployment: Deployment,
+    facts: Facts,
+    planner: ModelPlanner,
+    generative: Generative,
+    pull: PullPlan | None,
+) -> Plan:
     arguments = deployment.arguments
+    if pull is not None and arguments is not None:
+        refused = _graph_settings(arguments, deployment)
+        if refused is not None:
+            return _exits("single", refused)
+        return replace(assemble("single", [pulled_model(pull, deployment, arguments, facts)]), pull=pull)
     notes: tuple[ConfigNote, ...] = ()
     if arguments is None:
         entry = deployment.models[0]
@@ -275,6 +275,9 @@ def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> boo
 def _graph_settings(arguments: ServerArguments, deployment: Deployment) -> StartProblem | None:
     """A graph takes none of a model's parameters on the command line (v2025.1)."""
     allowed = _GRAPH_ALLOWS if deployment.release.at_least(2025, 4) else _GRAPH_ALLOWS[:2]
+    if arguments.mode == "pull_and_start":
+        # The device of a model that is pulled is written into its graph.
+        allowed = (*allowed, "target_device")
     used = [name for name in arguments.prepared if name not in allowed]
     if not used:
         return None

@@ -12,6 +12,7 @@ from ovms_doctor.report.phrases import plural
 
 if TYPE_CHECKING:
     from ovms_doctor.model.plan import ModelPlan, Plan
+    from ovms_doctor.model.pull_plan import PullPlan
 
 ModelStatus: TypeAlias = Literal["good", "bad", "unknown", "not followed"]
 
@@ -71,6 +72,8 @@ def verdict_line(report: Report) -> tuple[str, str]:
     if plan.killed:
         reason = "the kernel kills the server, which needs more memory than its limit"
         return BAD, f"{now}{reason}: no model is served"
+    if plan.outcome == "exits" and plan.exit_code == 0 and plan.pull is not None:
+        return _other_task(plan.pull, report)
     if plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
         return BAD, f"{now}the process ends{code}: no model is served"
@@ -85,6 +88,20 @@ def verdict_line(report: Report) -> tuple[str, str]:
     if now and (mark != GOOD or (report.live is not None and report.live.server == "starting")):
         return PARTLY if mark == GOOD else mark, now + _of_models(plan, _next_start(report))[1]
     return mark, sentence
+
+
+def _other_task(pull: PullPlan, report: Report) -> tuple[str, str]:
+    """The server does something else than serve, and ends well."""
+    done = {
+        "pull": f"{pull.source} is there already, and graph.pbtxt is written",
+        "configure": f"{pull.directory} is written",
+        "modify_config": f"{pull.directory} is written",
+        "list_models": "the models are listed",
+    }.get(pull.mode, "")
+    sentence = f"{done}; the server ends with exit code 0"
+    if report.verdict == "fail":
+        return BAD, f"{sentence}, but {_counted(report)} here"
+    return (OPEN, f"{sentence}, but {_gaps(report)}") if report.verdict == "incomplete" else (GOOD, sentence)
 
 
 def _ended(report: Report) -> str:

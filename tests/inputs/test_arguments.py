@@ -234,7 +234,7 @@ def test_any_words_give_arguments(words: list[str], release: Release) -> None:
         or arguments.refusals
         or arguments.config_path
         or arguments.model_path
-        or (arguments.directive is not None)
+        or arguments.mode != "serve"
     )
     assert {name for name, _ in arguments.options} <= set(known_options(release))
 

@@ -43,7 +43,7 @@ def test_each_client_takes_the_way_that_the_table_gives(
 def test_only_remote_models_need_a_client() -> None:
     assert clients_of(["/models/a", "models/b", "S3://bucket/a", "azure://x", "https://x"]) == ()
     assert clients_of(["s3://b/m", "/x", "gs://b/m", "az://c", "azfs://s/d"]) == ("s3", "gcs", "azure")
-    assert clients_of([], pulls=True) == ("hf-clone", "hf-files")
+    assert clients_of([], ("hf-clone", "hf-files")) == ("hf-clone", "hf-files")
 
 
 def test_spellings_that_nothing_reads() -> None:

@@ -256,7 +256,7 @@ CODES = (
 
 def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     """A finding on what ends the start."""
-    if problem.kind in ("parameter", "proxy", "cache", "extension") or (
+    if problem.kind in ("parameter", "proxy", "cache", "extension", "pull") or (
         problem.failure is not None and problem.failure.denial is not None
     ):
         # These are reported by other checks.

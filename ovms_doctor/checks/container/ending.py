@@ -380,7 +380,7 @@ class _Ending:
     def _has_finished(self) -> bool:
         """Whether its task was another than to serve, such as to pull a model, and is done."""
         arguments = self.context.deployment.arguments
-        return arguments is not None and arguments.directive not in (None, "task")
+        return arguments is not None and not arguments.serves
 
     def _predicted_causes(self) -> tuple[CausedBy, ...]:
         """The causes of the end, where the plan predicts it."""

@@ -45,11 +45,7 @@ def listening_ports(context: Context) -> Listening | None:
     container, arguments = context.deployment.container, context.deployment.arguments
     if container is None or container.arguments is None or arguments is None:
         return None
-    if (
-        arguments.prints_help
-        or arguments.usage_error is not None
-        or arguments.directive not in (None, "task")
-    ):
+    if arguments.prints_help or arguments.usage_error is not None or not arguments.serves:
         return None
     grpc = arguments.port
     if grpc is None and not context.deployment.release.needs_a_port:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from ovms_doctor.inputs.arguments.modes import start_mode
 from ovms_doctor.inputs.arguments.options import (
     EXCLUSIVE_WITH_CONFIG,
     MODEL_PARAMETERS,
@@ -29,10 +30,6 @@ from ovms_doctor.model.releases import Release
 
 __all__ = ["read_arguments", "why_unknown"]
 
-#: What makes the server do something else than serve what is there, the strongest first.
-_DIRECTIVES = (
-    "list_models", "add_to_config", "remove_from_config", "configure", "pull", "source_model", "task",
-)  # fmt: skip
 #: Options whose effect is part of the prediction, or that change nothing about which models are served.
 _FOLLOWED = frozenset(
     """help version port rest_port grpc_workers rest_workers grpc_bind_address rest_bind_address log_level
@@ -40,7 +37,9 @@ _FOLLOWED = frozenset(
     model_path model_version_policy custom_node_resources_cleaner_interval grpc_max_threads
     custom_node_resources_cleaner_interval_seconds sequence_cleaner_poll_wait_minutes grpc_memory_quota
     allowed_media_domains allowed_local_media_path allow_credentials allowed_origins allowed_methods
-    allowed_headers api_key_file cpu_extension cache_dir""".split()
+    allowed_headers api_key_file cpu_extension cache_dir list_models add_to_config remove_from_config configure
+    pull source_model task model_repository_path overwrite_models gguf_filename weight-format
+    extra_quantization_params""".split()
 )
 _UNKNOWN_HOST = HostLimits()
 #: A line longer than this many words is not one that a person or a manifest wrote.
@@ -66,12 +65,9 @@ def read_arguments(
     ):
         return _arguments(parsed, refusals, helps=True)
     refusals += tuple(prepare_refusals(parsed))
-    if (
-        _directive(parsed) is None
-        or not parsed.release.at_least(2025, 2)
-        or (_directive(parsed) == "task" and parsed.release.at_least(2026, 2) and parsed.has("model_path"))
-    ):
-        refusals += tuple(validate_refusals(parsed))
+    mode = start_mode(parsed)
+    if mode in ("serve", "in_memory", "pull_and_start"):
+        refusals += tuple(validate_refusals(parsed, pulls=mode == "pull_and_start"))
     return _arguments(parsed, refusals, helps=False)
 
 
@@ -98,19 +94,11 @@ def _arguments(
         unmatched=tuple(parsed.split.unmatched),
         without_effect=_without_effect(parsed),
         prepared=tuple(name for name in PREPARED if parsed.has(name)),
-        directive=_directive(parsed),
+        mode=start_mode(parsed),
         parameters=_parameters(parsed),
         poll_seconds=_poll(parsed),
         positions=tuple(parsed.split.positions.items()),
     )
-
-
-def _directive(parsed: ParsedArguments) -> str | None:
-    for name in _DIRECTIVES:
-        # A switch counts wherever it stands, ``--pull=false`` too (result->count).
-        if parsed.has(name):
-            return name
-    return None
 
 
 def _poll(parsed: ParsedArguments) -> int:
@@ -143,12 +131,7 @@ def _without_effect(parsed: ParsedArguments) -> tuple[str, ...]:
 def _not_followed(parsed: ParsedArguments) -> tuple[str, ...]:
     """Options whose effect on what is served is not part of the prediction."""
     parameters = set(MODEL_PARAMETERS)
-    directives = set(_DIRECTIVES)
-    names = [
-        name
-        for name in parsed.split.values
-        if name not in _FOLLOWED and name not in parameters and name not in directives
-    ]
+    names = [name for name in parsed.split.values if name not in _FOLLOWED and name not in parameters]
     workers = parsed.number("grpc_workers", 1)
     if workers > 1 and parsed.limits.cores is None:
         names.append("grpc_workers")

@@ -104,6 +104,39 @@ def tasks(release: Release) -> tuple[str, ...]:
     return (*names, "text2speech", "speech2text") if release.at_least(2025, 4) else names
 
 
+#: The options of each task's own parser, by the release that brought them (graph_export/*_cli_parser.cpp).
+_TASK_OPTIONS: dict[str, tuple[tuple[tuple[int, int], str], ...]] = {
+    "text_generation": (
+        (
+            (2025, 2),
+            "max_num_seqs pipeline_type enable_prefix_caching max_num_batched_tokens cache_size draft_source_model "
+            "dynamic_split_fuse max_prompt_len kv_cache_precision",
+        ),
+        ((2025, 3), "reasoning_parser tool_parser enable_tool_guided_generation"),
+        ((2025, 4), "model_distribution_policy"),
+        ((2026, 3), "cache_interval_multiplier"),
+    ),
+    "embeddings": (((2025, 2), "num_streams normalize mean_pooling"), ((2025, 3), "truncate pooling")),
+    "rerank": (((2025, 2), "num_streams max_allowed_chunks"),),
+    "image_generation": (
+        (
+            (2025, 2),
+            "max_resolution default_resolution max_num_images_per_prompt default_num_inference_steps "
+            "max_num_inference_steps num_streams",
+        ),
+        ((2025, 3), "resolution num_images_per_prompt guidance_scale"),
+    ),
+    "speech2text": (((2025, 4), "num_streams"),),
+    "text2speech": (((2025, 4), "num_streams vocoder"), ((2026, 3), "model_type")),
+}
+
+
+def task_options(task: str, release: Release) -> frozenset[str]:
+    """The options that the parser of a task takes; none for a task that is not known."""
+    listed = _TASK_OPTIONS.get(task, ())
+    return frozenset(name for since, names in listed if release.at_least(*since) for name in names.split())
+
+
 def default_port(release: Release) -> int:
     """gRPC's port where none is given: 9178 until v2025.0, then none."""
     return 0 if release.needs_a_port else 9178

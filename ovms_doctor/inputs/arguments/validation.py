@@ -18,6 +18,7 @@ from ovms_doctor.inputs.arguments.options import (
     default_rest_workers,
     history,
     similar_option,
+    task_options,
     tasks,
 )
 from ovms_doctor.inputs.arguments.splitting import SplitArguments, is_true
@@ -102,9 +103,36 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
         first = next((word for word in left if word.startswith("-")), left[0])
         suggestion = similar_option(first, parsed.release) if first.startswith("-") else None
         yield ArgumentRefusal("unmatched", text.rstrip(), None, first, suggestion)
+    yield from _left_by_task(parsed)
     yield from (
         ArgumentRefusal("unmatched", _PREFIX + text, None, option) for option, text in _exclusions(parsed)
     )
+
+
+def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
+    """Words that the parser of the task does not take either. Since v2026.2 there is none where no task is given."""
+    default = None if parsed.release.at_least(2026, 2) else "text_generation"
+    task = parsed.split.values.get("task", default)
+    if not parsed.task_flow or task is None or task not in tasks(parsed.release):
+        return
+    known = task_options(task, parsed.release)
+    left: list[str] = []
+    takes_value = False
+    for word in parsed.split.unmatched:
+        if word.startswith("--"):
+            name, equals, _ = word[2:].partition("=")
+            takes_value = name in known and not equals
+            if name not in known:
+                left.append(word)
+        elif takes_value:
+            takes_value = False
+        else:
+            left.append(word)
+    if left:
+        words = "".join(f"{word}, " for word in redact_words(left))
+        text = f"task: {task} - error parsing options - unmatched arguments : {words}".rstrip()
+        first = next((word for word in left if word.startswith("-")), left[0])
+        yield ArgumentRefusal("unmatched", text, None, first)
 
 
 def _exclusions(parsed: ParsedArguments) -> Iterator[tuple[str, str]]:
@@ -155,17 +183,19 @@ def prepare_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
                 yield ArgumentRefusal("prepare", text, None, f"--{name}")
 
 
-def validate_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """``Config::validate`` where it is to serve, in the order of the release."""
+def validate_refusals(parsed: ParsedArguments, *, pulls: bool = False) -> Iterator[ArgumentRefusal]:
+    """``Config::validate`` where it is to serve, in the order of the release. ``pulls``: name and path of the model are
+    those that it is pulled to."""
+    mode = _mode(parsed, pulls=pulls)
     if parsed.release.at_least(2025, 2):
         parts = (
-            _mode(parsed), _grpc_workers(parsed), _metrics(parsed), _no_port(parsed), _rest_workers(parsed),
+            mode, _grpc_workers(parsed), _metrics(parsed), _no_port(parsed), _rest_workers(parsed),
             _port_ranges(parsed), _addresses(parsed), _same_port(parsed), _cpu_extension(parsed),
             _log_level(parsed), _stateful(parsed),
         )  # fmt: skip
     else:
         parts = (
-            _mode(parsed), _grpc_workers(parsed), _rest_workers(parsed), _port_ranges(parsed), _metrics(parsed),
+            mode, _grpc_workers(parsed), _rest_workers(parsed), _port_ranges(parsed), _metrics(parsed),
             _addresses(parsed), _same_port(parsed), _no_port(parsed), _cpu_extension(parsed),
             _log_level(parsed), _stateful(parsed),
         )  # fmt: skip
@@ -177,9 +207,12 @@ def validate_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
 _Part = Iterator[tuple[str | None, str] | tuple[str | None, str, FileDemand]]
 
 
-def _mode(parsed: ParsedArguments) -> _Part:
+def _mode(parsed: ParsedArguments, *, pulls: bool) -> _Part:
     config = parsed.set("config_path")
-    name, path = parsed.set("model_name"), parsed.set("model_path")
+    name, path = (True, True) if pulls else (parsed.set("model_name"), parsed.set("model_path"))
+    needs_task = parsed.release.at_least(2026, 2) and not parsed.release.at_least(2026, 3) and not pulls
+    if needs_task and parsed.has("source_model") and not parsed.has("task"):
+        yield "--source_model", "--source_model should be used combined with --task"
     if config and (name or path):
         yield "--config_path", "Use either config_path or model_path with model_name"
     if not config and not (name and path):

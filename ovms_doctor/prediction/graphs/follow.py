@@ -13,6 +13,7 @@ from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPa
 from ovms_doctor.model.graph_plan import GraphPlan, NodeModel, ServableFault
 from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
+from ovms_doctor.prediction.graphs.arguments import graph_options
 from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
 from ovms_doctor.prediction.graphs.loaded_models import loaded_models
 from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
@@ -39,8 +40,6 @@ _TASKS = {
     "TextToSpeech": "text2speech",
     "Python": "python",
 }
-#: The options of a graph that the server makes in memory.
-_IN_MEMORY = (GraphField("models_path", ".", 0, 0),)
 _RULES: dict[str, Callable[[ServableContext], Iterator[ServableFault]]] = {
     "LLM": text_generation_faults,
     "Embeddings": embeddings_faults,
@@ -91,15 +90,21 @@ def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
     return tuple(name for name in names if name not in known)
 
 
-def follow_in_memory(name: str, task: str, base_path: str, deployment: Deployment, facts: Facts) -> GraphPlan:
-    """What becomes of the graph that the server makes for a generative model of ``task`` (since v2026.2)."""
+def follow_in_memory(
+    name: str, task: str, base_path: str, deployment: Deployment, facts: Facts, models_path: str = "."
+) -> GraphPlan:
+    """What becomes of the graph that the server makes for a generative model of ``task``: in memory (since v2026.2),
+    or as the graph.pbtxt of a model that it has pulled. ``models_path``: what the graph names, relative to the base
+    path."""
     calculator = next((one for one in CALCULATORS if _TASKS.get(one.title) == task), None)
     if calculator is None or task == "python":
         return GraphPlan("", (task,), doubts=(f"a model for the task {task} is not followed",))
-    node = Node(_node_name(calculator), calculator, GraphMessage(calculator.options, _IN_MEMORY), 0)
+    fields = (GraphField("models_path", models_path, 0, 0), *graph_options(calculator, deployment.arguments))
+    node = Node(_node_name(calculator), calculator, GraphMessage(calculator.options, fields), 0)
     doubts: list[str] = []
     models: list[NodeModel] = []
-    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models, models_path=base_path)
+    given = base_path if models_path == "." else None
+    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models, models_path=given)
     return GraphPlan("", (task,), None, tuple(faults), tuple(doubts), models=tuple(models))
 
 

@@ -1,0 +1,104 @@
+"""What the server does with a model that it is to pull, or with the configuration that it is to change."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from ovms_doctor.model.facts import Writability
+
+#: What the server is started for (server_settings.hpp OvmsServerMode).
+StartMode: TypeAlias = Literal[
+    "serve", "in_memory", "pull", "pull_and_start", "configure", "list_models", "modify_config"
+]
+#: What is wrong with a pull.
+#:
+#: - ``escapes``: the path of the directory contains “..”.
+#: - ``denied``, ``read_only``: the model's directory, or graph.pbtxt in it, cannot be written.
+#: - ``not_directory``: something else has the directory's place.
+#: - ``unfinished``: an earlier pull did not come to its end, and the files are taken as they are.
+#: - ``resumed``: the same, and the download goes on.
+#: - ``rewritten``: graph.pbtxt was not written by the server, and is replaced.
+#: - ``no_organisation``: the name on Hugging Face has no organisation.
+#: - ``endpoint``: HF_ENDPOINT is no address.
+#: - ``timeout``: a time limit is no number.
+#: - ``token_unread``, ``cache_unread``: variables that other clients of Hugging Face read.
+#: - ``no_optimum``: the image has no optimum-cli.
+#: - ``not_converted``: the files of another organisation are cloned as they are.
+#: - ``space``: the file system is smaller than the model.
+#: - ``listed``: the configuration has a model of the name.
+PullFaultKind: TypeAlias = Literal[
+    "escapes",
+    "denied",
+    "read_only",
+    "not_directory",
+    "unfinished",
+    "resumed",
+    "rewritten",
+    "no_organisation",
+    "endpoint",
+    "timeout",
+    "token_unread",
+    "cache_unread",
+    "no_optimum",
+    "not_converted",
+    "space",
+    "listed",
+]
+
+#: How a model is fetched: by ``git clone``, by optimum-cli, or one GGUF file by its address.
+Method: TypeAlias = Literal["clone", "optimum", "gguf"]
+#: Whether the model's directory is there already: ``kept`` as it is, ``resumed`` or ``replaced``.
+Existing: TypeAlias = Literal["absent", "kept", "resumed", "replaced"]
+
+
+class PullFault(Struct, frozen=True):
+    """One thing that is wrong with a pull."""
+
+    #: What it is.
+    kind: PullFaultKind
+    #: Whether the process ends because of it.
+    ends: bool = False
+    #: The file or directory, as the server writes it; empty for a setting.
+    path: str = ""
+    #: What is at fault: a variable, a file's name.
+    subject: str = ""
+    #: The status code and the lines that the server logs.
+    status: str = ""
+    log: tuple[str, ...] = ()
+    #: What is known of the rights at ``path``.
+    rights: Writability | None = None
+    #: Bytes that are needed, at the least, of ``space``.
+    needed: int = 0
+    #: Whether the release certainly does so.
+    certain: bool = True
+
+
+class PullPlan(Struct, frozen=True):
+    """A model that the server is to fetch before it serves it, or instead of serving."""
+
+    #: What the server is started for.
+    mode: StartMode
+    #: The model's name on Hugging Face, ``ORG/MODEL``; empty where nothing is pulled.
+    source: str = ""
+    #: The directory that it is pulled into, as the server writes it; of other modes the file that is written.
+    directory: str = ""
+    #: How it is fetched; None where nothing is.
+    method: Method | None = None
+    #: What becomes of its directory.
+    existing: Existing = "absent"
+    #: What the model is to do; empty where the server infers it from what it downloads.
+    task: str = ""
+    #: What is wrong, in the server's order.
+    faults: tuple[PullFault, ...] = ()
+
+    @property
+    def downloads(self) -> bool:
+        """Whether anything is fetched from Hugging Face."""
+        return bool(self.source) and self.existing != "kept"
+
+    @property
+    def ends(self) -> PullFault | None:
+        """The first fault with which the process ends; None where there is none."""
+        return next((fault for fault in self.faults if fault.ends), None)

@@ -1,0 +1,215 @@
+"""Starts that do more than serve what is there: that pull a model, write a graph, change or list a configuration.
+
+Source: server.cpp startModules; hf_pull_model_module.cpp, config_export.cpp, graph_export.cpp (v2025.2 to v2026.3).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
+from ovms_doctor.model.config_text import ConfigText
+from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry, ServerArguments
+from ovms_doctor.model.facts import (
+    CheckWritable,
+    Facts,
+    Failure,
+    FileContent,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Writability,
+)
+from ovms_doctor.model.plan import Detection, ModelPlan, Plan
+from ovms_doctor.model.plan_problems import StartProblem
+from ovms_doctor.model.pull_plan import PullFault, PullFaultKind, PullPlan
+from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
+from ovms_doctor.prediction.generative import infer_task
+from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
+from ovms_doctor.prediction.paths import absolute, join_base_path
+from ovms_doctor.prediction.pull import plan_pull
+from ovms_doctor.prediction.pull_arguments import repository_path
+
+Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
+_LIMIT = 16 << 20
+
+
+def begin_other_mode(
+    deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner
+) -> tuple[Plan | None, PullPlan | None]:
+    """The whole plan where the process serves nothing, None where it goes on to serve; and what it pulls before. Raises
+    FactsMissingError."""
+    mode = arguments.mode
+    if mode in ("pull", "pull_and_start"):
+        return _pull(deployment, arguments, facts)
+    if mode == "configure":
+        return _configure(deployment, arguments, facts), None
+    if mode == "modify_config":
+        return _modify(deployment, arguments, facts, planner), None
+    if mode == "list_models":
+        return Plan(deployment.mode, "exits", 0, pull=PullPlan("list_models")), None
+    return None, None
+
+
+# -- pulling --------------------------------------------------------------------------------------------
+
+
+def _pull(
+    deployment: Deployment, arguments: ServerArguments, facts: Facts
+) -> tuple[Plan | None, PullPlan | None]:
+    pull = plan_pull(deployment, arguments, arguments.mode, facts)
+    if not pull.task and pull.existing != "absent":
+        # Since v2026.3 the task is inferred before anything else, from the directory if it is there.
+        task = infer_task(_absolute(pull.directory, deployment), facts)
+        if task is None:
+            log = (server_log.NO_TASK(),)
+            problem = StartProblem("task_not_inferred", "OPTIONS_USAGE_ERROR", 64, log, pull.directory)
+            return Plan(deployment.mode, "exits", 64, problem=problem), None
+        pull = replace(pull, task=task)
+    fault = pull.ends
+    if fault is not None:
+        problem = StartProblem("pull", fault.status, 1, fault.log, fault.path or None, text=fault.subject)
+        return Plan(deployment.mode, "exits", 1, problem=problem, pull=pull), pull
+    if arguments.mode == "pull_and_start":
+        return None, pull
+    if pull.downloads:
+        cause = CouldNotLook(_address(pull, deployment), "the server downloads it, and it was not looked at")
+        return Plan(deployment.mode, "unknown", unknown=cause, pull=pull), pull
+    return Plan(deployment.mode, "exits", 0, pull=pull), pull
+
+
+def pulled_model(
+    pull: PullPlan, deployment: Deployment, arguments: ServerArguments, facts: Facts
+) -> ModelPlan:
+    """The model that is served once it is pulled: what is there already is followed. Raises FactsMissingError."""
+    path = join_base_path(pull.directory, deployment.working_directory.rstrip("/") + "/")
+    name = arguments.model_name or pull.source
+    model = ModelPlan(ModelEntry(name, path), Detection("OK"), kind="graph")
+    if pull.existing != "kept" or not pull.directory:
+        reason = "the server downloads it when it starts, and it was not looked at"
+        if pull.existing == "resumed":
+            reason = "an unfinished download goes on at the start"
+        return replace(model, unknown=CouldNotLook(_address(pull, deployment), reason))
+    file = arguments.value("gguf_filename")
+    models_path = f"./{file}" if file else "./"
+    graph = follow_in_memory(name, pull.task, path, deployment, facts, models_path)
+    return with_graph(model, graph, "single")
+
+
+def _address(pull: PullPlan, deployment: Deployment) -> str:
+    """The address of the model: where HF_ENDPOINT leads, else on Hugging Face."""
+    endpoint = next((item.text for item in deployment.environment if item.name == "HF_ENDPOINT"), None)
+    top = endpoint if endpoint and endpoint.startswith(("http://", "https://")) else "https://huggingface.co"
+    return f"{top.rstrip('/')}/{pull.source}"
+
+
+def _absolute(path: str, deployment: Deployment) -> str:
+    return absolute(path, deployment.working_directory).rstrip("/") or "/"
+
+
+# -- --configure ----------------------------------------------------------------------------------------
+
+
+def _configure(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Plan:
+    """graph.pbtxt is written into --model_path, and nothing is loaded (v2026.3)."""
+    directory = arguments.model_path or ""
+    path = _absolute(directory, deployment)
+    task = arguments.value("task") or infer_task(path, facts) or ""
+    if not task:
+        problem = StartProblem(
+            "task_not_inferred", "OPTIONS_USAGE_ERROR", 64, (server_log.NO_TASK(),), directory
+        )
+        return Plan("single", "exits", 64, problem=problem)
+    file = posixpath.join(directory, "graph.pbtxt")
+    pull = PullPlan("configure", directory=file, task=task)
+    fault = _not_written(path, posixpath.join(path, "graph.pbtxt"), file, deployment, facts)
+    return _written(pull, fault)
+
+
+def _written(pull: PullPlan, fault: PullFault | None, models: tuple[ModelPlan, ...] = ()) -> Plan:
+    if fault is None:
+        return Plan("config" if models else "single", "exits", 0, models, pull=pull)
+    problem = StartProblem("pull", fault.status, 1, fault.log, fault.path or None, text=fault.subject)
+    return Plan("single", "exits", 1, problem=problem, pull=replace(pull, faults=(fault,)))
+
+
+def _not_written(
+    directory: str, path: str, shown: str, deployment: Deployment, facts: Facts
+) -> PullFault | None:
+    """Why a file of the directory cannot be written; None where it can, or where that is not known."""
+    there = facts.ask(StatPath(path))
+    rights = facts.ask(CheckWritable(path if isinstance(there, PathStatus) else directory))
+    log = (server_log.FILE_NOT_WRITTEN(path=shown),)
+    if isinstance(rights, Failure):
+        return PullFault("not_directory", True, shown, status="FILE_INVALID", log=log)
+    if not isinstance(rights, Writability) or (
+        rights.writable and (isinstance(there, PathStatus) or rights.searchable)
+    ):
+        return None
+    read_only = rights.read_only or deployment.mount_table.read_only(directory)
+    kind: PullFaultKind = "read_only" if read_only else "denied"
+    at = shown if isinstance(there, PathStatus) else posixpath.dirname(shown) or "."
+    return PullFault(kind, True, at, status="FILE_INVALID", log=log, rights=rights)
+
+
+# -- --add_to_config, --remove_from_config --------------------------------------------------------------
+
+
+def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner) -> Plan:
+    """The configuration gets an entry, or loses one; the base path is not looked at. What a server that reads it makes
+    of the entry is planned here."""
+    release = deployment.release
+    adds = arguments.value("add_to_config") is not None
+    given = arguments.config_path
+    if not release.at_least(2025, 4):
+        given = arguments.value("add_to_config" if adds else "remove_from_config")
+    repository = repository_path(arguments, release, deployment.environment)
+    name = arguments.model_name or ""
+    if not given and repository is not None:
+        variable = any(
+            item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
+        )
+        given = posixpath.join(repository, "config.json") if variable and repository else ""
+    if not given:
+        cause = CouldNotLook("--config_path", "the path of the configuration is not known")
+        return Plan("config", "unknown", unknown=cause)
+    path = _absolute(given, deployment)
+    pull = PullPlan("modify_config", name, given)
+    listed = _names(path, facts)
+    if adds and listed is not None and name in listed:
+        log = (server_log.MODEL_LISTED_ALREADY(name=name),)
+        fault = PullFault("listed", True, given, name, "MODEL_NAME_OCCUPIED", log)
+        return _written(pull, fault)
+    fault_or_none = _not_written(posixpath.dirname(path), path, given, deployment, facts)
+    if fault_or_none is not None or not adds:
+        return _written(pull, fault_or_none)
+    base = arguments.model_path or (posixpath.join(repository, name) if repository else "")
+    root = posixpath.dirname(given) + "/" if "/" in given else ""
+    entry = ModelEntry(name, join_base_path(base, root), parameters=arguments.parameters)
+    return _written(pull, None, (planner(entry, deployment, "config", facts),))
+
+
+def _names(path: str, facts: Facts) -> set[str] | None:
+    """The names of the models in a configuration; None where there is none, or where it is not read."""
+    status = facts.ask(StatPath(path))
+    if not isinstance(status, PathStatus) or status.kind != "regular":
+        return None
+    content = facts.ask(ReadFile(path, _LIMIT))
+    if not isinstance(content, FileContent):
+        return None
+    try:
+        document = parse(ConfigText.of(content.data)).value
+    except (NotJsonError, NestingError):
+        return None
+    entries = document.get("model_config_list") if isinstance(document, dict) else None
+    names = set()
+    for item in entries if isinstance(entries, list) else []:
+        config = item.get("config") if isinstance(item, dict) else None
+        name = config.get("name") if isinstance(config, dict) else None
+        if isinstance(name, str):
+            names.add(name)
+    return names

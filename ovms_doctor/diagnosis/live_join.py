@@ -18,7 +18,7 @@ from ovms_doctor.checks.live.codes import (
 )
 from ovms_doctor.checks.logs import CHECK as LOGS
 from ovms_doctor.checks.registry import check_names
-from ovms_doctor.model.findings import CausedBy, Evidence, Finding
+from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Remedy
 from ovms_doctor.model.live import LiveServable, LiveStatus
 from ovms_doctor.prediction.live.drift import live_status_of
 
@@ -126,7 +126,9 @@ def _explained(
     ]
     finding = _without_own_command(finding)
     if causes:
-        return replace(finding, causes=tuple(dict.fromkeys(causes)))
+        # The reason is in this very report.
+        remedy = None if finding.remedy is None else Remedy("Repair what it follows from.")
+        return replace(finding, causes=tuple(dict.fromkeys(causes)), remedy=remedy)
     detail = finding.detail
     if _is_predicted_to_serve(finding, context):
         detail += (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import os
+import re
 import shutil
 import socket
 import sys
@@ -20,15 +21,15 @@ from tests.stores.servers import free_port
 _LOG = Path(__file__).parents[1] / "data/logs/reload-2026.3-DEBUG.log.xz"
 #: Where the server was recorded to read its configuration.
 TOP = "/srv/ovms/reload"
-#: The first moments of the recording: a start with the models fc and two, version 1 of each.
-_FIRST = "[2026-11-28 13:38:11"
+_TIME = re.compile(r"(?m)^\[2026-11-28 (\d\d:\d\d:\d\d)")
 
 
-def start_log() -> str:
-    """The recorded start, from the banner to the first polls."""
+def start_log(until: str = "13:38:11") -> str:
+    """The recorded log from the banner on. Its first moments are a start with the models fc and two, version 1 of each;
+    13:38:23 is behind further models and versions, of which version 3 of fc has a broken model.xml."""
     with lzma.open(_LOG, "rt", encoding="utf-8") as file:
         text = file.read()
-    return text[: text.index(_FIRST)]
+    return text[: next(match.start() for match in _TIME.finditer(text) if match[1] >= until)]
 
 
 def config_answer(states: dict[str, dict[int, str]]) -> str:
@@ -63,6 +64,7 @@ class Recorded:
         top: Path,
         *options: str,
         prepare: Callable[[Path], object] = lambda models: None,
+        log: str | None = None,
         network: str = "host",
         published: dict[int, int] | None = None,
     ) -> None:
@@ -74,7 +76,7 @@ class Recorded:
             shutil.copytree(MODELS / "dense-ir", self.models / name)
         self.configure("fc", "two")
         shutil.copy(Path(__file__).parent / "serve_recorded.py", self.directory)
-        (self.directory / "log").write_text(start_log())
+        (self.directory / "log").write_text(start_log() if log is None else log)
         prepare(self.models)
         self.answer({"fc": {1: "AVAILABLE/OK"}, "two": {1: "AVAILABLE/OK"}})
         self.port = free_port() if network == "host" else 8000

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.run import Result, ovms_doctor
 from tests.container.diagnosed import MODELS
 from tests.container.engine import Engine
-from tests.container.recorded import Recorded
+from tests.container.recorded import TOP, Recorded, start_log
 from tests.live.contacts import contacted
 from tests.stores.servers import free_port
 
@@ -197,6 +197,44 @@ def test_a_server_that_still_starts(engine: Engine, world_dir: Path) -> None:
     assert (result.code, _rows(result.document)) == (0, [("OVD893", "warning", None, None)])
     text = ovms_doctor("check", "--container", started.id[:12]).text
     assert "the running server is still starting; started now: all 2 models are served" in text
+
+
+def _with_version_3(engine: Engine, top: Path, *, broken: bool = False) -> Recorded:
+    """A server whose log shows that version 3 of fc fails over its model.xml."""
+
+    def prepare(models: Path) -> None:
+        for number in (2, 3):
+            shutil.copytree(MODELS / "dense-ir" / "1", models / "fc" / str(number))
+        shutil.copytree(MODELS / "dense-ir", models / "img")
+        rows = [{"config": {"name": name, "base_path": f"{TOP}/{name}"}} for name in ("fc", "two", "img")]
+        (models / "config.json").write_text(json.dumps({"model_config_list": rows}))
+        if broken:
+            (models / "fc/3/model.xml").write_text("<net")
+
+    return Recorded(engine, top, prepare=prepare, log=start_log("13:38:23"))
+
+
+@pytest.mark.parametrize(
+    ("state", "broken", "rows"),
+    [
+        ("AVAILABLE/OK", False, []),
+        ("LOADING/UNKNOWN", False, [("OVD312", "warning", "fc", 3), ("OVD894", "error", "fc", 3)]),
+        ("LOADING/UNKNOWN", True, [("OVD312", "error", "fc", 3), ("OVD894", "error", "fc", 3)]),
+    ],
+    ids=["over", "repaired", "broken"],
+)
+def test_what_the_log_shows_against_the_answers(
+    engine: Engine, world_dir: Path, state: str, broken: bool, rows: Rows
+) -> None:
+    """The newest counts: a failure that the log alone has, of what is AVAILABLE by now, is over."""
+    started = _with_version_3(engine, world_dir, broken=broken)
+    started.answer(
+        {"fc": {1: "END/OK", 2: "END/OK", 3: state}, "two": {1: "AVAILABLE/OK"}, "img": {1: "AVAILABLE/OK"}}
+    )
+    document = _check(started).document
+    assert sorted(_rows(document)) == rows
+    if rows:
+        assert _causes(document, "OVD894") == ["OVD312"]
 
 
 def test_saved_facts_give_the_same_findings(engine: Engine, world_dir: Path) -> None:

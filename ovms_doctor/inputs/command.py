@@ -108,9 +108,11 @@ def server_command(
     """
     words = list(command or ())
     if entrypoint is None:
-        if is_official(image) or (words and words[0].startswith("-")):
+        # Options for the server; ``-c SCRIPT`` is for a shell.
+        for_shell = bool(words) and re.fullmatch(r"-[a-z]*c", words[0]) is not None
+        if is_official(image) or (words and words[0].startswith("-") and not for_shell):
             return ServerCommand((SERVER,), redact_words(words))
-        if not words:
+        if not words or for_shell:
             name = f"the image {shown(image)}" if image else "the image"
             return ServerCommand(
                 (), None, f"What {name} runs by itself is not known here: docker inspect shows it."

@@ -174,3 +174,12 @@ def test_any_script(script: str) -> None:
     said = server_command(["sh", "-c", script], ["a", "b"], "x", environment={"X": "1 2"})
     assert (said.arguments is None) is bool(said.unavailable)
     assert not any("\0" in word or "\1" in word for word in said.arguments or ())
+
+
+@pytest.mark.parametrize(
+    ("words", "known"), [(["-c", "run.sh"], False), (["-ec", "x"], False), (["-h"], True)]
+)
+def test_a_script_for_a_shell_is_no_argument_of_the_server(words: list[str], known: bool) -> None:
+    """The image of the C API has a shell as its entrypoint; the server's own takes -h."""
+    assert (server_command(None, words, "openvino/model_server-capi:latest").arguments is not None) is known
+    assert server_command(None, words, "openvino/model_server:latest").arguments is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
@@ -65,9 +66,11 @@ def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
     elif model.kind == "generative":
         yield _generative(context, model)
     elif model.graph is None and model.blocked is None and model.unknown is None:
+        path = model.followed.path if model.followed is not None else ""
         yield context.finding(
             GRAPH_NOT_FOLLOWED,
-            f"{model.entry.name} is a MediaPipe graph: the server loads graph.pbtxt, not a model version",
+            f"{model.entry.name} is a MediaPipe graph: the server loads "
+            f"{posixpath.basename(path) or 'graph.pbtxt'}, not a model version",
             model=model.entry.name,
             path=model.entry.base_path,
         )

@@ -1,0 +1,136 @@
+"""Random model repositories that a server serves whole, and single mistakes that one of their models can have."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from tests.cases_build import MODELS
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "models"
+_NAMES = [
+    "resnet",
+    "resnet50-int8",
+    "face detection",
+    "yolo.v8",
+    "größe",
+    "3d-unet",
+    "v1.2",
+    "m",
+    "BERT_large",
+]
+_NUMBERS = [1, 2, 3, 7, 10, 12, 20230101, 20260301]
+#: Files and directories that people and tools leave in a repository; no server minds them.
+_BESIDE_MODELS = ["lost+found", ".git", ".ipynb_checkpoints", "@eaDir", "__pycache__"]
+_IN_VERSION = ["README.md", "labels.txt", "model.mapping", ".DS_Store", "requirements.txt"]
+
+
+class RandomModel(Struct, frozen=True):
+    """One model of a repository."""
+
+    #: Its name, which is that of its directory.
+    name: str
+    #: Its directory.
+    path: Path
+    #: The versions that it has.
+    versions: tuple[int, ...]
+
+    @property
+    def newest(self) -> Path:
+        """The directory of the version that is served by default."""
+        return self.path / str(max(self.versions))
+
+
+def build_repository(seed: int, top: Path) -> list[RandomModel]:
+    """A healthy repository below ``top``: its models, in the order of their names."""
+    chance = random.Random(seed)
+    models = []
+    for name in chance.sample(_NAMES, chance.randint(1, 4)):
+        versions = tuple(sorted(chance.sample(_NUMBERS, chance.randint(1, 3))))
+        for number in versions:
+            _FORMATS[chance.choice(sorted(_FORMATS))](top / name / str(number), chance)
+            for extra in chance.sample(_IN_VERSION, chance.randint(0, 2)):
+                (top / name / str(number) / extra).write_text("text\n")
+        models.append(RandomModel(name, top / name, versions))
+    for extra in chance.sample(_BESIDE_MODELS, chance.randint(0, 2)):
+        (top / extra).mkdir()
+        (top / extra / "state.json").write_text("{}")
+    return sorted(models, key=lambda model: model.name)
+
+
+def _ir(version: Path, chance: random.Random) -> None:
+    version.mkdir(parents=True)
+    source = chance.choice(["fc", "int", "two", "img"])
+    name = chance.choice(["model", "saved model", source])
+    for suffix in ("xml", "bin"):
+        shutil.copyfile(MODELS / f"{source}.{suffix}", version / f"{name}.{suffix}")
+    if chance.random() < 0.2 and source == "fc":
+        names = {"inputs": {"x": "image"}, "outputs": {"y": "score"}}
+        (version / "mapping_config.json").write_text(json.dumps(names))
+
+
+def _copied(name: str) -> Callable[[Path, random.Random], None]:
+    def build(version: Path, chance: random.Random) -> None:
+        shutil.copytree(FIXTURES / name / "1", version)
+
+    return build
+
+
+_FORMATS: dict[str, Callable[[Path, random.Random], None]] = {
+    "ir": _ir,
+    "onnx": _copied("dense-onnx"),
+    "saved_model": _copied("dense-saved-model"),
+    "frozen": _copied("dense-frozen"),
+    "tflite": _copied("dense-tflite"),
+    "paddle": _copied("dense-paddle"),
+}
+
+
+def _main_file(version: Path) -> Path:
+    suffixes = (".xml", ".onnx", ".pb", ".tflite", ".pdmodel")
+    return next(path for path in sorted(version.iterdir()) if path.suffix in suffixes)
+
+
+def _empty_version(model: RandomModel) -> None:
+    shutil.rmtree(model.newest)
+    model.newest.mkdir()
+
+
+def _truncated(model: RandomModel) -> None:
+    path = _main_file(model.newest)
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def _denied(model: RandomModel) -> None:
+    _main_file(model.newest).chmod(0o600)
+
+
+def _denied_version(model: RandomModel) -> None:
+    model.newest.chmod(0o700)
+
+
+def _no_version(model: RandomModel) -> None:
+    for number in model.versions:
+        (model.path / str(number)).rename(model.path / f"final-{number}")
+
+
+def _dangling_link(model: RandomModel) -> None:
+    path = _main_file(model.newest)
+    path.unlink()
+    path.symlink_to("gone")
+
+
+#: Mistakes by name. Each keeps the newest version of its model from being served.
+MISTAKES: dict[str, Callable[[RandomModel], None]] = {
+    "empty version": _empty_version,
+    "truncated": _truncated,
+    "denied": _denied,
+    "denied version": _denied_version,
+    "no version": _no_version,
+    "dangling link": _dangling_link,
+}

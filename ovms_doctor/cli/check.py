@@ -131,7 +131,8 @@ def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
     from ovms_doctor.checks.registry import selects
     from ovms_doctor.diagnosis.live import look_at_container_server
 
-    if output.select and not selects(output.select, live.CHECK):
+    is_ignored = any(pattern.lower() == live.CHECK.name for pattern in output.ignore)
+    if is_ignored or (output.select and not selects(output.select, live.CHECK)):
         return replace(options, live=None)
     words = options.arguments or ()
     joined = (word.partition("=")[2] for word in words if word.startswith("--model_name="))

@@ -81,7 +81,7 @@ def _reachable(container: Container, looked: ContainerLookup) -> LiveLook:
     from ovms_doctor.prediction.live.address import AddressError
     from ovms_doctor.prediction.live.container_address import either_address
 
-    own = own_address(looked.document) if looked.local else ""
+    own = own_address(looked.document, looked.info) if looked.local else ""
     try:
         address = either_address(container, own, looked.host)
         return LiveLook(address, own_address=address.host == own)

@@ -87,7 +87,7 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
         )
     except DocumentError as error:
         raise _EngineError(str(error)) from None
-    address = own_address(looked.document) if looked.local else ""
+    address = own_address(looked.document, looked.info) if looked.local else ""
     return container_address(container, address, grpc=grpc, engine_host=looked.host)
 
 

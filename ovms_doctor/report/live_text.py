@@ -116,6 +116,8 @@ def _client_address(status: LiveStatus) -> str:
         text = f"OpenAI clients: base URL {base}/v3"
     else:
         return ""
+    if (year, minor) >= (2025, 4):
+        text += " (POST needs the key where the server was started with --api_key_file or API_KEY)"
     return f"{text}; KServe: {base}/v2/models/NAME/infer"
 
 

@@ -104,6 +104,28 @@ def test_the_address_for_a_container_beside_its_files(
 
 
 @pytest.mark.parametrize(
+    "info",
+    [
+        {"OperatingSystem": "Docker Desktop"},
+        {"SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"]},
+    ],
+)
+def test_an_address_that_only_the_engine_reaches_is_not_contacted(info: dict[str, Any]) -> None:
+    """It may be somebody else's on this host's networks."""
+    document = _document(*_WORDS, ip="172.17.0.2")
+    assert own_address(document, info) == ""
+    assert own_address(document, {"OperatingSystem": "Debian GNU/Linux 12"}) == "172.17.0.2"
+
+
+@pytest.mark.parametrize("status", ["paused", "restarting", "created"])
+def test_a_container_that_does_not_run_has_no_address(status: str) -> None:
+    document = _document(*_WORDS, ports={"8000": "0.0.0.0:18000"})
+    document["State"]["Status"] = status
+    with pytest.raises(AddressError, match=f"does not run \\({status}"):
+        _address(document)
+
+
+@pytest.mark.parametrize(
     ("endpoint", "local", "host"),
     [
         ("unix:///var/run/docker.sock", True, ""),

@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def own_address(document: Any) -> str:
-    """The first address of its networks; empty where it has none of its own."""
+def own_address(document: Any, info: Mapping[str, Any] | None = None) -> str:
+    """The first address of its networks; empty where it has none of its own, or where the engine's host does not reach
+    it: an engine in a virtual machine or without root's rights has its networks for itself, and the address may be
+    somebody else's here. ``info``: the engine's ``docker info``."""
+    if _is_apart(info or {}):
+        return ""
     data = document[0] if isinstance(document, list) and document else document
     settings = data.get("NetworkSettings") if isinstance(data, Mapping) else None
     if not isinstance(settings, Mapping):
@@ -21,6 +25,12 @@ def own_address(document: Any) -> str:
             if isinstance(text, str) and _is_ip(text):
                 return text
     return ""
+
+
+def _is_apart(info: Mapping[str, Any]) -> bool:
+    options = info.get("SecurityOptions")
+    rootless = isinstance(options, list) and any("rootless" in str(item) for item in options)
+    return rootless or "docker desktop" in str(info.get("OperatingSystem", "")).lower()
 
 
 def _is_ip(text: str) -> bool:

@@ -6,7 +6,7 @@ from ovms_doctor.model.container import Container
 from ovms_doctor.model.live import Address
 from ovms_doctor.prediction.live.address import AddressError
 
-_ENDED = ("exited", "dead", "created", "terminated")
+_ENDED = ("exited", "dead", "created", "terminated", "restarting", "paused")
 
 
 def container_address(

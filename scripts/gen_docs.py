@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes what follows from the codes that the checks declare: the tables in their pages, the data that ``explain``
-reads, and the index of the documentation.
+reads, the index of the documentation, and the manual page, which is made from the parser of the command line.
 
 With --check nothing is written; the exit code is 1 where a file is not what the codes say.
 """
@@ -19,10 +19,12 @@ from ovms_doctor.explain.general import general  # noqa: E402
 from ovms_doctor.explain.index import END_OF_FACTS  # noqa: E402
 from ovms_doctor.model.codes import PAGES as PAGES_PATH  # noqa: E402
 from ovms_doctor.model.codes import Code  # noqa: E402
+from scripts.man_page import man_page  # noqa: E402
 
 CHECKS, CODES, CHECK_OF = all_checks(), all_codes(), check_names()
 PAGES = ROOT / PAGES_PATH
 INDEX = ROOT / "docs/findings/README.md"
+MAN = ROOT / "docs/ovms-doctor.1"
 DATA = ROOT / "ovms_doctor/explain/data/codes.json"
 START_OF_FACTS = "<!-- facts: written by scripts/gen_docs.py from the code's declaration -->"
 RECOVERS = {
@@ -42,7 +44,7 @@ NOTE = "<!-- Written by scripts/gen_docs.py from the codes that the checks decla
 def wanted_files() -> dict[Path, str]:
     """The text that each file should have."""
     pages = {PAGES / f"{code.code}.md": page(code) for code in CODES.values()}
-    return {INDEX: index(), DATA: data(), **pages}
+    return {INDEX: index(), DATA: data(), MAN: man_page(), **pages}
 
 
 def page(code: Code) -> str:

@@ -314,7 +314,7 @@ def test_every_library_used_is_declared() -> None:
 
 @pytest.mark.needs_module("hatchling")
 def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
-    """Data files and the marker for type checkers are shipped; nothing but the package is."""
+    """Data files and the marker for type checkers are shipped; nothing but the package and its manual page is."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -324,6 +324,7 @@ def test_wheel_holds_the_whole_package(tmp_path: Path) -> None:
     expected = {
         _relative(path) for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
+    expected.add(f"ovms_doctor-{ovms_doctor.__version__}.data/data/share/man/man1/ovms-doctor.1")
     assert shipped == expected
     assert "ovms_doctor/py.typed" in shipped
     assert b"ovms-doctor = ovms_doctor.cli.entry:main" in entry_points

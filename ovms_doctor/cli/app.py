@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ovms_doctor.cli import options as opt
+from ovms_doctor.cli.completion import complete_explained
 from ovms_doctor.cli.exit_codes import EXIT_OK, EXIT_USAGE
+from ovms_doctor.cli.help import PanelCommand
 from ovms_doctor.cli.outcome import exit_code_of
 from ovms_doctor.model.errors import UsageError
 
@@ -44,19 +46,27 @@ def run(argv: Sequence[str]) -> int:
 
 def _parse_and_run(words: Sequence[str]) -> object:
     try:
-        return _command(words)(words, prog_name="ovms-doctor", standalone_mode=False)
+        return command_for(words)(words, prog_name="ovms-doctor", standalone_mode=False)
     except typer.TyperException as error:
-        raise UsageError(error.format_message()) from error
+        from ovms_doctor.cli.usage_hints import usage_message
+
+        parameters = getattr(getattr(getattr(error, "ctx", None), "command", None), "params", ())
+        options = [name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)]
+        commands = [_name_of(info) for info in app.registered_commands]
+        named = [name for name in options if name.startswith("-")]
+        raise UsageError(usage_message(error.format_message(), words, commands, named)) from error
     except typer.Abort:
         raise KeyboardInterrupt from None
 
 
-def _command(words: Sequence[str]) -> Callable[..., object]:
+def command_for(words: Sequence[str]) -> Callable[..., object]:
     """The parser. Of a command that is named first, the only one that can be meant, not those beside it: to
     build them takes longer than to explain a code."""
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
+    # The options that install the completion belong to the program; the shell asks without a command.
+    parser._add_completion = not named
     own = (check, collect, request, logs, status, diff, summary)
     if any(info.callback in own for info in parser.registered_commands):
         from ovms_doctor.cli.compare_options import CompareOptions
@@ -95,7 +105,7 @@ def _root(
         raise typer.Exit(EXIT_USAGE)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def check(context: typer.Context, **_: object) -> int:
     """Say what the server will do with TARGET... (or with its own arguments, behind --), and why."""
     from ovms_doctor.cli.check import run_check
@@ -105,7 +115,7 @@ def check(context: typer.Context, **_: object) -> int:
     return run_check(options_from(context.params, _server_arguments), output_options(context.params))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def collect(context: typer.Context, **_: object) -> int:
     """Look at the same things as check and save the facts, for `check --facts` elsewhere."""
     from ovms_doctor.cli.check import run_collect
@@ -115,7 +125,7 @@ def collect(context: typer.Context, **_: object) -> int:
     return run_collect(options_from(context.params, _server_arguments), output_options(context.params))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def request(context: typer.Context, **_: object) -> int:
     """Say whether a client's request fits what is served, and what the server answers."""
     from ovms_doctor.cli.check_options import options_from
@@ -129,7 +139,7 @@ def request(context: typer.Context, **_: object) -> int:
     return run_request(options, request_options, output_options(context.params))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def logs(context: typer.Context, **_: object) -> int:
     """Say what a server's log shows: causes, states of servables, requests."""
     from ovms_doctor.cli.log_options import LogOptions
@@ -139,7 +149,7 @@ def logs(context: typer.Context, **_: object) -> int:
     return run_logs(LogOptions(**values_of(LogOptions, context.params)), output_options(context.params))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def status(context: typer.Context, **_: object) -> int:
     """Say what a running server serves, and why a client cannot reach it."""
     from ovms_doctor.cli.parsed import output_options, values_of
@@ -151,7 +161,7 @@ def status(context: typer.Context, **_: object) -> int:
     )
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def diff(context: typer.Context, **_: object) -> int:
     """Say which findings are new, still there and fixed between two reports (or facts): OLD NEW."""
     from ovms_doctor.cli.compare import run_diff
@@ -161,7 +171,7 @@ def diff(context: typer.Context, **_: object) -> int:
     return run_diff(CompareOptions(**values_of(CompareOptions, context.params)))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def summary(context: typer.Context, **_: object) -> int:
     """Say which findings many reports (or facts) have, on how many hosts and models."""
     from ovms_doctor.cli.compare import run_summary
@@ -171,12 +181,14 @@ def summary(context: typer.Context, **_: object) -> int:
     return run_summary(CompareOptions(**values_of(CompareOptions, context.params)))
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def explain(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="CODE|LINE|-", help="A code, or a line from the server's log; - for standard input."
+            metavar="CODE|LINE|-",
+            help="A code, or a line from the server's log; - for standard input.",
+            autocompletion=complete_explained,
         ),
     ],
     format_: opt.Format = opt.OutputFormat.text,
@@ -188,7 +200,7 @@ def explain(
     return run_explain(" ".join(what), format_.value, no_color=no_color)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def checks(
     format_: opt.Format = opt.OutputFormat.text,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
@@ -199,7 +211,7 @@ def checks(
     return run_list(format_.value, no_color=no_color)
 
 
-@app.command()
+@app.command(cls=PanelCommand)
 def schema(
     which: Annotated[opt.SchemaName, typer.Argument(help="Which document's.")] = opt.SchemaName.report,
 ) -> int:

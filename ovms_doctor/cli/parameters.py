@@ -8,6 +8,9 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
+from ovms_doctor.cli.completion import completion_of
+from ovms_doctor.cli.help import panel_of
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import Option, options_of
 
 
@@ -17,12 +20,14 @@ def add_parameters(command: Callable[..., Any], *records: type[Any]) -> None:
     for record in records:
         for name, (hint, option) in options_of(record).items():
             if command.__name__ in option.commands:
-                parameters.append(_parameter(name, hint, option))
+                parameters.append(
+                    _parameter(name, hint, option, panel_of(record, option.names), command.__name__)
+                )
     command.__annotations__ = {item.name: item.annotation for item in parameters}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
 
 
-def _parameter(name: str, hint: Any, option: Option) -> inspect.Parameter:
+def _parameter(name: str, hint: Any, option: Option, panel: str, command: str) -> inspect.Parameter:
     several = get_origin(hint) is tuple
     kind: Any
     default: Any = None
@@ -35,12 +40,27 @@ def _parameter(name: str, hint: Any, option: Option) -> inspect.Parameter:
     else:
         # A value of the record is a text, or one of a few texts.
         kind = hint if type(None) in get_args(hint) else hint | None
-    settings: dict[str, Any] = {"help": option.help, "show_default": False}
+    settings: dict[str, Any] = {"help": option.help, "show_default": False, "rich_help_panel": panel}
+    completes = completion_of(option.names)
+    if completes is not None:
+        settings["autocompletion"] = completes
     if option.metavar:
         settings["metavar"] = option.metavar
     if option.parse is not None:
-        settings["parser"] = option.parse
+        settings["parser"] = _parser(option.parse, command)
     made = typer.Option(*option.names, **settings) if option.names else typer.Argument(**settings)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made]
     )
+
+
+def _parser(parse: Callable[[str], Any], command: str) -> Callable[[str], Any]:
+    """``parse``, whose errors name the help as well."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except UsageError as error:
+            raise UsageError(f"{error}. See ovms-doctor {command} --help") from None
+
+    return parsed

@@ -6,9 +6,11 @@ as if this module were not there; both read the same records of options.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, get_args, get_origin
 
+from ovms_doctor.cli.completion import VARIABLE
 from ovms_doctor.cli.outcome import exit_code_of
 from ovms_doctor.model.errors import UsageError
 
@@ -18,7 +20,7 @@ _SEPARATOR = "--"
 def run(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
     words = list(argv)
-    command = _plain_command(words)
+    command = None if VARIABLE in os.environ else _plain_command(words)
     if command is None:
         from ovms_doctor.cli.app import run
 

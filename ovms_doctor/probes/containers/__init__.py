@@ -42,14 +42,27 @@ class ContainerLookup(Struct, frozen=True):
         return urlsplit(f"//{rest}").hostname or ""
 
 
+def container_names(deadline: float) -> list[str]:
+    """The names of the engine's containers; empty where it does not answer within so many seconds."""
+    question = {"timeout": max(0.5, deadline * 0.8)}
+    answer = run_in_child("container", question, deadline, _environment())
+    if isinstance(answer, ChildExit):
+        return []
+    return [str(name) for name in answer.get("names") or () if str(name).isprintable()]
+
+
+def _environment() -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if key.lower() not in _UNWANTED}
+    environment.update(NO_PROXY="*", NETRC=os.devnull)
+    return environment
+
+
 def look_at_container(name: str, deadline: float) -> ContainerLookup:
     """Asks the engine at DOCKER_HOST, of the current context, or of this host for the container ``name`` (a name, an
     id or the beginning of one), within so many seconds. Nothing is changed, nothing run in it. Raises Interrupted."""
-    environment = {key: value for key, value in os.environ.items() if key.lower() not in _UNWANTED}
-    environment.update(NO_PROXY="*", NETRC=os.devnull)
     # The child's own limit for each answer comes first: it knows what it was waiting for.
     question = {"name": name, "timeout": max(0.5, deadline * 0.8)}
-    answer = run_in_child("container", question, deadline, environment)
+    answer = run_in_child("container", question, deadline, _environment())
     if isinstance(answer, ChildExit):
         why = "did not answer in time" if answer.timed_out else f"could not be asked: {answer}"
         return ContainerLookup(problem=f"The container engine {why}.", timed_out=answer.timed_out)

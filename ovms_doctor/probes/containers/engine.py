@@ -44,8 +44,14 @@ class ContainerLookupError(Exception):
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"name": …, "timeout": seconds}`` → the fields of ``Looked`` that are known."""
+    """``{"name": …, "timeout": seconds}`` → the fields of ``Looked`` that are known; without a name: the names of all
+    containers, none where they cannot be had."""
     found: dict[str, Any] = {"info": {}, "log": [], "endpoint": "", "local": False}
+    if "name" not in question:
+        try:
+            return {"names": _names(_client(float(question["timeout"]), found))}
+        except Exception:  # noqa: BLE001 - whoever completes a name can do nothing about it
+            return {"names": []}
     try:
         _look(str(question["name"]).removeprefix("/"), float(question["timeout"]), found)
     except ContainerLookupError as problem:
@@ -56,7 +62,8 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
+def _client(timeout: float, found: dict[str, Any]) -> Any:
+    """A client of the engine, whose address is put into ``found``."""
     try:
         import docker
         import docker.errors
@@ -64,10 +71,6 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
         raise ContainerLookupError(
             f"The Python package docker cannot be used ({type(error).__name__}): {_INSTALL} installs it."
         ) from None
-    if not _NAME.fullmatch(name):
-        raise ContainerLookupError(
-            "That is no name and no id that a container can have: docker ps -a lists them."
-        )
     arguments = endpoint()
     found["endpoint"] = address = shown_address(arguments["base_url"])
     found["local"] = address.startswith("unix://")
@@ -78,8 +81,19 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
         def get_redirect_target(self, resp: Any) -> None:
             """Nobody else is asked, whatever the engine says."""
 
+    return Client(**arguments, timeout=timeout)
+
+
+def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
+    if not _NAME.fullmatch(name):
+        raise ContainerLookupError(
+            "That is no name and no id that a container can have: docker ps -a lists them."
+        )
     end = time.monotonic() + timeout
-    client = Client(**arguments, timeout=timeout)
+    client = _client(timeout, found)
+    import docker.errors
+
+    address = found["endpoint"]
     try:
         document = client.inspect_container(name)
     except docker.errors.NotFound:
@@ -237,11 +251,14 @@ def shown_address(url: str) -> str:
 # -- what ----------------------------------------------------------------------------------------------
 
 
+def _names(client: Any) -> list[str]:
+    """The names of all containers, alive or dead."""
+    return [item.removeprefix("/") for row in client.containers(all=True) for item in row.get("Names") or ()]
+
+
 def _no_such(client: Any, name: str, address: str) -> str:
     try:
-        names = [
-            item.removeprefix("/") for row in client.containers(all=True) for item in row.get("Names") or ()
-        ]
+        names = _names(client)
     except Exception:  # noqa: BLE001 - a suggestion is not worth a failure
         names = []
     close = [item for item in names if name.lower() in item.lower() or item.lower() in name.lower()]

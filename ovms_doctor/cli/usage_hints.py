@@ -1,0 +1,61 @@
+"""What a mistake of usage says beyond the parser: the nearest option, value or command, and where the help is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+
+from ovms_doctor.model.option_values import shortened
+from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.similar import similar_names
+
+_UNKNOWN_OPTION = lazy_pattern(r"No such option: (\S+)")
+_UNKNOWN_COMMAND = lazy_pattern(r"No such command ")
+_CHOICE = lazy_pattern(
+    r"Invalid value for (?P<name>.+?): '(?P<value>.*)' is not one of (?P<all>'.+')\.$", re.DOTALL
+)
+_MISSING = lazy_pattern(r"Missing argument '(?P<name>[^']*)'")
+
+
+def usage_message(text: str, words: Sequence[str], commands: Iterable[str], options: Iterable[str]) -> str:
+    """The parser's message as a sentence with the way out.
+
+    ``words``: the command line. ``commands``: all commands. ``options``: those of the command, with dashes.
+    """
+    names = list(commands)
+    known = bool(words) and words[0] in names
+    help_line = f"ovms-doctor {words[0]} --help" if known else "ovms-doctor --help"
+    if _UNKNOWN_COMMAND.match(text) and words:
+        return _command(words[0], words[1:], names)
+    option = _UNKNOWN_OPTION.match(text)
+    if option is not None:
+        # One letter is similar to every other one.
+        long = [name for name in (*options, "--help") if name.startswith("--")]
+        near = similar_names(option[1], long, 1, 0.5) if len(option[1]) > 2 else []
+        meant = f" Did you mean {near[0]}?" if near else ""
+        return f"no such option: {shortened(option[1])}.{meant} {help_line} lists the options"
+    choice = _CHOICE.match(text)
+    if choice is not None:
+        allowed = re.findall("'([^']*)'", choice["all"])
+        near = similar_names(choice["value"], allowed, 1, 0.5)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        name = choice["name"].replace("'", "").replace(" / ", " or ")
+        return f"{name}: {shortened(choice['value'])} is none of {', '.join(allowed)}.{meant} See {help_line}"
+    missing = _MISSING.match(text)
+    if missing is not None:
+        return f"{words[0]} needs {missing['name']}. See {help_line}"
+    return f"{text.rstrip('.')}. See {help_line}"
+
+
+def _command(word: str, rest: Sequence[str], commands: Sequence[str]) -> str:
+    """What was meant by a word that is no command: a similar command, else something to be checked."""
+    shown = shortened(word)
+    looks_like_path = "/" in word or word.startswith((".", "~")) or word.endswith(".json")
+    near = [] if looks_like_path else similar_names(word, commands, 1, 0.6)
+    if near:
+        return f"no such command: {shown}. Did you mean {near[0]}? ovms-doctor --help lists the commands"
+    line = shlex.join(["ovms-doctor", "check", word, *rest])
+    if len(line) > 200:
+        line = shlex.join(["ovms-doctor", "check", shown])
+    return f"no such command: {shown}. To check a repository or a model: {line}. ovms-doctor --help lists the commands"

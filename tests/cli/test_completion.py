@@ -1,0 +1,178 @@
+"""Completion in real shells: commands, options, codes, the few texts of an option, and the engine's containers."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ovms_doctor.cli.completion import complete_codes, complete_containers
+from tests.container.listening import body, listening
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A PATH with the command, and a home directory without anybody's settings."""
+    command = tmp_path / "bin/ovms-doctor"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m ovms_doctor "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}:{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(tmp_path), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+
+
+def in_bash(environment: dict[str, str], *words: str) -> list[str]:
+    """What bash offers for the last of the words."""
+    script = """
+        source <(ovms-doctor --show-completion bash)
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+        _ovms_doctor_completion ovms-doctor
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", *words],
+        env=environment,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+CASES = [
+    (["che"], ["check", "checks"]),
+    (["check", "--ovms"], ["--ovms-version"]),
+    (["logs", "--si"], ["--since"]),
+    (["check", "--format", "s"], ["sarif"]),
+    (["check", "--load", ""], ["none", "read", "compile"]),
+    (["check", "--select", "OVD101"], ["OVD101"]),
+    (["check", "--ignore", "OVD101,permis"], ["OVD101,permissions"]),
+    (["explain", "OVD70"], ["OVD701", "OVD702"]),
+]
+
+
+@pytest.mark.needs_command("bash")
+@pytest.mark.parametrize(("words", "offered"), CASES, ids=lambda item: " ".join(item))
+def test_bash(environment: dict[str, str], words: list[str], offered: list[str]) -> None:
+    found = in_bash(environment, "ovms-doctor", *words)
+    assert set(offered) <= set(found)
+    assert all(item.lower().startswith(words[-1].lower()) for item in found)
+
+
+@pytest.mark.needs_command("bash")
+def test_bash_completes_files_itself(environment: dict[str, str]) -> None:
+    """Where nothing of ours fits, nothing is offered, and bash goes on with files (``complete -o default``)."""
+    assert in_bash(environment, "ovms-doctor", "check", "./mod") == []
+    shown = subprocess.run(
+        ["ovms-doctor", "--show-completion", "bash"],
+        env=environment,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert "complete -o default -F _ovms_doctor_completion ovms-doctor" in shown.stdout
+
+
+class Zsh:
+    """An interactive zsh on a terminal."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._master, slave = pty.openpty()
+        self._process = subprocess.Popen(
+            ["zsh", "-f", "-i"],
+            env=environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.send("PS1='READY%% '; unsetopt zle_bracketed_paste; bindkey -e\n")
+        self.until("READY% ")
+
+    def send(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def until(self, pattern: str) -> str:
+        """What the terminal shows up to a text; the limit only ends a test that hangs."""
+        shown = ""
+        end = time.monotonic() + 120
+        while re.search(pattern, shown) is None:
+            assert time.monotonic() < end, shown
+            if select.select([self._master], [], [], 1)[0]:
+                shown += os.read(self._master, 65536).decode("utf-8", "replace")
+        return shown
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture
+def zsh(environment: dict[str, str]) -> Iterator[Zsh]:
+    if shutil.which("zsh") is None:
+        pytest.skip("needs zsh")
+    shell = Zsh(environment)
+    shell.send(
+        'autoload -U compinit; compinit -u; eval "$(ovms-doctor --show-completion zsh)"; echo DO""NE\n'
+    )
+    shell.until("DONE\r?\n")
+    yield shell
+    shell.close()
+
+
+@pytest.mark.needs_command("zsh")
+def test_zsh(zsh: Zsh) -> None:
+    zsh.send("ovms-doctor check --ovms\t")
+    zsh.until("--ovms-version ")
+    zsh.send("\x15ovms-doctor check --select OVD10\t")
+    shown = zsh.until("OVD109")
+    assert "The models directory has no sub-directory" in shown
+    zsh.send("\x15ovms-doctor explain no-version\t")
+    zsh.until("no-version-directory")
+
+
+def test_codes_behind_a_comma() -> None:
+    offered = dict(complete_codes("OVD1,no-ver"))
+    assert list(offered) == ["OVD1,no-version-directory"]
+    assert "sub-directory" in offered["OVD1,no-version-directory"]
+    assert dict(complete_codes("LAY")).keys() >= {"layout"}
+
+
+def test_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [
+        {"Names": ["/ovms"]},
+        {"Names": ["/ovms-old", "/alias"]},
+        {"Names": ["/evil\n\x1b[31m"]},
+        {"Names": None},
+    ]
+    answer = body(json.dumps(names).encode())
+
+    def reply(connection: socket.socket) -> None:
+        path = [*connection.recv(65536).split(b" "), b""][1]
+        connection.sendall(body(b'{"ApiVersion": "1.41"}') if path.endswith(b"/version") else answer)
+
+    with listening(tmp_path / "socket", reply) as url:
+        monkeypatch.setenv("DOCKER_HOST", url)
+        assert [name for name, _ in complete_containers("ovms")] == ["ovms", "ovms-old"]
+        assert [name for name, _ in complete_containers("")] == ["ovms", "ovms-old", "alias"]
+
+
+def test_no_engine_offers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
+    assert complete_containers("") == []

@@ -8,13 +8,14 @@ from typing import Any
 from typer.core import TyperCommand
 
 #: The panels in their order; a command has those that hold an option of it.
-PANELS = ("Target", "Request", "Log", "Server", "Deployment", "Probes", "Output", "Options")
+PANELS = ("Target", "Request", "Log", "Server", "Reports", "Deployment", "Probes", "Output", "Options")
 #: The panel of a record's options that no panel names.
 _BY_RECORD = {
     "OutputOptions": "Output",
     "RequestOptions": "Request",
     "LogOptions": "Log",
     "StatusOptions": "Server",
+    "CompareOptions": "Reports",
 }
 _PROBES = frozenset(
     ("--load", "--download-limit", "--timeout", "--jobs", "--check-timeout", "--no-plugins", "--probe-write",

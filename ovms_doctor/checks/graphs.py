@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
-from ovms_doctor.checks import generative_layout, pull
+from ovms_doctor.checks import generative_layout, graph_models, pull
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model import server_log
@@ -280,6 +280,7 @@ _FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
 def check(context: Context) -> Iterator[Finding]:
     """A finding for whatever keeps a graph from being loaded or requests to it from being answered."""
     yield from pull.check(context)
+    yield from graph_models.check(context)
     for model in context.plan.models:
         yield from generative_layout.check(context, model)
         graph = model.followed
@@ -451,6 +452,7 @@ CHECK = Check(
         GENERATIVE_SETTING_REFUSED,
         *generative_layout.CODES,
         *pull.CODES,
+        *graph_models.CODES,
     ),
     run=check,
 )

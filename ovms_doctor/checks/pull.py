@@ -125,7 +125,7 @@ NAME_LISTED_ALREADY = Code(
     log=(server_log.MODEL_LISTED_ALREADY,),
     recovers="restart",
     releases=_SINCE,
-    see_also=("OVD447",),
+    see_also=("OVD443",),
     example=Example("--add_to_config --model_name m   m is there", "--add_to_config --model_name m2"),
 )
 CODES = (

@@ -139,6 +139,15 @@ class NodeModel(Struct, frozen=True):
     caches: tuple[KvCache, ...] = ()
 
 
+class Session(Struct, frozen=True):
+    """A node that takes a model of the server by its name (OpenVINOModelServerSessionCalculator)."""
+
+    #: The model's name.
+    servable: str
+    #: Its line in graph.pbtxt.
+    line: int
+
+
 class GraphPlan(Struct, frozen=True):
     """What becomes of one graph."""
 
@@ -157,6 +166,8 @@ class GraphPlan(Struct, frozen=True):
     unfollowed: tuple[str, ...] = ()
     #: What its nodes load, where it is loaded.
     models: tuple[NodeModel, ...] = ()
+    #: The models of the server that its nodes take.
+    sessions: tuple[Session, ...] = ()
 
     @property
     def verdict(self) -> Literal["available", "failed", "escaped", "killed", "unknown"]:

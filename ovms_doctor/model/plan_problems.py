@@ -236,7 +236,19 @@ class ConfigNote(Struct, frozen=True):
     #: ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one
     #: of its numbers is none; ``nul``: a text that ends for the server at its NUL character; the others name
     #: what is doubled, ignored or missing.
-    kind: Literal["doubled_key", "ignored_key", "no_base_path", "graph_keys", "policy", "policy_item", "nul"]
+    #: ``subconfig_not_json``: a graph's subconfig file is no JSON; ``subconfig_skipped``: one is not read, since that
+    #: of a graph before it lists no models.
+    kind: Literal[
+        "doubled_key",
+        "ignored_key",
+        "no_base_path",
+        "graph_keys",
+        "policy",
+        "policy_item",
+        "nul",
+        "subconfig_not_json",
+        "subconfig_skipped",
+    ]
     #: Its JSON pointer; empty for the command line.
     pointer: str
     #: What it is about.
@@ -245,5 +257,7 @@ class ConfigNote(Struct, frozen=True):
     model: str | None = None
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
+    #: The file that is to blame, or what a parser says.
+    other: str = ""
     #: Of a key beside ``config``: whether the release's schema takes it there, with its value.
     movable: bool = False

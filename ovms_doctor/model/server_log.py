@@ -346,6 +346,10 @@ PIPELINE_NODE_MISSING = Message(
 PIPELINE_NODE_TWICE = Message(
     "PipelineDefinition: {name} has multiple nodes with name: {node}", "pipelinedefinition.cpp"
 )
+SUBCONFIG_NOT_JSON = Message(
+    "Mediapipe: {name} graph subconfig: {path} file is not a valid JSON file. Error: {error}",
+    "modelmanager.cpp (since v2023.0)",
+)
 GRAPH_SETTINGS = Message(
     "Starting mediapipe graph with unsupported model settings: {what}The settings should be set in "
     "subconfig.json file.",

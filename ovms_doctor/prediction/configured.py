@@ -59,7 +59,12 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     if done.missing:
         raise FactsMissingError(done.missing)
     listed = [(item, item.graphs[0]) for item in reading.graphs]
-    graphs = _graphs([*listed, *done.graphs], done, deployment, facts)
+    items = [*listed, *done.graphs]
+    if items:
+        _bring(items, done, deployment, facts, planner, loaders)
+        if done.missing:
+            raise FactsMissingError(done.missing)
+    graphs = _graphs(items, done, deployment, facts)
     if done.missing:
         raise FactsMissingError(done.missing)
     # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
@@ -202,6 +207,30 @@ def _with_loader(
     return ModelPlan(entry, detection, requested, versions, unknown=unknown, tried=False)
 
 
+def _bring(
+    items: list[tuple[ConfigEntry, str]],
+    done: _Pass,
+    deployment: Deployment,
+    facts: Facts,
+    planner: Planner,
+    loaders: Libraries,
+) -> None:
+    """Adds the models of the graphs' subconfig files: of a name the first counts. Raises FactsMissingError."""
+    from ovms_doctor.prediction.graphs.subconfig import GraphFiles, brought_models
+
+    brought = brought_models([GraphFiles(item, path) for item, path in items], deployment, facts)
+    done.notes.extend(brought.notes)
+    for item, _ in brought.entries:
+        if item.entry.name in done.names:
+            done.duplicates.append(item.entry.name)
+            continue
+        done.names.add(item.entry.name)
+        try:
+            done.models.append(_model(item, deployment, facts, planner, loaders))
+        except FactsMissingError as error:
+            done.missing.extend(error.questions)
+
+
 # -- graphs --------------------------------------------------------------------------------------------
 
 
@@ -220,7 +249,7 @@ def _graphs(
             done.skipped.append(SkippedEntry(entry, "occupied", "MEDIAPIPE_GRAPH_NAME_OCCUPIED", (line,)))
         else:
             try:
-                graphs[entry.name] = _graph(entry, path, deployment, facts)
+                graphs[entry.name] = _graph(item, path, deployment, facts)
             except FactsMissingError as error:
                 done.missing.extend(error.questions)
     return list(graphs.values())
@@ -234,7 +263,8 @@ def _until_one_escapes(graphs: list[ModelPlan]) -> list[ModelPlan]:
     return graphs
 
 
-def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
+def _graph(item: ConfigEntry, path: str, deployment: Deployment, facts: Facts) -> ModelPlan:
+    entry = item.entry
     plan = ModelPlan(entry, Detection("OK"), kind="graph")
     # A path in a store is opened as any other one, and is the name of no file.
     try:
@@ -253,5 +283,8 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, facts: Facts) -
             fault = replace(fault, below=servables_below(entry.base_path, absolute_path, facts))
         return replace(plan, status=fault.status, graph=fault)
     from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
+    from ovms_doctor.prediction.graphs.subconfig import graph_base
 
-    return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), "config")
+    return with_graph(
+        plan, follow_graph(entry.name, path, graph_base(item, path), deployment, facts), "config"
+    )

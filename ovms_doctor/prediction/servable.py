@@ -114,7 +114,9 @@ def _graph(entry: ModelEntry, path: str, deployment: Deployment, mode: Mode, fac
     if fault is None:
         from ovms_doctor.prediction.graphs.follow import follow_graph, with_graph
 
-        return with_graph(plan, follow_graph(entry.name, path, entry.base_path, deployment, facts), mode)
+        fallback = graph_files(entry.base_path)[1]
+        base = fallback.rpartition("/")[0] if path == fallback else entry.base_path
+        return with_graph(plan, follow_graph(entry.name, path, base, deployment, facts), mode)
     if not isinstance(fault, GraphFault):
         return plan
     # What a directory in its place leads to depends on the file system.

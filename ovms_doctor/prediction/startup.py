@@ -257,7 +257,7 @@ def _single(
             refused = _graph_settings(arguments, deployment)
             if refused is not None:
                 return _exits("single", refused)
-            return assemble("single", [planner(entry, deployment, "single", facts)])
+            return _alone(entry, deployment, facts, planner)
         problem, reading = _startup_problem(arguments, entry, deployment)
         if problem is not None and problem.undefined:
             return Plan("single", "unknown", problem=problem)
@@ -265,7 +265,22 @@ def _single(
             return _exits("single", problem)
         entry = replace(entry, policy=reading.policy or DEFAULT_POLICY)
         notes = argument_notes(arguments, reading)
-    return replace(assemble("single", [planner(entry, deployment, "single", facts)]), config_notes=notes)
+    planned = _alone(entry, deployment, facts, planner)
+    return replace(planned, config_notes=(*notes, *planned.config_notes))
+
+
+def _alone(entry: ModelEntry, deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan:
+    """One model or graph; a graph with the models that its subconfig file lists."""
+    model = planner(entry, deployment, "single", facts)
+    if model.kind != "graph" or model.graph is not None or model.followed is None:
+        return assemble("single", [model])
+    from ovms_doctor.prediction.config.reading import ConfigEntry
+    from ovms_doctor.prediction.graphs.subconfig import GraphFiles, brought_models
+
+    item = ConfigEntry(entry, graph_files(entry.base_path))
+    brought = brought_models([GraphFiles(item, model.followed.path)], deployment, facts)
+    models = plan_models([each.entry for each, _ in brought.entries], deployment, facts, planner)
+    return replace(assemble("single", [*models, model]), config_notes=brought.notes)
 
 
 def _opens_graph(entry: ModelEntry, deployment: Deployment, facts: Facts) -> bool:

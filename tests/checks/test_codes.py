@@ -71,7 +71,7 @@ OVD372 tokenizer-of-other-release, OVD373 chat-template-missing, OVD374 generati
 OVD381 graph-missing, OVD382 generative-as-classic, OVD383 config-hides-versions, OVD384 links-lead-nowhere,
 OVD385 repository-not-writable, OVD386 pull-unfinished, OVD387 name-without-organisation, OVD388 hugging-face-variable,
 OVD389 hugging-face-variable-unread, OVD390 pull-without-conversion, OVD391 pull-space, OVD392 graph-rewritten,
-OVD393 name-listed-already,
+OVD393 name-listed-already, OVD394 subconfig-not-read, OVD395 servable-unknown,
 OVD401 policy-matches-nothing, OVD402 duplicate-model-name, OVD403 config-not-json,
 OVD404 config-schema-violation, OVD405 config-file-missing, OVD406 usage-error,
 OVD407 version-policy-invalid, OVD408 task-not-inferred, OVD409 no-models-configured,

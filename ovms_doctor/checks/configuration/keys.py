@@ -78,7 +78,7 @@ CODES = (KEY_DOUBLED, KEY_WITHOUT_EFFECT, GRAPH_IGNORES_PARAMETERS, TEXT_ENDS_AT
 def check(context: Context) -> Iterator[Finding]:
     """A finding on each note of the plan on the configuration, but for those on base paths."""
     for note in context.plan.config_notes:
-        if note.kind != "no_base_path":
+        if note.kind not in ("no_base_path", "subconfig_not_json", "subconfig_skipped"):
             yield _finding(context, note)
 
 

@@ -40,18 +40,31 @@ LIMIT = 64 << 20
 _NOT_PARAMETERS = ("name", "base_path", "model_version_policy", "graph_path", "subconfig")
 #: Parameters of which the server reads all members; of equal ones the last counts.
 _WALKED = ("shape", "layout", "plugin_config")
-_GRAPH_FILE = "graph.pbtxt"
+_GRAPH_FILE, _SUBCONFIG = "graph.pbtxt", "subconfig.json"
 
 
 class ConfigEntry(Struct, frozen=True):
     """An entry of ``model_config_list``. ``graphs``: the files of which one that opens makes the entry a
-    MediaPipe graph, as the server writes their paths. ``loader``: the custom loader that it names. ``undefined``:
-    nobody knows what the server makes of its version policy."""
+    MediaPipe graph, as the server writes their paths. ``subconfig``: where it says that the graph's models are listed.
+    ``loader``: the custom loader that it names. ``undefined``: nobody knows what the server makes of its version
+    policy."""
 
     entry: ModelEntry
     graphs: tuple[str, ...] = ()
+    subconfig: str = "subconfig.json"
     loader: str | None = None
     undefined: bool = False
+
+
+class Subconfig(Struct, frozen=True):
+    """Why the server reads no models from a graph's subconfig file, and none from those of later graphs.
+
+    * ``reason``: it is no JSON, or has no ``model_config_list``.
+    * ``message``: the parser's own text.
+    """
+
+    reason: Literal["not_json", "no_models"]
+    message: str = ""
 
 
 class ConfigReading(Struct, frozen=True):
@@ -162,6 +175,30 @@ def _against_schema(path: str, found: Violation, release: Release, document: Any
     )
 
 
+def read_subconfig(data: bytes, path: str, deployment: Deployment) -> tuple[ConfigEntry, ...] | Subconfig:
+    """The models of a graph's subconfig file, or why the server reads none: its schema lets every document through
+    (loadMediapipeSubConfigModels, v2023.0 to v2026.3). Never raises."""
+    try:
+        document = parse(ConfigText.of(data)).value
+    except (NotJsonError, NestingError) as error:
+        return Subconfig("not_json", error.message if isinstance(error, NotJsonError) else "")
+    entries = document.get("model_config_list") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        return Subconfig("no_models")
+    configs = [item.get("config") for item in entries if isinstance(item, dict)]
+    whole = [config for config in configs if isinstance(config, dict) and isinstance(config.get("name"), str)]
+    root = root_of_config(path, deployment.working_directory)
+    found = []
+    for config in whole:
+        policy = (
+            read_policy(config["model_version_policy"], deployment.release)
+            if isinstance(config.get("model_version_policy"), dict)
+            else None
+        )
+        found.append(_entry(config, "", root, deployment.release, policy))
+    return tuple(found)
+
+
 # -- entries -------------------------------------------------------------------------------------------
 
 
@@ -229,14 +266,16 @@ def _entry(
     options = config.get("custom_loader_options")
     loader = options["loader_name"] if isinstance(options, dict) else None
     undefined = policy is not None and policy.undefined
-    return ConfigEntry(entry, graph_files(config, root, release), loader, undefined)
+    subconfig = config.get("subconfig", _SUBCONFIG)
+    return ConfigEntry(entry, graph_files(config, root, release), subconfig, loader, undefined)
 
 
 def _graph_entry(config: dict[str, Any], pointer: str, root: str) -> ConfigEntry:
     """An entry of ``mediapipe_config_list``: a graph whatever is there, and its ``graph_path`` always counts."""
     base = _graph_directory(config, root)
     entry = ModelEntry(config["name"], base, pointer=pointer)
-    return ConfigEntry(entry, (join_base_path(config.get("graph_path", _GRAPH_FILE), base),))
+    path = join_base_path(config.get("graph_path", _GRAPH_FILE), base)
+    return ConfigEntry(entry, (path,), config.get("subconfig", _SUBCONFIG))
 
 
 def _graph_directory(config: dict[str, Any], root: str) -> str:

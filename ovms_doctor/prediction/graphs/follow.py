@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, Mode
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.graph_plan import GraphPlan, NodeModel, ServableFault
+from ovms_doctor.model.graph_plan import GraphPlan, NodeModel, ServableFault, Session
 from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.arguments import graph_options
@@ -68,8 +68,12 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
         faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
         if any(fault.verdict != "requests" for fault in faults):
             return GraphPlan(path, tasks, None, tuple(faults), tuple(doubts))
-    unfollowed = () if graph.message is None else _unfollowed(graph.message)
-    return GraphPlan(path, tasks, graph.problem, tuple(faults), tuple(doubts), unfollowed, tuple(models))
+    unfollowed, sessions = (
+        ((), ()) if graph.message is None else (_unfollowed(graph.message), _sessions(graph.message))
+    )
+    return GraphPlan(
+        path, tasks, graph.problem, tuple(faults), tuple(doubts), unfollowed, tuple(models), sessions
+    )
 
 
 def with_graph(plan: ModelPlan, graph: GraphPlan, mode: Mode) -> ModelPlan:
@@ -88,6 +92,19 @@ def _unfollowed(message: GraphMessage) -> tuple[str, ...]:
     names = dict.fromkeys(name for node in message.messages("node") for name in node.texts("calculator"))
     known = {one.name for one in CALCULATORS if one.title in _RULES}
     return tuple(name for name in names if name not in known)
+
+
+def _sessions(message: GraphMessage) -> tuple[Session, ...]:
+    """The models that nodes take by their names, of this server."""
+    found = []
+    for node in message.messages("node"):
+        for any_options in node.messages("node_options"):
+            for options in any_options.messages("OpenVINOModelServerSessionCalculatorOptions"):
+                name = options.first("servable_name")
+                elsewhere = any(options.texts("service_url")) or any(options.texts("server_config"))
+                if name is not None and isinstance(name.value, str) and name.value and not elsewhere:
+                    found.append(Session(name.value, name.line))
+    return tuple(found)
 
 
 def follow_in_memory(

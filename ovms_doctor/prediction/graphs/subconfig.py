@@ -1,0 +1,93 @@
+"""The models that a graph brings along: subconfig.json, or a config.json beside the graph.
+
+Source: MediapipeGraphConfig::parseNode and ModelManager::loadMediapipeSubConfigModels (v2023.0 to v2026.3). The first
+file that is there and lists no models ends the reading for all later graphs; nothing else comes of it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts, FileContent, PathStatus, ReadFile, StatPath
+from ovms_doctor.model.plan_problems import ConfigNote
+from ovms_doctor.prediction.config.reading import ConfigEntry, Subconfig, read_subconfig
+from ovms_doctor.prediction.paths import absolute, join_base_path
+
+_LIMIT = 16 << 20
+_MODEL_MESH = "config.json"
+
+
+class GraphFiles(Struct, frozen=True):
+    """A graph that is loaded, and where it lies."""
+
+    #: Its entry, with the name of its subconfig file.
+    item: ConfigEntry
+    #: graph.pbtxt as the server opens it.
+    path: str
+
+
+class Brought(Struct, frozen=True):
+    """What the subconfig files come to."""
+
+    #: The models, each with the file that lists it.
+    entries: tuple[tuple[ConfigEntry, str], ...] = ()
+    #: What is to be reported of files that are not read.
+    notes: tuple[ConfigNote, ...] = ()
+
+
+def graph_base(item: ConfigEntry, path: str) -> str:
+    """The directory from which a graph's paths count: its base path, or the directory 1 in it where only that has a
+    graph.pbtxt (CheckStartFromGraph, v2025.1)."""
+    is_fallback = len(item.graphs) > 1 and path == item.graphs[1] and path != item.graphs[0]
+    return posixpath.dirname(path) if is_fallback else item.entry.base_path
+
+
+def brought_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: Facts) -> Brought:
+    """The models of all graphs, in the server's order. Raises FactsMissingError."""
+    entries: list[tuple[ConfigEntry, str]] = []
+    notes: list[ConfigNote] = []
+    ended: tuple[str, Subconfig] | None = None
+    for graph in graphs:
+        found = _open(graph, deployment, facts)
+        if found is None:
+            continue
+        path, data = found
+        reading = read_subconfig(data, path, deployment)
+        name, pointer = graph.item.entry.name, graph.item.entry.pointer
+        if ended is not None:
+            if isinstance(reading, tuple) and reading:
+                notes.append(ConfigNote("subconfig_skipped", pointer, path, name, other=ended[0]))
+            continue
+        if isinstance(reading, tuple):
+            entries += ((entry, path) for entry in reading)
+            continue
+        ended = path, reading
+        if reading.reason == "not_json" and posixpath.basename(path) != _MODEL_MESH:
+            line = server_log.SUBCONFIG_NOT_JSON(name=name, path=path, error=reading.message)
+            notes.append(ConfigNote("subconfig_not_json", pointer, path, name, (line,), reading.message))
+    return Brought(tuple(entries), tuple(notes))
+
+
+def _open(graph: GraphFiles, deployment: Deployment, facts: Facts) -> tuple[str, bytes] | None:
+    """The first of the two files that opens: its path and content."""
+    base = graph_base(graph.item, graph.path).rstrip("/") + "/"
+    for path in _candidates(graph.item.subconfig, base, deployment):
+        where = absolute(path, deployment.working_directory)
+        status = facts.ask(StatPath(where))
+        if not isinstance(status, PathStatus) or status.kind != "regular":
+            continue
+        content = facts.ask(ReadFile(where, _LIMIT))
+        if isinstance(content, FileContent):
+            return path, content.data
+    return None
+
+
+def _candidates(subconfig: str, base: str, deployment: Deployment) -> Iterator[str]:
+    yield join_base_path(subconfig or base, base)
+    if deployment.release.at_least(2025, 1):
+        yield join_base_path(_MODEL_MESH, base)

@@ -1,0 +1,181 @@
+"""Graphs that take models of the server: subconfig files, in both start modes, and the names in the nodes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.helpers import good_model
+from tests.cli.run import Result, ovms_doctor
+from tests.graphs.models import graph, unpack, without_version
+
+SESSION = """\
+input_stream: "in"
+output_stream: "out"
+node {
+  calculator: "OpenVINOModelServerSessionCalculator"
+  output_side_packet: "SESSION:session"
+  node_options { [type.googleapis.com/mediapipe.OpenVINOModelServerSessionCalculatorOptions] {
+    servable_name: "resnet"
+    servable_version: "1"
+  } }
+}
+node {
+  calculator: "OpenVINOInferenceCalculator"
+  input_side_packet: "SESSION:session"
+  input_stream: "A:in"
+  output_stream: "B:out"
+  node_options { [type.googleapis.com/mediapipe.OpenVINOInferenceCalculatorOptions] { } }
+}
+"""
+
+
+def entries(*names: str) -> str:
+    listed = [{"config": {"name": name, "base_path": name}} for name in names]
+    return json.dumps({"model_config_list": listed})
+
+
+@pytest.fixture
+def flow(world_dir: Path) -> Path:
+    """A graph that takes the model resnet, which its subconfig.json lists."""
+    root = world_dir / "flow"
+    good_model(root / "resnet" / "1")
+    (root / "graph.pbtxt").write_text(SESSION)
+    (root / "subconfig.json").write_text(entries("resnet"))
+    return root
+
+
+def single(root: Path, release: str = "2026.3") -> Result:
+    words = ("--model_path", str(root), "--model_name", "flow", "--rest_port", "8000")
+    options = (
+        "--ovms-version",
+        release,
+        "--load",
+        "none",
+        "--format",
+        "json",
+        "--bare-metal",
+        "--user",
+        "0:0",
+    )
+    return ovms_doctor("check", *options, "--", *words)
+
+
+def configured(world_dir: Path, *graphs: str, release: str = "2026.3", **more: Any) -> Result:
+    config = world_dir / "config.json"
+    listed = [{"name": name, "base_path": str(world_dir / name)} for name in graphs]
+    document = {"model_config_list": [], "mediapipe_config_list": listed, **more}
+    config.write_text(json.dumps(document))
+    return ovms_doctor("check", config, "--ovms-version", release, "--load", "none", "--format", "json")
+
+
+def codes(result: Result) -> list[str]:
+    return [item["code"] for item in json.loads(result.out)["findings"] if item["severity"] != "info"]
+
+
+def models(result: Result) -> dict[str, Any]:
+    listed = json.loads(result.out)["models"]
+    return {item["name"]: [version["state"] for version in item["versions"]] for item in listed}
+
+
+@pytest.mark.parametrize("release", ["2025.1", "2026.3"])
+def test_the_models_of_a_graph_that_is_started_alone(flow: Path, release: str) -> None:
+    result = single(flow, release)
+    assert codes(result) == []
+    assert models(result)["resnet"] == ["AVAILABLE"]
+
+
+@pytest.mark.parametrize("release", ["2023.1", "2025.0", "2026.3"])
+def test_the_models_of_a_graph_in_a_configuration(flow: Path, release: str) -> None:
+    result = configured(flow.parent, "flow", release=release)
+    assert codes(result) == []
+    assert models(result)["resnet"] == ["AVAILABLE"]
+
+
+def test_a_model_of_the_subconfig_that_fails(flow: Path) -> None:
+    (flow / "resnet" / "1" / "model.xml").write_text("no xml")
+    for result in (single(flow), configured(flow.parent, "flow")):
+        assert len(codes(result)) == 1
+        assert json.loads(result.out)["server"]["outcome"] == "serves"
+        assert models(result)["resnet"] == ["LOADING"]
+
+
+def test_another_name_for_the_file(flow: Path, world_dir: Path) -> None:
+    (flow / "subconfig.json").rename(flow / "mine.json")
+    assert codes(configured(world_dir, "flow")) == ["OVD395"]
+    listed = [{"name": "flow", "base_path": str(flow), "subconfig": "mine.json"}]
+    assert codes(configured(world_dir, mediapipe_config_list=listed)) == []
+
+
+def test_a_name_that_leads_to_no_model(flow: Path, world_dir: Path) -> None:
+    (flow / "subconfig.json").unlink()
+    for result in (single(flow), configured(world_dir, "flow")):
+        assert codes(result) == ["OVD395"]
+        assert "line 7" in result.text
+    # Listed in the configuration itself, it is there.
+    entry = [{"config": {"name": "resnet", "base_path": str(flow / "resnet")}}]
+    assert codes(configured(world_dir, "flow", model_config_list=entry)) == []
+    # Of a directory alone nobody knows what is listed beside it.
+    options = ("--as", "model", "--load", "none", "--format", "json", "--ovms-version", "2025.4")
+    assert codes(ovms_doctor("check", flow, *options)) == []
+
+
+def test_a_server_elsewhere(flow: Path) -> None:
+    text = SESSION.replace('servable_version: "1"', 'service_url: "10.0.0.1:9000"')
+    (flow / "graph.pbtxt").write_text(text)
+    (flow / "subconfig.json").unlink()
+    assert codes(single(flow)) == []
+
+
+@pytest.mark.parametrize("text", ["{", '{"model_config_list": [}', ""])
+def test_a_subconfig_that_is_no_json(flow: Path, text: str) -> None:
+    (flow / "subconfig.json").write_text(text)
+    for result in (single(flow), configured(flow.parent, "flow")):
+        assert codes(result) == ["OVD394"]
+        (finding,) = (item for item in json.loads(result.out)["findings"] if item["code"] == "OVD394")
+        assert "is not a valid JSON file" in finding["server_log"][0]
+        assert json.loads(result.out)["server"]["outcome"] == "serves"
+
+
+@pytest.mark.parametrize("release", ["2025.0", "2026.3"])
+def test_a_config_of_hugging_face_ends_the_reading(flow: Path, world_dir: Path, release: str) -> None:
+    """Since 2025.1 a config.json beside a graph is taken for a subconfig file."""
+    first = unpack("llm-2025.4", world_dir)
+    without_version(first)
+    first.rename(world_dir / "chat")
+    (world_dir / "chat" / "graph.pbtxt").write_text(graph("text_generation"))
+    result = configured(world_dir, "chat", "flow", release=release)
+    lost = "OVD394" in codes(result)
+    assert lost is (release == "2026.3")
+    assert ("resnet" in models(result)) is not lost
+    # The other way round it harms nobody.
+    assert "OVD394" not in codes(configured(world_dir, "flow", "chat", release=release))
+
+
+def test_names_in_use(flow: Path, world_dir: Path) -> None:
+    """The first model of a name counts, and a graph may not have a model's name."""
+    other = good_model(world_dir / "other" / "1").parent
+    entry = [{"config": {"name": "resnet", "base_path": str(other)}}]
+    result = configured(world_dir, "flow", model_config_list=entry)
+    listed = {item["name"]: item["base_path"] for item in json.loads(result.out)["models"]}
+    assert listed["resnet"] == str(other)
+    (flow / "subconfig.json").write_text(entries("resnet", "flow"))
+    good_model(flow / "flow" / "1")
+    assert "OVD443" in codes(configured(world_dir, "flow"))
+
+
+def test_paths_of_a_graph_in_a_version_directory(world_dir: Path) -> None:
+    """A graph.pbtxt in the directory 1 counts its paths from there (model mesh, since 2025.1)."""
+    model = unpack("llm-2025.4", world_dir)
+    without_version(model)
+    (world_dir / "mesh").mkdir(mode=0o755)
+    model.rename(world_dir / "mesh" / "1")
+    (world_dir / "mesh" / "1" / "graph.pbtxt").write_text(graph("text_generation"))
+    assert codes(single(world_dir / "mesh")) == []
+    config = world_dir / "config.json"
+    entry = [{"config": {"name": "chat", "base_path": str(world_dir / "mesh")}}]
+    config.write_text(json.dumps({"model_config_list": entry}))
+    assert codes(ovms_doctor("check", config, "--load", "none", "--format", "json")) == []

@@ -28,7 +28,7 @@ def test_a_target_on_a_dead_mount(words: list[str], capsysbinary: pytest.Capture
     report = json.loads(capsysbinary.readouterr().out)
     assert code == 3
     statuses = {check["name"]: check["status"] for check in report["checks"]}
-    for name in ("doctor", "live", "logs", "requests"):
+    for name in ("doctor", "host", "live", "logs", "requests"):
         statuses.pop(name, None)
     assert set(statuses.values()) == {"timed_out"}
     assert report["summary"]["verdict"] == "incomplete"

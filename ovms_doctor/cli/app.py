@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -90,6 +90,13 @@ def _name_of(info: CommandInfo) -> str:
     return info.name or (info.callback.__name__ if info.callback else "")
 
 
+def _configured(parsed: Mapping[str, Any], *records: type[Any]) -> Mapping[str, Any]:
+    """What was typed, with the defaults of the project's configuration."""
+    from ovms_doctor.cli.configuration import with_configuration
+
+    return with_configuration(parsed, records)
+
+
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
@@ -111,8 +118,10 @@ def check(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.check import run_check
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
+    from ovms_doctor.model.options import CheckOptions, OutputOptions
 
-    return run_check(options_from(context.params, _server_arguments), output_options(context.params))
+    parsed = _configured(context.params, CheckOptions, OutputOptions)
+    return run_check(options_from(parsed, _server_arguments), output_options(parsed))
 
 
 @app.command(cls=PanelCommand)
@@ -121,8 +130,10 @@ def collect(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.check import run_collect
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
+    from ovms_doctor.model.options import CheckOptions, OutputOptions
 
-    return run_collect(options_from(context.params, _server_arguments), output_options(context.params))
+    parsed = _configured(context.params, CheckOptions, OutputOptions)
+    return run_collect(options_from(parsed, _server_arguments), output_options(parsed))
 
 
 @app.command(cls=PanelCommand)
@@ -132,11 +143,13 @@ def request(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.request import run_request
     from ovms_doctor.cli.request_options import RequestOptions
+    from ovms_doctor.model.options import CheckOptions, OutputOptions
 
-    request_options = RequestOptions(**values_of(RequestOptions, context.params))
-    parsed = {**context.params, "targets": request_options.models}
+    configured = _configured(context.params, RequestOptions, CheckOptions, OutputOptions)
+    request_options = RequestOptions(**values_of(RequestOptions, configured))
+    parsed = {**configured, "targets": request_options.models}
     options = options_from(parsed, _server_arguments, optional=True)
-    return run_request(options, request_options, output_options(context.params))
+    return run_request(options, request_options, output_options(configured))
 
 
 @app.command(cls=PanelCommand)
@@ -145,8 +158,10 @@ def logs(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.log_options import LogOptions
     from ovms_doctor.cli.logs import run_logs
     from ovms_doctor.cli.parsed import output_options, values_of
+    from ovms_doctor.model.options import OutputOptions
 
-    return run_logs(LogOptions(**values_of(LogOptions, context.params)), output_options(context.params))
+    parsed = _configured(context.params, LogOptions, OutputOptions)
+    return run_logs(LogOptions(**values_of(LogOptions, parsed)), output_options(parsed))
 
 
 @app.command(cls=PanelCommand)
@@ -155,10 +170,10 @@ def status(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.status import run_status
     from ovms_doctor.cli.status_options import StatusOptions
+    from ovms_doctor.model.options import OutputOptions
 
-    return run_status(
-        StatusOptions(**values_of(StatusOptions, context.params)), output_options(context.params)
-    )
+    parsed = _configured(context.params, StatusOptions, OutputOptions)
+    return run_status(StatusOptions(**values_of(StatusOptions, parsed)), output_options(parsed))
 
 
 @app.command(cls=PanelCommand)
@@ -218,11 +233,15 @@ def schema(
     """Print the JSON Schema of what is written."""
     import json
 
+    from ovms_doctor.cli.baseline import FORMAT, Baseline
+    from ovms_doctor.cli.configuration_schema import configuration_schema
     from ovms_doctor.report import schema as schemas
 
     makers = {
         opt.SchemaName.report: schemas.report_schema,
         opt.SchemaName.facts: schemas.facts_schema,
+        opt.SchemaName.config: configuration_schema,
+        opt.SchemaName.baseline: lambda: schemas.schema_of(Baseline, "baseline", FORMAT),
         opt.SchemaName.diff: schemas.diff_schema,
         opt.SchemaName.summary: schemas.summary_schema,
     }

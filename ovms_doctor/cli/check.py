@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -50,6 +51,7 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
     begun = begin(sys.argv[1:])
     destinations(output)
+    output = _with_baseline(output)
     plugins = () if typed.no_plugins else installed()
     if not plugins:
         # Nobody else has codes.
@@ -82,8 +84,38 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     if interrupts.requested():
         notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
         report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
+    if output.write_baseline is not None and report.error is None and not interrupts.requested():
+        report = _write_baseline(report, output)
     _print(report, typed, output)
     return report.exit_code
+
+
+def _with_baseline(output: OutputOptions) -> OutputOptions:
+    """The options with the known findings of the baseline that is named, and of the one that is to be replaced."""
+    if output.baseline_expires is not None and output.write_baseline is None:
+        raise UsageError("--baseline-expires is for the entries that --write-baseline adds")
+    if output.baseline is None or output.no_ignores:
+        return output
+    from ovms_doctor.cli.baseline import read_baseline
+
+    known = read_baseline(output.baseline)
+    return replace(output, adjustments=replace(output.adjustments, known=known, baseline=output.baseline))
+
+
+def _write_baseline(report: Report, output: OutputOptions) -> Report:
+    """Write the findings as known ones; the report then fails for none of them. Reasons and days that the replaced
+    file has stay."""
+    from ovms_doctor.cli.baseline import read_baseline, write_baseline
+    from ovms_doctor.diagnosis.adjust import known_findings
+    from ovms_doctor.diagnosis.verdict import verdict_of
+
+    path = output.write_baseline or ""
+    earlier = read_baseline(path) if path != "-" and os.path.exists(path) else ()
+    known = known_findings(report.findings, report.suppressed, earlier, output.baseline_expires)
+    write_baseline(path, known)
+    verdict, code = verdict_of((), report.checks, output)
+    note = f"{len(known)} finding{'' if len(known) == 1 else 's'} written to the baseline {path}"
+    return replace(report, verdict=verdict, exit_code=code, notes=(*report.notes, note))
 
 
 def _third_party(

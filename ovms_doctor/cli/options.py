@@ -16,6 +16,8 @@ class OutputFormat(str, Enum):
 class SchemaName(str, Enum):
     report = "report"
     facts = "facts"
+    config = "config"
+    baseline = "baseline"
     diff = "diff"
     summary = "summary"
 

@@ -31,4 +31,6 @@ def output_options(parsed: Mapping[str, Any]) -> OutputOptions:
     values = values_of(OutputOptions, parsed)
     for name in ("select", "ignore"):
         values[name] = patterns(values.get(name, ()))
+    if "adjustments" in parsed:
+        values["adjustments"] = parsed["adjustments"]
     return OutputOptions(**values)

@@ -54,10 +54,12 @@ def _look(name: str, words: list[str]) -> Callable[[], int] | None:
     def command() -> int:
         from ovms_doctor.cli.check import run_check, run_collect
         from ovms_doctor.cli.check_options import options_from
+        from ovms_doctor.cli.configuration import with_configuration
         from ovms_doctor.cli.parsed import output_options
 
         run_command = run_check if name == "check" else run_collect
-        return run_command(options_from(parsed, arguments), output_options(parsed))
+        configured = with_configuration(parsed, (CheckOptions, OutputOptions))
+        return run_command(options_from(configured, arguments), output_options(configured))
 
     return command
 
@@ -71,10 +73,12 @@ def _logs(words: list[str]) -> Callable[[], int] | None:
         return None
 
     def command() -> int:
+        from ovms_doctor.cli.configuration import with_configuration
         from ovms_doctor.cli.logs import run_logs
         from ovms_doctor.cli.parsed import output_options, values_of
 
-        return run_logs(LogOptions(**values_of(LogOptions, parsed)), output_options(parsed))
+        configured = with_configuration(parsed, (LogOptions, OutputOptions))
+        return run_logs(LogOptions(**values_of(LogOptions, configured)), output_options(configured))
 
     return command
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ovms_doctor import __version__
 from ovms_doctor.checks.live import CHECK, live_findings, live_gap
 from ovms_doctor.checks.registry import arrange, selects
+from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.model.findings import Finding
@@ -154,8 +155,13 @@ def live_report(status: LiveStatus, options: OutputOptions, begun: RunStart) -> 
     problem = live_gap(status)
     ended: CheckStatus = "could_not_look" if problem else "ran"
     checks = (CheckRun(CHECK.name, ended, problem),)
-    verdict, code = verdict_of(findings, checks, options)
-    return Report(__version__, begun.run(), verdict, code, None, None, findings, checks)
+    done = adjusted(findings, options.adjustments, begun.text[:10])
+    verdict, code = verdict_of(done.findings, checks, options)
+    return Report(
+        *(__version__, begun.run(), verdict, code, None, None, done.findings, checks),
+        notes=done.notes,
+        suppressed=done.suppressed,
+    )
 
 
 def _is_wanted(finding: Finding, options: OutputOptions) -> bool:

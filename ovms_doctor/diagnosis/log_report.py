@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ovms_doctor import __version__
+from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.verdict import verdict_of
@@ -46,8 +47,13 @@ def log_report(
     if log is not None and not problem and not log.records and not log.problems:
         status, problem = "could_not_look", "no line of OVMS is in the log"
     checks = (CheckRun(LOG_CHECK, status, problem),)
-    verdict, code = verdict_of(findings, checks, options)
-    report = Report(__version__, begun.run(), verdict, code, None, None, findings, checks)
+    done = adjusted(findings, options.adjustments, begun.text[:10])
+    verdict, code = verdict_of(done.findings, checks, options)
+    report = Report(
+        *(__version__, begun.run(), verdict, code, None, None, done.findings, checks),
+        notes=done.notes,
+        suppressed=done.suppressed,
+    )
     return report, diagnosis
 
 

@@ -11,6 +11,7 @@ from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.doctor import CHECK_CRASHED
 from ovms_doctor.checks.registry import NAMES, Outcome, all_checks, arrange, run_checks, selects
+from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart, begin
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.diagnosis.verdict import EXIT_INCOMPLETE, verdict_of
@@ -68,7 +69,8 @@ def report_on(
         arranged = arrange([*joined_live(findings, context), *third_party.findings])
         live, now = live_status_of(run.deployment), about_now(arranged)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
-    verdict, code = verdict_of(arranged, checks, options)
+    done = adjusted(arranged, options.adjustments, begun.text[:10])
+    verdict, code = verdict_of(done.findings, checks, options)
     return Report(
         __version__,
         begun.run(),
@@ -76,7 +78,7 @@ def report_on(
         code,
         run.deployment,
         run.plan,
-        arranged,
+        done.findings,
         checks,
         runtime=_runtime(run),
         host_paths=_host_paths(run),
@@ -90,7 +92,8 @@ def report_on(
             ),
             *third_party.looked_at,
         ),
-        notes=tuple(note.text for note in run.deployment.notes if note.kind is None),
+        notes=(*(note.text for note in run.deployment.notes if note.kind is None), *done.notes),
+        suppressed=done.suppressed,
     )
 
 

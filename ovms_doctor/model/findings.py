@@ -107,6 +107,19 @@ class Occurrences(Struct, frozen=True):
     last_line: int
 
 
+class Suppression(Struct, frozen=True):
+    """Why a finding is not reported as one.
+
+    * ``source``: what decides so: a baseline, or the project's configuration.
+    * ``reason``: the reason that is given there; or empty.
+    * ``expires``: the last day on which that holds, as YYYY-MM-DD; None for always.
+    """
+
+    source: Literal["baseline", "configuration"]
+    reason: str = ""
+    expires: str | None = None
+
+
 class Finding(Struct, frozen=True):
     """A prediction about the server, or a diagnosis of what it did.
 
@@ -143,6 +156,8 @@ class Finding(Struct, frozen=True):
     caused_by: tuple[str, ...] = ()
     relative: str = ""
     causes: tuple[CausedBy, ...] = ()
+    #: Why it is not reported as a finding, where a baseline or a configuration decides so.
+    suppressed: Suppression | None = None
     #: Where it comes from a log, or a log confirms it.
     occurrences: Occurrences | None = None
     fingerprint: str = field(default="")

@@ -105,6 +105,16 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
+def day(text: str) -> str:
+    """A day, ``YYYY-MM-DD``."""
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise UsageError(f"--baseline-expires {shortened(text)}: write a day like 2027-03-31") from None
+
+
 def _size(option: str, text: str) -> int:
     """Bytes, as docker reads a size: units are powers of 1024."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([bkmgtp]?)(?:i?b)?", text.strip().lower())

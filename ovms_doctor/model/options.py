@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get
 from msgspec import Struct, field
 
 from ovms_doctor.model import option_values
+from ovms_doctor.model.adjustments import Adjustments
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.errors import UsageError
@@ -33,6 +34,8 @@ FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
 _LOADING = ("check", "collect")
 #: The commands that write a report.
 _REPORTING = ("check", "request", "logs", "status")
+#: The commands that read a configuration file.
+_CONFIGURED = ("check", "collect", "request", "logs", "status")
 
 
 class Option(NamedTuple):
@@ -466,6 +469,57 @@ class OutputOptions(Struct, frozen=True):
     exit_zero: Annotated[
         bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
     ] = False
+    #: The configuration file; None: the nearest one above the working directory.
+    config_file: Annotated[
+        str | None,
+        Option(
+            ("--config",),
+            "Read defaults and ignores from FILE instead of ovms-doctor.toml or pyproject.toml.",
+            "FILE",
+            commands=_CONFIGURED,
+        ),
+    ] = None
+    #: Whether no configuration file is read.
+    no_config: Annotated[
+        bool, Option(("--no-config",), "Read no configuration file.", commands=_CONFIGURED)
+    ] = False
+    #: Whether all findings count, whatever a configuration or a baseline leaves out.
+    no_ignores: Annotated[
+        bool,
+        Option(
+            ("--no-ignores",),
+            "Report what the configuration or the baseline leaves out.",
+            commands=_CONFIGURED,
+        ),
+    ] = False
+    #: The file of known findings, which do not fail the run.
+    baseline: Annotated[
+        str | None,
+        Option(
+            ("--baseline",),
+            "Findings that FILE knows do not fail; they are counted.",
+            "FILE",
+            commands=("check",),
+        ),
+    ] = None
+    #: The file into which the findings are written as known ones.
+    write_baseline: Annotated[
+        str | None,
+        Option(
+            ("--write-baseline",), "Write all findings to FILE as known ones.", "FILE", commands=("check",)
+        ),
+    ] = None
+    #: The last day on which new entries of the baseline hold.
+    baseline_expires: Annotated[
+        str | None,
+        Option(
+            ("--baseline-expires",),
+            "With --write-baseline: new entries hold until this day.",
+            "YYYY-MM-DD",
+            option_values.day,
+            commands=("check",),
+        ),
+    ] = None
     #: The text has no colours.
     no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_REPORTING)] = False
     #: The text is the verdict alone.
@@ -474,6 +528,8 @@ class OutputOptions(Struct, frozen=True):
     verbose: Annotated[
         bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_REPORTING)
     ] = False
+    #: What the project has decided about findings.
+    adjustments: Adjustments = Adjustments()
 
 
 _options: dict[type[Any], dict[str, tuple[Any, Option]]] = {}

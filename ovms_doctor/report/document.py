@@ -21,7 +21,7 @@ from ovms_doctor.report.model import CheckStatus, Verdict
 from ovms_doctor.report.request_document import RequestInfo
 
 #: Raised in its second number when keys are added, in its first when one changes or goes.
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -167,6 +167,8 @@ class Summary(Struct, frozen=True):
     * ``infos``: number of findings of severity info.
     * ``checks``: number of selected checks by how they ended.
     * ``sentence``: the verdict in words, as the last line of the text report.
+    * ``suppressed``: number of findings that a baseline or the project's configuration takes out of account; the
+      other numbers leave them out.
     """
 
     verdict: Verdict
@@ -175,6 +177,7 @@ class Summary(Struct, frozen=True):
     infos: Count
     checks: CheckCounts
     sentence: str
+    suppressed: Count
 
 
 class VersionInfo(Struct, frozen=True):
@@ -304,6 +307,19 @@ class OccurrencesInfo(Struct, frozen=True):
     last_line: int | None
 
 
+class SuppressionInfo(Struct, frozen=True):
+    """Why a finding counts for nothing.
+
+    * ``by``: what decides so: a baseline, or the project's configuration.
+    * ``reason``: the reason that is given there, or empty.
+    * ``expires``: the last day on which that holds, as YYYY-MM-DD; null for always.
+    """
+
+    source: Literal["baseline", "configuration"] = field(name="by")
+    reason: str
+    expires: str | None
+
+
 class FindingInfo(Struct, frozen=True):
     """A prediction about the server, or a diagnosis of what it did.
 
@@ -322,6 +338,7 @@ class FindingInfo(Struct, frozen=True):
     * ``caused_by``: fingerprints of the findings that this one follows from.
     * ``fingerprint``: the same for the same finding in another run or on another host.
     * ``occurrences``: where a log shows the finding; absent where it does not come from a log.
+    * ``suppressed``: why it counts for nothing; absent where it counts. Those stand behind the others.
     """
 
     code: str
@@ -339,6 +356,7 @@ class FindingInfo(Struct, frozen=True):
     caused_by: tuple[str, ...]
     fingerprint: str
     occurrences: OccurrencesInfo | UnsetType = UNSET
+    suppressed: SuppressionInfo | UnsetType = UNSET
 
 
 class CheckInfo(Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias, get_args
 
 from msgspec import UNSET, to_builtins
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict, astuple, replace
 
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment
@@ -33,6 +33,7 @@ from ovms_doctor.report.document import (
     StepInfo,
     SubjectInfo,
     Summary,
+    SuppressionInfo,
     ToolInfo,
     UserInfo,
     VersionInfo,
@@ -91,7 +92,7 @@ def make_document(report: Report, sentence: str) -> ReportDocument:
         _server(report.deployment, report.plan, report.runtime),
         _summary(report, sentence),
         _servables(report),
-        tuple(_finding(finding) for finding in report.findings),
+        tuple(_finding(finding) for finding in (*report.findings, *report.suppressed)),
         tuple(_check(check) for check in report.checks),
         UNSET if report.error is None else report.error,
     )
@@ -186,6 +187,7 @@ def _summary(report: Report, sentence: str) -> Summary:
         infos=severities.count("info"),
         checks=CheckCounts(**{status: statuses.count(status) for status in get_args(CheckStatus)}),
         sentence=sentence,
+        suppressed=len(report.suppressed),
     )
 
 
@@ -313,6 +315,7 @@ def _finding(finding: Finding) -> FindingInfo:
         caused_by=finding.caused_by,
         fingerprint=finding.fingerprint,
         occurrences=UNSET if finding.occurrences is None else _occurrences(finding.occurrences),
+        suppressed=UNSET if finding.suppressed is None else SuppressionInfo(*astuple(finding.suppressed)),
     )
 
 

@@ -59,3 +59,5 @@ class Report(Struct, frozen=True):
     error: str | None = None
     live: LiveStatus | None = None
     about_now: frozenset[str] = frozenset()
+    #: Findings that a baseline or the project's configuration takes out of account.
+    suppressed: tuple[Finding, ...] = ()

@@ -75,5 +75,8 @@ def _moment(at: str | None, line: int) -> str:
 
 
 def title_of(finding: Finding) -> str:
-    """Code and name as words."""
-    return f"{finding.code} {finding.name.replace('-', ' ')}"
+    """Code and name as words, and whether it counts for nothing."""
+    words = f"{finding.code} {finding.name.replace('-', ' ')}"
+    if finding.suppressed is None:
+        return words
+    return f"{words} ({'known' if finding.suppressed.source == 'baseline' else 'ignored'})"

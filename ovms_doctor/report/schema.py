@@ -28,25 +28,26 @@ _ITEM = lazy_pattern(r"^\* ``(?P<key>\w+)``: (?P<text>.*?)(?=^\*|^$|\Z)", re.MUL
 
 def report_schema() -> Schema:
     """The schema that every document of :func:`ovms_doctor.report.json_report.to_document` fulfils."""
-    return _schema(ReportDocument, "report", "ovms-doctor report")
+    return schema_of(ReportDocument, "report", "ovms-doctor report")
 
 
 def facts_schema() -> Schema:
     """The schema that every document of :func:`ovms_doctor.model.facts.codec.dump` fulfils."""
-    return _schema(FactsFile, "facts", FORMAT)
+    return schema_of(FactsFile, "facts", FORMAT)
 
 
 def diff_schema() -> Schema:
     """The schema that every document of ``diff`` fulfils."""
-    return _schema(DiffDocument, "diff", "ovms-doctor diff")
+    return schema_of(DiffDocument, "diff", "ovms-doctor diff")
 
 
 def summary_schema() -> Schema:
     """The schema that every document of ``summary`` fulfils."""
-    return _schema(SummaryDocument, "summary", "ovms-doctor summary")
+    return schema_of(SummaryDocument, "summary", "ovms-doctor summary")
 
 
-def _schema(document: type[Struct], name: str, title: str) -> Schema:
+def schema_of(document: type[Struct], name: str, title: str) -> Schema:
+    """The schema of documents of this type. ``name``: its short name; ``title``: what people call it."""
     (_,), definitions = msgspec.json.schema_components([document], ref_template=_PLACE + "{name}")
     types = {kind.__name__: kind for kind in _types(msgspec.inspect.type_info(document))}
     for key, definition in definitions.items():

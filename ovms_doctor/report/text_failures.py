@@ -41,11 +41,12 @@ def failures(report: Report) -> list[Failure]:
     ]
     # Where the process ends, or something keeps all models from being served, that is named instead of each of them.
     told = bool(found) or report.plan.outcome in ("exits", "never_ends")
+    known = {finding.subject.model for finding in report.suppressed}
     for model in report.plan.models:
         name = model.entry.name
         if name in first:
             found.append(_of_model(first.pop(name)))
-        elif not told and model_status(model, report) == "bad":
+        elif not told and name not in known and model_status(model, report) == "bad":
             found.append(Failure(name, "not served"))
     # Pipelines, and models that the server never gets to.
     found += [_of_model(finding) for finding in first.values()]

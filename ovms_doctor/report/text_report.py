@@ -231,7 +231,9 @@ def _counts(report: Report) -> str:
     def count(severity: str) -> int:
         return sum(finding.severity == severity for finding in report.findings)
 
-    said = [plural(count("error"), "error"), plural(count("warning"), "warning")]
+    parts = [plural(count("error"), "error"), plural(count("warning"), "warning")]
     if count("info"):
-        said.append(f"{count('info')} info")
-    return ", ".join(said)
+        parts.append(f"{count('info')} info")
+    if report.suppressed:
+        parts.append(f"{len(report.suppressed)} known or ignored")
+    return ", ".join(parts)

@@ -199,7 +199,9 @@ def _why(model: ModelPlan, version: VersionPlan, report: Report, end: ModelStatu
 
 def _findings(model: ModelPlan, report: Report) -> list[Finding]:
     return [
-        item for item in report.findings if item.subject.model == model.entry.name and item.severity != "info"
+        item
+        for item in (*report.findings, *report.suppressed)
+        if item.subject.model == model.entry.name and item.severity != "info"
     ]
 
 

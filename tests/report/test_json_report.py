@@ -109,11 +109,13 @@ def test_keys_are_pinned(name: str) -> None:
     written = document(name)
     failed = SAMPLES[name]().error is not None
     assert list(written) == ([*TOP, "error"] if failed else TOP)
-    assert written["schema_version"] == "1.2"
+    assert written["schema_version"] == "1.3"
     assert list(written["tool"]) == ["name", "version"]
     assert list(written["run"]) == ["started_at", "duration_s", "arguments", "host", "notes"]
     assert list(written["server"]) == [*TOLD, *FOUND]
-    assert list(written["summary"]) == ["verdict", "errors", "warnings", "infos", "checks", "sentence"]
+    assert list(written["summary"]) == [
+        "verdict", "errors", "warnings", "infos", "checks", "sentence", "suppressed",
+    ]  # fmt: skip
     assert list(written["summary"]["checks"]) == STATUSES
     for model in written["models"]:
         assert list(model) == MODEL
@@ -189,7 +191,7 @@ def test_schema_requires_every_key_that_each_report_has() -> None:
     left_out = {
         key for item in _objects(report_schema()) for key in set(item["properties"]) - set(item["required"])
     }
-    assert left_out == {"error", "request", "log", "live", "occurrences", "probes"}
+    assert left_out == {"error", "request", "log", "live", "occurrences", "probes", "suppressed"}
 
 
 @pytest.mark.parametrize(

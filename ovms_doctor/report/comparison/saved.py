@@ -48,6 +48,8 @@ class SavedFinding(Struct, frozen=True):
     fingerprint: str
     #: What it is about.
     subject: SavedSubject = SavedSubject()
+    #: Why it counts for nothing; None where it counts.
+    suppressed: dict[str, str | None] | None = None
 
     @property
     def about_itself(self) -> bool:
@@ -154,4 +156,7 @@ def fails(findings: Iterable[SavedFinding], fail_on: FailOn) -> bool:
     if fail_on == "never":
         return False
     counted = SEVERITIES[: SEVERITIES.index(fail_on) + 1]
-    return any(finding.severity in counted and not finding.about_itself for finding in findings)
+    return any(
+        finding.severity in counted and not finding.about_itself and finding.suppressed is None
+        for finding in findings
+    )

@@ -76,6 +76,8 @@ class Totals(Struct):
         row.verdict = max(row.verdict, verdict, key=_WORSE.index)
         models: set[tuple[str, str]] = set()
         for finding in report.findings:
+            if finding.suppressed is not None:
+                continue
             row.errors += finding.severity == "error"
             row.warnings += finding.severity == "warning"
             row.findings[finding.code] = row.findings.get(finding.code, 0) + 1

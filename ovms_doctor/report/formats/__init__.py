@@ -10,17 +10,25 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from msgspec import convert
+from msgspec import UNSET, convert
+from msgspec.structs import replace
 
 from ovms_doctor.report.document import ReportDocument
 from ovms_doctor.report.formats.context import RenderContext
+
+#: Formats that say of a finding that it is suppressed.
+_WITH_SUPPRESSED = ("sarif",)
 
 
 def render(form: str, document: dict[str, Any], context: RenderContext) -> Iterator[str]:
     """The document in one of the formats but text and JSON, in parts."""
     module = importlib.import_module(f"ovms_doctor.report.formats.{form}")
     renderer: Callable[[ReportDocument, RenderContext], Iterator[str]] = module.render
-    return renderer(convert(document, ReportDocument), context)
+    found = convert(document, ReportDocument)
+    if form not in _WITH_SUPPRESSED:
+        # The others have no form for what counts for nothing; the summary has its number.
+        found = replace(found, findings=tuple(one for one in found.findings if one.suppressed is UNSET))
+    return renderer(found, context)
 
 
 def shortened(parts: Iterable[str], most: int) -> str:

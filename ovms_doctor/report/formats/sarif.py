@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ovms_doctor.model.codes import PROJECT_URL, page_url
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.report.document import FindingInfo, ReportDocument
+from ovms_doctor.report.document import FindingInfo, ReportDocument, SuppressionInfo
 from ovms_doctor.report.formats.common import Location, locate, remedy_lines, safe, safe_lines, subject_text
 from ovms_doctor.report.formats.context import RenderContext, Rule
 
@@ -111,6 +111,9 @@ def _result(finding: FindingInfo, rule: int, document: ReportDocument, context: 
             "causedBy": list(finding.caused_by),
         },
     }
+    if isinstance(finding.suppressed, SuppressionInfo):
+        reason = finding.suppressed.reason or f"known from the {finding.suppressed.source}"
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": safe(reason)}]
     return result
 
 

@@ -1,0 +1,92 @@
+"""The project's configuration: ``ovms-doctor.toml``, or ``[tool.ovms-doctor]`` in pyproject.toml.
+
+It is looked for in the working directory and above it, or named with ``--config``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ovms_doctor.cli.named_files import read_named_file
+from ovms_doctor.cli.working_directory import working_directory
+from ovms_doctor.model.errors import UsageError
+
+#: The file of its own, and the table of the shared one.
+NAME, SHARED, TABLE = "ovms-doctor.toml", "pyproject.toml", "tool.ovms-doctor"
+#: A longer configuration, in bytes, is not read.
+_LARGEST = 1 << 20
+#: Directories above the working directory that are looked into.
+_LEVELS = 64
+
+
+def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) -> Mapping[str, Any]:
+    """The parsed options of a command with the defaults of the configuration, and ``adjustments`` beside them.
+
+    ``records``: the records of the command's options. Raises UsageError for a file that cannot be read or does not
+    fulfil its schema.
+    """
+    if parsed.get("no_config"):
+        if parsed.get("config_file"):
+            raise UsageError("--config and --no-config exclude each other")
+        return parsed
+    found = _named(parsed["config_file"]) if parsed.get("config_file") else _nearest(working_directory())
+    if found is None:
+        return parsed
+    path, table = found
+    from ovms_doctor.cli.configured_options import ConfiguredOptions
+
+    return ConfiguredOptions(path, table, records, named=bool(parsed.get("config_file"))).merged(parsed)
+
+
+def _named(path: str) -> tuple[str, dict[str, Any]]:
+    """The table of a file that was named: the whole of it, of a pyproject.toml the tool's own."""
+    table = _table(path, read_named_file(path, _LARGEST))
+    if table is None:
+        raise UsageError(f"{path}: has no table [{TABLE}]")
+    return path, table
+
+
+def _nearest(directory: str) -> tuple[str, dict[str, Any]] | None:
+    """The nearest configuration in this directory or above it."""
+    for _ in range(_LEVELS):
+        for name in (NAME, SHARED):
+            path = os.path.join(directory, name)
+            # One that cannot be read is somebody else's.
+            if not os.path.isfile(path) or not os.access(path, os.R_OK):
+                continue
+            data = read_named_file(path, _LARGEST)
+            if name == SHARED and TABLE.encode() not in data:
+                continue
+            table = _table(path, data)
+            if table is not None:
+                return path, table
+        above = os.path.dirname(directory)
+        if above == directory:
+            break
+        directory = above
+    return None
+
+
+def _table(path: str, data: bytes) -> dict[str, Any] | None:
+    """The configuration in a file; None for a pyproject.toml without one."""
+    try:
+        document: dict[str, Any] = _toml().loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: is no TOML: {error}") from None
+    if os.path.basename(path) != SHARED:
+        return document
+    tools = document.get("tool")
+    table = tools.get("ovms-doctor") if isinstance(tools, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _toml() -> Any:
+    """The parser: of the standard library since Python 3.11, else the package that it was made of."""
+    import importlib
+
+    try:
+        return importlib.import_module("tomllib")
+    except ModuleNotFoundError:
+        return importlib.import_module("tomli")

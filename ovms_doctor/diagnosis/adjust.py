@@ -1,0 +1,184 @@
+"""What a project has decided about findings, applied: ignored with a reason, known already, of another severity.
+
+Findings about ovms-doctor itself (9xx) stay as they are: what could not be looked at is not decided by anybody.
+"""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ovms_doctor.checks.registry import selects
+from ovms_doctor.model.adjustments import Adjustments, IgnoreRule, KnownFinding
+from ovms_doctor.model.findings import Finding, Suppression
+
+
+class Adjusted(Struct, frozen=True):
+    """The findings of a run after the project's decisions."""
+
+    #: Those that are reported, with their severities.
+    findings: tuple[Finding, ...]
+    #: Those that are not, each with the reason.
+    suppressed: tuple[Finding, ...] = ()
+    #: What a reader must know of it: a sentence each.
+    notes: tuple[str, ...] = ()
+
+
+def adjusted(findings: tuple[Finding, ...], decided: Adjustments, today: str) -> Adjusted:
+    """The findings, causes before what follows from them as before. ``today``: the day of the run, YYYY-MM-DD."""
+    set_there = f"set by {decided.configuration}: {', '.join(decided.options)}"
+    notes: list[str] = [set_there] if decided.options else []
+    if not (decided.ignores or decided.severities or decided.known or decided.baseline):
+        return Adjusted(findings, notes=tuple(notes))
+    kept: list[Finding] = []
+    left_out: dict[str, Finding] = {}
+    used: set[IgnoreRule] = set()
+    left = _by_fingerprint(decided.known)
+    for finding in findings:
+        if finding.code.startswith("OVD9"):
+            kept.append(finding)
+            continue
+        known = left.get(finding.fingerprint)
+        entry = known.pop(0) if known else None
+        rule = next((each for each in decided.ignores if _applies(each, finding, decided.directory)), None)
+        if rule is not None:
+            used.add(rule)
+        if rule is not None and not _is_over(rule.expires, today):
+            suppression = Suppression("configuration", rule.reason, rule.expires)
+        elif entry is not None and not _is_over(entry.expires, today):
+            suppression = Suppression("baseline", entry.reason, entry.expires)
+        else:
+            causes = [left_out.get(fingerprint) for fingerprint in finding.caused_by]
+            cause = causes[0] if causes and all(causes) else None
+            if cause is None:
+                notes += _expired(finding, rule, entry, decided)
+                kept.append(finding)
+                continue
+            # What only follows from an accepted finding is accepted with it.
+            assert cause.suppressed is not None
+            suppression = cause.suppressed
+        left_out[finding.fingerprint] = replace(finding, suppressed=suppression)
+    changed, texts = _with_severities(kept, decided)
+    suppressed = tuple(left_out.values())
+    notes = [*notes, *_counts(suppressed, decided), *texts]
+    notes += [
+        f"{rule.label} ({rule.code}) matches no finding" for rule in decided.ignores if rule not in used
+    ]
+    gone = sum(map(len, left.values()))
+    if gone:
+        entries = "1 entry" if gone == 1 else f"{gone} entries"
+        notes.append(
+            f"{entries} of the baseline {decided.baseline} no longer occur{'s' if gone == 1 else ''}"
+        )
+    return Adjusted(changed, suppressed, tuple(notes))
+
+
+def known_findings(
+    findings: tuple[Finding, ...],
+    suppressed: tuple[Finding, ...],
+    earlier: tuple[KnownFinding, ...],
+    expires: str | None,
+) -> tuple[KnownFinding, ...]:
+    """The entries of a baseline for the findings of a run. Reasons and days of ``earlier`` entries stay; new entries
+    have the day ``expires``."""
+    before = {entry.fingerprint: entry for entry in earlier}
+    result = []
+    accepted = [
+        one for one in suppressed if one.suppressed is not None and one.suppressed.source == "baseline"
+    ]
+    for finding in (*findings, *accepted):
+        if finding.code.startswith("OVD9"):
+            continue
+        entry = before.get(finding.fingerprint)
+        result.append(
+            KnownFinding(
+                finding.fingerprint,
+                finding.code,
+                finding.name,
+                finding.subject.model,
+                finding.subject.version,
+                finding.message,
+                entry.reason if entry is not None else "",
+                expires if entry is None or finding.suppressed is None else entry.expires,
+            )
+        )
+    return tuple(
+        sorted(result, key=lambda each: (each.code, each.model or "", each.version or 0, each.fingerprint))
+    )
+
+
+def _by_fingerprint(known: tuple[KnownFinding, ...]) -> dict[str, list[KnownFinding]]:
+    result: dict[str, list[KnownFinding]] = {}
+    for entry in known:
+        result.setdefault(entry.fingerprint, []).append(entry)
+    return result
+
+
+def _applies(rule: IgnoreRule, finding: Finding, directory: str) -> bool:
+    """Whether all that the rule gives matches the finding."""
+    if not selects([rule.code], finding):
+        return False
+    if rule.model is not None and not fnmatchcase(finding.subject.model or "", rule.model):
+        return False
+    if rule.path is None:
+        return True
+    paths = [path for path in (finding.subject.path, finding.subject.server_path) if path]
+    relative = [os.path.relpath(path, directory) for path in paths if directory and path.startswith("/")]
+    return any(fnmatchcase(path, rule.path) for path in (*paths, *relative))
+
+
+def _is_over(expires: str | None, today: str) -> bool:
+    """Whether the last day has passed. Days are compared as text, YYYY-MM-DD."""
+    return expires is not None and expires < today
+
+
+def _expired(
+    finding: Finding, rule: IgnoreRule | None, entry: KnownFinding | None, decided: Adjustments
+) -> list[str]:
+    """Notes on decisions about this finding that no longer hold."""
+    about = finding.code + (f", {finding.subject.model}" if finding.subject.model else "")
+    notes = []
+    if rule is not None:
+        notes.append(f"{rule.label} ({about}) expired on {rule.expires}")
+    if entry is not None:
+        notes.append(f"the entry for {about} in the baseline {decided.baseline} expired on {entry.expires}")
+    return notes
+
+
+def _with_severities(findings: list[Finding], decided: Adjustments) -> tuple[tuple[Finding, ...], list[str]]:
+    """The findings with the severities of the configuration, the last rule that matches; and a note for each rule."""
+    numbers = dict.fromkeys(decided.severities, 0)
+    result = []
+    for finding in findings:
+        rules = [each for each in decided.severities if selects([each.code], finding)]
+        if rules and not finding.code.startswith("OVD9"):
+            rule = rules[-1]
+            numbers[rule] += finding.severity != rule.severity
+            finding = replace(finding, severity=rule.severity)
+        result.append(finding)
+    notes = [
+        f"{decided.configuration} makes {number} finding{'' if number == 1 else 's'} of {rule.code} {rule.severity}"
+        for rule, number in numbers.items()
+        if number
+    ]
+    return tuple(result), notes
+
+
+def _counts(suppressed: tuple[Finding, ...], decided: Adjustments) -> list[str]:
+    """How many findings the baseline has, and for each reason how many the configuration ignores."""
+    notes = []
+    known = sum(one.suppressed is not None and one.suppressed.source == "baseline" for one in suppressed)
+    if known:
+        notes.append(f"{known} finding{'' if known == 1 else 's'} known from the baseline {decided.baseline}")
+    reasons: dict[str, list[str]] = {}
+    for one in suppressed:
+        if one.suppressed is not None and one.suppressed.source == "configuration":
+            reasons.setdefault(one.suppressed.reason, []).append(one.code)
+    for reason, codes in reasons.items():
+        shown = ", ".join(dict.fromkeys(codes))
+        plural = "" if len(codes) == 1 else "s"
+        notes.append(f"{len(codes)} finding{plural} ignored by {decided.configuration} ({shown}): {reason}")
+    return notes

@@ -174,9 +174,10 @@ def _release(options: CheckOptions) -> tuple[Release, str]:
         release = parse_release(text)
     except ReleaseError as error:
         raise UsageError(str(error)) from None
+    source = options.release_from or "--ovms-version"
     if not release.known and release > NEWEST:
-        return release, f"--ovms-version; newer than the newest known, {NEWEST}, whose rules are used"
-    return release, options.release_from or "--ovms-version"
+        return release, f"{source}; newer than the newest known, {NEWEST}, whose rules are used"
+    return release, source
 
 
 def _policy(text: str | None) -> VersionPolicy:

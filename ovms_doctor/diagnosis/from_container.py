@@ -9,6 +9,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from ovms_doctor.model.container import Container, ContainerMount, IdRange
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import IMAGE_USER, Host, HostDevices, User
 from ovms_doctor.model.mounts import Mount, UnavailablePath, covering
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
@@ -38,11 +39,19 @@ def options_from_container(
 ) -> CheckOptions:
     """``options`` with what the container gives its server: arguments, user, mounts, environment, limits.
 
-    What the command line gave stays. ``here``: this host, where the container is one
+    What the command line gave stays. UsageError for a release that is too old.
+    ``here``: this host, where the container is one
     of its own; ``gone``: host paths of mounts that are not on this host, because the document is of another one.
     """
     user, user_from, problem = _user(options, container)
     if problem:
+        container = replace(container, problems=(*container.problems, problem))
+    release = options.release or _release(container)
+    if release is None and "@" in container.image and container.state is None:
+        # The labels of an image are known where the engine is asked for it.
+        problem = (
+            "The image is named by its digest, which does not tell the release. --ovms-version names it."
+        )
         container = replace(container, problems=(*container.problems, problem))
     mounts = _mounts(container, options.mounts, gone)
     unavailable = None
@@ -53,7 +62,7 @@ def options_from_container(
         options,
         arguments=container.arguments,
         unavailable=unavailable,
-        release=options.release or _release(container),
+        release=release,
         release_from="" if options.release else container.release_from,
         user=user,
         user_from=user_from,
@@ -71,13 +80,17 @@ def options_from_container(
 
 
 def _release(container: Container) -> str | None:
-    """What the source tells, where that is a release at all."""
+    """What the source tells, where that is a release at all. Raises UsageError for one that is too old."""
     if container.release is None:
         return None
     try:
         parse_release(container.release)
-    except ReleaseError:
-        return None
+    except ReleaseError as error:
+        if "older" not in str(error):
+            return None
+        raise UsageError(
+            f"{container.release_from}: {error}; --ovms-version names the release whose rules are used instead"
+        ) from None
     return container.release
 
 

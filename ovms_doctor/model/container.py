@@ -289,3 +289,10 @@ class Container(Struct, frozen=True, omit_defaults=True):
         """Whether a path of the engine's host lies in the container's own file system."""
         directories = (path.rstrip("/") for path in (self.merged_directory, *self.layers) if path)
         return any(host == path or host.startswith(path + "/") for path in directories)
+
+    @property
+    def has_own_addresses(self) -> bool:
+        """Whether no other container listens on the container's addresses: the containers of a pod share them."""
+        if self.source == "kubernetes":
+            return not self.siblings and self.network != "host"
+        return not self.network.startswith(("host", "none", "container:", "service:", "ns:", "pod:"))

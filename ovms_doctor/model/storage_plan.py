@@ -121,6 +121,7 @@ FaultKind: TypeAlias = Literal[
     "escapes",
     "no bucket",
     "endpoint host",
+    "endpoint loopback",
     "key file",
     "no connection string",
     "trailing slash",

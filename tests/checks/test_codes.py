@@ -102,7 +102,7 @@ OVD634 aws-region-not-set, OVD635 remote-single-file, OVD636 remote-configuratio
 OVD637 remote-graph, OVD638 gcs-anonymous, OVD639 gcs-credentials-empty,
 OVD640 gcs-key-file-unusable, OVD641 gcs-emulator-variable-unread, OVD642 gcs-bucket-missing,
 OVD643 azure-path-refused, OVD644 azure-connection-string-missing, OVD645 store-path-misread,
-OVD646 aws-keys-of-another-store, OVD647 aws-files-not-in-home,
+OVD646 aws-keys-of-another-store, OVD647 aws-files-not-in-home, OVD648 aws-endpoint-is-container,
 OVD651 store-access-denied, OVD652 bucket-not-found, OVD653 bucket-in-other-region, OVD654
 bucket-list-needs-prefix, OVD655 store-credentials-refused, OVD656 clock-skewed, OVD657
 store-unreachable, OVD658 store-proxy-refuses, OVD659 store-path-empty, OVD660
@@ -112,7 +112,7 @@ OVD701 oom-killed, OVD702 killed-from-outside, OVD703 ended-over-arguments, OVD7
 OVD705 ended-with-its-help, OVD706 illegal-instruction, OVD707 aborted, OVD708 crashed,
 OVD709 stopped, OVD710 restarts-again-and-again, OVD711 evicted, OVD712 probe-cannot-succeed,
 OVD713 never-started, OVD714 bind-source-missing, OVD715 device-node-missing, OVD716 mount-empty,
-OVD718 mount-hides-models, OVD721 port-published-not-listening, OVD722 selinux-label-missing,
+OVD718 mount-hides-models, OVD720 port-not-published, OVD721 port-published-not-listening, OVD722 selinux-label-missing,
 OVD723 user-namespace, OVD724 read-only-without-tmp, OVD726 image-latest-is-old,
 OVD728 image-without-driver, OVD731 device-not-accessible, OVD732 device-not-present,
 OVD733 device-name-unknown, OVD734 default-device-is-gpu, OVD741 memory-does-not-fit,

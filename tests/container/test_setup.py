@@ -229,13 +229,18 @@ def test_published_where_nobody_listens() -> None:
     assert found.remedy.steps[0].command == "-p 9000:8000"
     (found,) = findings(replace(wrong, source="compose"))
     assert found.remedy.steps[0].command == 'ports: ["9000:8000"]'
-    assert codes(replace(wrong, ports=BASE.ports)) == [], "what listens is published too"
+    (found,) = findings(replace(wrong, ports=BASE.ports))
+    assert found.remedy.steps[0].text == "Let the server listen on it: --port 9000"
+    own = replace(wrong, ports=BASE.ports, image="registry.example.com/ours:1")
+    assert codes(own) == [], "what listens is published too"
 
 
 def test_grpc_port_of_older_releases() -> None:
     newer = replace(BASE, arguments=WORDS[:6], ports=(PublishedPort(8000, 8000),))
     assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.1") == ["OVD721"]
-    assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.0") == []
+    assert codes(replace(newer, ports=(PublishedPort(9178, 9178),)), release="2025.0") == ["OVD720"]
+    both = (PublishedPort(9178, 9178), PublishedPort(8000, 8000))
+    assert codes(replace(newer, ports=both), release="2025.0") == []
     assert codes(newer, release="2025.1") == []
 
 

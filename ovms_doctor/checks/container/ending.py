@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ovms_doctor.checks.container.crash_steps import crash_steps, usual_causes
 from ovms_doctor.checks.container.steps import log_step, memory_steps
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
@@ -86,7 +87,10 @@ ILLEGAL_INSTRUCTION = Code(
     name="illegal-instruction",
     severity="error",
     summary="The processor lacks an instruction that the server uses",
-    remedy="Let the virtual machine use the model of the host's processor, or use a newer processor.",
+    remedy=(
+        "Check whether the processor has AVX2; let a virtual machine use the model of the host's processor. Leave a "
+        "CPU extension out that was built for another processor."
+    ),
     recovers="restart",
     releases="The server catches the signal since 2026.2.",
     see_also=("OVD708",),
@@ -101,7 +105,10 @@ ABORTED = Code(
     name="aborted",
     severity="error",
     summary="The server aborted",
-    remedy="Read the last lines of its log and the findings on the cache.",
+    remedy=(
+        "Leave the CPU extension out, check the models against the release and the cache's directory, then read the "
+        "last lines of the log."
+    ),
     recovers="restart",
     releases="A cache that cannot be entered aborts the server since 2026.2.",
     see_also=("OVD503", "OVD708"),
@@ -345,7 +352,8 @@ class _Ending:
                 finding_code,
                 f"{self.name} ended with exit code {code} ({signal}): {reason}",
                 confidence="medium",
-                steps=(log_step(self.container),),
+                detail=usual_causes(code),
+                steps=(*crash_steps(self.context, self.container, code), log_step(self.container)),
                 **common,
             )
         elif code in _STOPPED or (code == 0 and not self._prints_help()):

@@ -64,11 +64,3 @@ def _is_loopback(address: str | None, container: Container) -> bool:
     if address is None or container.user_namespace or container.network in ("host", "none"):
         return False
     return container.engine != "podman" and _LOOPBACK.fullmatch(address.strip()) is not None
-
-
-def has_own_addresses(container: Container) -> bool:
-    """Whether no other container listens on the container's addresses: the containers of a pod share them."""
-    network = container.network
-    if container.source == "kubernetes":
-        return not container.siblings and network != "host"
-    return not network.startswith(("host", "none", "container:", "service:", "ns:", "pod:"))

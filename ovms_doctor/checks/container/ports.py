@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.container.listening import Listening, has_own_addresses
+from ovms_doctor.checks.container.listening import Listening
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.container import Container, PublishedPort
 from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.names import is_stock_image
 
 PORT_PUBLISHED_NOT_LISTENING = Code(
     code="OVD721",
@@ -25,22 +26,89 @@ PORT_PUBLISHED_NOT_LISTENING = Code(
 )
 
 
-CODES = (PORT_PUBLISHED_NOT_LISTENING,)
+PORT_NOT_PUBLISHED = Code(
+    code="OVD720",
+    name="port-not-published",
+    severity="warning",
+    summary="The server listens for REST, and of its ports only the one for gRPC is published",
+    remedy="Publish the port of REST too, or leave --rest_port out.",
+    recovers="restart",
+    releases="The same in all releases.",
+    see_also=("OVD721",),
+    example=Example(
+        "docker run -p 9000:9000 … --port 9000 --rest_port 8000",
+        "docker run -p 9000:9000 -p 8000:8000 … --port 9000 --rest_port 8000",
+    ),
+)
+
+
+CODES = (PORT_PUBLISHED_NOT_LISTENING, PORT_NOT_PUBLISHED)
+#: Networks in which nobody has the container's name: what is not published is hardly meant to be reached.
+_DEFAULT_NETWORKS = ("", "bridge", "default")
 
 
 def check(context: Context, container: Container, listening: Listening) -> Iterator[Finding]:
-    """A finding on each published port on which the server does not listen, where another one is missing."""
-    if not has_own_addresses(container):
+    """Findings on the published ports on which the server does not listen, where another one is missing or an interface
+    is off; and on REST, where only gRPC is published."""
+    if not container.has_own_addresses:
         return
     published = {port.container for port in container.ports if port.protocol == "tcp"}
     missing = [port for port in listening.reachable if port not in published]
     own = (listening.grpc, listening.rest)
+    found = False
     for port in container.ports:
         if port.protocol != "tcp" or port.container in listening.reachable:
             continue
         # An additional port does no harm where the needed ones are published.
-        if missing or port.container in own:
+        if missing or port.container in own or _for_interface(container, listening, port):
+            found = True
             yield _not_listening(context, container, listening, port, missing)
+    if not found and _only_grpc(context, container, listening, published):
+        yield _rest_not_published(context, container, listening)
+
+
+def _for_interface(container: Container, listening: Listening, port: PublishedPort) -> bool:
+    """Whether a port can only be for the interface that is off: in the images of OVMS nothing else listens."""
+    told = container.source != "kubernetes" or bool(port.address)
+    return told and None in (listening.grpc, listening.rest) and is_stock_image(container.image)
+
+
+def _only_grpc(context: Context, container: Container, listening: Listening, published: set[int]) -> bool:
+    """Whether --rest_port is given and nobody can use it: neither by a published port, nor by a name in a network that
+    other containers share, nor a health check."""
+    if listening.rest is None or listening.rest_local or listening.rest in published:
+        return False
+    arguments = context.deployment.arguments
+    shared = (
+        container.network not in _DEFAULT_NETWORKS
+        or container.siblings
+        or "ports" in container.unknown_fields
+    )
+    if listening.grpc not in published or container.source == "kubernetes" or shared:
+        return False
+    scraped = arguments is not None and arguments.value("metrics_enable") is not None
+    return not scraped and not any(probe.kind == "health" for probe in container.probes)
+
+
+def _rest_not_published(context: Context, container: Container, listening: Listening) -> Finding:
+    rest = listening.rest
+    steps = (
+        _publish_step(container, f"{rest}:{rest}", f"Publish port {rest} too."),
+        Step("Or leave --rest_port out."),
+    )
+    shown = ", ".join(str(port.container) for port in container.ports)
+    return context.finding(
+        PORT_NOT_PUBLISHED,
+        f"The server listens for REST on port {rest}, which is not published: from outside of the container only gRPC "
+        "is reachable",
+        confidence="medium",
+        evidence=(
+            Evidence(f"the server listens: {listening.describe()}", "the server's arguments"),
+            Evidence(f"published: {shown}", "the ports of the deployment"),
+        ),
+        recovers="restart",
+        steps=steps,
+    )
 
 
 def _not_listening(
@@ -60,7 +128,7 @@ def _not_listening(
             message = (
                 f"The service {port.address} forwards to port {number}, on which the server does not listen"
             )
-        steps = _publish(container, port, missing)
+        steps = _publish(container, listening, port, missing)
     return context.finding(
         PORT_PUBLISHED_NOT_LISTENING,
         message,
@@ -81,15 +149,24 @@ def _shown(port: PublishedPort, kubernetes: bool) -> str:
     return f"port {host} of the host, port {port.container} of the container"
 
 
-def _publish(container: Container, port: PublishedPort, missing: list[int]) -> tuple[Step, ...]:
+def _publish(
+    container: Container, listening: Listening, port: PublishedPort, missing: list[int]
+) -> tuple[Step, ...]:
     """Publish the port of the server that is not published yet, instead of this one."""
     if not missing:
+        option = "--rest_port" if listening.rest is None else "--port"
+        if None in (listening.grpc, listening.rest):
+            text = f"Let the server listen on it: {option} {port.container}"
+            return (Step(text), Step(f"Or leave out port {port.container}."))
         return (Step(f"Leave out port {port.container}, or let the server listen on it."),)
     needed = missing[0]
     text = f"Publish port {needed}, on which the server listens."
-    pair = str(needed) if port.host is None else f"{port.host}:{needed}"
     if container.source == "kubernetes":
         return (Step(text, f"targetPort: {needed}", "kubernetes", "restarts the server"),)
+    return (_publish_step(container, str(needed) if port.host is None else f"{port.host}:{needed}", text),)
+
+
+def _publish_step(container: Container, pair: str, text: str) -> Step:
     if container.source == "compose":
-        return (Step(text, f'ports: ["{pair}"]', "compose", "restarts the server"),)
-    return (Step(text, f"-p {pair}", "docker run", "restarts the server"),)
+        return Step(text, f'ports: ["{pair}"]', "compose", "restarts the server")
+    return Step(text, f"-p {pair}", "docker run", "restarts the server")

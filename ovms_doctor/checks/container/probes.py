@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.container.listening import Listening, has_own_addresses
+from ovms_doctor.checks.container.listening import Listening
 from ovms_doctor.checks.context import Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.container import Container, Probe
@@ -50,7 +50,7 @@ def _failure(context: Context, container: Container, listening: Listening, probe
     if not port or probe.method == "exec" or (probe.kind == "health" and healthy):
         return ""
     if port not in own:
-        if not has_own_addresses(container):
+        if not container.has_own_addresses:
             return ""
         return f"the server does not listen on port {port}"
     # An engine's health check runs in the container, where the loopback address is the server's.

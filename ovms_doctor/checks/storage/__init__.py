@@ -48,6 +48,8 @@ def _fault(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
         return google.key_file(context, item, fault)
     if fault.kind == "endpoint host":
         return s3_path.refused_host(context, item, fault)
+    if fault.kind == "endpoint loopback":
+        return s3_path.loopback_host(context, item, fault)
     if fault.kind == "no connection string":
         return azure.no_connection_string(context, item, fault)
     if fault.kind in azure.PATH_FAULTS:

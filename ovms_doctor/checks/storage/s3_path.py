@@ -43,6 +43,22 @@ AWS_HOST_TAKEN_FOR_BUCKET = Code(
     ),
 )
 
+AWS_ENDPOINT_IS_CONTAINER = Code(
+    code="OVD648",
+    name="aws-endpoint-is-container",
+    severity="error",
+    summary="The endpoint is localhost, which for a server in a container is the container itself",
+    remedy="Name the store's container or service, or the host by an address that the container reaches.",
+    log=(server_log.S3_NO_ANSWER, "curlCode: 7, Couldn't connect to server"),
+    recovers="restart",
+    releases=ALL_RELEASES,
+    see_also=("OVD630", "OVD657"),
+    example=Example(
+        "docker run -e S3_ENDPOINT=http://localhost:9000 …",
+        "docker run --add-host host.docker.internal:host-gateway -e S3_ENDPOINT=http://host.docker.internal:9000 …",
+    ),
+)
+
 AWS_ENDPOINT_HOST_INVALID = Code(
     code="OVD630",
     name="aws-endpoint-host-invalid",
@@ -83,6 +99,7 @@ CODES = (
     AWS_HOST_IN_PATH,
     AWS_HOST_TAKEN_FOR_BUCKET,
     AWS_ENDPOINT_HOST_INVALID,
+    AWS_ENDPOINT_IS_CONTAINER,
     AWS_BUCKET_IN_HOST_NAME,
 )
 
@@ -148,6 +165,60 @@ def _failing(context: Context, item: StorePlan) -> Severity | None:
 def _takes_bucket(client: S3Client, bucket: str) -> bool:
     url = client.url or ""
     return client.credentials == "anonymous" and url.partition("://")[2].startswith(f"{bucket}.")
+
+
+def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:
+    """The finding on an endpoint that is the container itself."""
+    assert item.s3 is not None
+    endpoint: Endpoint = item.s3[1].endpoint
+    source = "S3_ENDPOINT" if endpoint.source == "S3_ENDPOINT" else item.path
+    port = "" if endpoint.port is None else f":{endpoint.port}"
+    return context.finding(
+        AWS_ENDPOINT_IS_CONTAINER,
+        f"{source} names {endpoint.host}, which is the container itself: no store listens there",
+        model=item.model,
+        path=item.path,
+        confidence="medium",
+        detail="A store on this host, or in another container, has another address in the container's network.",
+        log=fault.log,
+        evidence=(Evidence(f"{source}={endpoint.text}", TOLD_ENVIRONMENT),),
+        recovers="restart",
+        steps=_loopback_steps(context, endpoint, port),
+    )
+
+
+def _loopback_steps(context: Context, endpoint: Endpoint, port: str) -> tuple[Step, ...]:
+    """The ways to a store on the host, or in a container beside this one."""
+    container = context.deployment.container
+    source = None if container is None else container.source
+    if source == "kubernetes":
+        return (Step(f"Name the store's service: S3_ENDPOINT={endpoint.scheme}://SERVICE.NAMESPACE{port}"),)
+    beside = Step(
+        "If the store runs in another container, join its network and use its name: "
+        f"S3_ENDPOINT={endpoint.scheme}://SERVICE{port}"
+    )
+    if container is not None and container.engine == "podman":
+        host = f"S3_ENDPOINT={endpoint.scheme}://host.containers.internal{port}"
+        return (
+            beside,
+            Step("If it runs on the host, name the host.", f"-e {host}", "docker run", "restarts the server"),
+        )
+    gateway = f"S3_ENDPOINT={endpoint.scheme}://host.docker.internal{port}"
+    text = "If it runs on the host and listens on all addresses, name the host."
+    if source == "compose":
+        command = f'extra_hosts: ["host.docker.internal:host-gateway"]   # and {gateway}'
+        return (beside, Step(text, command, "compose", "restarts the server"))
+    command = f"--add-host host.docker.internal:host-gateway -e {gateway}"
+    return (
+        beside,
+        Step(text, command, "docker run", "restarts the server"),
+        Step(
+            "Or start the container in the host's network.",
+            "--network host",
+            "docker run",
+            "restarts the server",
+        ),
+    )
 
 
 def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Finding:

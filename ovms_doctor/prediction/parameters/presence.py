@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec.structs import replace
 
+from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, Failure, StatPath, Unavailable
 from ovms_doctor.model.host import HostDevices
-from ovms_doctor.model.parameters import Device, ParsedParameters
+from ovms_doctor.model.names import is_stock_image
+from ovms_doctor.model.parameters import HARDWARE, VIRTUAL, Device, DeviceVerdict, ParsedParameters
 from ovms_doctor.prediction.parameters.device_rules import judge_device
+from ovms_doctor.prediction.parameters.devices import registration, suggestion
 
 _DRI, _DXG, _ACCEL = "/dev/dri", "/dev/dxg", "/dev/accel"
 
@@ -17,7 +22,41 @@ def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Fa
     """``parameters`` with what becomes of their device. Raises FactsMissingError."""
     devices = devices_of(deployment, parameters.device, facts)
     verdict = judge_device(parameters.device, deployment.release, devices, deployment.user)
+    container = deployment.container
+    own_image = container is not None and not is_stock_image(container.image)
+    if own_image and verdict.reason == "unknown" and suggestion(parameters.device.text) is None:
+        # An image of one's own may have a plugin of its own.
+        verdict = DeviceVerdict(devices_known=verdict.devices_known)
+    if verdict.works is None and not verdict.unavailable:
+        verdict = replace(verdict, unavailable=_not_told(parameters.device, deployment))
     return replace(parameters, verdict=verdict)
+
+
+def _not_told(device: Device, deployment: Deployment) -> str:
+    """What would have to be known of the server's OpenVINO and image; empty where nothing is."""
+    container, release = deployment.container, deployment.release
+    for name in device.members or (device.plugin,):
+        plain = name.lstrip("-")
+        if plain and plain not in VIRTUAL and registration(plain, release) != "known":
+            return f"whether the server's OpenVINO has a plugin for {plain} is not known"
+        if plain in HARDWARE and container is not None and has_drivers(container, plain) is None:
+            image = container.image or "of the container"
+            return f"whether the image {image} has a driver for the {plain} is not known"
+    return ""
+
+
+def has_drivers(container: Container, device: str) -> bool | None:
+    """Whether a container's image has a driver for the GPU or NPU; None where neither label nor name tells.
+
+    Sources: the label supported-devices since v2023.1; the tags of openvino/model_server.
+    """
+    label = dict(container.labels).get("supported-devices", "")
+    match = re.search(rf"\b{device}=([01])\b", label)
+    if match is not None:
+        return match[1] == "1"
+    if re.search(r"(^|[-_.:/])gpu($|[-_.:@])", container.image):
+        return True
+    return False if is_stock_image(container.image) else None
 
 
 def devices_of(deployment: Deployment, device: Device, facts: Facts) -> HostDevices | None:

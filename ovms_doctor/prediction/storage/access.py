@@ -48,7 +48,7 @@ def same_network(deployment: Deployment) -> bool:
 def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) -> StoreAccess | str:
     place = s3.parse_place(path)
     client = s3.choose_client(place, environment, deployment.release)
-    if faults.of_s3(place, client, deployment.release) is not None:
+    if faults.of_s3(place, client, deployment) is not None:
         return "the server's client asks nobody for it"
     address = _address(client.endpoint, deployment.release)
     if address is None or client.url is None:

@@ -31,7 +31,7 @@ def _s3(entry: ModelEntry, deployment: Deployment, environment: ServerEnvironmen
     path, release = entry.base_path, deployment.release
     place = s3.parse_place(path)
     client = s3.choose_client(place, environment, release)
-    fault = faults.escaping(path, release) or faults.of_s3(place, client, release)
+    fault = faults.escaping(path, release) or faults.of_s3(place, client, deployment)
     return StorePlan(entry.name, path, "s3", s3=(place, client), fault=fault)
 
 

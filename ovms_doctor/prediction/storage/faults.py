@@ -12,6 +12,7 @@ import errno
 from ovms_doctor.model import server_log
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, Failure, InspectKeyFile, KeyFileInspection, PathStatus, StatPath
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.storage_plan import (
     AzurePath,
@@ -23,11 +24,15 @@ from ovms_doctor.model.storage_plan import (
     StoreFault,
 )
 from ovms_doctor.prediction.paths import absolute, escapes
+from ovms_doctor.prediction.proxies import route
 from ovms_doctor.prediction.storage.azure import known_client
 from ovms_doctor.prediction.storage.gcs import KEY_FILE
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 _BAD_LABEL = "Invalid DNS Label found in URI host"
+#: What the SDK says where nobody listens.
+_NOT_CONNECTED = "curlCode: 7, Couldn't connect to server"
+_LOOPBACK = lazy_pattern(r"localhost|localhost\.localdomain|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
 #: ``throw e`` of a reference to the base class: nothing is left of the text.
 _SLICED = "std::exception"
 #: Types that both lines of Google's library take; the newer one takes more.
@@ -41,8 +46,10 @@ def escaping(path: str, release: Release) -> StoreFault | None:
     return StoreFault("escapes", "PATH_INVALID", (server_log.PATH_ESCAPES(path=path),))
 
 
-def of_s3(place: S3Path, client: S3Client, release: Release) -> StoreFault | None:
-    """No bucket; or an endpoint whose name the SDK refuses without asking anybody (1.11, since 2024.0)."""
+def of_s3(place: S3Path, client: S3Client, deployment: Deployment) -> StoreFault | None:
+    """No bucket; an endpoint whose name the SDK refuses without asking anybody (1.11, since 2024.0); or one that is the
+    container itself."""
+    release = deployment.release
     unchecked = server_log.CANNOT_CHECK_DIRECTORY(path=place.path)
     if not place.bucket:
         return StoreFault(
@@ -51,7 +58,21 @@ def of_s3(place: S3Path, client: S3Client, release: Release) -> StoreFault | Non
     if client.endpoint.problem == "label" and release.at_least(2024, 0):
         line = server_log.S3_NO_ANSWER(bucket=place.bucket, what=_BAD_LABEL)
         return StoreFault("endpoint host", "S3_METADATA_FAIL", (line, unchecked))
+    if is_container_itself(client.endpoint.host, deployment) and client.endpoint.source != "aws":
+        line = server_log.S3_NO_ANSWER(bucket=place.bucket, what=_NOT_CONNECTED)
+        return StoreFault("endpoint loopback", "S3_METADATA_FAIL", (line, unchecked))
     return None
+
+
+def is_container_itself(host: str, deployment: Deployment) -> bool:
+    """Whether a host is the loopback address of a container in which no store runs: it has a network of its own, and no
+    proxy takes its requests."""
+    container = deployment.container
+    if container is None or "network" in container.unknown_fields or not container.has_own_addresses:
+        return False
+    return _LOOPBACK.fullmatch(host.strip("[]").lower()) is not None and (
+        route("s3", deployment.environment).way == "direct"
+    )
 
 
 def of_gcs_client(

@@ -1,0 +1,306 @@
+"""What the rest of a run line or compose file shows of a setting: the endpoint, the ports, the device."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks.container import check as check_container
+from ovms_doctor.checks.context import Context
+from ovms_doctor.inputs.arguments import read_arguments
+from ovms_doctor.model.container import Container, ContainerState, Source
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.plan import Plan
+from ovms_doctor.model.releases import parse_release
+from tests.cli.helpers import good_model
+from tests.cli.run import Result, ovms_doctor
+
+STOCK = "openvino/model_server:2026.3"
+
+
+def run(*options: str, words: tuple[str, ...], image: str = STOCK, engine: str = "docker") -> Result:
+    line = shlex.join([engine, "run", *options, image, *words])
+    return ovms_doctor("check", "--format", "json", "--ovms-version", "2026.3", "--docker-run", line)
+
+
+def found(result: Result, code: str) -> list[dict[str, Any]]:
+    return [item for item in result.document["findings"] if item["code"] == code]
+
+
+def steps(finding: dict[str, Any]) -> str:
+    return "\n".join(f"{step['text']} {step['command'] or ''}" for step in finding["remedy"]["steps"])
+
+
+# -- S3_ENDPOINT=http://localhost ------------------------------------------------------------------------
+
+S3 = ("--model_path", "s3://bucket/m", "--model_name", "m", "--port", "9000")
+KEYS = ("-e", "AWS_ACCESS_KEY_ID=a", "-e", "AWS_SECRET_ACCESS_KEY=b", "-e", "AWS_REGION=us-east-1")
+
+
+def endpoint(value: str) -> tuple[str, ...]:
+    return (*KEYS, "-e", f"S3_ENDPOINT={value}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://localhost:9000",
+        "localhost:9000",
+        "http://127.0.0.1:9000",
+        "https://127.0.1.1",
+        "http://LOCALHOST:9000",
+        "http://0.0.0.0:9000",
+    ],
+)
+@pytest.mark.parametrize("network", [(), ("--network", "bridge"), ("--network", "shop")])
+def test_an_endpoint_that_is_the_container(value: str, network: tuple[str, ...]) -> None:
+    """Nobody on this host is asked, whatever listens here."""
+    result = run(*network, *endpoint(value), words=S3)
+    (finding,) = found(result, "OVD648")
+    assert (result.code, finding["severity"]) == (1, "error")
+    assert result.document["server"]["outcome"] == "exits"
+    assert "curlCode: 7" in finding["server_log"][0]
+    assert "host.docker.internal" in steps(finding)
+    assert "OVD903" not in [item["code"] for item in result.document["findings"]]
+
+
+def test_podman_calls_the_host_otherwise() -> None:
+    (finding,) = found(run(*endpoint("http://localhost:9000"), words=S3, engine="podman"), "OVD648")
+    assert "host.containers.internal" in steps(finding)
+
+
+def test_in_a_compose_file(world_dir: Path) -> None:
+    environment = {
+        "S3_ENDPOINT": "http://localhost:9000",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    service = {"image": STOCK, "command": list(S3), "environment": environment}
+    services = {"ovms": service, "minio": {"image": "minio/minio"}}
+    (world_dir / "compose.yaml").write_text(json.dumps({"services": services}))
+    result = ovms_doctor("check", "--format", "json", "--compose", f"{world_dir}/compose.yaml:ovms")
+    assert "http://SERVICE:9000" in steps(found(result, "OVD648")[0])
+    service["network_mode"] = "service:minio"
+    (world_dir / "compose.yaml").write_text(json.dumps({"services": services}))
+    result = ovms_doctor(
+        "check", "--format", "json", "--timeout", "2", "--compose", f"{world_dir}/compose.yaml:ovms"
+    )
+    assert found(result, "OVD648") == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--network", "host", *endpoint("http://localhost:9")),
+        ("--network", "container:minio", *endpoint("http://localhost:9")),
+        endpoint("http://localhost.example.com:9"),
+        endpoint("http://minio:9"),
+        endpoint("http://192.0.2.1:9"),
+        # The proxy takes the request, and its localhost is meant.
+        (*endpoint("http://localhost:9"), "-e", "http_proxy=http://192.0.2.1:9"),
+        KEYS,
+    ],
+)
+def test_an_endpoint_that_is_another(options: tuple[str, ...]) -> None:
+    line = shlex.join(["docker", "run", *options, STOCK, *S3])
+    result = ovms_doctor("check", "--format", "json", "--timeout", "1", "--docker-run", line)
+    assert found(result, "OVD648") == []
+
+
+def test_on_this_host_localhost_is_this_host() -> None:
+    words = ("--env", "S3_ENDPOINT=http://localhost:9", "--timeout", "1")
+    result = ovms_doctor("check", "--format", "json", *words, "--", *S3)
+    assert found(result, "OVD648") == []
+
+
+# -- ports -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def models(world_dir: Path) -> tuple[str, ...]:
+    good_model(world_dir / "m" / "1")
+    return ("-v", f"{world_dir}:/models")
+
+
+def ports(models: tuple[str, ...], options: str, words: str, image: str = STOCK) -> Result:
+    named = ("--model_path", "/models/m", "--model_name", "m", *words.split())
+    return run(*models, *options.split(), words=named, image=image)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("-p 9000:9000", "--port 9000 --rest_port 8000"),
+        ("-p 127.0.0.1:9001:9000", "--rest_port=8000 --port=9000"),
+        ("-p 9000:9000 --network bridge", "--port 9000 --rest_port 8000"),
+    ],
+)
+def test_only_grpc_is_published(options: str, words: str, models: tuple[str, ...]) -> None:
+    result = ports(models, options, words)
+    (finding,) = found(result, "OVD720")
+    assert (result.code, finding["severity"]) == (0, "warning")
+    assert "-p 8000:8000" in steps(finding)
+    assert found(ports(models, f"{options} -p 8000:8000", words), "OVD720") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("", "--port 9000 --rest_port 8000"),
+        ("-p 8000:8000", "--port 9000 --rest_port 8000"),
+        ("-p 9000:9000", "--port 9000"),
+        ("-P", "--port 9000 --rest_port 8000"),
+        # Others reach it by the container's name, scrape it, or ask it from within.
+        ("-p 9000:9000 --network shop", "--port 9000 --rest_port 8000"),
+        ("-p 9000:9000 --network host", "--port 9000 --rest_port 8000"),
+        ("-p 9000:9000", "--port 9000 --rest_port 8000 --metrics_enable"),
+        ("-p 9000:9000", "--port 9000 --rest_port 8000 --rest_bind_address 127.0.0.1"),
+    ],
+)
+def test_it_is_not_shown_that_rest_was_meant(options: str, words: str, models: tuple[str, ...]) -> None:
+    assert found(ports(models, options, words), "OVD720") == []
+
+
+def test_a_health_check_uses_rest(models: tuple[str, ...]) -> None:
+    health = ("--health-cmd", "curl -f http://localhost:8000/v2/health/ready", "-p", "9000:9000")
+    named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--rest_port", "8000")
+    assert found(run(*models, *health, words=named), "OVD720") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "step"),
+    [
+        ("-p 9000:9000 -p 8000:8000", "--port 9000", "--rest_port 8000"),
+        ("-p 8000:8000 -p 9178:9178", "--rest_port 8000", "--port 9178"),
+    ],
+)
+def test_nothing_listens_on_a_published_port(
+    options: str, words: str, step: str, models: tuple[str, ...]
+) -> None:
+    result = ports(models, options, words)
+    (finding,) = found(result, "OVD721")
+    assert (result.code, finding["severity"]) == (0, "warning")
+    assert step in steps(finding)
+    assert found(ports(models, options, f"{words} {step}"), "OVD721") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "image"),
+    [
+        ("-p 9000:9000 -p 8000:8000 -p 2112:2112", "--port 9000 --rest_port 8000", STOCK),
+        ("-p 9000:9000 -p 2112:2112", "--port 9000", "registry.example.com/with-exporter:1"),
+        ("-p 9000:9000 -p 8000:8000/udp", "--port 9000", STOCK),
+        ("-p 9000:9000 -p 8000:8000 --network host", "--port 9000", STOCK),
+    ],
+)
+def test_another_port_may_be_published(options: str, words: str, image: str, models: tuple[str, ...]) -> None:
+    assert found(ports(models, options, words, image), "OVD721") == []
+
+
+# -- devices whose plugin or driver the image may not have -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "image"),
+    [
+        ("NVIDIA", STOCK),
+        ("NVIDIA", "ours/ovms:1"),
+        ("NVIDIA.0", STOCK),
+        ("HETERO:NVIDIA,CPU", STOCK),
+        ("OURS", "ours/ovms:1"),
+        ("GPU", "ours/ovms:1"),
+        ("NPU", "registry.example.com/team/server:2026.3"),
+    ],
+)
+def test_whether_the_image_has_it_is_not_known(device: str, image: str, models: tuple[str, ...]) -> None:
+    nodes = ("--device", "/dev/null:/dev/dri/renderD128", "--device", "/dev/null:/dev/accel/accel0")
+    named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)
+    result = run(*models, *nodes, words=named, image=image)
+    assert result.code == 3
+    (devices,) = [item for item in result.document["checks"] if item["name"] == "devices"]
+    assert devices["status"] == "could_not_look"
+    assert "is not known" in devices["reason"]
+    assert result.document["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("device", "image", "codes"),
+    [
+        ("CPU", "ours/ovms:1", []),
+        ("AUTO", "ours/ovms:1", []),
+        ("AUTO:NVIDIA,CPU", STOCK, []),
+        ("AUTO:GPU,CPU", "ours/ovms:1", []),
+        ("GPU", "openvino/model_server:2026.3-gpu", []),
+        ("GPU", "ours/ovms:2026.3-gpu", []),
+        ("GPU", STOCK, ["OVD728"]),
+        # No OpenVINO has these, whatever the image is.
+        ("OURS", STOCK, ["OVD432"]),
+        ("cpu", "ours/ovms:1", ["OVD432"]),
+    ],
+)
+def test_what_is_known_of_the_image(
+    device: str, image: str, codes: list[str], models: tuple[str, ...]
+) -> None:
+    node = ("--device", "/dev/null:/dev/dri/renderD128")
+    named = ("--model_path", "/models/m", "--model_name", "m", "--port", "9000", "--target_device", device)
+    result = run(*models, *node, words=named, image=image)
+    assert [item["code"] for item in result.document["findings"]] == codes
+    assert result.code == (1 if "OVD432" in codes else 0)
+
+
+# -- a server that ended with a signal -------------------------------------------------------------------
+
+
+def ended(code: int, *words: str, source: Source = "docker") -> Finding:
+    release = parse_release("2026.3")
+    told = ("--model_name", "m", "--model_path", "/models/m", "--port", "9000", *words)
+    state = ContainerState("exited", exit_code=code)
+    container = Container(
+        source, "ovms", name="ovms", engine="docker", image=STOCK, arguments=told, state=state
+    )
+    deployment = Deployment(
+        "single", release, "given", arguments=read_arguments(list(told), release), container=container
+    )
+    context = Context(deployment, Plan("single", "serves"), Facts(complete=True))
+    (finding,) = [item for item in check_container(context) if item.code in ("OVD706", "OVD707", "OVD708")]
+    return finding
+
+
+def texts(finding: Finding) -> list[str]:
+    assert finding.remedy is not None
+    return [f"{step.text} {step.command or ''}" for step in finding.remedy.steps]
+
+
+@pytest.mark.parametrize(
+    ("code", "first", "cause"),
+    [
+        (132, "-e avx -e avx2 /proc/cpuinfo", "AVX"),
+        (134, "--load compile", "newer OpenVINO"),
+        (135, "--load compile", "overwritten"),
+        (139, "--load compile", "newer OpenVINO"),
+    ],
+)
+def test_the_usual_causes_come_before_the_log(code: int, first: str, cause: str) -> None:
+    finding = ended(code)
+    assert first in texts(finding)[0]
+    assert "docker logs" in texts(finding)[-1]
+    assert cause in finding.detail
+    assert not any("cpu_extension" in text for text in texts(finding)), "none is named"
+
+
+@pytest.mark.parametrize("code", [132, 134, 139])
+def test_an_extension_that_is_named(code: int) -> None:
+    assert any(
+        "without --cpu_extension /ext/lib.so" in text
+        for text in texts(ended(code, "--cpu_extension", "/ext/lib.so"))
+    )
+
+
+def test_a_saved_document_is_named() -> None:
+    assert "ovms-doctor check --inspect ovms --load compile" in texts(ended(139, source="inspect"))[0]

@@ -50,12 +50,25 @@ def test_a_log_of_another_start_is_not_compared(seconds: float) -> None:
 
 
 def test_a_log_without_its_beginning_is_not_compared() -> None:
-    begin, end = start_log().split("\n", 30)[30], read_log([("", [b""])])
-    tail = read_log([("", [begin.encode()])])
+    tail = read_log([("", [start_log().split("\n", 30)[30].encode()])])
+    end = read_log([("", [b""])])
     for log in (tail, end, None):
         times = server_times(_deployment(_FIRST.isoformat(), log))
         assert times is not None
         assert times.loads == {}
+
+
+def test_the_first_lines_of_the_output_tell_the_zone_of_a_long_log() -> None:
+    """Of a long output only the end is read as a log; its engine gives the first lines apart."""
+    lines = start_log().splitlines()
+    tail = read_log([("", ["\n".join(lines[30:]).encode()])])
+    deployment = _deployment((_FIRST - timedelta(hours=2)).isoformat(), tail)
+    assert deployment.container is not None
+    container = replace(deployment.container, log=tuple(lines[:3]))
+    times = server_times(replace(deployment, container=container))
+    assert times is not None
+    assert times.offset == -7200
+    assert ("fc", 1) in times.loads
 
 
 def test_several_servers_in_a_log_are_not_compared() -> None:

@@ -13,11 +13,13 @@ from datetime import datetime, timezone
 
 from msgspec import Struct
 
+from ovms_doctor.model.container import Container
 from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import Facts, PathTimes, StatTimes
 from ovms_doctor.model.live import ChangedPath, Drift, LiveServable, LiveStatus
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.names import is_remote
+from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.plan import ModelPlan, Plan, VersionPlan
 from ovms_doctor.prediction.live.interpret import interpret
 
@@ -29,6 +31,9 @@ _ZONES: tuple[int, ...] = (
     *(-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825),
 )
 _START_UP = 60.0
+#: Lines at the beginning of an output among which the first record is; a record's time.
+_BEGINNING = 5
+_TIME = lazy_pattern(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})\]")
 #: Without a logged load, a change so soon after the start may have been there when the server read it.
 _SETTLED = 300.0
 #: Files of one version that are looked at.
@@ -94,7 +99,7 @@ def server_times(deployment: Deployment) -> ServerTimes | None:
     if started is None or look is None:
         return None
     log = deployment.options.server_log
-    offset = None if log is None else _offset(log, started)
+    offset = None if log is None or container is None else _offset(log, container, started)
     loads = {} if log is None or offset is None else _loads(log, offset)
     return ServerTimes(started, offset, look.looked_at, loads)
 
@@ -114,11 +119,16 @@ def _utc(text: str) -> float | None:
         return None
 
 
-def _offset(log: LogSummary, started: float) -> float | None:
-    """The log has the container's local time, whose zone its first line shows."""
-    if len(log.sources) > 1 or not log.starts or not log.starts[-1].from_beginning:
+def _offset(log: LogSummary, container: Container, started: float) -> float | None:
+    """The log has the container's local time, whose zone its first line shows. Of a long log only the end is read; then
+    the first lines of the container's output tell."""
+    if len(log.sources) > 1 or not log.starts:
         return None
-    first = log_time(log.starts[-1].at)
+    if log.starts[-1].from_beginning:
+        first = log_time(log.starts[-1].at)
+    else:
+        times = (_TIME.search(line) for line in container.log[:_BEGINNING])
+        first = next((log_time(match[1]) for match in times if match), None)
     if first is None:
         return None
     for zone in _ZONES:
@@ -327,8 +337,8 @@ def _changed_files(
 ) -> Iterator[Drift]:
     """Files that are newer than the load of the version that is served."""
     load = times.loads.get((name, version))
-    if load is None and plan.polls and version is not None:
-        # It may have been loaded at any time since the start.
+    if load is None and (plan.polls or version is None):
+        # It may have been loaded at any time since the start, or be a graph that was pulled before it was loaded.
         return
     read_at = times.started + _SETTLED if load is None else load
     found = []

@@ -2,37 +2,85 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Sequence
+
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.model.facts import Denial
+from ovms_doctor.model.facts import Denial, Denials
 from ovms_doctor.model.findings import Step
 from ovms_doctor.model.host import User
 
+#: Nothing else is denied.
+NONE = Denials()
+#: Paths of one command; of more the whole tree is meant.
+_PATHS = 8
 
-def steps_for(context: Context, denial: Denial, *, directory: bool) -> tuple[Step, ...]:
+
+def steps_for(
+    context: Context, denial: Denial, *, directory: bool, further: Denials = NONE
+) -> tuple[Step, ...]:
     """Give the right to the class that decides (owner, group or others), or to this user alone; or run the
-    server as the owner. ``directory``: whether access to a directory is denied, not to a file."""
-    host = quote(context.host(denial.path))
+    server as the owner. ``directory``: whether access to a directory is denied, not to a file. ``further``: what is
+    denied beside it, for which the right is given at the same time."""
     # A model's directories must be listed as well as entered: one right without the other helps nobody.
-    rights = "rx" if directory else "r"
+    needed = [(denial, "rx" if directory else "r")]
+    needed += [(item, "rx") for item in further.directories if item.path != denial.path]
+    needed += [(item, "r") for item in further.files if item.path != denial.path]
     user = context.deployment.user
     steps = []
-    if denial.acl is None:
-        who, words = _class(user, denial)
-        steps.append(
-            Step(f"Give {words} the right.", f"chmod {who}+{rights} {host}", "host", "changes files")
-        )
+    whole = len(needed) > _PATHS
+    if all(item.acl is None for item, _ in needed):
+        commands, words = _chmod(context, needed, whole=whole)
+        text = f"Give {words} the right."
+        if len(needed) > 1:
+            text = f"Give {words} the rights that are missing, on {len(needed)} paths."
+        steps.append(Step(text, commands, "host", "changes files"))
     if user.uid != denial.uid:
         steps.append(
             Step(
                 ("Or give" if steps else "Give") + " it to the server's user alone (needs the package acl).",
-                f"setfacl -m u:{user.uid}:{rights} {host}",
+                _setfacl(context, needed, whole=whole),
                 "host",
                 "changes files",
             )
         )
-    if denial.uid not in (0, user.uid):
+    if denial.uid not in (0, user.uid) and all(item.uid == denial.uid for item, _ in needed):
         steps.append(_as_owner(context, denial))
     return tuple(steps)
+
+
+def _chmod(context: Context, needed: Sequence[tuple[Denial, str]], *, whole: bool) -> tuple[str, str]:
+    """The command, and whom it gives the rights to. Parents come first."""
+    user = context.deployment.user
+    kinds: dict[tuple[str, str], list[str]] = {}
+    named: dict[str, str] = {}
+    for denial, rights in needed:
+        who, words = _class(user, denial)
+        named.setdefault(who, words)
+        kinds.setdefault((who, rights), []).append(quote(context.host(denial.path)))
+    if whole:
+        classes = "".join(dict.fromkeys(who for who, _ in kinds))
+        command = f"chmod -R {classes}+rX {_top(context, needed)}"
+    else:
+        command = " && ".join(
+            f"chmod {who}+{rights} {' '.join(paths)}" for (who, rights), paths in kinds.items()
+        )
+    return command, " and ".join(named.values())
+
+
+def _setfacl(context: Context, needed: Sequence[tuple[Denial, str]], *, whole: bool) -> str:
+    uid = context.deployment.user.uid
+    if whole:
+        return f"setfacl -R -m u:{uid}:rX {_top(context, needed)}"
+    kinds: dict[str, list[str]] = {}
+    for denial, rights in needed:
+        kinds.setdefault(rights, []).append(quote(context.host(denial.path)))
+    return " && ".join(f"setfacl -m u:{uid}:{rights} {' '.join(paths)}" for rights, paths in kinds.items())
+
+
+def _top(context: Context, needed: Sequence[tuple[Denial, str]]) -> str:
+    """The directory that holds them all: one of them, or the one above."""
+    return quote(context.host(posixpath.commonpath([denial.path for denial, _ in needed])))
 
 
 def _as_owner(context: Context, denial: Denial) -> Step:

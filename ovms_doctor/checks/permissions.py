@@ -12,7 +12,7 @@ from ovms_doctor.checks.permission_steps import steps_for
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import AccessFails
 from ovms_doctor.model.codes import Code, Example
-from ovms_doctor.model.facts import Denial, Failure
+from ovms_doctor.model.facts import Denial, Denials, Failure
 from ovms_doctor.model.findings import Evidence, Finding
 from ovms_doctor.model.openvino_log import LIST_DENIED, NOT_MAPPED, STATUS_DENIED, UNREADABLE
 from ovms_doctor.model.plan import Attempt, ModelPlan
@@ -164,7 +164,9 @@ def _start(context: Context, failure: Failure, path: str, log: tuple[str, ...], 
         log=log,
         evidence=(describe_denial(denial, context),),
         recovers="restart",
-        steps=steps_for(context, denial, directory=_is_directory(denial, code)),
+        steps=steps_for(
+            context, denial, directory=_is_directory(denial, code), further=_further(context, denial)
+        ),
         model=context.plan.models[0].entry.name if context.plan.models else _single_name(context),
     )
 
@@ -189,7 +191,7 @@ def _base(context: Context, model: ModelPlan, failure: Failure) -> Finding:
         log=model.detection.log,
         evidence=(describe_denial(denial, context),),
         recovers=context.recovers(),
-        steps=steps_for(context, denial, directory=True),
+        steps=steps_for(context, denial, directory=True, further=_further(context, denial)),
     )
 
 
@@ -230,7 +232,27 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
             *_quoted(cause),
             *quote_release(cause.report, context.deployment.release, cause.path),
         ),
-        steps=steps_for(context, denial, directory=_is_directory(denial, code)),
+        steps=steps_for(
+            context,
+            denial,
+            directory=_is_directory(denial, code),
+            further=_further(context, denial, attempt.path),
+        ),
+    )
+
+
+def _further(context: Context, denial: Denial, version: str = "") -> Denials:
+    """What is denied behind this, or beside it in the same version's directory."""
+    tops = [denial.path.rstrip("/") + "/"]
+    if version:
+        directory = context.absolute(version).rstrip("/") + "/"
+        if denial.path.startswith(directory):
+            tops.append(directory)
+    found = context.plan.denials
+    return Denials(
+        tuple(item for item in found.directories if item.path.startswith(tuple(tops))),
+        tuple(item for item in found.files if item.path.startswith(tuple(tops))),
+        found.more,
     )
 
 

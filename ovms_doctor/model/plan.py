@@ -15,7 +15,7 @@ from ovms_doctor.model.causes import (
 )
 from ovms_doctor.model.config_positions import ConfigPositions
 from ovms_doctor.model.deployment import ModelEntry
-from ovms_doctor.model.facts import Failure, Listing, LoadReport, ModelInspection, Operation
+from ovms_doctor.model.facts import Denials, Failure, Listing, LoadReport, ModelInspection, Operation
 from ovms_doctor.model.facts.preparation import ModelFormat
 from ovms_doctor.model.graph_plan import GenerativeDirectory, GraphPlan
 from ovms_doctor.model.mapping import NO_MAPPING, Mapping
@@ -272,6 +272,8 @@ class Plan(Struct, frozen=True):
     models: tuple[ModelPlan, ...] = ()
     #: Why the process ends.
     problem: StartProblem | None = None
+    #: Rights that the server's user lacks beside those that stop it, as far as this process sees them.
+    denials: Denials = Denials()
     #: Why the process ends, or is not started, because of its host: a port, an address, the log file.
     host_problem: StartProblem | None = None
     #: Whether the kernel kills the process, because it needs more memory than its limit.

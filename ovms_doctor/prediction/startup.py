@@ -34,6 +34,7 @@ from ovms_doctor.prediction.cache import cache_problem, plan_cache
 from ovms_doctor.prediction.config.monitoring import arguments_enable_metrics, arguments_problem
 from ovms_doctor.prediction.config.policy import PolicyReading, argument_notes, read_argument
 from ovms_doctor.prediction.configured import plan_configuration
+from ovms_doctor.prediction.denials import with_denials
 from ovms_doctor.prediction.engine_start import created_mounts
 from ovms_doctor.prediction.extension import extension_stops, plan_extension, with_extension
 from ovms_doctor.prediction.generative import Generative, look_for_generative
@@ -82,6 +83,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
         created_mounts(deployment, mounted_facts)
         planned = with_routes(_plan(deployment, mounted_facts, planner, ignored), deployment, mounted_facts)
         planned = with_host(planned, deployment, mounted_facts)
+        planned = with_denials(planned, deployment, mounted_facts)
         if planned.outcome == "serves":
             memory = estimate(planned.models, deployment.limits)
             planned = replace(planned, memory=memory)

@@ -26,6 +26,7 @@ from ovms_doctor.model.facts import (
     InspectKeyFile,
     InspectNetwork,
     KeyFileInspection,
+    ListDenials,
     ListDirectory,
     Listing,
     PathStatus,
@@ -63,9 +64,9 @@ _DIRENT_BUFFER = 1 << 18
 
 
 class LocalFiles:
-    """Answers StatPath, StatTimes, ListDirectory, ReadFile, CheckWritable, ProbeWrite, InspectKeyFile and
-    InspectNetwork. ``means``: how it acts with the user's rights; ``table``: which of the server's mounts are
-    read-only."""
+    """Answers StatPath, StatTimes, ListDirectory, ListDenials, ReadFile, CheckWritable, ProbeWrite,
+    InspectKeyFile and InspectNetwork. ``means``: how it acts with the user's rights; ``table``: which of the server's
+    mounts are read-only."""
 
     def __init__(self, walker: Walker, judge: Judge, means: Means, table: MountTable = NO_MOUNTS) -> None:
         self._table = table
@@ -89,6 +90,10 @@ class LocalFiles:
             return self.probe(question.path)
         if isinstance(question, InspectKeyFile):
             return self.key_file(question.path)
+        if isinstance(question, ListDenials):
+            from ovms_doctor.probes.denials import list_denials
+
+            return list_denials(question, self.walker)
         if isinstance(question, InspectNetwork):
             # Only a worker with this process's own rights is asked that: it may still read the module.
             from ovms_doctor.probes.network import inspect_network

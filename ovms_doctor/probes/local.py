@@ -16,6 +16,7 @@ from ovms_doctor.model.facts import (
     InspectLibrary,
     InspectModel,
     InspectNetwork,
+    ListDenials,
     LoadExtension,
     LoadModel,
     LoadReport,
@@ -348,7 +349,7 @@ class LocalCollector:
 
 def _is_own(question: AnyQuestion) -> bool:
     """Whether it is answered with this process's own rights."""
-    return isinstance(question, InspectNetwork) or getattr(question, "own", False) is True
+    return isinstance(question, InspectNetwork | ListDenials) or getattr(question, "own", False) is True
 
 
 def _nobody(question: AnyQuestion) -> None:

@@ -213,7 +213,7 @@ def test_what_is_written_from_the_codes_is_current() -> None:
 
 def test_a_page_that_is_not_current_is_named(tmp_path: Path) -> None:
     """In a copy of the project: a table changed by hand, and a page whose text is kept when it is written again."""
-    copied = ("scripts/gen_docs.py", "docs/findings/README.md", "ovms_doctor")
+    copied = ("scripts", "docs/findings/README.md", "docs/ovms-doctor.1", "ovms_doctor")
     command = ["cp", "-r", "--parents", *copied, str(tmp_path)]
     subprocess.run(command, check=True, cwd=ROOT)
     page = tmp_path / "ovms_doctor/checks/pages/OVD101.md"

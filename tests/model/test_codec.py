@@ -22,6 +22,7 @@ from ovms_doctor.model.facts import (
     CheckWritable,
     CopiedFile,
     Denial,
+    Denials,
     Entry,
     Facts,
     Failure,
@@ -37,6 +38,7 @@ from ovms_doctor.model.facts import (
     InspectNetwork,
     KeyFileInspection,
     LibraryInspection,
+    ListDenials,
     ListDirectory,
     ListeningSocket,
     Listing,
@@ -95,6 +97,7 @@ DENIAL = st.builds(
     st.sampled_from(["tried", "predicted"]),
     st.none() | TEXT,
 )
+DENIALS = st.lists(DENIAL, max_size=2).map(tuple)
 ENTRY = st.builds(Entry, TEXT, KIND | st.sampled_from(["link", "unknown"]), st.none() | TEXT)
 ROWS = st.lists(st.lists(TEXT, max_size=2).map(tuple), max_size=2).map(tuple)
 PREPARATION = st.builds(Preparation, ROWS, ROWS, ROWS, st.none() | TEXT, TEXT, ROWS, st.booleans())
@@ -129,6 +132,7 @@ QUESTION = st.one_of(
     st.builds(CheckWritable, TEXT),
     st.builds(ProbeWrite, TEXT),
     st.builds(ListDirectory, TEXT),
+    st.builds(ListDenials, TEXT, TEXT, NUMBER, NUMBER, st.lists(NUMBER, max_size=3).map(tuple)),
     st.builds(ReadFile, TEXT, NUMBER),
     st.builds(InspectModel, TEXT, FORMAT),
     st.builds(LoadModel, TEXT, LEVEL, st.none() | PREPARATION, st.none() | TEXT),
@@ -197,6 +201,7 @@ ANSWERS = {
         st.none() | NUMBER,
         st.none() | NUMBER,
     ),
+    Denials: st.builds(Denials, DENIALS, DENIALS, st.booleans()),
     Listing: st.builds(Listing, st.lists(ENTRY, max_size=4).map(tuple)),
     FileContent: st.builds(FileContent, st.binary(), NUMBER),
     Failure: st.builds(Failure, st.integers(1, 133), st.none() | DENIAL),

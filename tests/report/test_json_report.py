@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.facts import (
     CopiedFile,
     Denial,
+    Denials,
     Entry,
     Facts,
     Failure,
@@ -34,6 +35,7 @@ from ovms_doctor.model.facts import (
     InspectNetwork,
     KeyFileInspection,
     LibraryInspection,
+    ListDenials,
     ListDirectory,
     ListeningSocket,
     Listing,
@@ -251,6 +253,7 @@ def test_facts_fulfil_their_schema() -> None:
             StatPath("/x"): Failure(13, denial),
             StatHost("/x"): Failure(2),
             ListDirectory("/m"): Listing((Entry("1", "directory"), Entry("l", "link", "/\udcff"))),
+            ListDenials("/m", "/", 5000, 5000, (39,)): Denials((denial,), (denial,), True),
             ReadFile("/m/1/m.xml", 512): FileContent(b"\x00\xff", 900),
             InspectModel("/m/1/m.xml", "ir"): inspection,
             LoadModel("/m/1/m.xml", "read"): LoadReport(

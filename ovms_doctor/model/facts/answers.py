@@ -104,6 +104,19 @@ class Denial(FactData, frozen=True):
     acl: str | None = None
 
 
+class Denials(AnswerBase, frozen=True):
+    """All that the server's user lacks a right on below a directory, as far as this process sees it.
+
+    * ``directories``: those that it cannot enter or list, those above first.
+    * ``files``: those that it cannot read.
+    * ``more``: whether there can be others: not everything was looked at.
+    """
+
+    directories: tuple[Denial, ...] = ()
+    files: tuple[Denial, ...] = ()
+    more: bool = False
+
+
 class Failure(AnswerBase, frozen=True):
     """A system call that failed as the server's own call would.
 
@@ -394,6 +407,7 @@ Answer: TypeAlias = (
     | PathStatus
     | PathTimes
     | Listing
+    | Denials
     | FileContent
     | Failure
     | Unavailable

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from ovms_doctor.model.facts.answers import (
+    Denials,
     Failure,
     FileContent,
     KeyFileInspection,
@@ -70,6 +71,24 @@ class ListDirectory(Question[Listing | Failure | Unavailable], frozen=True):
 
     path: str
     own: bool = False
+
+
+class ListDenials(Question[Denials | Failure | Unavailable], frozen=True):
+    """All rights that a user lacks on the way from a directory to models below it, judged with this process's own
+    rights.
+
+    * ``path``: the server path of the directory with the models.
+    * ``top``: the server path of the directory from which rights are judged: the same, or one above.
+    * ``uid``: the user.
+    * ``gid``: its group.
+    * ``groups``: its supplementary groups.
+    """
+
+    path: str
+    top: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
 
 
 class ReadFile(Question[FileContent | Failure | Unavailable], frozen=True):
@@ -184,6 +203,7 @@ AnyQuestion: TypeAlias = (
     | StatHost
     | StatTimes
     | ListDirectory
+    | ListDenials
     | ReadFile
     | InspectModel
     | LoadModel

@@ -1,0 +1,137 @@
+"""All rights that are missing are found in one look, and one remedy gives them all."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.model.facts import Denials, ListDenials
+from ovms_doctor.probes.filesystem import open_files
+from tests.cli.helpers import check, codes, good_model
+from tests.cli.run import Result
+
+USER = (5000, 5000, (39, 44))
+
+
+def denied(path: Path, top: Path | None = None) -> Denials:
+    answer = open_files(None).answer(ListDenials(str(path), str(top or path), *USER))
+    assert isinstance(answer, Denials)
+    return answer
+
+
+def paths(found: tuple[Any, ...], below: Path) -> list[str]:
+    return [item.path.removeprefix(f"{below}/") for item in found]
+
+
+@pytest.fixture
+def tree(world_dir: Path) -> Path:
+    """A closed directory with a closed model in it, and much that no server reads."""
+    version = good_model(world_dir / "closed" / "team" / "m" / "1")
+    for file in version.iterdir():
+        file.chmod(0o600)
+    (version / "notes.txt").write_text("x")
+    (version / "notes.txt").chmod(0o600)
+    (version / "elsewhere.xml").symlink_to("/etc/shadow")
+    (version.parent / ".git").mkdir(0o700)
+    (version.parent / "docs").mkdir(0o700)
+    for directory in (version, version.parent, version.parent.parent, world_dir / "closed"):
+        directory.chmod(0o700)
+    return world_dir
+
+
+def test_directories_on_the_way_and_files_that_a_server_reads(tree: Path) -> None:
+    found = denied(tree / "closed/team/m", tree / "closed")
+    assert paths(found.directories, tree / "closed") == ["team", "team/m", "team/m/1"]
+    assert paths(found.files, tree / "closed") == ["team/m/1/model.bin", "team/m/1/model.xml"]
+    assert {item.how for item in (*found.directories, *found.files)} == {"predicted"}
+    assert not found.more
+
+
+def test_what_is_allowed_is_not_denied(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    assert denied(world_dir / "m") == Denials()
+    assert denied(world_dir / "nothing") == Denials()
+    (world_dir / "file").write_text("x")
+    assert denied(world_dir / "file") == Denials()
+
+
+def test_a_large_tree_is_not_looked_at_whole(world_dir: Path) -> None:
+    version = world_dir / "m" / "1"
+    version.mkdir(parents=True)
+    for number in range(5100):
+        os.close(os.open(version / f"{number}.xml", os.O_CREAT, 0o600))
+    found = denied(world_dir / "m")
+    assert len(found.files) == 200
+    assert found.more
+
+
+def test_a_deep_tree_ends(world_dir: Path) -> None:
+    deep = world_dir.joinpath("m", *["d"] * 40)
+    deep.mkdir(parents=True)
+    (deep / "model.xml").write_text("")
+    found = denied(world_dir / "m")
+    assert (found.directories, found.files, found.more) == ((), (), True)
+
+
+def remedies(result: Result) -> list[str]:
+    """The first command of every finding on rights."""
+    return [
+        finding["remedy"]["steps"][0]["command"]
+        for finding in result.document["findings"]
+        if finding["code"].startswith("OVD20")
+    ]
+
+
+@pytest.mark.needs_root
+def test_one_remedy_gives_all_rights(world_dir: Path) -> None:
+    """A closed model directory in which everything is closed, and two files beside each other."""
+    version = good_model(world_dir / "models" / "a" / "1")
+    other = good_model(world_dir / "models" / "b" / "1")
+    for path in (*version.iterdir(), *other.iterdir()):
+        path.chmod(0o600)
+    version.chmod(0o700)
+    version.parent.chmod(0o700)
+    result = check(world_dir / "models", "--load", "none", "--no-plugins")
+    assert codes(result) == ["OVD202", "OVD203"]
+    a, b = remedies(result)
+    assert a == (
+        f"chmod o+rx {version.parent} {version} && chmod o+r {version}/model.bin {version}/model.xml"
+    )
+    assert b == f"chmod o+r {other}/model.xml {other}/model.bin"
+    for command in (a, b):
+        subprocess.run(["sh", "-c", command], check=True)
+    assert check(world_dir / "models", "--load", "none", "--no-plugins").code == 0
+
+
+@pytest.mark.needs_root
+def test_of_many_paths_the_whole_tree_is_meant(world_dir: Path) -> None:
+    for number in range(10):
+        for file in good_model(world_dir / "models" / f"m{number}" / "1").iterdir():
+            file.chmod(0o600)
+    (world_dir / "models").chmod(0o700)
+    result = check(world_dir / "models", "--load", "none", "--no-plugins")
+    commands = set(remedies(result))
+    # One remedy for all models, so that they are one group.
+    assert commands == {f"chmod -R o+rX {world_dir}/models"}
+    subprocess.run(["sh", "-c", commands.pop()], check=True)
+    assert stat.S_IMODE((world_dir / "models/m0/1/model.bin").stat().st_mode) == 0o604
+    assert check(world_dir / "models", "--load", "none", "--no-plugins").code == 0
+
+
+@pytest.mark.needs_root
+def test_saved_facts_give_the_same_remedy(world_dir: Path, tmp_path: Path) -> None:
+    from tests.cli.run import ovms_doctor
+
+    version = good_model(world_dir / "models" / "a" / "1")
+    version.chmod(0o700)
+    version.parent.chmod(0o700)
+    saved = tmp_path / "facts.json"
+    assert ovms_doctor("collect", world_dir / "models", "--load", "none", "-o", saved).code == 0
+    there = check("--facts", saved)
+    assert remedies(there) == remedies(check(world_dir / "models", "--load", "none", "--no-plugins"))
+    assert remedies(there) == [f"chmod o+rx {version.parent} {version}"]

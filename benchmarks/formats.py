@@ -61,7 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--findings", type=int, default=5000)
     arguments = parser.parse_args()
-    from ovms_doctor.model.options import FORMATS
+    from ovms_doctor.model.output_options import FORMATS
 
     failed = False
     for same in (False, True):

@@ -32,7 +32,8 @@ from ovms_doctor.model.causes import NoTensors, NotInRelease
 from ovms_doctor.model.facts import Facts, InspectModel, ModelInspection
 from ovms_doctor.model.facts.codec import load
 from ovms_doctor.model.host import User
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.prediction.startup import plan
 
 PROJECT = Path(__file__).resolve().parent.parent

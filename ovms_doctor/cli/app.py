@@ -74,7 +74,8 @@ def command_for(words: Sequence[str]) -> Callable[..., object]:
         from ovms_doctor.cli.parameters import add_parameters
         from ovms_doctor.cli.request_options import RequestOptions
         from ovms_doctor.cli.status_options import StatusOptions
-        from ovms_doctor.model.options import CheckOptions, OutputOptions
+        from ovms_doctor.model.options import CheckOptions
+        from ovms_doctor.model.output_options import OutputOptions
 
         add_parameters(check, CheckOptions, OutputOptions)
         add_parameters(collect, CheckOptions, OutputOptions)
@@ -118,7 +119,8 @@ def check(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.check import run_check
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
-    from ovms_doctor.model.options import CheckOptions, OutputOptions
+    from ovms_doctor.model.options import CheckOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     parsed = _configured(context.params, CheckOptions, OutputOptions)
     return run_check(options_from(parsed, _server_arguments), output_options(parsed))
@@ -130,7 +132,8 @@ def collect(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.check import run_collect
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
-    from ovms_doctor.model.options import CheckOptions, OutputOptions
+    from ovms_doctor.model.options import CheckOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     parsed = _configured(context.params, CheckOptions, OutputOptions)
     return run_collect(options_from(parsed, _server_arguments), output_options(parsed))
@@ -143,7 +146,8 @@ def request(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.request import run_request
     from ovms_doctor.cli.request_options import RequestOptions
-    from ovms_doctor.model.options import CheckOptions, OutputOptions
+    from ovms_doctor.model.options import CheckOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     configured = _configured(context.params, RequestOptions, CheckOptions, OutputOptions)
     request_options = RequestOptions(**values_of(RequestOptions, configured))
@@ -158,7 +162,7 @@ def logs(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.log_options import LogOptions
     from ovms_doctor.cli.logs import run_logs
     from ovms_doctor.cli.parsed import output_options, values_of
-    from ovms_doctor.model.options import OutputOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     parsed = _configured(context.params, LogOptions, OutputOptions)
     return run_logs(LogOptions(**values_of(LogOptions, parsed)), output_options(parsed))
@@ -170,7 +174,7 @@ def status(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.status import run_status
     from ovms_doctor.cli.status_options import StatusOptions
-    from ovms_doctor.model.options import OutputOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     parsed = _configured(context.params, StatusOptions, OutputOptions)
     return run_status(StatusOptions(**values_of(StatusOptions, parsed)), output_options(parsed))

@@ -19,7 +19,8 @@ from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import facts_to_save, options_from_json, options_to_json
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.option_values import shortened
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.plugins.discovery import Plugin, installed
 from ovms_doctor.probes import interrupts
 

@@ -20,7 +20,8 @@ from ovms_doctor.model.environment import (
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import Host
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.options import CheckOptions, options_of
+from ovms_doctor.model.option import options_of
+from ovms_doctor.model.options import CheckOptions
 
 #: How a file is copied out of a store.
 _COPY = {

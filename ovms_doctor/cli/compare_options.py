@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Struct
 
-from ovms_doctor.model.options import FailOn, Option
+from ovms_doctor.model.option import Option
+from ovms_doctor.model.output_options import FailOn
 
 _BOTH = ("diff", "summary")
 

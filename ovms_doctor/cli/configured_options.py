@@ -20,8 +20,10 @@ from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.model.adjustments import Adjustments, IgnoreRule, SeverityRule
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.findings import SEVERITIES
+from ovms_doctor.model.option import Option, options_of
 from ovms_doctor.model.option_values import shortened
-from ovms_doctor.model.options import CheckOptions, Option, OutputOptions, options_of
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 
 #: Options that no file sets: they name the file, or what is recorded and written.
 NEVER = ("config", "no-config", "no-ignores", "facts", "write-baseline", "baseline-expires", "output")

@@ -14,7 +14,7 @@ from msgspec import Struct
 from ovms_doctor.cli.output import standard_output, write_parts
 from ovms_doctor.cli.working_directory import working_directory
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.options import OutputOptions, ReportFormat
+from ovms_doctor.model.output_options import OutputOptions, ReportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from ovms_doctor.cli.output import Progress
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.log import LogDiagnosis, LogSummary
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.styled import Output
 from ovms_doctor.report.model import Report
 

@@ -95,7 +95,7 @@ def _write_failure(text: str, words: Sequence[str], code: int) -> None:
 
 def _deliver_failure(text: str, words: Sequence[str], code: int) -> None:
     """The report of a run that failed, in the formats that were requested; UsageError where they are at fault."""
-    from ovms_doctor.model.options import FORMATS, OutputOptions, output_file
+    from ovms_doctor.model.output_options import FORMATS, OutputOptions, output_file
 
     form = "".join(_values(words, "--format", "-f")[-1:])
     typed = tuple(output_file(value) for value in _values(words, "--output", "-o"))

@@ -11,7 +11,7 @@ import typer
 from ovms_doctor.cli.completion import completion_of
 from ovms_doctor.cli.help import panel_of
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.options import Option, options_of
+from ovms_doctor.model.option import Option, options_of
 
 
 def add_parameters(command: Callable[..., Any], *records: type[Any]) -> None:

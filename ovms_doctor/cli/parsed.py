@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec.structs import fields
 
+from ovms_doctor.model.option import options_of
 from ovms_doctor.model.option_values import patterns
-from ovms_doctor.model.options import OutputOptions, options_of
+from ovms_doctor.model.output_options import OutputOptions
 
 
 def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def _plain_command(words: list[str]) -> Callable[[], int] | None:
 
 
 def _look(name: str, words: list[str]) -> Callable[[], int] | None:
-    from ovms_doctor.model.options import CheckOptions, OutputOptions
+    from ovms_doctor.model.options import CheckOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     cut = words.index(_SEPARATOR) if _SEPARATOR in words else len(words)
     parsed = read_plain(name, words[:cut], (CheckOptions, OutputOptions))
@@ -66,7 +67,7 @@ def _look(name: str, words: list[str]) -> Callable[[], int] | None:
 
 def _logs(words: list[str]) -> Callable[[], int] | None:
     from ovms_doctor.cli.log_options import LogOptions
-    from ovms_doctor.model.options import OutputOptions
+    from ovms_doctor.model.output_options import OutputOptions
 
     parsed = None if _SEPARATOR in words else read_plain("logs", words, (LogOptions, OutputOptions))
     if parsed is None:
@@ -86,7 +87,7 @@ def _logs(words: list[str]) -> Callable[[], int] | None:
 def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]]) -> dict[str, Any] | None:
     """The values of the options of ``records`` that ``command`` has, by field, as the parser gives them; None where the
     words are not plain."""
-    from ovms_doctor.model.options import options_of
+    from ovms_doctor.model.option import options_of
 
     options = {
         field: (hint, option)

@@ -16,7 +16,8 @@ from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
 
 if TYPE_CHECKING:

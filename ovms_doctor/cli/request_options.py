@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from ovms_doctor.model.options import Option
+from ovms_doctor.model.option import Option
 
 
 class RequestOptions(Struct, frozen=True):

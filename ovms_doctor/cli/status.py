@@ -14,7 +14,7 @@ from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from ovms_doctor.model.options import Option
+from ovms_doctor.model.option import Option
 
 _COMMANDS = ("status",)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions
     from ovms_doctor.diagnosis.run_start import RunStart
     from ovms_doctor.model.live import Address, LiveStatus
-    from ovms_doctor.model.options import OutputOptions
+    from ovms_doctor.model.output_options import OutputOptions
     from ovms_doctor.report.model import Report
 
 _HOME, _REST_OF_SCREEN = "\x1b[H", "\x1b[J"

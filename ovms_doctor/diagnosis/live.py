@@ -16,7 +16,7 @@ from ovms_doctor.diagnosis.run_start import RunStart
 from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.live import Address, LiveLook, LiveStatus, Observations
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.text import redact, same_length
 from ovms_doctor.prediction.live.client_routes import client_routes
 from ovms_doctor.prediction.live.interpret import interpret

@@ -12,7 +12,7 @@ from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.inputs.log.reader import LogReader
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.log import LOG_CHECK, LogDiagnosis, LogSummary
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
 

@@ -19,7 +19,7 @@ from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import LoadReport, Unavailable
 from ovms_doctor.model.findings import Finding, Subject
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 

@@ -9,7 +9,8 @@ from msgspec.structs import fields, replace
 
 from ovms_doctor.model.facts import Answer, Facts, FileContent
 from ovms_doctor.model.json_text import JsonFormatError, convert, map_text
-from ovms_doctor.model.options import CheckOptions, options_of
+from ovms_doctor.model.option import options_of
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.property_values import hide_in_document
 from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.text import escape, redact, same_length, unescape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ovms_doctor.model.findings import SEVERITIES, Finding, Severity
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.report.model import CheckRun, Verdict
 
 EXIT_OK, EXIT_FINDINGS, EXIT_INCOMPLETE = 0, 1, 3

@@ -8,75 +8,25 @@ Annotations are evaluated here, unlike elsewhere: every run reads them, and to e
 long.
 """
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get_type_hints
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Struct, field
 
 from ovms_doctor.model import option_values
-from ovms_doctor.model.adjustments import Adjustments
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.environment import Variable
-from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import IMAGE_USER, Host, User
 from ovms_doctor.model.live import LiveLook
 from ovms_doctor.model.log import LogSummary
 from ovms_doctor.model.mounts import Mount, MountTable, UnavailablePath, engine_order
+from ovms_doctor.model.option import Option
 
 LoadLevel: TypeAlias = Literal["none", "read", "compile"]
-FailOn: TypeAlias = Literal["error", "warning", "info", "never"]
-ReportFormat: TypeAlias = Literal["text", "json", "sarif", "junit", "github", "gitlab", "markdown", "html"]
-FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
 
 
 #: The commands that load models.
 _LOADING = ("check", "collect")
-#: The commands that write a report.
-_REPORTING = ("check", "request", "logs", "status")
-#: The commands that read a configuration file.
-_CONFIGURED = ("check", "collect", "request", "logs", "status")
-
-
-class Option(NamedTuple):
-    """How an option is written on the command line."""
-
-    #: Its names, with dashes; none for the positional argument.
-    names: tuple[str, ...]
-    #: One sentence for ``--help``.
-    help: str
-    #: How its value is called there; empty for a switch or where the type says it.
-    metavar: str = ""
-    #: From the text to the value, where that is not the text. Raises UsageError.
-    parse: Callable[[str], Any] | None = None
-    #: The commands that have it.
-    commands: tuple[str, ...] = ("check", "collect", "request")
-    #: The option has a meaning beside ``--facts``: it is not what the facts were collected with.
-    beside_facts: bool = False
-    #: The value is not written into files: what was read there is, or it may hold secrets.
-    saved: bool = True
-
-
-class OutputFile(Struct, frozen=True):
-    """One value of ``-o``."""
-
-    #: The value as typed.
-    text: str
-    #: The format before the colon; None where there is none.
-    format: ReportFormat | None
-    #: The file; ``-`` is standard output.
-    path: str
-
-
-def output_file(text: str) -> OutputFile:
-    """``FILE`` or ``FORMAT:FILE``. What stands before a colon and is no format belongs to the file's name."""
-    name, colon, path = text.partition(":")
-    for known in FORMATS:
-        if colon and name == known:
-            if not path:
-                raise UsageError(f"--output {text}: no file is named after the format")
-            return OutputFile(text, known, path)
-    return OutputFile(text, None, text)
 
 
 class SourceUnavailable(Struct, frozen=True):
@@ -408,143 +358,3 @@ class CheckOptions(Struct, frozen=True, dict=True):
                     self.unavailable_paths,
                 )
         return table
-
-
-class OutputOptions(Struct, frozen=True):
-    """What the report holds, how it is written, and when it makes the run fail."""
-
-    #: Code prefixes and names of findings and checks to report alone; empty: all.
-    select: Annotated[
-        tuple[str, ...],
-        Option(
-            ("--select",),
-            "Only these: code prefixes, names, checks.",
-            "CODE[,CODE…]",
-            commands=("check", "logs", "status"),
-        ),
-    ] = ()
-    #: Code prefixes and names of findings and checks to leave out.
-    ignore: Annotated[
-        tuple[str, ...],
-        Option(
-            ("--ignore",),
-            "All but these: code prefixes, names, checks.",
-            "CODE[,CODE…]",
-            commands=("check", "logs", "status"),
-        ),
-    ] = ()
-    #: The format of standard output, or of the files of ``-o`` without a format; None: text, or by the file's name.
-    format: Annotated[
-        ReportFormat | None,
-        Option(("--format", "-f"), "How the result is written. [text]", commands=_REPORTING),
-    ] = None
-    #: The files to write; empty: standard output alone.
-    outputs: Annotated[
-        tuple[OutputFile, ...],
-        Option(
-            ("--output", "-o"),
-            "Write FILE too, in its own format where one is given; repeatable. The text stays on standard output.",
-            "[FORMAT:]FILE",
-            output_file,
-            commands=_REPORTING,
-        ),
-    ] = ()
-    #: The file that ``collect`` writes; None or ``-``: standard output.
-    facts_output: Annotated[
-        str | None,
-        Option(
-            ("--output", "-o"), "Write to FILE instead of standard output.", "FILE", commands=("collect",)
-        ),
-    ] = None
-    #: The least severe finding that makes the exit code 1.
-    fail_on: Annotated[
-        FailOn,
-        Option(
-            ("--fail-on",),
-            "The least severe finding that makes the exit code 1. [error]",
-            commands=_REPORTING,
-        ),
-    ] = "error"
-    #: The exit code is 0 whatever was found.
-    exit_zero: Annotated[
-        bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
-    ] = False
-    #: The configuration file; None: the nearest one above the working directory.
-    config_file: Annotated[
-        str | None,
-        Option(
-            ("--config",),
-            "Read defaults and ignores from FILE instead of ovms-doctor.toml or pyproject.toml.",
-            "FILE",
-            commands=_CONFIGURED,
-        ),
-    ] = None
-    #: Whether no configuration file is read.
-    no_config: Annotated[
-        bool, Option(("--no-config",), "Read no configuration file.", commands=_CONFIGURED)
-    ] = False
-    #: Whether all findings count, whatever a configuration or a baseline leaves out.
-    no_ignores: Annotated[
-        bool,
-        Option(
-            ("--no-ignores",),
-            "Report what the configuration or the baseline leaves out.",
-            commands=_CONFIGURED,
-        ),
-    ] = False
-    #: The file of known findings, which do not fail the run.
-    baseline: Annotated[
-        str | None,
-        Option(
-            ("--baseline",),
-            "Findings that FILE knows do not fail; they are counted.",
-            "FILE",
-            commands=("check",),
-        ),
-    ] = None
-    #: The file into which the findings are written as known ones.
-    write_baseline: Annotated[
-        str | None,
-        Option(
-            ("--write-baseline",), "Write all findings to FILE as known ones.", "FILE", commands=("check",)
-        ),
-    ] = None
-    #: The last day on which new entries of the baseline hold.
-    baseline_expires: Annotated[
-        str | None,
-        Option(
-            ("--baseline-expires",),
-            "With --write-baseline: new entries hold until this day.",
-            "YYYY-MM-DD",
-            option_values.day,
-            commands=("check",),
-        ),
-    ] = None
-    #: The text has no colours.
-    no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_REPORTING)] = False
-    #: The text is the verdict alone.
-    quiet: Annotated[bool, Option(("--quiet", "-q"), "The verdict only.", commands=_REPORTING)] = False
-    #: The text shortens nothing.
-    verbose: Annotated[
-        bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_REPORTING)
-    ] = False
-    #: What the project has decided about findings.
-    adjustments: Adjustments = Adjustments()
-
-
-_options: dict[type[Any], dict[str, tuple[Any, Option]]] = {}
-
-
-def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
-    """Type and option of each field of a record that is an option."""
-    known = _options.get(record)
-    if known is None:
-        hints: dict[str, Any] = record.__annotations__
-        if any(isinstance(hint, str) for hint in hints.values()):
-            hints = get_type_hints(record, include_extras=True)
-        known = _options[record] = {
-            name: (hint.__origin__, hint.__metadata__[0])
-            for name, hint in hints.items()
-            if hasattr(hint, "__metadata__")
-        }
-    return known

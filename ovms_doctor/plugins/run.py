@@ -29,7 +29,7 @@ from ovms_doctor.explain.index import CodeEntry
 from ovms_doctor.model.codes import PREFIX, Code
 from ovms_doctor.model.facts.codec import Fact
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
-from ovms_doctor.model.options import OutputOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.plugins.discovery import Plugin
 from ovms_doctor.plugins.messages import (
     CouldNotLook,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ovms_doctor.model.options import FORMATS
+from ovms_doctor.model.output_options import FORMATS
 from tests.cli.run import Result, ovms_doctor
 
 MODEL = Path(__file__).parents[2] / "fixtures" / "models" / "dense-onnx"

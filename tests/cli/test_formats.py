@@ -12,7 +12,7 @@ import pytest
 
 from ovms_doctor.cli.deliver import Destination, destinations
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.options import FORMATS, OutputOptions, output_file
+from ovms_doctor.model.output_options import FORMATS, OutputOptions, output_file
 from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
 

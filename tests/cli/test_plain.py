@@ -10,7 +10,8 @@ import pytest
 
 from ovms_doctor.cli import app, check, explain, plain
 from ovms_doctor.cli.plain import read_plain
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 
 PLAIN = [
     "check models",

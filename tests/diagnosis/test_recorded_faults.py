@@ -16,7 +16,8 @@ from ovms_doctor.diagnosis.run import begin, report_on
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.host import User
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.report.json_report import to_document
 from tests.cases_run import collector
 from tests.conftest import world_directory

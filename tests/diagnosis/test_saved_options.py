@@ -13,7 +13,9 @@ from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import codec
 from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import Mount
-from ovms_doctor.model.options import CheckOptions, OutputOptions, SourceUnavailable, options_of
+from ovms_doctor.model.option import options_of
+from ovms_doctor.model.options import CheckOptions, SourceUnavailable
+from ovms_doctor.model.output_options import OutputOptions
 
 RECORDED = Path(__file__).parents[1] / "data" / "facts" / "run-line-schema-1.0.json"
 SECRET = "hunter2"

@@ -25,7 +25,8 @@ from ovms_doctor.model.facts import (
     StatPath,
     Unavailable,
 )
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.plan_problems import ExtensionPlan
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.extension import HEAD, extension_stops, needs_untried, plan_extension

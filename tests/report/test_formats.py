@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from msgspec import convert
 from syrupy.assertion import SnapshotAssertion
 
-from ovms_doctor.model.options import FORMATS
+from ovms_doctor.model.output_options import FORMATS
 from ovms_doctor.report.document import ReportDocument
 from ovms_doctor.report.formats import render, shortened
 from ovms_doctor.report.formats.common import Location, locate

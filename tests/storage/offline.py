@@ -10,7 +10,8 @@ from ovms_doctor.diagnosis.run import report_on
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.settle import Progress, SettledRun, look
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, HeadBucket, ListStore, Unavailable
-from ovms_doctor.model.options import CheckOptions, OutputOptions
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.report.json_report import to_document
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from ovms_doctor.model.findings import SEVERITIES, Severity
-from ovms_doctor.model.options import FailOn
+from ovms_doctor.model.output_options import FailOn
 
 #: How checks end that did not look at everything.
 _GAPS = ("could_not_look", "timed_out", "crashed")

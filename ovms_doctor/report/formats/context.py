@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from ovms_doctor.model.findings import Severity
-from ovms_doctor.model.options import FailOn
+from ovms_doctor.model.output_options import FailOn
 
 
 class Rule(Struct, frozen=True):

@@ -1,0 +1,41 @@
+"""How an option is written on the command line, and the options of a record."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_type_hints
+
+
+class Option(NamedTuple):
+    """How an option is written on the command line."""
+
+    #: Its names, with dashes; none for the positional argument.
+    names: tuple[str, ...]
+    #: One sentence for ``--help``.
+    help: str
+    #: How its value is called there; empty for a switch or where the type says it.
+    metavar: str = ""
+    #: From the text to the value, where that is not the text. Raises UsageError.
+    parse: Callable[[str], Any] | None = None
+    #: The commands that have it.
+    commands: tuple[str, ...] = ("check", "collect", "request")
+    #: The option has a meaning beside ``--facts``: it is not what the facts were collected with.
+    beside_facts: bool = False
+    #: The value is not written into files: what was read there is, or it may hold secrets.
+    saved: bool = True
+
+
+_options: dict[type[Any], dict[str, tuple[Any, Option]]] = {}
+
+
+def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
+    """Type and option of each field of a record that is an option."""
+    known = _options.get(record)
+    if known is None:
+        hints: dict[str, Any] = record.__annotations__
+        if any(isinstance(hint, str) for hint in hints.values()):
+            hints = get_type_hints(record, include_extras=True)
+        known = _options[record] = {
+            name: (hint.__origin__, hint.__metadata__[0])
+            for name, hint in hints.items()
+            if hasattr(hint, "__metadata__")
+        }
+    return known

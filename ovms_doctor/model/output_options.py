@@ -1,0 +1,166 @@
+"""The options of a report: what it holds, how it is written, and when it makes the run fail.
+
+Annotations are evaluated here, as in :mod:`ovms_doctor.model.options`.
+"""
+
+from typing import Annotated, Literal, TypeAlias, get_args
+
+from msgspec import Struct
+
+from ovms_doctor.model import option_values
+from ovms_doctor.model.adjustments import Adjustments
+from ovms_doctor.model.errors import UsageError
+from ovms_doctor.model.option import Option
+
+FailOn: TypeAlias = Literal["error", "warning", "info", "never"]
+ReportFormat: TypeAlias = Literal["text", "json", "sarif", "junit", "github", "gitlab", "markdown", "html"]
+FORMATS: tuple[ReportFormat, ...] = get_args(ReportFormat)
+
+#: The commands that write a report.
+_REPORTING = ("check", "request", "logs", "status")
+#: The commands that read a configuration file.
+_CONFIGURED = ("check", "collect", "request", "logs", "status")
+
+
+class OutputFile(Struct, frozen=True):
+    """One value of ``-o``."""
+
+    #: The value as typed.
+    text: str
+    #: The format before the colon; None where there is none.
+    format: ReportFormat | None
+    #: The file; ``-`` is standard output.
+    path: str
+
+
+def output_file(text: str) -> OutputFile:
+    """``FILE`` or ``FORMAT:FILE``. What stands before a colon and is no format belongs to the file's name."""
+    name, colon, path = text.partition(":")
+    for known in FORMATS:
+        if colon and name == known:
+            if not path:
+                raise UsageError(f"--output {text}: no file is named after the format")
+            return OutputFile(text, known, path)
+    return OutputFile(text, None, text)
+
+
+class OutputOptions(Struct, frozen=True):
+    """What the report holds, how it is written, and when it makes the run fail."""
+
+    #: Code prefixes and names of findings and checks to report alone; empty: all.
+    select: Annotated[
+        tuple[str, ...],
+        Option(
+            ("--select",),
+            "Only these: code prefixes, names, checks.",
+            "CODE[,CODE…]",
+            commands=("check", "logs", "status"),
+        ),
+    ] = ()
+    #: Code prefixes and names of findings and checks to leave out.
+    ignore: Annotated[
+        tuple[str, ...],
+        Option(
+            ("--ignore",),
+            "All but these: code prefixes, names, checks.",
+            "CODE[,CODE…]",
+            commands=("check", "logs", "status"),
+        ),
+    ] = ()
+    #: The format of standard output, or of the files of ``-o`` without a format; None: text, or by the file's name.
+    format: Annotated[
+        ReportFormat | None,
+        Option(("--format", "-f"), "How the result is written. [text]", commands=_REPORTING),
+    ] = None
+    #: The files to write; empty: standard output alone.
+    outputs: Annotated[
+        tuple[OutputFile, ...],
+        Option(
+            ("--output", "-o"),
+            "Write FILE too, in its own format where one is given; repeatable. The text stays on standard output.",
+            "[FORMAT:]FILE",
+            output_file,
+            commands=_REPORTING,
+        ),
+    ] = ()
+    #: The file that ``collect`` writes; None or ``-``: standard output.
+    facts_output: Annotated[
+        str | None,
+        Option(
+            ("--output", "-o"), "Write to FILE instead of standard output.", "FILE", commands=("collect",)
+        ),
+    ] = None
+    #: The least severe finding that makes the exit code 1.
+    fail_on: Annotated[
+        FailOn,
+        Option(
+            ("--fail-on",),
+            "The least severe finding that makes the exit code 1. [error]",
+            commands=_REPORTING,
+        ),
+    ] = "error"
+    #: The exit code is 0 whatever was found.
+    exit_zero: Annotated[
+        bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
+    ] = False
+    #: The configuration file; None: the nearest one above the working directory.
+    config_file: Annotated[
+        str | None,
+        Option(
+            ("--config",),
+            "Read defaults and ignores from FILE instead of ovms-doctor.toml or pyproject.toml.",
+            "FILE",
+            commands=_CONFIGURED,
+        ),
+    ] = None
+    #: Whether no configuration file is read.
+    no_config: Annotated[
+        bool, Option(("--no-config",), "Read no configuration file.", commands=_CONFIGURED)
+    ] = False
+    #: Whether all findings count, whatever a configuration or a baseline leaves out.
+    no_ignores: Annotated[
+        bool,
+        Option(
+            ("--no-ignores",),
+            "Report what the configuration or the baseline leaves out.",
+            commands=_CONFIGURED,
+        ),
+    ] = False
+    #: The file of known findings, which do not fail the run.
+    baseline: Annotated[
+        str | None,
+        Option(
+            ("--baseline",),
+            "Findings that FILE knows do not fail; they are counted.",
+            "FILE",
+            commands=("check",),
+        ),
+    ] = None
+    #: The file into which the findings are written as known ones.
+    write_baseline: Annotated[
+        str | None,
+        Option(
+            ("--write-baseline",), "Write all findings to FILE as known ones.", "FILE", commands=("check",)
+        ),
+    ] = None
+    #: The last day on which new entries of the baseline hold.
+    baseline_expires: Annotated[
+        str | None,
+        Option(
+            ("--baseline-expires",),
+            "With --write-baseline: new entries hold until this day.",
+            "YYYY-MM-DD",
+            option_values.day,
+            commands=("check",),
+        ),
+    ] = None
+    #: The text has no colours.
+    no_color: Annotated[bool, Option(("--no-color",), "No colours.", commands=_REPORTING)] = False
+    #: The text is the verdict alone.
+    quiet: Annotated[bool, Option(("--quiet", "-q"), "The verdict only.", commands=_REPORTING)] = False
+    #: The text shortens nothing.
+    verbose: Annotated[
+        bool, Option(("--verbose", "-v"), "Everything, nothing shortened.", commands=_REPORTING)
+    ] = False
+    #: What the project has decided about findings.
+    adjustments: Adjustments = Adjustments()

@@ -35,6 +35,7 @@ class Outcome(Struct, frozen=True):
 #: In the order in which they run and are listed: each is the ``CHECK`` of the module of its name in this package.
 NAMES: tuple[str, ...] = (
     "configuration",
+    "directives",
     "layout",
     "permissions",
     "reading",
@@ -60,6 +61,11 @@ NAMES: tuple[str, ...] = (
 _NOT_APPLICABLE: dict[str, Callable[[Context], str]] = {
     "container": lambda context: (
         "none was named" if context.deployment.container is None and context.plan.unknown is None else ""
+    ),
+    "directives": lambda context: (
+        ""
+        if context.plan.problem is not None and context.plan.problem.kind == "directive"
+        else "the server is to serve"
     ),
     "requests": lambda context: "no request was given",
     "logs": lambda context: "no log was given" if context.deployment.options.server_log is None else "",

@@ -38,6 +38,7 @@ class StartProblem(Struct, frozen=True):
         "bind_source_missing",
         "device_missing",
         "pull",
+        "directive",
     ]
     #: The status code.
     status: str

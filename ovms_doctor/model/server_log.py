@@ -66,6 +66,18 @@ LOG_NOT_OPENED = Message(
     "Exception catch: Failed opening file {path} for writing: {what} - will now terminate.", "server.cpp"
 )
 
+# -- config_export.cpp, listmodels.cpp, servablesconfigmanagermodule.cpp (v2025.2) ---------------------------
+CONFIG_NOT_CHANGED = Message("{path} error on config update : {status}", "servablesconfigmanagermodule.cpp")
+CONFIG_TO_CHANGE_MISSING = Message("Config path does not exist: {path}", "config_export.cpp")
+CONFIG_TO_CHANGE_INVALID = Message(
+    "Configuration file is not in valid configuration format: {path}", "config_export.cpp"
+)
+MODEL_TO_REMOVE_MISSING = Message(
+    "Configuration file doesn't have model with name: {name}.", "config_export.cpp"
+)
+LIST_NO_DIRECTORY = Message("Path is not a directory: {path}", "listmodels.cpp, gcsfilesystem.cpp")
+LIST_EMPTY = Message("Directory is empty: {path}", "listmodels.cpp")
+
 # -- s3filesystem.cpp ------------------------------------------------------------------------------------
 PROXY_UNREAD = Message("Couldn't parse proxy: {proxy}", "s3filesystem.cpp")
 S3_NO_BUCKET = Message("No bucket name found in path {path}", "s3filesystem.cpp")
@@ -392,6 +404,8 @@ STATUS_TEXT = {
     "FILE_INVALID": "File not found or cannot open",
     "CONFIG_FILE_INVALID": "Configuration file not found or cannot open",
     "JSON_INVALID": "The file is not valid json",
+    "MODEL_NAME_MISSING": "Model with requested name is not found",
+    "MODEL_NAME_OCCUPIED": "Given model name is already occupied",
     "INTERNAL_ERROR": "Internal server error",
     "OV_NO_INPUTS": "Cannot load model with no inputs",
     "OV_NO_OUTPUTS": "Cannot load model with no outputs",

@@ -12,22 +12,26 @@ from msgspec.structs import replace
 
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import CouldNotLook
-from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry, ServerArguments
 from ovms_doctor.model.facts import (
     CheckWritable,
     Facts,
     Failure,
-    FileContent,
     PathStatus,
-    ReadFile,
     StatPath,
     Writability,
 )
 from ovms_doctor.model.plan import Detection, ModelPlan, Plan
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.pull_plan import PullFault, PullFaultKind, PullPlan
-from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
+from ovms_doctor.prediction.directives import (
+    OCCUPIED,
+    NotToldError,
+    changed_path,
+    look_at_change,
+    look_at_list,
+    usage_text,
+)
 from ovms_doctor.prediction.generative import infer_task
 from ovms_doctor.prediction.graphs.follow import follow_in_memory, with_graph
 from ovms_doctor.prediction.paths import absolute, join_base_path
@@ -35,7 +39,6 @@ from ovms_doctor.prediction.pull import plan_pull
 from ovms_doctor.prediction.pull_arguments import repository_path
 
 Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
-_LIMIT = 16 << 20
 
 
 def begin_other_mode(
@@ -51,7 +54,7 @@ def begin_other_mode(
     if mode == "modify_config":
         return _modify(deployment, arguments, facts, planner), None
     if mode == "list_models":
-        return Plan(deployment.mode, "exits", 0, pull=PullPlan("list_models")), None
+        return _list(deployment, arguments, facts), None
     return None, None
 
 
@@ -156,60 +159,66 @@ def _not_written(
     return PullFault(kind, True, at, status="FILE_INVALID", log=log, rights=rights)
 
 
-# -- --add_to_config, --remove_from_config --------------------------------------------------------------
+# -- --list_models, --add_to_config, --remove_from_config -----------------------------------------------
+
+
+def _list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Plan:
+    usage = usage_text(deployment, arguments)
+    if usage:
+        return _usage(deployment, usage, "--list_models")
+    pull = PullPlan("list_models")
+    try:
+        ending = look_at_list(deployment, arguments, facts)
+    except NotToldError as error:
+        return Plan(deployment.mode, "unknown", unknown=error.cause, pull=pull)
+    if ending is None:
+        return Plan(deployment.mode, "exits", 0, pull=pull)
+    problem = ending.problem("--list_models")
+    return Plan(deployment.mode, "exits", ending.exit_code, problem=problem, pull=pull)
+
+
+def _usage(deployment: Deployment, text: str, option: str) -> Plan:
+    problem = StartProblem("usage", "OPTIONS_USAGE_ERROR", 64, (text,), text=text, option=option)
+    return Plan(deployment.mode, "exits", 64, problem=problem)
 
 
 def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner) -> Plan:
     """The configuration gets an entry, or loses one; the base path is not looked at. What a server that reads it makes
     of the entry is planned here."""
-    release = deployment.release
     adds = arguments.value("add_to_config") is not None
-    given = arguments.config_path
-    if not release.at_least(2025, 4):
-        given = arguments.value("add_to_config" if adds else "remove_from_config")
-    repository = repository_path(arguments, release, deployment.environment)
-    name = arguments.model_name or ""
-    if not given and repository is not None:
-        variable = any(
-            item.name == "OVMS_MODEL_REPOSITORY_PATH" and not item.empty for item in deployment.environment
-        )
-        given = posixpath.join(repository, "config.json") if variable and repository else ""
+    option = "--add_to_config" if adds else "--remove_from_config"
+    usage = usage_text(deployment, arguments)
+    if usage:
+        return _usage(deployment, usage, option)
+    given = changed_path(deployment, arguments)
     if not given:
         cause = CouldNotLook("--config_path", "the path of the configuration is not known")
         return Plan("config", "unknown", unknown=cause)
     path = _absolute(given, deployment)
+    if deployment.release.numbers[:2] == (2025, 3):
+        # getConfigPath of that release.
+        status = facts.ask(StatPath(path))
+        if isinstance(status, PathStatus) and status.kind == "directory":
+            given, path = posixpath.join(given, "config.json"), posixpath.join(path, "config.json")
+    name = arguments.model_name or ""
     pull = PullPlan("modify_config", name, given)
-    listed = _names(path, facts)
-    if adds and listed is not None and name in listed:
-        log = (server_log.MODEL_LISTED_ALREADY(name=name),)
-        fault = PullFault("listed", True, given, name, "MODEL_NAME_OCCUPIED", log)
+    try:
+        ending = look_at_change(given, deployment, arguments, facts)
+    except NotToldError as error:
+        return Plan("config", "unknown", unknown=error.cause, pull=pull)
+    if ending is not None and ending.status == OCCUPIED:
+        return _written(pull, PullFault("listed", True, given, name, ending.status, ending.log))
+    if ending is not None and ending.exit_code:
+        return Plan("config", "exits", ending.exit_code, problem=ending.problem(option), pull=pull)
+    fault = _not_written(posixpath.dirname(path), path, given, deployment, facts)
+    if fault is not None:
         return _written(pull, fault)
-    fault_or_none = _not_written(posixpath.dirname(path), path, given, deployment, facts)
-    if fault_or_none is not None or not adds:
-        return _written(pull, fault_or_none)
+    if ending is not None:
+        return Plan("config", "exits", 0, problem=ending.problem(option), pull=pull)
+    if not adds:
+        return _written(pull, None)
+    repository = repository_path(arguments, deployment.release, deployment.environment)
     base = arguments.model_path or (posixpath.join(repository, name) if repository else "")
     root = posixpath.dirname(given) + "/" if "/" in given else ""
     entry = ModelEntry(name, join_base_path(base, root), parameters=arguments.parameters)
     return _written(pull, None, (planner(entry, deployment, "config", facts),))
-
-
-def _names(path: str, facts: Facts) -> set[str] | None:
-    """The names of the models in a configuration; None where there is none, or where it is not read."""
-    status = facts.ask(StatPath(path))
-    if not isinstance(status, PathStatus) or status.kind != "regular":
-        return None
-    content = facts.ask(ReadFile(path, _LIMIT))
-    if not isinstance(content, FileContent):
-        return None
-    try:
-        document = parse(ConfigText.of(content.data)).value
-    except (NotJsonError, NestingError):
-        return None
-    entries = document.get("model_config_list") if isinstance(document, dict) else None
-    names = set()
-    for item in entries if isinstance(entries, list) else []:
-        config = item.get("config") if isinstance(item, dict) else None
-        name = config.get("name") if isinstance(config, dict) else None
-        if isinstance(name, str):
-            names.add(name)
-    return names

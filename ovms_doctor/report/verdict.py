@@ -73,7 +73,7 @@ def verdict_line(report: Report) -> tuple[str, str]:
         reason = "the kernel kills the server, which needs more memory than its limit"
         return BAD, f"{now}{reason}: no model is served"
     if plan.outcome == "exits" and plan.exit_code == 0 and plan.pull is not None:
-        return _other_task(plan.pull, report)
+        return _other_task(plan, plan.pull, report)
     if plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
         return BAD, f"{now}the process ends{code}: no model is served"
@@ -90,7 +90,7 @@ def verdict_line(report: Report) -> tuple[str, str]:
     return mark, sentence
 
 
-def _other_task(pull: PullPlan, report: Report) -> tuple[str, str]:
+def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
     """The server does something else than serve, and ends well."""
     done = {
         "pull": f"{pull.source} is there already, and graph.pbtxt is written",
@@ -98,10 +98,17 @@ def _other_task(pull: PullPlan, report: Report) -> tuple[str, str]:
         "modify_config": f"{pull.directory} is written",
         "list_models": "the models are listed",
     }.get(pull.mode, "")
+    if plan.problem is not None:
+        # It does not do what it is to, and ends as if it did.
+        done = plan.problem.text
     sentence = f"{done}; the server ends with exit code 0"
     if report.verdict == "fail":
         return BAD, f"{sentence}, but {_counted(report)} here"
-    return (OPEN, f"{sentence}, but {_gaps(report)}") if report.verdict == "incomplete" else (GOOD, sentence)
+    return (
+        (OPEN, f"{sentence}, but {_gaps(report)}")
+        if report.verdict == "incomplete"
+        else (PARTLY if plan.problem is not None else GOOD, sentence)
+    )
 
 
 def _ended(report: Report) -> str:

@@ -128,3 +128,21 @@ def test_explain_tells_both_meanings_of_the_layout_step() -> None:
     assert codes(step + nameless) == ["OVD333"]
     assert codes("Attempt to get a name for a Tensor without names") == ["OVD333"]
     assert codes(step + "Can't set layout for Parameter/Result: NCHW") == ["OVD430"]
+
+
+def test_a_tokenizer_that_is_served_needs_no_extension(version: Path) -> None:
+    """The release brings the library, and --cpu_extension with it would be wrong."""
+    xml, _ = pair(version)
+    text = xml.read_text()
+    xml.write_text(
+        text.replace('type="MatMul" version="opset1"', 'type="StringTensorPack" version="extension"')
+    )
+    (found,) = [one for one in findings(version, "--load", "none") if one["code"] == "OVD321"]
+    assert found["severity"] == "info"
+    assert "cpu_extension" not in str(found["remedy"])
+    (old,) = [
+        one
+        for one in findings(version, "--load", "none", "--ovms-version", "2024.4")
+        if one["code"] == "OVD321"
+    ]
+    assert old["severity"] == "error"

@@ -8,10 +8,25 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from ovms_doctor.checks.configuration import check
+from ovms_doctor.checks.context import Context
+from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.environment import Variable
-from ovms_doctor.model.facts import Answer, AnyQuestion, LoadModel, LoadReport
+from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, LoadModel, LoadReport
 from ovms_doctor.model.findings import Finding
-from tests.configuration.build import CONFIG, SINGLE, deployed, entry, everything, findings, listed, world
+from ovms_doctor.model.host import Host
+from ovms_doctor.model.options import CheckOptions
+from tests.configuration.build import (
+    CONFIG,
+    SINGLE,
+    Memory,
+    deployed,
+    entry,
+    everything,
+    findings,
+    listed,
+    world,
+)
 from tests.prediction.memory import INPUT, OUTPUT, World, settle
 
 
@@ -265,3 +280,42 @@ def test_a_key_is_moved_only_to_where_the_schema_takes_it(
         for one in findings(world({"model_config_list": [changed]}, "/m"), release)
         if one.code in ("OVD404", "OVD419")
     ]
+
+
+# -- tasks, open files ---------------------------------------------------------------------------------
+
+
+def test_a_generative_model_can_be_given_its_task() -> None:
+    here = World({"/m/config.json": "{}", "/m/1/a.onnx": "good"})
+    (found,) = [one for one in everything(here, SINGLE)[1] if one.code == "OVD408"]
+    assert "--task text_generation" in steps(found)
+    assert "mv -- /m/config.json" in steps(found)
+    named = everything(here, (*SINGLE, "--task", "text_generation"))[1]
+    assert "OVD408" not in [one.code for one in named]
+
+
+@pytest.mark.parametrize(
+    ("workers", "open_files", "needed", "most"),
+    [("50", 64, 315, 8), ("10", 20, 75, None), ("100", 300, 615, 47)],
+)
+def test_a_limit_of_open_files_is_raised_with_ulimit(
+    workers: str, open_files: int, needed: int, most: int | None
+) -> None:
+    def found(number: str, files: int) -> list[Finding]:
+        options = CheckOptions(
+            arguments=(*CONFIG, "--rest_workers", number),
+            release="2026.3",
+            bare_metal=True,
+            working_directory="/w",
+            host=Host(online=2, affinity=2, quota=0, open_files=files),
+        )
+        seen = look(options, Facts(), Memory(world({"model_config_list": []})))
+        return [one for one in check(Context(seen.deployment, seen.plan, seen.facts)) if one.code == "OVD406"]
+
+    (error,) = found(workers, open_files)
+    assert f"ulimit -n {needed}" in steps(error)
+    assert (f"--rest_workers {most}" in steps(error)) is (most is not None)
+    assert found(workers, needed) == []
+    assert found(workers, needed - 1) != []
+    if most is not None:
+        assert found(str(most), open_files) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,62 +16,27 @@ from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.container import Container, ContainerState
 from ovms_doctor.model.facts import (
     Answer,
-    AnyQuestion,
-    CheckWritable,
     Facts,
     Failure,
     InspectNetwork,
     ListeningSocket,
     NetworkInspection,
-    PathStatus,
-    StatPath,
-    Writability,
 )
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.host import User
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import Plan
 from tests.logs.recorded import recorded
-from tests.prediction.memory import World
+from tests.prediction.host_world import Host, rights
 
 CONFIG = ("--config_path", "/c/config.json")
 HOST = "docker run --network host -v /c:/c openvino/model_server:2026.3 --config_path /c/config.json "
 BRIDGE = "docker run -v /c:/c {} openvino/model_server:2026.3 --config_path /c/config.json "
 
 
-class Host:
-    """A world with a good configuration, with this network and these rights."""
-
-    def __init__(
-        self, network: NetworkInspection | None = None, files: Mapping[str, Answer] | None = None
-    ) -> None:
-        self.network = network or NetworkInspection(first_open_port=1024, uid=1000)
-        self.files = files or {}
-        self.world = World({"/c/config.json": json.dumps({"model_config_list": []})})
-        self.asked: list[AnyQuestion] = []
-
-    def collect(self, questions: Sequence[AnyQuestion], progress: Any = None) -> dict[AnyQuestion, Answer]:
-        self.asked += questions
-        return {question: self.answer(question) for question in questions}
-
-    def answer(self, question: AnyQuestion) -> Answer:
-        if isinstance(question, InspectNetwork):
-            return self.network
-        if isinstance(question, StatPath | CheckWritable) and question.path in self.files:
-            rights = self.files[question.path]
-            if isinstance(question, StatPath) and isinstance(rights, Writability):
-                return PathStatus(rights.kind, 0)
-            return rights
-        return self.world.answer(question)
-
-
 def listens(*sockets: tuple[str, int, str], **more: Any) -> NetworkInspection:
     more.setdefault("first_open_port", 1024)
     return NetworkInspection(tuple(ListeningSocket(*one) for one in sockets), **more)
-
-
-def rights(kind: str = "directory", *, writable: bool = False, read_only: bool = False) -> Writability:
-    return Writability(kind, 0, 0, 0o755, writable, True, True, read_only, "tried")  # type: ignore[arg-type]
 
 
 def bare(host: Host, *words: str, release: str = "2026.3", uid: int = 5000) -> tuple[Plan, list[Finding]]:

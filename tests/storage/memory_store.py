@@ -29,7 +29,11 @@ from ovms_doctor.prediction.startup import plan
 from tests.prediction.memory import INPUT, OUTPUT, World
 from tests.prediction.memory import deployment as local_deployment
 
-KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "S3_ENDPOINT": "http://127.0.0.1:9"}
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "SECRET",
+    "S3_ENDPOINT": "http://127.0.0.1:9",
+}
 
 
 @dataclass

@@ -11,7 +11,7 @@ from ovms_doctor.checks.permissions import DIRECTORY_NOT_SEARCHABLE
 from ovms_doctor.checks.positions import argument_position, key_of, with_position
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
-from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step
+from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step, StepLocation
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.plan_problems import StartProblem
 
@@ -206,8 +206,8 @@ TASK_NOT_INFERRED = Code(
     severity="error",
     summary="A config.json or model_index.json in the model's directory makes it a generative model without a task",
     remedy=(
-        "Move the file out of the model's directory, or start the server with --config_path and a "
-        "configuration that names the model."
+        "Move the file out of the model's directory; name the task of a generative model with --task; or start the "
+        "server with --config_path and a configuration that names the model."
     ),
     log=(server_log.NO_TASK,),
     recovers="restart",
@@ -256,7 +256,7 @@ CODES = (
 
 def check(context: Context, problem: StartProblem) -> Iterator[Finding]:
     """A finding on what ends the start."""
-    if problem.kind in ("parameter", "proxy", "cache", "extension", "pull") or (
+    if problem.kind in ("parameter", "proxy", "cache", "extension", "pull", "directive") or (
         problem.failure is not None and problem.failure.denial is not None
     ):
         # These are reported by other checks.
@@ -406,16 +406,75 @@ def _host_limits(limits: HostLimits) -> list[Evidence]:
 def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     if problem.kind == "task_not_inferred" and problem.path:
         host = quote(context.host(problem.path))
-        return (Step("Move the file away.", f"mv -- {host} {host}.unused", "host", "changes files"),)
+        return (
+            Step(
+                "If the directory holds a model with versions, move the file away.",
+                f"mv -- {host} {host}.unused",
+                "host",
+                "changes files",
+            ),
+            *_task_steps(context),
+        )
     if problem.kind == "config_not_json" and "byte order mark" in problem.hint and problem.path:
         host = quote(context.host(problem.path))
         command = f"sed -i '1s/^\\xEF\\xBB\\xBF//' {host}"
         return (Step("Remove the byte order mark.", command, "host", "changes files"),)
+    if "due to open files limit" in problem.text:
+        return _open_files_steps(context, problem)
     if problem.suggestion:
         return (Step(f"Did you mean {problem.suggestion}?"),)
     if problem.remedy:
         return (Step(problem.remedy),)
     return ()
+
+
+def _task_steps(context: Context) -> tuple[Step, ...]:
+    """The task is named where the release takes one, and none is given."""
+    arguments, release = context.deployment.arguments, context.deployment.release
+    if arguments is not None and arguments.value("task"):
+        return ()
+    # Imported here: most runs have no need of it.
+    from ovms_doctor.inputs.arguments.options import tasks
+
+    known = ", ".join(tasks(release))
+    text = f"If it is a generative model, name its task: {known}."
+    return (Step(text, "--task text_generation", _place(context), "restarts the server"),)
+
+
+def _open_files_steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
+    """Raise the limit to what the workers need (config.cpp, v2026.2: six files each, and fifteen), or take fewer."""
+    arguments, limit = context.deployment.arguments, context.deployment.limits.open_files
+    requested = arguments.value("rest_workers") if arguments is not None else None
+    if limit is None:
+        return ()
+    most = max((limit - 15) // 6, 0)
+    steps = []
+    if requested is not None and requested.isdecimal():
+        needed = int(requested) * 6 + 15
+        container = context.deployment.container
+        place = _place(context)
+        command: str | None = f"ulimit -n {needed}"
+        text = f"Raise the limit of open files to {needed} in the shell or unit that starts the server."
+        if container is not None:
+            text = f"Raise the limit of open files to {needed}."
+            commands: dict[str, str | None] = {
+                "compose": f"ulimits: {{nofile: {needed}}}",
+                "kubernetes": None,
+            }
+            command = commands.get(place, f"--ulimit nofile={needed}:{needed}")
+        steps.append(Step(text, command, place if command else None, "restarts the server"))
+    if most >= 2:
+        text = f"{'Or take' if steps else 'Take'} no more than {most} workers."
+        steps.append(Step(text, f"--rest_workers {most}", _place(context), "restarts the server"))
+    return tuple(steps)
+
+
+def _place(context: Context) -> StepLocation:
+    container = context.deployment.container
+    if container is None:
+        return "host" if context.deployment.bare_metal else "docker run"
+    places: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
+    return places.get(container.source, "docker run")
 
 
 def _help(context: Context) -> Finding:

@@ -49,21 +49,4 @@ GRAPH_FILE_NOT_WRITTEN = Code(
     example=Example('--plugin_config "{"', "--plugin_config '{\"NUM_STREAMS\": 1}'"),
 )
 
-CONFIGURATION_NOT_CHANGED = Code(
-    code="OVD844",
-    name="configuration-not-changed",
-    severity="error",
-    summary="A model cannot be added to a configuration file, removed from it, or listed",
-    remedy=(
-        "Correct the path or the name: a name can be added once, and only a name that is there can "
-        "be removed."
-    ),
-    releases="Since 2025.2.",
-    see_also=("OVD402",),
-    example=Example(
-        "ovms --add_to_config --model_name m     where m is in the file already",
-        "ovms --remove_from_config --model_name m",
-    ),
-)
-
-CODES = (DOWNLOAD_FAILS, EXPORT_TOOLS_MISSING, GRAPH_FILE_NOT_WRITTEN, CONFIGURATION_NOT_CHANGED)
+CODES = (DOWNLOAD_FAILS, EXPORT_TOOLS_MISSING, GRAPH_FILE_NOT_WRITTEN)

@@ -1,0 +1,84 @@
+"""``--list_models``, ``--add_to_config`` and ``--remove_from_config``: where they do not do what they are to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.checks.api import Check, NotApplicableError
+from ovms_doctor.checks.context import Context, describe_failure
+from ovms_doctor.checks.positions import argument_position
+from ovms_doctor.model import server_log
+from ovms_doctor.model.codes import Code, Example
+from ovms_doctor.model.findings import Evidence, Finding, Step
+from ovms_doctor.model.plan_problems import StartProblem
+
+CONFIGURATION_NOT_CHANGED = Code(
+    code="OVD844",
+    name="configuration-not-changed",
+    severity="error",
+    summary="A model cannot be added to a configuration file, removed from it, or listed",
+    remedy=("Correct the path, the file or the name: only a model that the file names can be removed."),
+    log=(
+        server_log.CONFIG_NOT_CHANGED,
+        server_log.CONFIG_TO_CHANGE_MISSING,
+        server_log.CONFIG_TO_CHANGE_INVALID,
+        server_log.MODEL_TO_REMOVE_MISSING,
+        server_log.LIST_NO_DIRECTORY,
+        server_log.LIST_EMPTY,
+    ),
+    recovers="restart",
+    releases="Since 2025.2.",
+    see_also=("OVD385", "OVD393", "OVD402"),
+    example=Example(
+        "ovms --remove_from_config --model_name m2     where the file names m only",
+        "ovms --remove_from_config --model_name m",
+    ),
+)
+
+
+def check(context: Context) -> Iterator[Finding]:
+    """What the command comes to."""
+    problem = context.plan.problem
+    if problem is None or problem.kind != "directive":
+        raise NotApplicableError("the server is to serve")
+    position = argument_position(context, problem.option)
+    message = (f"{position}: " if position else "") + problem.text
+    done = problem.exit_code == 0
+    yield context.finding(
+        CONFIGURATION_NOT_CHANGED,
+        message,
+        path=problem.path,
+        severity="warning" if done else None,
+        detail=(
+            "The server ends with exit code 0 all the same."
+            if done
+            else f"The server ends with exit code {problem.exit_code}; the file stays as it is."
+        ),
+        log=problem.log,
+        evidence=_evidence(context, problem),
+        recovers="restart",
+        steps=_steps(problem),
+    )
+
+
+def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
+    path = problem.path or ""
+    if problem.failure is not None:
+        return (describe_failure(problem.failure, path),)
+    return (Evidence(f"{path}: {problem.text}", "read as the server's user"),)
+
+
+def _steps(problem: StartProblem) -> tuple[Step, ...]:
+    if problem.status == "MODEL_NAME_MISSING":
+        return (Step("Correct --model_name; a model that is not there need not be removed."),)
+    if problem.status == "PATH_INVALID":
+        return (Step("Correct the path of the configuration file."),)
+    return ()
+
+
+CHECK = Check(
+    name="directives",
+    summary="commands that change a configuration file or list models",
+    codes=(CONFIGURATION_NOT_CHANGED,),
+    run=check,
+)

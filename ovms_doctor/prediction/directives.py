@@ -1,0 +1,232 @@
+"""``--list_models``, ``--add_to_config`` and ``--remove_from_config``: the server does that, and ends.
+
+Source: ServablesConfigManagerModule (servablesconfigmanagermodule.cpp), config_export.cpp, listmodels.cpp and
+Config::validate (config.cpp), v2025.2 to v2026.3. No port is opened and no model is loaded.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from msgspec import Struct
+
+from ovms_doctor.model import server_log
+from ovms_doctor.model.causes import CouldNotLook
+from ovms_doctor.model.config_text import ConfigText
+from ovms_doctor.model.deployment import Deployment, ServerArguments
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    ListDirectory,
+    Listing,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Unavailable,
+)
+from ovms_doctor.model.plan_problems import StartProblem
+from ovms_doctor.prediction.config.reading import LIMIT
+from ovms_doctor.prediction.config.schema import violation
+from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
+from ovms_doctor.prediction.paths import absolute, filesystem_error
+from ovms_doctor.prediction.pull_arguments import repository_path
+
+#: Parameters that --add_to_config writes into the file (v2026.3); before, and for --remove_from_config, none.
+_WRITTEN = frozenset(
+    "batch_size shape layout mean scale color_format precision model_version_policy nireq target_device "
+    "plugin_config".split()
+)
+_ALWAYS = frozenset(("model_name", "model_path", "config_path"))
+#: In the environment it replaces --model_repository_path and --config_path (v2025.4); its value is not kept.
+_REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
+#: The status of a model that is to be added and is there.
+OCCUPIED = "MODEL_NAME_OCCUPIED"
+
+
+class NotToldError(Exception):
+    """What decides is not known."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.cause = CouldNotLook(path, reason)
+
+
+class Ending(Struct, frozen=True):
+    """How the command ends, where it does not do what it is to."""
+
+    exit_code: int
+    status: str
+    #: What it did, or why it did not, as a sentence without a full stop.
+    text: str
+    log: tuple[str, ...] = ()
+    path: str | None = None
+    failure: Failure | None = None
+
+    def problem(self, option: str) -> StartProblem:
+        """As what becomes of the start."""
+        return StartProblem(
+            "directive", self.status, self.exit_code, self.log, path=self.path, text=self.text, failure=self.failure,
+            option=option,
+        )  # fmt: skip
+
+
+def usage_text(deployment: Deployment, arguments: ServerArguments) -> str:
+    """The server's text where it refuses the arguments of the command; empty where it does not."""
+    adds = arguments.value("add_to_config") is not None
+    if arguments.mode == "list_models":
+        given = repository_path(arguments, deployment.release, deployment.environment)
+        return "Use --list_models with --model_repository_path" if given == "" else ""
+    if not deployment.release.at_least(2025, 3):
+        # v2025.2 has other texts.
+        return ""
+    both = "add_to_config/remove_from_config"
+    if changed_path(deployment, arguments) == "":
+        return f"Set config_path with {both}"
+    if not arguments.model_name:
+        return f"Set model_name with {both}"
+    repository = repository_path(arguments, deployment.release, deployment.environment)
+    if adds and not arguments.model_path and repository == "":
+        return "Set model_name either with model_path or model_repository_path with add_to_config"
+    return _disallowed(deployment, arguments, adds=adds)
+
+
+def _disallowed(deployment: Deployment, arguments: ServerArguments, *, adds: bool) -> str:
+    """``validateUserSettingsInConfigAddRemoveModel``."""
+    new = deployment.release.at_least(2026, 3)
+    allowed = _ALWAYS | (_WRITTEN if adds and new else frozenset())
+    if new and not adds:
+        allowed -= {"model_path"}
+    wrong = "".join(f"{name}, " for name in arguments.prepared if name not in allowed)
+    if not wrong:
+        return ""
+    if not new:
+        text = (
+            "Adding or removing models from the configuration file, allows passing only model_name and model_path "
+            "parameters. Invalid parameters passed: "
+        )
+    elif adds:
+        text = "Adding models to the configuration file does not support parameters: "
+    else:
+        text = (
+            "Removing models from the configuration file allows passing only model_name parameter. Invalid "
+            "parameters passed: "
+        )
+    return (text + wrong).rstrip()
+
+
+def changed_path(deployment: Deployment, arguments: ServerArguments) -> str | None:
+    """The configuration that is to be changed; empty where it is not named, None where that is not known."""
+    release = deployment.release
+    if not release.at_least(2025, 4):
+        # The path is the option's own value.
+        return arguments.value("add_to_config") or arguments.value("remove_from_config") or ""
+    if arguments.config_path:
+        return arguments.config_path
+    variable = any(item.name == _REPOSITORY and not item.empty for item in deployment.environment)
+    repository = repository_path(arguments, release, deployment.environment) if variable else ""
+    return None if repository is None else posixpath.join(repository, "config.json") if repository else ""
+
+
+# -- what it does --------------------------------------------------------------------------------------
+
+
+def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Ending | None:
+    """Why no model is listed. The exit code is 0 whatever is there, but ``std::filesystem`` throws where the directory
+    cannot be read. Raises FactsMissingError and NotToldError."""
+    path = repository_path(arguments, deployment.release, deployment.environment)
+    if path is None:
+        raise NotToldError("--model_repository_path", f"the value of {_REPOSITORY} is not known")
+    full = absolute(path, deployment.working_directory)
+    status = facts.ask(StatPath(full))
+    if isinstance(status, Unavailable):
+        raise NotToldError(path, status.reason)
+    if isinstance(status, Failure) and not status.missing:
+        return _threw("status", status, path)
+    if not isinstance(status, PathStatus) or status.kind != "directory":
+        line = server_log.LIST_NO_DIRECTORY(path=path)
+        return Ending(0, "OK", f"{path} is no directory: no model is listed", (line,), path)
+    listing = facts.ask(ListDirectory(full))
+    if isinstance(listing, Failure):
+        return _threw("directory iterator cannot open directory", listing, path)
+    if not isinstance(listing, Listing):
+        raise NotToldError(path, listing.reason)
+    if not listing.entries:
+        line = server_log.LIST_EMPTY(path=path)
+        return Ending(0, "OK", f"{path} is empty: no model is listed", (line,), path)
+    return None
+
+
+def _threw(call: str, failure: Failure, path: str) -> Ending:
+    text = filesystem_error(call, Failure(failure.errno), path)
+    line = server_log.ENDS_BY_EXCEPTION(what=text)
+    return Ending(1, "INTERNAL_ERROR", f"{path} cannot be read", (line,), path, failure)
+
+
+def look_at_change(
+    path: str, deployment: Deployment, arguments: ServerArguments, facts: Facts
+) -> Ending | None:
+    """Why the configuration is not changed, or is of no use then; None where nothing in it is against it.
+    Whether it can be written is not looked at. Raises FactsMissingError and NotToldError."""
+    adds = arguments.value("add_to_config") is not None
+    if not deployment.release.at_least(2025, 3):
+        raise NotToldError(path, "v2025.2 takes directories, which is not followed")
+    full = absolute(path, deployment.working_directory)
+    status = facts.ask(StatPath(full))
+    if isinstance(status, Unavailable):
+        raise NotToldError(path, status.reason)
+    if isinstance(status, Failure) and not status.missing:
+        raise NotToldError(path, "whether it exists cannot be told as the server's user")
+    if isinstance(status, Failure):
+        line = server_log.CONFIG_TO_CHANGE_MISSING(path=path)
+        return None if adds else _refused("PATH_INVALID", path, f"{path} does not exist", line)
+    content = facts.ask(ReadFile(full, LIMIT))
+    if isinstance(content, Unavailable):
+        raise NotToldError(path, content.reason)
+    if isinstance(content, Failure):
+        line = server_log.CONFIG_UNREADABLE(path=path)
+        return _refused("CONFIG_FILE_INVALID", path, f"{path} cannot be read", line, failure=content)
+    return _in_text(path, ConfigText.of(content.data), arguments.model_name or "", deployment, adds=adds)
+
+
+def _in_text(path: str, text: ConfigText, name: str, deployment: Deployment, *, adds: bool) -> Ending | None:
+    try:
+        document = parse(text).value
+    except NotJsonError as error:
+        line = server_log.CONFIG_NOT_JSON(error=error.message)
+        return _refused("JSON_INVALID", path, f"{path} is no JSON for the server", line)
+    except NestingError:
+        raise NotToldError(path, "it is nested deeper than is followed here") from None
+    if not isinstance(document, dict):
+        # The server's own code does not check.
+        raise NotToldError(path, "it holds no object, which the server does not check")
+    models = document.get("model_config_list")
+    if not isinstance(models, list):
+        return _refused("JSON_INVALID", path, f"{path} has no list model_config_list")
+    if not all(isinstance(item, dict) for item in models):
+        raise NotToldError(
+            path, "an entry of model_config_list is no object, which the server does not check"
+        )
+    listed = any(_is_named(item, name) for item in models)
+    if adds and listed:
+        line = server_log.MODEL_LISTED_ALREADY(name=name)
+        return _refused(OCCUPIED, path, f"{path} has a model {name} already", line)
+    if not adds and not listed:
+        line = server_log.MODEL_TO_REMOVE_MISSING(name=name)
+        return _refused("MODEL_NAME_MISSING", path, f"{path} has no model {name}", line)
+    if violation(text.text, deployment.release) is None:
+        return None
+    line = server_log.CONFIG_TO_CHANGE_INVALID(path=path)
+    done = f"{name} is {'added to' if adds else 'removed from'} {path}"
+    sentence = f"{done}, which does not match the server's schema: a server does not start with it"
+    return Ending(0, "OK", sentence, (line,), path)
+
+
+def _is_named(item: dict[str, Any], name: str) -> bool:
+    config = item.get("config")
+    return isinstance(config, dict) and config.get("name") == name
+
+
+def _refused(status: str, path: str, text: str, *lines: str, failure: Failure | None = None) -> Ending:
+    last = server_log.CONFIG_NOT_CHANGED(path=path, status=server_log.STATUS_TEXT.get(status, status))
+    return Ending(1, status, text, (*lines, last), path, failure)

@@ -1,0 +1,49 @@
+"""A world in memory with a network, and with rights to write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ovms_doctor.model.facts import (
+    Answer,
+    AnyQuestion,
+    CheckWritable,
+    InspectNetwork,
+    NetworkInspection,
+    PathStatus,
+    StatPath,
+    Writability,
+)
+from tests.prediction.memory import World
+
+
+class Host:
+    """A world with a good configuration, with this network and these rights."""
+
+    def __init__(
+        self, network: NetworkInspection | None = None, files: Mapping[str, Answer] | None = None
+    ) -> None:
+        self.network = network or NetworkInspection(first_open_port=1024, uid=1000)
+        self.files = files or {}
+        self.world = World({"/c/config.json": json.dumps({"model_config_list": []})}, host={"/c"})
+        self.asked: list[AnyQuestion] = []
+
+    def collect(self, questions: Sequence[AnyQuestion], progress: Any = None) -> dict[AnyQuestion, Answer]:
+        self.asked += questions
+        return {question: self.answer(question) for question in questions}
+
+    def answer(self, question: AnyQuestion) -> Answer:
+        if isinstance(question, InspectNetwork):
+            return self.network
+        if isinstance(question, StatPath | CheckWritable) and question.path in self.files:
+            rights = self.files[question.path]
+            if isinstance(question, StatPath) and isinstance(rights, Writability):
+                return PathStatus(rights.kind, 0)
+            return rights
+        return self.world.answer(question)
+
+
+def rights(kind: str = "directory", *, writable: bool = False, read_only: bool = False) -> Writability:
+    return Writability(kind, 0, 0, 0o755, writable, True, True, read_only, "tried")  # type: ignore[arg-type]

@@ -1,0 +1,193 @@
+"""Commands that change a configuration file or list models: what they do, and how they end."""
+
+from __future__ import annotations
+
+import errno
+import json
+from typing import Any
+
+import pytest
+
+from ovms_doctor.checks.configuration import check as check_configuration
+from ovms_doctor.checks.context import Context
+from ovms_doctor.checks.directives import check
+from ovms_doctor.checks.pull import check as check_pull
+from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.model.environment import variables
+from ovms_doctor.model.facts import Answer, Facts, Failure
+from ovms_doctor.model.findings import Finding
+from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.model.plan import Plan
+from tests.logs.recorded import recorded
+from tests.prediction.host_world import Host, rights
+
+PATH = "/srv/ovms/configs/added.json"
+NAMED = {"model_config_list": [{"config": {"name": "fc", "base_path": "/srv/ovms/models/fc"}}]}
+ADD = ("--add_to_config", "--config_path", PATH, "--model_name", "fc", "--model_path", "/srv/ovms/models/fc")
+REMOVE = ("--remove_from_config", "--config_path", PATH, "--model_name", "fc")
+LIST = ("--list_models", "--model_repository_path", "/srv/ovms/models")
+
+
+def ends(
+    words: tuple[str, ...],
+    config: Any = None,
+    *,
+    release: str = "2026.3",
+    writable: bool = True,
+    files: dict[str, Answer] | None = None,
+    **environment: str,
+) -> tuple[Plan, list[Finding]]:
+    host = Host(
+        files={"/srv/ovms/configs": rights(writable=writable), PATH: rights("regular", writable=writable)}
+    )
+    if config is None:
+        del host.files[PATH]  # type: ignore[attr-defined]
+        host.world.directories.add("/srv/ovms/configs")
+    else:
+        host.world.files[PATH] = config if isinstance(config, str) else json.dumps(config)
+    host.files.update(files or {})  # type: ignore[attr-defined]
+    host.world.files["/srv/ovms/models/fc/1/a.onnx"] = "good"
+    host.world.directories.add("/empty")
+    options = CheckOptions(
+        arguments=words, release=release, bare_metal=True, working_directory="/w", user=User(5000, 5000),
+        environment=variables(environment.items()),
+    )  # fmt: skip
+    seen = look(options, Facts(), host)
+    context = Context(seen.deployment, seen.plan, seen.facts)
+    found = [*check_configuration(context), *check_pull(context)]
+    if seen.plan.problem is not None and seen.plan.problem.kind == "directive":
+        found += check(context)
+    return seen.plan, found
+
+
+def output(key: str) -> str:
+    return str(recorded()[key]["stdout"])
+
+
+@pytest.mark.parametrize("config", [None, {"model_config_list": []}])
+def test_a_model_is_added(config: Any) -> None:
+    plan, found = ends(ADD, config)
+    assert (plan.outcome, plan.exit_code, plan.starts, found) == ("exits", 0, False, [])
+
+
+def test_a_model_that_is_there_already() -> None:
+    text = output("2026.3/add-to-config/INFO")
+    plan, (found,) = ends(ADD, NAMED)
+    assert (plan.exit_code, found.code, found.severity) == (1, "OVD393", "error")
+    assert len(found.server_log) == 2
+    assert all(line in text for line in found.server_log)
+
+
+def test_a_model_is_removed() -> None:
+    plan, found = ends(REMOVE, NAMED)
+    assert (plan.exit_code, found) == (0, [])
+
+
+def test_a_model_to_be_removed_is_not_there() -> None:
+    text = output("2026.3/remove-from-config-not-there/INFO")
+    words = (*REMOVE[:-1], "nosuch")
+    plan, (found,) = ends(words, NAMED)
+    assert (plan.exit_code, found.code) == (1, "OVD844")
+    assert all(line in text for line in found.server_log)
+    assert ends(words)[1][0].server_log[0] == f"Config path does not exist: {PATH}"
+
+
+@pytest.mark.parametrize(
+    ("config", "code", "status"),
+    [
+        ("{", 1, "JSON_INVALID"),
+        ({}, 1, "JSON_INVALID"),
+        ({"model_config_list": {}}, 1, "JSON_INVALID"),
+        # What only the schema refuses is rewritten all the same.
+        ({"model_config_list": [], "comment": 1}, 0, "OK"),
+    ],
+)
+def test_a_file_that_is_not_as_it_must_be(config: Any, code: int, status: str) -> None:
+    plan, (found,) = ends(ADD, config)
+    assert plan.problem is not None
+    assert (plan.exit_code, plan.problem.status) == (code, status)
+    if code == 0:
+        assert found.severity == "warning"
+        assert found.server_log[0] == f"Configuration file is not in valid configuration format: {PATH}"
+
+
+@pytest.mark.parametrize("config", [None, {"model_config_list": []}])
+def test_a_file_that_cannot_be_written(config: Any) -> None:
+    plan, (found,) = ends(ADD, config, writable=False)
+    assert (plan.exit_code, found.code) == (1, "OVD385")
+    assert found.server_log[0] == f"Unable to open file: {PATH}"
+    assert "uid 0" in found.evidence[0].observation
+
+
+def test_models_are_listed() -> None:
+    assert recorded()["2025.4/list-models/INFO"]["exit_code"] == 0
+    plan, found = ends(LIST, release="2025.4")
+    assert (plan.exit_code, found) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("path", "files", "code", "line"),
+    [
+        ("/nope", {}, 0, "Path is not a directory: /nope"),
+        ("/empty", {}, 0, "Directory is empty: /empty"),
+        (
+            "/d",
+            {"/d": Failure(errno.EACCES)},
+            1,
+            "Exception catch: filesystem error: status: Permission denied",
+        ),
+    ],
+)
+def test_models_that_cannot_be_listed(path: str, files: dict[str, Answer], code: int, line: str) -> None:
+    host_files = {**files}
+    words = ("--list_models", "--model_repository_path", path)
+    plan, (found,) = ends(words, files=host_files)
+    assert (plan.exit_code, found.severity) == (code, "error" if code else "warning")
+    assert found.server_log[0].startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("words", "release", "text"),
+    [
+        (("--list_models",), "2026.3", "Use --list_models with --model_repository_path"),
+        (ADD[:1], "2026.3", "Set config_path with add_to_config/remove_from_config"),
+        (ADD[:3], "2026.3", "Set model_name with add_to_config/remove_from_config"),
+        (
+            ADD[:5],
+            "2026.3",
+            "Set model_name either with model_path or model_repository_path with add_to_config",
+        ),
+        (
+            (*REMOVE, "--nireq", "2"),
+            "2026.3",
+            "Removing models from the configuration file allows passing only",
+        ),
+        (
+            (*ADD, "--nireq", "2"),
+            "2026.1",
+            "Adding or removing models from the configuration file, allows passing",
+        ),
+    ],
+)
+def test_arguments_that_are_refused(words: tuple[str, ...], release: str, text: str) -> None:
+    plan, (found,) = ends(words, release=release)
+    assert (plan.exit_code, found.code) == (64, "OVD406")
+    assert found.server_log[0].startswith(text)
+
+
+def test_parameters_are_written_since_2026_3() -> None:
+    assert ends((*ADD, "--nireq", "2"))[0].exit_code == 0
+
+
+def test_a_repository_from_the_environment() -> None:
+    plan, found = ends(("--list_models",), OVMS_MODEL_REPOSITORY_PATH="/srv/ovms/models")
+    assert plan.exit_code in (0, None)
+    assert found == []
+
+
+def test_until_2025_3_the_option_has_the_path() -> None:
+    words = ("--add_to_config", PATH, "--model_name", "fc", "--model_path", "/m")
+    assert ends(words, NAMED, release="2025.3")[0].exit_code == 1
+    assert ends(words, release="2025.3")[0].exit_code == 0
+    assert ends(words, NAMED, release="2025.2")[0].outcome == "unknown"

@@ -63,6 +63,7 @@ class MountedFacts(Facts):
         "_container",
         "_created",
         "_directories",
+        "_given",
         "_known",
         "_relative",
         "_table",
@@ -91,6 +92,7 @@ class MountedFacts(Facts):
         relative = any(
             path is not None and not path.startswith("/") and not is_remote(path) for path in given
         )
+        self._given = tuple(path for path in given if path is not None and path.startswith("/"))
         self._relative = _names(deployment.working_directory) if relative else None
 
     def ask(self, question: Question[A]) -> A:
@@ -154,7 +156,11 @@ class MountedFacts(Facts):
         """What is to be said of where the links of the server's path lead, if nothing is mounted there; None where
         they were not followed or lead elsewhere."""
         answer = self._answers.get(StatPath(path))
-        if not isinstance(answer, Unavailable) or answer.outside is None:
+        if (
+            not isinstance(answer, Unavailable)
+            or answer.outside is None
+            or self._table.mount_of(path) is None
+        ):
             return None
         return self.outside(answer.outside)
 
@@ -177,8 +183,24 @@ class MountedFacts(Facts):
         if top is None:
             return False
         super().need((StatHost(top), StatHost(path)))
-        # At the top the image's own directories are known; below them only this host tells that it is its own.
-        return self._is_top(top) or isinstance(super().ask(StatHost(top)), PathStatus)
+        # At the top the image's own directories are known; below them this host tells that it is its own.
+        if self._is_top(top) or isinstance(super().ask(StatHost(top)), PathStatus):
+            return True
+        return self._lies_below_mount(top)
+
+    def _lies_below_mount(self, top: str) -> bool:
+        """Whether a path at or below ``top`` that the server was given ends with one that exists below a mount: it is
+        the host's path of what is mounted (``/srv/models/m`` of ``/models/m``). Raises FactsMissingError."""
+        given = [path for path in self._given if f"{path}/".startswith(f"{top}/")]
+        ends = {
+            path[at:]
+            for path in given
+            for mount in self._table.mounts
+            if (at := path.rfind(f"{mount.server}/")) > 0
+        }
+        found = [StatPath(end) for end in sorted(ends)]
+        super().need(found)
+        return any(isinstance(super(MountedFacts, self).ask(each), PathStatus) for each in found)
 
     @staticmethod
     def _is_top(path: str) -> bool:

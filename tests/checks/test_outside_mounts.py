@@ -184,6 +184,16 @@ def test_links_that_nothing_needs(world_dir: Path) -> None:
     assert codes(run(world_dir, *SERVED)) == []
 
 
+@pytest.mark.parametrize("path", ["/srv/models/m", "/elsewhere/m"])
+def test_a_base_path_under_no_mount_has_a_finding_of_its_own(path: str, world_dir: Path) -> None:
+    good_model(world_dir / "models" / "m" / "1")
+    words = ("--model_path", path, "--model_name", "m", "--port", "9000")
+    result = run(world_dir, *words)
+    assert found(result) == []
+    assert codes(result) == ["OVD106"]
+    assert "Give the server the path /models/m." in json.dumps(result.document) or path != "/srv/models/m"
+
+
 def test_an_image_of_ones_own_may_have_the_files(world_dir: Path) -> None:
     linked(world_dir)
     assert found(run(world_dir, *SERVED, image="registry.example.com/ours/server:1")) == []

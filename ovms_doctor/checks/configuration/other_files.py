@@ -123,6 +123,13 @@ def _volume_mounted(context: Context, path: str, volume: ContainerMount) -> Othe
 
 
 def _empty_directory(context: Context, path: str) -> OtherFile:
+    if not context.on_host(path):
+        # A key of a config map or secret that is not there, mounted as a file.
+        return OtherFile(
+            "",
+            (Step("Name a key that the mounted config map or secret has, or give the key this name."),),
+            "Mount a key that exists: Kubernetes mounts an empty directory in the place of one that does not.",
+        )
     host = quote(context.host(path))
     return OtherFile(
         "",

@@ -421,6 +421,8 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
         return (Step("Remove the byte order mark.", command, "host", "changes files"),)
     if "due to open files limit" in problem.text:
         return _open_files_steps(context, problem)
+    if problem.suggestion and problem.kind == "config_unreadable":
+        return (Step(f"Give the server --config_path {quote(problem.suggestion)}"),)
     if problem.suggestion:
         return (Step(f"Did you mean {problem.suggestion}?"),)
     if problem.remedy:

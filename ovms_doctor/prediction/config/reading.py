@@ -15,7 +15,16 @@ from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.config_positions import ConfigPositions, last_key
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.deployment import DEFAULT_POLICY, Deployment, ModelEntry, ModelParameters
-from ovms_doctor.model.facts import Facts, Failure, ListDirectory, Listing, ReadFile, StatPath, Unavailable
+from ovms_doctor.model.facts import (
+    Facts,
+    Failure,
+    ListDirectory,
+    Listing,
+    PathStatus,
+    ReadFile,
+    StatPath,
+    Unavailable,
+)
 from ovms_doctor.model.plan_problems import ConfigNote, StartProblem
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.config.monitoring import config_problem
@@ -31,6 +40,7 @@ from ovms_doctor.prediction.config.schema import (
 )
 from ovms_doctor.prediction.config.syntax import why_not_json
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, cut_at_nul, parse
+from ovms_doctor.prediction.nearest_path import nearest_path
 from ovms_doctor.prediction.parameters.members import as_text
 from ovms_doctor.prediction.paths import absolute, join_base_path, root_of_config
 
@@ -87,7 +97,10 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     if isinstance(status, Unavailable):
         return ConfigReading(unknown=CouldNotLook(config_path, status.reason, status.timed_out))
     if isinstance(status, Failure):
-        return ConfigReading(problem=_unreadable(config_path, status))
+        problem = _unreadable(config_path, status)
+        if status.missing:
+            problem = replace(problem, suggestion=_other_file(where, deployment, facts))
+        return ConfigReading(problem=problem)
     if status.kind == "directory":
         return ConfigReading(problem=_directory(config_path, facts.ask(ListDirectory(where))))
     if status.kind != "regular":
@@ -103,6 +116,24 @@ def read_config(config_path: str, deployment: Deployment, facts: Facts) -> Confi
     return replace(
         read_bytes(config_path, content.data, deployment), places=ConfigPositions(config_path, content.data)
     )
+
+
+def _other_file(where: str, deployment: Deployment, facts: Facts) -> str | None:
+    """The file that was probably meant by one that does not exist: below a mount, misspelt, or the only JSON file
+    beside it. Raises FactsMissingError."""
+    near = nearest_path(where, deployment.mounts, facts)
+    if near is not None or not where.lower().endswith(".json"):
+        return near
+    directory = posixpath.dirname(where)
+    status = facts.ask(StatPath(directory))
+    listing = facts.ask(ListDirectory(directory)) if isinstance(status, PathStatus) else None
+    names = (
+        [item.name for item in listing.entries if item.kind != "directory"]
+        if isinstance(listing, Listing)
+        else []
+    )
+    others = [name for name in names if name.lower().endswith(".json")]
+    return posixpath.join(directory, others[0]) if len(others) == 1 else None
 
 
 def _directory(path: str, listing: Listing | Failure | Unavailable) -> StartProblem:

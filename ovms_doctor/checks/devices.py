@@ -253,9 +253,10 @@ def _default(context: Context) -> Iterator[Finding]:
 
 
 def _has_default_device(context: Context, model: ModelPlan) -> bool:
-    if model.kind != "classic":
-        return False
     release = context.deployment.release
+    if model.kind != "classic":
+        loaded = () if model.followed is None else model.followed.models
+        return release.at_least(2026, 3) and any(not node.device for node in loaded)
     device = target_device(None, release) if model.parameters is None else model.parameters.device
     return chooses_device(device, release)
 

@@ -273,6 +273,28 @@ _FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
         ),
     ),
     "plugin_config": (GENERATIVE_SETTING_REFUSED, lambda fault: "plugin_config is not a JSON object"),
+    "device": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"The node {fault.node} is to run on the device “{fault.subject}”: {fault.detail}",
+    ),
+    "npu_property": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"{fault.subject} in the plugin_config of the node {fault.node} {fault.detail}",
+    ),
+    "npu_quantisation": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"{fault.path} tells {fault.subject}, and the NPU is meant for symmetric ones",
+    ),
+    "gguf": (
+        MODEL_TYPE_UNKNOWN,
+        lambda fault: (
+            f"{fault.path} is a model of the architecture {fault.subject}; of GGUF models {fault.detail} are known"
+        ),
+    ),
+    "voice": (
+        GENERATIVE_FILE_MISSING,
+        lambda fault: f"{fault.path}, a voice that the graph names, is missing",
+    ),
     "cache_size": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_size {fault.subject} {fault.detail}"),
 }
 
@@ -321,6 +343,8 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
     severity: Severity | None = None
     if fault.verdict == "requests" and fault.kind != "chat_template":
         severity = "error"
+    if fault.verdict == "advice":
+        severity = "warning"
     path = fault.path or graph.path or model.entry.base_path
     where = f"{graph.path}, line {fault.line}" if fault.line and graph.path else path
     return context.finding(
@@ -356,6 +380,8 @@ def _what_then(context: Context, model: ModelPlan, verdict: str) -> str:
         ):
             return f"{name} is AVAILABLE. The first request to it ends the whole server."
         return f"{name} is AVAILABLE, and /v2/health/ready answers 200. Requests to it fail."
+    if verdict == "advice":
+        return "The graph is loaded if the device's compiler takes the model."
     if verdict == "killed":
         return "The server ends with exit code 139 (SIGSEGV) while it starts, without a line in its log."
     if verdict == "escaped":
@@ -417,6 +443,22 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
         user = context.deployment.user
         text = f"Let uid {user.uid} read the directory and its files."
         return (Step(text, f"chmod -R a+rX {host}", "host", "changes files"),)
+    if fault.kind == "npu_quantisation":
+        text = "Export it for the NPU, with symmetric weights."
+        options = "--weight-format int4 --sym --ratio 1.0 --group-size -1"
+        command = f"optimum-cli export openvino --model MODEL {options} {host}-npu"
+        return (Step(text, command, "host", "changes files"),)
+    if fault.kind == "device" and context.deployment.container is not None and "not have it" in fault.detail:
+        node = "/dev/accel" if fault.subject.startswith("NPU") else "/dev/dri"
+        group = f'--group-add="$(stat -c %g {node}/*{"" if node == "/dev/accel" else "render"}* | head -n 1)"'
+        return (
+            Step(
+                "Give the container the device.",
+                f"--device {node} {group}",
+                "docker run",
+                "restarts the server",
+            ),
+        )
     if fault.line and graph.path:
         return (_show(context, graph.path, fault.line),)
     if fault.path:

@@ -49,6 +49,11 @@ class GraphProblem(Struct, frozen=True):
 #: - ``plugin_config``: it is not JSON.
 #: - ``cache_size``: the cache is larger than the host's memory.
 #: - ``tokenizer``, ``detokenizer``, ``chat_template``: what requests need is missing.
+#: - ``device``: the server does not have it, or it does not run such a pipeline.
+#: - ``npu_property``: a property in ``plugin_config`` that is the NPU's, or not of the kind that it takes.
+#: - ``npu_quantisation``: the weights are not those that the NPU is meant for.
+#: - ``gguf``: the file is no GGUF model, or of an architecture that is not known.
+#: - ``voice``: a voice's file is missing.
 #: - ``text_embeddings``: the server takes the directory for a text model, and the first request ends it.
 ServableFaultKind: TypeAlias = Literal[
     "path_unset",
@@ -75,11 +80,19 @@ ServableFaultKind: TypeAlias = Literal[
     "detokenizer",
     "chat_template",
     "text_embeddings",
+    "device",
+    "npu_property",
+    "npu_quantisation",
+    "gguf",
+    "voice",
 ]
 #: What the server makes of it. ``failed``: the graph is not loaded; started alone, the process ends. ``escaped``: an
 #: exception leaves the graph out, and all later graphs of a configuration; the server runs. ``killed``: the process
 #: dies. ``requests``: the graph is AVAILABLE and requests fail.
-Verdict: TypeAlias = Literal["failed", "escaped", "killed", "requests"]
+#: ``advice``: nothing fails, and it is not what the device is meant for.
+Verdict: TypeAlias = Literal["failed", "escaped", "killed", "requests", "advice"]
+#: Those with which the graph is loaded.
+LOADED: tuple[Verdict, ...] = ("requests", "advice")
 
 
 class ServableFault(Struct, frozen=True):
@@ -175,7 +188,7 @@ class GraphPlan(Struct, frozen=True):
         if self.problem is not None:
             return "failed" if self.problem.certain else "unknown"
         for fault in self.faults:
-            if fault.verdict != "requests":
+            if fault.verdict != "requests" and fault.verdict != "advice":
                 return fault.verdict if fault.certain else "unknown"
         return "unknown" if self.doubts else "available"
 

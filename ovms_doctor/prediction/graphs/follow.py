@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from msgspec.structs import replace
 
 from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.deployment import Deployment, Mode
 from ovms_doctor.model.facts import Facts, Failure, PathStatus, ReadFile, StatPath, Unavailable
-from ovms_doctor.model.graph_plan import GraphPlan, NodeModel, ServableFault, Session
+from ovms_doctor.model.graph_plan import LOADED, GraphPlan, NodeModel, ServableFault, Session
 from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.arguments import graph_options
 from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
 from ovms_doctor.prediction.graphs.loaded_models import loaded_models
 from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
+from ovms_doctor.prediction.graphs.node_devices import device_faults
 from ovms_doctor.prediction.graphs.other_servables import (
     embeddings_faults,
     image_generation_faults,
@@ -66,7 +68,7 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
     # Nodes are initialised one after the other, those before a node with a problem too.
     for node in graph.nodes:
         faults += _node_faults(name, node, base_path, deployment, facts, doubts, models)
-        if any(fault.verdict != "requests" for fault in faults):
+        if any(fault.verdict not in LOADED for fault in faults):
             return GraphPlan(path, tasks, None, tuple(faults), tuple(doubts))
     unfollowed, sessions = (
         ((), ()) if graph.message is None else (_unfollowed(graph.message), _sessions(graph.message))
@@ -162,16 +164,16 @@ def _node_faults(
         missing = _path_fault(context, given, deployment, facts)
         if missing is not None:
             return [missing]
-        for fault in rules(context):
+        for fault in chain(rules(context), device_faults(context, deployment, facts)):
             found.append(fault)
-            if fault.verdict != "requests":
+            if fault.verdict not in LOADED:
                 break
         else:
             models += loaded_models(context)
     except UnavailableFileError as error:
         doubts.append(str(error))
     # What keeps the graph from being loaded comes first; requests are not reached then.
-    fatal = [fault for fault in found if fault.verdict != "requests"]
+    fatal = [fault for fault in found if fault.verdict not in LOADED]
     return fatal[:1] or found
 
 

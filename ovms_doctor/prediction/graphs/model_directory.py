@@ -124,14 +124,14 @@ class ModelDirectory:
         """The path of a file of it, as the server writes it."""
         return posixpath.join(self.path, name)
 
-    def read(self, name: str) -> bytes | Failure | None:
+    def read(self, name: str, limit: int = _LIMIT) -> bytes | Failure | None:
         """The beginning of a file, None where there is none, Failure where it cannot be read."""
         status = self.status(name)
         if isinstance(status, Failure):
             return None if status.missing else status
         if status.kind != "regular":
             return None
-        content = self._facts.ask(ReadFile(f"{self._absolute}/{name}", _LIMIT))
+        content = self._facts.ask(ReadFile(f"{self._absolute}/{name}", limit))
         if isinstance(content, Unavailable):
             raise UnavailableFileError(f"{self.join(name)}: {content.reason}")
         return content.data if isinstance(content, FileContent) else content

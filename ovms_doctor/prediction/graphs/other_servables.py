@@ -11,6 +11,9 @@ import json
 from collections.abc import Iterator
 
 from ovms_doctor.model.graph_plan import ServableFault, Verdict
+from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.graphs.model_directory import JsonFile
 from ovms_doctor.prediction.graphs.servables import (
     NOT_PROVIDED,
     TOKENIZER_FILES,
@@ -79,7 +82,13 @@ def speech_to_text_faults(context: ServableContext) -> Iterator[ServableFault]:
     yield from _json_files(
         context,
         "escaped",
-        ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json"),
+        (
+            "config.json",
+            "generation_config.json",
+            "preprocessor_config.json",
+            "processor_config.json",
+            "tokenizer_config.json",
+        ),
     )
     kind = context.directory.json("config.json").text("model_type")
     known = _SPEECH_TYPES[(2026, 3) if context.release.at_least(2026, 3) else (2025, 4)]
@@ -107,12 +116,34 @@ def text_to_speech_faults(context: ServableContext) -> Iterator[ServableFault]:
         )
         return
     yield from _json_files(context, "escaped", ("config.json",))
-    names = (
-        ("openvino_encoder_model", "openvino_decoder_model", "openvino_postnet", "openvino_vocoder")
-        if context.directory.has("openvino_encoder_model.xml")
-        else ("openvino_model",)
-    )
-    yield from _models(context, verdict, names)
+    kokoro = context.release.at_least(2026, 3) and not _is_speecht5(context, config)
+    yield from _models(context, verdict, ("openvino_model",) if kokoro else _SPEECHT5)
+    yield from _voices(context, verdict)
+
+
+_SPEECHT5 = ("openvino_encoder_model", "openvino_decoder_model", "openvino_postnet", "openvino_vocoder")
+
+
+def _is_speecht5(context: ServableContext, config: JsonFile) -> bool:
+    """Whether the files are those of SpeechT5; until v2026.2 there is no other kind."""
+    listed = config.value.get("architectures") if isinstance(config.value, dict) else None
+    named = isinstance(listed, list) and any("SpeechT5" in str(item) for item in listed)
+    return named or any(context.directory.has(f"{name}.xml") for name in _SPEECHT5)
+
+
+def _voices(context: ServableContext, verdict: Verdict) -> Iterator[ServableFault]:
+    """The files of the voices that the graph names, relative to its base path (since v2026.0)."""
+    options = context.options
+    for voice in options.messages("voices") if options is not None else ():
+        given = next(iter(voice.texts("path")), "")
+        directory, _, name = given.rpartition("/")
+        beside = context.other_directory(directory or ("/" if given.startswith("/") else "."))
+        if given and beside.has(name):
+            continue
+        path = beside.join(name)
+        line = f"Requested voice speaker embeddings file does not exist: {path}"
+        yield context.fault("voice", verdict, path=path, subject=name, log=(line,), option="voices")
+        return
 
 
 def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
@@ -161,17 +192,65 @@ def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]
             if fault is not None:
                 yield fault
         return
-    parts = [
-        name for name in ("unet", "transformer") if isinstance(index.value, dict) and name in index.value
-    ]
-    parts += [
-        name for name in ("text_encoder", "text_encoder_2", "text_encoder_3") if name in (index.value or {})
-    ]
-    parts.append("vae_decoder")
-    if not context.release.at_least(2026, 1):
-        parts.append("vae_encoder")
+    document = index.value if isinstance(index.value, dict) else {}
+    kind = document.get("_class_name")
+    if not isinstance(kind, str) or not _known_pipeline(kind, context.release):
+        yield context.fault(
+            "model_type",
+            "failed",
+            path=directory.join("model_index.json"),
+            subject=str(kind),
+            detail="StableDiffusion, LatentConsistencyModel and Flux pipelines",
+            status=status,
+            log=log,
+            certain=context.release.known,
+        )
+        return
+    parts = [name for name in _PARTS if _has_part(document, name)]
+    parts += ["vae_decoder"] if context.release.at_least(2026, 1) else ["vae_decoder", "vae_encoder"]
+    yield from _parts(context, parts, status, log)
+
+
+#: The parts of a pipeline that are models of their own, where its index has them.
+_PARTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
+_PIPELINE = lazy_pattern(
+    r"(StableDiffusion(XL|3)?(Img2Img|Inpaint)?|LatentConsistencyModel(Img2Img)?|Flux(Img2Img|Inpaint|Fill)?)Pipeline"
+)
+
+
+def _known_pipeline(kind: str, release: Release) -> bool:
+    """Whether GenAI has a pipeline for the ``_class_name`` of model_index.json."""
+    if kind.startswith("Flux2"):
+        return release.at_least(2026, 3)
+    return _PIPELINE.fullmatch(kind) is not None
+
+
+def _has_part(document: dict[str, object], name: str) -> bool:
+    """Whether the index has a part: one that the pipeline goes without stands there as [null, null]."""
+    part = document.get(name)
+    return isinstance(part, list) and any(item is not None for item in part)
+
+
+def _parts(
+    context: ServableContext, parts: list[str], status: str, log: tuple[str, ...]
+) -> Iterator[ServableFault]:
+    directory = context.directory
+    scheduler = "scheduler/scheduler_config.json"
+    if not directory.has(scheduler):
+        path = directory.join(scheduler)
+        yield context.fault("file_missing", "failed", path=path, subject=scheduler, status=status, log=log)
+        return
+    fault = json_fault(context, scheduler, "failed", status, log)
+    if fault is not None:
+        yield fault
+        return
     for part in parts:
+        name = f"{part}/config.json"
         fault = ir_fault(context, directory.ir(f"{part}/openvino_model"), "failed", status, log)
+        if fault is None and not directory.has(name):
+            path = directory.join(name)
+            fault = context.fault("file_missing", "failed", path=path, subject=name, status=status, log=log)
+        fault = fault or json_fault(context, name, "failed", status, log)
         if fault is not None:
             yield fault
             return

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import size_in_words
+from ovms_doctor.prediction.graphs.gguf import gguf_faults
 from ovms_doctor.prediction.graphs.kv_cache import cache_size, default_device
 from ovms_doctor.prediction.graphs.servables import (
     LLM_FAILED,
@@ -91,6 +92,7 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
         return
     if given.endswith(".gguf"):
         # A single file, which GenAI converts while it reads it.
+        yield from gguf_faults(context, given)
         return
     release, directory = context.release, context.directory
     vision = release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml")

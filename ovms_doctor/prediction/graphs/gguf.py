@@ -1,0 +1,80 @@
+"""A GGUF model, which GenAI converts while it reads it: whether it is one, and of an architecture that GenAI knows.
+
+Source: GenAI's gguf_utils (v2025.3 to v2026.3); the format's own description, version 3.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from ovms_doctor.model.facts import Failure
+from ovms_doctor.model.graph_plan import ServableFault
+from ovms_doctor.prediction.graphs.servables import LLM_FAILED, ServableContext
+
+#: Enough for the first keys; the vocabulary comes behind them.
+_HEAD = 1 << 16
+_ARCHITECTURES = ("llama", "qwen2", "qwen3")
+#: Bytes of a value, by its type; 8 is a text, 9 a list.
+_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+
+def gguf_faults(context: ServableContext, given: str) -> Iterator[ServableFault]:
+    """Of the file that ``models_path`` names."""
+    directory, _, name = given.rpartition("/")
+    folder = context.other_directory(directory or ("/" if given.startswith("/") else "."))
+    data = folder.read(name, _HEAD)
+    path = folder.join(name)
+    log = context.thrown("failed")
+    if isinstance(data, Failure):
+        yield context.fault("file_denied", "failed", path=path, subject=name, status=LLM_FAILED, log=log)
+    elif data is not None and not data.startswith(b"GGUF"):
+        reason = (
+            "it is a Git LFS pointer" if data.startswith(b"version https://git-lfs") else "it is no GGUF file"
+        )
+        yield context.fault(
+            "file_damaged", "failed", path=path, subject=name, detail=reason, status=LLM_FAILED, log=log
+        )
+    elif data is not None:
+        found = architecture(data)
+        if found and found not in _ARCHITECTURES:
+            yield context.fault(
+                "gguf",
+                "failed",
+                path=path,
+                subject=found,
+                detail=", ".join(_ARCHITECTURES),
+                status=LLM_FAILED,
+                log=log,
+                certain=context.release.known,
+                exception=f"Unsupported model architecture '{found}'",
+            )
+
+
+def architecture(data: bytes) -> str:
+    """The value of general.architecture, empty where it is not among the first keys. Never raises."""
+    try:
+        _, _, count = struct.unpack_from("<IQQ", data, 4)
+        at = 24
+        for _ in range(min(count, 256)):
+            key, at = _text(data, at)
+            (kind,) = struct.unpack_from("<I", data, at)
+            at += 4
+            if kind == 8:
+                value, at = _text(data, at)
+                if key == b"general.architecture":
+                    return value.decode("utf-8", "replace")
+            elif kind in _SIZES:
+                at += _SIZES[kind]
+            else:
+                return ""
+    except struct.error:
+        return ""
+    return ""
+
+
+def _text(data: bytes, at: int) -> tuple[bytes, int]:
+    (length,) = struct.unpack_from("<Q", data, at)
+    if length > len(data):
+        raise struct.error("a text is longer than what was read")
+    return data[at + 8 : at + 8 + length], at + 8 + length

@@ -1,0 +1,117 @@
+"""The device of a node: whether the server has it, and what the pipelines of a device take.
+
+Source: servable_initializer.cpp and pipelines of GenAI (v2024.2 to v2026.3); the names as for classic models. Only the
+exact name NPU makes the pipeline one that the NPU runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ovms_doctor.model.deployment import Deployment
+from ovms_doctor.model.facts import Facts
+from ovms_doctor.model.graph_plan import ServableFault, Verdict
+from ovms_doctor.prediction.graphs.kv_cache import default_device, plugin_config
+from ovms_doctor.prediction.graphs.servables import LLM_FAILED, ServableContext
+from ovms_doctor.prediction.parameters.device_rules import judge_device
+from ovms_doctor.prediction.parameters.devices import suggestion, target_device
+from ovms_doctor.prediction.parameters.presence import devices_of
+
+_LENGTHS = ("MAX_PROMPT_LEN", "MIN_RESPONSE_LEN")
+_ESCAPES = frozenset(("Embeddings", "Rerank", "SpeechToText"))
+
+
+def device_faults(context: ServableContext, deployment: Deployment, facts: Facts) -> Iterator[ServableFault]:
+    """What keeps the node from being loaded on its device. Raises FactsMissingError."""
+    verdict: Verdict = "escaped" if context.node.calculator.title in _ESCAPES else "failed"
+    option = "device" if context.text("device") else "target_device"
+    given = context.text(option)
+    for text in given.split() if context.node.calculator.title == "Image Gen" else [given]:
+        if not text:
+            continue
+        device = target_device(text, context.release)
+        found = judge_device(device, context.release, devices_of(deployment, device, facts), deployment.user)
+        if found.works is False:
+            yield context.fault(
+                "device",
+                verdict,
+                subject=text,
+                detail=_reason(found.reason, text),
+                status=LLM_FAILED if context.node.calculator.title == "LLM" else "",
+                option=option,
+            )
+            return
+    if context.node.calculator.title == "LLM":
+        yield from _language_model(context)
+
+
+def _reason(problem: str, text: str) -> str:
+    meant = suggestion(text)
+    texts = {
+        "absent": "the server does not have it",
+        "access": "the server's user has no right to open it",
+        "removed": "the release does not have it any more",
+        "unknown": f"OpenVINO knows no device of this name{f'; {meant} is one' if meant else ''}",
+    }
+    return texts.get(problem, "OpenVINO does not take it")
+
+
+def _language_model(context: ServableContext) -> Iterator[ServableFault]:
+    """What the pipelines of the NPU, and those of other devices, refuse."""
+    device = default_device(context)
+    properties = plugin_config(context)
+    kind = context.text("pipeline_type", "AUTO")
+    if device == "NPU" and kind in ("LM_CB", "VLM_CB"):
+        yield context.fault(
+            "device",
+            "failed",
+            subject=device,
+            detail=f"it runs no pipeline_type {kind}, only LM and VLM",
+            status=LLM_FAILED,
+            option="pipeline_type",
+        )
+        return
+    for name in _LENGTHS:
+        if name not in properties:
+            continue
+        value = properties[name]
+        if device == "NPU":
+            number = isinstance(value, int) and not isinstance(value, bool)
+            if number and value >= 0:
+                continue
+            reason = "cannot be negative" if number else "must be a number without quotes"
+            exception = (
+                f"{name} cannot be negative!" if number else f"Failed to extract {name}. Type mismatch"
+            )
+        elif device.startswith("CPU") or (device.startswith("GPU") and "," not in device):
+            reason = f"is a property of the NPU only, and the device is {device}"
+            exception = f"Unsupported property {name}"
+        else:
+            continue
+        yield context.fault(
+            "npu_property",
+            "failed",
+            subject=name,
+            detail=reason,
+            status=LLM_FAILED,
+            option="plugin_config",
+            exception=exception,
+        )
+        return
+    if device == "NPU":
+        yield from _quantisation(context)
+
+
+def _quantisation(context: ServableContext) -> Iterator[ServableFault]:
+    """Weights of four bits that have zero points: the NPU is meant for symmetric ones (documentation of GenAI)."""
+    name = "openvino_config.json"
+    document = context.directory.json(name).value
+    config = document.get("quantization_config") if isinstance(document, dict) else None
+    if isinstance(config, dict) and config.get("bits") == 4 and config.get("sym") is False:
+        yield context.fault(
+            "npu_quantisation",
+            "advice",
+            path=context.directory.join(name),
+            subject="asymmetric weights of 4 bits",
+            certain=False,
+        )

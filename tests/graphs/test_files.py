@@ -1,0 +1,340 @@
+"""The files of the kinds of models for which there is no tiny whole one, GGUF models, and devices."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ovms_doctor.model.releases import parse_release
+from ovms_doctor.prediction.graphs.gguf import architecture
+from ovms_doctor.prediction.graphs.template import graph_text
+from tests.cli.helpers import MODELS
+from tests.cli.run import Result, ovms_doctor
+from tests.graphs.models import graph, unpack, without_version
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+
+
+def ir(directory: Path, name: str = "openvino_model") -> None:
+    """A small IR: what it computes is not looked at."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for suffix in ("xml", "bin"):
+        (directory / f"{name}.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
+
+
+def write(path: Path, document: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+def serve(root: Path, task: str, release: str = "2026.3", options: str = "") -> Path:
+    text = graph_text(task, parse_release(release))
+    assert text is not None
+    (root / "graph.pbtxt").write_text(text.replace('models_path: "./"', f'models_path: "./" {options}'))
+    return root
+
+
+def check(root: Path, *words: str, release: str = "2026.3") -> Result:
+    options = ("--as", "model", "--ovms-version", release, "--load", "none", "--format", "json")
+    return ovms_doctor("check", root, *options, *words)
+
+
+def codes(result: Result) -> list[str]:
+    return [item["code"] for item in json.loads(result.out)["findings"] if item["severity"] != "info"]
+
+
+def exit_code(result: Result) -> int | None:
+    code: int | None = json.loads(result.out)["server"]["exit_code"]
+    return code
+
+
+# -- images ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stable_diffusion(world_dir: Path) -> Path:
+    """As optimum-cli writes it: parts that the pipeline goes without stand in the index as [null, null]."""
+    root = world_dir / "sd"
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.30.0",
+        "feature_extractor": [None, None],
+        "safety_checker": [None, None],
+        "text_encoder_2": [None, None],
+        "scheduler": ["diffusers", "PNDMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    write(root / "model_index.json", index)
+    write(root / "scheduler" / "scheduler_config.json", {"_class_name": "PNDMScheduler"})
+    for part in ("text_encoder", "unet", "vae_decoder", "vae_encoder"):
+        ir(root / part)
+        write(root / part / "config.json", {})
+    ir(root / "tokenizer", "openvino_tokenizer")
+    return serve(root, "image_generation")
+
+
+@pytest.mark.parametrize("release", ["2025.2", "2026.0", "2026.3"])
+def test_a_whole_diffusion_model(stable_diffusion: Path, release: str) -> None:
+    assert codes(check(stable_diffusion, release=release)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "releases"),
+    [
+        ("model_index.json", ("2025.4", "2026.3")),
+        ("scheduler/scheduler_config.json", ("2025.4", "2026.3")),
+        ("unet/openvino_model.xml", ("2025.4", "2026.3")),
+        ("unet/openvino_model.bin", ("2025.4", "2026.3")),
+        ("unet/config.json", ("2025.4", "2026.3")),
+        ("text_encoder/config.json", ("2025.4", "2026.3")),
+        ("vae_decoder/openvino_model.xml", ("2025.4", "2026.3")),
+        ("vae_encoder/openvino_model.xml", ("2025.4", "2026.0")),
+    ],
+)
+def test_a_part_that_is_missing(stable_diffusion: Path, name: str, releases: tuple[str, ...]) -> None:
+    (stable_diffusion / name).unlink()
+    for release in ("2025.4", "2026.0", "2026.3"):
+        result = check(stable_diffusion, release=release)
+        if release in releases or (release == "2026.0" and releases[-1] == "2026.3"):
+            assert (codes(result), exit_code(result)) == (["OVD366"], 1)
+        else:
+            assert codes(result) == []
+
+
+def test_a_part_that_is_damaged(stable_diffusion: Path) -> None:
+    (stable_diffusion / "unet" / "openvino_model.bin").write_text(POINTER)
+    assert codes(check(stable_diffusion)) == ["OVD367"]
+
+
+def test_what_images_do_without(stable_diffusion: Path) -> None:
+    (stable_diffusion / "tokenizer" / "openvino_tokenizer.xml").unlink()
+    (stable_diffusion / "tokenizer" / "openvino_tokenizer.bin").unlink()
+    assert codes(check(stable_diffusion)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "release", "expected"),
+    [
+        ("StableDiffusionXLPipeline", "2025.2", []),
+        ("LatentConsistencyModelPipeline", "2026.3", []),
+        ("FluxFillPipeline", "2026.3", []),
+        ("Flux2KleinPipeline", "2026.3", []),
+        ("Flux2KleinPipeline", "2026.2", ["OVD370"]),
+        ("WanPipeline", "2026.3", ["OVD370"]),
+    ],
+)
+def test_the_kind_of_pipeline(stable_diffusion: Path, kind: str, release: str, expected: list[str]) -> None:
+    path = stable_diffusion / "model_index.json"
+    write(path, {**json.loads(path.read_text()), "_class_name": kind})
+    assert codes(check(stable_diffusion, release=release)) == expected
+
+
+# -- speech ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whisper(world_dir: Path) -> Path:
+    root = world_dir / "whisper"
+    for name in (
+        "openvino_encoder_model",
+        "openvino_decoder_model",
+        "openvino_tokenizer",
+        "openvino_detokenizer",
+    ):
+        ir(root, name)
+    write(
+        root / "config.json", {"model_type": "whisper", "architectures": ["WhisperForConditionalGeneration"]}
+    )
+    for name in ("generation_config.json", "preprocessor_config.json", "tokenizer_config.json"):
+        write(root / name, {})
+    return serve(root, "speech2text")
+
+
+@pytest.mark.parametrize("release", ["2025.4", "2026.3"])
+def test_a_whole_speech_model(whisper: Path, release: str) -> None:
+    assert codes(check(whisper, release=release)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("openvino_encoder_model.xml", None, "OVD366"),
+        ("openvino_decoder_model.bin", None, "OVD366"),
+        ("openvino_decoder_model.bin", POINTER, "OVD367"),
+        ("preprocessor_config.json", "{", "OVD367"),
+        ("processor_config.json", POINTER, "OVD367"),
+        ("config.json", '{"model_type": "wav2vec2"}', "OVD370"),
+        ("openvino_tokenizer.xml", None, "OVD371"),
+    ],
+)
+def test_a_fault_of_a_speech_model(whisper: Path, name: str, text: str | None, code: str) -> None:
+    """Nothing catches the exception: the server runs without the graph."""
+    if text is None:
+        (whisper / name).unlink()
+    else:
+        (whisper / name).write_text(text)
+    result = check(whisper)
+    assert (codes(result), exit_code(result)) == ([code], None)
+
+
+@pytest.fixture
+def speecht5(world_dir: Path) -> Path:
+    root = world_dir / "speecht5"
+    for name in ("encoder_model", "decoder_model", "postnet", "vocoder"):
+        ir(root, f"openvino_{name}")
+    ir(root, "openvino_tokenizer")
+    write(root / "config.json", {"architectures": ["SpeechT5ForTextToSpeech"], "model_type": "speecht5"})
+    return serve(root, "text2speech")
+
+
+@pytest.mark.parametrize("release", ["2025.4", "2026.0", "2026.3"])
+def test_a_whole_voice(speecht5: Path, release: str) -> None:
+    assert codes(check(speecht5, release=release)) == []
+
+
+@pytest.mark.parametrize("name", ["encoder_model", "decoder_model", "postnet", "vocoder"])
+def test_a_part_of_a_voice_that_is_missing(speecht5: Path, name: str) -> None:
+    file = speecht5 / f"openvino_{name}.xml"
+    file.unlink()
+    for release, code in (("2025.4", None), ("2026.3", 1)):
+        result = check(speecht5, release=release)
+        assert (codes(result), exit_code(result)) == (["OVD366"], code)
+        assert file.name in result.text
+
+
+def test_kokoro_is_one_model_since_2026_3(world_dir: Path) -> None:
+    root = world_dir / "kokoro"
+    ir(root)
+    write(root / "config.json", {"architectures": None, "n_mels": 80, "vocab": {"a": 1}})
+    serve(root, "text2speech")
+    assert codes(check(root)) == []
+    assert codes(check(root, release="2026.2")) == ["OVD366"]
+
+
+def test_a_voice_of_the_graph(speecht5: Path) -> None:
+    serve(speecht5, "text2speech", options='voices { name: "anna" path: "voices/anna.bin" }')
+    result = check(speecht5)
+    assert codes(result) == ["OVD366"]
+    assert "Requested voice speaker embeddings file does not exist" in result.text
+    (speecht5 / "voices").mkdir(mode=0o755)
+    (speecht5 / "voices" / "anna.bin").write_bytes(bytes(2048))
+    assert codes(check(speecht5)) == []
+
+
+# -- GGUF -----------------------------------------------------------------------------------------------
+
+
+def gguf(kind: str) -> bytes:
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pairs = text("general.alignment") + struct.pack("<II", 4, 32)
+    pairs += text("general.architecture") + struct.pack("<I", 8) + text(kind)
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + pairs
+
+
+@pytest.mark.parametrize(
+    ("data", "release", "expected"),
+    [
+        (gguf("qwen2"), "2026.3", []),
+        (gguf("llama"), "2025.3", []),
+        (gguf("gemma3"), "2026.3", ["OVD370"]),
+        (POINTER.encode(), "2026.3", ["OVD367"]),
+        (b"<html>", "2026.3", ["OVD367"]),
+        (gguf("qwen2"), "2025.2", ["OVD364"]),
+    ],
+)
+def test_a_gguf_model(world_dir: Path, data: bytes, release: str, expected: list[str]) -> None:
+    root = world_dir / "gguf"
+    root.mkdir(mode=0o755)
+    (root / "m-q4.gguf").write_bytes(data)
+    text = graph("text_generation").replace('models_path: "./"', 'models_path: "./m-q4.gguf"')
+    (root / "graph.pbtxt").write_text(text)
+    assert codes(check(root, release=release)) == expected
+
+
+@pytest.mark.parametrize("length", [0, 3, 8, 24, 30, 60, 90])
+def test_the_beginning_of_a_gguf_file(length: int) -> None:
+    assert architecture(gguf("qwen2")) == "qwen2"
+    assert architecture(gguf("qwen2")[:length]) == ""
+    assert architecture(b"GGUF" + b"\xff" * 400) == ""
+
+
+# -- devices --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chat(world_dir: Path) -> Callable[[str], Path]:
+    def make(options: str) -> Path:
+        root = unpack("llm-2025.4", world_dir)
+        without_version(root)
+        (root / "graph.pbtxt").write_text(graph("text_generation", options))
+        return root
+
+    return make
+
+
+def run(root: Path, release: str = "2026.3", devices: str = "") -> Result:
+    line = (
+        f"docker run --rm {devices} -v {root}:/models/m openvino/model_server:{release} --model_path /models/m "
+        "--model_name m --rest_port 8000"
+    )
+    return ovms_doctor("check", "--docker-run", line, "--load", "none", "--format", "json")
+
+
+@pytest.mark.parametrize("device", ["GPU", "GPU.0", "NPU"])
+def test_a_device_that_the_container_has_not(chat: Any, device: str) -> None:
+    result = run(chat(f'device: "{device}"'))
+    assert (codes(result), exit_code(result)) == (["OVD374"], 1)
+    assert "--device /dev/" in result.text
+
+
+@pytest.mark.parametrize("device", ["CPU", "AUTO", "HETERO:CPU"])
+def test_devices_that_work(chat: Any, device: str) -> None:
+    assert codes(run(chat(f'device: "{device}"'))) == []
+
+
+def test_a_name_that_is_no_device(chat: Any) -> None:
+    result = run(chat('device: "cpu"'))
+    assert codes(result) == ["OVD374"]
+    assert "CPU is one" in result.text
+
+
+def test_of_a_directory_alone_the_devices_are_not_known(chat: Any) -> None:
+    root = chat('device: "GPU"')
+    assert codes(check(root)) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "release", "expected"),
+    [
+        ('device: "NPU" plugin_config: \'{"MAX_PROMPT_LEN": 2048}\'', "2026.3", []),
+        ('device: "NPU" plugin_config: \'{"MAX_PROMPT_LEN": "2048"}\'', "2026.3", ["OVD374"]),
+        ('device: "NPU" plugin_config: \'{"MIN_RESPONSE_LEN": -1}\'', "2026.3", ["OVD374"]),
+        ('device: "CPU" plugin_config: \'{"MAX_PROMPT_LEN": 2048}\'', "2026.3", ["OVD374"]),
+        ("plugin_config: '{\"MAX_PROMPT_LEN\": 2048}'", "2026.2", ["OVD374"]),
+        ("plugin_config: '{\"MAX_PROMPT_LEN\": 2048}'", "2026.3", []),
+        ('device: "NPU" pipeline_type: LM_CB', "2026.3", ["OVD374"]),
+        ('device: "NPU" pipeline_type: LM', "2026.3", []),
+    ],
+)
+def test_what_only_the_npu_takes(chat: Any, options: str, release: str, expected: list[str]) -> None:
+    assert codes(check(chat(options), release=release)) == expected
+
+
+@pytest.mark.parametrize(("sym", "expected"), [(True, []), (False, ["OVD374"])])
+def test_weights_for_the_npu(chat: Any, sym: bool, expected: list[str]) -> None:
+    root = chat('device: "NPU"')
+    write(root / "openvino_config.json", {"quantization_config": {"bits": 4, "sym": sym, "group_size": 128}})
+    result = check(root)
+    assert (codes(result), result.code) == (expected, 0)
+    (root / "graph.pbtxt").write_text(graph("text_generation", 'device: "CPU"'))
+    assert codes(check(root)) == []

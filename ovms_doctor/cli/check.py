@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from ovms_doctor import __version__
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import Progress, write
 from ovms_doctor.diagnosis.run_start import begin
-from ovms_doctor.diagnosis.saved_options import facts_to_save, options_from_json, options_to_json
+from ovms_doctor.diagnosis.saved_options import (
+    facts_origin,
+    facts_to_save,
+    options_from_json,
+    options_to_json,
+    saved_sentence,
+)
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
+from ovms_doctor.model.text import escape
 from ovms_doctor.plugins.discovery import Plugin, installed
 from ovms_doctor.probes import interrupts
 
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
     from ovms_doctor.model.styled import Output
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.stores import StoreCollector
-    from ovms_doctor.report.model import Report
+    from ovms_doctor.report.model import FactsOrigin, Report
 
 #: A facts file larger than this, in bytes, is not read.
 _LARGEST_FACTS = 4 << 30
@@ -50,14 +58,19 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 
 
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
-    begun = begin(sys.argv[1:])
+    begun = begin(sys.argv[1:], output.host_name)
     destinations(output)
     output = _with_baseline(output)
     plugins = () if typed.no_plugins else installed()
     if not plugins:
         # Nobody else has codes.
         _check_patterns(output, frozenset())
-    options, facts = _recorded(typed) if typed.facts_file else (_looked_up(typed, output), None)
+    origin: FactsOrigin | None = None
+    facts: Facts | None = None
+    if typed.facts_file:
+        options, facts, origin = _recorded(typed)
+    else:
+        options = _looked_up(typed, output)
     progress = Progress()
     collector = collector_for(options, progress) if facts is None else None
     # The rules take as long to import as the children take to come up.
@@ -73,7 +86,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
             if not left_out and all(check.status == "ran" for check in third_party.checks):
                 # Of one that did not run the codes are not known.
                 _check_patterns(output, third_party.matched)
-        report = report_on(run, output, begun, third_party)
+        report = replace(report_on(run, output, begun, third_party), facts_from=origin)
     except UsageError:
         raise
     except interrupts.InterruptedRunError:
@@ -135,15 +148,26 @@ def _third_party(
 
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Save the facts with the options of the run. Interrupted: the facts that were collected by then."""
+    begun = begin(sys.argv[1:])
     with interrupts.deferred():
         options = _looked_up(typed, output)
         progress = Progress()
         run = _settle(typed, options, None, collector_for(options, progress), progress)
         from ovms_doctor.model.facts import codec
 
-        write(
-            codec.dump(facts_to_save(run.facts), {"request": options_to_json(options)}), output.facts_output
-        )
+        header: dict[str, Any] = {
+            "request": options_to_json(options),
+            "collected_at": begun.text,
+            "tool_version": __version__,
+        }
+        if output.host_name:
+            header["host"] = escape(output.host_name)
+        text = codec.dump(facts_to_save(run.facts), header)
+        write(text, output.facts_output)
+        if output.facts_output not in (None, "-"):
+            print(
+                f"ovms-doctor: {saved_sentence(run.facts, len(text), output.facts_output)}", file=sys.stderr
+            )
     if interrupts.requested():
         interrupted.say()
         return EXIT_INTERRUPTED
@@ -261,21 +285,22 @@ def _settle(
         collector.close()
 
 
-def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts]:
-    """The options and the facts of a file that ``collect`` wrote; another release may be named beside it."""
+def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts, FactsOrigin]:
+    """The options and the facts of a file that ``collect`` wrote, and where they come from; another release can be
+    named beside it."""
     path = typed.facts_file or ""
-    options, facts = _loaded(read_named_file(path, _LARGEST_FACTS), path)
+    options, facts, origin = _loaded(read_named_file(path, _LARGEST_FACTS), path)
     options = replace(options, check_timeout=typed.check_timeout)
-    return options if typed.release is None else replace(options, release=typed.release), facts
+    return options if typed.release is None else replace(options, release=typed.release), facts, origin
 
 
-def _loaded(data: bytes, path: str) -> tuple[CheckOptions, Facts]:
-    """The options and the facts of a document; UsageError for what is none."""
+def _loaded(data: bytes, path: str) -> tuple[CheckOptions, Facts, FactsOrigin]:
+    """The options and the facts of a document, and where they come from; UsageError for what is none."""
     from ovms_doctor.model.facts import codec
 
     try:
         header, facts = codec.load(data.decode("utf-8", "replace"))
-        return options_from_json(header.get("request", {})), facts
+        return options_from_json(header.get("request", {})), facts, facts_origin(header)
     except (codec.FactsFileError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
 
@@ -284,8 +309,9 @@ def report_on_facts(data: bytes, path: str) -> Report:
     """The report of ``check --facts`` on a document that was read from ``path``. Raises UsageError for what is none."""
     from ovms_doctor.diagnosis.run import report_on
 
-    options, facts = _loaded(data, path)
-    return report_on(_settle(options, options, facts, None, Progress()), OutputOptions(), begin(()))
+    options, facts, origin = _loaded(data, path)
+    report = report_on(_settle(options, options, facts, None, Progress()), OutputOptions(), begin(()))
+    return replace(report, facts_from=origin)
 
 
 def _check_patterns(output: OutputOptions, matched: frozenset[str]) -> None:

@@ -23,7 +23,7 @@ def run_logs(source: LogOptions, shown: OutputOptions) -> int:
     destinations(shown)
     release = _release(source.release)
     tail = _tail(source.tail)
-    begun = begin(sys.argv[1:])
+    begun = begin(sys.argv[1:], shown.host_name)
     from ovms_doctor.diagnosis.log_report import log_report, read_log
     from ovms_doctor.probes.log_files import LogReadError
 

@@ -42,7 +42,7 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
     if options.watch and any(item.path or item.format != "text" for item in written):
         raise UsageError("--watch writes text on standard output: leave out --format and --output")
     _check_patterns(shown.select, shown.ignore)
-    begun = begin(sys.argv[1:])
+    begun = begin(sys.argv[1:], shown.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address
 
     try:

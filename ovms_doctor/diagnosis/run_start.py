@@ -23,12 +23,15 @@ class RunStart(Struct, frozen=True):
     text: str
     clock: float
     arguments: tuple[str, ...]
+    #: The name of the host, where one was given.
+    host_name: str | None = None
 
     def run(self) -> Run:
         from ovms_doctor.report.model import Run
 
         system = os.uname()
         host = (
+            *((("name", self.host_name),) if self.host_name else ()),
             ("system", system.sysname),
             ("kernel", system.release),
             ("machine", system.machine),
@@ -37,6 +40,7 @@ class RunStart(Struct, frozen=True):
         return Run(self.text, round(time.monotonic() - self.clock, 3), self.arguments, host)
 
 
-def begin(arguments: Sequence[str]) -> RunStart:
+def begin(arguments: Sequence[str], host_name: str | None = None) -> RunStart:
+    """A run that begins now. ``host_name``: the name under which the report lists the host."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return RunStart(now, time.monotonic(), redact_words(arguments))
+    return RunStart(now, time.monotonic(), redact_words(arguments), host_name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import to_builtins
 from msgspec.structs import fields, replace
@@ -14,6 +14,9 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.property_values import hide_in_document
 from ovms_doctor.model.redaction import redact_words
 from ovms_doctor.model.text import escape, redact, same_length, unescape
+
+if TYPE_CHECKING:
+    from ovms_doctor.report.model import FactsOrigin
 
 #: Members whose text is escaped by itself: in facts files of version 1, all of the document is escaped once more.
 _ESCAPED = ("container", "environment")
@@ -50,6 +53,41 @@ def facts_to_save(facts: Facts) -> Facts:
     """The facts without secrets: in the files that were read, values of plugin_config that can be secrets and URLs'
     passwords are asterisks. Sizes and positions stay as they are."""
     return Facts({question: _without_secrets(answer) for question, answer in facts}, complete=True)
+
+
+def facts_origin(header: dict[str, Any]) -> FactsOrigin:
+    """Where the facts of a file come from, by its header; what a file of an older version does not say is empty."""
+    from ovms_doctor.report.model import FactsOrigin
+
+    found = (header.get(name) for name in ("collected_at", "tool_version", "host"))
+    return FactsOrigin(*(value if isinstance(value, str) else "" for value in found))
+
+
+#: What the facts are about, by the names of their questions.
+_KINDS = (
+    ("StatPath StatHost StatTimes CheckWritable ProbeWrite", "path"),
+    ("ListDirectory", "directory listing"),
+    ("ReadFile InspectKeyFile", "file that was read"),
+    ("InspectModel LoadModel InspectCopy LoadCopy", "model"),
+    ("InspectLibrary LoadExtension", "library"),
+)
+
+
+def saved_sentence(facts: Facts, size: int, path: str) -> str:
+    """What a file of facts holds: ``facts.json: 120 facts (31 KiB): 80 paths, 12 directory listings, …``."""
+    names = [type(question).__name__ for question, _ in facts]
+    parts = []
+    for kinds, word in _KINDS:
+        number = sum(name in kinds.split() for name in names)
+        if number:
+            plural = (
+                word.replace("file that was read", "files that were read") if " that " in word else f"{word}s"
+            )
+            parts.append(f"{number:,} {word if number == 1 else plural.replace('librarys', 'libraries')}")
+    rest = len(names) - sum(any(name in kinds.split() for kinds, _ in _KINDS) for name in names)
+    if rest:
+        parts.append(f"{rest:,} other")
+    return f"{path}: {len(names):,} facts ({max(size >> 10, 1):,} KiB): {', '.join(parts)}; secrets are replaced by ***"
 
 
 def _without_secrets(answer: Answer) -> Answer:

@@ -103,6 +103,16 @@ class OutputOptions(Struct, frozen=True):
     exit_zero: Annotated[
         bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
     ] = False
+    #: The name under which reports and facts list the host; None: without a name.
+    host_name: Annotated[
+        str | None,
+        Option(
+            ("--host-name",),
+            "Record NAME as the host's name, for `summary` over many hosts.",
+            "NAME",
+            commands=("check", "collect", "logs", "status"),
+        ),
+    ] = None
     #: The configuration file; None: the nearest one above the working directory.
     config_file: Annotated[
         str | None,

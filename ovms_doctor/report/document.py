@@ -39,6 +39,19 @@ class ToolInfo(Struct, frozen=True):
     version: str
 
 
+class FactsFromInfo(Struct, frozen=True):
+    """Where the recorded facts come from that the report is about; empty texts where their file does not say.
+
+    * ``collected_at``: when they were collected, as ISO 8601 with the offset from UTC.
+    * ``tool_version``: the version of ovms-doctor that collected them.
+    * ``host``: the name of the host, where one was given (--host-name).
+    """
+
+    collected_at: str
+    tool_version: str
+    host: str
+
+
 class RunInfo(Struct, frozen=True):
     """When, how and on which host the report was made.
 
@@ -47,6 +60,7 @@ class RunInfo(Struct, frozen=True):
     * ``arguments``: the program's arguments, secrets replaced by ***.
     * ``host``: the host that ran the program, as it reports itself: names and values.
     * ``notes``: remarks on how the request was understood.
+    * ``facts_from``: where recorded facts come from (--facts); absent where the run collected them itself.
     """
 
     started_at: str
@@ -54,6 +68,7 @@ class RunInfo(Struct, frozen=True):
     arguments: tuple[str, ...]
     host: dict[str, str]
     notes: tuple[str, ...]
+    facts_from: FactsFromInfo | UnsetType = UNSET
 
 
 class UserInfo(Struct, frozen=True):

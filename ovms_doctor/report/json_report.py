@@ -22,6 +22,7 @@ from ovms_doctor.report.document import (
     CheckInfo,
     ContainerInfo,
     EvidenceInfo,
+    FactsFromInfo,
     FindingInfo,
     IgnoredInput,
     ModelInfo,
@@ -41,7 +42,7 @@ from ovms_doctor.report.document import (
 from ovms_doctor.report.live_document import LiveInfo
 from ovms_doctor.report.log_document import LogInfo
 from ovms_doctor.report.log_json import iso_time
-from ovms_doctor.report.model import CheckRun, CheckStatus, Report, Run
+from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 from ovms_doctor.report.request_document import RequestInfo
 from ovms_doctor.report.shown_paths import host_path
 from ovms_doctor.report.verdict import verdict_line
@@ -88,7 +89,7 @@ def make_document(report: Report, sentence: str) -> ReportDocument:
     return ReportDocument(
         SCHEMA_VERSION,
         ToolInfo("ovms-doctor", report.tool_version),
-        _run(report.run, report.notes),
+        _run(report),
         _server(report.deployment, report.plan, report.runtime),
         _summary(report, sentence),
         _servables(report),
@@ -137,8 +138,16 @@ def _escaped(value: Any) -> Any:
 # -- the run and the server ----------------------------------------------------------------------------
 
 
-def _run(run: Run, notes: tuple[str, ...]) -> RunInfo:
-    return RunInfo(run.started_at, round(run.duration_s, 3), run.arguments, dict(run.host), notes)
+def _run(report: Report) -> RunInfo:
+    run, origin = report.run, report.facts_from
+    return RunInfo(
+        run.started_at,
+        round(run.duration_s, 3),
+        run.arguments,
+        dict(run.host),
+        report.notes,
+        UNSET if origin is None else FactsFromInfo(*astuple(origin)),
+    )
 
 
 def _server(deployment: Deployment | None, plan: Plan | None, runtime: str | None) -> ServerInfo:

@@ -35,6 +35,17 @@ class Run(Struct, frozen=True):
     host: tuple[tuple[str, str], ...] = ()
 
 
+class FactsOrigin(Struct, frozen=True):
+    """Where recorded facts come from, as far as their file says."""
+
+    #: When they were collected, as ISO 8601; empty for a file that does not say.
+    collected_at: str = ""
+    #: The version of ovms-doctor that collected them; empty for a file that does not say.
+    tool_version: str = ""
+    #: The name of the host; empty where none was given.
+    host: str = ""
+
+
 class Report(Struct, frozen=True):
     """``findings`` root causes first; ``host_paths``: base paths of the server and of this host, where the two
     differ.
@@ -61,3 +72,5 @@ class Report(Struct, frozen=True):
     about_now: frozenset[str] = frozenset()
     #: Findings that a baseline or the project's configuration takes out of account.
     suppressed: tuple[Finding, ...] = ()
+    #: Where the facts come from; None where this run collected them.
+    facts_from: FactsOrigin | None = None

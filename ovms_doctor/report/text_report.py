@@ -12,7 +12,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.model.styled import Output
 from ovms_doctor.report.live_text import header_phrase, way_phrase, write_servables
 from ovms_doctor.report.memory_text import memory_text
-from ovms_doctor.report.model import Report
+from ovms_doctor.report.model import FactsOrigin, Report
 from ovms_doctor.report.phrases import STATUS_WORDS, plural
 from ovms_doctor.report.text_failures import failures, write_failures
 from ovms_doctor.report.text_findings import write_findings
@@ -62,10 +62,20 @@ def _write_header(paper: TextWriter, report: Report) -> None:
         _write_paths(paper, _pairs(report))
         if report.runtime is not None:
             paper.prose(_runtime(report.runtime, deployment.release), style="dim")
+    if report.facts_from is not None:
+        paper.prose(_facts_origin(report.facts_from), style="dim")
     container = deployment.container if deployment is not None else None
     for note in dict.fromkeys((*report.notes, *(container.problems if container is not None else ()))):
         paper.prose(f"note: {note}")
     _write_outcome(paper, report)
+
+
+def _facts_origin(origin: FactsOrigin) -> str:
+    """When, where and by what the facts were collected."""
+    host = f" on {origin.host}" if origin.host else ""
+    when = f" at {origin.collected_at}" if origin.collected_at else ""
+    by = f" by ovms-doctor {origin.tool_version}" if origin.tool_version else ""
+    return f"recorded facts, collected{host}{when}{by}: nothing was looked at now"
 
 
 def _rules(deployment: Deployment) -> str:

@@ -193,7 +193,16 @@ def test_schema_requires_every_key_that_each_report_has() -> None:
     left_out = {
         key for item in _objects(report_schema()) for key in set(item["properties"]) - set(item["required"])
     }
-    assert left_out == {"error", "request", "log", "live", "occurrences", "probes", "suppressed"}
+    assert left_out == {
+        "error",
+        "request",
+        "log",
+        "live",
+        "occurrences",
+        "probes",
+        "suppressed",
+        "facts_from",
+    }
 
 
 @pytest.mark.parametrize(

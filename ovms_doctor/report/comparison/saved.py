@@ -87,6 +87,8 @@ class SavedRun(Struct, frozen=True):
     started_at: str = ""
     #: The host that ran the program.
     host: dict[str, str] = {}
+    #: Where recorded facts come from; None where the run collected them itself.
+    facts_from: dict[str, str] | None = None
     #: The program's arguments.
     arguments: tuple[str, ...] = ()
 
@@ -132,7 +134,8 @@ class SavedReport(Struct, frozen=True):
     @property
     def host(self) -> str:
         """The name of the host; the file where the report names none."""
-        return self.run.host.get("name") or self.run.host.get("hostname") or self.source
+        origin = self.run.facts_from or {}
+        return origin.get("host") or self.run.host.get("name") or self.source
 
 
 _DECODER = msgspec.json.Decoder(SavedReport, strict=True)

@@ -65,7 +65,7 @@ def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
     path = problem.path or ""
     if problem.failure is not None:
         return (describe_failure(problem.failure, path),)
-    return (Evidence(f"{path}: {problem.text}", "read as the server's user"),)
+    return (Evidence(problem.text, "read as the server's user"),)
 
 
 def _steps(problem: StartProblem) -> tuple[Step, ...]:
@@ -73,6 +73,10 @@ def _steps(problem: StartProblem) -> tuple[Step, ...]:
         return (Step("Correct --model_name; a model that is not there need not be removed."),)
     if problem.status == "PATH_INVALID":
         return (Step("Correct the path of the configuration file."),)
+    if problem.option == "--list_models" and problem.exit_code == 0:
+        return (
+            Step("Name the directory that holds the directories of the models with --model_repository_path."),
+        )
     return ()
 
 

@@ -82,13 +82,18 @@ def _not_opened(path: str, error: OSError, verdict: Verdict) -> tuple[Fault, ...
         detail = f"The weights are in {other}, but OpenVINO looks for {name}, and case matters"
         evidence = f"{other} is there, {name} is not"
         return (Fault(faults.WEIGHTS_SUFFIX_CASE, _beside(path, other), True, detail, evidence),)
-    other = _other_stem(path, verdict)
+    strangers = _strangers(path)
+    needed = needed_bytes(verdict.constants)
+    other = _other_stem(strangers, needed)
     if other is not None:
         beside = f"{other}, which has no .xml of its own, lies beside it"
         detail = f"The model has constants, and their file is {name}; {beside}"
         evidence = f"{other} is there, {name} is not"
         return (Fault(faults.WEIGHTS_OTHER_NAME, _beside(path, other), True, detail, evidence),)
     detail = f"The model has constants, but there is no weights file {name} beside it"
+    if len(strangers) == 1:
+        (other,) = strangers
+        detail += f"; {other} is too short to be it: {strangers[other]} of {needed} bytes"
     return (Fault(faults.WEIGHTS_MISSING, path, True, detail, f"stat {name}: {error.strerror}"),)
 
 
@@ -106,10 +111,8 @@ def _beside(path: str, name: str) -> str:
     return os.path.join(os.path.dirname(path), name)
 
 
-def _other_stem(path: str, verdict: Verdict) -> str | None:
-    """The one file of weights in the directory that no other model has, and that is long enough; of several the one
-    with the very length."""
-    needed = needed_bytes(verdict.constants)
+def _strangers(path: str) -> dict[str, int]:
+    """The files of weights in the directory that no model has, with their sizes; empty ones are none."""
     sizes: dict[str, int] = {}
     names: set[str] = set()
     try:
@@ -119,13 +122,14 @@ def _other_stem(path: str, verdict: Verdict) -> str | None:
                 if entry.name.lower().endswith(".bin") and not entry.name.startswith(".") and entry.is_file():
                     sizes[entry.name] = entry.stat().st_size
     except OSError:
-        return None
-    found = [
-        name
-        for name, size in sizes.items()
-        if f"{name[:-4]}.xml" not in names and size and (needed is None or size >= needed)
-    ]
-    exact = [name for name in found if sizes[name] == needed]
+        return {}
+    return {name: size for name, size in sizes.items() if f"{name[:-4]}.xml" not in names and size}
+
+
+def _other_stem(strangers: dict[str, int], needed: int | None) -> str | None:
+    """The one of them that is long enough; of several the one with the very length."""
+    found = [name for name, size in strangers.items() if needed is None or size >= needed]
+    exact = [name for name in found if strangers[name] == needed]
     chosen = exact if len(exact) == 1 else found
     return chosen[0] if len(chosen) == 1 else None
 

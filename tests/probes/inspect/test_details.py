@@ -48,6 +48,14 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "m.xml"
 
 
+def test_a_file_of_weights_that_is_too_short_to_be_the_model_s(base: Path) -> None:
+    base.with_suffix(".bin").unlink()
+    base.with_name("weights.bin").write_bytes(BIN[:9])
+    fault = only_fault(inspected(base))
+    assert fault.kind == "weights-missing"
+    assert f"weights.bin is too short to be it: 9 of {len(BIN)} bytes" in fault.detail
+
+
 def test_ir(base: Path) -> None:
     seen = inspected(base)
     assert seen == ModelInspection(

@@ -7,9 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import world_directory
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +24,19 @@ SHIPPED = ("LICENSE", "README.md", "fixtures", "ovms_doctor", "pyproject.toml", 
 @pytest.fixture
 def clone(world_dir: Path) -> Path:
     """The project as somebody just got it: no virtual environment, no caches; a space in its path."""
-    top = world_dir / "the clone"
+    return _clone(world_dir / "the clone")
+
+
+@pytest.fixture(scope="module")
+def set_up() -> Iterator[Path]:
+    """A clone with a virtual environment ``venv``, which takes seconds to make. Tests leave it working."""
+    with world_directory() as place:
+        clone = _clone(place / "set up")
+        assert _make_venv(clone).returncode == 0
+        yield clone
+
+
+def _clone(top: Path) -> Path:
     top.mkdir()
     for name in SHIPPED:
         source = ROOT / name
@@ -80,28 +95,37 @@ def test_quick_start_of_the_readme(clone: Path) -> None:
     assert "OVD101 no-version-directory" in second.stdout
 
 
-def test_venv_that_works_is_kept(clone: Path) -> None:
-    assert _make_venv(clone).returncode == 0
-    (clone / "venv" / "mine").touch()
-    again = _make_venv(clone)
+def test_venv_that_works_is_kept(set_up: Path) -> None:
+    (set_up / "venv" / "mine").touch()
+    again = _make_venv(set_up)
     assert (again.returncode, again.stderr) == (0, "")
-    assert (clone / "venv" / "mine").exists()
-    assert _runs(clone / "venv")
+    assert (set_up / "venv" / "mine").exists()
+    assert _runs(set_up / "venv")
 
 
-def test_broken_or_moved_venv_is_made_anew(clone: Path) -> None:
-    assert _make_venv(clone).returncode == 0
-    (clone / "venv").rename(clone / "moved")
-    assert not _runs(clone / "moved")
-    moved = _make_venv(clone, "moved")
-    assert moved.returncode == 0
-    assert "does not work: making it anew" in moved.stderr
-    assert _runs(clone / "moved")
+def test_venv_that_is_not_usable_is_made_anew(set_up: Path) -> None:
+    """One that was copied or moved, one of another Python, one whose Python is gone."""
+    shutil.copytree(set_up / "venv", set_up / "copy", symlinks=True)
+    copied = _make_venv(set_up, "copy")
+    assert copied.returncode == 0
+    assert "does not work: making it anew" in copied.stderr
+    assert _runs(set_up / "copy")
 
-    (clone / "moved/bin/python").unlink()
-    (clone / "moved/bin/python").symlink_to("/nonexistent/python3")
-    assert _make_venv(clone, "moved").returncode == 0
-    assert _runs(clone / "moved")
+    other = set_up / "other"
+    other.write_text(
+        f'#!/bin/sh\ncase $2 in *base_executable*) echo "$0";; *) exec {sys.executable} "$@";; esac\n'
+    )
+    other.chmod(0o755)
+    of_another = _shell(f"PYTHON={str(other)!r} sh scripts/try", set_up)
+    assert "is another Python's: making it anew" in of_another.stderr
+    assert _runs(set_up / "copy")
+
+    (set_up / "copy/bin/python").unlink()
+    (set_up / "copy/bin/python").symlink_to("/nonexistent/python3")
+    broken = _make_venv(set_up, "copy")
+    assert broken.returncode == 0
+    assert "does not work: making it anew" in broken.stderr
+    assert _runs(set_up / "copy")
 
 
 def test_directory_that_is_no_venv_is_left_alone(clone: Path) -> None:
@@ -123,26 +147,14 @@ def test_python_that_is_too_old_is_named(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
-def test_python_that_is_named_is_not_ignored_where_an_environment_exists(clone: Path) -> None:
-    assert _make_venv(clone).returncode == 0
-    (clone / "venv" / "mine").touch()
+def test_python_that_is_named_is_not_ignored_where_an_environment_exists(set_up: Path) -> None:
+    (set_up / "venv" / "mine").touch()
+    assert _make_venv(set_up).returncode == 0
     for bad in ("/nope", "/bin/false"):
-        result = _shell(f"PYTHON={bad} sh scripts/try", clone)
+        result = _shell(f"PYTHON={bad} sh scripts/try", set_up)
         assert result.returncode == 1
         assert f"PYTHON={bad} is not Python 3.10 or newer" in result.stderr
     # Without PYTHON, and with the one that it was made from, it is kept.
-    assert _shell("unset PYTHON; sh scripts/try", clone).returncode == 0
-    assert _make_venv(clone).returncode == 0
-    assert (clone / "venv" / "mine").exists()
-
-
-def test_venv_of_another_python_is_made_anew(clone: Path) -> None:
-    assert _make_venv(clone).returncode == 0
-    other = clone / "other"
-    other.write_text(
-        f'#!/bin/sh\ncase $2 in *base_executable*) echo "$0";; *) exec {sys.executable} "$@";; esac\n'
-    )
-    other.chmod(0o755)
-    result = _shell(f"PYTHON={str(other)!r} sh scripts/try", clone)
-    assert "is another Python's: making it anew" in result.stderr
-    assert _runs(clone / "venv")
+    assert _shell("unset PYTHON; sh scripts/try", set_up).returncode == 0
+    assert _make_venv(set_up).returncode == 0
+    assert (set_up / "venv" / "mine").exists()

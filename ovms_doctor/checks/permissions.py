@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_denial, describe_failure
+from ovms_doctor.checks.directory_listing import DIRECTORY_LISTING_FAILS
 from ovms_doctor.checks.openvino_report import quote_release
 from ovms_doctor.checks.permission_steps import steps_for
 from ovms_doctor.model import server_log
@@ -207,9 +208,6 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
     elif cause.during == "read":
         detail = f"OpenVINO reports the same as for a broken file. {detail}"
     if denial is None:
-        # layout imports configuration, which imports this module.
-        from ovms_doctor.checks.layout.base_path import DIRECTORY_LISTING_FAILS
-
         return context.of_attempt(
             MODEL_FILE_NOT_READABLE if cause.during == "read" else DIRECTORY_LISTING_FAILS,
             f"{cause.path} cannot be opened by {context.who}",

@@ -1,9 +1,10 @@
-"""Findings from a log: its causes, and what its figures and its course show."""
+"""Findings from a log: its causes; and what else its report says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ovms_doctor.checks.logs.figures import LOAD_FAILS_UNEXPLAINED, START_FAILS_UNEXPLAINED
 from ovms_doctor.diagnosis.log_causes import (
     CLIENT_CODES,
     Meaning,
@@ -11,8 +12,8 @@ from ovms_doctor.diagnosis.log_causes import (
     ending_problem,
     meanings,
 )
-from ovms_doctor.explain.index import CodeEntry, codes
-from ovms_doctor.explain.search import explain
+from ovms_doctor.diagnosis.log_figures import figure_findings, load_unexplained, start_unexplained
+from ovms_doctor.explain.index import CodeEntry
 from ovms_doctor.model.findings import (
     SEVERITIES,
     Confidence,
@@ -28,17 +29,10 @@ from ovms_doctor.model.log import (
     LogDiagnosis,
     LogProblem,
     LogSummary,
-    RequestStatistics,
     ServableHistory,
     UnmatchedText,
 )
 
-#: So many requests and such a share of failures make a finding of refused requests.
-_REQUESTS, _FAILED = 20, 0.25
-#: Waiting dominates from this share of the time at the 95th percentile and so many milliseconds on.
-_WAIT_SHARE, _WAIT_MS = 0.5, 1.0
-#: The share of the time of inference with which one servable takes the processors from the others.
-_MOST_OF_THE_TIME = 0.8
 _UNMATCHED = 3
 _VALUE = 200
 #: Lines within which messages that name no servable are about one case.
@@ -62,7 +56,7 @@ def diagnose(
         servable_codes.append(groups.of_servable(servable, numbers))
     ended_by = [groups.of_start(index) for index in range(len(log.starts))]
     groups.add_the_rest()
-    findings = [*groups.findings(), *_figures(log)]
+    findings = [*groups.findings(), *figure_findings(log)]
     order = {severity: index for index, severity in enumerate(SEVERITIES)}
     findings.sort(
         key=lambda item: (order[item.severity], item.occurrences.first_line if item.occurrences else 0)
@@ -131,8 +125,8 @@ class _Groups:
         if any(not self._meanings[number].known for number in servable.problems):
             return ()
         if (self._log.starts and self._log.starts[servable.start].from_beginning) or servable.problems:
-            self._extra.append(_unexplained(servable))
-            return ("OVD835",)
+            self._extra.append(load_unexplained(servable))
+            return (LOAD_FAILS_UNEXPLAINED.code,)
         return ()
 
     def of_start(self, index: int) -> str | None:
@@ -149,8 +143,8 @@ class _Groups:
                 for problem, meaning in zip(self._log.problems, self._meanings, strict=True)
             ):
                 return None
-            self._extra.append(_start_unexplained(start.ended_line, start.ended_at))
-            return "OVD836"
+            self._extra.append(start_unexplained(start.ended_line, start.ended_at))
+            return START_FAILS_UNEXPLAINED.code
         if number in self._of_problem:
             return self._of_problem[number].entry.code
         meaning = self._meanings[number]
@@ -285,178 +279,6 @@ class _Groups:
 
 def _path(value: str | None) -> str | None:
     return value if value and value.startswith("/") and len(value) < 4096 else None
-
-
-def _made(
-    code: str,
-    message: str,
-    *,
-    servable: str | None = None,
-    version: int | None = None,
-    evidence: str = "",
-    occurrences: Occurrences | None = None,
-    confidence: Confidence = "high",
-    severity: Severity | None = None,
-    log: tuple[str, ...] = (),
-) -> Finding:
-    entry = codes()[code]
-    return Finding(
-        code=code,
-        name=entry.name,
-        severity=severity or entry.severity,
-        confidence=confidence,
-        subject=Subject(model=servable, version=version),
-        message=message,
-        evidence=(Evidence(evidence, "log"),) if evidence else (),
-        server_log=log,
-        recovers=entry.recovers,
-        remedy=Remedy(entry.remedy),
-        docs=entry.docs,
-        occurrences=occurrences,
-    )
-
-
-def _unexplained(servable: ServableHistory) -> Finding:
-    return _made(
-        "OVD835",
-        f"{servable.name} does not load, and the log does not hold the reason.",
-        servable=servable.name,
-        version=servable.version,
-        evidence=f"line {servable.since_line:,}: {servable.state} {servable.error_code}",
-    )
-
-
-def _start_unexplained(line: int, at: str | None) -> Finding:
-    return _made(
-        "OVD836",
-        "The server exits, and nothing in the log is recognised as the reason.",
-        occurrences=Occurrences(1, at, at, line, line),
-    )
-
-
-# -- figures -------------------------------------------------------------------------------------------
-
-
-def _figures(log: LogSummary) -> Iterator[Finding]:
-    loading = {servable.name for servable in log.servables if servable.failing}
-    for item in log.requests:
-        if item.failing_since and (item.succeeded or item.servable not in loading):
-            yield from _stuck(item, log)
-        elif item.servable in loading:
-            # Its requests are refused because it does not load: that is a finding already.
-            pass
-        elif item.requests >= _REQUESTS and item.failed >= _FAILED * item.requests:
-            yield from _refused(item)
-        yield from _waiting(item, log)
-    for generative in log.generative:
-        if generative.cache_full_lines:
-            yield _made(
-                "OVD833",
-                f"The cache of a generative model is full: its usage is {generative.max_cache_usage:g} % at most, "
-                f"99 % and more in {generative.cache_full_lines:,} of {generative.lines:,} lines.",
-                occurrences=Occurrences(
-                    generative.cache_full_lines,
-                    generative.cache_full_first_at,
-                    generative.cache_full_last_at,
-                    0,
-                    0,
-                ),
-            )
-    yield from _breaks_off(log)
-
-
-def _stuck(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
-    known = any(
-        servable.name == item.servable and (servable.state or "").startswith("AVAILABLE")
-        for servable in log.servables
-    )
-    if not item.succeeded and not known:
-        yield from _refused(item)
-        return
-    reason = next(iter(item.reasons), "")
-    yield _made(
-        "OVD831",
-        f"Every request to {item.servable} over {item.interface} fails since {item.failing_since}: "
-        f"{item.failing_count:,} in a row, up to the last one.",
-        servable=item.servable,
-        evidence=f"{item.succeeded:,} of {item.requests:,} requests succeeded; most frequent failure: {reason}",
-        occurrences=Occurrences(item.failing_count, item.failing_since, item.last_at, 0, 0),
-    )
-
-
-def _refused(item: RequestStatistics) -> Iterator[Finding]:
-    if not item.failed:
-        return
-    found = explain(next(iter(item.reasons), ""))
-    if not found.codes:
-        return
-    reasons = "; ".join(f"{reason} ({count:,})" for reason, count in list(item.reasons.items())[:3])
-    share = 100 * item.failed / item.requests
-    yield _made(
-        found.codes[0][0].code,
-        f"{item.failed:,} of {item.requests:,} requests to {item.servable or 'a servable'} over "
-        f"{item.interface} fail ({share:.1f} %).",
-        servable=item.servable or None,
-        evidence=reasons,
-        severity="warning",
-        occurrences=Occurrences(item.failed, item.first_at, item.last_at, 0, 0),
-    )
-
-
-def _takes_the_time(item: RequestStatistics, log: LogSummary) -> str:
-    """The servable besides this one that has nearly all of the time of inference, as a sentence; empty for none."""
-    times: dict[str, float] = {}
-    for other in log.requests:
-        if other.inference is not None and other.source == item.source:
-            times[other.servable] = times.get(other.servable, 0.0) + other.inference.total
-    name = max(times, key=lambda key: times[key], default=item.servable)
-    if name == item.servable or times[name] < _MOST_OF_THE_TIME * sum(times.values()):
-        return ""
-    return f" {name} takes {100 * times[name] / sum(times.values()):.0f} % of the time of inference."
-
-
-def _waiting(item: RequestStatistics, log: LogSummary) -> Iterator[Finding]:
-    wait, total = item.wait, item.total
-    if wait is None or total is None or wait.count < _REQUESTS or total.p95 <= 0:
-        return
-    share = min(1.0, wait.p95 / total.p95)
-    if share < _WAIT_SHARE or wait.p95 < _WAIT_MS:
-        return
-    used = (
-        f"{item.infer_requests_used} infer requests are in use"
-        if item.infer_requests_used > 1
-        else "nireq is 1"
-    )
-    yield _made(
-        "OVD832",
-        f"{100 * share:.0f} % of the time of requests to {item.servable} over {item.interface} at the 95th "
-        f"percentile is waiting for an infer request ({used}).{_takes_the_time(item, log)}",
-        servable=item.servable,
-        evidence=f"waiting {wait.p50:g} / {wait.p95:g} ms, whole request {total.p50:g} / {total.p95:g} ms "
-        "(p50 / p95)",
-    )
-
-
-def _breaks_off(log: LogSummary) -> Iterator[Finding]:
-    """A model was being loaded when the last start broke off."""
-    if not log.starts or log.starts[-1].ended != "cut_off":
-        return
-    last = len(log.starts) - 1
-    start = log.starts[-1]
-    for servable in log.servables:
-        if servable.start == last and servable.state == "LOADING" and servable.error_code == "OK":
-            if servable.failing or servable.problems:
-                continue
-            yield _made(
-                "OVD834",
-                f"The log breaks off while {servable.name} is being loaded since {servable.since}.",
-                servable=servable.name,
-                version=servable.version,
-                confidence="medium",
-                occurrences=Occurrences(
-                    1, start.ended_at, start.ended_at, start.ended_line, start.ended_line
-                ),
-            )
 
 
 # -- header --------------------------------------------------------------------------------------------

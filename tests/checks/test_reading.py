@@ -146,3 +146,15 @@ def test_a_tokenizer_that_is_served_needs_no_extension(version: Path) -> None:
         if one["code"] == "OVD321"
     ]
     assert old["severity"] == "error"
+
+
+@pytest.mark.parametrize("load", ["none", "read"])
+def test_a_model_that_other_tools_may_refuse_is_worth_knowing(version: Path, load: str) -> None:
+    xml, _ = pair(version)
+    assert findings(version, "--load", load) == []
+    xml.write_bytes(b"\n" + xml.read_bytes())
+    (found,) = findings(version, "--load", load)
+    assert (found["code"], found["severity"], found["subject"]["version"]) == ("OVD319", "info", 1)
+    assert found["subject"]["path"] == str(xml)
+    assert "not well-formed" in found["message"]
+    assert [item["how"] for item in found["evidence"]] == ["static reading"]

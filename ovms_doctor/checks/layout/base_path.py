@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from ovms_doctor.checks import path_advice, unmounted_paths
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.checks.conversion import foreign_file
+from ovms_doctor.checks.directory_listing import DIRECTORY_LISTING_FAILS
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Step
 from ovms_doctor.model.names import remote_but_for_capitals
-from ovms_doctor.model.openvino_log import LINK_LOOP
 from ovms_doctor.model.plan import BaseProblem, ModelPlan
 
 BASE_PATH_MISSING = Code(
@@ -78,27 +78,6 @@ PATH_ESCAPES = Code(
     releases="The same in all releases; since 2025.2 also with backslashes, on Linux too.",
     see_also=("OVD106",),
     example=Example('"base_path": "../models/m"', '"base_path": "/models/m"'),
-)
-
-DIRECTORY_LISTING_FAILS = Code(
-    code="OVD110",
-    name="directory-listing-fails",
-    severity="error",
-    summary="The model's directory holds a link in a loop, or a link into a directory that cannot be entered",
-    remedy="Remove the link, or change its destination to one that the server's user can reach.",
-    log=(
-        server_log.CANNOT_LIST,
-        server_log.CANNOT_CHECK_DIRECTORY,
-        server_log.LOAD_THREW,
-        LINK_LOOP,
-    ),
-    recovers="next_poll",
-    releases=(
-        "In the model's directory the same in all releases. In a version directory since 2025.1; "
-        "before, the link matters only if its name is that of a model file."
-    ),
-    see_also=("OVD201", "OVD202"),
-    example=Example("m/1/\nm/loop -> loop", "m/1/"),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.reading.files import EMPTY_FILE, GIT_LFS_POINTER, HTML_PAGE
-from ovms_doctor.checks.reading.ir import EMPTY_MODEL
+from ovms_doctor.checks.reading.ir import EMPTY_MODEL, XML_TOLERATED
 from ovms_doctor.checks.reading.refusal import steps_for
 from ovms_doctor.checks.reading.weights import WEIGHTS_TRAILING_BYTES, WEIGHTS_ZERO_FILLED
 from ovms_doctor.model.codes import Code
@@ -30,8 +30,20 @@ _CODES: dict[str, Code] = {
 def check(
     context: Context, model: ModelPlan, attempt: Attempt, inspection: ModelInspection
 ) -> Iterator[Finding]:
-    """Warnings on a version that is served although its files have a fault."""
+    """Findings on a version that is served although its files have a fault."""
     for fault in inspection.faults:
+        if fault.kind == "xml-tolerated":
+            yield context.finding(
+                XML_TOLERATED,
+                fault.detail,
+                model=model.entry.name,
+                version=attempt.version,
+                path=fault.path,
+                base=model.entry.base_path,
+                detail="The model is served. Other tools may refuse the file.",
+                evidence=(Evidence(fault.evidence, "static reading"),),
+            )
+            continue
         code = _CODES.get(fault.kind)
         if code is None or fault.fatal:
             continue

@@ -97,7 +97,11 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
     )
     evidence = (*finding.evidence, Evidence("the running server serves it: AVAILABLE", "GET /v1/config"))
     if changed:
-        detail = f"At the next load: {finding.detail} Now the running server serves what it loaded before the change."
+        next_load = finding.detail.removeprefix("The ")
+        next_load = (
+            f"At the next load the {next_load} " if next_load != finding.detail else f"{finding.detail} "
+        )
+        detail = f"{next_load}Now the running server serves what it loaded before the change."
         return replace(finding, detail=detail.strip(), evidence=evidence)
     detail = (
         f"{finding.detail} The running server serves it all the same, and no change since it was loaded is known: a "

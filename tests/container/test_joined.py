@@ -131,6 +131,48 @@ def test_files_that_break_after_the_load(engine: Engine, world_dir: Path) -> Non
     assert "serves what it loaded before" in document["findings"][0]["detail"]
 
 
+_GRAPH = """input_stream: "in"
+output_stream: "out"
+node { calculator: "PassThroughCalculator" input_stream: "in" output_stream: "out" }
+"""
+_GRAPH_LINE = (
+    "{}[1][modelmanager][info][pipelinedefinitionstatus.hpp:59] Mediapipe: g state changed to: AVAILABLE after "
+    "handling: ValidationPassedEvent: \n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (_GRAPH, []),
+        (f"{_GRAPH}# more\n", [("OVD850", "warning", "g", None)]),
+        ("nonsense {", [("OVD361", "error", "g", None), ("OVD850", "warning", "g", None)]),
+    ],
+    ids=["as it was", "changed", "broken"],
+)
+def test_a_graph_that_is_changed_after_it_was_loaded(
+    engine: Engine, world_dir: Path, text: str, rows: Rows
+) -> None:
+    def prepare(models: Path) -> None:
+        (models / "g").mkdir()
+        (models / "g/graph.pbtxt").write_text(_GRAPH)
+        config = json.loads((models / "config.json").read_text())
+        config["mediapipe_config_list"] = [{"name": "g", "base_path": f"{TOP}/g"}]
+        (models / "config.json").write_text(json.dumps(config))
+
+    log = start_log()
+    # Without MediaPipe in the recorded server, its line is the format of the server's source.
+    log += _GRAPH_LINE.format(log.splitlines()[-1][:25])
+    started = Recorded(engine, world_dir, prepare=prepare, log=log)
+    started.answer({**_BOTH, "g": {1: "AVAILABLE/OK"}})
+    if text != _GRAPH:
+        (started.models / "g/graph.pbtxt").write_text(text)
+    document = _check(started).document
+    assert [row for row in _rows(document) if row[0] != "OVD121"] == rows
+    if len(rows) > 1:
+        assert _causes(document, "OVD850") == ["OVD361"]
+
+
 def test_a_directory_that_is_gone(engine: Engine, world_dir: Path) -> None:
     started = Recorded(engine, world_dir, *_NO_POLLS)
     shutil.rmtree(started.models / "fc/1")

@@ -9,14 +9,15 @@ from ovms_doctor.model.pattern import lazy_pattern
 _VERSION = lazy_pattern(r"[ \t\n\v\f\r]*[+]?0*[1-9][0-9]*")
 _PLAIN_NUMBER = lazy_pattern(r"0*[1-9][0-9]*")
 _WRONG = lazy_pattern(
-    r"(v|ver|version|rev|r)[-_. ]?\d+([-_.].*)?|latest|current|-?0+([-_.].*)?|-\d+", re.IGNORECASE
+    r"(v|ver|version|rev|revision|release)[-_. ]?\d+([-_.].*)?|latest|current|-?0+([-_.].*)?|-\d+",
+    re.IGNORECASE,
 )
 #: A date anywhere at the beginning or end of a name: 2024-01-31, 20240131, model_2024.01.31.
 _DATE = lazy_pattern(
     r"(?:^|.*[-_. ])((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?:[-_. T].*)?"
 )
 _NAMED = lazy_pattern(
-    r"(?:v|ver|version|rev|revision|release|r)[-_. ]?0*([1-9]\d{0,8})(?:[-_ ].*)?", re.IGNORECASE
+    r"(?:v|ver|version|rev|revision|release)[-_. ]?0*([1-9]\d{0,8})(?:[-_ ].*)?", re.IGNORECASE
 )
 _LEADING = lazy_pattern(r"0*([1-9]\d{0,8})(?!\d).*", re.DOTALL)
 

@@ -170,3 +170,85 @@ def test_the_version_that_a_name_states(name: str, version: int | None) -> None:
 @pytest.mark.parametrize("name", ["resnet", "cache", "trash", "snapshot", "pycache", "lost_and_found", "1"])
 def test_other_names_are_no_tools(name: str) -> None:
     assert not is_tool_directory(name)
+
+
+# -- groups of groups ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("files", "models", "groups"),
+    [
+        (("team/vision/resnet/1/m.onnx", "a/1/m.onnx"), ["a"], ["/srv/top/team/vision"]),
+        (
+            ("team/vision/resnet/1/m.onnx", "team/nlp/bert/1/m.onnx"),
+            [],
+            ["/srv/top/team/nlp", "/srv/top/team/vision"],
+        ),
+        (("vision/resnet/1/m.onnx", "team/nlp/bert/1/m.onnx"), [], ["/srv/top/team/nlp", "/srv/top/vision"]),
+        # As models are pulled, below a directory for their kind.
+        ((*below("llm/OpenVINO/Qwen3-8B", *GENERATIVE), "a/1/m.onnx"), ["a", "llm/OpenVINO/Qwen3-8B"], []),
+        (
+            (*below("llm/OpenVINO/Qwen3", *GENERATIVE), *below("llm/meta/Llama", *GENERATIVE)),
+            ["llm/OpenVINO/Qwen3", "llm/meta/Llama"],
+            [],
+        ),
+        # Nothing that is served.
+        (("a/1/m.onnx", "docs/img/x/logo.png"), ["a"], []),
+        (("a/1/m.onnx", "runs/exp/1/events.log"), ["a"], []),
+        (("a/1/m.onnx", "data/train/1/cat.jpg", "data/test/1/dog.jpg"), ["a"], []),
+    ],
+)
+def test_groups_of_groups(files: tuple[str, ...], models: list[str], groups: list[str]) -> None:
+    found = resolve(*files)
+    assert names(found) == models
+    assert [note.path for note in found.notes if note.kind == "nested_models"] == groups
+
+
+# -- names that state a version, and names that do not -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("release_7", 7),
+        ("Release-12", 12),
+        ("revision.3", 3),
+        ("rev 4", 4),
+        ("ver_5_old", 5),
+        ("version_20240101", 20240101),
+        ("v007", 7),
+        ("2-backup", 2),
+        ("2024.12.31", 20241231),
+        ("export_2024-02-29", 20240229),
+        ("r50", None),
+        ("R101", None),
+        ("resnet-v2", None),
+        ("yolov8n", None),
+        ("phi-3.5-mini", None),
+        ("bge-m3", None),
+        ("v1.2.3", None),
+        ("int4", None),
+        ("fp16", None),
+        ("h264", None),
+        ("model2vec", None),
+        ("e5-large-v2", None),
+        ("epoch-10", None),
+    ],
+)
+def test_more_names(name: str, number: int | None) -> None:
+    assert version_in_name(name) == number
+
+
+@pytest.mark.parametrize(
+    "pair", [("r50", "r100"), ("int8", "fp16"), ("yolov8n", "yolov8s"), ("e5-small", "e5-large")]
+)
+def test_names_of_models_are_no_versions(pair: tuple[str, str]) -> None:
+    found = resolve(*(f"{name}/model.onnx" for name in pair))
+    assert names(found) == sorted(pair)
+
+
+@pytest.mark.parametrize(
+    "pair", [("release_1", "release_2"), ("v1", "v2.1"), ("version-3", "latest"), ("rev1", "rev2")]
+)
+def test_names_of_versions_are_no_models(pair: tuple[str, str]) -> None:
+    assert names(resolve(*(f"{name}/model.onnx" for name in pair))) == ["top"]

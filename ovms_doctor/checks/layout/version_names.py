@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from ovms_doctor.checks import path_advice
@@ -110,6 +111,8 @@ DUPLICATE_VERSION_DIRECTORIES = Code(
 #: Ends of the names of model files, in lower case.
 _MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 _SHOWN = 8
+#: How many directories' new names are told.
+_RENAMED = 4
 #: Findings of the check of containers that explain why the server finds nothing.
 _MOUNT_CAUSES = (CausedBy("OVD716"), CausedBy("OVD718"))
 
@@ -169,7 +172,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
             # Nothing is to be renamed where the server was only sent to the wrong directory.
             steps = ()
         elif meant or len(wrong) == 1:
-            steps = (_rename(context, model, (meant or wrong)[0]),)
+            steps = _renamed(context, model, meant or wrong)
         else:
             message += "; if these are models, name this directory as a repository (--as repository)"
     elif wrong:
@@ -333,16 +336,39 @@ def _remedy(lacks_base_path: bool, parent: Step | None) -> str:
     return "Give the entry a base_path." if lacks_base_path else ""
 
 
-def _rename(context: Context, model: ModelPlan, name: str) -> Step:
-    """The directory renamed to the number that its name states, else to the next free one."""
-    base = model.entry.base_path.rstrip("/")
-    taken = {item.number for item in model.detection.names if item.reading == "version" and item.name != name}
+def _renamed(context: Context, model: ModelPlan, names: list[str]) -> tuple[Step, ...]:
+    """A step for each of the directories, the first few, by the numbers in their names: each gets another number."""
+    steps: list[Step] = []
+    given: set[int] = set()
+    stating = [name for name in names if version_in_name(name) is not None]
+    for name in sorted(names, key=_by_numbers)[:_RENAMED]:
+        others = {version_in_name(other) for other in stating if other != name}
+        number = _number_for(model, name, given | {each for each in others if each is not None})
+        given.add(number)
+        base = model.entry.base_path.rstrip("/")
+        text = "Give it a number as its name." if len(names) == 1 else f"Give {name} a number as its name."
+        steps.append(path_advice.rename(context, f"{base}/{name}", f"{base}/{number}", text))
+    return tuple(steps)
+
+
+def _by_numbers(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A key that sorts ``v2`` before ``v10``."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts)
+
+
+def _number_for(model: ModelPlan, name: str, others: set[int]) -> int:
+    """The number that a directory's name states, else the next free one; ``others`` are taken too."""
+    read = {item.number for item in model.detection.names if item.reading == "version" and item.name != name}
+    taken = {each for each in read if each is not None} | others
     stated = version_in_name(name)
-    number = stated if stated is not None and stated not in taken else None
-    if number is None:
-        # A number that the name states, and that is taken, would be read as a version of its own: the next free one.
-        number = max((each for each in taken if each is not None), default=0) + 1
-    return path_advice.rename(context, f"{base}/{name}", f"{base}/{number}", "Give it a number as its name.")
+    return stated if stated is not None and stated not in taken else max(taken, default=0) + 1
+
+
+def _rename(context: Context, model: ModelPlan, name: str) -> Step:
+    """The directory renamed to the number that its name states. One that the name states, and that is taken, would be
+    read as a version of its own: then the next free one."""
+    return _renamed(context, model, [name])[0]
 
 
 def _is_model_file(name: str, kind: EntryKind) -> bool:
@@ -383,6 +409,15 @@ def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, 
     if not found or str(version) in found:
         return ()
     base, name = base.rstrip("/"), found[0]
+    dates = {each: stated for each in found if (stated := version_in_name(each)) not in (None, version)}
+    if len(dates) == len(found) == len(set(dates.values())):
+        # Dates: the server reads the year alone of each.
+        return tuple(
+            path_advice.rename(
+                context, f"{base}/{each}", f"{base}/{number}", f"To serve {each}, call it {number}."
+            )
+            for each, number in list(dates.items())[:_RENAMED]
+        )
     return (
         path_advice.rename(
             context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, call it {version}."

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ovms_doctor.model.deployment import ModelEntry, Note, Target, VersionPolicy
 from ovms_doctor.model.facts import AnyQuestion, FactsMissingError
@@ -99,10 +100,13 @@ def models_in(directory: Directory) -> Models:
             models.append(name)
         elif not content:
             others.append(name)
-        elif content[0] == "organisation":
-            models += [f"{name}/{each}" for each in content[1]]
         else:
-            groups.append((name, content[1]))
+            for each in content:
+                path = f"{name}/{each.name}" if each.name else name
+                if each.generative:
+                    models += [f"{path}/{model}" for model in each.models]
+                else:
+                    groups.append((path, each.models))
     return Models(tuple(models), tuple(groups), tuple(others))
 
 
@@ -130,7 +134,7 @@ def resolved(
     notes = [
         Note(
             "nested_models",
-            f"{top}/{group} is no model: the models {', '.join(names)} lie one level deeper and are not examined",
+            f"{top}/{group} is no model: {_list(names)} one level deeper and {_is_or_are(names)} not examined",
             f"{top}/{group}",
         )
         for group, names in inside.groups
@@ -140,6 +144,14 @@ def resolved(
         for each in inside.others
     ]
     return ResolvedTarget(Target(path, "repository"), models, tuple(notes))
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"the model {names[0]} lies" if len(names) == 1 else f"the models {', '.join(names)} lie"
+
+
+def _is_or_are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def candidates(directory: Directory) -> list[str]:
@@ -182,8 +194,19 @@ def _is_served(directory: Directory | None) -> bool:
     return _any_holds_model(directory, _versions(directory))
 
 
-#: What a sub-directory of a repository is: a model, or nothing, or models of an organisation or a group below it.
-_Content: TypeAlias = 'Literal["model", ""] | tuple[Literal["organisation", "group"], tuple[str, ...]]'
+class _Group(Struct, frozen=True):
+    """A directory whose sub-directories are models."""
+
+    #: Its path below the directory that is looked at; empty for that itself.
+    name: str
+    #: The models' names.
+    models: tuple[str, ...]
+    #: Whether all are generative: the directory is an organisation's then, as models are pulled.
+    generative: bool
+
+
+#: What a sub-directory of a repository is: a model, or nothing, or the groups of models in it.
+_Content: TypeAlias = Literal["model", ""] | tuple[_Group, ...]
 
 
 def _content(directory: Directory | None) -> _Content:
@@ -197,14 +220,28 @@ def _content(directory: Directory | None) -> _Content:
         or _versions(directory, plain=True)
     ):
         return "model"
-    served = [name for name, good in zip(names, _each(directory, _is_served), strict=True) if good]
-    if served:
-        below = [directory.below(name) for name in served]
-        generative = all(each is not None and is_generative(each.files()) for each in below)
-        return "organisation" if generative else "group", tuple(served)
+    group = _group_of(directory, "")
+    if group is not None:
+        return (group,)
     if any(looks_like_version(name) or looks_like_wrong_version(name) for name in names):
         return "model"
-    return "model" if any(_each(directory, _has_files)) else ""
+    if any(_each(directory, _has_files)):
+        return "model"
+    deeper = _each(directory, lambda below: None if below is None else _group_of(below, ""))
+    return tuple(
+        replace(each, name=name) for name, each in zip(names, deeper, strict=True) if each is not None
+    )
+
+
+def _group_of(directory: Directory, name: str) -> _Group | None:
+    """The models among the sub-directories of a directory called ``name``; None where there are none."""
+    names = candidates(directory)
+    served = [each for each, good in zip(names, _each(directory, _is_served), strict=True) if good]
+    if not served:
+        return None
+    below = [directory.below(each) for each in served]
+    generative = all(each is not None and is_generative(each.files()) for each in below)
+    return _Group(name, tuple(served), generative)
 
 
 def _has_files(directory: Directory | None) -> bool:

@@ -16,9 +16,9 @@ from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing
 from ovms_doctor.model.model_files import MODEL_SUFFIXES
 from ovms_doctor.model.store_paths import target_key, target_listing
 
-#: Slashes that are looked for in a key below a target: what decides lies three directories down at the deepest, in a
-#: version directory of a model of a group.
-_SLASHES = 3
+#: Slashes that are looked for in a key below a target: what decides lies four directories down at the deepest, in a
+#: version directory of a model of a group of groups.
+_SLASHES = 4
 
 
 def understand_remote(

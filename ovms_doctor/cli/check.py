@@ -100,6 +100,10 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
     if output.write_baseline is not None and report.error is None and not interrupts.requested():
         report = _write_baseline(report, output)
+    if output.script is not None:
+        from ovms_doctor.report.remedy_script import remedy_script
+
+        write(remedy_script(report), output.script)
     _print(report, typed, output)
     return report.exit_code
 

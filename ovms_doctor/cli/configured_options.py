@@ -26,7 +26,16 @@ from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 
 #: Options that no file sets: they name the file, or what is recorded and written.
-NEVER = ("config", "no-config", "no-ignores", "facts", "write-baseline", "baseline-expires", "output")
+NEVER = (
+    "config",
+    "no-config",
+    "no-ignores",
+    "facts",
+    "write-baseline",
+    "baseline-expires",
+    "output",
+    "script",
+)
 #: Options that only a file that was named sets.
 NAMED_ONLY = ("cpu-extension", "env", "env-file", "env-from-process", "probe-write", "docker-run", "baseline")
 _RULE_KEYS = ("code", "reason", "model", "path", "expires")

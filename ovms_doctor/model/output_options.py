@@ -103,6 +103,16 @@ class OutputOptions(Struct, frozen=True):
     exit_zero: Annotated[
         bool, Option(("--exit-zero",), "Exit 0 whatever was found.", commands=_REPORTING)
     ] = False
+    #: The file into which the remedies are written as a shell script.
+    script: Annotated[
+        str | None,
+        Option(
+            ("--script",),
+            "Write the remedies to FILE as one commented shell script; nothing is run.",
+            "FILE",
+            commands=("check",),
+        ),
+    ] = None
     #: The name under which reports and facts list the host; None: without a name.
     host_name: Annotated[
         str | None,

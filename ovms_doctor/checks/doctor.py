@@ -117,6 +117,17 @@ _OTHER_SOURCE = (
     "Describe the server in another way: the run line (--docker-run), a saved docker inspect "
     "(--inspect), or the server's own arguments behind --."
 )
+PIPELINE_NOT_LOADED = Code(
+    code="OVD908",
+    name="pipeline-not-loaded",
+    severity="info",
+    summary="A generative model was not loaded as far as --load says; what is predicted rests on its files",
+    remedy="Install openvino-genai beside this program (pip install 'ovms-doctor[genai]'), or leave it at that.",
+    releases=_RELEASES,
+    see_also=("OVD903",),
+    example=Example("--load compile, without openvino-genai", "pip install 'ovms-doctor[genai]'"),
+)
+
 _IN_STORE = (
     "Give what a request to the store needs: the server's environment (--env, --env-file, --env-from-process), the "
     "mounts of its files (--mount), more time (--timeout), or run ovms-doctor on the server's host."
@@ -152,6 +163,15 @@ def check(context: Context) -> Iterator[Finding]:
                 None,
             )
             yield _could_not_look(context, model.entry.name, version, model.unknown)
+        for node in model.followed.models if model.followed is not None and model.tried else ():
+            for sentence in node.not_loaded:
+                yield context.finding(
+                    PIPELINE_NOT_LOADED,
+                    f"Not loaded: {sentence}",
+                    model=model.entry.name,
+                    detail="The states are predicted from the files, and from what OpenVINO could read.",
+                    evidence=(Evidence(sentence, "tried"),),
+                )
 
 
 def _could_not_look(context: Context, model: str | None, version: int | None, cause: CouldNotLook) -> Finding:
@@ -218,6 +238,7 @@ CHECK = Check(
         LOAD_OUT_OF_MEMORY,
         PLUGIN_UNUSABLE,
         PLUGIN_FINDING_REFUSED,
+        PIPELINE_NOT_LOADED,
     ),
     run=check,
 )

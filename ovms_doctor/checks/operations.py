@@ -15,6 +15,7 @@ from ovms_doctor.checks.unsupported_operations import (
 )
 from ovms_doctor.model.causes import NotInRelease, ReadRefused
 from ovms_doctor.model.findings import Evidence, Finding
+from ovms_doctor.model.graph_plan import ServableFault
 from ovms_doctor.model.plan import Attempt, ModelPlan
 from ovms_doctor.model.releases import element_type_since, operation_since
 
@@ -25,6 +26,9 @@ def check(context: Context) -> Iterator[Finding]:
     """Findings on each version with an operation or element type that the server does not have."""
     extension = context.plan.extension
     for model in context.plan.models:
+        for fault in model.followed.faults if model.followed is not None and model.tried else ():
+            if fault.kind == "operations_new":
+                yield _of_graph(context, model, fault)
         for version in model.versions:
             attempt = version.attempt
             if attempt is None:
@@ -99,6 +103,22 @@ def _too_new(context: Context, model: ModelPlan, attempt: Attempt, cause: NotInR
         path=cause.path,
         confidence="medium",
         evidence=(Evidence(f"{', '.join(cause.element_types)}{written}", "static reading"),),
+        recovers="restart",
+    )
+
+
+def _of_graph(context: Context, model: ModelPlan, fault: ServableFault) -> Finding:
+    """The finding on a graph whose model needs a later OpenVINO than that of the release."""
+    release = context.deployment.release
+    return context.finding(
+        OPERATION_NOT_IN_RELEASE,
+        f"{fault.path} needs a later OpenVINO than that of OVMS {release}: {fault.detail}",
+        model=model.entry.name,
+        path=fault.path,
+        base=model.entry.base_path,
+        confidence="medium",
+        log=fault.log,
+        evidence=(Evidence(fault.detail, "static reading against the table of releases"),),
         recovers="restart",
     )
 

@@ -23,7 +23,7 @@ _LINKING_PROGRAMS = ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper", "Tabb
 _LINKING_TERMS = ("xterm-kitty", "xterm-ghostty", "alacritty", "foot", "foot-extra", "wezterm", "contour")
 
 #: Questions that take as long as a model is large.
-_LOADING = ("InspectModel", "LoadModel", "LoadExtension", "InspectCopy", "LoadCopy")
+_LOADING = ("InspectModel", "LoadModel", "LoadPipeline", "LoadExtension", "InspectCopy", "LoadCopy")
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _BAR = 10
 _CLOCK = "{:5.1f} s  "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -38,6 +38,9 @@ class GraphProblem(Struct, frozen=True):
 #: - ``not_converted``: the directory holds weights that no tool has converted for OpenVINO.
 #: - ``file_missing``, ``file_damaged``, ``file_denied``: a file of the model.
 #: - ``json_invalid``: a JSON file is there and cannot be parsed.
+#: - ``load_fails``, ``load_crashes``: OpenVINO or OpenVINO GenAI, which loaded the model here, refused it or crashed.
+#: - ``operations_new``: the model has operations that came to OpenVINO after the release's;
+#:   ``operations_unknown``: operations that no release has.
 #: - ``not_stateful``: the model was exported for another task.
 #: - ``model_type``: the release does not know the kind of model.
 #: - ``pipeline_type``: the option disagrees with the files.
@@ -64,6 +67,10 @@ ServableFaultKind: TypeAlias = Literal[
     "file_damaged",
     "file_denied",
     "json_invalid",
+    "load_fails",
+    "load_crashes",
+    "operations_new",
+    "operations_unknown",
     "not_stateful",
     "model_type",
     "pipeline_type",
@@ -137,6 +144,10 @@ class KvCache(Struct, frozen=True):
     sequences: int
 
 
+#: Predicted from the bytes alone; read by OpenVINO; loaded as the server does.
+LoadBasis: TypeAlias = Literal["static", "read", "compiled"]
+
+
 class NodeModel(Struct, frozen=True):
     """What a node loads."""
 
@@ -150,6 +161,10 @@ class NodeModel(Struct, frozen=True):
     inspections: tuple[ModelInspection, ...] = ()
     #: The caches of its language models: of the model, of a draft model.
     caches: tuple[KvCache, ...] = ()
+    #: How far they were loaded here.
+    basis: LoadBasis = "static"
+    #: What was not loaded as far as was requested, and why: one sentence each without a full stop.
+    not_loaded: tuple[str, ...] = ()
 
 
 class Session(Struct, frozen=True):
@@ -181,6 +196,12 @@ class GraphPlan(Struct, frozen=True):
     models: tuple[NodeModel, ...] = ()
     #: The models of the server that its nodes take.
     sessions: tuple[Session, ...] = ()
+
+    @property
+    def basis(self) -> LoadBasis:
+        """How far its models were loaded here, the least of them."""
+        order = get_args(LoadBasis)
+        return min((item.basis for item in self.models), key=order.index, default="static")
 
     @property
     def verdict(self) -> Literal["available", "failed", "escaped", "killed", "unknown"]:

@@ -17,14 +17,18 @@ from ovms_doctor.model.facts import (
     InspectModel,
     InspectNetwork,
     ListDenials,
+    ListDirectory,
+    Listing,
     LoadExtension,
     LoadModel,
+    LoadPipeline,
     LoadReport,
     PathStatus,
     StatHost,
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.facts.preparation import LoadLevel
 from ovms_doctor.model.host import User
 from ovms_doctor.model.mounts import NO_MOUNTS, MountTable
 from ovms_doctor.probes import capacity, interrupts
@@ -41,8 +45,11 @@ BYTES_PER_SECOND = 50_000_000
 LONGEST_LOAD = 900.0
 
 _Answers: TypeAlias = dict[AnyQuestion, Answer]
-PoolKind: TypeAlias = Literal["inspect", "library", "load"]
+LoadKind: TypeAlias = Literal["load", "tokenizers", "pipelines"]
+PoolKind: TypeAlias = Literal["inspect", "library"] | LoadKind
 Group: TypeAlias = Literal["files"] | PoolKind
+_LOOKS: tuple[Group, ...] = ("files", "inspect", "library")
+_LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 #: How many models make another process worth its start: it takes as long as about so many of them.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for a child to come up, besides what a look at the file system may take.
@@ -109,7 +116,7 @@ class LocalCollector:
         """An answer for each question, in the questions' order. ``progress`` is told each one before it is
         looked at. Interrupted: what was answered by then is in the exception."""
         answers: dict[AnyQuestion, Answer] = {}
-        groups: dict[Group, list[AnyQuestion]] = {"files": [], "inspect": [], "library": [], "load": []}
+        groups: dict[Group, list[AnyQuestion]] = {kind: [] for kind in (*_LOOKS, *_LOADS)}
         for question in dict.fromkeys(questions):
             of_host = isinstance(question, StatHost | InspectNetwork)
             reason = None if of_host else self._mounts.unavailable(question.path)
@@ -123,7 +130,8 @@ class LocalCollector:
             # A child that loads inspects too: where there is one, no other is worth its start.
             self._inspect("load" if "load" in self._pools else "inspect", groups["inspect"], begin, answers)
             self._inspect("library", groups["library"], begin, answers)
-            self._load(groups["load"], begin, answers)
+            for kind in _LOADS:
+                self._load(kind, groups[kind], begin, answers)
         except interrupts.InterruptedRunError:
             self.close()
             raise InterruptedCollectionError(_in_order(answers, questions)) from None
@@ -256,16 +264,22 @@ class LocalCollector:
             answers[question] = _looked(answer)
 
     def _load(
-        self, questions: Sequence[AnyQuestion], begin: Callable[[AnyQuestion], None], answers: _Answers
+        self,
+        kind: LoadKind,
+        questions: Sequence[AnyQuestion],
+        begin: Callable[[AnyQuestion], None],
+        answers: _Answers,
     ) -> None:
         """What went wrong beside others is tried again alone: a neighbour may have taken the memory, or an
         earlier model have spoiled the process."""
         if not questions:
             return
         times = self._times_to_load(questions)
-        compiles = any(isinstance(one, LoadModel) and one.level == "compile" for one in questions)
+        compiles = kind == "pipelines" or any(
+            isinstance(one, LoadModel) and one.level == "compile" for one in questions
+        )
         share = _WORTH_A_START["compile" if compiles else "load"]
-        pool = self._pool("load")
+        pool = self._pool(kind)
         again: list[AnyQuestion] = []
         for question, answer in pool.answer(questions, times.__getitem__, begin, self._refuse, share):
             if _is_doubtful(answer):
@@ -275,7 +289,7 @@ class LocalCollector:
         if again:
             pool.close()
             options = {**self._options, "memory_limit": self._memory()}
-            with Worker("load", options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
+            with Worker(kind, options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
                 order = {question: place for place, question in enumerate(questions)}
                 for question in sorted(again, key=order.__getitem__):
                     begin(question)
@@ -287,10 +301,10 @@ class LocalCollector:
         pool = self._pools.get(group)
         if pool is None:
             size = capacity.jobs(self._jobs)
-            if group == "load":
+            if group in _LOADS:
                 memory = self._memory()
                 limit = None if memory is None else memory // size
-                pool = Pool("load", {**self._options, "memory_limit": limit}, size)
+                pool = Pool(group, {**self._options, "memory_limit": limit}, size)
             else:
                 pool = Pool(group, self._options, size, start_deadline=self._start_deadline)
             self._pools[group] = pool
@@ -303,7 +317,7 @@ class LocalCollector:
 
     def _times_to_load(self, questions: Sequence[AnyQuestion]) -> Mapping[AnyQuestion, float]:
         """Seconds for each model to load, by the sizes of its files."""
-        files = {question: [StatPath(path) for path in _files_of(question.path)] for question in questions}
+        files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
         seen: dict[AnyQuestion, Answer] = {}
         self._ask_files(list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, seen)
         times = {}
@@ -318,6 +332,15 @@ class LocalCollector:
             times[question] = min(self._load_deadline + size / BYTES_PER_SECOND, longest)
         return times
 
+    def _files_of(self, question: AnyQuestion) -> list[str]:
+        """The files whose sizes count: of a pipeline those directly in its directory."""
+        if not isinstance(question, LoadPipeline):
+            return _files_of(question.path)
+        listed: dict[AnyQuestion, Answer] = {}
+        self._ask_files([ListDirectory(question.path)], _nobody, listed)
+        found = [answer for answer in listed.values() if isinstance(answer, Listing)]
+        return [f"{question.path}/{entry.name}" for answer in found for entry in answer.entries]
+
     def _loaded(
         self,
         hello: Mapping[str, Any],
@@ -328,11 +351,11 @@ class LocalCollector:
     ) -> Answer:
         if not isinstance(answer, ChildExit):
             return answer
-        assert isinstance(question, LoadModel | LoadExtension)
+        assert isinstance(question, LoadModel | LoadPipeline | LoadExtension)
         if not answer.started:
             return Unavailable(f"the process to load models in did not start: {answer}", answer.timed_out)
         runtime = str(hello.get("runtime", ""))
-        level = stage = question.level if isinstance(question, LoadModel) else "read"
+        level = stage = _level(question)
         if answer.timed_out:
             detail = f"loading did not end within {deadline:.0f} s and was stopped"
             return LoadReport(level, "timed_out", stage, "", runtime, detail=detail)
@@ -371,11 +394,19 @@ def _is_doubtful(answer: Answer | ChildExit) -> bool:
 
 def _group(question: AnyQuestion) -> Group:
     """Which of the child processes answers it."""
+    if isinstance(question, LoadPipeline):
+        return "pipelines"
     if isinstance(question, LoadModel | LoadExtension):
-        return "load"
+        return "tokenizers" if isinstance(question, LoadModel) and question.tokenizers else "load"
     if isinstance(question, InspectLibrary):
         return "library"
     return "inspect" if isinstance(question, InspectModel) else "files"
+
+
+def _level(question: LoadModel | LoadPipeline | LoadExtension) -> LoadLevel:
+    if isinstance(question, LoadModel):
+        return question.level
+    return "compile" if isinstance(question, LoadPipeline) else "read"
 
 
 def _looked(answer: Answer | ChildExit) -> Answer:

@@ -253,7 +253,7 @@ def _graph_version(model: ModelPlan, *, gone: bool) -> tuple[VersionInfo, ...]:
     state = states[verdict]
     later = (None, None) if gone else state
     path = model.followed.path or None
-    return (VersionInfo(1, (), True, *state, *later, "static", path, None),)
+    return (VersionInfo(1, (), True, *state, *later, model.followed.basis, path, None),)
 
 
 def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:

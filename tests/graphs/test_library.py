@@ -22,6 +22,7 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError
 from ovms_doctor.model.graph_plan import GraphPlan
 from ovms_doctor.model.host import User
+from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.graphs.follow import follow_graph
 from ovms_doctor.probes.local import LocalCollector
@@ -126,6 +127,14 @@ def cases(root: Path) -> Iterator[tuple[str, Case]]:
     ):
         copy = changed(healthy[source].directory, root, "README.md", name, b"")
         yield name, Case(task, copy)
+    xml = (healthy["text"].directory / "openvino_model.xml").read_bytes()
+    for name, old, new in (
+        ("unknown-operation", b'type="MatMul" version="opset1"', b'type="MatMulty" version="opset1"'),
+        ("unknown-opset", b'type="MatMul" version="opset1"', b'type="MatMul" version="mine"'),
+    ):
+        content = xml.replace(old, new, 1)
+        copy = changed(healthy["text"].directory, root, "openvino_model.xml", name, content)
+        yield name, Case("text_generation", copy)
     for kind in ("foo", "minicpmv"):
         directory = healthy["exported-vlm"].directory
         config = json.loads((directory / "config.json").read_text())
@@ -159,8 +168,9 @@ def changed(directory: Path, root: Path, file: str, change: str, content: bytes 
 
 
 def predicted(found: list[Case], user: User | None = None) -> list[GraphPlan]:
-    """What is predicted of each directory, for the newest release."""
-    deployment = Deployment("config", parse_release("2026.3"), "test")
+    """What is predicted of each directory, for the newest release, without any help from OpenVINO."""
+    options = CheckOptions(load="none")
+    deployment = Deployment("config", parse_release("2026.3"), "test", options=options)
     plans: dict[int, GraphPlan] = {}
     facts = Facts()
     for case in found:

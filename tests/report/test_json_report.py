@@ -43,6 +43,7 @@ from ovms_doctor.model.facts import (
     LoadCopy,
     LoadExtension,
     LoadModel,
+    LoadPipeline,
     LoadReport,
     ModelInspection,
     NetworkInspection,
@@ -243,6 +244,8 @@ def test_facts_fulfil_their_schema() -> None:
         ir_version=11,
         weights_needed=4,
         weights=(WeightsInspection("f32", 4), WeightsInspection("f16", 2, "plain")),
+        states=(Tensor(("past.0.key",), "f32", "[?,2,?,16]"),),
+        runtime_options=(("KV_CACHE_PRECISION", "f16"),),
     )
     keys = StoreAccess("s3", "b", "keys", "http://minio:9000", token=True, proxy="https_proxy")
     account = StoreAccess("gcs", "b", "file", files=("/key.json",))
@@ -271,6 +274,9 @@ def test_facts_fulfil_their_schema() -> None:
             LoadModel("/m/2/m.xml", "compile"): Unavailable("too slow", True),
             InspectLibrary("/e.so"): LibraryInspection(
                 9, "", "", 64, "x86-64", ("libc.so.6",), ("/l",), ("A",), True
+            ),
+            LoadPipeline("/m", "embeddings", (("NUM_STREAMS", "1"),)): LoadReport(
+                "compile", "ok", "compile", "", "1"
             ),
             LoadExtension("/e.so"): LoadReport("read", "ok", "read", "", "2026.4.1"),
             InspectKeyFile("/k.json"): KeyFileInspection(

@@ -122,12 +122,28 @@ class LoadModel(Question[LoadReport | Unavailable], frozen=True):
     * ``preparation``: what is done to the model before it is compiled, None to take it as it is and compile it with
       the server's defaults on CPU.
     * ``extension``: the server path of a CPU extension that is loaded first, which runs its code; None for none.
+    * ``tokenizers``: whether the openvino_tokenizers of this program's own environment is loaded first.
     """
 
     path: str
     level: LoadLevel
     preparation: Preparation | None = None
     extension: str | None = None
+    tokenizers: bool = False
+
+
+class LoadPipeline(Question[LoadReport | Unavailable], frozen=True):
+    """What OpenVINO GenAI does with the directory of a generative model (level ``compile``), tried in a child process,
+    on the CPU.
+
+    * ``path``: the server path of the directory.
+    * ``task``: what the server loads it for, as in ``--task``.
+    * ``config``: the properties to compile it with, each with its value as JSON.
+    """
+
+    path: str
+    task: str
+    config: tuple[tuple[str, str], ...] = ()
 
 
 class InspectLibrary(Question[LibraryInspection | Failure | Unavailable], frozen=True):
@@ -207,6 +223,7 @@ AnyQuestion: TypeAlias = (
     | ReadFile
     | InspectModel
     | LoadModel
+    | LoadPipeline
     | InspectLibrary
     | LoadExtension
     | InspectKeyFile

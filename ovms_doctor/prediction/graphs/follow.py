@@ -16,7 +16,7 @@ from ovms_doctor.model.graph_text import GraphField, GraphMessage
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.arguments import graph_options
 from ovms_doctor.prediction.graphs.calculators import CALCULATORS, Calculator
-from ovms_doctor.prediction.graphs.loaded_models import loaded_models
+from ovms_doctor.prediction.graphs.loaded_models import load_pipeline, loaded_models
 from ovms_doctor.prediction.graphs.model_directory import ModelDirectory, UnavailableFileError
 from ovms_doctor.prediction.graphs.node_devices import device_faults
 from ovms_doctor.prediction.graphs.other_servables import (
@@ -155,7 +155,8 @@ def _node_faults(
     def directory(path: str) -> ModelDirectory:
         """Relative to the base path of the graph, wherever its file lies; absolute paths are taken as they are."""
         path = posixpath.normpath(posixpath.join(base_path, path))
-        return ModelDirectory(path, absolute(path, deployment.working_directory), facts)
+        load = deployment.options.load != "none"
+        return ModelDirectory(path, absolute(path, deployment.working_directory), facts, load=load)
 
     context = ServableContext(graph, node, deployment.release, directory(given), deployment.limits, directory)
     given = context.directory.path
@@ -169,7 +170,11 @@ def _node_faults(
             if fault.verdict not in LOADED:
                 break
         else:
-            models += loaded_models(context)
+            model = loaded_models(context)
+            if deployment.options.load == "compile":
+                model, refused = load_pipeline(context, _TASKS[node.calculator.title], model, facts)
+                found += [] if refused is None else [refused]
+            models.append(model)
     except UnavailableFileError as error:
         doubts.append(str(error))
     # What keeps the graph from being loaded comes first; requests are not reached then.

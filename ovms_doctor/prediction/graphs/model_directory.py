@@ -17,12 +17,15 @@ from ovms_doctor.model.facts import (
     InspectModel,
     ListDirectory,
     Listing,
+    LoadModel,
+    LoadReport,
     ModelInspection,
     PathStatus,
     ReadFile,
     StatPath,
     Unavailable,
 )
+from ovms_doctor.model.releases import is_standard_opset
 
 #: Of a JSON file, or of a tokenizer's XML, no more is read, in bytes.
 _LIMIT = 16 << 20
@@ -45,6 +48,7 @@ _UNREADABLE = openvino_log.UNREADABLE[-1]
 _NO_IR = frozenset(
     "apple-double archive empty-file git-lfs-pointer html-page not-ir text zero-filled".split()
 )
+_OF_TOKENIZERS = ("openvino_tokenizer.xml", "openvino_detokenizer.xml")
 _JSON_BLANKS = b" \t\r\n"
 #: ``denied``: the server's user has no read permission. ``invalid``: it is there, and no JSON for the server's parser.
 JsonState: TypeAlias = Literal["missing", "denied", "invalid", "ok", "unknown"]
@@ -72,7 +76,8 @@ class IrFile(Struct, frozen=True):
     """An IR model: the .xml and its .bin."""
 
     #: ``damaged``: OpenVINO does not read it.
-    state: Literal["missing", "denied", "damaged", "ok", "unknown"]
+    #: ``crashes``: OpenVINO ends the process that reads it.
+    state: Literal["missing", "denied", "damaged", "crashes", "ok", "unknown"]
     #: The file that is missing, denied or damaged: its name.
     name: str = ""
     #: How it is damaged.
@@ -81,6 +86,8 @@ class IrFile(Struct, frozen=True):
     exception: str = ""
     #: What its bytes hold.
     inspection: ModelInspection | None = None
+    #: OpenVINO's report, where it read the model and refused it or crashed.
+    report: LoadReport | None = None
 
 
 class UnavailableFileError(Exception):
@@ -90,21 +97,25 @@ class UnavailableFileError(Exception):
 class ModelDirectory:
     """Asks for the files of one directory. Every method may raise FactsMissingError or UnavailableFileError."""
 
-    def __init__(self, path: str, absolute: str, facts: Facts) -> None:
+    def __init__(self, path: str, absolute: str, facts: Facts, *, load: bool = False) -> None:
         #: As the server writes it.
         self.path = path
-        self._absolute = absolute.rstrip("/")
+        self.absolute = absolute.rstrip("/") or "/"
         self._facts = facts
+        #: Whether OpenVINO reads the models too.
+        self.loads = load
         #: What the IRs hold that were found whole, by name.
         self.inspected: dict[str, ModelInspection] = {}
+        #: Those that OpenVINO did not read, where it was to: this program has no library of their operations.
+        self.not_read: list[str] = []
 
     def prepare(self, *names: str) -> None:
         """Requests at once what is to be known of several files."""
-        self._facts.need(StatPath(f"{self._absolute}/{name}") for name in names)
+        self._facts.need(StatPath(f"{self.absolute}/{name}") for name in names)
 
     def status(self, name: str) -> PathStatus | Failure:
         """stat(2) of a file of it."""
-        answer = self._facts.ask(StatPath(f"{self._absolute}/{name}"))
+        answer = self._facts.ask(StatPath(f"{self.absolute}/{name}"))
         if isinstance(answer, Unavailable):
             raise UnavailableFileError(f"{self.join(name)}: {answer.reason}")
         return answer
@@ -115,7 +126,7 @@ class ModelDirectory:
 
     def names(self) -> tuple[str, ...]:
         """The names in it; none where it cannot be listed."""
-        listing = self._facts.ask(ListDirectory(self._absolute))
+        listing = self._facts.ask(ListDirectory(self.absolute))
         if isinstance(listing, Unavailable):
             raise UnavailableFileError(f"{self.path}: {listing.reason}")
         return tuple(entry.name for entry in listing.entries) if isinstance(listing, Listing) else ()
@@ -131,7 +142,7 @@ class ModelDirectory:
             return None if status.missing else status
         if status.kind != "regular":
             return None
-        content = self._facts.ask(ReadFile(f"{self._absolute}/{name}", limit))
+        content = self._facts.ask(ReadFile(f"{self.absolute}/{name}", limit))
         if isinstance(content, Unavailable):
             raise UnavailableFileError(f"{self.join(name)}: {content.reason}")
         return content.data if isinstance(content, FileContent) else content
@@ -164,7 +175,7 @@ class ModelDirectory:
             return JsonFile("invalid", detail=f"it is not valid JSON{place}", exception=_PARSE_ERROR)
 
     def ir(self, name: str) -> IrFile:
-        """The IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO."""
+        """The IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO, then by it where that is wanted."""
         xml, weights = f"{name}.xml", f"{name}.bin"
         self.prepare(xml, weights)
         for file in (xml, weights):
@@ -174,21 +185,54 @@ class ModelDirectory:
                 return IrFile("missing" if status.missing else "denied", file, exception=exception)
         for file in (xml, weights):
             # Whether it may be read is asked of its first byte.
-            content = self._facts.ask(ReadFile(f"{self._absolute}/{file}", 1))
+            content = self._facts.ask(ReadFile(f"{self.absolute}/{file}", 1))
             if isinstance(content, Failure):
                 # Releases differ in how they report it.
                 return IrFile("denied", file)
-        answer = self._facts.ask(InspectModel(f"{self._absolute}/{xml}", "ir"))
+        answer = self._facts.ask(InspectModel(f"{self.absolute}/{xml}", "ir"))
         if isinstance(answer, Unavailable):
             raise UnavailableFileError(f"{self.join(xml)}: {answer.reason}")
         if isinstance(answer, Failure):
             return IrFile("denied", xml)
         fault = next((fault for fault in answer.faults if fault.fatal), None)
-        if fault is not None:
+        report = self._read(xml, answer) if self.loads else None
+        if report is not None and report.outcome != "ok":
+            return _refused(xml, fault, answer, report)
+        if fault is not None and report is None:
             exception = _exception_of(fault)
             return IrFile("damaged", _file_of(fault, xml), fault.detail, exception, answer)
         self.inspected[name] = answer
         return IrFile("ok", xml, inspection=answer)
+
+    def _read(self, xml: str, inspection: ModelInspection) -> LoadReport | None:
+        """What OpenVINO does with the model; None for one with text operations, where this program has no library of
+        them."""
+        foreign = any(not is_standard_opset(item.opset) for item in inspection.operations)
+        # Text operations have long been among OpenVINO's own, too; without the library they are only read.
+        tokenizers = foreign or xml in _OF_TOKENIZERS
+        report = self._facts.ask(LoadModel(f"{self.absolute}/{xml}", "read", tokenizers=tokenizers))
+        if isinstance(report, LoadReport) and report.outcome in ("timed_out", "out_of_memory"):
+            raise UnavailableFileError(
+                f"{self.join(xml)}: {report.detail or report.outcome.replace('_', ' ')}"
+            )
+        if isinstance(report, LoadReport):
+            return report
+        if tokenizers and not report.timed_out:
+            self.not_read.append(xml)
+            return None
+        raise UnavailableFileError(f"{self.join(xml)}: {report.reason}")
+
+
+def _refused(xml: str, fault: Fault | None, inspection: ModelInspection, report: LoadReport) -> IrFile:
+    """An IR that OpenVINO refuses, or that crashes it."""
+    if report.outcome == "crashed":
+        detail = report.detail or "OpenVINO crashed"
+        return IrFile("crashes", xml, detail, inspection=inspection, report=report)
+    lines = [line.strip() for line in report.message.splitlines() if line.strip()]
+    exception = lines[-1] if lines else ""
+    name = xml if fault is None else _file_of(fault, xml)
+    detail = f"OpenVINO reports “{exception}”" if fault is None else fault.detail
+    return IrFile("damaged", name, detail, exception, inspection, report)
 
 
 def _file_of(fault: Fault, xml: str) -> str:

@@ -16,13 +16,22 @@ from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind, Verdi
 from ovms_doctor.model.graph_text import GraphMessage
 from ovms_doctor.model.host import HostLimits
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.releases import Release
+from ovms_doctor.model.releases import (
+    Release,
+    element_type_since,
+    is_newer_opset,
+    is_standard_opset,
+    operation_since,
+)
+from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS
 from ovms_doctor.prediction.graphs.model_directory import IrFile, ModelDirectory
 from ovms_doctor.prediction.graphs.validation import Node
+from ovms_doctor.prediction.operations import not_in_release
 
 #: What an exception of GenAI is followed by, in the text of the status.
 LLM_FAILED = "LLM_NODE_RESOURCE_STATE_INITIALIZATION_FAILED"
 _TOKENIZERS_VERSION = lazy_pattern(rb'openvino_tokenizers_version value="(\d{4})\.(\d+)')
+_MOST_LISTED = 6
 #: What GenAI throws at a request that needs what is missing.
 NOT_PROVIDED: dict[str, str] = {
     "tokenizer": (
@@ -134,10 +143,18 @@ def ir_fault(
         "missing": "file_missing",
         "denied": "file_denied",
         "damaged": "file_damaged",
+        "crashes": "load_crashes",
     }
     kind = kinds.get(file.state)
     if kind is None:
-        return None
+        return _newer_operations(context, file, verdict, status, log)
+    message = file.report.message if file.report is not None else ""
+    if kind == "load_crashes":
+        verdict, status, log = "killed", "", ()
+    elif not log:
+        log = context.thrown(verdict, message)
+    elif message and log[0].endswith("exception: "):
+        log = (log[0] + message, *log[1:])
     return context.fault(
         kind,
         verdict,
@@ -145,8 +162,70 @@ def ir_fault(
         subject=file.name,
         detail=file.detail,
         status=status,
-        log=log or context.thrown(verdict),
+        log=log,
         exception=_denied(file.name, context.release) if kind == "file_denied" else file.exception,
+    )
+
+
+def _newer_operations(
+    context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
+) -> ServableFault | None:
+    """An IR whose operations or element types came to OpenVINO after the release's; nothing else in an IR of a newer
+    OpenVINO is compared."""
+    path = context.directory.join(file.name)
+    newer = not_in_release(path, file.inspection, context.release)
+    if newer is None:
+        return _unknown_operations(context, file, verdict, status, log)
+    listed = [
+        f"{item.type} of {item.opset}, since {operation_since(item.type, item.opset)}"
+        for item in newer.operations
+    ]
+    listed += [f"the element type {name}, since {element_type_since(name)}" for name in newer.element_types]
+    names = [item.type for item in newer.operations] + list(newer.element_types)
+    return context.fault(
+        "operations_new",
+        verdict,
+        path=path,
+        subject=names[0],
+        detail="; ".join(listed[:_MOST_LISTED]),
+        status=status,
+        log=log or context.thrown(verdict),
+    )
+
+
+def _unknown_operations(
+    context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
+) -> ServableFault | None:
+    """An IR with an operation that neither a release of OpenVINO has nor the library of text operations."""
+    if file.inspection is None or file.report is not None:
+        return None
+    unknown = [
+        item
+        for item in file.inspection.operations
+        if not is_newer_opset(item.opset)
+        and (
+            operation_since(item.type, item.opset) is None
+            if is_standard_opset(item.opset)
+            else item.type not in TOKENIZER_OPERATIONS
+        )
+    ]
+    if not unknown:
+        return None
+    first = unknown[0]
+    exception = (
+        f"Opset {first.opset} doesn't contain the operation with type: {first.type}"
+        if is_standard_opset(first.opset)
+        else f"from unsupported opset: {first.opset}"
+    )
+    return context.fault(
+        "operations_unknown",
+        verdict,
+        path=context.directory.join(file.name),
+        subject=first.type,
+        detail=f"no release has {first.type} of {first.opset}",
+        status=status,
+        log=log or context.thrown(verdict),
+        exception=exception,
     )
 
 

@@ -107,6 +107,18 @@ def _load() -> Starter:
     return loader()
 
 
+def _tokenizers() -> Starter:
+    from ovms_doctor.probes.runtime.handler import loader
+
+    return loader(tokenizers=True)
+
+
+def _pipelines() -> Starter:
+    from ovms_doctor.probes.runtime.handler import pipeline_loader
+
+    return pipeline_loader()
+
+
 def _stores() -> Starter:
     from ovms_doctor.probes.stores.child import start
 
@@ -119,6 +131,8 @@ _KINDS: dict[str, Callable[[], Starter]] = {
     "inspect": _inspect,
     "library": _library,
     "load": _load,
+    "tokenizers": _tokenizers,
+    "pipelines": _pipelines,
     "stores": _stores,
 }
 

@@ -18,8 +18,9 @@ from ovms_doctor.probes.processes import fork
 from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_directories, own_paths, start
 
 #: What a worker does: look at the file system; read model files; read shared libraries; load models with OpenVINO and
-#: read model files; ask stores. See :mod:`ovms_doctor.probes.processes.worker`.
-Kind: TypeAlias = Literal["files", "inspect", "library", "load", "stores"]
+#: read model files, the same with OpenVINO Tokenizers; load pipelines with OpenVINO GenAI; ask stores. See
+#: :mod:`ovms_doctor.probes.processes.worker`.
+Kind: TypeAlias = Literal["files", "inspect", "library", "load", "tokenizers", "pipelines", "stores"]
 
 _ENTRY: Final = "ovms_doctor.probes.processes.worker_start:main"
 #: What a child needs that asks stores: where programs and libraries lie, the language, and who measures it.

@@ -20,6 +20,7 @@ from ovms_doctor.model.facts import (
     InspectModel,
     LoadExtension,
     LoadModel,
+    LoadPipeline,
     LoadReport,
     ModelInspection,
     Unavailable,
@@ -31,7 +32,7 @@ from ovms_doctor.probes.resolved_path import ResolvedPath
 from ovms_doctor.probes.walk import outside
 
 #: The questions that are answered here.
-CheckOptions: TypeAlias = InspectModel | LoadModel | InspectLibrary | LoadExtension
+CheckOptions: TypeAlias = InspectModel | LoadModel | LoadPipeline | InspectLibrary | LoadExtension
 #: What the walker finds at a path.
 Found: TypeAlias = ResolvedPath | Failure | Unavailable
 #: What ends a pattern of paths: ``/a/model.xml.bak`` is not below ``/a/model.xml``.
@@ -70,11 +71,11 @@ class Models:
 
     def answer(self, question: AnyQuestion) -> Answer:
         """The answer, with server paths; TypeError for a question that is not about models."""
-        if not isinstance(question, InspectModel | LoadModel | InspectLibrary | LoadExtension):
+        if not isinstance(question, InspectModel | LoadModel | LoadPipeline | InspectLibrary | LoadExtension):
             raise TypeError(f"{type(question).__name__} is not about models")
         found = {part: self._files.walker.find(part) for part in _parts(question.path)}
         stop = self._obstacle(found)
-        if isinstance(stop, Failure) and isinstance(question, LoadModel | LoadExtension):
+        if isinstance(stop, Failure) and isinstance(question, LoadModel | LoadPipeline | LoadExtension):
             denial = stop.denial
             return Unavailable(
                 f"the server's user may not {denial.right} {denial.path}"
@@ -172,8 +173,9 @@ def library_inspector() -> Starter:
     return lambda options: _started(options, inspect)
 
 
-def loader() -> Starter:
-    """What loads models and extensions with OpenVINO, and reads model files."""
+def loader(*, tokenizers: bool = False) -> Starter:
+    """What loads models and extensions with OpenVINO, and reads model files. ``tokenizers``: the library of text
+    operations that is installed beside this program is loaded first, as the server does."""
     from ovms_doctor.probes.inspect import inspect_model
     from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
     from ovms_doctor.probes.runtime.read import Runtime
@@ -182,6 +184,8 @@ def loader() -> Starter:
     reason = ""
     try:
         runtime.prepare()
+        if tokenizers:
+            runtime.add_tokenizers()
     except RuntimeUnavailableError as error:
         reason = str(error)
 
@@ -202,6 +206,35 @@ def loader() -> Starter:
     def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
         runtime.memory_limit = options.get("memory_limit")
         return _started(options, load, runtime.version)
+
+    return start
+
+
+def pipeline_loader() -> Starter:
+    """What loads pipelines with OpenVINO GenAI."""
+    from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
+    from ovms_doctor.probes.runtime.pipelines import Pipelines
+
+    pipelines = Pipelines()
+    reason = ""
+    try:
+        pipelines.prepare()
+    except RuntimeUnavailableError as error:
+        reason = str(error)
+
+    def load(question: CheckOptions, path: str) -> Answer:
+        if not isinstance(question, LoadPipeline):
+            raise TypeError("this process only loads pipelines")
+        if reason:
+            return Unavailable(reason)
+        try:
+            return pipelines.load(path, question.task, question.config)
+        except RuntimeUnavailableError as error:
+            return Unavailable(str(error))
+
+    def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
+        pipelines.memory_limit = options.get("memory_limit")
+        return _started(options, load, pipelines.version)
 
     return start
 

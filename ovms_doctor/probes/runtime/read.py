@@ -42,7 +42,7 @@ STACK_PER_CORE: Final = 16 * MIB
 #: How an exhausted address space shows in OpenVINO's texts: operator new; mmap of a weights file
 #: ("…, err=Cannot allocate memory"; without "err=" the words belong to the CPU plugin's message about
 #: incompatible descriptors); a thread that has no room for its stack.
-_OUT_OF_MEMORY: Final = lazy_pattern(
+OUT_OF_MEMORY: Final = lazy_pattern(
     r"std::bad_alloc|err=Cannot allocate memory|Resource temporarily unavailable"
 )
 
@@ -69,8 +69,20 @@ class Runtime:
         """
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-        _one_heap()
-        self._backend = OpenVINO.open(_package_directory())
+        one_heap()
+        self._backend = OpenVINO.open(package_directory("openvino"))
+
+    def add_tokenizers(self) -> None:
+        """Loads the library of the package openvino_tokenizers, which is this program's own environment's: no file of
+        a user's. Raises RuntimeUnavailableError."""
+        library = os.path.join(package_directory("openvino_tokenizers"), "lib", "libopenvino_tokenizers.so")
+        try:
+            self._ready().add_extension(library)
+        except OpenVINOError as error:
+            text = " ".join(error.message.split())
+            raise RuntimeUnavailableError(
+                f"openvino_tokenizers does not fit OpenVINO here: {text}"
+            ) from error
 
     @property
     def version(self) -> str:
@@ -85,7 +97,7 @@ class Runtime:
         message = None
         if path not in self._extensions:
             growth = address_space_growth(_size(path), "read", self.memory_limit, os.cpu_count() or 1)
-            with _limited_address_space(growth):
+            with limited_address_space(growth):
                 try:
                     backend.add_extension(path)
                 except OpenVINOError as error:
@@ -93,7 +105,7 @@ class Runtime:
             self._extensions[path] = message
         message = self._extensions[path]
         if message is not None:
-            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(message) else "failed"
+            outcome = "out_of_memory" if OUT_OF_MEMORY.search(message) else "failed"
         return LoadReport("read", outcome, "read", message or "", self.version)
 
     def load(
@@ -129,7 +141,7 @@ class Runtime:
             detail = "the CPU extension could not be loaded"
             return LoadReport(level, "failed", "read", tried.message, self.version, detail=detail)
         growth = address_space_growth(weight_bytes(path), level, self.memory_limit, os.cpu_count() or 1)
-        with _limited_address_space(growth):
+        with limited_address_space(growth):
             return self._load(backend, path, level, preparation, growth)
 
     def _load(
@@ -158,7 +170,7 @@ class Runtime:
         except OpenVINOError as error:
             message = error.message
             step = error.step if isinstance(error, PreparationError) else ""
-            outcome = "out_of_memory" if _OUT_OF_MEMORY.search(message) else "failed"
+            outcome = "out_of_memory" if OUT_OF_MEMORY.search(message) else "failed"
             if not message:  # the package, under a Python whose exceptions drop such texts
                 detail = "OpenVINO's text was lost, for it is not UTF-8"
         except MemoryError:  # Python's own
@@ -207,15 +219,15 @@ def weight_bytes(path: str) -> int:
     ``.pdiparams``).
     """
     if path.endswith("/") or os.path.isdir(path):
-        return _size_below(path)
+        return size_below(path)
     directory, name = os.path.split(path)
     if name.endswith(".onnx"):
-        return _size_below(directory or ".")
+        return size_below(directory or ".")
     stem = os.path.splitext(path)[0]
     return sum(_size(stem + suffix) for suffix in {os.path.splitext(path)[1], ".bin", ".pdiparams"})
 
 
-def _size_below(directory: str) -> int:
+def size_below(directory: str) -> int:
     total, seen = 0, 0
     for where, _, names in os.walk(directory):
         for name in names:
@@ -238,7 +250,7 @@ def _stat_size(path: str) -> int:
 
 
 @contextmanager
-def _limited_address_space(growth: int) -> Iterator[None]:
+def limited_address_space(growth: int) -> Iterator[None]:
     """Let this process's address space grow by ``growth`` bytes at most, inside the block.
 
     Only the soft limit changes, never above the hard one.
@@ -264,7 +276,7 @@ def _address_space() -> int:
         return 0
 
 
-def _one_heap() -> None:
+def one_heap() -> None:
     """Have all threads share malloc's heap: glibc reserves 64 MiB of address space for each more."""
     try:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
@@ -272,12 +284,12 @@ def _one_heap() -> None:
         return  # another C library, which has no such heaps
 
 
-def _package_directory() -> str:
-    """The directory of the Python package openvino. Raises RuntimeUnavailableError."""
+def package_directory(name: str) -> str:
+    """The directory of an installed Python package, which is not imported. Raises RuntimeUnavailableError."""
     try:
-        spec = importlib.util.find_spec("openvino")
+        spec = importlib.util.find_spec(name)
     except (ImportError, ValueError) as error:
-        raise RuntimeUnavailableError("the Python package openvino is broken") from error
+        raise RuntimeUnavailableError(f"the Python package {name} is broken") from error
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeUnavailableError("the Python package openvino is not installed")
+        raise RuntimeUnavailableError(f"the Python package {name} is not installed")
     return os.path.abspath(next(iter(spec.submodule_search_locations)))

@@ -1,0 +1,285 @@
+"""The codes of what is wrong with a node's model or its settings, and the sentence about each kind of fault."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping
+
+from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind
+
+MODELS_PATH_WRONG = Code(
+    code="OVD364",
+    name="models-path-wrong",
+    severity="error",
+    summary="The models_path of a node leads to no directory",
+    remedy="Write the path of the model's directory, relative to the graph's base path or absolute.",
+    recovers="config_change",
+    releases="Relative paths count from the base path, not from the directory of graph.pbtxt.",
+    see_also=("OVD366",),
+    example=Example('models_path: "/model"', 'models_path: "./"'),
+)
+MODEL_NOT_CONVERTED = Code(
+    code="OVD365",
+    name="model-not-converted",
+    severity="error",
+    summary="The directory holds weights as they are published, and no model in OpenVINO's format",
+    remedy="Convert the model with optimum-cli, or pull one that is converted.",
+    recovers="config_change",
+    releases=(
+        "Since 2025.4 --source_model converts only with --weight-format; without it the weights are cloned as "
+        "they are."
+    ),
+    see_also=("OVD366",),
+    example=Example("m/model.safetensors", "m/openvino_model.xml\nm/openvino_model.bin"),
+)
+GENERATIVE_FILE_MISSING = Code(
+    code="OVD366",
+    name="generative-file-missing",
+    severity="error",
+    summary="A file without which the generative model does not load is missing",
+    remedy="Export or pull the model again; see which files are there.",
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD365", "OVD367"),
+    example=Example("m/openvino_model.xml", "m/openvino_model.xml\nm/openvino_model.bin"),
+)
+GENERATIVE_FILE_DAMAGED = Code(
+    code="OVD367",
+    name="generative-file-damaged",
+    severity="error",
+    summary="A file of the generative model is there and cannot be read: cut off, a Git LFS pointer, no JSON",
+    remedy="Fetch the file again.",
+    recovers="config_change",
+    releases="generation_config.json is read since 2025.2.",
+    see_also=("OVD366", "OVD302"),
+    example=Example("generation_config.json   a Git LFS pointer", "generation_config.json   JSON"),
+)
+GENERATIVE_FILE_DENIED = Code(
+    code="OVD368",
+    name="generative-file-denied",
+    severity="error",
+    summary="The server's user has no read permission on a file of the generative model",
+    remedy="Give the server's user (in the image: uid 5000) the right to read the model's directory.",
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD201", "OVD203"),
+    example=Example("-rw------- root root m/openvino_model.bin", "-rw-r--r-- root root m/openvino_model.bin"),
+)
+WRONG_KIND_OF_MODEL = Code(
+    code="OVD369",
+    name="wrong-kind-of-model",
+    severity="error",
+    summary="The model was exported for another task than the one that the graph serves it for",
+    remedy="Export the model for the task that it is served for.",
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD366", "OVD370"),
+    example=Example(
+        "optimum-cli export openvino --task text-generation …",
+        "optimum-cli export openvino --task text-generation-with-past …",
+    ),
+)
+MODEL_TYPE_UNKNOWN = Code(
+    code="OVD370",
+    name="model-type-unknown",
+    severity="error",
+    summary="The release does not know the kind of model that config.json names",
+    remedy="Use a release that knows it.",
+    recovers="restart",
+    releases="Each release adds kinds of models.",
+    see_also=("OVD369",),
+    example=Example('OVMS 2025.4: "model_type": "gemma4"', "OVMS 2026.2, the same model"),
+)
+TOKENIZER_MISSING = Code(
+    code="OVD371",
+    name="tokenizer-missing",
+    severity="error",
+    summary="The model loads, and every request fails, because its tokenizer is missing",
+    remedy="Convert the tokenizer into the model's directory.",
+    recovers="config_change",
+    releases="Until 2025.1 the graph is not loaded without it.",
+    see_also=("OVD366", "OVD372"),
+    example=Example(
+        "m/openvino_model.xml", "m/openvino_model.xml\nm/openvino_tokenizer.xml\nm/openvino_detokenizer.xml"
+    ),
+)
+TOKENIZER_OF_OTHER_RELEASE = Code(
+    code="OVD372",
+    name="tokenizer-of-other-release",
+    severity="error",
+    summary="The tokenizer was converted by tools that the release's runtime does not fit",
+    remedy="Convert the tokenizer with the openvino_tokenizers of the server's release, or use a newer server.",
+    recovers="restart",
+    releases="Tokenizers of 2026.4 crash 2025.2 to 2026.3; those of 2025.2 and newer are refused until 2025.1.",
+    see_also=("OVD371",),
+    example=Example("openvino_tokenizers 2026.4, OVMS 2026.3", "openvino_tokenizers 2026.3, OVMS 2026.3"),
+)
+CHAT_TEMPLATE_MISSING = Code(
+    code="OVD373",
+    name="chat-template-missing",
+    severity="warning",
+    summary="The model has no chat template: chat/completions fails, completions works",
+    remedy="Put the chat_template.jinja of the original model beside it.",
+    recovers="config_change",
+    releases="Since 2026.0; before, a default template is used.",
+    see_also=("OVD371",),
+    example=Example("m/openvino_model.xml", "m/openvino_model.xml\nm/chat_template.jinja"),
+)
+GENERATIVE_SETTING_REFUSED = Code(
+    code="OVD374",
+    name="generative-setting-refused",
+    severity="error",
+    summary="An option of a node has a value that the release refuses",
+    remedy="Correct the option in graph.pbtxt, or leave it out.",
+    recovers="config_change",
+    releases="Unknown parsers are refused at start-up since 2026.3; before, every request fails.",
+    see_also=("OVD361",),
+    example=Example('tool_parser: "qwen3"', 'tool_parser: "hermes3"'),
+)
+
+GENERATIVE_MODEL_REFUSED = Code(
+    code="OVD375",
+    name="generative-model-refused",
+    severity="error",
+    summary="OpenVINO or OpenVINO GenAI refuses the model, or crashes when it loads it",
+    remedy="Do what the text of the exception says; export the model again with the tools of the server's release.",
+    recovers="config_change",
+    releases="With --load it is the OpenVINO of this environment that loads it, which may be another release's.",
+    see_also=("OVD366", "OVD367", "OVD369"),
+    example=Example(
+        'plugin_config: \'{"NO_SUCH_PROPERTY": "1"}\'', 'plugin_config: \'{"NUM_STREAMS": "1"}\''
+    ),
+)
+
+_Sentence = Callable[[ServableFault], str]
+_NEEDED: _Sentence = lambda fault: f"{fault.path} is missing"  # noqa: E731
+#: The code of each kind of fault, and the sentence about it.
+FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
+    "path_unset": (MODELS_PATH_WRONG, lambda fault: f"The node {fault.node} has no models_path"),
+    "path_missing": (
+        MODELS_PATH_WRONG,
+        lambda fault: f"There is no directory {fault.path}, which models_path names",
+    ),
+    "path_kind": (MODELS_PATH_WRONG, lambda fault: f"{fault.path} is neither a directory nor a GGUF file"),
+    "not_converted": (
+        MODEL_NOT_CONVERTED,
+        lambda fault: (
+            f"{posixpath.dirname(fault.path)} holds {fault.subject} and no model in OpenVINO's format"
+        ),
+    ),
+    "file_missing": (GENERATIVE_FILE_MISSING, _NEEDED),
+    "file_damaged": (GENERATIVE_FILE_DAMAGED, lambda fault: f"{fault.path} is damaged: {fault.detail}"),
+    "json_invalid": (GENERATIVE_FILE_DAMAGED, lambda fault: f"{fault.path} cannot be parsed: {fault.detail}"),
+    "file_denied": (
+        GENERATIVE_FILE_DENIED,
+        lambda fault: f"The server's user has no read permission on {fault.path}",
+    ),
+    "operations_unknown": (
+        GENERATIVE_MODEL_REFUSED,
+        lambda fault: f"OpenVINO refuses {fault.path}: {fault.detail}",
+    ),
+    "load_fails": (
+        GENERATIVE_MODEL_REFUSED,
+        lambda fault: f"{fault.subject} refuses the model in {fault.path}: {fault.exception}",
+    ),
+    "load_crashes": (
+        GENERATIVE_MODEL_REFUSED,
+        lambda fault: f"Loading {fault.path} crashes OpenVINO: {fault.detail}",
+    ),
+    "not_stateful": (
+        WRONG_KIND_OF_MODEL,
+        lambda fault: (
+            f"{fault.path} " + (fault.detail or "has no state: it was exported without its cache (with-past)")
+        ),
+    ),
+    "pipeline_type": (
+        WRONG_KIND_OF_MODEL,
+        lambda fault: f"pipeline_type {fault.subject} disagrees with the files of the model",
+    ),
+    "text_embeddings": (
+        WRONG_KIND_OF_MODEL,
+        lambda fault: f"{fault.path} is missing: the server takes the model for a text model",
+    ),
+    "model_type": (
+        MODEL_TYPE_UNKNOWN,
+        lambda fault: f"The release does not know the model_type “{fault.subject}” of {fault.path}",
+    ),
+    "tokenizer": (TOKENIZER_MISSING, _NEEDED),
+    "detokenizer": (TOKENIZER_MISSING, _NEEDED),
+    "tokenizer_new": (
+        TOKENIZER_OF_OTHER_RELEASE,
+        lambda fault: (
+            f"{fault.path} was converted by openvino_tokenizers {fault.detail}, which crashes the server"
+        ),
+    ),
+    "extension_old": (
+        TOKENIZER_OF_OTHER_RELEASE,
+        lambda fault: (
+            f"{fault.path} was converted by openvino_tokenizers {fault.detail}, which the release does not know"
+        ),
+    ),
+    "chat_template": (CHAT_TEMPLATE_MISSING, lambda fault: f"{fault.path} holds no chat template"),
+    "draft": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"{fault.subject} is set, and draft_models_path is not",
+    ),
+    "parser": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"The release has no parser “{fault.subject}”; it has {fault.detail or 'none'}",
+    ),
+    "devices": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"The device “{fault.subject}” names neither one device nor three",
+    ),
+    "resolution": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"The device “{fault.subject}” needs a static resolution, and none is set",
+    ),
+    "eviction": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: (
+            f"cache_eviction_config has {fault.detail}: all are greater than 0, and the last one is greater than the "
+            "sum of the others"
+        ),
+    ),
+    "plugin_config": (GENERATIVE_SETTING_REFUSED, lambda fault: "plugin_config is not a JSON object"),
+    "device": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"The node {fault.node} is to run on the device “{fault.subject}”: {fault.detail}",
+    ),
+    "npu_property": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"{fault.subject} in the plugin_config of the node {fault.node} {fault.detail}",
+    ),
+    "npu_quantisation": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"{fault.path} tells {fault.subject}, and the NPU is meant for symmetric ones",
+    ),
+    "gguf": (
+        MODEL_TYPE_UNKNOWN,
+        lambda fault: (
+            f"{fault.path} is a model of the architecture {fault.subject}; of GGUF models {fault.detail} are known"
+        ),
+    ),
+    "voice": (
+        GENERATIVE_FILE_MISSING,
+        lambda fault: f"{fault.path}, a voice that the graph names, is missing",
+    ),
+    "cache_size": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_size {fault.subject} {fault.detail}"),
+}
+
+CODES = (
+    MODELS_PATH_WRONG,
+    MODEL_NOT_CONVERTED,
+    GENERATIVE_FILE_MISSING,
+    GENERATIVE_FILE_DAMAGED,
+    GENERATIVE_FILE_DENIED,
+    WRONG_KIND_OF_MODEL,
+    MODEL_TYPE_UNKNOWN,
+    TOKENIZER_MISSING,
+    TOKENIZER_OF_OTHER_RELEASE,
+    CHAT_TEMPLATE_MISSING,
+    GENERATIVE_SETTING_REFUSED,
+    GENERATIVE_MODEL_REFUSED,
+)

@@ -37,12 +37,16 @@ def with_container(options: CheckOptions) -> CheckOptions:
         container = _READERS[option](value)
     except DocumentError as error:
         raise UsageError(f"{option}: {error}") from None
+    container = replace(
+        container,
+        elsewhere=container.elsewhere or (option in ("--docker-run", "--compose") and _engine_is_remote()),
+    )
     # A saved document and a manifest tell of some host; whether of this one, its mounts show.
-    elsewhere = option in ("--inspect", "--kubernetes")
+    elsewhere = option in ("--inspect", "--kubernetes") or container.elsewhere
     gone = _gone(options, container) if elsewhere else frozenset()
     container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
-    here = None if gone or option == "--kubernetes" else _here()
-    runs_here = not elsewhere and not _engine_is_remote()
+    here = None if gone or option == "--kubernetes" or container.elsewhere else _here()
+    runs_here = not elsewhere
     proxy = _host_proxy() if runs_here and not _client_passes_proxies() else ""
     options = replace(options, container_here=runs_here, host_proxy=proxy)
     return options_from_container(options, _with_kills(container, options), here, gone)

@@ -206,6 +206,8 @@ class Container(Struct, frozen=True, omit_defaults=True):
     id: str = ""
     #: Engine that runs it.
     engine: Engine = ""
+    #: Whether that engine is another host's: the paths and devices are its own.
+    elsewhere: bool = False
     #: Version of the engine.
     engine_version: str = ""
     #: Name of the image as written; empty where it is not known.

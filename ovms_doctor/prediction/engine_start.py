@@ -24,10 +24,10 @@ _STARTED_HERE = ("docker-run", "compose")
 def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
     """Why the engine does not start the container: a mount's source or a device that this host does not have. Raises
     FactsMissingError."""
-    container = deployment.container
-    if container is None or container.source not in _STARTED_HERE:
+    container = _started_here(deployment)
+    if container is None:
         return None
-    refused = [mount for mount in _from_host(deployment, container) if not mount.created_by_engine]
+    refused = refused_mounts(deployment, container)
     devices = [device for device in container.device_sources if device.startswith("/")]
     facts.need([StatHost(mount.host or "") for mount in refused] + [StatHost(device) for device in devices])
     for mount in refused:
@@ -39,10 +39,15 @@ def engine_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
     return None
 
 
+def refused_mounts(deployment: Deployment, container: Container) -> list[ContainerMount]:
+    """The mounts without whose source the engine does not start the container."""
+    return [mount for mount in _from_host(deployment, container) if not mount.created_by_engine]
+
+
 def may_be_created(deployment: Deployment) -> dict[str, str]:
     """The host's path by the server's, of the mounts for which the engine creates a directory if there is none."""
-    container = deployment.container
-    if container is None or container.source not in _STARTED_HERE:
+    container = _started_here(deployment)
+    if container is None:
         return {}
     return {
         mount.server: mount.host or ""
@@ -98,6 +103,13 @@ def is_missing(host: str, facts: Facts) -> bool:
     """Whether this host has nothing at one of its paths. Raises FactsMissingError."""
     answer = facts.ask(StatHost(host))
     return isinstance(answer, Failure) and answer.missing
+
+
+def _started_here(deployment: Deployment) -> Container | None:
+    container = deployment.container
+    if container is None or container.source not in _STARTED_HERE or container.elsewhere:
+        return None
+    return container
 
 
 def _from_host(deployment: Deployment, container: Container) -> Iterator[ContainerMount]:

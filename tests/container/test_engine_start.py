@@ -176,6 +176,31 @@ def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
         assert "OVD715" not in codes(line(*models, "--device", given))
 
 
+def test_all_that_is_missing_is_told_at_once(world_dir: Path) -> None:
+    """The engine reports one thing at each start."""
+    options = [f"type=bind,source={world_dir}/{name},target=/{name}" for name in ("a", "b")]
+    result = line(
+        "--mount", options[0], "--mount", options[1], "--device", "/dev/none", "--device", "/dev/null"
+    )
+    refused = [item for item in result.document["findings"] if item["code"] != "OVD106"]
+    assert [item["code"] for item in refused] == ["OVD714", "OVD714", "OVD715"]
+    assert {item["subject"]["server_path"] for item in refused} == {"/a", "/b", None}
+
+
+@pytest.mark.parametrize("remote", [("-H", "tcp://192.0.2.1:2375"), ("--context", "far")])
+def test_an_engine_of_another_host(remote: tuple[str, ...], world_dir: Path) -> None:
+    """Its paths and devices are not this host's."""
+    words = ("--mount", f"type=bind,source={world_dir}/gone,target=/models", "--device", "/dev/none")
+    command = shlex.join(["docker", *remote, "run", *words, IMAGE, *SERVED])
+    result = ovms_doctor("check", "--format", "json", "--docker-run", command)
+    assert (result.code, codes(result)) == (3, ["OVD903"])
+    near = shlex.join(["docker", "run", *words, IMAGE, *SERVED])
+    environment = {"DOCKER_HOST": "ssh://me@far", "PATH": os.environ["PATH"], "HOME": "/root"}
+    result = ovms_doctor("check", "--format", "json", "--docker-run", near, environment=environment)
+    assert (result.code, codes(result)) == (3, ["OVD903"])
+    assert codes(ovms_doctor("check", "--format", "json", "--docker-run", near)) == ["OVD714", "OVD715"]
+
+
 def test_a_manifest_is_for_another_host(world_dir: Path) -> None:
     container = {
         "name": "ovms",

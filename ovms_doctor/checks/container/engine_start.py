@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.container import Container, ContainerMount
+from ovms_doctor.model.facts import Failure, StatHost
 from ovms_doctor.model.findings import Evidence, Finding, Step
 from ovms_doctor.model.mounts import covering
 from ovms_doctor.model.names import is_remote
-from ovms_doctor.model.plan_problems import StartProblem
+from ovms_doctor.prediction.engine_start import refused_mounts
 
 BIND_SOURCE_MISSING = Code(
     code="OVD714",
@@ -56,15 +57,28 @@ CODES = (BIND_SOURCE_MISSING, DEVICE_NODE_MISSING)
 def check(context: Context, container: Container) -> Iterator[Finding]:
     """A finding on what the engine refuses, else on each mount that it makes empty and that the server needs."""
     problem = context.plan.host_problem
-    if problem is not None and problem.kind == "bind_source_missing":
-        yield _refused_mount(context, container, problem)
-        return
-    if problem is not None and problem.kind == "device_missing":
-        yield _refused_device(context, problem)
+    if problem is not None and problem.kind in ("bind_source_missing", "device_missing"):
+        # The engine reports one of them at each start.
+        yield from _refused(context, container)
         return
     for mount in container.mounts:
         if mount.server in context.plan.created_mounts and _is_needed(context, container, mount):
             yield _created(context, mount)
+
+
+def _refused(context: Context, container: Container) -> Iterator[Finding]:
+    """A finding on each source and device that is missing."""
+    for mount in refused_mounts(context.deployment, container):
+        if _is_missing(context, mount.host or ""):
+            yield _refused_mount(context, container, mount)
+    for device in container.device_sources:
+        if _is_missing(context, device):
+            yield _refused_device(context, device)
+
+
+def _is_missing(context: Context, host: str) -> bool:
+    answer = context.facts.get(StatHost(host))
+    return isinstance(answer, Failure) and answer.missing
 
 
 def _is_needed(context: Context, container: Container, mount: ContainerMount) -> bool:
@@ -81,21 +95,21 @@ def _is_needed(context: Context, container: Container, mount: ContainerMount) ->
     return any(mounts and mounts[0].server == mount.server for mounts in found)
 
 
-def _refused_mount(context: Context, container: Container, problem: StartProblem) -> Finding:
-    podman = container.engine == "podman"
-    message = f"{problem.text}, which is to be mounted at {problem.path}, does not exist on this host"
+def _refused_mount(context: Context, container: Container, mount: ContainerMount) -> Finding:
+    podman, host = container.engine == "podman", mount.host or ""
+    message = f"{host}, which is to be mounted at {mount.server}, does not exist on this host"
     detail = "The engine does not start the container: the server never runs, and its log is empty."
     if not podman:
-        detail += f" It reports: bind source path does not exist: {problem.text}"
+        detail += f" It reports: bind source path does not exist: {host}"
     return context.finding(
         BIND_SOURCE_MISSING,
         message,
-        path=problem.path,
+        path=mount.server,
         confidence="medium",
         detail=detail,
-        evidence=(_missing(problem.text),),
+        evidence=(_missing(host),),
         recovers="restart",
-        steps=_steps(problem.text),
+        steps=_steps(host),
     )
 
 
@@ -124,21 +138,21 @@ def _then(context: Context) -> str:
     )
 
 
-def _refused_device(context: Context, problem: StartProblem) -> Finding:
+def _refused_device(context: Context, device: str) -> Finding:
     return context.finding(
         DEVICE_NODE_MISSING,
-        f"The device {problem.text}, which the container is to be given, does not exist on this host",
+        f"The device {device}, which the container is to be given, does not exist on this host",
         confidence="medium",
         detail=(
             "The engine does not start the container: the server never runs, and its log is empty. It reports: error "
-            f'gathering device information while adding custom device "{problem.text}": no such file or directory'
+            f'gathering device information while adding custom device "{device}": no such file or directory'
         ),
-        evidence=(_missing(problem.text),),
+        evidence=(_missing(device),),
         recovers="restart",
         steps=(
             Step(
                 "See which devices there are.",
-                f"ls -la {quote(posixpath.dirname(problem.text))}",
+                f"ls -la {quote(posixpath.dirname(device))}",
                 "host",
                 "reads",
             ),

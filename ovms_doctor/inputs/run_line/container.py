@@ -124,6 +124,7 @@ def build(line: RunLine) -> Container:
         container,
         source_name=container.name or container.source_name,
         engine=_ENGINES.get(program, ""),
+        elsewhere=line.command.remote,
         program=server.program,
         arguments=server.arguments,
         arguments_unavailable=server.unavailable,

@@ -124,10 +124,13 @@ def test_version_builds_no_parser(imported: Run) -> None:
         "ovms_doctor",
         "ovms_doctor.cli",
         "ovms_doctor.cli.entry",
+        "ovms_doctor.cli.exit_codes",
         "ovms_doctor.cli.interrupted",
         "ovms_doctor.cli.outcome",
         "ovms_doctor.cli.streams",
         "ovms_doctor.model",
+        "ovms_doctor.probes",
+        "ovms_doctor.probes.interrupts",
         *(item for item in seen.modules if item.startswith("ovms_doctor.model.errors")),
     }
     assert not seen.of(

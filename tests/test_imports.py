@@ -106,7 +106,8 @@ def _run(place: Path, words: list[str]) -> Imported:
     done = subprocess.run(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.stderr == ""
+    # collect says what it wrote.
+    assert done.stderr == "" or words[0] == "collect"
     return Imported(set(place.read_text().split("\n")), done.returncode, done.stdout)
 
 
@@ -124,14 +125,7 @@ def test_version_builds_no_parser(imported: Run) -> None:
         "ovms_doctor",
         "ovms_doctor.cli",
         "ovms_doctor.cli.entry",
-        "ovms_doctor.cli.exit_codes",
-        "ovms_doctor.cli.interrupted",
-        "ovms_doctor.cli.outcome",
         "ovms_doctor.cli.streams",
-        "ovms_doctor.model",
-        "ovms_doctor.probes",
-        "ovms_doctor.probes.interrupts",
-        *(item for item in seen.modules if item.startswith("ovms_doctor.model.errors")),
     }
     assert not seen.of(
         {"dataclasses", "inspect", "json", "re", "rich", "subprocess", "typer", "typing"} | NEVER

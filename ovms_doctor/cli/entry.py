@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 _INTERRUPTED = 130
@@ -13,10 +14,7 @@ def main() -> None:
 
     streams.prepare()
     if sys.argv[1:] == ["--version"]:
-        from ovms_doctor import __version__
-        from ovms_doctor.cli.outcome import exit_code_of, finish
-
-        raise SystemExit(finish(exit_code_of(lambda: print(f"ovms-doctor {__version__}"), sys.argv[1:])))
+        raise SystemExit(_version())
     from ovms_doctor.cli import interrupted
     from ovms_doctor.cli.early import workers_for
     from ovms_doctor.model.light_msgspec import import_msgspec
@@ -45,3 +43,17 @@ def main() -> None:
         # notes it as one that nobody caught, and ends by SIGINT after all. Such code takes the note back.
         eval("None")  # noqa: S307
     raise SystemExit(_INTERRUPTED if interrupts.requested() else code)
+
+
+def _version() -> int:
+    """Prints the version and returns the exit code; nothing is imported unless it cannot be written."""
+    from ovms_doctor import __version__
+    from ovms_doctor.cli import streams
+
+    with contextlib.suppress(OSError):
+        print(f"ovms-doctor {__version__}")
+    if streams.output_failure() is None:
+        return 0
+    from ovms_doctor.cli.outcome import finish
+
+    return finish(0)

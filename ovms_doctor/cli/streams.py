@@ -7,7 +7,11 @@ import errno
 import io
 import os
 import sys
-from typing import Any
+
+# For type checkers alone: the module typing takes longer to import than all that --version needs.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _INPUT, _OUTPUT, _ERROR = 0, 1, 2
 

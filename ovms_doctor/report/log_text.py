@@ -16,6 +16,7 @@ from ovms_doctor.model.log import (
     ServableHistory,
     ServerStart,
 )
+from ovms_doctor.model.styled import PLAIN_WIDTH
 from ovms_doctor.report.phrases import plural, title_of
 from ovms_doctor.report.text_columns import Column, Row, write_columns
 from ovms_doctor.report.text_failures import Failure, write_failures
@@ -198,9 +199,8 @@ def _write_requests(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
             rows.append(Row(cells, "red" if item.failing_since else ""))
         write_columns(paper, (*((_SOURCE,) if several else ()), *_REQUESTS), rows)
         if any(item.total for item in log.requests):
-            paper.line(
-                (" durations in milliseconds, as the server logs them; --verbose shows all stages", "dim")
-            )
+            text = "durations in milliseconds, as the server logs them; --verbose shows all stages"
+            paper.prose(text, indent=1, style="dim")
         _write_sparkline(paper, log.requests)
         if paper.verbose:
             _write_stages(paper, log.requests)
@@ -260,13 +260,17 @@ def _write_sparkline(paper: TextWriter, requests: Sequence[RequestStatistics]) -
     first, last = min(counts), max(counts)
     unit = "minute" if len(first) > 13 else "hour"
     values = _steps(counts, unit)
-    per_cell = -(-len(values) // _SPARKLINE)
+    per_cell = -(-len(values) // min(_SPARKLINE, paper.width - 2))
     cells = [max(values[start : start + per_cell]) for start in range(0, len(values), per_cell)]
     highest = max(cells)
     bars = _BARS if paper.show("█") == "█" else _PLAIN_BARS
     line = "".join(bars[min(7, 8 * value // (highest + 1))] if value else " " for value in cells)
-    text = f"requests for each {unit} from {_clock(first)} to {_clock(last)}, at most {highest:,}: "
-    paper.line((f" {text}", "dim"), (line, "cyan"))
+    text = f"requests for each {unit} from {_clock(first)} to {_clock(last)}, at most {highest:,}:"
+    if len(text) + len(line) + 2 <= paper.width or paper.width >= PLAIN_WIDTH:
+        paper.line((f" {text} ", "dim"), (line, "cyan"))
+        return
+    paper.prose(text, indent=1, style="dim")
+    paper.line((f" {line}", "cyan"))
 
 
 def _steps(counts: Counter[str], unit: str) -> list[int]:

@@ -165,12 +165,16 @@ def _write_place(paper: TextWriter, finding: Finding, indent: int) -> None:
 
 
 def _write_log(paper: TextWriter, messages: tuple[str, ...], indent: int) -> None:
-    """Word for word, one line of the log a line, to be searched for; never wrapped."""
+    """Word for word, one line of the log a line, to be searched for; wrapped on a narrow terminal only."""
     label = "log:"
     for message in _some(paper, messages, _LOGS):
         for line in _log_lines(paper, message):
-            lead = " " * indent + label.ljust(6) if line or label else ""
-            paper.line((lead, "dim"), (line, "italic"))
+            if paper.width < PLAIN_WIDTH and not paper.verbose:
+                # The terminal would break it inside of a word.
+                paper.prose(line, indent=indent + 6, label=label, style="italic")
+            else:
+                lead = " " * indent + label.ljust(6) if line or label else ""
+                paper.line((lead, "dim"), (line, "italic"))
             label = ""
     _more(paper, len(messages) - _LOGS, "message", indent + 6)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any, TypeAlias, get_args
 
 from msgspec import UNSET, to_builtins
@@ -224,7 +223,7 @@ def _model(model: ModelPlan, report: Report) -> ModelInfo:
         policy=model.entry.policy.as_json(),
         served_versions=() if gone else _served(model, model.served),
         later_served_versions=() if gone else _served(model, model.served_later),
-        error_findings=_error_findings(model.entry.name, report.findings),
+        error_findings=_error_findings(model.entry.name, report),
         versions=_graph_version(model, gone=gone)
         if model.followed is not None
         else tuple(
@@ -275,7 +274,7 @@ def _pipeline(pipeline: PipelinePlan, report: Report) -> ModelInfo:
         policy=DEFAULT_POLICY.as_json(),
         served_versions=(1,) if now[0] == "AVAILABLE" else (),
         later_served_versions=(1,) if later[0] == "AVAILABLE" else (),
-        error_findings=_error_findings(pipeline.name, report.findings),
+        error_findings=_error_findings(pipeline.name, report),
         versions=(VersionInfo(1, (), True, *now, *later, None, None, None),),
     )
 
@@ -297,9 +296,9 @@ def _version(version: VersionPlan, *, gone: bool) -> VersionInfo:
     )
 
 
-def _error_findings(model: str, findings: Iterable[Finding]) -> str:
+def _error_findings(model: str, report: Report) -> str:
     """Code and name of each error finding on the model, in the report's order (causes first)."""
-    errors = (item for item in findings if item.subject.model == model and item.severity == "error")
+    errors = (item for item in report.by_model.get(model, ()) if item.severity == "error")
     return ", ".join(dict.fromkeys(f"{item.code} {item.name}" for item in errors))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -46,7 +48,7 @@ class FactsOrigin(Struct, frozen=True):
     host: str = ""
 
 
-class Report(Struct, frozen=True):
+class Report(Struct, frozen=True, dict=True):
     """``findings`` root causes first; ``host_paths``: base paths of the server and of this host, where the two
     differ.
 
@@ -74,3 +76,20 @@ class Report(Struct, frozen=True):
     suppressed: tuple[Finding, ...] = ()
     #: Where the facts come from; None where this run collected them.
     facts_from: FactsOrigin | None = None
+
+    @cached_property
+    def by_model(self) -> dict[str | None, list[Finding]]:
+        """The findings by the model that they are about, in their order; None for those about no model."""
+        return _by_model(self.findings)
+
+    @cached_property
+    def suppressed_by_model(self) -> dict[str | None, list[Finding]]:
+        """The same of the suppressed findings."""
+        return _by_model(self.suppressed)
+
+
+def _by_model(findings: Iterable[Finding]) -> dict[str | None, list[Finding]]:
+    found: dict[str | None, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.subject.model, []).append(finding)
+    return found

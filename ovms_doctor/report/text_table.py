@@ -198,20 +198,17 @@ def _why(model: ModelPlan, version: VersionPlan, report: Report, end: ModelStatu
 
 
 def _findings(model: ModelPlan, report: Report) -> list[Finding]:
-    return [
-        item
-        for item in (*report.findings, *report.suppressed)
-        if item.subject.model == model.entry.name and item.severity != "info"
-    ]
+    name = model.entry.name
+    found = (*report.by_model.get(name, ()), *report.suppressed_by_model.get(name, ()))
+    return [item for item in found if item.severity != "info"]
 
 
 def _of_its_bucket(model: ModelPlan, report: Report) -> list[Finding]:
     """What is told once for all models of a bucket."""
     return [
         item
-        for item in report.findings
-        if item.subject.model is None
-        and is_remote(item.subject.server_path or "")
+        for item in report.by_model.get(None, ())
+        if is_remote(item.subject.server_path or "")
         and f"{model.entry.base_path}/".startswith(f"{item.subject.server_path}/")
         and item.severity != "info"
     ]

@@ -57,7 +57,10 @@ class TextWriter(Struct):
         if label:
             cells = max(len(label) + 1, _LABEL)
             lead = " " * (indent - cells) + label.ljust(cells)
-        wrapped = display_text.wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
+        # Where a path is longer than the line, a terminal breaks it anywhere; copied from --verbose it is whole.
+        narrow = self.width < PLAIN_WIDTH and not self.verbose
+        wrap = display_text.wrap_name if narrow else display_text.wrap
+        wrapped = wrap(self.show(text), max(self.width - indent, _NARROWEST // 2))
         for number, piece in enumerate(wrapped):
             base = "dim" if label else ""
             first = (lead if number == 0 else " " * indent, base)

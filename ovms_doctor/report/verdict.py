@@ -29,10 +29,7 @@ def model_status(model: ModelPlan, report: Report) -> ModelStatus:
         return _graph_status(model)
     if plan is not None and plan.outcome in ("exits", "never_ends"):
         return "bad"
-    if any(
-        finding.severity == "error" and finding.subject.model == model.entry.name
-        for finding in report.findings
-    ):
+    if any(finding.severity == "error" for finding in report.by_model.get(model.entry.name, ())):
         return "bad"
     if model.unknown is not None or (plan is not None and plan.unknown is not None):
         return "unknown"

@@ -93,7 +93,11 @@ def _log_text(log: LogInfo) -> str:
 def _counts(document: ReportDocument) -> str:
     summary = document.summary
     counts = [plural(summary.errors, "error"), plural(summary.warnings, "warning")]
-    return ", ".join([*counts, f"{summary.infos} info"] if summary.infos else counts)
+    if summary.infos:
+        counts.append(f"{summary.infos} info")
+    if summary.suppressed:
+        counts.append(f"{summary.suppressed} known or ignored")
+    return ", ".join(counts)
 
 
 def _checks(document: ReportDocument) -> str:

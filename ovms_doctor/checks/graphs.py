@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from ovms_doctor.checks import generative_layout, graph_models, pull, servable_faults
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
-from ovms_doctor.checks.servable_faults import FAULTS
+from ovms_doctor.checks.servable_faults import FAULTS, GRAPH_NOT_WIRED
 from ovms_doctor.model import server_log
-from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
+from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.config_positions import LineColumn
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Recovers, Severity, Step
 from ovms_doctor.model.graph_plan import GraphPlan, GraphProblem, ServableFault
@@ -39,21 +39,6 @@ CALCULATOR_UNKNOWN = Code(
     releases="EmbeddingsCalculator is gone since 2025.4, RerankCalculator since 2026.2: their successors end in OV.",
     see_also=("OVD361",),
     example=Example('calculator: "HttpLlmCalculator"', 'calculator: "HttpLLMCalculator"'),
-)
-GRAPH_NOT_WIRED = Code(
-    code="OVD363",
-    name="graph-not-wired",
-    severity="error",
-    summary="The streams, side packets or nodes of the graph do not fit together",
-    remedy="Correct graph.pbtxt at the line that the message names.",
-    log=(server_log.GRAPH_NOT_INITIALIZED, server_log.GRAPH_WITHOUT_STREAMS),
-    recovers="config_change",
-    releases=ALL_RELEASES,
-    see_also=("OVD361", "OVD362"),
-    example=Example(
-        "a node without node_options",
-        "node_options { [type.googleapis.com/mediapipe.LLMCalculatorOptions] { … } }",
-    ),
 )
 _STAGES: Mapping[str, Code] = {
     "empty": GRAPH_NOT_PARSED,

@@ -5,9 +5,25 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 
+from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.graph_plan import ServableFault, ServableFaultKind
 
+GRAPH_NOT_WIRED = Code(
+    code="OVD363",
+    name="graph-not-wired",
+    severity="error",
+    summary="The streams, side packets or nodes of the graph do not fit together",
+    remedy="Correct graph.pbtxt at the line that the message names.",
+    log=(server_log.GRAPH_NOT_INITIALIZED, server_log.GRAPH_WITHOUT_STREAMS),
+    recovers="config_change",
+    releases=ALL_RELEASES,
+    see_also=("OVD361", "OVD362"),
+    example=Example(
+        "a node without node_options",
+        "node_options { [type.googleapis.com/mediapipe.LLMCalculatorOptions] { … } }",
+    ),
+)
 MODELS_PATH_WRONG = Code(
     code="OVD364",
     name="models-path-wrong",
@@ -255,6 +271,13 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
     "npu_quantisation": (
         GENERATIVE_SETTING_REFUSED,
         lambda fault: f"{fault.path} tells {fault.subject}, and the NPU is meant for symmetric ones",
+    ),
+    "side_packet": (
+        GRAPH_NOT_WIRED,
+        lambda fault: (
+            f"The node {fault.node} takes the side packet “{fault.subject}”, which the server does not have; its own "
+            f"is {fault.detail}"
+        ),
     ),
     "gguf": (
         MODEL_TYPE_UNKNOWN,

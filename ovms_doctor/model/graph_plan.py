@@ -57,6 +57,7 @@ class GraphProblem(Struct, frozen=True):
 #: - ``npu_quantisation``: the weights are not those that the NPU is meant for.
 #: - ``gguf``: the file is no GGUF model, or of an architecture that is not known.
 #: - ``voice``: a voice's file is missing.
+#: - ``side_packet``: the model is expected under a name that the server does not give it.
 #: - ``text_embeddings``: the server takes the directory for a text model, and the first request ends it.
 ServableFaultKind: TypeAlias = Literal[
     "path_unset",
@@ -92,6 +93,7 @@ ServableFaultKind: TypeAlias = Literal[
     "npu_quantisation",
     "gguf",
     "voice",
+    "side_packet",
 ]
 #: What the server makes of it. ``failed``: the graph is not loaded; started alone, the process ends. ``escaped``: an
 #: exception leaves the graph out, and all later graphs of a configuration; the server runs. ``killed``: the process

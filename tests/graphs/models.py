@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import tarfile
 from pathlib import Path
+from typing import Any
+
+from tests.cli.helpers import MODELS
 
 _ARCHIVES = Path(__file__).parents[1] / "data" / "generative"
 
@@ -30,7 +35,7 @@ output_stream: "RESPONSE_PAYLOAD:output"
 node {{
   name: "Executor"
   calculator: "{calculator}CalculatorOV"
-  input_side_packet: "{packet}_NODE_RESOURCES:servable"
+  input_side_packet: "{packet}_NODE_RESOURCES:{lower}_servable"
   input_stream: "REQUEST_PAYLOAD:input"
   output_stream: "RESPONSE_PAYLOAD:output"
   node_options: {{ [type.googleapis.com / mediapipe.{calculator}CalculatorOVOptions]: {{ models_path: "./" }} }}
@@ -53,7 +58,7 @@ def graph(task: str, options: str = "") -> str:
     if task == "text_generation":
         return LLM.replace("OPTIONS", options)
     names = {"embeddings": "Embeddings", "rerank": "Rerank"}
-    return PLAIN.format(calculator=names[task], packet=task.upper())
+    return PLAIN.format(calculator=names[task], packet=task.upper(), lower=task)
 
 
 def without_version(directory: Path) -> None:
@@ -64,3 +69,42 @@ def without_version(directory: Path) -> None:
         start = text.find("<openvino_tokenizers_version")
         if start >= 0:
             path.write_text(text[:start] + text[text.index("/>", start) + 2 :])
+
+
+def ir(directory: Path, name: str = "openvino_model") -> None:
+    """A small IR: what it computes is not looked at."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for suffix in ("xml", "bin"):
+        (directory / f"{name}.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
+
+
+def write(path: Path, document: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+def gguf(kind: str) -> bytes:
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pairs = text("general.alignment") + struct.pack("<II", 4, 32)
+    pairs += text("general.architecture") + struct.pack("<I", 8) + text(kind)
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + pairs
+
+
+def snapshot(world_dir: Path) -> Path:
+    """A Hugging Face cache with one model: files are links to ../../blobs."""
+    directory = unpack("llm-2025.4", world_dir)
+    without_version(directory)
+    (directory / "graph.pbtxt").write_text(graph("text_generation"))
+    cache = world_dir / "hub" / "models--Org--Tiny"
+    (cache / "blobs").mkdir(parents=True)
+    revision = cache / "snapshots" / "0123abc"
+    revision.mkdir(parents=True)
+    for number, path in enumerate(sorted(directory.iterdir())):
+        path.rename(cache / "blobs" / f"{number:040x}")
+        (revision / path.name).symlink_to(f"../../blobs/{number:040x}")
+    for path in (world_dir / "hub", *(world_dir / "hub").rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    return revision

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,10 @@ import pytest
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.graphs.gguf import architecture
 from ovms_doctor.prediction.graphs.template import graph_text
-from tests.cli.helpers import MODELS
 from tests.cli.run import Result, ovms_doctor
-from tests.graphs.models import graph, unpack, without_version
+from tests.graphs.models import gguf, graph, ir, unpack, without_version, write
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
-
-
-def ir(directory: Path, name: str = "openvino_model") -> None:
-    """A small IR: what it computes is not looked at."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for suffix in ("xml", "bin"):
-        (directory / f"{name}.{suffix}").write_bytes((MODELS / f"fc.{suffix}").read_bytes())
-
-
-def write(path: Path, document: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
 
 
 def serve(root: Path, task: str, release: str = "2026.3", options: str = "") -> Path:
@@ -232,15 +218,6 @@ def test_a_voice_of_the_graph(speecht5: Path) -> None:
 # -- GGUF -----------------------------------------------------------------------------------------------
 
 
-def gguf(kind: str) -> bytes:
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    pairs = text("general.alignment") + struct.pack("<II", 4, 32)
-    pairs += text("general.architecture") + struct.pack("<I", 8) + text(kind)
-    return b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + pairs
-
-
 @pytest.mark.parametrize(
     ("data", "release", "expected"),
     [
@@ -338,3 +315,29 @@ def test_weights_for_the_npu(chat: Any, sym: bool, expected: list[str]) -> None:
     assert (codes(result), result.code) == (expected, 0)
     (root / "graph.pbtxt").write_text(graph("text_generation", 'device: "CPU"'))
     assert codes(check(root)) == []
+
+
+# -- side packets ---------------------------------------------------------------------------------------
+
+
+def test_a_side_packet_that_the_server_has_not(chat: Any) -> None:
+    root = chat("")
+    text = (root / "graph.pbtxt").read_text()
+    (root / "graph.pbtxt").write_text(text.replace("LLM_NODE_RESOURCES:llm", "LLM_NODE_RESOURCES:chat"))
+    result = check(root)
+    assert (codes(result), exit_code(result)) == (["OVD363"], None)
+    assert "LLM_NODE_RESOURCES:llm" in result.text
+
+
+def test_a_graph_of_a_newer_release(chat: Any) -> None:
+    """The side packet for contexts came with 2026.2; older releases do not expect it."""
+    root = chat("")
+    text = (root / "graph.pbtxt").read_text()
+    line = '  input_side_packet: "LLM_NODE_RESOURCES:llm"\n'
+    (root / "graph.pbtxt").write_text(
+        text.replace(line, line + '  input_side_packet: "LLM_NODE_EXECUTION_CONTEXTS:llm_ctx"\n')
+    )
+    assert codes(check(root, release="2026.2")) == []
+    old = check(root, release="2026.1")
+    assert (codes(old), exit_code(old)) == (["OVD363"], 1)
+    assert "before OVMS 2026.2" in old.text

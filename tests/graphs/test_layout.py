@@ -16,7 +16,7 @@ from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.graphs.template import first_release, graph_text
 from ovms_doctor.prediction.graphs.validation import validate_graph
 from tests.cli.run import Result, ovms_doctor
-from tests.graphs.models import graph, unpack, without_version
+from tests.graphs.models import graph, snapshot, unpack, without_version
 
 MODELS = {"text_generation": "llm-2025.4", "embeddings": "embeddings", "rerank": "rerank"}
 TASKS = ("text_generation", "embeddings", "rerank", "image_generation", "speech2text", "text2speech")
@@ -207,24 +207,6 @@ def test_a_config_of_hugging_face_beside_versions(world_dir: Path) -> None:
     (command,) = commands(result)
     follow(command)
     assert "OVD383" not in codes(check(model))
-
-
-def snapshot(world_dir: Path) -> Path:
-    """A Hugging Face cache with one model: files are links to ../../blobs."""
-    directory = unpack(MODELS["text_generation"], world_dir)
-    without_version(directory)
-    (directory / "graph.pbtxt").write_text(graph("text_generation"))
-    cache = world_dir / "hub" / "models--Org--Tiny"
-    (cache / "blobs").mkdir(parents=True)
-    revision = cache / "snapshots" / "0123abc"
-    revision.mkdir(parents=True)
-    for number, path in enumerate(sorted(directory.iterdir())):
-        path.rename(cache / "blobs" / f"{number:040x}")
-        (revision / path.name).symlink_to(f"../../blobs/{number:040x}")
-    for path in (world_dir / "hub", *(world_dir / "hub").rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
-    return revision
 
 
 @pytest.mark.parametrize("with_graph", [True, False])

@@ -179,3 +179,9 @@ def test_paths_of_a_graph_in_a_version_directory(world_dir: Path) -> None:
     entry = [{"config": {"name": "chat", "base_path": str(world_dir / "mesh")}}]
     config.write_text(json.dumps({"model_config_list": entry}))
     assert codes(ovms_doctor("check", config, "--load", "none", "--format", "json")) == []
+
+
+def test_a_graph_with_its_models_is_one_target(flow: Path) -> None:
+    result = ovms_doctor("check", flow, "--load", "none", "--format", "json", "--ovms-version", "2025.4")
+    assert codes(result) == []
+    assert set(models(result)) == {"flow", "resnet"}

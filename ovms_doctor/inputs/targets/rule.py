@@ -59,11 +59,14 @@ class ResolvedTarget(Struct, frozen=True):
 def kind_of(directory: Directory, name: str) -> Kind:
     """How a directory called ``name`` is understood.
 
-    A directory with version directories that hold models is a model. One whose sub-directories are models is a
-    repository, whatever single files or odd names lie beside them (``3d-unet`` begins with a number and is a model's
-    name). A version directory is its parent's. One that holds model files is a model without version directories.
-    Raises FactsMissingError.
+    A directory with a graph.pbtxt is a graph, and one with version directories that hold models is a model. One whose
+    sub-directories are models is a repository, whatever single files or odd names lie beside them (``3d-unet`` begins
+    with a number and is a model's name). A version directory is its parent's. One that holds model files is a model
+    without version directories. Raises FactsMissingError.
     """
+    if "graph.pbtxt" in directory.files():
+        # Models in its sub-directories are those that the graph takes: a draft model, or what its subconfig file lists.
+        return "model"
     if _any_holds_model(directory, _versions(directory, plain=True)):
         return "model"
     if _any_served(directory):

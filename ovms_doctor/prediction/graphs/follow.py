@@ -165,7 +165,9 @@ def _node_faults(
         missing = _path_fault(context, given, deployment, facts)
         if missing is not None:
             return [missing]
-        for fault in chain(rules(context), device_faults(context, deployment, facts)):
+        for fault in chain(
+            rules(context), device_faults(context, deployment, facts), _packet_faults(context)
+        ):
             found.append(fault)
             if fault.verdict not in LOADED:
                 break
@@ -180,6 +182,20 @@ def _node_faults(
     # What keeps the graph from being loaded comes first; requests are not reached then.
     fatal = [fault for fault in found if fault.verdict not in LOADED]
     return fatal[:1] or found
+
+
+def _packet_faults(context: ServableContext) -> Iterator[ServableFault]:
+    node = context.node
+    if node.packet:
+        message = f'Side packet "{node.packet}" is required but was not provided'
+        yield context.fault(
+            "side_packet",
+            "requests",
+            subject=node.packet,
+            detail=f"{node.calculator.side_packets[0]}:{node.calculator.packet_name}",
+            option="models_path",
+            exception=message,
+        )
 
 
 def _path_fault(

@@ -37,6 +37,8 @@ class Node(Struct, frozen=True):
     options: GraphMessage | None
     #: Its line in the file.
     line: int
+    #: The name of the side packet that brings its model, where the server has none of it: empty for its own name.
+    packet: str = ""
 
 
 class Graph(Struct, frozen=True):
@@ -339,4 +341,15 @@ def _node(
         return GraphProblem(
             "node", f"{prefix}_NAME_ALREADY_EXISTS", reason, (text,), field.line, field.column, name
         )
-    return Node(name, own, next(iter(options[0].messages(own.options)), None), field.line)
+    options_of = next(iter(options[0].messages(own.options)), None)
+    return Node(name, own, options_of, field.line, _unknown_packet(node, own))
+
+
+def _unknown_packet(node: GraphMessage, own: Calculator) -> str:
+    """The name of the side packet with the node's model, if it is not the one under which the server passes it
+    (mediapipegraphexecutor.cpp): the graph is loaded, and does not start for a request."""
+    for text in node.texts("input_side_packet"):
+        tag, _, name = text.partition(":")
+        if own.packet_name and tag == own.side_packets[0] and name != own.packet_name:
+            return name
+    return ""

@@ -52,6 +52,8 @@ class DocumentFile(Struct, frozen=True, dict=True):
     directory: bool = False
     #: Bytes of the content.
     size: int = 0
+    #: Why the content is not known, where it is no secret's.
+    unavailable: str = ""
 
     @property
     def content(self) -> str | None:
@@ -61,9 +63,10 @@ class DocumentFile(Struct, frozen=True, dict=True):
         return content
 
 
-def document_file(server: str, size: int, content: str | None) -> DocumentFile:
-    """A file of the document with its content, None where that is not to be kept."""
-    file = DocumentFile(server, size=size)
+def document_file(server: str, size: int, content: str | None, unavailable: str = "") -> DocumentFile:
+    """A file of the document with its content, None where that is not to be kept or, for the reason ``unavailable``,
+    not known."""
+    file = DocumentFile(server, size=size, unavailable=unavailable)
     file.__dict__["text"] = content
     return file
 

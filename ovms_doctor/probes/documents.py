@@ -45,6 +45,8 @@ class DocumentFiles:
             return self._listing(path) if file.directory else Failure(errno.ENOTDIR)
         if file.directory:
             return Failure(errno.EISDIR)
+        if file.unavailable:
+            return Unavailable(file.unavailable)
         if file.content is None or isinstance(question, InspectKeyFile):
             return Unavailable(f"{path} is a file of a secret, whose content is not kept")
         data = file.content.encode("utf-8", "surrogatepass")

@@ -646,6 +646,24 @@ def test_parameters_of_a_template(parameter: dict[str, Any], expected: tuple[str
     assert ("{{PORT}} is a parameter without a value" in found.arguments_unavailable) is (expected is None)
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [({"value": "m"}, True), ({"required": True}, False), ({"generate": "expression"}, False)],
+)
+def test_a_config_map_with_a_parameter(value: dict[str, Any], kept: bool) -> None:
+    """Without its value nothing is told of what the file holds."""
+    made = pod("--config_path=/cfg/c.json", "--port=1")
+    made["spec"]["containers"][0]["volumeMounts"] = [{"name": "c", "mountPath": "/cfg"}]
+    made["spec"]["volumes"] = [{"name": "c", "configMap": {"name": "c"}}]
+    data = {"c.json": '{"name": "${MODEL}"}', "other": "text"}
+    source = {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": data}
+    found = read({"kind": "Template", "parameters": [{"name": "MODEL", **value}], "objects": [source, made]})
+    files = {file.server: file for file in found.files}
+    assert files["/cfg/other"].content == "text"
+    assert files["/cfg/c.json"].content == ('{"name": "m"}' if kept else None)
+    assert ("has no value" in files["/cfg/c.json"].unavailable) is not kept
+
+
 def test_texts_like_parameters_outside_a_template_stay() -> None:
     assert read(pod("--model_name=${NAME}")).arguments == ("--model_name=${NAME}",)
 

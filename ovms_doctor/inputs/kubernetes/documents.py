@@ -67,6 +67,12 @@ def _unrendered(source_name: str, line: str = "") -> str:
     return f"{source_name} is a template{line}: render it first, with helm template, and name what comes out"
 
 
+class UnsetText(str):
+    """A text with the placeholder of a parameter that has no value."""
+
+    __slots__ = ()
+
+
 def _processed(template: dict[str, Any]) -> list[Any]:
     """The objects of an OpenShift Template, as ``oc process`` makes them: ``${NAME}`` within texts, ``${{NAME}}`` for
     a whole value. A parameter without a value stays as the placeholder ``{{NAME}}``."""
@@ -95,7 +101,9 @@ def _processed(template: dict[str, Any]) -> list[Any]:
         whole = _WHOLE_PARAMETER.fullmatch(item)
         if whole and values.get(whole[1]):
             return _json_value(str(values[whole[1]]))
-        return _PARAMETER.sub(text, item)
+        unset = any(name in values and values[name] is None for name in _PARAMETER.findall(item))
+        replaced = _PARAMETER.sub(text, item)
+        return UnsetText(replaced) if unset else replaced
 
     made: list[Any] = filled(template["objects"])
     return made

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from ovms_doctor.inputs.kubernetes.documents import quantity
+from ovms_doctor.inputs.kubernetes.documents import UnsetText, quantity
 from ovms_doctor.inputs.kubernetes.environment import ManifestObjects, PodEnvironment, expand
 from ovms_doctor.inputs.untyped import objects, string, table
 from ovms_doctor.model.container import ContainerMount, DocumentFile, document_file
@@ -91,9 +91,9 @@ def read_files(
 
 def _document_files(
     volume: Mapping[str, Any], manifest: ManifestObjects, namespace: str, problems: list[str]
-) -> dict[str, tuple[int, str | None]] | None:
-    """The files of a volume by their paths in it, with sizes and contents (None: not kept); None where it is of another
-    kind, or not of this document."""
+) -> dict[str, tuple[int, str | None, str]] | None:
+    """The files of a volume by their paths in it, with sizes and contents (None: not known, with the reason); None
+    where it is of another kind, or not of this document."""
     kind = "ConfigMap" if "configMap" in volume else "Secret"
     source = table(volume, "configMap") or table(volume, "secret")
     document = (
@@ -103,7 +103,7 @@ def _document_files(
     )
     if document is None:
         return None
-    contents: dict[str, tuple[int, str | None]] = {}
+    contents: dict[str, tuple[int, str | None, str]] = {}
     for part in ("data", "binaryData", "stringData"):
         for key, value in table(document, part).items():
             if isinstance(value, str):
@@ -113,7 +113,11 @@ def _document_files(
                     if encoded
                     else len(value.encode("utf-8", "surrogatepass"))
                 )
-                contents[key] = size, value if kind == "ConfigMap" and not encoded else None
+                reason = ""
+                if isinstance(value, UnsetText):
+                    reason = "a parameter of the template in it has no value"
+                kept = kind == "ConfigMap" and not encoded and not reason
+                contents[key] = size, value if kept else None, reason
     items = objects(source, "items")
     missing = [string(item, "key") for item in items if string(item, "key") not in contents]
     if missing and source.get("optional") is not True:

@@ -51,6 +51,11 @@ if not os.environ.get("CI"):
     hypothesis.settings.load_profile("laptop")
 
 
+# In a job of GitHub Actions the text report stands between other lines, and a summary would be written.
+for _name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "FORCE_HYPERLINK"):
+    os.environ.pop(_name, None)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks a test with what it takes, and with the worker group that it belongs to.
 

@@ -109,6 +109,38 @@ class TestLinks:
         follow(finding, 1)
         assert findings(world_dir / "models") == []
 
+    def test_all_links_out_of_the_target_are_one_finding(self, world_dir: Path) -> None:
+        store = good_model(world_dir / "store")
+        good_model(world_dir / "models" / "n" / "1")
+        for name in ("a", "b"):
+            (world_dir / "models" / name / "1").mkdir(parents=True)
+            for file in store.iterdir():
+                (world_dir / "models" / name / "1" / file.name).symlink_to(file)
+        (store / "mapping.json").write_text('{"inputs": {}, "outputs": {}}')
+        (world_dir / "models" / "n" / "1" / "mapping_config.json").symlink_to(store / "mapping.json")
+        (finding,) = findings(world_dir / "models")
+        assert (finding["code"], finding["severity"]) == ("OVD124", "warning")
+        assert len(finding["evidence"]) == 5
+        assert commands(finding)[1] == f"-v {store}:{store}:ro"
+        follow(finding, 1)
+        assert findings(world_dir / "models.copy") == []
+
+    def test_a_link_above_several_versions_is_one(self, world_dir: Path) -> None:
+        for version in ("1", "2"):
+            good_model(world_dir / "store" / "m" / version)
+        good_model(world_dir / "models" / "n" / "1")
+        (world_dir / "models" / "m").symlink_to("../store/m")
+        words = ("--model-version-policy", '{"all": {}}')
+        (finding,) = findings(world_dir / "models", *words)
+        assert finding["subject"]["path"] == str(world_dir / "models" / "m")
+
+    def test_links_that_stay_in_the_target(self, world_dir: Path) -> None:
+        store = good_model(world_dir / "models" / "n" / "1")
+        (world_dir / "models" / "m" / "1").mkdir(parents=True)
+        for file in store.iterdir():
+            (world_dir / "models" / "m" / "1" / file.name).symlink_to(f"../../n/1/{file.name}")
+        assert findings(world_dir / "models") == []
+
 
 @pytest.mark.needs_root
 def test_a_closed_repository_is_still_a_repository(world_dir: Path) -> None:

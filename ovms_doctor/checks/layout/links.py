@@ -5,6 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from ovms_doctor.checks.context import Context, quote
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.facts import PathStatus, StatPath
@@ -47,6 +49,7 @@ FILE_OUTSIDE_MOUNTS = Code(
 
 CODES = (LINK_LEAVES_TARGET, FILE_OUTSIDE_MOUNTS)
 _SHOWN = 8
+_MAPPING = "mapping_config.json"
 #: Without these files the server ends.
 _ENDS = ("GOOGLE_APPLICATION_CREDENTIALS", "--api_key_file")
 
@@ -70,12 +73,29 @@ def _outside_targets(context: Context) -> Iterator[Finding]:
         inside += [target.path.rstrip("/"), *([real] if real else [])]
     if not inside:
         return
-    for model in context.plan.models:
-        for version in model.versions:
-            if version.attempt is not None:
-                finding = _leaves(context, model, version.attempt, inside)
-                if finding is not None:
-                    yield finding
+    found = [
+        _LeavingLink(model, version.attempt, path, real)
+        for model in context.plan.models
+        for version in model.versions
+        if version.attempt is not None
+        for path, real in _leaves(context, model, version.attempt, inside)
+    ]
+    # A link above several versions is one.
+    leaving = list({link.path: link for link in reversed(found)}.values())[::-1]
+    if len(leaving) == 1:
+        yield _finding(context, leaving[0])
+    elif leaving:
+        yield _several(context, leaving)
+
+
+class _LeavingLink(Struct, frozen=True):
+    """A path of a version that a link makes of one outside of the targets."""
+
+    model: ModelPlan
+    attempt: Attempt
+    path: str
+    #: Where it leads.
+    real: str
 
 
 def _real(context: Context, path: str) -> str | None:
@@ -84,17 +104,73 @@ def _real(context: Context, path: str) -> str | None:
     return status.resolved if isinstance(status, PathStatus) else None
 
 
-def _leaves(context: Context, model: ModelPlan, attempt: Attempt, inside: list[str]) -> Finding | None:
-    """The outermost place of this version at which a link leads out."""
-    for path in (model.entry.base_path, attempt.path, *attempt.opened):
+def _leaves(
+    context: Context, model: ModelPlan, attempt: Attempt, inside: list[str]
+) -> Iterator[tuple[str, str]]:
+    """The outermost places of this version at which a link leads out: a directory, or each of its files."""
+
+    def leaving(path: str) -> str | None:
         real = _real(context, path)
-        if real is None or any(real == root or real.startswith(root + "/") for root in inside):
-            continue
-        return _finding(context, model, attempt, path, real)
-    return None
+        within = real is None or any(real == root or real.startswith(root + "/") for root in inside)
+        return None if within else real
+
+    for path in (model.entry.base_path, attempt.path):
+        real = leaving(path)
+        if real is not None:
+            yield path, real
+            return
+    for path in dict.fromkeys((*attempt.opened, f"{attempt.path}/{_MAPPING}")):
+        real = leaving(path)
+        if real is not None:
+            yield path, real
 
 
-def _finding(context: Context, model: ModelPlan, attempt: Attempt, path: str, real: str) -> Finding:
+def _several(context: Context, links: list[_LeavingLink]) -> Finding:
+    """All links at once: what they lead to is mounted together, or copied."""
+    models = {link.model.entry.name for link in links}
+    versions = {(link.model.entry.name, link.attempt.version) for link in links}
+    pairs = sorted({_to_mount(link.real, link.real) for link in links})
+    target = next(
+        (
+            one.path
+            for one in context.deployment.targets
+            if f"{links[0].path}/".startswith(f"{one.path.rstrip('/')}/")
+        ),
+        links[0].path,
+    )
+    return context.finding(
+        LINK_LEAVES_TARGET,
+        f"{len(links)} links lead out of what was named here, to {', '.join(host for host, _ in pairs[:_SHOWN])}",
+        model=links[0].model.entry.name if len(models) == 1 else None,
+        version=links[0].attempt.version if len(versions) == 1 else None,
+        path=links[0].path,
+        base=links[0].model.entry.base_path if len(models) == 1 else None,
+        confidence="medium",
+        detail="In a container that mounts only the target they lead to nothing, unless their destinations are "
+        "mounted at the same paths.",
+        evidence=tuple(
+            Evidence(f"{link.path} → {link.real}", "realpath on this host") for link in links[:_SHOWN]
+        ),
+        recovers="restart",
+        steps=(
+            Step(
+                "Copy the target with what the links lead to, and use the copy.",
+                f"cp -rL -- {quote(target)} {quote(target.rstrip('/') + '.copy')}",
+                "host",
+                "changes files",
+            ),
+            Step(
+                "Or mount their destinations too.",
+                " ".join(f"-v {quote(f'{host}:{server}:ro')}" for host, server in pairs),
+                "docker run",
+                "restarts the server",
+            ),
+        ),
+    )
+
+
+def _finding(context: Context, link: _LeavingLink) -> Finding:
+    model, attempt, path, real = link.model, link.attempt, link.path, link.real
     host = quote(context.host(path))
     return context.finding(
         LINK_LEAVES_TARGET,

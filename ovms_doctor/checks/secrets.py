@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,12 +12,11 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.model.deployment import ModelParameters
 from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.property_values import is_shown
+from ovms_doctor.model.property_values import hidden_values
 from ovms_doctor.model.text import HIDDEN
 
 #: Names of secrets, whose values are removed however short they are.
 _SECRET = lazy_pattern(r"key|token|secret|passw|credential|encrypt", re.IGNORECASE)
-_DEPTH = 20
 #: A value shorter than this is removed only where its name is one of a secret, and as a word of its own.
 _SHORT = 4
 
@@ -44,27 +42,10 @@ def _secrets_of(parameters: ModelParameters) -> Iterator[str]:
     if not any(key == "plugin_config" for key, _ in parameters.values):
         return
     given = parameters.get("plugin_config")
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            # What cannot be read is hidden whole.
-            yield given
-            return
-    yield from _inside(given, shown=True, named=False, depth=_DEPTH)
-
-
-def _inside(value: Any, *, shown: bool, named: bool, depth: int) -> Iterator[str]:
-    """The texts below a property whose values are not shown; ``named``: one of the names above is one of a secret."""
-    if isinstance(value, dict) and depth:
-        for key, item in value.items():
-            is_named = named or _SECRET.search(key) is not None
-            yield from _inside(item, shown=shown and is_shown(key), named=is_named, depth=depth - 1)
-    elif isinstance(value, list) and depth:
-        for item in value:
-            yield from _inside(item, shown=shown, named=named, depth=depth - 1)
-    elif not shown and isinstance(value, str) and value.strip() and (named or len(value) >= _SHORT):
-        yield value
+    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    for name, value in hidden_values(text):
+        if value.strip() and (len(value) >= _SHORT or _SECRET.search(name)):
+            yield value
 
 
 def _as_pattern(value: str) -> str:

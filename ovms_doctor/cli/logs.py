@@ -24,6 +24,7 @@ def run_logs(source: LogOptions, shown: OutputOptions) -> int:
     release = _release(source.release)
     tail = _tail(source.tail)
     begun = begin(sys.argv[1:], shown.host_name)
+    from ovms_doctor.diagnosis.log_join import redacted
     from ovms_doctor.diagnosis.log_report import log_report, read_log
     from ovms_doctor.probes.log_files import LogReadError
 
@@ -32,7 +33,7 @@ def run_logs(source: LogOptions, shown: OutputOptions) -> int:
     problem = ""
     with Progress() as progress:
         try:
-            log = read_log(_parts(source, tail, progress))
+            log = redacted(read_log(_parts(source, tail, progress)))
         except LogReadError as error:
             if source.container is None:
                 raise UsageError(str(error)) from None

@@ -9,7 +9,7 @@ from ovms_doctor.checks.registry import check_names
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.model.findings import Evidence, Finding, Occurrences
 from ovms_doctor.model.log import LogSummary
-from ovms_doctor.model.text import redact
+from ovms_doctor.model.redaction import redact_log_text
 
 #: Checks whose findings only a running server can show.
 _ONLY_LOGGED = (CHECK.name, "requests")
@@ -35,11 +35,11 @@ def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
 
 def redacted(log: LogSummary) -> LogSummary:
     """The log without secrets, to be saved: of its text only warnings and errors are kept."""
-    problems = tuple(replace(problem, text=redact(problem.text)) for problem in log.problems)
-    starts = tuple(replace(start, last_message=redact(start.last_message)) for start in log.starts)
-    failures = tuple((servable, redact(reason), count) for servable, reason, count in log.failures)
+    problems = tuple(replace(problem, text=redact_log_text(problem.text)) for problem in log.problems)
+    starts = tuple(replace(start, last_message=redact_log_text(start.last_message)) for start in log.starts)
+    failures = tuple((servable, redact_log_text(reason), count) for servable, reason, count in log.failures)
     requests = tuple(
-        replace(item, reasons={redact(reason): count for reason, count in item.reasons.items()})
+        replace(item, reasons={redact_log_text(reason): count for reason, count in item.reasons.items()})
         for item in log.requests
     )
     return replace(log, problems=problems, starts=starts, failures=failures, requests=requests)

@@ -91,7 +91,7 @@ def saved_sentence(facts: Facts, size: int, path: str) -> str:
 
 
 def _without_secrets(answer: Answer) -> Answer:
-    if not isinstance(answer, FileContent) or not (b"plugin" in answer.data or b"@" in answer.data):
+    if not isinstance(answer, FileContent):
         return answer
     # One character for each byte, so that the text has the length of the data.
     text = redact(hide_in_document(answer.data.decode("latin-1")), same_length)

@@ -128,6 +128,9 @@ def _text(name: str, value: str) -> str | None:
         return address if not at or before.endswith(f"://{HIDDEN}") else f"{HIDDEN}@{host}"
     if name not in _PLACES:
         return None
+    if name.lower() == "no_proxy" and "@" in value:
+        # No list of hosts: an address, as the other variables for proxies have it.
+        return None
     odd = "{" in value or "\n" in value or len(value) > _LONGEST_PATH
     return None if name in _FILES and odd else redact(value)
 

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, pairwise
 
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.model.text import same_length, short_mask
+from ovms_doctor.model.text import HIDDEN, same_length, short_mask
 
 #: Names of secrets, as a part of an option's or variable's name: ``HF_TOKEN``, ``client-secret``.
 SECRET_PART = lazy_pattern(
@@ -36,8 +36,8 @@ _OTHER_PROPERTIES = frozenset(
 _SECRET_PROPERTIES = frozenset({"CACHE_ENCRYPTION_CALLBACKS"})
 #: Names of devices that stand as keys in DEVICE_PROPERTIES: ``GPU``, ``GPU.1``, ``MULTI:CPU,GPU``.
 _DEVICE = lazy_pattern(r"(?:CPU|GPU|NPU|AUTO|MULTI|HETERO|BATCH)(?:[.:(][\w.:,()-]*)?")
-_NAME = lazy_pattern(r"""plugin_config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""")
-_NEXT = lazy_pattern(r"""\\?["']?\s*:?\s*(?P<quote>\\?["'])?\s*(?P<open>\{)?""")
+_NAME = lazy_pattern(r"""plugin[_ ]config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""", re.IGNORECASE)
+_NEXT = lazy_pattern(r"""\\?["']?\s*:?\s*(?P<quote>\\?["'])?\s*(?P<open>[\[{])?""")
 _REST = r"""|[^\s{}\[\]:,"']+|[{}\[\],:]"""
 _TOKENS = {
     '"': lazy_pattern(r"""(?P<text>"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$))""" + _REST, re.DOTALL),
@@ -87,6 +87,25 @@ def hide_property_values(text: str, mask: Mask = short_mask, shows: IsShown = is
     return text[:start] + hidden + text[end:]
 
 
+def hidden_values(text: str) -> list[tuple[str, str]]:
+    """The values that :func:`hide_property_values` hides, each after the name of its property; no name for a text that
+    is hidden whole."""
+    found: list[tuple[str, str]] = []
+    name = ""
+
+    def shows(key: str) -> bool:
+        nonlocal name
+        name = key
+        return is_shown(key)
+
+    def note(content: str) -> str:
+        found.append((name, _unescaped(content) if name else content))
+        return HIDDEN
+
+    hide_property_values(text, note, shows)
+    return found
+
+
 def hide_in_document(text: str, mask: Mask = same_length) -> str:
     """A server configuration or a graph, possibly malformed, without the secrets in its values of plugin_config."""
     parts: list[str] = []
@@ -110,7 +129,7 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
 
 
 def _is_name(text: str) -> bool:
-    if text == "plugin_config":
+    if text.lower() in ("plugin_config", "plugin config"):
         return True
     try:
         return bool(json.loads(f'{text}"') == "plugin_config")
@@ -128,13 +147,14 @@ def _hide_text(text: str, start: int, mask: Mask) -> tuple[int, str]:
 
 
 def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) -> tuple[str, int]:
-    """The object that begins at ``start`` without values that can be secrets, and where it ends.
+    """The object that begins at ``start`` without values that can be secrets, and where it ends; of a list, which is no
+    value of plugin_config, none is shown.
 
     ``quote``: how texts in it are quoted.
     """
     parts: list[str] = []
     done = start
-    name_shown = True
+    name_shown = text[start] == "{"
     #: Whether values are shown, for each open bracket.
     shown: list[bool] = []
     tokens = chain(_TOKENS[quote].finditer(text, start), (None,))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.property_values import (
     SECRET_PART,
     hide_in_document,
     hide_property_values,
+    is_shown,
     names_no_secret,
 )
 from ovms_doctor.model.text import HIDDEN, redact, short_mask
@@ -17,10 +19,17 @@ from ovms_doctor.model.text import HIDDEN, redact, short_mask
 #: Options of this program whose value may hold secrets in any part of it.
 _HOLD_SECRETS = ("--env", "--docker-run")
 _ASSIGNED = lazy_pattern(
-    r"""(?P<name>[\w-]*(?:key|token|secret|passw(?:or)?d|passphrase|credential)[\w-]*["']?\s{0,3}[=:]\s{0,3}["']?)"""
+    r"""(?P<name>(?:[\w-]*(?:key|token|secret|passw(?:or)?d|passphrase|credential)[\w-]*|[\w-]*auth(?:orization)?)"""
+    r"""["']?\s{0,3}[=:]\s{0,3}["']?(?:(?:bearer|basic)\s+)?|\b(?:bearer|basic)\s+)"""
     r"""(?P<value>[^\s"',;&)}\]]+)""",
     re.IGNORECASE,
 )
+#: What OpenVINO quotes of a value that a plugin refuses (it leaves out the space before ``for`` in some releases).
+_WRONG_VALUE = lazy_pattern(
+    r"(?P<before>Wrong value )(?P<value>\S+?)(?P<after> ?for property key (?P<key>\w+))"
+)
+#: Words that a misspelt option's name can be close to.
+_SECRET_WORDS = ("credentials", "passphrase", "password", "secret", "token")
 #: A value shorter than this is too common to be looked for in a message.
 _SHORT = 4
 #: A user with a password before a host, at the beginning of a word.
@@ -72,6 +81,16 @@ def redact_message(text: str, known: Iterable[str] = ()) -> str:
     return _ASSIGNED.sub(rf"\g<name>{HIDDEN}", redact(text))
 
 
+def redact_log_text(text: str) -> str:
+    """A message of a server's log without secrets: URLs' passwords, values of plugin_config, and a refused value of a
+    property that OpenVINO does not have."""
+    text = hide_in_document(redact(text), short_mask)
+    return _WRONG_VALUE.sub(
+        lambda match: match[0] if is_shown(match["key"]) else f"{match['before']}{HIDDEN}{match['after']}",
+        text,
+    )
+
+
 def _without_values(word: str) -> str:
     """A word of a command line: an object, or a text that has a plugin_config in it, without the values that can be
     secrets.
@@ -79,7 +98,9 @@ def _without_values(word: str) -> str:
     A text that is no JSON is hidden whole where it assigns something to the name of a secret.
     """
     if "{" not in word:
-        return word
+        # Two paths with a colon between them are a mount.
+        assigns = not word.startswith("-") and "/" not in word
+        return _ASSIGNED.sub(rf"\g<name>{HIDDEN}", word) if assigns else word
     if not word.lstrip().startswith("{"):
         return hide_in_document(word, short_mask)
     hidden = hide_property_values(word, shows=names_no_secret)
@@ -91,10 +112,18 @@ def _without_values(word: str) -> str:
 
 def _names_secret(name: str) -> bool:
     """Whether an option (``--hf_token``) or a variable (``API_KEY``) holds a secret, by its name."""
-    return (
-        (name.startswith("--") or name.isidentifier())
-        and SECRET_PART.search(name) is not None
-        and not name.lower().endswith("_file")
+    if not (name.startswith("--") or name.isidentifier()) or name.lower().endswith("_file"):
+        return False
+    return SECRET_PART.search(name) is not None or (name.startswith("--") and _is_misspelt_secret(name))
+
+
+def _is_misspelt_secret(name: str) -> bool:
+    """Whether a part of an option's name is a letter away from a word for secrets: ``--hf_tokn``."""
+    parts = re.split(r"[_-]+", name.lower())
+    return any(
+        get_close_matches(part, _SECRET_WORDS, 1, 0.85)
+        for part in parts
+        if len(part) > 3 and not part.startswith("token")
     )
 
 

@@ -15,7 +15,27 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 #: What stands for a secret.
 HIDDEN = "***"
-_USER_IN_URL = lazy_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<user>[^/\s@'\"]+)@")
+#: User and password in an address: as URLs have them, with slashes in the password too (AWS's keys have them), after
+#: one slash (a path that was normalised) and without a scheme. ``%3A``: an address within another.
+_USER_IN_URL = lazy_pattern(
+    r"""(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,20}://)"""
+    r"""(?P<user>[^/\s'"]+|[^/\s@'":]+(?::|%3A)(?!\d{1,5}/)[^\s'"@]+)@"""
+    r"""|(?P<slash>(?<=\w):/(?!/)|(?<![:\w/])//|(?<=:)////?)(?P<pair>[^/\s@'":]+?(?::|%3A)[^\s'"@/]+)@""",
+    re.IGNORECASE,
+)
+#: What signs a URL, or is a key in it.
+_SIGNATURE_IN_URL = lazy_pattern(
+    r"""(?P<name>(?:[?&;]|%3F|%26)(?:x-(?:amz|goog)-(?:signature|credential|security-token)|sig|signature|sas"""
+    r"""|(?:access_?|auth_?)?token|(?:api_?|access_?|account_?)?key|secret|passw(?:or)?d)(?:=|%3D))"""
+    r"""(?P<value>(?:(?!%26)[^&\s'"<>#;])+)""",
+    re.IGNORECASE,
+)
+#: A member of a JSON object, whose own quotes may be escaped, that holds a secret by its name.
+_SECRET_MEMBER = lazy_pattern(
+    r"""(?P<name>(?P<quote>\\?")(?:token|[\w-]*(?:passw(?:or)?d|passphrase|secret|credential|(?:api|access|private)[_-]?key"""
+    r"""|(?:hf|access|auth|api|bearer)[_-]?token)[\w-]*)(?P=quote)\s{0,9}:\s{0,9}(?P=quote))(?P<value>[^"\\]+)""",
+    re.IGNORECASE,
+)
 _ESCAPE = lazy_pattern(r"\\(?=x)|[\ud800-\udfff]")
 _UNESCAPE = lazy_pattern(r"\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})\})")
 
@@ -41,10 +61,21 @@ def same_length(text: str) -> str:
 
 
 def redact(text: str, mask: Callable[[str], str] = short_mask) -> str:
-    """``text`` with the user and password of URLs in it replaced by what ``mask`` makes of them."""
-    if "@" not in text:
-        return text
-    return _USER_IN_URL.sub(lambda match: f"{match['scheme']}{mask(match['user'])}@", text)
+    """``text`` with the users, passwords and signatures of URLs in it, and members of JSON objects that hold a secret
+    by their names, replaced by what ``mask`` makes of them."""
+    if "@" in text:
+        text = _USER_IN_URL.sub(lambda match: _without_user(match, mask), text)
+    if "=" in text or "%3" in text:
+        text = _SIGNATURE_IN_URL.sub(lambda match: match["name"] + mask(match["value"]), text)
+    if '":' in text or '" :' in text or '\\":' in text:
+        text = _SECRET_MEMBER.sub(lambda match: match["name"] + mask(match["value"]), text)
+    return text
+
+
+def _without_user(match: re.Match[str], mask: Callable[[str], str]) -> str:
+    if match["scheme"] is not None:
+        return f"{match['scheme']}{mask(match['user'])}@"
+    return f"{match['slash']}{mask(match['pair'])}@"
 
 
 def _escaped(match: re.Match[str]) -> str:

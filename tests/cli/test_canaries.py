@@ -182,20 +182,155 @@ def test_a_secret_that_is_no_secret_is_shown(tmp_path: Path) -> None:
             assert leaks(ovms_doctor(*shown)), (source.__name__, form)
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["s3://CanaryKey:CanarySecret@bucket/m", "gs://CanaryKey:CanarySecret@bucket/m", "az://Canary:x@share/m"],
-)
-def test_credentials_in_an_address(target: str, tmp_path: Path) -> None:
+#: Nobody listens there.
+CLOSED = ["--env", "S3_ENDPOINT=http://127.0.0.1:1", "--env", "https_proxy=http://127.0.0.1:1"]
+#: Addresses with credentials, as a URL, in odd spellings of one, and with a signature.
+ADDRESSES = [
+    "s3://CanaryKey:CanarySecret@bucket/m",
+    "s3://CanaryKey:Canary/Secret@bucket/m",
+    "s3://CanaryKey:Canary@Secret@host:9000/bucket/m",
+    "s3://CanaryKey%3ACanarySecret@bucket/m",
+    "S3://CanaryKey:CanarySecret@bucket/m",
+    "s3:/CanaryKey:CanarySecret@bucket/m",
+    "//CanaryKey:CanarySecret@host/m",
+    "s3://CanaryToken@bucket/m",
+    "gs://CanaryKey:CanarySecret@bucket/m",
+    "az://Canary:x@share/m",
+    "https://CanaryUser:CanaryPassword@host/m",
+    "s3://bucket/m?X-Amz-Signature=CanarySignature&X-Amz-Credential=CanaryCredential",
+    "https://account.blob.core.windows.net/c/m?sv=1&sig=CanarySignature",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_credentials_in_an_address(address: str, tmp_path: Path, commands: list[str]) -> None:
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": target}}]}))
-    # Nobody listens there.
-    closed = ["--env", "S3_ENDPOINT=http://127.0.0.1:1", "--env", "https_proxy=http://127.0.0.1:1"]
+    path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": address}}]}))
+    server = ["--model_name", "m", "--model_path", address, "--port", "9000"]
+    run = ["docker", "run", "openvino/model_server:2026.3", *server]
     for words in (
-        ["check", "--load", "none", *closed, "--format", "json", str(path)],
-        ["check", "--load", "none", *closed, str(path)],
-        *(["check", "--load", "none", *closed, "-f", form, str(path)] for form in FORMATS),
-        ["collect", "--load", "none", *closed, str(path)],
-        ["check", "--load", "none", *closed, "--", "--model_name", "m", "--model_path", target],
+        ["check", "--load", "none", *CLOSED, "--format", "json", str(path)],
+        ["check", "--load", "none", *CLOSED, "--format", "sarif", str(path)],
+        ["collect", "--load", "none", *CLOSED, str(path)],
+        ["check", "--load", "none", *CLOSED, "--", *server],
+        ["collect", "--load", "none", *CLOSED, address],
+        ["check", "--load", "none", "--docker-run", shlex.join(run)],
     ):
         assert not leaks(ovms_doctor(*words, environment={"PATH": "/usr/bin"})), words
+    assert not [line for line in commands if CANARY in line]
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "no_proxy", "S3_ENDPOINT"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://CanaryUser:CanaryPassword@127.0.0.1:1",
+        "CanaryUser:CanaryPassword@127.0.0.1:1",
+        "http//CanaryUser:CanaryPassword@host",
+        "“http://CanaryUser:CanaryPassword@host:1”",
+        "http://CanaryUser:Canary Password@host:1",
+    ],
+)
+def test_credentials_in_a_proxy_or_endpoint(name: str, value: str, tmp_path: Path) -> None:
+    given = ["--env", f"{name}={value}", "--env", "AWS_SECRET_ACCESS_KEY=CanaryAws"]
+    if name != "S3_ENDPOINT":
+        given += ["--env", "S3_ENDPOINT=http://127.0.0.1:1"]
+    for words in (
+        ["check", "--load", "none", *given, "--format", "json", "s3://bucket/m"],
+        ["collect", "--load", "none", *given, "s3://bucket/m"],
+    ):
+        assert not leaks(ovms_doctor(*words, environment={"PATH": "/usr/bin"})), words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--hf_tokn", "CanaryValue"],
+        ["--api_key", "CanaryValue"],
+        ["--password=CanaryValue"],
+        ["--plugin_confg", '{"KEY": "CanaryValue"}'],
+        ["HF_TOKEN=CanaryValue"],
+        ["token:CanaryValue"],
+        ["Authorization: Bearer CanaryValue"],
+        ["https://user:CanaryValue@host/m"],
+        ["--model_version_policy", '{"token": "CanaryValue"}'],
+        ["--shape", '{"password": "CanaryValue"}'],
+    ],
+    ids=" ".join,
+)
+def test_an_argument_that_the_server_refuses(words: list[str]) -> None:
+    server = [*server_arguments("{}", str(MODEL)), "--port", "9000", *words]
+    for line in (
+        ["check", "--load", "none", "--format", "json", "--", *server],
+        ["collect", "--load", "none", "--", *server],
+        ["check", "--load", "none", "--docker-run", shlex.join([*RUN, *server])],
+    ):
+        assert not leaks(ovms_doctor(*line)), line
+
+
+#: The configuration of one model, in which something is wrong, too.
+CONFIGURATIONS = [
+    """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": CanaryBare}}""",
+    """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": "CanaryOne" "CanaryTwo"}}""",
+    """{'name': 'm', 'plugin_config': {'KEY': 'CanarySingle'}}""",
+    """{"name": "m", "base_path": "/m", "plugin_config": ["CanaryListed"]}""",
+    """{"name": "m", "base_path": "/m", "PLUGIN_CONFIG": {"KEY": "CanaryCapital"}}""",
+    """{"name": "m", "base_path": "/m", "plugin_config": "CanaryText"}""",
+    """{"name": "m", "base_path": "/m", "api_token": "CanaryMember"}""",
+    """{"name": "m", "base_path": "/m", "plugin_config": {"KEY": "CanaryA"}, "plugin_config": {"KEY": "CanaryB"}}""",
+]
+
+
+@pytest.mark.parametrize("entry", CONFIGURATIONS)
+def test_a_configuration_with_a_mistake(entry: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(f'{{"model_config_list": [{{"config": {entry}}}]}}')
+    for words in (
+        ["check", "--load", "none", "--format", "json", str(path)],
+        ["check", "--load", "none", str(path)],
+        ["collect", "--load", "none", str(path)],
+    ):
+        assert not leaks(ovms_doctor(*words)), words
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_no_format_shows_a_secret(form: str, tmp_path: Path) -> None:
+    words = as_container(PLUGIN_CONFIGS[0], tmp_path)
+    assert not leaks(ovms_doctor("check", "--format", form, *words[1:]))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"model_config_list": [{"config": {"name": "m", "base_path": ADDRESSES[0]}}]}))
+    assert not leaks(ovms_doctor("check", "--format", form, *CLOSED, "--load", "none", str(path)))
+
+
+LOG = """\
+[2026-11-28 12:00:00.000][1][serving][info][server.cpp:1] OpenVINO Model Server 2026.3.0.abc
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] S3 http://key:CanaryPassword@host/x failed
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] plugin config: {"KEY": "CanaryProperty"}
+[2026-11-28 12:00:00.000][1][serving][error][server.cpp:1] Wrong value CanaryValue for property key MY_KEY
+"""
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_log_and_a_request(form: str, tmp_path: Path) -> None:
+    log, request = tmp_path / "server.log", tmp_path / "request"
+    log.write_text(LOG)
+    assert not leaks(ovms_doctor("logs", "--format", form, log))
+    request.write_text(
+        'curl -H "Authorization: Bearer CanaryToken" http://user:CanaryPassword@host:1/v2/models/m/infer -d "{x}"'
+    )
+    assert not leaks(ovms_doctor("request", "--format", form, request, "--model", MODEL))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "https://user:CanaryPassword@host/m"],
+        ["check", ".", "--mount", "s3://user:CanaryPassword@host"],
+        ["check", ".", "--env", "NAME CanaryValue"],
+        ["status", "http://user:CanaryPassword@127.0.0.1:1"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(words: list[str]) -> None:
+    for more in ([], ["--format", "json"]):
+        assert not leaks(ovms_doctor(*words, *more))

@@ -39,6 +39,9 @@ def read_request(data: bytes, options: ReadOptions, read_file: Callable[[str], b
     command line, message or snippet that is none.
     """
     request = _recognised(data, read_file)
+    if "@" in request.address:
+        # A user and a password before the host.
+        request = replace(request, address=request.address.rpartition("@")[2])
     if options.path:
         # A path that is given decides, and what was recognised in the content stays.
         api = options.api or api_of_path(options.path) or request.api

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.api import Check, NotApplicableError
+from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, describe_failure
 from ovms_doctor.checks.positions import argument_position
 from ovms_doctor.model import server_log
@@ -40,7 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
     """What the command comes to."""
     problem = context.plan.problem
     if problem is None or problem.kind != "directive":
-        raise NotApplicableError("the server is to serve")
+        return
     position = argument_position(context, problem.option)
     message = (f"{position}: " if position else "") + problem.text
     done = problem.exit_code == 0

@@ -16,7 +16,7 @@ from ovms_doctor.model.facts import CheckWritable, NetworkInspection, Writabilit
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Step, StepLocation
 from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.prediction.mounted_paths import is_mounted
-from ovms_doctor.prediction.network import network_question, takes_port, uses_host_network
+from ovms_doctor.prediction.network import first_open_port, network_question, takes_port, uses_host_network
 
 PORT_IN_USE = Code(
     code="OVD801",
@@ -119,6 +119,7 @@ _CODE_OF = {
     "address_is_name": ADDRESS_IS_NAME,
     "log_file": LOG_FILE_NOT_WRITABLE,
     "published_port": ENGINE_PORT_TAKEN,
+    "published_address": ADDRESS_NOT_LOCAL,
 }
 _PROC = "/proc/net/tcp"
 _PLACES: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
@@ -129,9 +130,9 @@ def check(context: Context) -> Iterator[Finding]:
     arguments = context.deployment.arguments
     question = network_question(context.deployment)
     answer = None if question is None else context.facts.get(question)
-    if arguments is None or (question is None and not arguments.value("log_path")):
-        raise NotApplicableError("no ports of this host")
     problem = context.plan.host_problem
+    if arguments is None or (question is None and problem is None and not arguments.value("log_path")):
+        raise NotApplicableError("no ports of this host")
     if problem is None or problem.kind not in _CODE_OF:
         if (
             problem is None
@@ -162,6 +163,8 @@ def _message(context: Context, problem: StartProblem, network: NetworkInspection
         return f"{prefix}the log file cannot be opened: {problem.text}"
     if problem.kind == "address_is_name":
         return f"{prefix}{problem.text} is a name, and the server binds REST to IP addresses only"
+    if problem.kind == "published_address":
+        return f"port {problem.port} is published on {problem.text}, and this host has no such address"
     if problem.kind == "address_not_local":
         if uses_host_network(context.deployment):
             return f"{prefix}this host has no address {problem.text}"
@@ -169,7 +172,7 @@ def _message(context: Context, problem: StartProblem, network: NetworkInspection
             f"{prefix}{problem.text} is an address of this host, and the container has a network of its own"
         )
     if problem.kind == "port_not_permitted":
-        first = network.first_open_port
+        first = first_open_port(context.deployment, network)
         return f"{prefix}{context.who} has no right to open port {problem.port}: that needs a port from {first} on"
     taken = takes_port(problem, network)
     by = f" by {taken.program}" if taken is not None and taken.program else ""
@@ -177,7 +180,7 @@ def _message(context: Context, problem: StartProblem, network: NetworkInspection
 
 
 def _detail(context: Context, problem: StartProblem) -> str:
-    if problem.kind == "published_port":
+    if problem.of_engine:
         return "The engine does not start the container: the server never runs, and its log is empty."
     end = f"The server ends with exit code {problem.exit_code}; nothing is served."
     if problem.status == "FAILED_TO_START_REST_SERVER" and context.deployment.release.at_least(2025, 0):
@@ -212,16 +215,21 @@ def _evidence(context: Context, problem: StartProblem, network: NetworkInspectio
         return _evidence_of_file(context, problem)
     if problem.kind == "address_is_name":
         return (Evidence(f"{problem.option} {problem.text}", "the arguments"),)
+    if problem.kind == "published_address":
+        return (
+            Evidence(
+                f"{problem.text} cannot be bound here",
+                "bind of the address, with a port of the kernel's choice",
+            ),
+        )
     if problem.kind == "address_not_local":
         has = "cannot be bound here" if uses_host_network(context.deployment) else "can be bound on this host"
         return (Evidence(f"{problem.text} {has}", "bind of the address, with a port of the kernel's choice"),)
     if problem.kind == "port_not_permitted":
-        return (
-            Evidence(
-                f"net.ipv4.ip_unprivileged_port_start is {network.first_open_port}",
-                "/proc/sys/net/ipv4/ip_unprivileged_port_start",
-            ),
-        )
+        own = not uses_host_network(context.deployment)
+        where = "the container's settings" if own else "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+        first = first_open_port(context.deployment, network)
+        return (Evidence(f"net.ipv4.ip_unprivileged_port_start is {first}", where),)
     return tuple(
         Evidence(
             f"{item.program or 'a process of another user'} listens on {item.address}, port {item.port}",
@@ -254,6 +262,11 @@ def _evidence_of_file(context: Context, problem: StartProblem) -> tuple[Evidence
 def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     if problem.kind == "log_file":
         return _steps_for_file(context, problem)
+    if problem.kind == "published_address":
+        return (
+            Step("See which addresses this host has.", "ip -brief address", "host", "reads"),
+            Step("Publish the port on one of them, or without an address on all."),
+        )
     if problem.kind == "address_is_name":
         address = "127.0.0.1" if problem.text.lower() == "localhost" else "0.0.0.0"  # noqa: S104
         return (_argument(context, "Name an IP address.", f"{problem.option} {address}"),)
@@ -282,6 +295,11 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
 
 def _steps_for_right(context: Context, problem: StartProblem) -> tuple[Step, ...]:
     port, option = problem.port, problem.option
+    if context.deployment.container is not None and not uses_host_network(context.deployment):
+        return (
+            Step("Leave the setting net.ipv4.ip_unprivileged_port_start of the container out, or lower it."),
+            Step(f"Or give {option} a port from {context.deployment.container.first_open_port} on."),
+        )
     if context.deployment.container is not None:
         # In the host's network Docker sets no such limit aside, and a capability does not reach a user beside root.
         text = f"Leave the host's network, and publish a high port as {port}."

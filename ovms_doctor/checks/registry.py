@@ -62,11 +62,6 @@ _NOT_APPLICABLE: dict[str, Callable[[Context], str]] = {
     "container": lambda context: (
         "none was named" if context.deployment.container is None and context.plan.unknown is None else ""
     ),
-    "directives": lambda context: (
-        ""
-        if context.plan.problem is not None and context.plan.problem.kind == "directive"
-        else "the server is to serve"
-    ),
     "requests": lambda context: "no request was given",
     "logs": lambda context: "no log was given" if context.deployment.options.server_log is None else "",
     "live": lambda context: "no running server was named" if context.deployment.options.live is None else "",

@@ -78,6 +78,7 @@ def container_with(
         read_only_root=switches.get("read-only", False),
         privileged=switches.get("privileged", False),
         capabilities_dropped=tuple(dict.fromkeys(map(engine_values.capability, settings.all("cap-drop")))),
+        first_open_port=engine_values.first_open_port(settings.all("sysctl")),
         security=_security(settings, any_namespace=any_namespace),
     )
 

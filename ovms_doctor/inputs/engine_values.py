@@ -214,6 +214,16 @@ def capability(name: str) -> str:
     return name.upper().removeprefix("CAP_")
 
 
+def first_open_port(settings: Iterable[str]) -> int | None:
+    """``net.ipv4.ip_unprivileged_port_start`` of settings ``name=value``; the last one counts."""
+    found = None
+    for text in settings:
+        name, _, value = text.partition("=")
+        if name.strip().replace("/", ".") == "net.ipv4.ip_unprivileged_port_start":
+            found = int(value) if value.isascii() and value.isdigit() and len(value) <= 5 else None
+    return found
+
+
 def shown(text: str) -> str:
     """``text`` for a message: nothing after an equals sign, no user in a URL, not too long."""
     name, equals, _ = text.partition("=")

@@ -265,6 +265,8 @@ class Container(Struct, frozen=True, omit_defaults=True):
     privileged: bool = False
     #: Capabilities that were dropped, without ``CAP_``.
     capabilities_dropped: tuple[str, ...] = ()
+    #: The first port that needs no capability, where the container is given one (net.ipv4.ip_unprivileged_port_start).
+    first_open_port: int | None = None
     #: Security options as written.
     security: tuple[str, ...] = ()
     #: Kubernetes' fsGroup.

@@ -35,6 +35,7 @@ class StartProblem(Struct, frozen=True):
         "address_not_local",
         "address_is_name",
         "published_port",
+        "published_address",
         "bind_source_missing",
         "device_missing",
         "pull",
@@ -78,7 +79,7 @@ class StartProblem(Struct, frozen=True):
     @property
     def of_engine(self) -> bool:
         """Whether the engine does not start the container, so that no process of the server runs."""
-        return self.kind in ("published_port", "bind_source_missing", "device_missing")
+        return self.kind in ("published_port", "published_address", "bind_source_missing", "device_missing")
 
 
 class ExtensionPlan(Struct, frozen=True):

@@ -37,9 +37,9 @@ def with_host(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
     if problem is not None:
         return _ended(planned, problem)
     problem = network_problem(deployment, facts)
-    if problem is None or (problem.kind != "published_port" and _ends_before_ports(planned)):
+    if problem is None or (not problem.of_engine and _ends_before_ports(planned)):
         return planned
-    if problem.kind != "published_port" and not deployment.release.at_least(2022, 2):
+    if not problem.of_engine and not deployment.release.at_least(2022, 2):
         # The models are loaded by then.
         if planned.outcome != "serves":
             return planned

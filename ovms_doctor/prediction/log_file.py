@@ -34,6 +34,8 @@ _NOT_ROOTS = ("/tmp", "/var/tmp", "/dev", "/proc", "/sys", "/home", "/ovms", "/r
 _ROOTS = frozenset(
     ("/", "/etc", "/media", "/mnt", "/opt", "/root", "/srv", "/usr", "/var", "/var/lib", "/var/log")
 )
+#: Directories that every image has, in which others than root may write.
+_THERE = frozenset(("/tmp", "/var/tmp"))  # noqa: S108
 
 
 def log_file_problem(deployment: Deployment, facts: Facts) -> StartProblem | None:
@@ -128,9 +130,15 @@ def _in_image(path: str, deployment: Deployment) -> Failure | None:
         return None
     if container is None and not deployment.mounts:
         return None
+    parent = posixpath.dirname(path) or "/"
+    if container is not None and container.read_only_root and container.engine != "podman":
+        # Podman lays tmpfs over some.
+        if parent in _THERE:
+            return Failure(errno.EROFS)
+        if posixpath.dirname(parent) in _THERE:
+            return Failure(errno.ENOENT)
     if any(path == top or path.startswith(f"{top}/") for top in _NOT_ROOTS):
         return None
-    parent = posixpath.dirname(path) or "/"
     if container is not None and container.read_only_root:
         return Failure(errno.EROFS if parent in _ROOTS else errno.ENOENT)
     if deployment.user.uid == 0:

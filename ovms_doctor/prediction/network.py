@@ -93,9 +93,9 @@ def network_question(deployment: Deployment) -> InspectNetwork | None:
         named = [address for endpoint in opened for address in endpoint.addresses if address != _ANY]
     elif container is not None and _is_to_start_here(deployment, container):
         ports = [port.host for port in _published(container) if port.host is not None]
-        named = []
+        named = [port.address for port in _published(container) if _is_address(port.address)]
         if _has_own_network(container):
-            named = [
+            named += [
                 address
                 for endpoint in opened
                 for address in endpoint.addresses
@@ -126,6 +126,17 @@ def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None
     return None
 
 
+def first_open_port(deployment: Deployment, network: NetworkInspection | None) -> int | None:
+    """The first port that needs no capability; None where that is not known. Docker opens all of them to a container
+    with a network of its own, unless it is told otherwise."""
+    if uses_host_network(deployment):
+        return None if network is None else network.first_open_port
+    container = deployment.container
+    if container is None or container.network == "host":
+        return None
+    return container.first_open_port
+
+
 def takes_port(problem: StartProblem, network: NetworkInspection) -> ListeningSocket | None:
     """The socket that has the port of a problem."""
     return next((item for item in network.listeners if item.port == problem.port), None)
@@ -138,9 +149,9 @@ def _endpoint_problem(
     endpoint: Endpoint, deployment: Deployment, network: NetworkInspection | None
 ) -> StartProblem | None:
     release = deployment.release
+    if _lacks_right(endpoint, deployment, network):
+        return _not_opened("port_not_permitted", endpoint, release, endpoint.given)
     if network is not None and uses_host_network(deployment):
-        if _lacks_right(endpoint, deployment, network):
-            return _not_opened("port_not_permitted", endpoint, release, endpoint.given)
         if not _is_itself(endpoint.port, deployment, network):
             # gRPC's port is tried on all addresses of IPv4, whatever its own address is.
             binds = (_ANY,) if endpoint.interface == "gRPC" else endpoint.addresses
@@ -150,7 +161,7 @@ def _endpoint_problem(
         for address in endpoint.addresses:
             if address in network.missing_addresses:
                 return _not_opened("address_not_local", endpoint, release, address)
-    elif network is not None:
+    elif network is not None and _has_own_network(deployment.container):
         # An address of the host is none of a container that has a network of its own.
         for address in endpoint.addresses:
             if not _is_everywhere(address) and address not in network.missing_addresses:
@@ -171,18 +182,21 @@ def _endpoint_problem(
     return None
 
 
-def _lacks_right(endpoint: Endpoint, deployment: Deployment, network: NetworkInspection) -> bool:
-    first, container = network.first_open_port, deployment.container
+def _lacks_right(endpoint: Endpoint, deployment: Deployment, network: NetworkInspection | None) -> bool:
+    first, container = first_open_port(deployment, network), deployment.container
     if first is None or endpoint.port >= first:
         return False
     user = deployment.user
     if container is not None:
         if "user" in container.unknown_fields or container.user_namespace or container.privileged:
             return False
+        if container.engine == "podman" and not uses_host_network(deployment):
+            # It gives added capabilities to other users than root, too.
+            return False
         if user.uid == 0:
             return "NET_BIND_SERVICE" in container.capabilities_dropped
         return True
-    return user.uid != 0 and not (network.opens_any_port and network.uid == user.uid)
+    return user.uid != 0 and network is not None and not (network.opens_any_port and network.uid == user.uid)
 
 
 def _overlaps(listener: ListeningSocket, port: int, address: str) -> bool:
@@ -259,6 +273,8 @@ def _published_problem(
             continue
         if any(_overlaps(item, port.host, address) for item in network.listeners):
             return StartProblem("published_port", "", None, (), text=address, port=port.host)
+        if address in network.missing_addresses:
+            return StartProblem("published_address", "", None, (), text=address, port=port.host)
     return None
 
 
@@ -276,9 +292,11 @@ def _is_to_start_here(deployment: Deployment, container: Container) -> bool:
     return deployment.options.container_here and not running and "ports" not in container.unknown_fields
 
 
-def _has_own_network(container: Container) -> bool:
+def _has_own_network(container: Container | None) -> bool:
     """Whether its addresses are its own: the network is none of another container, and no driver gives it those of
     the host."""
+    if container is None:
+        return False
     return container.network in ("", "default", "bridge") or container.source == "compose"
 
 

@@ -48,6 +48,9 @@ def bind(host: str, server: str, **more: Any) -> ContainerMount:
 
 FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("volumes: [./models:/models:ro]", {"mounts": (bind(f"{HERE}/models", "/models", read_only=True),)}),
+    ("sysctls: {net.ipv4.ip_unprivileged_port_start: 1024}", {"first_open_port": 1024}),
+    ("sysctls: [net.ipv4.ip_unprivileged_port_start=0, net.core.somaxconn=1]", {"first_open_port": 0}),
+    ("sysctls: {net.core.somaxconn: 1}", {"first_open_port": None}),
     ("volumes: [~/m:/models]", {"mounts": (bind("/home/ann/m", "/models"),)}),
     ("volumes: ['..:/x/../y']", {"mounts": (bind("/srv", "/y"),)}),
     ("volumes: [{type: bind, source: m, target: /m}]", {"mounts": (bind(f"{HERE}/m", "/m"),)}),

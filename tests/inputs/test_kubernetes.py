@@ -876,3 +876,15 @@ def test_keys_that_a_config_map_does_not_have() -> None:
         "start.",
     )
     assert mounted({"configMap": {"name": "conf", "items": items, "optional": True}}).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("sysctls", "expected"),
+    [
+        ([{"name": "net.ipv4.ip_unprivileged_port_start", "value": "1024"}], 1024),
+        ([{"name": "net.core.somaxconn", "value": "1"}], None),
+        ([], None),
+    ],
+)
+def test_the_first_port_that_needs_no_capability(sysctls: list[dict[str, str]], expected: int | None) -> None:
+    assert read(pod(pod_spec={"securityContext": {"sysctls": sysctls}})).first_open_port == expected

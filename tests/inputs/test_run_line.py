@@ -345,6 +345,8 @@ FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("--restart on-failure:3", {"restart": "on-failure:3"}),
     ("--rm", {"restart": "no"}),
     ("--read-only=true --privileged=0", {"read_only_root": True, "privileged": False}),
+    ("--sysctl net.ipv4.ip_unprivileged_port_start=1024", {"first_open_port": 1024}),
+    ("--sysctl net.core.somaxconn=1", {"first_open_port": None}),
     ("--cap-drop all --cap-drop CAP_CHOWN", {"capabilities_dropped": ("ALL", "CHOWN")}),
     ("--security-opt no-new-privileges --userns=host", {"security": ("no-new-privileges", "userns=host")}),
     ("-w /x/../y", {"working_directory": "/y"}),

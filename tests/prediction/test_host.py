@@ -12,6 +12,7 @@ from ovms_doctor.checks.context import Context
 from ovms_doctor.checks.host import check
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.diagnosis.settle import look
+from ovms_doctor.inputs.inspect.parts import open_port
 from ovms_doctor.inputs.run_line.read import read_run_line
 from ovms_doctor.model.container import Container, ContainerState
 from ovms_doctor.model.facts import (
@@ -382,3 +383,59 @@ def test_the_log_file_comes_before_the_ports() -> None:
     host = Host(listens(("0.0.0.0", 9000, "")), {"/l": rights("directory")})
     _, (finding,) = bare(host, "--port", "9000", "--log_path", "/l")
     assert finding.code == "OVD847"
+
+
+# -- an engine's settings ------------------------------------------------------------------------------
+
+
+def test_a_port_published_on_an_address_that_the_host_does_not_have() -> None:
+    host = Host(listens(missing_addresses=("10.9.9.9",)))
+    plan, (finding,) = contained(host, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")
+    assert (plan.outcome, plan.starts, finding.code) == ("exits", False, "OVD802")
+    assert "does not start the container" in finding.detail
+    near = Host(listens())
+    assert contained(near, BRIDGE.format("-p 10.9.9.9:9000:9000") + "--port 9000")[0].outcome == "serves"
+
+
+SYSCTL = "--sysctl net.ipv4.ip_unprivileged_port_start="
+
+
+@pytest.mark.parametrize(
+    ("settings", "port", "denied"),
+    [
+        (f"{SYSCTL}1024", 80, True),
+        (f"{SYSCTL}1024", 1024, False),
+        (f"{SYSCTL}80", 80, False),
+        ("", 80, False),
+        (f"{SYSCTL}1024 --user 0", 80, False),
+        (f"{SYSCTL}1024 --user 0 --cap-drop NET_BIND_SERVICE", 80, True),
+        (f"{SYSCTL}1024 --privileged", 80, False),
+    ],
+)
+def test_the_first_port_that_a_container_is_given(settings: str, port: int, denied: bool) -> None:
+    plan, found = contained(Host(), BRIDGE.format(settings) + f"--port {port}")
+    assert [item.code for item in found] == (["OVD803"] if denied else [])
+    assert plan.outcome == ("exits" if denied else "serves")
+    if denied:
+        assert found[0].evidence[0].how == "the container's settings"
+
+
+def test_the_first_open_port_of_what_inspect_writes() -> None:
+    document = {"HostConfig": {"Sysctls": {"net.ipv4.ip_unprivileged_port_start": "1024"}}}
+    assert open_port(document["HostConfig"]) == 1024
+    assert open_port({"Sysctls": {"net.core.somaxconn": "1"}}) is None
+    assert open_port({}) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "errno_name"),
+    [("/tmp/ovms.log", "Read-only file system"), ("/tmp/a/ovms.log", "No such file or directory")],
+)
+def test_a_log_file_in_a_read_only_container(path: str, errno_name: str) -> None:
+    line = BRIDGE.format("--read-only") + f"--port 9000 --log_path {path}"
+    plan, (finding,) = contained(Host(), line)
+    assert (plan.exit_code, finding.code) == (1, "OVD847")
+    assert errno_name in finding.message
+    for near in (line.replace("--read-only", ""), line.replace("--read-only", "--read-only --tmpfs /tmp")):
+        assert contained(Host(), near)[0].outcome == "serves"
+    assert contained(Host(), line.replace("docker run", "podman run"))[0].outcome == "serves"

@@ -186,6 +186,7 @@ class Service(Struct, frozen=True):
     read_only: Truth | None = None
     privileged: Truth | None = None
     cap_drop: list[str] = field(default_factory=list)
+    sysctls: dict[str, Scalar | None] | list[str] = field(default_factory=list)
     security_opt: list[str] = field(default_factory=list)
     userns_mode: str | None = None
     profiles: list[str] = field(default_factory=list)

@@ -355,6 +355,10 @@ def _settings(service: Service) -> EngineSettings:
         "device": devices,
         "gpus": _device_requests(service),
         "cap-drop": service.cap_drop,
+        "sysctl": (
+            f"{name}={'' if value is None else _text(value)}"
+            for name, value in as_pairs(service.sysctls).items()
+        ),
         "security-opt": service.security_opt,
         "ulimit": (
             f"{name}={item.soft}:{item.hard}" if isinstance(item, Ulimit) else f"{name}={item}"

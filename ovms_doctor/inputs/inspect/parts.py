@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ovms_doctor.inputs.engine_values import capability, health_probe
+from ovms_doctor.inputs.engine_values import capability, first_open_port, health_probe
 from ovms_doctor.inputs.untyped import items, number, objects, positive, string, table, whole, words
 from ovms_doctor.model.container import (
     ContainerLimits,
@@ -266,6 +266,11 @@ def probes(config: Mapping[str, Any]) -> tuple[Probe, ...]:
 def capabilities_dropped(host: Mapping[str, Any]) -> tuple[str, ...]:
     """Without ``CAP_``, in the document's order."""
     return tuple(dict.fromkeys(capability(item) for item in words(host, "CapDrop")))
+
+
+def open_port(host: Mapping[str, Any]) -> int | None:
+    """The first port that needs no capability, where it is set."""
+    return first_open_port(f"{name}={value}" for name, value in table(host, "Sysctls").items())
 
 
 def security(data: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[str, ...]:

@@ -115,6 +115,7 @@ def read_inspect(
         read_only_root=host.get("ReadonlyRootfs") is True,
         privileged=host.get("Privileged") is True,
         capabilities_dropped=parts.capabilities_dropped(host),
+        first_open_port=parts.open_port(host),
         security=parts.security(data, host),
         user_namespace=namespaced,
         id_map=id_map,

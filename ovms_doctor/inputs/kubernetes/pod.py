@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from ovms_doctor.inputs.engine_values import first_open_port
 from ovms_doctor.inputs.kubernetes.documents import quantity
 from ovms_doctor.inputs.kubernetes.environment import ManifestObjects
 from ovms_doctor.inputs.untyped import objects, string, table, whole
@@ -38,6 +39,8 @@ class Security(Struct, frozen=True):
     privileged: bool
     #: Capabilities that are dropped.
     dropped: tuple[str, ...]
+    #: The first port that needs no capability, where it is set.
+    first_open_port: int | None
     #: Further options.
     options: tuple[str, ...]
 
@@ -81,6 +84,7 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
         own.get("readOnlyRootFilesystem") is True,
         own.get("privileged") is True,
         tuple(item for item in drop if isinstance(item, str)) if isinstance(drop, list) else (),
+        first_open_port(f"{string(item, 'name')}={item.get('value')}" for item in objects(of_pod, "sysctls")),
         tuple(options),
     )
 

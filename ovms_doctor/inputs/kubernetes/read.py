@@ -237,6 +237,7 @@ def _read(chosen: _Choice, manifest: ManifestObjects, source_name: str, notes: S
         read_only_root=security.read_only_root,
         privileged=security.privileged,
         capabilities_dropped=security.dropped,
+        first_open_port=security.first_open_port,
         security=security.options,
         fs_group=security.fs_group,
         state=state,

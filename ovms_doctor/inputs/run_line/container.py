@@ -24,12 +24,13 @@ from ovms_doctor.model.environment import variables
 _FIELDS = {
     "name": "name", "workdir": "working_directory", "user": "user", "group-add": "groups", "publish": "ports",
     "network": "network", "device": "devices", "gpus": "device_requests", "restart": "restart",
-    "cap-drop": "capabilities_dropped", "security-opt": "security", "userns": "security id_map",
+    "cap-drop": "capabilities_dropped", "sysctl": "first_open_port",
+    "security-opt": "security", "userns": "security id_map",
     **dict.fromkeys("memory memory-swap memory-reservation cpus cpu-period cpu-quota cpuset-cpus pids-limit shm-size "
         "ulimit".split(), "limits"),
     **dict.fromkeys("health-interval health-timeout health-start-period health-retries".split(), "probes"),
 }  # fmt: skip
-_REPEATABLE = frozenset("group-add publish network device gpus cap-drop security-opt ulimit".split())
+_REPEATABLE = frozenset("group-add publish network device gpus cap-drop security-opt sysctl ulimit".split())
 _ENGINES: dict[str, Engine] = {"docker": "docker", "podman": "podman"}
 
 

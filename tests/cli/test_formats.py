@@ -9,12 +9,15 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import xmlschema
+from syrupy.assertion import SnapshotAssertion
 
 from ovms_doctor.cli.deliver import Destination, destinations
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.output_options import FORMATS, OutputOptions, output_file
 from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
+from tests.report.published import OF_THE_PAGE, SCHEMAS, Page, sarif_faults
 
 LOG = Path(__file__).parents[1] / "data/logs/traffic-2025.4-INFO.log.xz"
 #: How the report of each format begins.
@@ -70,6 +73,11 @@ def test_every_format_at_once_has_the_exit_code_of_the_text(
     results = json.loads((tmp_path / "report.sarif").read_text())["runs"][0]
     assert results["invocations"][0]["exitCode"] == text.code
     assert results["invocations"][0]["executionSuccessful"] is (command not in ("usage", "incomplete"))
+    assert sarif_faults(json.loads((tmp_path / "report.sarif").read_text())) == []
+    xmlschema.validate(str(tmp_path / "report.junit"), str(SCHEMAS / "junit-10.xsd"))
+    page = Page.of((tmp_path / "report.html").read_text())
+    assert (page.open, page.wrong) == ([], [])
+    assert {tag for tag, _ in page.elements} <= OF_THE_PAGE
     suites = ElementTree.parse(tmp_path / "report.junit").getroot()
     assert (int(suites.get("failures", 0)) > 0) is (text.code == 1)
     assert text.code in (1, 0) or int(suites.get("errors", 0)) > 0
@@ -174,3 +182,48 @@ def test_the_text_in_a_job_gives_no_commands(tmp_path: Path, monkeypatch: pytest
     assert last == f"::{token[1]}::"
     assert lines == plain.text.splitlines()
     assert ovms_doctor("logs", log).text.splitlines()[0] != first
+
+
+# -- charts of a log -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def busy_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recorded traffic three times: in one minute, the next but one, and twice an hour later."""
+    lines = lzma.decompress(LOG.with_name("traffic-2026.3-DEBUG.log.xz").read_bytes()).decode().split("\n")
+    first = next(number for number, line in enumerate(lines) if "REST request /v2/models/" in line)
+    last = next(number for number, line in enumerate(lines) if "GRPCServerModule shutting down" in line)
+    shown = lines[:first]
+    for number, minute in enumerate(("13:40", "13:42", "14:42", "14:42")):
+        for line in lines[first:last]:
+            moved = re.sub(r"^\[2026-11-28 13:36", f"[2026-11-28 {minute}", line)
+            # Each time in threads of its own.
+            head, thread, rest = re.match(r"((?:\[[^]]*\]\[)?)(\d*)(.*)", moved, re.DOTALL).groups()  # type: ignore[union-attr]
+            shown.append(f"{head}{int(thread) + 1000 * number}{rest}" if head and thread else moved)
+    path = tmp_path_factory.mktemp("log") / "busy.log"
+    path.write_text("\n".join([*shown, *lines[last:]]))
+    return path
+
+
+def test_charts(busy_log: Path, snapshot: SnapshotAssertion) -> None:
+    text = ovms_doctor("logs", busy_log, "-f", "html").text
+    page = Page.of(text)
+    assert (page.open, page.wrong) == ([], [])
+    figures = re.findall("<figure>.*?</figure>", text, re.DOTALL)
+    assert len(figures) > 5
+    for figure in figures[:-1]:
+        # A bar for each minute from the first to the last, those without requests too.
+        heights = [float(height) for height in re.findall('class="bar"[^>]* height="([0-9.]+)"', figure)]
+        assert len(heights) == 63
+        assert [place for place, height in enumerate(heights) if height] == [0, 2, 62]
+        assert heights[62] == 72.0
+        assert heights[0] == pytest.approx(36, abs=1)
+    assert figures[0] == snapshot
+    assert re.sub("[0-9.]+", "N", figures[-1])[:400] == snapshot
+
+
+def test_no_chart_without_requests(tmp_path: Path) -> None:
+    path = tmp_path / "ovms.log"
+    path.write_bytes(lzma.decompress(LOG.read_bytes()))
+    text = ovms_doctor("logs", path, "-f", "html").text
+    assert "<svg" not in text or "Requests" in text

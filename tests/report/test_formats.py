@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tracemalloc
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import xmlschema
-from jsonschema import Draft4Validator, FormatChecker
+from jsonschema import Draft4Validator
 from markdown_it import MarkdownIt
 from msgspec import convert
 from syrupy.assertion import SnapshotAssertion
@@ -31,6 +30,7 @@ from tests.report.format_documents import (
     in_a_document,
     poisoned,
 )
+from tests.report.published import OF_THE_PAGE, Page, sarif_faults
 from tests.report.samples import SAMPLES
 
 SCHEMAS = Path(__file__).parents[1] / "data/schemas"
@@ -62,11 +62,8 @@ def test_snapshot(form: str, name: str, snapshot: SnapshotAssertion) -> None:
 
 @each_document
 def test_sarif_fulfils_its_schema(name: str) -> None:
-    schema = json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text())
     made = json.loads(written("sarif", DOCUMENTS[name]))
-    assert [
-        str(error) for error in Draft4Validator(schema, format_checker=FormatChecker()).iter_errors(made)
-    ] == []
+    assert sarif_faults(made) == []
     (run,) = made["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == list(dict.fromkeys(item["ruleId"] for item in run["results"]))
@@ -89,43 +86,6 @@ def test_gitlab_fulfils_its_schema(name: str) -> None:
     for entry in entries:
         Draft4Validator(schema).validate(entry)
     assert len({entry["fingerprint"] for entry in entries}) == len(entries)
-
-
-class Page(HTMLParser):
-    """The elements of a page, each ended where it has to be."""
-
-    EMPTY = ("meta", "img", "br", "hr", "rect", "line")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.wrong: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
-
-    @classmethod
-    def of(cls, text: str) -> Page:
-        page = cls()
-        page.feed(text)
-        page.close()
-        return page
-
-
-OF_THE_PAGE = set(
-    "html head meta title style body h1 h2 h3 dl dt dd table thead tbody tr th td article span p strong code "
-    "ul li pre details summary a figure figcaption svg rect line text".split()
-)
 
 
 @each_document

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ovms_doctor.checks import generative_layout, graph_models, pull, servable_faults
 from ovms_doctor.checks.api import Check
 from ovms_doctor.checks.context import Context, quote
+from ovms_doctor.checks.generative_steps import convert
 from ovms_doctor.checks.servable_faults import FAULTS, GRAPH_NOT_WIRED
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
@@ -173,12 +174,10 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
     directory = fault.path if fault.kind == "chat_template" else posixpath.dirname(fault.path)
     host = quote(context.host(directory)) if fault.path else ""
     if fault.kind == "not_converted":
-        task = next(iter(graph.tasks), "text_generation")
-        options = f"--weight-format int8 {_OUTPUT.get(task, '')}"
-        command = f"optimum-cli export openvino --model {host} {options}NEW_DIRECTORY"
-        return (
-            Step("Convert the model into a new directory, and serve that.", command, "host", "changes files"),
-        )
+        return convert(context, directory, next(iter(graph.tasks), "text_generation"))
+    if fault.kind in ("file_damaged", "json_invalid") and "Git LFS pointer" in fault.detail:
+        text = "Fetch what the pointers of Git LFS stand for."
+        return (Step(text, f"git -C {host} lfs pull", "host", "changes files"),)
     if fault.kind in ("tokenizer", "detokenizer", "tokenizer_new", "extension_old"):
         pin = ".".join(str(number) for number in release.numbers[:2])
         install = f"pip install 'openvino-tokenizers[transformers]=={pin}.*'"
@@ -217,14 +216,6 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
         return (Step("See what is there.", f"ls -la {host}", "host", "reads"),)
     return ()
 
-
-_OUTPUT = {
-    "embeddings": "--task feature-extraction ",
-    "rerank": "--task text-classification ",
-    "text_generation": "--task text-generation-with-past ",
-    "speech2text": "--task automatic-speech-recognition-with-past ",
-    "image_generation": "",
-}
 
 CHECK = Check(
     name="graphs",

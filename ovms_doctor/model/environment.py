@@ -51,7 +51,7 @@ _WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_D
 #: Variables whose value is the path of a file.
 _FILES = frozenset("GOOGLE_APPLICATION_CREDENTIALS AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE".split())
 #: Variables whose value is a place and no secret; a user in a URL is left out.
-_PLACES = _FILES | {"no_proxy", "NO_PROXY"}
+_PLACES = _FILES | {"no_proxy", "NO_PROXY", "OVMS_MODEL_REPOSITORY_PATH"}
 _PLAIN_WORD = lazy_pattern(r"[\w.@+-]{0,64}")
 _LONGEST_PATH = 4096
 #: Spelt so, or in any mix of capitals: what clients read is decided by the rules.

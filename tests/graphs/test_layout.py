@@ -237,3 +237,61 @@ def test_a_snapshot_with_its_blobs(world_dir: Path, release: str) -> None:
     )
     result = ovms_doctor("check", "--docker-run", line, "--load", "none", "--format", "json")
     assert codes(result) == []
+
+
+def test_a_snapshot_as_the_target(world_dir: Path) -> None:
+    """Here the links lead to the blobs; in a container that has only the snapshot they do not."""
+    revision = snapshot(world_dir)
+    result = check(revision)
+    assert codes(result) == ["OVD124"]
+    assert (result.code, str(revision.parents[1]) in result.text) == (0, True)
+    assert codes(check(revision, "--mount", f"{revision.parents[1]}:{revision.parents[1]}")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "where"),
+    [
+        ("compose", '["--overwrite_models"]', "compose"),
+        ("kubernetes", '["--overwrite_models"]', "kubernetes"),
+        ("docker", "--overwrite_models", "docker run"),
+    ],
+)
+def test_arguments_in_the_form_of_the_source(world_dir: Path, source: str, words: str, where: str) -> None:
+    model = world_dir / "models" / "OpenVINO" / "Tiny"
+    model.parent.mkdir(parents=True)
+    directory = unpack(MODELS["text_generation"], world_dir)
+    without_version(directory)
+    directory.rename(model)
+    (model / "openvino_model.bin").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    )
+    subprocess.run(["chmod", "-R", "a+rwX", world_dir], check=True)
+    image = "openvino/model_server:2025.4"
+    given = ["--source_model", "OpenVINO/Tiny", "--model_repository_path", "/models", "--rest_port", "8000"]
+    given += ["--task", "text_generation"]
+    mount = f"{world_dir}/models:/models"
+    if source == "compose":
+        path = world_dir / "compose.yaml"
+        services = {"ovms": {"image": image, "command": given, "volumes": [mount]}}
+        path.write_text(json.dumps({"services": services}))
+        option = ("--compose", str(path))
+    elif source == "kubernetes":
+        path = world_dir / "pod.yaml"
+        container = {
+            "name": "ovms",
+            "image": image,
+            "args": given,
+            "volumeMounts": [{"name": "m", "mountPath": "/models"}],
+        }
+        volumes = [{"name": "m", "hostPath": {"path": f"{world_dir}/models"}}]
+        spec = {"containers": [container], "volumes": volumes}
+        path.write_text(
+            json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+        )
+        option = ("--kubernetes", str(path))
+    else:
+        option = ("--docker-run", f"docker run -v {mount} {image} {' '.join(given)}")
+    result = ovms_doctor("check", *option, "--load", "none", "--format", "json")
+    (finding,) = (item for item in findings(result) if item["code"] == "OVD386")
+    step = finding["remedy"]["steps"][0]
+    assert (step["command"], step["where"]) == (words, where)

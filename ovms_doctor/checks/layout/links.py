@@ -86,6 +86,61 @@ def _outside_targets(context: Context) -> Iterator[Finding]:
         yield _finding(context, leaving[0])
     elif leaving:
         yield _several(context, leaving)
+    for model in context.plan.models:
+        if model.followed is not None and model.followed.verdict == "available":
+            yield from _of_graph(context, model, inside)
+
+
+#: The files of a generative model by which links are found: those of a snapshot in a cache are all links.
+_OF_GRAPHS = (
+    "graph.pbtxt",
+    "openvino_model.bin",
+    "openvino_language_model.bin",
+    "openvino_encoder_model.bin",
+    "openvino_tokenizer.bin",
+    "model_index.json",
+    "config.json",
+)
+
+
+def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator[Finding]:
+    """The first file of a graph's model at which a link leads out."""
+    base = model.entry.base_path
+    for name in _OF_GRAPHS:
+        path = f"{base.rstrip('/')}/{name}"
+        real = _real(context, path)
+        if real is None or any(real == root or real.startswith(root + "/") for root in inside):
+            continue
+        host = context.host(base).rstrip("/")
+        # In a cache of Hugging Face the files lie beside the snapshots, in the model's own directory.
+        in_cache = posixpath.basename(posixpath.dirname(real)) == "blobs"
+        above = posixpath.dirname(posixpath.dirname(real) if in_cache else real)
+        yield context.finding(
+            LINK_LEAVES_TARGET,
+            f"A link makes {path} of {real}, which lies outside of what was named here",
+            model=model.entry.name,
+            path=path,
+            base=base,
+            confidence="medium",
+            detail="In a container that mounts only the target it leads to nothing.",
+            evidence=(Evidence(f"{path} → {real}", "realpath on this host"),),
+            recovers="restart",
+            steps=(
+                Step(
+                    "Mount the directory that holds both.",
+                    f"-v {quote(above)}:{quote(above)}:ro",
+                    "docker run",
+                    "restarts the server",
+                ),
+                Step(
+                    "Or copy the target with what the links lead to, and use the copy.",
+                    f"cp -rL -- {quote(host)} {quote(host + '.copy')}",
+                    "host",
+                    "changes files",
+                ),
+            ),
+        )
+        return
 
 
 class _LeavingLink(Struct, frozen=True):

@@ -371,6 +371,55 @@ def _local_links(path: Path) -> list[str]:
     return [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
 
 
+#: Names that say nothing to somebody new, for types, functions and modules; what to say instead is in CONTRIBUTING.md.
+COINED = frozenset(
+    "Sight Meeting Surroundings Told Given Words Begun Asked Shown Seen Paper Place Stops Broken NotRead Refused Died "
+    "Threw Came General ask_aside setbacks contained fate by_place everything aside room rooms meeting begun".split()
+)
+#: The same for variables, parameters and fields.
+COINED_VARIABLES = frozenset(
+    "told said asked seen unseen untold paper seat aside meeting fate sight setbacks".split()
+)
+
+
+def test_names_are_plain() -> None:
+    found = {_relative(path): names for path in MODULES if (names := set(_coined(_tree(path))))}
+    assert found == {}
+    assert not [_relative(path) for path in MODULES if path.stem in COINED | COINED_VARIABLES]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("class Sight: pass", {"Sight"}),
+        ("class NearSight: pass\nshown = 1\ndef asked_by(x): pass", set()),
+        ("def fate(): pass", {"fate"}),
+        ("def f(told, *, seen=1): pass", {"told", "seen"}),
+        ("for said in x: pass\nwith y as paper: z.seat = 1", {"said", "paper", "seat"}),
+        ("class A:\n    unseen: int = 0", {"unseen"}),
+        ("'told'; told; x.said(); f(seen=1)", set()),
+    ],
+)
+def test_coined_names_are_found(code: str, found: set[str]) -> None:
+    assert set(_coined(ast.parse(code))) == found
+
+
+def _coined(tree: ast.Module) -> Iterator[str]:
+    """The coined names that the code gives to something of its own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names, coined = (node.name.strip("_"),), COINED
+        elif isinstance(node, ast.arg):
+            names, coined = (node.arg.strip("_"),), COINED_VARIABLES
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names, coined = (node.id.strip("_"),), COINED_VARIABLES
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names, coined = (node.attr.strip("_"),), COINED_VARIABLES
+        else:
+            continue
+        yield from coined.intersection(names)
+
+
 def test_no_helper_is_imported_from_a_test_module() -> None:
     wrong = [
         f"{_relative(path)}:{line}: {name}"

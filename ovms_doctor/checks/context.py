@@ -27,8 +27,8 @@ from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.plan import Attempt, ModelPlan, Plan
 
 #: The sources of evidence that comes from the deployment itself.
-TOLD_ENVIRONMENT = "the server's environment"
-TOLD_PATH = "the configured path"
+SERVER_ENVIRONMENT = "the server's environment"
+CONFIGURED_PATH = "the configured path"
 
 
 class Context(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ovms_doctor.model.facts import LoadReport
 from ovms_doctor.model.findings import Evidence
 from ovms_doctor.model.releases import Release
-from ovms_doctor.model.releases.openvino_messages import said_by
+from ovms_doctor.model.releases.openvino_messages import text_of_release
 
 
 def quote_openvino(report: LoadReport | None) -> tuple[Evidence, ...]:
@@ -21,7 +21,7 @@ def quote_release(report: LoadReport | None, release: Release, path: str) -> tup
     if report is None or not report.message.strip():
         return ()
     here = last_line(report.message)
-    expected = said_by(release, here, path)
+    expected = text_of_release(release, here, path)
     if expected is None or _without_frontends(expected[1]) == _without_frontends(here):
         return ()
     return (Evidence(expected[1], f"what read_model of OpenVINO {expected[0]} reports of such a file"),)

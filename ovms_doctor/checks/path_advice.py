@@ -38,7 +38,7 @@ def below(base: str, name: str | int) -> str:
     return f"{base.rstrip('/') if is_remote(base) else base}/{name}"
 
 
-def aside(context: Context, base: str, name: str, text: str) -> Step:
+def move_out_step(context: Context, base: str, name: str, text: str) -> Step:
     """The step that moves the directory ``name`` of a model beside the model's own. Only other buckets are beside a
     bucket, so there the step has no command."""
     base, other = base.rstrip("/"), f"{base.rstrip('/')}.{name.strip()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovms_doctor.checks.api import Check
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
+from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
@@ -176,7 +176,7 @@ def _without_port(context: Context, item: StorageRoute) -> Finding:
         f"{name} names a proxy without a port, which ends the server",
         detail="Its log does not mention a proxy. It serves no model, local ones included.",
         log=problem.log if problem is not None and ends else (),
-        evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
+        evidence=(Evidence(f"{name}={_redacted(context, name)}", SERVER_ENVIRONMENT),),
         recovers="restart",
         steps=(Step(f"Add the port to {name}, for example {_redacted(context, name).rstrip('/')}:3128."),),
     )
@@ -190,7 +190,7 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
         f"The S3 client cannot use the proxy in {name}: {_REASONS.get(proxy.problem, _REASONS['form'])}",
         detail="It connects without a proxy. The line in the log quotes the value, including the password.",
         log=(server_log.PROXY_UNREAD(proxy=HIDDEN),),
-        evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
+        evidence=(Evidence(f"{name}={_redacted(context, name)}", SERVER_ENVIRONMENT),),
         recovers="restart",
     )
 
@@ -198,7 +198,7 @@ def _unread(context: Context, item: StorageRoute) -> Finding:
 def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
     name = item.route.variable
     proxy = _proxy(context, name)
-    evidence = (Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),)
+    evidence = (Evidence(f"{name}={_redacted(context, name)}", SERVER_ENVIRONMENT),)
     client = _CLIENTS[item.client]
     if proxy.scheme == "https":
         yield context.finding(
@@ -230,7 +230,7 @@ def _taken(context: Context, item: StorageRoute) -> Iterator[Finding]:
             if reads
             else f"The S3 client of this release does not read {exemption.variable}.",
             confidence="medium",
-            evidence=(*evidence, Evidence(f"{exemption.variable} has {entry}", TOLD_ENVIRONMENT)),
+            evidence=(*evidence, Evidence(f"{exemption.variable} has {entry}", SERVER_ENVIRONMENT)),
             recovers="restart",
             steps=(Step(f"Write {host} into {exemption.variable}."),) if reads else (),
         )
@@ -252,7 +252,7 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             yield context.finding(
                 PROXY_SET_TO_NOTHING,
                 f"{empty} is empty and hides {others[0]}: the S3 client connects without a proxy",
-                evidence=(Evidence(f"{empty}=", TOLD_ENVIRONMENT),),
+                evidence=(Evidence(f"{empty}=", SERVER_ENVIRONMENT),),
                 recovers="restart",
                 steps=(Step(f"Remove {empty} from the server's environment."),),
             )
@@ -269,7 +269,7 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             PROXY_VARIABLE_UNREAD,
             f"{client[0].upper()}{client[1:]} does not read {name}: it connects without a proxy",
             detail=_reachable(context, item),
-            evidence=(Evidence(f"{name}={_redacted(context, name)}", TOLD_ENVIRONMENT),),
+            evidence=(Evidence(f"{name}={_redacted(context, name)}", SERVER_ENVIRONMENT),),
             recovers="restart",
             remedy=f"Set {wanted}, in lower case: {client} reads no other variable here." if azure else "",
             steps=(Step(f"Set {wanted}, in lower case, in the server's environment."), *azure),

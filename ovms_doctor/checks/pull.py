@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, quote
+from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context, quote
 from ovms_doctor.checks.generative_steps import run_with
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import Code, Example
@@ -258,7 +258,7 @@ def _evidence(context: Context, pull: PullPlan, fault: PullFault) -> tuple[Evide
         text = f"{fault.path}: owner uid {rights.uid} gid {rights.gid}, mode {rights.mode & 0o7777:04o}"
         return (Evidence(text + (", read-only" if fault.kind == "read_only" else ""), how),)
     if fault.kind in ("endpoint", "timeout", "token_unread", "cache_unread"):
-        return (Evidence(fault.subject, TOLD_ENVIRONMENT),)
+        return (Evidence(fault.subject, SERVER_ENVIRONMENT),)
     if fault.kind == "space":
         return (Evidence(f"{fault.path}: {_free(fault)} GB free", "statvfs"),)
     if fault.kind in ("unfinished", "resumed"):

@@ -58,7 +58,7 @@ def run_check(options: CheckOptions, output: OutputOptions) -> int:
 
 
 def _check(typed: CheckOptions, output: OutputOptions) -> int:
-    begun = begin(sys.argv[1:], output.host_name)
+    run_start = begin(sys.argv[1:], output.host_name)
     destinations(output)
     output = _with_baseline(output)
     plugins = () if typed.no_plugins else installed()
@@ -86,15 +86,15 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
             if not left_out and all(check.status == "ran" for check in third_party.checks):
                 # Of one that did not run the codes are not known.
                 _check_patterns(output, third_party.matched)
-        report = replace(report_on(run, output, begun, third_party), facts_from=origin)
+        report = replace(report_on(run, output, run_start, third_party), facts_from=origin)
     except UsageError:
         raise
     except interrupts.InterruptedRunError:
-        report = failed_report("interrupted before anything was looked at", begun)
+        report = failed_report("interrupted before anything was looked at", run_start)
     except Exception as error:  # noqa: BLE001 - a report in any case, never a traceback
         from ovms_doctor.cli.failure_text import failure_text
 
-        report = failed_report(failure_text(error), begun)
+        report = failed_report(failure_text(error), run_start)
     if interrupts.requested():
         notes = (*report.notes, "The run was interrupted: what was not looked at by then is not judged.")
         report = replace(report, notes=notes, exit_code=EXIT_INTERRUPTED)
@@ -152,7 +152,7 @@ def _third_party(
 
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
     """Save the facts with the options of the run. Interrupted: the facts that were collected by then."""
-    begun = begin(sys.argv[1:])
+    run_start = begin(sys.argv[1:])
     with interrupts.deferred():
         options = _looked_up(typed, output)
         progress = Progress()
@@ -161,7 +161,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
 
         header: dict[str, Any] = {
             "request": options_to_json(options),
-            "collected_at": begun.text,
+            "collected_at": run_start.text,
             "tool_version": __version__,
         }
         if output.host_name:

@@ -46,7 +46,7 @@ def run_diff(options: CompareOptions) -> int:
         options,
         lambda: diff_document(old, new, differences),
         lambda: diff_markdown(old, new, differences, f"{mark} {sentence}"),
-        lambda paper: write_diff(paper, old, new, differences),
+        lambda writer: write_diff(writer, old, new, differences),
         mark,
         sentence,
     )
@@ -78,7 +78,7 @@ def run_summary(options: CompareOptions) -> int:
         options,
         lambda: summary_document(totals),
         lambda: summary_markdown(totals, f"{mark} {sentence}"),
-        lambda paper: write_summary(paper, totals),
+        lambda writer: write_summary(writer, totals),
         mark,
         sentence,
     )
@@ -137,15 +137,15 @@ def _write(
 
     from ovms_doctor.model.styled import PlainOutput
     from ovms_doctor.report.comparison.text import write_verdict
-    from ovms_doctor.report.text_writer import paper_for
+    from ovms_doctor.report.text_writer import writer_for
 
     buffer = None if options.output in (None, "-") else io.StringIO()
     output = standard_output(no_color=options.no_color) if buffer is None else PlainOutput(buffer)
-    paper = paper_for(output, verbose=options.verbose)
+    writer = writer_for(output, verbose=options.verbose)
     if not options.quiet:
-        write_text(paper)
-    write_verdict(paper, mark, sentence)
-    paper.print(output)
+        write_text(writer)
+    write_verdict(writer, mark, sentence)
+    writer.print(output)
     if buffer is not None:
         write_parts([buffer.getvalue()], options.output)
 

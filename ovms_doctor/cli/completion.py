@@ -19,8 +19,8 @@ def completion_of(names: tuple[str, ...]) -> Callable[[str], list[tuple[str, str
 
 def complete_codes(incomplete: str) -> list[tuple[str, str]]:
     """Codes, names of findings and of checks that begin so, with what they mean; behind a comma the next one."""
-    before, comma, begun = incomplete.rpartition(",")
-    return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _begins(text, begun)]
+    before, comma, prefix = incomplete.rpartition(",")
+    return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _begins(text, prefix)]
 
 
 def complete_explained(incomplete: str) -> list[tuple[str, str]]:
@@ -28,8 +28,8 @@ def complete_explained(incomplete: str) -> list[tuple[str, str]]:
     return [item for item in _known(checks=False) if _begins(item[0], incomplete)]
 
 
-def _begins(text: str, begun: str) -> bool:
-    return text.lower().startswith(begun.lower())
+def _begins(text: str, prefix: str) -> bool:
+    return text.lower().startswith(prefix.lower())
 
 
 def _known(*, checks: bool = True) -> Iterator[tuple[str, str]]:

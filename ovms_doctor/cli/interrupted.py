@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-_said = False
+_reported = False
 
 
 def say() -> None:
     """Tell on standard error that the run was interrupted; once, whoever asks for it."""
-    global _said
-    if not _said:
-        _said = True
+    global _reported
+    if not _reported:
+        _reported = True
         print("ovms-doctor: interrupted", file=sys.stderr, flush=True)

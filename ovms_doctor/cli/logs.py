@@ -128,15 +128,15 @@ def _not_read(report: Report) -> str:
 def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions, output: Output) -> None:
     from ovms_doctor.explain.index import codes
     from ovms_doctor.report.log_text import write_log_report, write_verdict
-    from ovms_doctor.report.text_writer import paper_for
+    from ovms_doctor.report.text_writer import writer_for
 
-    paper = paper_for(output, verbose=shown.verbose, quiet=shown.quiet)
+    writer = writer_for(output, verbose=shown.verbose, quiet=shown.quiet)
     if diagnosis is None:
-        paper.prose(_not_read(report))
-        paper.print(output)
+        writer.prose(_not_read(report))
+        writer.print(output)
         return
     if not shown.quiet:
         titles = {code: entry.name.replace("-", " ") for code, entry in codes().items()}
-        write_log_report(paper, diagnosis, report.findings, titles)
-    write_verdict(paper, diagnosis, report.findings)
-    paper.print(output)
+        write_log_report(writer, diagnosis, report.findings, titles)
+    write_verdict(writer, diagnosis, report.findings)
+    writer.print(output)

@@ -46,17 +46,17 @@ def run_request(check_options: CheckOptions, options: RequestOptions, output_opt
     """The exit code: 0 where the request is answered with a result, 1 where it is refused, 3 where it is not known."""
     _check_usage(check_options, options)
     destinations(output_options)
-    begun = begin(sys.argv[1:])
+    run_start = begin(sys.argv[1:])
     request = _read(options)
     world = _World(check_options, options, request)
     try:
         models, release = world.served()
         if request is None:
-            return _say_error(options.error or "", models, release, world, begun, output_options)
+            return _say_error(options.error or "", models, release, world, run_start, output_options)
         from ovms_doctor.diagnosis.client_request import judge_request
 
         judged = judge_request(request, models, release, world.facts, world.collector)
-        return _report(judged, world, begun, output_options)
+        return _report(judged, world, run_start, output_options)
     finally:
         world.close()
 
@@ -259,7 +259,7 @@ class _World:
 # -- the report ------------------------------------------------------------------------------------------
 
 
-def _report(judged: JudgedRequest, world: _World, begun: RunStart, output_options: OutputOptions) -> int:
+def _report(judged: JudgedRequest, world: _World, run_start: RunStart, output_options: OutputOptions) -> int:
     from ovms_doctor.checks.requests.findings import request_findings
     from ovms_doctor.report.request_table import verdict_sentence, write_request
 
@@ -276,11 +276,11 @@ def _report(judged: JudgedRequest, world: _World, begun: RunStart, output_option
         request_findings(verdict, judged.models, judged.release),
         verdict.unjudged,
         verdict_sentence(verdict),
-        lambda paper: write_request(paper, verdict),
+        lambda writer: write_request(writer, verdict),
         request_info,
         judged.release,
     )
-    return _deliver(judgement, world, begun, output_options)
+    return _deliver(judgement, world, run_start, output_options)
 
 
 def _say_error(
@@ -288,7 +288,7 @@ def _say_error(
     models: ServedModels,
     release: Release,
     world: _World,
-    begun: RunStart,
+    run_start: RunStart,
     output_options: OutputOptions,
 ) -> int:
     """What an error text alone proves."""
@@ -310,8 +310,8 @@ def _say_error(
     else:
         last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
     findings = error_text_findings(proof, text, models)
-    judgement = _Judgement(findings, unjudged, last, lambda paper: None, request_info, release)
-    return _deliver(judgement, world, begun, output_options)
+    judgement = _Judgement(findings, unjudged, last, lambda writer: None, request_info, release)
+    return _deliver(judgement, world, run_start, output_options)
 
 
 class _Judgement(NamedTuple):
@@ -328,13 +328,13 @@ class _Judgement(NamedTuple):
     release: Release
 
 
-def _deliver(judgement: _Judgement, world: _World, begun: RunStart, output_options: OutputOptions) -> int:
+def _deliver(judgement: _Judgement, world: _World, run_start: RunStart, output_options: OutputOptions) -> int:
     code = _exit_code(judgement.findings, judgement.unjudged, output_options)
 
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
 
-        report = _envelope(judgement, code, world, begun)
+        report = _envelope(judgement, code, world, run_start)
         return to_document(report, judgement.request_info(), sentence=" ".join(judgement.last))
 
     def write_text(output: Output) -> None:
@@ -356,21 +356,21 @@ def _exit_code(findings: tuple[Finding, ...], unjudged: str, output_options: Out
 
 def _write_text(judgement: _Judgement, world: _World, output_options: OutputOptions, output: Output) -> None:
     from ovms_doctor.report.text_findings import write_findings
-    from ovms_doctor.report.text_writer import paper_for
+    from ovms_doctor.report.text_writer import writer_for
     from ovms_doctor.report.verdict import STYLES
 
-    paper = paper_for(output, verbose=output_options.verbose)
+    writer = writer_for(output, verbose=output_options.verbose)
     mark, sentence = judgement.last
     if not output_options.quiet:
-        paper.prose(f"OVMS {judgement.release} rules ({world.release_from})", indent=1, style="dim")
-        judgement.write_body(paper)
-        write_findings(paper, judgement.findings)
-        paper.blank()
-    paper.verdict(mark, sentence, STYLES.get(mark, "bold"))
-    paper.print(output)
+        writer.prose(f"OVMS {judgement.release} rules ({world.release_from})", indent=1, style="dim")
+        judgement.write_body(writer)
+        write_findings(writer, judgement.findings)
+        writer.blank()
+    writer.verdict(mark, sentence, STYLES.get(mark, "bold"))
+    writer.print(output)
 
 
-def _envelope(judgement: _Judgement, code: int, world: _World, begun: RunStart) -> Report:
+def _envelope(judgement: _Judgement, code: int, world: _World, run_start: RunStart) -> Report:
     from ovms_doctor import __version__
     from ovms_doctor.report.model import CheckRun, Report
 
@@ -379,7 +379,7 @@ def _envelope(judgement: _Judgement, code: int, world: _World, begun: RunStart) 
     run = world.run
     return Report(
         __version__,
-        begun.run(),
+        run_start.run(),
         verdict,
         code,
         None if run is None else run.deployment,

@@ -42,7 +42,7 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
     if options.watch and any(item.path or item.format != "text" for item in written):
         raise UsageError("--watch writes text on standard output: leave out --format and --output")
     _check_patterns(shown.select, shown.ignore)
-    begun = begin(sys.argv[1:], shown.host_name)
+    run_start = begin(sys.argv[1:], shown.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address
 
     try:
@@ -54,15 +54,15 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
         typed = options.container or without_user(options.server or "''")
         raise UsageError(f"{typed}: {error}") from None
     except _EngineError as error:
-        return _not_looked(str(error), shown, begun)
+        return _not_looked(str(error), shown, run_start)
     from ovms_doctor.diagnosis.live import live_report, live_status
 
     if options.watch:
         from ovms_doctor.cli.status_watch import watch
 
-        return watch(address, live_options, shown, begun)
+        return watch(address, live_options, shown, run_start)
     status = live_status(address, live_options, dict(os.environ), _progress())
-    report = live_report(status, shown, begun)
+    report = live_report(status, shown, run_start)
     _print(report, status, shown)
     return report.exit_code
 
@@ -91,11 +91,11 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     return container_address(container, address, grpc=grpc, engine_host=looked.host)
 
 
-def _not_looked(reason: str, shown: OutputOptions, begun: RunStart) -> int:
+def _not_looked(reason: str, shown: OutputOptions, run_start: RunStart) -> int:
     """The report of a run that could not look."""
     from ovms_doctor.diagnosis.run import failed_report
 
-    report = failed_report(reason, begun)
+    report = failed_report(reason, run_start)
     print(f"ovms-doctor: {reason}", file=sys.stderr)
     deliver(failed_content(report), shown)
     return EXIT_OK if shown.exit_zero else report.exit_code
@@ -195,10 +195,10 @@ def render(report: Report, status: LiveStatus, shown: OutputOptions, output: Out
     """Write the report for people."""
     from ovms_doctor.checks.live import live_gap
     from ovms_doctor.report.live_text import write_live_report, write_live_verdict
-    from ovms_doctor.report.text_writer import paper_for
+    from ovms_doctor.report.text_writer import writer_for
 
-    paper = paper_for(output, verbose=shown.verbose, quiet=shown.quiet)
+    writer = writer_for(output, verbose=shown.verbose, quiet=shown.quiet)
     if not shown.quiet:
-        write_live_report(paper, status, report.findings)
-    write_live_verdict(paper, status, report.findings, live_gap(status))
-    paper.print(output)
+        write_live_report(writer, status, report.findings)
+    write_live_verdict(writer, status, report.findings, live_gap(status))
+    writer.print(output)

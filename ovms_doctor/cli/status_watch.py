@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOME, _REST_OF_SCREEN = "\x1b[H", "\x1b[J"
 
 
-def watch(address: Address, options: LiveOptions, shown: OutputOptions, begun: RunStart) -> int:
+def watch(address: Address, options: LiveOptions, shown: OutputOptions, run_start: RunStart) -> int:
     """Looks until Ctrl-C, then writes the last state where it is not on the screen. The exit code is 130."""
     from ovms_doctor.diagnosis.live import live_report, look_once
 
@@ -34,7 +34,7 @@ def watch(address: Address, options: LiveOptions, shown: OutputOptions, begun: R
     try:
         while True:
             status = look_once(address, options, dict(os.environ))
-            report = live_report(status, shown, begun)
+            report = live_report(status, shown, run_start)
             last = report, status
             if is_terminal:
                 _draw(report, status, shown, options.interval)

@@ -184,7 +184,7 @@ def _outside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
 # -- where its paths lie -------------------------------------------------------------------------------
 
 
-def _mounts(container: Container, said: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
+def _mounts(container: Container, named: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
     """The container's own file system first, so that what is mounted lies over it; last those of the command line,
     which replace the container's at the same path."""
     own = (Mount(container.merged_directory, "/"),) if container.merged_directory else ()
@@ -193,13 +193,13 @@ def _mounts(container: Container, said: tuple[Mount, ...], gone: Collection[str]
         for mount in container.mounts
         if mount.host is not None and _host_of(mount) not in gone
     )
-    return (*own, *known, *(_as_copy(mount, container) for mount in said))
+    return (*own, *known, *(_as_copy(mount, container) for mount in named))
 
 
 def _as_copy(mount: Mount, container: Container) -> Mount:
     """A mount of the command line, marked as a copy where the container mounts something else there."""
-    seen = covering(container.mounts, mount.server)
-    if mount.rights or (seen and _host_at(seen[0], mount.server) == mount.host):
+    covered = covering(container.mounts, mount.server)
+    if mount.rights or (covered and _host_at(covered[0], mount.server) == mount.host):
         return mount
     return replace(mount, rights="copy")
 

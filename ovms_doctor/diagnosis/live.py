@@ -149,16 +149,16 @@ def is_served(status: LiveStatus) -> bool:
     return bool(present) and all(item.complete for item in present)
 
 
-def live_report(status: LiveStatus, options: OutputOptions, begun: RunStart) -> Report:
+def live_report(status: LiveStatus, options: OutputOptions, run_start: RunStart) -> Report:
     """The report on a running server."""
     findings = tuple(item for item in arrange(live_findings(status)) if _is_wanted(item, options))
     problem = live_gap(status)
     ended: CheckStatus = "could_not_look" if problem else "ran"
     checks = (CheckRun(CHECK.name, ended, problem),)
-    done = adjusted(findings, options.adjustments, begun.text[:10])
+    done = adjusted(findings, options.adjustments, run_start.text[:10])
     verdict, code = verdict_of(done.findings, checks, options)
     return Report(
-        *(__version__, begun.run(), verdict, code, None, None, done.findings, checks),
+        *(__version__, run_start.run(), verdict, code, None, None, done.findings, checks),
         notes=done.notes,
         suppressed=done.suppressed,
     )

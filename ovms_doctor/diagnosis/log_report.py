@@ -30,7 +30,7 @@ def read_log(parts: Iterable[tuple[str, Iterable[bytes]]]) -> LogSummary:
 def log_report(
     log: LogSummary | None,
     options: OutputOptions,
-    begun: RunStart,
+    run_start: RunStart,
     *,
     release: str | None = None,
     problem: str = "",
@@ -47,10 +47,10 @@ def log_report(
     if log is not None and not problem and not log.records and not log.problems:
         status, problem = "could_not_look", "no line of OVMS is in the log"
     checks = (CheckRun(LOG_CHECK, status, problem),)
-    done = adjusted(findings, options.adjustments, begun.text[:10])
+    done = adjusted(findings, options.adjustments, run_start.text[:10])
     verdict, code = verdict_of(done.findings, checks, options)
     report = Report(
-        *(__version__, begun.run(), verdict, code, None, None, done.findings, checks),
+        *(__version__, run_start.run(), verdict, code, None, None, done.findings, checks),
         notes=done.notes,
         suppressed=done.suppressed,
     )

@@ -43,7 +43,7 @@ NO_THIRD_PARTY = ThirdParty()
 
 
 def report_on(
-    run: SettledRun, options: OutputOptions, begun: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
+    run: SettledRun, options: OutputOptions, run_start: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
 ) -> Report:
     """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
     context = Context(run.deployment, run.plan, run.facts)
@@ -69,11 +69,11 @@ def report_on(
         arranged = arrange([*joined_live(findings, context), *third_party.findings])
         live, now = live_status_of(run.deployment), about_now(arranged)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
-    done = adjusted(arranged, options.adjustments, begun.text[:10])
+    done = adjusted(arranged, options.adjustments, run_start.text[:10])
     verdict, code = verdict_of(done.findings, checks, options)
     return Report(
         __version__,
-        begun.run(),
+        run_start.run(),
         verdict,
         code,
         run.deployment,
@@ -97,9 +97,9 @@ def report_on(
     )
 
 
-def failed_report(error: str, begun: RunStart, exit_code: int = EXIT_INCOMPLETE) -> Report:
+def failed_report(error: str, run_start: RunStart, exit_code: int = EXIT_INCOMPLETE) -> Report:
     """A run that could not be carried through: still one document."""
-    return Report(__version__, begun.run(), "incomplete", exit_code, None, None, error=error)
+    return Report(__version__, run_start.run(), "incomplete", exit_code, None, None, error=error)
 
 
 def _is_selected(check: Check, options: OutputOptions) -> bool:

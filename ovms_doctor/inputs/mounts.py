@@ -175,13 +175,13 @@ def check_volume_name(name: str) -> str:
 
 def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
     """Two mounts at one path are refused."""
-    seen: set[str] = set()
+    known: set[str] = set()
     for mount in mounts:
-        if mount.server in seen:
+        if mount.server in known:
             raise RefusedValueError(
                 f'two mounts have the same path in the container, "{shown(mount.server)}"'
             )
-        seen.add(mount.server)
+        known.add(mount.server)
 
 
 def is_windows(path: str) -> bool:

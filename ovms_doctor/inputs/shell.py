@@ -208,12 +208,12 @@ class _Scanner:
     # -- commands --------------------------------------------------------------------------------------
 
     def operator(self, char: str) -> None:
-        begun = any(part != " " for part in self.command)
-        if char == "(" and begun:
+        started = any(part != " " for part in self.command)
+        if char == "(" and started:
             raise DocumentError(
                 "A shell refuses the parenthesis that stands outside quotes: put that value in quotes."
             )
-        if char == "\n" and begun and re.match(r"\s*--?[A-Za-z]", self.text[self.at : self.at + 1000]):
+        if char == "\n" and started and re.match(r"\s*--?[A-Za-z]", self.text[self.at : self.at + 1000]):
             self.blank()
             if _LOST_BREAK not in self.result.notes:
                 self.result.notes.append(_LOST_BREAK)

@@ -30,7 +30,7 @@ class Example(Struct, frozen=True):
 class Code(Struct, frozen=True, kw_only=True):
     """One code, for ever: a number or name that was published is never used for anything else.
 
-    What is said beyond these fields stands in the code's Markdown page.
+    Everything beyond these fields is in the code's Markdown page.
     """
 
     #: ``OVD`` and three digits; a third-party check has a prefix of its own.

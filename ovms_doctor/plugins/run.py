@@ -91,7 +91,7 @@ class _Candidate(Struct):
 
 def run_plugins(
     plugins: Sequence[Plugin],
-    seen: SettledRun,
+    settled: SettledRun,
     output: OutputOptions,
     limit: float,
 ) -> ThirdParty:
@@ -102,7 +102,7 @@ def run_plugins(
     plugins = [plugin for plugin in plugins if plugin.name not in left_out]
     if not plugins or not _may_be_selected(output):
         return ThirdParty(matched=frozenset(ignored))
-    with _started(plugins, lambda: _document(seen), limit) as candidates:
+    with _started(plugins, lambda: _document(settled), limit) as candidates:
         result = ThirdParty(matched=_matched(candidates, output) | ignored)
         for candidate in _selected(candidates, output):
             result = _with(result, candidate, output, limit)
@@ -178,9 +178,9 @@ def _fill(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _document(seen: SettledRun) -> bytes:
-    facts = tuple(Fact(question, answer) for question, answer in seen.facts)
-    return encode_settled(Settled(seen.deployment, seen.plan, facts))
+def _document(settled: SettledRun) -> bytes:
+    facts = tuple(Fact(question, answer) for question, answer in settled.facts)
+    return encode_settled(Settled(settled.deployment, settled.plan, facts))
 
 
 def _refused_name(plugin: Plugin, plugins: Sequence[Plugin]) -> PluginProblem | None:
@@ -203,7 +203,7 @@ def _is_ours(name: str) -> bool:
 
 def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: float) -> None:
     if isinstance(message, ChildExit):
-        candidate.trouble = _died(message, "to be imported", limit)
+        candidate.trouble = _ended(message, "to be imported", limit)
     elif isinstance(message, Unusable):
         text = f"it cannot be imported: {read_sentence(message.reason)}"
         candidate.trouble = PluginProblem("crashed", PLUGIN_UNUSABLE, text)
@@ -359,7 +359,7 @@ def _outcome(
             message = child.receive(limit)
     match message:
         case ChildExit():
-            trouble = _died(message, "to run", limit)
+            trouble = _ended(message, "to run", limit)
         case Findings():
             return _looked_through(message.findings, candidate.described)
         case NotApplicable():
@@ -393,10 +393,10 @@ def _looked_through(
     return tuple(good), "crashed", text, (PluginProblem("crashed", PLUGIN_FINDING_REFUSED, text),)
 
 
-def _died(died: ChildExit, what: str, limit: float) -> PluginProblem:
-    if died.timed_out:
+def _ended(ended: ChildExit, what: str, limit: float) -> PluginProblem:
+    if ended.timed_out:
         return PluginProblem("timed_out", CHECK_TIMED_OUT, f"it was given {limit:g} s {what}, and was ended")
-    return PluginProblem("crashed", CHECK_CRASHED, read_sentence(str(died)))
+    return PluginProblem("crashed", CHECK_CRASHED, read_sentence(str(ended)))
 
 
 # -- words ---------------------------------------------------------------------------------------------

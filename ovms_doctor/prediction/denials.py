@@ -1,4 +1,4 @@
-"""Rights that are missing behind the first one: what the server meets once that is granted.
+"""Rights that are missing behind the first one: which the server finds once that is granted.
 
 The server stops at the first directory or file that it has no right on, and so do the facts. A remedy that grants
 this one right alone would have to be repeated for each directory down to the model.

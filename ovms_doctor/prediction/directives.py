@@ -44,7 +44,7 @@ _REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
 OCCUPIED = "MODEL_NAME_OCCUPIED"
 
 
-class NotToldError(Exception):
+class NotKnownError(Exception):
     """What decides is not known."""
 
     def __init__(self, path: str, reason: str) -> None:
@@ -136,11 +136,11 @@ def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Fact
     cannot be read. Raises FactsMissingError and NotToldError."""
     path = repository_path(arguments, deployment.release, deployment.environment)
     if path is None:
-        raise NotToldError("--model_repository_path", f"the value of {_REPOSITORY} is not known")
+        raise NotKnownError("--model_repository_path", f"the value of {_REPOSITORY} is not known")
     full = absolute(path, deployment.working_directory)
     status = facts.ask(StatPath(full))
     if isinstance(status, Unavailable):
-        raise NotToldError(path, status.reason)
+        raise NotKnownError(path, status.reason)
     if isinstance(status, Failure) and not status.missing:
         return _threw("status", status, path)
     if not isinstance(status, PathStatus) or status.kind != "directory":
@@ -150,7 +150,7 @@ def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Fact
     if isinstance(listing, Failure):
         return _threw("directory iterator cannot open directory", listing, path)
     if not isinstance(listing, Listing):
-        raise NotToldError(path, listing.reason)
+        raise NotKnownError(path, listing.reason)
     if not listing.entries:
         line = server_log.LIST_EMPTY(path=path)
         return Ending(0, "OK", f"{path} is empty: no model is listed", (line,), path)
@@ -170,19 +170,19 @@ def look_at_change(
     Whether it can be written is not looked at. Raises FactsMissingError and NotToldError."""
     adds = arguments.value("add_to_config") is not None
     if not deployment.release.at_least(2025, 3):
-        raise NotToldError(path, "v2025.2 takes directories, which is not followed")
+        raise NotKnownError(path, "v2025.2 takes directories, which is not followed")
     full = absolute(path, deployment.working_directory)
     status = facts.ask(StatPath(full))
     if isinstance(status, Unavailable):
-        raise NotToldError(path, status.reason)
+        raise NotKnownError(path, status.reason)
     if isinstance(status, Failure) and not status.missing:
-        raise NotToldError(path, "whether it exists cannot be told as the server's user")
+        raise NotKnownError(path, "whether it exists cannot be determined as the server's user")
     if isinstance(status, Failure):
         line = server_log.CONFIG_TO_CHANGE_MISSING(path=path)
         return None if adds else _refused("PATH_INVALID", path, f"{path} does not exist", line)
     content = facts.ask(ReadFile(full, LIMIT))
     if isinstance(content, Unavailable):
-        raise NotToldError(path, content.reason)
+        raise NotKnownError(path, content.reason)
     if isinstance(content, Failure):
         line = server_log.CONFIG_UNREADABLE(path=path)
         return _refused("CONFIG_FILE_INVALID", path, f"{path} cannot be read", line, failure=content)
@@ -196,15 +196,15 @@ def _in_text(path: str, text: ConfigText, name: str, deployment: Deployment, *, 
         line = server_log.CONFIG_NOT_JSON(error=error.message)
         return _refused("JSON_INVALID", path, f"{path} is no JSON for the server", line)
     except NestingError:
-        raise NotToldError(path, "it is nested deeper than is followed here") from None
+        raise NotKnownError(path, "it is nested deeper than is followed here") from None
     if not isinstance(document, dict):
         # The server's own code does not check.
-        raise NotToldError(path, "it holds no object, which the server does not check")
+        raise NotKnownError(path, "it holds no object, which the server does not check")
     models = document.get("model_config_list")
     if not isinstance(models, list):
         return _refused("JSON_INVALID", path, f"{path} has no list model_config_list")
     if not all(isinstance(item, dict) for item in models):
-        raise NotToldError(
+        raise NotKnownError(
             path, "an entry of model_config_list is no object, which the server does not check"
         )
     listed = any(_is_named(item, name) for item in models)

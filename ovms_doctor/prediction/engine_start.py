@@ -115,6 +115,6 @@ def _started_here(deployment: Deployment) -> Container | None:
 def _from_host(deployment: Deployment, container: Container) -> Iterator[ContainerMount]:
     """The mounts of paths of the host, without those that --mount replaces."""
     for mount in container.mounts:
-        seen = deployment.mount_table.mount_of(mount.server)
-        if mount.host is not None and seen is not None and seen.host == mount.host:
+        covering = deployment.mount_table.mount_of(mount.server)
+        if mount.host is not None and covering is not None and covering.host == mount.host:
             yield mount

@@ -112,7 +112,7 @@ def needs_untried(
     report: LoadReport | Unavailable | None,
     release: Release,
 ) -> str:
-    """Why it cannot be told whether a model is read: it may need what was not loaded here; empty where it can."""
+    """Why it cannot be determined whether a model is read: it may need what was not loaded here; empty where it can."""
     if extension is None or (inspection is not None and any(fault.fatal for fault in inspection.faults)):
         return ""
     if isinstance(report, LoadReport) and (report.outcome != "failed" or report.stage != "read"):
@@ -188,7 +188,7 @@ def _is_foreign(library: LibraryInspection) -> bool:
 
 
 def _beside(name: str, extension: ExtensionPlan, facts: Facts) -> bool:
-    """Whether a library lies where the extension itself says to look, or that cannot be told."""
+    """Whether a library lies where the extension itself says to look, or that cannot be determined."""
     assert extension.inspection is not None
     directory = extension.absolute_path.rpartition("/")[0] or "/"
     for path in extension.inspection.search_paths:

@@ -134,9 +134,9 @@ class Loader(Struct, frozen=True):
                 return replace(read, cause=replace(variables, report=base.report))
         if self.parameters is None:
             return read
-        told = base.report if base.report is not None and base.report.outcome == "ok" else inspection
-        inputs, outputs = (told.inputs, told.outputs) if told is not None else (None, None)
-        meeting = ParameterValidation(
+        source = base.report if base.report is not None and base.report.outcome == "ok" else inspection
+        inputs, outputs = (source.inputs, source.outputs) if source is not None else (None, None)
+        validation = ParameterValidation(
             self.model,
             version,
             found.path,
@@ -149,7 +149,7 @@ class Loader(Struct, frozen=True):
             kept,
             library_of(self.extension),
         )
-        return meeting.judge(read, inputs, outputs)
+        return validation.judge(read, inputs, outputs)
 
     # -- before anything is opened -----------------------------------------------------------------
     def _special_file(self, found: FoundFile, absolute_path: str) -> SpecialFile | None:
@@ -274,10 +274,10 @@ class Loader(Struct, frozen=True):
         if newer is not None:
             return self._refused(base, newer, None)
         tokenizers = tokenizers_of(inspection, self.release)
-        came_through = isinstance(report, LoadReport) and report.outcome == "ok"
+        loaded = isinstance(report, LoadReport) and report.outcome == "ok"
         if (
             tokenizers
-            and not came_through
+            and not loaded
             and inspection is not None
             and not any(fault.fatal for fault in inspection.faults)
         ):

@@ -26,7 +26,7 @@ from ovms_doctor.model.plan_problems import StartProblem
 from ovms_doctor.model.pull_plan import PullFault, PullFaultKind, PullPlan
 from ovms_doctor.prediction.directives import (
     OCCUPIED,
-    NotToldError,
+    NotKnownError,
     changed_path,
     look_at_change,
     look_at_list,
@@ -169,7 +169,7 @@ def _list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> P
     pull = PullPlan("list_models")
     try:
         ending = look_at_list(deployment, arguments, facts)
-    except NotToldError as error:
+    except NotKnownError as error:
         return Plan(deployment.mode, "unknown", unknown=error.cause, pull=pull)
     if ending is None:
         return Plan(deployment.mode, "exits", 0, pull=pull)
@@ -204,7 +204,7 @@ def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, pl
     pull = PullPlan("modify_config", name, given)
     try:
         ending = look_at_change(given, deployment, arguments, facts)
-    except NotToldError as error:
+    except NotKnownError as error:
         return Plan("config", "unknown", unknown=error.cause, pull=pull)
     if ending is not None and ending.status == OCCUPIED:
         return _written(pull, PullFault("listed", True, given, name, ending.status, ending.log))

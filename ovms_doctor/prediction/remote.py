@@ -1,5 +1,5 @@
 """What remote storage comes to: the clients that are needed, the way each takes, what each decides for its models, and
-what the stores said to it."""
+what the stores answered."""
 
 from __future__ import annotations
 

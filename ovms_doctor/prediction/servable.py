@@ -253,7 +253,9 @@ def _stopped(plan: ModelPlan, attempt: Attempt) -> ModelPlan:
     cause = attempt.cause
     if isinstance(cause, CacheFails):
         return replace(plan, ended=128 + _SIGABRT)
-    unknown = cause if isinstance(cause, CouldNotLook) else CouldNotLook(attempt.path, "it could not be told")
+    unknown = (
+        cause if isinstance(cause, CouldNotLook) else CouldNotLook(attempt.path, "it could not be determined")
+    )
     versions = tuple(
         replace(item, now=None, later=None) if item.version == attempt.version else item
         for item in plan.versions

@@ -18,7 +18,7 @@ from ovms_doctor.model.host import User
 from ovms_doctor.probes import acl
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
-#: How the server's user is stood in for: this process is that user (or none was named), becomes it, or
+#: How this process acts for the server's user: this process is that user (or none was named), becomes it, or
 #: can do neither and computes.
 Means: TypeAlias = Literal["self", "drop", "predict"]
 
@@ -146,7 +146,7 @@ class PredictedAccess:
 
 
 def cannot_look(path: str, right: Right) -> Unavailable:
-    """The doctor's own uid stands in the way of looking at or through ``path``."""
+    """This process's own uid keeps it from looking at or through ``path``."""
     return Unavailable(f"this process (uid {os.geteuid()}) may not {right} {path}")
 
 

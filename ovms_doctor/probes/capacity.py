@@ -15,10 +15,10 @@ _CGROUP = "/sys/fs/cgroup"
 _NO_LIMIT = 1 << 62
 
 
-def jobs(asked: int | None = None) -> int:
+def jobs(requested: int | None = None) -> int:
     """How many workers fit: as many as were asked for, else by cores and free memory; at least one."""
-    if asked is not None:
-        return max(1, asked)
+    if requested is not None:
+        return max(1, requested)
     memory = free_memory()
     fit = MOST_WORKERS if memory is None else memory // WORKER_MEMORY
     return max(1, min(cores(), fit, MOST_WORKERS))
@@ -35,7 +35,7 @@ def cores() -> int:
 
 
 def free_memory() -> int | None:
-    """Bytes that may still be used before something is killed; None where that cannot be told.
+    """Bytes that may still be used before something is killed; None where that cannot be determined.
 
     The least of what the host says is available (MemAvailable, proc(5)) and of what the control group of this
     process leaves: its limit less the memory that cannot be taken back.

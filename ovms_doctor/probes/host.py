@@ -27,7 +27,7 @@ def see_host(root: str = "") -> Host:
         online=os.sysconf("SC_NPROCESSORS_ONLN"),
         affinity=len(os.sched_getaffinity(0)),
         quota=_quota(root),
-        contained=_contained(root),
+        contained=_is_in_container(root),
         open_files=_NO_LIMIT if open_files == resource.RLIM_INFINITY else open_files,
         devices=see_devices(root),
         memory=free_memory() if not root else None,
@@ -91,7 +91,7 @@ def _maker(path: str) -> int | None:
 
 
 def _groups(nodes: list[tuple[str, int | None]]) -> tuple[int, ...]:
-    """The groups that may open the nodes; none where others may open one too, or where that cannot be told: an
+    """The groups that may open the nodes; none where others may open one too, or where that cannot be determined: an
     owner other than root, an ACL (logind gives one to who sits at the machine)."""
     groups = set()
     for path, _ in nodes:
@@ -114,7 +114,7 @@ def _has_acl(path: str) -> bool:
         return False
 
 
-def _contained(root: str) -> bool:
+def _is_in_container(root: str) -> bool:
     """systeminfo.cpp isRunningInDocker: a mark that opens, or a cgroup's name."""
     if any(_text(root + mark) is not None for mark in _MARKS):
         return True
@@ -136,7 +136,7 @@ def _quota(root: str) -> int:
 
 
 def _share(quota: str, period: str) -> int:
-    """Whole processors, rounded up; 0 where there is no limit (-1) or it cannot be told."""
+    """Whole processors, rounded up; 0 where there is no limit (-1) or it cannot be determined."""
     try:
         amount, interval = int(quota), int(period)
     except ValueError:

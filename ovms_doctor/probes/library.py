@@ -89,17 +89,17 @@ def _inspect(file: BinaryIO, size: int, here: str) -> LibraryInspection:
         return LibraryInspection(size, "cut off", f"the file ends after {size} bytes", local_openvino=here)
     # What decides before all else stands at fixed places, whatever the rest is worth.
     bits = {1: 32, 2: 64}.get(head[4], 0)
-    seen = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=here)
+    inspection = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=here)
     needed = _bytes_to_load(file, head)
     if needed > size:
         detail = f"the file has {size} bytes, and {needed} of it are to be loaded"
-        return replace(seen, fault="cut off", detail=detail)
+        return replace(inspection, fault="cut off", detail=detail)
     try:
         file.seek(0)
-        return _read(ELFFile(file), seen)
+        return _read(ELFFile(file), inspection)
     except Exception as error:  # noqa: BLE001 - pyelftools raises whatever comes to it on damaged bytes
         text = " ".join(str(error).split())[:200] or type(error).__name__
-        return replace(seen, fault="damaged", detail=f"its tables cannot be read: {text}")
+        return replace(inspection, fault="damaged", detail=f"its tables cannot be read: {text}")
 
 
 def _machine(head: bytes) -> str:
@@ -127,14 +127,14 @@ def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
     return furthest
 
 
-def _read(elf: Any, seen: LibraryInspection) -> LibraryInspection:
+def _read(elf: Any, inspection: LibraryInspection) -> LibraryInspection:
     kind = elf.header["e_type"]
     if kind != "ET_DYN":
-        return replace(seen, fault="no library", detail=f"it is no shared library ({kind})")
+        return replace(inspection, fault="no library", detail=f"it is no shared library ({kind})")
     segments = list(islice(elf.iter_segments(), _MOST_TAGS))
     dynamic = next((segment for segment in segments if segment["p_type"] == "PT_DYNAMIC"), None)
     if dynamic is None:
-        return replace(seen, fault="no library", detail="it has no dynamic section")
+        return replace(inspection, fault="no library", detail="it has no dynamic section")
     needed, paths = [], []
     for tag in islice(dynamic.iter_tags(), _MOST_TAGS):
         if tag.entry.d_tag == "DT_NEEDED":
@@ -143,7 +143,7 @@ def _read(elf: Any, seen: LibraryInspection) -> LibraryInspection:
             text = tag.runpath if tag.entry.d_tag == "DT_RUNPATH" else tag.rpath
             paths += [path for path in text.split(":") if path]
     return replace(
-        seen,
+        inspection,
         needed=tuple(needed),
         search_paths=tuple(paths),
         symbol_versions=tuple(dict.fromkeys(islice(_versions(elf), _MOST_TAGS))),

@@ -189,14 +189,16 @@ class LocalCollector:
         self, questions: list[StatHost], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         """Paths of this host: what hangs there says nothing about the server's paths of the same name."""
-        asked = {StatPath(question.path): question for question in questions}
+        wanted = {StatPath(question.path): question for question in questions}
         hung, self._hung = self._hung, []
-        seen: _Answers = {}
+        answered: _Answers = {}
         try:
-            self._ask_worker(self._here, list(asked), begin, seen)
+            self._ask_worker(self._here, list(wanted), begin, answered)
         finally:
             self._hung = hung
-            answers.update({asked[one]: answer for one, answer in seen.items() if isinstance(one, StatPath)})
+            answers.update(
+                {wanted[one]: answer for one, answer in answered.items() if isinstance(one, StatPath)}
+            )
 
     def _ask_worker(
         self,
@@ -207,9 +209,9 @@ class LocalCollector:
     ) -> None:
         left = questions
         while left:
-            asked = self._without_hung(left, answers)
-            stream = worker.answer(asked, self._time_to_look)
-            for question in asked:
+            wanted = self._without_hung(left, answers)
+            stream = worker.answer(wanted, self._time_to_look)
+            for question in wanted:
                 begin(question)
                 _, answer = next(stream)
                 answers[question] = _looked(answer)
@@ -318,11 +320,13 @@ class LocalCollector:
     def _times_to_load(self, questions: Sequence[AnyQuestion]) -> Mapping[AnyQuestion, float]:
         """Seconds for each model to load, by the sizes of its files."""
         files = {question: [StatPath(path) for path in self._files_of(question)] for question in questions}
-        seen: dict[AnyQuestion, Answer] = {}
-        self._ask_files(list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, seen)
+        answered: dict[AnyQuestion, Answer] = {}
+        self._ask_files(
+            list(dict.fromkeys(one for group in files.values() for one in group)), _nobody, answered
+        )
         times = {}
         for question, group in files.items():
-            found = [(one.path, seen[one]) for one in group]
+            found = [(one.path, answered[one]) for one in group]
             size = sum(
                 bytes_to_load(path, one.size)
                 for path, one in found
@@ -417,9 +421,9 @@ def _looked(answer: Answer | ChildExit) -> Answer:
     return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
 
 
-def _crash(died: ChildExit) -> str:
-    lines = [line for line in died.stderr.splitlines() if line.strip()]
-    return f"{died}" + (f"; it wrote last: {lines[-1]}" if lines and died.signal is not None else "")
+def _crash(ended: ChildExit) -> str:
+    lines = [line for line in ended.stderr.splitlines() if line.strip()]
+    return f"{ended}" + (f"; it wrote last: {lines[-1]}" if lines and ended.signal is not None else "")
 
 
 def _files_of(path: str) -> list[str]:

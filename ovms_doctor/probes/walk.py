@@ -2,7 +2,7 @@
 
 The steps are taken here and not left to one stat(2) because the server's tree is not this host's: a link
 is to be followed in the server's tree, whose mounts lie elsewhere here; rights count from the roots
-downwards; and a denial has to be told with the place where it happens. Whether a step is allowed is
+downwards; and a denial has to be reported with the path where it happens. Whether a step is allowed is
 still the kernel's word where this process has the server's ids: every step is a system call of its own.
 """
 

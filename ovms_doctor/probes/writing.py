@@ -23,7 +23,7 @@ def writability(
     """What the judge's user may do with ``place``. ``read_only``: the server has it mounted so; what this host
     mounts so is seen here. As access(2): a read-only mount refuses writing to everybody, root too."""
     entries = acl.read(place.host)
-    free, files, frozen = _room(place.host, judge.ids)
+    free, files, frozen = _free_space(place.host, judge.ids)
     read_only = read_only or frozen
     tried = isinstance(judge, TriedAccess)
     if tried:
@@ -82,7 +82,7 @@ def probe(
     return failure or WriteProbe(name)
 
 
-def _room(host: str, ids: Ids) -> tuple[int | None, int | None, bool]:
+def _free_space(host: str, ids: Ids) -> tuple[int | None, int | None, bool]:
     """Bytes and files that the user may still take, and whether this host has it mounted read-only."""
     try:
         status = os.statvfs(host)

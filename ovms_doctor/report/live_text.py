@@ -43,23 +43,23 @@ _REASONS = {
 }
 
 
-def write_live_report(paper: TextWriter, status: LiveStatus, findings: Sequence[Finding]) -> None:
+def write_live_report(writer: TextWriter, status: LiveStatus, findings: Sequence[Finding]) -> None:
     """The whole report but for its last line."""
-    paper.prose(way_phrase(status), indent=1)
+    writer.prose(way_phrase(status), indent=1)
     if status.server in ("ovms", "starting"):
-        paper.prose(header_phrase(status), indent=1, style="bold")
+        writer.prose(header_phrase(status), indent=1, style="bold")
     if status.servables:
-        paper.blank()
-        write_servables(paper, status.servables)
+        writer.blank()
+        write_servables(writer, status.servables)
     if status.metrics_enabled is not None:
-        paper.blank()
-        _write_metrics(paper, status)
+        writer.blank()
+        _write_metrics(writer, status)
     for probe in status.observations.probes:
-        paper.prose(_probe(probe), indent=1)
+        writer.prose(_probe(probe), indent=1)
     base_url = _client_address(status)
     if base_url:
-        paper.prose(base_url, indent=1, style="dim")
-    write_findings(paper, findings)
+        writer.prose(base_url, indent=1, style="dim")
+    write_findings(writer, findings)
 
 
 def way_phrase(status: LiveStatus) -> str:
@@ -124,7 +124,7 @@ def _client_address(status: LiveStatus) -> str:
 # -- tables --------------------------------------------------------------------------------------------
 
 
-def write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> None:
+def write_servables(writer: TextWriter, servables: Sequence[LiveServable]) -> None:
     """A row for each version, those that are not available first."""
     rows: list[Row] = []
     for item in sorted(servables, key=lambda one: (one.complete, one.name)):
@@ -141,18 +141,18 @@ def write_servables(paper: TextWriter, servables: Sequence[LiveServable]) -> Non
             cells = (item.name, item.kind or "-", str(version.version), state, reason)
             good = version.condition == "available"
             rows.append(Row(cells, "red" if bad else "green" if good else "", 3))
-    write_columns(paper, _SERVABLES, rows)
+    write_columns(writer, _SERVABLES, rows)
 
 
-def _write_metrics(paper: TextWriter, status: LiveStatus) -> None:
+def _write_metrics(writer: TextWriter, status: LiveStatus) -> None:
     if not status.metrics_enabled:
-        paper.prose("metrics    off (start with --metrics_enable)", indent=1)
+        writer.prose("metrics    off (start with --metrics_enable)", indent=1)
         return
-    rows = [Row(_cells(row)) for row in status.metrics if row.requests or row.current or paper.verbose]
+    rows = [Row(_cells(row)) for row in status.metrics if row.requests or row.current or writer.verbose]
     if not rows:
-        paper.prose("metrics    on; no request for inference is counted yet", indent=1)
+        writer.prose("metrics    on; no request for inference is counted yet", indent=1)
         return
-    write_columns(paper, _METRICS, rows)
+    write_columns(writer, _METRICS, rows)
 
 
 def _cells(row: LiveMetrics) -> tuple[str, ...]:
@@ -180,14 +180,14 @@ def _number(value: float | None) -> str:
 
 
 def write_live_verdict(
-    paper: TextWriter, status: LiveStatus, findings: Sequence[Finding], gap: str
+    writer: TextWriter, status: LiveStatus, findings: Sequence[Finding], gap: str
 ) -> tuple[str, str]:
     """The last line: its mark and its sentence."""
     mark, sentence = live_verdict(status, findings, gap)
-    paper.blank()
-    if not paper.quiet:
-        write_failures(paper, _failures(status))
-    paper.verdict(mark, sentence, STYLES[mark])
+    writer.blank()
+    if not writer.quiet:
+        write_failures(writer, _failures(status))
+    writer.verdict(mark, sentence, STYLES[mark])
     return mark, sentence
 
 

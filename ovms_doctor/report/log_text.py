@@ -71,32 +71,32 @@ _ENDS = {
 
 
 def write_log_report(
-    paper: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding], titles: dict[str, str]
+    writer: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding], titles: dict[str, str]
 ) -> None:
     """The whole report but for its last line. ``titles``: code → its name in words."""
     log = diagnosis.summary
-    _write_header(paper, diagnosis, titles)
+    _write_header(writer, diagnosis, titles)
     for note in (*diagnosis.time_notes, *log.limits):
-        paper.prose(note, indent=1)
+        writer.prose(note, indent=1)
     if log.servables:
-        paper.blank()
-        _write_servables(paper, diagnosis, titles)
-    write_findings(paper, findings)
+        writer.blank()
+        _write_servables(writer, diagnosis, titles)
+    write_findings(writer, findings)
     if log.requests or diagnosis.hidden:
-        paper.blank()
-        _write_requests(paper, diagnosis)
+        writer.blank()
+        _write_requests(writer, diagnosis)
     for item in log.generative:
-        _write_generative(paper, item)
+        _write_generative(writer, item)
     if log.changes:
-        paper.blank()
-        _write_changes(paper, log.changes)
-    _write_unmatched(paper, diagnosis)
+        writer.blank()
+        _write_changes(writer, log.changes)
+    _write_unmatched(writer, diagnosis)
 
 
 # -- header --------------------------------------------------------------------------------------------
 
 
-def _write_header(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
+def _write_header(writer: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
     log = diagnosis.summary
     parts = [
         f"OVMS {diagnosis.release}" if diagnosis.release else "release not in this excerpt (--ovms-version)"
@@ -109,17 +109,17 @@ def _write_header(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, 
     if log.first_at and log.last_at:
         parts.append(f"{_span(log.first_at, log.last_at)} ({_duration(log.duration_s)})")
     parts.append(plural(len(log.starts), "start") if log.starts else "no start")
-    paper.prose(" · ".join(parts), style="bold")
-    shown = log.starts if paper.verbose else log.starts[-3:]
+    writer.prose(" · ".join(parts), style="bold")
+    shown = log.starts if writer.verbose else log.starts[-3:]
     if len(log.starts) > len(shown):
         ends = Counter(start.ended for start in log.starts[: -len(shown)])
         counted = ", ".join(f"{number} × {_ENDS[end].partition(':')[0]}" for end, number in ends.items())
-        paper.prose(f"{plural(len(log.starts) - len(shown), 'earlier start')}: {counted}", indent=1)
+        writer.prose(f"{plural(len(log.starts) - len(shown), 'earlier start')}: {counted}", indent=1)
     codes = diagnosis.ended_by[-len(shown) :] if shown else ()
     for start, code in zip(shown, codes, strict=True):
-        paper.prose(_start(start, code, titles), indent=1)
+        writer.prose(_start(start, code, titles), indent=1)
     if shown and shown[-1].ended == "cut_off":
-        paper.prose(_WHERE_TO_LOOK, indent=1)
+        writer.prose(_WHERE_TO_LOOK, indent=1)
 
 
 def _start(start: ServerStart, code: str | None, titles: dict[str, str]) -> str:
@@ -142,7 +142,7 @@ def _start(start: ServerStart, code: str | None, titles: dict[str, str]) -> str:
 # -- servables -----------------------------------------------------------------------------------------
 
 
-def _write_servables(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
+def _write_servables(writer: TextWriter, diagnosis: LogDiagnosis, titles: dict[str, str]) -> None:
     log = diagnosis.summary
     several = len(log.sources) > 1
     rows: list[Row] = []
@@ -161,7 +161,7 @@ def _write_servables(paper: TextWriter, diagnosis: LogDiagnosis, titles: dict[st
         )
         style = "green" if _is_good(servable) else "" if servable.state in _REMOVED else "red"
         rows.append(Row(cells, style, 3 if several else 2))
-    write_columns(paper, (*((_SOURCE,) if several else ()), *_SERVABLES), rows)
+    write_columns(writer, (*((_SOURCE,) if several else ()), *_SERVABLES), rows)
 
 
 def _is_good(servable: ServableHistory) -> bool:
@@ -179,7 +179,7 @@ def _state(servable: ServableHistory) -> str:
 # -- requests ------------------------------------------------------------------------------------------
 
 
-def _write_requests(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
+def _write_requests(writer: TextWriter, diagnosis: LogDiagnosis) -> None:
     log = diagnosis.summary
     if log.requests:
         several = len(log.sources) > 1
@@ -197,22 +197,22 @@ def _write_requests(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
                 reason,
             )
             rows.append(Row(cells, "red" if item.failing_since else ""))
-        write_columns(paper, (*((_SOURCE,) if several else ()), *_REQUESTS), rows)
+        write_columns(writer, (*((_SOURCE,) if several else ()), *_REQUESTS), rows)
         if any(item.total for item in log.requests):
             text = "durations in milliseconds, as the server logs them; --verbose shows all stages"
-            paper.prose(text, indent=1, style="dim")
-        _write_sparkline(paper, log.requests)
-        if paper.verbose:
-            _write_stages(paper, log.requests)
+            writer.prose(text, indent=1, style="dim")
+        _write_sparkline(writer, log.requests)
+        if writer.verbose:
+            _write_stages(writer, log.requests)
     if diagnosis.hidden:
-        paper.prose(diagnosis.hidden, indent=1)
+        writer.prose(diagnosis.hidden, indent=1)
     for servable, reason, count in sorted(log.failures, key=lambda item: -item[2])[
-        : None if paper.verbose else 5
+        : None if writer.verbose else 5
     ]:
-        paper.prose(f"{plural(count, 'request')} to {servable} failed: {clip(reason, 200)}", indent=1)
+        writer.prose(f"{plural(count, 'request')} to {servable} failed: {clip(reason, 200)}", indent=1)
     if log.unattributed:
         text = "end here and began before this excerpt: their servable is not known."
-        paper.prose(f"{plural(log.unattributed, 'request')} {text}", indent=1)
+        writer.prose(f"{plural(log.unattributed, 'request')} {text}", indent=1)
 
 
 def _most_frequent(item: RequestStatistics) -> str:
@@ -221,7 +221,7 @@ def _most_frequent(item: RequestStatistics) -> str:
     return ""
 
 
-def _write_stages(paper: TextWriter, requests: Sequence[RequestStatistics]) -> None:
+def _write_stages(writer: TextWriter, requests: Sequence[RequestStatistics]) -> None:
     rows = []
     for item in requests:
         stages = (
@@ -237,8 +237,8 @@ def _write_stages(paper: TextWriter, requests: Sequence[RequestStatistics]) -> N
                 rows.append(Row((f"{item.servable} {item.interface}", name, *numbers)))
         for reason, count in item.reasons.items():
             rows.append(Row((f"{item.servable} {item.interface}", f"{count:,} × {reason}", "", "", "", "")))
-    paper.blank()
-    write_columns(paper, _STAGES, rows)
+    writer.blank()
+    write_columns(writer, _STAGES, rows)
 
 
 def _pair(values: Distribution | None) -> str:
@@ -251,7 +251,7 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
-def _write_sparkline(paper: TextWriter, requests: Sequence[RequestStatistics]) -> None:
+def _write_sparkline(writer: TextWriter, requests: Sequence[RequestStatistics]) -> None:
     counts: Counter[str] = Counter()
     for item in requests:
         counts.update(item.by_minute)
@@ -260,17 +260,17 @@ def _write_sparkline(paper: TextWriter, requests: Sequence[RequestStatistics]) -
     first, last = min(counts), max(counts)
     unit = "minute" if len(first) > 13 else "hour"
     values = _steps(counts, unit)
-    per_cell = -(-len(values) // min(_SPARKLINE, paper.width - 2))
+    per_cell = -(-len(values) // min(_SPARKLINE, writer.width - 2))
     cells = [max(values[start : start + per_cell]) for start in range(0, len(values), per_cell)]
     highest = max(cells)
-    bars = _BARS if paper.show("█") == "█" else _PLAIN_BARS
+    bars = _BARS if writer.show("█") == "█" else _PLAIN_BARS
     line = "".join(bars[min(7, 8 * value // (highest + 1))] if value else " " for value in cells)
     text = f"requests for each {unit} from {_clock(first)} to {_clock(last)}, at most {highest:,}:"
-    if len(text) + len(line) + 2 <= paper.width or paper.width >= PLAIN_WIDTH:
-        paper.line((f" {text} ", "dim"), (line, "cyan"))
+    if len(text) + len(line) + 2 <= writer.width or writer.width >= PLAIN_WIDTH:
+        writer.line((f" {text} ", "dim"), (line, "cyan"))
         return
-    paper.prose(text, indent=1, style="dim")
-    paper.line((f" {line}", "cyan"))
+    writer.prose(text, indent=1, style="dim")
+    writer.line((f" {line}", "cyan"))
 
 
 def _steps(counts: Counter[str], unit: str) -> list[int]:
@@ -292,8 +292,8 @@ def _steps(counts: Counter[str], unit: str) -> list[int]:
     return values
 
 
-def _write_generative(paper: TextWriter, item: GenerativeStatistics) -> None:
-    paper.blank()
+def _write_generative(writer: TextWriter, item: GenerativeStatistics) -> None:
+    writer.blank()
     subject = f"{item.source}: " if item.source else ""
     if item.lines:
         text = (
@@ -304,51 +304,51 @@ def _write_generative(paper: TextWriter, item: GenerativeStatistics) -> None:
         if item.max_cache_usage is not None:
             size = f" of {item.cache_size}" if item.cache_size else ""
             text += f"; cache usage at most {item.max_cache_usage:g} %{size}"
-        paper.prose(text, indent=1)
+        writer.prose(text, indent=1)
     if item.measured_requests:
         text = f"{item.measured_requests:,} measured: {item.input_tokens:,} tokens in, {item.output_tokens:,} out"
         if item.first_token:
             text += f"; first token after {_pair(item.first_token)} ms (p50/p95)"
-        paper.prose(text, indent=1)
+        writer.prose(text, indent=1)
 
 
 # -- changes and the rest ------------------------------------------------------------------------------
 
 
-def _write_changes(paper: TextWriter, changes: Sequence[Change]) -> None:
-    shown = changes if paper.verbose else changes[-_CHANGES:]
-    paper.line((" changes while the server ran", "bold"))
+def _write_changes(writer: TextWriter, changes: Sequence[Change]) -> None:
+    shown = changes if writer.verbose else changes[-_CHANGES:]
+    writer.line((" changes while the server ran", "bold"))
     if len(changes) > len(shown):
-        paper.line((f"  … {plural(len(changes) - len(shown), 'earlier change')} (--verbose)", "dim"))
+        writer.line((f"  … {plural(len(changes) - len(shown), 'earlier change')} (--verbose)", "dim"))
     for change in shown:
         subject = change.servable or ""
         if subject and change.version is not None:
             subject += f" version {change.version}"
         source = f"{change.source}: " if change.source else ""
-        paper.prose(f"{_clock(change.at)}  {source}{subject} {change.text}".replace("   ", "  "), indent=2)
+        writer.prose(f"{_clock(change.at)}  {source}{subject} {change.text}".replace("   ", "  "), indent=2)
 
 
-def _write_unmatched(paper: TextWriter, diagnosis: LogDiagnosis) -> None:
+def _write_unmatched(writer: TextWriter, diagnosis: LogDiagnosis) -> None:
     warnings, errors = diagnosis.unmatched_warnings, diagnosis.unmatched_errors
     if not warnings and not errors:
         return
-    paper.blank()
+    writer.blank()
     counts = " and ".join(
         plural(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number
     )
-    paper.line((f" not recognised: {counts}; the most frequent:", "bold"))
+    writer.line((f" not recognised: {counts}; the most frequent:", "bold"))
     for item in diagnosis.unmatched:
         text = " ".join(item.text.split())
-        paper.prose(f"{item.count:,} × (line {item.line:,}) {clip(text, 300)}", indent=2)
+        writer.prose(f"{item.count:,} × (line {item.line:,}) {clip(text, 300)}", indent=2)
 
 
-def write_verdict(paper: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> None:
+def write_verdict(writer: TextWriter, diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> None:
     """The last line: how many servables serve, how many causes there are."""
     mark, sentence = verdict(diagnosis, findings)
-    paper.blank()
-    if not paper.quiet:
-        write_failures(paper, _failures(diagnosis, findings))
-    paper.verdict(mark, sentence, STYLES[mark])
+    writer.blank()
+    if not writer.quiet:
+        write_failures(writer, _failures(diagnosis, findings))
+    writer.verdict(mark, sentence, STYLES[mark])
 
 
 def _failures(diagnosis: LogDiagnosis, findings: Sequence[Finding]) -> list[Failure]:

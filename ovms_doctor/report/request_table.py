@@ -18,25 +18,25 @@ _COLUMNS = (
 )
 
 
-def write_request(paper: TextWriter, verdict: RequestVerdict) -> None:
+def write_request(writer: TextWriter, verdict: RequestVerdict) -> None:
     """The line on how the request was understood, and the table."""
     request = verdict.request
     if request.refusal:
-        paper.prose(f"{request.api} request, which the client itself refuses", indent=1)
+        writer.prose(f"{request.api} request, which the client itself refuses", indent=1)
         return
     kind = f"{request.api} {request.interface}" if request.api != "OpenAI" else "OpenAI API (REST)"
     address = f" · {request.address}" if request.address else ""
     method = f"{request.method} " if request.method else ""
-    paper.prose(f"{kind} · {method}{request.path}{address}", indent=1)
+    writer.prose(f"{kind} · {method}{request.path}{address}", indent=1)
     for note in request.notes:
-        paper.prose(f"note: {note}", indent=1)
+        writer.prose(f"note: {note}", indent=1)
     if not verdict.inputs:
         return
     wanted = {item.name: item for item in verdict.wanted}
     rows = []
     for item in verdict.inputs:
         rows.append(Row(_row(item, wanted.get(item.name)), "red" if item.verdict else "", 3))
-    write_columns(paper, _COLUMNS, rows)
+    write_columns(writer, _COLUMNS, rows)
 
 
 def _row(item: SentInput, wanted: ServedInput | None) -> tuple[str, str, str, str]:

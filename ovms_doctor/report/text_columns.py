@@ -46,23 +46,23 @@ class Row(Struct, frozen=True):
 
 
 def write_columns(
-    paper: TextWriter, columns: Sequence[Column], rows: Sequence[Row], most: int | None = ROWS
+    writer: TextWriter, columns: Sequence[Column], rows: Sequence[Row], most: int | None = ROWS
 ) -> None:
     """The table, without the columns that do not fit; more than ``most`` rows only where everything is requested."""
-    shown = rows if paper.verbose or most is None else rows[:most]
-    texts = [tuple(paper.show(cell) for cell in row.cells) for row in shown]
-    kept, widths, below = layout(columns, texts, paper.width)
+    shown = rows if writer.verbose or most is None else rows[:most]
+    texts = [tuple(writer.show(cell) for cell in row.cells) for row in shown]
+    kept, widths, below = layout(columns, texts, writer.width)
     beside = kept[:-1] if below else kept
     header = tuple(columns[index].title for index in beside)
-    paper.ready(*_parts(header, widths, [("bold",)] * len(header)))
+    writer.ready(*_parts(header, widths, [("bold",)] * len(header)))
     for row, cells in zip(shown, texts, strict=True):
-        _write_row(paper, row, cells, kept, widths, below=below)
+        _write_row(writer, row, cells, kept, widths, below=below)
     left_out = [column.title for index, column in enumerate(columns) if index not in kept]
     if left_out:
         verb = "is" if len(left_out) == 1 else "are"
-        paper.prose(f"{', '.join(left_out)} {verb} left out at this width", indent=1, style="dim")
+        writer.prose(f"{', '.join(left_out)} {verb} left out at this width", indent=1, style="dim")
     if len(rows) > len(shown):
-        paper.prose(f"… and {plural(len(rows) - len(shown), 'more row')} (--verbose)", indent=1, style="dim")
+        writer.prose(f"… and {plural(len(rows) - len(shown), 'more row')} (--verbose)", indent=1, style="dim")
 
 
 def layout(
@@ -114,18 +114,18 @@ def _narrow(columns: Sequence[Column], widths: dict[int, int], over: int) -> Non
 
 
 def _write_row(
-    paper: TextWriter, row: Row, cells: tuple[str, ...], kept: list[int], widths: list[int], *, below: bool
+    writer: TextWriter, row: Row, cells: tuple[str, ...], kept: list[int], widths: list[int], *, below: bool
 ) -> None:
     beside = kept[:-1] if below else kept
     pieces = [wrap_name(cells[index], width) for index, width in zip(beside, widths, strict=True)]
     styles = [row.style if row.styled in (None, index) else "" for index in beside]
     for number in range(max(len(lines) for lines in pieces)):
         texts = tuple(lines[number] if number < len(lines) else "" for lines in pieces)
-        paper.ready(*_parts(texts, widths, [(style,) for style in styles]))
+        writer.ready(*_parts(texts, widths, [(style,) for style in styles]))
     if below and cells[kept[-1]]:
         style = row.style if row.styled in (None, kept[-1]) else ""
-        for line in wrap_name(cells[kept[-1]], paper.width - 4):
-            paper.ready((f"    {line}", style))
+        for line in wrap_name(cells[kept[-1]], writer.width - 4):
+            writer.ready((f"    {line}", style))
 
 
 def _parts(

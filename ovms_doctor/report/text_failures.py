@@ -40,13 +40,13 @@ def failures(report: Report) -> list[Failure]:
         if finding.subject.model is None
     ]
     # Where the process ends, or something keeps all models from being served, that is named instead of each of them.
-    told = bool(found) or report.plan.outcome in ("exits", "never_ends")
+    explained = bool(found) or report.plan.outcome in ("exits", "never_ends")
     known = {finding.subject.model for finding in report.suppressed}
     for model in report.plan.models:
         name = model.entry.name
         if name in first:
             found.append(_of_model(first.pop(name)))
-        elif not told and name not in known and model_status(model, report) == "bad":
+        elif not explained and name not in known and model_status(model, report) == "bad":
             found.append(Failure(name, "not served"))
     # Pipelines, and models that the server never gets to.
     found += [_of_model(finding) for finding in first.values()]
@@ -57,14 +57,14 @@ def _of_model(finding: Finding) -> Failure:
     return Failure(subject_of(finding), title_of(finding))
 
 
-def write_failures(paper: TextWriter, found: Sequence[Failure]) -> None:
+def write_failures(writer: TextWriter, found: Sequence[Failure]) -> None:
     """A line for each, in the order of the report."""
     if not found:
         return
-    paper.blank()
-    shown = found if paper.verbose else found[:_MOST]
+    writer.blank()
+    shown = found if writer.verbose else found[:_MOST]
     for failure in shown:
         subject = f"{failure.subject}: " if failure.subject else ""
-        paper.prose(f"{BAD} {subject}{failure.reason}", style="red")
+        writer.prose(f"{BAD} {subject}{failure.reason}", style="red")
     if len(found) > len(shown):
-        paper.prose(f"… and {plural(len(found) - len(shown), 'more failure')} (--verbose)", style="dim")
+        writer.prose(f"… and {plural(len(found) - len(shown), 'more failure')} (--verbose)", style="dim")

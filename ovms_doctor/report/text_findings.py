@@ -14,7 +14,7 @@ from ovms_doctor.report.phrases import MARKS, RECOVERS, occurrences_text, plural
 from ovms_doctor.report.text_writer import TextWriter
 
 #: What is shown of each finding unless everything is asked for: entries, and cells of one text.
-_LOGS, _LOG_LINES, _SEEN, _STEPS = 4, 3, 6, 6
+_LOGS, _LOG_LINES, _EVIDENCE, _STEPS = 4, 3, 6, 6
 #: Models of a group that are named.
 _NAMED = 100
 _LOG_CELLS, _TEXT_CELLS = 400, 1200
@@ -22,11 +22,11 @@ _T = TypeVar("_T")
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "bold blue"}
 
 
-def write_findings(paper: TextWriter, findings: Sequence[Finding]) -> None:
+def write_findings(writer: TextWriter, findings: Sequence[Finding]) -> None:
     """Every group of findings once: below its first cause where that is in the report, else on its own."""
     below, roots = _tree(findings)
     for root in roots:
-        _write_branch(paper, root, below, indent=0)
+        _write_branch(writer, root, below, indent=0)
 
 
 #: Findings with one cause and one remedy; the first stands for all.
@@ -72,42 +72,42 @@ def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
     return False
 
 
-def _write_branch(paper: TextWriter, root: _Group, below: dict[int, list[_Group]], indent: int) -> None:
+def _write_branch(writer: TextWriter, root: _Group, below: dict[int, list[_Group]], indent: int) -> None:
     # A chain may be long: no recursion, and it is not moved further to the right than stays readable.
     todo = [(root, indent)]
-    step = 4 if paper.width >= PLAIN_WIDTH else 2
+    step = 4 if writer.width >= PLAIN_WIDTH else 2
     while todo:
         group, indent = todo.pop()
-        paper.blank()
-        _write(paper, group, indent)
+        writer.blank()
+        _write(writer, group, indent)
         todo += [(item, min(indent + step, 3 * step)) for item in reversed(below[id(group)])]
 
 
-def _write(paper: TextWriter, group: _Group, indent: int) -> None:
+def _write(writer: TextWriter, group: _Group, indent: int) -> None:
     finding = group[0]
-    _write_head(paper, group, indent)
+    _write_head(writer, group, indent)
     inner = indent + 2
-    paper.prose(_short(paper, finding.message), indent=inner, style="bold")
+    writer.prose(_short(writer, finding.message), indent=inner, style="bold")
     if finding.detail:
-        paper.prose(_short(paper, finding.detail), indent=inner)
+        writer.prose(_short(writer, finding.detail), indent=inner)
     if len(group) > 1:
-        _write_affected(paper, group, inner)
-    _write_place(paper, finding, inner)
+        _write_affected(writer, group, inner)
+    _write_place(writer, finding, inner)
     if finding.occurrences is not None:
-        paper.prose(occurrences_text(finding.occurrences), indent=inner + 6, label="when:")
-    _write_log(paper, finding.server_log, inner)
-    for number, item in enumerate(_some(paper, finding.evidence, _SEEN)):
+        writer.prose(occurrences_text(finding.occurrences), indent=inner + 6, label="when:")
+    _write_log(writer, finding.server_log, inner)
+    for number, item in enumerate(_some(writer, finding.evidence, _EVIDENCE)):
         text = f"{item.observation} ({item.how})" if item.how else item.observation
-        paper.prose(_short(paper, text), indent=inner + 6, label="" if number else "seen:")
-    _more(paper, len(finding.evidence) - _SEEN, "sighting", inner + 6)
+        writer.prose(_short(writer, text), indent=inner + 6, label="" if number else "seen:")
+    _more(writer, len(finding.evidence) - _EVIDENCE, "sighting", inner + 6)
     if finding.remedy is not None:
-        _write_remedy(paper, finding.remedy, inner)
+        _write_remedy(writer, finding.remedy, inner)
     if finding.recovers is not None and finding.severity != "info":
-        paper.prose(RECOVERS[finding.recovers], indent=inner + 6, label="then:")
-    paper.prose(f"ovms-doctor explain {finding.code}", indent=inner + 6, label="more:")
+        writer.prose(RECOVERS[finding.recovers], indent=inner + 6, label="then:")
+    writer.prose(f"ovms-doctor explain {finding.code}", indent=inner + 6, label="more:")
 
 
-def _write_head(paper: TextWriter, group: _Group, indent: int) -> None:
+def _write_head(writer: TextWriter, group: _Group, indent: int) -> None:
     finding = group[0]
     lead = " " * indent + ("↳ follows: " if indent else "")
     kind = f"{MARKS[finding.severity]} {finding.severity} "
@@ -116,20 +116,20 @@ def _write_head(paper: TextWriter, group: _Group, indent: int) -> None:
         name += f" (confidence: {finding.confidence})"
     subject = subject_of(finding) if len(group) == 1 else _count(group)
     style = _STYLES[finding.severity]
-    code = (finding.code, paper.link(finding.docs, style))
-    used = cell_len("".join(paper.show(text) for text in (lead, kind, finding.code, name)))
-    gap = paper.width - used - cell_len(paper.show(subject))
+    code = (finding.code, writer.link(finding.docs, style))
+    used = cell_len("".join(writer.show(text) for text in (lead, kind, finding.code, name)))
+    gap = writer.width - used - cell_len(writer.show(subject))
     if gap >= 2:
-        paper.line(
+        writer.line(
             (lead, "dim"), (kind, style), code, (name, ""), (" " * gap + subject if subject else "", "bold")
         )
         return
-    if used > paper.width:
-        paper.line((lead, "dim"), (kind, style), code)
-        paper.prose(name.strip(), indent=indent + 2)
+    if used > writer.width:
+        writer.line((lead, "dim"), (kind, style), code)
+        writer.prose(name.strip(), indent=indent + 2)
     else:
-        paper.line((lead, "dim"), (kind, style), code, (name, ""))
-    paper.prose(_short(paper, subject), indent=indent + 2, style="bold")
+        writer.line((lead, "dim"), (kind, style), code, (name, ""))
+    writer.prose(_short(writer, subject), indent=indent + 2, style="bold")
 
 
 def _count(group: _Group) -> str:
@@ -140,49 +140,49 @@ def _count(group: _Group) -> str:
     return f"{len(names)} models"
 
 
-def _write_affected(paper: TextWriter, group: _Group, indent: int) -> None:
+def _write_affected(writer: TextWriter, group: _Group, indent: int) -> None:
     """The models of a group by name, and their versions where these differ."""
     names = list(dict.fromkeys(subject_of(finding) for finding in group))
     names = [name for name in names if name]
-    shown = names if paper.verbose else names[:_NAMED]
+    shown = names if writer.verbose else names[:_NAMED]
     separator = "; " if any(", version" in name for name in shown) else ", "
     more = len(names) - len(shown)
     text = separator.join(shown) + (f" … and {more} more (--verbose)" if more else "")
     if text:
-        paper.prose(text, indent=indent + 6, label="for:")
+        writer.prose(text, indent=indent + 6, label="for:")
 
 
-def _write_place(paper: TextWriter, finding: Finding, indent: int) -> None:
+def _write_place(writer: TextWriter, finding: Finding, indent: int) -> None:
     """The path on this host where the server calls it otherwise; the server's where the message lacks it."""
     path, server_path = finding.subject.path, finding.subject.server_path
     if server_path is not None and path is not None and path != server_path:
-        paper.prose(f"{server_path}, on this host {path}", indent=indent + 6, label="at:")
+        writer.prose(f"{server_path}, on this host {path}", indent=indent + 6, label="at:")
     elif (shown := server_path or path) is not None and shown not in finding.message:
-        paper.prose(shown, indent=indent + 6, label="at:")
+        writer.prose(shown, indent=indent + 6, label="at:")
 
 
 # -- the server's log ----------------------------------------------------------------------------------
 
 
-def _write_log(paper: TextWriter, messages: tuple[str, ...], indent: int) -> None:
+def _write_log(writer: TextWriter, messages: tuple[str, ...], indent: int) -> None:
     """Word for word, one line of the log a line, to be searched for; wrapped on a narrow terminal only."""
     label = "log:"
-    for message in _some(paper, messages, _LOGS):
-        for line in _log_lines(paper, message):
-            if paper.width < PLAIN_WIDTH and not paper.verbose:
+    for message in _some(writer, messages, _LOGS):
+        for line in _log_lines(writer, message):
+            if writer.width < PLAIN_WIDTH and not writer.verbose:
                 # The terminal would break it inside of a word.
-                paper.prose(line, indent=indent + 6, label=label, style="italic")
+                writer.prose(line, indent=indent + 6, label=label, style="italic")
             else:
                 lead = " " * indent + label.ljust(6) if line or label else ""
-                paper.line((lead, "dim"), (line, "italic"))
+                writer.line((lead, "dim"), (line, "italic"))
             label = ""
-    _more(paper, len(messages) - _LOGS, "message", indent + 6)
+    _more(writer, len(messages) - _LOGS, "message", indent + 6)
 
 
-def _log_lines(paper: TextWriter, message: str) -> list[str]:
+def _log_lines(writer: TextWriter, message: str) -> list[str]:
     """All lines; in short, the last that are not empty: OpenVINO says what is wrong there."""
     lines = message.split("\n")
-    if paper.verbose:
+    if writer.verbose:
         return lines
     filled = [line for line in lines if line.strip()]
     kept = [clip(line, _LOG_CELLS) for line in filled[-_LOG_LINES:]]
@@ -193,39 +193,39 @@ def _log_lines(paper: TextWriter, message: str) -> list[str]:
 # -- what to do ----------------------------------------------------------------------------------------
 
 
-def _write_remedy(paper: TextWriter, remedy: Remedy, indent: int) -> None:
-    steps = _some(paper, remedy.steps, _STEPS)
+def _write_remedy(writer: TextWriter, remedy: Remedy, indent: int) -> None:
+    steps = _some(writer, remedy.steps, _STEPS)
     label = "do:"
-    if remedy.summary and (paper.verbose or not steps):
-        paper.prose(_short(paper, remedy.summary), indent=indent + 6, label=label)
+    if remedy.summary and (writer.verbose or not steps):
+        writer.prose(_short(writer, remedy.summary), indent=indent + 6, label=label)
         label = ""
     for step in steps:
-        paper.prose(_short(paper, _step(step)), indent=indent + 6, label=label)
+        writer.prose(_short(writer, _step(step)), indent=indent + 6, label=label)
         label = ""
         if step.command is not None:
-            paper.command(step.command, indent + 8)
-    _more(paper, len(remedy.steps) - _STEPS, "step", indent + 6)
+            writer.command(step.command, indent + 8)
+    _more(writer, len(remedy.steps) - _STEPS, "step", indent + 6)
 
 
 def _step(step: Step) -> str:
     """The text, with where it is done and what it does, unless it only reads on this host."""
-    aside = [] if step.location in (None, "host") else [f"in {step.location}"]
+    notes = [] if step.location in (None, "host") else [f"in {step.location}"]
     if step.effect not in (None, "reads"):
-        aside.append(str(step.effect))
-    return f"{step.text} [{', '.join(aside)}]" if aside else step.text
+        notes.append(str(step.effect))
+    return f"{step.text} [{', '.join(notes)}]" if notes else step.text
 
 
 # -- at most a screen ----------------------------------------------------------------------------------
 
 
-def _some(paper: TextWriter, items: Sequence[_T], most: int) -> Sequence[_T]:
-    return items if paper.verbose else items[:most]
+def _some(writer: TextWriter, items: Sequence[_T], most: int) -> Sequence[_T]:
+    return items if writer.verbose else items[:most]
 
 
-def _more(paper: TextWriter, number: int, word: str, indent: int) -> None:
-    if number > 0 and not paper.verbose:
-        paper.prose(f"… and {plural(number, f'more {word}')} (--verbose)", indent=indent, style="dim")
+def _more(writer: TextWriter, number: int, word: str, indent: int) -> None:
+    if number > 0 and not writer.verbose:
+        writer.prose(f"… and {plural(number, f'more {word}')} (--verbose)", indent=indent, style="dim")
 
 
-def _short(paper: TextWriter, text: str) -> str:
-    return text if paper.verbose else clip(text, _TEXT_CELLS)
+def _short(writer: TextWriter, text: str) -> str:
+    return text if writer.verbose else clip(text, _TEXT_CELLS)

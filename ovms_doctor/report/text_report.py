@@ -17,7 +17,7 @@ from ovms_doctor.report.phrases import STATUS_WORDS, plural
 from ovms_doctor.report.text_failures import failures, write_failures
 from ovms_doctor.report.text_findings import write_findings
 from ovms_doctor.report.text_table import write_table
-from ovms_doctor.report.text_writer import TextWriter, paper_for
+from ovms_doctor.report.text_writer import TextWriter, writer_for
 from ovms_doctor.report.verdict import STYLES, verdict_line
 
 #: Paths that are called otherwise here, shown in the header unless everything is asked for.
@@ -32,42 +32,42 @@ def render(report: Report, output: Output, *, quiet: bool, verbose: bool) -> Non
     Colour is the output's business and carries no meaning. Where the output is no terminal, lines are 100
     cells wide. What the output's encoding cannot write is written as plain ASCII.
     """
-    paper = paper_for(output, verbose=verbose)
+    writer = writer_for(output, verbose=verbose)
     if not quiet:
-        _write_header(paper, report)
-        paper.blank()
-        write_table(paper, report)
-        _write_running(paper, report)
-        write_findings(paper, report.findings)
-        paper.blank()
-        _write_coverage(paper, report)
-        write_failures(paper, failures(report))
+        _write_header(writer, report)
+        writer.blank()
+        write_table(writer, report)
+        _write_running(writer, report)
+        write_findings(writer, report.findings)
+        writer.blank()
+        _write_coverage(writer, report)
+        write_failures(writer, failures(report))
     mark, sentence = verdict_line(report)
-    paper.verdict(mark, sentence, STYLES[mark])
-    paper.print(output)
+    writer.verdict(mark, sentence, STYLES[mark])
+    writer.print(output)
 
 
 # -- header --------------------------------------------------------------------------------------------
 
 
-def _write_header(paper: TextWriter, report: Report) -> None:
+def _write_header(writer: TextWriter, report: Report) -> None:
     deployment = report.deployment
     if deployment is None:
-        paper.prose(f"ovms-doctor {report.tool_version}", style="bold")
+        writer.prose(f"ovms-doctor {report.tool_version}", style="bold")
     else:
-        paper.prose(f"ovms-doctor {report.tool_version} · {_rules(deployment)}", style="bold")
-        paper.prose(f"{_user(deployment)} {_rights(deployment)}", style="dim")
+        writer.prose(f"ovms-doctor {report.tool_version} · {_rules(deployment)}", style="bold")
+        writer.prose(f"{_user(deployment)} {_rights(deployment)}", style="dim")
         if deployment.container is not None:
-            paper.prose(_container(deployment.container), style="dim")
-        _write_paths(paper, _pairs(report))
+            writer.prose(_container(deployment.container), style="dim")
+        _write_paths(writer, _pairs(report))
         if report.runtime is not None:
-            paper.prose(_runtime(report.runtime, deployment.release), style="dim")
+            writer.prose(_runtime(report.runtime, deployment.release), style="dim")
     if report.facts_from is not None:
-        paper.prose(_facts_origin(report.facts_from), style="dim")
+        writer.prose(_facts_origin(report.facts_from), style="dim")
     container = deployment.container if deployment is not None else None
     for note in dict.fromkeys((*report.notes, *(container.problems if container is not None else ()))):
-        paper.prose(f"note: {note}")
-    _write_outcome(paper, report)
+        writer.prose(f"note: {note}")
+    _write_outcome(writer, report)
 
 
 def _facts_origin(origin: FactsOrigin) -> str:
@@ -148,12 +148,12 @@ def _pairs(report: Report) -> dict[str, str]:
     return mounts or dict(report.host_paths)
 
 
-def _write_paths(paper: TextWriter, pairs: dict[str, str]) -> None:
-    shown = list(pairs.items()) if paper.verbose else list(pairs.items())[:_PATHS]
+def _write_paths(writer: TextWriter, pairs: dict[str, str]) -> None:
+    shown = list(pairs.items()) if writer.verbose else list(pairs.items())[:_PATHS]
     for server, host in shown:
-        paper.prose(f"the server's {server} is {host} on this host", style="dim")
+        writer.prose(f"the server's {server} is {host} on this host", style="dim")
     if len(shown) < len(pairs):
-        paper.prose(f"… and {plural(len(pairs) - len(shown), 'more path')} (--verbose)", style="dim")
+        writer.prose(f"… and {plural(len(pairs) - len(shown), 'more path')} (--verbose)", style="dim")
 
 
 def _runtime(runtime: str, release: Release) -> str:
@@ -169,72 +169,76 @@ def _runtime(runtime: str, release: Release) -> str:
     )
 
 
-def _write_outcome(paper: TextWriter, report: Report) -> None:
+def _write_outcome(writer: TextWriter, report: Report) -> None:
     """What start-up comes to, where it is not that the server serves."""
     plan = report.plan
     if plan is None:
         return
     if plan.host_problem is not None and plan.host_problem.of_engine:
-        paper.prose("the engine does not start the container", style="bold red")
+        writer.prose("the engine does not start the container", style="bold red")
     elif plan.outcome == "exits":
         code = "" if plan.exit_code is None else f" with exit code {plan.exit_code}"
-        paper.prose(f"the process ends{code}", style="bold red")
+        writer.prose(f"the process ends{code}", style="bold red")
     elif plan.outcome == "never_ends":
-        paper.prose("start-up never ends", style="bold red")
+        writer.prose("start-up never ends", style="bold red")
     elif plan.outcome == "unknown":
         why = f": could not look at {plan.unknown.path}: {plan.unknown.reason}" if plan.unknown else ""
-        paper.prose(f"not everything about the start-up could be told{why}", style="bold yellow")
+        writer.prose(f"not everything about the start-up is known{why}", style="bold yellow")
 
 
-def _write_running(paper: TextWriter, report: Report) -> None:
+def _write_running(writer: TextWriter, report: Report) -> None:
     """What the running server answers, in one line."""
     status = report.live
     if status is None:
         return
-    paper.blank()
+    writer.blank()
     is_reached = status.server in ("ovms", "starting")
     answers = header_phrase(status) if is_reached else way_phrase(status)
-    paper.prose(f"the running server at {status.address.url}: {answers}", indent=1)
+    writer.prose(f"the running server at {status.address.url}: {answers}", indent=1)
     bad = [item for item in status.servables or () if not item.complete and not item.removed]
     if bad:
-        write_servables(paper, bad)
+        write_servables(writer, bad)
 
 
 # -- coverage ------------------------------------------------------------------------------------------
 
 
-def _write_coverage(paper: TextWriter, report: Report) -> None:
+def _write_coverage(writer: TextWriter, report: Report) -> None:
     """What was not looked at, always; what was, where everything is requested."""
     if report.error is not None:
         lines = report.error.strip().split("\n")
         for line in lines if len(lines) > 1 else ():
-            paper.prose(line if paper.verbose else clip(line, _REASON_CELLS), indent=2)
+            writer.prose(line if writer.verbose else clip(line, _REASON_CELLS), indent=2)
         return
     memory = memory_text(report)
     if memory:
-        paper.prose(memory)
-    if paper.verbose:
+        writer.prose(memory)
+    if writer.verbose:
         for number, sentence in enumerate(report.looked_at):
-            paper.prose(sentence, indent=11, label="" if number else "looked at:")
-    paper.prose(f"{_checks(paper, report)} · {_counts(report)}")
+            writer.prose(sentence, indent=11, label="" if number else "looked at:")
+    writer.prose(f"{_checks(writer, report)} · {_counts(report)}")
 
 
-def _checks(paper: TextWriter, report: Report) -> str:
+def _checks(writer: TextWriter, report: Report) -> str:
     """How many ran, and why the others did not; those with the same reason together. Those that did not apply are
     named where everything is requested."""
     ran = sum(check.status == "ran" for check in report.checks)
     others: dict[str, list[str]] = {}
     not_applicable = 0
     for check in report.checks:
-        if check.status == "not_applicable" and not paper.verbose:
+        if check.status == "not_applicable" and not writer.verbose:
             not_applicable += 1
         elif check.status != "ran":
-            reason = check.reason if paper.verbose else clip(check.reason, _REASON_CELLS)
+            reason = check.reason if writer.verbose else clip(check.reason, _REASON_CELLS)
             why = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
             others.setdefault(why, []).append(check.name)
-    said = "; ".join(f"{', '.join(names)}: {why}" for why, names in others.items())
+    reasons = "; ".join(f"{', '.join(names)}: {why}" for why, names in others.items())
     apart = f", {not_applicable} did not apply" if not_applicable else ""
-    return (f"{plural(ran, 'check')} ran" if ran else "no check ran") + apart + (f" ({said})" if said else "")
+    return (
+        (f"{plural(ran, 'check')} ran" if ran else "no check ran")
+        + apart
+        + (f" ({reasons})" if reasons else "")
+    )
 
 
 def _counts(report: Report) -> str:

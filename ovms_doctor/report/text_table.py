@@ -55,21 +55,21 @@ class Row(Struct, frozen=True):
     status: ModelStatus
 
 
-def write_table(paper: TextWriter, report: Report) -> None:
+def write_table(writer: TextWriter, report: Report) -> None:
     """The table, and below it what is left out and what its arrows mean."""
     plan = report.plan
     if plan is None or not (plan.models or plan.pipelines):
         return
-    rows = list(_rows(plan, report, everything=paper.verbose))
-    shown = rows if paper.verbose else _pick(rows)
-    written = [_columns_of(row, last, paper) for row, last in zip(shown, [None, *shown], strict=False)]
-    write_columns(paper, _COLUMNS, written, None)
+    rows = list(_rows(plan, report, everything=writer.verbose))
+    shown = rows if writer.verbose else _pick(rows)
+    written = [_columns_of(row, last, writer) for row, last in zip(shown, [None, *shown], strict=False)]
+    write_columns(writer, _COLUMNS, written, None)
     left_out = len(rows) - len(shown)
     if left_out:
         text = f"… and {plural(left_out, 'more row')}, served as requested (--verbose shows all)"
-        paper.prose(text, indent=1, style="dim")
+        writer.prose(text, indent=1, style="dim")
     if any("→" in row.state for row in shown):
-        paper.prose(_legend(plan), indent=1, style="dim")
+        writer.prose(_legend(plan), indent=1, style="dim")
 
 
 def _legend(plan: Plan) -> str:
@@ -134,17 +134,17 @@ def _without_versions(model: ModelPlan, report: Report) -> Row:
 
 
 def _of_version(model: ModelPlan, version: VersionPlan, plan: Plan, report: Report) -> Row:
-    unseen = model.unknown is not None and version.now is None
+    unknown = model.unknown is not None and version.now is None
     end: ModelStatus = "good"
     if plan.outcome == "exits" or version.fails:
-        end = "unknown" if unseen else "bad"
+        end = "unknown" if unknown else "bad"
     elif plan.outcome == "never_ends" and not _stays(version):
         end = "bad"
     name = str(version.version)
     return Row(
         model.entry.name,
         name,
-        _state(version, plan, unseen=unseen),
+        _state(version, plan, unknown=unknown),
         _file(version),
         _why(model, version, report, end),
         end,
@@ -155,13 +155,13 @@ def _stays(version: VersionPlan) -> bool:
     return not version.requested or (version.now is not None and version.now.available)
 
 
-def _state(version: VersionPlan, plan: Plan, *, unseen: bool) -> str:
+def _state(version: VersionPlan, plan: Plan, *, unknown: bool) -> str:
     now = version.now.state if version.now else None
     if plan.outcome == "exits":
         return f"{now} → gone" if now else "not tried"
     later = version.later.state if version.later else None
     if now is None and later is None:
-        if unseen:
+        if unknown:
             return "unknown"
         return "not tried" if version.requested else "not asked for"
     if later is None or later == now:
@@ -234,11 +234,11 @@ def _pick(rows: list[Row]) -> list[Row]:
 # -- layout --------------------------------------------------------------------------------------------
 
 
-def _columns_of(row: Row, before: Row | None, paper: TextWriter) -> Cells:
+def _columns_of(row: Row, before: Row | None, writer: TextWriter) -> Cells:
     """A model's name stands at its first row only; the state has the colour."""
     same = before is not None and before.model == row.model and row.version != "-"
     style = _STYLES[row.status]
     if row.status == "good" and row.state.startswith("AVAILABLE"):
         style = "green"
-    reason = row.why if paper.verbose else clip(row.why, _WHY_CELLS)
+    reason = row.why if writer.verbose else clip(row.why, _WHY_CELLS)
     return Cells(("" if same else row.model, row.version, row.state, row.file, reason), style, 2)

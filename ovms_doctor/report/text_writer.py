@@ -82,7 +82,7 @@ class TextWriter(Struct):
         put(self.lines, output)
 
 
-def paper_for(output: Output, *, verbose: bool, quiet: bool = False) -> TextWriter:
+def writer_for(output: Output, *, verbose: bool, quiet: bool = False) -> TextWriter:
     """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
     width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
     return TextWriter(width, output.encoding, verbose, quiet, getattr(output, "links", False))

@@ -77,7 +77,10 @@ def verdict_line(report: Report) -> tuple[str, str]:
     if plan.outcome == "never_ends":
         return BAD, f"{now}start-up never ends"
     if plan.outcome == "unknown" and plan.problem is not None:
-        return BAD if report.verdict == "fail" else OPEN, "what the server does at its start cannot be told"
+        return (
+            BAD if report.verdict == "fail" else OPEN,
+            "what the server does at its start cannot be determined",
+        )
     mark, sentence = _of_models(plan, report)
     ended = _ended(report)
     if ended:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ovms_doctor.model.releases import parse_release
-from ovms_doctor.model.releases.openvino_messages import said_by
+from ovms_doctor.model.releases.openvino_messages import text_of_release
 from tests.checks.helpers import findings
 
 
@@ -21,11 +21,11 @@ from tests.checks.helpers import findings
     ],
 )
 def test_each_release_has_its_own_words(release: str, said: tuple[str, str] | None) -> None:
-    assert said_by(parse_release(release), "Incorrect weights in bin file!", "/m/a.xml") == said
+    assert text_of_release(parse_release(release), "Incorrect weights in bin file!", "/m/a.xml") == said
 
 
 def test_an_unknown_fault_has_no_words() -> None:
-    assert said_by(parse_release("2024.3"), "something else", "/m/a.xml") is None
+    assert text_of_release(parse_release("2024.3"), "something else", "/m/a.xml") is None
 
 
 def test_they_are_quoted_only_where_they_differ(world_dir: Path) -> None:

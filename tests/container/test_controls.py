@@ -139,7 +139,7 @@ def inspect_created(models: Path) -> Source:
 
 
 def inspect_rootless_podman(models: Path) -> Source:
-    """Its ids are others on the host, and which is not told: files that everybody may read are read."""
+    """Its ids are others on the host, and which is not known: files that everybody may read are read."""
     document = docker_document(models, Name="ovms", ImageName=f"docker.io/{IMAGE}", EffectiveCaps=None)
     document["OCIConfigPath"] = (
         "/home/u/.local/share/containers/storage/overlay-containers/x/userdata/config.json"

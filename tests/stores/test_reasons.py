@@ -66,7 +66,7 @@ def test_azure_is_looked_at_with_azures_own_tools() -> None:
             "2 GiB to download, more than the limit of 1 GiB: --download-limit raises it",
             "what the reason says",
         ),
-        ("the value of AWS_PROFILE is not told", "--env-file"),
+        ("the value of AWS_PROFILE is not known", "--env-file"),
     ],
 )
 def test_the_remedy_goes_by_the_reason(reason: str, words: str) -> None:

@@ -203,7 +203,7 @@ def test_a_model_is_inspected_by_its_xml_alone(moto: S3Server, ask: Ask) -> None
 
 
 def test_large_weights_are_no_hole(moto: S3Server, ask: Ask) -> None:
-    """What stands in for weights that are not fetched must not be told as a fault of theirs."""
+    """What stands in for weights that are not fetched must not be reported as a fault of theirs."""
     big = XML.replace(b'size="12"', b'size="400000"').replace(b'shape="1,3"', b'shape="1,100000"')
     big = big.replace(b"<dim>3</dim>", b"<dim>100000</dim>")
     tree = {"a.xml": big, "a.bin": os.urandom(400000)}
@@ -366,7 +366,7 @@ def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
 def test_a_value_that_nobody_told(moto: S3Server, ask: Ask) -> None:
     answer = ask(HeadBucket(access(moto.endpoint, "bucket")), secrets={"AWS_ACCESS_KEY_ID": "x"})
     assert isinstance(answer, Unavailable)
-    assert answer.reason.startswith("the value of AWS_SECRET_ACCESS_KEY is not told")
+    assert answer.reason.startswith("the value of AWS_SECRET_ACCESS_KEY is not known")
 
 
 def test_nothing_of_this_process_is_used(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
+from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context
 from ovms_doctor.model.codes import Code, Example
 from ovms_doctor.model.findings import Evidence, Finding
 
@@ -54,6 +54,6 @@ def _finding(context: Context, message: str, detail: str, variable: str) -> Find
         ENVIRONMENT_OVERRIDES,
         message,
         detail=detail,
-        evidence=(Evidence(variable, TOLD_ENVIRONMENT),),
+        evidence=(Evidence(variable, SERVER_ENVIRONMENT),),
         recovers="restart",
     )

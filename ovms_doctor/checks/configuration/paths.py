@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import TOLD_PATH, Context
+from ovms_doctor.checks.context import CONFIGURED_PATH, Context
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding
 from ovms_doctor.model.plan import ModelPlan
@@ -81,6 +81,6 @@ def _finding(context: Context, model: str | None, path: str, hint: str) -> Findi
         model=model,
         path=path,
         base=path,
-        evidence=(Evidence(path, TOLD_PATH),),
+        evidence=(Evidence(path, CONFIGURED_PATH),),
         recovers="config_change" if context.plan.problem is None and not context.single else "restart",
     )

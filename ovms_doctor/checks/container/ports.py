@@ -69,8 +69,8 @@ def check(context: Context, container: Container, listening: Listening) -> Itera
 
 def _for_interface(container: Container, listening: Listening, port: PublishedPort) -> bool:
     """Whether a port can only be for the interface that is off: in the images of OVMS nothing else listens."""
-    told = container.source != "kubernetes" or bool(port.address)
-    return told and None in (listening.grpc, listening.rest) and is_stock_image(container.image)
+    known = container.source != "kubernetes" or bool(port.address)
+    return known and None in (listening.grpc, listening.rest) and is_stock_image(container.image)
 
 
 def _only_grpc(context: Context, container: Container, listening: Listening, published: set[int]) -> bool:

@@ -154,13 +154,13 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
         # A scheme in capitals (OVD645): there is no directory to look into.
         steps = () if remote_but_for_capitals(model.entry.base_path) else (step,)
         message = f"There is no directory {base}"
-        seen = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
+        observed = (Evidence(f"{base}: nothing there", "stat as the server's user"),)
         if nearest is not None:
-            return _nearest(context, nearest, message, seen, common)
+            return _nearest(context, nearest, message, observed, common)
         return context.finding(
             BASE_PATH_MISSING,
             message,
-            evidence=seen,
+            evidence=observed,
             steps=steps,
             causes=(
                 *_MOUNT_CAUSES,
@@ -239,11 +239,11 @@ def _listing_fails(
             "changes files",
         ),
     )
-    seen = (Evidence(f"{entry}: {reason}", "stat as the server's user"),)
+    observed = (Evidence(f"{entry}: {reason}", "stat as the server's user"),)
     return context.finding(
         DIRECTORY_LISTING_FAILS,
         message,
-        evidence=seen,
+        evidence=observed,
         steps=steps,
         **{**common, "path": entry},  # type: ignore[arg-type]
     )

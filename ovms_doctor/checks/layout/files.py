@@ -98,9 +98,9 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
     if nested:
         hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
     message = _what_is_missing(context, cause.path, [name.lower() for name in names])
-    left_out, seen = _left_in_store(context, cause.path), _seen(cause.listing)
+    left_out, listed = _left_in_store(context, cause.path), _entries(cause.listing)
     if not names and left_out:
-        seen = f"{', '.join(left_out[:_SHOWN])}{' …' if len(left_out) > _SHOWN else ''}: not downloaded"
+        listed = f"{', '.join(left_out[:_SHOWN])}{' …' if len(left_out) > _SHOWN else ''}: not downloaded"
         message = f"{cause.path} holds nothing that the server downloads, only {', '.join(left_out[:_SHOWN])}"
     steps: tuple[Step, ...] = (path_advice.look(context, cause.path),)
     foreign = None if holds_model(names) else foreign_file(context, cause.path, names)
@@ -113,7 +113,7 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
         model,
         attempt,
         detail=f"{hint} {context.what_then(model)}",
-        evidence=(path_advice.listed(cause.path, seen),),
+        evidence=(path_advice.listed(cause.path, listed),),
         steps=steps,
         remedy="" if foreign is None else "Convert the model to a format that OVMS reads.",
         causes=path_advice.left_behind(cause.path),
@@ -194,7 +194,7 @@ def _ambiguous(context: Context, model: ModelPlan, attempt: Attempt) -> Finding:
     )
 
 
-def _seen(listing: Listing) -> str:
+def _entries(listing: Listing) -> str:
     if not listing.entries:
         return "nothing in it"
     names = [entry.name + ("/" if entry.kind == "directory" else "") for entry in listing.entries]

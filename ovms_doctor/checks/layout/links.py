@@ -275,7 +275,7 @@ def _outside_mounts(context: Context, files: tuple[OutsideFile, ...]) -> Finding
         else "medium",
         detail=_detail(files),
         evidence=tuple(
-            Evidence(_seen(file), "readlink and the mounts of the deployment") for file in files[:_SHOWN]
+            Evidence(_evidence(file), "readlink and the mounts of the deployment") for file in files[:_SHOWN]
         ),
         recovers="restart",
         steps=_steps(context, files),
@@ -305,7 +305,7 @@ def _detail(files: tuple[OutsideFile, ...]) -> str:
     return " ".join(sentences)
 
 
-def _seen(file: OutsideFile) -> str:
+def _evidence(file: OutsideFile) -> str:
     here = "" if file.host is None else f", on this host {file.host}"
     if file.named_by:
         return f"{file.named_by}={file.path}: under no mount" + (

@@ -202,7 +202,7 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
         severity="error",
         detail=context.what_then(model) + " It says so in the log at every poll.",
         log=tuple(sorted(log, key=lambda line: not line.startswith("No version"))[:_SHOWN]),
-        evidence=(path_advice.listed(base, _seen(model.detection.listing)),),
+        evidence=(path_advice.listed(base, _entries(model.detection.listing)),),
         recovers=_recovers(context, lacks, parent) if other is None else other.recovers,
         steps=steps,
         remedy=remedy or (_remedy(lacks, parent) if other is None else other.remedy),
@@ -285,7 +285,7 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
     if again:
         detail += " The server loads it again at every poll and throws the copy away."
     steps = tuple(
-        path_advice.aside(context, base, name, "Move the other one out of the model's directory.")
+        path_advice.move_out_step(context, base, name, "Move the other one out of the model's directory.")
         for name in names
         if name != str(version)
     )[:3]
@@ -375,7 +375,7 @@ def _is_model_file(name: str, kind: EntryKind) -> bool:
     return kind != "directory" and name.lower().endswith(_MODEL_SUFFIXES)
 
 
-def _seen(listing: Listing | None) -> str:
+def _entries(listing: Listing | None) -> str:
     if listing is None or not listing.entries:
         return "nothing in it"
     names = [entry.name + ("/" if entry.kind == "directory" else "") for entry in listing.entries[:_SHOWN]]
@@ -422,5 +422,7 @@ def misnamed_steps(context: Context, base: str, version: int, found: tuple[str, 
         path_advice.rename(
             context, f"{base}/{name}", f"{base}/{version}", f"If it is to be served, call it {version}."
         ),
-        path_advice.aside(context, base, name, "Or, if it is not, move it out of the model's directory."),
+        path_advice.move_out_step(
+            context, base, name, "Or, if it is not, move it out of the model's directory."
+        ),
     )

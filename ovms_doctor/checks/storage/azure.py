@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context
+from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context
 from ovms_doctor.checks.storage.paths import path_fault
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -70,6 +70,6 @@ def no_connection_string(context: Context, item: StorePlan, fault: StoreFault) -
         detail="The last line of the log names neither Azure nor the variable.",
         confidence="medium",
         log=fault.log,
-        evidence=(Evidence("AZURE_STORAGE_CONNECTION_STRING: not set, or empty", TOLD_ENVIRONMENT),),
+        evidence=(Evidence("AZURE_STORAGE_CONNECTION_STRING: not set, or empty", SERVER_ENVIRONMENT),),
         recovers="restart",
     )

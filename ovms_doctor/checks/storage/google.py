@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ovms_doctor.checks import path_advice
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, describe_denial
+from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context, describe_denial
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Step
@@ -154,7 +154,8 @@ def _evidence(context: Context, name: str, fault: StoreFault) -> Iterator[Eviden
     else:
         shown = "a directory" if fault.key == "directory" else "not a path"
         yield Evidence(
-            f"{name}: {shown}", "stat as the server's user" if fault.key == "directory" else TOLD_ENVIRONMENT
+            f"{name}: {shown}",
+            "stat as the server's user" if fault.key == "directory" else SERVER_ENVIRONMENT,
         )
 
 
@@ -177,7 +178,7 @@ def _finding(
         code,
         message,
         confidence="medium",
-        evidence=(Evidence(evidence, TOLD_ENVIRONMENT),),
+        evidence=(Evidence(evidence, SERVER_ENVIRONMENT),),
         recovers="restart",
         steps=steps,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import TOLD_PATH, Context
+from ovms_doctor.checks.context import CONFIGURED_PATH, Context
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
 from ovms_doctor.model.findings import Evidence, Finding, Recovers, Step
@@ -119,7 +119,7 @@ def path_fault(
         detail=context.what_then(model),
         confidence=context.confidence() if fault.exact else "medium",
         log=fault.log,
-        evidence=(Evidence(item.path, TOLD_PATH),),
+        evidence=(Evidence(item.path, CONFIGURED_PATH),),
         recovers="restart" if context.plan.outcome == "exits" else _recovers(context),
         steps=steps,
     )
@@ -135,7 +135,7 @@ def check_bucket(context: Context, item: StorePlan) -> Iterator[Finding]:
             model=item.model,
             path=item.path,
             confidence="medium",
-            evidence=(Evidence(item.path, TOLD_PATH),),
+            evidence=(Evidence(item.path, CONFIGURED_PATH),),
             recovers=_recovers(context),
         )
     elif item.path.endswith(_SUFFIXES) and item.path.count("/") > 2:
@@ -145,7 +145,7 @@ def check_bucket(context: Context, item: StorePlan) -> Iterator[Finding]:
             model=item.model,
             path=item.path,
             confidence="medium",
-            evidence=(Evidence(item.path, TOLD_PATH),),
+            evidence=(Evidence(item.path, CONFIGURED_PATH),),
             recovers=_recovers(context),
         )
 
@@ -161,7 +161,7 @@ def check_model(context: Context, model: ModelPlan) -> Iterator[Finding]:
             severity="info",
             model=model.entry.name,
             path=path,
-            evidence=(Evidence(path, TOLD_PATH),),
+            evidence=(Evidence(path, CONFIGURED_PATH),),
             recovers=_recovers(context),
         )
     if model.kind == "graph" and model.graph is not None and is_remote(model.graph.path):
@@ -170,7 +170,7 @@ def check_model(context: Context, model: ModelPlan) -> Iterator[Finding]:
             f"{model.graph.path} is in a store, and the server opens a graph only as a local file",
             model=model.entry.name,
             path=model.graph.path,
-            evidence=(Evidence(model.graph.path, TOLD_PATH),),
+            evidence=(Evidence(model.graph.path, CONFIGURED_PATH),),
             recovers="config_change",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, Context, quote
+from ovms_doctor.checks.context import SERVER_ENVIRONMENT, Context, quote
 from ovms_doctor.checks.storage import remedies
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -425,7 +425,7 @@ def _finding(
         message,
         severity=severity,
         confidence=confidence,  # type: ignore[arg-type]
-        evidence=(Evidence(evidence, TOLD_ENVIRONMENT),),
+        evidence=(Evidence(evidence, SERVER_ENVIRONMENT),),
         recovers="restart",
         steps=steps,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ovms_doctor.checks.context import TOLD_ENVIRONMENT, TOLD_PATH, Context
+from ovms_doctor.checks.context import CONFIGURED_PATH, SERVER_ENVIRONMENT, Context
 from ovms_doctor.checks.storage.s3 import SDK_RELEASES
 from ovms_doctor.model import server_log
 from ovms_doctor.model.codes import ALL_RELEASES, Code, Example
@@ -181,7 +181,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
         confidence="medium",
         detail="A store on this host, or in another container, has another address in the container's network.",
         log=fault.log,
-        evidence=(Evidence(f"{source}={endpoint.text}", TOLD_ENVIRONMENT),),
+        evidence=(Evidence(f"{source}={endpoint.text}", SERVER_ENVIRONMENT),),
         recovers="restart",
         steps=_loopback_steps(context, endpoint, port),
     )
@@ -236,7 +236,7 @@ def refused_host(context: Context, item: StorePlan, fault: StoreFault) -> Findin
         path=item.path,
         confidence="medium",
         log=fault.log,
-        evidence=(Evidence(f"the endpoint's host: {endpoint.host}", TOLD_ENVIRONMENT),),
+        evidence=(Evidence(f"the endpoint's host: {endpoint.host}", SERVER_ENVIRONMENT),),
         recovers="restart",
         steps=(Step(f"Write it without them: S3_ENDPOINT={plain}"),) if quoted else (),
     )
@@ -257,7 +257,7 @@ def _of_model(
         model=item.model,
         path=item.path,
         confidence="medium",
-        evidence=(Evidence(item.path, TOLD_PATH),),
+        evidence=(Evidence(item.path, CONFIGURED_PATH),),
         recovers="restart",
         steps=steps,
     )

@@ -151,8 +151,10 @@ class _Reading:
             return (likely if len(likely) == 1 else started)[0]
         if not likely and len(services) == 1:
             return next(iter(services))
-        said = "more than one service looks" if likely else "no service looks"
-        raise DocumentError(f"{said} like OVMS; name one of {', '.join(map(shown, likely)) or names}.{more}")
+        problem = "more than one service looks" if likely else "no service looks"
+        raise DocumentError(
+            f"{problem} like OVMS; name one of {', '.join(map(shown, likely)) or names}.{more}"
+        )
 
     def is_server(self, services: dict[str, Any], name: str) -> bool:
         service = self.extended(services, name, self.directory, ())
@@ -169,15 +171,15 @@ class _Reading:
     ) -> dict[str, Any]:
         """A service with all that it extends, variables put in."""
         own: dict[str, Any] = dict(self.interpolation.data(_mapping(services[name], f"services.{name}")))
-        asked = own.pop("extends", None)
-        if asked is None:
+        extended = own.pop("extends", None)
+        if extended is None:
             return own
         link = (directory, name)
         if link in chain or len(chain) > _DEEPEST:
             raise RefusedValueError(f"services.{shown(name)} extends itself")
-        asked = {"service": asked} if isinstance(asked, str) else _mapping(asked, "extends")
-        base_name = str(asked.get("service") or "")
-        file = str(asked.get("file") or "")
+        extended = {"service": extended} if isinstance(extended, str) else _mapping(extended, "extends")
+        base_name = str(extended.get("service") or "")
+        file = str(extended.get("file") or "")
         if not file:
             if base_name not in services:
                 raise RefusedValueError(

@@ -62,11 +62,11 @@ def mounts(
         rest = tuple(part for part in written if part not in _USUAL)
         if server.startswith("/") and "\0" not in server:
             found.append(ContainerMount(server, "tmpfs", read_only="ro" in written, options=rest))
-    seen: dict[str, ContainerMount] = {}
+    by_path: dict[str, ContainerMount] = {}
     for mount in found:
         if mount is not None:
-            seen.setdefault(mount.server, mount)
-    return tuple(seen.values())
+            by_path.setdefault(mount.server, mount)
+    return tuple(by_path.values())
 
 
 def _mount(
@@ -176,8 +176,8 @@ def ports(data: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[PublishedPo
             continue
         bindings = items(actual, key) or items(table(host, "PortBindings"), key)
         for item in map(table, bindings):
-            said = word(item, "HostPort")
-            number_on_host = int(said) if _is_port(said) and int(said) else None
+            host_port = word(item, "HostPort")
+            number_on_host = int(host_port) if _is_port(host_port) and int(host_port) else None
             address = string(item, "HostIp")
             if address in _ALL:
                 address = ""

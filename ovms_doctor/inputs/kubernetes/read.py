@@ -288,8 +288,8 @@ def _server_command(
 def _release(image: str, workload: Workload) -> tuple[str | None, str]:
     """What the image tells; where that is nothing, the annotation of the serving runtime."""
     release, source = release_of(image, (), ())
-    said = workload.annotations.get(_RUNTIME_VERSION)
-    match = _VERSION.fullmatch(str(said).strip()) if isinstance(said, str | float) else None
+    annotated = workload.annotations.get(_RUNTIME_VERSION)
+    match = _VERSION.fullmatch(str(annotated).strip()) if isinstance(annotated, str | float) else None
     if release is None and match is not None:
         return match[1], f"the annotation {_RUNTIME_VERSION}"
     return release, source

@@ -165,7 +165,9 @@ def _mounted(
         sub_path, unknown = expand(template, environment, shown=True)
         if unknown:
             host = None
-            problems.append(f"Which directory {mount.server} is cannot be told: subPathExpr is {template}.")
+            problems.append(
+                f"Which directory {mount.server} is cannot be determined: subPathExpr is {template}."
+            )
     return ContainerMount(
         mount.server,
         mount.kind,

@@ -97,7 +97,7 @@ def find_workloads(documents: Sequence[dict[str, Any]]) -> list[Workload]:
     return found
 
 
-def _begun(document: Mapping[str, Any], spec: dict[str, Any], made: Mapping[str, Any]) -> Workload:
+def _started(document: Mapping[str, Any], spec: dict[str, Any], made: Mapping[str, Any]) -> Workload:
     """``made``: the metadata of the pods."""
     metadata = table(document, "metadata")
     owners = [
@@ -118,7 +118,7 @@ def _workload(document: Mapping[str, Any]) -> Workload | None:
     """A pod, or whatever holds a pod's template: Deployment, Job, CronJob, Rollout, PodTemplate …"""
     spec = table(document, "spec")
     if string(document, "kind") == "Pod":
-        made = _begun(document, spec, table(document, "metadata"))
+        made = _started(document, spec, table(document, "metadata"))
         made.status, made.uid = table(document, "status"), string(table(document, "metadata"), "uid")
         made.from_cluster = bool(made.uid or made.status)
         return made
@@ -128,7 +128,7 @@ def _workload(document: Mapping[str, Any]) -> Workload | None:
         table(document, "template"),
     ):
         if objects(table(template, "spec"), "containers"):
-            made = _begun(document, table(template, "spec"), table(template, "metadata"))
+            made = _started(document, table(template, "spec"), table(template, "metadata"))
             templates = (
                 string(table(item, "metadata"), "name") for item in objects(spec, "volumeClaimTemplates")
             )
@@ -140,7 +140,7 @@ def _workload(document: Mapping[str, Any]) -> Workload | None:
 def _operator(document: Mapping[str, Any]) -> Workload:
     """The custom resource of the OpenVINO operator, which is no longer kept up: the operator made the pods."""
     image = string(table(document, "spec"), "image_name")
-    made = _begun(document, {"containers": [{"name": "ovms", "image": image}]}, {})
+    made = _started(document, {"containers": [{"name": "ovms", "image": image}]}, {})
     made.arguments_unavailable = (
         "The OpenVINO operator makes the server's arguments from a ModelServer: the pod that it made tells them "
         "(kubectl get pod NAME -o json)."
@@ -156,7 +156,7 @@ def _runtime(document: Mapping[str, Any]) -> Workload | None:
     spec = table(document, "spec")
     if not objects(spec, "containers"):
         return None
-    made = _begun(document, dict(spec), {})
+    made = _started(document, dict(spec), {})
     if spec.get("multiModel") is True:
         return _model_mesh(made, spec)
     made.kserve = True
@@ -190,7 +190,7 @@ def _inference_service(
     predictor = table(document, "spec", "predictor") or table(document, "spec", "default", "predictor")
     framework = next((key for key in predictor if key in _FRAMEWORKS and table(predictor, key)), None)
     own = {key: value for key, value in predictor.items() if key not in _FRAMEWORKS}
-    made = _begun(document, own, {"labels": table(predictor, "labels")})
+    made = _started(document, own, {"labels": table(predictor, "labels")})
     made.kserve = True
     if framework is None:
         return _own_containers(made)

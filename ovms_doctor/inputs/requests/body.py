@@ -34,7 +34,7 @@ def api_of_path(path: str) -> Api | None:
 def api_of_body(body: bytes) -> tuple[Api, str]:
     """The API that a JSON body is written for, and the endpoint of an OpenAI body.
 
-    A body that cannot be told belongs to KServe, the API that every release since 2022.2 has.
+    A body that cannot be determined belongs to KServe, the API that every release since 2022.2 has.
     """
     keys = _top_keys(body)
     if "messages" in keys or ("model" in keys and not keys & {"inputs", "instances"}):

@@ -55,7 +55,7 @@ def is_python(text: str) -> bool:
 
 
 def parse_python(text: str) -> tuple[ClientRequest, ...]:
-    """The requests that the snippet sends, in order. Raises DocumentError where none can be told."""
+    """The requests that the snippet sends, in order. Raises DocumentError where none can be determined."""
     if len(text) > LONGEST_SNIPPET:
         raise DocumentError("the snippet is longer than 1 MiB")
     try:

@@ -1,4 +1,4 @@
-"""Values that a Python snippet builds, as far as they can be told without running it."""
+"""Values that a Python snippet builds, as far as they can be determined without running it."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _fits(fact: Fact) -> bool:
 
 
 def _parse(text: str) -> dict[str, Any]:
-    # The writer puts the mark first, so a document cut in half can be told from something else.
+    # The writer puts the mark first, so a document cut in half can be distinguished from something else.
     marked = re.match(r'\s*\{\s*"format"\s*:\s*"' + re.escape(FORMAT) + '"', text) is not None
     try:
         document = json.loads(unescape_json(text))

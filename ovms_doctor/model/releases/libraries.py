@@ -1,8 +1,8 @@
-"""What a shared library meets inside a release: the name of its OpenVINO library, and the C library.
+"""What a release offers a shared library: the name of its OpenVINO library, and the C library.
 
 OVMS carries the OpenVINO of its own year and minor number (Makefile and versions.mk at each tag). OpenVINO's
 library is called ``libopenvino.so.`` and the last two digits of the year, the minor and the patch number; before
-2023.0 the names followed another scheme, and nothing is said of them.
+2023.0 the names followed another scheme, and nothing is known of them.
 """
 
 from __future__ import annotations

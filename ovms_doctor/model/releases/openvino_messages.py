@@ -36,8 +36,8 @@ def _table() -> dict[str, Any]:
     return table
 
 
-def said_by(release: Release, line: str, path: str) -> tuple[str, str] | None:
-    """The OpenVINO of an OVMS release, and the last line that it says to the fault that another one words as
+def text_of_release(release: Release, line: str, path: str) -> tuple[str, str] | None:
+    """The OpenVINO of an OVMS release, and the last line that it writes about the fault that another one reports as
     ``line`` about ``path``. None where that is not known, or the fault is none of the table's."""
     for part, suffix, case in _CASES:
         if part in line and path.lower().endswith(suffix) and case not in _NAMES_ITS_OWN:

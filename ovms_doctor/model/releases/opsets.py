@@ -28,7 +28,7 @@ _ELEMENT_TYPES = {
 
 @cache
 def _table() -> dict[str, Any]:
-    # importlib.resources would bring in more modules than this whole room has.
+    # importlib.resources would bring in more modules than this whole package has.
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/opset-operations.json")
     assert data is not None
     table: dict[str, Any] = json.loads(data)

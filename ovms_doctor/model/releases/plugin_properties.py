@@ -19,7 +19,7 @@ _FIRST = Release((2023, 0))
 
 @cache
 def _table() -> dict[str, Any]:
-    # importlib.resources would bring in more modules than this whole room has.
+    # importlib.resources would bring in more modules than this whole package has.
     data = pkgutil.get_data("ovms_doctor.model.releases", "data/plugin-properties.json")
     assert data is not None
     table: dict[str, Any] = json.loads(data)

@@ -69,12 +69,12 @@ def arguments_problem(arguments: ServerArguments, release: Release) -> StartProb
 def _list_problem(names: list[Any], release: Release, pointer: str | None) -> StartProblem | None:
     """A name that adds nothing to the set: the server takes one named twice for one it does not know."""
     known = families(release)
-    seen: set[str] = set()
+    listed: set[str] = set()
     for index, name in enumerate(names):
-        if name in known and name not in seen:
-            seen.add(name)
+        if name in known and name not in listed:
+            listed.add(name)
             continue
-        close = similar_names(str(name), known - seen, 1, 0.7) if name not in seen else []
+        close = similar_names(str(name), known - listed, 1, 0.7) if name not in listed else []
         return StartProblem(
             "metrics",
             "INVALID_METRICS_FAMILY_NAME",
@@ -83,7 +83,7 @@ def _list_problem(names: list[Any], release: Release, pointer: str | None) -> St
             text=str(name),
             option=None if pointer else "--metrics_list",
             pointer=None if pointer is None else f"{pointer}/{index}",
-            keyword="twice" if name in seen else "",
+            keyword="twice" if name in listed else "",
             suggestion=close[0] if close else None,
         )
     return None

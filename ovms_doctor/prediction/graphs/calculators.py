@@ -145,7 +145,7 @@ def initialised_as(name: str, release: Release) -> Calculator | None:
 
 
 def is_known(name: str, release: Release) -> bool | None:
-    """Whether the release registers a calculator of this name; None where that cannot be told: of a stock calculator of
+    """Whether the release registers a calculator of this name; None where it is not known: of a stock calculator of
     MediaPipe, which the binary may link or not."""
     own = calculator(name)
     if own is not None:

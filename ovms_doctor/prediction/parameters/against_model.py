@@ -239,12 +239,12 @@ class ParameterValidation(Struct, frozen=True):
         ).rstrip(" ")
         # Texts on what is not installed here are not the server's.
         log = () if lacking else (line,)
-        asked = device.text != "CPU" or self.parameters.plugin_config.values
+        configured = device.text != "CPU" or self.parameters.plugin_config.values
         why: Literal["device", "compile"] = "device" if self._device_fails(report) else "compile"
         parameter = "target_device" if why == "device" else "plugin_config"
         cause = (
             ParameterRefused(self.path, parameter, why, report=report)
-            if asked
+            if configured
             else CompileRefused(self.path, report)
         )
         return self._fails(base, "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE", cause, *log)
@@ -258,7 +258,7 @@ class ParameterValidation(Struct, frozen=True):
             or "is not registered" in report.message
         )
 
-    # -- what can be told without it ---------------------------------------------------------------
+    # -- what can be determined without it ---------------------------------------------------------------
     def _without_openvino(
         self, read: Attempt, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
     ) -> Attempt:

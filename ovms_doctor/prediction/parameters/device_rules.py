@@ -37,7 +37,7 @@ def judge_device(device: Device, release: Release, devices: HostDevices | None, 
     verdict = _Judge(release, devices, user).judge(device.text)
     named = device.needs_hardware or (device.hardware and "CPU" not in device.members)
     if devices is None and verdict.works is None and named and not verdict.unavailable:
-        verdict = replace(verdict, unavailable="which GPUs and NPUs the server has was not told")
+        verdict = replace(verdict, unavailable="which GPUs and NPUs the server has is not known")
     return replace(verdict, devices_known=devices is not None)
 
 

@@ -41,11 +41,11 @@ from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse
 
 @lru_cache(maxsize=1 << 14)
 def parse_parameters(
-    entry: ModelEntry, release: Release, seen: HostDevices | None = None
+    entry: ModelEntry, release: Release, devices: HostDevices | None = None
 ) -> ParsedParameters:
     """What the server makes of an entry's parameters. Never raises, whatever the values are. ``seen``: the
     devices that the server has, None where they are not known; one of them is taken where none is named."""
-    return _Reading(entry, release, seen).read()
+    return _Reading(entry, release, devices).read()
 
 
 class _Stop(Exception):

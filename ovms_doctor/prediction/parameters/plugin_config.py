@@ -87,7 +87,7 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
 
 
 def unsupported_key(
-    config: PluginConfig, device: Device, release: Release, seen: HostDevices | None
+    config: PluginConfig, device: Device, release: Release, devices: HostDevices | None
 ) -> str | None:
     """The first key that the server finds in none of the device's plugins; None where all are there, or
     where it is not known what a plugin lists. ``seen``: the server's devices. Where it chooses one and there may be
@@ -102,7 +102,7 @@ def unsupported_key(
     if release.at_least(2025, 0):
         supported.add("ENABLE_MMAP")
     plugins = validated_plugins(device.text)
-    if chooses_device(device, release) and seen is not None and (seen.dri or seen.dxg):
+    if chooses_device(device, release) and devices is not None and (devices.dri or devices.dxg):
         plugins = (*plugins, "GPU")
     for plugin in plugins:
         name = plugin.partition(".")[0]

@@ -28,11 +28,11 @@ def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Fa
         # An image of one's own may have a plugin of its own.
         verdict = DeviceVerdict(devices_known=verdict.devices_known)
     if verdict.works is None and not verdict.unavailable:
-        verdict = replace(verdict, unavailable=_not_told(parameters.device, deployment))
+        verdict = replace(verdict, unavailable=_not_known(parameters.device, deployment))
     return replace(parameters, verdict=verdict)
 
 
-def _not_told(device: Device, deployment: Deployment) -> str:
+def _not_known(device: Device, deployment: Deployment) -> str:
     """What would have to be known of the server's OpenVINO and image; empty where nothing is."""
     container, release = deployment.container, deployment.release
     for name in device.members or (device.plugin,):

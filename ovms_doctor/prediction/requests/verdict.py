@@ -151,7 +151,7 @@ def _table(
 ) -> tuple[SentInput, ...]:
     rows: list[SentInput] = []
     wanted = {item.name: item for item in model.inputs} if model is not None and model.known else {}
-    seen: set[str] = set()
+    named: set[str] = set()
     for index, tensor in enumerate(message.inputs if message is not None else ()):
         item = wanted.get(tensor.name)
         size = (
@@ -161,19 +161,19 @@ def _table(
         )
         text = (
             "twice"
-            if tensor.name in seen
+            if tensor.name in named
             else ("no such input" if item is None else _compared(tensor, item, size, release))
         )
         if item is None and not wanted:
             text = ""
-        seen.add(tensor.name)
+        named.add(tensor.name)
         rows.append(
             SentInput(tensor.name, item.model_name if item else "", tensor, tensor.values, size, text)
         )
     rows += [
         SentInput(name, item.model_name, None, None, None, "missing")
         for name, item in wanted.items()
-        if name not in seen and message is not None
+        if name not in named and message is not None
     ]
     return tuple(rows)
 

@@ -57,7 +57,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
             source = (
                 "S3_ENDPOINT, which is set to nothing" if environment.empty("S3_ENDPOINT") else "S3_ENDPOINT"
             )
-        return f"where the server sends its requests cannot be told from {source}"
+        return f"where the server sends its requests cannot be determined from {source}"
     way = s3_route(deployment.environment, deployment.release)
     if way.way == "ends":
         return "the server ends before it asks"
@@ -68,7 +68,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
         )
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if client.empty_keys:
-        return "a key for S3 is set to nothing, and what the client then sends cannot be told"
+        return "a key for S3 is set to nothing, and what the client then sends cannot be determined"
     if all(environment.filled(name) for name in keys):
         # Of the SDK's own search the variables come first.
         by_chain = client.credentials == "chain" and environment.filled("AWS_SESSION_TOKEN")
@@ -91,13 +91,13 @@ def _of_profile(
         return f"the server takes on a role ({role}), whose keys are not to be had here"
     profile = environment.text("AWS_PROFILE") or "default"
     if environment.text("AWS_PROFILE") is None and "AWS_PROFILE" in environment.unread:
-        return "the value of AWS_PROFILE is not told"
+        return "the value of AWS_PROFILE is not known"
     files = tuple(
         environment.text(name) or default for name, default in zip(_NAMED_FILES, _PROFILES, strict=True)
     )
     named = any(environment.filled(name) for name in _NAMED_FILES)
     if any(environment.filled(name) and environment.text(name) is None for name in _NAMED_FILES):
-        return "where the server's AWS profiles lie is not told"
+        return "where the server's AWS profiles lie is not known"
     if deployment.bare_metal and not named:
         return "the home directory of the server's user, where its AWS profiles lie, is not known"
     if not deployment.bare_metal and not deployment.mounts:
@@ -114,7 +114,7 @@ def _region(client: S3Client) -> str:
 
 
 def _address(endpoint: Endpoint, release: Release) -> str | None:
-    """Empty for Amazon's own, None where it cannot be told. A path in it stays (the endpoint rules of the SDK's line
+    """Empty for Amazon's own, None where it is not known. A path in it stays (the endpoint rules of the SDK's line
     since 2024.0); what the line before made of one is not known."""
     if not endpoint.readable or endpoint.problem or (endpoint.path and not release.at_least(2024, 0)):
         return None
@@ -131,7 +131,7 @@ def _of_gcs(
     if not place.bucket or faults.of_gcs_client(client, environment, deployment, facts) is not None:
         return "the server's client asks nobody for it"
     if client.endpoint_from and not client.endpoint:
-        return f"the value of {client.endpoint_from} is not told"
+        return f"the value of {client.endpoint_from} is not known"
     endpoint = _google_address(client)
     proxy = _proxy(google_route(deployment))
     if client.credentials == "anonymous":
@@ -139,7 +139,7 @@ def _of_gcs(
     if client.credentials == "search":
         return "the server takes Google's credentials from where it runs (gcloud's file, the metadata server)"
     if client.key_file is None:
-        return "where the server's Google credentials lie is not told"
+        return "where the server's Google credentials lie is not known"
     # The library's second line (google-cloud-cpp 2.x) asks no token server for a service account.
     signs = gcs.reads_emulator_endpoint(deployment.release)
     files = (client.key_file,)

@@ -147,14 +147,14 @@ class Copied(Facts):
 
     __slots__ = ("_copy", "_directories", "_files", "_root", "_version")
 
-    def __init__(self, facts: Facts, seen: CopyFacts, version_copy: VersionCopy) -> None:
+    def __init__(self, facts: Facts, found: CopyFacts, version_copy: VersionCopy) -> None:
         self._answers = facts._answers
         self._absent = facts._absent
         self.complete = facts.complete
         self._copy = version_copy
-        self._root = seen.path
-        self._files = {file.name: file.size for file in seen.files}
-        self._directories = {"", *seen.directories}
+        self._root = found.path
+        self._files = {file.name: file.size for file in found.files}
+        self._directories = {"", *found.directories}
 
     def ask(self, question: Any) -> Any:
         """As Facts.ask. Raises FactsMissingError, DownloadStops."""
@@ -168,10 +168,10 @@ class Copied(Facts):
         if isinstance(question, ReadFile) and not name.endswith("mapping_config.json"):
             # The copy is the server's own: it can read it.
             return FileContent(b"", self._files[name]) if name in self._files else _MISSING
-        asked = self._of_store(question, name)
-        answer = super().ask(asked)
+        of_store = self._of_store(question, name)
+        answer = super().ask(of_store)
         if isinstance(answer, StoreRefusal):
-            key = asked.key if isinstance(asked, ReadObject) else self._copy.prefix + name
+            key = of_store.key if isinstance(of_store, ReadObject) else self._copy.prefix + name
             raise DownloadError(key, answer)
         return answer
 

@@ -32,7 +32,7 @@ _NO_BODY = "No response body."
 
 
 class StoreDetection(Struct, frozen=True):
-    """What the server finds below a base path; ``detection`` None where that could not be told, for ``unknown``."""
+    """What the server finds below a base path; ``detection`` None where it is not known, for ``unknown``."""
 
     store: Store | None
     key: str

@@ -1,4 +1,4 @@
-"""What a store said of a model, gathered for those who tell a person of it."""
+"""What a store answered about a model, gathered for the checks."""
 
 from __future__ import annotations
 
@@ -72,5 +72,5 @@ def _copies(model: ModelPlan, store: Store, deployment: Deployment) -> tuple[Cop
     """Of the versions that were tried."""
     stored = Stored(model.entry, deployment, model.detection, store, key_of(model.entry.base_path))
     tried = [item.version for item in model.versions if item.attempt is not None]
-    seen = (stored.copy(version) for version in tried)
-    return tuple(item for item in seen if item is not None)
+    copies = (stored.copy(version) for version in tried)
+    return tuple(item for item in copies if item is not None)

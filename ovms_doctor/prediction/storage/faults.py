@@ -97,39 +97,39 @@ def of_gcs_client(
         return _key_fault("directory")
     if status.kind != "regular":
         return None
-    seen = facts.ask(InspectKeyFile(where))
-    if isinstance(seen, Failure):
-        return _key_fault("denied", failure=seen) if seen.errno == errno.EACCES else None
-    if not isinstance(seen, KeyFileInspection):
+    inspection = facts.ask(InspectKeyFile(where))
+    if isinstance(inspection, Failure):
+        return _key_fault("denied", failure=inspection) if inspection.errno == errno.EACCES else None
+    if not isinstance(inspection, KeyFileInspection):
         return None
-    fault = _of_content(seen, deployment.release)
+    fault = _of_content(inspection, deployment.release)
     # JSON that is no object makes the older library throw words of its own.
-    return _key_fault(fault, seen=seen, exact=seen.form != "json") if fault else None
+    return _key_fault(fault, inspection=inspection, exact=inspection.form != "json") if fault else None
 
 
-def _of_content(seen: KeyFileInspection, release: Release) -> KeyFault:
+def _of_content(inspection: KeyFileInspection, release: Release) -> KeyFault:
     """``LoadCredsFromPath`` (google_credentials.cc). What begins like PKCS#12 is taken for good, and so are types
     of which it is not known whether the newer library takes them."""
-    if seen.form == "binary":
+    if inspection.form == "binary":
         return ""
-    if seen.form != "object":
+    if inspection.form != "object":
         return "not json"
-    if seen.credentials in _ALWAYS_TAKEN:
-        return "lacking" if seen.missing_keys else ""
+    if inspection.credentials in _ALWAYS_TAKEN:
+        return "lacking" if inspection.missing_keys else ""
     old = not release.at_least(2025, 3)
-    return "type" if old or seen.credentials in ("", "other") else ""
+    return "type" if old or inspection.credentials in ("", "other") else ""
 
 
 def _key_fault(
     key: KeyFault,
     *,
     failure: Failure | None = None,
-    seen: KeyFileInspection | None = None,
+    inspection: KeyFileInspection | None = None,
     exact: bool = True,
 ) -> StoreFault:
     what = server_log.GCS_NO_CREDENTIALS()
     log = (what, server_log.ENDS_BY_EXCEPTION(what=what)) if exact else ()
-    return StoreFault("key file", "INTERNAL_ERROR", log, True, exact, key, failure, seen)
+    return StoreFault("key file", "INTERNAL_ERROR", log, True, exact, key, failure, inspection)
 
 
 def of_gcs(place: GcsPath) -> StoreFault | None:

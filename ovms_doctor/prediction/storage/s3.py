@@ -168,7 +168,7 @@ def without_quotes(text: str) -> str:
 
 def _label_problem(host: str) -> EndpointProblem:
     """The SDK asks nobody for a host one of whose labels is none (DNS.cpp: IsValidHost). What is in brackets is
-    another matter, and so is a host that could not be told."""
+    another matter, and so is a host that could not be determined."""
     if not host or host.startswith("[") or "*" in host or "@" in host:
         return ""
     return "" if all(_LABEL.fullmatch(label) for label in host.split(".") if label) else "label"

@@ -33,7 +33,7 @@ TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written h
 
 class Stored(Struct):
     """A model in a store whose versions are known. ``failing``: why the download of the versions in hand fails;
-    ``unclear``: why it cannot be told whether it does."""
+    ``unclear``: why it cannot be determined whether it does."""
 
     entry: ModelEntry
     deployment: Deployment
@@ -92,8 +92,8 @@ class Stored(Struct):
         """Two directories of one number, downloaded in one turn: the client for S3 cannot make a directory below them
         for the second time, and fails."""
         for version in versions if self.store.access.store == "s3" else ():
-            seen = self.copy(version) if versions.count(version) > 1 else None
-            if seen is not None and seen.directories:
+            copied = self.copy(version) if versions.count(version) > 1 else None
+            if copied is not None and copied.directories:
                 reason = f"it is downloaded twice at once, for {len(self.detection.directories(version))} directories"
                 return CouldNotLook(self._path(version), f"{reason} are read as {version}")
         return None
@@ -111,15 +111,17 @@ class Stored(Struct):
             return DownloadFails(path, version, "temporary")
         release = self.deployment.release
         try:
-            seen = copy_of(self.store, self.key, self.entry.base_path, version, release)
-            if seen is None:
+            copied = copy_of(self.store, self.key, self.entry.base_path, version, release)
+            if copied is None:
                 return DownloadFails(path, version, "missing", names)
-            if seen.archived:
-                return DownloadFails(path, version, "archived", object=f"{path}/{seen.archived[0]}")
+            if copied.archived:
+                return DownloadFails(path, version, "archived", object=f"{path}/{copied.archived[0]}")
             prefix = f"{prefix_of(self.key)}{version}/"
             limit = self.deployment.options.download_limit
-            version_copy = VersionCopy(self.store.access, prefix, seen.files, seen.directories, limit)
-            local = replace(loader, facts=Copied(self.store.facts, seen, version_copy), working_directory="")
+            version_copy = VersionCopy(self.store.access, prefix, copied.files, copied.directories, limit)
+            local = replace(
+                loader, facts=Copied(self.store.facts, copied, version_copy), working_directory=""
+            )
             tried = local.attempt(version, path, names, single_file=False, kept=kept)
         except DownloadError as stop:
             answer = stop.answer

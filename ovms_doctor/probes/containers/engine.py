@@ -36,7 +36,7 @@ _SOCKETS = (
 
 
 class ContainerLookupError(Exception):
-    """What is to be told; ``timed_out``: something did not answer."""
+    """What is reported; ``timed_out``: something did not answer."""
 
     def __init__(self, text: str, *, timed_out: bool = False) -> None:
         super().__init__(text)
@@ -110,9 +110,9 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
         found["log"] = _within(_half(end), lambda: _log(client, identity))
     except Exception as error:  # noqa: BLE001 - the rest is known all the same
         if not isinstance(error, docker.errors.NotFound):
-            said = str(getattr(error, "explanation", "") or type(error).__name__)[:200]
-            said = "it does not come" if isinstance(error, TimeoutError) else said
-            problems.append(f"The container's output cannot be read ({said}).")
+            reported = str(getattr(error, "explanation", "") or type(error).__name__)[:200]
+            reported = "it does not come" if isinstance(error, TimeoutError) else reported
+            problems.append(f"The container's output cannot be read ({reported}).")
     if found["local"]:
         found["info"]["IdMap"] = _id_map(document, identity)
     found["info"]["Problems"] = problems
@@ -272,8 +272,8 @@ def _info(client: Any, problems: list[str]) -> dict[str, Any]:
     """The parts of ``docker info`` that are used: others hold proxies with their passwords."""
     found: dict[str, Any] = {}
     try:
-        said = client.info()
-        found = {key: said[key] for key in _INFO if key in said}
+        reported = client.info()
+        found = {key: reported[key] for key in _INFO if key in reported}
         found["Components"] = [
             {"Name": str(item.get("Name"))} for item in client.version().get("Components") or ()
         ]
@@ -380,12 +380,12 @@ def _tls_errors() -> tuple[type[BaseException], ...]:
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The error, what it came from, and what it carries."""
     queue: list[BaseException] = [error]
-    seen: set[int] = set()
-    while queue and len(seen) < 50:
+    visited: set[int] = set()
+    while queue and len(visited) < 50:
         current = queue.pop(0)
-        if id(current) in seen:
+        if id(current) in visited:
             continue
-        seen.add(id(current))
+        visited.add(id(current))
         yield current
         carried = [getattr(current, "reason", None), *current.args, current.__cause__, current.__context__]
         queue += [item for item in carried if isinstance(item, BaseException)]

@@ -55,62 +55,64 @@ def inspect_model(path: str, format: ModelFormat) -> ModelInspection | Failure: 
         return ModelInspection(format, (), (fault,))
 
 
-def _inspect_file(path: str, asked: ModelFormat) -> ModelInspection | Failure:
+def _inspect_file(path: str, requested: ModelFormat) -> ModelInspection | Failure:
     try:
         descriptor, status = open_regular(path)
     except IsADirectoryError:
-        return _directory(path, asked)
+        return _directory(path, requested)
     except OSError as error:
         if error.errno != errno.EINVAL:
             return Failure(error.errno or errno.EIO)
         detail = "The model file is not a regular file: OpenVINO may wait for it for ever"
         fault = Fault(faults.NOT_REGULAR, path, False, detail, "stat: neither a file nor a directory")
-        return ModelInspection(asked, (FileSample(path, None),), (fault,))
+        return ModelInspection(requested, (FileSample(path, None),), (fault,))
     try:
-        return _inspect_open(path, asked, descriptor, status.st_size)
+        return _inspect_open(path, requested, descriptor, status.st_size)
     finally:
         os.close(descriptor)
 
 
-def _directory(path: str, asked: ModelFormat) -> ModelInspection:
+def _directory(path: str, requested: ModelFormat) -> ModelInspection:
     fatal = not os.path.exists(os.path.join(path, "saved_model.pb"))
     detail = f"{os.path.basename(path)} is a directory, where a file is expected"
     fault = Fault(faults.DIRECTORY, path, fatal, detail, "stat: a directory")
-    return ModelInspection(asked, (FileSample(path, None),), (fault,))
+    return ModelInspection(requested, (FileSample(path, None),), (fault,))
 
 
-def _inspect_open(path: str, asked: ModelFormat, descriptor: int, size: int) -> ModelInspection:
+def _inspect_open(path: str, requested: ModelFormat, descriptor: int, size: int) -> ModelInspection:
     source = Source(descriptor, size)
-    if asked == "paddle":
+    if requested == "paddle":
         return others.inspect_paddle(path, source, descriptor)
     head = os.pread(descriptor, HEAD_BYTES, 0)
     found = recognise(head, size)
     if found is not None and found.kind == faults.ZERO_FILLED and not is_zero(descriptor, size):
         found = None
-    text = _ir_text(descriptor, size, head, asked)
+    text = _ir_text(descriptor, size, head, requested)
     if text is not None and text.claimed:
-        return _as(asked, "ir", text.inspect(path, size))
+        return _as(requested, "ir", text.inspect(path, size))
     if onnx.claims(source):
-        return _as(asked, "onnx", onnx.inspect_onnx(path, source))
-    if asked == "tflite" and head[4:8] == b"TFL3":
+        return _as(requested, "onnx", onnx.inspect_onnx(path, source))
+    if requested == "tflite" and head[4:8] == b"TFL3":
         return others.inspect_tflite(path, source)
     if others.claims_frozen(source):
-        return _as(asked, "frozen", others.inspect_frozen(path, source))
+        return _as(requested, "frozen", others.inspect_frozen(path, source))
     if found is not None:
-        return _refused(path, asked, size, found)
-    if asked == "ir":
+        return _refused(path, requested, size, found)
+    if requested == "ir":
         return _too_large(path, size) if text is None else text.inspect(path, size)
-    if asked == "onnx":
+    if requested == "onnx":
         return _only_fatal(onnx.inspect_onnx(path, source))
-    if asked == "frozen":
+    if requested == "frozen":
         return others.inspect_frozen(path, source)
     what = "no TensorFlow Lite model: the mark TFL3 is not at byte 4"
-    return _refused(path, asked, size, Head(faults.WRONG_FORMAT, what, f"begins with {head[:16].hex(' ')}"))
+    return _refused(
+        path, requested, size, Head(faults.WRONG_FORMAT, what, f"begins with {head[:16].hex(' ')}")
+    )
 
 
-def _ir_text(descriptor: int, size: int, head: bytes, asked: ModelFormat) -> IrText | None:
+def _ir_text(descriptor: int, size: int, head: bytes, requested: ModelFormat) -> IrText | None:
     """The XML, where the file may be one: asked for, or with ``<net`` in its head."""
-    if size > XML_LIMIT or (asked != "ir" and b"<net" not in head.replace(b"\0", b"").lower()):
+    if size > XML_LIMIT or (requested != "ir" and b"<net" not in head.replace(b"\0", b"").lower()):
         return None
     blocks = []
     remaining = size
@@ -121,22 +123,20 @@ def _ir_text(descriptor: int, size: int, head: bytes, asked: ModelFormat) -> IrT
     return read_ir(data)
 
 
-def _as(asked: ModelFormat, found: ModelFormat, inspection: ModelInspection) -> ModelInspection:
+def _as(requested: ModelFormat, found: ModelFormat, inspection: ModelInspection) -> ModelInspection:
     """An inspection of what the file really holds, with a word about its suffix if that says otherwise."""
-    if asked == found:
+    if requested == found:
         return inspection
     path = inspection.files[0].path
-    detail = (
-        f"The file is {_NAMES[found]}, not {_NAMES[asked]} as its name says; OpenVINO reads it all the same"
-    )
+    detail = f"The file is {_NAMES[found]}, not {_NAMES[requested]} as its name says; OpenVINO reads it all the same"
     fault = Fault(faults.WRONG_FORMAT, path, False, detail, f"contents of {_NAMES[found]}")
-    return replace(inspection, format=asked, faults=(fault, *inspection.faults))
+    return replace(inspection, format=requested, faults=(fault, *inspection.faults))
 
 
-def _refused(path: str, asked: ModelFormat, size: int, head: Head) -> ModelInspection:
+def _refused(path: str, requested: ModelFormat, size: int, head: Head) -> ModelInspection:
     detail = f"The model file {os.path.basename(path)} is {head.what}"
     fault = Fault(head.kind, path, True, detail, head.evidence)
-    return ModelInspection(asked, (FileSample(path, size),), (fault,))
+    return ModelInspection(requested, (FileSample(path, size),), (fault,))
 
 
 def _only_fatal(inspection: ModelInspection) -> ModelInspection:

@@ -106,7 +106,7 @@ def _inspect(path: str, size: int, text: IrText) -> ModelInspection:
     if empty is not None:
         found.append(empty)
     weights = inspect_weights(path, verdict)
-    files = (xml, weights.seen) if verdict.constants or weights.seen.size is not None else (xml,)
+    files = (xml, weights.sample) if verdict.constants or weights.sample.size is not None else (xml,)
     found.extend(weights.faults)
     return _inspection(document, files, tuple(found), verdict)
 

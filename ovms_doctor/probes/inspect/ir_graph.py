@@ -73,7 +73,7 @@ class Graph(Struct):
     layers: list[Layer] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
+    sections: set[str] = field(default_factory=set)
 
 
 class Document(Struct):
@@ -192,9 +192,9 @@ class Reader(Elements):
 
     def _section(self, name: str, found: dict[str, str]) -> _In:
         graph = self._graphs[-1]
-        if name in graph.seen:
+        if name in graph.sections:
             return _In.SKIPPED
-        graph.seen.add(name)
+        graph.sections.add(name)
         if name == "layers":
             return _In.LAYERS
         if name == "edges":

@@ -45,19 +45,19 @@ def claims_frozen(source: Source) -> bool:
 
 def inspect_frozen(path: str, source: Source) -> ModelInspection:
     """A GraphDef in one file."""
-    seen = (FileSample(path, source.size),)
+    files = (FileSample(path, source.size),)
     try:
         operations = graph_def(source, 0, source.size)
     except ProtobufError as error:
         detail = f"The file is no complete TensorFlow graph: at byte {error.offset}, {error.reason}"
-        return ModelInspection("frozen", seen, (_truncated(path, detail, error),))
+        return ModelInspection("frozen", files, (_truncated(path, detail, error),))
     found: tuple[Fault, ...] = ()
     if not operations:
         detail = "The file holds no node of a TensorFlow graph"
         if os.path.basename(path).lower().endswith("saved_model.pb"):
             detail += "; it is a SavedModel, and is read as a frozen graph here"
         found = (Fault(faults.WRONG_FORMAT, path, True, detail, "no node field in GraphDef"),)
-    return ModelInspection("frozen", seen, found, operations=_listed(operations))
+    return ModelInspection("frozen", files, found, operations=_listed(operations))
 
 
 def inspect_saved_model(path: str) -> ModelInspection | Failure:
@@ -86,7 +86,7 @@ def inspect_saved_model(path: str) -> ModelInspection | Failure:
 
 def inspect_tflite(path: str, source: Source) -> ModelInspection:
     """The FlatBuffer's outermost table (schema.fbs: Model, field 2 is subgraphs) lies within the file."""
-    seen = (FileSample(path, source.size),)
+    files = (FileSample(path, source.size),)
     try:
         root = _number(source, 0, 4)
         table = root - _number(source, root, 4, is_signed=True)
@@ -99,22 +99,24 @@ def inspect_tflite(path: str, source: Source) -> ModelInspection:
         detail = (
             f"The TensorFlow Lite file has {source.size} bytes and points beyond its end ({error.reason})"
         )
-        return ModelInspection("tflite", seen, (_truncated(path, detail, error),))
+        return ModelInspection("tflite", files, (_truncated(path, detail, error),))
     if subgraphs == 0:
         detail = "The TensorFlow Lite file holds no graph"
         return ModelInspection(
-            "tflite", seen, (Fault(faults.GRAPH_EMPTY, path, True, detail, "0 subgraphs"),)
+            "tflite", files, (Fault(faults.GRAPH_EMPTY, path, True, detail, "0 subgraphs"),)
         )
-    return ModelInspection("tflite", seen, ())
+    return ModelInspection("tflite", files, ())
 
 
 def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspection:
     """ProgramDesc: blocks 1 → vars 3 → name 1, persistable 3; ops 4 → type 3."""
     head = recognise(os.pread(descriptor, HEAD_BYTES, 0), source.size)
-    seen = FileSample(path, source.size)
+    model = FileSample(path, source.size)
     if source.size == 0:
         detail = "The .pdmodel file is empty: OpenVINO loads it as an empty model without inputs and outputs"
-        return ModelInspection("paddle", (seen,), (Fault(faults.EMPTY_FILE, path, False, detail, "0 bytes"),))
+        return ModelInspection(
+            "paddle", (model,), (Fault(faults.EMPTY_FILE, path, False, detail, "0 bytes"),)
+        )
     parameters: list[str] = []
     operations: dict[str, list[str]] = {}
     found: list[Fault] = []
@@ -132,7 +134,7 @@ def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspectio
     weights, problem = _parameters(beside, parameters)
     if problem is not None and not found:
         found.append(problem)
-    return ModelInspection("paddle", (seen, weights), tuple(found), operations=_listed(operations))
+    return ModelInspection("paddle", (model, weights), tuple(found), operations=_listed(operations))
 
 
 def _program(source: Source, parameters: list[str], operations: dict[str, list[str]]) -> None:
@@ -173,16 +175,18 @@ def _parameters(path: str, wanted: list[str]) -> tuple[FileSample, Fault | None]
         head = recognise(os.pread(descriptor, HEAD_BYTES, 0), status.st_size)
     finally:
         os.close(descriptor)
-    seen = FileSample(path, status.st_size)
+    weights = FileSample(path, status.st_size)
     if head is None or not wanted:
-        return seen, None
+        return weights, None
     if head.kind == faults.EMPTY_FILE:
         detail = f"{name} is empty, but the model has {len(wanted)} parameters"
-        return seen, Fault(faults.WEIGHTS_TOO_SMALL, path, True, detail, "0 bytes")
+        return weights, Fault(faults.WEIGHTS_TOO_SMALL, path, True, detail, "0 bytes")
     kinds = {faults.GIT_LFS_POINTER: faults.WEIGHTS_LFS_POINTER, faults.HTML_PAGE: faults.WEIGHTS_HTML}
     # Each was tried; other contents might by chance begin like a tensor.
     fatal = head.kind in (*kinds, faults.ARCHIVE)
-    return seen, Fault(kinds.get(head.kind, head.kind), path, fatal, f"{name} is {head.what}", head.evidence)
+    return weights, Fault(
+        kinds.get(head.kind, head.kind), path, fatal, f"{name} is {head.what}", head.evidence
+    )
 
 
 def _no_saved_model(main: str, error: OSError) -> ModelInspection | Failure:
@@ -236,8 +240,8 @@ def _variables(directory: str) -> tuple[FileSample, ...]:
     return tuple(found)
 
 
-def _missing_variables(path: str, seen: tuple[FileSample, ...]) -> list[Fault]:
-    names = [os.path.basename(file.path) for file in seen]
+def _missing_variables(path: str, files: tuple[FileSample, ...]) -> list[Fault]:
+    names = [os.path.basename(file.path) for file in files]
     index = "variables.index" in names
     data = any(name.startswith("variables.data-") for name in names)
     if index and data:

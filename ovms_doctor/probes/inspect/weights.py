@@ -26,7 +26,7 @@ _UNCLEAR = frozenset({faults.WEIGHTS_BAD_REFERENCE, faults.ELEMENT_TYPE_UNKNOWN}
 
 
 class Weights(Struct, frozen=True):
-    seen: FileSample
+    sample: FileSample
     faults: tuple[Fault, ...]
 
 

@@ -228,12 +228,12 @@ def weight_bytes(path: str) -> int:
 
 
 def size_below(directory: str) -> int:
-    total, seen = 0, 0
+    total, count = 0, 0
     for where, _, names in os.walk(directory):
         for name in names:
             total += _size(os.path.join(where, name))
-            seen += 1
-            if seen >= _MOST_FILES:
+            count += 1
+            if count >= _MOST_FILES:
                 return total
     return total
 
@@ -268,7 +268,7 @@ def limited_address_space(growth: int) -> Iterator[None]:
 
 
 def _address_space() -> int:
-    """The bytes of address space that this process uses; 0 where that cannot be told."""
+    """The bytes of address space that this process uses; 0 where that cannot be determined."""
     try:
         with open("/proc/self/statm", "rb") as file:
             return int(file.read().split()[0]) * resource.getpagesize()

@@ -31,12 +31,12 @@ _TROUBLES: tuple[tuple[type[BaseException], StoreProblem], ...] = (
 
 def chain(error: BaseException) -> Iterator[BaseException]:
     """An exception and all that it was made of, once each."""
-    todo, seen = [error], set()
+    todo, visited = [error], set()
     while todo:
         item = todo.pop(0)
-        if id(item) in seen:
+        if id(item) in visited:
             continue
-        seen.add(id(item))
+        visited.add(id(item))
         yield item
         inner = [item.__cause__, item.__context__, getattr(item, "reason", None)]
         inner += [getattr(item, "original_error", None), *item.args]

@@ -177,13 +177,13 @@ class Copies:
         self, wave: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
         """What has come is worked at while the rest comes."""
-        asked: dict[AnyQuestion, _Job] = {}
+        jobs: dict[AnyQuestion, _Job] = {}
         for job in wave:
-            asked[FetchCopy(job.copy, job.names, job.directory)] = job
+            jobs[FetchCopy(job.copy, job.names, job.directory)] = job
         there: list[_Job] = []
         with _Watch(wave, self._progress):
-            for question, answer in self._fetch(list(asked), begin):
-                job = asked[question]
+            for question, answer in self._fetch(list(jobs), begin):
+                job = jobs[question]
                 if not isinstance(answer, StoreResponse):
                     answers.update(dict.fromkeys(job.questions, answer))
                     continue
@@ -198,23 +198,23 @@ class Copies:
     def _work(
         self, jobs: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
     ) -> None:
-        asked: dict[AnyQuestion, tuple[InspectCopy | LoadCopy, _Job]] = {}
+        originals: dict[AnyQuestion, tuple[InspectCopy | LoadCopy, _Job]] = {}
         for job in jobs:
             for one in job.inspect:
-                asked[InspectModel(f"{job.directory}/{one.file}", one.format)] = (one, job)
+                originals[InspectModel(f"{job.directory}/{one.file}", one.format)] = (one, job)
             for other in job.load:
                 path = f"{job.directory}/{other.file}"
-                asked[LoadModel(path, other.level, other.preparation)] = (other, job)
+                originals[LoadModel(path, other.level, other.preparation)] = (other, job)
         found = self._here.collect(
-            list(asked), lambda local: begin(asked[local][0] if local in asked else local)
+            list(originals), lambda local: begin(originals[local][0] if local in originals else local)
         )
         odd: dict[AnyQuestion, _Odd] = {}
-        for local, (question, job) in asked.items():
+        for local, (question, job) in originals.items():
             answer = found[local]
             if isinstance(answer, ModelInspection) and (beginnings := _odd_holes(job, answer)):
                 odd[local] = _Odd(question, job, beginnings)
             else:
-                answers[question] = self._told(answer, job, frozenset())
+                answers[question] = self._answer_of_copy(answer, job, frozenset())
         kept = {id(item.job) for item in odd.values()}
         self._odd.update(odd)
         for job in jobs:
@@ -238,20 +238,20 @@ class Copies:
                 known.add(path)
         found = self._here.collect(list(odd), _nobody) if odd else {}
         for local, item in odd.items():
-            answers[item.question] = self._told(found[local], item.job, known)
+            answers[item.question] = self._answer_of_copy(found[local], item.job, known)
             shutil.rmtree(item.job.directory, ignore_errors=True)
 
-    def _told(self, answer: Answer, job: _Job, known: Set[str]) -> Answer:
+    def _answer_of_copy(self, answer: Answer, job: _Job, known: Set[str]) -> Answer:
         """``answer`` with the store's paths. Of what is a hole here nothing is said but its size, and, where its
         beginning is ``known``, what that tells."""
         if isinstance(answer, ModelInspection):
             holes = _holes(job)
-            unseen = holes.keys() - known
+            unread = holes.keys() - known
             kept = tuple(
                 fault
                 for fault in answer.faults
                 if not (fault.kind in _OF_HOLES and fault.path in holes)
-                and not (fault.kind == faults.ZERO_FILLED and fault.path in unseen)
+                and not (fault.kind == faults.ZERO_FILLED and fault.path in unread)
             )
             answer = replace(answer, faults=kept)
         return renamed(answer, self._rename)
@@ -272,11 +272,11 @@ def _holes(job: _Job) -> dict[str, str]:
     }
 
 
-def _odd_holes(job: _Job, seen: ModelInspection) -> dict[str, str]:
+def _odd_holes(job: _Job, inspection: ModelInspection) -> dict[str, str]:
     holes = _holes(job)
     return {
         fault.path: holes[fault.path]
-        for fault in seen.faults
+        for fault in inspection.faults
         if fault.kind in _SUSPICIOUS and fault.path in holes
     }
 
@@ -304,10 +304,10 @@ def _too_large(question: InspectCopy | LoadCopy) -> Unavailable | None:
         size = sum(file.size for file in question.copy.files if file.name == name)
     if size <= limit:
         return None
-    told, most = size_in_words(size), size_in_words(limit)
-    if told == most:
-        told, most = f"{size:,} bytes", f"{limit:,}"
-    return Unavailable(f"{told} to download, more than the limit of {most}: --download-limit raises it")
+    needed, most = size_in_words(size), size_in_words(limit)
+    if needed == most:
+        needed, most = f"{size:,} bytes", f"{limit:,}"
+    return Unavailable(f"{needed} to download, more than the limit of {most}: --download-limit raises it")
 
 
 def _not_here(question: InspectCopy | LoadCopy) -> Unavailable | None:

@@ -35,7 +35,7 @@ _WORTH_A_START = 300
 _MOST_CHILDREN = 4
 _PROCESSORS_EACH = 2
 #: Enough for a child that is not listened to for a while; of a store that never answers, too many are asked for.
-_IN_HAND = 32
+_AT_A_TIME = 32
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
 #: After so many that were not answered in time, all others to the same store would be waited for in vain as well.
@@ -79,10 +79,10 @@ class StoreCollector:
         exception."""
         begin = progress or _nobody
         answers: dict[AnyQuestion, Answer] = {}
-        asked = list(dict.fromkeys(questions))
+        distinct = list(dict.fromkeys(questions))
         try:
-            copies = [one for one in asked if isinstance(one, InspectCopy | LoadCopy)]
-            plain = [one for one in asked if not isinstance(one, InspectCopy | LoadCopy)]
+            copies = [one for one in distinct if isinstance(one, InspectCopy | LoadCopy)]
+            plain = [one for one in distinct if not isinstance(one, InspectCopy | LoadCopy)]
             for question, answer in self._ask(plain, begin):
                 answers[question] = answer
             self._copies.collect(copies, begin, answers)
@@ -160,7 +160,7 @@ class StoreCollector:
                 "patience": self._deadline * 0.8,
                 "ahead": ahead,
             }
-            self._pool = Pool("stores", options, most, in_hand=_IN_HAND)
+            self._pool = Pool("stores", options, most, at_a_time=_AT_A_TIME)
         return self._pool
 
     def _time_for(self, question: AnyQuestion) -> float:
@@ -175,10 +175,10 @@ class StoreCollector:
         """What holds credentials is read as the server's user reads it; its content is kept here and in the
         children alone."""
         wanted = dict.fromkeys(path for access in accesses for path in access.files)
-        asked = [ReadFile(path, _LARGEST_KEY_FILE) for path in wanted if path not in self._files]
-        if not asked:
+        distinct = [ReadFile(path, _LARGEST_KEY_FILE) for path in wanted if path not in self._files]
+        if not distinct:
             return
-        for question, answer in self._local.collect(asked).items():
+        for question, answer in self._local.collect(distinct).items():
             if isinstance(answer, FileContent):
                 self._files[question.path] = answer.data
             elif isinstance(answer, Unavailable):
@@ -195,7 +195,7 @@ class StoreCollector:
         for name in needed(access):
             if name not in self._secrets:
                 return Unavailable(
-                    f"the value of {name} is not told: give it with --env, --env-file or --env-from-process"
+                    f"the value of {name} is not known: give it with --env, --env-file or --env-from-process"
                 )
         unread = [path for path in access.files if not isinstance(self._files.get(path), bytes)]
         # Of a profile one file may be missing.

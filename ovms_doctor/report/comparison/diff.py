@@ -49,14 +49,14 @@ def compare(old: SavedReport, new: SavedReport, check_of: Mapping[str, str]) -> 
                 note = f"was {was}" if changed else ""
                 result.append(Difference("still_there", finding, note, changed))
             else:
-                reason = _unseen(finding, old, check_of)
+                reason = _gap(finding, old, check_of)
                 result.append(
                     Difference("new", finding, f"the older run did not look: {reason}" if reason else "")
                 )
     models = {model.name for model in new.models}
     for fingerprint, findings in before.items():
         for finding in findings[len(after.get(fingerprint, ())) :]:
-            reason = _unseen(finding, new, check_of)
+            reason = _gap(finding, new, check_of)
             model = finding.subject.model
             if reason:
                 result.append(Difference("not_known", finding, f"the newer run did not look: {reason}"))
@@ -76,7 +76,7 @@ def _by_fingerprint(report: SavedReport) -> dict[str, list[SavedFinding]]:
     return result
 
 
-def _unseen(finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str]) -> str:
+def _gap(finding: SavedFinding, report: SavedReport, check_of: Mapping[str, str]) -> str:
     """Why this run could not have found the finding; empty where it could."""
     if report.error is not None:
         return report.error.partition("\n")[0]

@@ -58,32 +58,32 @@ def diff_verdict(differences: tuple[Difference, ...], *, failed: bool) -> tuple[
 
 
 def write_diff(
-    paper: TextWriter, old: SavedReport, new: SavedReport, differences: tuple[Difference, ...]
+    writer: TextWriter, old: SavedReport, new: SavedReport, differences: tuple[Difference, ...]
 ) -> None:
     """Both reports, then the findings by what became of them."""
-    paper.prose(source_line("old:", old), style="dim")
-    paper.prose(source_line("new:", new), style="dim")
+    writer.prose(source_line("old:", old), style="dim")
+    writer.prose(source_line("new:", new), style="dim")
     for change in CHANGES:
         chosen = [item for item in differences if item.change == change]
         if not chosen:
             continue
-        paper.blank()
-        paper.prose(f"{TITLES[change]} ({len(chosen):,})", style="bold")
+        writer.blank()
+        writer.prose(f"{TITLES[change]} ({len(chosen):,})", style="bold")
         for item in chosen:
-            _write_difference(paper, item)
-    paper.blank()
+            _write_difference(writer, item)
+    writer.blank()
 
 
-def _write_difference(paper: TextWriter, item: Difference) -> None:
+def _write_difference(writer: TextWriter, item: Difference) -> None:
     finding = item.finding
     subject = subject_of(finding)
     mark = GOOD if item.change == "fixed" else MARKS[finding.severity]
     head = f"{mark} {finding.severity} {finding.code} {finding.name}"
-    paper.prose(f"{head}: {subject}" if subject else head, indent=2)
-    if item.change != "fixed" or paper.verbose:
-        paper.prose(finding.message, indent=4)
+    writer.prose(f"{head}: {subject}" if subject else head, indent=2)
+    if item.change != "fixed" or writer.verbose:
+        writer.prose(finding.message, indent=4)
     if item.note:
-        paper.prose(f"({item.note})", indent=4, style="dim")
+        writer.prose(f"({item.note})", indent=4, style="dim")
 
 
 def summary_verdict(totals: Totals) -> tuple[str, str]:
@@ -98,31 +98,31 @@ def summary_verdict(totals: Totals) -> tuple[str, str]:
     return BAD if failed else OPEN if open_ or unreadable or not totals.reports else GOOD, sentence
 
 
-def write_summary(paper: TextWriter, totals: Totals) -> None:
+def write_summary(writer: TextWriter, totals: Totals) -> None:
     """The kinds of findings, then the hosts that have errors."""
     reports = f"{plural(totals.reports, 'report')} of {plural(len(totals.hosts), 'host')}"
-    paper.prose(f"{reports}, {plural(totals.models, 'model')}", style="bold")
-    for sentence in totals.unreadable[: None if paper.verbose else _HOSTS]:
-        paper.prose(f"not read: {sentence}")
+    writer.prose(f"{reports}, {plural(totals.models, 'model')}", style="bold")
+    for sentence in totals.unreadable[: None if writer.verbose else _HOSTS]:
+        writer.prose(f"not read: {sentence}")
     for kind in totals.by_reach():
-        paper.blank()
-        paper.prose(f"{MARKS[kind.severity]} {kind.severity} {kind.code} {kind.name}", style="bold")
+        writer.blank()
+        writer.prose(f"{MARKS[kind.severity]} {kind.severity} {kind.code} {kind.name}", style="bold")
         models = f", {plural(kind.models, 'model')}" if kind.models else ""
         hosts = f"{len(kind.hosts):,} of {plural(len(totals.hosts), 'host')}"
-        paper.prose(f"{hosts}{models}, {plural(kind.findings, 'finding')}", indent=2)
+        writer.prose(f"{hosts}{models}, {plural(kind.findings, 'finding')}", indent=2)
         more = ", …" if kind.findings > len(kind.examples) else ""
-        paper.prose("; ".join(kind.examples) + more, indent=2, style="dim")
-    rows = [row for row in totals.by_errors() if row.verdict != "pass" or paper.verbose]
+        writer.prose("; ".join(kind.examples) + more, indent=2, style="dim")
+    rows = [row for row in totals.by_errors() if row.verdict != "pass" or writer.verbose]
     if rows:
-        paper.blank()
-        paper.prose("hosts", style="bold")
-    for row in rows if paper.verbose else rows[:_HOSTS]:
+        writer.blank()
+        writer.prose("hosts", style="bold")
+    for row in rows if writer.verbose else rows[:_HOSTS]:
         counts = f"{plural(row.errors, 'error')}, {plural(row.warnings, 'warning')}"
         codes = ", ".join(_codes(row.findings))
-        paper.prose(f"{row.host}: {row.verdict}, {counts}" + (f" ({codes})" if codes else ""), indent=2)
-    if not paper.verbose and len(rows) > _HOSTS:
-        paper.prose(f"… and {plural(len(rows) - _HOSTS, 'more host')} (--verbose)", indent=2)
-    paper.blank()
+        writer.prose(f"{row.host}: {row.verdict}, {counts}" + (f" ({codes})" if codes else ""), indent=2)
+    if not writer.verbose and len(rows) > _HOSTS:
+        writer.prose(f"… and {plural(len(rows) - _HOSTS, 'more host')} (--verbose)", indent=2)
+    writer.blank()
 
 
 def _codes(counts: dict[str, int]) -> Iterator[str]:
@@ -133,6 +133,6 @@ def _codes(counts: dict[str, int]) -> Iterator[str]:
         yield f"and {len(found) - _CODES} more codes"
 
 
-def write_verdict(paper: TextWriter, mark: str, sentence: str) -> None:
+def write_verdict(writer: TextWriter, mark: str, sentence: str) -> None:
     """The last line."""
-    paper.line((f"{mark} {sentence}", STYLES[mark]))
+    writer.line((f"{mark} {sentence}", STYLES[mark]))

@@ -111,10 +111,10 @@ def paths_of(finding: FindingInfo) -> str:
 
 def step_text(step: StepInfo) -> str:
     """What to do, with the place it belongs to and its effect, unless it only reads on this host."""
-    aside = [] if step.location in (None, "host") else [f"in {step.location}"]
+    notes = [] if step.location in (None, "host") else [f"in {step.location}"]
     if step.effect not in (None, "reads"):
-        aside.append(str(step.effect))
-    return safe(step.text) + (f" [{', '.join(aside)}]" if aside else "")
+        notes.append(str(step.effect))
+    return safe(step.text) + (f" [{', '.join(notes)}]" if notes else "")
 
 
 def remedy_lines(finding: FindingInfo) -> Iterator[str]:

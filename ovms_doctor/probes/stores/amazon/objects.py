@@ -18,9 +18,9 @@ class Objects:
         from botocore.httpsession import URLLib3Session
 
         # The client itself tells where it would ask, and for which region it would sign.
-        asked = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}))
-        self._base = f"{asked.scheme}://{asked.netloc}{asked.path[:-1]}"
-        scope = parse_qs(asked.query).get("X-Amz-Credential", [""])[0].split("/")
+        address = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}))
+        self._base = f"{address.scheme}://{address.netloc}{address.path[:-1]}"
+        scope = parse_qs(address.query).get("X-Amz-Credential", [""])[0].split("/")
         self._auth = S3SigV4Auth(Credentials(*keys), "s3", scope[-3]) if keys else None
         config = client.meta.config
         self._session = URLLib3Session(

@@ -89,7 +89,7 @@ class AmazonStore:
         more: dict[str, str] = {"Delimiter": "/"} if delimited else {}
         last = ""
         for _ in range(pages):
-            page = self._ask("ListObjects", lambda told=dict(more): self._page(prefix, told))  # type: ignore[misc]
+            page = self._ask("ListObjects", lambda parameters=dict(more): self._page(prefix, parameters))  # type: ignore[misc]
             if isinstance(page, StoreRefusal | Unavailable):
                 return page
             if "IsTruncated" not in page and "Name" not in page:
@@ -114,11 +114,13 @@ class AmazonStore:
         return _in_order(prefix, objects, prefixes, True)
 
     def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
-        told: dict[str, Any] = dict(more)
+        parameters: dict[str, Any] = dict(more)
         if not self._access.endpoint:
             # Amazon tells of what was restored, and can be read though its storage class says otherwise.
-            told["OptionalObjectAttributes"] = ["RestoreStatus"]
-        found: dict[str, Any] = self._client.list_objects(Bucket=self._access.bucket, Prefix=prefix, **told)
+            parameters["OptionalObjectAttributes"] = ["RestoreStatus"]
+        found: dict[str, Any] = self._client.list_objects(
+            Bucket=self._access.bucket, Prefix=prefix, **parameters
+        )
         return found
 
     def read(self, key: str, begin: int, length: int) -> FileContent | StoreRefusal | Unavailable:
@@ -126,8 +128,8 @@ class AmazonStore:
 
         def ask() -> FileContent:
             # Of nothing there is no range.
-            told = f"bytes={begin}-{begin + max(length, 1) - 1}"
-            answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=told)
+            wanted = f"bytes={begin}-{begin + max(length, 1) - 1}"
+            answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=wanted)
             whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
             ranged = whole.isascii() and whole.isdigit()
             size = int(whole) if ranged else int(answer["ContentLength"])
@@ -214,8 +216,8 @@ class AmazonStore:
             # An answer without a body: the library puts the status in its place.
             code = message = ""
         if status == 407 or "x-squid-error" in headers or (self._proxy and not code and _is_proxys(headers)):
-            said = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
-            return StoreRefusal(call, status, problem="proxy", message=said, host=self._proxy or host)
+            message = str(headers.get("x-squid-error", "")).partition(" ")[0] or f"status {status}"
+            return StoreRefusal(call, status, problem="proxy", message=message, host=self._proxy or host)
         if about.get(SENT) == 200 and not code:
             # Such a page, of which the library makes a 500: a login, or the store's own console.
             return StoreRefusal(call, 200, problem="unreadable", host=host)
@@ -254,9 +256,9 @@ class AmazonStore:
             return StoreRefusal(call, problem="reset", host=host)
         return _cannot(error)
 
-    def _region(self, told: object) -> str:
+    def _region(self, value: object) -> str:
         """A region as a store told it, which is handed on in commands; empty for what looks like none."""
-        region = str(told or "")
+        region = str(value or "")
         return region if _REGION.fullmatch(region) and self._hidden(region) == region else ""
 
     def _host(self) -> str:

@@ -31,9 +31,9 @@ class StoreClientError(Exception):
 class TokenError(Exception):
     """No token comes of these credentials. ``came``: what came instead; ``host``: who was asked."""
 
-    def __init__(self, came: ReceivedResponse, host: str = "") -> None:
-        super().__init__(came.message)
-        self.came = came
+    def __init__(self, response: ReceivedResponse, host: str = "") -> None:
+        super().__init__(response.message)
+        self.response = response
         self.host = host
 
 

@@ -270,7 +270,7 @@ class GoogleStore:
         except StoreClientError as error:
             return Unavailable(str(error))
         except TokenError as error:
-            return self._refusal("Token", error.came, error.host)
+            return self._refusal("Token", error.response, error.host)
         self._hidden.add(token)
         self._session.headers["Authorization"] = f"Bearer {token}"
         return None
@@ -278,16 +278,16 @@ class GoogleStore:
     def _unread(self, call: StoreCall) -> StoreRefusal:
         response = self._last.response
         if call == "ListObjects" and response is not None and "Content-Encoding" not in response.headers:
-            told = response.headers.get("Content-Length", "")
+            announced = response.headers.get("Content-Length", "")
             # Older versions of urllib3 do not mind a body that ends too early.
-            if told.isdecimal() and len(response.content) < int(told):
+            if announced.isdecimal() and len(response.content) < int(announced):
                 return self._refusal(call, ReceivedResponse("truncated", message=_SHORT))
         return self._refusal(call, ReceivedResponse("unreadable", message="the answer is not the store's"))
 
-    def _refusal(self, call: StoreCall, came: ReceivedResponse, host: str = "") -> StoreRefusal:
-        asked = self._proxy.host if came.at_proxy else host or place_of(self._endpoint)
-        code, message = (self._hidden(_TOKEN.sub(HIDDEN, text)) for text in (came.code, came.message))
-        return StoreRefusal(call, came.status, code, message, came.trouble, host=asked)
+    def _refusal(self, call: StoreCall, response: ReceivedResponse, host: str = "") -> StoreRefusal:
+        contacted = self._proxy.host if response.at_proxy else host or place_of(self._endpoint)
+        code, message = (self._hidden(_TOKEN.sub(HIDDEN, text)) for text in (response.code, response.message))
+        return StoreRefusal(call, response.status, code, message, response.trouble, host=contacted)
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -363,8 +363,8 @@ def _total(response: Any) -> int | None:
         or headers.get("X-Goog-Stored-Content-Encoding", "identity") != "identity"
     ):
         return None
-    told = headers.get("X-Goog-Stored-Content-Length") or headers.get("Content-Length") or ""
-    return int(told) if told.isdecimal() else None
+    announced = headers.get("X-Goog-Stored-Content-Length") or headers.get("Content-Length") or ""
+    return int(announced) if announced.isdecimal() else None
 
 
 class _Window:

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import write
 from ovms_doctor.model.adjustments import KnownFinding
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.json_text import encode_json
+from ovms_doctor.probes.named_files import read_named_file
 
 FORMAT = "ovms-doctor baseline"
 #: A longer file, in bytes, is not read.

@@ -14,7 +14,6 @@ from ovms_doctor import __version__
 from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import Progress, write
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import (
@@ -31,6 +30,7 @@ from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.text import escape, redact
 from ovms_doctor.plugins.discovery import Plugin, installed
 from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.named_files import read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.run import ThirdParty

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.parsed import values_of
 from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.model.environment import (
@@ -22,6 +21,7 @@ from ovms_doctor.model.host import Host
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
+from ovms_doctor.probes.named_files import read_named_file
 
 #: How a file is copied out of a store.
 _COPY = {

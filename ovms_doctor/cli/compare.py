@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.compare_options import CompareOptions
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import standard_output, write_parts
 from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes.named_files import read_named_file
 from ovms_doctor.report.comparison.saved import SavedReport, SavedReportError, fails, read_report
 
 if TYPE_CHECKING:

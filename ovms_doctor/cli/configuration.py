@@ -9,9 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.working_directory import working_directory
 from ovms_doctor.model.errors import UsageError
+from ovms_doctor.probes.named_files import read_named_file
 
 #: The file of its own, and the table of the shared one.
 NAME, SHARED, TABLE = "ovms-doctor.toml", "pyproject.toml", "tool.ovms-doctor"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_FINDINGS, EXIT_INCOMPLETE, EXIT_OK
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.output import Progress
 from ovms_doctor.cli.request_options import RequestOptions
 from ovms_doctor.diagnosis.run_start import begin
@@ -19,6 +20,7 @@ from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
+from ovms_doctor.probes.named_files import NamedFile, read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.client_request import JudgedRequest
@@ -108,17 +110,17 @@ def _content(source: str) -> bytes:
     if source == "-":
         return read_named_file(source, LARGEST_INPUT)
     try:
-        if not os.path.isfile(source):
-            # A pipe, or nothing that can be read.
-            return read_named_file(source, LARGEST_INPUT)
-        with open(source, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with NamedFile(source) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return read_named_file(source, LARGEST_INPUT)
+            size = status.st_size
             if size > _MOST_BODY:
                 raise UsageError(
                     f"{source} has {size:,} bytes: the server answers 413 to a body of more than 1 GiB"
                 )
             if size <= _READ_WHOLE:
-                return file.read(LARGEST_INPUT)
+                return file.read() or b""
             mapped: Any = _MappedBody(file.fileno(), 0, access=mmap.ACCESS_READ)
             return mapped  # type: ignore[no-any-return]
     except OSError as error:
@@ -130,11 +132,8 @@ def _named_file(name: str, directory: str) -> bytes:
     if name == "-":
         raise DocumentError("the data come from standard input, which is not at hand")
     for path in (name, os.path.join(directory, name)):
-        try:
-            with open(path, "rb") as file:
-                return file.read(LARGEST_INPUT)
-        except OSError:
-            continue
+        with suppress(UsageError):
+            return read_named_file(path, LARGEST_INPUT)
     raise DocumentError(f"the file {name} that it names cannot be read")
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.diagnosis.from_container import options_from_container
 from ovms_doctor.inputs import DocumentError
@@ -19,6 +18,7 @@ from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.facts import AnyQuestion, Failure, StatPath
 from ovms_doctor.model.live import LiveLook
 from ovms_doctor.model.options import CheckOptions, SourceUnavailable
+from ovms_doctor.probes.named_files import read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.containers import ContainerLookup

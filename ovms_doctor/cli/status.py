@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.deliver import Content, deliver, destinations, failed_content
 from ovms_doctor.cli.exit_codes import EXIT_OK
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.redaction import without_user
+from ovms_doctor.probes.named_files import read_named_file
 
 if TYPE_CHECKING:
     from ovms_doctor.diagnosis.live import LiveOptions

@@ -7,13 +7,14 @@ import io
 import os
 import re
 import stat
-import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import BinaryIO
 
+from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.probes.named_files import NamedFile
 
 #: Bytes of a piece.
 PIECE = 1 << 19
@@ -74,14 +75,14 @@ def pieces(path: str, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
             yield from _read(file, size, on_bytes, packed=head == _GZIP)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise LogReadError(f"{_shown(path)}: broken gzip file: {error}") from None
+    except UsageError as error:
+        raise LogReadError(str(error)) from None
     except OSError as error:
         raise LogReadError(f"{_shown(path)}: {error.strerror or error}") from None
 
 
 def _opened(path: str) -> AbstractContextManager[BinaryIO]:
-    if path == "-":
-        return nullcontext(sys.stdin.buffer)
-    return open(path, "rb")
+    return io.BufferedReader(NamedFile(path), PIECE)
 
 
 def _size(file: BinaryIO) -> int | None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ovms_doctor.cli.named_files import read_named_file
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.probes import interrupts
+from ovms_doctor.probes.log_files import pieces
+from ovms_doctor.probes.named_files import NamedFile, read_named_file
+from tests.cli.helpers import good_model
 from tests.cli.run import ovms_doctor
 
 #: Options whose value names a document, with what else the command needs.
@@ -22,6 +24,8 @@ DOCUMENTS = [
     ["check", "--kubernetes"],
     ["check", "--facts"],
     ["request", "--model", "."],
+    ["logs"],
+    ["check", ".", "--load", "none", "--log"],
 ]
 
 
@@ -81,3 +85,33 @@ def test_the_null_device_is_an_empty_file() -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UsageError, match=r"^/nonexistent: No such file or directory$"):
         read_named_file("/nonexistent", 100)
+
+
+def test_a_pipe_as_a_log_is_read_in_pieces(pipe: str) -> None:
+    def write() -> None:
+        with open(pipe, "wb") as file:
+            file.write(b"a line of a log\n" * 100_000)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert b"".join(pieces(pipe)) == b"a line of a log\n" * 100_000
+    writer.join()
+
+
+def test_a_log_that_is_never_written_is_given_up(pipe: str) -> None:
+    with NamedFile(pipe, 0.01) as file, pytest.raises(UsageError, match="no data arrived"):
+        file.read()
+
+
+def test_a_body_in_a_pipe_is_a_request(pipe: str, tmp_path: Path) -> None:
+    good_model(tmp_path / "m" / "1")
+
+    def write() -> None:
+        with open(pipe, "wb") as file:
+            file.write(b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, 2, 3]}]}')
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    result = ovms_doctor("request", pipe, "--path", "/v2/models/m/infer", "--model", tmp_path / "m")
+    writer.join()
+    assert result.code == 0, result.err

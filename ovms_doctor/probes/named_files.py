@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import select
 import stat
 import sys
 import time
+from typing import Any
 
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.probes import interrupts
@@ -43,6 +45,63 @@ def read_named_file(path: str, limit: int, *, shown: str = "", patience: float =
     return data
 
 
+class NamedFile(io.RawIOBase):
+    """A file or a pipe to read piece by piece, ``-`` for standard input: of a pipe, nothing is waited for longer than
+    ``patience`` seconds, and an interruption ends the wait.
+
+    Raises UsageError for what cannot be opened, is a directory or a device, and for a pipe that is silent; OSError for
+    what cannot be read; InterruptedRunError where the run is interrupted.
+    """
+
+    def __init__(self, path: str, patience: float = PATIENCE) -> None:
+        super().__init__()
+        self._shown = "standard input" if path == "-" else path
+        self._patience = patience
+        self._closes = path != "-"
+        try:
+            descriptor = _standard_input() if path == "-" else _opened(path, self._shown)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self._shown}: {getattr(error, 'strerror', None) or error}") from None
+        #: None: standard input is an object of Python's.
+        self._descriptor = descriptor
+        self._waits = descriptor is not None and _is_pipe(descriptor)
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        if self._descriptor is None:
+            raise io.UnsupportedOperation("no descriptor")
+        return self._descriptor
+
+    def readinto(self, buffer: Any) -> int:
+        """At most as many bytes as the buffer takes; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        data = self._read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def _read(self, size: int) -> bytes:
+        if self._descriptor is None:
+            return sys.stdin.buffer.read(size)
+        while True:
+            interrupts.check()
+            if self._waits:
+                _wait(self._descriptor, self._shown, self._patience)
+            with contextlib.suppress(BlockingIOError):
+                return os.read(self._descriptor, size)
+
+    def close(self) -> None:
+        if not self.closed and self._closes and self._descriptor is not None:
+            os.close(self._descriptor)
+        super().close()
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 def _standard_input() -> int | None:
     """The descriptor of standard input; None where it is an object without one."""
     if sys.stdin is None:
@@ -66,7 +125,7 @@ def _opened(path: str, name: str) -> int:
 
 def _read(descriptor: int, limit: int, name: str, patience: float) -> bytes:
     """All that the descriptor gives until its end, at most one byte more than ``limit``."""
-    waits = stat.S_ISFIFO(os.fstat(descriptor).st_mode) or stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    waits = _is_pipe(descriptor)
     parts: list[bytes] = []
     length = 0
     while length <= limit:

@@ -94,8 +94,10 @@ def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: Grap
 def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: ServableFault) -> Finding:
     code, sentence = FAULTS[fault.kind]
     severity: Severity | None = None
-    if fault.verdict == "requests" and fault.kind != "chat_template":
+    if fault.verdict == "requests" and fault.kind not in ("chat_template", "plugin_config_ignored"):
         severity = "error"
+    if fault.kind == "plugin_config_ignored":
+        severity = "warning"
     if fault.verdict == "advice":
         severity = "warning"
     path = fault.path or graph.path or model.entry.base_path
@@ -107,7 +109,9 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
         path=path,
         base=model.entry.base_path,
         severity=severity,
-        detail=_what_then(context, model, fault.verdict),
+        detail=_IGNORED
+        if fault.kind == "plugin_config_ignored"
+        else _what_then(context, model, fault.verdict),
         confidence=_confidence(context, certain=fault.certain),
         log=fault.log,
         evidence=(
@@ -125,13 +129,23 @@ def _thrown(fault: ServableFault) -> tuple[Evidence, ...]:
     return (Evidence(f"“{fault.exception}”", "what OpenVINO GenAI reports, as it was run with such files"),)
 
 
+_IGNORED = "The server logs the error, and loads the model without these properties."
+#: Faults of a graph that is AVAILABLE until a request ends the server.
+_ENDS_WITH_A_REQUEST = ("text_embeddings", "eviction_block")
+
+
 def _what_then(context: Context, model: ModelPlan, verdict: str) -> str:
     name = model.entry.name
     if verdict == "requests":
         if model.followed is not None and any(
-            item.kind == "text_embeddings" for item in model.followed.faults
+            item.kind in _ENDS_WITH_A_REQUEST for item in model.followed.faults
         ):
-            return f"{name} is AVAILABLE. The first request to it ends the whole server."
+            which = (
+                "A long"
+                if any(item.kind == "eviction_block" for item in model.followed.faults)
+                else "The first"
+            )
+            return f"{name} is AVAILABLE. {which} request to it ends the whole server."
         return f"{name} is AVAILABLE, and /v2/health/ready answers 200. Requests to it fail."
     if verdict == "advice":
         return "The graph is loaded if the device's compiler takes the model."
@@ -190,6 +204,9 @@ def _steps(context: Context, graph: GraphPlan, fault: ServableFault) -> tuple[St
                 "changes files",
             ),
         )
+    if "Git LFS pointer" in fault.detail:
+        text = "Fetch the files that the pointers stand for (in a clone), or pull the model again."
+        return (Step(text, f"git -C {host} lfs pull", "host", "changes files"),)
     if fault.kind == "file_denied":
         user = context.deployment.user
         text = f"Let uid {user.uid} read the directory and its files."

@@ -259,7 +259,10 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
             "sum of the others"
         ),
     ),
-    "plugin_config": (GENERATIVE_SETTING_REFUSED, lambda fault: "plugin_config is not a JSON object"),
+    "plugin_config": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: "plugin_config is not a JSON object of texts and numbers",
+    ),
     "device": (
         GENERATIVE_SETTING_REFUSED,
         lambda fault: f"The node {fault.node} is to run on the device “{fault.subject}”: {fault.detail}",
@@ -289,6 +292,20 @@ FAULTS: Mapping[ServableFaultKind, tuple[Code, _Sentence]] = {
         GENERATIVE_FILE_MISSING,
         lambda fault: f"{fault.path}, a voice that the graph names, is missing",
     ),
+    "plugin_config_ignored": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: (
+            "plugin_config is not a JSON object of texts and numbers: the server goes on without it"
+        ),
+    ),
+    "property": (GENERATIVE_SETTING_REFUSED, lambda fault: f"plugin_config: {fault.detail}"),
+    "parser_pair": (
+        GENERATIVE_SETTING_REFUSED,
+        lambda fault: f"The tool parser and the reasoning parser, {fault.subject}, do not go together",
+    ),
+    "image_option": (GENERATIVE_SETTING_REFUSED, lambda fault: f"{fault.subject}: {fault.detail}"),
+    "scheduler": (GENERATIVE_SETTING_REFUSED, lambda fault: fault.detail),
+    "eviction_block": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_eviction_config: {fault.detail}"),
     "cache_size": (GENERATIVE_SETTING_REFUSED, lambda fault: f"cache_size {fault.subject} {fault.detail}"),
 }
 

@@ -49,7 +49,11 @@ class GraphProblem(Struct, frozen=True):
 #: - ``draft``: options of a draft model without a draft model.
 #: - ``parser``: a parser of tools or reasoning that the release does not have.
 #: - ``devices``, ``resolution``, ``eviction``: settings that the server validates.
-#: - ``plugin_config``: it is not JSON.
+#: - ``parser_pair``: a parser of tools and one of reasoning that do not go together.
+#: - ``image_option``, ``scheduler``: options that do not go together.
+#: - ``eviction_block``: a size of the cache that ends the server with a long request.
+#: - ``plugin_config``: it is not JSON; ``plugin_config_ignored``: and the server goes on without it.
+#: - ``property``: a property in it that the plugin does not have, or a value that it does not take.
 #: - ``cache_size``: the cache is larger than the host's memory.
 #: - ``tokenizer``, ``detokenizer``, ``chat_template``: what requests need is missing.
 #: - ``device``: the server does not have it, or it does not run such a pipeline.
@@ -82,7 +86,13 @@ ServableFaultKind: TypeAlias = Literal[
     "devices",
     "resolution",
     "eviction",
+    "parser_pair",
+    "image_option",
+    "scheduler",
+    "eviction_block",
     "plugin_config",
+    "plugin_config_ignored",
+    "property",
     "cache_size",
     "tokenizer",
     "detokenizer",

@@ -188,14 +188,93 @@ def test_a_chat_template_is_needed_since_2026_0(model: Any) -> None:
         ("pipeline_type: LM_CB", "2026.3", []),
         ('plugin_config: "{"', "2026.3", ["OVD374"]),
         ('plugin_config: \'{"NUM_STREAMS": "1"}\'', "2026.3", []),
+        ('plugin_config: \'{"NO_SUCH": "1"}\' device: "CPU"', "2026.3", ["OVD374"]),
+        ('plugin_config: \'{"CPU_RUNTIME_CACHE_CAPACITY": 1}\' device: "CPU"', "2026.3", []),
+        ('plugin_config: \'{"KV_CACHE_PRECISION": "int8"}\' device: "CPU"', "2026.3", ["OVD374"]),
+        ('plugin_config: \'{"A": {"B": "1"}}\'', "2026.3", ["OVD374"]),
+        ('tool_parser: "gptoss" reasoning_parser: "gptoss"', "2026.3", []),
+        ('tool_parser: "hermes3" reasoning_parser: "gptoss"', "2026.3", ["OVD374"]),
+        ('tool_parser: "lfm2" reasoning_parser: "qwen3"', "2026.2", ["OVD374"]),
+        ("cache_interval_multiplier: 0 enable_prefix_caching: true", "2026.3", ["OVD374"]),
+        ("cache_interval_multiplier: 0", "2026.3", []),
         ('draft_device: "CPU"', "2026.3", ["OVD374"]),
         ("cache_eviction_config { start_size: 32 recent_size: 32 max_cache_size: 64 }", "2026.3", ["OVD374"]),
         ("cache_eviction_config { start_size: 32 recent_size: 32 max_cache_size: 96 }", "2026.3", []),
+        ("cache_eviction_config { start_size: 32 recent_size: 32 max_cache_size: 97 }", "2026.3", ["OVD374"]),
         ("block_size: 32", "2026.3", ["OVD361"]),
     ],
 )
 def test_settings(model: Any, options: str, release: str, expected: list[str]) -> None:
     assert codes(check(model("text_generation", options), release=release)) == expected
+
+
+def test_a_size_that_ends_the_server_with_a_request(model: Any) -> None:
+    options = "cache_eviction_config { start_size: 32 recent_size: 32 max_cache_size: 97 }"
+    result = check(model("text_generation", options))
+    assert state(result) == [("AVAILABLE", "OK")]
+    assert "A long request to it ends the whole server" in result.text
+
+
+def test_properties_that_embeddings_are_loaded_without(model: Any) -> None:
+    root = model("embeddings")
+    text = (root / "graph.pbtxt").read_text()
+    (root / "graph.pbtxt").write_text(
+        text.replace('models_path: "./"', 'models_path: "./" plugin_config: "{"')
+    )
+    result = check(root)
+    (finding,) = json.loads(result.out)["findings"]
+    assert (finding["code"], finding["severity"]) == ("OVD374", "warning")
+    assert state(result) == [("AVAILABLE", "OK")]
+
+
+IMAGES = """\
+input_stream: "HTTP_REQUEST_PAYLOAD:input"
+output_stream: "HTTP_RESPONSE_PAYLOAD:output"
+node {
+  name: "ImageGen"
+  calculator: "ImageGenCalculator"
+  input_side_packet: "IMAGE_GEN_NODE_RESOURCES:pipes"
+  input_stream: "HTTP_REQUEST_PAYLOAD:input"
+  output_stream: "HTTP_RESPONSE_PAYLOAD:output"
+  node_options: {
+    [type.googleapis.com / mediapipe.ImageGenCalculatorOptions]: { models_path: "./" device: "CPU" OPTIONS }
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            'resolution: "64x64" max_resolution: "64x64"',
+            "Cannot explicitly use max resolution when using static",
+        ),
+        ('resolution: "64x64 32x32" guidance_scale: 1', "Cannot use static guidance scale with multiple"),
+        (
+            "num_images_per_prompt: 1",
+            "Cannot explicitly use static num images per prompt when not using static",
+        ),
+        ('default_resolution: "5000x64"', "Default resolution exceeds maximum allowed resolution: (5000x64)"),
+        (
+            'resolution: "64x64" default_resolution: "32x32"',
+            "Default resolution (32x32) is not among the static",
+        ),
+        ('plugin_config: "{"', "Failed to parse plugin config: "),
+        # All options are fine: the files come next.
+        ('resolution: "64x64" num_images_per_prompt: 1', "Failed to create Image Generation pipelines"),
+        (
+            'max_resolution: "64x64" default_resolution: "64x32"',
+            "Failed to create Image Generation pipelines",
+        ),
+    ],
+)
+def test_options_of_image_generation(world_dir: Path, options: str, line: str) -> None:
+    (world_dir / "m").mkdir()
+    (world_dir / "m/graph.pbtxt").write_text(IMAGES.replace("OPTIONS", options))
+    result = check(world_dir / "m")
+    findings = json.loads(result.out)["findings"]
+    assert [item["server_log"][0][: len(line)] for item in findings] == [line]
 
 
 def test_a_setting_is_named_with_its_line(model: Any) -> None:

@@ -27,7 +27,7 @@ from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.graphs.follow import follow_graph
 from ovms_doctor.probes.local import LocalCollector
 from tests.graphs.library import Loaded, load
-from tests.graphs.models import graph, unpack, without_version
+from tests.graphs.models import unpack, without_version
 
 pytestmark = pytest.mark.needs_module("openvino_genai")
 
@@ -167,14 +167,14 @@ def changed(directory: Path, root: Path, file: str, change: str, content: bytes 
     return copy
 
 
-def predicted(found: list[Case], user: User | None = None) -> list[GraphPlan]:
+def predicted(found: list[Case], user: User | None = None, options: str = "") -> list[GraphPlan]:
     """What is predicted of each directory, for the newest release, without any help from OpenVINO."""
-    options = CheckOptions(load="none")
-    deployment = Deployment("config", parse_release("2026.3"), "test", options=options)
+    request = CheckOptions(load="none")
+    deployment = Deployment("config", parse_release("2026.3"), "test", options=request)
     plans: dict[int, GraphPlan] = {}
     facts = Facts()
     for case in found:
-        (case.directory / "graph.pbtxt").write_text(graph(case.task))
+        (case.directory / "graph.pbtxt").write_bytes(generative.graph(case.task, options))
     with LocalCollector(user) as collector:
         while len(plans) < len(found):
             missing: list[AnyQuestion] = []
@@ -240,6 +240,37 @@ def test_files_that_the_user_may_not_read(world_dir: Path) -> None:
     loaded = load([(case.task, str(case.directory)) for case in made.values()], user=5000)
     differ = differences(list(made), plans, loaded)
     assert differ == [], "\n".join(differ)
+
+
+#: Properties of plugin_config, each alone.
+PROPERTIES: list[dict[str, object]] = [
+    {"NO_SUCH": "1"},
+    {"MAX_PROMPT_LEN": 1024},
+    {"KV_CACHE_PRECISION": "int8"},
+    {"KV_CACHE_PRECISION": "u8"},
+    {"CPU_RUNTIME_CACHE_CAPACITY": 1},
+    {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"},
+    {"ENABLE_MMAP": "NO"},
+    {"INFERENCE_PRECISION_HINT": "f32"},
+    {"performance_hint": "LATENCY"},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["text", "rerank"])
+def test_properties_of_the_plugin(world_dir: Path, name: str) -> None:
+    task, make = MODELS[name]
+    wrong = []
+    for number, config in enumerate(PROPERTIES):
+        directory = world_dir / str(number)
+        directory.mkdir()
+        write(directory, make())
+        device = "device" if task == "text_generation" else "target_device"
+        options = f"{device}: \"CPU\" plugin_config: '{json.dumps(config)}'"
+        (plan,) = predicted([Case(task, directory)], options=options)
+        (real,) = load([(task, str(directory))], config)
+        wrong += [f"{config}: {line}" for line in differences(["m"], [plan], [real])]
+    assert wrong == [], "\n".join(wrong)
 
 
 _USE = """

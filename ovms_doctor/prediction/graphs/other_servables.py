@@ -7,13 +7,14 @@ out, with all later graphs, and the server runs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from ovms_doctor.model.graph_plan import ServableFault, Verdict
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import Release
+from ovms_doctor.prediction.graphs.image_settings import image_settings
 from ovms_doctor.prediction.graphs.model_directory import JsonFile
+from ovms_doctor.prediction.graphs.properties import property_faults
 from ovms_doctor.prediction.graphs.servables import (
     NOT_PROVIDED,
     TOKENIZER_FILES,
@@ -33,6 +34,8 @@ def embeddings_faults(context: ServableContext) -> Iterator[ServableFault]:
     yield from tokenizer_faults(context, "escaped", "", detokenizer=False)
     yield from _token_texts(context)
     yield from _models(context, "escaped", ("openvino_model",))
+    # Compiling meets them, after all files were read.
+    yield from property_faults(context, "escaped", "")
     if context.node.calculator.title == "Embeddings" and context.release.at_least(2025, 4):
         yield from _rank(context)
 
@@ -150,30 +153,10 @@ def image_generation_faults(context: ServableContext) -> Iterator[ServableFault]
     """Of ImageGenCalculator: all exceptions are caught."""
     directory, status = context.directory, "INTERNAL_ERROR"
     log = (f"Failed to create Image Generation pipelines: {context.graph}. Unknown error",)
-    device = context.text("device")
-    count = len(device.split())
-    allowed = (1, 3) if context.release.at_least(2025, 3) else (1,)
-    if device and count not in allowed:
-        line = f"Invalid number of devices specified: {count}. Expected 1 or 3."
-        yield context.fault(
-            "devices", "failed", subject=device, status="INTERNAL_ERROR", log=(line,), option="device"
-        )
+    line = "Failed to parse plugin config: "
+    for each in (*image_settings(context), *property_faults(context, "failed", status, line)):
+        yield each
         return
-    if "NPU" in device.split() and not context.text("resolution"):
-        line = "Cannot use NPU without setting static resolution"
-        yield context.fault(
-            "resolution", "failed", subject=device, status=status, log=(line,), option="device"
-        )
-        return
-    plugin_config = context.text("plugin_config")
-    if plugin_config:
-        try:
-            json.loads(plugin_config)
-        except (ValueError, RecursionError):
-            yield context.fault(
-                "plugin_config", "failed", subject="plugin_config", status=status, option="plugin_config"
-            )
-            return
     index = directory.json("model_index.json")
     if index.state != "ok":
         raw = raw_weights(context)

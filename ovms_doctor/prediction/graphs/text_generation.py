@@ -6,7 +6,6 @@ OpenVINO GenAI 2025.4 and 2026.4 took them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from msgspec.structs import replace
@@ -16,6 +15,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.model.text import size_in_words
 from ovms_doctor.prediction.graphs.gguf import gguf_faults
 from ovms_doctor.prediction.graphs.kv_cache import cache_size, default_device
+from ovms_doctor.prediction.graphs.properties import property_faults
 from ovms_doctor.prediction.graphs.servables import (
     LLM_FAILED,
     TOKENIZER_FILES,
@@ -66,6 +66,10 @@ _REASONING_PARSERS = (
     ((2025, 4), "gptoss"),
     ((2026, 3), "minicpm5 lfm2"),
 )
+#: Parsers that want special tokens in what is streamed to them (requiresStreamingWithSpecialTokens).
+_WITH_SPECIAL_TOKENS = frozenset("devstral gemma4 gptoss lfm2 minicpm5".split())
+#: Tokens of a block of the cache on the CPU.
+_BLOCK = 32
 _VISION_TYPES = frozenset({"VLM", "VLM_CB"})
 _TEXT_TYPES = frozenset({"LM", "LM_CB"})
 _DRAFT_OPTIONS = (
@@ -113,6 +117,8 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
             yield fault
             return
     yield from tokenizer_faults(context, "failed", LLM_FAILED, detokenizer=True)
+    # Compiling meets what the plugin refuses.
+    yield from (fault for fault in _properties(context) if fault.kind == "property")
     yield from _chat_template(context)
 
 
@@ -164,6 +170,7 @@ def _settings(context: ServableContext) -> Iterator[ServableFault]:
     if context.options is None:
         return
     yield from _parsers(context)
+    yield from _parser_pair(context)
     yield from _eviction(context)
     yield from _cache_size(context)
     if context.text("draft_models_path") and context.release.at_least(2025, 0):
@@ -178,16 +185,66 @@ def _settings(context: ServableContext) -> Iterator[ServableFault]:
             log=("Draft model path is not provided, but draft scheduler options are set.",),
             option=draft,
         )
-    plugin_config = context.text("plugin_config")
-    if plugin_config and not _is_object(plugin_config):
+    yield from (fault for fault in _properties(context) if fault.kind == "plugin_config")
+    yield from _scheduler(context)
+
+
+def _properties(context: ServableContext) -> Iterator[ServableFault]:
+    line = "Error during llm node plugin_config option parsing to JSON: " + context.text("plugin_config")
+    return property_faults(context, "failed", LLM_FAILED, line)
+
+
+def _scheduler(context: ServableContext) -> Iterator[ServableFault]:
+    """Options that the pipeline's constructor refuses, and one that ends the server with a request."""
+    options = context.options
+    if options is None or context.text("pipeline_type") in ("LM", "VLM") or context.text("device") == "NPU":
+        return
+    multiplier = options.first("cache_interval_multiplier")
+    caching = options.first("enable_prefix_caching")
+    if multiplier is not None and multiplier.value == 0 and caching is not None and caching.value:
         yield context.fault(
-            "plugin_config",
+            "scheduler",
             "failed",
-            subject="plugin_config",
+            subject="cache_interval_multiplier",
+            detail="cache_interval_multiplier is 0, and with enable_prefix_caching it is greater than 0",
             status=LLM_FAILED,
-            log=("Error during llm node plugin_config option parsing to JSON: " + plugin_config,),
-            option="plugin_config",
+            log=context.thrown("failed"),
+            option="cache_interval_multiplier",
+            exception="cache_interval_multiplier must be greater than 0",
         )
+    eviction = options.messages("cache_eviction_config")
+    field = eviction[0].first("max_cache_size") if eviction else None
+    size = field.value if field is not None and isinstance(field.value, int) else 0
+    if size % _BLOCK and default_device(context) in ("", "CPU") and not context.limits.gpu:
+        yield context.fault(
+            "eviction_block",
+            "requests",
+            subject="max_cache_size",
+            detail=f"max_cache_size {size} is no multiple of {_BLOCK}",
+            option="cache_eviction_config",
+            exception=f"CacheEvictionConfig.max_cache_size in tokens must be a multiple of block size {_BLOCK}",
+        )
+
+
+def _parser_pair(context: ServableContext) -> Iterator[ServableFault]:
+    """Parsers that both exist and do not go together (output_parser.cpp, since v2025.4): every request fails."""
+    tool, reasoning = context.text("tool_parser"), context.text("reasoning_parser")
+    release = context.release
+    if tool not in parsers("tool_parser", release) or reasoning not in parsers("reasoning_parser", release):
+        return
+    if (tool in _WITH_SPECIAL_TOKENS) == (reasoning in _WITH_SPECIAL_TOKENS) or not release.at_least(2025, 4):
+        return
+    line = (
+        f"Cannot use tool parser {tool} with reasoning parser {reasoning} as they have different requirements for "
+        "special tokens in streaming mode"
+    )
+    yield context.fault(
+        "parser_pair",
+        "requests",
+        subject=f"{tool} and {reasoning}",
+        log=(f"Failed to create API handler: {line}",),
+        option="reasoning_parser",
+    )
 
 
 def _draft(context: ServableContext) -> Iterator[ServableFault]:
@@ -291,13 +348,6 @@ def parsers(option: str, release: Release) -> tuple[str, ...]:
 def vision_types(release: Release) -> frozenset[str]:
     """The values of ``model_type`` that the GenAI of a release knows for vision-language models."""
     return frozenset(name for since, names in _VISION if release.at_least(*since) for name in names.split())
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _pipeline_type(context: ServableContext, *, vision: bool) -> Iterator[ServableFault]:

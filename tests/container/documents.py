@@ -30,7 +30,7 @@ def docker_document(models: Path, **changes: Any) -> dict[str, Any]:
         "HostConfig": {
             "Binds": [f"{models}:/models:ro"],
             "NetworkMode": "default",
-            "PortBindings": {"9000/tcp": [{"HostIp": "", "HostPort": "9000"}]},
+            "PortBindings": {f"{port}/tcp": [{"HostIp": "", "HostPort": port}] for port in ("9000", "8000")},
             "RestartPolicy": {"Name": "unless-stopped", "MaximumRetryCount": 0},
             "Memory": 4 << 30,
             "CpuQuota": 200000,

@@ -17,7 +17,7 @@ from ovms_doctor.model.environment import (
     variables,
 )
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.host import Host
+from ovms_doctor.model.host import Host, User
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
@@ -59,13 +59,19 @@ def options_from(
             "(--container NAME), or give the server's own arguments behind --"
         )
     _check_sources(typed)
+    if typed.as_me and ("user" in values or typed.mounts):
+        other = "--user" if "user" in values else "--mount"
+        raise UsageError(
+            f"--as-me and {other} exclude each other: the server has this process's user and files"
+        )
     # The server's own arguments name the server's paths: without a mount they are this host's.
-    bare_metal = typed.bare_metal or (arguments is not None and not typed.mounts)
+    bare_metal = typed.bare_metal or typed.as_me or (arguments is not None and not typed.mounts)
     added: dict[str, Any] = {
         "targets": tuple(_target(text, as_model=typed.as_ == "model") for text in typed.targets),
         "typed_targets": typed.targets,
         "arguments": typed.arguments,
-        "user_from": "--user" if "user" in values else typed.user_from,
+        "user": _own_user() if typed.as_me else typed.user,
+        "user_from": "--as-me" if typed.as_me else "--user" if "user" in values else typed.user_from,
         "bare_metal": bare_metal,
         "environment": _environment(typed, pairs),
         "working_directory": working_directory(),
@@ -93,8 +99,9 @@ def _check_sources(options: CheckOptions) -> None:
         raise UsageError(f"{given[0]} goes with a TARGET: here the server's own arguments give it ({own})")
     if options.kernel_log is not None and not options.sources:
         raise UsageError("--kernel-log goes with a container: name one, or a document of one")
-    if options.sources and options.bare_metal:
-        raise UsageError("--bare-metal goes with a TARGET or with --: a container is none")
+    if options.sources and (options.bare_metal or options.as_me):
+        name = "--as-me" if options.as_me else "--bare-metal"
+        raise UsageError(f"{name} goes with a TARGET or with --: a container is none")
 
 
 def _check_beside_facts(values: Mapping[str, Any], arguments: Sequence[str] | None) -> None:
@@ -123,6 +130,12 @@ def _target(text: str, *, as_model: bool) -> str:
         return text
     # Whether it is there is asked later, of a child: on a dead mount the question hangs.
     return absolute(text)
+
+
+def _own_user() -> User:
+    """Returns this process's user, with its supplementary groups."""
+    gid = os.getegid()
+    return User(os.geteuid(), gid, tuple(group for group in os.getgroups() if group != gid))
 
 
 def _this_host() -> Host:

@@ -139,6 +139,15 @@ class CheckOptions(Struct, frozen=True, dict=True):
     bare_metal: Annotated[
         bool, Option(("--bare-metal",), "The server runs on this host, not in a container.")
     ] = False
+    #: This process is what the server will be: its user, and its view of the file system.
+    as_me: Annotated[
+        bool,
+        Option(
+            ("--as-me",),
+            "The server has this process's user, groups and files, as beside it in a pod.",
+            saved=False,
+        ),
+    ] = False
     #: What the server sees of this host: of the container first, then of the command line.
     mounts: Annotated[
         tuple[Mount, ...],

@@ -1,0 +1,43 @@
+"""``--as-me``: the server has this process's user, groups and files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import good_model
+from tests.cli.run import ovms_doctor
+
+
+def test_the_user_and_the_place_are_this_processs(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    result = ovms_doctor("check", world_dir / "m", "--as-me", "--load", "none", "-f", "json")
+    assert result.code == 0
+    server = result.document["server"]
+    assert (server["user"]["uid"], server["user"]["gid"]) == (os.geteuid(), os.getegid())
+    assert set(server["user"]["groups"]) == set(os.getgroups()) - {os.getegid()}
+    assert (server["user_from"], server["bare_metal"]) == ("--as-me", True)
+
+
+def test_facts_keep_who_it_was(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    facts = world_dir / "facts.json"
+    assert ovms_doctor("collect", world_dir / "m", "--as-me", "--load", "none", "-o", facts).code == 0
+    server = ovms_doctor("check", "--facts", facts, "-f", "json").document["server"]
+    assert (server["user"]["uid"], server["user_from"]) == (os.geteuid(), "--as-me")
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (["m", "--user", "5000"], "--as-me and --user exclude each other"),
+        (["m", "--mount", "/a:/b"], "--as-me and --mount exclude each other"),
+        (["--container", "ovms"], "--as-me goes with a TARGET or with --"),
+    ],
+)
+def test_what_gives_another_user_or_other_files_is_refused(other: list[str], message: str) -> None:
+    result = ovms_doctor("check", "--as-me", *other)
+    assert result.code == 2
+    assert message in result.err.decode()

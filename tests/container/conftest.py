@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
+import docker
 import pytest
 
+from tests.container import own_image
 from tests.container.engine import CannotRun, Engine, open_engine
 
 
@@ -33,3 +36,18 @@ def engine(_shared_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         monkeypatch.delenv(name, raising=False)
     yield _shared_engine
     _shared_engine.clear()
+
+
+@pytest.fixture(scope="session")
+def _own_image(_shared_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    own_image.build(_shared_engine, tmp_path_factory.mktemp("context"))
+    yield
+    for name in (own_image.OWN, own_image.BASE):
+        with suppress(docker.errors.APIError):
+            _shared_engine.api.remove_image(name, force=True)
+
+
+@pytest.fixture
+def own_engine(engine: Engine, _own_image: None) -> Engine:
+    """The engine, with the image of ovms-doctor."""
+    return engine

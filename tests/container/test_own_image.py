@@ -1,0 +1,85 @@
+"""The image of ovms-doctor: built and run by a real engine, as docs/image.md shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import good_model
+from tests.cli.run import ovms_doctor
+from tests.container.engine import Engine
+from tests.container.own_image import OWN, ROOT, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs_root, pytest.mark.needs_command("docker", "dockerd", "ldd")]
+
+
+def test_it_is_small_and_has_the_servers_user(own_engine: Engine) -> None:
+    image = own_engine.api.inspect_image(OWN)
+    assert image["Config"]["User"] == "5000:5000"
+    assert image["Config"]["Entrypoint"] == ["ovms-doctor"]
+    assert image["Size"] < 300 << 20
+    done = run([], "--version")
+    assert (done.code, done.errors) == (0, "")
+
+
+@pytest.mark.usefixtures("own_engine")
+def test_it_finds_what_the_program_finds_outside(world_dir: Path) -> None:
+    models = world_dir / "models"
+    shutil.copytree(ROOT / "fixtures" / "models", models)
+    words = ("check", models, "--load", "none", "--format", "json")
+    inside = run(["-v", f"{models}:{models}:ro", "--cap-drop", "ALL"], *words)
+    outside = ovms_doctor(*words)
+    assert inside.code == outside.code == 1, inside.errors
+    document = json.loads(inside.output)
+    for key in ("findings", "models", "summary"):
+        assert document[key] == outside.document[key]
+
+
+@pytest.mark.usefixtures("own_engine")
+def test_a_right_that_is_missing_is_tried_as_the_user(world_dir: Path) -> None:
+    good_model(world_dir / "m" / "1")
+    (world_dir / "m" / "1").chmod(0o700)
+    options = ["-v", f"{world_dir}/m:/models/m:ro"]
+    words = ("check", "/models/m", "--as-me", "--load", "none", "--format", "json")
+    document = json.loads(run(options, *words).output)
+    assert document["server"]["user"] == {"uid": 5000, "gid": 5000, "groups": []}
+    (finding,) = document["findings"]
+    assert (finding["code"], finding["name"]) == ("OVD202", "directory-not-listable")
+    assert any("tried" in item["how"] for item in finding["evidence"])
+    # Root of the same image enters.
+    done = run(["--user", "0:0", *options], *words)
+    assert (done.code, json.loads(done.output)["findings"]) == (0, [])
+
+
+def test_it_examines_a_neighbour_through_the_engines_socket(own_engine: Engine, world_dir: Path) -> None:
+    good_model(world_dir / "good" / "1")
+    (world_dir / "empty").mkdir()
+    name = "ovms-doctor-neighbour"
+    made = own_engine.run(
+        *("--model_name", "empty", "--model_path", "/models/empty", "--port", "9000"),
+        name=name,
+        host={"binds": [f"{world_dir}:/models:ro"]},
+        environment={"PRETEND": "1"},
+    )
+    own_engine.ended(made)
+    socket = own_engine.url.removeprefix("unix://")
+    group = Path(socket).stat().st_gid
+    assert stat.S_ISSOCK(Path(socket).stat().st_mode)
+    options = [
+        *("-v", f"{socket}:/var/run/docker.sock", "--group-add", str(group)),
+        *("-v", f"{world_dir}:{world_dir}:ro"),
+    ]
+    words = ("check", "--container", name, "--load", "none", "--format", "json")
+    inside = run(options, *words)
+    outside = ovms_doctor(*words)
+    assert inside.code == outside.code == 1, inside.errors
+    document = json.loads(inside.output)
+    assert [one["code"] for one in document["findings"]] == [
+        one["code"] for one in outside.document["findings"]
+    ]
+    assert "OVD101" in {one["code"] for one in document["findings"]}
+    assert document["server"]["container"]["name"] == name

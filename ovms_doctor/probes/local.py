@@ -54,6 +54,8 @@ _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
 #: Seconds for a child to come up, besides what a look at the file system may take.
 _START = 10.0
+#: Seconds that any look at a file may take, however many hung before.
+_SHORTEST_LOOK = 0.5
 _SIGKILL = 9
 _HUNG = Unavailable("looking at it did not end in time and was stopped", timed_out=True)
 
@@ -210,7 +212,7 @@ class LocalCollector:
         left = questions
         while left:
             wanted = self._without_hung(left, answers)
-            stream = worker.answer(wanted, self._time_to_look)
+            stream = worker.answer(wanted, self._time_for_file)
             for question in wanted:
                 begin(question)
                 _, answer = next(stream)
@@ -222,6 +224,11 @@ class LocalCollector:
 
     def _time_to_look(self, question: AnyQuestion) -> float:
         return self._deadline
+
+    def _time_for_file(self, question: AnyQuestion) -> float:
+        """Each look that hung halves the time for the next one, so that several dead mounts together take no longer
+        than two; a file system that works answers within milliseconds."""
+        return max(self._deadline * 0.5 ** len(self._hung), min(self._deadline, _SHORTEST_LOOK))
 
     def _note_hung(self, question: AnyQuestion, answer: Answer | ChildExit) -> bool:
         hangs = isinstance(answer, ChildExit) and answer.timed_out and answer.started
@@ -413,11 +420,19 @@ def _level(question: LoadModel | LoadPipeline | LoadExtension) -> LoadLevel:
     return "compile" if isinstance(question, LoadPipeline) else "read"
 
 
+def _still_hanging(pid: int) -> Unavailable:
+    """A look that cannot even be stopped."""
+    return Unavailable(
+        f"looking at it does not end: process {pid} waits in the kernel until the file system answers or is unmounted",
+        timed_out=True,
+    )
+
+
 def _looked(answer: Answer | ChildExit) -> Answer:
     if not isinstance(answer, ChildExit):
         return answer
     if answer.timed_out and answer.started:
-        return _HUNG
+        return _HUNG if not answer.left_behind else _still_hanging(answer.left_behind)
     return Unavailable(f"the process that looks failed: {answer}", answer.timed_out)
 
 

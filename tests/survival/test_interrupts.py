@@ -71,7 +71,7 @@ def _left_behind(mark: str) -> list[str]:
     return found
 
 
-def _gone(mark: str) -> bool:
+def gone(mark: str) -> bool:
     """The kernel ends the children when their parent ends; that takes it a moment."""
     for _ in range(200):
         if not _left_behind(mark):
@@ -95,7 +95,7 @@ def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> No
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b"interrupted" in err
-    assert _gone(scratch.name)
+    assert gone(scratch.name)
     assert list(scratch.iterdir()) == []
     if out:
         assert json.loads(out)["tool"]["name"] == "ovms-doctor"

@@ -24,13 +24,15 @@ LARGEST_MESSAGE = 512 << 20
 
 class ChildExit(Struct, frozen=True):
     """A child ended before it had answered: by ``signal``, with status ``exit``, or killed at its deadline
-    (``timed_out``). ``stderr`` is the end of what it wrote there. ``started``: it had come up before."""
+    (``timed_out``). ``stderr`` is the end of what it wrote there. ``started``: it had come up before. ``left_behind``:
+    its process id where the kernel does not let it die, as on a dead mount; 0 where it is gone."""
 
     signal: int | None
     exit: int | None
     timed_out: bool
     stderr: str
     started: bool = True
+    left_behind: int = 0
 
     def __str__(self) -> str:
         if self.timed_out:
@@ -142,6 +144,7 @@ class Child:
                 timed_out=timed_out,
                 stderr=self._stderr.decode("utf-8", "replace"),
                 started=self.ready,
+                left_behind=self.process.pid if self.process.returncode is None else 0,
             )
             self._selector.close()
             for descriptor in self._pipes:

@@ -113,7 +113,7 @@ def _content(source: str) -> bytes:
         with NamedFile(source) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                return read_named_file(source, LARGEST_INPUT)
+                return file.read_up_to(LARGEST_INPUT)
             size = status.st_size
             if size > _MOST_BODY:
                 raise UsageError(

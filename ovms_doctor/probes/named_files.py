@@ -91,6 +91,17 @@ class NamedFile(io.RawIOBase):
             with contextlib.suppress(BlockingIOError):
                 return os.read(self._descriptor, size)
 
+    def read_up_to(self, limit: int) -> bytes:
+        """All that is left; UsageError for more bytes than ``limit``."""
+        parts: list[bytes] = []
+        length = 0
+        while length <= limit and (part := self._read(min(_PART, limit + 1 - length))):
+            parts.append(part)
+            length += len(part)
+        if length > limit:
+            raise UsageError(f"{self._shown}: more than {limit:,} bytes, which is the limit for it")
+        return b"".join(parts)
+
     def close(self) -> None:
         if not self.closed and self._closes and self._descriptor is not None:
             os.close(self._descriptor)

@@ -22,7 +22,7 @@ from ovms_doctor.probes.local import LocalCollector
 from ovms_doctor.probes.processes import start
 from ovms_doctor.probes.processes.single import Worker
 from tests.probes.odd import use_odd_workers
-from tests.survival.test_interrupts import gone
+from tests.survival.processes import gone
 
 pytestmark = pytest.mark.slow
 

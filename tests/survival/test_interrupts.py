@@ -15,6 +15,7 @@ import pytest
 
 from tests.deadlines import LONG
 from tests.survival.hostile import good
+from tests.survival.processes import gone, left_behind
 
 pytestmark = pytest.mark.slow
 
@@ -55,31 +56,6 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.001)
 
 
-def _left_behind(mark: str) -> list[str]:
-    """Processes that carry the mark in their environment, but for those that have ended."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            environment = Path(f"/proc/{entry}/environ").read_bytes()
-            state = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if f"OVD_TEST_MARK={mark}".encode() in environment.split(b"\0") and state not in "ZX":
-            found.append(entry)
-    return found
-
-
-def gone(mark: str) -> bool:
-    """The kernel ends the children when their parent ends; that takes it a moment."""
-    for _ in range(200):
-        if not _left_behind(mark):
-            return True
-        time.sleep(0.01)
-    return False
-
-
 @pytest.mark.parametrize("number", range(12))
 def test_a_signal_at_any_moment(models: Path, tmp_path: Path, number: int) -> None:
     chance = random.Random(SEED + number)
@@ -109,7 +85,7 @@ def _after_some_were_loaded(
     loaders = 0
     while process.poll() is None and loaders == 0:
         # A process that compiles has OpenVINO's plugin in memory.
-        for entry in _left_behind(scratch.name):
+        for entry in left_behind(scratch.name):
             try:
                 loaders += b"intel_cpu_plugin" in Path(f"/proc/{entry}/maps").read_bytes()
             except OSError:

@@ -185,3 +185,14 @@ def test_a_graph_with_its_models_is_one_target(flow: Path) -> None:
     result = ovms_doctor("check", flow, "--load", "none", "--format", "json", "--ovms-version", "2025.4")
     assert codes(result) == []
     assert set(models(result)) == {"flow", "resnet"}
+
+
+def test_an_entry_without_a_base_path(flow: Path, world_dir: Path) -> None:
+    """Its directory is the one beside the configuration that has its name; the configuration is no subconfig file."""
+    config = world_dir / "config.json"
+    config.write_text(json.dumps({"model_config_list": [{"config": {"name": "flow"}}]}))
+    result = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")
+    assert models(result) == {"flow": ["AVAILABLE"], "resnet": ["AVAILABLE"]}
+    (flow / "subconfig.json").unlink()
+    again = ovms_doctor("check", config, "--load", "none", "--format", "json", "--ovms-version", "2026.3")
+    assert set(models(again)) == {"flow"}

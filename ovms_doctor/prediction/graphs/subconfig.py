@@ -43,8 +43,12 @@ class Brought(Struct, frozen=True):
 def graph_base(item: ConfigEntry, path: str) -> str:
     """The directory from which a graph's paths count: its base path, or the directory 1 in it where only that has a
     graph.pbtxt (CheckStartFromGraph, v2025.1)."""
-    is_fallback = len(item.graphs) > 1 and path == item.graphs[1] and path != item.graphs[0]
-    return posixpath.dirname(path) if is_fallback else item.entry.base_path
+    if len(item.graphs) < 2:
+        return item.entry.base_path
+    if path == item.graphs[1] and path != item.graphs[0]:
+        return posixpath.dirname(path)
+    # Where an entry names no base path, it is the directory beside the configuration that has its name.
+    return posixpath.dirname(posixpath.dirname(item.graphs[1]))
 
 
 def brought_models(graphs: Sequence[GraphFiles], deployment: Deployment, facts: Facts) -> Brought:

@@ -7,75 +7,34 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts import (
-    CopiedFile,
-    Denial,
-    Denials,
-    Entry,
+    Answer,
+    AnyQuestion,
     Facts,
-    Failure,
-    Fault,
-    FetchCopy,
-    FileContent,
-    FileSample,
-    HeadBucket,
-    InspectCopy,
-    InspectKeyFile,
-    InspectLibrary,
-    InspectModel,
-    InspectNetwork,
-    KeyFileInspection,
-    LibraryInspection,
-    ListDenials,
-    ListDirectory,
-    ListeningSocket,
-    Listing,
-    ListStore,
-    LoadCopy,
-    LoadExtension,
-    LoadModel,
-    LoadPipeline,
-    LoadReport,
-    ModelInspection,
-    NetworkInspection,
-    Operation,
     PathStatus,
-    PathTimes,
-    ReadFile,
-    ReadObject,
-    StatHost,
     StatPath,
-    StatTimes,
-    StoreAccess,
-    StoredObject,
-    StoreListing,
-    StoreRefusal,
-    StoreResponse,
-    Tensor,
-    Unavailable,
-    VersionCopy,
     codec,
 )
-from ovms_doctor.model.facts.answers import WeightsInspection, Writability, WriteProbe
-from ovms_doctor.model.facts.questions import CheckWritable, ProbeWrite
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.text import escape, unescape
 from ovms_doctor.report.document import ReportDocument
 from ovms_doctor.report.json_report import dumps, to_document
 from ovms_doctor.report.schema import facts_schema, report_schema
 from ovms_doctor.report.shown_paths import host_path
+from tests.model.fact_strategies import QUESTION, fitting
 from tests.report import samples
 from tests.report.samples import HOSTILE, SAMPLES
 
+FACTS_VALIDATOR = jsonschema.Draft202012Validator(facts_schema())
 each_sample = pytest.mark.parametrize("name", SAMPLES)
 
 TOP = ["schema_version", "tool", "run", "server", "summary", "models", "findings", "checks"]
@@ -231,79 +190,28 @@ def test_schema_refuses(place: tuple[str | int, ...], value: object) -> None:
     assert [tuple(error.absolute_path)[: len(place)] for error in errors] == [place]
 
 
-def test_facts_fulfil_their_schema() -> None:
-    tensor = Tensor(("a", "b"), "f32", "[1,3]")
-    denial = Denial("/m", "search", 0, 0, 0o40700, "tried", "u::rwx")
-    inspection = ModelInspection(
-        "ir",
-        (FileSample("/m/1/m.bin", None),),
-        (Fault("empty", "/m/1/m.bin", True, "It is empty.", "0 bytes"),),
-        (Operation("Add", "opset1", 2, "add"),),
-        ("f32",),
-        (tensor,),
-        ir_version=11,
-        weights_needed=4,
-        weights=(WeightsInspection("f32", 4), WeightsInspection("f16", 2, "plain")),
-        states=(Tensor(("past.0.key",), "f32", "[?,2,?,16]"),),
-        runtime_options=(("KV_CACHE_PRECISION", "f16"),),
-    )
-    keys = StoreAccess("s3", "b", "keys", "http://minio:9000", token=True, proxy="https_proxy")
-    account = StoreAccess("gcs", "b", "file", files=("/key.json",))
-    copy = VersionCopy(keys, "m/1/", (CopiedFile("m.xml", 5), CopiedFile("d/m.bin", 4)), ("d",), 1 << 30)
-    listed = StoreListing((StoredObject("m/1/m.xml", 5), StoredObject("m/1/x", 0, True)), True, ("m/1/d/",))
-    facts = Facts(
-        {
-            HeadBucket(keys): StoreResponse("eu-west-1"),
-            ListStore(keys, "m/", 2, True): listed,
-            ListStore(account, "m/"): StoreRefusal("Token", 401, "invalid_grant", "who?", host="h:443"),
-            ReadObject(keys, "m/1/m.xml", 9): StoreRefusal("GetObject", problem="timeout", host="minio:9000"),
-            InspectCopy(copy, "m.xml", "ir"): inspection,
-            LoadCopy(copy, "m.xml", "read"): Unavailable("too large"),
-            FetchCopy(copy, ("m.xml",), "/tmp/x"): StoreResponse(),
-            StatPath("/m"): PathStatus("directory", 4096, "/n"),
-            StatPath("/\udcff"): Failure(2),
-            StatPath("/x"): Failure(13, denial),
-            StatHost("/x"): Failure(2),
-            ListDirectory("/m"): Listing((Entry("1", "directory"), Entry("l", "link", "/\udcff"))),
-            ListDenials("/m", "/", 5000, 5000, (39,)): Denials((denial,), (denial,), True),
-            ReadFile("/m/1/m.xml", 512): FileContent(b"\x00\xff", 900),
-            InspectModel("/m/1/m.xml", "ir"): inspection,
-            LoadModel("/m/1/m.xml", "read"): LoadReport(
-                "read", "crashed", "read", "why", "2026.4.1", 11, (tensor,), (), "detail"
-            ),
-            LoadModel("/m/2/m.xml", "compile"): Unavailable("too slow", True),
-            InspectLibrary("/e.so"): LibraryInspection(
-                9, "", "", 64, "x86-64", ("libc.so.6",), ("/l",), ("A",), True
-            ),
-            LoadPipeline("/m", "embeddings", (("NUM_STREAMS", "1"),)): LoadReport(
-                "compile", "ok", "compile", "", "1"
-            ),
-            LoadExtension("/e.so"): LoadReport("read", "ok", "read", "", "2026.4.1"),
-            InspectKeyFile("/k.json"): KeyFileInspection(
-                9, "object", "service_account", "p", ("private_key",)
-            ),
-            StatTimes("/c"): PathTimes(1.5, 2.5),
-            CheckWritable("/c"): Writability(
-                "directory", 0, 0, 0o40755, False, True, True, False, "tried", None, 9, 9
-            ),
-            ProbeWrite("/c"): WriteProbe("/c/probe"),
-            InspectNetwork((9000,), ("::1",)): NetworkInspection(
-                (ListeningSocket("::", 9000, "ovms"),), ("::1",), 1024, (("--port", "9000"),), 5000
-            ),
-        }
-    )
-    text = codec.dump(facts, {"anything": 1})
-    validator = jsonschema.Draft202012Validator(facts_schema())
-    validator.validate(json.loads(text))
-    kinds = {
-        kind for row in json.loads(text)["facts"] for kind in (row["question"]["type"], row["answer"]["type"])
-    }
+@settings(max_examples=30)
+@given(st.data())
+def test_facts_fulfil_their_schema(data: st.DataObject) -> None:
+    """Every kind of question, each with an answer of each type that belongs to it."""
+    questions = data.draw(st.lists(QUESTION, min_size=5, max_size=5))
+    answers = dict(data.draw(fitting(question)) for question in questions)
+    text = codec.dump(Facts(answers), {"anything": 1})
+    FACTS_VALIDATOR.validate(json.loads(text))
+
+
+def test_the_schema_of_facts_knows_every_type() -> None:
     properties = [one.get("properties", {}) for one in facts_schema()["$defs"].values()]
     tagged = {one["type"]["const"] for one in properties if "const" in one.get("type", {})}
-    assert kinds == tagged
-    wrong = json.loads(text)
+    kinds = (*get_args(AnyQuestion), *get_args(Answer))
+    assert tagged == {kind.__struct_config__.tag for kind in kinds}
+
+
+def test_the_schema_of_facts_refuses() -> None:
+    wrong = json.loads(codec.dump(Facts({StatPath("/m"): PathStatus("directory", 4096)}), {}))
+    assert FACTS_VALIDATOR.is_valid(wrong)
     wrong["facts"][0]["answer"] = {"type": "PathStatus", "kind": "hole"}
-    assert not validator.is_valid(wrong)
+    assert not FACTS_VALIDATOR.is_valid(wrong)
 
 
 # -- what stands in it ---------------------------------------------------------------------------------

@@ -1,0 +1,93 @@
+"""The manifests: valid by the schemas of Kubernetes, with the least rights, the init container as its server."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.delivery.paths import ROOT
+
+DIRECTORY = ROOT / "deploy" / "kubernetes"
+FILES = sorted(file for file in DIRECTORY.glob("*/*.yaml") if file.name != "kustomization.yaml")
+RELEASES = ("1.33", "1.34", "1.35", "1.36", "1.37")
+
+
+def load(file: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(file.read_text("utf-8"))
+    return document
+
+
+def pod_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The pod's specification in a workload."""
+    spec = document["spec"]
+    spec = spec.get("jobTemplate", {}).get("spec", spec)
+    pod: dict[str, Any] = spec["template"]["spec"]
+    return pod
+
+
+def containers_of(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from pod.get("initContainers", ())
+    yield from pod["containers"]
+
+
+def test_each_file_is_in_its_kustomization() -> None:
+    assert FILES
+    for directory in {file.parent for file in FILES}:
+        listed = load(directory / "kustomization.yaml")["resources"]
+        assert sorted(listed) == [file.name for file in FILES if file.parent == directory]
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_valid_by_the_schema(file: Path, release: str) -> None:
+    document = load(file)
+    kubernetes_validate.validate(document, release, strict=True)
+    # The schema is one that refuses.
+    pod_of(document)["securityContexts"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(document, release, strict=True)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_least_rights(file: Path) -> None:
+    """What the policy "restricted" demands, a root that is read-only, and no access to the cluster's API."""
+    pod = pod_of(load(file))
+    assert pod["automountServiceAccountToken"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC", "serviceAccountName"} & set(pod)
+    context = pod["securityContext"]
+    assert (context["runAsNonRoot"], context["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+    assert not any("secret" in volume for volume in pod["volumes"])
+    for container in containers_of(pod):
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert "memory" in container["resources"]["limits"]
+
+
+def test_the_init_container_is_as_the_server() -> None:
+    pod = pod_of(load(DIRECTORY / "preflight" / "server.yaml"))
+    (preflight,), (server,) = pod["initContainers"], pod["containers"]
+    for key in ("env", "volumeMounts", "securityContext", "resources"):
+        assert preflight[key] == server[key]
+    arguments = preflight["args"]
+    assert arguments[arguments.index("--") + 1 :] == server["args"]
+
+
+@pytest.mark.parametrize("name", sorted({file.parent.name for file in FILES}))
+def test_kustomize_builds_the_same(name: str) -> None:
+    try:
+        done = subprocess.run(["kubectl", "kustomize", DIRECTORY / name], capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("the program kubectl is missing")
+    assert done.returncode == 0, done.stderr.decode()
+    built = {document["metadata"]["name"]: document for document in yaml.safe_load_all(done.stdout)}
+    written = [load(file) for file in FILES if file.parent.name == name]
+    assert built == {document["metadata"]["name"]: document for document in written}

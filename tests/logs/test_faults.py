@@ -34,7 +34,8 @@ CAUSES = {
     "s3-path-cloud-disabled": ["OVD659"],
     "shape-not-parsable-first-in-list": ["OVD423"],
     "truncated-bin": ["OVD308"],
-    "add-to-config": ["OVD844"],
+    # The name is taken; the command ends with that.
+    "add-to-config": ["OVD393", "OVD844"],
     "broken-model-first-in-list": ["OVD312"],
     "broken-xml-config": ["OVD312"],
     "cache-dir-not-writable-uid5000": ["OVD505"],

@@ -36,7 +36,7 @@ def _libraries(files: list[Path]) -> set[str]:
 
 def base_image(busybox: str) -> bytes:
     """Returns a root file system as a tar archive: this Python with its standard library at the same paths, the
-    shared libraries that it needs, and a shell.
+    shared libraries that it needs, the wheels that ``venv`` installs, and a shell.
 
     ``/usr/bin/python3`` is a link to it.
     """
@@ -76,6 +76,10 @@ def base_image(busybox: str) -> bytes:
             add(path, path if os.path.basename(path).startswith("ld-") else f"/lib/{os.path.basename(path)}")
         for directory in sorted(standard):
             archive.add(str(directory), str(directory).lstrip("/"), filter=_wanted)
+        # Distributions keep the wheel of pip outside of the standard library.
+        wheels = sysconfig.get_config_var("WHEEL_PKG_DIR")
+        if wheels and os.path.isdir(wheels):
+            archive.add(wheels, wheels.lstrip("/"))
         temporary = tarfile.TarInfo("tmp")
         temporary.type, temporary.mode = tarfile.DIRTYPE, 0o1777
         archive.addfile(temporary)

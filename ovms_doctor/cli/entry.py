@@ -37,7 +37,7 @@ def main() -> None:
     interrupts.ignore()
     workers.end_unused()
     if code == _INTERRUPTED or interrupts.requested():
-        # Whatever took the interruption on its way: the user is told.
+        # Whatever took the interruption on its way: one line says so.
         interrupted.say()
         # Where the exception passed code that was compiled from a text, as data classes are, CPython started with -m
         # notes it as one that nobody caught, and ends by SIGINT after all. Such code takes the note back.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
     from ovms_doctor.model.styled import Output
 
-#: Variables by which rich is told to write as for a terminal where there is none.
+#: Variables that make rich write as for a terminal where there is none.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 #: Terminals that show links, by TERM_PROGRAM and by TERM.

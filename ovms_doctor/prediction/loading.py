@@ -65,7 +65,7 @@ LoadLevel = Literal["none", "read", "compile"]
 
 
 class Loader(Struct, frozen=True):
-    """Tries versions of one model. ``level``: how far OpenVINO is asked; ``parameters``: what the model is told,
+    """Tries versions of one model. ``level``: how far OpenVINO loads; ``parameters``: what is configured for the model,
     None for nothing; ``extension``: the CPU extension that the server loaded before."""
 
     model: str

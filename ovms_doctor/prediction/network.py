@@ -128,7 +128,7 @@ def network_problem(deployment: Deployment, facts: Facts) -> StartProblem | None
 
 def first_open_port(deployment: Deployment, network: NetworkInspection | None) -> int | None:
     """The first port that needs no capability; None where that is not known. Docker opens all of them to a container
-    with a network of its own, unless it is told otherwise."""
+    with a network of its own, unless configured otherwise."""
     if uses_host_network(deployment):
         return None if network is None else network.first_open_port
     container = deployment.container

@@ -91,7 +91,7 @@ class Collector:
     def _look(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:
-        """The answers on this host: of a copy nothing is told that hangs on its rights."""
+        """The answers on this host: of a copy, nothing that depends on its rights."""
         copied = [one for one in questions if self._is_copied(one)] if self._has_copies else []
         if not copied or self._make_copies is None:
             return self._local.collect(questions, progress)

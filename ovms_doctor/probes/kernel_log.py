@@ -1,4 +1,4 @@
-"""Lines of the kernel's log that tell of processes killed for want of memory. Read in a child: a file may be a FIFO,
+"""Lines of the kernel's log about processes that were killed out of memory. Read in a child: a file may be a FIFO,
 and journalctl may wait."""
 
 from __future__ import annotations

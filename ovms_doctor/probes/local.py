@@ -115,7 +115,7 @@ class LocalCollector:
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None = None
     ) -> dict[AnyQuestion, Answer]:
-        """An answer for each question, in the questions' order. ``progress`` is told each one before it is
+        """An answer for each question, in the questions' order. ``progress`` is called with each one before it is
         looked at. Interrupted: what was answered by then is in the exception."""
         answers: dict[AnyQuestion, Answer] = {}
         groups: dict[Group, list[AnyQuestion]] = {kind: [] for kind in (*_LOOKS, *_LOADS)}
@@ -387,7 +387,7 @@ def _is_own(question: AnyQuestion) -> bool:
 
 
 def _nobody(question: AnyQuestion) -> None:
-    """Who is told where no progress is shown."""
+    """The callback where no progress is shown."""
 
 
 def _in_order(

@@ -243,7 +243,7 @@ def outside(server: str) -> Unavailable:
 
 
 def _further(stop: Stop, names: Iterable[str]) -> Stop:
-    """What ends a walk with names left: of a path under no mount it is told in full."""
+    """What ends a walk with names left: of a path under no mount, all names."""
     left = [name for name in names if name]
     if not isinstance(stop, Unavailable) or stop.outside is None or not left:
         return stop

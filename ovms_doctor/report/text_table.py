@@ -204,7 +204,7 @@ def _findings(model: ModelPlan, report: Report) -> list[Finding]:
 
 
 def _of_its_bucket(model: ModelPlan, report: Report) -> list[Finding]:
-    """What is told once for all models of a bucket."""
+    """The findings that stand once for all models of a bucket."""
     return [
         item
         for item in report.by_model.get(None, ())

@@ -1,4 +1,4 @@
-"""Directories of generative models without a graph, in the wrong place, or of links: what is told, and that following
+"""Directories of generative models without a graph, in the wrong place, or of links: the findings, and that following
 it serves the model."""
 
 from __future__ import annotations

@@ -651,7 +651,7 @@ def test_parameters_of_a_template(parameter: dict[str, Any], expected: tuple[str
     [({"value": "m"}, True), ({"required": True}, False), ({"generate": "expression"}, False)],
 )
 def test_a_config_map_with_a_parameter(value: dict[str, Any], kept: bool) -> None:
-    """Without its value nothing is told of what the file holds."""
+    """Without its value the content of the file is not known."""
     made = pod("--config_path=/cfg/c.json", "--port=1")
     made["spec"]["containers"][0]["volumeMounts"] = [{"name": "c", "mountPath": "/cfg"}]
     made["spec"]["volumes"] = [{"name": "c", "configMap": {"name": "c"}}]

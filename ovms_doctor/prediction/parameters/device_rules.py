@@ -4,7 +4,7 @@ OVMS passes the text to ``ov::Core::compile_model`` as it is (modelinstance.cpp 
 The rules are OpenVINO's, tried on a Linux host without a GPU or NPU: all of them with its releases 2023.0, 2024.0,
 2025.0 and 2026.4, those in which the releases differ with 2023.1 to 2023.3 too. A release between two that were tried
 behaves as both of them do; where they differ it stays open. Of 2022 none was tried: what all the later ones refuse is
-taken to fail there too. That a device whose node may not be opened is as good as none was not tried, for want of one.
+taken to fail there too. That a device whose node may not be opened is as good as none was not tried: none was at hand.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a store's refusal means for the server: whether it lasts, and how it is told to a person."""
+"""What a store's refusal means for the server: whether it lasts, and how it is reported."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ServerEnvironment(Struct, frozen=True):
         return "" if variable.empty else variable.text
 
     def knows_family(self, prefix: str) -> bool:
-        """Whether enough was told to speak of what is missing: all, or something of the same family."""
+        """Whether enough is configured to report what is missing: all, or something of the same family."""
         family = any(name.startswith(prefix) for name in (*self.known, *self.unread))
         return self.whole or (family and not self.partial)
 

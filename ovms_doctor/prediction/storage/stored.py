@@ -32,7 +32,7 @@ TEMPORARY = "/tmp/fileXXXXXX"  # noqa: S108 - the server's, nothing is written h
 
 
 class Stored(Struct):
-    """A model in a store whose versions are known. ``failing``: why the download of the versions in hand fails;
+    """A model in a store whose versions are known. ``failing``: why the download of these versions fails;
     ``unclear``: why it cannot be determined whether it does."""
 
     entry: ModelEntry

@@ -102,7 +102,7 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
         raise ContainerLookupError(f"The container engine at {address} answers, but not as Docker does.")
     found["document"] = document
     problems: list[str] = []
-    # The container is known now: nothing else may take so long that nothing is told.
+    # The container is known now: nothing else may take so long that there is no report.
     client.timeout = _half(end)
     found["info"] = _info(client, problems)
     identity = str(document.get("Id") or name)

@@ -17,7 +17,7 @@ from ovms_doctor.probes.processes.messages import Ready, encode_line
 from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, read_reply, started_worker
 from ovms_doctor.probes.processes.workers import Kind
 
-#: Questions that a child is given at a time: the one in hand, and one so that it need not wait.
+#: Questions that a child is given at a time: the one being answered, and one so that it need not wait.
 _AT_A_TIME = 2
 #: How often in a row a child may fail to come up before it is given up.
 _MOST_FAILURES = 3
@@ -68,7 +68,7 @@ class Pool:
         refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None,
         share: int = 1,
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        """Each question with its answer or the end of the child that had it in hand, as they come.
+        """Each question with its answer or the end of the child that was answering it, as they come.
 
         ``deadline`` gives the seconds for a question, from the moment a child turns to it, when ``begin`` is
         told. ``refuse`` may answer in a child's place. Another child is started for each ``share`` questions,

@@ -46,7 +46,7 @@ def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], 
     will be asked, and what takes long to import is imported now."""
     _clean()
     if options.get("ahead"):
-        # What is wrong with it is told to the first question.
+        # What is wrong with it is the answer to the first question.
         with contextlib.suppress(Exception):
             import boto3.session  # noqa: F401
     files = {path: base64.b64decode(data) for path, data in options.get("files", {}).items()}
@@ -75,7 +75,7 @@ class _StoreHandler:
         self._own = threading.local()
 
     def answer(self, question: AnyQuestion) -> Answer:
-        """Whatever goes wrong is told without the words of libraries, which may hold what is secret."""
+        """Whatever goes wrong is reported without the texts of libraries, which can hold secrets."""
         try:
             return self._answer(question)
         except Exception as error:  # noqa: BLE001

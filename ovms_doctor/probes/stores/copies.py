@@ -52,7 +52,7 @@ _LOOK_EVERY = 0.2
 #: What is seen of weights that were not fetched: the hole in their place.
 _OF_HOLES = frozenset({faults.WEIGHTS_ALL_ZERO, faults.WEIGHTS_SPARSE, faults.WEIGHTS_ZERO_TAIL})
 #: What tells that something else may lie in their place: then their beginning is looked at. A hole begins with zeros,
-#: which is told of Paddle's parameters.
+#: which is reported for Paddle's parameters.
 _SUSPICIOUS = frozenset(
     {
         faults.WEIGHTS_TOO_SMALL,
@@ -192,7 +192,7 @@ class Copies:
                     self._work(there, begin, answers)
                     there = []
         self._work(there, begin, answers)
-        # Only now: the children have no other questions in hand.
+        # Only now: the children have no other questions left.
         self._look_again(begin, answers)
 
     def _work(

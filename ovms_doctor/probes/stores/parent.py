@@ -48,7 +48,7 @@ class StoreCollector:
 
     ``secrets``: values of the server's variables by name; ``local``: what sees the server's files, for those that hold
     credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: children at a time, else as
-    many as are worth it; ``progress_bytes`` is told of a download: its path, bytes done, bytes in all. Nothing is
+    many as are worth it; ``progress_bytes`` is called during a download: its path, bytes done, bytes in all. Nothing is
     started before the first question or ``warm``. Not for several threads.
     """
 

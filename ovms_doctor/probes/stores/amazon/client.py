@@ -30,8 +30,8 @@ def proxies(text: str) -> dict[str, str]:
     match = _PROXY.fullmatch(text)
     if match is None:
         return {}
-    # A second @ is left to libcurl, which takes what stands before it for the user, over the one it was told, and
-    # without a password.
+    # A second @ is left to libcurl, which takes the text before it for the user, over the configured one, and without
+    # a password.
     host = match[5].rpartition("@")[2]
     login = ""
     if match[3] and host == match[5]:

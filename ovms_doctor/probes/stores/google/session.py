@@ -40,7 +40,7 @@ class RequestNotSentError(Exception):
 
 
 class StoreProxy(Struct, frozen=True):
-    """``url`` without user and password; ``headers``: what the proxy is told of them."""
+    """``url`` without user and password; ``headers``: what is sent to the proxy of them."""
 
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)

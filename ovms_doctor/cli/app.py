@@ -232,7 +232,12 @@ def checks(
 
 @app.command(cls=PanelCommand)
 def schema(
-    which: Annotated[opt.SchemaName, typer.Argument(help="Which document's.")] = opt.SchemaName.report,
+    which: Annotated[
+        opt.SchemaName,
+        typer.Argument(
+            metavar="DOCUMENT", help="report, facts, config, baseline, diff or summary.", show_default=False
+        ),
+    ] = opt.SchemaName.report,
 ) -> int:
     """Print the JSON Schema of what is written."""
     import json

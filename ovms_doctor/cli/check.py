@@ -22,12 +22,13 @@ from ovms_doctor.diagnosis.saved_options import (
     options_from_json,
     options_to_json,
     saved_sentence,
+    without_secrets,
 )
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
-from ovms_doctor.model.text import escape, redact
+from ovms_doctor.model.text import escape
 from ovms_doctor.plugins.discovery import Plugin, installed
 from ovms_doctor.probes import interrupts
 from ovms_doctor.probes.named_files import read_named_file
@@ -167,7 +168,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         if output.host_name:
             header["host"] = escape(output.host_name)
         # Paths and messages too: any of them can be an address.
-        text = redact(codec.dump(facts_to_save(run.facts), header))
+        text = without_secrets(codec.dump(facts_to_save(run.facts), header))
         write(text, output.facts_output)
         if output.facts_output not in (None, "-"):
             print(

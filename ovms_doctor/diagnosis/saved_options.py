@@ -55,6 +55,21 @@ def facts_to_save(facts: Facts) -> Facts:
     return Facts({question: _without_secrets(answer) for question, answer in facts}, complete=True)
 
 
+def without_secrets(document: str) -> str:
+    """A document of facts without the secrets in its texts. Its own keys, such as ``credentials``, name no secret."""
+    if redact(document) == document:
+        return document
+    import json
+
+    def written(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    values = map_text(json.loads(document), redact)
+    rows = ",\n".join(written(row) for row in values["facts"])
+    start = written({name: value for name, value in values.items() if name not in ("header", "facts")})
+    return f'{start[:-1]},\n"header":{written(values["header"])},\n"facts":[\n{rows}\n]}}\n'
+
+
 def facts_origin(header: dict[str, Any]) -> FactsOrigin:
     """Where the facts of a file come from, by its header; what a file of an older version does not say is empty."""
     from ovms_doctor.report.model import FactsOrigin

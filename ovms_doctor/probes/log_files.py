@@ -99,7 +99,9 @@ def _read(file: BinaryIO, size: int | None, on_bytes: OnBytes | None, *, packed:
     while piece := source.read1(PIECE) if hasattr(source, "read1") else source.read(PIECE):
         read += len(piece)
         if on_bytes is not None:
-            on_bytes(file.tell() if packed and size is not None else read, size)
+            # Of a packed file the place in the file counts, which the buffer has read ahead of.
+            packed_read = os.lseek(file.fileno(), 0, os.SEEK_CUR) if packed and size is not None else read
+            on_bytes(packed_read, size)
         yield piece
 
 

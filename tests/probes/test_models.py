@@ -100,7 +100,7 @@ def test_weights_behind_a_link_out_of_all_mounts_cannot_be_seen(top: str) -> Non
     assert isinstance(answer, Unavailable)
     assert "/store" in answer.reason
     assert _models(_inspected, [Mount("/x", "/y")]).answer(InspectModel("/z/a.xml", "ir")) == Unavailable(
-        "not under any mount, so it is in the container's own layers: /z"
+        "not under any mount, so it is in the container's own layers: /z/a.xml", outside="/z/a.xml"
     )
 
 

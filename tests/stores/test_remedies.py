@@ -138,7 +138,7 @@ def test_external_data_that_stays_behind_is_why_it_is_not_read() -> None:
 
 def test_an_object_that_is_kept_from_a_server_with_one_key() -> None:
     refused = {"m/1/a.onnx": StoreRefusal("GetObject", 403, "AccessDenied")}
-    made = container("docker", AWS_ACCESS_KEY_ID="x", S3_ENDPOINT="http://127.0.0.1:9")
+    made = container("docker", AWS_ACCESS_KEY_ID="x", S3_ENDPOINT="http://192.0.2.1:9")
     findings = report(made, Bucket(GOOD, refused=refused))
     assert causes(findings, "OVD662") == ["OVD624"]
 

@@ -42,7 +42,13 @@ def test_the_example_does_what_the_page_says(example: Path, world_dir: Path) -> 
     (found,) = result.document["findings"]
     assert (found["code"], found["name"], found["severity"]) == ("EDGE101", "onnx-not-in-edge-image", "error")
     path = f"{models}/wrong here/3/model.onnx"
-    assert found["subject"] == {"model": "wrong here", "version": 3, "path": path, "server_path": path}
+    assert found["subject"] == {
+        "model": "wrong here",
+        "version": 3,
+        "path": path,
+        "server_path": path,
+        **dict.fromkeys(("line", "column", "document")),
+    }
     assert found["remedy"]["steps"][0]["command"] == f"ovc '{path}'"
     for words, code in ((["--select", "EDGE"], 1), (["--ignore", "edge-image"], 0), (["--no-plugins"], 0)):
         assert with_plugins(example, "check", models, "--load", "none", *words).code == code

@@ -75,6 +75,7 @@ def test_a_good_check(tmp_path: Path, models: Path) -> None:
         "version": 1,
         "path": f"{base}/1/model.xml",
         "server_path": f"{base}/1/model.xml",
+        **dict.fromkeys(("line", "column", "document")),
     }
     assert found["evidence"] == [{"what": "1", "how": "list"}]
     assert found["docs"] == "https://checks.example.com/101"

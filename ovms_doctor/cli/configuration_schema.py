@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias, get_origin
 
-from ovms_doctor.cli.configured_options import NAMED_ONLY, NEVER, choices, known_options
+from ovms_doctor.cli.configured_options import NAMED_ONLY, NEVER, known_options
 from ovms_doctor.model.findings import SEVERITIES
+from ovms_doctor.model.option import allowed_texts
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -72,7 +73,7 @@ def _type(hint: Any) -> Schema:
         return {"type": "boolean"}
     if get_origin(hint) is tuple:
         return {"type": "array", "items": {"type": "string"}}
-    allowed = choices(hint)
+    allowed = allowed_texts(hint)
     return {"enum": list(allowed)} if allowed else {"type": ["string", "number"]}
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.model.adjustments import Adjustments, IgnoreRule, SeverityRule
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.findings import SEVERITIES
-from ovms_doctor.model.option import Option, options_of
+from ovms_doctor.model.option import Option, allowed_texts, options_of
 from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
@@ -120,7 +120,7 @@ class ConfiguredOptions:
                 return option.parse(text)
             except UsageError as error:
                 raise self._error(str(error)) from None
-        allowed = choices(hint)
+        allowed = allowed_texts(hint)
         if allowed and text not in allowed:
             raise self._error(f"{place} is one of {', '.join(allowed)}, not {shortened(text)}")
         return text
@@ -200,16 +200,6 @@ def known_options() -> dict[str, tuple[str, Any, Option]]:
             if long and field != "facts_output":
                 found[field] = (long, hint, option)
     return found
-
-
-def choices(hint: Any) -> tuple[str, ...]:
-    """The texts that a ``Literal``, or a union with one, allows; empty for any text."""
-    parts = get_args(hint)
-    if not parts:
-        return ()
-    if all(isinstance(part, str) for part in parts):
-        return parts
-    return tuple(text for part in parts for text in choices(part))
 
 
 def _nearest_name(key: str, names: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 from ovms_doctor.cli.completion import VARIABLE
 from ovms_doctor.cli.outcome import exit_code_of
@@ -133,17 +133,9 @@ def _value(text: str, hint: Any, parse: Callable[[str], Any] | None) -> Any:
     """ValueError for what is not one of a few texts."""
     if parse is not None:
         return parse(text)
-    choices = _choices(hint)
+    from ovms_doctor.model.option import allowed_texts
+
+    choices = allowed_texts(hint)
     if choices and text not in choices:
         raise ValueError(text)
     return text
-
-
-def _choices(hint: Any) -> tuple[str, ...]:
-    """The texts that a ``Literal``, or a union with one, allows; empty for any text."""
-    parts = get_args(hint)
-    if get_origin(hint) is tuple or not parts:
-        return ()
-    if all(isinstance(part, str) for part in parts):
-        return parts
-    return tuple(text for part in parts for text in _choices(part))

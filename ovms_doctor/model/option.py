@@ -1,7 +1,7 @@
 """How an option is written on the command line, and the options of a record."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 
 class Option(NamedTuple):
@@ -39,3 +39,13 @@ def options_of(record: type[Any]) -> dict[str, tuple[Any, Option]]:
             if hasattr(hint, "__metadata__")
         }
     return known
+
+
+def allowed_texts(hint: Any) -> tuple[str, ...]:
+    """The texts that a ``Literal``, or a union with one, allows; empty for any text."""
+    parts = get_args(hint)
+    if get_origin(hint) is tuple or not parts:
+        return ()
+    if all(isinstance(part, str) for part in parts):
+        return parts
+    return tuple(text for part in parts for text in allowed_texts(part))

@@ -203,7 +203,7 @@ def test_a_model_is_inspected_by_its_xml_alone(moto: S3Server, ask: Ask) -> None
 
 
 def test_large_weights_are_no_hole(moto: S3Server, ask: Ask) -> None:
-    """What stands in for weights that are not fetched must not be reported as a fault of theirs."""
+    """What replaces weights that are not fetched must not be reported as a fault of theirs."""
     big = XML.replace(b'size="12"', b'size="400000"').replace(b'shape="1,3"', b'shape="1,100000"')
     big = big.replace(b"<dim>3</dim>", b"<dim>100000</dim>")
     tree = {"a.xml": big, "a.bin": os.urandom(400000)}

@@ -439,3 +439,16 @@ def test_no_private_attribute_is_tested() -> None:
         if name.startswith("ovms_doctor") and any(re.match("_[a-z]", part) for part in name.split("."))
     ]
     assert wrong == []
+
+
+#: What stands at the top of the checkout; a file that a command left there by mistake is not committed.
+TOP_LEVEL = set(
+    ".ci .dockerignore .gitignore .pre-commit-hooks.yaml CHANGELOG.md CONTRIBUTING.md Dockerfile LICENSE README.md "
+    "action.yml benchmarks deploy docs fixtures ovms_doctor pyproject.toml scripts templates tests".split()
+)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no git checkout")
+def test_top_level_holds_only_the_project() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.partition("/")[0] for line in tracked.splitlines()} == TOP_LEVEL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,6 +68,10 @@ def command_for(words: Sequence[str]) -> Callable[..., object]:
     parser.registered_commands = named or app.registered_commands
     # The options that install the completion belong to the program; the shell asks without a command.
     parser._add_completion = not named
+    if names_shell(words):
+        # Typer's own switch: the options for the completion then take the shell's name instead of looking for a
+        # shell among the parent processes, where a script's `sh` would be found.
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
     own = (check, collect, request, logs, status, diff, summary)
     if any(info.callback in own for info in parser.registered_commands):
         from ovms_doctor.cli.compare_options import CompareOptions
@@ -85,6 +90,12 @@ def command_for(words: Sequence[str]) -> Callable[..., object]:
         add_parameters(diff, CompareOptions)
         add_parameters(summary, CompareOptions)
     return typer.main.get_command(parser)
+
+
+def names_shell(words: Sequence[str]) -> bool:
+    """Whether the arguments are an option for the completion with a shell's name behind it."""
+    option, equals, _ = words[0].partition("=") if words else ("", "", "")
+    return option in ("--install-completion", "--show-completion") and (bool(equals) or len(words) > 1)
 
 
 def _name_of(info: CommandInfo) -> str:

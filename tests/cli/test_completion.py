@@ -87,6 +87,28 @@ def test_bash_completes_files_itself(environment: dict[str, str]) -> None:
     assert "complete -o default -F _ovms_doctor_completion ovms-doctor" in shown.stdout
 
 
+@pytest.mark.parametrize("arguments", [["--show-completion", "zsh"], ["--show-completion=zsh"]], ids=len)
+def test_the_named_shell_counts(environment: dict[str, str], arguments: list[str]) -> None:
+    """Whatever shell started the command: here none, or the one that runs the tests."""
+    done = subprocess.run(
+        ["ovms-doctor", *arguments], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("#compdef ovms-doctor")
+
+
+def test_an_unknown_shell_is_a_usage_error(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["ovms-doctor", "--show-completion", "tcsh"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "tcsh" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 class Zsh:
     """An interactive zsh on a terminal."""
 

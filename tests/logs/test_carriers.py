@@ -58,6 +58,25 @@ CARRIERS: dict[str, Callable[[str], str]] = {
     "quoted twice": lambda line: f"> > {line}",
     "CRLF": lambda line: f"{line}\r",
     "a form of its own": lambda line: f"node-7 12:00:01 ovms> {line}",
+    "indented": lambda line: f"    {line}",
+    "Fluent Bit": lambda line: json.dumps(
+        {
+            "stream": "stdout",
+            "_p": "F",
+            "log": line,
+            "kubernetes": {"pod_name": "ovms-0", "labels": {"a": "b"}},
+        }
+    ),
+    "Fluentd": lambda line: json.dumps({"stream": "stdout", "logtag": "F", "log": line}),
+    "Loki": lambda line: json.dumps({"labels": {"pod": "ovms-0"}, "line": line, "timestamp": STAMP.strip()}),
+    "CloudWatch": lambda line: (
+        '        {\n            "timestamp": 1,\n            '
+        f'"message": {json.dumps(line)},\n            "ingestionTime": 2\n        }},'
+    ),
+    "Cloud Logging": lambda line: (
+        '  {\n    "insertId": "1",\n    "labels": {\n      "a": "b"\n    },\n'
+        f'    "textPayload": {json.dumps(line)}\n  }},'
+    ),
     "grep -n": lambda line: f"{len(line)}:{line}",
 }
 

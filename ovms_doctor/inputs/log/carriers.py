@@ -30,26 +30,63 @@ _SYSLOG = lazy_pattern(
 _ISO_SYSLOG = lazy_pattern(rb"(?:([^\s\[\]:]{1,200}) )?([\w.@/-]{1,200})\[[^\]\s]{1,50}\]: ?")
 _COMPOSE = lazy_pattern(rb"([A-Za-z0-9][\w.-]{0,200}) *\| ?")
 _QUOTE = lazy_pattern(rb"(?:> ?)+")
+#: Another line of such a document.
+_STRUCTURE = lazy_pattern(rb"\s*(?:[\[\]{}]+,?|\"[^\"]{1,200}\": .*)\s*$")
+#: A member of a JSON document over several lines that holds a line of the log, as command line clients print it.
+_MEMBER = lazy_pattern(
+    rb"[ \t]{1,40}\"(?:log|line|message|MESSAGE|textPayload)\": (\"(?:[^\"\\]|\\.)*\"),?\r?$"
+)
 _STAMP = lazy_pattern(rb"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\] ?\[")
 _CLOCK = lazy_pattern(rb"\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
 _GREP = lazy_pattern(rb"(?:(.*):)?\d+[:-]$", re.DOTALL)
 _BEGINS = lazy_pattern(
     rb"> |\{\s*\"|\d{4}-\d\d-\d\dT\d|[A-Z][a-z]{2} [ \d]\d \d\d:|<\d{1,3}>|\[pod/|[\w.-]{1,200} *\| ?\["
+    rb"|[ \t]{1,40}(?:\[\d{4}-\d\d-\d\d |\"(?:log|line|message|MESSAGE|textPayload)\": \")"
 )
 ANSI = lazy_pattern(rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
-class _JsonLine(
-    Struct, rename={"journal": "MESSAGE", "container": "CONTAINER_NAME", "unit": "_SYSTEMD_UNIT"}
-):
-    """A line of docker's json-file, of journald's JSON, or of a shipper of logs."""
+class _Pod(Struct):
+    """The container of a line that Fluent Bit or Fluentd collected in a cluster."""
 
+    pod_name: str = ""
+    container_name: str = ""
+
+
+class _JsonLine(
+    Struct,
+    rename={
+        "journal": "MESSAGE",
+        "container": "CONTAINER_NAME",
+        "unit": "_SYSTEMD_UNIT",
+        "part": "_p",
+        "text_payload": "textPayload",
+    },
+):
+    """A line of docker's json-file, of journald's JSON, of Loki's client, or of a shipper of logs."""
+
+    #: The text in docker's json-file, Fluent Bit and Fluentd.
     log: str | None = None
+    #: The text in other shippers.
     message: str | None = None
+    #: The text in journald's export.
     journal: str | None = None
+    #: The text in the output of Loki's client.
+    line: str | None = None
+    #: The text in Google Cloud Logging.
+    text_payload: str | None = None
+    #: ``stdout`` or ``stderr``.
     stream: str | None = None
+    #: The container's name in journald's export.
     container: str | None = None
+    #: The unit's name in journald's export.
     unit: str | None = None
+    #: ``F`` for a full line and ``P`` for a part of one, as the CRI parsers of Fluent Bit write it.
+    part: str | None = None
+    #: The same, as the CRI parser of Fluentd writes it.
+    logtag: str | None = None
+    #: The pod of the line.
+    kubernetes: _Pod | None = None
 
 
 _JSON = msgspec.json.Decoder(_JsonLine)
@@ -72,6 +109,8 @@ class Carriers:
         self._services: set[bytes] = set()
         self._shapes: dict[bytes, re.Pattern[bytes]] = {}
         self._parts: dict[tuple[bytes, bytes], bytes] = {}
+        #: The lines of the log are members of a JSON document over several lines.
+        self._in_document = False
 
     def used(self, lines: list[bytes]) -> bool:
         """Whether these lines, the first of a chunk, seem to have one."""
@@ -79,6 +118,12 @@ class Carriers:
 
     def unwrap(self, line: bytes) -> Unwrapped | None:
         """The line without its carriers; None where it has none."""
+        member = _MEMBER.match(line)
+        if member is not None:
+            self._in_document = True
+            return _member(member[1])
+        if self._in_document and _STRUCTURE.match(line):
+            return Unwrapped(None, None)
         name: bytes | None = None
         part: tuple[bytes, bytes] | None = None
         text, found = line, False
@@ -171,6 +216,14 @@ class Carriers:
         return None
 
 
+def _member(text: bytes) -> Unwrapped | None:
+    try:
+        line = msgspec.json.decode(text, type=str)
+    except msgspec.DecodeError:
+        return None
+    return Unwrapped(None, line.removesuffix("\n").encode("utf-8", "replace"))
+
+
 def _system(host: bytes | None, unit: bytes) -> bytes:
     return unit if host is None else host + b"/" + unit
 
@@ -196,10 +249,18 @@ def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     name = line.container or line.unit
+    if line.kubernetes is not None and line.kubernetes.pod_name:
+        name = f"{line.kubernetes.pod_name}/{line.kubernetes.container_name}".rstrip("/")
     label = name.encode("utf-8", "replace") if name else None
     if line.log is not None:
-        return (line.stream or "").encode("utf-8", "replace"), label, line.log.encode("utf-8", "replace")
-    message = line.message if line.message is not None else line.journal
+        text = line.log.encode("utf-8", "replace")
+        # Docker marks the end of a line by a line end in the text, collectors of CRI logs by a tag beside it.
+        tag = line.part or line.logtag
+        if tag == "F" or (tag is None and line.kubernetes is not None):
+            text = text.removesuffix(b"\n") + b"\n"
+        return (line.stream or "").encode("utf-8", "replace"), label, text
+    texts = (line.message, line.journal, line.line, line.text_payload)
+    message = next((text for text in texts if text is not None), None)
     if message is None:
         return None
-    return b"", label, message.encode("utf-8", "replace") + b"\n"
+    return b"", label, message.removesuffix("\n").encode("utf-8", "replace") + b"\n"

@@ -1,4 +1,4 @@
-"""The command line: its commands and options, and what becomes of a usage mistake."""
+"""The command line: its commands and options, and the message for a usage mistake."""
 
 from __future__ import annotations
 
@@ -72,23 +72,12 @@ def command_for(words: Sequence[str]) -> Callable[..., object]:
         # Typer's own switch: the options for the completion then take the shell's name instead of looking for a
         # shell among the parent processes, where a script's `sh` would be found.
         os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
-    own = (check, collect, request, logs, status, diff, summary)
-    if any(info.callback in own for info in parser.registered_commands):
-        from ovms_doctor.cli.compare_options import CompareOptions
-        from ovms_doctor.cli.log_options import LogOptions
-        from ovms_doctor.cli.parameters import add_parameters
-        from ovms_doctor.cli.request_options import RequestOptions
-        from ovms_doctor.cli.status_options import StatusOptions
-        from ovms_doctor.model.options import CheckOptions
-        from ovms_doctor.model.output_options import OutputOptions
+    for info in parser.registered_commands:
+        records = _records(_name_of(info))
+        if info.callback is not None and records:
+            from ovms_doctor.cli.parameters import add_parameters
 
-        add_parameters(check, CheckOptions, OutputOptions)
-        add_parameters(collect, CheckOptions, OutputOptions)
-        add_parameters(request, RequestOptions, CheckOptions, OutputOptions)
-        add_parameters(logs, LogOptions, OutputOptions)
-        add_parameters(status, StatusOptions, OutputOptions)
-        add_parameters(diff, CompareOptions)
-        add_parameters(summary, CompareOptions)
+            add_parameters(info.callback, *records)
     return typer.main.get_command(parser)
 
 
@@ -102,11 +91,37 @@ def _name_of(info: CommandInfo) -> str:
     return info.name or (info.callback.__name__ if info.callback else "")
 
 
-def _configured(parsed: Mapping[str, Any], *records: type[Any]) -> Mapping[str, Any]:
-    """What was typed, with the defaults of the project's configuration."""
+def _records(command: str) -> tuple[type[Any], ...]:
+    """The records whose fields are the options of a command; none where its own parameters are its options."""
+    if command in ("explain", "checks", "schema"):
+        return ()
+    if command in ("diff", "summary"):
+        from ovms_doctor.cli.compare_options import CompareOptions
+
+        return (CompareOptions,)
+    from ovms_doctor.model.options import CheckOptions
+    from ovms_doctor.model.output_options import OutputOptions
+
+    if command in ("check", "collect"):
+        return CheckOptions, OutputOptions
+    if command == "request":
+        from ovms_doctor.cli.request_options import RequestOptions
+
+        return RequestOptions, CheckOptions, OutputOptions
+    if command == "logs":
+        from ovms_doctor.cli.log_options import LogOptions
+
+        return LogOptions, OutputOptions
+    from ovms_doctor.cli.status_options import StatusOptions
+
+    return StatusOptions, OutputOptions
+
+
+def _configured(context: typer.Context) -> Mapping[str, Any]:
+    """The typed options of a command, with the defaults of the project's configuration."""
     from ovms_doctor.cli.configuration import with_configuration
 
-    return with_configuration(parsed, records)
+    return with_configuration(context.params, _records(context.command.name or ""))
 
 
 @app.callback(invoke_without_command=True)
@@ -130,10 +145,8 @@ def check(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.check import run_check
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
-    from ovms_doctor.model.options import CheckOptions
-    from ovms_doctor.model.output_options import OutputOptions
 
-    parsed = _configured(context.params, CheckOptions, OutputOptions)
+    parsed = _configured(context)
     return run_check(options_from(parsed, _server_arguments), output_options(parsed))
 
 
@@ -143,10 +156,8 @@ def collect(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.check import run_collect
     from ovms_doctor.cli.check_options import options_from
     from ovms_doctor.cli.parsed import output_options
-    from ovms_doctor.model.options import CheckOptions
-    from ovms_doctor.model.output_options import OutputOptions
 
-    parsed = _configured(context.params, CheckOptions, OutputOptions)
+    parsed = _configured(context)
     return run_collect(options_from(parsed, _server_arguments), output_options(parsed))
 
 
@@ -157,10 +168,8 @@ def request(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.request import run_request
     from ovms_doctor.cli.request_options import RequestOptions
-    from ovms_doctor.model.options import CheckOptions
-    from ovms_doctor.model.output_options import OutputOptions
 
-    configured = _configured(context.params, RequestOptions, CheckOptions, OutputOptions)
+    configured = _configured(context)
     request_options = RequestOptions(**values_of(RequestOptions, configured))
     parsed = {**configured, "targets": request_options.models}
     options = options_from(parsed, _server_arguments, optional=True)
@@ -173,9 +182,8 @@ def logs(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.log_options import LogOptions
     from ovms_doctor.cli.logs import run_logs
     from ovms_doctor.cli.parsed import output_options, values_of
-    from ovms_doctor.model.output_options import OutputOptions
 
-    parsed = _configured(context.params, LogOptions, OutputOptions)
+    parsed = _configured(context)
     return run_logs(LogOptions(**values_of(LogOptions, parsed)), output_options(parsed))
 
 
@@ -185,9 +193,8 @@ def status(context: typer.Context, **_: object) -> int:
     from ovms_doctor.cli.parsed import output_options, values_of
     from ovms_doctor.cli.status import run_status
     from ovms_doctor.cli.status_options import StatusOptions
-    from ovms_doctor.model.output_options import OutputOptions
 
-    parsed = _configured(context.params, StatusOptions, OutputOptions)
+    parsed = _configured(context)
     return run_status(StatusOptions(**values_of(StatusOptions, parsed)), output_options(parsed))
 
 

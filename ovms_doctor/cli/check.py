@@ -15,6 +15,7 @@ from ovms_doctor.cli import interrupted
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ovms_doctor.cli.output import Progress, write
+from ovms_doctor.cli.patterns import check_patterns
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.diagnosis.saved_options import (
     facts_origin,
@@ -25,7 +26,6 @@ from ovms_doctor.diagnosis.saved_options import (
     without_secrets,
 )
 from ovms_doctor.model.errors import UsageError
-from ovms_doctor.model.option_values import shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.text import escape
@@ -65,7 +65,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     plugins = () if typed.no_plugins else installed()
     if not plugins:
         # Nobody else has codes.
-        _check_patterns(output, frozenset())
+        check_patterns(output)
     origin: FactsOrigin | None = None
     facts: Facts | None = None
     if typed.facts_file:
@@ -86,7 +86,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
             left_out = any(pattern.lower() in named for pattern in output.ignore)
             if not left_out and all(check.status == "ran" for check in third_party.checks):
                 # Of one that did not run the codes are not known.
-                _check_patterns(output, third_party.matched)
+                check_patterns(output, third_party.matched)
         report = replace(report_on(run, output, run_start, third_party), facts_from=origin)
     except UsageError:
         raise
@@ -318,19 +318,6 @@ def report_on_facts(data: bytes, path: str) -> Report:
     options, facts, origin = _loaded(data, path)
     report = report_on(_settle(options, options, facts, None, Progress()), OutputOptions(), begin(()))
     return replace(report, facts_from=origin)
-
-
-def _check_patterns(output: OutputOptions, matched: frozenset[str]) -> None:
-    """Raises UsageError for a pattern of ``--select`` or ``--ignore`` that names no check and no code; ``matched``:
-    those that name something of third-party checks."""
-    for option, patterns in (("--select", output.select), ("--ignore", output.ignore)):
-        for pattern in patterns:
-            from ovms_doctor.checks.registry import matches_anything
-
-            if not matches_anything(pattern) and pattern not in matched:
-                raise UsageError(
-                    f"{option} {shortened(pattern)}: no check, no finding and no code is called so"
-                )
 
 
 def _print(report: Report, typed: CheckOptions, options: OutputOptions) -> None:

@@ -20,8 +20,8 @@ from ovms_doctor.cli.working_directory import absolute, working_directory
 from ovms_doctor.model.adjustments import Adjustments, IgnoreRule, SeverityRule
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.findings import SEVERITIES
-from ovms_doctor.model.option import Option, allowed_texts, options_of
-from ovms_doctor.model.option_values import shortened
+from ovms_doctor.model.option import Option, options_of
+from ovms_doctor.model.option_values import read_value, shortened
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.output_options import OutputOptions
 
@@ -114,16 +114,10 @@ class ConfiguredOptions:
     def _text(self, value: Any, hint: Any, option: Option, place: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self._error(f"{place} is a text or a number")
-        text = str(value)
-        if option.parse is not None:
-            try:
-                return option.parse(text)
-            except UsageError as error:
-                raise self._error(str(error)) from None
-        allowed = allowed_texts(hint)
-        if allowed and text not in allowed:
-            raise self._error(f"{place} is one of {', '.join(allowed)}, not {shortened(text)}")
-        return text
+        try:
+            return read_value(str(value), hint, option, place)
+        except UsageError as error:
+            raise self._error(str(error)) from None
 
     def _tables(self, key: str) -> list[dict[str, Any]]:
         """A list of tables; UsageError for anything else."""

@@ -9,6 +9,7 @@ from typing import Any
 from ovms_doctor.cli.deliver import Content, deliver, destinations
 from ovms_doctor.cli.log_options import LogOptions
 from ovms_doctor.cli.output import Progress
+from ovms_doctor.cli.patterns import check_patterns
 from ovms_doctor.diagnosis.run_start import begin
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.log import LogDiagnosis, LogSummary
@@ -28,7 +29,7 @@ def run_logs(source: LogOptions, shown: OutputOptions) -> int:
     from ovms_doctor.diagnosis.log_report import log_report, read_log
     from ovms_doctor.probes.log_files import LogReadError
 
-    _check_patterns(shown.select, shown.ignore)
+    check_patterns(shown)
     log: LogSummary | None = None
     problem = ""
     with Progress() as progress:
@@ -70,14 +71,6 @@ def _release(text: str | None) -> str | None:
         return str(parse_release(text))
     except ReleaseError as error:
         raise UsageError(f"--ovms-version: {error}") from None
-
-
-def _check_patterns(*patterns: tuple[str, ...]) -> None:
-    for pattern in (item for items in patterns for item in items):
-        from ovms_doctor.checks.registry import matches_anything
-
-        if not matches_anything(pattern):
-            raise UsageError(f"no check and no code is called {pattern}: ovms-doctor checks lists them")
 
 
 def _parts(source: LogOptions, tail: int | None, progress: Progress) -> Iterator[tuple[str, Iterable[bytes]]]:

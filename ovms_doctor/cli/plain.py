@@ -88,6 +88,7 @@ def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]])
     """The values of the options of ``records`` that ``command`` has, by field, as the parser gives them; None where the
     words are not plain."""
     from ovms_doctor.model.option import options_of
+    from ovms_doctor.model.option_values import read_value
 
     options = {
         field: (hint, option)
@@ -119,7 +120,7 @@ def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]])
                     return None
         hint, option = options[field]
         try:
-            value = _value(text, hint, option.parse)
+            value = read_value(text, hint, option, name)
         except (UsageError, ValueError):
             return None
         if get_origin(hint) is tuple:
@@ -127,15 +128,3 @@ def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]])
         else:
             values[field] = value
     return values
-
-
-def _value(text: str, hint: Any, parse: Callable[[str], Any] | None) -> Any:
-    """ValueError for what is not one of a few texts."""
-    if parse is not None:
-        return parse(text)
-    from ovms_doctor.model.option import allowed_texts
-
-    choices = allowed_texts(hint)
-    if choices and text not in choices:
-        raise ValueError(text)
-    return text

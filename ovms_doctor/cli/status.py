@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.cli.deliver import Content, deliver, destinations, failed_content
 from ovms_doctor.cli.exit_codes import EXIT_OK
+from ovms_doctor.cli.patterns import check_patterns
 from ovms_doctor.cli.status_options import StatusOptions
 from ovms_doctor.cli.working_directory import absolute
 from ovms_doctor.diagnosis.run_start import begin
@@ -41,7 +42,7 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
         raise UsageError(f"--watch and {'--probe' if options.probe else '--wait'} exclude each other")
     if options.watch and any(item.path or item.format != "text" for item in written):
         raise UsageError("--watch writes text on standard output: leave out --format and --output")
-    _check_patterns(shown.select, shown.ignore)
+    check_patterns(shown)
     run_start = begin(sys.argv[1:], shown.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address
 
@@ -143,14 +144,6 @@ def _authorization(path: str | None) -> str:
     if not key or not key.isascii() or not key.isprintable():
         raise UsageError(f"--api-key-file: the first line of {path} is no key")
     return f"Bearer {key}"
-
-
-def _check_patterns(*patterns: tuple[str, ...]) -> None:
-    from ovms_doctor.checks.registry import matches_anything
-
-    for pattern in (item for items in patterns for item in items):
-        if not matches_anything(pattern):
-            raise UsageError(f"no check and no code is called {pattern}: ovms-doctor checks lists them")
 
 
 def _progress() -> Callable[[LiveStatus], None] | None:

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from ovms_doctor import __version__
 from ovms_doctor.checks.live import CHECK, live_findings, live_gap
-from ovms_doctor.checks.registry import arrange, selects
+from ovms_doctor.checks.registry import arrange
 from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart
+from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.verdict import verdict_of
-from ovms_doctor.model.findings import Finding
 from ovms_doctor.model.live import Address, LiveLook, LiveStatus, Observations
 from ovms_doctor.model.output_options import OutputOptions
 from ovms_doctor.model.text import redact, same_length
@@ -151,7 +151,7 @@ def is_served(status: LiveStatus) -> bool:
 
 def live_report(status: LiveStatus, options: OutputOptions, run_start: RunStart) -> Report:
     """The report on a running server."""
-    findings = tuple(item for item in arrange(live_findings(status)) if _is_wanted(item, options))
+    findings = tuple(item for item in arrange(live_findings(status)) if is_reported(item, options))
     problem = live_gap(status)
     ended: CheckStatus = "could_not_look" if problem else "ran"
     checks = (CheckRun(CHECK.name, ended, problem),)
@@ -162,9 +162,3 @@ def live_report(status: LiveStatus, options: OutputOptions, run_start: RunStart)
         notes=done.notes,
         suppressed=done.suppressed,
     )
-
-
-def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
-    if options.select and not selects(options.select, finding):
-        return False
-    return not selects(options.ignore, finding)

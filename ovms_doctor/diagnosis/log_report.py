@@ -8,6 +8,7 @@ from ovms_doctor import __version__
 from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.log_findings import diagnose
 from ovms_doctor.diagnosis.run_start import RunStart
+from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.verdict import verdict_of
 from ovms_doctor.inputs.log.reader import LogReader
 from ovms_doctor.model.findings import Finding
@@ -42,7 +43,7 @@ def log_report(
         diagnosis, findings = diagnose(
             log, release=release, release_from="--ovms-version" if release else None
         )
-        findings = tuple(finding for finding in findings if _is_wanted(finding, options))
+        findings = tuple(finding for finding in findings if is_reported(finding, options))
     status: CheckStatus = "could_not_look" if problem else "ran"
     if log is not None and not problem and not log.records and not log.problems:
         status, problem = "could_not_look", "no line of OVMS is in the log"
@@ -55,13 +56,3 @@ def log_report(
         suppressed=done.suppressed,
     )
     return report, diagnosis
-
-
-def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
-    if not options.select and not options.ignore:
-        return True
-    from ovms_doctor.checks.registry import selects
-
-    if options.select and not selects(options.select, finding):
-        return False
-    return not selects(options.ignore, finding)

@@ -13,6 +13,7 @@ from ovms_doctor.checks.doctor import CHECK_CRASHED
 from ovms_doctor.checks.registry import NAMES, Outcome, all_checks, arrange, run_checks, selects
 from ovms_doctor.diagnosis.adjust import adjusted
 from ovms_doctor.diagnosis.run_start import RunStart, begin
+from ovms_doctor.diagnosis.selection import is_reported
 from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.diagnosis.verdict import EXIT_INCOMPLETE, verdict_of
 from ovms_doctor.model.causes import CouldNotLook
@@ -50,14 +51,14 @@ def report_on(
     selected = [check for check in all_checks() if _is_selected(check, options)] if options.select else None
     outcomes = run_checks(context, selected)
     findings = [
-        finding for outcome in outcomes for finding in outcome.findings if _is_wanted(finding, options)
+        finding for outcome in outcomes for finding in outcome.findings if is_reported(finding, options)
     ]
     findings += [_crashed(outcome) for outcome in outcomes if outcome.status == "crashed"]
     log = run.deployment.options.server_log
     if log is not None and any(outcome.name == "logs" for outcome in outcomes):
         from ovms_doctor.diagnosis.log_join import joined
 
-        findings = [finding for finding in joined(findings, log) if _is_wanted(finding, options)]
+        findings = [finding for finding in joined(findings, log) if is_reported(finding, options)]
     live: LiveStatus | None = None
     now: frozenset[str] = frozenset()
     if run.deployment.options.live is None:
@@ -106,14 +107,6 @@ def _is_selected(check: Check, options: OutputOptions) -> bool:
     if check.name == "doctor":
         return True
     return selects(options.select, check)
-
-
-def _is_wanted(finding: Finding, options: OutputOptions) -> bool:
-    if finding.code.startswith("OVD9"):
-        return True
-    if options.select and not selects(options.select, finding):
-        return False
-    return not selects(options.ignore, finding)
 
 
 def _crashed(outcome: Outcome) -> Finding:

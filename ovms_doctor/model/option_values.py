@@ -1,4 +1,4 @@
-"""From the text of an option's value to the value: each function returns it, or raises UsageError with the limit."""
+"""Reads the text of an option: each function returns the value, or raises UsageError with what is allowed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 from ovms_doctor.model.environment import read_pair
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.host import IMAGE_USER, User
 from ovms_doctor.model.mounts import Mount
+from ovms_doctor.model.option import Option, allowed_texts
 
 #: The greatest id of a user or group: the kernel takes the next one for "leave it as it is".
 GREATEST_ID = 2**32 - 2
@@ -23,6 +25,17 @@ MOST_JOBS = 1024
 LONGEST_SECONDS = 86_400
 #: Characters of a wrong value that a message repeats.
 _SHOWN = 60
+
+
+def read_value(text: str, hint: Any, option: Option, label: str) -> Any:
+    """The value that ``text`` gives an option, of its type ``hint``; of a tuple, one element. Raises UsageError, which
+    begins with ``label`` where the text is not one of those that the option allows."""
+    if option.parse is not None:
+        return option.parse(text)
+    allowed = allowed_texts(hint)
+    if allowed and text not in allowed:
+        raise UsageError(f"{label} is one of {', '.join(allowed)}, not {shortened(text)}")
+    return text
 
 
 def user(text: str) -> User:

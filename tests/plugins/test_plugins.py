@@ -306,17 +306,17 @@ def test_selection(tmp_path: Path, models: Path, words: list[str], ran: list[str
     assert result.err == b""
 
 
-def test_a_pattern_that_names_nothing_is_wrong_usage(tmp_path: Path, models: Path) -> None:
+def test_pattern_that_matches_nothing_is_wrong_usage(tmp_path: Path, models: Path) -> None:
     site = install(DIST, tmp_path / "site", ["acme-format"])
-    said = b"no check, no finding and no code is called so\n"
+    reason = b"no check, no finding and no code has this name; ovms-doctor checks lists them\n"
     result = check(site, models, "--select", "ACME7", "--select", "ACME1")
-    assert (result.code, result.err) == (2, b"ovms-doctor: --select ACME7: " + said)
+    assert (result.code, result.err) == (2, b"ovms-doctor: --select ACME7: " + reason)
     result = check(site, models, "--no-plugins", "--ignore", "ACME1")
-    assert (result.code, result.err) == (2, b"ovms-doctor: --ignore ACME1: " + said)
+    assert (result.code, result.err) == (2, b"ovms-doctor: --ignore ACME1: " + reason)
     assert check(site, models, "--select", "OVD1,ACME1", "--ignore", "OVD104, acme-format").code == 0
 
 
-def test_what_was_asked_for_and_cannot_run_is_not_passed_over(tmp_path: Path, models: Path) -> None:
+def test_selected_check_that_cannot_run_is_not_a_pass(tmp_path: Path, models: Path) -> None:
     """It could not say that this code is its own: that must not end as a pass."""
     site = install(DIST, tmp_path / "site", ["acme-import-fails", "acme-format"])
     assert check(site, models, "--select", "ACME777").code == 3

@@ -186,7 +186,7 @@ def test_what_may_crash_is_left_to_children(imported: Run, model: Path, load: st
     assert not collecting & {f"ovms_doctor.probes.{name}" for name in in_children}
 
 
-def test_a_store_that_is_not_asked_needs_nothing_that_asks(imported: Run) -> None:
+def test_unqueried_store_imports_no_client(imported: Run) -> None:
     """What the path and the environment decide, and all of Azure: no child is started for it."""
     for path in ("s3://", "az://container/m"):
         seen = imported("check", path)

@@ -284,7 +284,7 @@ def test_no_files_left() -> None:
 
 
 @pytest.mark.parametrize(("free", "blobs", "said"), [(99, 0, True), (100, 0, False), (99, 1, False)])
-def test_less_room_than_the_weights_take(free: int, blobs: int, said: bool) -> None:
+def test_less_free_space_than_the_size_of_the_weights(free: int, blobs: int, said: bool) -> None:
     class Heavy(Disk):
         def answer(self, question: AnyQuestion) -> Answer:
             answer = super().answer(question)
@@ -320,7 +320,7 @@ def test_the_probe(answer: Answer, codes: list[tuple[str, str]]) -> None:
     assert _codes(findings) == codes
 
 
-def test_nothing_is_probed_unasked() -> None:
+def test_nothing_is_probed_without_probe_write() -> None:
     disk = _disk(probe=Failure(errno.EIO))
     assert _look(_told(), disk)[1] == []
 
@@ -355,7 +355,7 @@ def test_no_word_on_a_healthy_cache(name: str) -> None:
     assert seen.models[0].served == (1,)
 
 
-def test_opt_cache_is_not_asked_for_where_it_would_be_a_guess() -> None:
+def test_opt_cache_is_not_queried_for_an_unmounted_target() -> None:
     """A target is taken as what is mounted in a container: this host's /opt/cache says nothing about that."""
     for more in ({"roots": ("/m",)}, {"mounts": (Mount("/srv/m", "/m"),)}):
         disk = Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}, rights={"/opt/cache": ""})
@@ -364,7 +364,7 @@ def test_opt_cache_is_not_asked_for_where_it_would_be_a_guess() -> None:
         assert StatPath("/opt/cache") not in disk.asked
 
 
-def test_status_of_a_mounted_opt_cache_is_asked() -> None:
+def test_status_of_a_mounted_opt_cache_is_queried() -> None:
     told = _told(bare_metal=False, cache_dir=None, mounts=(Mount("/srv", "/opt"), Mount("/srv/m", "/m")))
     seen, _ = _look(told, Disk({"/m/1/a.onnx": "good"}, {"/opt/cache"}))
     assert seen.cache is not None

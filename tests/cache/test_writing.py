@@ -161,7 +161,7 @@ def test_the_collector_tries_it(world_dir: Path, mode: int) -> None:
 
 
 @ROOT_TAKES_IDS
-def test_a_parent_that_is_closed_is_told(world_dir: Path) -> None:
+def test_inaccessible_parent_is_reported(world_dir: Path) -> None:
     closed = world_dir / "closed"
     (closed / "cache").mkdir(parents=True)
     closed.chmod(0o700)

@@ -80,7 +80,7 @@ def test_commands_in_json_run_as_they_stand(name: str | bytes, world_dir: Path) 
 @pytest.mark.parametrize(
     ("name", "release", "since"), [("m.tflite", "2022.3", "2023.1"), ("m.pb", "2022.1", "2022.3")]
 )
-def test_a_format_that_the_release_lacks_is_said(
+def test_format_unknown_to_the_release_is_reported(
     name: str, release: str, since: str, world_dir: Path
 ) -> None:
     (world_dir / "m" / "1").mkdir(parents=True)
@@ -177,7 +177,7 @@ def test_an_empty_target_is_a_mistake() -> None:
     assert ovms_doctor("check", "").code == 2
 
 
-def test_recorded_facts_bring_what_was_asked_for(world_dir: Path) -> None:
+def test_recorded_facts_keep_the_options(world_dir: Path) -> None:
     good_model(world_dir / "m" / "1")
     facts = world_dir / "facts.json"
     assert ovms_doctor("collect", world_dir / "m", "-o", facts).code == 0

@@ -296,7 +296,7 @@ def test_a_version_whose_link_leads_nowhere(world_dir: Path) -> None:
         ("good", None),
     ],
 )
-def test_the_whole_path_under_no_mount_is_told(text: str, outside: str | None, world_dir: Path) -> None:
+def test_full_path_under_no_mount_is_reported(text: str, outside: str | None, world_dir: Path) -> None:
     (world_dir / "good").write_text("x")
     (world_dir / "link").symlink_to(text)
     files = open_files(

@@ -116,7 +116,7 @@ def test_a_tensor_without_a_name_fails_where_layouts_are_set(
     assert second == last
 
 
-def test_explain_tells_both_meanings_of_the_layout_step() -> None:
+def test_explain_gives_both_meanings_of_the_layout_step() -> None:
     step = "Failed to configure input layout for model:m; version:1; from OpenVINO with error:"
     nameless = "Check '!get_names().empty()' failed at src/core/src/descriptor/tensor.cpp:101:"
 

@@ -99,7 +99,7 @@ def test_the_option_is_a_usage_error(world_dir: Path) -> None:
     )
 
 
-def test_who_says_model_gets_a_model(world_dir: Path) -> None:
+def test_as_model_treats_the_target_as_a_model(world_dir: Path) -> None:
     (world_dir / "compose.yaml").write_text(COMPOSE)
     assert codes(check("--as", "model", world_dir / "compose.yaml")) == ["OVD108"]
 
@@ -177,7 +177,7 @@ def test_the_same_as_a_target_directory(world_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["best.pt", "model.safetensors", "train.pkl", "dump.zip", "model.gguf"])
-def test_nothing_is_said_of_such_a_file_beside_a_model(name: str, world_dir: Path) -> None:
+def test_no_finding_for_such_a_file_beside_a_model(name: str, world_dir: Path) -> None:
     for directory in (world_dir, world_dir / "m", good_model(world_dir / "m" / "1")):
         directory.joinpath(name).write_bytes(b"x")
     assert findings(world_dir) == []

@@ -227,7 +227,7 @@ class TestFactsFiles:
         for key in ("findings", "models", "server"):
             assert here.document[key] == there.document[key]
 
-    def test_another_release_may_be_asked_for(self, world_dir: Path) -> None:
+    def test_another_release_may_be_named(self, world_dir: Path) -> None:
         facts = self.collected(world_dir)
         result = check("--facts", facts, "--ovms-version", "2025.4")
         assert result.code == 0

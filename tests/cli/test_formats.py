@@ -158,7 +158,7 @@ def test_the_summary_of_a_step(
     assert summary.read_text().startswith("before\n## ovms-doctor: ✗")
 
 
-def test_a_summary_that_cannot_be_written_is_said(
+def test_summary_that_cannot_be_written_is_reported(
     commands: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/nowhere/summary")

@@ -58,7 +58,7 @@ def test_amounts(done: int, total: int, shown: str) -> None:
     assert told((done, total), path="gs://b/m").lines[0].endswith(shown)
 
 
-def test_a_long_path_leaves_room_for_the_bar() -> None:
+def test_long_path_leaves_columns_for_the_bar() -> None:
     line = told((MIB, MIB), path="s3://bucket/" + "long/" * 40 + "1").lines[0]
     assert len(line) <= 79
     assert "downloading ..." in line

@@ -52,7 +52,7 @@ def test_a_path_without_a_bucket_is_a_finding() -> None:
 
 
 @pytest.mark.parametrize("path", ["az://container/models/m", "azfs://share/m"])
-def test_azure_is_not_looked_at_and_that_is_said(path: str) -> None:
+def test_azure_is_reported_as_not_looked_at(path: str) -> None:
     connected = ["--env", f"AZURE_STORAGE_CONNECTION_STRING=AccountKey={CANARY}"]
     result = check(path, *connected)
     assert result.code == 3
@@ -77,7 +77,7 @@ def test_a_slash_behind_a_path_in_azure_is_judged() -> None:
     assert codes(check("az://container/m/", *connected)) == ["OVD643"]
 
 
-def test_nothing_is_said_of_rights_on_this_host() -> None:
+def test_no_sentence_on_rights_of_this_host() -> None:
     text = ovms_doctor("check", "az://container/m").text
     assert "rights count" not in text
     assert "rights of all parent directories" not in text

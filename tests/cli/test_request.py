@@ -279,7 +279,7 @@ def server() -> Iterator[str]:
     made.server_close()
 
 
-def test_only_metadata_are_asked_for(server: str, tmp_path: Path) -> None:
+def test_only_metadata_are_requested(server: str, tmp_path: Path) -> None:
     source = write(tmp_path, f"curl {server}/v2/models/fc/infer -d '{json.dumps(GOOD)}'")
     code, document = report(source, "--url", server)
     assert (code, document["request"]["http_status"]) == (0, 200)

@@ -72,7 +72,7 @@ def settled(result: Result) -> dict[str, Any]:
     return document
 
 
-def test_what_is_told_of_a_bucket_stands_beside_each_of_its_models(moto: Any, tmp_path: Path) -> None:
+def test_finding_on_a_bucket_is_listed_for_each_of_its_models(moto: Any, tmp_path: Path) -> None:
     entries = [{"config": {"name": name, "base_path": f"s3://not-there/{name}"}} for name in ("a", "b")]
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"model_config_list": entries}))
@@ -125,7 +125,7 @@ def test_a_wrong_name_is_never_found(asked: StoreRuns) -> None:
     assert served(result) == {"dense-ri": []}
 
 
-def test_without_credentials_the_store_says_no(asked: StoreRuns) -> None:
+def test_store_refuses_a_request_without_credentials(asked: StoreRuns) -> None:
     """This server lists a bucket to anybody and gives its objects to nobody without a signature."""
     environment = {**os.environ, **asked.environment}
     result = check(

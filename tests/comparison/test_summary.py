@@ -94,7 +94,7 @@ def test_facts_are_judged(tmp_path: Path, world_dir: Path) -> None:
     assert [kind["code"] for kind in document["affected"]] == ["OVD101"]
 
 
-def test_the_text_is_short_and_says_what_is_left_out(tmp_path: Path) -> None:
+def test_text_is_short_and_counts_what_is_left_out(tmp_path: Path) -> None:
     documents = [report(finding(), host=host(f"node-{number:03}")) for number in range(60)]
     text = summary(tmp_path, *documents).text
     assert "60 of 60 hosts, 60 models, 60 findings" in text

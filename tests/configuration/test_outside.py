@@ -112,7 +112,7 @@ def test_below_the_images_directories_the_host_decides(path: str) -> None:
     assert any("the image may contain it" in item.observation for item in found.evidence)
 
 
-def test_without_a_mount_or_on_bare_metal_nothing_is_told_of_it() -> None:
+def test_no_finding_without_a_mount_or_on_bare_metal() -> None:
     for more in ({"mounts": ()}, {"bare": True}):
         plan, found = single(host("/data/m"), "/data/m", **more)
         assert plan.outcome == "unknown"
@@ -153,7 +153,7 @@ def test_a_base_path_of_the_host_in_a_configuration() -> None:
     assert (found.code, found.subject.model, found.recovers) == ("OVD106", "m", "config_change")
 
 
-def test_the_host_is_asked_only_where_it_decides() -> None:
+def test_host_is_queried_only_where_it_decides() -> None:
     here = host("/srv/models/m")
     single(here, "/models/m")
     assert not any(isinstance(question, StatHost) for question in here.asked)

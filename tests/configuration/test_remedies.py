@@ -85,7 +85,7 @@ def test_a_directory_in_place_of_the_configuration() -> None:
     assert found.server_log == ("Configuration file is not a valid JSON file. Error: The document is empty.",)
 
 
-def test_a_configuration_that_is_not_there_was_not_seen() -> None:
+def test_missing_configuration_was_not_read() -> None:
     (found,) = findings(World({}))
     assert [item.observation for item in found.evidence] == ["/c/config.json: does not exist"]
 

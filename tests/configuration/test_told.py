@@ -484,7 +484,7 @@ def test_a_key_of_old_is_named_with_its_present_name() -> None:
     assert "auto" not in info.remedy.summary
 
 
-def test_an_old_key_with_a_number_is_told_its_new_name() -> None:
+def test_old_key_with_a_number_is_reported_with_its_new_name() -> None:
     """The server renames it for strings only (parsePluginConfig)."""
 
     def found(name: str, value: object) -> list[str]:

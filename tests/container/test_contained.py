@@ -70,13 +70,13 @@ def test_ids_of_a_user_namespace_are_the_hosts() -> None:
     assert "5000 in the container" in request.user_from
 
 
-def test_rootless_ids_that_are_not_told_are_not_called_missing_rights() -> None:
+def test_unknown_rootless_ids_are_not_reported_as_missing_rights() -> None:
     request = options_from_container(CheckOptions(), replace(BASE, user_namespace="rootless"))
     assert request.user == User(0, 0)
     assert "not known" in request.user_from
 
 
-def test_what_the_user_says_of_the_user_stands() -> None:
+def test_user_option_overrides_the_container() -> None:
     said = CheckOptions(user=User(7, 7), user_from="--user")
     assert options_from_container(said, replace(BASE, user="0:0")).user == User(7, 7)
 
@@ -95,7 +95,7 @@ def test_mounts_lie_over_the_containers_own_files_and_the_users_over_all() -> No
     assert request.unavailable_paths == ()
 
 
-def test_what_cannot_be_seen_has_its_reason() -> None:
+def test_unavailable_part_has_its_reason() -> None:
     mounts = (
         MODELS,
         ContainerMount("/data", "volume", name="weights"),
@@ -138,7 +138,7 @@ def test_a_mount_whose_host_path_is_not_known() -> None:
     )
 
 
-def test_words_that_are_not_told_end_in_unknown() -> None:
+def test_missing_arguments_end_in_an_unknown_plan() -> None:
     request = options_from_container(
         CheckOptions(), replace(BASE, arguments=None, arguments_unavailable="a wrapper hides them")
     )

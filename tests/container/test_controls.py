@@ -315,7 +315,7 @@ UNSEEN = [kserve_storage, claim, elsewhere, named_volume, baked]
 
 
 @pytest.mark.parametrize("make", UNSEEN, ids=lambda make: make.__name__)
-def test_what_cannot_be_seen_is_not_judged(world_dir: Path, make: Callable[[Path], Source]) -> None:
+def test_what_cannot_be_read_is_not_judged(world_dir: Path, make: Callable[[Path], Source]) -> None:
     result = check(make(repository(world_dir)), world_dir)
     document = result.document
     assert {item["code"] for item in document["findings"]} == {"OVD903"}
@@ -325,7 +325,7 @@ def test_what_cannot_be_seen_is_not_judged(world_dir: Path, make: Callable[[Path
 
 
 @pytest.mark.parametrize("make", [kserve_storage, claim, elsewhere], ids=lambda make: make.__name__)
-def test_a_mount_says_where_the_files_are(world_dir: Path, make: Callable[[Path], Source]) -> None:
+def test_mount_locates_the_files(world_dir: Path, make: Callable[[Path], Source]) -> None:
     models = repository(world_dir)
     inside = "/mnt/models" if make is kserve_storage else "/models"
     result = check(make(models), world_dir, "--mount", f"{models}:{inside}:ro")

@@ -201,7 +201,7 @@ class _Answers(LocalCollector):
         ),
     ],
 )
-def test_who_is_asked_about_a_copy(answer: Answer, told: Answer) -> None:
+def test_copy_is_read_as_this_user(answer: Answer, told: Answer) -> None:
     """What this program's own user may not read is no finding on the server's."""
     table = MountTable(
         (Mount("/copy", "/models", rights="copy"), Mount("/srv", "/data"), Mount("/c", "/k", rights="kept"))

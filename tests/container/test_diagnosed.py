@@ -141,7 +141,9 @@ def sources(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_source_says_the_same(engine: Engine, world_dir: Path, tmp_path: Path, name: str) -> None:
+def test_every_source_gives_the_same_diagnosis(
+    engine: Engine, world_dir: Path, tmp_path: Path, name: str
+) -> None:
     case = CASES[name]
     started = case.make(world_dir)
     made = start(engine, case, started)

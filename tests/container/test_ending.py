@@ -97,7 +97,7 @@ def test_what_runs_or_is_about_to_is_left_alone(state: ContainerState) -> None:
     assert findings(state) == []
 
 
-def test_a_source_without_a_state_says_nothing_of_an_end() -> None:
+def test_source_without_a_state_has_no_end() -> None:
     deployment = Deployment("config", parse_release("2026.3"), "given", container=BASE)
     assert list(check(Context(deployment, SERVES, Facts(complete=True)))) == []
 
@@ -134,7 +134,7 @@ def test_a_host_without_memory_is_not_called_a_limit() -> None:
     assert "64 MiB" not in found.message
 
 
-def test_an_oom_kill_says_that_the_log_is_silent_and_how_to_raise_the_limit() -> None:
+def test_oom_kill_is_reported_with_the_silent_log_and_the_limit() -> None:
     (found,) = findings(exited(137, oom_killed=True))
     assert "no line" in found.detail
     assert found.server_log == ()
@@ -207,7 +207,7 @@ def test_one_that_is_to_end_and_was_started_again_loops_though_it_runs_just_now(
     assert findings(state) == []
 
 
-def test_the_end_follows_from_what_foretells_it() -> None:
+def test_end_follows_from_the_predicted_cause() -> None:
     """A mistake of the model's ends a server of that one model; the loop follows from the same."""
     state = replace(exited(1), status="restarting")
     ended, loop = findings(state, Plan("single", "exits", 1))

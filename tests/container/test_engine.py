@@ -90,7 +90,7 @@ def test_killed_at_its_memory_limit(engine: Engine) -> None:
     assert saved(engine, made, looked) == replace(container, source="inspect", source_name=made)
 
 
-def test_the_kernel_tells_whom_it_killed(engine: Engine) -> None:
+def test_kernel_log_names_the_killed_process(engine: Engine) -> None:
     other = engine.ended(engine.run("--memory", host=SMALL))
     made = engine.ended(engine.run("--memory", host=SMALL))
     lines, problem = kernel_lines(None, 20)
@@ -163,7 +163,7 @@ def test_ports_and_devices(engine: Engine) -> None:
     assert container.network == "bridge"
 
 
-def test_long_log_is_told_by_its_ends(engine: Engine) -> None:
+def test_long_log_is_cut_to_its_first_and_last_lines(engine: Engine) -> None:
     container = see(engine.ended(engine.run("--lines", "5000")))[1]
     assert len(container.log) == 100
     assert container.log[1:40] == tuple(map(str, range(1, 40)))
@@ -171,7 +171,7 @@ def test_long_log_is_told_by_its_ends(engine: Engine) -> None:
     assert container.release == "2025.4.1"
 
 
-def test_short_log_is_told_whole_with_whatever_is_in_it(engine: Engine) -> None:
+def test_short_log_is_complete_whatever_it_holds(engine: Engine) -> None:
     container = see(engine.ended(engine.run("--odd")))[1]
     assert container.log[1:] == ("\x1b[31mred \N{REPLACEMENT CHARACTER}",)
     assert len(see(engine.ended(engine.run("--lines", "99")))[1].log) == 100

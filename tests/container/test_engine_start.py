@@ -176,7 +176,7 @@ def test_a_device_that_the_host_lacks(world_dir: Path) -> None:
         assert "OVD715" not in codes(line(*models, "--device", given))
 
 
-def test_all_that_is_missing_is_told_at_once(world_dir: Path) -> None:
+def test_all_missing_paths_are_reported_at_once(world_dir: Path) -> None:
     """The engine reports one thing at each start."""
     options = [f"type=bind,source={world_dir}/{name},target=/{name}" for name in ("a", "b")]
     result = line(

@@ -85,7 +85,7 @@ def test_refuses(tmp_path: Path) -> None:
     store_unavailable(check(f"unix://{tmp_path}/none"), "could_not_look", "does not exist")
 
 
-def test_text_says_it_too(tmp_path: Path) -> None:
+def test_text_report_names_the_fault(tmp_path: Path) -> None:
     result = check(f"unix://{tmp_path}/none", form="text")
     assert result.code == 3
     assert "does not exist: is the engine running?" in " ".join(result.text.split())

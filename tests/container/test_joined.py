@@ -83,7 +83,7 @@ _CONFIGURED: Rows = [("OVD848", "error", None, None)]
     ],
     ids=["version", "mapping", "configuration", "all three"],
 )
-def test_changes_after_the_recorded_start_are_told_apart(
+def test_changes_after_the_recorded_start_are_distinguished(
     engine: Engine, world_dir: Path, changes: tuple[Callable[[Recorded], None], ...], rows: Rows
 ) -> None:
     started = Recorded(engine, world_dir, *_NO_POLLS)

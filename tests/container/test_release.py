@@ -50,7 +50,7 @@ def test_too_old_in_a_compose_file_and_a_manifest(top: Path) -> None:
         assert (result.code, b"older than 2022.1" in result.err) == (2, True)
 
 
-def test_newer_than_all_says_where_it_comes_from(top: Path) -> None:
+def test_release_newer_than_all_names_its_source(top: Path) -> None:
     text = " ".join(line(top, "openvino/model_server:2031.2").text.split())
     assert "OVMS 2031.2 rules (the image's tag; newer than the newest known, " in text
     assert "--ovms-version; newer" not in text
@@ -61,7 +61,7 @@ def test_newer_than_all_says_where_it_comes_from(top: Path) -> None:
 @pytest.mark.parametrize(
     "image", ["openvino/model_server:2025.4", "openvino/model_server:2025.4-gpu" + DIGEST]
 )
-def test_a_known_one_says_no_more(image: str, top: Path) -> None:
+def test_known_release_has_no_note(image: str, top: Path) -> None:
     assert "OVMS 2025.4 rules (the image's tag)" in line(top, image).text
 
 

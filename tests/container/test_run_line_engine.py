@@ -67,7 +67,7 @@ def compared(container: Container) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("options", TAKEN)
-def test_as_the_engine_tells_it(engine: Engine, options: str) -> None:
+def test_same_container_as_the_engine_reports(engine: Engine, options: str) -> None:
     made = create(engine, options)
     assert made is not None
     told = subprocess.run(["docker", "inspect", made], capture_output=True, text=True, check=True).stdout

@@ -87,11 +87,11 @@ def codes(container: Container, model: ModelPlan = SERVED, **more: object) -> li
     return [found.code for found in findings(container, model, **more)]  # type: ignore[arg-type]
 
 
-def test_nothing_is_said_of_a_healthy_container() -> None:
+def test_no_finding_on_a_healthy_container() -> None:
     assert codes(BASE) == []
 
 
-def test_nothing_is_said_without_a_container() -> None:
+def test_no_finding_without_a_container() -> None:
     deployment = Deployment("single", parse_release("2026.3"), "given")
     assert list(check(Context(deployment, Plan("single", "serves"), Facts(complete=True)))) == []
 
@@ -244,7 +244,7 @@ def test_grpc_port_of_older_releases() -> None:
     assert codes(newer, release="2025.1") == []
 
 
-def test_a_health_check_asks_from_within() -> None:
+def test_health_check_runs_in_the_container() -> None:
     words = (*WORDS, "--rest_bind_address", "127.0.0.1")
     asks = Probe("health", "http", 8000, "/v2/health/live")
     host = replace(BASE, arguments=words, network="host", probes=(asks,))
@@ -324,7 +324,7 @@ def test_probe_of_a_pod_with_others_in_it() -> None:
     assert codes(replace(pod, probes=(Probe("liveness", "http", 9000, "/"),))) == ["OVD712"]
 
 
-def test_health_is_asked_for_since_2022_2() -> None:
+def test_health_route_exists_since_2022_2() -> None:
     pod = replace(BASE, source="kubernetes", probes=(Probe("liveness", "http", 8000, "/v2/health/live"),))
     assert codes(pod, release="2022.1") == ["OVD712"]
     assert codes(pod, release="2022.2") == []

@@ -39,7 +39,7 @@ def test_a_whole_library(whole: Path) -> None:
 
 @pytest.mark.needs_command("g++")
 @given(data=st.data())
-def test_damaged_bytes_are_told_and_never_raise(whole: Path, data: st.DataObject) -> None:
+def test_damaged_bytes_are_reported_and_never_raise(whole: Path, data: st.DataObject) -> None:
     original = whole.read_bytes()
     spoilt = bytearray(original[: data.draw(st.integers(0, len(original)))])
     places = st.integers(0, max(len(spoilt) - 1, 0))
@@ -66,7 +66,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert isinstance(library.inspect_library(str(tmp_path / "large")), Unavailable)
 
 
-def test_without_pyelftools_it_is_said_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pyelftools_is_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stands in for an installation that lacks it, which the tests' own cannot be."""
     for name in [name for name in sys.modules if name.split(".")[0] == "elftools"]:
         monkeypatch.delitem(sys.modules, name)

@@ -130,7 +130,7 @@ def test_a_c_library_that_no_image_of_the_release_has() -> None:
         )
 
 
-def test_libraries_are_looked_for_where_it_says() -> None:
+def test_libraries_are_searched_where_the_file_names_them() -> None:
     needs = replace(HERE, needed=(*HERE.needed, "libx.so"), search_paths=("$ORIGIN/deps", "/opt/x"))
     first, second = StatPath("/ext/deps/libx.so"), StatPath("/opt/x/libx.so")
     loaded = (LoadExtension(PATH), LoadReport("read", "ok", "read", "", "2025.4.0"))
@@ -175,7 +175,7 @@ def test_damaged_tables_are_no_verdict() -> None:
     assert extension_stops(found, deployment()) is None
 
 
-def test_a_model_that_was_refused_without_it_is_not_said_to_fail() -> None:
+def test_model_refused_without_the_extension_is_not_reported_to_fail() -> None:
     untried = course(FINE)
     refused = LoadReport("read", "failed", "read", "not supported", "2026.4.1")
     release = parse_release("2025.4")

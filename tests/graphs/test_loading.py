@@ -106,7 +106,7 @@ def test_the_child_answers_with_the_servers_paths(world_dir: Path) -> None:
     assert report.runtime
 
 
-def test_text_operations_are_known_only_where_they_are_asked_for(world_dir: Path) -> None:
+def test_text_operations_are_loaded_only_on_request(world_dir: Path) -> None:
     """Their library cannot be unloaded: what is read for a classic model must not meet it."""
     path = str(make(world_dir / "m") / "openvino_tokenizer.xml")
     plain, with_library = LoadModel(path, "read"), LoadModel(path, "read", tokenizers=True)

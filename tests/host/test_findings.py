@@ -124,7 +124,7 @@ def test_what_is_no_directory_caches_nothing(host: Path, place: str) -> None:
     assert codes(run) == ([] if place == "cache" else ["OVD506"])
 
 
-def test_a_cache_of_which_nothing_was_seen_is_not_called_fine(host: Path) -> None:
+def test_unknown_cache_is_not_reported_as_good(host: Path) -> None:
     run = ovms_doctor("check", host / "models", "--cache-dir", host / "missing", "-f", "json")
     (check,) = [item for item in run.document["checks"] if item["name"] == "cache"]
     assert (codes(run), check["status"], run.code) == ([], "could_not_look", 3)

@@ -45,7 +45,7 @@ class TestCommandLine:
         assert result.code == 0
         return [finding["code"] for finding in result.document["findings"]]
 
-    def test_a_variable_that_overrides_is_said(self, world_dir: Path) -> None:
+    def test_overriding_variable_has_a_note(self, world_dir: Path) -> None:
         assert self.found(world_dir, "--env", "GRPC_SERVERS=64") == ["OVD411"]
         (world_dir / "env").write_text("GRPC_SERVERS=64\n")
         assert self.found(world_dir, "--env-file", str(world_dir / "env")) == ["OVD411"]
@@ -53,7 +53,7 @@ class TestCommandLine:
     def test_one_that_does_not_matter_here_is_not(self, world_dir: Path) -> None:
         assert self.found(world_dir, "--env", "API_KEY=HUSH", "--env", "PATH=/bin") == []
 
-    def test_this_process_s_own_is_used_only_where_that_is_said(self, world_dir: Path) -> None:
+    def test_process_environment_is_used_only_on_request(self, world_dir: Path) -> None:
         import os
 
         environment = {**os.environ, "GRPC_SERVERS": "64"}

@@ -216,7 +216,7 @@ def test_log() -> None:
     assert container.log[2].startswith("\x1b[31m")
 
 
-def test_what_is_not_told_is_said() -> None:
+def test_missing_parts_are_reported() -> None:
     document = docker()
     del document["Mounts"], document["State"], document["HostConfig"]
     document["Config"]["Image"] = "x"

@@ -331,7 +331,7 @@ def test_a_script_does_not_see_secrets() -> None:
     assert found.arguments == ("--model_name", "m", "--port", "9000")
 
 
-def test_an_argument_that_is_no_text_is_said() -> None:
+def test_argument_that_is_not_a_string_is_reported() -> None:
     document = pod()
     document["spec"]["containers"][0]["args"] = ["--port", 9000]
     found = read(document)
@@ -477,7 +477,7 @@ def test_a_template_without_limits_may_get_the_namespaces() -> None:
     assert read(pod(status={})).limits == ContainerLimits(complete=True)
 
 
-def test_an_amount_that_is_none_is_said() -> None:
+def test_invalid_quantity_is_reported() -> None:
     found = read(pod(resources={"limits": {"memory": "2GB"}}))
     assert found.limits.memory is None
     assert any("no quantity" in problem for problem in found.problems)
@@ -581,7 +581,7 @@ def runtime(name: str = "kserve-container", **spec: Any) -> dict[str, Any]:
     return {"kind": "ServingRuntime", "metadata": {"name": "r"}, "spec": {"containers": [container], **spec}}
 
 
-def test_what_the_service_says_stands_over_the_runtime() -> None:
+def test_inference_service_overrides_the_runtime() -> None:
     model = {
         "runtime": "r",
         "runtimeVersion": "2025.4",

@@ -269,7 +269,7 @@ def test_a_change_of_directory_is_not_followed(there: str) -> None:
     assert container.unknown_fields == ("mounts",)
 
 
-def test_lost_continuations_are_read_and_said() -> None:
+def test_lost_continuations_are_read_and_reported() -> None:
     line = f"docker run -d --rm\n  -v ./models:/models\n  {IMAGE}\n  --port 9000"
     container = read(line)
     assert container.mounts == (MODELS,)
@@ -410,7 +410,7 @@ def test_podman() -> None:
     assert read(line, ids=(0, 0)).user_namespace == ""
 
 
-def test_an_engine_elsewhere_is_said() -> None:
+def test_remote_engine_is_reported() -> None:
     for line in (f"docker -H ssh://far run {IMAGE} --x", f"DOCKER_HOST=tcp://far docker run {IMAGE} --x"):
         assert "another host" in read(line).problems[0]
 

@@ -192,7 +192,7 @@ def test_every_source_hands_it_on(make: Callable[[Path], CheckOptions], tmp_path
     assert CANARY not in json.dumps(options_to_json(request))
 
 
-def test_this_processs_own_only_where_that_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_environment_is_used_only_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in PAIRS:
         monkeypatch.setenv(name, value)
     assert opened(from_command_line(env_from_process=True).environment).items() >= GIVEN.items()
@@ -204,7 +204,7 @@ def test_this_processs_own_only_where_that_was_said(monkeypatch: pytest.MonkeyPa
     assert from_command_line("m").withheld_variables == ()
 
 
-def test_what_the_user_says_stands_over_the_containers(tmp_path: Path) -> None:
+def test_options_override_the_environment_of_the_container(tmp_path: Path) -> None:
     said = from_command_line("m", environment=[("AWS_ACCESS_KEY_ID", "other")])
     request = of_docker_inspect(tmp_path)
     assert request.container is not None

@@ -93,7 +93,7 @@ def test_the_bytes_behind_the_json_are_announced() -> None:
     assert head["inputs"][2]["parameters"] == {"binary_data_size": 8}
 
 
-def test_the_report_says_that_it_was_sent() -> None:
+def test_report_states_that_the_request_was_sent() -> None:
     with _server() as server:
         text = status(f"127.0.0.1:{server.port}", "--probe", "--model", "whole").text
     assert "probe of whole: POST /v2/models/whole/infer was sent (x FP32 [1,3], zeros): 200 in" in text

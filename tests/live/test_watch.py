@@ -102,7 +102,7 @@ def test_on_a_terminal_the_report_is_drawn_anew() -> None:
     assert b"the only servable is available" in text
 
 
-def test_changes_are_told_by_name() -> None:
+def test_changes_are_reported_by_name() -> None:
     before = {"a": "AVAILABLE", "b": "LOADING", "c": "END"}
     now = {"a": "AVAILABLE", "b": "AVAILABLE", "d": "START"}
     assert list(changes(before, now)) == [

@@ -204,7 +204,7 @@ def test_what_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
         list(pieces(str(tmp_path / name)))
 
 
-def test_bytes_read_are_told(tmp_path: Path) -> None:
+def test_progress_reports_the_bytes_read(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"x" * 2_000_000)
     told: list[tuple[int, int | None]] = []

@@ -64,7 +64,7 @@ def test_durations_are_those_of_the_log() -> None:
     assert rest.inference.total + grpc.inference.total == pytest.approx(sum(logged))
 
 
-def test_infer_requests_and_versions_are_seen() -> None:
+def test_infer_requests_and_versions_are_counted() -> None:
     log = read(packed(TRAFFIC))
     two = [item for item in log.requests if item.servable == "two"]
     assert {item.versions for item in two} == {(1,)}
@@ -278,7 +278,7 @@ def test_a_full_cache_of_a_generative_model(line: str, usage: float) -> None:
     assert [finding.code for finding in findings] == ["OVD833"]
 
 
-def test_a_cache_with_room_is_no_finding() -> None:
+def test_cache_with_free_space_has_no_finding() -> None:
     text = record("All requests: 2; Scheduled requests: 2; Cache usage 23.9%;", thread=9)
     assert diagnose(read(_log(text)))[1] == ()
 

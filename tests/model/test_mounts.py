@@ -86,7 +86,7 @@ def test_an_engine_mounts_directories_before_what_is_below_them() -> None:
     assert table.to_host("/m/y") == "/b/y"
 
 
-def test_one_path_mounted_twice_is_seen_at_the_place_that_nothing_hides() -> None:
+def test_path_mounted_twice_has_the_server_path_that_no_mount_hides() -> None:
     table = MountTable([Mount("/a", "/one"), Mount("/a", "/two"), Mount("/b", "/one")])
     assert table.to_server("/a/x") == "/two/x"
 
@@ -107,7 +107,7 @@ def test_without_mounts_every_path_is_its_own() -> None:
     assert NO_MOUNTS.mount_of("/a") is None
 
 
-def test_read_only_is_what_the_mount_that_counts_says() -> None:
+def test_read_only_is_taken_from_the_effective_mount() -> None:
     table = MountTable(
         [Mount("/a", "/m", True), Mount("/b", "/m/w"), Mount("/c", "/n", True), Mount("/d", "/n")]
     )

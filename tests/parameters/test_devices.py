@@ -190,9 +190,7 @@ def test_releases(text: str, release: str, works: bool | None) -> None:
         ("NVIDIA", None, "2026.3", ""),
     ],
 )
-def test_what_would_have_to_be_known_is_told(
-    text: str, seen: HostDevices | None, release: str, word: str
-) -> None:
+def test_missing_knowledge_is_named(text: str, seen: HostDevices | None, release: str, word: str) -> None:
     untold = judged(text, seen, release).unavailable
     assert (word in untold) if word else not untold
 
@@ -240,7 +238,7 @@ def test_what_a_list_goes_without(text: str, seen: HostDevices | None, passed: l
 
 # -- the rules against the real OpenVINO ------------------------------------------------------------------
 @pytest.mark.needs_module("numpy")
-def test_openvino_says_the_same(world_dir: Path) -> None:
+def test_same_results_as_openvino(world_dir: Path) -> None:
     """Every device of the table that needs no GPU or NPU, compiled for by the runtime that is installed."""
     for name in ("fc.xml", "fc.bin"):
         shutil.copyfile(DATA / name, world_dir / name)
@@ -369,7 +367,7 @@ def test_fails_at_every_level(device: str, load: str) -> None:
     )
 
 
-def test_what_openvino_says_is_asked_for_where_it_costs_nothing() -> None:
+def test_openvino_error_is_requested_where_it_is_cheap() -> None:
     _, (finding,), place = look("CPU.0")
     assert compiled(place) == ["CPU.0"]
     assert "error: no CPU.0" in finding.server_log[0]
@@ -396,7 +394,7 @@ def test_the_gpu_of_the_server_is_tried_by_openvino() -> None:
     assert look("GPU", GPU)[1] == []
 
 
-def test_a_library_that_is_missing_here_tells_nothing_of_the_server() -> None:
+def test_library_missing_on_this_host_proves_nothing_for_the_server() -> None:
     class Lacking(DeviceWorld):
         def answer(self, question: AnyQuestion) -> Answer:
             if isinstance(question, LoadModel) and question.level == "compile":
@@ -413,7 +411,7 @@ def test_a_library_that_is_missing_here_tells_nothing_of_the_server() -> None:
     assert (version.attempt.outcome, version.attempt.log) == ("failed", ())
 
 
-def test_bare_metal_is_looked_at_where_nothing_was_said() -> None:
+def test_bare_metal_host_is_queried_by_default() -> None:
     entry = ModelEntry("m", "/m", parameters=ModelParameters((("target_device", '"GPU"'),), "config"))
     told = deployment("2026.3", entry=entry, bare_metal=True)
     place = world()

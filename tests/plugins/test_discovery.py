@@ -97,7 +97,7 @@ def test_looking_in_vain_imports_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_module("hatchling")
-def test_a_wheel_says_the_same(tmp_path: Path) -> None:
+def test_wheel_is_discovered_like_an_installed_directory(tmp_path: Path) -> None:
     """The tests install by hand; what a real build backend makes of the distribution is no different."""
     wheel = build(DIST, tmp_path / "wheel")
     with zipfile.ZipFile(wheel) as archive:

@@ -32,7 +32,7 @@ def example(tmp_path: Path) -> Path:
     return install(source, tmp_path / "site")
 
 
-def test_the_example_does_what_the_page_says(example: Path, world_dir: Path) -> None:
+def test_example_behaves_as_documented(example: Path, world_dir: Path) -> None:
     models = world_dir / "models"
     good_model(models / "fine" / "1")
     (models / "wrong here" / "3").mkdir(parents=True)

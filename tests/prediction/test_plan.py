@@ -215,7 +215,7 @@ def test_what_is_not_requested_is_not_looked_at() -> None:
     assert not [question for question in world.asked if question.path.startswith(("/m/1/a", "/m/2/a"))]
 
 
-def test_load_none_asks_openvino_nothing() -> None:
+def test_load_none_has_no_question_for_openvino() -> None:
     world = model_of("1")
     plan = only(world, load="none")
     assert plan.served == (1,)

@@ -71,7 +71,7 @@ def test_status_of_every_kind(top: str) -> None:
     }
 
 
-def test_links_are_followed_and_the_real_path_is_told(top: str) -> None:
+def test_links_are_followed_to_the_resolved_path(top: str) -> None:
     os.makedirs(f"{top}/real/1")
     Path(top, "real/1/model.xml").write_text("xml")
     os.symlink("real", f"{top}/link")
@@ -234,7 +234,7 @@ def test_links_are_followed_in_the_servers_tree(top: str) -> None:
         assert answer.reason.startswith("not under any mount, so it is in the container's own layers: /")
 
 
-def test_what_is_under_no_mount_cannot_be_seen(top: str) -> None:
+def test_path_under_no_mount_is_unavailable(top: str) -> None:
     files = _files(Mount(top, "/opt/models"))
     reason = "not under any mount, so it is in the container's own layers: "
     for path in ("/etc/passwd", "/", "/opt", "/opt/other"):
@@ -353,7 +353,9 @@ class TestAsTheServersUser:
         with LocalCollector(Ids(0, 0)) as collector:
             assert collector.collect([ListDirectory(f"{top}/m")]) == {ListDirectory(f"{top}/m"): Listing(())}
 
-    def test_a_doctor_without_rights_says_so_unless_the_server_is_denied_before(self, top: str) -> None:
+    def test_missing_rights_of_this_process_are_reported_unless_the_server_is_denied_before(
+        self, top: str
+    ) -> None:
         """Another user's doctor: it predicts for the server's user what it can itself see."""
         os.makedirs(f"{top}/doctors/deep/m")
         os.makedirs(f"{top}/servers/m")

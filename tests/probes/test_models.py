@@ -92,7 +92,7 @@ def test_a_link_that_leads_elsewhere_for_the_server_is_not_followed_here(top: st
     )
 
 
-def test_weights_behind_a_link_out_of_all_mounts_cannot_be_seen(top: str) -> None:
+def test_weights_behind_a_link_out_of_all_mounts_are_unavailable(top: str) -> None:
     os.symlink("/store/model.bin", f"{top}/srv/m/1/model.bin")
     answer = _models(_inspected, [Mount(f"{top}/srv", "/models")]).answer(
         InspectModel("/models/m/1/model.xml", "ir")

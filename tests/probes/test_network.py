@@ -17,7 +17,7 @@ HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when ret
 ROW = "   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000        0 {inode} 1\n"
 
 
-def test_a_socket_that_listens_is_seen_with_its_program() -> None:
+def test_listening_socket_is_found_with_its_program() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as bound:
         port = server.getsockname()[1]
         bound.bind(("127.0.0.1", 0))

@@ -177,7 +177,7 @@ class TestMisbehaviour:
             assert _alive(answer.size)
         _wait_until(lambda: not _alive(answer.size))
 
-    def test_a_crash_is_seen_though_a_grandchild_holds_the_pipe(self) -> None:
+    def test_crash_is_reported_while_a_grandchild_holds_the_pipe(self) -> None:
         with Worker("files", {}, LONG) as worker:
             died, fine = _ask(worker, "grandchild-and-die", "fine")
         assert isinstance(died, ChildExit)

@@ -68,7 +68,7 @@ CONTROLS = [
 
 
 @pytest.mark.parametrize(("bases", "environment", "codes"), ROWS)
-def test_what_a_client_runs_into_is_said(
+def test_errors_that_a_client_meets_are_reported(
     tmp_path: Path, bases: list[str], environment: dict[str, str], codes: list[str]
 ) -> None:
     assert [item["code"] for item in findings(tmp_path, bases, environment)] == codes
@@ -86,7 +86,7 @@ def test_a_proxy_without_a_port_ends_the_server(tmp_path: Path) -> None:
     assert finding["server_log"] == ["Exception catch: stoi - will now terminate."]
 
 
-def test_an_older_client_is_not_said_to_ignore_no_proxy(tmp_path: Path) -> None:
+def test_older_client_is_not_reported_to_ignore_no_proxy(tmp_path: Path) -> None:
     environment = {"https_proxy": PROXY, "S3_ENDPOINT": "http://minio:9000", "no_proxy": "minio"}
     assert findings(tmp_path, [S3], environment, "2023.3") == []
 

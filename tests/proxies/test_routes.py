@@ -168,7 +168,7 @@ def test_libcurl_agrees_on_no_proxy_of_the_s3_client(
 
 
 @pytest.mark.needs_module("pycurl")
-def test_a_real_proxy_is_used_where_the_rule_says_so(squid: Proxy, ends: tuple[Listener, Listener]) -> None:
+def test_real_proxy_is_used_where_the_rule_predicts_it(squid: Proxy, ends: tuple[Listener, Listener]) -> None:
     origin = ends[1]
     environment = {"http_proxy": squid.url, "no_proxy": "127.0.0.1"}
     found = route("s3", variables(environment.items()))

@@ -265,7 +265,7 @@ def test_later_states_are_dropped_where_the_process_ended() -> None:
     assert model["later_served_versions"] == []
 
 
-def test_versions_ascend_whatever_the_plan_says() -> None:
+def test_versions_ascend_whatever_the_order_of_the_plan() -> None:
     made = samples.report(samples.model("m", samples.version(10), samples.version(9), samples.version(2)))
     (model,) = to_document(made)["models"]
     assert [version["version"] for version in model["versions"]] == [2, 9, 10]
@@ -289,7 +289,7 @@ def test_policies_are_written_as_in_the_config() -> None:
     assert policies == [{"all": {}}, {"latest": {"num_versions": 2}}, {"specific": {"versions": [1, 2]}}]
 
 
-def test_a_run_that_failed_says_why_and_nothing_else() -> None:
+def test_failed_run_reports_only_its_error() -> None:
     written = document("crashed")
     assert written["error"].startswith("The child that looks at files ended")
     assert {key for key, value in written["server"].items() if value is None} >= set(TOLD)

@@ -114,7 +114,7 @@ def test_hostile_command_is_the_only_text_that_keeps_its_backslashes() -> None:
 # -- the header ----------------------------------------------------------------------------------------
 
 
-def test_outcomes_are_said_plainly() -> None:
+def test_outcomes_have_plain_sentences() -> None:
     assert "\nthe process ends with exit code 1\n" in text(samples.exits())
     assert "\nthe process ends with exit code 64\n" in text(samples.exits_early())
     assert "\nstart-up never ends\n" in text(samples.never_ends())
@@ -131,13 +131,13 @@ def test_outcomes_are_said_plainly() -> None:
         ("custom", "models read by OpenVINO custom, which is not the one in OVMS 2026.3"),
     ],
 )
-def test_says_whose_openvino_is_quoted(runtime: str | None, said: str) -> None:
+def test_names_the_openvino_that_is_quoted(runtime: str | None, said: str) -> None:
     shown = text(replace(samples.green(), runtime=runtime))
     assert said in shown
     assert ("models read by" in shown) == (runtime is not None)
 
 
-def test_says_from_where_rights_count() -> None:
+def test_names_the_directory_from_which_rights_count() -> None:
     assert "in a container: rights count from /models downwards (--bare-metal" in text(samples.green())
     assert "on this host: the rights of all parent directories count" in text(samples.exits_early())
 
@@ -168,7 +168,7 @@ def test_more_bad_rows_than_fit_are_all_shown() -> None:
     assert "… and 1 more row, served as requested" in shown
 
 
-def test_versions_not_asked_for_are_shown_on_request() -> None:
+def test_versions_that_are_not_requested_are_listed_with_verbose() -> None:
     unused = samples.version(1, None, requested=False, tried=False)
     made = samples.report(samples.model("m", unused, samples.version(2)))
     assert "not asked for" not in text(made)
@@ -211,7 +211,7 @@ def test_a_long_chain_stays_readable() -> None:
     assert max(len(line) - len(line.lstrip()) for line in heads) == 12
 
 
-def test_a_long_finding_is_cut_unless_everything_is_asked_for() -> None:
+def test_long_finding_is_shortened_without_verbose() -> None:
     long = finding(
         message="word " * 1000,
         server_log=tuple(f"log line {number}" for number in range(20)),
@@ -249,7 +249,7 @@ def test_log_lines_and_commands_are_never_broken() -> None:
     assert "[in docker run, needs root]" in " ".join(lines)
 
 
-def test_confidence_is_said_where_it_is_not_high() -> None:
+def test_confidence_below_high_is_written() -> None:
     assert "(confidence: low)" in text(samples.report(findings=(finding(confidence="low"),)))
     assert "confidence" not in text(samples.report(findings=(finding(),)))
 

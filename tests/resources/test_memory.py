@@ -101,7 +101,7 @@ def test_versions_add_up_and_the_largest_counts_twice_while_it_changes() -> None
     assert resident(found)[0] - found.low == 310 * MIB + 50 * MIB
 
 
-def test_what_cannot_be_told_is_left_out_by_name() -> None:
+def test_model_of_unknown_size_is_named_as_left_out() -> None:
     gpu = SimpleNamespace(plugin="GPU", members=(), chosen_by_server=False)
     found = estimate(
         [model(WeightsInspection("f32", MIB)), model(WeightsInspection("f32", MIB), device=gpu)], F32
@@ -126,7 +126,7 @@ def test_a_child_that_compiles_takes_as_much(tmp_path: Path, kind: str) -> None:
     assert "2 of 2 within 0.8 and 1.3" in told.stdout
 
 
-def test_kinds_of_weights_are_told_apart(tmp_path: Path) -> None:
+def test_kinds_of_weights_are_distinguished(tmp_path: Path) -> None:
     make = (
         "import sys, numpy as np; sys.modules['openvino_telemetry'] = None\n"
         "import openvino as ov; from openvino import opset13 as op\n"
@@ -221,7 +221,7 @@ def test_the_verdict_does_not_contradict_the_memory(repository: Path, limit: str
     assert ovms_doctor("check", repository, "--memory", limit).text.splitlines()[-1] == last
 
 
-def test_without_a_limit_nothing_is_said(repository: Path) -> None:
+def test_no_finding_without_a_limit(repository: Path) -> None:
     run = ovms_doctor("check", repository, "-f", "json")
     assert run.document["findings"] == []
 
@@ -238,7 +238,7 @@ def test_processor_flags_are_read_from_the_kernel(tmp_path: Path) -> None:
     assert isinstance(see_host(), Host)
 
 
-def test_a_version_that_is_tried_again_is_told_and_not_added() -> None:
+def test_retried_version_is_reported_and_not_added() -> None:
     """It is freed again each time; what is there for good is the rest."""
     whole = model(WeightsInspection("f32", 10 * MIB))
     broken = model(WeightsInspection("f32", 100 * MIB))

@@ -45,7 +45,7 @@ def said(told: str, base: str) -> tuple[str, list[str]]:
         ("-e GOOGLE_APPLICATION_CREDENTIALS=/creds/k.json", "gs://b/m", "unknown", []),
     ],
 )
-def test_what_a_run_line_tells(told: str, base: str, outcome: str, codes: list[str]) -> None:
+def test_values_of_a_run_line(told: str, base: str, outcome: str, codes: list[str]) -> None:
     assert said(told, base) == (outcome, codes)
 
 

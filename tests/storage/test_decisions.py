@@ -84,7 +84,9 @@ def test_what_is_decided_alone(
 
 
 @pytest.mark.parametrize(("path", "environment", "release", "codes"), FINDINGS)
-def test_what_is_said(path: str, environment: Environment, release: str, codes: tuple[str, ...]) -> None:
+def test_sentences_of_the_decisions(
+    path: str, environment: Environment, release: str, codes: tuple[str, ...]
+) -> None:
     planned, found = judged(path, environment, release)
     assert tuple(item.code for item in found) == codes
     assert "canary" not in repr((planned, found))
@@ -207,7 +209,7 @@ def asked_by_boto3(bucket: str, addressing: str, anonymous: bool, **more: Any) -
     "endpoint", ["http://minio:9000", "https://minio.test", "http://10.0.0.1:9000", "http://[::1]:9000", ""]
 )
 @pytest.mark.parametrize("anonymous", [True, False])
-def test_boto3_told_so_asks_the_same_address(
+def test_boto3_with_these_settings_uses_the_same_address(
     bucket: str, endpoint: str, anonymous: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are made of the same rules for endpoints; a probe with boto3 has to be given what the server decides."""

@@ -222,7 +222,7 @@ def full(name: str, count: int = 1000) -> dict[str, str]:
     return {f"m/{name}/part{number:04}.txt": "x" for number in range(count)}
 
 
-def test_s3_sees_one_page_and_google_all() -> None:
+def test_s3_lists_one_page_and_google_all() -> None:
     tree = {"m/1/a.onnx": "good", **full("1", 999), "m/2/a.onnx": "good"}
     amazon, google = (settle(told(path, policy=ALL), Bucket(tree)) for path in SCHEMES)
     assert amazon.models[0].detection.found == (1,)
@@ -274,7 +274,7 @@ def test_a_refused_head_has_one_line_for_all_reasons(status: int) -> None:
     assert seen.refusal.status == status
 
 
-def test_the_list_tells_why_the_head_was_refused() -> None:
+def test_list_shows_why_the_head_request_was_refused() -> None:
     why = StoreRefusal("ListObjects", 404, "NoSuchBucket")
     seen = settle(told(), Bucket(head=StoreRefusal("HeadBucket", 404), listing=why)).stores[0].facts
     assert seen is not None
@@ -372,7 +372,7 @@ def test_whom_the_server_trusts_is_not_known_here(message: str, decides: bool) -
     assert model(told(), bucket).unknown is not None
 
 
-def test_a_store_that_cannot_be_asked() -> None:
+def test_store_that_cannot_be_queried() -> None:
     unknown = model(told(environment={**KEYS, "AWS_SECRET_ACCESS_KEY": ""}), Bucket()).unknown
     assert unknown is not None
     assert "set to nothing" in unknown.reason
@@ -397,7 +397,7 @@ def test_the_host_in_the_path_never_finds_anything() -> None:
 # -- requests ------------------------------------------------------------------------------------------
 
 
-def test_no_more_is_asked_than_needed() -> None:
+def test_no_unnecessary_question() -> None:
     tree = {f"m/{number}/{name}": "good" for number in range(1, 30) for name in ("a.xml", "a.bin")}
     bucket = Bucket(tree)
     model(told(load="none"), bucket)

@@ -155,14 +155,14 @@ def test_what_cannot_be_listed_is_one_model(listing: Any, as_: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["s3://", "az://c/models/m", "azfs://s/m/", "gs://"])
-def test_a_store_that_is_not_asked_is_one_model(path: str) -> None:
+def test_target_in_an_unqueried_store_is_one_model(path: str) -> None:
     found = understood(path, Bucket(), access="why not")
     assert found.target == Target(path, "model")
     assert [model.base_path for model in found.models] == [path]
     assert found.models[0].name == (path.rstrip("/").rpartition("/")[2] if "m" in path else "model")
 
 
-def test_more_keys_than_are_listed_are_said() -> None:
+def test_more_keys_than_are_listed_have_a_note() -> None:
     bucket = Bucket({f"r/m{number:03}/1/a.onnx": "good" for number in range(300)}, page=1)
     found = understood("s3://b1x/r", bucket)
     assert len(found.models) == TARGET_PAGES

@@ -135,7 +135,7 @@ def test_answers_keep_the_order_of_their_questions(moto: S3Server, tmp_path: Pat
 # -- children that are ended ---------------------------------------------------------------------------
 
 
-def test_what_a_killed_child_had_begun_is_asked_anew(faulty: Make, moto: S3Server) -> None:
+def test_questions_of_a_killed_child_are_answered_by_another(faulty: Make, moto: S3Server) -> None:
     """The child works at several questions at once: those besides the one it is killed over are another child's,
     which meets the files that were made by then."""
     tree = {"a.xml": XML, "a.bin": BIN}
@@ -156,7 +156,7 @@ def test_what_a_killed_child_had_begun_is_asked_anew(faulty: Make, moto: S3Serve
         assert answer.faults == ()
 
 
-def test_a_store_that_never_answers_is_not_asked_for_ever(faulty: Make) -> None:
+def test_store_that_never_answers_is_given_up(faulty: Make) -> None:
     server = faulty(Rule("stall"))
     at = access(server.endpoint)
 
@@ -373,7 +373,7 @@ def test_nobody_is_followed_elsewhere(faulty: Make, moto: S3Server, status: int)
 @pytest.mark.parametrize(
     ("hours", "code"), [(0, ""), (1, "RequestTimeTooSkewed"), (-1, "RequestTimeTooSkewed")]
 )
-def test_a_wrong_clock_is_told_also_where_there_is_no_text(faulty: Make, hours: int, code: str) -> None:
+def test_wrong_clock_is_reported_for_a_response_without_text(faulty: Make, hours: int, code: str) -> None:
     """The server's SDK sets its clock right; nobody does so here."""
     date = formatdate(time.time() + hours * 3600, usegmt=True)
     server = faulty(Rule(status=403, code="", headers={"Date": date}))
@@ -477,7 +477,7 @@ def test_a_proxys_password_is_in_no_answer(moto: S3Server, place: str) -> None:
         assert "sword" not in repr(answer)
 
 
-def test_a_child_is_not_told_what_this_process_knows(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_does_not_inherit_the_environment(moto: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --env-from-process the server's secrets are in this process's own environment."""
     for name, value in {**SECRETS, "https_proxy": f"http://u:{PASSWORD}@h:1", "OF_MINE": SECRET}.items():
         monkeypatch.setenv(name, value)

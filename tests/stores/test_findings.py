@@ -34,7 +34,7 @@ def only(bucket: Bucket, **more: object) -> Finding:
 
 
 @pytest.mark.parametrize("path", ["s3://b1x/m", "s3://b1x/m/", "gs://b1x/m"])
-def test_nothing_is_said_of_what_works(path: str) -> None:
+def test_working_store_has_no_finding(path: str) -> None:
     trees = [
         GOOD,
         {**GOOD, "m/1/README.md": "x", "m/1/labels/names.txt": "x"},
@@ -90,7 +90,7 @@ def test_what_python_would_use_is_named() -> None:
     assert "A program in Python would use AWS_ROLE_ARN" in denied.detail
 
 
-def test_the_region_is_told() -> None:
+def test_region_is_reported() -> None:
     finding = only(Bucket(GOOD, head=StoreRefusal("HeadBucket", 301, region="eu-west-1")))
     assert "eu-west-1" in finding.message
     assert finding.remedy is not None

@@ -130,7 +130,7 @@ def fake() -> Iterator[FakeGcs]:
         yield server
 
 
-def test_nothing_but_reads_is_asked_and_nobody_signs(fake: FakeGcs, tmp_path: Path) -> None:
+def test_only_reads_are_sent_and_unsigned(fake: FakeGcs, tmp_path: Path) -> None:
     """Not for the bucket either, to which the server's account needs no right."""
     asked = store(fake.url)
     assert asked.head() == StoreResponse()
@@ -226,7 +226,7 @@ HALF = Reply(200, b'{"items": [], "kind": "storage#objects"}', cut=10, how="clos
 
 
 @pytest.mark.parametrize("reply", [BUSY, SLOW, told(500, "x"), told(408, "x"), BROKEN, HALF])
-def test_a_busy_store_is_asked_again_at_most_twice(fake: FakeGcs, reply: Reply) -> None:
+def test_busy_store_is_queried_again_at_most_twice(fake: FakeGcs, reply: Reply) -> None:
     fake.behaviours.append(first("list", 2, reply))
     assert keys(store(fake.url).list("m/2/", 1, False)) == ["m/2/"]
     assert len(fake.seen) == 3
@@ -243,7 +243,7 @@ def test_a_storm_names_the_store_s_own_word(fake: FakeGcs) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 412])
-def test_a_refusal_is_not_asked_again(fake: FakeGcs, status: int) -> None:
+def test_refused_request_is_not_repeated(fake: FakeGcs, status: int) -> None:
     fake.behaviours.append(always("list", told(status, "No.")))
     assert refused(store(fake.url).list("m/", 1, False)).status == status
     assert len(fake.seen) == 1

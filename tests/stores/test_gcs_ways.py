@@ -98,7 +98,7 @@ def test_a_service_account_gets_one_token_for_all_questions(fake: FakeGcs, tmp_p
     assert {seen.bearer for seen in fake.seen[1:]} == set(fake.issued)
 
 
-def test_a_token_at_its_end_is_asked_for_anew(fake: FakeGcs) -> None:
+def test_expired_token_is_requested_again(fake: FakeGcs) -> None:
     body = json.dumps({"access_token": "ya29.short", "expires_in": 1, "token_type": "Bearer"}).encode()
     fake.issued.append("ya29.short")
     fake.behaviours.append(always("token", Reply(200, body)))
@@ -108,7 +108,7 @@ def test_a_token_at_its_end_is_asked_for_anew(fake: FakeGcs) -> None:
     assert fake.kinds() == ["token", "list"] * 2
 
 
-def test_a_service_account_that_signs_for_itself_asks_for_no_token(fake: FakeGcs) -> None:
+def test_self_signed_service_account_requests_no_token(fake: FakeGcs) -> None:
     asked = store(fake.url, fake.service_account(token_uri="https://tokens.invalid/"), self_signed=True)
     assert listed(asked.list("m/", 1, False))
     assert fake.kinds() == ["list"]
@@ -196,7 +196,7 @@ def test_nobody_gives_tokens(fake: FakeGcs, uri: str, trouble: str) -> None:
     assert fake.seen == []
 
 
-def test_a_token_server_that_says_nothing(fake: FakeGcs) -> None:
+def test_silent_token_server(fake: FakeGcs) -> None:
     fake.behaviours.append(always("token", Reply(stall=True)))
     answer = refused(store(fake.url, fake.service_account(), patience=0.5).list("m/", 1, False))
     assert (answer.call, answer.problem) == ("Token", "timeout")
@@ -336,7 +336,7 @@ BAD = ["http://u:p@w@{}", "http://u:p/w@{}", "http://u:p#w@{}", " http://{}", "h
 
 
 @pytest.mark.parametrize(("value", "pair"), VALUES)
-def test_the_proxy_is_taken_and_told_who_asks(value: str, pair: str | None) -> None:
+def test_proxy_is_used_and_receives_the_client_name(value: str, pair: str | None) -> None:
     """Over plain http, so that a proxy of a few lines can see what is asked."""
     with FakeGcs(OBJECTS) as proxy:
         asked = store("http://store.invalid:4443", proxy=value.format(f"127.0.0.1:{proxy.port}"))
@@ -399,7 +399,7 @@ def test_a_kind_of_proxy_that_cannot_be_taken(fake: FakeGcs, value: str) -> None
     assert fake.seen == []
 
 
-def test_the_token_is_asked_for_by_the_same_way(fake: FakeGcs) -> None:
+def test_token_is_requested_through_the_same_proxy(fake: FakeGcs) -> None:
     with FakeGcs() as proxy:
         proxy.behaviours.append(fake.answer)
         content = fake.service_account(token_uri="http://tokens.invalid/token")

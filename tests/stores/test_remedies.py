@@ -108,7 +108,7 @@ def test_a_host_in_the_path_is_the_reason_that_nothing_is_there() -> None:
     assert "did you mean" not in findings["OVD659"].message
 
 
-def test_a_version_that_was_asked_for_and_is_not_seen() -> None:
+def test_requested_version_that_is_not_listed() -> None:
     tree = {**GOOD, **{f"m/1/{number:04}.txt": "x" for number in range(999)}, "m/2/a.onnx": "good"}
     findings = report(told(policy=VersionPolicy("specific", versions=(2,))), Bucket(tree))
     assert causes(findings, "OVD401") == ["OVD660"]
@@ -333,7 +333,7 @@ def test_nothing_is_moved_into_another_bucket() -> None:
     assert commands(twice) == []
 
 
-def test_what_is_not_there_in_a_store_is_told_by_the_store_s_codes_alone() -> None:
+def test_missing_objects_have_only_codes_of_the_storage_check() -> None:
     for bucket in (Bucket(head=HEAD, listing=DENIED), Bucket(), Bucket({"m/001/a.onnx": "good"})):
         (finding,) = report(told(), bucket).values()
         assert finding.code.startswith("OVD6")

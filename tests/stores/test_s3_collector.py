@@ -363,7 +363,7 @@ def test_profiles(moto: S3Server, ask: Ask, world_dir: Path) -> None:
     assert "/nowhere/c cannot be read" in answer.reason
 
 
-def test_a_value_that_nobody_told(moto: S3Server, ask: Ask) -> None:
+def test_unknown_secret_value(moto: S3Server, ask: Ask) -> None:
     answer = ask(HeadBucket(access(moto.endpoint, "bucket")), secrets={"AWS_ACCESS_KEY_ID": "x"})
     assert isinstance(answer, Unavailable)
     assert answer.reason.startswith("the value of AWS_SECRET_ACCESS_KEY is not known")
@@ -524,7 +524,7 @@ def test_a_list_with_an_object_that_has_no_name(faulty: Callable[..., Faulty], a
     assert answer.problem == "unreadable"
 
 
-def test_the_object_that_is_refused_is_told(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
+def test_refused_object_is_named(faulty: Callable[..., Faulty], moto: S3Server, ask: Ask) -> None:
     """Not the one that the model is called by."""
     tree = {"model.bin": BIN, "model.xml": XML}
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
@@ -603,7 +603,7 @@ def test_a_proxy_is_taken_and_its_refusal_known(
     assert answer.problem == "proxy name"
 
 
-def test_only_what_reads_is_ever_asked(moto: S3Server, ask: Ask) -> None:
+def test_only_read_requests_are_sent(moto: S3Server, ask: Ask) -> None:
     tree = {"a.xml": XML, "a.bin": BIN}
     bucket = filled(moto, {f"m/1/{name}": content for name, content in tree.items()})
     at = access(moto.endpoint, bucket)

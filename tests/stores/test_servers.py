@@ -89,7 +89,7 @@ def test_a_list_of_s3_ends_after_a_thousand_keys(moto: S3Server) -> None:
     assert keys(listed) == [f"m/{number:04}" for number in range(1000)]
 
 
-def test_the_log_of_s3_has_what_was_asked_since_the_set_up(moto: S3Server) -> None:
+def test_s3_log_holds_the_requests_since_the_set_up(moto: S3Server) -> None:
     bucket = moto.bucket()
     moto.put(bucket, {"m/1/a": b"1"})
     assert moto.log() == []
@@ -287,7 +287,7 @@ def test_a_bucket_that_is_elsewhere(faulty: Open) -> None:
         assert b"<Region>eu-west-9</Region>" in answer.read()
 
 
-def test_a_redirect_is_seen_at_its_target_when_somebody_follows(faulty: Open) -> None:
+def test_followed_redirect_reaches_its_target(faulty: Open) -> None:
     store, target = faulty(), faulty()
     store.misbehave(faults.redirect(f"{target.endpoint}/models"))
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -226,7 +226,7 @@ def test_a_store_that_checks_signatures_and_region(
 # -- proxies -------------------------------------------------------------------------------------------
 
 
-def test_one_proxy_for_every_address_whatever_no_proxy_says(moto: S3Server, squid: Proxy) -> None:
+def test_one_proxy_for_every_address_despite_no_proxy(moto: S3Server, squid: Proxy) -> None:
     """Traps 14 and 15: https_proxy for plain http, and no_proxy is not asked."""
     bucket = moto.bucket()
     moto.put(bucket, {f"m/{key}": data for key, data in IR.items()})

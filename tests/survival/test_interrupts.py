@@ -97,7 +97,7 @@ def _after_some_were_loaded(
     return process, out
 
 
-def test_what_was_found_so_far_is_said(models: Path, tmp_path: Path) -> None:
+def test_interrupted_run_reports_the_findings_so_far(models: Path, tmp_path: Path) -> None:
     process, out = _after_some_were_loaded(models, tmp_path, "check", "--format", "json")
     assert process.returncode == 130
     report = json.loads(out)
@@ -108,7 +108,7 @@ def test_what_was_found_so_far_is_said(models: Path, tmp_path: Path) -> None:
     assert "interrupted" in json.dumps(report)
 
 
-def test_collect_saves_what_was_seen(models: Path, tmp_path: Path) -> None:
+def test_interrupted_collect_saves_the_facts_so_far(models: Path, tmp_path: Path) -> None:
     process, out = _after_some_were_loaded(models, tmp_path, "collect")
     assert process.returncode == 130
     kinds = {row["question"]["type"] for row in json.loads(out)["facts"]}

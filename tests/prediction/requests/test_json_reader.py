@@ -103,7 +103,7 @@ def reference(text: str) -> str:
 
 
 @given(TEXTS)
-def test_as_rapidjson_says(text: str) -> None:
+def test_same_results_as_rapidjson(text: str) -> None:
     assert outcome(text, RECURSIVE) == reference(text)
 
 

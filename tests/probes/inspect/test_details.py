@@ -168,14 +168,14 @@ def test_saved_model_files(tmp_path: Path) -> None:
     assert {operation.type for operation in seen.operations} == {"Placeholder", "Identity", "VarHandleOp"}
 
 
-def test_pointer_says_what_is_missing(base: Path) -> None:
+def test_pointer_file_names_what_is_missing(base: Path) -> None:
     base.write_bytes(LFS)
     fault = only_fault(inspected(base))
     assert "the real file has 288 bytes" in fault.detail
     assert "sha256:aaaa" in fault.evidence
 
 
-def test_web_page_says_its_title(base: Path) -> None:
+def test_web_page_is_reported_with_its_title(base: Path) -> None:
     base.with_suffix(".bin").write_bytes(HTML)
     assert "Sign in" in only_fault(inspected(base)).detail
 
@@ -197,7 +197,7 @@ def test_pointer_in_place_of_external_data(tmp_path: Path) -> None:
     assert "Git LFS pointer" in fault.detail
 
 
-def test_many_alike_are_not_all_told(base: Path) -> None:
+def test_many_similar_faults_are_not_all_reported(base: Path) -> None:
     edge = '<edge from-layer="1" from-port="0" to-layer="{}" to-port="0" />'
     base.write_text(XML.replace("</edges>", "".join(edge.format(n) for n in range(100, 5000)) + "</edges>"))
     assert 1 <= len(inspected(base).faults) <= 20

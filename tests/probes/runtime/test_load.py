@@ -136,7 +136,7 @@ def test_names_of_an_input_that_are_not_utf8(tmp_path: Path, package_path: list[
 
 
 @pytest.mark.parametrize("case", SERVER_TEXTS, ids=lambda case: case["about"])
-def test_says_what_the_server_logged(
+def test_error_is_the_text_that_the_server_logged(
     tmp_path: Path, package_path: list[str], case: dict[str, object]
 ) -> None:
     files = case["files"]

@@ -1,4 +1,4 @@
-"""What the server was told, and does not do as it was meant: graphs, tasks, policies, texts, places."""
+"""Settings that the server ignores or reads in another way than meant: graphs, tasks, policies, texts, places."""
 
 from __future__ import annotations
 

@@ -155,6 +155,8 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
     total, unknown = len(followed), followed.count("unknown")
     apart = len(statuses) - total
     more = f"; {plural(apart, 'graph or generative model')} not followed" if apart else ""
+    # Where nothing else is served, all that is known is that it starts.
+    begin = "the server starts" if apart and not total else _started(plan, total, unknown)
     if "bad" in followed:
         sentence = _served(followed)
         if unknown:
@@ -170,7 +172,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
         mark = BAD if report.verdict == "fail" else PARTLY
         return mark, f"{_all_served(total)}{more}, but {obstacle}" if total - unknown else obstacle
     if report.verdict == "fail":
-        return BAD, f"{_started(plan, total, unknown)}{more}, but {_counted(report)} here"
+        return BAD, f"{begin}{more}, but {_counted(report)} here"
     if unknown or plan.unknown is not None:
         rest = f"; {_all_served(total - unknown, 'other')}" if total > unknown else ""
         if plan.unknown is not None:
@@ -180,7 +182,13 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
             return OPEN, f"did not look at {_share(unknown, total)} (in Azure){rest}{more}"
         return OPEN, f"could not look at {_share(unknown, total)}{rest}{more}"
     if report.verdict == "incomplete":
-        return OPEN, f"{_started(plan, total, unknown)}{more}, but {_gaps(report)}"
+        if apart and not total:
+            subject = (
+                "graph or generative model is" if apart == 1 else f"{apart} graphs or generative models are"
+            )
+            later = " before it is downloaded" if plan.pull is not None else ""
+            return OPEN, f"the server starts; whether its {subject} served is not known{later}"
+        return OPEN, f"{begin}{more}, but {_gaps(report)}"
     if not total and apart:
         return GOOD, f"the server starts{more}"
     warnings = _warnings(report)

@@ -321,6 +321,22 @@ def test_verdicts_of_incomplete_reports() -> None:
     )
 
 
+def test_an_unknown_graph_is_not_a_server_without_a_model() -> None:
+    graph = replace(good(1)[0], kind="graph", followed=None)
+
+    def verdict(*models: samples.ModelPlan, verdict: str = "incomplete") -> str:
+        return last(samples.report(*models, verdict=verdict, exit_code=3))
+
+    assert (
+        verdict(graph) == "? the server starts; whether its graph or generative model is served is not known"
+    )
+    assert verdict(graph, graph).endswith("its 2 graphs or generative models are served is not known")
+    assert "without a model" not in verdict(graph, verdict="fail")
+    assert verdict(*good(1), graph).startswith(
+        "? the model is served; 1 graph or generative model not followed"
+    )
+
+
 def test_nothing_is_claimed_of_a_start_that_is_not_known() -> None:
     unseen = samples.incomplete().plan
     assert unseen is not None

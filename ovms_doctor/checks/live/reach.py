@@ -89,9 +89,12 @@ def _not_connected(status: LiveStatus) -> Finding:
             )
         else:
             ports = sorted({port for _, port in listening})
-            listed = ", ".join(map(str, ports[:_LISTED])) + (", …" if len(ports) > _LISTED else "")
+            if ports:
+                listed = _listed(ports)
+                detail += f" This host listens on {'the ports ' if len(ports) > 1 else 'port '}{listed}."
+            else:
+                detail += " No process of this host listens on any port."
             everything = ", ".join(map(str, ports)) or "none"
-            detail += f" This host listens on the ports {listed or 'of no one'}."
             evidence += (Evidence(f"listening ports: {everything}", "sockets of this host"),)
     steps.append(
         Step(
@@ -117,6 +120,12 @@ def _not_connected(status: LiveStatus) -> Finding:
         evidence=evidence,
         steps=tuple(steps),
     )
+
+
+def _listed(ports: list[int]) -> str:
+    """The first ports, and how many more there are."""
+    rest = len(ports) - _LISTED
+    return ", ".join(map(str, ports[:_LISTED])) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _joined(host: str, port: int) -> str:

@@ -55,13 +55,13 @@ def check(context: Context) -> Iterator[Finding]:
             else f"The server ends with exit code {problem.exit_code}; the file stays as it is."
         ),
         log=problem.log,
-        evidence=_evidence(context, problem),
+        evidence=_evidence(problem),
         recovers="restart",
         steps=_steps(problem),
     )
 
 
-def _evidence(context: Context, problem: StartProblem) -> tuple[Evidence, ...]:
+def _evidence(problem: StartProblem) -> tuple[Evidence, ...]:
     path = problem.path or ""
     if problem.failure is not None:
         return (describe_failure(problem.failure, path),)

@@ -52,7 +52,7 @@ def write_graph(
     return tuple(steps)
 
 
-def start_with_task(context: Context, model: ModelPlan, task: str) -> tuple[Step, ...]:
+def start_with_task(context: Context, task: str) -> tuple[Step, ...]:
     """The other way, where the server is started with one model: it builds the graph itself (since v2026.2)."""
     release = context.deployment.release
     if not context.single or not release.at_least(2026, 2) or context.deployment.models:
@@ -92,7 +92,7 @@ def steps_for(context: Context, model: ModelPlan, meant: GenerativeDirectory) ->
         return convert(context, base, meant.task)
     return (
         *write_graph(context, base, meant.task, meant.models_path),
-        *start_with_task(context, model, meant.task),
+        *start_with_task(context, meant.task),
     )
 
 

@@ -308,7 +308,7 @@ def _say_error(
         last = ("?", f"the text proves nothing: {unjudged}; give the request itself")
     else:
         last = ("✗", f"the server answered “{proof.text}”" if proof.code.isupper() else proof.text)
-    findings = error_text_findings(proof, text, models)
+    findings = error_text_findings(proof, models)
     judgement = _Judgement(findings, unjudged, last, lambda writer: None, request_info, release)
     return _deliver(judgement, world, run_start, output_options)
 

@@ -68,7 +68,7 @@ def options_from_container(
         user_from=user_from,
         bare_metal=False,
         mounts=mounts,
-        unavailable_paths=_unavailable(container, mounts, gone),
+        unavailable_paths=_unavailable(container, mounts),
         environment=tuple(
             {item.name: item for item in (*container.environment, *options.environment)}.values()
         ),
@@ -216,9 +216,7 @@ def _host_of(mount: ContainerMount) -> str:
     return f"{mount.host.rstrip('/')}/{mount.sub_path}" if mount.sub_path else mount.host
 
 
-def _unavailable(
-    container: Container, mounts: tuple[Mount, ...], gone: Collection[str]
-) -> tuple[UnavailablePath, ...]:
+def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[UnavailablePath, ...]:
     known = {mount.server for mount in mounts}
     found = []
     for mount in container.mounts:

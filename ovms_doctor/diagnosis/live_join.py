@@ -16,14 +16,11 @@ from ovms_doctor.checks.live.codes import (
     STILL_STARTING,
     VERSION_NOT_NOTICED,
 )
-from ovms_doctor.checks.logs import CHECK as LOGS
 from ovms_doctor.checks.registry import check_names
 from ovms_doctor.model.findings import CausedBy, Evidence, Finding, Remedy
-from ovms_doctor.model.live import LiveServable, LiveStatus
+from ovms_doctor.model.live import LiveServable
 from ovms_doctor.prediction.live.drift import live_status_of
 
-#: Checks whose findings come from another source than the rules.
-_OBSERVED = (LIVE.name, LOGS.name, "requests", "doctor")
 #: Checks about the start of one model: a running server shows whether they are right.
 _ABOUT_LOADING = (
     "layout", "permissions", "reading", "operations", "versions", "parameters", "devices", "mapping", "extension",
@@ -43,7 +40,7 @@ def joined_live(findings: Sequence[Finding], context: Context) -> list[Finding]:
         if _is_over(item, served):
             continue
         item = _doubted(item, served, findings)
-        result.append(_explained(item, findings, context, status))
+        result.append(_explained(item, findings, context))
     return result
 
 
@@ -110,9 +107,7 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
     return replace(finding, severity="warning", confidence="low", detail=detail.strip(), evidence=evidence)
 
 
-def _explained(
-    finding: Finding, findings: Sequence[Finding], context: Context, status: LiveStatus
-) -> Finding:
+def _explained(finding: Finding, findings: Sequence[Finding], context: Context) -> Finding:
     """A servable that is not AVAILABLE: from what it follows, and what was predicted and logged of it."""
     if finding.code == STILL_STARTING.code:
         if context.plan.outcome == "never_ends":

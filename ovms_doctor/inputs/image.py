@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.releases import ReleaseError, parse_release
@@ -40,25 +40,6 @@ def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | No
     if match and _SERVER_NAME.search(repository) and (found := _release(match[1])):
         return found, "the image's tag"
     return None, ""
-
-
-def image_variant(image: str, labels: Labels) -> Literal["gpu", "cpu"] | None:
-    """Whether the image holds the drivers for GPUs; None where neither label nor tag says it.
-
-    Source: the label ``supported-devices`` since v2023.1; the tags of openvino/model_server, of which those that
-    name a release, or the newest one, are for the CPU alone unless they end in ``-gpu``.
-    """
-    match = re.search(r"\bGPU=([01])\b", dict(labels).get("supported-devices", ""))
-    if match:
-        return "gpu" if match[1] == "1" else "cpu"
-    repository, tag = _parts(image)
-    if not _SERVER_NAME.search(repository):
-        return None
-    if re.search(r"(?:^|[-_.])gpu(?:$|[-_.])", tag):
-        return "gpu"
-    plain = tag in ("", "latest") or _NUMBERS.fullmatch(tag)
-    named = repository == "openvino/model_server" or repository.endswith("/openvino/model_server")
-    return "cpu" if plain and named and "@" not in image else None
 
 
 def is_official(image: str) -> bool:

@@ -8,17 +8,6 @@ from msgspec import Struct
 
 Api: TypeAlias = Literal["KServe", "TFS", "OpenAI", "other"]
 Interface: TypeAlias = Literal["REST", "gRPC"]
-#: The fields of InferTensorContents (grpc_predict_v2.proto).
-ContentsField: TypeAlias = Literal[
-    "bool_contents",
-    "int_contents",
-    "int64_contents",
-    "uint_contents",
-    "uint64_contents",
-    "fp32_contents",
-    "fp64_contents",
-    "bytes_contents",
-]
 
 
 class TensorContents(Struct, frozen=True):

@@ -211,12 +211,8 @@ class Container(Struct, frozen=True, omit_defaults=True):
     engine: Engine = ""
     #: Whether that engine is another host's: the paths and devices are its own.
     elsewhere: bool = False
-    #: Version of the engine.
-    engine_version: str = ""
     #: Name of the image as written; empty where it is not known.
     image: str = ""
-    #: When the image was built.
-    image_created: str = ""
     #: Labels of the image that say something of OVMS.
     labels: tuple[tuple[str, str], ...] = ()
     #: Release of OVMS; None where neither log, label nor tag says it.

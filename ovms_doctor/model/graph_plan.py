@@ -152,8 +152,6 @@ class KvCache(Struct, frozen=True):
     fixed: int
     #: Tokens of the longest text that the model takes; None where that is not known.
     longest: int | None
-    #: Requests that are worked at together, at most.
-    sequences: int
 
 
 #: Predicted from the bytes alone; read by OpenVINO; loaded as the server does.

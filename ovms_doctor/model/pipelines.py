@@ -204,6 +204,3 @@ SEVERAL_DYNAMIC = Message(
     "PipelineDefinition: {name} has multiple demultiplexers with at least one dynamic.", _FILE
 )
 INVALID_LIBRARY = Message("Pipeline: {name} node: {node} refers to invalid library", _FILE)
-PIPELINE_FAILED = Message(
-    "Validation of pipeline definition: {name} failed: {status}", "pipeline_factory.cpp"
-)

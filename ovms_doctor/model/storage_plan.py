@@ -217,8 +217,7 @@ class StorePlan(Struct, frozen=True):
     * ``store``: the kind of store.
     * ``s3``: the path and the client of a model in S3.
     * ``gcs``: the path and the client of a model in Google Cloud Storage.
-    * ``azure``: the path of a model in Azure, whose client has nothing to decide but ``connected``.
-    * ``connected``: whether Azure's client has a connection string, None where that is not known.
+    * ``azure``: the path of a model in Azure, whose client has nothing to decide.
     * ``fault``: why the model is never served, whatever the store holds.
     * ``facts``: what the store answers, None for Azure and where a fault decides before.
     """
@@ -229,6 +228,5 @@ class StorePlan(Struct, frozen=True):
     s3: tuple[S3Path, S3Client] | None = None
     gcs: tuple[GcsPath, GcsClient] | None = None
     azure: AzurePath | None = None
-    connected: bool | None = None
     fault: StoreFault | None = None
     facts: StoreFacts | None = None

@@ -42,7 +42,6 @@ class FoundFile(Struct, frozen=True):
     path: str
     format: ModelFormat
     others: tuple[str, ...] = ()
-    companions: tuple[str, ...] = ()
 
 
 class FileNotFound(Struct, frozen=True):
@@ -256,7 +255,7 @@ def _found(
         cut = path.find(_SAVED_MODEL)
         if cut != -1:
             return FoundFile(path[:cut], "saved_model", others)
-    return FoundFile(path, format_, others, tuple(names[1:]))
+    return FoundFile(path, format_, others)
 
 
 def _may_match(entry: Entry, suffix: str, release: Release) -> bool:
@@ -281,14 +280,14 @@ def find_single_file(place: VersionDirectory, facts: Facts) -> Discovery:
     if suffix == ".xml":
         if missing(".bin"):
             return _pair_missing(path, f"{directory}/{stem}.bin", server_log.MISSING_BIN(path=path))
-        return FoundFile(path, "ir", companions=(f"{stem}.bin",))
+        return FoundFile(path, "ir")
     if suffix in (".pdmodel", ".pdiparams"):
         for wanted in (".pdmodel", ".pdiparams"):
             if missing(wanted):
                 return _pair_missing(
                     path, f"{directory}/{stem}{wanted}", server_log.MISSING_PADDLE(path=path)
                 )
-        return FoundFile(f"{directory}/{stem}.pdmodel", "paddle", companions=(f"{stem}.pdiparams",))
+        return FoundFile(f"{directory}/{stem}.pdmodel", "paddle")
     if suffix == ".pb":
         if name == _SAVED_MODEL:
             return FoundFile(f"{directory}/", "saved_model")

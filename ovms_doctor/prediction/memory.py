@@ -22,8 +22,6 @@ MIB = 1 << 20
 #: A process with OpenVINO in it and no model, and one more small model: memory that cannot be taken back.
 BASE = 35 * MIB
 EACH = 2 * MIB
-#: The same, all that is resident: the libraries' pages too.
-BASE_RESIDENT = 85 * MIB
 #: For weights of an element type, and how they are converted: how much of their size is kept once more where the
 #: processor computes in bf16, and where it computes in f32.
 _KEPT: dict[tuple[str, str], tuple[float, float]] = {
@@ -201,9 +199,3 @@ def _compile_options(model: ModelPlan, limits: HostLimits) -> tuple[dict[str, An
         device.chosen_by_server and limits.gpu
     )
     return {key: json.loads(value) for key, value in parameters.plugin_config.values}, on_cpu
-
-
-def resident(estimate_: MemoryEstimate) -> tuple[int, int]:
-    """All that is resident, at least and at most, in bytes: with the pages of files that may be dropped."""
-    more = BASE_RESIDENT - BASE + estimate_.mapped
-    return estimate_.low + more, estimate_.high + more

@@ -220,13 +220,13 @@ def _not_opened(
     address: str,
 ) -> StartProblem:
     grpc = endpoint.interface == "gRPC"
-    lines = (_grpc_lines if grpc else _rest_lines)(kind, endpoint, release, address)
+    lines = _grpc_lines(kind, endpoint, release) if grpc else _rest_lines(kind, endpoint, release, address)
     status = "FAILED_TO_START_GRPC_SERVER" if grpc else "FAILED_TO_START_REST_SERVER"
     option = endpoint.address_option if kind == "address_not_local" else endpoint.option
     return StartProblem(kind, status, 1, tuple(lines), text=address, option=option, port=endpoint.port)
 
 
-def _grpc_lines(kind: str, endpoint: Endpoint, release: Release, address: str) -> Iterator[str]:
+def _grpc_lines(kind: str, endpoint: Endpoint, release: Release) -> Iterator[str]:
     shown = f"{endpoint.given}:{endpoint.port}"
     if not release.at_least(2022, 2):
         shown = str(endpoint.port) if kind == "address_not_local" else shown

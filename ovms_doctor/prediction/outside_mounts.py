@@ -121,13 +121,13 @@ def _keys(plan: Plan, facts: MountedFacts, deployment: Deployment) -> Iterator[O
     names = [name for prefix in sorted(stores) for name in _CREDENTIALS[prefix]]
     for variable in deployment.environment:
         if variable.name in names and not variable.empty and variable.text is not None:
-            yield from _key(variable.text, variable.name, None, facts, deployment)
+            yield from _key(variable.text, variable.name, None, facts)
     arguments = deployment.arguments
     option = None if arguments is None else arguments.value("api_key_file")
     if option:
-        yield from _key(option, "--api_key_file", None, facts, deployment)
+        yield from _key(option, "--api_key_file", None, facts)
     for path, name, model in _loader_files(plan):
-        yield from _key(path, name, model, facts, deployment)
+        yield from _key(path, name, model, facts)
 
 
 def _is_in(prefix: str, model: ModelPlan) -> bool:
@@ -161,9 +161,7 @@ def _configs(document: Any, key: str) -> Iterator[dict[str, Any]]:
             yield config
 
 
-def _key(
-    path: str, named_by: str, model: str | None, facts: MountedFacts, deployment: Deployment
-) -> Iterator[OutsideFile]:
+def _key(path: str, named_by: str, model: str | None, facts: MountedFacts) -> Iterator[OutsideFile]:
     if not path.startswith("/"):
         return
     outside = facts.outside(path)

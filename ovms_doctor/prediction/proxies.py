@@ -168,9 +168,3 @@ def exempt_entry(host: str, text: str) -> str:
         if len(words) > 1:
             return ""
     return ""
-
-
-def misspelt(environment: Iterable[Variable]) -> tuple[str, ...]:
-    """Variables that look like a proxy's and are read by none of the clients, such as ``HTTP_proxy``."""
-    read = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
-    return tuple(item.name for item in environment if item.proxy is not None and item.name not in read)

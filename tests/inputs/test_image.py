@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ovms_doctor.inputs.image import image_variant, release_of
+from ovms_doctor.inputs.image import release_of
 
 LINE = "[2026-08-05 19:04:12.513][1][serving][info][server.cpp:115] OpenVINO Model Server "
 
@@ -58,20 +58,3 @@ def test_order_of_trust() -> None:
     assert release_of(image, {"name": "ubi9", "version": "2024.5"}, ())[0] == "2022.1"
     assert release_of(image, {"name": "OVMS", "version": "2021.4"}, ())[0] == "2022.1"
     assert release_of(image, [("name", "OVMS"), ("version", "2023.0")], ())[0] == "2023.0"
-
-
-@pytest.mark.parametrize(
-    ("image", "labels", "variant"),
-    [
-        ("openvino/model_server:2025.4-gpu", {}, "gpu"),
-        ("openvino/model_server:latest-gpu", {}, "gpu"),
-        ("openvino/model_server:2025.4", {}, "cpu"),
-        ("openvino/model_server:2025.4-py", {}, None),
-        ("openvino/model_server:weekly", {}, None),
-        ("mycorp/resnet:gpu", {}, None),
-        ("x", {"supported-devices": "CPU=1 GPU=1 NPU=0"}, "gpu"),
-        ("openvino/model_server:2025.4-gpu", {"supported-devices": "CPU=1 GPU=0 NPU=0"}, "cpu"),
-    ],
-)
-def test_variant(image: str, labels: dict[str, str], variant: str | None) -> None:
-    assert image_variant(image, labels) == variant

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ovms_doctor.model.graph_text import GraphMessage
 from ovms_doctor.model.releases import NEWEST, parse_release
-from ovms_doctor.model.releases.graph_messages import releases_with
 from ovms_doctor.prediction.graphs.text_format import parse_graph
 from tests.prediction.protoc import Protoc
 
@@ -169,9 +168,6 @@ def test_options_by_release() -> None:
     assert "block_size" in errors("block_size: 32", "2025.0")[0]
     assert "tool_parser" in errors('tool_parser: "hermes3"', "2025.2")[0]
     assert errors('tool_parser: "hermes3"', "2025.3") == []
-    assert releases_with("LLMCalculatorOptions", "block_size") == ("2024.2", "2025.0")
-    assert releases_with("S2tCalculatorOptions") == ("2025.4", None)
-    assert releases_with("LLMCalculatorOptions", "none") is None
 
 
 @given(st.binary(max_size=200))

@@ -15,7 +15,7 @@ import pytest
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.model.routes import Client
-from ovms_doctor.prediction.proxies import GCS_HOST, clients_of, is_exempt, misspelt, route, s3_route
+from ovms_doctor.prediction.proxies import GCS_HOST, clients_of, is_exempt, route, s3_route
 from tests.proxies.table import AZURE, CLONE, CURL, S3, filled
 from tests.stores.servers import Proxy
 
@@ -44,13 +44,6 @@ def test_only_remote_models_need_a_client() -> None:
     assert clients_of(["/models/a", "models/b", "S3://bucket/a", "azure://x", "https://x"]) == ()
     assert clients_of(["s3://b/m", "/x", "gs://b/m", "az://c", "azfs://s/d"]) == ("s3", "gcs", "azure")
     assert clients_of([], ("hf-clone", "hf-files")) == ("hf-clone", "hf-files")
-
-
-def test_spellings_that_nothing_reads() -> None:
-    given = variables(
-        [("HTTP_proxy", "http://p:1"), ("https_proxy", "http://p:1"), ("ALL_PROXY", "http://p:1")]
-    )
-    assert misspelt(given) == ("HTTP_proxy",)
 
 
 def test_no_password_is_kept() -> None:

@@ -60,7 +60,7 @@ def _findings(verdict: RequestVerdict, models: ServedModels, release: Release) -
             confidence=_confidence(answer, release),
         )
     if answer.succeeds:
-        for text, path in altered_values(verdict.request, verdict.wanted, release):
+        for text, path in altered_values(verdict.request, verdict.wanted):
             evidence = (Evidence(path, "body of the request"),) if path else ()
             yield _finding(
                 codes.ALTERED, verdict, text, "The answer is 200.", severity="warning", evidence=evidence
@@ -267,7 +267,7 @@ def _port(verdict: RequestVerdict, models: ServedModels) -> Finding | None:
     )
 
 
-def error_text_findings(proof: ErrorProof | None, text: str, models: ServedModels) -> tuple[Finding, ...]:
+def error_text_findings(proof: ErrorProof | None, models: ServedModels) -> tuple[Finding, ...]:
     """What an error text alone proves, with the inputs that the models have."""
     if proof is None:
         return ()

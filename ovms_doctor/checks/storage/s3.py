@@ -240,7 +240,7 @@ def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Itera
     """Findings on the credentials. ``accepted``: whether the store was asked with them and did not refuse."""
     filled = remedies.filled(context)
     if client.credentials == "anonymous" and client.sure:
-        yield from _anonymous(context, client, filled)
+        yield from _anonymous(context, filled)
     elif client.credentials == "keys" and client.empty_keys:
         empty = [name for name in _KEYS if name not in filled]
         yield _finding(
@@ -269,7 +269,7 @@ def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Itera
         )
 
 
-def _anonymous(context: Context, client: S3Client, filled: frozenset[str]) -> Iterator[Finding]:
+def _anonymous(context: Context, filled: frozenset[str]) -> Iterator[Finding]:
     """A finding where variables show that credentials were meant to be used."""
     found = [name for name in _CREDENTIAL_VARIABLES if name in filled]
     keys = [name for name in found if name in _KEYS]

@@ -86,10 +86,6 @@ class ParsedArguments(Struct, frozen=True):
         otherwise = ("help", "version", "add_to_config", "remove_from_config", "list_models")
         return pulls or not self.release.at_least(2026, 3) or not any(self.has(name) for name in otherwise)
 
-    @property
-    def modifies_config(self) -> bool:
-        return self.has("add_to_config") or self.has("remove_from_config")
-
 
 def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
     """Words left over (refused since v2024.0, ignored before), and directives that exclude each other."""

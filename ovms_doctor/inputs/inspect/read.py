@@ -91,7 +91,6 @@ def read_inspect(
         name=string(data, "Name").removeprefix("/"),
         id=string(data, "Id") or string(data, "ID"),
         engine=engine,
-        engine_version=string(engine_info, "ServerVersion"),
         image=image,
         labels=labels,
         release=release,

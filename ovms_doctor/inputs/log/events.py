@@ -38,7 +38,6 @@ _ADDED = lazy_pattern(r"Will add model: (.*); version: (\d+) \.\.\.", re.DOTALL)
 _RELOAD = lazy_pattern(r"Will reload model: (.*?);? version: (\d+)", re.DOTALL)
 _HTTP_FAILED = lazy_pattern(r"Processing HTTP/REST request failed: (\w+ .*?)\. Reason: (.*)", re.DOTALL)
 _NO_SERVABLE = lazy_pattern(r"Getting modelInstance or pipeline failed\. (.*)", re.DOTALL)
-_NO_GRAPH = lazy_pattern(r"Mediapipe with requested name: (.*) does not exist", re.DOTALL)
 _PIPELINE_FAILED = lazy_pattern(
     r"Executing pipeline: (.*) node: .* failed with ret code: .*?, error message: (.*)", re.DOTALL
 )

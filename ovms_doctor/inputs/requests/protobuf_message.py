@@ -148,14 +148,14 @@ def _classes() -> dict[str, type[Message]]:
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         if name == "InputEntry":
-            message = _nested_map(file, "PredictRequest", name)
+            message = _nested_map(file, "PredictRequest")
         for field in fields.split("|"):
-            _field(message, field.split(), name)
+            _field(message, field.split())
         if name in _PARAMETERS:
             entry = message.nested_type.add(name="ParametersEntry")
             entry.options.map_entry = True
-            _field(entry, ["key", "string", "1"], name)
-            _field(entry, ["value", "InferParameter", "2"], name)
+            _field(entry, ["key", "string", "1"])
+            _field(entry, ["value", "InferParameter", "2"])
             message.field.add(
                 name="parameters",
                 number=_PARAMETERS[name],
@@ -172,7 +172,7 @@ def _classes() -> dict[str, type[Message]]:
     }
 
 
-def _nested_map(file: Any, holder: str, name: str) -> Any:
+def _nested_map(file: Any, holder: str) -> Any:
     """The entry of a map field, which protobuf wants inside its message."""
     message = file.message_type.add(name=holder)
     entry = message.nested_type.add(name="InputsEntry")
@@ -197,7 +197,7 @@ def _without_placeholder(file: Any) -> Any:
     return copy
 
 
-def _field(message: Any, words: list[str], holder: str) -> None:
+def _field(message: Any, words: list[str]) -> None:
     name, kind, number = words[:3]
     field = message.field.add(name=name, number=int(number), label=3 if words[3:] else 1)
     if kind in _SCALARS:

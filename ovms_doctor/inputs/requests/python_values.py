@@ -245,9 +245,14 @@ def transposed(value: Any, axes: Any = None) -> Any:
 
 def _stack(values: Any = (), axis: Any = 0, **more: Any) -> Any:
     first = values[0] if isinstance(values, list | tuple) and values else None
-    if isinstance(first, Array) and first.shape is not None:
-        return Array((len(values), *first.shape), first.dtype)
-    return Array(None, "float64")
+    if not isinstance(first, Array) or first.shape is None:
+        return Array(None, "float64")
+    dimensions = len(first.shape) + 1
+    if not isinstance(axis, int) or not -dimensions <= axis < dimensions:
+        return Array(None, first.dtype)
+    shape = list(first.shape)
+    shape.insert(axis % dimensions, len(values))
+    return Array(tuple(shape), first.dtype)
 
 
 def _concatenate(values: Any = (), axis: Any = 0, **more: Any) -> Any:

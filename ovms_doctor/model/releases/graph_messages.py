@@ -99,24 +99,6 @@ def enumeration(name: str, release: Release) -> dict[str, int] | None:
     return found or None
 
 
-def releases_with(message: str, field: str | None = None) -> tuple[str, str | None] | None:
-    """The first release that has the message, or its field, and the first that no longer does; None where none
-    has it."""
-    row = _table()["messages"].get(message)
-    if row is None:
-        return None
-    first, last = row["releases"]
-    if field is None:
-        return first, last
-    rows = row["fields"].get(field)
-    if rows is None:
-        return None
-    rows = rows if isinstance(rows[0], list) else [rows]
-    since = rows[0][3] if len(rows[0]) > 3 else first
-    until = rows[-1][4] if len(rows[-1]) > 4 else last
-    return since, until
-
-
 def _holds(span: list[str | None], release: Release) -> bool:
     since, until = span
     return (since is None or release >= _parsed(since)) and (until is None or release < _parsed(until))

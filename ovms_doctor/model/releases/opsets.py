@@ -71,19 +71,6 @@ def operation_since(type_name: str, opset: str) -> Release | None:
     return None if text is None else _minor(text)
 
 
-def operation_until(type_name: str, opset: str) -> Release | None:
-    """Last release that has it, for the few that a later one dropped; else None."""
-    text = _dropped(opset).get(type_name.lower())
-    return None if text is None else _minor(text)
-
-
-@cache
-def _dropped(opset: str) -> dict[str, str]:
-    """Lower-cased type → last release, of the operations of an opset that a later release dropped."""
-    dropped: dict[str, str] = _table()["last_release"].get(opset, {})
-    return {name.lower(): release for name, release in dropped.items()}
-
-
 def element_type_since(name: str) -> Release | None:
     """First OpenVINO release that knows the element type; None where every known release does."""
     numbers = _ELEMENT_TYPES.get(name.lower())

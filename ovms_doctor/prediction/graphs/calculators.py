@@ -32,8 +32,6 @@ class Calculator(Struct, frozen=True):
     packet_name: str = ""
     #: Tags that the contract takes and does not require, each with the first release that takes it.
     optional: tuple[tuple[str, tuple[int, int]], ...] = ()
-    #: Whether only images and packages with Python have it.
-    needs_python: bool = False
 
     def is_in(self, release: Release) -> bool:
         """Whether the release's binary has it."""
@@ -115,14 +113,12 @@ CALCULATORS: tuple[Calculator, ...] = (
         (2023, 3),
         None,
         "Python",
-        needs_python=True,
     ),
     Calculator(
         "PyTensorOvTensorConverterCalculator",
         "PyTensorOvTensorConverterCalculatorOptions",
         (2023, 3),
         None,
-        needs_python=True,
     ),
     Calculator("OpenVINOInferenceCalculator", "OpenVINOInferenceCalculatorOptions", (2023, 1), None),
     Calculator(

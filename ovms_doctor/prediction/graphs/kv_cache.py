@@ -63,7 +63,6 @@ def kv_cache(
         precision,
         0 if stateful else cache_size(context, prefix),
         longest,
-        1 if stateful else context.number("max_num_seqs", 256),
     )
 
 

@@ -106,11 +106,11 @@ class _Parser:
         assert field is not None
         if kind is not None and field.label != "repeated" and _is_set(kind, field, fields):
             self._fail(f'Non-repeated field "{name}" is specified multiple times.')
-        for value in self._values(field, kind):
+        for value in self._values(field):
             fields.append(GraphField(name, value, line, column))
         self._separator()
 
-    def _values(self, field: FieldType, kind: MessageType | None) -> list[Value]:
+    def _values(self, field: FieldType) -> list[Value]:
         """What stands behind a field's name."""
         is_message = self._is_message(field)
         if field is _OPAQUE:
@@ -138,12 +138,12 @@ class _Parser:
         if field is _OPAQUE:
             return self._message(None, "")
         if field.type == ANY:
-            return self._any_message(MessageType(ANY, {}, proto3=True))
+            return self._any_message()
         kind = message_type(field.type, self._release)
         assert kind is not None, field.type
         return self._message(kind, kind.name)
 
-    def _any_message(self, kind: MessageType) -> GraphMessage:
+    def _any_message(self) -> GraphMessage:
         """A google.protobuf.Any: ``{ [type.googleapis.com/mediapipe.X] { … } }``."""
         self._depth += 1
         end = ">" if self._take("<") else "}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ovms_doctor.model.live import LiveMetrics
@@ -159,11 +159,6 @@ class _Figures:
     def gauge(self, gauge: str, name: str) -> int | None:
         value = self._gauges.get((gauge, name))
         return None if value is None else int(value)
-
-
-def nothing_counted(rows: Iterable[LiveMetrics]) -> bool:
-    """Whether no request for inference is counted at all."""
-    return not any(row.requests for row in rows)
 
 
 def as_text(body: bytes) -> str:

@@ -27,13 +27,3 @@ def fits_rank(layout: str, rank: int) -> bool:
     """``Layout::isCompatible``: letters and ``?`` for each dimension; ``...`` stands for any more of them."""
     known = sum(letter in _KNOWN for letter in layout)
     return known <= rank if "..." in layout else known == rank
-
-
-def has_batch(layout: str) -> bool:
-    """Whether a layout says where the batch is."""
-    return "N" in layout
-
-
-def default_layout(rank: int) -> str:
-    """What an input or output has that says nothing itself (``Layout::getDefaultLayout``)."""
-    return "N..." if rank else "..."

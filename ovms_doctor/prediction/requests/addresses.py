@@ -41,7 +41,7 @@ def correct_address(
     if answer.code == "MODEL_VERSION_MISSING":
         return _version(request, path, models)
     if answer.code.endswith("_NAME_MISSING"):
-        return _name(request, path, models, release)
+        return _name(request, path, models)
     if answer.code == "FAILED_TO_DEDUCE_MODEL_NAME_FROM_URI" or (
         answer.code == "JSON_INVALID" and request.api == "OpenAI" and not request.header("content-type")
     ):
@@ -91,7 +91,7 @@ def _version(request: ClientRequest, path: str, models: ServedModels) -> Step | 
     return Step(replace(request, path=fixed), text)
 
 
-def _name(request: ClientRequest, path: str, models: ServedModels, release: Release) -> Step | None:
+def _name(request: ClientRequest, path: str, models: ServedModels) -> Step | None:
     names = served_names(models)
     if request.api == "OpenAI":
         return _openai_name(request, models)

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from ovms_doctor.model.client_request import ClientRequest
-from ovms_doctor.model.releases import Release
 from ovms_doctor.model.served_models import ServedInput
 
 #: A larger body is not looked through, in bytes.
@@ -16,9 +15,7 @@ _INTEGERS = {"I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
 _LARGEST_FLOAT = 3.4028234663852886e38
 
 
-def altered_values(
-    request: ClientRequest, wanted: tuple[ServedInput, ...], release: Release
-) -> list[tuple[str, str]]:
+def altered_values(request: ClientRequest, wanted: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
     """Sentences on values that are changed on their way, each with a JSON path."""
     if request.interface != "REST" or not request.body or len(request.body) > _LARGEST_BODY:
         return []

@@ -56,7 +56,7 @@ def _azure(entry: ModelEntry, deployment: Deployment, environment: ServerEnviron
         or faults.escaping(path, release)
         or faults.of_azure(place, release)
     )
-    return StorePlan(entry.name, path, "azure", azure=place, connected=connected, fault=fault)
+    return StorePlan(entry.name, path, "azure", azure=place, fault=fault)
 
 
 def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:

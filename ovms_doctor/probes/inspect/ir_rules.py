@@ -76,7 +76,7 @@ class _Judge:
         for edge in graph.edges:
             feeding.setdefault(edge.destination, []).append(edge)
         self._dangling(graph, layers)
-        order = _order(graph, layers, feeding)
+        order = _order(graph, feeding)
         built: set[int] = set()
         for number in order:
             layer = layers.get(number)
@@ -334,7 +334,7 @@ def _shape_size(value: str) -> int | None:
     return product
 
 
-def _order(graph: Graph, layers: dict[int, Layer], feeding: dict[int, list[Edge]]) -> list[int]:
+def _order(graph: Graph, feeding: dict[int, list[Edge]]) -> list[int]:
     """Layers in the order in which OpenVINO builds them: Parameters, then depth first from outputs."""
     done: set[int] = set()
     order: list[int] = []

@@ -263,7 +263,7 @@ def _external(path: str, tensors: list[_External], files: list[FileSample]) -> l
         if full not in sizes:
             sizes[full] = _size(full)
             files.append(FileSample(full, sizes[full]))
-        problem = _judge(path, tensor, location, full, root, sizes[full])
+        problem = _judge(tensor, location, full, root, sizes[full])
         if problem is not None:
             key = (problem.kind, full)
             kept, count = faulty.get(key, (problem, 0))
@@ -271,9 +271,7 @@ def _external(path: str, tensors: list[_External], files: list[FileSample]) -> l
     return [fault if count < 2 else _counted(fault, count) for fault, count in faulty.values()]
 
 
-def _judge(
-    path: str, tensor: _External, location: str, full: str, root: str, size: int | None
-) -> Fault | None:
+def _judge(tensor: _External, location: str, full: str, root: str, size: int | None) -> Fault | None:
     """Source: messages of the ONNX frontend of 2026.4.1, each case tried."""
     real = os.path.realpath(full)
     if os.path.lexists(full) and not real.startswith(root.rstrip("/") + "/"):

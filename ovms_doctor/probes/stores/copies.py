@@ -193,7 +193,7 @@ class Copies:
                     there = []
         self._work(there, begin, answers)
         # Only now: the children have no other questions left.
-        self._look_again(begin, answers)
+        self._look_again(answers)
 
     def _work(
         self, jobs: Sequence[_Job], begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]
@@ -221,7 +221,7 @@ class Copies:
             if id(job) not in kept:
                 shutil.rmtree(job.directory, ignore_errors=True)
 
-    def _look_again(self, begin: Callable[[AnyQuestion], None], answers: dict[AnyQuestion, Answer]) -> None:
+    def _look_again(self, answers: dict[AnyQuestion, Answer]) -> None:
         """Where holes stand for files of a wrong size, their beginnings are fetched, and all is inspected anew."""
         odd, self._odd = self._odd, {}
         wanted = {

@@ -9,7 +9,7 @@ from ovms_doctor.inputs.requests.read import ReadOptions, read_request
 from ovms_doctor.model.facts import Facts
 from ovms_doctor.model.releases import parse_release
 from ovms_doctor.prediction.requests.verdict import RequestVerdict
-from tests.inputs.requests.snippets import MODELS, SNIPPETS, Snippet
+from tests.inputs.requests.snippets import MODELS, SNIPPETS, Snippet, triton
 
 
 def _judge(text: str, release: str) -> RequestVerdict:
@@ -44,3 +44,34 @@ def test_the_corrected_request_is_answered(snippet: Snippet) -> None:
         corrected, MODELS, parse_release(snippet.release), Facts(complete=True), None
     ).verdict
     assert again.answer.succeeds
+
+
+@pytest.mark.needs_module("numpy")
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "np.stack([np.zeros((2, 3)), np.zeros((2, 3))])",
+        "np.stack([np.zeros((2, 3))] * 1, axis=1)",
+        "np.stack([np.zeros((2, 3)), np.zeros((2, 3))], axis=1)",
+        "np.stack([np.zeros((2, 3)), np.zeros((2, 3))], axis=-1)",
+        "np.stack([np.zeros((2, 3)), np.zeros((2, 3))], axis=-3)",
+        "np.concatenate([np.zeros((2, 3)), np.zeros((4, 3))])",
+        "np.concatenate([np.zeros((2, 3)), np.zeros((2, 5))], axis=1)",
+        "np.concatenate([np.zeros((2, 3)), np.zeros((2, 5))], axis=-1)",
+        "np.transpose(np.zeros((1, 2, 3)), (0, 2, 1))",
+        "np.expand_dims(np.zeros((2, 3)), 0)",
+        "np.zeros((2, 3)).reshape(3, -1)",
+        "np.zeros((2, 3)).T",
+        "np.zeros((4, 3))[1:3]",
+        "np.zeros((4, 3))[0]",
+    ],
+)
+def test_shapes_are_those_of_numpy(expression: str) -> None:
+    import numpy
+
+    request = read_request(
+        triton(f"data = {expression}", kind="grpc", datatype="FP64").encode(), ReadOptions(), lambda name: b""
+    )
+    assert request.message is not None
+    sent = request.message.inputs[0].shape
+    assert sent == eval(expression, {"np": numpy}).shape

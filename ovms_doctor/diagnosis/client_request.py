@@ -9,7 +9,8 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ovms_doctor.diagnosis.settle import Collector, SettledRun
+from ovms_doctor.diagnosis.parts import Collector
+from ovms_doctor.diagnosis.settle import SettledRun
 from ovms_doctor.inputs.requests.body import default_path
 from ovms_doctor.model.client_request import ClientRequest
 from ovms_doctor.model.facts import Facts, FactsMissingError

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
 from ovms_doctor.diagnosis.deploy import deployment_for
+from ovms_doctor.diagnosis.parts import Collector, Progress, settle_parts
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, FactsMissingError
+from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.model.plan import ModelPlan, Plan
@@ -22,17 +23,7 @@ from ovms_doctor.probes import interrupts
 _MOST_TURNS = 100_000
 #: Questions that are collected before their answers are added to the facts.
 _PORTION = 8192
-#: Called with each question before it is answered, its number among those of its kind, and how many these are.
-Progress = Callable[[AnyQuestion, int, int], None]
 T = TypeVar("T")
-
-
-class Collector(Protocol):
-    """Something that looks: at this host, or at nothing any more."""
-
-    def collect(
-        self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
-    ) -> dict[AnyQuestion, Answer]: ...
 
 
 class SettledRun(Struct, frozen=True):
@@ -72,7 +63,7 @@ def look(
     def settled_plan() -> Plan:
         planned = plan(deployment, facts, planner)
         if planned.plan is None:
-            raise FactsMissingError(planned.missing)
+            raise FactsMissingError(planned.missing, planned.parts)
         return planned.plan
 
     planned = _until_settled(settled_plan, facts, collector, progress)
@@ -106,6 +97,8 @@ def _until_settled(
             except FactsMissingError as missing:
                 if collector is None:
                     raise RuntimeError("facts are missing, and there is nothing to collect them") from None
+                if settle_parts(missing.parts, facts, collector, progress):
+                    continue
                 begin = None if progress is None else numbered(missing.questions, progress)
                 for questions in _portions(missing.questions):
                     facts.add(collector.collect(questions, begin))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from ovms_doctor.model import server_log
 from ovms_doctor.model.causes import CouldNotLook, SpecialFile
 from ovms_doctor.model.deployment import Deployment, Mode, ModelEntry
-from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, ListDirectory, StatPath
+from ovms_doctor.model.facts import AnyQuestion, Facts, FactsMissingError, ListDirectory, PlanPart, StatPath
 from ovms_doctor.model.names import is_remote
 from ovms_doctor.model.pipelines import PipelinePlan
 from ovms_doctor.model.plan import Detection, Ignored, ModelPlan, Plan, VersionPlan
@@ -40,6 +41,13 @@ class _Pass(Struct):
     skipped: list[SkippedEntry] = field(default_factory=list)
     notes: list[ConfigNote] = field(default_factory=list)
     missing: list[AnyQuestion] = field(default_factory=list)
+    #: The entries that lack answers.
+    parts: list[PlanPart] = field(default_factory=list)
+
+    def lacks(self, error: FactsMissingError, entry: Callable[[], object]) -> None:
+        """Notes what ``entry`` lacks: a plan of it alone."""
+        self.missing.extend(error.questions)
+        self.parts.append(PlanPart(error.questions, entry))
 
 
 def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, assemble: Assembler) -> Plan:
@@ -57,7 +65,7 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     loaders, libraries = custom_loaders(*arguments), node_libraries(*arguments)
     done = _models(reading, deployment, facts, planner, loaders)
     if done.missing:
-        raise FactsMissingError(done.missing)
+        raise FactsMissingError(done.missing, done.parts)
     listed = [(item, item.graphs[0]) for item in reading.graphs]
     items = [*listed, *done.graphs]
     if items:
@@ -101,15 +109,20 @@ def _models(
     """``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
     done = _Pass()
     release = deployment.release
-    if release.finds_graphs:
-        facts.need(_first_questions(reading, deployment))
+    #: Names of the entries that lack answers, and whether one of them ends the reading unless it is a graph.
+    listed: set[str] = set()
+    ends = False
     for index, item in enumerate(reading.entries):
         entry = item.entry
+        ahead = partial(_look_ahead, item, deployment, facts, planner, loaders)
         if release.finds_graphs:
             try:
-                graph = look_for_graph(item.graphs, deployment.working_directory, facts)
+                graph = _graph_of(item, deployment, facts)
             except FactsMissingError as error:
-                done.missing.extend(error.questions)
+                ends = ends or parse_parameters(entry, release, deployment.devices).abort is not None
+                is_first = entry.name not in listed and entry.name not in done.names
+                listed.add(entry.name)
+                done.lacks(error, partial(ahead, is_model=is_first and not ends))
                 continue
             except DetectionError as error:
                 done.names.add(entry.name)
@@ -144,21 +157,48 @@ def _models(
         try:
             done.models.append(_model(item, deployment, facts, planner, loaders))
         except FactsMissingError as error:
-            done.missing.extend(error.questions)
+            done.lacks(error, partial(ahead, is_model=True))
     return done
 
 
-def _first_questions(reading: ConfigReading, deployment: Deployment) -> Iterator[AnyQuestion]:
+def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | SpecialFile | None:
+    """The file that makes an entry a graph. Raises FactsMissingError, DetectionError."""
+    facts.need(_first_questions(item, deployment))
+    return look_for_graph(item.graphs, deployment.working_directory, facts)
+
+
+def _first_questions(item: ConfigEntry, deployment: Deployment) -> Iterator[AnyQuestion]:
     """What is asked of every entry. Nearly always it is a model and no graph: its base path is asked for ahead, since
     each turn of questions costs a plan of its own."""
-    for item in reading.entries:
-        for file in item.graphs:
-            if not is_remote(file):
-                yield StatPath(deployment.absolute(file))
-        path = item.entry.base_path
-        if not is_remote(path) and not escapes(path, deployment.release):
-            yield StatPath(deployment.absolute(path))
-            yield ListDirectory(deployment.absolute(path))
+    for file in item.graphs:
+        if not is_remote(file):
+            yield StatPath(deployment.absolute(file))
+    path = item.entry.base_path
+    if not is_remote(path) and not escapes(path, deployment.release):
+        yield StatPath(deployment.absolute(path))
+        yield ListDirectory(deployment.absolute(path))
+
+
+def _look_ahead(
+    item: ConfigEntry,
+    deployment: Deployment,
+    facts: Facts,
+    planner: Planner,
+    loaders: Libraries,
+    *,
+    is_model: bool,
+) -> None:
+    """Goes as far with one entry as the facts reach. ``is_model``: it is loaded unless it is a graph. Raises
+    FactsMissingError."""
+    release = deployment.release
+    try:
+        if release.finds_graphs and _graph_of(item, deployment, facts) is not None:
+            return
+    except DetectionError:
+        return
+    parsed = parse_parameters(item.entry, release, deployment.devices)
+    if is_model and parsed.problem is None and parsed.abort is None:
+        _model(item, deployment, facts, planner, loaders)
 
 
 def _model(

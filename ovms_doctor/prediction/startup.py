@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from ovms_doctor.model.facts import (
     FactsMissingError,
     Failure,
     PathStatus,
+    PlanPart,
     ReadFile,
     StatPath,
 )
@@ -65,6 +67,8 @@ class Planned(Struct, frozen=True):
 
     plan: Plan | None
     missing: tuple[AnyQuestion, ...] = ()
+    #: The models that lack answers, where each can be planned by itself.
+    parts: tuple[PlanPart, ...] = ()
 
 
 def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_model) -> Planned:
@@ -92,7 +96,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
                 planned = replace(planned, outcome="exits", exit_code=_KILLED, killed=True, models=models)
         return Planned(mark_outside(planned, mounted_facts, deployment))
     except FactsMissingError as missing:
-        return Planned(None, missing.questions)
+        return Planned(None, missing.questions, missing.parts)
     except DetectionError as error:
         return Planned(Plan(deployment.mode, "unknown", unknown=error.cause, ignored=ignored))
 
@@ -342,13 +346,15 @@ def plan_models(
     """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissingError."""
     models = []
     missing: list[AnyQuestion] = []
+    parts: list[PlanPart] = []
     for entry in entries:
         try:
             models.append(planner(entry, deployment, "config", facts))
         except FactsMissingError as error:
             missing.extend(error.questions)
+            parts.append(PlanPart(error.questions, partial(planner, entry, deployment, "config", facts)))
     if missing:
-        raise FactsMissingError(missing)
+        raise FactsMissingError(missing, parts)
     return models
 
 

@@ -88,6 +88,12 @@ class Collector:
             ) from None
         return {one: answers[one] for one in dict.fromkeys(questions)}
 
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        """Has the children begin with what is collected next, in this order, without waiting for them. What is not on
+        this host itself waits until it is collected."""
+        if not self._files and not self._has_copies and not any(map(_is_remote, questions)):
+            self._local.begin(questions)
+
     def _look(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:

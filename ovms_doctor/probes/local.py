@@ -129,8 +129,7 @@ class LocalCollector:
         begin = progress or _nobody
         try:
             self._ask_files(groups["files"], begin, answers)
-            # A child that loads inspects too: where there is one, no other is worth its start.
-            self._inspect("load" if "load" in self._pools else "inspect", groups["inspect"], begin, answers)
+            self._inspect(self._inspecting, groups["inspect"], begin, answers)
             self._inspect("library", groups["library"], begin, answers)
             for kind in _LOADS:
                 self._load(kind, groups[kind], begin, answers)
@@ -138,6 +137,18 @@ class LocalCollector:
             self.close()
             raise InterruptedCollectionError(_in_order(answers, questions)) from None
         return _in_order(answers, questions)
+
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        """Has the children begin with what is collected next, in this order, without waiting for them. Of the
+        questions those about files and the inspections are begun."""
+        reachable = [one for one in questions if not isinstance(one, StatHost | InspectNetwork)]
+        reachable = [one for one in reachable if self._mounts.unavailable(one.path) is None]
+        files: list[AnyQuestion] = [one for one in reachable if _group(one) == "files" and not _is_own(one)]
+        self._files.begin(self._without_hung(files, {}))
+        models = [one for one in reachable if _group(one) == "inspect"]
+        if models:
+            pool = self._pool(self._inspecting)
+            pool.begin(models, self._time_to_look, _nobody, self._refuse, _WORTH_A_START["inspect"])
 
     def warm(self, load: str = "none") -> None:
         """Has the children started that a look at a model needs, without waiting for them: one for files, and one
@@ -305,6 +316,11 @@ class LocalCollector:
                     ((_, answer),) = alone.answer([question], times.__getitem__)
                     hello = alone.hello or pool.hello
                     answers[question] = self._loaded(hello, alone, question, answer, times[question])
+
+    @property
+    def _inspecting(self) -> PoolKind:
+        """The children that inspect. One that loads does too: where there is one, no other is worth its start."""
+        return "load" if "load" in self._pools else "inspect"
 
     def _pool(self, group: PoolKind) -> Pool:
         pool = self._pools.get(group)

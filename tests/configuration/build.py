@@ -69,6 +69,9 @@ class Memory:
     def collect(self, questions: Any, progress: Any = None) -> dict[AnyQuestion, Any]:
         return {question: self.here.answer(question) for question in questions}
 
+    def begin(self, questions: Any) -> None:
+        """Nothing is begun early."""
+
 
 def findings(here: World, release: str = "2026.3", words: tuple[str, ...] = ()) -> list[Finding]:
     """What the configuration check says of a world."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 from ovms_doctor.diagnosis.settle import look
-from ovms_doctor.model.facts import Answer, AnyQuestion, Facts
+from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, InspectModel
 from ovms_doctor.model.options import CheckOptions
 from tests.prediction.memory import World
 
@@ -16,12 +17,19 @@ class Counting:
     def __init__(self, world: World) -> None:
         self.world = world
         self.portions: list[int] = []
+        #: What is to be collected next.
+        self.begun: list[list[AnyQuestion]] = []
 
     def collect(
         self, questions: Sequence[AnyQuestion], progress: Callable[[AnyQuestion], None] | None
     ) -> dict[AnyQuestion, Answer]:
         self.portions.append(len(questions))
+        assert not self.begun or self.begun[0] == list(questions)
+        self.begun = self.begun[1:]
         return {question: self.world.answer(question) for question in questions}
+
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        self.begun.append(list(questions))
 
 
 def test_a_repository_takes_few_turns_and_no_question_twice() -> None:
@@ -41,4 +49,29 @@ def test_many_questions_are_collected_in_portions_that_lose_none() -> None:
     run = look(CheckOptions(("/r",), load="none", working_directory="/"), Facts(), collector)
     assert sum(model.served == (1,) for model in run.plan.models) == len(names)
     assert max(collector.portions) <= 8192
+    assert sum(collector.portions) == len(run.facts)
+
+
+def test_models_that_are_planned_side_by_side_ask_for_nothing_else() -> None:
+    """An entry that is a graph, is refused, has a name that is taken, or is behind what ends the reading is no model to
+    look into."""
+    files = {f"/r/m{number}/1/a.onnx": "good" for number in range(600)}
+    files["/r/m7/graph.pbtxt"] = ""
+    entries: list[dict[str, object]] = [
+        {"name": f"m{number}", "base_path": f"/r/m{number}"} for number in range(600)
+    ]
+    entries[9]["name"] = "m8"
+    entries[11]["layout"] = "N:C:H:W"
+    entries[590]["plugin_config"] = {"NO_SUCH_KEY": "1"}
+    text = json.dumps({"model_config_list": [{"config": entry} for entry in entries]})
+    collector = Counting(World({"/c.json": text, **files}))
+    words = ("--config_path", "/c.json", "--port", "9000")
+    options = CheckOptions(arguments=words, load="none", bare_metal=True, working_directory="/")
+    run = look(options, Facts(), collector)
+    assert run.plan.outcome == "serves", run.plan.problem
+    inspected = {question.path for question, _ in run.facts if isinstance(question, InspectModel)}
+    loaded = {number for number in range(600) if f"/r/m{number}/1/a.onnx" in inspected}
+    assert loaded == set(range(590)) - {7, 9, 11}
+    assert {each.reason for each in run.plan.skipped} == {"refused", "aborts", "after_abort"}
+    assert len(collector.portions) > 20
     assert sum(collector.portions) == len(run.facts)

@@ -34,6 +34,9 @@ class Host:
         self.asked += questions
         return {question: self.answer(question) for question in questions}
 
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        """Nothing is begun early."""
+
     def answer(self, question: AnyQuestion) -> Answer:
         if isinstance(question, InspectNetwork):
             return self.network

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ovms_doctor.model.facts import InspectModel, ModelInspection
+from ovms_doctor.model.facts import InspectModel, ModelInspection, PathStatus, StatPath
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.pool import Pool
 from ovms_doctor.probes.processes.single import START_DEADLINE
+from tests.deadlines import LONG
+from tests.probes.odd import use_odd_workers
 
 
 def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hanging_one(
@@ -33,3 +35,58 @@ def test_a_child_that_waited_long_for_its_first_question_is_not_taken_for_a_hang
     assert asked == question
     assert not isinstance(answer, ChildExit)
     assert isinstance(answer, ModelInspection)
+
+
+def _some_files(directory: Path, count: int) -> list[InspectModel]:
+    questions = []
+    for number in range(count):
+        file = directory / f"{number}.onnx"
+        file.write_bytes(b"x" * number)
+        questions.append(InspectModel(str(file), "onnx"))
+    return questions
+
+
+def test_what_was_begun_early_is_answered_once_each(tmp_path: Path) -> None:
+    questions = _some_files(tmp_path, 90)
+    portions = [questions[start : start + 30] for start in range(0, 90, 30)]
+    pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 2)
+    try:
+        for portion in portions:
+            pool.begin(portion, lambda _: 60.0, share=20)
+        answers = [dict(pool.answer(portion, lambda _: 60.0, share=20)) for portion in portions]
+        assert len(pool.pids) == 2
+    finally:
+        pool.close()
+    assert [set(answered) for answered in answers] == [set(portion) for portion in portions]
+    for answered in answers:
+        for question, answer in answered.items():
+            assert isinstance(answer, ModelInspection)
+            assert [file.path for file in answer.files] == [question.path]
+
+
+def test_what_was_begun_early_may_end_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_odd_workers(monkeypatch)
+    names = [*"abc", "exit-3", *"defgh"]
+    questions = [StatPath(f"/{name}") for name in names]
+    pool = Pool("inspect", {}, 1)
+    try:
+        pool.begin(questions[:6], lambda _: LONG)
+        pool.begin(questions[6:], lambda _: LONG)
+        answers = dict(pool.answer(questions[6:], lambda _: LONG))
+        answers.update(pool.answer(questions[:6], lambda _: LONG))
+    finally:
+        pool.close()
+    assert [type(answers[question]) for question in questions] == [
+        ChildExit if name == "exit-3" else PathStatus for name in names
+    ]
+
+
+def test_questions_begun_early_and_never_called_for_spoil_no_later_answer(tmp_path: Path) -> None:
+    begun, *questions = _some_files(tmp_path, 4)
+    pool = Pool("inspect", {"ids": None, "roots": [], "mounts": []}, 1)
+    try:
+        pool.begin([begun], lambda _: 60.0)
+        answers = dict(pool.answer(questions, lambda _: 60.0))
+    finally:
+        pool.close()
+    assert list(answers) == questions

@@ -126,6 +126,36 @@ class TestMisbehaviour:
             0, 70, 71, 350, 699
         ]  # fmt: skip
 
+    def test_what_was_begun_early_is_answered_by_the_same_child(self) -> None:
+        with Worker("files", {}, LONG) as worker:
+            (first,) = _ask(worker, "first")
+            for names in (["a", "b"], ["c"], ["d"]):
+                worker.begin([StatPath(f"/{name}") for name in names])
+            rest = [*_ask(worker, "a", "b"), *_ask(worker, "c"), *_ask(worker, "d"), *_ask(worker, "e")]
+        assert rest == [first] * 5
+
+    def test_a_child_that_ends_costs_one_of_what_was_begun_early(self) -> None:
+        crash = f"signal-{int(signal.SIGSEGV)}"
+        portions = [["a", "b"], ["c", crash, "d"], ["e"], ["f", "g"]]
+        with Worker("files", {}, LONG) as worker:
+            _ask(worker, "first")
+            for names in portions:
+                worker.begin([StatPath(f"/{name}") for name in names])
+            answers = [answer for names in portions for answer in _ask(worker, *names)]
+            worker.begin([StatPath("/h")])
+            answers += _ask(worker, "h")
+        ended = [number for number, answer in enumerate(answers) if not isinstance(answer, PathStatus)]
+        assert ended == [3]
+
+    def test_another_question_than_was_begun_has_its_own_answer(self) -> None:
+        with Worker("files", {}, LONG) as worker:
+            _ask(worker, "first")
+            worker.begin([StatPath("/exit-3")])
+            answers = _ask(worker, "another", "one")
+            worker.begin([StatPath("/hang")])
+            answers += _ask(worker, "last")
+        assert [type(answer) for answer in answers] == [PathStatus] * 3
+
     def test_of_many_questions_that_one_is_found_that_hangs(self) -> None:
         """What was answered before it was sent in time."""
         names = [f"fine-{number}" for number in range(150)]

@@ -28,6 +28,9 @@ class Offline:
         remote = {one: Unavailable("offline") for one in questions if isinstance(one, HeadBucket | ListStore)}
         return {**self._local.collect([one for one in questions if one not in remote]), **remote}
 
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        """Nothing is begun early."""
+
 
 def seen_offline(request: CheckOptions) -> SettledRun:
     """The plan of a request, with stores that could not be asked."""

@@ -46,7 +46,7 @@ from ovms_doctor.model.facts.questions import (
     StatPath,
     StatTimes,
 )
-from ovms_doctor.model.facts.store import Facts, FactsMissingError
+from ovms_doctor.model.facts.store import Facts, FactsMissingError, PlanPart
 from ovms_doctor.model.facts.store_answers import StoredObject, StoreListing, StoreRefusal, StoreResponse
 from ovms_doctor.model.facts.stores import (
     CopiedFile,
@@ -101,6 +101,7 @@ __all__ = [
     "Operation",
     "PathStatus",
     "PathTimes",
+    "PlanPart",
     "Preparation",
     "ProbeWrite",
     "Question",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ovms_doctor.model.facts.answers import (
@@ -22,12 +23,25 @@ from ovms_doctor.model.facts.questions import AnyQuestion
 A = TypeVar("A")
 
 
-class FactsMissingError(Exception):
-    """Raised to leave a rule that needs answers not collected yet. ``questions`` names them."""
+class PlanPart(Struct, frozen=True):
+    """A part of a plan that needs no facts but its own: one of many models.
 
-    def __init__(self, questions: Iterable[AnyQuestion]) -> None:
+    * ``questions``: what it lacks.
+    * ``plan``: goes on with it once these are answered; raises FactsMissingError where it lacks more.
+    """
+
+    questions: tuple[AnyQuestion, ...]
+    plan: Callable[[], object]
+
+
+class FactsMissingError(Exception):
+    """Raised to leave a rule that needs answers not collected yet. ``questions`` names them. ``parts``: where these
+    questions, or some of them, come from parts that can be planned one by one."""
+
+    def __init__(self, questions: Iterable[AnyQuestion], parts: Iterable[PlanPart] = ()) -> None:
         super().__init__()
         self.questions: tuple[AnyQuestion, ...] = tuple(questions)
+        self.parts: tuple[PlanPart, ...] = tuple(parts)
 
 
 class Facts:

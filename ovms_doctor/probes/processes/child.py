@@ -84,6 +84,12 @@ class Child:
             # At once, as far as the pipe takes it: the child can begin before anybody listens.
             self._write()
 
+    def exchange(self) -> None:
+        """Moves what can be moved now, without waiting: neither side is to wait for room in a pipe."""
+        if self._exit is None:
+            for key, _ in self._selector.select(0.0):
+                self._handle(key.fd)
+
     def receive(self, deadline: float) -> bytes | ChildExit:
         """The next line from the child, within so many seconds from now; else the child is ended. Raises
         InterruptedRunError."""

@@ -17,18 +17,22 @@ from ovms_doctor.probes.processes.messages import Ready, encode_line
 from ovms_doctor.probes.processes.single import START_DEADLINE, read_answers, read_reply, started_worker
 from ovms_doctor.probes.processes.workers import Kind
 
-#: Questions that a child is given at a time: the one being answered, and one so that it need not wait.
-_AT_A_TIME = 2
+#: Questions that a child is given at a time: the one being answered, and one so that it need not wait; more of those
+#: that it answers faster than this process takes notice, but for not more than so many seconds.
+_AT_A_TIME, _MOST_AT_A_TIME, _IN_ADVANCE = 2, 16, 0.02
 #: How often in a row a child may fail to come up before it is given up.
 _MOST_FAILURES = 3
 
 
 class _Slot(Struct):
-    """A child and the questions it was given; the first is the one it works at, until ``ends``."""
+    """A child and the questions it was given; the first is the one it works at, until ``ends``. ``since``: when it
+    began with that, as far as this process took notice; ``pace``: seconds that an answer took of late."""
 
     child: Child | None = None
     pending: deque[AnyQuestion] = field(default_factory=deque)
     ends: float = 0.0
+    since: float = 0.0
+    pace: float = 1.0
 
 
 class Pool:
@@ -52,6 +56,10 @@ class Pool:
         self._slots = [_Slot() for _ in range(max(1, size))]
         self._failures = 0
         self._broken: ChildExit | None = None
+        #: Questions that no child has yet, those that nobody has called for yet, and those of them that are answered.
+        self._todo: deque[AnyQuestion] = deque()
+        self._begun: set[AnyQuestion] = set()
+        self._answered: dict[AnyQuestion, Answer | ChildExit] = {}
         #: What a child said when it came up.
         self.hello: dict[str, Any] = {}
 
@@ -74,19 +82,62 @@ class Pool:
         told. ``refuse`` may answer in a child's place. Another child is started for each ``share`` questions,
         which are to be worth its start. Raises Interrupted; the children are ended then.
         """
-        todo = deque(questions)
-        wanted = min(len(self._slots), 1 + len(todo) // share)
+        left = set(questions)
+        self._todo.extend(question for question in questions if question not in self._begun)
+        self._begun -= left
         try:
-            while todo or any(slot.pending for slot in self._slots):
-                for slot in self._slots[:wanted]:
-                    yield from self._distribute(slot, todo, deadline, begin, refuse)
-                for slot in self._ready_slots():
-                    yield from self._listen(slot, todo, deadline, begin)
+            for question in questions:
+                if question in self._answered:
+                    left.remove(question)
+                    yield question, self._answered.pop(question)
+            while left:
+                for question, answer in self._exchange(deadline, begin, refuse, share, interrupts.HEARTBEAT):
+                    if question in left:
+                        left.remove(question)
+                        yield question, answer
+                    else:
+                        self._answered[question] = answer
         finally:
-            # Left early: the answers that are still to come would be taken for later questions'.
-            for slot in self._slots:
-                if slot.pending:
-                    self._end(slot)
+            if left:
+                # Left early: the answers that are still to come would be taken for later questions'.
+                self._forget()
+
+    def begin(
+        self,
+        questions: Sequence[AnyQuestion],
+        deadline: Callable[[AnyQuestion], float],
+        begin: Callable[[AnyQuestion], None] = lambda question: None,
+        refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None,
+        share: int = 1,
+    ) -> None:
+        """Has the children begin with questions that :meth:`answer` is given later, without waiting for them."""
+        self._todo.extend(questions)
+        self._begun.update(questions)
+        self._answered.update(self._exchange(deadline, begin, refuse, share, 0.0))
+
+    def _exchange(
+        self,
+        deadline: Callable[[AnyQuestion], float],
+        begin: Callable[[AnyQuestion], None],
+        refuse: Callable[[AnyQuestion], Answer | None],
+        share: int,
+        wait: float,
+    ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
+        """Gives the children what they have time for, and the answers that they have within so many seconds."""
+        wanted = 1 + len(self._todo) // share
+        for slot in (each for number, each in enumerate(self._slots) if each.child or number < wanted):
+            yield from self._distribute(slot, self._todo, deadline, begin, refuse)
+        for slot in self._ready_slots(wait):
+            yield from self._listen(slot, self._todo, deadline, begin)
+
+    def _forget(self) -> None:
+        """Ends the children that work, and drops all questions."""
+        for slot in self._slots:
+            if slot.pending:
+                self._end(slot)
+        self._todo.clear()
+        self._begun.clear()
+        self._answered.clear()
 
     def warm(self) -> None:
         """Has one child started, without waiting for it to come up."""
@@ -111,7 +162,11 @@ class Pool:
         begin: Callable[[AnyQuestion], None],
         refuse: Callable[[AnyQuestion], Answer | None],
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        while todo and len(slot.pending) < self._at_a_time:
+        at_a_time = self._at_a_time
+        if self._kind == "inspect" and slot.pace < _IN_ADVANCE / at_a_time:
+            # At the end each child has something left to do.
+            at_a_time = max(at_a_time, min(_MOST_AT_A_TIME, len(todo) // 2, int(_IN_ADVANCE / slot.pace)))
+        while todo and len(slot.pending) < at_a_time:
             question = todo.popleft()
             refused = refuse(question) or self._broken or self._started(slot)
             if refused is not None:
@@ -146,10 +201,11 @@ class Pool:
         if slot.child is not None:
             # One that was warmed may have been left alone for longer than it may take to come up.
             seconds = deadline(question) if slot.child.ready else self._start_deadline
-            slot.ends = time.monotonic() + seconds
+            slot.since = time.monotonic()
+            slot.ends = slot.since + seconds
 
-    def _ready_slots(self) -> list[_Slot]:
-        """Waits until a child says something or one's time is up."""
+    def _ready_slots(self, wait: float) -> list[_Slot]:
+        """Waits until a child says something or one's time is up, at most so many seconds."""
         interrupts.check()
         busy = [slot for slot in self._slots if slot.child is not None and slot.pending]
         if not busy:
@@ -159,7 +215,7 @@ class Pool:
                 assert slot.child is not None
                 selector.register(slot.child.fileno(), selectors.EVENT_READ, slot)
             left = min(slot.ends for slot in busy) - time.monotonic()
-            ready = [key.data for key, _ in selector.select(max(0.0, min(left, interrupts.HEARTBEAT)))]
+            ready = [key.data for key, _ in selector.select(max(0.0, min(left, wait)))]
         now = time.monotonic()
         # Not only what is readable is looked at: a child may have ended while another holds its pipes open.
         return ready or [slot for slot in busy if slot.ends <= now or slot.child is None or slot.child.gone()]
@@ -187,7 +243,8 @@ class Pool:
                     self.hello = reply.ready
                     slot.child.ready = True
                     self._failures = 0
-                    slot.ends = time.monotonic() + deadline(slot.pending[0])
+                    slot.since = time.monotonic()
+                    slot.ends = slot.since + deadline(slot.pending[0])
                     continue
                 answer = reply if isinstance(reply, ChildExit) else slot.child.spoiled()
             if isinstance(answer, ChildExit):
@@ -200,6 +257,7 @@ class Pool:
                 self._end(slot)
                 yield question, answer
                 return
+            slot.pace = (slot.pace + time.monotonic() - slot.since) / 2 + 1e-6
             yield slot.pending.popleft(), answer
             if slot.pending:
                 self._turn_to(slot, slot.pending[0], deadline, begin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from ovms_doctor.model.facts import Answer, AnyQuestion
@@ -47,6 +48,9 @@ class Worker:
         self._start_deadline = start_deadline
         self._child: Child | None = None
         self._broken: ChildExit | None = None
+        #: What is to be answered next, and how much of it the child has; None where that is not kept up.
+        self._ahead: deque[list[AnyQuestion]] | None = deque()
+        self._sent = 0
         #: What the child reported when it came up.
         self.hello: dict[str, Any] = {}
 
@@ -59,6 +63,7 @@ class Worker:
         not come up is not tried again: all questions are answered by that.
         """
         todo = deque(questions)
+        sent = self._take_begun(todo)
         #: So many are asked one by one, to see which of them ended a child.
         alone = 0
         try:
@@ -70,9 +75,9 @@ class Worker:
                 child = self._child
                 assert child is not None
                 batches = _batches(list(todo), alone)
-                child.send(
-                    b"".join(encode_line(batch[0] if len(batch) == 1 else Batch(batch)) for batch in batches)
-                )
+                if not sent:
+                    _send(child, batches)
+                sent = False
                 left = deque(map(len, batches))
                 while todo:
                     seconds = deadline(todo[0]) if deadline else self._deadline
@@ -97,6 +102,34 @@ class Worker:
                 # Left early: the answers that are still to come would be taken for later questions'.
                 self.close()
 
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        """Has the child begin with questions without waiting for it. They are given to :meth:`answer` next, after
+        those that were begun before."""
+        if self._ahead is None or not questions:
+            return
+        self._ahead.append(list(questions))
+        child = self._child
+        if child is not None and child.ready and self._broken is None:
+            for waiting in islice(self._ahead, self._sent, None):
+                _send(child, _batches(waiting, 0))
+            self._sent = len(self._ahead)
+            child.exchange()
+
+    def _take_begun(self, questions: deque[AnyQuestion]) -> bool:
+        """Whether the child has these questions already."""
+        if not self._ahead:
+            return False
+        if self._ahead[0] != list(questions):
+            # After a look that hangs others come. What the child was sent would be answered in their place.
+            if self._sent:
+                self.close()
+            self._ahead = None
+            return False
+        self._ahead.popleft()
+        sent = self._sent > 0
+        self._sent = max(0, self._sent - 1)
+        return sent
+
     @property
     def pid(self) -> int | None:
         """The child's process id, None where none runs."""
@@ -110,6 +143,7 @@ class Worker:
     def close(self) -> None:
         """Kills the child and all that it started. Another question starts another one."""
         child, self._child = self._child, None
+        self._sent = 0
         if child is not None:
             child.end(0.0)
 
@@ -168,6 +202,10 @@ def read_answers(child: Child, line: bytes | ChildExit, most: int = 1) -> list[A
     if isinstance(reply, Answered) and 0 < len(reply.answers) <= most:
         return reply.answers
     return reply if isinstance(reply, ChildExit) else child.spoiled()
+
+
+def _send(child: Child, batches: list[list[AnyQuestion]]) -> None:
+    child.send(b"".join(encode_line(batch[0] if len(batch) == 1 else Batch(batch)) for batch in batches))
 
 
 def _batches(questions: list[AnyQuestion], alone: int) -> list[list[AnyQuestion]]:

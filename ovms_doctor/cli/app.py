@@ -30,7 +30,8 @@ app = typer.Typer(
 _SEPARATOR = "--"
 #: Commands for which ``--`` only ends the options.
 _WITHOUT_SERVER = ("diff", "explain", "logs", "status", "summary")
-#: The server's own arguments, behind ``--``: kept from the parser, which has its own options by those names.
+#: The server's own arguments, after ``--``. The parser does not get them: it has options of its own with those
+#: names.
 _server_arguments: list[str] | None = None
 
 
@@ -61,12 +62,12 @@ def _parse_and_run(words: Sequence[str]) -> object:
 
 
 def command_for(words: Sequence[str]) -> Callable[..., object]:
-    """The parser. Of a command that is named first, the only one that can be meant, not those beside it: to
-    build them takes longer than to explain a code."""
+    """Returns the parser: of one command where the first argument names it, else of all. To build all commands takes
+    longer than to explain a code."""
     named = [info for info in app.registered_commands if words and _name_of(info) == words[0]]
     parser = copy(app)
     parser.registered_commands = named or app.registered_commands
-    # The options that install the completion belong to the program; the shell asks without a command.
+    # The options that install the completion belong to the program; the shell runs it without a command.
     parser._add_completion = not named
     if names_shell(words):
         # Typer's own switch: the options for the completion then take the shell's name instead of looking for a
@@ -92,7 +93,8 @@ def _name_of(info: CommandInfo) -> str:
 
 
 def _records(command: str) -> tuple[type[Any], ...]:
-    """The records whose fields are the options of a command; none where its own parameters are its options."""
+    """Returns the records whose fields are the options of a command; none where the command has parameters of its
+    own."""
     if command in ("explain", "checks", "schema"):
         return ()
     if command in ("diff", "summary"):

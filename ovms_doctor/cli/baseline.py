@@ -19,7 +19,7 @@ _LARGEST = 256 << 20
 
 
 class Baseline(Struct, frozen=True):
-    """Findings that are known: they are counted, and do not make a run fail.
+    """Known findings: they are counted and do not make a run fail.
 
     * ``format``: tells this kind of file from any other.
     * ``schema_version``: version of this form: the second number grows with added keys.
@@ -32,7 +32,7 @@ class Baseline(Struct, frozen=True):
 
 
 def read_baseline(path: str) -> tuple[KnownFinding, ...]:
-    """The entries of a baseline. Raises UsageError for a file that is none."""
+    """Returns the entries of a baseline. Raises UsageError for a file that is not a baseline."""
     from datetime import date
 
     data = read_named_file(path, _LARGEST)

@@ -49,7 +49,7 @@ _LONGEST_REQUEST = 5.0
 
 
 def run_check(options: CheckOptions, output: OutputOptions) -> int:
-    """The exit code. Whatever goes wrong inside ends as a report that says so."""
+    """Runs ``check`` and returns the exit code. Any failure inside ends as a report with the error."""
     with interrupts.deferred():
         code = _check(options, output)
     if interrupts.requested():
@@ -64,7 +64,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
     output = _with_baseline(output)
     plugins = () if typed.no_plugins else installed()
     if not plugins:
-        # Nobody else has codes.
+        # Only built-in checks have codes.
         check_patterns(output)
     origin: FactsOrigin | None = None
     facts: Facts | None = None
@@ -74,7 +74,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
         options = _looked_up(typed, output)
     progress = Progress()
     collector = collector_for(options, progress) if facts is None else None
-    # The rules take as long to import as the children take to come up.
+    # The import of the rules takes as long as the start of the child processes.
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY, failed_report, report_on
 
     third_party = NO_THIRD_PARTY
@@ -85,7 +85,7 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
             named = {plugin.name for plugin in plugins}
             left_out = any(pattern.lower() in named for pattern in output.ignore)
             if not left_out and all(check.status == "ran" for check in third_party.checks):
-                # Of one that did not run the codes are not known.
+                # The codes of a check that did not run are not known.
                 check_patterns(output, third_party.matched)
         report = replace(report_on(run, output, run_start, third_party), facts_from=origin)
     except UsageError:
@@ -110,7 +110,8 @@ def _check(typed: CheckOptions, output: OutputOptions) -> int:
 
 
 def _with_baseline(output: OutputOptions) -> OutputOptions:
-    """The options with the known findings of the baseline that is named, and of the one that is to be replaced."""
+    """Returns the options with the known findings of the named baseline, and of the baseline that will be
+    replaced."""
     if output.baseline_expires is not None and output.write_baseline is None:
         raise UsageError("--baseline-expires is for the entries that --write-baseline adds")
     if output.baseline is None or output.no_ignores:
@@ -122,8 +123,8 @@ def _with_baseline(output: OutputOptions) -> OutputOptions:
 
 
 def _write_baseline(report: Report, output: OutputOptions) -> Report:
-    """Write the findings as known ones; the report then fails for none of them. Reasons and days that the replaced
-    file has stay."""
+    """Writes the findings as known ones and returns the report, which does not fail for them. Reasons and days of
+    the replaced file are kept."""
     from ovms_doctor.cli.baseline import read_baseline, write_baseline
     from ovms_doctor.diagnosis.adjust import known_findings
     from ovms_doctor.diagnosis.verdict import verdict_of
@@ -140,7 +141,7 @@ def _write_baseline(report: Report, output: OutputOptions) -> Report:
 def _third_party(
     plugins: Sequence[Plugin], options: CheckOptions, run: SettledRun, output: OutputOptions
 ) -> ThirdParty:
-    """What the installed third-party checks find; nothing, if they are interrupted."""
+    """Returns the results of the installed third-party checks; no results if they are interrupted."""
     from ovms_doctor.diagnosis.run import NO_THIRD_PARTY
     from ovms_doctor.plugins.run import run_plugins
 
@@ -152,7 +153,7 @@ def _third_party(
 
 
 def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
-    """Save the facts with the options of the run. Interrupted: the facts that were collected by then."""
+    """Saves the facts with the options of the run; after an interruption the facts that were collected by then."""
     run_start = begin(sys.argv[1:])
     with interrupts.deferred():
         options = _looked_up(typed, output)
@@ -167,7 +168,7 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
         }
         if output.host_name:
             header["host"] = escape(output.host_name)
-        # Paths and messages too: any of them can be an address.
+        # Paths and messages are redacted too: each of them can hold an address.
         text = without_secrets(codec.dump(facts_to_save(run.facts), header))
         write(text, output.facts_output)
         if output.facts_output not in (None, "-"):
@@ -181,12 +182,12 @@ def run_collect(typed: CheckOptions, output: OutputOptions) -> int:
 
 
 def _looked_up(typed: CheckOptions, output: OutputOptions) -> CheckOptions:
-    """The options with what the container's source, the log and the running server give."""
+    """Returns the options with the data of the container's source, of the log and of the running server."""
     return with_live(with_log(with_sources(typed)), output)
 
 
 def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
-    """The options with what the running server of the container answers, where it is to be looked at."""
+    """Returns the options with the answers of the container's running server, where that server is queried."""
     look = options.live
     if look is None or look.address is None:
         return options
@@ -197,16 +198,16 @@ def with_live(options: CheckOptions, output: OutputOptions) -> CheckOptions:
     is_ignored = any(pattern.lower() == live.CHECK.name for pattern in output.ignore)
     if is_ignored or (output.select and not selects(output.select, live.CHECK)):
         return replace(options, live=None)
-    words = options.arguments or ()
-    joined = (word.partition("=")[2] for word in words if word.startswith("--model_name="))
-    name = next((value for word, value in pairwise(words) if word == "--model_name"), None) or next(
+    arguments = options.arguments or ()
+    joined = (word.partition("=")[2] for word in arguments if word.startswith("--model_name="))
+    name = next((value for word, value in pairwise(arguments) if word == "--model_name"), None) or next(
         joined, None
     )
     return replace(options, live=look_at_container_server(look, min(options.timeout, _LONGEST_REQUEST), name))
 
 
 def with_sources(options: CheckOptions) -> CheckOptions:
-    """The options with what the container's source gives, where one is named."""
+    """Returns the options with the data of the container's source, where one is named."""
     if not options.sources:
         return options
     from ovms_doctor.cli.sources import with_container
@@ -215,7 +216,8 @@ def with_sources(options: CheckOptions) -> CheckOptions:
 
 
 def with_log(options: CheckOptions) -> CheckOptions:
-    """The options with what the server's log shows, where one is named or the container's is known."""
+    """Returns the options with the content of the server's log, where a log is named or the container's log is
+    known."""
     lines = options.container.log if options.container is not None else ()
     if not options.log_files and not lines:
         return options
@@ -225,7 +227,8 @@ def with_log(options: CheckOptions) -> CheckOptions:
 
 
 def collector_for(options: CheckOptions, progress: Progress) -> Collector:
-    """What looks at this host, its child processes on their way; and at stores, once a question about one comes."""
+    """Returns the collector for this host, whose child processes start at once, and for stores, which starts with
+    the first question about one."""
     from ovms_doctor.diagnosis.roots import roots
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.local import LOAD_DEADLINE, LocalCollector
@@ -241,7 +244,7 @@ def collector_for(options: CheckOptions, progress: Progress) -> Collector:
     def stores() -> StoreCollector:
         from ovms_doctor.probes.stores import StoreCollector
 
-        # The one place where secrets are opened: they go to the children that ask the stores.
+        # The only place where secrets are opened: the child processes that query the stores get them.
         secrets = {
             item.name: item.secret_value.open()
             for item in options.environment
@@ -275,7 +278,7 @@ def _settle(
     collector: Collector | None,
     progress: Progress,
 ) -> SettledRun:
-    """What the rules make of the recorded facts, or of this host. Ends the collector."""
+    """Returns the plan for the recorded facts or for this host. Ends the collector."""
     from ovms_doctor.diagnosis.settle import look
     from ovms_doctor.model.facts import Facts
 
@@ -292,8 +295,8 @@ def _settle(
 
 
 def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts, FactsOrigin]:
-    """The options and the facts of a file that ``collect`` wrote, and where they come from; another release can be
-    named beside it."""
+    """Returns the options, the facts and their origin, read from a file that ``collect`` wrote. ``--ovms-version``
+    replaces the release of the file."""
     path = typed.facts_file or ""
     options, facts, origin = _loaded(read_named_file(path, _LARGEST_FACTS), path)
     options = replace(options, check_timeout=typed.check_timeout)
@@ -301,7 +304,8 @@ def _recorded(typed: CheckOptions) -> tuple[CheckOptions, Facts, FactsOrigin]:
 
 
 def _loaded(data: bytes, path: str) -> tuple[CheckOptions, Facts, FactsOrigin]:
-    """The options and the facts of a document, and where they come from; UsageError for what is none."""
+    """Returns the options, the facts and their origin, read from a document. Raises UsageError for an invalid
+    document."""
     from ovms_doctor.model.facts import codec
 
     try:
@@ -312,7 +316,8 @@ def _loaded(data: bytes, path: str) -> tuple[CheckOptions, Facts, FactsOrigin]:
 
 
 def report_on_facts(data: bytes, path: str) -> Report:
-    """The report of ``check --facts`` on a document that was read from ``path``. Raises UsageError for what is none."""
+    """Returns the report of ``check --facts`` on a document that was read from ``path``. Raises UsageError for an
+    invalid document."""
     from ovms_doctor.diagnosis.run import report_on
 
     options, facts, origin = _loaded(data, path)
@@ -340,6 +345,6 @@ def _print(report: Report, typed: CheckOptions, options: OutputOptions) -> None:
 
 
 def _first_named(typed: CheckOptions) -> str:
-    """The target or document that was named first; empty for a container or a line."""
+    """Returns the first named target or document; an empty text for a container or a run line."""
     documents = (typed.compose, typed.kubernetes, typed.inspect, typed.facts_file)
     return next((text for text in (*typed.typed_targets, *documents) if text and text != "-"), "")

@@ -1,4 +1,4 @@
-"""From the parsed command line to a CheckOptions: what the options exclude, and what this process adds."""
+"""Makes CheckOptions of the parsed command line: which options exclude each other, and what this process adds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ovms_doctor.model.option import options_of
 from ovms_doctor.model.options import CheckOptions
 from ovms_doctor.probes.named_files import read_named_file
 
-#: How a file is copied out of a store.
+#: The command that copies a file out of a store.
 _COPY = {
     "s3": "aws s3 cp {} .",
     "gs": "gcloud storage cp {} .",
@@ -45,7 +45,8 @@ _LARGEST_ENVIRONMENT = 16 << 20
 def options_from(
     parsed: Mapping[str, Any], arguments: Sequence[str] | None, *, optional: bool = False
 ) -> CheckOptions:
-    """The options as they were typed, with what this process adds. ``arguments``: the server's own, behind ``--``.
+    """Returns the typed options, with the data that this process adds. ``arguments``: the server's own, behind
+    ``--``.
     Raises UsageError for options that exclude each other, and unless ``optional`` where nothing is named."""
     values = values_of(CheckOptions, parsed)
     if "facts_file" in values:
@@ -75,7 +76,7 @@ def options_from(
         "bare_metal": bare_metal,
         "environment": _environment(typed, pairs),
         "working_directory": working_directory(),
-        # A TARGET is not said to run on this very host, unless that is said.
+        # A TARGET is not assumed to be served on this host, unless an option names this host.
         "host": _this_host() if bare_metal else None,
         "withheld_variables": _withheld_variables(typed),
     }
@@ -83,7 +84,8 @@ def options_from(
 
 
 def _check_sources(options: CheckOptions) -> None:
-    """One source of the deployment, and no option that another one gives already."""
+    """Raises UsageError for two sources of the deployment, and for an option whose value another option gives
+    already."""
     sources = [
         *options.sources,
         *(["a TARGET"] if options.targets else []),
@@ -93,10 +95,12 @@ def _check_sources(options: CheckOptions) -> None:
         raise UsageError("name targets, or give the server's own arguments behind --, not both")
     if len(sources) > 1:
         raise UsageError(f"{' and '.join(sources)} exclude each other: each gives the whole deployment")
-    given = [name for field, name in _BESIDE_TARGETS.items() if getattr(options, field) is not None]
-    if given and not options.targets:
-        own = given[0].replace("-", "_").replace("__", "--", 1)
-        raise UsageError(f"{given[0]} goes with a TARGET: here the server's own arguments give it ({own})")
+    exclusive = [name for field, name in _BESIDE_TARGETS.items() if getattr(options, field) is not None]
+    if exclusive and not options.targets:
+        own = exclusive[0].replace("-", "_").replace("__", "--", 1)
+        raise UsageError(
+            f"{exclusive[0]} goes with a TARGET: here the server's own arguments give it ({own})"
+        )
     if options.kernel_log is not None and not options.sources:
         raise UsageError("--kernel-log goes with a container: name one, or a document of one")
     if options.sources and (options.bare_metal or options.as_me):
@@ -126,9 +130,9 @@ def _target(text: str, *, as_model: bool) -> str:
                 f"{text}: the server reads a configuration file from its local files only; "
                 f"name a copy of it ({_COPY[text.partition(':')[0]].format(shlex.quote(text))})"
             )
-        # The server takes it as it stands; what it makes of it is the finding.
+        # The server uses the path unchanged; how the server handles it is the finding.
         return text
-    # Whether it is there is asked later, of a child: on a dead mount the question hangs.
+    # A child process looks later whether the path exists: on a dead mount the system call hangs.
     return absolute(text)
 
 
@@ -146,11 +150,12 @@ def _this_host() -> Host:
 
 
 def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tuple[Variable, ...]:
-    """The server's environment: this process's own only where that was asked for; what was typed comes last."""
+    """Returns the server's environment: this process's own only with --env-from-process; typed variables come
+    last."""
     pairs = list(os.environ.items()) if options.env_from_process else []
     if options.env_file is not None:
-        shown = f"--env-file {options.env_file}"
-        data = read_named_file(options.env_file, _LARGEST_ENVIRONMENT, shown=shown)
+        label = f"--env-file {options.env_file}"
+        data = read_named_file(options.env_file, _LARGEST_ENVIRONMENT, shown=label)
         found, wrong = read_file(data.decode("utf-8", "surrogateescape"))
         if wrong is not None:
             raise UsageError(f"--env-file {options.env_file}: line {wrong} is not NAME=VALUE")
@@ -159,7 +164,7 @@ def _environment(options: CheckOptions, typed: Sequence[tuple[str, str]]) -> tup
 
 
 def _withheld_variables(options: CheckOptions) -> tuple[str, ...]:
-    """Names of this process's own variables for stores, where it asks about one and keeps them to itself."""
+    """Returns the names of this process's own variables for stores that the server does not get."""
     if options.env_from_process or options.sources:
         return ()
     values = (word.partition("=")[2] if word.startswith("-") else word for word in options.arguments or ())

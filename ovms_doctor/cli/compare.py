@@ -1,4 +1,4 @@
-"""``diff`` and ``summary``: read saved reports (or facts, which are judged first), compare, print."""
+"""``diff`` and ``summary``: read saved reports (or facts, which are checked first), compare, print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _BEGINNING = 200
 
 
 def run_diff(options: CompareOptions) -> int:
-    """The exit code: 1 for a new finding that counts, 3 where the newer run did not look at what the older found."""
+    """Runs ``diff`` and returns the exit code: 1 for a new finding that counts, 3 where the newer run did not look
+    at what the older found."""
     if len(options.files) != 2:
         raise UsageError(f"diff: OLD and NEW are two files; {len(options.files)} were named")
     from ovms_doctor.explain.index import codes
@@ -55,7 +56,8 @@ def run_diff(options: CompareOptions) -> int:
 
 
 def run_summary(options: CompareOptions) -> int:
-    """The exit code: 1 where a report has a finding that counts, 3 where one is incomplete or cannot be read."""
+    """Runs ``summary`` and returns the exit code: 1 where a report has a finding that counts, 3 where one is
+    incomplete or cannot be read."""
     if not options.files:
         raise UsageError("summary: name reports, facts or directories of them")
     from ovms_doctor.report.comparison.documents import summary_document
@@ -87,7 +89,7 @@ def run_summary(options: CompareOptions) -> int:
 
 
 def _files(named: tuple[str, ...]) -> Iterator[str]:
-    """The files that were named, and all ``.json`` files in the directories that were, in the order of their names."""
+    """Yields the named files, and the ``.json`` files of the named directories in the order of their names."""
     for path in named:
         if path != "-" and os.path.isdir(path):
             for directory, folders, names in os.walk(path):
@@ -100,12 +102,12 @@ def _files(named: tuple[str, ...]) -> Iterator[str]:
 
 
 def _read(path: str) -> SavedReport:
-    """The report in a file, or the one that its facts give. Raises SavedReportError and UsageError."""
+    """Returns the report in a file, or the report on the facts in it. Raises SavedReportError and UsageError."""
     data = read_named_file(path, _LARGEST)
-    shown = "standard input" if path == "-" else path
+    label = "standard input" if path == "-" else path
     if _FACTS in data[:_BEGINNING].replace(b" ", b"").replace(b"ovms-doctorfacts", b"ovms-doctor facts"):
         data = _judged(data, path)
-    return read_report(data, shown)
+    return read_report(data, label)
 
 
 def _judged(data: bytes, path: str) -> bytes:
@@ -124,7 +126,7 @@ def _write(
     mark: str,
     sentence: str,
 ) -> None:
-    """The result in its format, to its place."""
+    """Writes the result in its format to its file or to standard output."""
     if options.format == "json":
         from ovms_doctor.report.json_report import dumps
 

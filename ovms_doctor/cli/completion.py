@@ -1,30 +1,32 @@
-"""What the shell completes beside commands, options and the few texts that an option takes: codes and containers."""
+"""Shell completion of codes and container names; the parser completes commands, options and their fixed values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-#: The variable by which the shell's function asks for completions; typer makes it of the program's name.
+#: The variable with which the shell's function requests completions; typer derives its name from the program's.
 VARIABLE = "_OVMS_DOCTOR_COMPLETE"
-#: Seconds for the engine to name its containers: nobody waits longer for a completion.
+#: Seconds for the engine to list its containers: a user does not wait longer for a completion.
 _DEADLINE = 2.0
 
 
 def completion_of(names: tuple[str, ...]) -> Callable[[str], list[tuple[str, str]]] | None:
-    """What completes the values of an option, by its names; None for what the shell completes itself, as files."""
+    """Returns the function that completes the values of an option; None for values that the shell itself completes,
+    such as files."""
     if "--select" in names or "--ignore" in names:
         return complete_codes
     return complete_containers if "--container" in names else None
 
 
 def complete_codes(incomplete: str) -> list[tuple[str, str]]:
-    """Codes, names of findings and of checks that begin so, with what they mean; behind a comma the next one."""
+    """Returns the codes and names of findings and checks that begin with ``incomplete``, with their summaries; after
+    a comma the next one is completed."""
     before, comma, prefix = incomplete.rpartition(",")
     return [(f"{before}{comma}{text}", meaning) for text, meaning in _known() if _begins(text, prefix)]
 
 
 def complete_explained(incomplete: str) -> list[tuple[str, str]]:
-    """Codes and names of findings that begin so."""
+    """Returns the codes and names of findings that begin with ``incomplete``."""
     return [item for item in _known(checks=False) if _begins(item[0], incomplete)]
 
 
@@ -44,7 +46,8 @@ def _known(*, checks: bool = True) -> Iterator[tuple[str, str]]:
 
 
 def complete_containers(incomplete: str) -> list[tuple[str, str]]:
-    """The engine's containers whose names begin so; none where it does not answer at once."""
+    """Returns the engine's containers whose names begin with ``incomplete``; none where the engine does not answer
+    in time."""
     from ovms_doctor.probes.containers import container_names
 
     return [(name, "container") for name in container_names(_DEADLINE) if name.startswith(incomplete)]

@@ -22,7 +22,7 @@ _LEVELS = 64
 
 
 def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) -> Mapping[str, Any]:
-    """The parsed options of a command with the defaults of the configuration, and ``adjustments`` beside them.
+    """Returns the parsed options of a command with the defaults of the configuration, and with its ``adjustments``.
 
     ``records``: the records of the command's options. Raises UsageError for a file that cannot be read or does not
     fulfil its schema.
@@ -41,7 +41,7 @@ def with_configuration(parsed: Mapping[str, Any], records: Sequence[type[Any]]) 
 
 
 def _named(path: str) -> tuple[str, dict[str, Any]]:
-    """The table of a file that was named: the whole of it, of a pyproject.toml the tool's own."""
+    """Returns the table of a named file: the whole file, or the tool's table of a pyproject.toml."""
     table = _table(path, read_named_file(path, _LARGEST))
     if table is None:
         raise UsageError(f"{path}: has no table [{TABLE}]")
@@ -53,7 +53,7 @@ def _nearest(directory: str) -> tuple[str, dict[str, Any]] | None:
     for _ in range(_LEVELS):
         for name in (NAME, SHARED):
             path = os.path.join(directory, name)
-            # One that cannot be read is somebody else's.
+            # A file that cannot be read belongs to another user.
             if not os.path.isfile(path) or not os.access(path, os.R_OK):
                 continue
             data = read_named_file(path, _LARGEST)

@@ -85,37 +85,37 @@ class ConfiguredOptions:
         for key, value in table.items():
             if key in ("ignore", "severity", "paths") and not label:
                 continue
-            place = f"{label}: {key}" if label else key
+            key_label = f"{label}: {key}" if label else key
             if key not in names or key in NEVER:
                 raise self._error(
-                    f"{place} is no option that a configuration sets{_nearest_name(key, names)}"
+                    f"{key_label} is no option that a configuration sets{_nearest_name(key, names)}"
                 )
             if key in NAMED_ONLY and not self.named:
                 raise self._error(
-                    f"{place} is taken only from a file that --config names: it runs code, writes files or hands over "
-                    "variables"
+                    f"{key_label} is taken only from a file that --config names: it runs code, writes files or hands "
+                    "over variables"
                 )
             field = names[key]
             _, hint, option = self.options[field]
-            values[field] = self._value(value, hint, option, place)
+            values[field] = self._value(value, hint, option, key_label)
         return values
 
-    def _value(self, value: Any, hint: Any, option: Option, place: str) -> Any:
+    def _value(self, value: Any, hint: Any, option: Option, key_label: str) -> Any:
         if hint is bool:
             if not isinstance(value, bool):
-                raise self._error(f"{place} is true or false")
+                raise self._error(f"{key_label} is true or false")
             return value
         if get_origin(hint) is tuple:
             if not isinstance(value, list):
-                raise self._error(f"{place} is a list of texts")
-            return [self._text(item, hint, option, place) for item in value]
-        return self._text(value, hint, option, place)
+                raise self._error(f"{key_label} is a list of texts")
+            return [self._text(item, hint, option, key_label) for item in value]
+        return self._text(value, hint, option, key_label)
 
-    def _text(self, value: Any, hint: Any, option: Option, place: str) -> Any:
+    def _text(self, value: Any, hint: Any, option: Option, key_label: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise self._error(f"{place} is a text or a number")
+            raise self._error(f"{key_label} is a text or a number")
         try:
-            return read_value(str(value), hint, option, place)
+            return read_value(str(value), hint, option, key_label)
         except UsageError as error:
             raise self._error(str(error)) from None
 

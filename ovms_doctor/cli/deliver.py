@@ -91,33 +91,33 @@ def destinations(options: OutputOptions) -> tuple[Destination, ...]:
 
 def _by_name(path: str) -> ReportFormat:
     found = [form for suffix, form in _SUFFIXES if path.lower().endswith(suffix)]
-    # The longest suffix is the last that fits but for .sarif.json, which stands before .json.
+    # The last suffix that matches decides, but .sarif.json comes before .json.
     return found[0] if found else "text"
 
 
 def deliver(content: Content, options: OutputOptions) -> None:
     """Write the report wherever it was requested. Raises UsageError for a file that cannot be written, after all that
     can be are."""
-    places = destinations(options)
+    targets = destinations(options)
     document: dict[str, Any] | None = None
     problem: UsageError | None = None
-    for place in places:
+    for target in targets:
         try:
-            if place.format == "text":
-                _write_text(content, place, options)
+            if target.format == "text":
+                _write_text(content, target, options)
                 continue
             document = content.document() if document is None else document
-            _write_document(document, content, place, options)
+            _write_document(document, content, target, options)
         except UsageError as error:
             problem = problem or error
-    if document is not None and any(place.format == "github" for place in places):
+    if document is not None and any(target.format == "github" for target in targets):
         _write_summary(document, content, options)
     if problem is not None:
         raise problem
 
 
 def failed_content(report: Report) -> Content:
-    """A run that failed, whose reason is on standard error already: its text is empty."""
+    """Returns the content for a failed run whose reason is on standard error already: the text is empty."""
 
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
@@ -127,13 +127,13 @@ def failed_content(report: Report) -> Content:
     return Content(report.exit_code, document, lambda output: None)
 
 
-def _write_text(content: Content, place: Destination, options: OutputOptions) -> None:
-    if place.path is not None:
+def _write_text(content: Content, target: Destination, options: OutputOptions) -> None:
+    if target.path is not None:
         from ovms_doctor.model.styled import PlainOutput
 
         file = io.StringIO()
         content.write_text(PlainOutput(file))
-        write_parts([file.getvalue()], place.path)
+        write_parts([file.getvalue()], target.path)
         return
     with _commands_stopped():
         content.write_text(standard_output(no_color=options.no_color))
@@ -158,16 +158,16 @@ def _commands_stopped() -> Iterator[None]:
 
 
 def _write_document(
-    document: dict[str, Any], content: Content, place: Destination, options: OutputOptions
+    document: dict[str, Any], content: Content, target: Destination, options: OutputOptions
 ) -> None:
-    if place.format == "json":
+    if target.format == "json":
         from ovms_doctor.report.json_report import dumps
 
-        write_parts([dumps(document)], place.path)
+        write_parts([dumps(document)], target.path)
         return
     from ovms_doctor.report.formats import render
 
-    write_parts(render(place.format, document, _context(document, content, options)), place.path)
+    write_parts(render(target.format, document, _context(document, content, options)), target.path)
 
 
 def _write_summary(document: dict[str, Any], content: Content, options: OutputOptions) -> None:
@@ -198,7 +198,7 @@ def _context(document: dict[str, Any], content: Content, options: OutputOptions)
     )
 
 
-def _rules(wanted: Iterable[str]) -> dict[str, Rule]:
+def _rules(held: Iterable[str]) -> dict[str, Rule]:
     """What is known of the codes that the report holds."""
     from ovms_doctor.explain.index import codes, prose
     from ovms_doctor.report.formats.context import Rule
@@ -208,6 +208,6 @@ def _rules(wanted: Iterable[str]) -> dict[str, Rule]:
         code: Rule(
             entry.code, entry.name, entry.severity, entry.summary, entry.remedy, entry.docs, prose(entry)
         )
-        for code in sorted(wanted)
+        for code in sorted(held)
         if (entry := known.get(code)) is not None
     }

@@ -24,7 +24,7 @@ def main() -> None:
     try:
         # Inside: a signal may come between any two instructions.
         interrupts.watch()
-        # They come up while this process imports the parser and the rules.
+        # The workers start while this process imports the parser and the rules.
         workers.start_early(workers_for(sys.argv[1:]), is_command=True)
         import_msgspec()
         from ovms_doctor.cli.outcome import finish
@@ -37,10 +37,10 @@ def main() -> None:
     interrupts.ignore()
     workers.end_unused()
     if code == _INTERRUPTED or interrupts.requested():
-        # Whatever took the interruption on its way: one line says so.
+        # Whatever code caught the interruption: one line reports it.
         interrupted.say()
-        # Where the exception passed code that was compiled from a text, as data classes are, CPython started with -m
-        # notes it as one that nobody caught, and ends by SIGINT after all. Such code takes the note back.
+        # If the exception passed code that was compiled from a text, as data classes are, CPython started with -m
+        # records it as not caught, and ends by SIGINT nevertheless. Running such code resets that record.
         eval("None")  # noqa: S307
     raise SystemExit(_INTERRUPTED if interrupts.requested() else code)
 

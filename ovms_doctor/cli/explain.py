@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from ovms_doctor.explain.search import Note
 
 
-def run_explain(what: str, format_: str, *, no_color: bool) -> int:
+def run_explain(text: str, format_: str, *, no_color: bool) -> int:
     """Explain a code, a name or lines of the server's log, ``-`` from standard input; 1 where nothing is recognised."""
     from ovms_doctor.explain.index import lookup, lookup_page
     from ovms_doctor.explain.render import explain_json, explain_text
     from ovms_doctor.model.styled import put
 
-    if what == "-":
-        what = _standard_input()
-    entry = lookup(what)
-    page = lookup_page(what) if entry is None else None
+    if text == "-":
+        text = _standard_input()
+    entry = lookup(text)
+    page = lookup_page(text) if entry is None else None
     if page is not None:
         _show_page(page, format_, no_color=no_color)
         return EXIT_OK
-    codes, notes = (((entry, {}),), ()) if entry is not None else _elsewhere(what)
+    codes, notes = (((entry, {}),), ()) if entry is not None else _elsewhere(text)
     if format_ == "json":
         _write_json(explain_json(codes, notes))
     elif codes or notes:
@@ -66,13 +66,13 @@ def _show_page(page: SharedPage, format_: str, *, no_color: bool) -> None:
         put([page_text(page, width=output.width, encoding=output.encoding)], output)
 
 
-def _elsewhere(what: str) -> tuple[Matches, Sequence[Note]]:
+def _elsewhere(text: str) -> tuple[Matches, Sequence[Note]]:
     """What is no code of ours: a line of the log, or the code of a third-party check."""
     from ovms_doctor.cli.third_party import lookup_third_party
     from ovms_doctor.explain.search import explain
 
-    found = explain(what)
-    foreign = None if found else lookup_third_party(what)
+    found = explain(text)
+    foreign = None if found else lookup_third_party(text)
     return (found.codes, found.notes) if foreign is None else (((foreign, {}),), ())
 
 

@@ -1,4 +1,4 @@
-"""What is said of an exception that nobody expected: of a package that is missing, how to install it."""
+"""The message for an unexpected exception; for a missing package, how to install it."""
 
 from __future__ import annotations
 

@@ -98,7 +98,8 @@ def _rank(title: str) -> tuple[int, str]:
 
 
 def _example_lines(examples: tuple[tuple[str, str], ...], width: int) -> Iterator[str]:
-    """Command and purpose beside each other where all fit, else the purpose above its command."""
+    """Returns each command with its purpose on one line where all fit, else the purpose on the line before its
+    command."""
     longest = max(len(command) for command, _ in examples)
     if all(longest + 2 + len(purpose) <= width for _, purpose in examples):
         for command, purpose in examples:

@@ -8,7 +8,7 @@ _reported = False
 
 
 def say() -> None:
-    """Tell on standard error that the run was interrupted; once, whoever asks for it."""
+    """Writes once to standard error that the run was interrupted, however often it is called."""
     global _reported
     if not _reported:
         _reported = True

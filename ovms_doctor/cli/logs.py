@@ -18,18 +18,18 @@ from ovms_doctor.model.styled import Output
 from ovms_doctor.report.model import Report
 
 
-def run_logs(source: LogOptions, shown: OutputOptions) -> int:
+def run_logs(source: LogOptions, output_options: OutputOptions) -> int:
     """The exit code. A file that cannot be read is a usage mistake; an engine that does not answer is reported."""
     _check(source)
-    destinations(shown)
+    destinations(output_options)
     release = _release(source.release)
     tail = _tail(source.tail)
-    begun = begin(sys.argv[1:], shown.host_name)
+    run_start = begin(sys.argv[1:], output_options.host_name)
     from ovms_doctor.diagnosis.log_join import redacted
     from ovms_doctor.diagnosis.log_report import log_report, read_log
     from ovms_doctor.probes.log_files import LogReadError
 
-    check_patterns(shown)
+    check_patterns(output_options)
     log: LogSummary | None = None
     problem = ""
     with Progress() as progress:
@@ -39,8 +39,8 @@ def run_logs(source: LogOptions, shown: OutputOptions) -> int:
             if source.container is None:
                 raise UsageError(str(error)) from None
             problem = str(error)
-    report, diagnosis = log_report(log, shown, begun, release=release, problem=problem)
-    _print(report, diagnosis, source, shown)
+    report, diagnosis = log_report(log, output_options, run_start, release=release, problem=problem)
+    _print(report, diagnosis, source, output_options)
     return report.exit_code
 
 
@@ -95,7 +95,9 @@ def _parts(source: LogOptions, tail: int | None, progress: Progress) -> Iterator
             yield label, pieces(path, progress.reading)
 
 
-def _print(report: Report, diagnosis: LogDiagnosis | None, source: LogOptions, shown: OutputOptions) -> None:
+def _print(
+    report: Report, diagnosis: LogDiagnosis | None, source: LogOptions, output_options: OutputOptions
+) -> None:
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
         from ovms_doctor.report.log_json import log_info
@@ -107,10 +109,10 @@ def _print(report: Report, diagnosis: LogDiagnosis | None, source: LogOptions, s
         return to_document(report, log=log_info(diagnosis), sentence=sentence)
 
     def write_text(output: Output) -> None:
-        _render(report, diagnosis, shown, output)
+        _render(report, diagnosis, output_options, output)
 
     target = next((path for path in source.files if path != "-"), "")
-    deliver(Content(report.exit_code, document, write_text, target), shown)
+    deliver(Content(report.exit_code, document, write_text, target), output_options)
 
 
 def _not_read(report: Report) -> str:
@@ -118,17 +120,19 @@ def _not_read(report: Report) -> str:
     return f"? the log could not be read: {reason}"
 
 
-def _render(report: Report, diagnosis: LogDiagnosis | None, shown: OutputOptions, output: Output) -> None:
+def _render(
+    report: Report, diagnosis: LogDiagnosis | None, output_options: OutputOptions, output: Output
+) -> None:
     from ovms_doctor.explain.index import codes
     from ovms_doctor.report.log_text import write_log_report, write_verdict
     from ovms_doctor.report.text_writer import writer_for
 
-    writer = writer_for(output, verbose=shown.verbose, quiet=shown.quiet)
+    writer = writer_for(output, verbose=output_options.verbose, quiet=output_options.quiet)
     if diagnosis is None:
         writer.prose(_not_read(report))
         writer.print(output)
         return
-    if not shown.quiet:
+    if not output_options.quiet:
         titles = {code: entry.name.replace("-", " ") for code, entry in codes().items()}
         write_log_report(writer, diagnosis, report.findings, titles)
     write_verdict(writer, diagnosis, report.findings)

@@ -18,8 +18,8 @@ _LONGEST_MESSAGE = 1000
 _WITHOUT_REPORT = ("explain", "checks", "schema", "collect")
 
 
-def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
-    """Runs the command that ``words`` name. Returns the exit code, whatever it raises."""
+def exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int:
+    """Runs the command that ``arguments`` name and returns the exit code, whatever exception the command raises."""
     try:
         result = command()
         return result if isinstance(result, int) else EXIT_OK
@@ -30,7 +30,7 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
         _say(str(error))
         return EXIT_USAGE
     except UsageError as error:
-        return _usage(str(error), words)
+        return _usage(str(error), arguments)
     except KeyboardInterrupt:
         interrupted.say()
         return EXIT_INTERRUPTED
@@ -39,7 +39,7 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
             # The signal went to the children too, and one ended before it received its first question.
             interrupted.say()
             return EXIT_INTERRUPTED
-        # The reader has gone; there is nobody left to tell.
+        # The reader has closed the pipe: no message can be written.
         return EXIT_OK
     except SystemExit:
         # The parser takes a broken pipe for an error.
@@ -48,19 +48,19 @@ def exit_code_of(command: Callable[[], object], words: Sequence[str]) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - ours, or a broken installation: no traceback, no finding's code
         if streams.output_failure() is not None:
-            # The end of the process says it.
+            # The exit code of the process reports it.
             return EXIT_INCOMPLETE
         from ovms_doctor.cli.failure_text import failure_text
 
         text = failure_text(error)
         print(f"ovms-doctor: could not go on: {text}", file=sys.stderr)
-        _write_failure(text, words, EXIT_INCOMPLETE)
+        _write_failure(text, arguments, EXIT_INCOMPLETE)
         return EXIT_INCOMPLETE
 
 
 def finish(code: int) -> int:
-    """The exit code of the process, once all is written to standard output; 3 where that cannot be, and one line says
-    so. A reader who has gone is no failure; wrong usage and an interruption stay what they are."""
+    """Returns the exit code of the process after standard output is flushed: 3, with one line, where that fails. A
+    closed pipe is no failure; the exit codes of wrong usage and of an interruption are kept."""
     failure = streams.output_failure()
     if failure is None:
         return code
@@ -78,41 +78,41 @@ def _say(text: str) -> None:
     print(f"ovms-doctor: {message}", file=sys.stderr)
 
 
-def _usage(text: str, words: Sequence[str]) -> int:
+def _usage(text: str, arguments: Sequence[str]) -> int:
     """A mistake of usage: one line on standard error, and a report in each other format that was requested."""
     _say(text)
-    _write_failure(text, words, EXIT_USAGE)
+    _write_failure(text, arguments, EXIT_USAGE)
     return EXIT_USAGE
 
 
-def _write_failure(text: str, words: Sequence[str], code: int) -> None:
+def _write_failure(text: str, arguments: Sequence[str], code: int) -> None:
     """The report of a run that ended with ``code`` before there was anything to report; none of a command without
     one, or where that cannot be written either."""
-    if words and words[0] not in _WITHOUT_REPORT:
+    if arguments and arguments[0] not in _WITHOUT_REPORT:
         with suppress(Exception):
-            _deliver_failure(text, words, code)
+            _deliver_failure(text, arguments, code)
 
 
-def _deliver_failure(text: str, words: Sequence[str], code: int) -> None:
+def _deliver_failure(text: str, arguments: Sequence[str], code: int) -> None:
     """The report of a run that failed, in the formats that were requested; UsageError where they are at fault."""
     from ovms_doctor.model.output_options import FORMATS, OutputOptions, output_file
 
-    form = "".join(_values(words, "--format", "-f")[-1:])
-    typed = tuple(output_file(value) for value in _values(words, "--output", "-o"))
+    form = "".join(_values(arguments, "--format", "-f")[-1:])
+    typed = tuple(output_file(value) for value in _values(arguments, "--output", "-o"))
     options = OutputOptions(format=next((known for known in FORMATS if known == form), None), outputs=typed)
     from ovms_doctor.cli.deliver import deliver, destinations, failed_content
 
-    if any(place.format != "text" for place in destinations(options)):
+    if any(target.format != "text" for target in destinations(options)):
         from ovms_doctor.diagnosis.run import failed_report
         from ovms_doctor.diagnosis.run_start import begin
 
         deliver(failed_content(failed_report(text, begin(sys.argv[1:]), code)), options)
 
 
-def _values(words: Sequence[str], name: str, letter: str) -> list[str]:
+def _values(arguments: Sequence[str], name: str, letter: str) -> list[str]:
     """The values of an option in a line that the parser may have refused."""
     found = []
-    for word, following in zip_longest(words, words[1:]):
+    for word, following in zip_longest(arguments, arguments[1:]):
         if word in (name, letter):
             found += [following] if following is not None else []
         elif word.startswith(f"{name}="):

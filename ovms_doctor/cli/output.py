@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
     from ovms_doctor.model.styled import Output
 
-#: Variables that make rich write as for a terminal where there is none.
+#: Variables with which rich writes as if to a terminal.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 #: Terminals that show links, by TERM_PROGRAM and by TERM.
@@ -30,7 +30,8 @@ _CLOCK = "{:5.1f} s  "
 
 
 def write(text: str, path: str | None) -> None:
-    """UTF-8, whatever the locale; ``-`` is standard output. UnwritableError where the file cannot be written."""
+    """Writes the text as UTF-8, whatever the locale; ``-`` is standard output. Raises UnwritableError where the file
+    cannot be written."""
     write_parts([text], path)
 
 
@@ -91,7 +92,8 @@ def shows_links(environment: Mapping[str, str]) -> bool:
 
 
 class Progress:
-    """One line on standard error while models load: the one at hand and the time gone; then gone itself."""
+    """One line on standard error while models load: the current model and the elapsed time. The line is removed at
+    the end."""
 
     def __init__(self) -> None:
         self._shows = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -123,33 +125,33 @@ class Progress:
         counted = f" {number}/{total}" if total > 1 else ""
         self._write(now, f"{verb}{counted} {visible(question.path)}")
 
-    def downloading(self, path: str, done: int, total: int) -> None:
-        """So many bytes of what is fetched from a store are there."""
+    def downloading(self, path: str, count: int, total: int) -> None:
+        """Shows that ``count`` of ``total`` bytes are downloaded from a store."""
         now = time.monotonic()
-        if not self._shows or (now - self._last < 0.1 and done < total):
+        if not self._shows or (now - self._last < 0.1 and count < total):
             return
         from ovms_doctor.model.display_text import visible
 
-        share = min(done / total, 1.0) if total else 1.0
+        share = min(count / total, 1.0) if total else 1.0
         unit, name = next((item for item in _UNITS if total >= item[0]), (1, "bytes"))
         filled = int(share * _BAR)
         bar = f"[{'#' * filled}{' ' * (_BAR - filled)}]"
         digits = 1 if unit == 1 << 30 else 0
-        behind = f" {done / unit:.{digits}f} of {total / unit:.{digits}f} {name} {bar} {int(share * 100):3}%"
-        # The end of the path tells more than its beginning.
+        behind = f" {count / unit:.{digits}f} of {total / unit:.{digits}f} {name} {bar} {int(share * 100):3}%"
+        # The end of a path is more specific than its beginning.
         room = max(self._columns() - len(_CLOCK.format(0)) - len("downloading ") - len(behind), 12)
-        where = visible(path)
-        where = where if len(where) <= room else f"...{where[3 - room :]}"
-        self._write(now, f"downloading {where}{behind}")
+        label = visible(path)
+        label = label if len(label) <= room else f"...{label[3 - room :]}"
+        self._write(now, f"downloading {label}{behind}")
 
-    def reading(self, done: int, total: int | None) -> None:
-        """So many bytes of a log are read, of how many where that is known."""
+    def reading(self, count: int, total: int | None) -> None:
+        """Shows that ``count`` bytes of a log are read, of ``total`` where that is known."""
         now = time.monotonic()
         if not self._shows or now - self._last < 0.1:
             return
-        unit, name = next((item for item in _UNITS if (total or done) >= item[0]), (1, "bytes"))
+        unit, name = next((item for item in _UNITS if (total or count) >= item[0]), (1, "bytes"))
         of = f" of {total / unit:.1f}" if total else ""
-        self._write(now, f"reading the log {done / unit:.1f}{of} {name}")
+        self._write(now, f"reading the log {count / unit:.1f}{of} {name}")
 
     def _write(self, now: float, text: str) -> None:
         self._last = now

@@ -55,7 +55,7 @@ def _parameter(name: str, hint: Any, option: Option, panel: str, command: str) -
 
 
 def _parser(parse: Callable[[str], Any], command: str) -> Callable[[str], Any]:
-    """``parse``, whose errors name the help as well."""
+    """Returns ``parse`` with errors that also name the help."""
 
     def parsed(text: str) -> Any:
         try:

@@ -15,14 +15,14 @@ from ovms_doctor.model.output_options import OutputOptions
 def values_of(record: type[Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a record's options that were typed, by field."""
     many = {item.name for item in fields(record) if item.default == () and item.name in parsed}
-    given = {
+    typed = {
         name: value
         for name, value in parsed.items()
         if name in options_of(record) and value not in (None, False)
     }
     return {
         name: tuple(value) if name in many else value
-        for name, value in given.items()
+        for name, value in typed.items()
         if name not in many or value
     }
 

@@ -1,7 +1,7 @@
-"""A plain command line, run without the parser, whose import and setup take a quarter of a run.
+"""Runs a plain command line without the parser, whose import and setup take a quarter of a run.
 
-Plain is what needs nothing of the parser: no help, no mistake, nothing abbreviated or joined. All else is the parser's,
-as if this module were not there; both read the same records of options.
+A command line is plain if it has no help option, no mistake, and nothing abbreviated or joined. The parser handles
+all other command lines, as if this module did not exist; both read the same records of options.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _SEPARATOR = "--"
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
-    words = list(argv)
-    command = None if VARIABLE in os.environ else _plain_command(words)
+    typed = list(argv)
+    command = None if VARIABLE in os.environ else _plain_command(typed)
     if command is None:
         from ovms_doctor.cli.app import run
 
         return run(argv)
-    cut = words.index(_SEPARATOR) if _SEPARATOR in words else len(words)
-    return exit_code_of(command, words[:cut])
+    cut = typed.index(_SEPARATOR) if _SEPARATOR in typed else len(typed)
+    return exit_code_of(command, typed[:cut])
 
 
-def _plain_command(words: list[str]) -> Callable[[], int] | None:
-    name, rest = "".join(words[:1]), words[1:]
+def _plain_command(typed: list[str]) -> Callable[[], int] | None:
+    name, rest = "".join(typed[:1]), typed[1:]
     if name in ("check", "collect"):
         return _look(name, rest)
     if name == "logs":
@@ -42,15 +42,15 @@ def _plain_command(words: list[str]) -> Callable[[], int] | None:
     return None
 
 
-def _look(name: str, words: list[str]) -> Callable[[], int] | None:
+def _look(name: str, typed: list[str]) -> Callable[[], int] | None:
     from ovms_doctor.model.options import CheckOptions
     from ovms_doctor.model.output_options import OutputOptions
 
-    cut = words.index(_SEPARATOR) if _SEPARATOR in words else len(words)
-    parsed = read_plain(name, words[:cut], (CheckOptions, OutputOptions))
+    cut = typed.index(_SEPARATOR) if _SEPARATOR in typed else len(typed)
+    parsed = read_plain(name, typed[:cut], (CheckOptions, OutputOptions))
     if parsed is None:
         return None
-    arguments = words[cut + 1 :] if cut < len(words) else None
+    arguments = typed[cut + 1 :] if cut < len(typed) else None
 
     def command() -> int:
         from ovms_doctor.cli.check import run_check, run_collect
@@ -65,11 +65,11 @@ def _look(name: str, words: list[str]) -> Callable[[], int] | None:
     return command
 
 
-def _logs(words: list[str]) -> Callable[[], int] | None:
+def _logs(typed: list[str]) -> Callable[[], int] | None:
     from ovms_doctor.cli.log_options import LogOptions
     from ovms_doctor.model.output_options import OutputOptions
 
-    parsed = None if _SEPARATOR in words else read_plain("logs", words, (LogOptions, OutputOptions))
+    parsed = None if _SEPARATOR in typed else read_plain("logs", typed, (LogOptions, OutputOptions))
     if parsed is None:
         return None
 
@@ -84,7 +84,7 @@ def _logs(words: list[str]) -> Callable[[], int] | None:
     return command
 
 
-def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]]) -> dict[str, Any] | None:
+def read_plain(command: str, typed: Sequence[str], records: Sequence[type[Any]]) -> dict[str, Any] | None:
     """The values of the options of ``records`` that ``command`` has, by field, as the parser gives them; None where the
     words are not plain."""
     from ovms_doctor.model.option import options_of
@@ -99,7 +99,7 @@ def read_plain(command: str, words: Sequence[str], records: Sequence[type[Any]])
     named = {name: field for field, (_, option) in options.items() for name in option.names}
     (positional,) = (field for field, (_, option) in options.items() if not option.names)
     values: dict[str, Any] = {field: False if hint is bool else None for field, (hint, _) in options.items()}
-    rest = iter(words)
+    rest = iter(typed)
     for word in rest:
         name, equals, text = word.partition("=") if word.startswith("--") else (word, "", "")
         if word[:1] != "-" or word == "-":

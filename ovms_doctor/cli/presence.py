@@ -20,13 +20,13 @@ _SCHEMES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs", "az":
 
 
 def look_for(typed: CheckOptions, options: CheckOptions, collector: Collector) -> dict[AnyQuestion, Answer]:
-    """The collector's answers on the targets and mounts of the command line. ``typed``: the options before a
-    container's were added, whose mounts are not the user's mistake. Raises UsageError for a path that is not there;
-    what cannot be looked at is left to the rules."""
+    """Returns the collector's answers on the targets and mounts of the command line. ``typed``: the options before
+    those of a container were added, whose mounts are not the user's mistake. Raises UsageError for a path that does
+    not exist; the rules handle a path that is unavailable."""
     named = [(mount.host, "--mount ", mount.host, mount.server) for mount in typed.mounts]
     for text, path in zip(typed.typed_targets, typed.targets, strict=True):
         if is_remote(path):
-            # Nothing of it is on this host; whether it is in its store, the rules ask.
+            # The target is not on this host; the rules query its store.
             continue
         named.append((text, "", path, server_path(path, options)))
     answers = collector.collect([StatPath(server) for _, _, _, server in named])
@@ -38,7 +38,7 @@ def look_for(typed: CheckOptions, options: CheckOptions, collector: Collector) -
 
 
 def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
-    """A link that leads nowhere is there all the same: the server meets it."""
+    """Returns whether the path exists. A dangling link exists too: the server finds it."""
     from ovms_doctor.probes.local import LocalCollector
 
     directory, name = os.path.split(host)
@@ -56,7 +56,8 @@ def _must_exist(typed: str, option: str, host: str, deadline: float) -> None:
 
 
 def _did_you_mean(text: str, names: list[str]) -> str:
-    """The most similar name beside the one that is not there, or the place in a store that was meant."""
+    """Returns a hint: the most similar name in the directory of the missing path, or the URL of a store that was
+    probably meant."""
     scheme, mark, rest = text.partition("://")
     if mark and scheme.isalnum():
         known = _SCHEMES.get(scheme.lower())

@@ -1,4 +1,4 @@
-"""``request``: read a client's request, find out what is served, judge, print."""
+"""``request``: reads a client's request, finds out what is served, predicts the server's answer, prints."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ _LARGEST_METADATA = 1 << 24
 
 
 def run_request(check_options: CheckOptions, options: RequestOptions, output_options: OutputOptions) -> int:
-    """The exit code: 0 where the request is answered with a result, 1 where it is refused, 3 where it is not known."""
+    """Runs ``request`` and returns the exit code: 0 if the server answers with a result, 1 if it refuses the
+    request, 3 if that is not known."""
     _check_usage(check_options, options)
     destinations(output_options)
     run_start = begin(sys.argv[1:])
@@ -96,17 +97,17 @@ def _read(options: RequestOptions) -> ClientRequest | None:
 
 
 class _MappedBody(mmap.mmap):
-    """A file that takes the place of its bytes, and gives back the pages that were read."""
+    """A mapped file, used like its bytes; the memory of pages that were read can be released."""
 
     def release_before(self, offset: int) -> None:
-        """Give back the pages before an offset; they are read again where they are needed again."""
+        """Releases the pages before an offset; they are read again when needed."""
         pages = offset // mmap.PAGESIZE * mmap.PAGESIZE
         if pages:
             self.madvise(mmap.MADV_DONTNEED, 0, pages)
 
 
 def _content(source: str) -> bytes:
-    """The bytes of a file or of standard input. A large file is mapped, which takes no memory of its own."""
+    """Returns the bytes of a file or of standard input. A large file is mapped and takes no memory."""
     if source == "-":
         return read_named_file(source, LARGEST_INPUT)
     try:
@@ -128,9 +129,10 @@ def _content(source: str) -> bytes:
 
 
 def _named_file(name: str, directory: str) -> bytes:
-    """A file that a command line names, as curl would find it, or beside the file with the command line."""
+    """Returns the content of a file that a command line names, as curl finds it, or next to the file with the
+    command line."""
     if name == "-":
-        raise DocumentError("the data come from standard input, which is not at hand")
+        raise DocumentError("the data come from standard input, which is not available")
     for path in (name, os.path.join(directory, name)):
         with suppress(UsageError):
             return read_named_file(path, LARGEST_INPUT)
@@ -141,7 +143,7 @@ def _named_file(name: str, directory: str) -> bytes:
 
 
 class _World:
-    """What the request could reach, and what looks at it."""
+    """The server that the request is for: its source, its models, and the collector that looks at it."""
 
     def __init__(
         self, check_options: CheckOptions, options: RequestOptions, request: ClientRequest | None
@@ -179,11 +181,11 @@ class _World:
     def _release(self, text: str | None) -> Release:
         from ovms_doctor.model.releases import NEWEST, ReleaseError, parse_release
 
-        given = self._check_options.release
+        release = self._check_options.release
         try:
-            if given is not None:
+            if release is not None:
                 self.release_from = "--ovms-version"
-                return parse_release(given)
+                return parse_release(release)
             if text:
                 self.release_from = "the server"
                 return parse_release(".".join(text.split(".")[:2]))
@@ -227,7 +229,7 @@ class _World:
         return models, self._release(found.version)
 
     def _wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The models whose metadata are asked for: the one that the request names, else all."""
+        """Returns the models whose metadata are requested: the model that the request names, else all."""
         request = self._request
         if request is not None:
             named = request.message.model_name if request.message is not None else ""
@@ -250,7 +252,7 @@ class _World:
         ), self._release(None)
 
     def close(self) -> None:
-        """End what looks."""
+        """Ends the collector."""
         if self.collector is not None:
             self.collector.close()
 
@@ -290,7 +292,7 @@ def _say_error(
     run_start: RunStart,
     output_options: OutputOptions,
 ) -> int:
-    """What an error text alone proves."""
+    """Prints what an error text alone proves, and returns the exit code."""
     from ovms_doctor.checks.requests.findings import error_text_findings
     from ovms_doctor.prediction.requests.error_texts import recognise_error
 
@@ -314,10 +316,10 @@ def _say_error(
 
 
 class _Judgement(NamedTuple):
-    """What a request, or an error text, comes to."""
+    """The result for a request or an error text."""
 
     findings: tuple[Finding, ...]
-    #: Why it could not be judged; empty where it was.
+    #: Why the server's answer is not known; empty where it is.
     unjudged: str
     #: The verdict: its mark and its sentence.
     last: tuple[str, str]

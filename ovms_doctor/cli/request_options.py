@@ -1,4 +1,4 @@
-"""The options of ``request`` beside those of ``check``."""
+"""The options of ``request`` that ``check`` does not have."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ovms_doctor.model.option import Option
 
 
 class RequestOptions(Struct, frozen=True):
-    """What was typed about a client's request."""
+    """The options on a client's request."""
 
     #: The file with the request, ``-`` for standard input; None where only an error text is given.
     source: Annotated[
@@ -25,9 +25,9 @@ class RequestOptions(Struct, frozen=True):
     models: Annotated[
         tuple[str, ...], Option(("--model",), "What is served, as a TARGET of check.", "TARGET")
     ] = ()
-    #: Address of a running server whose metadata are asked for.
+    #: Address of a running server whose metadata are requested.
     url: Annotated[
-        str | None, Option(("--url",), "A running server; only its metadata are asked for.", "URL")
+        str | None, Option(("--url",), "A running server; only its metadata are requested.", "URL")
     ] = None
     #: A file with metadata.
     metadata: Annotated[

@@ -1,4 +1,4 @@
-"""The server's log beside a deployment: ``--log``, or what the engine keeps of a container's output."""
+"""The server's log of a deployment: ``--log``, or the output of a container that the engine keeps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from ovms_doctor.probes.containers.engine import FIRST_LINES, LAST_LINES
 from ovms_doctor.probes.containers.log_stream import container_pieces
 from ovms_doctor.probes.log_files import LogReadError, grouped, pieces
 
-#: So many lines are the ends of a longer output.
+#: The number of lines with which the recorded output counts as cut: first and last lines of a longer output.
 _ENDS = FIRST_LINES + LAST_LINES
 #: Lines at the end of a container's output that are read.
 _TAIL = 20_000
 
 
 def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions:
-    """The options with what the log shows. ``lines``: of the container, used where no file is named.
+    """Returns the options with the content of the log. ``lines``: the container's output, used where no file is
+    named.
 
     Raises UsageError for a file that cannot be read.
     """
@@ -46,20 +47,20 @@ def read_server_log(options: CheckOptions, lines: Sequence[str]) -> CheckOptions
 
 
 def _of_container(options: CheckOptions, lines: Sequence[str]) -> LogSummary:
-    """What the container's output shows: of a long one, of which ``lines`` are the ends, the last lines are read
-    through the engine."""
+    """Returns the summary of the container's output. Of a long output ``lines`` are only the first and last; then
+    its last lines are read from the engine."""
     if options.container_name is not None and len(lines) >= _ENDS:
         output = container_pieces(options.container_name, tail=_TAIL, silence=options.timeout)
         try:
             return read_log([("", output)])
         except LogReadError:
-            # The ends of it are known all the same.
+            # The first and last lines are known nevertheless.
             pass
     return read_log([("", ["\n".join(lines).encode("utf-8", "replace")])])
 
 
 def _with_release(options: CheckOptions, log: LogSummary) -> CheckOptions:
-    """The release that the log reports, where nothing else gives one."""
+    """Returns the options with the release that the log reports, where no other source names one."""
     if options.release is not None or options.container is not None or log.release is None:
         return options
     try:

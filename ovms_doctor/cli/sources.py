@@ -28,8 +28,8 @@ _LARGEST = 64 << 20
 
 
 def with_container(options: CheckOptions) -> CheckOptions:
-    """``options`` with what the named source tells. UsageError for a document that cannot be read; an engine that
-    does not answer is no mistake of the user's: it ends in ``unavailable``."""
+    """Returns ``options`` with the data of the named source. Raises UsageError for a document that cannot be read.
+    An engine that does not answer is no usage error: it sets ``unavailable``."""
     ((option, value),) = options.sources.items()
     try:
         if option == "--container":
@@ -41,7 +41,7 @@ def with_container(options: CheckOptions) -> CheckOptions:
         container,
         elsewhere=container.elsewhere or (option in ("--docker-run", "--compose") and _engine_is_remote()),
     )
-    # A saved document and a manifest tell of some host; whether of this one, its mounts show.
+    # A saved document or a manifest describes any host; the mounts show whether it is this one.
     elsewhere = option in ("--inspect", "--kubernetes") or container.elsewhere
     gone = _gone(options, container) if elsewhere else frozenset()
     container = replace(container, merged_directory="", layers=()) if gone else _with_own_files(container)
@@ -80,7 +80,7 @@ def _from_engine(options: CheckOptions, name: str) -> CheckOptions:
 
 
 def _reachable(container: Container, looked: ContainerLookup) -> LiveLook:
-    """Where the container's server is to be looked at, or why it is not."""
+    """Returns the address at which the container's server is queried, or why it is not queried."""
     from ovms_doctor.inputs.inspect.own_address import own_address
     from ovms_doctor.prediction.live.address import AddressError
     from ovms_doctor.prediction.live.container_address import either_address
@@ -94,13 +94,13 @@ def _reachable(container: Container, looked: ContainerLookup) -> LiveLook:
 
 
 def _with_own_files(container: Container) -> Container:
-    """With the parts of the container's own file system that can be looked into. While it runs, the whole of it
-    appears in one place; of one that ended there are only its layers, and a path that one of them alone holds, or
-    none."""
+    """Returns the container with mounts for the readable parts of its own file system. A running container has one
+    directory with all files; a container that ended has only its layers, and a path is used if exactly one layer
+    holds it, or none."""
     if container.merged_directory and os.access(container.merged_directory, os.R_OK | os.X_OK):
         return container
     if not all(os.access(layer, os.R_OK | os.X_OK) for layer in container.layers):
-        # Another host's, or not for this user.
+        # The layers are on another host, or this user cannot read them.
         return replace(container, merged_directory="", layers=())
     found = []
     for path in _named_paths(container):
@@ -112,13 +112,13 @@ def _with_own_files(container: Container) -> Container:
 
 
 def _named_paths(container: Container) -> list[str]:
-    """What the server's own words name: the model's directory, the directory of config.json."""
-    words = container.arguments or ()
+    """Returns the paths that the server's arguments name: the model's directory, the directory of config.json."""
+    arguments = container.arguments or ()
     found = []
     for option in ("--config_path", "--model_path"):
-        given = [word.partition("=")[2] for word in words if word.startswith(f"{option}=")]
-        given += [value for word, value in itertools.pairwise(words) if word == option]
-        for path in given[-1:]:
+        paths = [word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")]
+        paths += [value for word, value in itertools.pairwise(arguments) if word == option]
+        for path in paths[-1:]:
             top = os.path.dirname(path) if option == "--config_path" else path
             if top.startswith("/") and top != "/" and top == os.path.normpath(top):
                 found.append(top)
@@ -126,8 +126,8 @@ def _named_paths(container: Container) -> list[str]:
 
 
 def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
-    """The only layer that has ``path``; the topmost where none has it; None where several make it up, or a link on
-    the way leads elsewhere."""
+    """Returns the only layer that has ``path``; the topmost layer where none has it; None where several layers hold
+    parts of it, or a link leads elsewhere."""
     parts = path.strip("/").split("/")
     ways = ["/" + "/".join(parts[:length]) for length in range(1, len(parts) + 1)]
     if not layers or any(os.path.islink(layer + way) for layer in layers for way in ways):
@@ -137,13 +137,13 @@ def _layer_with(path: str, layers: tuple[str, ...]) -> str | None:
 
 
 def _engine_is_remote() -> bool:
-    """Whether this shell's engine is another host's."""
+    """Returns whether this shell's engine runs on another host."""
     host = os.environ.get("DOCKER_HOST", "")
     return "://" in host and not host.startswith("unix://")
 
 
 def _client_passes_proxies() -> bool:
-    """Whether Docker's client gives proxies of its own settings to every container that it starts."""
+    """Returns whether the configuration of Docker's client sets proxies in each container that it starts."""
     directory = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")
     try:
         with open(os.path.join(directory, "config.json"), "rb") as file:
@@ -154,7 +154,7 @@ def _client_passes_proxies() -> bool:
 
 
 def _host_proxy() -> str:
-    """The variable that names a proxy to this process, empty for none; its value is not taken."""
+    """Returns the name of this process's variable with a proxy, empty for none; its value is not read."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
     return next((name for name in names if os.environ.get(name)), "")
 
@@ -166,14 +166,14 @@ def _here() -> Any:
 
 
 def _with_kills(container: Container, options: CheckOptions) -> Container:
-    """With the OOM kills of the kernel's log that match it. The host's own log only where the container is
-    its own: a document may come from anywhere."""
+    """Returns the container with the OOM kills of the kernel's log that match it. This host's log is used only for a
+    container of this host: a document may come from any host."""
     if options.kernel_log is None and options.container_name is None:
         return container
     from ovms_doctor.inputs.kernel_log import matching, read_kernel_log
     from ovms_doctor.probes.kernel_log import kernel_lines
 
-    # The child that reads it does not run here.
+    # The child process that reads the kernel's log does not run on this host.
     file = None if options.kernel_log is None else absolute(options.kernel_log)
     lines, problem = kernel_lines(file, options.timeout)
     if problem is not None and options.kernel_log is not None:
@@ -182,7 +182,8 @@ def _with_kills(container: Container, options: CheckOptions) -> Container:
 
 
 def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
-    """Host paths of the mounts that are not on this host: the container ran with them, so it ran elsewhere."""
+    """Returns host paths of mounts that do not exist on this host: the container ran with them, so it ran on another
+    host."""
     from ovms_doctor.probes.local import LocalCollector
 
     hosts = sorted({mount.host for mount in container.mounts if mount.host is not None})
@@ -204,7 +205,7 @@ def _gone(options: CheckOptions, container: Container) -> frozenset[str]:
 def _inspected(value: str) -> Container:
     from ovms_doctor.inputs.inspect.read import read_inspect, read_text
 
-    return read_inspect(read_text(_data(value)), source="inspect", source_name=_shown(value))
+    return read_inspect(read_text(_data(value)), source="inspect", source_name=_source_label(value))
 
 
 def _run_line(value: str) -> Container:
@@ -252,7 +253,7 @@ def _manifest(value: str) -> Container:
     path, container = value, None
     if not os.path.lexists(path) and ":" in path:
         path, _, container = value.rpartition(":")
-    return read_kubernetes(_text(path), source_name=_shown(path), container=container)
+    return read_kubernetes(_text(path), source_name=_source_label(path), container=container)
 
 
 _READERS: Mapping[str, Callable[[str], Container]] = {
@@ -263,7 +264,7 @@ _READERS: Mapping[str, Callable[[str], Container]] = {
 }
 
 
-def _shown(value: str) -> str:
+def _source_label(value: str) -> str:
     return "standard input" if value == "-" else value
 
 

@@ -30,20 +30,21 @@ _LONGEST = 86_400.0
 _LONGEST_KEY = 8192
 
 
-def run_status(options: StatusOptions, shown: OutputOptions) -> int:
-    """The exit code: 0 where everything is AVAILABLE, 1 with a finding, 3 where it could not be looked at."""
+def run_status(options: StatusOptions, output_options: OutputOptions) -> int:
+    """Runs ``status`` and returns the exit code: 0 if everything is AVAILABLE, 1 with a finding, 3 if the server
+    could not be queried."""
     if options.server is None and options.container is None:
         raise UsageError("status: name a server: http://HOST:PORT, HOST:PORT or HOST; or --container NAME")
     if options.server is not None and options.container is not None:
         raise UsageError("--container and the address of a server exclude each other")
     live_options = _live_options(options)
-    written = destinations(shown)
+    written = destinations(output_options)
     if options.watch and (options.wait is not None or options.probe):
         raise UsageError(f"--watch and {'--probe' if options.probe else '--wait'} exclude each other")
     if options.watch and any(item.path or item.format != "text" for item in written):
         raise UsageError("--watch writes text on standard output: leave out --format and --output")
-    check_patterns(shown)
-    run_start = begin(sys.argv[1:], shown.host_name)
+    check_patterns(output_options)
+    run_start = begin(sys.argv[1:], output_options.host_name)
     from ovms_doctor.prediction.live.address import AddressError, read_address
 
     try:
@@ -55,21 +56,21 @@ def run_status(options: StatusOptions, shown: OutputOptions) -> int:
         typed = options.container or without_user(options.server or "''")
         raise UsageError(f"{typed}: {error}") from None
     except _EngineError as error:
-        return _not_looked(str(error), shown, run_start)
+        return _not_looked(str(error), output_options, run_start)
     from ovms_doctor.diagnosis.live import live_report, live_status
 
     if options.watch:
         from ovms_doctor.cli.status_watch import watch
 
-        return watch(address, live_options, shown, run_start)
+        return watch(address, live_options, output_options, run_start)
     status = live_status(address, live_options, dict(os.environ), _progress())
-    report = live_report(status, shown, run_start)
-    _print(report, status, shown)
+    report = live_report(status, output_options, run_start)
+    _print(report, status, output_options)
     return report.exit_code
 
 
 class _EngineError(Exception):
-    """The container engine tells nothing of the container. The text says why."""
+    """The container engine does not describe the container. The text is the reason."""
 
 
 def _of_container(name: str, grpc: bool, timeout: float) -> Address:
@@ -92,14 +93,14 @@ def _of_container(name: str, grpc: bool, timeout: float) -> Address:
     return container_address(container, address, grpc=grpc, engine_host=looked.host)
 
 
-def _not_looked(reason: str, shown: OutputOptions, run_start: RunStart) -> int:
-    """The report of a run that could not look."""
+def _not_looked(reason: str, output_options: OutputOptions, run_start: RunStart) -> int:
+    """Delivers the report of a run that could not query the server."""
     from ovms_doctor.diagnosis.run import failed_report
 
     report = failed_report(reason, run_start)
     print(f"ovms-doctor: {reason}", file=sys.stderr)
-    deliver(failed_content(report), shown)
-    return EXIT_OK if shown.exit_zero else report.exit_code
+    deliver(failed_content(report), output_options)
+    return EXIT_OK if output_options.exit_zero else report.exit_code
 
 
 def _live_options(options: StatusOptions) -> LiveOptions:
@@ -136,7 +137,8 @@ def _seconds(name: str, text: str | None, default: float, least: float) -> float
 
 
 def _authorization(path: str | None) -> str:
-    """The header's text: as the server, its first line alone is the key."""
+    """Returns the text of the header Authorization. As for the server, only the first line of the file is the
+    key."""
     if path is None:
         return ""
     data = read_named_file(path, _LONGEST_KEY, shown=f"--api-key-file: {path}")
@@ -147,7 +149,7 @@ def _authorization(path: str | None) -> str:
 
 
 def _progress() -> Callable[[LiveStatus], None] | None:
-    """A line on a terminal's standard error while something is waited for."""
+    """Returns the function that shows the waiting time on a terminal's standard error; None without a terminal."""
     if not sys.stderr.isatty():
         return None
 
@@ -165,7 +167,7 @@ def _progress() -> Callable[[LiveStatus], None] | None:
 # -- printing ------------------------------------------------------------------------------------------
 
 
-def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
+def _print(report: Report, status: LiveStatus, output_options: OutputOptions) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[K")
 
@@ -179,19 +181,19 @@ def _print(report: Report, status: LiveStatus, shown: OutputOptions) -> None:
         return to_document(report, live=live_info(status), sentence=sentence)
 
     def write_text(output: Output) -> None:
-        render(report, status, shown, output)
+        render(report, status, output_options, output)
 
-    deliver(Content(report.exit_code, document, write_text, status.address.url), shown)
+    deliver(Content(report.exit_code, document, write_text, status.address.url), output_options)
 
 
-def render(report: Report, status: LiveStatus, shown: OutputOptions, output: Output) -> None:
+def render(report: Report, status: LiveStatus, output_options: OutputOptions, output: Output) -> None:
     """Write the report for people."""
     from ovms_doctor.checks.live import live_gap
     from ovms_doctor.report.live_text import write_live_report, write_live_verdict
     from ovms_doctor.report.text_writer import writer_for
 
-    writer = writer_for(output, verbose=shown.verbose, quiet=shown.quiet)
-    if not shown.quiet:
+    writer = writer_for(output, verbose=output_options.verbose, quiet=output_options.quiet)
+    if not output_options.quiet:
         write_live_report(writer, status, report.findings)
     write_live_verdict(writer, status, report.findings, live_gap(status))
     writer.print(output)

@@ -12,7 +12,7 @@ _COMMANDS = ("status",)
 
 
 class StatusOptions(Struct, frozen=True):
-    """What was typed about a running server."""
+    """The options on a running server."""
 
     #: The server.
     server: Annotated[
@@ -31,9 +31,9 @@ class StatusOptions(Struct, frozen=True):
             commands=_COMMANDS,
         ),
     ] = None
-    #: Whether gRPC is spoken.
+    #: Whether the server is queried over gRPC.
     grpc: Annotated[bool, Option(("--grpc",), "The port is the gRPC port.", commands=_COMMANDS)] = False
-    #: A model that is looked at by itself.
+    #: The only model to query.
     model: Annotated[
         str | None,
         Option(("--model",), "A servable that clients request: is it served?", "NAME", commands=_COMMANDS),
@@ -55,7 +55,7 @@ class StatusOptions(Struct, frozen=True):
             commands=_COMMANDS,
         ),
     ] = None
-    #: Looks until it is interrupted.
+    #: Whether the server is queried until an interruption.
     watch: Annotated[
         bool,
         Option(("--watch",), "Look again and again until Ctrl-C, and show what changes.", commands=_COMMANDS),

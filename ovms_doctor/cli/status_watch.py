@@ -1,4 +1,5 @@
-"""``status --watch``: look until it is interrupted. On a terminal the report is drawn anew, else a change is a line."""
+"""``status --watch``: queries the server until an interruption. A terminal shows the whole report each time;
+otherwise each change is a line."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _HOME, _REST_OF_SCREEN = "\x1b[H", "\x1b[J"
 
 
-def watch(address: Address, options: LiveOptions, shown: OutputOptions, run_start: RunStart) -> int:
-    """Looks until Ctrl-C, then writes the last state where it is not on the screen. The exit code is 130."""
+def watch(address: Address, options: LiveOptions, output_options: OutputOptions, run_start: RunStart) -> int:
+    """Queries the server until Ctrl-C, then writes the last state where it is not on the screen. Returns 130."""
     from ovms_doctor.diagnosis.live import live_report, look_once
 
     is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -34,10 +35,10 @@ def watch(address: Address, options: LiveOptions, shown: OutputOptions, run_star
     try:
         while True:
             status = look_once(address, options, dict(os.environ))
-            report = live_report(status, shown, run_start)
+            report = live_report(status, output_options, run_start)
             last = report, status
             if is_terminal:
-                _draw(report, status, shown, options.interval)
+                _draw(report, status, output_options, options.interval)
             else:
                 now = watched_state(status, report)
                 _write_changes(before, now)
@@ -49,14 +50,14 @@ def watch(address: Address, options: LiveOptions, shown: OutputOptions, run_star
             from ovms_doctor.cli.status import render
 
             print(flush=True)
-            render(*last, shown, standard_output(no_color=shown.no_color))
+            render(*last, output_options, standard_output(no_color=output_options.no_color))
         sys.stdout.flush()
         interrupted.say()
     return EXIT_INTERRUPTED
 
 
 def watched_state(status: LiveStatus, report: Report) -> dict[str, str]:
-    """What a change is looked for in: the server, and the state of each version, by what it is called."""
+    """Returns the states that are compared: of the server and of each version, by name."""
     from ovms_doctor.checks.live import live_gap
     from ovms_doctor.report.live_text import live_verdict
 
@@ -92,12 +93,12 @@ def _write_changes(before: dict[str, str] | None, now: dict[str, str]) -> None:
     sys.stdout.buffer.flush()
 
 
-def _draw(report: Report, status: LiveStatus, shown: OutputOptions, interval: float) -> None:
+def _draw(report: Report, status: LiveStatus, output_options: OutputOptions, interval: float) -> None:
     """The report from the upper left corner on, over the one before."""
     from ovms_doctor.cli.status import render
 
     sys.stdout.write(_HOME + _REST_OF_SCREEN)
     sys.stdout.flush()
-    render(report, status, shown, standard_output(no_color=shown.no_color))
+    render(report, status, output_options, standard_output(no_color=output_options.no_color))
     at = datetime.now().astimezone().strftime("%H:%M:%S")
     print(f"\n {at}, looked at every {interval:g} s; Ctrl-C ends", flush=True)

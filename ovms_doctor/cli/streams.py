@@ -17,7 +17,7 @@ _INPUT, _OUTPUT, _ERROR = 0, 1, 2
 
 
 class _LossyFile(io.FileIO):
-    """A file for what nobody misses: a write that fails is forgotten."""
+    """A file whose failed writes are ignored."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -27,7 +27,7 @@ class _LossyFile(io.FileIO):
 
 
 class _OutputFile(io.FileIO):
-    """Standard output, which remembers why a write failed: a text buffer forgets what it could not write."""
+    """Standard output that keeps the error of a failed write: a text buffer discards what it could not write."""
 
     failure: OSError | None = None
 
@@ -40,8 +40,8 @@ class _OutputFile(io.FileIO):
 
 
 def prepare() -> None:
-    """Opens what is closed, so that no other file takes its number; has errors on standard error forgotten, and those
-    on standard output remembered.
+    """Opens closed standard streams, so that no other file gets their numbers. Errors on standard error are ignored,
+    errors on standard output are kept.
 
     A write to a standard output that was closed fails as it would without this.
     """
@@ -50,7 +50,7 @@ def prepare() -> None:
             os.fstat(number)
         except OSError:
             with contextlib.suppress(OSError):
-                # The lowest free number is taken, and those below are open.
+                # The kernel takes the lowest free number, and all lower ones are open.
                 os.open(os.devnull, mode)
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_OutputFile(_OUTPUT, "w", closefd=False)),
@@ -74,7 +74,7 @@ def failure_text(error: OSError) -> str:
 
 
 def output_failure() -> OSError | None:
-    """Why something could not be written to standard output; None where all is written."""
+    """Returns the error of a failed write to standard output; None where all is written."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -83,7 +83,7 @@ def output_failure() -> OSError | None:
 
 
 def discard_output() -> None:
-    """What is left for standard output, and all that follows, goes nowhere: at its end Python writes no more."""
+    """Discards the remaining output for standard output, so that Python writes nothing more at its end."""
     descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(descriptor, _OUTPUT)
     os.close(descriptor)

@@ -1,4 +1,5 @@
-"""Third-party checks for the commands. Where none is installed, nothing of theirs is imported or started."""
+"""Third-party checks for the commands. Where none is installed, no module for them is imported and no process
+started."""
 
 from __future__ import annotations
 
@@ -14,27 +15,28 @@ if TYPE_CHECKING:
     from ovms_doctor.explain.index import CodeEntry
     from ovms_doctor.plugins.run import PluginOffer
 
-#: Seconds for one to give its codes, where no limit is given.
+#: Seconds for a check to report its codes, where no limit is set.
 CHECK_TIMEOUT = 10.0
 
 #: A code, or a name in kebab case, by which a third-party entry is found.
 _CODE_OR_NAME = lazy_pattern(r"[A-Za-z]{2,8}[0-9]{1,6}|[a-z0-9]+(-[a-z0-9]+)+", re.IGNORECASE)
 
 
-def lookup_third_party(what: str) -> CodeEntry | None:
-    """The entry of an installed third-party check for a code or a name; None where there is none."""
-    wanted = what.strip()
-    if not _CODE_OR_NAME.fullmatch(wanted) or wanted.upper().startswith("OVD"):
+def lookup_third_party(text: str) -> CodeEntry | None:
+    """Returns the entry of an installed third-party check for a code or a name; None if no check has it."""
+    name = text.strip()
+    if not _CODE_OR_NAME.fullmatch(name) or name.upper().startswith("OVD"):
         return None
     offers = _offers()
     if offers is None:
         return None
     named = {entry.name: entry for entry in offers.codes.values()}
-    return offers.codes.get(wanted.upper()) or named.get(wanted.lower())
+    return offers.codes.get(name.upper()) or named.get(name.lower())
 
 
 def list_third_party() -> tuple[Mapping[str, CodeEntry], Mapping[str, str]]:
-    """Codes, and summaries by check, of all installed; what cannot be used is said on standard error."""
+    """Returns the codes, and the summaries by check, of all installed checks. A check that cannot be used is
+    reported on standard error."""
     offers = _offers()
     return (offers.codes, offers.summaries) if offers is not None else ({}, {})
 
@@ -47,6 +49,6 @@ def _offers() -> PluginOffer | None:
     from ovms_doctor.plugins.run import offers
 
     found = offers(plugins, CHECK_TIMEOUT)
-    for trouble in found.troubles:
-        print(f"ovms-doctor: {visible(trouble)}", file=sys.stderr)
+    for problem in found.problems:
+        print(f"ovms-doctor: {visible(problem)}", file=sys.stderr)
     return found

@@ -1,4 +1,5 @@
-"""What a mistake of usage says beyond the parser: the nearest option, value or command, and where the help is."""
+"""Hints for a usage mistake that the parser does not give: the nearest option, value or command, and where the help
+is."""
 
 from __future__ import annotations
 
@@ -18,16 +19,18 @@ _CHOICE = lazy_pattern(
 _MISSING = lazy_pattern(r"Missing argument '(?P<name>[^']*)'")
 
 
-def usage_message(text: str, words: Sequence[str], commands: Iterable[str], options: Iterable[str]) -> str:
-    """The parser's message as a sentence with the way out.
+def usage_message(
+    text: str, arguments: Sequence[str], commands: Iterable[str], options: Iterable[str]
+) -> str:
+    """Returns the parser's message as a sentence with a hint.
 
-    ``words``: the command line. ``commands``: all commands. ``options``: those of the command, with dashes.
+    ``arguments``: the command line. ``commands``: all commands. ``options``: those of the command, with dashes.
     """
     names = list(commands)
-    known = bool(words) and words[0] in names
-    help_line = f"ovms-doctor {words[0]} --help" if known else "ovms-doctor --help"
-    if _UNKNOWN_COMMAND.match(text) and words:
-        return _command(words[0], words[1:], names)
+    known = bool(arguments) and arguments[0] in names
+    help_line = f"ovms-doctor {arguments[0]} --help" if known else "ovms-doctor --help"
+    if _UNKNOWN_COMMAND.match(text) and arguments:
+        return _command(arguments[0], arguments[1:], names)
     option = _UNKNOWN_OPTION.match(text)
     if option is not None:
         # One letter is similar to every other one.
@@ -44,18 +47,18 @@ def usage_message(text: str, words: Sequence[str], commands: Iterable[str], opti
         return f"{name}: {shortened(choice['value'])} is none of {', '.join(allowed)}.{meant} See {help_line}"
     missing = _MISSING.match(text)
     if missing is not None:
-        return f"{words[0]} needs {missing['name']}. See {help_line}"
+        return f"{arguments[0]} needs {missing['name']}. See {help_line}"
     return f"{text.rstrip('.')}. See {help_line}"
 
 
 def _command(word: str, rest: Sequence[str], commands: Sequence[str]) -> str:
-    """What was meant by a word that is no command: a similar command, else something to be checked."""
-    shown = shortened(word)
+    """Returns what a word that is no command probably means: a similar command, else a target of check."""
+    quoted = shortened(word)
     looks_like_path = "/" in word or word.startswith((".", "~")) or word.endswith(".json")
     near = [] if looks_like_path else similar_names(word, commands, 1, 0.6)
     if near:
-        return f"no such command: {shown}. Did you mean {near[0]}? ovms-doctor --help lists the commands"
+        return f"no such command: {quoted}. Did you mean {near[0]}? ovms-doctor --help lists the commands"
     line = shlex.join(["ovms-doctor", "check", word, *rest])
     if len(line) > 200:
-        line = shlex.join(["ovms-doctor", "check", shown])
-    return f"no such command: {shown}. To check a repository or a model: {line}. ovms-doctor --help lists the commands"
+        line = shlex.join(["ovms-doctor", "check", quoted])
+    return f"no such command: {quoted}. To check a repository or a model: {line}. ovms-doctor --help lists the commands"

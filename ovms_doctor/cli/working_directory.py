@@ -1,4 +1,4 @@
-"""The working directory, also one that was removed."""
+"""The working directory, also if it was removed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 
 
 def working_directory() -> str:
-    """This process's working directory. Of one that was removed, the path as the kernel writes it, which does not
-    exist: ``/srv/models (deleted)``."""
+    """Returns this process's working directory; of a removed one the kernel's path, which does not exist:
+    ``/srv/models (deleted)``."""
     try:
         return os.getcwd()
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""What a project has decided about findings, applied: ignored with a reason, known already, of another severity.
+"""Applies what a project has decided about findings: ignored with a reason, already known, or of another severity.
 
-Findings about ovms-doctor itself (9xx) stay as they are: what could not be looked at is not decided by anybody.
+Findings about ovms-doctor itself (9xx) are not changed: nobody can decide about what could not be looked at.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Adjusted(Struct, frozen=True):
 
     #: Those that are reported, with their severities.
     findings: tuple[Finding, ...]
-    #: Those that are not, each with the reason.
+    #: Those that are not reported, each with the reason.
     suppressed: tuple[Finding, ...] = ()
-    #: What a reader must know of it: a sentence each.
+    #: Notes for the reader, one sentence each.
     notes: tuple[str, ...] = ()
 
 
@@ -178,7 +178,9 @@ def _counts(suppressed: tuple[Finding, ...], decided: Adjustments) -> list[str]:
         if one.suppressed is not None and one.suppressed.source == "configuration":
             reasons.setdefault(one.suppressed.reason, []).append(one.code)
     for reason, codes in reasons.items():
-        shown = ", ".join(dict.fromkeys(codes))
+        code_list = ", ".join(dict.fromkeys(codes))
         plural = "" if len(codes) == 1 else "s"
-        notes.append(f"{len(codes)} finding{plural} ignored by {decided.configuration} ({shown}): {reason}")
+        notes.append(
+            f"{len(codes)} finding{plural} ignored by {decided.configuration} ({code_list}): {reason}"
+        )
     return notes

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class JudgedRequest(Struct, frozen=True):
-    """A request with its verdict and what it rests on."""
+    """A request with its verdict and the data behind it."""
 
     #: The verdict.
     verdict: RequestVerdict
@@ -39,7 +39,8 @@ class JudgedRequest(Struct, frozen=True):
 
 
 def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
-    """What a deployment serves, with its ports and what the files of generative models say."""
+    """Returns the models that a deployment serves, with its ports and the limits in the files of generative
+    models."""
     deployment = run.deployment
     models = served_models(run.plan, deployment.working_directory)
     arguments = deployment.arguments
@@ -77,14 +78,14 @@ def served_by(run: SettledRun, collector: Collector | None) -> ServedModels:
 def judge_request(
     request: ClientRequest, models: ServedModels, release: Release, facts: Facts, collector: Collector | None
 ) -> JudgedRequest:
-    """The verdict; what the rules lack is collected on the way."""
+    """Returns the verdict. Facts that the rules need are collected."""
     completed = complete(request, models)
     verdict: RequestVerdict = _settled(lambda: judge(completed, models, release, facts), facts, collector)
     return JudgedRequest(verdict, models, release)
 
 
 def _settled(attempt: Callable[[], T], facts: Facts, collector: Collector | None) -> T:
-    """What the rules come to once nothing is missing."""
+    """Returns the rules' result once no fact is missing."""
     for _ in range(_MOST_TURNS):
         try:
             return attempt()
@@ -113,7 +114,7 @@ def complete(request: ClientRequest, models: ServedModels) -> ClientRequest:
 
 
 def _meant_name(request: ClientRequest, models: ServedModels) -> tuple[str, tuple[str, ...]]:
-    """The model that a body without a path is for: the only one, or the one whose inputs it names."""
+    """Returns the model for a body without a path: the only model, or the one whose inputs the body names."""
     names = served_names(models) or sorted(models.names)
     if len(names) <= 1:
         return (names[0] if names else "model"), ()

@@ -1,4 +1,4 @@
-"""From a options to a Deployment, asking for the facts that the targets need to be understood."""
+"""Makes a Deployment of the options, with the facts that decide how the targets are understood."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
     if options.arguments is not None:
         arguments = read_arguments(options.arguments, base.release, base.limits)
         mode: Mode = "config" if arguments.config_path else "single"
-        given = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
-        withheld = _withheld_notes([arguments.model_path or ""], given, options, facts)
-        return replace(given, notes=(*_copy_notes(options), *withheld))
+        deployment = replace(base, mode=mode, arguments=arguments, config_path=arguments.config_path)
+        withheld = _withheld_notes([arguments.model_path or ""], deployment, options, facts)
+        return replace(deployment, notes=(*_copy_notes(options), *withheld))
     policy = _policy(options.policy)
     understood = _understood(options, base, policy, facts)
     configs = [item for item in understood if item.config_path is not None]
@@ -70,7 +70,7 @@ def deployment_for(options: CheckOptions, facts: Facts) -> Deployment:
 def _understood(
     options: CheckOptions, base: Deployment, policy: VersionPolicy, facts: Facts
 ) -> list[ResolvedTarget]:
-    """Each target. What they all lack is named at once."""
+    """Returns how each target is understood. Raises FactsMissingError with the missing facts of all targets."""
     found: list[ResolvedTarget] = []
     missing: list[AnyQuestion] = []
     typed = dict(zip(options.targets, options.typed_targets, strict=False))
@@ -83,8 +83,8 @@ def _understood(
                 found.append(understand_remote(path, access, options.as_, policy, facts))
             else:
                 server = server_path(path, options)
-                shown = typed.get(path, path)
-                found.append(understand(path, server, options.as_, policy, facts, typed=shown))
+                typed_path = typed.get(path, path)
+                found.append(understand(path, server, options.as_, policy, facts, typed=typed_path))
         except FactsMissingError as error:
             missing += error.questions
     if missing:
@@ -95,7 +95,7 @@ def _understood(
 def _withheld_notes(
     paths: Iterable[str], base: Deployment, options: CheckOptions, facts: Facts
 ) -> tuple[Note, ...]:
-    """Notes that a store is asked without credentials only because the server was given none, while this process has
+    """Returns notes that a store is queried without credentials because the server has none, while this process has
     some. Raises FactsMissingError."""
     remote = [path for path in paths if is_remote(path)] if options.withheld_variables else []
     if not remote:
@@ -119,7 +119,7 @@ def _withheld_notes(
 
 
 def _copy_notes(options: CheckOptions) -> tuple[Note, ...]:
-    """Notes on what is judged of the copies that replace a container's mounts."""
+    """Returns notes on which properties of the copies that replace a container's mounts are checked."""
     notes = []
     for mount in options.mounts:
         if mount.rights == "copy":
@@ -158,7 +158,8 @@ def _frame(options: CheckOptions) -> Deployment:
 
 
 def _named_roots(options: CheckOptions) -> tuple[str, ...]:
-    """From where rights count, as the user named it: the mounts or the targets; nothing on bare metal."""
+    """Returns the directories from which rights count, as named by the user: the mounts or the targets; none on bare
+    metal."""
     if options.bare_metal:
         return ()
     if options.mounts:
@@ -217,7 +218,7 @@ def _distinct(models: list[ModelEntry]) -> tuple[ModelEntry, ...]:
 
 
 def server_path(path: str, options: CheckOptions) -> str:
-    """The path at which the server sees a path of this host. UsageError where no mount holds it."""
+    """Returns the server path of a path of this host. Raises UsageError for a path under no mount."""
     found = options.mount_table.to_server(path)
     if found is None:
         raise UsageError(f"{path} is under none of the mounts: the server would not see it")

@@ -1,4 +1,5 @@
-"""From a Container to a Request: who the server is on the host, where its paths lie, what it was given."""
+"""Makes options of a Container: the server's user on the host, the host paths of its mounts, its arguments and
+limits."""
 
 from __future__ import annotations
 
@@ -37,18 +38,18 @@ _CONTENT = {
 def options_from_container(
     options: CheckOptions, container: Container, here: Host | None = None, gone: Collection[str] = ()
 ) -> CheckOptions:
-    """``options`` with what the container gives its server: arguments, user, mounts, environment, limits.
+    """Returns ``options`` with the settings of the container: arguments, user, mounts, environment, limits.
 
-    What the command line gave stays. UsageError for a release that is too old.
-    ``here``: this host, where the container is one
-    of its own; ``gone``: host paths of mounts that are not on this host, because the document is of another one.
+    Options of the command line are kept. Raises UsageError for a release that is too old. ``here``: this host, if
+    the container runs on it; ``gone``: host paths of mounts that do not exist on this host, because the document
+    describes another host.
     """
     user, user_from, problem = _user(options, container)
     if problem:
         container = replace(container, problems=(*container.problems, problem))
     release = options.release or _release(container)
     if release is None and "@" in container.image and container.state is None:
-        # The labels of an image are known where the engine is asked for it.
+        # The labels of an image are known only if the engine was queried for them.
         problem = (
             "The image is named by its digest, which does not tell the release. --ovms-version names it."
         )
@@ -80,7 +81,8 @@ def options_from_container(
 
 
 def _release(container: Container) -> str | None:
-    """What the source tells, where that is a release at all. Raises UsageError for one that is too old."""
+    """Returns the release that the source names; None if its text is not a release. Raises UsageError for one that
+    is too old."""
     if container.release is None:
         return None
     try:
@@ -98,15 +100,16 @@ def _release(container: Container) -> str | None:
 
 
 def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
-    """Who the server is on the host, where that was read, and a sentence where it is not certain; else empty.
+    """Returns the server's user on the host, the source of that, and a sentence where it is not certain, else an
+    empty text.
 
-    Source: the OCI runtime's own reading of a user (libcontainer's GetExecUser): a user that stands in /etc/passwd
-    comes with its groups there, unless a group is named.
+    Source: the OCI runtime's own reading of a user (libcontainer's GetExecUser): a user that is in /etc/passwd gets
+    its groups there, unless a group is named.
     """
     if options.user_from == "--user":
         return options.user, options.user_from, ""
     text = container.user
-    # Permissions that are not known must not be called missing: root lacks none.
+    # Unknown permissions must not be reported as missing: root lacks none.
     unknown = User(0, 0)
     if "user" in container.unknown_fields:
         problem = "The container's user is not known: no permission is reported as missing. --user UID:GID names it."
@@ -144,8 +147,8 @@ def _user(options: CheckOptions, container: Container) -> tuple[User, str, str]:
 
 
 def _inside(text: str) -> User | None:
-    """The ids inside the container; None for a name that only its /etc/passwd explains. Without a user before the
-    colon it is root, without a group behind it the user's own."""
+    """Returns the ids inside the container; None for a name that only the container's /etc/passwd resolves. Without
+    a user before the colon it is root, without a group after it the user's own group."""
     name, colon, group = text.partition(":")
     known = _IMAGE_NAMES.get(name)
     if known is not None and not group and not (colon and not name):
@@ -162,7 +165,7 @@ def _id(text: str, names: dict[str, int]) -> int | None:
 
 
 def _gid(name: str) -> int | None:
-    """A group that was added; by name those that every image has with the same number."""
+    """Returns the number of an added group; names are known where every image has them with the same number."""
     return _id(name, {"root": 0, "ovms": IMAGE_USER.gid, "audio": 29, "video": 44})
 
 
@@ -181,12 +184,12 @@ def _outside(number: int, ranges: tuple[IdRange, ...]) -> int | None:
     return None
 
 
-# -- where its paths lie -------------------------------------------------------------------------------
+# -- the mounts ----------------------------------------------------------------------------------------
 
 
 def _mounts(container: Container, named: tuple[Mount, ...], gone: Collection[str]) -> tuple[Mount, ...]:
-    """The container's own file system first, so that what is mounted lies over it; last those of the command line,
-    which replace the container's at the same path."""
+    """Returns the mounts in order: first the container's own file system, which the mounts hide; last the mounts of
+    the command line, which replace the container's at the same path."""
     own = (Mount(container.merged_directory, "/"),) if container.merged_directory else ()
     known = tuple(
         Mount(_host_of(mount), mount.server, mount.read_only)
@@ -197,7 +200,8 @@ def _mounts(container: Container, named: tuple[Mount, ...], gone: Collection[str
 
 
 def _as_copy(mount: Mount, container: Container) -> Mount:
-    """A mount of the command line, marked as a copy where the container mounts something else there."""
+    """Returns a mount of the command line, marked as a copy where the container mounts something else at its
+    path."""
     covered = covering(container.mounts, mount.server)
     if mount.rights or (covered and _host_at(covered[0], mount.server) == mount.host):
         return mount
@@ -205,7 +209,7 @@ def _as_copy(mount: Mount, container: Container) -> Mount:
 
 
 def _host_at(mount: ContainerMount, server: str) -> str | None:
-    """The path on the host of a path at or below a mount."""
+    """Returns the host path of a server path at or below a mount."""
     if mount.host is None:
         return None
     return posixpath.normpath(posixpath.join(_host_of(mount), posixpath.relpath(server, mount.server)))
@@ -228,7 +232,7 @@ def _unavailable(container: Container, mounts: tuple[Mount, ...]) -> tuple[Unava
             UnavailablePath(mount.server, f"{mount.server} {reason}: --mount HOST:{mount.server} tells where")
         )
     if not mounts or "mounts" in container.unknown_fields:
-        # Without a mount a path of the server's would be taken for one of this host's.
+        # Without a mount, a path of the server would be used as a path of this host.
         found.append(
             UnavailablePath("/", "it lies in the image itself, which cannot be looked into from here")
         )
@@ -244,7 +248,7 @@ def _host(container: Container, here: Host | None) -> Host:
     quota = None
     if limits.complete:
         quota = math.ceil(limits.cpus) if limits.cpus else 0
-    # Kubernetes' own containers carry none of the marks by which the server knows one, or carry them: it depends.
+    # Containers of Kubernetes may or may not have the marks by which the server recognises a container.
     marked = None if container.engine in ("kubernetes", "") else True
     online = here.online if here else None
     bf16 = here.bf16 if here else None
@@ -253,25 +257,25 @@ def _host(container: Container, here: Host | None) -> Host:
 
 
 def _devices(container: Container, here: HostDevices | None) -> HostDevices | None:
-    """What the container was given of the host's GPUs and NPUs; a container has none of itself."""
+    """Returns the GPUs and NPUs of the host that the container gets; without a setting it gets none."""
     if container.privileged:
-        # A line or a file is perhaps for another host: what this one lacks, that one may have.
+        # A run line or a file may be for another host, which may have devices that this host lacks.
         lacks = here is not None and not (here.dri or here.accel or here.dxg)
         return None if lacks and container.source in ("docker-run", "compose") else here
     if any(mount.server.startswith("/dev/") for mount in container.mounts):
-        # Nodes that are mounted and not given: whether they open is the engine's and the kernel's to say.
+        # Device nodes that are mounted but not passed as devices: whether they can be opened is not known.
         return None
-    given = (
+    device_paths = (
         *container.devices,
         *(_NODES.get(name.partition("=")[0], "") for name in container.device_requests),
     )
 
     def has(node: str) -> bool:
-        return any(path == node or path.startswith(node + "/") for path in given)
+        return any(path == node or path.startswith(node + "/") for path in device_paths)
 
     if "devices" in container.unknown_fields:
         return None
-    # Groups that are not known may be the ones that are needed.
+    # Unknown groups may include the groups that a device needs.
     groups_known = "groups" not in container.unknown_fields and all(
         _gid(name) is not None for name in container.groups
     )
@@ -288,7 +292,7 @@ def _devices(container: Container, here: HostDevices | None) -> HostDevices | No
 
 
 def _count(cpuset: str) -> int | None:
-    """How many processors a list such as ``0-3,8`` names; None where it cannot be read."""
+    """Returns the number of processors in a list such as ``0-3,8``; None if the list is not valid."""
     numbers: set[int] = set()
     for part in cpuset.split(","):
         first, dash, last = part.strip().partition("-")

@@ -25,24 +25,24 @@ from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
-#: Seconds that a child is given beyond its own budget, to start and to hand over.
+#: Seconds that a child process gets in addition to its own budget, to start and to send its result.
 _GRACE = 15.0
-#: Seconds for one request for inference, and how many may take so long.
+#: Seconds for one inference request, and the number of requests that may take this long.
 _INFERENCE, _INFERENCES = 60.0, 20
-#: Looks while something is being loaded.
+#: The number of looks while a model is being loaded.
 _LOOKS = 4
 
 
 class LiveOptions(Struct, frozen=True):
     """How a running server is looked at."""
 
-    #: A model that is looked at by itself.
+    #: The only model to query.
     model: str | None = None
     #: Seconds for one request.
     timeout: float = 5.0
     #: Seconds between two looks.
     interval: float = 1.0
-    #: Whether the interval was given, for the rate of requests.
+    #: Whether the user set the interval, for the rate of requests.
     with_rates: bool = False
     #: Seconds to wait for all to be AVAILABLE.
     wait: float = 0.0
@@ -64,13 +64,13 @@ def live_status(
     environment: Mapping[str, str],
     progress: Callable[[LiveStatus], None] | None = None,
 ) -> LiveStatus:
-    """The status, of the last look where it was waited for."""
+    """Returns the status of the server; with a waiting time, the status at the last look."""
     end = time.monotonic() + options.wait
     waits = replace(options, probe=False) if options.wait else options
     while True:
         status = look_once(address, waits, environment)
         if is_served(status) or time.monotonic() >= end:
-            # A request for inference is sent once, not at each look.
+            # An inference request is sent once, not at each look.
             return look_once(address, options, environment) if waits.probe != options.probe else status
         if progress is not None:
             progress(status)
@@ -111,8 +111,8 @@ def look_once(address: Address, options: LiveOptions, environment: Mapping[str, 
 
 
 def look_at_container_server(look: LiveLook, timeout: float, model: str | None) -> LiveLook:
-    """``look`` with what the server at its address answers. Only that address is contacted. ``timeout``: seconds for
-    one request; ``model``: the name by which a server is asked over gRPC, which does not list its servables."""
+    """Returns ``look`` with the answers of the server at its address. Only that address is contacted. ``timeout``:
+    seconds for one request; ``model``: the name for requests over gRPC, which does not list servables."""
     assert look.address is not None
     named = model if look.address.grpc else None
     status = look_once(look.address, LiveOptions(model=named, timeout=timeout), {})
@@ -120,7 +120,7 @@ def look_at_container_server(look: LiveLook, timeout: float, model: str | None) 
 
 
 def _redacted(observed: Observations) -> Observations:
-    """The answers without what looks like a secret: they are saved beside the facts."""
+    """Returns the answers without texts that look like secrets: they are saved with the facts."""
     answers = tuple(
         replace(item, location=redact(item.location), body=_hidden(item.body)) for item in observed.answers
     )
@@ -134,7 +134,7 @@ def _hidden(body: bytes) -> bytes:
 
 
 def is_served(status: LiveStatus) -> bool:
-    """Whether everything that is configured is AVAILABLE, and the named model among it."""
+    """Returns whether everything that is configured is AVAILABLE, including the named model."""
     if status.model is not None and status.address.grpc:
         return status.model_ready is True and all(item.complete for item in status.servables or ())
     if status.server != "ovms" or status.ready is False:
@@ -155,10 +155,10 @@ def live_report(status: LiveStatus, options: OutputOptions, run_start: RunStart)
     problem = live_gap(status)
     ended: CheckStatus = "could_not_look" if problem else "ran"
     checks = (CheckRun(CHECK.name, ended, problem),)
-    done = adjusted(findings, options.adjustments, run_start.text[:10])
-    verdict, code = verdict_of(done.findings, checks, options)
+    result = adjusted(findings, options.adjustments, run_start.text[:10])
+    verdict, code = verdict_of(result.findings, checks, options)
     return Report(
-        *(__version__, run_start.run(), verdict, code, None, None, done.findings, checks),
-        notes=done.notes,
-        suppressed=done.suppressed,
+        *(__version__, run_start.run(), verdict, code, None, None, result.findings, checks),
+        notes=result.notes,
+        suppressed=result.suppressed,
     )

@@ -1,4 +1,5 @@
-"""The running server beside what the rules and its log find: which is newest, and what follows from what."""
+"""Joins the findings on the running server with those of the rules and of the log: which is newest, and which
+follows from which."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ _ABOUT_LOADING = (
 
 
 def joined_live(findings: Sequence[Finding], context: Context) -> list[Finding]:
-    """The findings with what the running server shows: what is over is left out, what it contradicts is doubted, and
-    a servable that is not AVAILABLE follows from what keeps it from being loaded."""
+    """Returns the findings adjusted to the running server: outdated ones are left out, contradicted ones get a lower
+    confidence, and a servable that is not AVAILABLE follows from the cause that prevents its load."""
     status = live_status_of(context.deployment)
     if status is None or status.server not in ("ovms", "starting"):
         return [_with_cause_of_silence(item) for item in findings]
@@ -45,7 +46,7 @@ def joined_live(findings: Sequence[Finding], context: Context) -> list[Finding]:
 
 
 def about_now(findings: Sequence[Finding]) -> frozenset[str]:
-    """The fingerprints of the findings about the server as it runs, not about its next start."""
+    """Returns the fingerprints of the findings about the running server, not about its next start."""
     return frozenset(item.fingerprint for item in findings if check_names().get(item.code) == LIVE.name)
 
 
@@ -64,7 +65,8 @@ def _is_available(finding: Finding, served: dict[str, LiveServable]) -> bool:
 
 
 def _is_over(finding: Finding, served: dict[str, LiveServable]) -> bool:
-    """A failed load that only the log shows, of a version that is AVAILABLE by now: the answer is newer."""
+    """Returns whether the finding is a failed load in the log of a version that is AVAILABLE now: the server's
+    answer is newer."""
     is_logged = finding.occurrences is not None and not any(
         item.how != "log" and not item.how.startswith("log") for item in finding.evidence
     )
@@ -77,8 +79,8 @@ def _is_over(finding: Finding, served: dict[str, LiveServable]) -> bool:
 
 
 def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequence[Finding]) -> Finding:
-    """A predicted failure of a version that the running server serves: either the files were changed since it loaded
-    them, which a finding of its own tells, or the prediction is not to be trusted."""
+    """Returns a predicted failure of a version that the running server serves, with lower confidence: either the
+    files have changed since the load, which another finding reports, or the prediction is wrong."""
     if (
         finding.severity != "error"
         or check_names().get(finding.code) not in _ABOUT_LOADING
@@ -108,7 +110,8 @@ def _doubted(finding: Finding, served: dict[str, LiveServable], findings: Sequen
 
 
 def _explained(finding: Finding, findings: Sequence[Finding], context: Context) -> Finding:
-    """A servable that is not AVAILABLE: from what it follows, and what was predicted and logged of it."""
+    """Returns the finding on a servable that is not AVAILABLE with its causes, and with the prediction and the log
+    on it."""
     if finding.code == STILL_STARTING.code:
         if context.plan.outcome == "never_ends":
             return replace(finding, causes=(CausedBy(any_model=True),))
@@ -125,7 +128,7 @@ def _explained(finding: Finding, findings: Sequence[Finding], context: Context) 
     ]
     finding = _without_own_command(finding)
     if causes:
-        # The reason is in this very report.
+        # The reason is in the same report.
         remedy = None if finding.remedy is None else Remedy("Repair what it follows from.")
         return replace(finding, causes=tuple(dict.fromkeys(causes)), remedy=remedy)
     detail = finding.detail
@@ -138,7 +141,7 @@ def _explained(finding: Finding, findings: Sequence[Finding], context: Context) 
 
 
 def _without_own_command(finding: Finding) -> Finding:
-    """Without the step that names the very command that runs."""
+    """Returns the finding without the step that names the command that is running."""
     if finding.remedy is None:
         return finding
     steps = tuple(step for step in finding.remedy.steps if "ovms-doctor check " not in (step.command or ""))
@@ -154,7 +157,7 @@ def _is_predicted_to_serve(finding: Finding, context: Context) -> bool:
 
 
 def _logged(finding: Finding, context: Context) -> str:
-    """What the log has of it last."""
+    """Returns the last state in the log."""
     log = context.deployment.options.server_log
     if log is None:
         return ""
@@ -169,7 +172,7 @@ def _logged(finding: Finding, context: Context) -> str:
 
 
 def _with_cause_of_silence(finding: Finding) -> Finding:
-    """A server that is not reached follows from what is wrong with its container."""
+    """Returns the finding on a server that is not reached, with the findings on its container as causes."""
     if finding.code in (REFUSED.code, NO_ANSWER.code):
         return replace(
             finding,

@@ -1,4 +1,5 @@
-"""From the warnings and errors of a log to their causes: what each means, which led to a state, which only closes."""
+"""The causes of the warnings and errors of a log: what each message means, which led to a state, which only follows
+from others."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ from ovms_doctor.explain.index import CodeEntry
 from ovms_doctor.explain.search import Explanation, explain
 from ovms_doctor.model.log import LogProblem, LogSummary
 
-#: Messages that close a failed load or start: the cause stands before them.
+#: Messages that end a failed load or start: the cause is in a message before them.
 _CLOSING = {
     "version-failed", "versions-failed", "start-failed", "model-manager-not-started", "config-models-failed",
     "pipeline-validation-failed", "port-not-opened", "custom-loader-failed", "download-hint",
     "error-while-loading-version", "node-failed", "servable-not-valid",
 }  # fmt: skip
-#: Of those, what names the cause itself where it is recognised.
+#: Those of them that name the cause themselves, where it is recognised.
 _WITH_CODE = {"port-not-opened", "custom-loader-failed"}
 #: Closing messages that have a code of their own in another context.
 _CLOSING_TEXTS = (
@@ -30,9 +31,9 @@ _HARMLESS = {
     "output-buffers", "properties-not-read", "deprecated", "deprecated-or-minor", "graph-queue", "internal",
     "embedding-misuse", "download-marker", "protobuf-noise", "default-version-not-found", "pipeline-run-failed",
 }  # fmt: skip
-#: Codes of what clients do: no fault of the server, and counted with the requests.
+#: Codes for faults of clients: no fault of the server, and counted with the requests.
 CLIENT_CODES = frozenset(f"OVD{number}" for number in range(871, 886))
-#: A text is explained up to here, in characters: OpenVINO's last lines tell most.
+#: The most characters of a text that are explained; OpenVINO's last lines are the most specific.
 _TEXT = 16_384
 
 
@@ -72,7 +73,7 @@ def _meaning(text: str) -> Meaning:
     if found.codes and names & _WITH_CODE:
         closing = False
     behind = tuple(code for note in found.notes for code in note.codes)
-    # What a request is answered with can also end another message, which tells more.
+    # The text of an answer can also be the end of another message, which is more specific.
     ordered = sorted(found.codes, key=lambda item: item[0].code in CLIENT_CODES)
     codes = () if names & _HARMLESS and not names & {"pipeline-run-failed"} else tuple(ordered)
     return Meaning(codes, closing, bool(found), behind)

@@ -18,9 +18,9 @@ from ovms_doctor.model.codes import Code
 from ovms_doctor.model.findings import Confidence, Evidence, Finding, Occurrences, Remedy, Severity, Subject
 from ovms_doctor.model.log import LogSummary, RequestStatistics, ServableHistory
 
-#: So many requests and such a share of failures make a finding of refused requests.
+#: The number of requests, and the share of failures among them, from which on refused requests are a finding.
 _REQUESTS, _FAILED = 20, 0.25
-#: Waiting dominates from this share of the time at the 95th percentile and so many milliseconds on.
+#: Waiting dominates from this share of the time at the 95th percentile on, and from this number of milliseconds on.
 _WAIT_SHARE, _WAIT_MS = 0.5, 1.0
 #: The share of the time of inference with which one servable takes the processors from the others.
 _MOST_OF_THE_TIME = 0.8
@@ -94,7 +94,7 @@ def _refused(item: RequestStatistics) -> Iterator[Finding]:
 
 
 def _takes_the_time(item: RequestStatistics, log: LogSummary) -> str:
-    """The servable besides this one that has nearly all of the time of inference, as a sentence; empty for none."""
+    """Returns a sentence on another servable that takes nearly all of the inference time; empty if there is none."""
     times: dict[str, float] = {}
     for other in log.requests:
         if other.inference is not None and other.source == item.source:

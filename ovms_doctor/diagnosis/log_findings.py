@@ -1,4 +1,4 @@
-"""Findings from a log: its causes; and what else its report says."""
+"""Findings from a log: its causes, and the other parts of its report."""
 
 from __future__ import annotations
 
@@ -171,8 +171,8 @@ class _Groups:
             self._add(number, None)
 
     def _known(self, candidates: list[str], problem: LogProblem) -> _Group | None:
-        """A group that this problem may belong to: the same subject, and a code that it can mean; for a message that
-        names no servable, one that was written beside it."""
+        """Returns the group to which the problem belongs: same subject, and a code that the message can mean; for a
+        message that names no servable, a group whose messages were written next to it."""
         for group in self._groups.values():
             if group.source != problem.source:
                 continue
@@ -243,12 +243,12 @@ class _Groups:
         sentences = []
         if group.values:
             subjects = (group.servable, str(group.version))
-            shown = ", ".join(
+            named_values = ", ".join(
                 f"{name.replace('_', ' ')} “{value[:_VALUE]}”"
                 for name, value in group.values.items()
                 if value and name not in ("what", "error", "details") and value not in subjects
             )
-            sentences.append(f"The message names: {shown}." if shown else "")
+            sentences.append(f"The message names: {named_values}." if named_values else "")
         if group.others:
             sentences.append(f"The same message is written for {', '.join(group.others[:8])}.")
         if not lasting:

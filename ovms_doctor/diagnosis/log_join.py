@@ -1,4 +1,4 @@
-"""A log beside what the rules find: it confirms findings, and shows what the rules do not find."""
+"""Joins a log with the findings of the rules: the log confirms findings, and shows further ones."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def joined(findings: list[Finding], log: LogSummary) -> list[Finding]:
     result = list(findings)
     for item in logged:
         codes = diagnosis.candidates.get(item.fingerprint, (item.code,))
-        places = [number for number, finding in enumerate(result) if _same(finding, item, codes)]
-        for number in places:
+        indexes = [number for number, finding in enumerate(result) if _same(finding, item, codes)]
+        for number in indexes:
             result[number] = _confirmed(result[number], item)
-        if not places and item.severity != "info" and not _is_over(item):
+        if not indexes and item.severity != "info" and not _is_over(item):
             known = check_names().get(item.code) in _ONLY_LOGGED
             detail = item.detail if known else f"{item.detail} {_CHANGED}".strip()
             severity = item.severity if known else "warning"

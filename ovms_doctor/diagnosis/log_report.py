@@ -1,4 +1,4 @@
-"""``logs``: read a log, diagnose it, and say how the run ended."""
+"""``logs``: reads a log, diagnoses it, and makes the report with the exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ovms_doctor.report.model import CheckRun, CheckStatus, Report
 
 
 def read_log(parts: Iterable[tuple[str, Iterable[bytes]]]) -> LogSummary:
-    """The summary of logs that are given as label and pieces; files with one label are one log."""
+    """Returns the summary of logs, each a label and its pieces; files with the same label are one log."""
     reader = LogReader()
     for label, pieces in parts:
         reader.begin(label)
@@ -36,7 +36,7 @@ def log_report(
     release: str | None = None,
     problem: str = "",
 ) -> tuple[Report, LogDiagnosis | None]:
-    """The report on a log; ``problem``: why it could not be read, or not to its end."""
+    """Returns the report on a log. ``problem``: why the log could not be read, or not to its end."""
     diagnosis: LogDiagnosis | None = None
     findings: tuple[Finding, ...] = ()
     if log is not None:
@@ -48,11 +48,11 @@ def log_report(
     if log is not None and not problem and not log.records and not log.problems:
         status, problem = "could_not_look", "no line of OVMS is in the log"
     checks = (CheckRun(LOG_CHECK, status, problem),)
-    done = adjusted(findings, options.adjustments, run_start.text[:10])
-    verdict, code = verdict_of(done.findings, checks, options)
+    result = adjusted(findings, options.adjustments, run_start.text[:10])
+    verdict, code = verdict_of(result.findings, checks, options)
     report = Report(
-        *(__version__, run_start.run(), verdict, code, None, None, done.findings, checks),
-        notes=done.notes,
-        suppressed=done.suppressed,
+        *(__version__, run_start.run(), verdict, code, None, None, result.findings, checks),
+        notes=result.notes,
+        suppressed=result.suppressed,
     )
     return report, diagnosis

@@ -7,7 +7,7 @@ import os
 from ovms_doctor.model.names import is_remote, looks_like_version
 from ovms_doctor.model.options import CheckOptions
 
-#: Files that OVMS and OpenVINO look for beside a model that is named by its file.
+#: Files that OVMS and OpenVINO look for in the directory of a model that is named by its file.
 _BESIDE = ("{stem}.bin", "{stem}.pdiparams", "{stem}.pdmodel", "mapping_config.json")
 #: Variables that name a file with keys for a store.
 _KEY_FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
@@ -36,7 +36,7 @@ def roots(options: CheckOptions) -> tuple[str, ...]:
         found.append(path)
         directory, name = os.path.split(path)
         if looks_like_version(name):
-            # It may be a version directory, whose parent is then the model.
+            # The directory may be a version directory; then its parent is the model.
             found.append(directory)
         if os.path.splitext(name)[1]:
             stem = os.path.splitext(name)[0]

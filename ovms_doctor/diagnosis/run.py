@@ -1,4 +1,4 @@
-"""One run: look, check, and say how it ended."""
+"""One run: runs the checks on a settled plan, and makes the report with the exit code."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = ["NO_THIRD_PARTY", "ThirdParty", "begin", "failed_report", "report_on"
 
 
 class ThirdParty(Struct, frozen=True):
-    """What checks from elsewhere came to, already selected. ``looked_at``: sentences for a green report;
-    ``matched``: the patterns of ``--select`` and ``--ignore`` that name something of theirs."""
+    """The results of third-party checks, already selected. ``looked_at``: sentences for a green report; ``matched``:
+    the patterns of ``--select`` and ``--ignore`` that match a third-party check or code."""
 
     findings: tuple[Finding, ...] = ()
     checks: tuple[CheckRun, ...] = ()
@@ -46,7 +46,8 @@ NO_THIRD_PARTY = ThirdParty()
 def report_on(
     run: SettledRun, options: OutputOptions, run_start: RunStart, third_party: ThirdParty = NO_THIRD_PARTY
 ) -> Report:
-    """Run the selected checks on a settled plan, and report with them what those from elsewhere came to."""
+    """Runs the selected checks on a settled plan, and returns the report with the results of the third-party
+    checks."""
     context = Context(run.deployment, run.plan, run.facts)
     selected = [check for check in all_checks() if _is_selected(check, options)] if options.select else None
     outcomes = run_checks(context, selected)
@@ -70,8 +71,8 @@ def report_on(
         arranged = arrange([*joined_live(findings, context), *third_party.findings])
         live, now = live_status_of(run.deployment), about_now(arranged)
     checks = (*(_check_run(outcome, context) for outcome in outcomes), *third_party.checks)
-    done = adjusted(arranged, options.adjustments, run_start.text[:10])
-    verdict, code = verdict_of(done.findings, checks, options)
+    result = adjusted(arranged, options.adjustments, run_start.text[:10])
+    verdict, code = verdict_of(result.findings, checks, options)
     return Report(
         __version__,
         run_start.run(),
@@ -79,7 +80,7 @@ def report_on(
         code,
         run.deployment,
         run.plan,
-        done.findings,
+        result.findings,
         checks,
         runtime=_runtime(run),
         host_paths=_host_paths(run),
@@ -93,13 +94,13 @@ def report_on(
             ),
             *third_party.looked_at,
         ),
-        notes=(*(note.text for note in run.deployment.notes if note.kind is None), *done.notes),
-        suppressed=done.suppressed,
+        notes=(*(note.text for note in run.deployment.notes if note.kind is None), *result.notes),
+        suppressed=result.suppressed,
     )
 
 
 def failed_report(error: str, run_start: RunStart, exit_code: int = EXIT_INCOMPLETE) -> Report:
-    """A run that could not be carried through: still one document."""
+    """Returns the report of a run that failed: one document as well."""
     return Report(__version__, run_start.run(), "incomplete", exit_code, None, None, error=error)
 
 
@@ -171,7 +172,7 @@ def _resting_on(model: ModelPlan) -> tuple[str, ...]:
     return ("layout", "permissions", *_ON_THE_FILE)
 
 
-# -- what else the report tells --------------------------------------------------------------------------
+# -- other parts of the report ---------------------------------------------------------------------------
 
 
 def _runtime(run: SettledRun) -> str | None:

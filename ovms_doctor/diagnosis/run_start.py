@@ -1,4 +1,4 @@
-"""When a run began."""
+"""The start time of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class RunStart(Struct, frozen=True):
-    """When a run began: for people, and for measuring."""
+    """The start time of a run: as a date, and for the duration."""
 
     text: str
     clock: float

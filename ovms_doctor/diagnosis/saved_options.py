@@ -1,4 +1,4 @@
-"""A run's options beside its facts: written as JSON, and read again."""
+"""The options of a run in its facts file: written as JSON and read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ovms_doctor.model.text import escape, redact, same_length, unescape
 if TYPE_CHECKING:
     from ovms_doctor.report.model import FactsOrigin
 
-#: Members whose text is escaped by itself: in facts files of version 1, all of the document is escaped once more.
+#: Members whose text is escaped separately: facts files of version 1 escape the whole document once more.
 _ESCAPED = ("container", "environment")
 
 
@@ -50,8 +50,8 @@ def options_from_json(data: Any) -> CheckOptions:
 
 
 def facts_to_save(facts: Facts) -> Facts:
-    """The facts without secrets: in the files that were read, values of plugin_config that can be secrets and URLs'
-    passwords are asterisks. Sizes and positions stay as they are."""
+    """Returns the facts without secrets: in the content of files, values of plugin_config that can be secrets and
+    passwords in URLs are replaced by asterisks. Sizes and positions are kept."""
     return Facts({question: _without_secrets(answer) for question, answer in facts}, complete=True)
 
 
@@ -71,7 +71,8 @@ def without_secrets(document: str) -> str:
 
 
 def facts_origin(header: dict[str, Any]) -> FactsOrigin:
-    """Where the facts of a file come from, by its header; what a file of an older version does not say is empty."""
+    """Returns the origin of the facts in a file, from its header; fields that an older version did not write are
+    empty."""
     from ovms_doctor.report.model import FactsOrigin
 
     found = (header.get(name) for name in ("collected_at", "tool_version", "host"))

@@ -19,7 +19,7 @@ from ovms_doctor.prediction.servable import plan_model
 from ovms_doctor.prediction.startup import plan
 from ovms_doctor.probes import interrupts
 
-#: More turns than any chain of rules needs; reaching it means that a rule asks without end.
+#: More rounds than any chain of rules needs; reaching it means that a rule has endless questions.
 _MOST_TURNS = 100_000
 #: Questions that are collected before their answers are added to the facts.
 _PORTION = 8192
@@ -55,8 +55,9 @@ class _Settled:
 def look(
     options: CheckOptions, facts: Facts, collector: Collector | None, progress: Progress | None = None
 ) -> SettledRun:
-    """Collect what the rules ask for until the plan is settled. Without a collector, ``facts`` must be
-    complete. Interrupted, it goes on with what was collected by then. Raises UsageError."""
+    """Collects the facts that the rules need until the plan is settled, and returns the run. Without a collector,
+    ``facts`` must be complete. After an interruption the rules use the facts that were collected by then. Raises
+    UsageError."""
     deployment = _until_settled(lambda: deployment_for(options, facts), facts, collector, progress)
     planner = _Settled()
 
@@ -103,29 +104,29 @@ def _until_settled(
                 for questions in _portions(missing.questions):
                     facts.add(collector.collect(questions, begin))
         except interrupts.InterruptedRunError as stop:
-            # What is settled by now is worth a report: the rules go on with what there is.
+            # The facts collected so far still give a report: the rules run on them.
             facts.add(getattr(stop, "answers", {}))
             facts.close("interrupted")
     raise RuntimeError("the rules ask without end")
 
 
 def numbered(questions: Sequence[AnyQuestion], progress: Progress) -> Callable[[AnyQuestion], None]:
-    """What is called for each of the questions, which counts them by their kind."""
+    """Returns the function that is called for each of the questions, and counts them by kind."""
     totals = Counter(type(question) for question in questions)
     counts: Counter[type[AnyQuestion]] = Counter()
 
     def begin(question: AnyQuestion) -> None:
         kind = type(question)
         counts[kind] += 1
-        # A question that is put again, after a child has died, is no further one.
+        # A question that is repeated after a child process died does not count again.
         progress(question, min(counts[kind], totals[kind]), totals[kind])
 
     return begin
 
 
 def _portions(questions: Sequence[AnyQuestion]) -> Iterator[Sequence[AnyQuestion]]:
-    """The questions in portions whose answers take little memory until they are added. Those about stores stay
-    together: what is asked of one version is downloaded once."""
+    """Yields the questions in portions whose answers take little memory until they are added. Questions about stores
+    are in one portion: the files of a version are downloaded once for all of them."""
     size = len(questions) if any(is_remote(question.path) for question in questions) else _PORTION
     for start in range(0, len(questions), size):
         yield questions[start : start + size]

@@ -1,4 +1,4 @@
-"""How a run ends: its verdict and its exit code."""
+"""The verdict and the exit code of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ EXIT_OK, EXIT_FINDINGS, EXIT_INCOMPLETE = 0, 1, 3
 def verdict_of(
     findings: tuple[Finding, ...], checks: tuple[CheckRun, ...], options: OutputOptions
 ) -> tuple[Verdict, int]:
-    """Findings about the doctor itself (9xx) never fail a run; gaps make it incomplete."""
+    """Returns the verdict and the exit code. Findings about ovms-doctor itself (9xx) never fail a run; checks that
+    could not look make it incomplete."""
     counted: tuple[Severity, ...] = ()
     if options.fail_on != "never":
         counted = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1]

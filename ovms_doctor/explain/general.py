@@ -25,7 +25,7 @@ class GeneralMessage(Struct, frozen=True):
     #: For a message with a ``{status}``, whether that is of one version's load or of the whole start: the codes then
     #: follow from it.
     status: Level | None = None
-    #: Whether only a message that begins with a template is meant.
+    #: Whether only messages that begin with a template match.
     anchored: bool = False
 
 

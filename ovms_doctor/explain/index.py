@@ -1,7 +1,7 @@
 """The codes, their checks and their pages, as data: read without importing a check.
 
 ``data/codes.json`` is written by scripts/gen_docs.py from the codes that the checks declare. The pages are Markdown
-files beside the checks: one for each code, and some that several of them link to.
+files in the package of the checks: one for each code, and some that several of them link to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ END_OF_FACTS = "<!-- /facts -->"
 
 
 class CodeEntry(Struct, frozen=True):
-    """What is said of a code, but for the text of its page; fields as in :class:`~ovms_doctor.model.codes.Code`."""
+    """A code without the text of its page; fields as in :class:`~ovms_doctor.model.codes.Code`."""
 
     code: str
     name: str
@@ -84,23 +84,23 @@ def codes() -> dict[str, CodeEntry]:
 
 
 def lookup(code_or_name: str) -> CodeEntry | None:
-    """The entry for ``OVD101``, ``ovd101`` or ``no-version-directory``; None where there is none of that name."""
-    wanted = code_or_name.strip()
-    by_code = codes().get(wanted.upper())
-    return by_code or next((entry for entry in index().codes if entry.name == wanted.lower()), None)
+    """Returns the entry for ``OVD101``, ``ovd101`` or ``no-version-directory``; None if no code has that name."""
+    sought = code_or_name.strip()
+    by_code = codes().get(sought.upper())
+    return by_code or next((entry for entry in index().codes if entry.name == sought.lower()), None)
 
 
 def lookup_page(name: str) -> SharedPage | None:
     """A page that several codes share, by its name."""
-    wanted = name.strip().lower()
-    if wanted not in index().shared:
+    sought = name.strip().lower()
+    if sought not in index().shared:
         return None
-    head, _, text = _page(wanted).partition("\n")
-    return SharedPage(wanted, head.lstrip("# "), text.strip())
+    head, _, text = _page(sought).partition("\n")
+    return SharedPage(sought, head.lstrip("# "), text.strip())
 
 
 def prose(entry: CodeEntry) -> str:
-    """What the code's page says beyond the entry, as Markdown."""
+    """Returns the prose of the code's page, as Markdown."""
     if entry.page:
         return entry.page.strip()
     if entry.code not in codes():
@@ -109,7 +109,7 @@ def prose(entry: CodeEntry) -> str:
 
 
 def _page(name: str) -> str:
-    """A page beside the checks. ``name`` is one that the index holds."""
+    """Returns a page from the package of the checks. ``name`` is in the index."""
     data = pkgutil.get_data("ovms_doctor", f"checks/pages/{name}.md")
     assert data is not None
     return data.decode("utf-8")

@@ -22,7 +22,7 @@ class Block(Struct, frozen=True):
 
 
 def blocks(markdown: str) -> Iterator[Block]:
-    """The blocks of a page. Headings become paragraphs; what else Markdown knows stays as it is written."""
+    """Returns the blocks of a page. Headings become paragraphs; other Markdown is kept as written."""
     kind: Literal["paragraph", "item", "code"] = "paragraph"
     lines: list[str] = []
     for line in _without_comments(markdown).split("\n"):

@@ -1,4 +1,4 @@
-"""What the values in a line exclude, and which of several causes is the likely one."""
+"""Which causes the values in a line exclude, and which of several causes is the likely one."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _not_ir(values: Values, _: str) -> bool:
     return _path(values).endswith(_OTHER_MODELS)
 
 
-#: What OpenVINO says of a tensor without a name: the sentence, and where the line before it says it is reported.
+#: OpenVINO's message on a tensor without a name: the sentence, and the source file in the line before it.
 _NAMELESS = ("without names", "get_names()", "descriptor/tensor.cpp")
 
 
 def _other_layout_fault(values: Values, text: str) -> bool:
-    """A layout is refused for a reason that is given, and that is the layout itself."""
+    """Returns whether the message names a reason for a refused layout that is about the layout itself."""
     return "layout for model" in text and "ayout" in values.get("what", "")
 
 
@@ -45,10 +45,10 @@ def _other_layout_fault(values: Values, text: str) -> bool:
 _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
     "OVD106": lambda values, _: _path(values).startswith(("s3://", "gs://", "az://", "azfs://")),
     "OVD659": lambda values, _: not _path(values).startswith(("s3://", "gs://", "")),
-    # HOST:PORT or a host's name taken for a bucket.
+    # The server used HOST:PORT or a host name as the bucket.
     "OVD623": lambda values, _: not {":", "."} & set(values.get("bucket", ":")),
     "OVD622": lambda values, _: "." not in values.get("bucket", "."),
-    # The step that sets layouts is the first that asks for names.
+    # The step that sets layouts is the first step that needs names.
     "OVD333": _other_layout_fault,
     "OVD430": lambda _, text: any(mark in text for mark in _NAMELESS),
     # Of an IR only.
@@ -71,7 +71,7 @@ _EXCLUDED: dict[str, Callable[[Values, str], bool]] = {
         any(start in text for start in ("JSON schema parse error", "Given config is invalid"))
         and not any(key in text for key in ("#/inputs", "#/outputs"))
     ),
-    # The CPU extension: its messages say so.
+    # Messages about the CPU extension name it.
     **{
         code: lambda _, text: "xtension" not in text
         for code in ("OVD351", "OVD352", "OVD353", "OVD354", "OVD355", "OVD356", "OVD357")
@@ -90,8 +90,8 @@ def by_likelihood(codes: Sequence[str]) -> list[str]:
     """The same codes; of those that share a message the likely one first."""
     result = list(codes)
     for family in _LIKELY:
-        places = [index for index, code in enumerate(result) if code in family]
-        ordered = sorted((result[index] for index in places), key=family.index)
-        for index, code in zip(places, ordered, strict=True):
+        indexes = [index for index, code in enumerate(result) if code in family]
+        ordered = sorted((result[index] for index in indexes), key=family.index)
+        for index, code in zip(indexes, ordered, strict=True):
             result[index] = code
     return result

@@ -30,9 +30,9 @@ RECOVERS: dict[Recovers | None, str] = {
     None: "Depends on the case, or there is nothing to repair.",
 }
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "bold blue"}
-#: So many entries are shown in full; of the others, code, name and summary.
+#: The number of entries shown in full; of the others, code, name and summary are shown.
 _IN_FULL = 1
-#: Of a value from the log so many characters are shown.
+#: The most characters shown of a value from the log.
 _VALUE = 300
 _INDENT = 12
 
@@ -69,7 +69,7 @@ def page_text(page: SharedPage, *, width: int = 100, encoding: str = "utf-8") ->
 
 
 def page_json(page: SharedPage) -> dict[str, Any]:
-    """The same as JSON values: a document like that of :func:`explain_json`, with the page beside no codes."""
+    """Returns the page as JSON values: a document like that of :func:`explain_json`, with the page and no codes."""
     return {**explain_json(()), "page": {"name": page.name, "title": page.title, "text": page.text}}
 
 

@@ -1,7 +1,7 @@
 """From a line of the server's log to the codes that it can mean.
 
-The text is anybody's: nothing here backtracks, and the work grows with the length of the text, which is cut
-at :data:`LIMIT`.
+The text is untrusted: no pattern here backtracks, and the work is proportional to the length of the text, which is
+cut at :data:`LIMIT`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ovms_doctor.model.text import HIDDEN
 
 __all__ = ["LIMIT", "Explanation", "Note", "explain", "explain_line"]
 
-#: Messages that quote another text, over several lines: what they quote tells more than they do.
+#: Messages that quote another text, over several lines: the quoted text is more specific.
 _CONTAINERS = (log.READ_FAILED, log.COMPILE_FAILED, log.LOAD_THREW, log.RELOAD_THREW, log.OPTIONS_EXCEPTION)
 #: The codes on ports and addresses, and on the libraries of the server itself.
 _ALWAYS = ("OVD80", "OVD861")
@@ -41,7 +41,7 @@ _UPPER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 
 
 class Note(Struct, frozen=True):
-    """A message that names no cause, what it said, and the codes that may be behind it."""
+    """A message that names no cause, its values, and the codes of possible causes."""
 
     general: GeneralMessage
     values: dict[str, str]
@@ -49,8 +49,8 @@ class Note(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """``codes``: what the text itself tells of, most specific first, each with the values that the server
-    filled in. ``notes``: what of it names no cause."""
+    """``codes``: the codes that the text means, most specific first, each with the values that the server filled in.
+    ``notes``: messages in the text that name no cause."""
 
     codes: tuple[tuple[CodeEntry, dict[str, str]], ...] = ()
     notes: tuple[Note, ...] = ()
@@ -152,7 +152,9 @@ class _Template(Struct, frozen=True):
             spans = _spans(compared, literals, start, end)
             if spans is not None:
                 values = (target.text[a:b].strip(" \t\r\n\"'") for a, b in spans)
-                return {name: _shown(name, value) for name, value in zip(self.fields, values, strict=True)}
+                return {
+                    name: _value_text(name, value) for name, value in zip(self.fields, values, strict=True)
+                }
             if anchored:
                 return None
             # A template that begins with a field would be found at the same place again.
@@ -161,8 +163,8 @@ class _Template(Struct, frozen=True):
 
 
 def _spans(text: str, literals: tuple[str, ...], start: int, end: int) -> list[tuple[int, int]] | None:
-    """Where the fields lie between the literals. One pass is enough: if the leftmost place of each literal
-    leaves none for the next, no other place does."""
+    """Returns the positions of the fields between the literals. One pass is enough: if the leftmost position of each
+    literal leaves none for the next, no other position does."""
     spans = []
     position = start + len(literals[0])
     last = len(literals) - 1
@@ -211,7 +213,7 @@ def _codes_in(target: _Target) -> list[_Hit]:
         if values is not None:
             quoted.update({name: value for name, value in values.items() if name != "what"})
     by_text = list(_hits(target, lambda code: code.texts, quoted))
-    # A message that only quotes what was recognised says nothing of its own.
+    # A message that only quotes a recognised text adds nothing.
     skipped = {message.text for message in _CONTAINERS} if by_text else set()
     known = {hit.code.code for hit in by_text}
     by_message = _hits(target, lambda code: [text for text in code.messages if text not in skipped], None)
@@ -312,7 +314,7 @@ def _entries(names: Iterable[str]) -> tuple[CodeEntry, ...]:
 
 
 def _by_part(records: list[str]) -> Explanation:
-    """For somebody who typed only the beginning of a message: the messages that hold these words."""
+    """Returns the messages that contain these words, for a user who typed only a part of a message."""
     part = " ".join(records[0].split()).rstrip(" :.,;").translate(_UPPER) if records else ""
     if len(part) < _PART or " " not in part:
         return Explanation()
@@ -334,7 +336,7 @@ def _texts_of(code: CodeEntry) -> tuple[str, ...]:
     return (*code.messages, *code.texts, *further)
 
 
-def _shown(name: str, value: str) -> str:
+def _value_text(name: str, value: str) -> str:
     """The server writes a proxy that it cannot read as it is, user and password and all."""
     if name == "proxy" and "@" in value:
         value = f"{HIDDEN}@{value.rpartition('@')[2]}"

@@ -1,7 +1,7 @@
 """Further messages of the server by code: those of all releases from 2022.1 on that the codes' own templates lack.
 
-``data/signatures.json`` holds them. They are told apart from a code's own templates, which the server is predicted to
-write: these are only recognised.
+``data/signatures.json`` holds them. They differ from a code's own templates, which the server is predicted to write:
+these are only recognised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Signature(Struct, frozen=True):
         return self.source == "status.cpp"
 
     def anchored(self, weight: int) -> bool:
-        """Whether only a message that begins with it is meant. ``weight``: how much of it is literal."""
+        """Whether only messages that begin with the template match. ``weight``: the number of its literal
+        characters."""
         return weight < UNMISTAKABLE and not self.is_status
 
 

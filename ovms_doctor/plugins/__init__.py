@@ -1,1 +1,1 @@
-"""Third-party checks: found by their metadata, run in children, their findings looked through."""
+"""Third-party checks: found by their metadata, run in child processes, their findings validated."""

@@ -1,7 +1,7 @@
 """The main program of the child process that imports and runs one third-party check.
 
 The messages are those of :mod:`ovms_doctor.plugins.messages`. The parent is :mod:`ovms_doctor.plugins.process`; it
-does not believe any of it unread.
+validates all of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(target: str) -> None:
         check = _load(target, outgoing)
         if check is not None and incoming.read(1):
             _run(check, outgoing)
-    # Threads and exit handlers of the check have no say any more.
+    # Threads and exit handlers of the check do not run after this.
     os._exit(0)
 
 
@@ -70,7 +70,7 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
     try:
         settled = _read_settled()
         facts = Facts({fact.question: fact.answer for fact in settled.facts}, complete=True)
-    except Exception as error:  # noqa: BLE001 - says so instead of leaving a traceback
+    except Exception as error:  # noqa: BLE001 - reported, instead of a traceback
         _send(outgoing, Raised(f"the facts could not be handed over: {_one_line(error)}"))
         return
     _send(outgoing, Started())
@@ -88,7 +88,7 @@ def _run(check: Any, outgoing: BinaryIO) -> None:
 
 
 def _read_settled() -> Settled:
-    # The position of a shared descriptor is shared too.
+    # A shared descriptor has a shared position.
     size = os.fstat(FILE).st_size
     data = bytearray()
     while len(data) < size:
@@ -103,13 +103,13 @@ def _one_line(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001 - even that is the check's own code
         text = ""
-    words = " ".join(f"{type(error).__name__}: {text}".split())[: SENTENCE // 2].rstrip(": ")
-    place = _place(error.__traceback__)
-    return f"{words} ({place})" if place else words
+    text_line = " ".join(f"{type(error).__name__}: {text}".split())[: SENTENCE // 2].rstrip(": ")
+    position = _last_line(error.__traceback__)
+    return f"{text_line} ({position})" if position else text_line
 
 
-def _place(trace: TracebackType | None) -> str:
-    """The last line outside Python's own library and ours."""
+def _last_line(trace: TracebackType | None) -> str:
+    """Returns the last line that is neither in Python's library nor in this package."""
     found = ""
     ours = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))), os.path.dirname(os.__file__) + "/")
     while trace is not None:

@@ -34,36 +34,36 @@ class Plugin(Struct, frozen=True):
 def installed(path: list[str] | None = None) -> tuple[Plugin, ...]:
     """The third-party checks in the directories of ``path`` (else of :func:`safe_path`), in stable order.
 
-    A distribution that is there twice counts once, as for Python: the first on the path. Metadata that cannot
-    be read is none.
+    A distribution that is installed twice counts once, as for Python: the first on the path. Metadata that cannot be
+    read is skipped.
     """
     found: dict[str, list[Plugin]] = {}
-    for place in _naming_the_group(safe_path() if path is None else path):
-        key, plugins = _read(place)
+    for directory in _naming_the_group(safe_path() if path is None else path):
+        key, plugins = _read(directory)
         found.setdefault(key, plugins)
     every = (plugin for plugins in found.values() for plugin in plugins)
     return tuple(sorted(every, key=lambda item: (item.name, item.distribution, item.target)))
 
 
 def safe_path() -> list[str]:
-    """Where modules are imported from, without the working directory: that may be anybody's repository, and
-    ``python -m`` puts it first."""
+    """Returns the directories from which modules are imported, without the working directory: that may be an
+    untrusted repository, and ``python -m`` puts it first."""
     try:
         here = os.getcwd()
     except OSError:
         here = ""
-    return [place for place in dict.fromkeys(sys.path) if place not in ("", here)]
+    return [directory for directory in dict.fromkeys(sys.path) if directory not in ("", here)]
 
 
 def _naming_the_group(path: list[str]) -> Iterator[str]:
-    for place in path:
+    for directory in path:
         try:
-            names = sorted(os.listdir(place))
+            names = sorted(os.listdir(directory))
         except (OSError, ValueError):
             continue
         for name in names:
-            if name.endswith(_METADATA) and _names_the_group(f"{place}/{name}/entry_points.txt"):
-                yield f"{place}/{name}"
+            if name.endswith(_METADATA) and _names_the_group(f"{directory}/{name}/entry_points.txt"):
+                yield f"{directory}/{name}"
 
 
 def _names_the_group(file: str) -> bool:
@@ -74,19 +74,19 @@ def _names_the_group(file: str) -> bool:
         return False
 
 
-def _read(place: str) -> tuple[str, list[Plugin]]:
+def _read(directory: str) -> tuple[str, list[Plugin]]:
     from importlib.metadata import Distribution
 
-    distribution = Distribution.at(place)
+    distribution = Distribution.at(directory)
     try:
-        name = distribution.metadata["Name"] or os.path.basename(place)
+        name = distribution.metadata["Name"] or os.path.basename(directory)
         version = distribution.metadata["Version"] or "unknown"
-        # After the attribute there may be extras in brackets, which mean nothing any more.
+        # Extras in brackets may follow the attribute; they are obsolete.
         points = [
             Plugin(point.name, name, version, point.value.partition("[")[0].strip())
             for point in distribution.entry_points
             if point.group == GROUP
         ]
-    except Exception:  # noqa: BLE001 - anybody's files; the parsers raise what they like
-        return place, []
+    except Exception:  # noqa: BLE001 - untrusted files; the parsers raise any exception
+        return directory, []
     return re.sub(r"[-_.]+", "-", name).lower(), points

@@ -41,7 +41,7 @@ class Described(Struct, frozen=True, tag=True):
 
 
 class Unusable(Struct, frozen=True, tag=True):
-    """The check cannot be imported, or is none.
+    """The check cannot be imported, or is not a valid check.
 
     * ``reason``: why, in one line.
     """
@@ -72,9 +72,9 @@ class NotApplicable(Struct, frozen=True, tag=True):
 
 
 class CouldNotLook(Struct, frozen=True, tag=True):
-    """The check was kept from looking.
+    """The check could not look.
 
-    * ``reason``: by what.
+    * ``reason``: why.
     """
 
     reason: str
@@ -98,7 +98,7 @@ def encode_settled(settled: Settled) -> bytes:
 
 
 def decode_settled(data: bytes) -> Settled:
-    """What the content of the file says. Raises JsonFormatError."""
+    """Returns the data in the content of the file. Raises JsonFormatError."""
     settled: Settled = decode_json(data, Settled)
     return settled
 

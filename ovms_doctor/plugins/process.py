@@ -31,11 +31,12 @@ class PluginProcess:
         self._child = Child(process, LARGEST_ANSWER)
 
     def run(self) -> None:
-        """Lets it begin with its work."""
+        """Lets the check run."""
         self._child.send(b"\n")
 
     def receive(self, deadline: float) -> PluginMessage | ChildExit:
-        """The next message, within so many seconds from now; else the child is ended. Raises InterruptedRunError."""
+        """Returns the next message; if none comes within ``deadline`` seconds, the child process is ended. Raises
+        InterruptedRunError."""
         line = self._child.receive(deadline)
         if isinstance(line, ChildExit):
             return line

@@ -1,7 +1,8 @@
-"""What a third-party check reports about itself and its findings, and what of that is accepted: types, codes, sizes.
+"""The description and the findings that a third-party check reports, and which of them are accepted: types, codes,
+sizes.
 
-The child writes with :func:`to_values`; what comes out of the pipe is read as if anybody had written it. The types
-below say what is accepted: those of a finding and of a code, with limits.
+The child writes with :func:`to_values`; the parent treats everything from the pipe as untrusted. The types below
+define what is accepted: those of a finding and of a code, with limits.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _Items: TypeAlias = Annotated[tuple[_T, ...], Meta(max_length=ITEMS)]
 
 
 class PluginMessageError(ValueError):
-    """What came is not what was agreed; the message says where, in a few words."""
+    """A message does not follow the protocol; the text names the place."""
 
 
 class PluginDescription(Struct, frozen=True):
@@ -137,13 +138,14 @@ class _Description(Struct, frozen=True):
 
 
 def is_name(text: str) -> bool:
-    """Whether a check or a finding may be called so: kebab case, and not like one of our codes."""
+    """Returns whether this is a valid name of a check or a finding: kebab case, and not like a built-in code."""
     fits = len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
     return fits and not text.upper().startswith(PREFIX)
 
 
 def to_values(value: object, depth: int = 0) -> Any:
-    """JSON values for a finding or a description; what has no place there is named by its type."""
+    """Returns JSON values for a finding or a description; values of other types are replaced by the name of their
+    type."""
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int) and abs(value) < _MOST_NUMBER:
@@ -159,7 +161,7 @@ def to_values(value: object, depth: int = 0) -> Any:
 
 
 def read_description(value: object, check: str) -> PluginDescription:
-    """What the child reports of the check that its entry point calls ``check``. Raises PluginMessageError."""
+    """Returns the description of the check whose entry point is named ``check``. Raises PluginMessageError."""
     described = _read(value, _Description, "a description")
     if described.name != check:
         raise PluginMessageError(f"name: {described.name} is not the name of its entry point, {check}")
@@ -184,17 +186,17 @@ def read_finding(value: object, codes: Mapping[str, Code]) -> Finding:
         raise PluginMessageError(f"code: {found.code} is none of its own codes")
     if found.name != entry.name:
         raise PluginMessageError(f"name: {found.code} is called {entry.name}")
-    # The page and what it follows from are not the check's to say.
+    # A check cannot set the page and the causes' fingerprints.
     return replace(found, docs=entry.address, caused_by=(), fingerprint="")
 
 
 def read_sentence(text: str) -> str:
-    """A reason in words, cut where it is long."""
+    """Returns a reason as one sentence, cut to the limit."""
     return text[:SENTENCE]
 
 
 def _read_code(value: object) -> tuple[Code, str]:
-    """A code, of a log message of the server's only the text; and the code's prefix."""
+    """Returns a code and its prefix; of log messages of the server only the text is kept."""
     code = _read(value, _Code, "a Code", Code)
     if code.code.upper().startswith(PREFIX):
         raise PluginMessageError(f"it claims the code {code.code}: {PREFIX} is ovms-doctor's own prefix")

@@ -1,7 +1,7 @@
 """The third-party checks of a run: which are selected, how each of them ended, what they found.
 
-All are started at once, so that they are imported side by side; they run one after the other. Whatever one
-of them does, it costs the others nothing but the time it was given.
+All are started at once, so that they are imported in parallel; they run one after the other. A check that fails or
+hangs costs the others only its time limit.
 """
 
 from __future__ import annotations
@@ -65,28 +65,28 @@ class PluginProblem(Struct, frozen=True):
 
     #: How the check is reported.
     status: CheckStatus
-    #: Our code for it.
+    #: The code of the finding about it.
     code: Code
     #: The reason: the message after the check's name.
     text: str
 
 
 class PluginOffer(Struct, frozen=True):
-    """What the installed third-party checks offer. ``summaries`` by the check's name; ``troubles``: sentences
+    """What the installed third-party checks offer. ``summaries`` by the check's name; ``problems``: sentences
     on those that cannot be used."""
 
     codes: Mapping[str, CodeEntry]
     summaries: Mapping[str, str]
-    troubles: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 class _Candidate(Struct):
-    """An installed check on its way: its child while it lives, what it said of itself, or its trouble."""
+    """An installed check in this run: its child process while it runs, its description, or its problem."""
 
     plugin: Plugin
     child: PluginProcess | None = None
     described: PluginDescription | None = None
-    trouble: PluginProblem | None = None
+    problem: PluginProblem | None = None
 
 
 def run_plugins(
@@ -112,7 +112,7 @@ def run_plugins(
 def offers(plugins: Sequence[Plugin], limit: float) -> PluginOffer:
     """The codes of the installed ones, for ``explain`` and ``checks``. ``limit``: seconds for each."""
     with _started(plugins, lambda: b"", limit) as candidates:
-        good = [item for item in candidates if item.described is not None and item.trouble is None]
+        good = [item for item in candidates if item.described is not None and item.problem is None]
         codes = {
             code: _as_entry(entry, item.plugin.name)
             for item in good
@@ -120,8 +120,8 @@ def offers(plugins: Sequence[Plugin], limit: float) -> PluginOffer:
             for code, entry in item.described.codes.items()
         }
         summaries = {item.plugin.name: item.described.summary for item in good if item.described}
-        troubles = tuple(_sentence(item.plugin, item.trouble) for item in candidates if item.trouble)
-    return PluginOffer(dict(sorted(codes.items())), summaries, troubles)
+        problems = tuple(_sentence(item.plugin, item.problem) for item in candidates if item.problem)
+    return PluginOffer(dict(sorted(codes.items())), summaries, problems)
 
 
 def _as_entry(code: Code, check: str) -> CodeEntry:
@@ -144,26 +144,26 @@ def _as_entry(code: Code, check: str) -> CodeEntry:
     )
 
 
-# -- from metadata to what a check says of itself ------------------------------------------------------
+# -- from the metadata of a check to its description ---------------------------------------------------
 
 
 @contextlib.contextmanager
 def _started(
     plugins: Sequence[Plugin], document: Callable[[], bytes], limit: float
 ) -> Iterator[list[_Candidate]]:
-    """All of them, each imported by its child and waiting; at the end no child is left."""
-    candidates = [_Candidate(plugin, trouble=_refused_name(plugin, plugins)) for plugin in plugins]
+    """Yields all checks, each imported by its child process, which waits. At the end no child process is left."""
+    candidates = [_Candidate(plugin, problem=_refused_name(plugin, plugins)) for plugin in plugins]
     with contextlib.ExitStack() as stack:
         facts = os.memfd_create("facts")
         stack.callback(os.close, facts)
         for candidate in candidates:
-            if candidate.trouble is None:
+            if candidate.problem is None:
                 try:
                     candidate.child = stack.enter_context(PluginProcess(candidate.plugin.target, facts))
                 except (OSError, ValueError) as error:
                     text = f"no child process can be started: {error}"
-                    candidate.trouble = PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
-        # They are being imported meanwhile.
+                    candidate.problem = PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
+        # Meanwhile the child processes import the checks.
         _fill(facts, document())
         for candidate in candidates:
             if candidate.child is not None:
@@ -203,10 +203,10 @@ def _is_ours(name: str) -> bool:
 
 def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: float) -> None:
     if isinstance(message, ChildExit):
-        candidate.trouble = _ended(message, "to be imported", limit)
+        candidate.problem = _ended(message, "to be imported", limit)
     elif isinstance(message, Unusable):
         text = f"it cannot be imported: {read_sentence(message.reason)}"
-        candidate.trouble = PluginProblem("crashed", PLUGIN_UNUSABLE, text)
+        candidate.problem = PluginProblem("crashed", PLUGIN_UNUSABLE, text)
     else:
         try:
             about = message.check if isinstance(message, Described) else None
@@ -216,12 +216,12 @@ def _describe(candidate: _Candidate, message: PluginMessage | ChildExit, limit: 
                 raise PluginMessageError(f"a finding or check of ovms-doctor is called {ours[0]} already")
             candidate.described = described
         except PluginMessageError as error:
-            candidate.trouble = PluginProblem("could_not_look", PLUGIN_UNUSABLE, str(error))
+            candidate.problem = PluginProblem("could_not_look", PLUGIN_UNUSABLE, str(error))
 
 
 def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
-    """A prefix belongs to one distribution, a code and a name to one check. None of those that claim the same
-    is taken: which one were right?"""
+    """Refuses checks with the same prefix in two distributions, or with the same code or name. None of them is used:
+    it is not known which is right."""
     prefixes: dict[str, set[str]] = {}
     owners: dict[str, set[tuple[str, str]]] = {}
     for item in candidates:
@@ -244,14 +244,14 @@ def _refuse_clashes(candidates: Sequence[_Candidate]) -> None:
                 if not text and len(owners[word]) > 1:
                     text = f"{word} is claimed by {' and '.join(name for _, name in sorted(owners[word]))}"
         if text:
-            item.trouble = PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
+            item.problem = PluginProblem("could_not_look", PLUGIN_UNUSABLE, text)
 
 
 # -- selection -----------------------------------------------------------------------------------------
 
 
 def _may_be_selected(output: OutputOptions) -> bool:
-    """False where every pattern can only mean our own checks: then nothing foreign is even started."""
+    """Returns False if every pattern can only match built-in checks: then no third-party check is started."""
     return not output.select or not all(
         pattern.strip().upper().startswith(PREFIX) or _is_ours(pattern.strip().lower())
         for pattern in output.select
@@ -272,7 +272,7 @@ def _names_code(pattern: str, entry: Code) -> bool:
 
 
 def _matched(candidates: Sequence[_Candidate], output: OutputOptions) -> frozenset[str]:
-    """The patterns that name something third-party."""
+    """Returns the patterns that match a third-party check or code."""
     entries = [
         entry for item in candidates if item.described is not None for entry in item.described.codes.values()
     ]
@@ -285,13 +285,13 @@ def _matched(candidates: Sequence[_Candidate], output: OutputOptions) -> frozens
 
 
 def _selected(candidates: Sequence[_Candidate], output: OutputOptions) -> Iterator[_Candidate]:
-    """A check that could not say what its codes are counts as selected where a pattern is otherwise unknown:
-    a green report must not hide that what was asked for did not run."""
+    """Yields the selected checks. A check that could not report its codes counts as selected where a pattern matches
+    nothing else: a green report must not hide that a requested check did not run."""
     matched = _matched(candidates, output)
     unknown = any(item not in matched and not matches_anything(item) for item in output.select)
     for candidate in candidates:
         entries = list(candidate.described.codes.values()) if candidate.described is not None else []
-        wanted = (
+        is_selected = (
             not output.select
             or any(_names_check(pattern, candidate) for pattern in output.select)
             or any(_names_code(pattern, entry) for pattern in output.select for entry in entries)
@@ -300,7 +300,7 @@ def _selected(candidates: Sequence[_Candidate], output: OutputOptions) -> Iterat
         left_out = bool(entries) and all(
             any(_names_code(pattern, entry) for pattern in output.ignore) for entry in entries
         )
-        if wanted and not left_out:
+        if is_selected and not left_out:
             yield candidate
 
 
@@ -317,18 +317,18 @@ def _is_wanted(finding: Finding, candidate: _Candidate, output: OutputOptions) -
 
 
 def _with(result: ThirdParty, candidate: _Candidate, output: OutputOptions, limit: float) -> ThirdParty:
-    """``result`` with what this check came to."""
+    """Returns ``result`` with the result of this check."""
     began = time.monotonic()
-    found, status, reason, troubles = _outcome(candidate, limit)
-    wanted = [finding for finding in found if _is_wanted(finding, candidate, output)]
-    about = [_finding(candidate.plugin, trouble) for trouble in troubles]
+    found, status, reason, problems = _outcome(candidate, limit)
+    kept = [finding for finding in found if _is_wanted(finding, candidate, output)]
+    about = [_finding(candidate.plugin, problem) for problem in problems]
     run = CheckRun(_label(candidate, result), status, reason, time.monotonic() - began)
     looked: tuple[str, ...] = ()
     if status == "ran" and candidate.described is not None:
         looked = (f"{candidate.plugin.name}: {candidate.described.summary}",)
     return replace(
         result,
-        findings=(*result.findings, *wanted, *about),
+        findings=(*result.findings, *kept, *about),
         checks=(*result.checks, run),
         looked_at=(*result.looked_at, *looked),
     )
@@ -347,9 +347,9 @@ def _label(candidate: _Candidate, result: ThirdParty) -> str:
 def _outcome(
     candidate: _Candidate, limit: float
 ) -> tuple[tuple[Finding, ...], CheckStatus, str, tuple[PluginProblem, ...]]:
-    """Findings, status, reason, and what is to be said about the check itself."""
-    if candidate.trouble is not None:
-        return (), candidate.trouble.status, candidate.trouble.text, (candidate.trouble,)
+    """Returns the findings, the status, its reason, and the problems of the check itself."""
+    if candidate.problem is not None:
+        return (), candidate.problem.status, candidate.problem.text, (candidate.problem,)
     assert candidate.child is not None
     assert candidate.described is not None
     with candidate.child as child:
@@ -359,19 +359,19 @@ def _outcome(
             message = child.receive(limit)
     match message:
         case ChildExit():
-            trouble = _ended(message, "to run", limit)
+            problem = _ended(message, "to run", limit)
         case Findings():
             return _looked_through(message.findings, candidate.described)
         case NotApplicable():
             return (), "not_applicable", read_sentence(message.reason), ()
         case CouldNotLook():
             text = read_sentence(message.reason) or "no reason given"
-            trouble = PluginProblem("could_not_look", COULD_NOT_LOOK, text)
+            problem = PluginProblem("could_not_look", COULD_NOT_LOOK, text)
         case Raised():
-            trouble = PluginProblem("crashed", CHECK_CRASHED, read_sentence(message.reason))
+            problem = PluginProblem("crashed", CHECK_CRASHED, read_sentence(message.reason))
         case _:
-            trouble = PluginProblem("crashed", CHECK_CRASHED, "no answer")
-    return (), trouble.status, trouble.text, (trouble,)
+            problem = PluginProblem("crashed", CHECK_CRASHED, "no answer")
+    return (), problem.status, problem.text, (problem,)
 
 
 def _looked_through(
@@ -393,33 +393,35 @@ def _looked_through(
     return tuple(good), "crashed", text, (PluginProblem("crashed", PLUGIN_FINDING_REFUSED, text),)
 
 
-def _ended(ended: ChildExit, what: str, limit: float) -> PluginProblem:
+def _ended(ended: ChildExit, action: str, limit: float) -> PluginProblem:
     if ended.timed_out:
-        return PluginProblem("timed_out", CHECK_TIMED_OUT, f"it was given {limit:g} s {what}, and was ended")
+        return PluginProblem(
+            "timed_out", CHECK_TIMED_OUT, f"it was given {limit:g} s {action}, and was ended"
+        )
     return PluginProblem("crashed", CHECK_CRASHED, read_sentence(str(ended)))
 
 
-# -- words ---------------------------------------------------------------------------------------------
+# -- texts ---------------------------------------------------------------------------------------------
 
 
-def _sentence(plugin: Plugin, trouble: PluginProblem) -> str:
-    return f"The check {plugin.name} of {plugin.distribution} {plugin.version}: {trouble.text}"
+def _sentence(plugin: Plugin, problem: PluginProblem) -> str:
+    return f"The check {plugin.name} of {plugin.distribution} {plugin.version}: {problem.text}"
 
 
-def _finding(plugin: Plugin, trouble: PluginProblem) -> Finding:
+def _finding(plugin: Plugin, problem: PluginProblem) -> Finding:
     steps = (
         Step(f"Tell those who made {plugin.distribution}, or look for another version of it.", None, "host"),
         Step(f"Or run without this check: add --ignore {plugin.name}", None, "host"),
     )
     return Finding(
-        trouble.code.code,
-        trouble.code.name,
-        trouble.code.severity,
+        problem.code.code,
+        problem.code.name,
+        problem.code.severity,
         Subject(),
-        _sentence(plugin, trouble),
+        _sentence(plugin, problem),
         "What it would have found is missing from this report.",
         evidence=(Evidence(f"entry point {plugin.name} = {plugin.target}", "run in a child process"),),
-        remedy=Remedy(trouble.code.remedy, steps),
-        docs=trouble.code.address,
+        remedy=Remedy(problem.code.remedy, steps),
+        docs=problem.code.address,
         relative=f"{plugin.distribution}/{plugin.name}/{plugin.target}",
     )

@@ -1,7 +1,7 @@
-"""The JSON report as types: one document with frozen keys, whatever the run came to.
+"""The JSON report as types: one document with frozen keys, whatever the result of the run.
 
 Nothing here is derived from the types of plan and findings, so that a change of those cannot change what others parse.
-The keys, their types and what the JSON Schema says about each stand here and nowhere else; docs/json-report.md is the
+The keys, their types and their descriptions in the JSON Schema are defined here only; docs/json-report.md is the
 page for users. Keys are added at the end of a type, with the second number of the version raised.
 """
 
@@ -161,7 +161,7 @@ class CheckCounts(Struct, frozen=True):
 
     * ``ran``: number of checks that looked at all they had to.
     * ``not_applicable``: number of checks that had nothing to look at.
-    * ``could_not_look``: number of checks that were kept from looking.
+    * ``could_not_look``: number of checks that could not look.
     * ``timed_out``: number of checks that did not end in time.
     * ``crashed``: number of checks that failed themselves.
     """
@@ -202,12 +202,12 @@ class VersionInfo(Struct, frozen=True):
     * ``directories``: names of all directories that are read as this number.
     * ``requested``: whether the version policy requests it, before any fallback.
     * ``state``: the state right after start-up, or when the process ended; None: never tried or not known.
-    * ``error_code``: the error code beside the state, None where that is None.
+    * ``error_code``: the error code of the state, None where that is None.
     * ``later_state``: the state after two further polls; None where the process ended or it is not known.
-    * ``later_error_code``: the error code beside the later state, None where that is None.
+    * ``later_error_code``: the error code of the later state, None where that is None.
     * ``state_basis``: how far loading was really tried here, None where it was not.
-    * ``model_file``: the server's path that is handed to OpenVINO, None where there is none.
-    * ``format``: the format that the server takes it for, None where there is no file.
+    * ``model_file``: the server's path that OpenVINO gets, None where there is none.
+    * ``format``: the format as which the server reads it, None where there is no file.
     """
 
     version: VersionNumber
@@ -353,7 +353,7 @@ class FindingInfo(Struct, frozen=True):
     * ``caused_by``: fingerprints of the findings that this one follows from.
     * ``fingerprint``: the same for the same finding in another run or on another host.
     * ``occurrences``: where a log shows the finding; absent where it does not come from a log.
-    * ``suppressed``: why it counts for nothing; absent where it counts. Those stand behind the others.
+    * ``suppressed``: why it does not count; absent where it counts. Suppressed findings come after the others.
     """
 
     code: str

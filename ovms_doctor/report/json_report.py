@@ -59,9 +59,9 @@ def to_document(
     live: LiveInfo | None = None,
     sentence: str | None = None,
 ) -> Document:
-    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: what was judged;
-    `log`: what a log shows; `live`: the running server; `sentence`: the verdict in words, where it does not follow
-    from the report alone.
+    """The report as JSON values, its text escaped as in :mod:`ovms_doctor.model.text`. `request`: the request and
+    its verdict; `log`: the content of a log; `live`: the running server; `sentence`: the verdict as a sentence,
+    where it does not follow from the report alone.
 
     The order is fixed: two reports on the same input differ only in times.
     """
@@ -112,12 +112,12 @@ def _printable(char: str) -> str:
     return char if char.isprintable() else json.dumps(char, ensure_ascii=True)[1:-1]
 
 
-#: Keys whose text is used as it stands: commands, and requests that are sent.
+#: Keys whose text is not escaped: commands, and requests that are sent.
 _SHELL_TEXTS = ("command", "corrected")
 
 
 def _command(value: Any) -> Any:
-    """A command is quoted for a shell already, and may have backslashes of its own: it is run as it stands."""
+    """A command is already quoted for a shell, and may contain backslashes: it is run unchanged."""
     return "".join(escape(char) for char in redact(value)) if isinstance(value, str) else value
 
 

@@ -42,7 +42,7 @@ class LiveVersionInfo(Struct, frozen=True):
 
     * ``version``: the number.
     * ``state``: the state; of a version that fails again and again the one in which it failed.
-    * ``error_code``: the error code beside it.
+    * ``error_code``: the error code of the state.
     * ``condition``: available, loading, failing or retired, from all looks together.
     """
 

@@ -95,7 +95,7 @@ def header_phrase(status: LiveStatus) -> str:
 
 
 def _probe(probe: InferenceProbe) -> str:
-    """What was sent for inference, and what came of it."""
+    """Writes the inference requests and their results."""
     if not probe.sent:
         return f"probe of {probe.name}: not sent, {probe.problem}"
     result = probe.problem or f"{probe.status or probe.code} in {_number(probe.took_ms)} ms"

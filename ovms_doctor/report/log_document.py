@@ -180,7 +180,7 @@ class GenerativeInfo(Struct, frozen=True):
 class FailureInfo(Struct, frozen=True):
     """Failed requests that are logged above DEBUG.
 
-    * ``servable``: whom they were for.
+    * ``servable``: the servable of the requests.
     * ``reason``: the status text.
     * ``count``: how many.
     """

@@ -110,15 +110,15 @@ def _write_header(writer: TextWriter, diagnosis: LogDiagnosis, titles: dict[str,
         parts.append(f"{_span(log.first_at, log.last_at)} ({_duration(log.duration_s)})")
     parts.append(plural(len(log.starts), "start") if log.starts else "no start")
     writer.prose(" · ".join(parts), style="bold")
-    shown = log.starts if writer.verbose else log.starts[-3:]
-    if len(log.starts) > len(shown):
-        ends = Counter(start.ended for start in log.starts[: -len(shown)])
+    displayed = log.starts if writer.verbose else log.starts[-3:]
+    if len(log.starts) > len(displayed):
+        ends = Counter(start.ended for start in log.starts[: -len(displayed)])
         counted = ", ".join(f"{number} × {_ENDS[end].partition(':')[0]}" for end, number in ends.items())
-        writer.prose(f"{plural(len(log.starts) - len(shown), 'earlier start')}: {counted}", indent=1)
-    codes = diagnosis.ended_by[-len(shown) :] if shown else ()
-    for start, code in zip(shown, codes, strict=True):
+        writer.prose(f"{plural(len(log.starts) - len(displayed), 'earlier start')}: {counted}", indent=1)
+    codes = diagnosis.ended_by[-len(displayed) :] if displayed else ()
+    for start, code in zip(displayed, codes, strict=True):
         writer.prose(_start(start, code, titles), indent=1)
-    if shown and shown[-1].ended == "cut_off":
+    if displayed and displayed[-1].ended == "cut_off":
         writer.prose(_WHERE_TO_LOOK, indent=1)
 
 
@@ -316,11 +316,11 @@ def _write_generative(writer: TextWriter, item: GenerativeStatistics) -> None:
 
 
 def _write_changes(writer: TextWriter, changes: Sequence[Change]) -> None:
-    shown = changes if writer.verbose else changes[-_CHANGES:]
+    displayed = changes if writer.verbose else changes[-_CHANGES:]
     writer.line((" changes while the server ran", "bold"))
-    if len(changes) > len(shown):
-        writer.line((f"  … {plural(len(changes) - len(shown), 'earlier change')} (--verbose)", "dim"))
-    for change in shown:
+    if len(changes) > len(displayed):
+        writer.line((f"  … {plural(len(changes) - len(displayed), 'earlier change')} (--verbose)", "dim"))
+    for change in displayed:
         subject = change.servable or ""
         if subject and change.version is not None:
             subject += f" version {change.version}"

@@ -1,4 +1,4 @@
-"""The memory that the models take beside the limit of the server, whether it is enough or not."""
+"""The memory that the models take and the limit of the server, whether it is enough or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Report: everything that a run has to say, before it is rendered."""
+"""A Report: the whole result of a run, before it is rendered."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Run(Struct, frozen=True):
 class FactsOrigin(Struct, frozen=True):
     """Where recorded facts come from, as far as their file says."""
 
-    #: When they were collected, as ISO 8601; empty for a file that does not say.
+    #: When they were collected, as ISO 8601; empty where the file has no time.
     collected_at: str = ""
-    #: The version of ovms-doctor that collected them; empty for a file that does not say.
+    #: The version of ovms-doctor that collected them; empty where the file has none.
     tool_version: str = ""
     #: The name of the host; empty where none was given.
     host: str = ""
@@ -52,8 +52,8 @@ class Report(Struct, frozen=True, dict=True):
     """``findings`` root causes first; ``host_paths``: base paths of the server and of this host, where the two
     differ.
 
-    ``runtime``: the OpenVINO that read the models here, None where none was asked. ``looked_at``: sentences
-    for a green report. ``live``: the running server, None where it was not looked at;
+    ``runtime``: the OpenVINO that read the models here, None where none did. ``looked_at``: sentences for a green
+    report. ``live``: the running server, None where it was not looked at;
     ``about_now``: fingerprints of the findings about it as it runs. ``verdict`` by the threshold of ``--fail-on``.
     """
 

@@ -76,7 +76,7 @@ def _moment(at: str | None, line: int) -> str:
 
 def title_of(finding: Finding) -> str:
     """Code and name as words, and whether it counts for nothing."""
-    words = f"{finding.code} {finding.name.replace('-', ' ')}"
+    title = f"{finding.code} {finding.name.replace('-', ' ')}"
     if finding.suppressed is None:
-        return words
-    return f"{words} ({'known' if finding.suppressed.source == 'baseline' else 'ignored'})"
+        return title
+    return f"{title} ({'known' if finding.suppressed.source == 'baseline' else 'ignored'})"

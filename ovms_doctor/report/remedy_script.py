@@ -1,7 +1,7 @@
 """The remedies as one shell script with comments: causes first, each command with its effect. Nothing is run here.
 
-Only commands that change something on this host stand as commands. What looks, what is one of two ways, a command
-with a placeholder and a fragment of a compose file or manifest stand as comments.
+Only commands that change something on this host are written as commands. Commands that only read, alternatives,
+commands with a placeholder and fragments of a compose file or manifest are written as comments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NAMED = 10
 
 
 def remedy_script(report: Report) -> str:
-    """The script, ending with a newline. Without a remedy it says so."""
+    """Returns the script, ending with a newline. Without a remedy it has a comment that says so."""
     return "\n".join(_lines(report)) + "\n"
 
 
@@ -33,21 +33,21 @@ def _lines(report: Report) -> Iterator[str]:
     yield "# they change files of this host. Then check again: something that a fault hides can appear."
     yield "set -u"
     yield "failed=0"
-    done: set[str] = set()
+    written: set[str] = set()
     groups = [
         group for group in group_findings(_causes_first(report.findings)) if group[0].remedy is not None
     ]
     for group in groups:
         yield ""
-        yield from _group(group, done)
+        yield from _group(group, written)
     yield ""
-    count = len(done)
+    count = len(written)
     yield 'exit "$failed"'
     yield f"# {count} command{'' if count == 1 else 's'} for {len(groups)} remed{'y' if len(groups) == 1 else 'ies'}."
 
 
 def _causes_first(findings: tuple[Finding, ...]) -> list[Finding]:
-    """The findings so that none stands before one that it follows from, in their order else."""
+    """Returns the findings with causes before what follows from them, otherwise in their order."""
     present = {finding.fingerprint for finding in findings}
     placed: set[str] = set()
     result: list[Finding] = []
@@ -63,7 +63,7 @@ def _causes_first(findings: tuple[Finding, ...]) -> list[Finding]:
     return result
 
 
-def _group(group: tuple[Finding, ...], done: set[str]) -> Iterator[str]:
+def _group(group: tuple[Finding, ...], written: set[str]) -> Iterator[str]:
     finding = group[0]
     assert finding.remedy is not None
     names = list(dict.fromkeys(subject_of(one) for one in group))
@@ -75,28 +75,28 @@ def _group(group: tuple[Finding, ...], done: set[str]) -> Iterator[str]:
     yield _comment(finding.message)
     if not finding.remedy.steps:
         yield _comment(f"do: {finding.remedy.summary}")
-    lines = [line for step in finding.remedy.steps for line in _step(step, done)]
+    lines = [line for step in finding.remedy.steps for line in _step(step, written)]
     if all(line.startswith("#") for line in lines):
         yield from lines
         return
-    # A command that fails ends its remedy, and keeps no other remedy from being done.
+    # A command that fails ends its remedy; the other remedies still run.
     yield from (line if line.startswith("#") else f"({line}) &&" for line in lines)
     yield f'true || {{ failed=1; echo "not done: {finding.code} {finding.name}" >&2; }}'
 
 
-def _step(step: Step, done: set[str]) -> Iterator[str]:
+def _step(step: Step, written: set[str]) -> Iterator[str]:
     effect = f" [{step.effect}]" if step.effect else ""
-    place = f" ({step.location})" if step.location else ""
-    yield _comment(f"do: {step.text}{effect}{place}")
+    location = f" ({step.location})" if step.location else ""
+    yield _comment(f"do: {step.text}{effect}{location}")
     if step.command is None:
         return
     if not _is_run(step):
         for line in step.command.split("\n"):
             yield f"#   {visible_command(line)}"
-    elif step.command in done:
+    elif step.command in written:
         yield "#   (done above)"
     else:
-        done.add(step.command)
+        written.add(step.command)
         # The command is quoted for a shell already; what is shown of it is what is run.
         yield step.command
 

@@ -38,7 +38,7 @@ class WantedTensor(Struct, frozen=True):
 
 
 class InputComparison(Struct, frozen=True):
-    """One input of the request beside the model.
+    """One input of the request compared with the model.
 
     * ``name``: the name as sent, or the model's name of an input that is missing.
     * ``model_name``: the name inside the model; null where the model has no such input.
@@ -113,7 +113,7 @@ class RequestInfo(Struct, frozen=True):
     * ``message``: the text of the answer, word for word; null where it is not known.
     * ``reloads``: whether the request makes the server load the model in another shape.
     * ``doubts``: why the answer is not certain, in sentences.
-    * ``inputs``: each input beside the model.
+    * ``inputs``: each input compared with the model.
     * ``first_difference``: where the request first differs; null where it does not, or that is not known.
     * ``behind``: what the server answers after each step to the corrected request.
     * ``steps``: what to change in the request, in order.

@@ -21,7 +21,7 @@ def request_document(
 ) -> RequestInfo:
     """The verdict as the document's types. `corrected` is the corrected request as text."""
     request, answer = verdict.request, verdict.answer
-    wanted = {item.name: item for item in verdict.wanted}
+    by_name = {item.name: item for item in verdict.model_inputs}
     return RequestInfo(
         request.api,
         request.interface,
@@ -36,7 +36,7 @@ def request_document(
         answer.message,
         answer.reloads,
         answer.doubts,
-        tuple(_input(item, wanted.get(item.name)) for item in verdict.inputs),
+        tuple(_input(item, by_name.get(item.name)) for item in verdict.inputs),
         _difference(answer),
         tuple(
             AnswerInfo(item.http_status, item.grpc_code, item.code, item.message) for item in verdict.behind
@@ -94,9 +94,13 @@ def _difference(answer: Answer) -> RequestDifference | None:
     return RequestDifference(position.path or None, position.offset, position.input or None)
 
 
-def _input(item: SentInput, wanted: ServedInput | None) -> InputComparison:
+def _input(item: SentInput, model_input: ServedInput | None) -> InputComparison:
     sent = None
     if item.sent is not None:
         sent = SentTensor(item.sent.datatype, item.sent.shape, item.values, item.size)
-    needs = None if wanted is None else WantedTensor(wanted.datatype, wanted.shape_text, wanted.layout)
+    needs = (
+        None
+        if model_input is None
+        else WantedTensor(model_input.datatype, model_input.shape_text, model_input.layout)
+    )
     return InputComparison(item.name, item.model_name or None, sent, needs, item.verdict or "ok")

@@ -1,4 +1,4 @@
-"""The verdict on a request for people: what was sent beside what the model wants."""
+"""The verdict on a request as text: the sent inputs compared with the model's."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def write_request(writer: TextWriter, verdict: RequestVerdict) -> None:
         writer.prose(f"note: {note}", indent=1)
     if not verdict.inputs:
         return
-    wanted = {item.name: item for item in verdict.wanted}
+    by_name = {item.name: item for item in verdict.model_inputs}
     rows = []
     for item in verdict.inputs:
-        rows.append(Row(_row(item, wanted.get(item.name)), "red" if item.verdict else "", 3))
+        rows.append(Row(_row(item, by_name.get(item.name)), "red" if item.verdict else "", 3))
     write_columns(writer, _COLUMNS, rows)
 
 
-def _row(item: SentInput, wanted: ServedInput | None) -> tuple[str, str, str, str]:
+def _row(item: SentInput, model_input: ServedInput | None) -> tuple[str, str, str, str]:
     sent = "-"
     if item.sent is not None:
         count = (
@@ -54,9 +54,9 @@ def _row(item: SentInput, wanted: ServedInput | None) -> tuple[str, str, str, st
         )
         sent = f"{item.sent.datatype} {shape_text(item.sent.shape)}{count}{size}"
     needs = "-"
-    if wanted is not None:
-        layout = f" {wanted.layout}" if wanted.layout not in ("N...", "...") else ""
-        needs = f"{wanted.datatype} {wanted.shape_text}{layout}"
+    if model_input is not None:
+        layout = f" {model_input.layout}" if model_input.layout not in ("N...", "...") else ""
+        needs = f"{model_input.datatype} {model_input.shape_text}{layout}"
     name = (
         item.name if item.model_name in ("", item.name) else f"{item.name} (in the model {item.model_name})"
     )

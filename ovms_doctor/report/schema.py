@@ -1,6 +1,7 @@
 """The JSON Schemas (2020-12) of the report and of a file of recorded facts, made of the types that are written.
 
-What a schema says about a key is that key's line in the documentation of its type. Keys may be added within a major
+The description of a key in a schema is that key's line in the documentation of its type. Keys may be added within a
+major
 version, so other properties are allowed everywhere.
 """
 

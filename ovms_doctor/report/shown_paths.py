@@ -1,4 +1,4 @@
-"""Where what the server names lies on this host."""
+"""The paths on this host of paths that the server uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _REMOTE = lazy_pattern(r"[a-z][a-z0-9+]*://")
 
 
 def host_path(server_path: str, report: Report) -> str | None:
-    """Where the server's path lies on this host, None for remote storage."""
+    """Returns the host path of a server path, None for remote storage."""
     if _REMOTE.match(server_path):
         return None
     return server_path if report.deployment is None else report.deployment.host_path(server_path)

@@ -1,7 +1,7 @@
 """Tables of the text report at any width: names wrap, columns give way, and nothing is cut inside a word.
 
 Where the line is too short, columns are narrowed first, the widest most; then columns are left out in the order of
-their ``leaves``, and the table says which; then the last column goes onto lines of its own below its row.
+their ``leaves``, and the table says which; then the last column is written on separate lines below its row.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ovms_doctor.report.text_writer import TextWriter
 
 #: Rows that are shown unless everything is requested.
 ROWS = 40
-#: Cells that the last column needs beside the others; with less it goes below.
+#: Cells that the last column needs next to the others; with less it is written below the row.
 _LAST = 22
 _GAP = 2
 
@@ -49,20 +49,22 @@ def write_columns(
     writer: TextWriter, columns: Sequence[Column], rows: Sequence[Row], most: int | None = ROWS
 ) -> None:
     """The table, without the columns that do not fit; more than ``most`` rows only where everything is requested."""
-    shown = rows if writer.verbose or most is None else rows[:most]
-    texts = [tuple(writer.show(cell) for cell in row.cells) for row in shown]
+    displayed = rows if writer.verbose or most is None else rows[:most]
+    texts = [tuple(writer.show(cell) for cell in row.cells) for row in displayed]
     kept, widths, below = layout(columns, texts, writer.width)
     beside = kept[:-1] if below else kept
     header = tuple(columns[index].title for index in beside)
     writer.ready(*_parts(header, widths, [("bold",)] * len(header)))
-    for row, cells in zip(shown, texts, strict=True):
+    for row, cells in zip(displayed, texts, strict=True):
         _write_row(writer, row, cells, kept, widths, below=below)
     left_out = [column.title for index, column in enumerate(columns) if index not in kept]
     if left_out:
         verb = "is" if len(left_out) == 1 else "are"
         writer.prose(f"{', '.join(left_out)} {verb} left out at this width", indent=1, style="dim")
-    if len(rows) > len(shown):
-        writer.prose(f"… and {plural(len(rows) - len(shown), 'more row')} (--verbose)", indent=1, style="dim")
+    if len(rows) > len(displayed):
+        writer.prose(
+            f"… and {plural(len(rows) - len(displayed), 'more row')} (--verbose)", indent=1, style="dim"
+        )
 
 
 def layout(
@@ -131,7 +133,7 @@ def _write_row(
 def _parts(
     texts: Sequence[str], widths: Sequence[int], styles: Sequence[tuple[str, ...]]
 ) -> list[tuple[str, str]]:
-    """One line: cells beside each other, nothing behind the last that is not empty."""
+    """Returns one line with the cells side by side, without trailing blanks."""
     last = max((index for index, text in enumerate(texts) if text), default=0)
     parts = [(" ", "")]
     for index, (text, width, (style, *_)) in enumerate(zip(texts, widths, styles, strict=True)):

@@ -39,7 +39,7 @@ def failures(report: Report) -> list[Failure]:
         for finding in errors
         if finding.subject.model is None
     ]
-    # Where the process ends, or something keeps all models from being served, that is named instead of each of them.
+    # If the process ends, or one cause prevents the service of all models, that is named instead of each model.
     explained = bool(found) or report.plan.outcome in ("exits", "never_ends")
     known = {finding.subject.model for finding in report.suppressed}
     for model in report.plan.models:
@@ -62,9 +62,9 @@ def write_failures(writer: TextWriter, found: Sequence[Failure]) -> None:
     if not found:
         return
     writer.blank()
-    shown = found if writer.verbose else found[:_MOST]
-    for failure in shown:
+    displayed = found if writer.verbose else found[:_MOST]
+    for failure in displayed:
         subject = f"{failure.subject}: " if failure.subject else ""
         writer.prose(f"{BAD} {subject}{failure.reason}", style="red")
-    if len(found) > len(shown):
-        writer.prose(f"… and {plural(len(found) - len(shown), 'more failure')} (--verbose)", style="dim")
+    if len(found) > len(displayed):
+        writer.prose(f"… and {plural(len(found) - len(displayed), 'more failure')} (--verbose)", style="dim")

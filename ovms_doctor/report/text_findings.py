@@ -1,4 +1,4 @@
-"""Findings for people: what is the case, what the server does, its log, what was seen, what to do."""
+"""Findings as text: the fact, what the server does, its log, the evidence, the remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ovms_doctor.report.groups import group_findings
 from ovms_doctor.report.phrases import MARKS, RECOVERS, occurrences_text, plural, subject_of
 from ovms_doctor.report.text_writer import TextWriter
 
-#: What is shown of each finding unless everything is asked for: entries, and cells of one text.
+#: The limits for each finding without --verbose: entries, and cells of one text.
 _LOGS, _LOG_LINES, _EVIDENCE, _STEPS = 4, 3, 6, 6
 #: Models of a group that are named.
 _NAMED = 100
@@ -29,7 +29,7 @@ def write_findings(writer: TextWriter, findings: Sequence[Finding]) -> None:
         _write_branch(writer, root, below, indent=0)
 
 
-#: Findings with one cause and one remedy; the first stands for all.
+#: Findings with one cause and one remedy; the first represents all.
 _Group: TypeAlias = list[Finding]
 
 
@@ -73,7 +73,7 @@ def _leads_to(start: Finding, end: Finding, causes: dict[int, Finding]) -> bool:
 
 
 def _write_branch(writer: TextWriter, root: _Group, below: dict[int, list[_Group]], indent: int) -> None:
-    # A chain may be long: no recursion, and it is not moved further to the right than stays readable.
+    # A chain may be long: no recursion, and a limited indentation.
     todo = [(root, indent)]
     step = 4 if writer.width >= PLAIN_WIDTH else 2
     while todo:
@@ -144,10 +144,10 @@ def _write_affected(writer: TextWriter, group: _Group, indent: int) -> None:
     """The models of a group by name, and their versions where these differ."""
     names = list(dict.fromkeys(subject_of(finding) for finding in group))
     names = [name for name in names if name]
-    shown = names if writer.verbose else names[:_NAMED]
-    separator = "; " if any(", version" in name for name in shown) else ", "
-    more = len(names) - len(shown)
-    text = separator.join(shown) + (f" … and {more} more (--verbose)" if more else "")
+    displayed = names if writer.verbose else names[:_NAMED]
+    separator = "; " if any(", version" in name for name in displayed) else ", "
+    more = len(names) - len(displayed)
+    text = separator.join(displayed) + (f" … and {more} more (--verbose)" if more else "")
     if text:
         writer.prose(text, indent=indent + 6, label="for:")
 
@@ -157,8 +157,8 @@ def _write_place(writer: TextWriter, finding: Finding, indent: int) -> None:
     path, server_path = finding.subject.path, finding.subject.server_path
     if server_path is not None and path is not None and path != server_path:
         writer.prose(f"{server_path}, on this host {path}", indent=indent + 6, label="at:")
-    elif (shown := server_path or path) is not None and shown not in finding.message:
-        writer.prose(shown, indent=indent + 6, label="at:")
+    elif (displayed := server_path or path) is not None and displayed not in finding.message:
+        writer.prose(displayed, indent=indent + 6, label="at:")
 
 
 # -- the server's log ----------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def _write_log(writer: TextWriter, messages: tuple[str, ...], indent: int) -> No
 
 
 def _log_lines(writer: TextWriter, message: str) -> list[str]:
-    """All lines; in short, the last that are not empty: OpenVINO says what is wrong there."""
+    """Returns all lines; in a short report the last ones that are not empty, in which OpenVINO names the problem."""
     lines = message.split("\n")
     if writer.verbose:
         return lines

@@ -20,7 +20,7 @@ from ovms_doctor.report.text_table import write_table
 from ovms_doctor.report.text_writer import TextWriter, writer_for
 from ovms_doctor.report.verdict import STYLES, verdict_line
 
-#: Paths that are called otherwise here, shown in the header unless everything is asked for.
+#: The most paths with another name on this host that the header shows without --verbose.
 _PATHS = 3
 _REASON_CELLS = 200
 _VERSION = lazy_pattern(r"(\d{4})\.(\d+)(?:\.(\d+))?")
@@ -108,20 +108,20 @@ def _user(deployment: Deployment) -> str:
 
 def _rights(deployment: Deployment) -> str:
     """What was assumed of where the server runs, for it decides which directories' rights count."""
-    place = "on this host" if deployment.bare_metal else "in a container"
+    location = "on this host" if deployment.bare_metal else "in a container"
     if deployment.container is not None and not deployment.mounts:
-        return f"{place}: none of its files can be looked at from here"
+        return f"{location}: none of its files can be looked at from here"
     targets = deployment.targets
     if targets and not deployment.roots and all(is_remote(target.path) for target in targets):
-        # Nothing of it has rights here.
-        return place if deployment.bare_metal else f"{place} (--bare-metal to change)"
+        # A store's path has no rights on this host.
+        return location if deployment.bare_metal else f"{location} (--bare-metal to change)"
     if not deployment.roots:
-        return f"{place}: the rights of all parent directories count"
+        return f"{location}: the rights of all parent directories count"
     named = _without_own_files(deployment)
     roots = ", ".join(named[:_PATHS]) + (", …" if len(named) > _PATHS else "")
     fixed = deployment.bare_metal or deployment.container is not None
     change = "" if fixed else " (--bare-metal to change)"
-    return f"{place}: rights count from {roots} downwards{change}"
+    return f"{location}: rights count from {roots} downwards{change}"
 
 
 def _without_own_files(deployment: Deployment) -> list[str]:
@@ -142,22 +142,22 @@ def _pairs(report: Report) -> dict[str, str]:
     mounts = {
         mount.server: mount.host
         for mount in report.deployment.mounts
-        # Where the engine keeps the container's own files says nothing to anybody.
+        # The directory in which the engine keeps the container's own files is of no use to the reader.
         if mount.server != mount.host and not (container is not None and container.holds(mount.host))
     }
     return mounts or dict(report.host_paths)
 
 
 def _write_paths(writer: TextWriter, pairs: dict[str, str]) -> None:
-    shown = list(pairs.items()) if writer.verbose else list(pairs.items())[:_PATHS]
-    for server, host in shown:
+    displayed = list(pairs.items()) if writer.verbose else list(pairs.items())[:_PATHS]
+    for server, host in displayed:
         writer.prose(f"the server's {server} is {host} on this host", style="dim")
-    if len(shown) < len(pairs):
-        writer.prose(f"… and {plural(len(pairs) - len(shown), 'more path')} (--verbose)", style="dim")
+    if len(displayed) < len(pairs):
+        writer.prose(f"… and {plural(len(pairs) - len(displayed), 'more path')} (--verbose)", style="dim")
 
 
 def _runtime(runtime: str, release: Release) -> str:
-    """Whose texts are quoted. An OVMS release carries the OpenVINO of the same number."""
+    """Writes which OpenVINO is quoted. An OVMS release contains the OpenVINO of the same number."""
     here = _VERSION.match(runtime)
     if here is not None:
         numbers = [int(number or 0) for number in here.groups()]
@@ -170,7 +170,7 @@ def _runtime(runtime: str, release: Release) -> str:
 
 
 def _write_outcome(writer: TextWriter, report: Report) -> None:
-    """What start-up comes to, where it is not that the server serves."""
+    """Writes the outcome of start-up, unless the server serves."""
     plan = report.plan
     if plan is None:
         return
@@ -182,8 +182,10 @@ def _write_outcome(writer: TextWriter, report: Report) -> None:
     elif plan.outcome == "never_ends":
         writer.prose("start-up never ends", style="bold red")
     elif plan.outcome == "unknown":
-        why = f": could not look at {plan.unknown.path}: {plan.unknown.reason}" if plan.unknown else ""
-        writer.prose(f"not everything about the start-up is known{why}", style="bold yellow")
+        explanation = (
+            f": could not look at {plan.unknown.path}: {plan.unknown.reason}" if plan.unknown else ""
+        )
+        writer.prose(f"not everything about the start-up is known{explanation}", style="bold yellow")
 
 
 def _write_running(writer: TextWriter, report: Report) -> None:
@@ -230,9 +232,9 @@ def _checks(writer: TextWriter, report: Report) -> str:
             not_applicable += 1
         elif check.status != "ran":
             reason = check.reason if writer.verbose else clip(check.reason, _REASON_CELLS)
-            why = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
-            others.setdefault(why, []).append(check.name)
-    reasons = "; ".join(f"{', '.join(names)}: {why}" for why, names in others.items())
+            outcome = STATUS_WORDS[check.status] + (f", {reason}" if reason else "")
+            others.setdefault(outcome, []).append(check.name)
+    reasons = "; ".join(f"{', '.join(names)}: {outcome}" for outcome, names in others.items())
     apart = f", {not_applicable} did not apply" if not_applicable else ""
     return (
         (f"{plural(ran, 'check')} ran" if ran else "no check ran")

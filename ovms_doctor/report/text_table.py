@@ -19,10 +19,10 @@ from ovms_doctor.report.text_columns import Row as Cells
 from ovms_doctor.report.text_writer import TextWriter
 from ovms_doctor.report.verdict import ModelStatus, is_in_azure, model_status
 
-#: Rows shown before the good ones are left out, unless everything is asked for.
+#: The most rows without --verbose; good ones are left out first.
 ROWS = 40
 #: Cells of a reason unless everything is requested.
-_WHY_CELLS = 200
+_NOTE_CELLS = 200
 #: On a short line names wrap first, then the file is left out, then the reason goes below its row.
 _COLUMNS = (
     Column("model", 28, 12),
@@ -51,7 +51,7 @@ class Row(Struct, frozen=True):
     version: str
     state: str
     file: str
-    why: str
+    note: str
     status: ModelStatus
 
 
@@ -61,14 +61,16 @@ def write_table(writer: TextWriter, report: Report) -> None:
     if plan is None or not (plan.models or plan.pipelines):
         return
     rows = list(_rows(plan, report, everything=writer.verbose))
-    shown = rows if writer.verbose else _pick(rows)
-    written = [_columns_of(row, last, writer) for row, last in zip(shown, [None, *shown], strict=False)]
+    displayed = rows if writer.verbose else _pick(rows)
+    written = [
+        _columns_of(row, last, writer) for row, last in zip(displayed, [None, *displayed], strict=False)
+    ]
     write_columns(writer, _COLUMNS, written, None)
-    left_out = len(rows) - len(shown)
+    left_out = len(rows) - len(displayed)
     if left_out:
         text = f"… and {plural(left_out, 'more row')}, served as requested (--verbose shows all)"
         writer.prose(text, indent=1, style="dim")
-    if any("→" in row.state for row in shown):
+    if any("→" in row.state for row in displayed):
         writer.prose(_legend(plan), indent=1, style="dim")
 
 
@@ -114,23 +116,23 @@ def _matters(version: VersionPlan) -> bool:
 
 
 def _without_versions(model: ModelPlan, report: Report) -> Row:
-    why = _first_title(_findings(model, report)) or _first_title(_of_its_bucket(model, report))
+    note = _first_title(_findings(model, report)) or _first_title(_of_its_bucket(model, report))
     end = model_status(model, report)
     state = "not served" if model.tried else "not tried"
     if model.followed is not None and end != "not followed" and model.tried:
         state = GRAPH_STATES[model.followed.verdict]
-        why = why or ", ".join(model.followed.tasks)
+        note = note or ", ".join(model.followed.tasks)
     elif end == "not followed":
         state = "not followed"
-        why = why or ("a graph" if model.kind == "graph" else "a generative model")
+        note = note or ("a graph" if model.kind == "graph" else "a generative model")
     elif not model.tried:
-        why = why or "start-up does not get to it"
+        note = note or "start-up does not get to it"
     elif model.unknown is not None:
         state = "unknown"
-        if is_in_azure(model) and why.startswith("OVD9"):
-            why = "not looked at: it is in Azure"
-        why = why or f"could not look: {model.unknown.reason}"
-    return Row(model.entry.name, "-", state, "-", why, end)
+        if is_in_azure(model) and note.startswith("OVD9"):
+            note = "not looked at: it is in Azure"
+        note = note or f"could not look: {model.unknown.reason}"
+    return Row(model.entry.name, "-", state, "-", note, end)
 
 
 def _of_version(model: ModelPlan, version: VersionPlan, plan: Plan, report: Report) -> Row:
@@ -146,7 +148,7 @@ def _of_version(model: ModelPlan, version: VersionPlan, plan: Plan, report: Repo
         name,
         _state(version, plan, unknown=unknown),
         _file(version),
-        _why(model, version, report, end),
+        _note(model, version, report, end),
         end,
     )
 
@@ -163,7 +165,7 @@ def _state(version: VersionPlan, plan: Plan, *, unknown: bool) -> str:
     if now is None and later is None:
         if unknown:
             return "unknown"
-        return "not tried" if version.requested else "not asked for"
+        return "not tried" if version.requested else "not requested"
     if later is None or later == now:
         return now or "not tried"
     return f"{now or 'not tried'} → {later}"
@@ -182,7 +184,7 @@ def _file(version: VersionPlan) -> str:
     return name if attempt.format is None else f"{name} ({FORMATS[attempt.format]})"
 
 
-def _why(model: ModelPlan, version: VersionPlan, report: Report, end: ModelStatus) -> str:
+def _note(model: ModelPlan, version: VersionPlan, report: Report, end: ModelStatus) -> str:
     own = [item for item in _findings(model, report) if item.subject.version == version.version]
     if own:
         return _first_title(own)
@@ -204,7 +206,7 @@ def _findings(model: ModelPlan, report: Report) -> list[Finding]:
 
 
 def _of_its_bucket(model: ModelPlan, report: Report) -> list[Finding]:
-    """The findings that stand once for all models of a bucket."""
+    """Returns the findings that are reported once for all models of a bucket."""
     return [
         item
         for item in report.by_model.get(None, ())
@@ -235,10 +237,10 @@ def _pick(rows: list[Row]) -> list[Row]:
 
 
 def _columns_of(row: Row, before: Row | None, writer: TextWriter) -> Cells:
-    """A model's name stands at its first row only; the state has the colour."""
+    """Writes a row. Only the first row of a model has its name; the state is coloured."""
     same = before is not None and before.model == row.model and row.version != "-"
     style = _STYLES[row.status]
     if row.status == "good" and row.state.startswith("AVAILABLE"):
         style = "green"
-    reason = row.why if writer.verbose else clip(row.why, _WHY_CELLS)
+    reason = row.note if writer.verbose else clip(row.note, _NOTE_CELLS)
     return Cells(("" if same else row.model, row.version, row.state, row.file, reason), style, 2)

@@ -10,7 +10,7 @@ from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, put
 
 #: The most and least cells of a line that are used on a terminal.
 _WIDEST, _NARROWEST = 120, 40
-#: Cells of a label before a paragraph: they stand below each other.
+#: Cells of a label before a paragraph, so that labels are aligned.
 _LABEL = 6
 
 
@@ -31,7 +31,7 @@ class TextWriter(Struct):
     lines: list[Styled] = field(default_factory=list)
 
     def show(self, text: str) -> str:
-        """Any text, safe to print: see :func:`ovms_doctor.model.display_text.visible`."""
+        """Returns the text safe to print: see :func:`ovms_doctor.model.display_text.visible`."""
         return display_text.visible(text, self.encoding)
 
     def line(self, *parts: tuple[str, str]) -> None:
@@ -44,15 +44,15 @@ class TextWriter(Struct):
 
     def command(self, command: str, indent: int) -> None:
         """A command on a line of its own: never wrapped, never cut."""
-        shown = display_text.visible_command(command, self.encoding)
-        self.lines.append(Styled((" " * indent, ""), (shown, "cyan")))
+        visible_text = display_text.visible_command(command, self.encoding)
+        self.lines.append(Styled((" " * indent, ""), (visible_text, "cyan")))
 
     def blank(self) -> None:
         if self.lines and self.lines[-1].plain:
             self.lines.append(Styled())
 
     def prose(self, text: str, *, indent: int = 0, label: str = "", style: str = "") -> None:
-        """A paragraph, wrapped at spaces. ``label`` stands in the last cells of the first line.s indent."""
+        """Writes a paragraph, wrapped at spaces. ``label`` is in the last cells of the first line's indentation."""
         lead = " " * indent
         if label:
             cells = max(len(label) + 1, _LABEL)
@@ -67,7 +67,7 @@ class TextWriter(Struct):
             self.lines.append(Styled(first, (piece, f"{base} {style}".strip())))
 
     def verdict(self, mark: str, sentence: str, style: str) -> None:
-        """The last line: one line for whatever reads it, wrapped on a terminal that is narrow."""
+        """Writes the last line: one line for programs, wrapped on a narrow terminal."""
         if self.width < PLAIN_WIDTH:
             self.prose(f"{mark} {sentence}", style=style)
         else:
@@ -83,6 +83,6 @@ class TextWriter(Struct):
 
 
 def writer_for(output: Output, *, verbose: bool, quiet: bool = False) -> TextWriter:
-    """An empty sheet as wide as the terminal allows; 100 cells where there is none."""
+    """Returns a writer as wide as the terminal; 100 cells without a terminal."""
     width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
     return TextWriter(width, output.encoding, verbose, quiet, getattr(output, "links", False))

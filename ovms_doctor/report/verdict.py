@@ -1,4 +1,4 @@
-"""The last line of the text report: is it served as meant, in one sentence."""
+"""The last line of the text report: one sentence on whether everything is served as intended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STYLES = {GOOD: "bold green", BAD: "bold red", OPEN: "bold yellow", PARTLY: "bol
 
 
 def model_status(model: ModelPlan, report: Report) -> ModelStatus:
-    """Whether the model is served as its owner asked: all requested versions AVAILABLE, now and later."""
+    """Returns whether the model is served as requested: all requested versions AVAILABLE, now and later."""
     plan = report.plan
     if model.graph is not None or (model.kind == "graph" and model.blocked is not None):
         return "bad"
@@ -51,12 +51,14 @@ def _graph_status(model: ModelPlan) -> ModelStatus:
 
 
 def is_in_azure(model: ModelPlan) -> bool:
-    """Azure is not asked: of a model there no more is known than what its path and the environment decide."""
+    """Returns whether the model is in Azure, which is not queried: only the effect of its path and of the
+    environment is known."""
     return model.entry.base_path.startswith(("az://", "azfs://"))
 
 
 def verdict_line(report: Report) -> tuple[str, str]:
-    """The mark and the sentence. ``✓`` stands only where nothing is known to be wrong or unseen."""
+    """Returns the mark and the sentence. The mark is ``✓`` only where nothing is wrong and everything was looked
+    at."""
     if report.error is not None:
         return OPEN, f"the run failed: {_first_line(report.error)}"
     plan = report.plan
@@ -92,7 +94,7 @@ def verdict_line(report: Report) -> tuple[str, str]:
 
 def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
     """The server does something else than serve, and ends well."""
-    done = {
+    results = {
         "pull": f"{pull.source} is there already, and graph.pbtxt is written",
         "configure": f"{pull.directory} is written",
         "modify_config": f"{pull.directory} is written",
@@ -100,8 +102,8 @@ def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
     }.get(pull.mode, "")
     if plan.problem is not None:
         # It does not do what it is to, and ends as if it did.
-        done = plan.problem.text
-    sentence = f"{done}; the server ends with exit code 0"
+        results = plan.problem.text
+    sentence = f"{results}; the server ends with exit code 0"
     if report.verdict == "fail":
         return BAD, f"{sentence}, but {_counted(report)} here"
     return (
@@ -112,7 +114,8 @@ def _other_task(plan: Plan, pull: PullPlan, report: Report) -> tuple[str, str]:
 
 
 def _ended(report: Report) -> str:
-    """That the container does not run, whatever is foretold for the next start; empty where that is not known."""
+    """Returns a sentence that the container does not run, whatever is predicted for the next start; empty where that
+    is not known."""
     container = report.deployment.container if report.deployment is not None else None
     state = container.state if container is not None else None
     if state is None or state.status not in ("exited", "dead", "terminated"):
@@ -201,7 +204,7 @@ def _of_models(plan: Plan, report: Report) -> tuple[str, str]:
 
 
 def _obstacle(report: Report) -> str:
-    """Why nobody gets an answer of a server that serves; empty where nothing found says so."""
+    """Returns why clients get no answer of a server that serves; empty where no finding says so."""
     probes = [item for item in report.findings if item.code == "OVD712" and item.severity == "error"]
     if not probes:
         return ""
@@ -211,7 +214,7 @@ def _obstacle(report: Report) -> str:
 
 
 def _doubt(report: Report) -> str:
-    """On what success depends that is not known; empty where nothing found says so."""
+    """Returns the unknown condition on which success depends; empty where no finding names one."""
     codes = {item.code for item in report.findings}
     if codes & {"OVD741", "OVD742"}:
         return "if the memory suffices"

@@ -1,1 +1,1 @@
-"""Reports beside each other: what changed between two, and what many have in common."""
+"""Compares reports: the changes between two, and what many have in common."""

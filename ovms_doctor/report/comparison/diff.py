@@ -20,7 +20,7 @@ CHANGES: tuple[Change, ...] = ("new", "not_known", "still_there", "fixed")
 
 
 class Difference(Struct, frozen=True):
-    """What became of one finding."""
+    """The change of one finding between two reports."""
 
     #: What changed.
     change: Change
@@ -33,9 +33,10 @@ class Difference(Struct, frozen=True):
 
 
 def compare(old: SavedReport, new: SavedReport, check_of: Mapping[str, str]) -> tuple[Difference, ...]:
-    """What became of the findings, in the order of :data:`CHANGES`. ``check_of``: the check that reports each code.
+    """Returns the changes of the findings, in the order of :data:`CHANGES`. ``check_of``: the check that reports
+    each code.
 
-    The findings about ovms-doctor itself take no part: what they mean for the others is in the notes.
+    The findings about ovms-doctor itself are not compared: their effect on the others is in the notes.
     """
     before = _by_fingerprint(old)
     after = _by_fingerprint(new)

@@ -37,7 +37,7 @@ class ReportRef(Struct, frozen=True):
 
 
 class DifferenceInfo(Struct, frozen=True):
-    """What became of one finding.
+    """The change of one finding.
 
     * ``change``: new; still_there; fixed; or not_known, where the newer run did not look.
     * ``code``: the code.
@@ -62,14 +62,14 @@ class DifferenceInfo(Struct, frozen=True):
 
 
 class DiffDocument(Struct, frozen=True):
-    """Two reports beside each other.
+    """The comparison of two reports.
 
     * ``schema_version``: version of this form: the second number grows with added keys, the first with any other
       change.
     * ``old``: the older report.
     * ``new``: the newer report.
-    * ``counts``: number of findings by what became of them.
-    * ``differences``: what became of each finding, new ones first.
+    * ``counts``: number of findings by change.
+    * ``differences``: the change of each finding, new ones first.
     """
 
     schema_version: str

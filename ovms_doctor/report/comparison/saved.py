@@ -142,7 +142,8 @@ _DECODER = msgspec.json.Decoder(SavedReport, strict=True)
 
 
 def read_report(data: bytes, source: str) -> SavedReport:
-    """The report in a JSON document. Raises SavedReportError for what is none, or has another major version."""
+    """Returns the report in a JSON document. Raises SavedReportError for another document or another major
+    version."""
     try:
         report = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

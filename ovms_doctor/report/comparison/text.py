@@ -23,7 +23,7 @@ _COUNTED: tuple[tuple[Change, str], ...] = (
     ("still_there", "still there"),
     ("not_known", "not known"),
 )
-#: Hosts that are listed unless everything is asked for.
+#: The most hosts that are listed without --verbose.
 _HOSTS = 20
 #: Codes of one host in its line.
 _CODES = 8
@@ -52,7 +52,7 @@ def diff_verdict(differences: tuple[Difference, ...], *, failed: bool) -> tuple[
     """The mark and the sentence of the last line; ``failed``: something new counts as a failure."""
     counts = {change: sum(item.change == change for item in differences) for change in CHANGES}
     parts = [plural(counts["new"], "new finding") if counts["new"] else "nothing new"]
-    parts += [f"{counts[change]:,} {words}" for change, words in _COUNTED if counts[change]]
+    parts += [f"{counts[change]:,} {label}" for change, label in _COUNTED if counts[change]]
     mark = BAD if failed else OPEN if counts["not_known"] else GOOD
     return mark, ", ".join(parts)
 
@@ -60,7 +60,7 @@ def diff_verdict(differences: tuple[Difference, ...], *, failed: bool) -> tuple[
 def write_diff(
     writer: TextWriter, old: SavedReport, new: SavedReport, differences: tuple[Difference, ...]
 ) -> None:
-    """Both reports, then the findings by what became of them."""
+    """Writes both reports, then the findings by change."""
     writer.prose(source_line("old:", old), style="dim")
     writer.prose(source_line("new:", new), style="dim")
     for change in CHANGES:
@@ -91,8 +91,8 @@ def summary_verdict(totals: Totals) -> tuple[str, str]:
     failed, open_ = totals.verdicts.get("fail", 0), totals.verdicts.get("incomplete", 0)
     unreadable = len(totals.unreadable)
     sentence = f"{totals.verdicts.get('pass', 0):,} of {plural(totals.reports, 'report')} passed"
-    for number, words in ((failed, "failed"), (open_, "could not look at everything")):
-        sentence += f", {number:,} {words}" if number else ""
+    for number, label in ((failed, "failed"), (open_, "could not look at everything")):
+        sentence += f", {number:,} {label}" if number else ""
     if unreadable:
         sentence += f"; {plural(unreadable, 'file')} could not be read"
     return BAD if failed else OPEN if open_ or unreadable or not totals.reports else GOOD, sentence

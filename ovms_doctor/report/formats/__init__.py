@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ovms_doctor.report.document import ReportDocument
 from ovms_doctor.report.formats.context import RenderContext
 
-#: Formats that say of a finding that it is suppressed.
+#: Formats that mark suppressed findings.
 _WITH_SUPPRESSED = ("sarif",)
 
 

@@ -43,10 +43,10 @@ def _over_time(item: RequestsInfo) -> str:
     highest = max(values)
     width = _AREA / len(values)
     bars = []
-    for place, (key, value) in enumerate(zip(keys, values, strict=True)):
+    for index, (key, value) in enumerate(zip(keys, values, strict=True)):
         height = _HEIGHT * value / highest
         bars.append(
-            f'<rect class="bar" x="{_LEFT + place * width:.1f}" y="{_HEIGHT - height + 10:.1f}" '
+            f'<rect class="bar" x="{_LEFT + index * width:.1f}" y="{_HEIGHT - height + 10:.1f}" '
             f'width="{max(width - 0.5, 0.5):.1f}" height="{height:.1f}">'
             f"<title>{_text(key)}: {value:,}</title></rect>"
         )
@@ -66,7 +66,8 @@ def _over_time(item: RequestsInfo) -> str:
 
 
 def _series(counts: Mapping[str, int]) -> tuple[list[str], list[int], str]:
-    """The times with their numbers, without gaps, at most :data:`_MOST_BARS` of them; and what one bar stands for."""
+    """Returns the times with their numbers, without gaps, at most :data:`_MOST_BARS` of them; and the period of one
+    bar."""
     first, last = min(counts), max(counts)
     by_hour = len(first) <= len("2026-01-01T00")
     step = timedelta(hours=1) if by_hour else timedelta(minutes=1)
@@ -85,7 +86,7 @@ def _series(counts: Mapping[str, int]) -> tuple[list[str], list[int], str]:
         except ValueError:
             continue
         values[int((at - begin) / step) // together] += count
-    keys = [(begin + place * together * step).strftime(form) for place in range(len(values))]
+    keys = [(begin + index * together * step).strftime(form) for index in range(len(values))]
     unit = "hour" if by_hour else "minute"
     return keys, values, unit if together == 1 else f"{together} {unit}s"
 
@@ -100,8 +101,8 @@ def _durations(items: list[RequestsInfo]) -> str:
                 rows.append((f"{_name(item)}: {kind}", style, values))
     longest = max(values.p95 for _, _, values in rows) or 1.0
     parts = []
-    for place, (label, style, values) in enumerate(rows):
-        top = place * 2 * _ROW + 14
+    for row, (label, style, values) in enumerate(rows):
+        top = row * 2 * _ROW + 14
         median, high = (_AREA * value / longest for value in (values.p50, values.p95))
         parts.append(
             f'<text x="0" y="{top}">{_text(label)}: p50 {number(values.p50)} ms, p95 {number(values.p95)} ms, '

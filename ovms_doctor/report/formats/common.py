@@ -102,7 +102,7 @@ def affected(group: Sequence[FindingInfo], most: int = _NAMED) -> str:
 
 
 def paths_of(finding: FindingInfo) -> str:
-    """The path as the server sees it, and as this host does; empty where there is none."""
+    """Returns the path on the server and on this host; empty where there is none."""
     path, server_path = finding.subject.path, finding.subject.server_path
     if server_path is not None and path is not None and path != server_path:
         return safe(f"{server_path}, on this host {path}")

@@ -1,4 +1,4 @@
-"""What a renderer is given beside the document."""
+"""The arguments of a renderer in addition to the document."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def render(document: ReportDocument, context: RenderContext) -> Iterator[str]:
 
 
 def _command(name: str, properties: dict[str, str], text: str) -> str:
-    given = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{name} {given}::{_data(text)}\n"
+    pairs = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {pairs}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:

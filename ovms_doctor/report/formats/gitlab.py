@@ -30,7 +30,7 @@ def _entry(
     location = locate(finding, document, context)
     subject = subject_text(finding)
     text = f"{finding.code}: {f'{subject}: ' if subject else ''}{finding.message}"
-    # Two findings with one fingerprint would be taken for one.
+    # GitLab merges two findings with the same fingerprint.
     key = finding.fingerprint if not number else f"{finding.fingerprint} {number}"
     return {
         "description": safe(text),

@@ -64,7 +64,7 @@ def _table(table: Table) -> Iterator[str]:
     head = "".join(f"<th>{_text(name)}</th>" for name in table.header)
     yield f"<h2>{_text(table.title)}</h2>\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n"
     marks = {"good": "✓ ", "bad": "✗ ", "unknown": "? ", "": ""}
-    # The state carries the colour; the mark says the same without one.
+    # The state is coloured; the mark has the same meaning without colour.
     state = table.header.index("state") if "state" in table.header else 0
     for cells, kind in table.rows:
         row = []

@@ -1,7 +1,7 @@
 """Markdown for a ticket, a pull request or a job's summary: header, tables, findings, logs that can be collapsed.
 
-GitHub's form of Markdown, which GitLab and Gitea read too. Names and log lines are other people's text: outside of
-code nothing of them is markup, an HTML tag, a link, or a name that notifies somebody.
+GitHub's form of Markdown, which GitLab and Gitea read too. Names and log lines are untrusted text: outside of code
+they become no markup, HTML tag, link, or name that notifies a user.
 """
 
 from __future__ import annotations
@@ -114,10 +114,10 @@ def _remedy(finding: FindingInfo) -> str:
 
 
 def _collapsible(summary: str, lines: Sequence[str]) -> str:
-    shown = list(lines[:_LOG_LINES])
-    if len(lines) > len(shown):
-        shown.append(f"… and {len(lines) - len(shown):,} more lines")
-    return f"<details><summary>{summary}</summary>\n\n{_fenced(shown, 'text')}\n</details>\n"
+    displayed = list(lines[:_LOG_LINES])
+    if len(lines) > len(displayed):
+        displayed.append(f"… and {len(lines) - len(displayed):,} more lines")
+    return f"<details><summary>{summary}</summary>\n\n{_fenced(displayed, 'text')}\n</details>\n"
 
 
 def _fenced(lines: Sequence[str], language: str) -> str:
@@ -136,10 +136,10 @@ def _code(text: str) -> str:
 
 def markdown_text(text: str) -> str:
     """One line of prose in which nothing is markup. Begins with a letter or an escape, so that it is no list."""
-    shown = safe(text).replace("&", "&amp;")
-    shown = _MARKUP.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), shown)
-    shown = _BY_ITSELF.sub(_ZERO_WIDTH_SPACE, shown)
-    return re.sub(r"^(?=[#+=-])", r"\\", re.sub(r"^(\d+)(?=\.)", r"\1\\", shown))
+    displayed = safe(text).replace("&", "&amp;")
+    displayed = _MARKUP.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), displayed)
+    displayed = _BY_ITSELF.sub(_ZERO_WIDTH_SPACE, displayed)
+    return re.sub(r"^(?=[#+=-])", r"\\", re.sub(r"^(\d+)(?=\.)", r"\1\\", displayed))
 
 
 def _address(text: str) -> str:

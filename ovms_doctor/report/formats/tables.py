@@ -35,7 +35,7 @@ class Table(Struct, frozen=True):
 
 
 def header_lines(document: ReportDocument) -> Iterator[tuple[str, str]]:
-    """Label and text of what was judged, by which rules, when and how."""
+    """Returns label and text of what was checked, by which rules, when and how."""
     server, run = document.server, document.run
     if server.release:
         yield "OVMS", safe(f"{server.release} ({server.release_from or 'given'})")
@@ -126,8 +126,8 @@ def tables(document: ReportDocument) -> Iterator[Table]:
 
 def _table(title: str, header: str, rows: list[tuple[tuple[str, ...], Kind]]) -> Table:
     """``header``: the headings, a comma between them."""
-    shown = tuple((tuple(safe(cell) for cell in cells), kind) for cells, kind in rows[:_ROWS])
-    return Table(title, tuple(header.split(", ")), shown, max(len(rows) - _ROWS, 0))
+    cells_of_rows = tuple((tuple(safe(cell) for cell in cells), kind) for cells, kind in rows[:_ROWS])
+    return Table(title, tuple(header.split(", ")), cells_of_rows, max(len(rows) - _ROWS, 0))
 
 
 # -- check ---------------------------------------------------------------------------------------------
@@ -162,10 +162,10 @@ def _version(model: ModelInfo, version: VersionInfo, *, gone: bool) -> tuple[tup
     kind: Kind = "unknown" if now is None and not gone else "bad"
     if now == "AVAILABLE" and later in (now, None) and not gone:
         kind = "good"
-    why = model.error_findings if kind == "bad" else ""
+    note = model.error_findings if kind == "bad" else ""
     if kind == "good" and not version.requested:
-        why = "served instead"
-    return (model.name, str(version.version), state, file, why), kind
+        note = "served instead"
+    return (model.name, str(version.version), state, file, note), kind
 
 
 # -- logs ----------------------------------------------------------------------------------------------
@@ -268,8 +268,8 @@ def _request_inputs(request: RequestInfo) -> Table:
 
 def _input(item: InputComparison) -> tuple[tuple[str, ...], Kind]:
     sent = "-" if item.sent is None else f"{item.sent.datatype} {list(item.sent.shape)}"
-    wanted = "-"
+    expected = "-"
     if item.wanted is not None:
-        wanted = f"{item.wanted.datatype} {item.wanted.shape} {item.wanted.layout}".strip()
+        expected = f"{item.wanted.datatype} {item.wanted.shape} {item.wanted.layout}".strip()
     good = item.verdict in ("", "ok")
-    return (item.name, sent, wanted, item.verdict or "ok"), "good" if good else "bad"
+    return (item.name, sent, expected, item.verdict or "ok"), "good" if good else "bad"

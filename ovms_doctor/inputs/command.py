@@ -1,8 +1,8 @@
 """The server's own arguments among the words that a container runs: entrypoint, wrappers, shell scripts.
 
-A container runs its entrypoint and its command in a row. Before the server's arguments may stand the server itself, a
-wrapper that ends in running what follows it, or a shell with a script. What only the running container's shell could
-know is not guessed.
+A container runs its entrypoint followed by its command. Before the server's arguments there may be the server's
+program, a wrapper that finally runs the words after it, or a shell with a script. Values that only the shell in the
+running container knows are not guessed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.engine_values import shown
+from ovms_doctor.inputs.engine_values import for_message
 from ovms_doctor.inputs.image import is_official
 from ovms_doctor.inputs.shell import ShellContext, split_text
 from ovms_doctor.model.pattern import lazy_pattern
@@ -23,12 +23,12 @@ from ovms_doctor.model.text import HIDDEN
 
 #: The server's program in every image of OVMS (Dockerfile.ubuntu, Dockerfile.redhat).
 SERVER = "/ovms/bin/ovms"
-#: Deeper than any wrapper in a wrapper that somebody writes.
+#: Deeper than any real nesting of wrappers.
 _DEEPEST = 12
 _ASSIGNMENT = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_.]*)=", re.ASCII)
 _SHELLS = frozenset("sh bash dash ash zsh ksh mksh".split())
-#: Programs that end in running the command in their arguments: their options that take the next word as a value,
-#: and how many words stand before that command.
+#: Programs that finally run the command in their arguments: their options that take the next word as a value, and
+#: the number of words before that command.
 _WRAPPERS: Mapping[str, tuple[str, int]] = {
     **dict.fromkeys(("tini", "tini-static", "docker-init"), ("-p -e", 0)),
     **dict.fromkeys(("podman-init", "catatonit", "nohup", "setsid", "command"), ("", 0)),
@@ -113,7 +113,7 @@ def server_command(
         if is_official(image) or (words and words[0].startswith("-") and not for_shell):
             return ServerCommand((SERVER,), redact_words(words))
         if not words or for_shell:
-            name = f"the image {shown(image)}" if image else "the image"
+            name = f"the image {for_message(image)}" if image else "the image"
             return ServerCommand(
                 (), None, f"What {name} runs by itself is not known here: docker inspect shows it."
             )
@@ -129,7 +129,7 @@ def server_command(
     try:
         return _follow(words, ShellContext(None, working_directory, variables=known), 0)
     except UnknownArgumentsError as error:
-        return ServerCommand((shown(words[0]),), None, str(error))
+        return ServerCommand((for_message(words[0]),), None, str(error))
 
 
 def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCommand:
@@ -141,7 +141,7 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
         return ServerCommand((words[0],), redact_words(words[1:]))
     if name in _CHANGES:
         raise UnknownArgumentsError(
-            f"The container runs {shown(name)}, which changes the server's user or root directory."
+            f"The container runs {for_message(name)}, which changes the server's user or root directory."
         )
     if name in _SHELLS:
         return _shell(words, context, depth)
@@ -153,10 +153,11 @@ def _follow(words: Sequence[str], context: ShellContext, depth: int) -> ServerCo
         start = _command_start(words, name)
     else:
         raise UnknownArgumentsError(
-            f"The container runs {shown(words[0])} and not the server itself: what that gives the server is not known."
+            f"The container runs {for_message(words[0])} and not the server itself: "
+            "which arguments that program gives the server is not known."
         )
     if start >= len(words):
-        raise UnknownArgumentsError(f"The container runs {shown(words[0])}, and no command with it.")
+        raise UnknownArgumentsError(f"The container runs {for_message(words[0])}, and no command with it.")
     found = _follow(words[start:], context, depth + 1)
     before = [
         f"{word.partition('=')[0]}={HIDDEN}" if _ASSIGNMENT.match(word) else word for word in words[:start]
@@ -191,10 +192,10 @@ def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCom
     if at < len(words) and words[at] in ("-", "--"):
         at += 1
     if at >= len(words):
-        raise UnknownArgumentsError(f"The container runs {shown(words[0])} and gives it no script.")
+        raise UnknownArgumentsError(f"The container runs {for_message(words[0])} and gives it no script.")
     if not is_script:
         raise UnknownArgumentsError(
-            f"The container runs the script {shown(words[at])}, which cannot be read here."
+            f"The container runs the script {for_message(words[at])}, which cannot be read here."
         )
     found: list[tuple[_ScriptCommand, ServerCommand]] = []
     last = ""
@@ -208,7 +209,7 @@ def _shell(words: Sequence[str], context: ShellContext, depth: int) -> ServerCom
             )
         found.append((command, _follow(command.words, context, depth + 1)))
     if not found:
-        end = f" ends in {shown(last)} and" if last else ""
+        end = f" ends in {for_message(last)} and" if last else ""
         raise UnknownArgumentsError(
             f"The script that the container's shell runs{end} does not name the server."
         )

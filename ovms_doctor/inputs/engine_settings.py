@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from ovms_doctor.inputs import engine_values, mounts
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.model.container import Container, ContainerLimits, Probe, PublishedPort, Source
 
@@ -96,7 +96,9 @@ def _limits(settings: EngineSettings) -> ContainerLimits:
         open_files = soft if name == "nofile" and soft >= 0 else open_files
     cpuset = settings.last("cpuset-cpus") or ""
     if not re.fullmatch(r"[0-9, -]*", cpuset):
-        raise RefusedValueError(f'"{shown(cpuset)}" is not a list of processors: write it as 0-3 or 0,2')
+        raise RefusedValueError(
+            f'"{for_message(cpuset)}" is not a list of processors: write it as 0-3 or 0,2'
+        )
     return ContainerLimits(
         memory=memory,
         memory_swap=swap,
@@ -141,7 +143,9 @@ def _gpus(settings: EngineSettings) -> list[str]:
     found = settings.all("gpus")
     for text in found:
         if "=" not in text and text != "all" and not re.fullmatch(r"-?\d{1,9}", text):
-            raise RefusedValueError(f'--gpus takes "all", a number or device=…, and not "{shown(text)}"')
+            raise RefusedValueError(
+                f'--gpus takes "all", a number or device=…, and not "{for_message(text)}"'
+            )
     return found
 
 
@@ -150,8 +154,8 @@ def _security(settings: EngineSettings, *, any_namespace: bool) -> tuple[str, ..
     found = settings.all("security-opt")
     for text in found:
         if not re.fullmatch(r"no-new-privileges.*|[^=:]+[=:].+|disable", text, re.DOTALL):
-            raise RefusedValueError(f'"{shown(text)}" is no security option')
+            raise RefusedValueError(f'"{for_message(text)}" is no security option')
     mode = settings.last("userns")
     if mode and mode != "host" and not any_namespace:
-        raise RefusedValueError(f'--userns takes host alone, and not "{shown(mode)}"')
+        raise RefusedValueError(f'--userns takes host alone, and not "{for_message(mode)}"')
     return (*found, *([f"userns={mode}"] if mode else []))

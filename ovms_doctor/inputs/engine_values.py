@@ -47,27 +47,27 @@ _CHECKED_URL = lazy_pattern(
 
 
 class RefusedValueError(DocumentError):
-    """A value that the engine would refuse; the message says what is wrong with it."""
+    """A value that the engine would refuse; the message names the problem."""
 
 
 def read_size(text: str) -> int:
     """Bytes, as ``2g``, ``512MiB`` or ``1.5 gb``: all units are powers of 1024 (go-units, RAMInBytes)."""
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise RefusedValueError(f'"{shown(text)}" is not a size: write it as 512m or 2g')
+        raise RefusedValueError(f'"{for_message(text)}" is not a size: write it as 512m or 2g')
     unit = (match[2] or "b")[0].lower()
     size = float(match[1]) * 1024 ** _POWERS.get(unit, 0)
     if size >= 2**63:
-        raise RefusedValueError(f'"{shown(text)}" is more memory than any machine can have')
+        raise RefusedValueError(f'"{for_message(text)}" is more memory than any machine can have')
     return int(size)
 
 
 def read_memory(text: str) -> int | None:
-    """A memory limit in bytes; None for 0, which is none. The daemon refuses less than 6 MiB."""
+    """Returns a memory limit in bytes; None for 0, which means no limit. The daemon refuses less than 6 MiB."""
     size = read_size(text)
     if 0 < size < SMALLEST_MEMORY:
         raise RefusedValueError(
-            f'"{shown(text)}" is less than 6 MB, the smallest memory limit that the engine takes'
+            f'"{for_message(text)}" is less than 6 MB, the smallest memory limit that the engine takes'
         )
     return size or None
 
@@ -81,14 +81,14 @@ def read_cpus(text: str) -> float | None:
     """How many processors: a decimal number or a fraction; None for 0, which is no limit."""
     match = _CPUS.fullmatch(text)
     if match is None or (match[2] and not int(match[2])):
-        raise RefusedValueError(f'"{shown(text)}" is not a number of processors')
+        raise RefusedValueError(f'"{for_message(text)}" is not a number of processors')
     return float(match[1]) / int(match[2] or 1) or None
 
 
 def read_whole(text: str, name: str) -> int:
     """A whole number; ``name``: what it is, for the message."""
     if not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
-        raise RefusedValueError(f'"{shown(text)}" is not a whole number for {name}')
+        raise RefusedValueError(f'"{for_message(text)}" is not a whole number for {name}')
     return int(text)
 
 
@@ -102,7 +102,7 @@ def read_duration(text: str) -> float:
     while match := _DURATION.match(text, end):
         total, end = total + float(match[1]) * _SECONDS[match[2]], match.end()
     if end == start or end < len(text):
-        raise RefusedValueError(f'"{shown(text)}" is not a time: write it as 30s or 1m30s')
+        raise RefusedValueError(f'"{for_message(text)}" is not a time: write it as 30s or 1m30s')
     return sign * round(total, 9)
 
 
@@ -110,14 +110,14 @@ def read_ulimit(text: str) -> tuple[str, int]:
     """Name and soft limit of ``nofile=1024:4096``; -1 is unlimited."""
     name, equals, values = text.partition("=")
     if not equals:
-        raise RefusedValueError(f'"{shown(text)}" is not a limit: write it as nofile=1024:4096')
+        raise RefusedValueError(f'"{for_message(text)}" is not a limit: write it as nofile=1024:4096')
     return name, check_ulimit(name, values.split(":"))
 
 
 def check_ulimit(name: str, values: Iterable[str]) -> int:
     """The soft limit of one or two (soft, hard)."""
     if name not in ULIMITS:
-        raise RefusedValueError(f'there is no limit with the name "{shown(name)}"')
+        raise RefusedValueError(f'there is no limit with the name "{for_message(name)}"')
     numbers = [read_whole(value, f"the limit {name}") for value in values]
     if len(numbers) not in (1, 2):
         raise RefusedValueError(f"the limit {name} takes a soft and a hard value, not {len(numbers)}")
@@ -136,9 +136,9 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     container, slash, protocol = last.partition("/")
     protocol = protocol.lower() if slash and protocol else "tcp"
     if not container:
-        raise RefusedValueError(f'"{shown(text)}" names no port of the container')
+        raise RefusedValueError(f'"{for_message(text)}" names no port of the container')
     if protocol not in ("tcp", "udp", "sctp"):
-        raise RefusedValueError(f'"{shown(protocol)}" is no protocol: tcp, udp or sctp')
+        raise RefusedValueError(f'"{for_message(protocol)}" is no protocol: tcp, udp or sctp')
     address = _address(address)
     first, end = _port_range(container)
     if not host:
@@ -147,7 +147,7 @@ def read_ports(text: str) -> tuple[PublishedPort, ...]:
     if end == first and host_end != host_first:
         return (PublishedPort(first, None, address, protocol),)  # the engine chooses one of the range
     if end - first != host_end - host_first:
-        raise RefusedValueError(f'the ranges of "{shown(text)}" are not equally long')
+        raise RefusedValueError(f'the ranges of "{for_message(text)}" are not equally long')
     # Port 0 of the host lets the engine choose as well.
     return tuple(
         PublishedPort(first + step, host_first + step or None, address, protocol)
@@ -159,7 +159,7 @@ def check_name(name: str) -> str:
     """A container's name."""
     if not re.fullmatch(r"/?[A-Za-z0-9][A-Za-z0-9_.-]+", name, re.ASCII):
         raise RefusedValueError(
-            f'"{shown(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
+            f'"{for_message(name)}" cannot be a container\'s name: it takes two or more of a-z, A-Z, 0-9, _, . and -'
         )
     return name.removeprefix("/")
 
@@ -168,7 +168,7 @@ def check_image(text: str) -> str:
     """The name of an image; upper-case letters are allowed in the registry and in the tag only."""
     if len(text) > LONGEST_IMAGE or not _IMAGE.fullmatch(text):
         raise RefusedValueError(
-            f'"{shown(text)}" stands where the image is expected, and cannot be the name of one'
+            f'"{for_message(text)}" stands where the image is expected, and cannot be the name of one'
         )
     return text
 
@@ -176,7 +176,7 @@ def check_image(text: str) -> str:
 def check_directory(text: str) -> str:
     """The container's working directory, which must be absolute; empty is the image's own."""
     if text and not text.startswith("/"):
-        raise RefusedValueError(f'the working directory "{shown(text)}" is not an absolute path')
+        raise RefusedValueError(f'the working directory "{for_message(text)}" is not an absolute path')
     return posixpath.normpath(text) if text else ""
 
 
@@ -185,10 +185,10 @@ def read_restart(text: str) -> str:
     name, colon, count = text.partition(":")
     if name not in ("", "no", "always", "unless-stopped", "on-failure") or (colon and not name):
         raise RefusedValueError(
-            f'"{shown(text)}" is no restart policy: no, always, unless-stopped or on-failure[:times]'
+            f'"{for_message(text)}" is no restart policy: no, always, unless-stopped or on-failure[:times]'
         )
     if colon and count and (name != "on-failure" or not re.fullmatch(r"\d{1,9}", count, re.ASCII)):
-        raise RefusedValueError(f'"{shown(text)}": only on-failure takes a number of times')
+        raise RefusedValueError(f'"{for_message(text)}": only on-failure takes a number of times')
     return f"{name}:{count}" if count and int(count) else name or "no"
 
 
@@ -224,8 +224,9 @@ def first_open_port(settings: Iterable[str]) -> int | None:
     return found
 
 
-def shown(text: str) -> str:
-    """``text`` for a message: nothing after an equals sign, no user in a URL, not too long."""
+def for_message(text: str) -> str:
+    """Returns ``text`` for a message: without the text after an equals sign, without the user of a URL,
+    shortened."""
     name, equals, _ = text.partition("=")
     short = redact(name if len(name) <= 60 else f"{name[:57]}…")
     return escape("".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else "?" for c in short)) + (
@@ -238,7 +239,7 @@ def _long_port(text: str) -> str:
     for item in text.split(","):
         key, equals, value = item.partition("=")
         if not equals or not key:
-            raise RefusedValueError(f'"{shown(item)}" of a published port is not name=value')
+            raise RefusedValueError(f'"{for_message(item)}" of a published port is not name=value')
         fields[key] = value
     return f"{fields['published']}:{fields['target']}/{fields['protocol']}"
 
@@ -250,7 +251,7 @@ def _address(text: str) -> str:
         try:
             ipaddress.ip_address(text)
         except ValueError:
-            raise RefusedValueError(f'"{shown(text)}" is no IP address for a published port') from None
+            raise RefusedValueError(f'"{for_message(text)}" is no IP address for a published port') from None
     return text
 
 
@@ -258,9 +259,9 @@ def _port_range(text: str) -> tuple[int, int]:
     start, dash, end = text.partition("-")
     numbers = [start, end] if dash else [start, start]
     if not all(_PORT.fullmatch(number) for number in numbers) or max(map(int, numbers)) > 65535:
-        raise RefusedValueError(f'"{shown(text)}" is no port from 0 to 65535')
+        raise RefusedValueError(f'"{for_message(text)}" is no port from 0 to 65535')
     if int(numbers[1]) < int(numbers[0]):
-        raise RefusedValueError(f'the range of ports "{shown(text)}" runs backwards')
+        raise RefusedValueError(f'the range of ports "{for_message(text)}" runs backwards')
     return int(numbers[0]), int(numbers[1])
 
 

@@ -21,8 +21,8 @@ _OLDEST_LABEL = 2022
 
 
 def release_of(image: str, labels: Labels, log: Sequence[str]) -> tuple[str | None, str]:
-    """The release (``2025.4.1``) and where it was read: what the running server logs counts more than a label of
-    its image, that more than a tag, which anybody may set. (None, "") where none of them says it.
+    """Returns the release (``2025.4.1``) and its source: the running server's log takes precedence over a label of
+    its image, and a label over a tag, which any user can set. (None, "") where none of them names it.
 
     Source: server.cpp (the banner), Dockerfile.redhat (labels ``name`` and ``version``; the image for Ubuntu has no
     version among its labels), the tags of openvino/model_server.
@@ -50,7 +50,7 @@ def is_official(image: str) -> bool:
 
 
 def _parts(image: str) -> tuple[str, str]:
-    """Repository in lower case, and tag; a registry's port is none, and neither is a digest."""
+    """Returns the repository in lower case, and the tag; a registry's port and a digest are no tag."""
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
@@ -66,6 +66,6 @@ def _release(text: str) -> str | None:
     try:
         parse_release(found)
     except ReleaseError as error:
-        # One that is too old is a release nevertheless, and a finding says so.
+        # A release that is too old is returned too; a finding reports it.
         return found if "older" in str(error) else None
     return found

@@ -46,7 +46,7 @@ _NEAR_SECONDS = 3.0
 
 
 class _PendingKill(Struct):
-    """What the log says of a process before the line of its end."""
+    """The data in the log on a process before the line of its end."""
 
     #: Whether a control group's limit was reached.
     memcg: bool
@@ -56,13 +56,13 @@ class _PendingKill(Struct):
     limit: str = ""
     #: Name of the process.
     name: str = ""
-    #: The line that says so.
+    #: The line of the log.
     line: str = ""
 
 
 def read_kernel_log(lines: Iterable[str]) -> tuple[KernelKill, ...]:
-    """The processes that were killed, in the log's order. Other lines may stand between, and the first or last one
-    of a kill may be missing."""
+    """Returns the killed processes, in the log's order. Other lines may be between the lines of a kill, and its
+    first or last line may be missing."""
     found: list[KernelKill] = []
     pending: dict[int, _PendingKill] = {}
     task_in: _PendingKill | None = None
@@ -84,7 +84,7 @@ def read_kernel_log(lines: Iterable[str]) -> tuple[KernelKill, ...]:
                 else _PendingKill((match["memcg"] or "").startswith("Memory"))
             )
             found.append(_kill(line, pid, match["name"], before, int(match["rss"]) * 1024))
-    # The line that tells of the end itself may be lost; without a name nothing is certain.
+    # The line with the end itself may be lost; without a name nothing is certain.
     found += [
         _kill(before.line, pid, before.name, before, None) for pid, before in pending.items() if before.name
     ]
@@ -94,10 +94,11 @@ def read_kernel_log(lines: Iterable[str]) -> tuple[KernelKill, ...]:
 def matching(
     kills: Sequence[KernelKill], container: Container, *, pod_uid: str = ""
 ) -> tuple[KernelKill, ...]:
-    """Those of ``kills`` that were the container's, each with ``matched`` telling how that is known.
+    """Returns those of ``kills`` that were the container's; ``matched`` of each is how that is known.
 
-    ``cgroup``: the control group is named after the container, or after its pod (``pod_uid``). Where none is: ``pid``
-    of the process that the engine names, and ``time``: one kill alone of a process named like the server, within
+    ``cgroup``: the control group is named after the container, or after its pod (``pod_uid``). If none matches:
+    ``pid`` of the process that the engine names, and ``time``: a single kill of a process named like the server,
+    within
     three seconds of the container's end by SIGKILL, whose control group is not another container's.
     """
     named = [kill for kill in kills if _is_named(kill, container, pod_uid)]
@@ -148,7 +149,7 @@ def _kill(line: str, pid: int, name: str, before: _PendingKill, rss: int | None)
 
 
 def _time(line: str) -> str:
-    """The time in what stands before the message, as it is written there."""
+    """Returns the time in the prefix of the message, as written."""
     start = re.search(r"oom-kill:|[Oo]ut of memory|Killed process", line)
     before = line[: start.start() if start else 0]
     for pattern in _TIMES:

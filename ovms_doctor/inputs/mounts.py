@@ -10,7 +10,7 @@ import csv
 import posixpath
 import re
 
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.model.container import ContainerMount, MountKind
 from ovms_doctor.model.pattern import lazy_pattern
 
@@ -50,25 +50,25 @@ def read_volume(
     options are ignored, as Compose does; None: refused."""
     parts = _split(text)
     if not all(parts):
-        raise RefusedValueError(f'the volume "{shown(text)}" has an empty part between its colons')
+        raise RefusedValueError(f'the volume "{for_message(text)}" has an empty part between its colons')
     if len(parts) > 3:
-        raise RefusedValueError(f'the volume "{shown(text)}" has too many colons')
+        raise RefusedValueError(f'the volume "{for_message(text)}" has too many colons')
     if len(parts) == 1:
         return ContainerMount(inside(parts[0]), "volume")
     source, target = parts[0], parts[1]
     if len(parts) == 2 and all(word in set().union(*_MODES) for word in target.split(",")):
-        raise RefusedValueError(f'the volume "{shown(text)}" has options, but no path on the host')
-    words = parts[2].split(",") if len(parts) == 3 else []
+        raise RefusedValueError(f'the volume "{for_message(text)}" has options, but no path on the host')
+    modes = parts[2].split(",") if len(parts) == 3 else []
     if known_modes is None:
-        _check_modes(words, podman)
-    words = [word for word in words if known_modes is None or word in known_modes]
-    read_only = "ro" in words
-    options = tuple(word for word in words if word not in ("ro", "rw"))
+        _check_modes(modes, podman)
+    modes = [word for word in modes if known_modes is None or word in known_modes]
+    read_only = "ro" in modes
+    options = tuple(word for word in modes if word not in ("ro", "rw"))
     if _WINDOWS.match(source):
         return ContainerMount(inside(target), "bind", None, read_only, options=options)
     if source.startswith(("/", ".")):
         if "nocopy" in options and not podman:
-            raise RefusedValueError(f'"nocopy" of the volume "{shown(text)}" is for named volumes only')
+            raise RefusedValueError(f'"nocopy" of the volume "{for_message(text)}" is for named volumes only')
         host = posixpath.normpath(posixpath.join(directory, source))
         return ContainerMount(
             inside(target), "bind", host, read_only, options=options, created_by_engine=not podman
@@ -76,7 +76,7 @@ def read_volume(
     check_volume_name(source)
     if _PROPAGATIONS.intersection(options) and not podman:
         raise RefusedValueError(
-            f'the propagation of the volume "{shown(text)}" is for paths of the host only'
+            f'the propagation of the volume "{for_message(text)}" is for paths of the host only'
         )
     return ContainerMount(inside(target), "volume", None, read_only, name=source, options=options)
 
@@ -86,9 +86,9 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
     fields = _mount_fields(text, podman)
     kind = fields.get("type", "volume").lower()
     if kind not in _KINDS and not (podman and kind in ("devpts", "glob", "ramfs", "artifact")):
-        raise RefusedValueError(f'"{shown(kind)}" is no type of mount: bind, volume, tmpfs or image')
+        raise RefusedValueError(f'"{for_message(kind)}" is no type of mount: bind, volume, tmpfs or image')
     if "target" not in fields:
-        raise RefusedValueError(f'the mount "{shown(kind)}" has no target')
+        raise RefusedValueError(f'the mount "{for_message(kind)}" has no target')
     if not podman:
         _check_exclusive(kind, fields)
     source = fields.get("source", "")
@@ -116,9 +116,9 @@ def read_mount(text: str, directory: str, *, podman: bool = False) -> ContainerM
 
 def read_tmpfs(text: str) -> ContainerMount:
     """The value of ``--tmpfs``: a path, and mount options after a colon."""
-    path, _, words = text.partition(":")
-    options = tuple(word for word in words.split(",") if word and word not in ("ro", "rw"))
-    return ContainerMount(inside(path), "tmpfs", None, "ro" in words.split(","), options=options)
+    path, _, settings = text.partition(":")
+    options = tuple(word for word in settings.split(",") if word and word not in ("ro", "rw"))
+    return ContainerMount(inside(path), "tmpfs", None, "ro" in settings.split(","), options=options)
 
 
 def read_device(text: str) -> str:
@@ -126,13 +126,13 @@ def read_device(text: str) -> str:
     parts = text.split(":")
     if not parts[0] or len(parts) > 3:
         raise RefusedValueError(
-            f'"{shown(text)}" is not a device: write it as /dev/dri or /dev/dri:/dev/dri:rw'
+            f'"{for_message(text)}" is not a device: write it as /dev/dri or /dev/dri:/dev/dri:rw'
         )
     path = parts[1] if len(parts) > 1 and not _DEVICE_MODE.fullmatch(parts[1]) else parts[0]
     if len(parts) == 3 and not _DEVICE_MODE.fullmatch(parts[2]):
-        raise RefusedValueError(f'the rights of the device "{shown(text)}" are not some of r, w and m')
+        raise RefusedValueError(f'the rights of the device "{for_message(text)}" are not some of r, w and m')
     if not path.startswith("/"):
-        raise RefusedValueError(f'the device "{shown(text)}" is not an absolute path')
+        raise RefusedValueError(f'the device "{for_message(text)}" is not an absolute path')
     return posixpath.normpath(path)
 
 
@@ -150,7 +150,7 @@ def inside(path: str) -> str:
     """A mount's path in the container, cleaned; it must be absolute, and not the root."""
     if not path.startswith("/"):
         raise RefusedValueError(
-            f'the mount\'s path in the container, "{shown(path)}", is not an absolute path'
+            f'the mount\'s path in the container, "{for_message(path)}", is not an absolute path'
         )
     clean = "/" + posixpath.normpath(path).lstrip("/")
     if clean == "/":
@@ -164,11 +164,11 @@ def check_volume_name(name: str) -> str:
         hint = (
             ""
             if name.startswith("~")
-            else f'; a directory needs a path that begins with / or "./{shown(name)}"'
+            else f'; a directory needs a path that begins with / or "./{for_message(name)}"'
         )
         more = " (a shell leaves ~ alone there; write $HOME)" if name.startswith("~") else ""
         raise RefusedValueError(
-            f'"{shown(name)}" is neither an absolute path nor a volume\'s name{hint}{more}'
+            f'"{for_message(name)}" is neither an absolute path nor a volume\'s name{hint}{more}'
         )
     return name
 
@@ -179,7 +179,7 @@ def check_targets(mounts: tuple[ContainerMount, ...]) -> None:
     for mount in mounts:
         if mount.server in known:
             raise RefusedValueError(
-                f'two mounts have the same path in the container, "{shown(mount.server)}"'
+                f'two mounts have the same path in the container, "{for_message(mount.server)}"'
             )
         known.add(mount.server)
 
@@ -196,18 +196,18 @@ def _split(text: str) -> list[str]:
     return [head + first, *rest]
 
 
-def _check_modes(words: list[str], podman: bool) -> None:
+def _check_modes(modes: list[str], podman: bool) -> None:
     if podman:
         unknown = [
             word
-            for word in words
+            for word in modes
             if word not in _PODMAN_MODES and not re.match(r"(idmap|upperdir|workdir)=", word)
         ]
     else:
-        unknown = [word for word in words if not any(word in group for group in _MODES)]
+        unknown = [word for word in modes if not any(word in group for group in _MODES)]
     if unknown:
-        raise RefusedValueError(f'"{shown(unknown[0])}" is no option of a volume')
-    if not podman and any(sum(word in group for word in words) > 1 for group in _MODES):
+        raise RefusedValueError(f'"{for_message(unknown[0])}" is no option of a volume')
+    if not podman and any(sum(word in group for word in modes) > 1 for group in _MODES):
         raise RefusedValueError("a volume has options that exclude each other")
 
 
@@ -221,16 +221,16 @@ def _mount_fields(text: str, podman: bool) -> dict[str, str]:
         key, equals, value = item.partition("=")
         if key != key.strip() or value != value.strip():
             raise RefusedValueError(
-                f'the field "{shown(key.strip())}" of a mount has a blank beside its name or value'
+                f'the field "{for_message(key.strip())}" of a mount has a blank beside its name or value'
             )
         key = key if podman and key in _PODMAN_FIELDS else key.lower()
         key = _KEYS.get(key, key)
         if key not in _FIELDS and not (podman and key in _PODMAN_FIELDS):
-            raise RefusedValueError(f'a mount has no field "{shown(key)}"')
+            raise RefusedValueError(f'a mount has no field "{for_message(key)}"')
         if not equals and key not in _BOOLEANS and not podman:
-            raise RefusedValueError(f'the field "{shown(key)}" of a mount has no value')
+            raise RefusedValueError(f'the field "{for_message(key)}" of a mount has no value')
         if equals and not value:
-            raise RefusedValueError(f'the field "{shown(key)}" of a mount is empty')
+            raise RefusedValueError(f'the field "{for_message(key)}" of a mount is empty')
         fields[key] = value if equals else "true"
     return fields
 
@@ -245,7 +245,7 @@ def _check_exclusive(kind: str, fields: dict[str, str]) -> None:
 def _truth(fields: dict[str, str], key: str) -> bool:
     value = fields.get(key, "false")
     if value not in ("1", "true", "0", "false"):
-        raise RefusedValueError(f'"{key}" of a mount is true or false, not "{shown(value)}"')
+        raise RefusedValueError(f'"{key}" of a mount is true or false, not "{for_message(value)}"')
     return value in ("1", "true")
 
 
@@ -253,6 +253,6 @@ def _host(source: str, directory: str) -> str | None:
     if _WINDOWS.match(source):
         return None
     if not source.startswith(("/", ".")):
-        problem = f', "{shown(source)}", is not an absolute path' if source else " is not named"
+        problem = f', "{for_message(source)}", is not an absolute path' if source else " is not named"
         raise RefusedValueError(f"the host's directory of a mount of type bind{problem}")
     return posixpath.normpath(posixpath.join(directory, source))

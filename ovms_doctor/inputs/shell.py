@@ -1,9 +1,10 @@
 r"""A command line as a POSIX shell splits it, as far as that is known without running anything.
 
-One pass replaces each expansion: by its value where that is known (``$PWD``, ``$HOME``, ``~``, ``$(id -u)``, variables
-that the text itself assigns), else by a mark. ``shlex`` then removes the quotes and splits. A mark is a pair of NULs
-around the index of the expansion's name in ``ShellText.names``: no argument can contain a NUL, so that a mark is never
-mistaken for text. Brace expansion and ``cd`` are not followed: what depends on them is not known.
+One pass replaces each expansion: by its value where that is known (``$PWD``, ``$HOME``, ``~``, ``$(id -u)``,
+variables that the text itself assigns), else by a mark. ``shlex`` then removes the quotes and splits. A mark is a
+pair of NULs around the index of the expansion's name in ``ShellText.names``: no argument can contain a NUL, so that
+a mark cannot be confused with text. Brace expansion and ``cd`` are not followed: words that depend on them are not
+known.
 See POSIX.1-2024, Shell Command Language, 2.
 """
 
@@ -53,7 +54,7 @@ _QUOTED = lazy_pattern(
 _NESTED = lazy_pattern(r"""\\.|'[^']*'|"(?:\\.|[^"\\])*"|[(){}]""", re.DOTALL)
 _PARAMETER = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])(?:(:?[-=])([\w./:@-]*))?", re.ASCII)
 _ASSIGNMENT = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.ASCII | re.DOTALL)
-#: Stands before the file of a redirection.
+#: Precedes the file of a redirection.
 _REDIRECTED = "\0>"
 _MARK = lazy_pattern("\0([uq])([0-9]+)\0")
 _DECLARING = frozenset(("export", "readonly", "local", "declare", "typeset"))
@@ -65,7 +66,7 @@ _LOST_BREAK = (
 
 
 class ShellContext(Struct, frozen=True):
-    """What the expansions of a text stand for; None: not known."""
+    """The values of the expansions of a text; None: not known."""
 
     #: Home directory of who gives the command.
     home: str | None
@@ -84,7 +85,7 @@ class ShellCommand(Struct, frozen=True):
 
     #: Its words, with marks.
     words: list[str]
-    #: Whether a ``cd`` stands before it: where that leads is not followed.
+    #: Whether a ``cd`` is before it, which is not followed.
     changed_directory: bool
 
 
@@ -92,7 +93,7 @@ class ShellText(Struct):
     """A text split into commands."""
 
     commands: list[ShellCommand] = field(default_factory=list)
-    #: What each mark stands for, as it may be shown.
+    #: The text of the expansion for each mark, for messages.
     names: list[str] = field(default_factory=list)
     #: One sentence for each thing that was read otherwise than a shell reads it.
     notes: list[str] = field(default_factory=list)
@@ -100,7 +101,7 @@ class ShellText(Struct):
     divided: bool = False
 
     def unknown(self, word: str) -> str:
-        """What the first mark in ``word`` stands for; empty where all of it is known."""
+        """Returns the expansion of the first mark in ``word``; empty where the whole word is known."""
         match = _MARK.search(word)
         return self.names[int(match[2])] if match else ""
 

@@ -1,8 +1,8 @@
 """YAML and JSON documents of untrusted origin as plain data, for compose files and Kubernetes manifests.
 
-Mappings with text keys, lists, text, numbers, truth values and None come out, as Go's YAML reader understands them
-(YAML 1.2 with merge keys; dates and ``22:22`` are text). Refused are documents that are too large, or become so once
-their aliases are written out, nested without end, keys that stand twice in one mapping, and unknown tags.
+The result consists of mappings with text keys, lists, text, numbers, truth values and None, as Go's YAML reader
+gives them (YAML 1.2 with merge keys; dates and ``22:22`` are text). Refused are documents that are too large, or
+become too large with their aliases expanded, endless nesting, repeated keys in one mapping, and unknown tags.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.engine_values import shown
+from ovms_doctor.inputs.engine_values import for_message
 
 if TYPE_CHECKING:
     import yaml
@@ -75,7 +75,7 @@ def _json(text: str, name: str) -> list[Any] | None:
         if len(made) != len(found):
             names = [key for key, _ in found]
             twice = next(key for key in names if names.count(key) > 1)
-            raise DocumentError(f'{name} has the key "{shown(twice)}" twice in one object')
+            raise DocumentError(f'{name} has the key "{for_message(twice)}" twice in one object')
         return made
 
     try:
@@ -119,7 +119,7 @@ def _position(error: yaml.YAMLError, text: str) -> str:
     if not isinstance(error, yaml.MarkedYAMLError):
         return ""
     mark, problem = error.problem_mark or error.context_mark, error.problem or "it cannot be read"
-    problem = "a tab stands where only blanks may" if "\\t" in problem else shown(problem)
+    problem = "a tab is where only blanks are allowed" if "\\t" in problem else for_message(problem)
     return f" (line {mark.line + 1}: {problem})" if mark else f" ({problem})"
 
 
@@ -214,7 +214,7 @@ class _Converter:
                 raise DocumentError(f"{self.name} has a key that is not text{_line(key_node)}")
             if key_node.value in own:
                 raise DocumentError(
-                    f'{self.name} has the key "{shown(key_node.value)}" twice{_line(key_node)}'
+                    f'{self.name} has the key "{for_message(key_node.value)}" twice{_line(key_node)}'
                 )
             own[key_node.value] = value
         return {**{name: item for name, item in merged.items() if name not in own}, **own} if merged else own
@@ -222,7 +222,7 @@ class _Converter:
     def check_tag(self, node: yaml.Node, *kinds: str) -> None:
         if node.tag not in (*(_TAG + kind for kind in kinds), "!", *self.kind.plain_tags):
             raise DocumentError(
-                f'{self.name} has the tag "{shown(node.tag)}", which is not known{_line(node)}'
+                f'{self.name} has the tag "{for_message(node.tag)}", which is not known{_line(node)}'
             )
 
 

@@ -47,15 +47,15 @@ _MOST_WORDS = 100_000
 
 
 def read_arguments(
-    words: Sequence[str], release: Release, limits: HostLimits = _UNKNOWN_HOST
+    arguments: Sequence[str], release: Release, limits: HostLimits = _UNKNOWN_HOST
 ) -> ServerArguments:
     """The words after ``ovms``. What the server refuses is in ``refusals``, in its order, with its own text.
 
     ``limits``: what is known of the server's host; what depends on the unknown is not refused. Never raises.
     """
-    if not words:
+    if not arguments:
         return ServerArguments(prints_help=True)
-    split = split_arguments(words[:_MOST_WORDS], release)
+    split = split_arguments(arguments[:_MOST_WORDS], release)
     parsed = ParsedArguments(split, release, limits)
     if split.refusal is not None:
         return _arguments(parsed, (split.refusal,), helps=False)

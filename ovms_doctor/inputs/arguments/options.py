@@ -143,7 +143,7 @@ def default_port(release: Release) -> int:
 
 
 def default_rest_workers(release: Release, cores: int | None, open_files: int | None) -> int | None:
-    """How many REST workers there are where none are asked for; None where it depends on what is not known
+    """Returns the default number of REST workers; None where it depends on something that is not known
     (config.cpp: 4 for each core until v2024.5, then one; since v2026.2 bounded by the files that may
     be open)."""
     if cores is None:

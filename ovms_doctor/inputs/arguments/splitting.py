@@ -55,11 +55,11 @@ class SplitArguments(Struct):
     positions: dict[str, int] = field(default_factory=dict)
 
 
-def split_arguments(words: Sequence[str], release: Release) -> SplitArguments:
-    """``words`` without the program's name. The first fault ends it, and is in ``refusal``."""
+def split_arguments(arguments: Sequence[str], release: Release) -> SplitArguments:
+    """``arguments`` without the program's name. The first fault ends it, and is in ``refusal``."""
     result = SplitArguments()
     try:
-        _Splitter(list(words), release, result).run()
+        _Splitter(list(arguments), release, result).run()
     except ArgumentsError as refused:
         result.refusal = refused.refusal()
     return result
@@ -68,8 +68,8 @@ def split_arguments(words: Sequence[str], release: Release) -> SplitArguments:
 class _Splitter:
     """``OptionParser::parse``: one pass from left to right."""
 
-    def __init__(self, words: list[str], release: Release, result: SplitArguments) -> None:
-        self.words = words
+    def __init__(self, arguments: list[str], release: Release, result: SplitArguments) -> None:
+        self.words = arguments
         self.release = release
         self.result = result
         self.options = known_options(release)
@@ -139,8 +139,8 @@ class _Splitter:
         self.result.count += 1
 
     def _number(self, option: Option, text: str) -> int:
-        """``integer_parser``: decimal, or hexadecimal after ``0x``. An overflow is only seen where the
-        wrapped number is smaller than the one before the digit."""
+        """``integer_parser``: decimal, or hexadecimal after ``0x``. An overflow is only detected where the wrapped
+        number is smaller than the one before the digit."""
         refused = ArgumentsError(f"Argument ‘{text}’ failed to parse", f"--{option.name}")
         match = _INTEGER.fullmatch(text)
         if match is None or match[1]:

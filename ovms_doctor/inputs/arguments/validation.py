@@ -46,7 +46,7 @@ class ParsedArguments(Struct, frozen=True):
     limits: HostLimits
 
     def has(self, name: str) -> bool:
-        """``result->count(name)``: parsed, whatever its value."""
+        """Returns ``result->count(name)``: whether the option was parsed, whatever its value."""
         return name in self.split.values
 
     def set(self, name: str) -> bool:
@@ -79,7 +79,7 @@ class ParsedArguments(Struct, frozen=True):
 
     @property
     def looks_at_task(self) -> bool:
-        """The value of --task is looked at: since v2025.2, in v2026.3 not beside what makes it no start."""
+        """Validates the value of --task: since v2025.2; in v2026.3 not with options for other modes than serving."""
         if not self.has("task") or not self.release.at_least(2025, 2):
             return False
         pulls = any(self.has(name) for name in ("pull", "source_model", "configure"))
@@ -106,7 +106,8 @@ def unmatched_refusals(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
 
 
 def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
-    """Words that the parser of the task does not take either. Since v2026.2 there is none where no task is given."""
+    """Validates the words that the parser of the task does not accept either. Since v2026.2 there is no such parser
+    without a task."""
     default = None if parsed.release.at_least(2026, 2) else "text_generation"
     task = parsed.split.values.get("task", default)
     if not parsed.task_flow or task is None or task not in tasks(parsed.release):
@@ -125,8 +126,8 @@ def _left_by_task(parsed: ParsedArguments) -> Iterator[ArgumentRefusal]:
         else:
             left.append(word)
     if left:
-        words = "".join(f"{word}, " for word in redact_words(left))
-        text = f"task: {task} - error parsing options - unmatched arguments : {words}".rstrip()
+        rest = "".join(f"{word}, " for word in redact_words(left))
+        text = f"task: {task} - error parsing options - unmatched arguments : {rest}".rstrip()
         first = next((word for word in left if word.startswith("-")), left[0])
         yield ArgumentRefusal("unmatched", text, None, first)
 
@@ -336,7 +337,7 @@ def _stateful(parsed: ParsedArguments) -> _Part:
 
 
 def hint_for(refusal: ArgumentRefusal, release: Release) -> str:
-    """What the server's text does not tell whoever has to correct the option; empty where it tells enough."""
+    """Returns an explanation for the user in addition to the server's text; empty where that text is enough."""
     unknown = why_unknown(refusal, release)
     if unknown is not None:
         return f"{unknown}."

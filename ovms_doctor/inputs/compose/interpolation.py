@@ -1,6 +1,6 @@
-"""``${NAME}`` in a Compose file, and the environment files beside it (compose-go, template and dotenv).
+"""``${NAME}`` in a Compose file, and its environment files (compose-go, template and dotenv).
 
-Values pass through here and are put where they are named; no message and no note holds one.
+The values are inserted where they are named; no message and no note contains one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.model.pattern import lazy_pattern
 
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -43,7 +43,7 @@ class Interpolation(Struct):
     unset: set[str] = field(default_factory=set)
 
     def data(self, value: Any) -> Any:
-        """``value`` with every text in it interpolated; names of mappings stay as they are."""
+        """Returns ``value`` with every text in it interpolated; names in mappings are not changed."""
         if isinstance(value, str):
             return self.text(value) if "$" in value else value
         if isinstance(value, dict):
@@ -98,7 +98,7 @@ class Interpolation(Struct):
         for name in sorted(self.used, key=lambda item: -len(self.variables[item])):
             value = self.variables[name]
             if len(value) > 2:
-                message = message.replace(value, f"${name}").replace(shown(value), f"${name}")
+                message = message.replace(value, f"${name}").replace(for_message(value), f"${name}")
         return message
 
 

@@ -75,10 +75,10 @@ def _volume(item: Any, directory: str) -> Any:
 
 def _lists(name: str, base: list[Any], over: list[Any]) -> list[Any]:
     if name in ("volumes", "devices", "secrets", "configs"):
-        places: dict[str, Any] = {}
+        by_target: dict[str, Any] = {}
         for number, item in enumerate([*base, *over]):
-            places[_target(item) or f"\0{number}"] = item
-        return list(places.values())
+            by_target[_target(item) or f"\0{number}"] = item
+        return list(by_target.values())
     return [*base, *(item for item in over if item not in base)]
 
 

@@ -12,7 +12,7 @@ from ovms_doctor.inputs.compose.interpolation import Interpolation, read_env_fil
 from ovms_doctor.inputs.compose.merge import localise, merge
 from ovms_doctor.inputs.compose.schema import SERVICE_KEYS, TOP_KEYS, check_keys
 from ovms_doctor.inputs.compose.service import Project, build, inactive_profile
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.yaml_documents import COMPOSE, load_documents
 from ovms_doctor.model.container import Container
 from ovms_doctor.model.pattern import lazy_pattern
@@ -41,13 +41,13 @@ def read_compose(
     environment: Mapping[str, str],
     read_file: Callable[[str], str | None],
 ) -> Container:
-    """The container of ``service``, or without a name of the only service that is OVMS's.
+    """Returns the container of ``service``, or without a name of the only service that runs OVMS.
 
-    ``source_name``: the file as named. ``directory`` (absolute): where it lies, relative paths count from there.
-    ``environment`` is what ``docker compose`` would be given; the file ``.env`` beside the file fills it up.
-    ``read_file`` answers with the text of another file (``.env``, ``env_file``, ``extends``, an override file), None
-    where it cannot be read. Values of variables go where the file puts them, and into no message. DocumentError for
-    what is no Compose file, and for what Compose would refuse.
+    ``source_name``: the file as named. ``directory`` (absolute): its directory, from which relative paths count.
+    ``environment`` is that of ``docker compose``; the file ``.env`` in the same directory adds to it. ``read_file``
+    returns the text of another file (``.env``, ``env_file``, ``extends``, an override file), None where it cannot be
+    read. Values of variables are inserted where the file names them, and are in no message. Raises DocumentError for
+    a document that is no Compose file or that Compose would refuse.
     """
     interpolation = Interpolation(environment)
     try:
@@ -59,13 +59,13 @@ def read_compose(
     except RefusedValueError as error:
         reason = interpolation.hide(str(error))
         raise DocumentError(
-            f"Docker Compose would refuse {shown(source_name)}: {reason.rstrip('.')}."
+            f"Docker Compose would refuse {for_message(source_name)}: {reason.rstrip('.')}."
         ) from None
     except DocumentError as error:
         reason = interpolation.hide(str(error))
-        raise DocumentError(f"{shown(source_name)}: {reason.rstrip('.')}.") from None
+        raise DocumentError(f"{for_message(source_name)}: {reason.rstrip('.')}.") from None
     except RecursionError:
-        raise DocumentError(f"{shown(source_name)}: the values are nested too deeply.") from None
+        raise DocumentError(f"{for_message(source_name)}: the values are nested too deeply.") from None
 
 
 def _load(text: str) -> dict[str, Any]:
@@ -97,17 +97,17 @@ class _Reading:
         self.source_name, self.directory, self.read_file = source_name, directory, read_file
         self.problems: list[str] = []
 
-    def container(self, text: str, wanted: str | None) -> Container:
+    def container(self, text: str, service_name: str | None) -> Container:
         raw = self.with_override(_load(text))
         check_keys(TOP_KEYS, raw, "the file")
         services = _mapping(raw.get("services"), "services")
         for name, item in services.items():
             if not _SERVICE_NAME.fullmatch(name):
-                raise RefusedValueError(f'"{shown(name)}" cannot be the name of a service')
+                raise RefusedValueError(f'"{for_message(name)}" cannot be the name of a service')
             check_keys(SERVICE_KEYS, _mapping(item, f"services.{name}"), f"services.{name}")
         document = self.interpolation.data(raw)
-        name = self.choose(services, wanted, bool(raw.get("include")))
-        # Only what this service uses is worth a word: the rest of the file has variables of its own.
+        name = self.choose(services, service_name, bool(raw.get("include")))
+        # Only variables that this service uses have a note: the rest of the file has other variables.
         self.interpolation.unset.clear()
         service = self.extended(services, name, self.directory, ())
         for variable in sorted(self.interpolation.unset):
@@ -120,7 +120,7 @@ class _Reading:
         return build(name, service, project, self.source_name, others)
 
     def with_override(self, raw: dict[str, Any]) -> dict[str, Any]:
-        """A file with a default name has the override file beside it laid over it."""
+        """Returns the document merged with the override file in its directory, if the file has a default name."""
         if posixpath.basename(self.source_name) not in _DEFAULT_FILES:
             return raw
         for name in _OVERRIDES:
@@ -130,17 +130,17 @@ class _Reading:
                 return merge(raw, _load(text))
         return raw
 
-    def choose(self, services: dict[str, Any], wanted: str | None, includes: bool) -> str:
-        names = ", ".join(shown(name) for name in list(services)[:20])
+    def choose(self, services: dict[str, Any], service_name: str | None, includes: bool) -> str:
+        names = ", ".join(for_message(name) for name in list(services)[:20])
         more = " Services of the files under include are not looked at." if includes else ""
         if includes:
             self.problems.append("The file includes others, which are not looked at.")
-        if wanted is not None:
-            if wanted not in services:
+        if service_name is not None:
+            if service_name not in services:
                 raise DocumentError(
-                    f'there is no service "{shown(wanted)}"; there is: {names or "none"}.{more}'
+                    f'there is no service "{for_message(service_name)}"; there is: {names or "none"}.{more}'
                 )
-            return wanted
+            return service_name
         if not services:
             raise DocumentError(f"the file has no services.{more}")
         likely = [name for name in services if self.is_server(services, name)]
@@ -153,17 +153,17 @@ class _Reading:
             return next(iter(services))
         problem = "more than one service looks" if likely else "no service looks"
         raise DocumentError(
-            f"{problem} like OVMS; name one of {', '.join(map(shown, likely)) or names}.{more}"
+            f"{problem} like OVMS; name one of {', '.join(map(for_message, likely)) or names}.{more}"
         )
 
     def is_server(self, services: dict[str, Any], name: str) -> bool:
         service = self.extended(services, name, self.directory, ())
         parts = [service.get("image"), *(service.get(key) for key in ("entrypoint", "command"))]
-        words = [
+        arguments = [
             str(word) for part in parts[1:] for word in (part if isinstance(part, list) else [part]) if word
         ]
         return bool(
-            _OVMS_IMAGE.search(str(parts[0] or "")) or any(_OVMS_OPTION.search(word) for word in words)
+            _OVMS_IMAGE.search(str(parts[0] or "")) or any(_OVMS_OPTION.search(word) for word in arguments)
         )
 
     def extended(
@@ -176,25 +176,25 @@ class _Reading:
             return own
         link = (directory, name)
         if link in chain or len(chain) > _DEEPEST:
-            raise RefusedValueError(f"services.{shown(name)} extends itself")
+            raise RefusedValueError(f"services.{for_message(name)} extends itself")
         extended = {"service": extended} if isinstance(extended, str) else _mapping(extended, "extends")
         base_name = str(extended.get("service") or "")
         file = str(extended.get("file") or "")
         if not file:
             if base_name not in services:
                 raise RefusedValueError(
-                    f'services.{shown(name)} extends the service "{shown(base_name)}", which is not there'
+                    f'services.{for_message(name)} extends the service "{for_message(base_name)}", which is not there'
                 )
             return merge(self.extended(services, base_name, directory, (*chain, link)), own)
         path = posixpath.normpath(posixpath.join(directory, file))
         text = self.read_file(path)
         if text is None:
             raise DocumentError(
-                f"the file {shown(file)}, which services.{shown(name)} extends, cannot be read."
+                f"the file {for_message(file)}, which services.{for_message(name)} extends, cannot be read."
             )
         others = _mapping(_load(text).get("services"), "services")
         if base_name not in others:
-            raise RefusedValueError(f'the file {shown(file)} has no service "{shown(base_name)}"')
+            raise RefusedValueError(f'the file {for_message(file)} has no service "{for_message(base_name)}"')
         folder = posixpath.dirname(path)
         base = self.extended(others, base_name, folder, (*chain, link))
         return merge(localise(base, folder), own)
@@ -202,6 +202,6 @@ class _Reading:
     def project_name(self, document: dict[str, Any]) -> str:
         """The prefix of the volumes' names: given, or the directory's name in small letters."""
         variables = self.interpolation.variables
-        given = variables.get("COMPOSE_PROJECT_NAME") or str(document.get("name") or "")
-        text = (given or posixpath.basename(self.directory)).lower()
+        configured = variables.get("COMPOSE_PROJECT_NAME") or str(document.get("name") or "")
+        text = (configured or posixpath.basename(self.directory)).lower()
         return re.sub(r"[^-_a-z0-9]", "", text).lstrip("_-")

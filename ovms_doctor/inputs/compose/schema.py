@@ -1,5 +1,5 @@
-"""The keys of a Compose service that say something of its container, with the types that Compose allows them
-(compose-spec.json). ``msgspec`` checks the types; what Compose allows in several forms keeps them."""
+"""The keys of a Compose service that describe its container, with the types that Compose allows for them
+(compose-spec.json). ``msgspec`` checks the types; keys for which Compose allows several forms keep them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.similar import similar_names
 
@@ -236,13 +236,13 @@ def _mismatch(message: str, path: str) -> str:
 
 
 def check_keys(known: frozenset[str], mapping: dict[str, Any], path: str) -> None:
-    """RefusedValueError for a key that the schema does not have; those that begin with ``x-`` are anybody's."""
+    """Raises RefusedValueError for a key that the schema does not have; keys that begin with ``x-`` are free."""
     for name in mapping:
         if name not in known and not name.startswith("x-"):
             word = re.fullmatch(r"[\w-]{1,40}", name)
             near = similar_names(name, known, 1, 0.7) if word else []
             hint = f" (did you mean {near[0]}?)" if near else ""
-            raise RefusedValueError(f'{path} has no "{shown(name)}"{hint}')
+            raise RefusedValueError(f'{path} has no "{for_message(name)}"{hint}')
 
 
 def truth(value: Truth | None, path: str) -> bool:

@@ -32,7 +32,7 @@ from ovms_doctor.inputs.compose.schema import (
     truth,
 )
 from ovms_doctor.inputs.engine_settings import EngineSettings, container_with
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.model.container import Container, ContainerMount
 from ovms_doctor.model.environment import variables
 
@@ -67,10 +67,10 @@ class Project(Struct):
         self.unknown.add(name)
 
     def defined(self, kind: str, name: str) -> Any:
-        """The entry of a top-level mapping; RefusedValueError where there is none."""
+        """Returns the entry of a top-level mapping. Raises RefusedValueError where it does not exist."""
         known = self.document.get(kind)
         if not isinstance(known, dict) or name not in known:
-            raise RefusedValueError(f'"{shown(name)}" is not among the file\'s {kind}')
+            raise RefusedValueError(f'"{for_message(name)}" is not among the file\'s {kind}')
         return known[name]
 
     def path(self, text: str) -> str:
@@ -85,11 +85,11 @@ def build(
 ) -> Container:
     """The container of the service ``name``; ``others`` are the other services of the file. RefusedValueError for
     what Compose or the engine would not take."""
-    service = convert(raw, Service, f"services.{shown(name)}")
+    service = convert(raw, Service, f"services.{for_message(name)}")
     try:
         return _build(name, service, project, source_name, others)
     except RefusedValueError as error:
-        raise RefusedValueError(f"services.{shown(name)}: {error}") from None
+        raise RefusedValueError(f"services.{for_message(name)}: {error}") from None
 
 
 def _build(
@@ -99,8 +99,8 @@ def _build(
     container = container_with(_settings(service), "compose", source_name, _image(service, project))
     environment = _environment(service, project)
     server = server_command(
-        _words(service.entrypoint, "entrypoint"),
-        _words(service.command, "command"),
+        _arguments(service.entrypoint, "entrypoint"),
+        _arguments(service.command, "command"),
         container.image,
         environment=None if "environment" in project.unknown else environment,
         working_directory=container.working_directory or None,
@@ -144,7 +144,7 @@ def _note_profiles(service: Service, project: Project) -> None:
     profile = inactive_profile(service.profiles, project.variables)
     if profile:
         project.problems.append(
-            f"The service is started only with the profile {shown(profile)}, or when it is named."
+            f"The service is started only with the profile {for_message(profile)}, or when it is named."
         )
 
 
@@ -161,7 +161,7 @@ def inactive_profile(profiles: Any, variables: Mapping[str, str]) -> str:
     return str(profiles[0])
 
 
-def _words(value: str | list[str] | None, path: str) -> list[str] | None:
+def _arguments(value: str | list[str] | None, path: str) -> list[str] | None:
     return split_command(value, path) if isinstance(value, str) else value
 
 
@@ -223,21 +223,23 @@ def _short_volume(text: str, project: Project) -> ContainerMount:
     head, colon, _ = text.partition(":")
     if colon and "/" in head and not text.startswith(("/", ".")):
         raise RefusedValueError(
-            f'"{shown(head)}" in volumes is taken for a volume\'s name; a directory needs "./{shown(head)}"'
+            f'"{for_message(head)}" in volumes is taken for a volume\'s name; a directory needs "./{for_message(head)}"'
         )
     mount = mounts.read_volume(text, project.directory, known_modes=_VOLUME_MODES)
     if mount.kind == "volume" and mount.name:
         return _named_volume(mount, project)
     if mount.kind == "bind" and mount.host is None:
         project.not_known(
-            "mounts", f"The host's path of the mount at {shown(mount.server)} is one of Windows."
+            "mounts", f"The host's path of the mount at {for_message(mount.server)} is one of Windows."
         )
     return mount
 
 
 def _long_volume(item: VolumeEntry, project: Project) -> ContainerMount:
     if item.type not in _VOLUME_TYPES:
-        raise RefusedValueError(f'"{shown(item.type)}" in volumes is no type of mount: bind, volume or tmpfs')
+        raise RefusedValueError(
+            f'"{for_message(item.type)}" in volumes is no type of mount: bind, volume or tmpfs'
+        )
     options = {"bind": item.bind, "volume": item.volume, "image": item.image}.get(
         item.type
     ) or VolumeOptions()
@@ -268,9 +270,9 @@ def _long_volume(item: VolumeEntry, project: Project) -> ContainerMount:
 
 
 def _named_volume(mount: ContainerMount, project: Project) -> ContainerMount:
-    """A named volume as the engine has it; one that is made of a directory of the host says so."""
+    """Returns the mount of a named volume; of one made of a directory of the host, that directory is its source."""
     key = mount.name
-    volume = convert(project.defined("volumes", key), Volume, f"volumes.{shown(key)}")
+    volume = convert(project.defined("volumes", key), Volume, f"volumes.{for_message(key)}")
     options = {name: _text(value) for name, value in (volume.driver_opts or {}).items() if value is not None}
     flags, device = options.get("o", "").split(","), options.get("device", "")
     binds = "bind" in flags and device.startswith(("/", ".", "~"))
@@ -289,7 +291,7 @@ def _named_volume(mount: ContainerMount, project: Project) -> ContainerMount:
 
 def _file(item: str | FileEntry, kind: str, directory: str, project: Project) -> ContainerMount:
     entry = FileEntry(item) if isinstance(item, str) else item
-    file = convert(project.defined(kind, entry.source), File, f"{kind}.{shown(entry.source)}").file
+    file = convert(project.defined(kind, entry.source), File, f"{kind}.{for_message(entry.source)}").file
     target = mounts.inside(posixpath.join(directory, entry.target or entry.source))
     return ContainerMount(target, "config", project.path(file) if file else None, True, name=entry.source)
 
@@ -316,12 +318,12 @@ def _environment_file(item: EnvironmentFile, project: Project) -> dict[str, str]
     text = project.read_file(project.path(item.path)) if item.path else None
     if text is None:
         if item.required is None or truth(item.required, "required"):
-            project.not_known("environment", f"The environment file {shown(item.path)} was not read.")
+            project.not_known("environment", f"The environment file {for_message(item.path)} was not read.")
         return {}
     if item.format == "raw":
         rows = (row for row in text.splitlines() if "=" in row and not row.lstrip().startswith("#"))
         return {name.lstrip(): value for name, _, value in (row.partition("=") for row in rows)}
-    return read_env_file(text, project.variables, f"the environment file {shown(item.path)}")
+    return read_env_file(text, project.variables, f"the environment file {for_message(item.path)}")
 
 
 # -- other settings ------------------------------------------------------------------------------------
@@ -420,12 +422,12 @@ def _device_requests(service: Service) -> list[str]:
 
 def _device_request(item: DeviceRequest) -> str:
     count = "all" if item.count is None else _text(item.count)
-    words = (
+    parts = (
         f"driver={item.driver}" if item.driver else "",
         f"device={','.join(item.device_ids)}" if item.device_ids else f"count={count}",
         f"capabilities={','.join(item.capabilities)}" if item.capabilities else "",
     )
-    return " ".join(filter(None, words))
+    return " ".join(filter(None, parts))
 
 
 def _restart(service: Service) -> str:

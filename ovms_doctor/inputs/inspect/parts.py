@@ -1,4 +1,4 @@
-"""The parts of an inspect document, each tolerant of whatever stands in its place."""
+"""The parts of an inspect document; each function accepts values of any type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ovms_doctor.inputs.engine_values import capability, first_open_port, health_probe
-from ovms_doctor.inputs.untyped import items, number, objects, positive, string, table, whole, words
+from ovms_doctor.inputs.untyped import items, number, objects, positive, string, strings, table, whole
 from ovms_doctor.model.container import (
     ContainerLimits,
     ContainerMount,
@@ -23,14 +23,14 @@ from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.redaction import redact_message, redact_words
 
 _KINDS: Mapping[str, MountKind] = {"bind": "bind", "volume": "volume", "tmpfs": "tmpfs", "image": "image"}
-#: What the engines say of every mount.
+#: Mount options that the engines report for every mount.
 _USUAL = frozenset(("", "ro", "rw", "rbind", "bind", "rprivate", "private", "nosuid", "nodev"))
 #: The time of what never happened.
 _NEVER = "0001-01-01T"
 #: RLIM_INFINITY, which the engines write as -1.
 _NO_LIMIT = 2**64 - 1
 _REMAPPED_ROOT = lazy_pattern(r"/(\d{1,10})\.(\d{1,10})/?$", re.ASCII)
-#: Every address of the host's, which is also what stands for none.
+#: The texts for all addresses of the host; an empty text means the same.
 _ALL = ("0.0.0.0", "::")  # noqa: S104 - read, not bound to
 #: As many ids as useradd and the engines give a user (subuid(5)).
 _ID_COUNT = 65536
@@ -50,10 +50,10 @@ def word(value: Any, key: str) -> str:
 def mounts(
     data: Mapping[str, Any], host: Mapping[str, Any], engine: Engine, info: Mapping[str, Any]
 ) -> tuple[ContainerMount, ...]:
-    """All that is mounted, in the document's order; file systems in memory last. Docker makes a host path that is
-    not there where the mount was asked for with ``-v``; Podman refuses."""
+    """Returns all mounts, in the document's order; file systems in memory last. Docker creates a missing host path
+    for a mount with ``-v``; Podman refuses."""
     desktop = string(info, "OperatingSystem") == "Docker Desktop"
-    binds = words(host, "Binds") if engine == "docker" else []
+    binds = strings(host, "Binds") if engine == "docker" else []
     bound = {item.split(":")[1] for item in binds if item.count(":")}
     requested = {string(item, "Target"): item for item in objects(host, "Mounts")}
     found = [_mount(item, bound, requested, desktop=desktop) for item in objects(data, "Mounts")]
@@ -81,9 +81,10 @@ def _mount(
     if not host or not host.startswith("/") or kind in ("tmpfs", "image"):
         host = None
     elif desktop:
-        # The engine runs in a virtual machine, where the host's files are below /host_mnt and volumes nobody reaches.
+        # The engine runs in a virtual machine, where the host's files are below /host_mnt and volumes are not
+        # reachable.
         host = (host.removeprefix("/host_mnt") or "/") if kind == "bind" else None
-    written = [*string(item, "Mode").split(","), string(item, "Propagation"), *words(item, "Options")]
+    written = [*string(item, "Mode").split(","), string(item, "Propagation"), *strings(item, "Options")]
     request = requested.get(server) or requested.get(server + "/") or {}
     return ContainerMount(
         server,
@@ -102,7 +103,7 @@ def _mount(
 
 
 def layers(data: Mapping[str, Any], *, running: bool) -> tuple[tuple[str, ...], str]:
-    """Directories of overlay file systems, topmost first, and the one where they are seen as one: it is mounted
+    """Returns the directories of overlay file systems, topmost first, and the merged directory, which is mounted
     only while the container runs."""
     rootfs = string(data, "Rootfs")
     if rootfs.startswith("/"):
@@ -110,11 +111,11 @@ def layers(data: Mapping[str, Any], *, running: bool) -> tuple[tuple[str, ...], 
     driver = table(data, "GraphDriver")
     if "overlay" not in string(driver, "Name"):
         return (), ""
-    places = table(driver, "Data")
-    found = [string(places, "UpperDir"), *string(places, "LowerDir").split(":")]
-    merged = string(places, "MergedDir")
+    directories = table(driver, "Data")
+    found = [string(directories, "UpperDir"), *string(directories, "LowerDir").split(":")]
+    merged = string(directories, "MergedDir")
     return (
-        tuple(place for place in found if place.startswith("/")),
+        tuple(directory for directory in found if directory.startswith("/")),
         merged if running and merged.startswith("/") else "",
     )
 
@@ -127,7 +128,7 @@ def namespace(
 ) -> tuple[Literal["", "rootless", "remapped"], tuple[IdRange, ...]]:
     """Whether the container's ids are others on the host, and which, as far as that is known: by the map of one of
     its processes, by Podman's document, by the name of Docker's root directory (``…/100000.100000``)."""
-    options = [option for option in words(info, "SecurityOptions") if option.startswith("name=")]
+    options = [option for option in strings(info, "SecurityOptions") if option.startswith("name=")]
     names = {option.removeprefix("name=").partition(",")[0] for option in options}
     paths = (string(data, key) for key in ("StaticDir", "OCIConfigPath", "ConmonPidFile", "ResolvConfPath"))
     rootless = "rootless" in names or any(_ROOTLESS.search(path) for path in paths)
@@ -135,7 +136,7 @@ def namespace(
     if of_process is not None:
         same = of_process[:1] == (IdRange(0, 0, 4294967295),)
         return ("", ()) if same else ("rootless" if rootless else "remapped", of_process)
-    of_document = tuple(filter(None, map(_id_range, words(table(host, "IDMappings"), "UidMap"))))
+    of_document = tuple(filter(None, map(_id_range, strings(table(host, "IDMappings"), "UidMap"))))
     if rootless:
         # Within a user namespace of Podman's own, the document's numbers are that namespace's.
         return "rootless", ()
@@ -167,7 +168,7 @@ def _id_range(row: str) -> IdRange | None:
 
 
 def ports(data: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[PublishedPort, ...]:
-    """What is published: while it runs as it is, else as it was asked for."""
+    """Returns the published ports: the actual ones while the container runs, else the configured ones."""
     actual = table(data, "NetworkSettings", "Ports")
     found: dict[tuple[int, str, int | None], PublishedPort] = {}
     for key in dict.fromkeys((*table(host, "PortBindings"), *actual)):
@@ -197,7 +198,7 @@ def network(host: Mapping[str, Any]) -> str:
 
 
 def limits(host: Mapping[str, Any]) -> ContainerLimits:
-    """Zero and -1 stand for no limit. The period of a quota is 100 ms where it is not given (cgroups)."""
+    """Returns the limits. Zero and -1 mean no limit. The default period of a quota is 100 ms (cgroups)."""
     nano, quota = positive(host, "NanoCpus"), positive(host, "CpuQuota")
     cpus = None
     if nano is not None:
@@ -232,11 +233,11 @@ def devices(host: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def device_requests(host: Mapping[str, Any]) -> tuple[str, ...]:
-    """``--gpus`` and CDI devices: the ids that were asked for, else the capabilities."""
+    """Returns ``--gpus`` and CDI devices: the requested ids, else the capabilities."""
     found = []
     for item in objects(host, "DeviceRequests"):
-        ids = words(item, "DeviceIDs")
-        groups = [" ".join(words({"": group}, "")) for group in items(item, "Capabilities")]
+        ids = strings(item, "DeviceIDs")
+        groups = [" ".join(strings({"": group}, "")) for group in items(item, "Capabilities")]
         found += ids or [" ".join(filter(None, [string(item, "Driver"), *groups]))]
     return tuple(item for item in found if item)
 
@@ -251,9 +252,9 @@ def restart(host: Mapping[str, Any]) -> str:
 
 
 def probes(config: Mapping[str, Any]) -> tuple[Probe, ...]:
-    """The health check; times are nanoseconds there, and zero stands for the engine's own."""
+    """Returns the health check; its times are in nanoseconds, and zero means the engine's default."""
     check = table(config, "Healthcheck")
-    test = words(check, "Test")
+    test = strings(check, "Test")
     if not test or test[0] == "NONE":
         return ()
     times = [(positive(check, key) or 0) / 1e9 for key in ("Interval", "Timeout", "StartPeriod")]
@@ -265,7 +266,7 @@ def probes(config: Mapping[str, Any]) -> tuple[Probe, ...]:
 
 def capabilities_dropped(host: Mapping[str, Any]) -> tuple[str, ...]:
     """Without ``CAP_``, in the document's order."""
-    return tuple(dict.fromkeys(capability(item) for item in words(host, "CapDrop")))
+    return tuple(dict.fromkeys(capability(item) for item in strings(host, "CapDrop")))
 
 
 def open_port(host: Mapping[str, Any]) -> int | None:
@@ -277,7 +278,7 @@ def security(data: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[str, ...
     """The security options; a seccomp profile, which Docker writes out in full, by its name alone. With SELinux
     the label of the process follows."""
     found = []
-    for option in words(host, "SecurityOpt"):
+    for option in strings(host, "SecurityOpt"):
         long = len(option) > 200 or "{" in option
         found.append(f"{re.split('[=:]', option)[0][:60]}=…" if long else option)
     label = string(data, "ProcessLabel")
@@ -315,14 +316,14 @@ def state(data: Mapping[str, Any]) -> ContainerState | None:
 
 def _values_of(data: Mapping[str, Any]) -> list[str]:
     """The values of the container's variables and arguments that can be secrets; the engine's errors quote them."""
-    arguments = words(data, "Args")
+    arguments = strings(data, "Args")
     config = table(data, "Config")
     pairs = (item.partition("=") for item in items(config, "Env") if isinstance(item, str))
     secret = [
         value for name, _, value in pairs if value and not value.startswith("/") and not keeps_value(name)
     ]
-    shown = redact_words(arguments)
-    return secret + [word for word, other in zip(arguments, shown, strict=True) if word != other]
+    redacted_arguments = redact_words(arguments)
+    return secret + [word for word, other in zip(arguments, redacted_arguments, strict=True) if word != other]
 
 
 def _time(value: Mapping[str, Any], key: str) -> str:

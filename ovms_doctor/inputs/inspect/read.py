@@ -1,7 +1,7 @@
-"""What ``docker inspect`` and ``podman inspect`` say of a container, from the engine or from a file.
+"""Reads the output of ``docker inspect`` and ``podman inspect``, from the engine or from a file.
 
-Every field may be missing, null or of another type: what cannot be read is not known. Values of variables are not
-kept. Formats: the Engine API (ContainerInspect, up to 1.51), and Podman's define.InspectContainerData (2 to 5).
+Every field may be missing, null or of another type; then its value is not known. Values of variables are not kept.
+Formats: the Engine API (ContainerInspect, up to 1.51), and Podman's define.InspectContainerData (2 to 5).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.command import server_command
-from ovms_doctor.inputs.engine_values import shown
+from ovms_doctor.inputs.engine_values import for_message
 from ovms_doctor.inputs.image import release_of
 from ovms_doctor.inputs.inspect import parts
-from ovms_doctor.inputs.untyped import items, objects, string, table, words
+from ovms_doctor.inputs.untyped import items, objects, string, strings, table
 from ovms_doctor.model.container import Container, Engine, Source
 from ovms_doctor.model.environment import variables
 from ovms_doctor.model.text import HIDDEN, redact
 
-#: Labels that tell of OVMS: those of its own images (Dockerfile.ubuntu, Dockerfile.redhat).
+#: Labels that are about OVMS: those of its own images (Dockerfile.ubuntu, Dockerfile.redhat).
 _LABELS = ("name", "vendor", "version", "release", "supported-devices", "base-image", "bazel-build-flags")
 _PODMAN = (
     "ImageName",
@@ -36,17 +36,19 @@ _API_KEY = "API key: "
 
 
 def read_text(data: bytes) -> Any:
-    """The JSON document in ``data``, in whatever encoding it was saved; DocumentError where it is none."""
+    """Returns the JSON document in ``data``, in any encoding. Raises DocumentError for other data."""
     if not data.strip():
         raise DocumentError("It is empty: the output of docker inspect is a JSON document.")
     try:
         return json.loads(data.decode(json.detect_encoding(data), "surrogateescape"))
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
+        position = f"line {error.lineno}, column {error.colno}"
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string"):
-            raise DocumentError(f"The JSON document breaks off ({place}): it was not saved whole.") from None
+            raise DocumentError(
+                f"The JSON document breaks off ({position}): it was not saved whole."
+            ) from None
         raise DocumentError(
-            f"It is not JSON ({place}: {error.msg}); docker inspect writes nothing else."
+            f"It is not JSON ({position}: {error.msg}); docker inspect writes nothing else."
         ) from None
     except (ValueError, RecursionError):
         raise DocumentError("It is not JSON as docker inspect writes it.") from None
@@ -60,11 +62,12 @@ def read_inspect(
     log: Sequence[str] = (),
     info: Mapping[str, Any] | None = None,
 ) -> Container:
-    """The container that ``document`` describes, parsed from what inspect writes; DocumentError for another document.
+    """Returns the container that ``document``, the parsed output of inspect, describes. Raises DocumentError for
+    another document.
 
     ``log``: first and last lines of the container's output. ``info``: the engine's ``docker info`` (SecurityOptions,
     DockerRootDir, ServerVersion, OperatingSystem, Components), and with it, where they are known: ``IdMap``, rows of
-    a process' uid_map, and ``Problems``, sentences about what could not be asked.
+    a process' uid_map, and ``Problems``, sentences about failed queries.
     """
     data = _only_container(document)
     engine_info = info if isinstance(info, Mapping) else {}
@@ -128,14 +131,15 @@ def read_inspect(
 
 
 def _only_container(document: Any) -> Mapping[str, Any]:
-    """The one object that tells of a container; DocumentError says what the document is instead."""
+    """Returns the only object that describes a container. Raises DocumentError, which names the kind of another
+    document."""
     found = document if isinstance(document, list) else [document]
     if not found:
         raise DocumentError("It is an empty list: docker inspect found no container of that name.")
     if not all(isinstance(item, dict) for item in found):
         raise DocumentError("It is not what docker inspect writes: a list of JSON objects.")
     if len(found) > 1:
-        names = [shown(string(item, "Name").removeprefix("/")) or "(no name)" for item in found]
+        names = [for_message(string(item, "Name").removeprefix("/")) or "(no name)" for item in found]
         listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
         raise DocumentError(
             f"It tells of {len(found)} things ({listed}): save the inspect of one container alone."
@@ -189,15 +193,15 @@ def _environment(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _program(data: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Entrypoint and command. Both are the container's own, whatever its image says; podman's inspect joined the
-    words of an entrypoint with blanks until 5.0, so that the words that it runs (Path, Args) tell more."""
-    entrypoint, command = config.get("Entrypoint"), words(config, "Cmd")
+    """Returns entrypoint and command of the container, not of its image. Until 5.0 podman's inspect joined the words
+    of an entrypoint with blanks, so that the words that it runs (Path, Args) are more exact."""
+    entrypoint, command = config.get("Entrypoint"), strings(config, "Cmd")
     if isinstance(entrypoint, str) or (not entrypoint and not command):
         path = string(data, "Path")
         if path:
-            return [path], words(data, "Args")
+            return [path], strings(data, "Args")
         return entrypoint.split() if isinstance(entrypoint, str) else [], command
-    return words(config, "Entrypoint"), command
+    return strings(config, "Entrypoint"), command
 
 
 def _line(line: str) -> str:
@@ -207,7 +211,7 @@ def _line(line: str) -> str:
 
 
 def _unknown_fields(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that the part of the document which is missing would have told."""
+    """Returns the fields whose values are in the missing part of the document."""
     found = [] if isinstance(data.get("Mounts"), list) else ["mounts"]
     if not isinstance(data.get("Config"), dict):
         found += ["user", "working_directory", "environment", "environment_names", "labels", "probes"]
@@ -223,7 +227,7 @@ def _problems(data: Mapping[str, Any], release: str | None, info: Mapping[str, A
             "Neither the container's log nor a label or the tag of its image tells the release of OVMS: "
             "--ovms-version names it."
         )
-    for key, what in (("Mounts", "what is mounted"), ("HostConfig", "its limits"), ("State", "its state")):
+    for key, content in (("Mounts", "what is mounted"), ("HostConfig", "its limits"), ("State", "its state")):
         if data.get(key) is None:
-            found.append(f"The document has no {key}: {what} is not known.")
+            found.append(f"The document has no {key}: {content} is not known.")
     return tuple(found)

@@ -75,7 +75,7 @@ class UnsetText(str):
 
 def _processed(template: dict[str, Any]) -> list[Any]:
     """The objects of an OpenShift Template, as ``oc process`` makes them: ``${NAME}`` within texts, ``${{NAME}}`` for
-    a whole value. A parameter without a value stays as the placeholder ``{{NAME}}``."""
+    a whole value. A parameter without a value is kept as the placeholder ``{{NAME}}``."""
     values: dict[str, str | None] = {}
     for parameter in objects(template, "parameters"):
         value = parameter.get("value")
@@ -131,10 +131,10 @@ def refuse_template(value: Any, source_name: str) -> None:
 
 
 def quantity(value: Any) -> Fraction | None:
-    """A quantity such as ``2Gi``, ``500m``, ``1e9``; None for what is none, or is below zero.
+    """Returns a quantity such as ``2Gi``, ``500m``, ``1e9``; None for an invalid or negative one.
 
-    Source: k8s.io/apimachinery, resource.Quantity: suffixes are told apart by case; what is above 2^63 - 1 is
-    cut to that.
+    Source: k8s.io/apimachinery, resource.Quantity: suffixes are case-sensitive; a value above 2^63 - 1 is cut to
+    that.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None

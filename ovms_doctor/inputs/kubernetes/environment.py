@@ -53,15 +53,15 @@ class PodEnvironment(Struct):
 
     @property
     def known(self) -> list[tuple[str, str]]:
-        """Those whose values are known."""
+        """Returns the variables whose values are known."""
         return [(name, value) for name, value in self.values.items() if value is not None]
 
 
 def read_environment(
     container: Mapping[str, Any], manifest: ManifestObjects, namespace: str
 ) -> PodEnvironment:
-    """``env`` over ``envFrom``, as the kubelet does it (makeEnvironmentVariables): of two the later one counts, and
-    ``$(NAME)`` takes from those that stand before it."""
+    """Returns the environment: ``env`` over ``envFrom``, as the kubelet does it (makeEnvironmentVariables): of two
+    the later one counts, and ``$(NAME)`` uses the variables before it."""
     made = PodEnvironment()
     for entry in objects(container, "envFrom"):
         _add_all(entry, made, manifest, namespace)
@@ -130,10 +130,11 @@ def _from_source(
     return None
 
 
-def expand(text: str, environment: PodEnvironment, *, shown: bool = False) -> tuple[str, list[str]]:
+def expand(text: str, environment: PodEnvironment, *, displayed: bool = False) -> tuple[str, list[str]]:
     """``text`` with ``$(NAME)`` replaced, and the names whose values are not known, which stay as they are.
 
-    ``shown``: the result will be seen, so values of variables that are named like secrets count as not known.
+    ``displayed``: the result is shown to users, so values of variables that are named like secrets count as not
+    known.
     Source: k8s.io/kubernetes/third_party/forked/golang/expansion: ``$$`` is a dollar, a name that is not set stays.
     """
     made: list[str] = []
@@ -152,7 +153,7 @@ def expand(text: str, environment: PodEnvironment, *, shown: bool = False) -> tu
             at += 2
         elif end >= 0:
             name = text[at + 2 : end]
-            value = _value(name, environment, shown)
+            value = _value(name, environment, displayed)
             if value is None:
                 unknown.append(name)
             made.append(text[at : end + 1] if value is None else value)
@@ -163,9 +164,9 @@ def expand(text: str, environment: PodEnvironment, *, shown: bool = False) -> tu
     return "".join(made), unknown
 
 
-def _value(name: str, environment: PodEnvironment, shown: bool) -> str | None:
+def _value(name: str, environment: PodEnvironment, displayed: bool) -> str | None:
     if name in environment.values:
-        return None if shown and _SECRET_NAME.search(name) else environment.values[name]
+        return None if displayed and _SECRET_NAME.search(name) else environment.values[name]
     if environment.complete and not _OF_A_SERVICE.fullmatch(name):
         return f"$({name})"
     return None
@@ -174,12 +175,12 @@ def _value(name: str, environment: PodEnvironment, shown: bool) -> str | None:
 def read_words(
     value: Any, environment: PodEnvironment, problems: list[str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """``command`` or ``args``, and what in them is not known: the text as it stands there → the reason."""
-    words: list[str] = []
+    """Returns ``command`` or ``args``, and the unknown parts: their text → the reason."""
+    arguments: list[str] = []
     unknown: dict[str, str] = {}
     for item in value if isinstance(value, list) else []:
         if isinstance(item, str):
-            word, names = expand(item, environment, shown=True)
+            word, names = expand(item, environment, displayed=True)
             unknown |= {f"$({name})": f"the value of {name} is not known here" for name in names}
         elif isinstance(item, bool | int | float):
             word = _written(item)
@@ -189,8 +190,8 @@ def read_words(
         else:
             problems.append("An argument is no text: Kubernetes refuses the manifest.")
             continue
-        words.append(word)
-    return tuple(words), unknown
+        arguments.append(word)
+    return tuple(arguments), unknown
 
 
 def _written(value: bool | int | float) -> str:

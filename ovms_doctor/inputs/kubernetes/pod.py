@@ -1,4 +1,4 @@
-"""The rest of what a pod tells of one of its containers: user, limits, probes, ports, how it is."""
+"""Further data of a pod on one of its containers: user, limits, probes, ports, state."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Security(Struct, frozen=True):
 
 
 def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Security:
-    """The container's security context stands over the pod's. ``user`` as ``uid`` or ``uid:gid``, empty where the
-    image's own counts; with a group but no user the user is the image's, ``ovms``."""
+    """Returns the security context; the container's overrides the pod's. ``user`` is ``uid`` or ``uid:gid``, empty
+    for the image's own user; with a group but no user it is the image's user, ``ovms``."""
     of_pod, own = table(pod, "securityContext"), table(container, "securityContext")
     both = {**of_pod, **own}
     uid, gid = whole(both, "runAsUser"), whole(both, "runAsGroup")
@@ -95,9 +95,9 @@ def read_security(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Secur
 def read_limits(
     pod: Mapping[str, Any], container: Mapping[str, Any], *, live: bool, problems: list[str]
 ) -> tuple[ContainerLimits, tuple[str, ...]]:
-    """Limits, and the names of the devices that are asked for. A pod's own limits hold where its container has
-    none; a limit is the request, too, where none is given. ``live``: it was read from the cluster, so that what
-    a namespace's defaults (LimitRange) add is in it."""
+    """Returns the limits, and the names of the requested devices. A pod's own limits hold where its container has
+    none; without a request, the limit is the request too. ``live``: it was read from the cluster, so that the
+    defaults of the namespace (LimitRange) are included."""
     limits = table(container, "resources", "limits")
     requests = table(container, "resources", "requests")
     around = table(pod, "resources", "limits")
@@ -181,7 +181,7 @@ def read_ports(
 
 
 def read_probes(container: Mapping[str, Any], problems: list[str]) -> tuple[Probe, ...]:
-    """The probes, with what Kubernetes takes where nothing is said (core/v1 defaults: every 10 s, 1 s to answer,
+    """Returns the probes, with the defaults of Kubernetes (core/v1: every 10 s, 1 s to answer,
     3 failures; http: path /, scheme HTTP)."""
     found = []
     for key, kind in _PROBES:
@@ -193,7 +193,7 @@ def read_probes(container: Mapping[str, Any], problems: list[str]) -> tuple[Prob
             port = port_number(target.get("port"), container) if method != "exec" else None
             if port is None and method != "exec":
                 problems.append(
-                    f"The port of the {kind} probe, {_shown(target.get('port'))}, is none that the container "
+                    f"The port of the {kind} probe, {_name_text(target.get('port'))}, is none that the container "
                     "names."
                 )
             found.append(
@@ -221,11 +221,11 @@ _METHODS: Mapping[str, Literal["http", "tcp", "grpc", "exec"]] = {
 }
 
 
-def _shown(value: Any) -> str:
+def _name_text(value: Any) -> str:
     return value if isinstance(value, str) and value else "which is not given"
 
 
-# -- how it is -----------------------------------------------------------------------------------------
+# -- the state -----------------------------------------------------------------------------------------
 
 
 def read_state(status: Mapping[str, Any], name: str) -> tuple[ContainerState | None, str]:
@@ -273,8 +273,8 @@ def _message(value: Mapping[str, Any]) -> str:
 
 
 def before_it(status: Mapping[str, Any], pod: Mapping[str, Any]) -> list[str]:
-    """What keeps the pod's init containers from their end, one sentence for each. Those that restart always are
-    meant to go on beside the others."""
+    """Returns one sentence for each init container of the pod that does not end. Those that restart always are
+    intended to run in parallel with the others."""
     beside = {
         string(item, "name")
         for item in objects(pod, "initContainers")

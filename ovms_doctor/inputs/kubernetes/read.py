@@ -1,4 +1,4 @@
-"""A container out of a Kubernetes manifest, or out of what kubectl says of a pod that is there."""
+"""Reads a container from a Kubernetes manifest, or from kubectl's output on an existing pod."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ class _Choice(Struct, frozen=True):
 
 
 def read_kubernetes(text: str, *, source_name: str, container: str | None = None) -> Container:
-    """The container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod as
-    ``kubectl get pod -o json`` shows it.
+    """Returns the container that runs OVMS, of a manifest (YAML or JSON, one or more documents) or of a pod as
+    ``kubectl get pod -o json`` prints it.
 
-    ``source_name`` is what the file is called; ``container`` the name of the container, where several could be meant.
-    ``id`` is the container's, for a pod without one the pod's uid. DocumentError for what is no manifest, or has no
-    such container.
+    ``source_name`` is the name of the file; ``container`` the name of the container, where several are possible.
+    ``id`` is the container's, for a pod without one the pod's uid. Raises DocumentError for a document that is no
+    manifest, or has no such container.
     """
     documents = read_documents(text, source_name)
     if not any(string(document, "kind") for document in documents):
@@ -129,28 +129,29 @@ def _choose(choices: Sequence[_Choice], name: str | None, source_name: str) -> t
 def _likeness(choice: _Choice) -> int:
     """How much a container looks like OVMS: 0 not at all."""
     image, name = string(choice.container, "image"), choice.name
-    words = [
+    arguments = [
         word
         for key in ("command", "args")
         if isinstance(found := choice.container.get(key), list)
         for word in found
         if isinstance(word, str)
     ]
-    programs = {posixpath.basename(word) for word in words}
+    programs = {posixpath.basename(word) for word in arguments}
     score = 0
     if _IMAGE.search(image.rpartition("/")[2].partition("@")[0]) or re.search(r"openvino/", image):
         score += 4
-    if "ovms" in programs or any("/ovms/bin/ovms" in word for word in words):
+    if "ovms" in programs or any("/ovms/bin/ovms" in word for word in arguments):
         score += 4
-    if len({match[1] for word in words if (match := _OPTION.match(word))}) > 0:
+    if len({match[1] for word in arguments if (match := _OPTION.match(word))}) > 0:
         score += 4
     if not score and choice.workload.openvino and name == KSERVE_CONTAINER:
-        score = 1  # its runtime is not here to tell
+        score = 1  # its runtime is not in the file
     return score or (1 if name.lower() in ("ovms", "openvino-model-server") else 0)
 
 
 def _not_made(choices: list[_Choice]) -> list[_Choice]:
-    """Without those that something else in the list was made from: the pod tells more than its deployment."""
+    """Returns the workloads without those from which another one in the list was made: the pod is more specific than
+    its deployment."""
     by_title = {choice.workload.title: choice.workload for choice in choices}
     above = set()
     for choice in choices:
@@ -177,9 +178,9 @@ def _in_trouble(choice: _Choice) -> bool:
 
 
 def _list(names: Sequence[str]) -> str:
-    shown = list(dict.fromkeys(names))
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more
+    distinct = list(dict.fromkeys(names))
+    more = f" and {len(distinct) - _SHOWN} more" if len(distinct) > _SHOWN else ""
+    return ", ".join(distinct[:_SHOWN]) + more
 
 
 # -- the container -------------------------------------------------------------------------------------
@@ -253,9 +254,9 @@ def _server_command(
     image: str,
     problems: list[str],
 ) -> ServerCommand:
-    """What the server is given.
+    """Returns the server's arguments.
 
-    ``command`` stands for the image's entrypoint, ``args`` for its command; a list that is empty is none.
+    ``command`` replaces the image's entrypoint, ``args`` its command; an empty list replaces nothing.
     """
     command, first = read_words(item.get("command"), environment, problems)
     arguments, second = read_words(item.get("args"), environment, problems)
@@ -271,22 +272,22 @@ def _server_command(
         environment=without_secrets(environment),
         working_directory=string(item, "workingDir") or None,
     )
-    words = server.arguments
-    if words is None:
+    server_arguments = server.arguments
+    if server_arguments is None:
         return server
-    for at, word in enumerate(words):
+    for at, word in enumerate(server_arguments):
         reason = next((text for part, text in unknown.items() if part in word), None)
         if reason is None:
             continue
         problems.append(f"A word of the command line is not known: {reason}.")
-        # Whatever the model's name is, the server does the same; any other word decides.
-        if not (word.startswith("--model_name=") or words[at - 1 : at] == ("--model_name",)):
+        # The server does the same for each model name; any other word matters.
+        if not (word.startswith("--model_name=") or server_arguments[at - 1 : at] == ("--model_name",)):
             return ServerCommand(server.program, None, problems[-1])
     return server
 
 
 def _release(image: str, workload: Workload) -> tuple[str | None, str]:
-    """What the image tells; where that is nothing, the annotation of the serving runtime."""
+    """Returns the release of the image; else that of the annotation of the serving runtime."""
     release, source = release_of(image, (), ())
     annotated = workload.annotations.get(_RUNTIME_VERSION)
     match = _VERSION.fullmatch(str(annotated).strip()) if isinstance(annotated, str | float) else None

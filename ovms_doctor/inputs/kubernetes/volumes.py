@@ -1,4 +1,4 @@
-"""What is mounted into a container of a pod: its volumes, and what stands behind them in the same manifest."""
+"""The mounts of a container of a pod: its volumes, and their sources in the same manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ovms_doctor.model.text import redact
 
 _PROPAGATION = {"HostToContainer": "rslave", "Bidirectional": "rshared"}
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the server's, not a file of ours
-#: What the container runtime makes if it is missing: containerd and CRI-O do so where no type is asked for.
+#: Types of host paths that the container runtime creates if they are missing: containerd and CRI-O do so without a
+#: type.
 _MADE = ("", "DirectoryOrCreate")
 
 
@@ -71,12 +72,12 @@ def read_files(
         if not sub_path:
             made = {server: DocumentFile(server, directory=True)}
             for path, file in files.items():
-                place = posixpath.join(server, path)
+                full_path = posixpath.join(server, path)
                 above = posixpath.dirname(path)
                 if above:
                     parent = posixpath.join(server, above)
                     made[parent] = DocumentFile(parent, directory=True)
-                made[place] = document_file(place, *file)
+                made[full_path] = document_file(full_path, *file)
         elif sub_path in files:
             made = {server: document_file(server, *files[sub_path])}
         else:
@@ -162,7 +163,7 @@ def _mounted(
     sub_path, host = string(entry, "subPath"), mount.host
     template = string(entry, "subPathExpr")
     if template:
-        sub_path, unknown = expand(template, environment, shown=True)
+        sub_path, unknown = expand(template, environment, displayed=True)
         if unknown:
             host = None
             problems.append(

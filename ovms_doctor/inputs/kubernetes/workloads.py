@@ -21,7 +21,7 @@ _KSERVE_VOLUME = "kserve-provision-location"
 _RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
 _UNFILLED = lazy_pattern(r"\{\{[^{}]*\}\}")
 _PLACEHOLDER = lazy_pattern(r"\{\{\s*\.([A-Za-z]+)(?:\.([^\s{}]+))?\s*\}\}")
-#: What KServe's kinds hold beside a pod's own fields.
+#: Fields of KServe's kinds in addition to a pod's own.
 _FRAMEWORKS = frozenset(
     "model openvino triton tensorflow onnx pytorch sklearn xgboost lightgbm paddle pmml huggingface".split()
 )
@@ -115,7 +115,8 @@ def _started(document: Mapping[str, Any], spec: dict[str, Any], made: Mapping[st
 
 
 def _workload(document: Mapping[str, Any]) -> Workload | None:
-    """A pod, or whatever holds a pod's template: Deployment, Job, CronJob, Rollout, PodTemplate …"""
+    """Returns the workload of a pod, or of an object with a pod's template: Deployment, Job, CronJob, Rollout,
+    PodTemplate …"""
     spec = table(document, "spec")
     if string(document, "kind") == "Pod":
         made = _started(document, spec, table(document, "metadata"))
@@ -152,7 +153,7 @@ def _operator(document: Mapping[str, Any]) -> Workload:
 
 
 def _runtime(document: Mapping[str, Any]) -> Workload | None:
-    """A serving runtime alone: its placeholders stay."""
+    """Returns the workload of a serving runtime alone: its placeholders are kept."""
     spec = table(document, "spec")
     if not objects(spec, "containers"):
         return None
@@ -195,13 +196,13 @@ def _inference_service(
     if framework is None:
         return _own_containers(made)
     model = table(predictor, framework)
-    wanted = string(table(model, "modelFormat"), "name") or framework
-    runtime = _chosen(model, wanted, runtimes, made)
+    model_format = string(table(model, "modelFormat"), "name") or framework
+    runtime = _chosen(model, model_format, runtimes, made)
     if runtime is None:
         named = string(model, "runtime")
-        what = f"The serving runtime {named}" if named else "A serving runtime that KServe chooses"
-        made.arguments_unavailable = f"{what} tells the server's arguments, and is not in this file."
-        made.openvino = bool(re.search("openvino|ovms", f"{named} {wanted}", re.IGNORECASE))
+        source = f"The serving runtime {named}" if named else "A serving runtime that KServe chooses"
+        made.arguments_unavailable = f"{source} tells the server's arguments, and is not in this file."
+        made.openvino = bool(re.search("openvino|ovms", f"{named} {model_format}", re.IGNORECASE))
         containers = [_merged({"name": KSERVE_CONTAINER}, model)]
     else:
         used.add(id(runtime))
@@ -235,9 +236,9 @@ def _own_containers(made: Workload) -> Workload | None:
 
 
 def _chosen(
-    model: Mapping[str, Any], wanted: str, runtimes: Sequence[dict[str, Any]], made: Workload
+    model: Mapping[str, Any], model_format: str, runtimes: Sequence[dict[str, Any]], made: Workload
 ) -> dict[str, Any] | None:
-    """The runtime that is named; else the only one in the file that says it takes the model's format."""
+    """Returns the named runtime; else the only one in the file that supports the model's format."""
     named = string(model, "runtime")
     if named:
         return next((item for item in runtimes if string(table(item, "metadata"), "name") == named), None)
@@ -245,7 +246,7 @@ def _chosen(
         item
         for item in runtimes
         if any(
-            string(entry, "name") == wanted and entry.get("autoSelect") is True
+            string(entry, "name") == model_format and entry.get("autoSelect") is True
             for entry in objects(table(item, "spec"), "supportedModelFormats")
         )
     ]
@@ -253,13 +254,14 @@ def _chosen(
         return None
     name = string(table(fitting[0], "metadata"), "name")
     made.problems.append(
-        f"The InferenceService names no runtime; {name} of this file takes {wanted}, but KServe may choose another."
+        f"The InferenceService names no runtime; {name} of this file takes {model_format}, "
+        "but KServe may choose another."
     )
     return fitting[0]
 
 
 def _merged(container: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    """The runtime's container with what the InferenceService says of it.
+    """Returns the runtime's container merged with that of the InferenceService.
 
     Source: KServe, MergeRuntimeContainers: a strategic merge patch (lists of env, ports and mounts by their keys),
     but the arguments follow the runtime's; UpdateImageTag for ``runtimeVersion``.
@@ -310,18 +312,18 @@ def _filled(value: Any, document: Mapping[str, Any]) -> Any:
     return _PLACEHOLDER.sub(replaced, value) if isinstance(value, str) else value
 
 
-def placeholders(words: Sequence[str]) -> dict[str, str]:
+def placeholders(arguments: Sequence[str]) -> dict[str, str]:
     """The placeholders that are left in a command line → why they are not known."""
     found = {}
-    for word in words:
+    for word in arguments:
         for match in _UNFILLED.finditer(word):
             is_kserve = match[0].strip("{ ").startswith(".")
-            why = (
+            explanation = (
                 "is filled in later, by KServe from its InferenceService"
                 if is_kserve
                 else "is a parameter without a value"
             )
-            found[match[0]] = f"{match[0]} {why}"
+            found[match[0]] = f"{match[0]} {explanation}"
     return found
 
 
@@ -344,9 +346,9 @@ def _storage(made: Workload, model: Mapping[str, Any], name: str) -> None:
         )
     elif uri or table(model, "storage"):
         made.added_containers = ("storage-initializer",)
-        what = uri or "the model of its storage"
+        source = uri or "the model of its storage"
         made.problems.append(
-            f"KServe's storage-initializer copies {what} to {KSERVE_MODELS} before the server begins."
+            f"KServe's storage-initializer copies {source} to {KSERVE_MODELS} before the server begins."
         )
     made.spec = _with_models(made.spec, name, {"name": _KSERVE_VOLUME, "emptyDir": {}}, "")
 

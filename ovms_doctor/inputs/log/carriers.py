@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: A message that a carrier splits is joined up to so many bytes.
+#: The most bytes up to which a message that a carrier splits is joined.
 _JOINED = 1 << 20
 #: Names and forms of prefixes that are remembered.
 _NAMES = 200
@@ -101,7 +101,7 @@ class Unwrapped(Struct, frozen=True):
 
 
 class Carriers:
-    """Takes carriers off the lines of one file or stream, whose prefixes it learns."""
+    """Removes the carriers' prefixes from the lines of one file or stream, and learns these prefixes."""
 
     def __init__(self) -> None:
         #: The stamps of a carrier have no year.
@@ -168,7 +168,7 @@ class Carriers:
         return Unwrapped(name, None)
 
     def _step(self, text: bytes) -> tuple[bytes | None, int] | None:
-        """The name in the outermost prefix, and its length; None where there is none."""
+        """Returns the name in the outermost prefix, and its length; None without a prefix."""
         match = _TIME.match(text)
         if match:
             inner = _ISO_SYSLOG.match(text, match.end())
@@ -254,7 +254,7 @@ def _json(text: bytes) -> tuple[bytes, bytes | None, bytes] | None:
     label = name.encode("utf-8", "replace") if name else None
     if line.log is not None:
         text = line.log.encode("utf-8", "replace")
-        # Docker marks the end of a line by a line end in the text, collectors of CRI logs by a tag beside it.
+        # Docker marks the end of a line by a line end in the text, collectors of CRI logs by a separate tag.
         tag = line.part or line.logtag
         if tag == "F" or (tag is None and line.kubernetes is not None):
             text = text.removesuffix(b"\n") + b"\n"

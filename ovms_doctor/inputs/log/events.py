@@ -15,7 +15,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 #: The thread of a line that has no prefix.
 NO_RECORD = b"-"
 _CHANGES = 500
-#: Problems of one thread that are kept until a servable's state tells what they led to.
+#: The number of problems of one thread that are kept until the state of a servable shows their effect.
 _RECENT = 30
 #: Threads whose recent problems are kept.
 _THREADS = 1_000
@@ -84,7 +84,7 @@ _SHUTDOWN = (
     "HTTPServerModule shutting",
     "Shutting down",
 )
-#: Messages after which the process ends, whatever it did before.
+#: Messages after which the process ends in any case.
 _ENDS = lazy_pattern(
     r"will now terminate|^Error occurred in LLM executor: |^Error occurred in Omni executor: "
 )
@@ -106,7 +106,7 @@ class Events:
         self.changes_left_out = 0
         self.starts_left_out = 0
         self.configured_level: str | None = None
-        #: Base path → the model's name, as DEBUG logs tell.
+        #: Base path → the model's name, from DEBUG logs.
         self.names: dict[str, str] = {}
         self._base_path = ""
         #: Failed requests that levels above DEBUG show: servable and reason → how many.
@@ -327,7 +327,7 @@ class Events:
             self._request_failed(thread, match[1], "Model with requested version is not found")
         ends = bool(_ENDS.search(text))
         if origin == "ovms" and thread == NO_RECORD and level != "warning":
-            # Refused arguments and what the shell or the engine says: printed without a prefix, at the very end.
+            # Refused arguments and messages of the shell or the engine: printed without a prefix, at the very end.
             ends = True
             if not self.starts or self.starts[-1].stopping or self.starts[-1].exit or not at:
                 self._begin(Start(self.source, None, line, begun=True))

@@ -122,7 +122,7 @@ class Problem:
 
 
 class Problems:
-    """The distinct problems of one server: bounded, whatever the log holds."""
+    """The distinct problems of one server; their number is limited."""
 
     def __init__(self) -> None:
         self.all: list[Problem] = []

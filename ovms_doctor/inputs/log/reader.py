@@ -16,7 +16,7 @@ LINE = 1 << 20
 _KEPT = 1 << 16
 #: Servers in one log that are kept apart.
 _SERVERS = 200
-#: Lines at the begin of a chunk that tell whether it has a carrier.
+#: The number of lines at the beginning of a chunk that are examined for a carrier.
 _PROBED = 40
 
 

@@ -56,7 +56,7 @@ _STATUS = {
 _VALIDATION = lazy_pattern(
     r"\[(?:servable name|Model): (?P<servable>.*) version: (?P<version>-?\d*)\] (?P<text>.*)", re.DOTALL
 )
-#: Validation lines that only tell what is looked at.
+#: Validation lines that only name the validated item.
 _NO_REASON = ("Validating request containing", "Batch size in request ")
 
 
@@ -81,7 +81,7 @@ class Open:
 
 
 class Requests:
-    """All requests of one server. Threads, paths and names are as they stand in the log."""
+    """All requests of one server. Threads, paths and names are as in the log."""
 
     def __init__(self) -> None:
         self.open: dict[bytes, Open] = {}
@@ -151,7 +151,7 @@ class Requests:
             tally.first = stamp
 
     def _of_path(self, request: bytes) -> Tally | None:
-        """The tally of ``POST /v2/models/two/infer``; None where that asks for no inference."""
+        """Returns the tally of ``POST /v2/models/two/infer``; None where the path is not for inference."""
         method, _, path = request.partition(b" ")
         if method != b"POST":
             return None

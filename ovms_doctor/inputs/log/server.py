@@ -1,8 +1,8 @@
 """The log of one server, block by block.
 
-Nearly every line of a DEBUG log is one of a few dozen messages, and most of them mean nothing here. One pattern,
-searched for over a whole block, finds the lines that do: those of a request, which are counted at once; the other
-messages that mean something, warnings and errors, and lines that are no record, which take the slow path.
+Nearly every line of a DEBUG log is one of a few dozen messages, and most of them are not needed. One pattern,
+searched for over a whole block, finds the needed lines: those of a request, which are counted directly; other known
+messages, warnings and errors, and lines that are no record, which take the slow path.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _INDENTED = (b" ", b"\t", b"\n", b"")
 class ServerLog:
     """Reads the lines of one server. ``source``: its name where the log holds several, else empty.
 
-    ``wrapped`` takes a line that is no record, and tells whether a carrier held one.
+    ``wrapped`` gets a line that is no record, and returns whether a carrier contained a record.
     """
 
     def __init__(self, source: str, wrapped: Callable[[int, bytes], bool]) -> None:
@@ -83,7 +83,7 @@ class ServerLog:
         #: Seconds that the clock was set back, all in all.
         self.set_back = 0.0
         self._stamp = b""
-        #: Lines of this server before the block, and up to the line at hand.
+        #: Lines of this server before the block, and up to the current line.
         self._fed = 0
         self._sequence = 0
         #: The warning or error whose further lines may follow.
@@ -294,7 +294,8 @@ class _Pending:
         self.length = len(message)
 
     def add(self, sequence: int, line: bytes) -> None:
-        """A further line, where it follows at once. ``sequence``: which line of this server it is."""
+        """Adds a further line to the record directly before it. ``sequence``: its number among the lines of this
+        server."""
         if sequence > self.last + 1:
             return
         self.last = sequence

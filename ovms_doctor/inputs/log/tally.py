@@ -16,7 +16,7 @@ MINUTES = 3_000
 OTHER_REASONS = "(other reasons)"
 #: A reason is cut here, in characters.
 _REASON = 500
-#: So many failures in a row, up to the last request, make a servable stuck.
+#: The number of failures in a row, up to the last request, after which a servable counts as stuck.
 _STUCK = 10
 
 #: Duration as the log writes it → how often.
@@ -28,7 +28,7 @@ def new_durations() -> Durations:
 
 
 def milliseconds(text: bytes) -> float | None:
-    """A duration of the log as a number; None for what is none, negative, or beyond a year."""
+    """Returns a duration of the log as a number; None for an invalid or negative one, or one beyond a year."""
     try:
         value = float(text)
     except ValueError:
@@ -63,11 +63,11 @@ def distribution(durations: Durations) -> Distribution | None:
 
 
 def _rank(ordered: list[tuple[float, int]], number: int, share: int) -> float:
-    wanted = -(-number * share // 100)
+    rank = -(-number * share // 100)
     passed = 0
     for value, count in ordered:
         passed += count
-        if passed >= wanted:
+        if passed >= rank:
             return value
     return ordered[-1][0]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ovms_doctor.model.client_request import Api
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: A body is looked at this far to tell its API, in bytes.
+#: The bytes of a body that are examined to find its API.
 _HEAD = 1 << 20
 _KEY = lazy_pattern(rb'"(instances|inputs|messages|prompt|query|documents|input|signature_name)"\s*:')
 
@@ -21,7 +21,7 @@ _OPENAI = (
 
 
 def api_of_path(path: str) -> Api | None:
-    """The API that a URL path belongs to; `None` where it is none that is known."""
+    """Returns the API of a URL path; `None` for an unknown one."""
     if re.search(r"/v2(/|$)", path):
         return "KServe"
     if re.search(r"/v1/models/[^/]+(/(versions|labels)/\w+)?:\w+$", path) or "/v1/config" in path:

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.body import api_of_body, api_of_path
-from ovms_doctor.inputs.requests.shell import command, refuse_unknown, shown
+from ovms_doctor.inputs.requests.shell import as_typed, command, refuse_unknown
 from ovms_doctor.model.client_request import Api, ClientRequest
 
-#: Options with a value that say nothing about the request itself.
+#: Options with a value that do not change the request.
 _WITH_VALUE = {
     "-o", "--output", "-m", "--max-time", "--connect-timeout", "-u", "--user", "-A", "--user-agent", "-e",
     "--referer", "-x", "--proxy", "--cacert", "--cert", "--key", "-w", "--write-out", "-b", "--cookie", "-c",
@@ -135,7 +135,7 @@ class _Line:
     def _header(self, value: str) -> None:
         name, colon, text = value.partition(":")
         if colon and text.strip():
-            self._headers.append((name.strip(), shown(text.strip())))
+            self._headers.append((name.strip(), as_typed(text.strip())))
 
     def _add(self, kind: str, value: str) -> None:
         """One piece of data. `-d @file` leaves out line ends, `--data-binary` keeps them."""
@@ -158,7 +158,7 @@ class _Line:
         """The request as curl sends it."""
         if not self._url:
             raise DocumentError("the command line names no URL")
-        url = shown(self._url)
+        url = as_typed(self._url)
         if "://" not in url:
             url = f"http://{url}"
         match = re.match(r"[a-zA-Z][\w+.-]*://([^/?#]*)(/[^?#]*)?", url)

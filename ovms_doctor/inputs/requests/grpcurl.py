@@ -1,4 +1,4 @@
-"""A grpcurl command line: the message is protobuf JSON, and the method tells which."""
+"""A grpcurl command line: the message is protobuf JSON, of the type of the method."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.requests.protobuf_message import parse_message
-from ovms_doctor.inputs.requests.shell import command, refuse_unknown, shown
+from ovms_doctor.inputs.requests.shell import as_typed, command, refuse_unknown
 from ovms_doctor.model.client_request import ClientRequest
 
-#: Options with a value, which say nothing about the message.
+#: Options with a value that do not change the message.
 _WITH_VALUE = frozenset(
     "H rpc-header reflect-header import-path proto protoset max-time connect-timeout max-msg-sz keepalive-time "
     "cacert cert key authority servername user-agent format emit-defaults".split()
@@ -54,4 +54,4 @@ def parse_grpcurl(text: str, read_file: Callable[[str], bytes]) -> ClientRequest
     except DocumentError as error:
         # grpcurl checks the message against the service before it calls it.
         request = ClientRequest("KServe", "gRPC", "", refusal=" ".join(str(error).split()))
-    return replace(request, address=shown(plain[0]), form="curl")
+    return replace(request, address=as_typed(plain[0]), form="curl")

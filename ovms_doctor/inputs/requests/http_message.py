@@ -32,8 +32,8 @@ def parse_http(data: bytes) -> ClientRequest:
         if colon:
             headers.append((name.decode("latin-1").strip(), value.decode("latin-1").strip()))
     notes = []
-    given = {name.lower(): value for name, value in headers}
-    length = given.get("content-length", "")
+    by_name = {name.lower(): value for name, value in headers}
+    length = by_name.get("content-length", "")
     if length.isdigit():
         size = int(length[:15])
         if size < len(body):
@@ -51,7 +51,7 @@ def parse_http(data: bytes) -> ClientRequest:
         tuple(headers),
         body,
         None,
-        given.get("host", ""),
+        by_name.get("host", ""),
         tuple(notes),
         "http",
     )

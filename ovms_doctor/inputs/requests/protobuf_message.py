@@ -165,10 +165,10 @@ def _classes() -> dict[str, type[Message]]:
             )
     pool = descriptor_pool.DescriptorPool()
     pool.Add(_without_placeholder(file))
-    wanted = ("ModelInferRequest", "PredictRequest")
+    messages = ("ModelInferRequest", "PredictRequest")
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"ovms_doctor.{name}"))
-        for name in wanted
+        for name in messages
     }
 
 
@@ -197,9 +197,9 @@ def _without_placeholder(file: Any) -> Any:
     return copy
 
 
-def _field(message: Any, words: list[str]) -> None:
-    name, kind, number = words[:3]
-    field = message.field.add(name=name, number=int(number), label=3 if words[3:] else 1)
+def _field(message: Any, parts: list[str]) -> None:
+    name, kind, number = parts[:3]
+    field = message.field.add(name=name, number=int(number), label=3 if parts[3:] else 1)
     if kind in _SCALARS:
         field.type = _SCALARS[kind]
     elif kind == "DataType":

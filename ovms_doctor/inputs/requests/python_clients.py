@@ -77,8 +77,8 @@ def _buffer(array: Array) -> bytes:
 
 
 def _infer_input(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-    given = {**dict(zip(("name", "shape", "datatype"), arguments, strict=False)), **keywords}
-    return Instance("tritonclient.InferInput", **given)
+    named = {**dict(zip(("name", "shape", "datatype"), arguments, strict=False)), **keywords}
+    return Instance("tritonclient.InferInput", **named)
 
 
 def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) -> None:
@@ -95,20 +95,20 @@ def _set_data(tensor: Instance, arguments: list[Any], keywords: dict[str, Any]) 
             f"{actual} from numpy array, expected {datatype}"
         )
     shape = tensor.attributes.get("shape")
-    wanted = list(shape) if isinstance(shape, list | tuple) else None
-    if value.shape is not None and wanted is not None and list(value.shape) != wanted:
+    expected = list(shape) if isinstance(shape, list | tuple) else None
+    if value.shape is not None and expected is not None and list(value.shape) != expected:
         raise ClientError(
             "tritonclient raises InferenceServerException before anything is sent: got unexpected numpy array "
-            f"shape [{', '.join(map(str, value.shape))}], expected [{', '.join(map(str, wanted))}]"
+            f"shape [{', '.join(map(str, value.shape))}], expected [{', '.join(map(str, expected))}]"
         )
     tensor.attributes.update(data=value, binary=binary)
 
 
 def _triton_infer(client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-    given = {**dict(zip(("model_name", "inputs", "model_version"), arguments, strict=False)), **keywords}
-    inputs = [item for item in given.get("inputs") or [] if isinstance(item, Instance)]
-    version = given.get("model_version") or ""
-    name = given.get("model_name")
+    named = {**dict(zip(("model_name", "inputs", "model_version"), arguments, strict=False)), **keywords}
+    inputs = [item for item in named.get("inputs") or [] if isinstance(item, Instance)]
+    version = named.get("model_version") or ""
+    name = named.get("model_name")
     name = name if isinstance(name, str) else ""
     address = client.attributes.get("url")
     address = address if isinstance(address, str) else ""
@@ -194,14 +194,14 @@ def tensor_proto(
     scalar = not isinstance(value, list | tuple | Array)
     array = _array(value if tensorflow or not scalar else [value])
     if array.shape is None:
-        given = (
+        known_shape = (
             shape
             if isinstance(shape, list | tuple) and all(isinstance(size, int) for size in shape)
             else None
         )
-        if given is None:
+        if known_shape is None:
             raise ClientError(f"the shape of the input {name} is not known")
-        array = Array(tuple(given), array.dtype)
+        array = Array(tuple(known_shape), array.dtype)
     if not isinstance(value, Array):
         array = array.with_dtype({"float64": "float32", "int64": "int32"}.get(array.dtype, array.dtype))
     if isinstance(dtype, Instance):
@@ -238,11 +238,11 @@ def _make_client(kind: str) -> Callable[[list[Any], dict[str, Any], Requests], A
 
 
 def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-    given = {**dict(zip(("inputs", "model_name", "model_version"), arguments, strict=False)), **keywords}
-    inputs = given.get("inputs")
+    named = {**dict(zip(("inputs", "model_name", "model_version"), arguments, strict=False)), **keywords}
+    inputs = named.get("inputs")
     if not isinstance(inputs, dict):
         raise ClientError("ovmsclient raises TypeError before anything is sent: inputs type should be dict")
-    name, version = given.get("model_name"), given.get("model_version") or 0
+    name, version = named.get("model_name"), named.get("model_version") or 0
     name = name if isinstance(name, str) else ""
     address = client.attributes.get("url")
     address = address if isinstance(address, str) else ""
@@ -264,8 +264,8 @@ def _ovms_predict(client: Instance, arguments: list[Any], keywords: dict[str, An
 
 def _make_tensor(tensorflow: bool) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
     def call(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-        given = {**dict(zip(("values", "dtype", "shape"), arguments, strict=False)), **keywords}
-        values, dtype, shape = given.get("values"), given.get("dtype"), given.get("shape")
+        named = {**dict(zip(("values", "dtype", "shape"), arguments, strict=False)), **keywords}
+        values, dtype, shape = named.get("values"), named.get("dtype"), named.get("shape")
         tensor = tensor_proto("", values, dtype, shape, tensorflow=tensorflow)
         return Instance("TensorProto", tensor=tensor)
 

@@ -22,7 +22,7 @@ def dumped(value: Any, keywords: dict[str, Any] | None = None) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value that json can write; what is not known becomes a text, which a note says."""
+    """Returns a value that json can write; an unknown value becomes a text, with a note."""
     if isinstance(value, Array):
         raise ClientError("json.dumps raises TypeError: Object of type ndarray is not JSON serializable")
     if isinstance(value, dict):
@@ -109,13 +109,13 @@ def send_http(method: str, url: Any, keywords: dict[str, Any], sent: Requests) -
 
 def http_call(method: str) -> Callable[[list[Any], dict[str, Any], Requests], Any]:
     def call(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
-        given = dict(keywords)
-        url = given.pop("url", arguments[0] if arguments else None)
+        merged = dict(keywords)
+        url = merged.pop("url", arguments[0] if arguments else None)
         if len(arguments) > 1:
-            given.setdefault("data", arguments[1])
+            merged.setdefault("data", arguments[1])
         if len(arguments) > 2 and method == "post":
-            given.setdefault("json", arguments[2])
-        return send_http(method, url, given, sent)
+            merged.setdefault("json", arguments[2])
+        return send_http(method, url, merged, sent)
 
     return call
 
@@ -133,13 +133,13 @@ def urllib_request(arguments: list[Any], keywords: dict[str, Any], sent: Request
 
 def urlopen(arguments: list[Any], keywords: dict[str, Any], sent: Requests) -> Any:
     target = arguments[0] if arguments else keywords.get("url")
-    given: dict[str, Any] = {"data": arguments[1]} if len(arguments) > 1 else dict(keywords)
+    merged: dict[str, Any] = {"data": arguments[1]} if len(arguments) > 1 else dict(keywords)
     if isinstance(target, Instance):
-        given = {**target.attributes, **given}
-        target = given.get("url")
-    headers = dict(given.get("headers") or {})
-    data = given.get("data")
-    method = given.get("method") or ("POST" if data is not None else "GET")
+        merged = {**target.attributes, **merged}
+        target = merged.get("url")
+    headers = dict(merged.get("headers") or {})
+    data = merged.get("data")
+    method = merged.get("method") or ("POST" if data is not None else "GET")
     if data is not None and "content-type" not in {str(key).lower() for key in headers}:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
     return send_http(str(method), target, {"data": data, "headers": headers}, sent)

@@ -61,9 +61,9 @@ def parse_python(text: str) -> tuple[ClientRequest, ...]:
     try:
         tree = ast.parse(_without_prompts(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        place = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
+        position = f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else "it is nested too deep"
-        raise DocumentError(f"the snippet is no valid Python{place}: {reason}") from None
+        raise DocumentError(f"the snippet is no valid Python{position}: {reason}") from None
     snippet = _Snippet()
     try:
         snippet.run(tree.body)
@@ -184,7 +184,7 @@ class _Snippet:
 
     # -- expressions ---------------------------------------------------------------------------------
     def value(self, node: ast.expr) -> Any:
-        """The value of an expression; Unknown where only running it would tell."""
+        """Returns the value of an expression; Unknown where only running it would give it."""
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         return Unknown("an expression") if method is None else method(node)
 

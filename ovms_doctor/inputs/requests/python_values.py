@@ -25,7 +25,7 @@ class ClientError(Exception):
 
 
 class Unknown:
-    """A value that only running the snippet would tell."""
+    """A value that only running the snippet would give."""
 
     def __init__(self, source: str = "") -> None:
         #: What it comes from, as a word for a person.
@@ -61,11 +61,11 @@ class Array:
 
     def reshaped(self, shape: Sequence[int]) -> Array:
         """The array in another shape, -1 filled in."""
-        wanted = list(shape)
-        if -1 in wanted and self.shape is not None:
-            rest = math.prod(value for value in wanted if value != -1)
-            wanted[wanted.index(-1)] = self.size // rest if rest else 0
-        return Array(tuple(wanted), self.dtype, self.data)
+        new_shape = list(shape)
+        if -1 in new_shape and self.shape is not None:
+            rest = math.prod(value for value in new_shape if value != -1)
+            new_shape[new_shape.index(-1)] = self.size // rest if rest else 0
+        return Array(tuple(new_shape), self.dtype, self.data)
 
     def to_list(self) -> Any:
         """Nested lists, zeros where the elements are not known."""
@@ -209,8 +209,8 @@ def _random(*shape: Any, **more: Any) -> Any:
 
 def _sized(default: str) -> Callable[..., Any]:
     def make(*values: Any, size: Any = None, dtype: Any = None, **more: Any) -> Any:
-        given = size if size is not None else (values[2] if len(values) > 2 else None)
-        return Array(_shape(given), dtype_of(dtype, default))
+        shape = size if size is not None else (values[2] if len(values) > 2 else None)
+        return Array(_shape(shape), dtype_of(dtype, default))
 
     return make
 
@@ -269,8 +269,8 @@ def _array(value: Any = None, dtype: Any = None, **more: Any) -> Any:
 
 
 def _reshape(value: Any = None, shape: Any = (), **more: Any) -> Any:
-    wanted = _shape(shape)
-    return value.reshaped(wanted) if isinstance(value, Array) and wanted is not None else value
+    new_shape = _shape(shape)
+    return value.reshaped(new_shape) if isinstance(value, Array) and new_shape is not None else value
 
 
 def _unknown_array(*values: Any, dtype: Any = None, **more: Any) -> Any:
@@ -282,11 +282,11 @@ def _image(*values: Any, **more: Any) -> Any:
 
 
 def _resized(value: Any = None, size: Any = None, *rest: Any, **more: Any) -> Any:
-    wanted = _shape(size)
+    new_shape = _shape(size)
     kind = value.dtype if isinstance(value, Array) else "uint8"
     return (
-        Array((wanted[1], wanted[0], 3), kind)
-        if wanted is not None and len(wanted) == 2
+        Array((new_shape[1], new_shape[0], 3), kind)
+        if new_shape is not None and len(new_shape) == 2
         else Array(None, kind)
     )
 

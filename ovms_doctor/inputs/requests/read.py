@@ -22,7 +22,7 @@ _LONGEST_TEXT = 1 << 22
 
 
 class ReadOptions(Struct, frozen=True):
-    """What the user says about a request beside its content."""
+    """The user's options on a request, in addition to its content."""
 
     #: The path of the URL; empty where it is not given.
     path: str = ""
@@ -33,17 +33,17 @@ class ReadOptions(Struct, frozen=True):
 
 
 def read_request(data: bytes, options: ReadOptions, read_file: Callable[[str], bytes]) -> ClientRequest:
-    """The request in a file. `read_file` gives the content of a file that a command line names.
+    """Returns the request in a file. `read_file` returns the content of a file that a command line names.
 
-    A body whose path is not given keeps an empty one until the served models are known. Raises DocumentError for a
-    command line, message or snippet that is none.
+    Without a path, a body has an empty one until the served models are known. Raises DocumentError for an invalid
+    command line, message or snippet.
     """
     request = _recognised(data, read_file)
     if "@" in request.address:
         # A user and a password before the host.
         request = replace(request, address=request.address.rpartition("@")[2])
     if options.path:
-        # A path that is given decides, and what was recognised in the content stays.
+        # The path of the option is used; everything else that was recognised in the content is kept.
         api = options.api or api_of_path(options.path) or request.api
         return replace(request, path=options.path, api=api)
     return replace(request, api=options.api) if options.api is not None else request

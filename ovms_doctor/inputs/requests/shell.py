@@ -11,7 +11,7 @@ from msgspec import Struct
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: Stands before the name of a variable whose value no line of the script gives, or `(` for a substituted command.
+#: Precedes the name of a variable that no line of the script sets, or `(` of a substituted command.
 UNKNOWN = "\ue000"
 _COMMAND = lazy_pattern(
     r"(?:^|[|;&])[ \t]*(?:[$#>] ?)?(?:[A-Za-z_]\w*=[^\s|;&]*[ \t]+)*(?:sudo[ \t]+|time[ \t]+)?"
@@ -79,14 +79,14 @@ def refuse_unknown(text: str) -> None:
     """Raise DocumentError for a text in which something is not known."""
     match = re.search(f"{UNKNOWN}(\\w*)", text)
     if match is not None:
-        what = f"the shell variable {match[1]}" if match[1] else "a command that the shell would run"
+        unknown = f"the shell variable {match[1]}" if match[1] else "a command that the shell would run"
         raise DocumentError(
-            f"the body contains the value of {what}, which is not known; give the body itself"
+            f"the body contains the value of {unknown}, which is not known; give the body itself"
         )
 
 
-def shown(text: str) -> str:
-    """A text with what is not known written as the shell wants it."""
+def as_typed(text: str) -> str:
+    """Returns a text with its unknown parts in shell syntax."""
     return text.replace(f"{UNKNOWN}(", "$(…").replace(UNKNOWN, "$")
 
 

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from ovms_doctor.inputs import DocumentError, engine_values, mounts
 from ovms_doctor.inputs.command import ServerCommand, server_command
 from ovms_doctor.inputs.engine_settings import EngineSettings, container_with
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.run_line.options import Options
 from ovms_doctor.inputs.shell import ShellContext, ShellText
 from ovms_doctor.model.container import Container, ContainerMount, Engine, MountKind
 from ovms_doctor.model.environment import read_file as read_environment_file
 from ovms_doctor.model.environment import variables
 
-#: Options that are read as they stand, and the Container's fields that they decide.
+#: Options that are read literally, and the Container's fields that they set.
 _FIELDS = {
     "name": "name", "workdir": "working_directory", "user": "user", "group-add": "groups", "publish": "ports",
     "network": "network", "device": "devices", "gpus": "device_requests", "restart": "restart",
@@ -87,7 +87,8 @@ class RunLine(Struct):
         return not name
 
     def known_settings(self) -> EngineSettings:
-        """The options whose values are known; of the others the fields are noted that they decide."""
+        """Returns the options whose values are known; for the others, the fields that they set are noted as
+        unknown."""
         values = {}
         for option, fields in _FIELDS.items():
             texts = self.options.all(option)
@@ -173,7 +174,7 @@ def _check_conflicts(line: RunLine) -> None:
         raise RefusedValueError("--no-healthcheck excludes the options for a health check")
     known = pull in ("always", "missing", "never") or line.text.unknown(pull)
     if line.command.program == "docker" and not known:
-        raise RefusedValueError(f'--pull takes always, missing or never, and not "{shown(pull)}"')
+        raise RefusedValueError(f'--pull takes always, missing or never, and not "{for_message(pull)}"')
 
 
 def _image(line: RunLine) -> str:
@@ -188,7 +189,7 @@ def _image(line: RunLine) -> str:
 
 
 def _server_command(line: RunLine, container: Container, pairs: list[tuple[str, str]]) -> ServerCommand:
-    """What the server is given; scripts see the environment as far as it is known."""
+    """Returns the server's arguments; scripts get the environment as far as it is known."""
     command, entrypoint = line.options.rest[1:], _entrypoint(line)
     name = next(filter(None, map(line.text.unknown, (*(entrypoint or ()), *command))), "")
     if name:
@@ -207,11 +208,11 @@ def _entrypoint(line: RunLine) -> tuple[str, ...] | None:
     text = line.options.last("entrypoint")
     if text is not None and line.podman and text.startswith("["):
         try:
-            words = json.loads(text)
+            entrypoint = json.loads(text)
         except (ValueError, RecursionError):
-            words = None
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return tuple(words)
+            entrypoint = None
+        if isinstance(entrypoint, list) and all(isinstance(word, str) for word in entrypoint):
+            return tuple(entrypoint)
     return None if text is None else (text,) if text else ()
 
 
@@ -236,7 +237,7 @@ def _environment(line: RunLine) -> tuple[list[tuple[str, str]], set[str]]:
         known[name] = value if equals and not line.text.unknown(value) else None
     for name, text in known.items():
         if text is None and variables([(name, "")]):
-            line.not_known("environment", f"The value of the variable {shown(name)} is not known here.")
+            line.not_known("environment", f"The value of the variable {for_message(name)} is not known here.")
     return [(name, text) for name, text in known.items() if text is not None], set(known)
 
 
@@ -244,11 +245,11 @@ def _environment_file(line: RunLine, path: str) -> dict[str, str | None]:
     directory = line.command.directory
     text = line.read_file(posixpath.join(directory, path)) if line.read_file and directory else None
     if text is None:
-        line.not_known("environment", f"The environment file {shown(path)} was not read.")
+        line.not_known("environment", f"The environment file {for_message(path)} was not read.")
         return {}
     pairs, wrong = read_environment_file(text)
     if wrong is not None:
-        raise RefusedValueError(f"line {wrong} of the environment file {shown(path)} has no variable")
+        raise RefusedValueError(f"line {wrong} of the environment file {for_message(path)} has no variable")
     # A line with a name alone takes the value from the client's environment.
     names = (row.strip() for row in text.splitlines())
     alone = {name: None for name in names if name and not name.startswith("#") and "=" not in name}
@@ -291,7 +292,9 @@ def _known_mount(line: RunLine, option: str, text: str, mount: ContainerMount) -
         )
         return _without_host(mount)
     if mount.host is None:
-        line.not_known("mounts", f"The host's path of the mount at {shown(mount.server)} is one of Windows.")
+        line.not_known(
+            "mounts", f"The host's path of the mount at {for_message(mount.server)} is one of Windows."
+        )
     return mount
 
 

@@ -1,6 +1,6 @@
 """The options of ``docker run`` and ``create`` (28), ``podman run`` (5) and ``nerdctl run``, read as pflag reads them.
 
-Options end at the first word that is none: the image. Short ones may be bundled, the last of a bundle may have its
+Options end at the first word that is no option: the image. Short ones may be combined, the last of them may have its
 value attached; a switch takes a value only with an equals sign.
 """
 
@@ -12,7 +12,7 @@ from msgspec import field
 
 from ovms_doctor.inputs import DocumentError
 from ovms_doctor.inputs.engine_settings import EngineSettings
-from ovms_doctor.inputs.engine_values import shown
+from ovms_doctor.inputs.engine_values import for_message
 from ovms_doctor.inputs.shell import ShellText
 from ovms_doctor.model.similar import similar_names
 
@@ -73,7 +73,7 @@ class Options(EngineSettings):
 
     #: The image, and the words after it.
     rest: list[str] = field(default_factory=list)
-    #: Names of expansions that may stand for options.
+    #: Names of expansions whose values may be options.
     unknown: list[str] = field(default_factory=list)
 
 
@@ -109,7 +109,7 @@ def read_options(words: list[str], text: ShellText, program: str, verb: str) -> 
             elif not name or text.unknown(value or ""):
                 options.unknown.append(text.show(value or ""))
             elif value is not None and value not in _TRUTHS:
-                raise DocumentError(f'--{name} is true or false, not "{shown(value)}".')
+                raise DocumentError(f'--{name} is true or false, not "{for_message(value)}".')
             else:
                 options.switches[name] = value is None or _TRUTHS[value]
     return options
@@ -140,22 +140,22 @@ def _named(
         if name not in switches:
             more = " Long options have two dashes." if len(letters) > 2 else ""
             raise DocumentError(
-                f"{program} knows no option -{shown(letter)}; it would refuse the line.{more}"
+                f"{program} knows no option -{for_message(letter)}; it would refuse the line.{more}"
             )
         yield f"-{letter}", name, None
 
 
 def _unknown_option(name: str, program: str, known: frozenset[str]) -> str:
     if program == "nerdctl":
-        return f"The option --{shown(name)} of nerdctl is not known here."
+        return f"The option --{for_message(name)} of nerdctl is not known here."
     near = similar_names(name, known, 1, 0.7) if len(name) < 60 else []
     hint = f" Did you mean --{near[0]}?" if near else ""
-    return f"{program} knows no option --{shown(name)}; it would refuse the line.{hint}"
+    return f"{program} knows no option --{for_message(name)}; it would refuse the line.{hint}"
 
 
 def _stands_for_options(following: list[str], text: ShellText, known: frozenset[str]) -> bool:
-    """Whether an expansion stands for options rather than for the image: what follows is an option of this program,
-    or looks more like the image."""
+    """Returns whether the value of an expansion is probably options and not the image: the next word is an option of
+    this program, or looks more like the image."""
     if not following:
         return False
     word = following[0]

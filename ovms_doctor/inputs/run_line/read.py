@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from ovms_doctor.inputs import DocumentError
-from ovms_doctor.inputs.engine_values import RefusedValueError, shown
+from ovms_doctor.inputs.engine_values import RefusedValueError, for_message
 from ovms_doctor.inputs.run_line.container import NoImageError, RunCommand, RunLine, build
 from ovms_doctor.inputs.run_line.options import read_options
 from ovms_doctor.inputs.shell import LONGEST_LINE, ShellCommand, ShellContext, ShellText, split_text
@@ -46,13 +46,14 @@ def read_run_line(
     ids: tuple[int, int] | None = None,
     read_file: Callable[[str], str | None] | None = None,
 ) -> Container:
-    """The container that ``line`` would make; what surrounds the command (a prompt, other commands) is left out.
+    """Returns the container that ``line`` would create; text around the command (a prompt, other commands) is left
+    out.
 
-    ``home``, ``working_directory`` and ``ids`` (uid, gid) are of the user who would give the command: ``~``,
-    ``$PWD``, ``$(id -u)`` and their like stand for them. ``read_file`` answers with the text of an ``--env-file``,
-    None where it cannot be read. What depends on any other expansion is not known: ``problems`` has a sentence,
-    ``unknown_fields`` the names of the fields. DocumentError for what is no such line, and for what the shell, the
-    client or the daemon would refuse.
+    ``home``, ``working_directory`` and ``ids`` (uid, gid) are those of the user who would run the command: ``~``,
+    ``$PWD``, ``$(id -u)`` and similar expansions get them. ``read_file`` returns the text of an ``--env-file``, None
+    where it cannot be read. Values that depend on any other expansion are not known: ``problems`` has a sentence,
+    ``unknown_fields`` the names of the fields. Raises DocumentError for another line, and for one that the shell,
+    the client or the daemon would refuse.
     """
     if len(line) > LONGEST_LINE:
         raise DocumentError(f"The line is longer than {LONGEST_LINE:,} characters.")
@@ -142,6 +143,8 @@ def _what_else(split: ShellText) -> str:
         if name == "docker-compose" or (name in _PROGRAMS and "compose" in words[1:4]):
             return "This is a command of Compose: give its file with --compose instead."
         if name in _PROGRAMS:
-            verb = next((f" {shown(split.show(word))}" for word in words[1:] if not word.startswith("-")), "")
+            verb = next(
+                (f" {for_message(split.show(word))}" for word in words[1:] if not word.startswith("-")), ""
+            )
             return f"The line has {name}{verb}, and not {name} run or {name} create."
     return "The line has no docker run, podman run or nerdctl run."

@@ -21,7 +21,7 @@ _RUN_LINE = lazy_pattern(r"\b(docker|podman|nerdctl)\s+(container\s+)?run\b")
 _LOG_LINE = lazy_pattern(r"^\[\d{4}-\d\d-\d\d [\d:.]+\]\[\d+\]\[[\w ]+\]\[\w+\]", re.MULTILINE)
 #: How a file of ``collect`` begins; it is often longer than what is read of it.
 _FACTS = lazy_pattern(r'\s*\{\s*"format"\s*:\s*"ovms-doctor facts"')
-#: Names that say what a file is, whatever it holds.
+#: Names that define the kind of a file, whatever its content.
 _NAMED = {"dockerfile", "containerfile"}
 
 
@@ -31,43 +31,44 @@ def may_be_document(path: str) -> bool:
     return name.endswith(_TEXTS) or name in _NAMED
 
 
-def misplaced(path: str, shown: str, data: bytes) -> str | None:
+def misplaced(path: str, typed: str, data: bytes) -> str | None:
     """How to give a file that is no target, as a sentence without a full stop; None for a target.
 
-    ``shown``: the path as the user typed it; ``data``: the file's first :data:`HEAD` bytes.
+    ``typed``: the path as the user typed it; ``data``: the file's first :data:`HEAD` bytes.
     """
     name, text = posixpath.basename(path).lower(), data.decode("utf-8", "replace").lstrip("\ufeff")
-    quoted = shlex.quote(shown)
+    quoted = shlex.quote(typed)
     if name in _NAMED:
-        return f"{shown} builds an image; name what the server is started with (--docker-run LINE, --compose FILE)"
+        return f"{typed} builds an image; name what the server is started with (--docker-run LINE, --compose FILE)"
     if name == "graph.pbtxt":
-        directory = posixpath.dirname(shown) or "."
-        return f"{shown} is a graph: name its directory, ovms-doctor check {shlex.quote(directory)}"
+        directory = posixpath.dirname(typed) or "."
+        return f"{typed} is a graph: name its directory, ovms-doctor check {shlex.quote(directory)}"
     if name.endswith(".json"):
-        return _of_json(shown, quoted, text)
+        return _of_json(typed, quoted, text)
     if name.endswith((".yaml", ".yml", ".tpl")):
-        return _of_yaml(shown, quoted, text)
+        return _of_yaml(typed, quoted, text)
     if name.endswith((".sh", ".bash")) and _RUN_LINE.search(text):
-        return f"{shown} starts a container: give its line, ovms-doctor check --docker-run 'docker run …'"
+        return f"{typed} starts a container: give its line, ovms-doctor check --docker-run 'docker run …'"
     if name.endswith((".log", ".txt")) and _LOG_LINE.search(text):
-        return f"{shown} is the log of a server: ovms-doctor logs {quoted}"
+        return f"{typed} is the log of a server: ovms-doctor logs {quoted}"
     if name.endswith(".env"):
-        return f"{shown} holds variables of the environment: --env-file {quoted} goes with a target"
+        return f"{typed} holds variables of the environment: --env-file {quoted} goes with a target"
     return None
 
 
-def _of_yaml(shown: str, quoted: str, text: str) -> str | None:
+def _of_yaml(typed: str, quoted: str, text: str) -> str | None:
     if _API_VERSION.search(text) and _KIND.search(text):
-        return f"{shown} is a Kubernetes manifest: ovms-doctor check --kubernetes {quoted}"
+        return f"{typed} is a Kubernetes manifest: ovms-doctor check --kubernetes {quoted}"
     if _SERVICES.search(text):
-        return f"{shown} is a Compose file: ovms-doctor check --compose {quoted}"
+        return f"{typed} is a Compose file: ovms-doctor check --compose {quoted}"
     return None
 
 
-def _of_json(shown: str, quoted: str, text: str) -> str | None:
-    """A document that is longer than what was read of it, or no JSON, is taken for a configuration file."""
+def _of_json(typed: str, quoted: str, text: str) -> str | None:
+    """Returns the sentence for a JSON document; None for one that is longer than the part that was read, or not
+    JSON: it is used as a configuration file."""
     if _FACTS.match(text):
-        return f"{shown} holds recorded facts: ovms-doctor check --facts {quoted}"
+        return f"{typed} holds recorded facts: ovms-doctor check --facts {quoted}"
     try:
         value: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -75,14 +76,14 @@ def _of_json(shown: str, quoted: str, text: str) -> str | None:
     if isinstance(value, list):
         first = value[0] if value else None
         if isinstance(first, dict) and "Config" in first and ("HostConfig" in first or "State" in first):
-            return f"{shown} is the output of docker inspect: ovms-doctor check --inspect {quoted}"
+            return f"{typed} is the output of docker inspect: ovms-doctor check --inspect {quoted}"
         return None
     if not isinstance(value, dict):
         return None
     if "apiVersion" in value and "kind" in value:
-        return f"{shown} is a Kubernetes manifest: ovms-doctor check --kubernetes {quoted}"
+        return f"{typed} is a Kubernetes manifest: ovms-doctor check --kubernetes {quoted}"
     if isinstance(value.get("services"), dict):
-        return f"{shown} is a Compose file: ovms-doctor check --compose {quoted}"
+        return f"{typed} is a Compose file: ovms-doctor check --compose {quoted}"
     if "findings" in value and "schema_version" in value:
-        return f"{shown} is a report of ovms-doctor; name what the report is on"
+        return f"{typed} is a report of ovms-doctor; name what the report is on"
     return None

@@ -1,7 +1,7 @@
 """How a TARGET on this host is understood: which models it holds.
 
-Pure, like the rules: it asks for listings and gives entries. A ``.json`` file is a configuration, another file a
-model, unless another option is for it (:mod:`ovms_doctor.inputs.targets.documents`); of a directory
+Pure, like the rules: it requests listings and returns entries. A ``.json`` file is a configuration, another file a
+model, unless it belongs to another option (:mod:`ovms_doctor.inputs.targets.documents`); of a directory
 :mod:`ovms_doctor.inputs.targets.rule` decides.
 """
 
@@ -151,11 +151,11 @@ def _file(path: str, server_path: str, policy: VersionPolicy) -> ResolvedTarget:
     return ResolvedTarget(Target(path, "file"), (ModelEntry(stem, server_path, policy),))
 
 
-def _must_be_target(server_path: str, shown: str, facts: Facts) -> None:
+def _must_be_target(server_path: str, typed: str, facts: Facts) -> None:
     """Raises UsageError for a document that another option is for."""
     content = facts.ask(ReadFile(server_path, documents.HEAD))
     if isinstance(content, FileContent):
-        sentence = documents.misplaced(server_path, shown, content.data)
+        sentence = documents.misplaced(server_path, typed, content.data)
         if sentence is not None:
             raise UsageError(sentence)
 

@@ -40,7 +40,7 @@ class Directory(Protocol):
         """A sub-directory, None where it cannot be listed. Raises FactsMissingError."""
 
     def prepare(self, names: Iterable[str]) -> None:
-        """Requests at once what ``below`` needs for each of the names. Raises FactsMissingError."""
+        """Requests all facts that ``below`` needs for the names together. Raises FactsMissingError."""
 
 
 class ResolvedTarget(Struct, frozen=True):
@@ -60,8 +60,9 @@ def kind_of(directory: Directory, name: str) -> Kind:
     """How a directory called ``name`` is understood.
 
     A directory with a graph.pbtxt is a graph, and one with version directories that hold models is a model. One whose
-    sub-directories are models is a repository, whatever single files or odd names lie beside them (``3d-unet`` begins
-    with a number and is a model's name). A version directory is its parent's. One that holds model files is a model
+    sub-directories are models is a repository, whatever single files or unusual names are next to them (``3d-unet``
+    begins with a number and is a model's name). A version directory stands for its parent. One that holds model
+    files is a model
     without version directories. Raises FactsMissingError.
     """
     if "graph.pbtxt" in directory.files():
@@ -94,7 +95,7 @@ class Models(Struct, frozen=True):
 
 
 def models_in(directory: Directory) -> Models:
-    """What lies in a repository. Raises FactsMissingError with all that is missing."""
+    """Returns the models in a repository. Raises FactsMissingError with all missing facts."""
     models: list[str] = []
     groups: list[tuple[str, tuple[str, ...]]] = []
     others: list[str] = []
@@ -168,7 +169,8 @@ def _versions(directory: Directory, *, plain: bool = False) -> list[str]:
 
 
 def _any_holds_model(directory: Directory, names: list[str]) -> bool:
-    """Whether model files lie in one of the sub-directories; assumed of one that cannot be listed."""
+    """Returns whether one of the sub-directories has model files; a sub-directory that cannot be listed counts as
+    such."""
     directory.prepare(names)
     return any(
         below is None or has_model_file(below.files()) or is_graph(below.files())
@@ -214,7 +216,7 @@ _Content: TypeAlias = Literal["model", ""] | tuple[_Group, ...]
 
 def _content(directory: Directory | None) -> _Content:
     if directory is None:
-        # It cannot be listed: most likely a model whose rights are wrong; the rules report it.
+        # It cannot be listed: probably a model with wrong rights; the rules report it.
         return "model"
     names = candidates(directory)
     if (
@@ -254,7 +256,8 @@ def _has_files(directory: Directory | None) -> bool:
 def _each(
     directory: Directory, look: Callable[[Directory | None], _T], names: list[str] | None = None
 ) -> list[_T]:
-    """``look`` at each of the names, else each candidate; what they all lack is requested at once."""
+    """Returns the results of ``look`` for each of the names, else for each candidate; missing facts are requested
+    together."""
     names = candidates(directory) if names is None else names
     directory.prepare(names)
     found: list[_T] = []

@@ -1,7 +1,7 @@
 """How a TARGET in a store is understood: which models it holds.
 
-The rule is the one of targets on this host, applied to one list of keys instead of directories. Pure, like the rules:
-it asks for lists and gives entries.
+The rule is the one of targets on this host, applied to one list of keys instead of directories. Pure, like the
+rules: it requests lists and returns entries.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ovms_doctor.model.facts import Facts, ListStore, StoreAccess, StoreListing
 from ovms_doctor.model.model_files import MODEL_SUFFIXES
 from ovms_doctor.model.store_paths import target_key, target_listing
 
-#: Slashes that are looked for in a key below a target: what decides lies four directories down at the deepest, in a
-#: version directory of a model of a group of groups.
+#: The number of slashes in a key below a target that are examined: the deepest directory that decides is the fourth,
+#: a version directory of a model of a group of groups.
 _SLASHES = 4
 
 
@@ -28,10 +28,10 @@ def understand_remote(
     policy: VersionPolicy,
     facts: Facts,
 ) -> ResolvedTarget:
-    """The models at ``path``, as typed. ``access``: how its store is queried, or why it is not.
+    """Returns the models at ``path``, as typed. ``access``: how its store is queried, or why it is not.
 
-    What cannot be listed, or holds nothing, is one model with that base path: the rules report what becomes of it.
-    Raises FactsMissingError until the lists it needs are there.
+    A path that cannot be listed, or is empty, is one model with that base path: the rules report the result. Raises
+    FactsMissingError until the needed lists are collected.
     """
     if as_ == "model" or isinstance(access, str):
         return _model(path, policy)
@@ -43,7 +43,7 @@ def understand_remote(
         is_file = as_ is None and _is_object(access, path, facts)
         return _model(path, policy, "file" if is_file else "model")
     top = _StoredDirectory.of(question.prefix, listed)
-    # Above a bucket there is nothing: it is no version directory, whatever it is called.
+    # A bucket has no parent directory, so it is no version directory, whatever its name.
     name = path.rstrip("/").rpartition("/")[2] if question.prefix else ""
     found = resolved(path, path, name, top, as_, policy, lambda model, _: _model(model, policy))
     if found.target.kind == "repository" and "config.json" in top.names:
@@ -74,8 +74,8 @@ def _is_object(access: StoreAccess, path: str, facts: Facts) -> bool:
 
 
 class _StoredDirectory(Struct, frozen=True):
-    """What keys make of a "directory", as far down as it decides anything. One that lies there as a key of its own,
-    with a slash at its end and nothing below, is one too."""
+    """Returns the "directories" that the keys form, to the depth that matters. A key with a slash at its end and
+    nothing below is a directory too."""
 
     children: dict[str, _StoredDirectory]
     names: set[str]

@@ -1,1 +1,1 @@
-"""The data that the other packages exchange: types, and functions of a few lines on them."""
+"""The data types that the other packages exchange, and functions of a few lines on them."""

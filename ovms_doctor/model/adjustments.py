@@ -20,7 +20,7 @@ class IgnoreRule(Struct, frozen=True):
     path: str | None = None
     #: The last day on which the rule holds, as ISO 8601; None for always.
     expires: str | None = None
-    #: Where the rule stands, for messages.
+    #: The position of the rule in the configuration, for messages.
     label: str = ""
 
 

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from ovms_doctor.model.facts import Failure, Unavailable, Writability, WriteProbe
 
-#: What the cache does to a model that is to use it. ``caches``: what is meant; ``uncached``: it is compiled anew at
-#: every start; ``refused``: compiling it fails; ``aborts``: compiling it ends the process with SIGABRT.
+#: The effect of the cache on a model that should use it. ``caches``: as intended; ``uncached``: it is compiled again
+#: at every start; ``refused``: compiling it fails; ``aborts``: compiling it ends the process with SIGABRT.
 CacheEffect: TypeAlias = Literal["caches", "uncached", "refused", "aborts", "unknown"]
 
 
@@ -31,18 +31,18 @@ class CachePlan(Struct, frozen=True):
 
     * ``path``: the directory as the server names it.
     * ``absolute_path``: the same as an absolute server path.
-    * ``configured``: whether it is named with --cache_dir; else the directory turns the cache on by being there.
+    * ``configured``: whether it is named with --cache_dir; else the cache is on because the directory exists.
     * ``effect``: what the cache does to a model that is to use it.
     * ``ends``: the text of the exception with which the process ends because of the cache, empty where it does not.
     * ``failure``: the failed system call behind that exception.
     * ``failed_path``: the server path on which that call fails.
     * ``failed_path_rights``: rights on the directory in which the cache's directory cannot be created.
     * ``created``: whether the server creates the directory at its start.
-    * ``engine_makes``: whether the container's engine creates it before.
+    * ``engine_makes``: whether the container's engine creates it before the start.
     * ``rights``: what the server's user may do with the directory, None where that is not known.
-    * ``kept``: whether what is written stays when the container goes, None where that is not known.
+    * ``kept``: whether written files remain when the container is removed, None where that is not known.
     * ``in_memory``: whether it is a tmpfs.
-    * ``blobs``: how many blobs are there, None where nobody looked.
+    * ``blobs``: the number of blobs, None where that was not looked at.
     * ``stuck``: blobs that the server can neither use nor replace.
     * ``exception``: the exception of a model that is ``refused`` or ``aborts``; ``<hash>`` in it replaces a name that
       OpenVINO computes.
@@ -71,7 +71,7 @@ class CachePlan(Struct, frozen=True):
 
 
 class CacheFails(Struct, frozen=True, tag=True):
-    """A model is not loaded because of the cache, whose plan tells the reason."""
+    """A model is not loaded because of the cache, whose plan has the reason."""
 
     #: The cache's directory.
     path: str

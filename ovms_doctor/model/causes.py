@@ -127,7 +127,7 @@ class ParameterRefused(Struct, frozen=True, tag=True):
         "compile",
         "too_high",
     ]
-    #: The input or output that it is about, or the name in the parameter that is none of the model's.
+    #: The input or output that it is about, or the name in the parameter that the model does not have.
     tensor: str = ""
     #: The name that mapping_config.json gives the tensor; empty for none.
     alias: str = ""

@@ -41,7 +41,7 @@ class InferTensor(Struct, frozen=True):
     parameters: tuple[tuple[str, str | bool | int], ...] = ()
     #: Bytes of `tensor_content` (TFS).
     content_size: int = 0
-    #: Where it stands in the request, as a JSON path.
+    #: Its position in the request, as a JSON path.
     path: str = ""
     #: Offset of its first byte in the body; `None` where there is no body.
     offset: int | None = None
@@ -108,7 +108,7 @@ class RequestPosition(Struct, frozen=True):
     path: str = ""
     #: Byte offset in the body; `None` where there is none.
     offset: int | None = None
-    #: The name of the input that is at fault; empty where it is none.
+    #: The name of the wrong input; empty where no input is wrong.
     input: str = ""
 
 
@@ -120,7 +120,7 @@ class Answer(Struct, frozen=True):
 
     #: The name of its status code (status.hpp): `OK`, `INVALID_SHAPE`.
     code: str
-    #: The status text, as it stands in the answer's `error`, or as the gRPC message.
+    #: The status text, as in `error` of the answer, or as in the gRPC message.
     message: str
     #: The HTTP status; `None` for gRPC.
     http_status: int | None = None
@@ -142,7 +142,7 @@ class Answer(Struct, frozen=True):
 
 
 class SentInput(Struct, frozen=True):
-    """One input of a request beside what the model wants: a line of the table."""
+    """One input of a request compared with the model: a line of the table."""
 
     #: The name that was sent or, where nothing was, that the model has.
     name: str

@@ -1,4 +1,4 @@
-"""Where something stands in a JSON text: line and column, from an index or from a JSON pointer."""
+"""Positions in a JSON text: line and column, from an index or from a JSON pointer."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class LineColumn(Struct, frozen=True):
         return f"line {self.line}, column {self.column}"
 
 
-def place_of(text: str, index: int) -> LineColumn:
-    """The place of the character at ``index``; one beyond the end is the end."""
+def position_of(text: str, index: int) -> LineColumn:
+    """Returns the position of the character at ``index``; an index beyond the end gives the end."""
     index = max(0, min(index, len(text)))
     before = text.rfind("\n", 0, index)
     return LineColumn(text.count("\n", 0, index) + 1, index - before)
@@ -33,7 +33,7 @@ def place_of(text: str, index: int) -> LineColumn:
 
 @lru_cache(maxsize=4)
 def index_of(data: bytes) -> Index:
-    """The places of everything in a text; the last few are remembered."""
+    """Returns the positions of all keys and values in a text; the last few results are cached."""
     text = ConfigText.of(data)
     index = Index(text.text)
     index.scan()
@@ -52,7 +52,7 @@ class _Open(Struct):
 
 class Index(Struct):
     """``keys``: pointer → index of the key's first quote; ``values``: of the value. Of equal keys the first;
-    ``again``: pointers of keys that came once more, and where."""
+    ``again``: pointers of repeated keys, and their indexes."""
 
     text: str
     keys: dict[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Index(Struct):
     again: list[tuple[str, int]] = field(default_factory=list)
 
     def scan(self) -> None:
-        """One pass over a text that is JSON. What is not leaves the index incomplete."""
+        """Fills the index in one pass over the text. Where it is not JSON, the index is incomplete."""
         stack: list[_Open] = []
         at = 0
         while True:
@@ -99,14 +99,14 @@ class Index(Struct):
             stack[-1].name = str(stack[-1].count)
         self.values.setdefault(_pointer(stack), at)
 
-    def place(self, pointer: str) -> LineColumn | None:
-        """Where a pointer (``/a/0/b``, or a fragment ``#/a/0/b``) leads: its key, in an array its value. A
-        pointer that leads nowhere gives the nearest place above it."""
+    def position(self, pointer: str) -> LineColumn | None:
+        """Returns the position of a pointer (``/a/0/b``, or a fragment ``#/a/0/b``): of its key, in an array of its
+        value. For a pointer that does not exist it is the nearest position above."""
         pointer = from_fragment(pointer)
         while True:
             at = self.keys.get(pointer, self.values.get(pointer))
             if at is not None:
-                return place_of(self.text, at)
+                return position_of(self.text, at)
             if not pointer:
                 return None
             pointer = pointer.rpartition("/")[0]
@@ -141,25 +141,25 @@ def last_key(pointer: str) -> str:
 
 
 class ConfigPositions(Struct, frozen=True):
-    """Where things stand in a configuration file; looked for only when asked."""
+    """The positions in a configuration file, which are computed only when needed."""
 
     path: str
     data: bytes
 
     def at(self, pointer: str) -> LineColumn | None:
-        """The place that a JSON pointer, or a fragment with one, leads to."""
-        return index_of(self.data).place(pointer)
+        """Returns the position of a JSON pointer, or of a fragment with one."""
+        return index_of(self.data).position(pointer)
 
     def again(self, key: str) -> LineColumn | None:
-        """Where a doubled key stands for the second time; the first such place in the file."""
+        """Returns the second position of a doubled key; the first such position in the file."""
         index = index_of(self.data)
-        places = [at for pointer, at in index.again if last_key(pointer) == key]
-        return place_of(index.text, places[0]) if places else None
+        indexes = [at for pointer, at in index.again if last_key(pointer) == key]
+        return position_of(index.text, indexes[0]) if indexes else None
 
     def doubled(self, key: str) -> str | None:
-        """The pointer of the place that ``again`` tells of."""
+        """Returns the pointer of the position that ``again`` returns."""
         return next((pointer for pointer, _ in index_of(self.data).again if last_key(pointer) == key), None)
 
     def of_character(self, at: int) -> LineColumn:
-        """The place of a character of the text, by its index."""
-        return place_of(ConfigText.of(self.data).text, at)
+        """Returns the position of a character of the text, by its index."""
+        return position_of(ConfigText.of(self.data).text, at)

@@ -1,15 +1,15 @@
-"""The text of a configuration file as the server's parser sees it."""
+"""The text of a configuration file as the server's parser reads it."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-#: Bytes that are not UTF-8 stand in private characters while the text is parsed.
+#: Bytes that are not UTF-8 are replaced by private characters while the text is parsed.
 _FOREIGN = 0x10FF00
 
 
 class ConfigText(Struct, frozen=True):
-    """The text that the parser sees. ``foreign``: it holds bytes that are not UTF-8."""
+    """The text that the parser reads. ``foreign``: whether it has bytes that are not UTF-8."""
 
     text: str
     foreign: bool
@@ -28,7 +28,7 @@ class ConfigText(Struct, frozen=True):
             return ConfigText(moved, foreign=True)
 
     def restore(self, text: str) -> str:
-        """A string of the document, its foreign bytes as ``os.fsdecode`` gives them."""
+        """Returns a string of the document, with bytes that are not UTF-8 as ``os.fsdecode`` gives them."""
         if not self.foreign:
             return text
         return "".join(

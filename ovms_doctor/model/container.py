@@ -2,7 +2,7 @@
 
 Data only, without secrets: of a variable's value only what the rules need is kept (``Variable``), and the arguments
 went through ``redact_words``. Paths that begin with ``/`` are the container's unless a field says otherwise. ``None``
-means that the source does not say, an empty tuple that there is none.
+means that the source does not have the value, an empty tuple that there is none.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class ContainerMount(Struct, frozen=True, omit_defaults=True):
 
 
 class DocumentFile(Struct, frozen=True, dict=True):
-    """A file or directory that the source itself holds: a config map or secret beside the workload that mounts it."""
+    """A file or directory that the source itself contains: a config map or secret in the same manifest as the
+    workload that mounts it."""
 
     #: Absolute path in the container.
     server: str
@@ -138,7 +139,7 @@ class ContainerState(Struct, frozen=True, omit_defaults=True):
     status: str
     #: Exit code of the end; None while it runs.
     exit_code: int | None = None
-    #: Whether the engine says that the kernel killed it for lack of memory.
+    #: Whether the engine reports that the kernel killed it for lack of memory.
     oom_killed: bool | None = None
     #: Kubernetes' reason (OOMKilled, CrashLoopBackOff, Evicted).
     reason: str = ""
@@ -174,7 +175,7 @@ class IdRange(Struct, frozen=True, omit_defaults=True):
 
 
 class KernelKill(Struct, frozen=True, omit_defaults=True):
-    """A process that the kernel killed for lack of memory, as its log says."""
+    """A process that the kernel killed for lack of memory, from the kernel's log."""
 
     #: Process id on the host.
     pid: int
@@ -197,7 +198,7 @@ class KernelKill(Struct, frozen=True, omit_defaults=True):
 
 
 class Container(Struct, frozen=True, omit_defaults=True):
-    """All that a source says of a container that runs, ran or is to run OVMS."""
+    """All data of a source on a container that runs, ran or will run OVMS."""
 
     #: Kind of the source.
     source: Source
@@ -213,11 +214,11 @@ class Container(Struct, frozen=True, omit_defaults=True):
     elsewhere: bool = False
     #: Name of the image as written; empty where it is not known.
     image: str = ""
-    #: Labels of the image that say something of OVMS.
+    #: Labels of the image that are about OVMS.
     labels: tuple[tuple[str, str], ...] = ()
-    #: Release of OVMS; None where neither log, label nor tag says it.
+    #: Release of OVMS; None where neither log, label nor tag names it.
     release: str | None = None
-    #: Which of them says the release.
+    #: Which of them names the release.
     release_from: str = ""
     #: The words before the server's own arguments (entrypoint, wrapper), redacted.
     program: tuple[str, ...] = ()
@@ -247,7 +248,7 @@ class Container(Struct, frozen=True, omit_defaults=True):
     limits: ContainerLimits = ContainerLimits()
     #: Device nodes, by their paths in the container.
     devices: tuple[str, ...] = ()
-    #: The paths of the host at which the engine looks for them; empty where the source does not say.
+    #: The paths of the host at which the engine looks for them; empty where the source does not name them.
     device_sources: tuple[str, ...] = ()
     #: Devices that were requested by other names (``--gpus``, CDI, Kubernetes resources).
     device_requests: tuple[str, ...] = ()
@@ -271,7 +272,7 @@ class Container(Struct, frozen=True, omit_defaults=True):
     user_namespace: Literal["", "rootless", "remapped"] = field(default="", name="namespaced")
     #: Map of the user namespace; empty where there is none or it is not known.
     id_map: tuple[IdRange, ...] = ()
-    #: Whether it runs, and how it ended; None where the source does not say.
+    #: Whether it runs, and how it ended; None where the source has no state.
     state: ContainerState | None = None
     #: Directories on the engine's host that hold the container's files, topmost first.
     layers: tuple[str, ...] = ()
@@ -281,15 +282,15 @@ class Container(Struct, frozen=True, omit_defaults=True):
     log: tuple[str, ...] = ()
     #: The kernel's kills for lack of memory that match it.
     oom_kills: tuple[KernelKill, ...] = field(default=(), name="kills")
-    #: What the source does not say or gets wrong, one sentence each.
+    #: What is missing or wrong in the source, one sentence each.
     problems: tuple[str, ...] = ()
     #: Other containers of the same pod or project.
     siblings: tuple[str, ...] = ()
-    #: Fields of this type of which the source says nothing, or not all; their values are what is known.
+    #: Fields of this type that the source does not have, or has only in part; their values are the known part.
     unknown_fields: tuple[str, ...] = ()
 
     def holds(self, host: str) -> bool:
-        """Whether a path of the engine's host lies in the container's own file system."""
+        """Returns whether a path of the engine's host is in the container's own file system."""
         directories = (path.rstrip("/") for path in (self.merged_directory, *self.layers) if path)
         return any(host == path or host.startswith(path + "/") for path in directories)
 

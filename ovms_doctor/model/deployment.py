@@ -31,7 +31,7 @@ class VersionPolicy(Struct, frozen=True):
     versions: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The policy as it stands in config.json."""
+        """Returns the policy as written in config.json."""
         if self.kind == "all":
             return {"all": {}}
         if self.kind == "latest":
@@ -46,7 +46,7 @@ DEFAULT_POLICY = VersionPolicy("latest", 1)
 
 
 class ModelParameters(Struct, frozen=True):
-    """The parameters of a model beside name, path and version policy."""
+    """The parameters of a model other than name, path and version policy."""
 
     #: Name → JSON text, in the order given. On the command line every value is a string.
     values: tuple[tuple[str, str], ...] = ()
@@ -75,7 +75,7 @@ class ModelEntry(Struct, frozen=True):
     policy: VersionPolicy = DEFAULT_POLICY
     #: Further parameters.
     parameters: ModelParameters = ModelParameters()
-    #: JSON pointer of the entry in config.json; empty where it stands in none.
+    #: JSON pointer of the entry in config.json; empty where it is in no file.
     pointer: str = ""
 
 
@@ -84,7 +84,7 @@ class Target(Struct, frozen=True):
 
     #: Absolute path on this host, or the URL of a store.
     path: str
-    #: What it was taken for.
+    #: The kind as which it was understood.
     kind: TargetKind
     #: Sentences on how it was understood.
     notes: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ class Note(Struct, frozen=True):
     kind: Literal["version_directory", "unused_config", "nested_models"] | None
     #: One sentence.
     text: str
-    #: The path that it is about, as the server sees it.
+    #: The server path that it is about.
     path: str | None = None
     #: Model that it is about.
     model: str | None = None
@@ -126,9 +126,9 @@ class ArgumentRefusal(Struct, frozen=True):
     option: str | None = None
     #: An option of this release with a similar name.
     suggestion: str | None = None
-    #: A sentence on what to know of the option; empty where the server's text says enough.
+    #: An explanation of the option in one sentence; empty where the server's text is enough.
     hint: str = ""
-    #: What to do, as a sentence; empty where the server's text says enough.
+    #: What to do, as a sentence; empty where the server's text is enough.
     remedy: str = ""
 
 
@@ -144,7 +144,7 @@ class ServerArguments(Struct, frozen=True):
     rest_port: int | None = None
     #: Options whose effect on what is served is not predicted.
     not_predicted: tuple[str, ...] = ()
-    #: The first refusal that holds whatever the files are.
+    #: The first refusal that does not depend on files.
     usage_error: str | None = None
     #: Whether the server prints its help or its version and ends.
     prints_help: bool = False
@@ -169,7 +169,7 @@ class ServerArguments(Struct, frozen=True):
 
     @property
     def serves(self) -> bool:
-        """Whether it is started to serve, perhaps after it has pulled a model."""
+        """Returns whether the server is started to serve, perhaps after it has pulled a model."""
         return self.mode in ("serve", "in_memory", "pull_and_start")
 
     def position(self, option: str) -> int | None:
@@ -200,7 +200,7 @@ class Deployment(Struct, frozen=True, dict=True):
     models: tuple[ModelEntry, ...] = ()
     #: Path of the configuration file.
     config_path: str | None = None
-    #: The server's working directory, as it sees it.
+    #: The server's working directory, as a server path.
     working_directory: str = "/"
     #: What is mounted, in the order in which the engine mounts it, without what a later mount hides.
     mounts: tuple[Mount, ...] = ()
@@ -233,7 +233,7 @@ class Deployment(Struct, frozen=True, dict=True):
 
     @cached_property
     def mount_table(self) -> MountTable:
-        """Where the server's paths lie on this host."""
+        """Returns the mounts as a table that maps server paths to host paths."""
         return MountTable(self.mounts, self.unavailable_paths)
 
     def absolute(self, path: str) -> str:
@@ -241,6 +241,6 @@ class Deployment(Struct, frozen=True, dict=True):
         return path if path.startswith("/") else f"{self.working_directory.rstrip('/')}/{path}"
 
     def host_path(self, path: str) -> str:
-        """The path of this host for one that the server uses; the same path where no mount holds it."""
+        """Returns the host path of a server path; the same path where it is under no mount."""
         absolute = self.absolute(path)
         return self.mount_table.to_host(absolute) or absolute

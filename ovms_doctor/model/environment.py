@@ -1,5 +1,5 @@
-"""The server's environment, as far as OVMS reads it: a name, and what rules need of it. Values are not kept, but for
-those that a store is asked with, and these are secrets that nothing writes."""
+"""The server's environment, as far as OVMS reads it: the name of a variable and the properties of its value that
+rules need. Values are not kept, except those for requests to stores, which are secrets that nothing writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ READ_BY_CLIENTS = frozenset(
     "CLOUD_STORAGE_TESTBENCH_ENDPOINT AZURE_STORAGE_CONNECTION_STRING AZURE_STORAGE_USE_HTTP_PROXY HF_TOKEN "
     "HF_ENDPOINT GIT_OPT_SET_SERVER_CONNECT_TIMEOUT GIT_OPT_SET_SERVER_TIMEOUT no_proxy NO_PROXY".split()
 )
-#: What other programs' clients for the same stores read, and these do not, or in part: they tell what was meant.
+#: Variables that other programs' clients for the same stores read, and OVMS's clients do not or only in part: they
+#: show the intention.
 READ_BY_OTHER_CLIENTS = frozenset(
     "AWS_DEFAULT_PROFILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
     "AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED "
@@ -41,7 +42,7 @@ READ_BY_OTHER_CLIENTS = frozenset(
 )
 #: Times in milliseconds of the client that pulls models.
 _TIMEOUTS = frozenset("GIT_OPT_SET_SERVER_CONNECT_TIMEOUT GIT_OPT_SET_SERVER_TIMEOUT".split())
-#: Places that are the address of a host: whatever stands before an @ in them is a user and a password.
+#: Variables with the address of a host: text before an @ in it is a user and a password.
 _ADDRESSES = frozenset(
     "S3_ENDPOINT AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3 STORAGE_EMULATOR_HOST CLOUD_STORAGE_EMULATOR_ENDPOINT "
     "CLOUD_STORAGE_TESTBENCH_ENDPOINT HF_ENDPOINT".split()
@@ -50,13 +51,13 @@ _ADDRESSES = frozenset(
 _WORDS = frozenset("AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_EC2_METADATA_DISABLED".split())
 #: Variables whose value is the path of a file.
 _FILES = frozenset("GOOGLE_APPLICATION_CREDENTIALS AWS_SHARED_CREDENTIALS_FILE AWS_CONFIG_FILE".split())
-#: Variables whose value is a place and no secret; a user in a URL is left out.
+#: Variables whose value is a path or address and no secret; a user in a URL is left out.
 _PLACES = _FILES | {"no_proxy", "NO_PROXY", "OVMS_MODEL_REPOSITORY_PATH"}
 _PLAIN_WORD = lazy_pattern(r"[\w.@+-]{0,64}")
 _LONGEST_PATH = 4096
 #: Spelt so, or in any mix of capitals: what clients read is decided by the rules.
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
-#: What a store is asked with, beside the proxies.
+#: Variables for requests to stores, in addition to the proxies.
 _KEYS = frozenset("AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN".split())
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 #: The id of a key of Amazon's: 20 capitals and digits today, from 16 on by its API (AccessKeyId).
@@ -69,11 +70,12 @@ class Variable(Struct, frozen=True, dict=True, omit_defaults=True):
 
     * ``name``: its name.
     * ``empty``: whether it is set to nothing.
-    * ``number``: its value where that is a number, None where it is none or is not kept.
+    * ``number``: its value where that is a number, None where it is not a number or is not kept.
     * ``proxy``: the proxy that it names (``HTTP_proxy`` and its like among them), None for other variables.
-    * ``text``: its value where that is a path, address or word and no secret; None where it is not kept, as a file's
-      content in place of its path.
-    * ``foreign_key``: of AWS_ACCESS_KEY_ID: it has not the form of Amazon's own, so that it is another store's.
+    * ``text``: its value where that is a path, address or word and no secret; None where it is not kept, such as the
+      content of a file instead of its path.
+    * ``foreign_key``: for AWS_ACCESS_KEY_ID: whether it does not have the form of Amazon's keys, and so is a key of
+      another store.
     """
 
     name: str
@@ -122,7 +124,7 @@ def _text(name: str, value: str) -> str | None:
     if name in _WORDS:
         return value if _PLAIN_WORD.fullmatch(value) else None
     if name in _ADDRESSES:
-        # What is asked for behind a question mark may hold a signature.
+        # The query after a question mark may contain a signature.
         address = redact(value.partition("?")[0])
         before, at, host = address.rpartition("@")
         return address if not at or before.endswith(f"://{HIDDEN}") else f"{HIDDEN}@{host}"
@@ -141,14 +143,14 @@ def keeps_value(name: str) -> bool:
 
 
 def read_pair(text: str) -> tuple[str, str] | None:
-    """``NAME=VALUE``; None where it is none."""
+    """Returns name and value of ``NAME=VALUE``; None for another text."""
     name, equals, value = text.partition("=")
     return (name, value) if equals and _NAME.fullmatch(name) else None
 
 
 def read_file(text: str) -> tuple[list[tuple[str, str]], int | None]:
     """The lines of an environment file as ``docker run --env-file`` reads them: ``#`` begins a comment line,
-    quotes are part of a value. The second value is the number of the first line that is none."""
+    quotes are part of a value. The second value is the number of the first line that is not valid."""
     pairs = []
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """The request cannot be carried out as it stands: one line, and the way out (exit code 2)."""
+    """The command cannot be run as typed: one line with a hint (exit code 2)."""
 
 
 class UnwritableError(UsageError):

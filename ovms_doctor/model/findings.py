@@ -1,4 +1,4 @@
-"""What a check says: findings, with their evidence and remedy. Data only."""
+"""The findings of a check, with their evidence and remedy. Data only."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Subject(Struct, frozen=True):
 
     * ``model``: the model's name, None where it is about no model.
     * ``version``: the model's version, None where it is about none.
-    * ``path``: the path as this host sees it, None where it is about none or this host does not see it.
-    * ``server_path``: the path as the server sees it, None where it is about none.
+    * ``path``: the path on this host, None where it is about none or this host does not have it.
+    * ``server_path``: the path on the server, None where it is about none.
     * ``line``: the line of ``document`` that it is about, from 1; None where it is about no line.
     * ``column``: the column in that line, from 1, in characters (bytes in a graph); None where ``line`` is.
-    * ``document``: the file with that line, as this host sees it, else as the server does; None where ``line`` is.
+    * ``document``: the file with that line, as a path on this host, else on the server; None where ``line`` is.
     """
 
     model: str | None = None
@@ -86,7 +86,7 @@ class CausedBy(Struct, frozen=True):
     check: str | None = None
     #: The version that the cause is about; None for any, and for a cause that is about no version.
     version: int | None = None
-    #: The path that the cause is about, as the server sees it; None for any.
+    #: The server path that the cause is about; None for any.
     path: str | None = None
     #: Whether a finding on another model, or on none, is a cause too.
     any_model: bool = False

@@ -1,4 +1,4 @@
-"""What becomes of a graph: of its text, and of the models that its nodes load."""
+"""The predicted result for a graph: for its text, and for the models that its nodes load."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class GraphProblem(Struct, frozen=True):
     certain: bool = True
 
 
-#: Why a node's model keeps the graph from being loaded, or requests from being answered.
+#: Why a node's model prevents the load of the graph, or the answer to requests.
 #:
-#: - ``path_unset``, ``path_missing``, ``path_kind``: ``models_path`` is empty, leads nowhere, or to something else.
+#: - ``path_unset``, ``path_missing``, ``path_kind``: ``models_path`` is empty, does not exist, or is of the wrong kind.
 #: - ``not_converted``: the directory holds weights that no tool has converted for OpenVINO.
 #: - ``file_missing``, ``file_damaged``, ``file_denied``: a file of the model.
 #: - ``json_invalid``: a JSON file is there and cannot be parsed.
@@ -52,7 +52,7 @@ class GraphProblem(Struct, frozen=True):
 #: - ``parser_pair``: a parser of tools and one of reasoning that do not go together.
 #: - ``image_option``, ``scheduler``: options that do not go together.
 #: - ``eviction_block``: a size of the cache that ends the server with a long request.
-#: - ``plugin_config``: it is not JSON; ``plugin_config_ignored``: and the server goes on without it.
+#: - ``plugin_config``: it is not JSON; ``plugin_config_ignored``: and the server continues without it.
 #: - ``property``: a property in it that the plugin does not have, or a value that it does not take.
 #: - ``cache_size``: the cache is larger than the host's memory.
 #: - ``tokenizer``, ``detokenizer``, ``chat_template``: what requests need is missing.
@@ -62,7 +62,7 @@ class GraphProblem(Struct, frozen=True):
 #: - ``gguf``: the file is no GGUF model, or of an architecture that is not known.
 #: - ``voice``: a voice's file is missing.
 #: - ``side_packet``: the model is expected under a name that the server does not give it.
-#: - ``text_embeddings``: the server takes the directory for a text model, and the first request ends it.
+#: - ``text_embeddings``: the server loads the directory as a text model, and the first request ends the server.
 ServableFaultKind: TypeAlias = Literal[
     "path_unset",
     "path_missing",
@@ -105,10 +105,10 @@ ServableFaultKind: TypeAlias = Literal[
     "voice",
     "side_packet",
 ]
-#: What the server makes of it. ``failed``: the graph is not loaded; started alone, the process ends. ``escaped``: an
+#: The effect on the server. ``failed``: the graph is not loaded; started alone, the process ends. ``escaped``: an
 #: exception leaves the graph out, and all later graphs of a configuration; the server runs. ``killed``: the process
 #: dies. ``requests``: the graph is AVAILABLE and requests fail.
-#: ``advice``: nothing fails, and it is not what the device is meant for.
+#: ``advice``: nothing fails, but the device is not intended for it.
 Verdict: TypeAlias = Literal["failed", "escaped", "killed", "requests", "advice"]
 #: Those with which the graph is loaded.
 LOADED: tuple[Verdict, ...] = ("requests", "advice")
@@ -122,7 +122,7 @@ class ServableFault(Struct, frozen=True):
     verdict: Verdict
     #: The node's name.
     node: str
-    #: The file or directory, as the server sees it; empty for a setting.
+    #: The server path of the file or directory; empty for a setting.
     path: str = ""
     #: What is at fault: a file's name, an option, a value.
     subject: str = ""
@@ -135,8 +135,8 @@ class ServableFault(Struct, frozen=True):
     certain: bool = True
     #: Line of the option in graph.pbtxt; 0 for none.
     line: int = 0
-    #: What the exception of OpenVINO or OpenVINO GenAI says: a part of its text that all releases have; empty where it
-    #: is not known or nothing is thrown.
+    #: A part of the text of the exception of OpenVINO or OpenVINO GenAI that all releases have; empty where it is
+    #: not known or nothing is thrown.
     exception: str = ""
 
 
@@ -187,7 +187,7 @@ class Session(Struct, frozen=True):
 
 
 class GraphPlan(Struct, frozen=True):
-    """What becomes of one graph."""
+    """The predicted result for one graph."""
 
     #: graph.pbtxt as the server opens it; empty for a graph that it makes in memory.
     path: str
@@ -195,8 +195,8 @@ class GraphPlan(Struct, frozen=True):
     tasks: tuple[str, ...] = ()
     #: The problem of the text, the first one that the server reports.
     problem: GraphProblem | None = None
-    #: The faults of the nodes' models: at most one that keeps the graph from being loaded, first, and those that
-    #: requests run into.
+    #: The faults of the nodes' models: first at most one that prevents the load of the graph, then those that make
+    #: requests fail.
     faults: tuple[ServableFault, ...] = ()
     #: What could not be looked at, one sentence each.
     doubts: tuple[str, ...] = ()
@@ -236,7 +236,7 @@ class GenerativeDirectory(Struct, frozen=True):
 
     #: What the model does: ``text_generation``, ``embeddings``, …
     task: str
-    #: What models_path in a graph beside it is: ``./``, or the file of a GGUF model.
+    #: The models_path for a graph in the same directory: ``./``, or the file of a GGUF model.
     models_path: str = "./"
     #: A file of weights as they are published; empty where a tool has converted them.
     raw: str = ""

@@ -27,7 +27,7 @@ class GraphMessage(Struct, frozen=True):
 
     #: The name of its type below the package ``mediapipe``, or the full name of one of another package.
     type: str
-    #: Its fields in the order of the text; a repeated field stands there once for each value.
+    #: Its fields in the order of the text; a repeated field is there once for each value.
     fields: tuple[GraphField, ...]
     #: Whether the type is one that this program has no fields of: its values were not checked.
     opaque: bool = False
@@ -72,7 +72,7 @@ class GraphField(Struct, frozen=True):
 
 
 class ParsedText(Struct, frozen=True):
-    """What became of a text."""
+    """The result of parsing a text."""
 
     #: The message; None where the parser refuses the text.
     message: GraphMessage | None

@@ -30,7 +30,7 @@ HostCount: TypeAlias = Annotated[int, Meta(ge=0)]
 class HostDevices(Struct, frozen=True):
     """The device nodes that a server has."""
 
-    #: Whether there is a render node below /dev/dri, of an Intel GPU or of one whose maker is not known.
+    #: Whether there is a render node below /dev/dri, of an Intel GPU or of one of an unknown vendor.
     dri: bool = False
     #: Whether there is a node below /dev/accel, likewise.
     accel: bool = False

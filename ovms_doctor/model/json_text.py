@@ -1,8 +1,8 @@
-r"""JSON of our data types: what is written, and what is read back with the types checked.
+r"""JSON of our data types: written, and read with a check of the types.
 
-The types themselves say what stands in the JSON (msgspec). Text that UTF-8 cannot write is escaped as in
+The types define the content of the JSON (msgspec). Text that UTF-8 cannot write is escaped as in
 :mod:`ovms_doctor.model.text`, in the JSON text itself and not in each value: a backslash is ``\\`` there, so two of
-them before an ``x`` are an escape, and no other ``\\x`` can stand in valid JSON.
+them before an ``x`` are an escape, and valid JSON has no other ``\\x``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ESCAPED = lazy_pattern(r"\\\\x(?:(5c)|([89a-f][0-9a-f])|\{(d[89a-f][0-9a-f]{2})
 
 
 class JsonFormatError(ValueError):
-    """A JSON text does not hold what is expected; the message says what and where."""
+    """A JSON text does not have the expected form; the message names the problem and its place."""
 
 
 def encode_json(value: Any) -> bytes:
@@ -53,7 +53,7 @@ def decode_json(data: bytes, kind: Any) -> Any:
 
 
 def convert(value: Any, kind: type[T]) -> T:
-    """The JSON values in ``value`` as a ``kind``. Raises JsonFormatError where they are none."""
+    """Returns the JSON values in ``value`` as a ``kind``. Raises JsonFormatError where they do not fit."""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""A running server: what a client can reach, what was observed, what it comes to. Data only."""
+"""A running server: what a client can reach, the observations, and the conclusions. Data only."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from ovms_doctor.model.log import ServableKind
 
-#: What connecting to one address comes to.
+#: The result of connecting to one address.
 ConnectionResult: TypeAlias = Literal["open", "refused", "timed_out", "unreachable", "failed"]
 #: The protocol of what answers on a port.
 Protocol: TypeAlias = Literal["http", "http2", "tls", "other", "silent", "closed", ""]
-#: Whose server answers.
+#: The kind of server that answers.
 ServerKind: TypeAlias = Literal["ovms", "starting", "triton", "openai", "other", ""]
 StepName: TypeAlias = Literal["name", "way", "connection", "protocol", "server"]
 LiveClient: TypeAlias = Literal["curl", "Python requests", "gRPC"]
@@ -110,7 +110,7 @@ class GrpcAnswer(Struct, frozen=True):
     model: str
     #: The name of the status code, such as OK or NOT_FOUND.
     code: str
-    #: The text beside the code.
+    #: The text of the status.
     details: str = ""
     #: ``live`` or ``ready`` of the answer.
     flag: bool = False
@@ -195,7 +195,7 @@ class Observations(Struct, frozen=True):
 
 
 class LiveLook(Struct, frozen=True):
-    """One look at the running server of a container, as it is recorded beside the facts."""
+    """One look at the running server of a container, as it is saved with the facts."""
 
     #: Where the server is reached; None where it is not.
     address: Address | None = None
@@ -205,13 +205,13 @@ class LiveLook(Struct, frozen=True):
     looked_at: float = 0.0
     #: Why it was not looked at, as a sentence without a full stop; empty where it was.
     skipped: str = ""
-    #: The model that was asked for over gRPC, where a server does not list its servables; None for none.
+    #: The model that was requested over gRPC, which does not list servables; None for none.
     model: str | None = None
     #: Whether the address is the container's own, which not every engine lets its host reach.
     own_address: bool = False
 
 
-# -- what it comes to ----------------------------------------------------------------------------------
+# -- the conclusions -----------------------------------------------------------------------------------
 
 
 class LiveStep(Struct, frozen=True):
@@ -232,7 +232,7 @@ class LiveVersion(Struct, frozen=True):
     version: int
     #: The state of the last look; of a failing version the state in which it failed.
     state: str
-    #: The error code beside it.
+    #: The error code of the state.
     error_code: str
     #: What that means.
     condition: Condition
@@ -261,8 +261,8 @@ class LiveServable(Struct, frozen=True):
     @property
     def complete(self) -> bool:
         """Whether every version that is configured is AVAILABLE."""
-        wanted = [item for item in self.versions if item.condition != "retired"]
-        return bool(wanted) and all(item.condition == "available" for item in wanted)
+        configured = [item for item in self.versions if item.condition != "retired"]
+        return bool(configured) and all(item.condition == "available" for item in configured)
 
 
 class LiveMetrics(Struct, frozen=True):
@@ -276,7 +276,7 @@ class LiveMetrics(Struct, frozen=True):
     requests: int
     #: Those of them that failed.
     failed: int
-    #: Requests a second between two looks; None with one look, or where the counters began anew.
+    #: Requests a second between two looks; None with one look, or where the counters were reset.
     rate: float | None = None
     #: The mean time of a request in milliseconds; None where none is counted.
     mean_ms: float | None = None
@@ -334,7 +334,7 @@ class Drift(Struct, frozen=True):
     extra: tuple[str, ...] = ()
     #: Whether the changed files would not be served after a start, as predicted.
     breaks: bool = False
-    #: Whether the configuration file is mounted by itself: a replaced file stays the old one in the container.
+    #: Whether the configuration file itself is mounted: after it is replaced, the container still has the old file.
     single_file_mount: bool = False
 
 
@@ -349,7 +349,7 @@ class LiveStatus(Struct, frozen=True):
     routes: tuple[ClientRoute, ...]
     #: What was observed.
     observations: Observations
-    #: Whose server it is.
+    #: The kind of server.
     server: ServerKind = ""
     #: The name and version that the server reports, cut.
     server_text: str = ""

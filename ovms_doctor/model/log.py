@@ -77,7 +77,7 @@ class RequestStatistics(Struct, frozen=True):
     total: Distribution | None
     #: Requests by minute (``2026-11-28 13:36``), or by hour (``2026-11-28 13``) in long logs.
     by_minute: dict[str, int]
-    #: The version that answered, and the number of infer requests seen in use.
+    #: The version that answered, and the number of infer requests that were in use.
     versions: tuple[int, ...]
     infer_requests_used: int
 

@@ -15,12 +15,12 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class Mapping(Struct, frozen=True):
-    """A mapping_config.json as the server holds it; ``path`` is the file, as the server writes it.
+    """A mapping_config.json as the server uses it; ``path`` is the file, as the server writes it.
 
-    ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping
-    at all, or none for a half; ``log``: what the server writes about it. ``real_inputs`` and ``real_outputs``:
-    the name for clients → the model's name, of which there are more where a key stands twice. ``position``: where in
-    the file the fault is; ``hint``: what it is, in a few words.
+    ``inputs`` and ``outputs``: the model's name → the name for clients. ``problem``: why there is no mapping, or
+    none for one half; ``log``: the server's messages about it. ``real_inputs`` and ``real_outputs``:
+    the name for clients → the model's name, which has several entries where a key is repeated. ``position``: the
+    position of the fault in the file; ``hint``: a short description of the fault.
     """
 
     path: str
@@ -38,7 +38,7 @@ class Mapping(Struct, frozen=True):
         return dict(self.pairs(side)).get(name, "")
 
     def real_name(self, side: Side, alias: str) -> str:
-        """The tensor that a client's name stands for, the last one in the file of several; empty for none."""
+        """Returns the tensor for a client's name, of several the last one in the file; empty for none."""
         return dict(self.real_inputs if side == "input" else self.real_outputs).get(alias, "")
 
     def pairs(self, side: Side) -> Pairs:

@@ -45,7 +45,7 @@ class MemoryEstimate(Struct, frozen=True):
     low: int
     #: The most that cannot be taken back.
     high: int
-    #: Files that are mapped beside that, which the kernel may drop.
+    #: In addition, files that are mapped, whose pages the kernel may drop.
     mapped: int
     #: The least while the largest model changes its version.
     swap_low: int

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable
 
 #: Suffixes of files that make a directory a model's (compared without regard to case).
 MODEL_SUFFIXES = (".xml", ".onnx", ".pdmodel", ".pb", ".tflite")
-#: ``.bin`` and ``.pdiparams`` alone are weights: enough to see that a model was meant.
+#: ``.bin`` and ``.pdiparams`` alone are weights: enough to know that a model was intended.
 WEIGHT_SUFFIXES = (".bin", ".pdiparams")
 #: Files that hold weights as they are published, before any tool has converted them for OpenVINO.
 RAW_WEIGHTS = (".safetensors", ".pt", ".pth", ".h5", ".ckpt", ".msgpack")
-#: Files that only generative models have beside their OpenVINO files or their weights.
+#: Files that only generative models have in addition to their OpenVINO files or their weights.
 _TOKENIZERS = frozenset(
     ("openvino_tokenizer.xml", "tokenizer.json", "tokenizer_config.json", "tokenizer.model")
 )

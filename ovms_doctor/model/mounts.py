@@ -1,6 +1,6 @@
-"""The mounts of a server: where a path that the server uses lies on this host, and back.
+"""The mounts of a server: maps server paths to host paths, and back.
 
-One rule for all who ask: mounts are made one after the other, and a later one hides what an earlier one has at or
+One rule for all users: mounts are made one after the other, and a later one hides what an earlier one has at or
 below its path. Container engines make a directory's mount before those below it, in whatever order they are named
 (moby: ``sortMounts`` in daemon/volumes.go; containerd's CRI plugin: ``orderedMounts``; Podman: ``sortMounts``).
 """
@@ -17,16 +17,16 @@ from ovms_doctor.model.container import ContainerMount
 
 
 class Mount(Struct, frozen=True):
-    """A directory or file of this host that the server sees."""
+    """A directory or file of this host that is mounted for the server."""
 
     #: Its absolute path on this host.
     host: str
-    #: The absolute path at which the server sees it.
+    #: Its absolute server path.
     server: str
     #: The server cannot write to it, whatever its rights are.
     read_only: bool = False
-    #: ``copy``: a copy of what the server sees there, whose rights say nothing; ``kept``: a copy with the same rights;
-    #: empty: it is what the server sees.
+    #: ``copy``: a copy of the mounted files, with other rights; ``kept``: a copy with the same rights; empty: the
+    #: mounted files themselves.
     rights: Literal["", "copy", "kept"] = ""
 
 
@@ -43,11 +43,11 @@ AnyMount = TypeVar("AnyMount", Mount, ContainerMount)
 
 
 class MountTable:
-    """What a server sees of this host, and what of its file system is unavailable from here.
+    """The paths of this host that are mounted for a server, and the server paths that are unavailable from here.
 
-    Maps by text alone: links are not followed. A ``..`` that stays below its mount is left to the kernel; one that
-    leaves the mount is resolved in the server's paths, as the kernel does at the top of a mount. Without mounts each
-    path is its own.
+    Maps the text of paths; links are not followed. A ``..`` that stays below its mount is left to the kernel; one
+    that leaves the mount is resolved in the server's paths, as the kernel does at the top of a mount. Without
+    mounts, server paths and host paths are the same.
     """
 
     __slots__ = ("_mounted", "_unavailable", "mounts")
@@ -71,12 +71,12 @@ class MountTable:
         return next((mount for base, mount in self._mounted if names[: len(base)] == base), None)
 
     def has_below(self, server: str) -> bool:
-        """Whether something is mounted below a server path: its directory is there, whatever lies around it."""
+        """Returns whether something is mounted below a server path, so that its directory exists."""
         names = _names(server)
         return any(base[: len(names)] == names for base, _ in self._mounted)
 
     def to_host(self, server: str) -> str | None:
-        """The host path of an absolute server path; None under no mount. A slash at the end stays."""
+        """Returns the host path of an absolute server path; None under no mount. A slash at the end is kept."""
         if not self._mounted:
             return server
         names = _names(server)
@@ -106,8 +106,8 @@ class MountTable:
         return False
 
     def to_server(self, host: str) -> str | None:
-        """The path at which the server sees a host path: through the mount with the longest matching host path, if
-        nothing hides it there; None where the server does not see it."""
+        """Returns the server path of a host path: through the mount with the longest matching host path, unless
+        another mount hides it; None where the host path is not mounted."""
         if not self._mounted:
             return host
         names = _names(host)
@@ -166,8 +166,8 @@ def covering(mounts: Iterable[AnyMount], server: str) -> tuple[AnyMount, ...]:
 
 
 def components(path: str) -> list[str]:
-    """The names between the slashes, ``.`` and ``..`` included; a last empty one for a slash at the end, which asks
-    for a directory. ``/`` has none."""
+    """Returns the names between the slashes, ``.`` and ``..`` included; the last is empty for a slash at the end,
+    which requires a directory. ``/`` has none."""
     names = [name for name in path.split("/") if name]
     return [*names, ""] if names and path.endswith("/") else names
 
@@ -180,10 +180,10 @@ def plain(path: str) -> list[str]:
 def prefix_length(names: Sequence[str], base: Sequence[str]) -> int | None:
     """How many of ``names`` lead to ``base`` or through it (``.`` adds nothing); None if they do not."""
     used = 0
-    for wanted in base:
+    for name in base:
         while used < len(names) and names[used] == ".":
             used += 1
-        if used == len(names) or names[used] != wanted:
+        if used == len(names) or names[used] != name:
             return None
         used += 1
     return used

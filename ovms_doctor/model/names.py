@@ -1,4 +1,4 @@
-"""What the name of a directory or of an image stands for."""
+"""The meaning of the names of directories and images."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def is_plain_number(name: str) -> bool:
 
 
 def looks_like_wrong_version(name: str) -> bool:
-    """Whether a version was meant, but the server reads none: ``v1``, ``version-2``, ``latest``, ``0``, digits of
-    other scripts."""
+    """Returns whether the name was probably meant as a version that the server does not read: ``v1``, ``version-2``,
+    ``latest``, ``0``, digits of other scripts."""
     if name.isdigit() and not name.isascii():
         return True
     return _WRONG.fullmatch(name) is not None
@@ -69,8 +69,8 @@ def version_in_name(name: str) -> int | None:
 
 
 def is_tool_directory(name: str) -> bool:
-    """Whether a file system or a tool makes directories of this name (``lost+found``, ``.snapshot``, ``@eaDir``,
-    ``__pycache__``, ``.git``): nobody keeps a model in them."""
+    """Returns whether a file system or a tool makes directories of this name (``lost+found``, ``.snapshot``,
+    ``@eaDir``, ``__pycache__``, ``.git``): they hold no model."""
     return name.startswith(".") or name.lower() in _TOOL_DIRECTORIES
 
 

@@ -7,7 +7,7 @@ UNREADABLE = (
     "Unable to read the model: {path} Please check that model format: {format} is supported",
     "Unable to read the model",
 )
-#: The same of metadata that macOS leaves beside a file.
+#: The same for metadata that macOS writes next to a file.
 APPLE_DOUBLE = (
     "Unable to read the model: {path}/._{name} Please check that model format: {format} is supported"
 )
@@ -41,7 +41,7 @@ _NAMELESS = (
 
 
 def without_names(release: tuple[int, ...]) -> str:
-    """What OpenVINO of a release says of a tensor without a name; empty where that was not measured."""
+    """Returns the message of a release's OpenVINO on a tensor without a name; empty where that was not measured."""
     first = next((text for since, text in _NAMELESS if release >= since), "")
     return f"{first}\n{WITHOUT_NAMES}\n" if first else ""
 

@@ -11,15 +11,16 @@ class Option(NamedTuple):
     names: tuple[str, ...]
     #: One sentence for ``--help``.
     help: str
-    #: How its value is called there; empty for a switch or where the type says it.
+    #: The placeholder of its value in ``--help``; empty for a switch or where the type gives it.
     metavar: str = ""
     #: From the text to the value, where that is not the text. Raises UsageError.
     parse: Callable[[str], Any] | None = None
     #: The commands that have it.
     commands: tuple[str, ...] = ("check", "collect", "request")
-    #: The option has a meaning beside ``--facts``: it is not what the facts were collected with.
+    #: Whether the option can be used with ``--facts``: it did not influence the collected facts.
     beside_facts: bool = False
-    #: The value is not written into files: what was read there is, or it may hold secrets.
+    #: Whether the value is written into files; not where its content is written instead, or where it may have
+    #: secrets.
     saved: bool = True
 
 

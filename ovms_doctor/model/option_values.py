@@ -60,8 +60,8 @@ def mount(text: str) -> Mount:
         raise UsageError(
             f"--mount {shortened(text)}: write HOST:SERVER or HOST:SERVER:ro, with an absolute SERVER path"
         )
-    words = parts[2].split(",") if len(parts) == 3 else []
-    if not set(words) <= {"ro", "rw", "rights"} or {"ro", "rw"} <= set(words):
+    modes = parts[2].split(",") if len(parts) == 3 else []
+    if not set(modes) <= {"ro", "rw", "rights"} or {"ro", "rw"} <= set(modes):
         raise UsageError(f"--mount {shortened(text)}: the third part is ro or rw, with ,rights for a copy")
     server = "/" + os.path.normpath(parts[1]).lstrip("/")
     try:
@@ -70,7 +70,7 @@ def mount(text: str) -> Mount:
         raise UsageError(
             f"--mount {shortened(text)}: the working directory was removed, so HOST must be an absolute path"
         ) from None
-    return Mount(host, server, "ro" in words, "kept" if "rights" in words else "")
+    return Mount(host, server, "ro" in modes, "kept" if "rights" in modes else "")
 
 
 def memory(text: str) -> int | None:

@@ -1,11 +1,11 @@
-"""The options of a run, as one record: declared here, parsed by the command line, saved beside the facts, read by the
+"""The options of a run, as one record: declared here, parsed by the command line, saved with the facts, read by the
 rules.
 
 A field with an ``Option`` is an option of commands. To add one, add the field here and read it in the
 rule that it is for: as ``deployment.options.NAME``.
 
-Annotations are evaluated here, unlike elsewhere: every run reads them, and to evaluate their texts takes ten times as
-long.
+Annotations are evaluated in this module, unlike in others: every run reads them, and evaluating their texts takes
+ten times as long.
 """
 
 from functools import cached_property
@@ -41,8 +41,8 @@ class SourceUnavailable(Struct, frozen=True):
 
 
 class CheckOptions(Struct, frozen=True, dict=True):
-    """What a run was asked for, and what was read from its sources. The first part is the options, in the order of
-    ``--help``; the second what follows from them and from this process."""
+    """The options of a run, and the data read from its sources. The first part is the options, in the order of
+    ``--help``; the second part follows from them and from this process."""
 
     #: What is to be checked: paths of this host, or places in a store.
     targets: Annotated[
@@ -148,7 +148,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             saved=False,
         ),
     ] = False
-    #: What the server sees of this host: of the container first, then of the command line.
+    #: The mounts: of the container first, then of the command line.
     mounts: Annotated[
         tuple[Mount, ...],
         Option(
@@ -183,12 +183,12 @@ class CheckOptions(Struct, frozen=True, dict=True):
         str | None,
         Option(("--model-version-policy",), "As the server's own, for every model.", "JSON"),
     ] = None
-    #: The model cache, as the server's own option beside targets.
+    #: The model cache: the server's own option, for targets.
     cache_dir: Annotated[
         str | None,
         Option(("--cache-dir",), "As the server's own, beside a TARGET.", "PATH", commands=_LOADING),
     ] = None
-    #: The CPU extension, as the server's own option beside targets.
+    #: The CPU extension: the server's own option, for targets.
     cpu_extension: Annotated[
         str | None,
         Option(
@@ -198,7 +198,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
             commands=_LOADING,
         ),
     ] = None
-    #: The device of every model, as the server's own option beside targets.
+    #: The device of every model: the server's own option, for targets.
     target_device: Annotated[
         str | None,
         Option(
@@ -233,7 +233,7 @@ class CheckOptions(Struct, frozen=True, dict=True):
         LoadLevel,
         Option(
             ("--load",),
-            "How far OpenVINO is asked to load each version, in a child. [read]",
+            "How far OpenVINO loads each version, in a child process. [read]",
             commands=_LOADING,
         ),
     ] = "read"
@@ -340,14 +340,14 @@ class CheckOptions(Struct, frozen=True, dict=True):
     @property
     def sources(self) -> dict[str, str]:
         """The options that name a container to read the deployment from, with their values."""
-        given = {
+        named = {
             "--container": self.container_name,
             "--inspect": self.inspect,
             "--docker-run": self.docker_run,
             "--compose": self.compose,
             "--kubernetes": self.kubernetes,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in named.items() if value is not None}
 
     @property
     def names_deployment(self) -> bool:

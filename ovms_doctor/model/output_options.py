@@ -34,7 +34,8 @@ class OutputFile(Struct, frozen=True):
 
 
 def output_file(text: str) -> OutputFile:
-    """``FILE`` or ``FORMAT:FILE``. What stands before a colon and is no format belongs to the file's name."""
+    """Returns the value of ``FILE`` or ``FORMAT:FILE``. Text before a colon that is no format is a part of the
+    file's name."""
     name, colon, path = text.partition(":")
     for known in FORMATS:
         if colon and name == known:

@@ -65,7 +65,7 @@ class LayoutPair(Struct, frozen=True):
     model: str = ""
 
     @property
-    def given(self) -> bool:
+    def is_set(self) -> bool:
         return bool(self.tensor or self.model)
 
     def __str__(self) -> str:
@@ -99,7 +99,8 @@ class Device(Struct, frozen=True):
         return behind & HARDWARE
 
     def without_missing(self) -> str:
-        """The device to ask this host's OpenVINO for: AUTO and MULTI do not need what the host may lack."""
+        """Returns the device for this host's OpenVINO: without the devices of AUTO and MULTI that this host may
+        lack."""
         if self.plugin not in ("AUTO", "MULTI") or self.needs_hardware or not self.hardware:
             return self.text
         rest = [name for name in self.members if name not in HARDWARE]
@@ -190,7 +191,7 @@ class ParameterWarning(Struct, frozen=True):
     #: Its value.
     value: str
     #: ``ignored``: it has no effect; ``both``: batch_size beside shape; ``deprecated``; ``reserved``: a shape
-    #: under the name that the server keeps for the one input.
+    #: under the name that the server reserves for the only input.
     kind: str
     #: The server's lines.
     log: tuple[str, ...]
@@ -257,9 +258,9 @@ VIRTUAL = frozenset({"AUTO", "MULTI", "HETERO", "BATCH"})
 HARDWARE = frozenset({"GPU", "NPU"})
 
 
-#: Names that OpenVINO registers, in any release at hand; older ones had a few more.
+#: Names that OpenVINO registers in any of the known releases; older ones had a few more.
 REGISTERED = frozenset({"CPU"}) | VIRTUAL | HARDWARE
 
 
-#: Names that OpenVINO registered in some release, or that come with a plugin of somebody else's.
+#: Names that OpenVINO registered in some release, or that a third-party plugin has.
 REGISTERED_ONCE = frozenset({"GNA", "VPUX", "MYRIAD", "HDDL", "NVIDIA", "CUDA"})

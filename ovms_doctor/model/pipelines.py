@@ -1,4 +1,4 @@
-"""What becomes of a pipeline of models (DAG)."""
+"""The predicted result for a pipeline of models (DAG)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ovms_doctor.model.server_log import Message
 #: - ``split_rank``, ``split_size``: a tensor cannot be split into so many parts.
 #: - ``split_dynamic``: several nodes split, and one of them into any number of parts.
 #: - ``source_name``: a node has no output of this name.
-#: - ``output_name``, ``input_name``: the model has none of this name.
+#: - ``output_name``, ``input_name``: the model has no output or input of this name.
 #: - ``input_twice``, ``unconnected``: an input has two sources, or none.
 #: - ``shape``, ``precision``: two connected models do not fit.
 #: - ``cycle``, ``loose``: nodes form a circle, or nothing ties them to the response.
@@ -73,7 +73,7 @@ class PipelineFault(Struct, frozen=True):
     other: str = ""
     #: What the node needs and what it gets: shapes or precisions.
     needed: str = ""
-    given: str = ""
+    provided: str = ""
 
 
 class PipelineFeed(Struct, frozen=True):
@@ -82,7 +82,7 @@ class PipelineFeed(Struct, frozen=True):
     #: The input's name.
     name: str
     #: The model of the node that gets it, with its version (0: the default one); empty for a custom node and the
-    #: response, whose inputs no file tells.
+    #: response, whose inputs are in no file.
     model: str
     version: int
     #: The input of that model.
@@ -110,7 +110,7 @@ class PipelinePlan(Struct, frozen=True):
 
     @property
     def is_dropped(self) -> bool:
-        """Whether the server keeps nothing of it under its name, because something else has it."""
+        """Returns whether the server does not register it, because another servable has its name."""
         return self.fault is not None and self.fault.reason in ("duplicate", "occupied")
 
 

@@ -69,14 +69,14 @@ class DirectoryName(Struct, frozen=True):
     name: str
     #: Whether it is a version, or why not.
     reading: Literal["version", "not_positive", "not_number", "out_of_range"]
-    #: The number; None where it is none.
+    #: The number; None where the name is no version.
     number: int | None = None
 
 
 class BaseProblem(Struct, frozen=True):
     """Why the base path gives no versions at all."""
 
-    #: What is wrong; ``store``: the base path is in a store, and the plan of that store tells the reason.
+    #: The problem; ``store``: the base path is in a store, and the plan of that store has the reason.
     kind: Literal[
         "escapes", "cannot_check", "missing", "not_directory", "invalid_file", "cannot_list", "store"
     ]
@@ -84,7 +84,7 @@ class BaseProblem(Struct, frozen=True):
     failure: Failure | None = None
     #: The directory entry at which a listing throws.
     entry: str | None = None
-    #: The server's path of what exists and was probably meant, where the base path is missing.
+    #: The existing server path that was probably meant, where the base path is missing.
     suggestion: str | None = None
 
 
@@ -123,7 +123,7 @@ class Detection(Struct, frozen=True, dict=True):
         return found
 
 
-# -- what becomes of a version --------------------------------------------------------------------------
+# -- the result for a version ---------------------------------------------------------------------------
 
 
 class Attempt(Struct, frozen=True):
@@ -183,7 +183,7 @@ class VersionPlan(Struct, frozen=True):
 
     @property
     def fails(self) -> bool:
-        """Asked for, and not AVAILABLE now or later (or the process is gone)."""
+        """Returns whether the version is requested and not AVAILABLE now or later (or the process has ended)."""
         return self.requested and not (
             self.now is not None and self.now.available and (self.later is None or self.later.available)
         )
@@ -208,7 +208,7 @@ class ModelPlan(Struct, frozen=True):
     tried: bool = True
     #: The version whose load is tried again for ever.
     never_ends: int | None = None
-    #: The version whose load never comes back.
+    #: The version whose load never returns.
     hangs: int | None = None
     #: The exit code with which loading this model ends the process.
     ended: int | None = None
@@ -228,7 +228,7 @@ class ModelPlan(Struct, frozen=True):
     parameters: ParsedParameters | None = None
     #: Why a graph is not loaded.
     graph: GraphFault | None = None
-    #: What becomes of a graph or a generative model; None where that was not followed.
+    #: The predicted result for a graph or a generative model; None where that was not followed.
     followed: GraphPlan | None = None
     #: The generative model that its directory holds, where the server finds no version and no graph in it.
     meant: GenerativeDirectory | None = None
@@ -272,7 +272,8 @@ class Plan(Struct, frozen=True):
     models: tuple[ModelPlan, ...] = ()
     #: Why the process ends.
     problem: StartProblem | None = None
-    #: Rights that the server's user lacks beside those that stop it, as far as this process sees them.
+    #: Further rights that the server's user lacks, in addition to those that stop the server, as far as this process
+    #: can find them.
     denials: Denials = Denials()
     #: Why the process ends, or is not started, because of its host: a port, an address, the log file.
     host_problem: StartProblem | None = None
@@ -303,10 +304,10 @@ class Plan(Struct, frozen=True):
     #: Parts of the configuration with another meaning than it seems.
     config_notes: tuple[ConfigNote, ...] = ()
     #: Where in the configuration file a JSON pointer leads.
-    places: ConfigPositions | None = None
+    config_positions: ConfigPositions | None = None
     #: Whether the server polls the file system.
     polls: bool = True
-    #: Paths that the server does not see, since nothing is mounted there.
+    #: Paths that do not exist for the server, because nothing is mounted there.
     outside: tuple[OutsideMounts, ...] = ()
     #: Files that the server needs, at or behind such paths: where links lead, credentials, keys.
     outside_files: tuple[OutsideFile, ...] = ()

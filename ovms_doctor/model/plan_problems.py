@@ -1,4 +1,4 @@
-"""What keeps the server from serving its deployment, as data: reasons to end, and what it leaves out."""
+"""Reasons why the server does not serve its deployment, as data: reasons to end, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -133,14 +133,14 @@ class ExtensionPlan(Struct, frozen=True):
 
     @property
     def unavailable(self) -> bool:
-        """Whether its bytes could not be looked at, or loading it did not end: more is wanted than was seen."""
+        """Returns whether its bytes could not be read, or its load did not end, so that the result is not known."""
         return bool(self.untried) and (
             self.inspection is None or bool(self.inspection.fault) or self.timed_out
         )
 
 
 class OutsideMounts(Struct, frozen=True):
-    """A path that the server does not see: it is under no mount and not in the image."""
+    """A path that does not exist for the server: it is under no mount and not in the image."""
 
     #: The path, as the server is given it.
     path: str
@@ -151,7 +151,7 @@ class OutsideMounts(Struct, frozen=True):
 
 
 class OutsideFile(Struct, frozen=True):
-    """A file that the server needs and does not see: a link to it leads under no mount, or its own path does."""
+    """A file that the server needs and does not have: its path, or the target of a link to it, is under no mount."""
 
     #: The path of the link, or of the file where no link leads to it; absolute.
     path: str
@@ -235,8 +235,8 @@ class LibraryFault(Struct, frozen=True):
 class ConfigNote(Struct, frozen=True):
     """Something configured that the server accepts, with another meaning than it seems."""
 
-    #: ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one
-    #: of its numbers is none; ``nul``: a text that ends for the server at its NUL character; the others name
+    #: ``policy``: a version policy that it does not understand, so that latest 1 holds; ``policy_item``: one of its
+    #: items is not a valid number; ``nul``: a text that ends for the server at its NUL character; the others name
     #: what is doubled, ignored or missing.
     #: ``subconfig_not_json``: a graph's subconfig file is no JSON; ``subconfig_skipped``: one is not read, since that
     #: of a graph before it lists no models.
@@ -259,7 +259,7 @@ class ConfigNote(Struct, frozen=True):
     model: str | None = None
     #: The lines that the server logs.
     log: tuple[str, ...] = ()
-    #: The file that is to blame, or what a parser says.
+    #: The file at fault, or the message of a parser.
     other: str = ""
-    #: Of a key beside ``config``: whether the release's schema takes it there, with its value.
+    #: For a key next to ``config``: whether the release's schema accepts it there, with its value.
     movable: bool = False

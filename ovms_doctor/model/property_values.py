@@ -1,7 +1,7 @@
 """Values of plugin_config that can be shown: those of OpenVINO's own properties; all others can be secrets.
 
 A property that no plugin has is often a wrong spelling of one that holds a secret, or a setting of a plugin of
-the user's own. Its texts and long numbers are hidden, short numbers and truth values stay.
+the user's own. Its texts and long numbers are hidden, short numbers and truth values are kept.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OTHER_PROPERTIES = frozenset(
 )
 #: Properties of OpenVINO that hold a secret.
 _SECRET_PROPERTIES = frozenset({"CACHE_ENCRYPTION_CALLBACKS"})
-#: Names of devices that stand as keys in DEVICE_PROPERTIES: ``GPU``, ``GPU.1``, ``MULTI:CPU,GPU``.
+#: Names of devices that are keys in DEVICE_PROPERTIES: ``GPU``, ``GPU.1``, ``MULTI:CPU,GPU``.
 _DEVICE = lazy_pattern(r"(?:CPU|GPU|NPU|AUTO|MULTI|HETERO|BATCH)(?:[.:(][\w.:,()-]*)?")
 _NAME = lazy_pattern(r"""plugin[_ ]config|"[^"\n]{0,120}\\u[^"\n]{0,120}(?=")""", re.IGNORECASE)
 _NEXT = lazy_pattern(r"""\\?["']?\s*:?\s*(?P<quote>\\?["'])?\s*(?P<open>[\[{])?""")
@@ -56,7 +56,7 @@ IsShown = Callable[[str], bool]
 
 @cache
 def shown_properties() -> frozenset[str]:
-    """The properties whose values are shown: those that a plugin of OpenVINO lists in any release."""
+    """Returns the properties whose values are shown: those that a plugin of OpenVINO lists in any release."""
     from ovms_doctor.model.releases.plugin_properties import devices_with_properties, ever_supported
 
     listed = frozenset(name for device in devices_with_properties() for name in ever_supported(device))
@@ -109,9 +109,9 @@ def hidden_values(text: str) -> list[tuple[str, str]]:
 def hide_in_document(text: str, mask: Mask = same_length) -> str:
     """A server configuration or a graph, possibly malformed, without the secrets in its values of plugin_config."""
     parts: list[str] = []
-    done = 0
+    end_of_copied = 0
     for match in _NAME.finditer(text):
-        if match.start() < done or not _is_name(match[0]):
+        if match.start() < end_of_copied or not _is_name(match[0]):
             continue
         found = _NEXT.match(text, match.end())
         if found is None or not (found["quote"] or found["open"]):
@@ -123,9 +123,9 @@ def hide_in_document(text: str, mask: Mask = same_length) -> str:
         else:
             start = found.start("quote")
             end, hidden = _hide_text(text, start, mask)
-        parts += [text[done:start], hidden]
-        done = end
-    return "".join([*parts, text[done:]])
+        parts += [text[end_of_copied:start], hidden]
+        end_of_copied = end
+    return "".join([*parts, text[end_of_copied:]])
 
 
 def _is_name(text: str) -> bool:
@@ -153,33 +153,33 @@ def _hide_object(text: str, start: int, quote: str, mask: Mask, shows: IsShown) 
     ``quote``: how texts in it are quoted.
     """
     parts: list[str] = []
-    done = start
+    end_of_copied = start
     name_shown = text[start] == "{"
     #: Whether values are shown, for each open bracket.
-    shown: list[bool] = []
+    visible_values: list[bool] = []
     tokens = chain(_TOKENS[quote].finditer(text, start), (None,))
     for token, following in pairwise(tokens):
         assert token is not None
         if token[0] in "{[":
-            shown.append(name_shown and (not shown or shown[-1]))
+            visible_values.append(name_shown and (not visible_values or visible_values[-1]))
         elif token[0] in "}]":
-            name_shown = shown.pop()
-            if not shown:
-                return "".join([*parts, text[done : token.end()]]), token.end()
+            name_shown = visible_values.pop()
+            if not visible_values:
+                return "".join([*parts, text[end_of_copied : token.end()]]), token.end()
         elif token[0] not in ",:":
             if following is not None and following[0] == ":":
                 name_shown = shows(_unescaped(_content(token, quote)))
-            elif not (name_shown and shown[-1]):
+            elif not (name_shown and visible_values[-1]):
                 content = _content(token, quote)
                 begin = token.start() + (token[0].index(content) if content else 0)
-                parts += [text[done:begin], _hidden(content, token["text"] is not None, mask)]
-                done = begin + len(content)
-    return "".join([*parts, text[done:]]), len(text)
+                parts += [text[end_of_copied:begin], _hidden(content, token["text"] is not None, mask)]
+                end_of_copied = begin + len(content)
+    return "".join([*parts, text[end_of_copied:]]), len(text)
 
 
 def _hidden(content: str, quoted: bool, mask: Mask) -> str:
-    """A value that may be a secret: a truth value or a short number as it is, a long number as nines, so that it
-    stays a number."""
+    """Returns the text for a value that may be a secret: a truth value or a short number unchanged, a long number as
+    nines, so that it is still a number."""
     scalar = _SCALAR.fullmatch(content) is not None
     if not content or ((scalar or _TRUTH.fullmatch(content)) and len(content) < _LONG_NUMBER):
         return content

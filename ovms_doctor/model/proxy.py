@@ -11,7 +11,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 
 #: What the server's S3 client makes of a value: it takes it, ends over it, or cannot read it and goes direct.
 S3Reading: TypeAlias = Literal["", "taken", "ends", "unread"]
-#: What is wrong with a value that cannot be read, or that a client takes otherwise than it was meant.
+#: The problem of a value that cannot be read, or that a client reads in another way than intended.
 ProxyProblem: TypeAlias = Literal[
     "",
     "no scheme",
@@ -31,9 +31,9 @@ _S3 = lazy_pattern(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:(
 
 class Proxy(Struct, frozen=True, omit_defaults=True):
     """A proxy as a variable names it. ``scheme`` in lower case; ``host`` without user and password; ``port`` None
-    where none is named. ``s3``: what the S3 client makes of it, empty for a variable that is set to nothing.
-    ``user``: a user stands in it; ``odd_password``: a password that clients read in different ways, for it holds
-    ``%`` or ``@``. ``problem``: what is wrong with the form, empty for nothing."""
+    where none is named. ``s3``: how the S3 client reads it, empty for a variable with an empty value. ``user``:
+    whether it has a user; ``odd_password``: whether its password has ``%`` or ``@``, which clients read in different
+    ways. ``problem``: what is wrong with the form, empty for nothing."""
 
     scheme: str = ""
     host: str = ""
@@ -49,10 +49,10 @@ def read_proxy(text: str) -> Proxy:
     if not text:
         return Proxy()
     scheme, _, rest = text.rpartition("://") if "://" in text else ("", "", text)
-    # A password may hold a slash: the last @ ends it, whatever stands before.
+    # A password may contain a slash: the last @ ends it.
     credentials, at, after = rest.rpartition("@")
-    place = re.split(r"[/?#]", after, maxsplit=1)[0]
-    host, port = _place(place.strip())
+    address = re.split(r"[/?#]", after, maxsplit=1)[0]
+    host, port = _host_and_port(address.strip())
     match = _S3.fullmatch(text)
     reading: S3Reading = "unread"
     if match is not None:
@@ -65,17 +65,17 @@ def read_proxy(text: str) -> Proxy:
         reading,
         bool(at),
         "%" in password or "@" in credentials,
-        "" if reading != "unread" else _problem(text, scheme, rest, credentials, place),
+        "" if reading != "unread" else _problem(text, scheme, rest, credentials, address),
     )
 
 
-def _place(text: str) -> tuple[str, int | None]:
+def _host_and_port(text: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d{1,9}))?.*", text, re.DOTALL)
     assert match is not None
     return match[1], None if match[2] is None else int(match[2])
 
 
-def _problem(text: str, scheme: str, rest: str, credentials: str, place: str) -> ProxyProblem:
+def _problem(text: str, scheme: str, rest: str, credentials: str, address: str) -> ProxyProblem:
     if text != text.strip():
         return "blank"
     if not scheme:
@@ -84,10 +84,10 @@ def _problem(text: str, scheme: str, rest: str, credentials: str, place: str) ->
         return "capital scheme" if scheme.lower() in ("http", "https") else "other scheme"
     if credentials.endswith(":"):
         return "empty password"
-    if "[" in place:
+    if "[" in address:
         return "IPv6 address"
     if "/" in rest.rstrip("/") or rest.endswith("//"):
         return "path"
-    if place.count(":") == 1 and (place.endswith(":") or not re.fullmatch(r"[^:]+:\d{1,5}", place)):
+    if address.count(":") == 1 and (address.endswith(":") or not re.fullmatch(r"[^:]+:\d{1,5}", address)):
         return "port"
     return "form"

@@ -16,9 +16,9 @@ StartMode: TypeAlias = Literal[
 #:
 #: - ``escapes``: the path of the directory contains “..”.
 #: - ``denied``, ``read_only``: the model's directory, or graph.pbtxt in it, cannot be written.
-#: - ``not_directory``: something else has the directory's place.
-#: - ``unfinished``: an earlier pull did not come to its end, and the files are taken as they are.
-#: - ``resumed``: the same, and the download goes on.
+#: - ``not_directory``: the path of the directory is not a directory.
+#: - ``unfinished``: an earlier pull did not finish, and the files are used as they are.
+#: - ``resumed``: the same, and the download continues.
 #: - ``rewritten``: graph.pbtxt was not written by the server, and is replaced.
 #: - ``no_organisation``: the name on Hugging Face has no organisation.
 #: - ``endpoint``: HF_ENDPOINT is no address.
@@ -86,7 +86,7 @@ class PullPlan(Struct, frozen=True):
     directory: str = ""
     #: How it is fetched; None where nothing is.
     method: Method | None = None
-    #: What becomes of its directory.
+    #: The effect on its directory.
     existing: Existing = "absent"
     #: What the model is to do; empty where the server infers it from what it downloads.
     task: str = ""

@@ -36,36 +36,36 @@ _SHORT = 4
 _USER_AND_HOST = lazy_pattern(r"^[^/@\s:]+:[^/@\s]*@(?!sha256:)")
 
 
-def redact_words(words: Sequence[str]) -> tuple[str, ...]:
+def redact_words(arguments: Sequence[str]) -> tuple[str, ...]:
     """A command line without secrets: URLs' passwords, values of options that name or hold a secret, and values of
     plugin_config that can be secrets."""
-    shown = []
+    redacted = []
     before = ""
     #: Whether the words until the next option are the rest of an object that the shell has split.
     split = False
-    for word in words:
+    for word in arguments:
         name, equals, value = word.partition("=")
         split = split and not word.startswith("--")
         if split:
-            shown.append(HIDDEN)
+            redacted.append(HIDDEN)
         elif before in _HOLD_SECRETS:
-            shown.append(_name_only(word))
+            redacted.append(_name_only(word))
         elif before == "--plugin_config":
-            shown.append(redact(hide_property_values(word)))
-            split = shown[-1] == HIDDEN
+            redacted.append(redact(hide_property_values(word)))
+            split = redacted[-1] == HIDDEN
         elif _names_secret(before) and before.startswith("--") and not word.startswith("--"):
-            shown.append(HIDDEN)
+            redacted.append(HIDDEN)
         elif equals and name in _HOLD_SECRETS:
-            shown.append(f"{name}={_name_only(value)}")
+            redacted.append(f"{name}={_name_only(value)}")
         elif equals and name == "--plugin_config":
-            shown.append(f"{name}={redact(hide_property_values(value))}")
-            split = shown[-1].endswith(f"={HIDDEN}")
+            redacted.append(f"{name}={redact(hide_property_values(value))}")
+            split = redacted[-1].endswith(f"={HIDDEN}")
         elif equals and _names_secret(name):
-            shown.append(f"{name}={HIDDEN}")
+            redacted.append(f"{name}={HIDDEN}")
         else:
-            shown.append(redact(without_user(_without_values(word))))
+            redacted.append(redact(without_user(_without_values(word))))
         before = "" if equals else word
-    return tuple(shown)
+    return tuple(redacted)
 
 
 def without_user(word: str) -> str:

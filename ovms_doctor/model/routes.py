@@ -48,5 +48,5 @@ class StorageRoute(Struct, frozen=True):
     models: tuple[str, ...]
     #: Its route.
     route: Route
-    #: What no_proxy says of the host; only for S3.
+    #: The entry of no_proxy for the host; only for S3.
     exemption: Exemption = NO_EXEMPTION

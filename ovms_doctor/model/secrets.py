@@ -8,9 +8,9 @@ from ovms_doctor.model.text import HIDDEN
 
 
 class Secret:
-    """Holds a text that nothing shows: not ``repr``, ``str``, formatting, JSON or pickling, nor a copy of what it
-    lies in. Only :meth:`open` gives it. Two are equal only where they are the same one, so that no comparison tells
-    anything of what they hold."""
+    """A text that is never shown: not by ``repr``, ``str``, formatting, JSON or pickling, nor in a copy of the
+    object that has it. Only :meth:`open` returns it. Two secrets are equal only if they are the same object, so that
+    a comparison reveals nothing about the text."""
 
     __slots__ = ("__value",)
 

@@ -125,7 +125,7 @@ class ServedModel(Struct, frozen=True):
     batch_auto: bool = False
     #: Whether requests reach it.
     state: ServableState = "available"
-    #: The file that OpenVINO reads, as the server sees it; empty where it is not known.
+    #: The server path of the file that OpenVINO reads; empty where it is not known.
     path: str = ""
     #: Whether the element types, names and shapes of its inputs are known.
     known: bool = True
@@ -147,16 +147,16 @@ class ServedGraph(Struct, frozen=True):
     state: ServableState = "available"
     #: The inputs of a pipeline; empty for a graph.
     inputs: tuple[ServedInput, ...] = ()
-    #: What the files of a generative model say; `None` where nothing is known.
+    #: The limits in the files of a generative model; `None` where nothing is known.
     generative: GenerativeLimits | None = None
 
 
 class GenerativeLimits(Struct, frozen=True):
-    """What the files of a generative model say of the requests that it takes."""
+    """The limits for requests in the files of a generative model."""
 
     #: What it does, by its graph: `text_generation`, `embeddings`, `rerank`, `image_generation`, …; empty: unknown.
     task: str = ""
-    #: The longest prompt with its answer, in tokens; `None` where no file says it.
+    #: The longest prompt with its answer, in tokens; `None` where no file has it.
     max_length: int | None = None
     #: Whether a chat template is there; `None` where it was not looked for.
     chat_template: bool | None = None

@@ -1,7 +1,7 @@
 """The messages that OVMS writes, as templates: filled in for a prediction, matched to explain a line.
 
-Each template is the message after the log prefix, word for word as in the server's sources (file and
-release beside it); ``{name}`` stands for what the server fills in.
+Each template is the message after the log prefix, word for word as in the server's sources (its comment names file
+and release); ``{name}`` is a value that the server fills in.
 """
 
 from __future__ import annotations

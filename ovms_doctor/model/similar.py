@@ -1,4 +1,4 @@
-"""Names that somebody may have meant."""
+"""Similar names, for hints."""
 
 from __future__ import annotations
 

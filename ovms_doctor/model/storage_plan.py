@@ -45,7 +45,7 @@ class Endpoint(Struct, frozen=True):
     host: str
     #: The port; None for the scheme's own.
     port: int | None = None
-    #: Why it reaches nobody; empty where it does.
+    #: Why the endpoint cannot be reached; empty where it can.
     problem: EndpointProblem = ""
     #: Whether scheme and host are known.
     readable: bool = True
@@ -132,7 +132,7 @@ KeyFault: TypeAlias = Literal["", "content", "missing", "denied", "directory", "
 
 
 class StoreFault(Struct, frozen=True):
-    """Why a model in a store is never served, whatever the store holds."""
+    """Why a model in a store is never served, whatever is in the store."""
 
     #: What is wrong.
     kind: FaultKind
@@ -166,7 +166,7 @@ class CopyFacts(Struct, frozen=True):
     left_out: tuple[str, ...] = ()
     #: Those of ``files`` that must be restored before they can be read.
     archived: tuple[str, ...] = ()
-    #: Whether there are more keys than the one page that the server asks for.
+    #: Whether there are more keys than the one page that the server requests.
     cut: bool = False
     #: The directories that it makes below the version's own.
     directories: tuple[str, ...] = ()
@@ -181,17 +181,17 @@ class StoreFacts(Struct, frozen=True):
     """What a store answers about one model's base path.
 
     * ``access``: how the server's client speaks to the bucket.
-    * ``unavailable``: why the store was not asked, one sentence, empty where it was.
+    * ``unavailable``: why the store was not queried, one sentence, empty where it was.
     * ``refusal``: the refused call that ends it for the server's client, None where none does.
     * ``reason``: of a refused HeadBucket, which has no text, the store's answer to a list of the same bucket; None
       where that was answered (``lists``).
     * ``lists``: whether the store lists the bucket that it refuses to HeadBucket.
     * ``applies_to_server``: whether this host reaches the store as the server does: it runs here, in this network.
     * ``empty``: whether no key begins with the path.
-    * ``others``: what lies beside an empty path.
-    * ``keys``: how many keys the server sees.
-    * ``more``: whether there are others behind that page.
-    * ``hidden``: the versions among them that the server never sees.
+    * ``others``: the entries next to an empty path.
+    * ``keys``: how many keys the server gets.
+    * ``more``: whether there are others after that page.
+    * ``hidden``: the versions among them that the server never gets.
     * ``copies``: what the server downloads, for each version.
     """
 

@@ -1,4 +1,5 @@
-"""How a target in a store is listed, so that who understands it and who follows the server ask the same. A leaf."""
+"""How a target in a store is listed, so that target detection and prediction have the same questions. Imports no
+other module of the package."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ def target_key(access: StoreAccess, path: str) -> str:
         return ""
     if rest.startswith(f"{access.bucket}/"):
         return rest[len(access.bucket) + 1 :]
-    # The bucket stands behind a host, and the slash behind it is taken for the key's own.
+    # The bucket follows a host, and the slash after the bucket is read as a part of the key.
     return rest.partition("/")[2][len(access.bucket) :]
 
 

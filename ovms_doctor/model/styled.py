@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-#: Cells in a line where there is no terminal to ask.
+#: Cells in a line without a terminal.
 PLAIN_WIDTH = 100
 
 
@@ -43,7 +43,7 @@ class Styled:
 
 
 class PlainOutput:
-    """Where text goes that nobody looks at on a terminal: no colour, lines of 100 cells. ``file``: standard
+    """Returns the output for text that is not for a terminal: no colour, lines of 100 cells. ``file``: standard
     output where None."""
 
     width = PLAIN_WIDTH
@@ -68,5 +68,5 @@ def put(lines: Iterable[Styled], output: Output) -> None:
         output.write("".join(f"{line.plain}\n" for line in lines))
         return
     for line in lines:
-        shown = Styled((line.plain, "")) if output.no_color else line
-        output.print(shown.rich(), soft_wrap=True, highlight=False, markup=False, emoji=False)
+        text = Styled((line.plain, "")) if output.no_color else line
+        output.print(text.rich(), soft_wrap=True, highlight=False, markup=False, emoji=False)

@@ -2,7 +2,7 @@ r"""The one escape for text that UTF-8 cannot write: names that are not UTF-8.
 
 ``os.fsdecode`` turns a byte that is not UTF-8 into a lone surrogate. Written out, that byte is ``\xNN``
 (two lower-case hex digits). A backslash that is followed by ``x`` is written ``\x5c``, so that reading
-back is exact. A lone surrogate that stands for no byte (it cannot come from a file name) is ``\x{d800}``.
+back is exact. A lone surrogate that represents no byte (it cannot come from a file name) is ``\x{d800}``.
 All other text is written as it is.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ovms_doctor.model.pattern import lazy_pattern
 
-#: What stands for a secret.
+#: The text in place of a secret.
 HIDDEN = "***"
 #: User and password in an address: as URLs have them, with slashes in the password too (AWS's keys have them), after
 #: one slash (a path that was normalised) and without a scheme. ``%3A``: an address within another.
@@ -56,7 +56,7 @@ def short_mask(_text: str) -> str:
 
 
 def same_length(text: str) -> str:
-    """As many asterisks as the text has characters, so that positions behind it stay as they are."""
+    """Returns as many asterisks as the text has characters, so that later positions do not change."""
     return "*" * len(text)
 
 

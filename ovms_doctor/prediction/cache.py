@@ -41,7 +41,7 @@ from ovms_doctor.prediction.paths import absolute, filesystem_error
 DEFAULT = "/opt/cache"
 #: More blobs than these are not looked at one by one.
 MOST_BLOBS = 200
-#: With less room than this, in bytes, it matters how many blobs are there already.
+#: With less free space than this, in bytes, the number of existing blobs matters.
 LITTLE_ROOM = 16 << 30
 _STICKY = 0o1000
 _BLOB = ".blob"
@@ -104,7 +104,8 @@ def with_cache(
 
 
 def _default(deployment: Deployment, facts: Facts) -> CachePlan | None:
-    """``/opt/cache``, which turns the cache on by being there. Not asked for where it would be a guess."""
+    """Returns ``/opt/cache``, whose existence turns the cache on; not looked at where this host's path proves
+    nothing."""
     if not deployment.bare_metal and not is_mounted(DEFAULT, deployment):
         return None
     base = CachePlan(DEFAULT, DEFAULT, configured=False)
@@ -171,7 +172,7 @@ def _created(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan
     if status.kind != "directory":
         return _ends(base, "cannot create directories", Failure(errno.ENOTDIR), above)
     if _is_link(lowest, above, facts):
-        # It leads nowhere, and mkdir(2) does not follow it, before it asks for any right.
+        # The link is dangling, and mkdir(2) does not follow it, before any right is checked.
         return _ends(base, "cannot create directories", Failure(errno.EEXIST), lowest)
     rights = facts.ask(CheckWritable(above))
     if not isinstance(rights, Writability):
@@ -196,7 +197,9 @@ def _created_in_image(base: CachePlan, deployment: Deployment) -> CachePlan:
     if container is not None and container.user_namespace:
         return base
     above = posixpath.dirname(base.absolute_path.rstrip("/"))
-    top = next((place for place in _FOR_ALL if above == place or above.startswith(f"{place}/")), None)
+    top = next(
+        (directory for directory in _FOR_ALL if above == directory or above.startswith(f"{directory}/")), None
+    )
     if container is not None and container.read_only_root:
         return _ends(base, "cannot create directories", Failure(errno.EROFS), "/")
     if deployment.user.uid == 0 or top is not None:
@@ -227,29 +230,29 @@ def _effect(base: CachePlan, deployment: Deployment, facts: Facts) -> CachePlan:
         return replace(base, effect="uncached")
     if base.blobs == 0:
         # The blob that could not be written is to be given its mode.
-        what = _exception("cannot set permissions", errno.ENOENT, base, release)
-        return replace(base, effect="refused", exception=what)
+        exception = _exception("cannot set permissions", errno.ENOENT, base, release)
+        return replace(base, effect="refused", exception=exception)
     return base
 
 
 def _no_directory(base: CachePlan, release: Release) -> CachePlan:
     if _sets_permissions(release):
-        what = _exception("cannot set permissions", errno.ENOTDIR, base, release)
-        return replace(base, effect="refused", exception=what)
+        exception = _exception("cannot set permissions", errno.ENOTDIR, base, release)
+        return replace(base, effect="refused", exception=exception)
     if release.at_least(2025, 2) and not release.at_least(2025, 4):
-        what = f'Couldn\'t create directory ["{base.path}"], err=Not a directory)'
-        return replace(base, effect="refused", exception=what, throws=True)
+        exception = f'Couldn\'t create directory ["{base.path}"], err=Not a directory)'
+        return replace(base, effect="refused", exception=exception, throws=True)
     return replace(base, effect="uncached")
 
 
 def _not_searchable(base: CachePlan, release: Release) -> CachePlan:
-    """Whether a blob is there cannot be asked. In OpenVINO 2026.2 the exception leaves a function that must not
-    throw, and so ends the process."""
+    """The directory cannot be searched, so the check for a blob fails. In OpenVINO 2026.2 the exception leaves a
+    function that must not throw, and so ends the process."""
     if not release.at_least(2025, 2):
         return replace(base, effect="uncached")
     aborts = release.at_least(2026, 2)
-    what = _exception("status", errno.EACCES, base, release, bare=aborts)
-    return replace(base, effect="aborts" if aborts else "refused", exception=what)
+    exception = _exception("status", errno.EACCES, base, release, bare=aborts)
+    return replace(base, effect="aborts" if aborts else "refused", exception=exception)
 
 
 def _sets_permissions(release: Release) -> bool:
@@ -280,7 +283,7 @@ def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, fa
     scarce = rights.free is not None and rights.free < LITTLE_ROOM
     if not (fixed or scarce):
         return base
-    # Names that the server's user may not list decide all the same.
+    # Names that the server's user may not list matter too.
     listing = facts.ask(ListDirectory(base.absolute_path, own=not rights.readable))
     if not isinstance(listing, Listing):
         return base
@@ -309,7 +312,7 @@ def _with_blobs(base: CachePlan, rights: Writability, deployment: Deployment, fa
     return replace(base, stuck=tuple(stuck))
 
 
-# -- where it lies -------------------------------------------------------------------------------------
+# -- its location --------------------------------------------------------------------------------------
 
 
 def _kept(absolute_path: str, deployment: Deployment) -> bool | None:

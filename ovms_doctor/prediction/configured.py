@@ -54,7 +54,13 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     """What the server makes of ``--config_path``. Raises FactsMissingError."""
     path = deployment.config_path or ""
     reading = read_config(path, deployment, facts)
-    base = Plan("config", "unknown", config_path=path, config_notes=reading.notes, places=reading.places)
+    base = Plan(
+        "config",
+        "unknown",
+        config_path=path,
+        config_notes=reading.notes,
+        config_positions=reading.config_positions,
+    )
     if reading.unknown is not None:
         return replace(base, unknown=reading.unknown)
     if reading.problem is not None:
@@ -63,27 +69,27 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
     document = reading.document or {}
     arguments = (document, reading.root, deployment.working_directory, deployment.release, facts)
     loaders, libraries = custom_loaders(*arguments), node_libraries(*arguments)
-    done = _models(reading, deployment, facts, planner, loaders)
-    if done.missing:
-        raise FactsMissingError(done.missing, done.parts)
+    progress = _models(reading, deployment, facts, planner, loaders)
+    if progress.missing:
+        raise FactsMissingError(progress.missing, progress.parts)
     listed = [(item, item.graphs[0]) for item in reading.graphs]
-    items = [*listed, *done.graphs]
+    items = [*listed, *progress.graphs]
     if items:
-        _bring(items, done, deployment, facts, planner, loaders)
-        if done.missing:
-            raise FactsMissingError(done.missing)
-    graphs = _graphs(items, done, deployment, facts)
-    if done.missing:
-        raise FactsMissingError(done.missing)
+        _bring(items, progress, deployment, facts, planner, loaders)
+        if progress.missing:
+            raise FactsMissingError(progress.missing)
+    graphs = _graphs(items, progress, deployment, facts)
+    if progress.missing:
+        raise FactsMissingError(progress.missing)
     # The list of graphs is read before any model is loaded (MediapipeGraphConfig::parseNode, for an MD5, v2023.1).
     early = [plan for plan in graphs if plan.blocked is not None and deployment.release.at_least(2023, 1)]
     late = _until_one_escapes([plan for plan in graphs if plan not in early])
-    occupied = done.names | {plan.entry.name for plan in graphs}
+    occupied = progress.names | {plan.entry.name for plan in graphs}
     pipelines: tuple[PipelinePlan, ...] = ()
     if document.get("pipeline_config_list"):
         from ovms_doctor.prediction.pipelines.plan import plan_pipelines
 
-        pipelines = plan_pipelines(document, occupied, libraries.usable, done.models)
+        pipelines = plan_pipelines(document, occupied, libraries.usable, progress.models)
     ignored = tuple(
         Ignored(item.pointer, f"pipeline {item.name}: {doubt}")
         for item in pipelines
@@ -91,14 +97,14 @@ def plan_configuration(deployment: Deployment, facts: Facts, planner: Planner, a
         for doubt in item.doubts
     )
     return replace(
-        assemble("config", [*early, *done.models, *late]),
+        assemble("config", [*early, *progress.models, *late]),
         config_path=path,
-        places=reading.places,
-        duplicates=tuple(dict.fromkeys(done.duplicates)),
-        skipped=tuple(done.skipped),
+        config_positions=reading.config_positions,
+        duplicates=tuple(dict.fromkeys(progress.duplicates)),
+        skipped=tuple(progress.skipped),
         libraries=(*loaders.faults, *libraries.faults),
         pipelines=pipelines,
-        config_notes=(*reading.notes, *done.notes),
+        config_notes=(*reading.notes, *progress.notes),
         ignored=ignored,
     )
 
@@ -107,7 +113,7 @@ def _models(
     reading: ConfigReading, deployment: Deployment, facts: Facts, planner: Planner, loaders: Libraries
 ) -> _Pass:
     """``loadModels``: graph, parameters, plugin_config's keys, name; then the model itself."""
-    done = _Pass()
+    progress = _Pass()
     release = deployment.release
     #: Names of the entries that lack answers, and whether one of them ends the reading unless it is a graph.
     listed: set[str] = set()
@@ -120,45 +126,45 @@ def _models(
                 graph = _graph_of(item, deployment, facts)
             except FactsMissingError as error:
                 ends = ends or parse_parameters(entry, release, deployment.devices).abort is not None
-                is_first = entry.name not in listed and entry.name not in done.names
+                is_first = entry.name not in listed and entry.name not in progress.names
                 listed.add(entry.name)
-                done.lacks(error, partial(ahead, is_model=is_first and not ends))
+                progress.lacks(error, partial(ahead, is_model=is_first and not ends))
                 continue
             except DetectionError as error:
-                done.names.add(entry.name)
-                done.models.append(ModelPlan(entry, Detection("OK"), unknown=error.cause))
+                progress.names.add(entry.name)
+                progress.models.append(ModelPlan(entry, Detection("OK"), unknown=error.cause))
                 continue
             if isinstance(graph, SpecialFile):
-                done.names.add(entry.name)
-                done.models.append(ModelPlan(entry, Detection("OK"), blocked=graph))
+                progress.names.add(entry.name)
+                progress.models.append(ModelPlan(entry, Detection("OK"), blocked=graph))
                 continue
             if graph is not None:
-                done.graphs.append((item, graph))
+                progress.graphs.append((item, graph))
                 if entry.parameters or entry.policy.kind != "latest" or entry.policy.count != 1:
                     keys = ", ".join(key for key, _ in entry.parameters.values) or "model_version_policy"
-                    done.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
+                    progress.notes.append(ConfigNote("graph_keys", entry.pointer, keys, entry.name))
                 continue
         parsed = parse_parameters(entry, release, deployment.devices)
         if parsed.problem is not None:
-            done.skipped.append(
+            progress.skipped.append(
                 SkippedEntry(entry, "refused", parsed.problem.status, parsed.problem.log, parsed.at)
             )
             continue
         if parsed.abort is not None:
             log = (*parsed.abort.log, *((server_log.LIST_FAILED(),) if release.at_least(2023, 0) else ()))
-            done.skipped.append(SkippedEntry(entry, "aborts", parsed.abort.status, log, parsed.at))
+            progress.skipped.append(SkippedEntry(entry, "aborts", parsed.abort.status, log, parsed.at))
             for later in reading.entries[index + 1 :]:
-                done.skipped.append(SkippedEntry(later.entry, "after_abort"))
+                progress.skipped.append(SkippedEntry(later.entry, "after_abort"))
             break
-        if entry.name in done.names:
-            done.duplicates.append(entry.name)
+        if entry.name in progress.names:
+            progress.duplicates.append(entry.name)
             continue
-        done.names.add(entry.name)
+        progress.names.add(entry.name)
         try:
-            done.models.append(_model(item, deployment, facts, planner, loaders))
+            progress.models.append(_model(item, deployment, facts, planner, loaders))
         except FactsMissingError as error:
-            done.lacks(error, partial(ahead, is_model=True))
-    return done
+            progress.lacks(error, partial(ahead, is_model=True))
+    return progress
 
 
 def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | SpecialFile | None:
@@ -168,8 +174,8 @@ def _graph_of(item: ConfigEntry, deployment: Deployment, facts: Facts) -> str | 
 
 
 def _first_questions(item: ConfigEntry, deployment: Deployment) -> Iterator[AnyQuestion]:
-    """What is asked of every entry. Nearly always it is a model and no graph: its base path is asked for ahead, since
-    each turn of questions costs a plan of its own."""
+    """Returns the questions for every entry. Nearly always an entry is a model and no graph, so its base path is
+    requested in advance: each round of questions costs another plan."""
     for file in item.graphs:
         if not is_remote(file):
             yield StatPath(deployment.absolute(file))
@@ -249,7 +255,7 @@ def _with_loader(
 
 def _bring(
     items: list[tuple[ConfigEntry, str]],
-    done: _Pass,
+    progress: _Pass,
     deployment: Deployment,
     facts: Facts,
     planner: Planner,
@@ -259,23 +265,23 @@ def _bring(
     from ovms_doctor.prediction.graphs.subconfig import GraphFiles, brought_models
 
     brought = brought_models([GraphFiles(item, path) for item, path in items], deployment, facts)
-    done.notes.extend(brought.notes)
+    progress.notes.extend(brought.notes)
     for item, _ in brought.entries:
-        if item.entry.name in done.names:
-            done.duplicates.append(item.entry.name)
+        if item.entry.name in progress.names:
+            progress.duplicates.append(item.entry.name)
             continue
-        done.names.add(item.entry.name)
+        progress.names.add(item.entry.name)
         try:
-            done.models.append(_model(item, deployment, facts, planner, loaders))
+            progress.models.append(_model(item, deployment, facts, planner, loaders))
         except FactsMissingError as error:
-            done.missing.extend(error.questions)
+            progress.missing.extend(error.questions)
 
 
 # -- graphs --------------------------------------------------------------------------------------------
 
 
 def _graphs(
-    items: list[tuple[ConfigEntry, str]], done: _Pass, deployment: Deployment, facts: Facts
+    items: list[tuple[ConfigEntry, str]], progress: _Pass, deployment: Deployment, facts: Facts
 ) -> list[ModelPlan]:
     """The graphs of both lists, in the server's order: of a name the first counts, and a model's is taken."""
     graphs: dict[str, ModelPlan] = {}
@@ -283,15 +289,15 @@ def _graphs(
         entry = item.entry
         if entry.name in graphs:
             line = server_log.DUPLICATE_GRAPH(name=entry.name)
-            done.skipped.append(SkippedEntry(entry, "duplicate", "OK", (line,)))
-        elif entry.name in done.names:
+            progress.skipped.append(SkippedEntry(entry, "duplicate", "OK", (line,)))
+        elif entry.name in progress.names:
             line = server_log.GRAPH_NAME_OCCUPIED(name=entry.name)
-            done.skipped.append(SkippedEntry(entry, "occupied", "MEDIAPIPE_GRAPH_NAME_OCCUPIED", (line,)))
+            progress.skipped.append(SkippedEntry(entry, "occupied", "MEDIAPIPE_GRAPH_NAME_OCCUPIED", (line,)))
         else:
             try:
                 graphs[entry.name] = _graph(item, path, deployment, facts)
             except FactsMissingError as error:
-                done.missing.extend(error.questions)
+                progress.missing.extend(error.questions)
     return list(graphs.values())
 
 

@@ -18,7 +18,8 @@ from ovms_doctor.model.plan import ModelPlan, Plan
 
 
 def with_denials(planned: Plan, deployment: Deployment, facts: Facts) -> Plan:
-    """The plan with all rights that are missing beside those that stop the server. Raises FactsMissingError."""
+    """Returns the plan with all missing rights, in addition to those that stop the server. Raises
+    FactsMissingError."""
     questions = list(dict.fromkeys(_questions(planned, deployment)))
     facts.need(questions)
     # What cannot be looked at is found, one right at a time, by the next runs.

@@ -64,7 +64,7 @@ class Ending(Struct, frozen=True):
     failure: Failure | None = None
 
     def problem(self, option: str) -> StartProblem:
-        """As what becomes of the start."""
+        """Returns it as the outcome of the start."""
         return StartProblem(
             "directive", self.status, self.exit_code, self.log, path=self.path, text=self.text, failure=self.failure,
             option=option,
@@ -75,8 +75,8 @@ def usage_text(deployment: Deployment, arguments: ServerArguments) -> str:
     """The server's text where it refuses the arguments of the command; empty where it does not."""
     adds = arguments.value("add_to_config") is not None
     if arguments.mode == "list_models":
-        given = repository_path(arguments, deployment.release, deployment.environment)
-        return "Use --list_models with --model_repository_path" if given == "" else ""
+        repository_directory = repository_path(arguments, deployment.release, deployment.environment)
+        return "Use --list_models with --model_repository_path" if repository_directory == "" else ""
     if not deployment.release.at_least(2025, 3):
         # v2025.2 has other texts.
         return ""
@@ -132,7 +132,7 @@ def changed_path(deployment: Deployment, arguments: ServerArguments) -> str | No
 
 
 def look_at_list(deployment: Deployment, arguments: ServerArguments, facts: Facts) -> Ending | None:
-    """Why no model is listed. The exit code is 0 whatever is there, but ``std::filesystem`` throws where the directory
+    """Returns why no model is listed. The exit code is always 0, but ``std::filesystem`` throws where the directory
     cannot be read. Raises FactsMissingError and NotToldError."""
     path = repository_path(arguments, deployment.release, deployment.environment)
     if path is None:
@@ -217,8 +217,8 @@ def _in_text(path: str, text: ConfigText, name: str, deployment: Deployment, *, 
     if violation(text.text, deployment.release) is None:
         return None
     line = server_log.CONFIG_TO_CHANGE_INVALID(path=path)
-    done = f"{name} is {'added to' if adds else 'removed from'} {path}"
-    sentence = f"{done}, which does not match the server's schema: a server does not start with it"
+    change = f"{name} is {'added to' if adds else 'removed from'} {path}"
+    sentence = f"{change}, which does not match the server's schema: a server does not start with it"
     return Ending(0, "OK", sentence, (line,), path)
 
 

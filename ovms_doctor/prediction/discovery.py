@@ -27,7 +27,7 @@ from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes, filesystem_error
 from ovms_doctor.prediction.versions import DetectionError, suffix_of
 
-#: The file beside a model that gives its tensors other names.
+#: The file next to a model that maps its tensors to other names.
 MAPPING = "mapping_config.json"
 _SAVED_MODEL = "saved_model.pb"
 #: What is likely to be looked at, in any release; and how much of it in a directory that holds many.
@@ -53,9 +53,9 @@ class FileNotFound(Struct, frozen=True):
 
 
 class ThrownException(Struct, frozen=True):
-    """``std::filesystem`` throws; nobody on the way catches it but the model manager."""
+    """``std::filesystem`` throws; only the model manager catches the exception."""
 
-    what: str
+    message: str
     cause: AccessFails
     log: tuple[str, ...] = field(default=())
 
@@ -65,7 +65,8 @@ QuestionsOfFile: TypeAlias = Callable[[FoundFile], Iterable[AnyQuestion]]
 
 
 class VersionDirectory(Struct, frozen=True):
-    """Where a version lies: ``path`` as the server writes it, ``absolute_path`` the same made absolute."""
+    """The directory of a version: ``path`` as the server writes it, ``absolute_path`` the same as an absolute
+    path."""
 
     model: str
     version: int
@@ -90,36 +91,36 @@ def formats(release: Release) -> tuple[tuple[ModelFormat, tuple[str, ...]], ...]
     return tuple(known)
 
 
-def find_model_file(place: VersionDirectory, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
-    """The file that the server picks, or how the search ends. ``ahead``: what is asked of the file once it is found.
-    Raises FactsMissingError, DetectionError."""
-    release = place.release
-    if escapes(place.path, release):
+def find_model_file(version_directory: VersionDirectory, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
+    """Returns the file that the server chooses, or how the search fails. ``ahead``: the questions about the file
+    once it is found. Raises FactsMissingError, DetectionError."""
+    release = version_directory.release
+    if escapes(version_directory.path, release):
         return FileNotFound(
             "PATH_INVALID",
-            VersionDirectoryMissing(place.path, place.names),
+            VersionDirectoryMissing(version_directory.path, version_directory.names),
             (
-                server_log.PATH_ESCAPES(path=place.path),
-                server_log.VERSION_DIRECTORY_MISSING(path=place.path),
+                server_log.PATH_ESCAPES(path=version_directory.path),
+                server_log.VERSION_DIRECTORY_MISSING(path=version_directory.path),
             ),
         )
-    # Both at once: nearly always it is a directory, and each turn of questions costs a plan of its own.
-    facts.need([StatPath(place.absolute_path), ListDirectory(place.absolute_path)])
-    status = _look(facts, place.absolute_path, place.path)
+    # Both together: nearly always it is a directory, and each round of questions costs another plan.
+    facts.need([StatPath(version_directory.absolute_path), ListDirectory(version_directory.absolute_path)])
+    status = _look(facts, version_directory.absolute_path, version_directory.path)
     if isinstance(status, Failure) and not status.missing and release.uses_std_filesystem:
-        return _threw("status", place.path, status)
+        return _threw("status", version_directory.path, status)
     if isinstance(status, PathStatus) and status.kind == "regular" and release.serves_single_file:
-        return _no_model_file(place, Listing(()))
+        return _no_model_file(version_directory, Listing(()))
     if isinstance(status, Failure) or status.kind != "directory":
-        return _directory_missing(place, status)
-    listing = facts.ask(ListDirectory(place.absolute_path))
+        return _directory_missing(version_directory, status)
+    listing = facts.ask(ListDirectory(version_directory.absolute_path))
     if isinstance(listing, Unavailable):
-        raise DetectionError(place.path, listing)
+        raise DetectionError(version_directory.path, listing)
     if isinstance(listing, Failure):
         if release.uses_std_filesystem:
-            return _threw("directory iterator cannot open directory", place.path, listing)
-        return _directory_missing(place, listing)
-    return _search(place, listing, facts, ahead)
+            return _threw("directory iterator cannot open directory", version_directory.path, listing)
+        return _directory_missing(version_directory, listing)
+    return _search(version_directory, listing, facts, ahead)
 
 
 def _look(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
@@ -129,46 +130,56 @@ def _look(facts: Facts, absolute_path: str, path: str) -> PathStatus | Failure:
     return answer
 
 
-def _directory_missing(place: VersionDirectory, answer: PathStatus | Failure) -> FileNotFound:
+def _directory_missing(version_directory: VersionDirectory, answer: PathStatus | Failure) -> FileNotFound:
     """Until v2025.0 a directory that opendir(3) may not open is "missing" as well."""
     denied = isinstance(answer, Failure) and not answer.missing
     cause: Cause
     if denied and isinstance(answer, Failure):
-        cause = AccessFails(place.path, answer, "look")
+        cause = AccessFails(version_directory.path, answer, "look")
     else:
-        cause = VersionDirectoryMissing(place.path, place.names)
-    return FileNotFound("PATH_INVALID", cause, (server_log.VERSION_DIRECTORY_MISSING(path=place.path),))
-
-
-def _no_model_file(place: VersionDirectory, listing: Listing) -> FileNotFound:
-    message = (
-        server_log.NO_MODEL_FILE if place.release.names_missing_file_new else server_log.NO_MODEL_FILE_OLD
+        cause = VersionDirectoryMissing(version_directory.path, version_directory.names)
+    return FileNotFound(
+        "PATH_INVALID", cause, (server_log.VERSION_DIRECTORY_MISSING(path=version_directory.path),)
     )
-    line = message(model=place.model, version=place.version, path=place.path)
-    return FileNotFound("FILE_INVALID", NoModelFile(place.path, listing), (line,))
+
+
+def _no_model_file(version_directory: VersionDirectory, listing: Listing) -> FileNotFound:
+    message = (
+        server_log.NO_MODEL_FILE
+        if version_directory.release.names_missing_file_new
+        else server_log.NO_MODEL_FILE_OLD
+    )
+    line = message(
+        model=version_directory.model, version=version_directory.version, path=version_directory.path
+    )
+    return FileNotFound("FILE_INVALID", NoModelFile(version_directory.path, listing), (line,))
 
 
 def _threw(call: str, path: str, failure: Failure) -> ThrownException:
     return ThrownException(filesystem_error(call, failure, path), AccessFails(path, failure, "look"))
 
 
-def _search(place: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile) -> Discovery:
-    """First format whose suffixes all match something; of each suffix the first match in the file system's
-    order. Later formats are not looked at, even if reading then fails."""
-    _ask_ahead(place, listing, facts, ahead)
-    for format_, suffixes in formats(place.release):
+def _search(
+    version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
+) -> Discovery:
+    """Returns the files of the first format whose suffixes all match a file; for each suffix the first match in the
+    file system's order. Later formats are not tried, even if reading then fails."""
+    _ask_ahead(version_directory, listing, facts, ahead)
+    for format_, suffixes in formats(version_directory.release):
         matches = []
         for suffix in suffixes:
-            match = _first_match(place, listing, suffix, facts)
+            match = _first_match(version_directory, listing, suffix, facts)
             if isinstance(match, ThrownException):
                 return match
             matches.append(match)
         if all(match is not None for match in matches):
-            return _found(place, listing, format_, suffixes, [match or "" for match in matches])
-    return _no_model_file(place, listing)
+            return _found(version_directory, listing, format_, suffixes, [match or "" for match in matches])
+    return _no_model_file(version_directory, listing)
 
 
-def _ask_ahead(place: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile) -> None:
+def _ask_ahead(
+    version_directory: VersionDirectory, listing: Listing, facts: Facts, ahead: QuestionsOfFile
+) -> None:
     """What the search, and after it the loading, will look at: one turn of questions for all of it."""
     if facts.complete:
         return
@@ -180,31 +191,33 @@ def _ask_ahead(place: VersionDirectory, listing: Listing, facts: Facts, ahead: Q
     names = [*likely[:_MOST_AHEAD], MAPPING]
     facts.need(
         [
-            *(StatPath(f"{place.absolute_path}/{name}") for name in names),
-            *_of_likely_file(place, listing, ahead),
+            *(StatPath(f"{version_directory.absolute_path}/{name}") for name in names),
+            *_of_likely_file(version_directory, listing, ahead),
         ]
     )
 
 
 def _of_likely_file(
-    place: VersionDirectory, listing: Listing, ahead: QuestionsOfFile
+    version_directory: VersionDirectory, listing: Listing, ahead: QuestionsOfFile
 ) -> Iterable[AnyQuestion]:
-    """What is asked of the model's file, where the list alone shows which one it is: it holds regular files only."""
+    """Returns the questions about the model's file, where the list alone shows which one it is: all its entries are
+    regular files."""
     if any(entry.kind != "regular" for entry in listing.entries):
         return ()
-    for format_, suffixes in formats(place.release):
+    for format_, suffixes in formats(version_directory.release):
         matches = [
             next((entry.name for entry in listing.entries if entry.name.lower().endswith(suffix)), None)
             for suffix in suffixes
         ]
         if all(matches):
-            found = _found(place, listing, format_, suffixes, [match or "" for match in matches])
+            found = _found(version_directory, listing, format_, suffixes, [match or "" for match in matches])
             questions = tuple(ahead(found))
             names = {entry.name for entry in listing.entries}
             # Of a file that is not there, a directory's or a link's, the search has to be followed first.
             paths = [one.path for one in questions if isinstance(one, ReadFile)]
             known = all(
-                path.rpartition("/")[0] == place.absolute_path and path.rpartition("/")[2] in names
+                path.rpartition("/")[0] == version_directory.absolute_path
+                and path.rpartition("/")[2] in names
                 for path in paths
             )
             return questions if known else ()
@@ -212,10 +225,10 @@ def _of_likely_file(
 
 
 def _first_match(
-    place: VersionDirectory, listing: Listing, suffix: str, facts: Facts
+    version_directory: VersionDirectory, listing: Listing, suffix: str, facts: Facts
 ) -> str | ThrownException | None:
     """``FileSystem::findFilePathWithExtension``: every entry on the way is looked at with stat(2)."""
-    if not place.release.uses_std_filesystem:
+    if not version_directory.release.uses_std_filesystem:
         for entry in listing.entries:
             if entry.name.lower().endswith(suffix):
                 return entry.name
@@ -224,10 +237,12 @@ def _first_match(
         # An entry of a known kind can only fail because the directory may not be searched, and then the
         # first one does: the others need no look of their own.
         if index == 0 or entry.kind in ("link", "unknown"):
-            status = _look(facts, f"{place.absolute_path}/{entry.name}", place.below(entry.name))
+            status = _look(
+                facts, f"{version_directory.absolute_path}/{entry.name}", version_directory.below(entry.name)
+            )
             if isinstance(status, Failure):
                 if not status.missing:
-                    return _threw("status", place.below(entry.name), status)
+                    return _threw("status", version_directory.below(entry.name), status)
             elif status.kind == "directory":
                 continue
         elif entry.kind == "directory":
@@ -238,20 +253,24 @@ def _first_match(
 
 
 def _found(
-    place: VersionDirectory,
+    version_directory: VersionDirectory,
     listing: Listing,
     format_: ModelFormat,
     suffixes: tuple[str, ...],
     names: list[str],
 ) -> FoundFile:
-    path = place.below(names[0])
+    path = version_directory.below(names[0])
     others = tuple(
         entry.name
         for entry in listing.entries
-        if _may_match(entry, suffixes[0], place.release) and entry.name != names[0]
+        if _may_match(entry, suffixes[0], version_directory.release) and entry.name != names[0]
     )
-    if format_ == "frozen" and place.release.reads_saved_model and path.lower().endswith(_SAVED_MODEL):
-        # The path is cut at the first place, anywhere in it, where this name stands in lower case.
+    if (
+        format_ == "frozen"
+        and version_directory.release.reads_saved_model
+        and path.lower().endswith(_SAVED_MODEL)
+    ):
+        # The path is cut at the first position where it contains this name in lower case.
         cut = path.find(_SAVED_MODEL)
         if cut != -1:
             return FoundFile(path[:cut], "saved_model", others)
@@ -264,17 +283,19 @@ def _may_match(entry: Entry, suffix: str, release: Release) -> bool:
     return entry.name.lower().endswith(suffix)
 
 
-def find_single_file(place: VersionDirectory, facts: Facts) -> Discovery:
+def find_single_file(version_directory: VersionDirectory, facts: Facts) -> Discovery:
     """A model path that names a file (v2026.3): the second file of a pair must be a regular file too."""
-    path = place.path
+    path = version_directory.path
     suffix = suffix_of(path)
     directory, _, name = path.rpartition("/")
     stem = name[: len(name) - len(suffix)]
 
-    def missing(wanted: str) -> bool:
-        answer = facts.ask(StatPath(f"{place.absolute_path.rpartition('/')[0]}/{stem}{wanted}"))
+    def missing(needed_suffix: str) -> bool:
+        answer = facts.ask(
+            StatPath(f"{version_directory.absolute_path.rpartition('/')[0]}/{stem}{needed_suffix}")
+        )
         if isinstance(answer, Unavailable):
-            raise DetectionError(f"{directory}/{stem}{wanted}", answer)
+            raise DetectionError(f"{directory}/{stem}{needed_suffix}", answer)
         return isinstance(answer, Failure) or answer.kind != "regular"
 
     if suffix == ".xml":
@@ -282,10 +303,10 @@ def find_single_file(place: VersionDirectory, facts: Facts) -> Discovery:
             return _pair_missing(path, f"{directory}/{stem}.bin", server_log.MISSING_BIN(path=path))
         return FoundFile(path, "ir")
     if suffix in (".pdmodel", ".pdiparams"):
-        for wanted in (".pdmodel", ".pdiparams"):
-            if missing(wanted):
+        for needed_suffix in (".pdmodel", ".pdiparams"):
+            if missing(needed_suffix):
                 return _pair_missing(
-                    path, f"{directory}/{stem}{wanted}", server_log.MISSING_PADDLE(path=path)
+                    path, f"{directory}/{stem}{needed_suffix}", server_log.MISSING_PADDLE(path=path)
                 )
         return FoundFile(f"{directory}/{stem}.pdmodel", "paddle")
     if suffix == ".pb":
@@ -295,8 +316,8 @@ def find_single_file(place: VersionDirectory, facts: Facts) -> Discovery:
     return FoundFile(path, "onnx" if suffix == ".onnx" else "tflite")
 
 
-def _pair_missing(path: str, wanted: str, line: str) -> FileNotFound:
-    return FileNotFound("FILE_INVALID", PairMissing(path, wanted), (line,))
+def _pair_missing(path: str, needed_suffix: str, line: str) -> FileNotFound:
+    return FileNotFound("FILE_INVALID", PairMissing(path, needed_suffix), (line,))
 
 
 def weights_of(path: str) -> str:

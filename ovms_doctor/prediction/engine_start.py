@@ -45,7 +45,7 @@ def refused_mounts(deployment: Deployment, container: Container) -> list[Contain
 
 
 def may_be_created(deployment: Deployment) -> dict[str, str]:
-    """The host's path by the server's, of the mounts for which the engine creates a directory if there is none."""
+    """Returns the host paths by server path, of the mounts for which the engine creates a missing directory."""
     container = _started_here(deployment)
     if container is None:
         return {}
@@ -57,8 +57,8 @@ def may_be_created(deployment: Deployment) -> dict[str, str]:
 
 
 def created_mounts(deployment: Deployment, facts: Facts) -> tuple[str, ...]:
-    """The server's paths of the mounts whose source the engine creates, as an empty directory of root's. Raises
-    FactsMissingError."""
+    """Returns the server paths of the mounts whose source the engine creates, as an empty directory owned by root.
+    Raises FactsMissingError."""
     sources = may_be_created(deployment)
     facts.need(StatHost(host) for host in sources.values())
     return tuple(server for server, host in sources.items() if is_missing(host, facts))
@@ -70,7 +70,7 @@ def as_made(user: User) -> Writability:
 
 
 def always_directories(deployment: Deployment) -> frozenset[str]:
-    """The server's paths at which a volume is mounted: whatever lies in it, there is a directory."""
+    """Returns the server paths at which a volume is mounted: its content is not known, but the directory exists."""
     container = deployment.container
     if container is None or "mounts" in container.unknown_fields:
         return frozenset()

@@ -1,8 +1,8 @@
 """The CPU extension at start-up: modelmanager.cpp's constructor, before the configuration is read and any model looked
 at (the same in all releases, v2022.1 to v2026.3).
 
-``ov::Core::add_extension`` opens the library with dlopen(3), looks for its entry point and calls it. Whatever goes
-wrong there is thrown on, and the process ends with exit code 1; a crash ends it with the signal's.
+``ov::Core::add_extension`` opens the library with dlopen(3), looks for its entry point and calls it. Any exception
+there is not caught, and the process ends with exit code 1; a crash ends it with the signal's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_t
 from ovms_doctor.prediction.operations import has_unknown_operation
 from ovms_doctor.prediction.paths import absolute
 
-#: How much of the file is asked for to see whether the server's user may read it, in bytes.
+#: The bytes of the file that are read to find out whether the server's user may read it.
 HEAD = 64
 MACHINE = "x86-64"
 _SIGILL, _SIGBUS = 4, 7
@@ -43,15 +43,15 @@ _OF_THE_HOST = lazy_pattern(r"cannot open shared object file|version [`'\"][^`'\
 
 
 def plan_extension(deployment: Deployment, facts: Facts) -> ExtensionPlan | None:
-    """The plan of the extension that the server is configured to load; None where there is none. Raises
+    """Returns the plan of the extension that the server is configured to load; None without an extension. Raises
     FactsMissingError."""
-    given = deployment.options.cpu_extension
+    path_text = deployment.options.cpu_extension
     if deployment.arguments is not None:
-        given = deployment.arguments.value("cpu_extension")
-    if not given:
+        path_text = deployment.arguments.value("cpu_extension")
+    if not path_text:
         return None
-    absolute_path = absolute(given, deployment.working_directory)
-    extension = ExtensionPlan(given, absolute_path, expected=openvino_library(deployment.release))
+    absolute_path = absolute(path_text, deployment.working_directory)
+    extension = ExtensionPlan(path_text, absolute_path, expected=openvino_library(deployment.release))
     status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         return replace(extension, untried=status.reason, timed_out=status.timed_out)
@@ -90,8 +90,8 @@ def extension_stops(extension: ExtensionPlan | None, deployment: Deployment) -> 
 
 
 def with_extension(plan: Plan, extension: ExtensionPlan | None) -> Plan:
-    """``plan`` with what becomes of the extension: where loading it did not come to its end here, it is not known
-    whether start-up does."""
+    """Returns ``plan`` with the effect of the extension: where its load did not end here, it is not known whether
+    start-up ends."""
     if extension is None:
         return plan
     plan = replace(plan, extension=extension)
@@ -151,14 +151,14 @@ def _problem(extension: ExtensionPlan, deployment: Deployment) -> StartProblem:
 def _by_its_bytes(
     extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
-    """In the order in which the dynamic linker meets it: the header, what it asks for, its symbols."""
+    """In the order of the dynamic linker: the header, the needed libraries, the symbols."""
     ends = replace(extension, ends=True, exit_code=1)
     if library.fault in ("empty", "not ELF"):
         return replace(ends, problem="not_library")
     if library.bits == 32 or (_is_foreign(library) and not deployment.bare_metal):
         return replace(ends, problem="machine")
     if library.fault == "cut off":
-        # What lies beyond the end is mapped all the same, and the process dies of touching it.
+        # Pages beyond the end of the file are mapped too, and an access to them kills the process.
         return replace(ends, problem="not_library", exit_code=None if library.machine else 1)
     if library.fault == "no library":
         return replace(ends, problem="not_library")
@@ -188,14 +188,15 @@ def _is_foreign(library: LibraryInspection) -> bool:
 
 
 def _beside(name: str, extension: ExtensionPlan, facts: Facts) -> bool:
-    """Whether a library lies where the extension itself says to look, or that cannot be determined."""
+    """Returns whether a library is in a directory that the extension itself names, or whether that cannot be
+    determined."""
     assert extension.inspection is not None
     directory = extension.absolute_path.rpartition("/")[0] or "/"
     for path in extension.inspection.search_paths:
-        place = path.replace("${ORIGIN}", directory).replace("$ORIGIN", directory)
-        if not place.startswith("/") or "$" in place:
+        full_path = path.replace("${ORIGIN}", directory).replace("$ORIGIN", directory)
+        if not full_path.startswith("/") or "$" in full_path:
             return True
-        if not isinstance(facts.ask(StatPath(f"{place.rstrip('/')}/{name}")), Failure):
+        if not isinstance(facts.ask(StatPath(f"{full_path.rstrip('/')}/{name}")), Failure):
             return True
     return False
 
@@ -203,8 +204,8 @@ def _beside(name: str, extension: ExtensionPlan, facts: Facts) -> bool:
 def _by_loading(
     extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment, facts: Facts
 ) -> ExtensionPlan:
-    """Tried in a child, where that tells something about the server: it runs the library's code, so it must have been
-    named by the user, and be for the OpenVINO that is in the release and at hand too."""
+    """Loads it in a child process, where the result is valid for the server: this runs the library's code, so the
+    user must have named it, and it must be for the OpenVINO that is both in the release and on this host."""
     reason = _not_loaded(extension, library, deployment)
     if reason:
         return replace(extension, untried=reason)
@@ -236,7 +237,7 @@ def _exit_code(report: LoadReport, deployment: Deployment) -> int | None:
 
 
 def _not_loaded(extension: ExtensionPlan, library: LibraryInspection, deployment: Deployment) -> str:
-    """Why loading it here would tell nothing, or must not be tried; empty where it may."""
+    """Returns why loading it here would prove nothing, or must not be tried; empty where it may be tried."""
     if deployment.options.load == "none":
         return "nothing is to be loaded (--load none)"
     if deployment.container is not None:

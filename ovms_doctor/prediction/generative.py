@@ -1,4 +1,4 @@
-"""A model path that is taken for a generative model's: when, and for which task (v2026.3, --model_path only).
+"""When a model path is loaded as a generative model, and for which task (v2026.3, --model_path only).
 
 Source: cli_parser.cpp isInMemoryGraphMode, default_task.cpp, default_task_detector.cpp.
 """
@@ -38,19 +38,19 @@ class Generative(Struct, frozen=True):
 
 
 def look_for_generative(
-    given: str, working_directory: str, facts: Facts, *, task: str | None, options_left: bool
+    model_path: str, working_directory: str, facts: Facts, *, task: str | None, options_left: bool
 ) -> Generative:
     """What the server makes of ``--model_path given``. ``task``: the one given with --task; ``options_left``:
     words that its first parser did not take. Raises FactsMissingError, DetectionError."""
     if task is not None:
         return Generative(task)
-    if is_remote(given):
-        # The server looks for local files: under a name such as s3:// it finds none, and no mount tells more.
+    if is_remote(model_path):
+        # The server looks for local files: under a name such as s3:// it finds none.
         return Generative()
-    absolute_path = absolute(given, working_directory)
+    absolute_path = absolute(model_path, working_directory)
     found = None
     for name in (_CONFIG, _INDEX):
-        there = _exists(given, absolute_path, name, facts)
+        there = _exists(model_path, absolute_path, name, facts)
         if isinstance(there, StartProblem):
             return Generative(problem=there)
         if there:
@@ -58,7 +58,7 @@ def look_for_generative(
             break
     if found is None:
         return Generative()
-    graph = _exists(given, absolute_path, _GRAPH, facts)
+    graph = _exists(model_path, absolute_path, _GRAPH, facts)
     if isinstance(graph, StartProblem):
         return Generative(problem=graph)
     if graph and not options_left:
@@ -66,15 +66,15 @@ def look_for_generative(
     inferred = infer_task(absolute_path, facts)
     if inferred is not None:
         return Generative(inferred)
-    path = os.path.join(given, found)
+    path = os.path.join(model_path, found)
     log = (server_log.NO_TASK(),)
     return Generative(problem=StartProblem("task_not_inferred", "OPTIONS_USAGE_ERROR", 64, log, path))
 
 
-def _exists(given: str, absolute_path: str, name: str, facts: Facts) -> bool | StartProblem:
+def _exists(model_path: str, absolute_path: str, name: str, facts: Facts) -> bool | StartProblem:
     """``std::filesystem::exists``, which throws where it may not look."""
     answer = facts.ask(StatPath(f"{absolute_path}/{name}"))
-    path = os.path.join(given, name)
+    path = os.path.join(model_path, name)
     if isinstance(answer, Unavailable):
         raise DetectionError(path, answer)
     if isinstance(answer, Failure) and not answer.missing:

@@ -1,7 +1,8 @@
-"""What the server's host keeps it from: its log file, its ports, its addresses.
+"""What the server cannot use on its host: its log file, its ports, its addresses.
 
 The log file is opened once the arguments are valid, before anything else; the ports after the model cache and the CPU
-extension (ModelManager's constructor), before the configuration and the models (Server::startModules), but in v2022.1.
+extension (ModelManager's constructor), before the configuration and the models (Server::startModules), except in
+v2022.1.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ from ovms_doctor.prediction.parameters.against_model import ParameterValidation,
 from ovms_doctor.prediction.paths import absolute
 from ovms_doctor.prediction.versions import DetectionError
 
-#: How much of a model's file is asked for to see whether the server's user may read it, in bytes.
+#: The bytes of a model's file that are read to find out whether the server's user may read it.
 HEAD = 512
 #: A mapping larger than this, in bytes, is not read.
 MAPPING_LIMIT = 1 << 20
@@ -81,16 +81,16 @@ class Loader(Struct, frozen=True):
     ) -> Attempt:
         """What loading ``path`` as ``version`` does. ``kept``: the server still holds the model that it
         read at an earlier try. Raises FactsMissingError."""
-        place = VersionDirectory(
+        version_directory = VersionDirectory(
             self.model, version, path, absolute(path, self.working_directory), names, self.release
         )
         try:
             if single_file:
-                found = find_single_file(place, self.facts)
+                found = find_single_file(version_directory, self.facts)
             else:
-                found = find_model_file(place, self.facts, self._questions_of)
+                found = find_model_file(version_directory, self.facts, self._questions_of)
             if isinstance(found, ThrownException):
-                return Attempt(version, "threw", path, cause=found.cause, exception=found.what)
+                return Attempt(version, "threw", path, cause=found.cause, exception=found.message)
             if isinstance(found, FileNotFound):
                 return Attempt(version, "failed", path, found.status, found.cause, found.log)
             waits = self._mapping_waits(path, single_file=single_file)
@@ -155,15 +155,15 @@ class Loader(Struct, frozen=True):
     def _special_file(self, found: FoundFile, absolute_path: str) -> SpecialFile | None:
         """Opening a FIFO or reading a device never comes back; OVMS and OpenVINO do not look first."""
         paths = _files_opened(found, absolute_path)
-        self.facts.need(StatPath(place) for _, place in paths)
-        for path, place in paths:
-            status = self._status(path, place)
+        self.facts.need(StatPath(full_path) for _, full_path in paths)
+        for path, full_path in paths:
+            status = self._status(path, full_path)
             if isinstance(status, PathStatus) and status.kind in ("fifo", "character", "block"):
                 return SpecialFile(path, status.kind)
         return None
 
     def _questions_of(self, found: FoundFile) -> list[AnyQuestion]:
-        """What is asked of a model's files, if they are regular ones."""
+        """Returns the questions about a model's files, if they are regular files."""
         absolute_path = absolute(found.path, self.working_directory)
         return [
             *(ReadFile(file, HEAD) for _, file in _files_opened(found, absolute_path)),
@@ -173,19 +173,19 @@ class Loader(Struct, frozen=True):
     def _denied(self, found: FoundFile, absolute_path: str) -> AccessFails | None:
         """The first of the model's files that the server's user may not open."""
         readable = []
-        for path, place in _files_opened(found, absolute_path):
-            status = self._status(path, place)
+        for path, full_path in _files_opened(found, absolute_path):
+            status = self._status(path, full_path)
             if isinstance(status, PathStatus):
                 if status.kind == "regular":
-                    readable.append((path, place))
+                    readable.append((path, full_path))
             elif not status.missing:
                 return AccessFails(path, status, "read")
         # Nearly always it may open them, and then they are looked into.
         self.facts.need(
-            [*(ReadFile(place, HEAD) for _, place in readable), *self._looks(found, absolute_path)]
+            [*(ReadFile(full_path, HEAD) for _, full_path in readable), *self._looks(found, absolute_path)]
         )
-        for path, place in readable:
-            answer = self.facts.ask(ReadFile(place, HEAD))
+        for path, full_path in readable:
+            answer = self.facts.ask(ReadFile(full_path, HEAD))
             if isinstance(answer, Unavailable):
                 raise DetectionError(path, answer)
             if isinstance(answer, Failure):
@@ -207,14 +207,14 @@ class Loader(Struct, frozen=True):
                 return AccessFails(f"{path}variables/{entry.name}", answer, "read")
         return None
 
-    def _status(self, path: str, place: str) -> PathStatus | Failure:
-        status = self.facts.ask(StatPath(place))
+    def _status(self, path: str, full_path: str) -> PathStatus | Failure:
+        status = self.facts.ask(StatPath(full_path))
         if isinstance(status, Unavailable):
             raise DetectionError(path, status)
         return status
 
     def _mapping_waits(self, path: str, *, single_file: bool) -> SpecialFile | None:
-        """A mapping_config.json that is a FIFO: it is opened, and nobody ever writes to it."""
+        """Returns a mapping_config.json that is a FIFO: the server opens it, and no process ever writes to it."""
         directory = path.rpartition("/")[0] if single_file else path
         status = self.facts.ask(StatPath(absolute(f"{directory}/{MAPPING}", self.working_directory)))
         if isinstance(status, PathStatus) and status.kind == "fifo":
@@ -222,11 +222,11 @@ class Loader(Struct, frozen=True):
         return None
 
     def _mapping(self, path: str, *, single_file: bool) -> tuple[Failure | None, Mapping]:
-        """``parseModelMapping``: a mapping_config.json that cannot be opened is taken for absent."""
+        """``parseModelMapping``: a mapping_config.json that cannot be opened counts as absent."""
         directory = path.rpartition("/")[0] if single_file else path
         file = f"{directory}/{MAPPING}"
-        place = absolute(file, self.working_directory)
-        status = self.facts.ask(StatPath(place))
+        full_path = absolute(file, self.working_directory)
+        status = self.facts.ask(StatPath(full_path))
         if isinstance(status, Failure):
             return None if status.missing else status, NO_MAPPING
         if isinstance(status, PathStatus) and status.kind == "directory":
@@ -234,7 +234,7 @@ class Loader(Struct, frozen=True):
             return None, read_mapping(b"", file, self.model, self.release)
         if isinstance(status, Unavailable) or status.kind != "regular":
             return None, NO_MAPPING
-        content = self.facts.ask(ReadFile(place, MAPPING_LIMIT))
+        content = self.facts.ask(ReadFile(full_path, MAPPING_LIMIT))
         if isinstance(content, Failure):
             return content, NO_MAPPING
         if isinstance(content, Unavailable) or content.size > MAPPING_LIMIT:
@@ -347,7 +347,7 @@ class Loader(Struct, frozen=True):
         inputs: tuple[Tensor, ...] | None,
         outputs: tuple[Tensor, ...] | None,
     ) -> Attempt:
-        """``loadInputTensors`` and ``loadOutputTensors``: what OVMS asks of a model that was read."""
+        """``loadInputTensors`` and ``loadOutputTensors``: the requirements of OVMS for a model that was read."""
         report = base.report if isinstance(base.report, LoadReport) else None
 
         def fails(status: str, which: str, log: tuple[str, ...]) -> Attempt:
@@ -375,10 +375,10 @@ class Loader(Struct, frozen=True):
         last = (
             server_log.LAYOUT_FAILED() if self.release.at_least(2026, 0) else server_log.LAYOUT_FAILED_OLD()
         )
-        what = without_names(self.release.numbers)
-        if not what:
+        reason = without_names(self.release.numbers)
+        if not reason:
             return (last,)
-        line = server_log.LAYOUT_REFUSED(side=side, model=self.model, version=version, what=what)
+        line = server_log.LAYOUT_REFUSED(side=side, model=self.model, version=version, what=reason)
         return line.rstrip("\n"), last
 
 

@@ -100,7 +100,7 @@ def _created(path: str, deployment: Deployment, facts: Facts) -> Failure | None:
         return None
     failure = _not_writable(rights)
     if failure is not None and missing:
-        # The directory is not made, and then there is none to open the file in.
+        # The directory is not created, so the file cannot be opened.
         return Failure(errno.ENOENT)
     return failure
 
@@ -119,7 +119,8 @@ def _makes_directories(release: Release) -> bool:
 
 
 def _in_image(path: str, deployment: Deployment) -> Failure | None:
-    """Why it fails in the image's own file system, whose directories are root's; None where that is not known."""
+    """Returns why it fails in the image's own file system, whose directories belong to root; None where that is not
+    known."""
     container = deployment.container
     if container is not None and (
         container.user_namespace

@@ -109,8 +109,8 @@ class Manager(Struct):
         return Changes(difference(requested, registered), again, retire)
 
     def _strike(self, available: list[int], failed: list[int], all_failed: set[int]) -> None:
-        """Take failed versions off the list, where ``std::binary_search`` finds them: the list is in the
-        byte order of the names, so beside 9 it misses 10."""
+        """Removes failed versions from the list, where ``std::binary_search`` finds them: the list is in the byte
+        order of the names, so with 9 in the list it does not find 10."""
         for version in failed:
             position = bisect_left(available, version)
             if position < len(available) and available[position] == version:
@@ -166,7 +166,7 @@ class Manager(Struct):
         return attempt
 
     def _ask_ahead(self, versions: list[int]) -> None:
-        """Name the missing facts of a whole batch at once, so that they are collected in one go."""
+        """Requests the missing facts of a whole batch together, so that they are collected in one round."""
         if self.begin is not None:
             self.begin(versions)
         missing: list[AnyQuestion] = []

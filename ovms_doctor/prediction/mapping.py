@@ -1,7 +1,7 @@
 """mapping_config.json: other names for a model's inputs and outputs (``parseModelMapping``, modelconfig.cpp).
 
-Nothing that is wrong with it keeps a model from being served: the server goes on without the mapping, or
-with the half of it that it understands.
+No fault in it prevents the service of a model: the server continues without the mapping, or with the valid half of
+it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from ovms_doctor.model import server_log
-from ovms_doctor.model.config_positions import LineColumn, index_of, last_key, place_of
+from ovms_doctor.model.config_positions import LineColumn, index_of, last_key, position_of
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.facts import Tensor
 from ovms_doctor.model.mapping import Mapping, MappingEffects, Pairs, Side
@@ -20,7 +20,7 @@ from ovms_doctor.prediction.config.syntax import why_not_json
 from ovms_doctor.prediction.config.text import NestingError, NotJsonError, parse
 from ovms_doctor.prediction.parameters.members import Members, pairs_of
 
-#: The server's schema since v2022.3.0.1; before, each half was judged by itself and its values were not.
+#: The server's schema since v2022.3.0.1; before, each half was validated separately and its values were not.
 _NAMES = {"type": "object", "additionalProperties": {"type": "string"}}
 _SCHEMA = {
     "type": "object",
@@ -38,14 +38,14 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
     import rapidjson
 
     old = not release.at_least(2022, 3, 0, 1)
-    # The server validates no encoding; the parser here does, so other characters stand in.
+    # The server does not validate the encoding; the parser here does, so other characters replace invalid bytes.
     text = data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape").translate(_STAND_IN)
     try:
         document = _reader()(text)
     except (ValueError, RecursionError):
         line = server_log.MAPPING_NOT_JSON_OLD() if old else server_log.MAPPING_INVALID(model=model)
-        place, hint = _position_not_json(data)
-        return Mapping(path, problem="not_json", log=(line,), position=place, hint=hint)
+        position, hint = _position_not_json(data)
+        return Mapping(path, problem="not_json", log=(line,), position=position, hint=hint)
     if old:
         return _halves(document, path)
     try:
@@ -55,7 +55,7 @@ def read_mapping(data: bytes, path: str, model: str, release: Release) -> Mappin
         message = server_log.CONFIG_SCHEMA_OLD if release.has_old_schema_message else server_log.CONFIG_SCHEMA
         line = message(schema=schema, keyword=keyword, key=key.translate(_BACK))
         log = (line, server_log.MAPPING_INVALID(model=model))
-        found = index_of(data).place(key)
+        found = index_of(data).position(key)
         hint = _against_schema(keyword, last_key(key.translate(_BACK)))
         return Mapping(path, problem="schema", log=log, position=found, hint=hint)
     missing = [half for half in ("inputs", "outputs") if half not in document]
@@ -75,15 +75,16 @@ def _position_not_json(data: bytes) -> tuple[LineColumn | None, str]:
     try:
         parse(text)
     except NotJsonError as error:
-        place = place_of(text.text, error.at)
-        return place, why_not_json(text.text, error.at, error.message) or error.message
+        position = position_of(text.text, error.at)
+        return position, why_not_json(text.text, error.at, error.message) or error.message
     except NestingError:
         return None, ""
     return None, ""
 
 
 def _against_schema(keyword: str, key: str) -> str:
-    """What the key at fault should be: the halves are objects, their values texts, and nothing stands beside them."""
+    """Returns the right type of the wrong key: the halves are objects, their values texts, and there are no other
+    keys."""
     if keyword == "additionalProperties":
         close = similar_names(key.lower(), ("inputs", "outputs"), 1, 0.6)
         return f"{key} is no key here" + (
@@ -125,7 +126,7 @@ def _names(half: Any) -> Pairs:
 
 
 def _real_names(half: Any) -> Pairs:
-    """The other way round: what an equal key overwrites in the one map stays in the other
+    """Returns the reverse mapping: an entry that an equal key overwrites in one map is kept in the other
     (``reversedMappingInputs``)."""
     pairs = pairs_of(half) if isinstance(half, dict) else ()
     names = {alias.translate(_BACK): name.translate(_BACK) for name, alias in pairs if isinstance(alias, str)}
@@ -153,7 +154,7 @@ def _reader() -> Any:
 
 
 def effects(mapping: Mapping, side: Side, tensors: tuple[Tensor, ...]) -> MappingEffects:
-    """How a mapping meets the tensors: the server looks each one up by the first of its names."""
+    """Applies a mapping to the tensors: the server looks each one up by the first of its names."""
     names = [tensor_name(tensor) for tensor in tensors]
     shared: dict[str, list[str]] = {}
     for name in names:

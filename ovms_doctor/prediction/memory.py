@@ -35,7 +35,7 @@ _KEPT: dict[tuple[str, str], tuple[float, float]] = {
 }
 _ELSE = (1.0, 1.0)
 _REWRITTEN = {("f16", "plain"), ("bf16", "plain")}
-#: Of a format whose weights are not told one by one: the file is read into memory, and compiled.
+#: For a format without a size for each constant: the file is read into memory, and compiled.
 _WHOLE = (1.0, 3.0)
 
 
@@ -74,7 +74,7 @@ def estimate(models: Iterable[ModelPlan], limits: HostLimits) -> MemoryEstimate 
         return None
     low = BASE + sum(item.low for item in versions)
     high = BASE + sum(item.high for item in versions)
-    # A graph is not loaded beside an older one of its name.
+    # A graph is not loaded while an older one of its name is.
     classic = [item for item in versions if item not in graphs]
     more_low, more_high = _largest(classic) if classic else (0, 0)
     return MemoryEstimate(
@@ -137,9 +137,9 @@ def _add_graph(
 
 def _bf16(hint: dict[str, Any], limits: HostLimits) -> bool | None:
     """Whether weights are computed in bf16; None where it is not known whether the processor can."""
-    wanted = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
-    if wanted in ("f32", "bf16"):
-        return wanted == "bf16" and limits.bf16 is not False
+    precision = str(hint.get("INFERENCE_PRECISION_HINT", "")).lower()
+    if precision in ("f32", "bf16"):
+        return precision == "bf16" and limits.bf16 is not False
     return limits.bf16
 
 
@@ -184,7 +184,7 @@ def _version(
 
 
 def _largest(versions: list[VersionMemory]) -> tuple[int, int]:
-    """What the largest version of all takes, which stands for a new one of its model."""
+    """Returns the memory of the largest version of all, as the estimate for a new version of its model."""
     top = max(versions, key=lambda item: item.high)
     return top.low, top.high
 

@@ -1,8 +1,8 @@
-"""What a server in a container sees outside of its mounts: the image's own file system, and nothing of the host's.
+"""The file system of a server in a container outside of its mounts: that of the image, nothing of the host's.
 
 The image cannot be looked into. But OVMS's images hold the tree of their base image, /ovms and /licenses
-(Dockerfile.ubuntu, Dockerfile.redhat at each tag); so a path elsewhere is not there, whatever this host has in the
-same place.
+(Dockerfile.ubuntu, Dockerfile.redhat at each tag); so another path does not exist there, whatever this host has at
+the same path.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ _GONE = Failure(errno.ENOENT)
 
 
 class MountedFacts(Facts):
-    """The facts as a server with ``deployment``'s mounts sees them: what lies under no mount, and not in the image
-    either, is not there. Another view of the same facts: it asks the same driver for what is missing."""
+    """The facts for a server with ``deployment``'s mounts: a path under no mount, and not in the image, does not
+    exist. Another view of the same facts: missing facts are requested from the same driver."""
 
     __slots__ = (
         "_container",
         "_created",
         "_directories",
-        "_given",
         "_known",
+        "_named_paths",
         "_relative",
         "_table",
         "_unavailable",
@@ -86,17 +86,17 @@ class MountedFacts(Facts):
             _names(item.server) for item in deployment.unavailable_paths if item.server != "/"
         )
         #: A relative path counts from the container's directory, which is not this process's.
-        given = [deployment.config_path]
+        named_paths = [deployment.config_path]
         if deployment.arguments is not None:
-            given += [deployment.arguments.config_path, deployment.arguments.model_path]
+            named_paths += [deployment.arguments.config_path, deployment.arguments.model_path]
         relative = any(
-            path is not None and not path.startswith("/") and not is_remote(path) for path in given
+            path is not None and not path.startswith("/") and not is_remote(path) for path in named_paths
         )
-        self._given = tuple(path for path in given if path is not None and path.startswith("/"))
+        self._named_paths = tuple(path for path in named_paths if path is not None and path.startswith("/"))
         self._relative = _names(deployment.working_directory) if relative else None
 
     def ask(self, question: Question[A]) -> A:
-        """As Facts.ask. Raises FactsMissingError for the host's path where that decides."""
+        """As Facts.ask. Raises FactsMissingError for the host path where that decides."""
         if isinstance(question, StatPath | ListDirectory | ReadFile):
             if self._known and self._gone(question.path):
                 return cast(A, _GONE)
@@ -113,7 +113,7 @@ class MountedFacts(Facts):
         return answer
 
     def _in_created(self, question: StatPath | ListDirectory | ReadFile | CheckWritable) -> Answer | None:
-        """What the server finds in a mount whose source the engine creates: an empty directory. None where the source
+        """Returns the content of a mount whose source the engine creates: an empty directory. None where the source
         exists. Raises FactsMissingError."""
         mount = self._table.mount_of(question.path)
         host = None if mount is None else self._created.get(mount.server)
@@ -131,21 +131,21 @@ class MountedFacts(Facts):
         if not self._known:
             super().need(questions)
             return
-        wanted: list[AnyQuestion] = []
+        remaining: list[AnyQuestion] = []
         for question in questions:
             top = None
             if isinstance(question, StatPath | ListDirectory | ReadFile):
                 top = self._not_in_image(question.path)
             if top is None:
-                wanted.append(question)
+                remaining.append(question)
             else:
-                wanted += [StatHost(top), StatHost(question.path)]
+                remaining += [StatHost(top), StatHost(question.path)]
                 if not self._is_top(top) and isinstance(self._answers.get(StatHost(top)), Failure):
-                    wanted.append(question)
-        super().need(wanted)
+                    remaining.append(question)
+        super().need(remaining)
 
     def outside(self, path: str) -> OutsideMounts | None:
-        """What is to be said of the server's path, if it is not there because nothing is mounted there."""
+        """Returns the data on a server path that does not exist because nothing is mounted there."""
         if not self._gone(path):
             return None
         top = self._not_in_image(path) or "/"
@@ -153,8 +153,8 @@ class MountedFacts(Facts):
         return OutsideMounts(path, here, here and self._is_top(top))
 
     def behind_link(self, path: str) -> OutsideMounts | None:
-        """What is to be said of where the links of the server's path lead, if nothing is mounted there; None where
-        they were not followed or lead elsewhere."""
+        """Returns the data on the target of the links in the server path, if nothing is mounted there; None where
+        they were not followed or have another target."""
         answer = self._answers.get(StatPath(path))
         if (
             not isinstance(answer, Unavailable)
@@ -183,7 +183,8 @@ class MountedFacts(Facts):
         if top is None:
             return False
         super().need((StatHost(top), StatHost(path)))
-        # At the top the image's own directories are known; below them this host tells that it is its own.
+        # At the top the image's own directories are known; for paths below, this host shows whether the path is its
+        # own.
         if self._is_top(top) or isinstance(super().ask(StatHost(top)), PathStatus):
             return True
         return self._lies_below_mount(top)
@@ -191,10 +192,10 @@ class MountedFacts(Facts):
     def _lies_below_mount(self, top: str) -> bool:
         """Whether a path at or below ``top`` that the server was given ends with one that exists below a mount: it is
         the host's path of what is mounted (``/srv/models/m`` of ``/models/m``). Raises FactsMissingError."""
-        given = [path for path in self._given if f"{path}/".startswith(f"{top}/")]
+        paths_below = [path for path in self._named_paths if f"{path}/".startswith(f"{top}/")]
         ends = {
             path[at:]
-            for path in given
+            for path in paths_below
             for mount in self._table.mounts
             if (at := path.rfind(f"{mount.server}/")) > 0
         }
@@ -229,7 +230,7 @@ class MountedFacts(Facts):
 
 
 def _known(deployment: Deployment) -> bool:
-    """Whether what is mounted, and what the image holds beside it, is known."""
+    """Returns whether the mounts, and the other directories of the image, are known."""
     container = deployment.container
     if deployment.bare_metal or container is None:
         return bool(deployment.mounts) and not deployment.bare_metal
@@ -241,7 +242,7 @@ def _known(deployment: Deployment) -> bool:
 
 
 def mounted_facts_for(facts: Facts, deployment: Deployment) -> MountedFacts:
-    """The facts as the server meets them."""
+    """Returns the facts as they are for the server."""
     return MountedFacts(facts, deployment)
 
 

@@ -1,4 +1,4 @@
-"""Whether a path of the server's lies in something that is mounted, and whether the engine makes it."""
+"""Whether a server path is in a mount, and whether the engine creates it."""
 
 from __future__ import annotations
 

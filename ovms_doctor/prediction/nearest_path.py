@@ -1,7 +1,7 @@
-"""An existing path that a missing one was probably meant to be: below a mount, in another case, or misspelt.
+"""The existing path that was probably meant by a missing one: below a mount, in another case, or misspelt.
 
-Not a rule of the server: it looks at nothing but the path that it is given. The suggestion stands in remedies only, and
-is made of what exists.
+Not a rule of the server, which only looks at the configured path. The suggestion is used in remedies only, and
+consists of existing paths.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def _below_a_mount(path: str, names: list[str], mounts: Sequence[Mount], facts: 
 
 
 def _first_existing(paths: Iterable[str], facts: Facts) -> str | None:
-    wanted = list(dict.fromkeys(paths))
-    facts.need(StatPath(each) for each in wanted)
-    return next((each for each in wanted if isinstance(facts.ask(StatPath(each)), PathStatus)), None)
+    distinct = list(dict.fromkeys(paths))
+    facts.need(StatPath(each) for each in distinct)
+    return next((each for each in distinct if isinstance(facts.ask(StatPath(each)), PathStatus)), None)
 
 
 def _misspelt(names: list[str], facts: Facts) -> str | None:

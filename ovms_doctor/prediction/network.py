@@ -43,7 +43,7 @@ class Endpoint(Struct, frozen=True):
     #: The port.
     port: int
     #: The bind addresses as they were given.
-    given: str
+    bind_address: str
     #: Those of them that are IP addresses.
     addresses: tuple[str, ...]
 
@@ -71,8 +71,8 @@ def endpoints(deployment: Deployment) -> tuple[Endpoint, ...]:
     found = []
     for interface, port in pairs:
         if port:
-            given = arguments.value(f"{interface.lower()}_bind_address") or _ANY
-            found.append(Endpoint(interface, port, given, _addresses(given, deployment.release)))
+            addresses = arguments.value(f"{interface.lower()}_bind_address") or _ANY
+            found.append(Endpoint(interface, port, addresses, _addresses(addresses, deployment.release)))
     return tuple(found)
 
 
@@ -150,10 +150,10 @@ def _endpoint_problem(
 ) -> StartProblem | None:
     release = deployment.release
     if _lacks_right(endpoint, deployment, network):
-        return _not_opened("port_not_permitted", endpoint, release, endpoint.given)
+        return _not_opened("port_not_permitted", endpoint, release, endpoint.bind_address)
     if network is not None and uses_host_network(deployment):
         if not _is_itself(endpoint.port, deployment, network):
-            # gRPC's port is tried on all addresses of IPv4, whatever its own address is.
+            # gRPC's port is first tried on all addresses of IPv4, whatever its bind address.
             binds = (_ANY,) if endpoint.interface == "gRPC" else endpoint.addresses
             for address in binds:
                 if any(_overlaps(item, endpoint.port, address) for item in network.listeners):
@@ -162,12 +162,12 @@ def _endpoint_problem(
             if address in network.missing_addresses:
                 return _not_opened("address_not_local", endpoint, release, address)
     elif network is not None and _has_own_network(deployment.container):
-        # An address of the host is none of a container that has a network of its own.
+        # A container with a network of its own does not have the host's addresses.
         for address in endpoint.addresses:
             if not _is_everywhere(address) and address not in network.missing_addresses:
                 return _not_opened("address_not_local", endpoint, release, address)
     if endpoint.interface == "REST" and release.at_least(2025, 0):
-        name = next((part for part in _parts(endpoint.given, release) if not _is_address(part)), None)
+        name = next((part for part in _parts(endpoint.bind_address, release) if not _is_address(part)), None)
         if name is not None:
             line = server_log.REST_NO_NAMES(address=name)
             return StartProblem(
@@ -200,9 +200,9 @@ def _lacks_right(endpoint: Endpoint, deployment: Deployment, network: NetworkIns
 
 
 def _overlaps(listener: ListeningSocket, port: int, address: str) -> bool:
-    """Whether the kernel refuses to bind ``address`` beside a socket that listens (inet_csk_get_port): both have the
-    port, and one of them has all addresses, or both the same. A socket at ``::`` has those of IPv4 too, unless its
-    program says otherwise, which hardly any does."""
+    """Returns whether the kernel refuses to bind ``address`` because of a listening socket (inet_csk_get_port): both
+    have the port, and one of them has all addresses, or both have the same. A socket at ``::`` has the addresses of
+    IPv4 too, unless its program sets IPV6_V6ONLY, which is rare."""
     if listener.port != port:
         return False
     ours, theirs = ipaddress.ip_address(address), ipaddress.ip_address(listener.address)
@@ -227,25 +227,25 @@ def _not_opened(
 
 
 def _grpc_lines(kind: str, endpoint: Endpoint, release: Release) -> Iterator[str]:
-    shown = f"{endpoint.given}:{endpoint.port}"
+    address_text = f"{endpoint.bind_address}:{endpoint.port}"
     if not release.at_least(2022, 2):
-        shown = str(endpoint.port) if kind == "address_not_local" else shown
-        yield server_log.ENDS_BY_EXCEPTION(what=server_log.GRPC_NOT_STARTED_2022_1(address=shown))
+        address_text = str(endpoint.port) if kind == "address_not_local" else address_text
+        yield server_log.ENDS_BY_EXCEPTION(what=server_log.GRPC_NOT_STARTED_2022_1(address=address_text))
     elif not release.at_least(2022, 3):
-        yield server_log.GRPC_NOT_STARTED_OLD(address=shown)
+        yield server_log.GRPC_NOT_STARTED_OLD(address=address_text)
     elif kind == "address_not_local":
-        yield server_log.GRPC_NOT_STARTED(address=shown)
+        yield server_log.GRPC_NOT_STARTED(address=address_text)
     else:
-        yield server_log.GRPC_BUSY(address=shown)
+        yield server_log.GRPC_BUSY(address=address_text)
 
 
 def _rest_lines(kind: str, endpoint: Endpoint, release: Release, address: str) -> Iterator[str]:
-    shown = f"{endpoint.given}:{endpoint.port}"
+    address_text = f"{endpoint.bind_address}:{endpoint.port}"
     if not release.at_least(2022, 2):
-        yield server_log.ENDS_BY_EXCEPTION(what=server_log.REST_NOT_STARTED_OLD(address=shown))
+        yield server_log.ENDS_BY_EXCEPTION(what=server_log.REST_NOT_STARTED_OLD(address=address_text))
         return
     if not release.at_least(2022, 3):
-        yield server_log.REST_NOT_STARTED_OLD(address=shown)
+        yield server_log.REST_NOT_STARTED_OLD(address=address_text)
         return
     if release.at_least(2025, 0):
         bound = endpoint.addresses[0] if kind == "port_not_permitted" and endpoint.addresses else address
@@ -257,7 +257,7 @@ def _rest_lines(kind: str, endpoint: Endpoint, release: Release, address: str) -
         yield message(address=f"{bound}:{endpoint.port}", line=_SOCKET_LINE)
         yield server_log.DROGON_THREW()
         yield server_log.DROGON_NOT_STARTED()
-    yield server_log.REST_NOT_STARTED(address=shown)
+    yield server_log.REST_NOT_STARTED(address=address_text)
 
 
 # -- the engine ----------------------------------------------------------------------------------------
@@ -293,40 +293,41 @@ def _is_to_start_here(deployment: Deployment, container: Container) -> bool:
 
 
 def _has_own_network(container: Container | None) -> bool:
-    """Whether its addresses are its own: the network is none of another container, and no driver gives it those of
-    the host."""
+    """Returns whether its addresses are its own: it does not share the network of another container, and has no
+    driver that gives it those of the host."""
     if container is None:
         return False
     return container.network in ("", "default", "bridge") or container.source == "compose"
 
 
 def _is_itself(port: int, deployment: Deployment, network: NetworkInspection) -> bool:
-    """Whether what listens on a port is this very server, which runs already: a check beside it is no second start."""
+    """Returns whether the program that listens on a port is this server, which is already running: the check is then
+    not about a second start."""
     programs = {item.program for item in network.listeners if item.port == port}
     if not programs or not programs.intersection(_SERVERS):
         return False
     ours = _identity(redact_words(deployment.options.arguments or ()))
-    return any(_identity(words) == ours for words in network.servers)
+    return any(_identity(arguments) == ours for arguments in network.servers)
 
 
-def _identity(words: tuple[str, ...]) -> tuple[str | None, ...]:
+def _identity(arguments: tuple[str, ...]) -> tuple[str | None, ...]:
     values: dict[str, str] = {}
-    for position, word in enumerate(words):
+    for position, word in enumerate(arguments):
         name, equals, value = word.partition("=")
         if name.startswith("--"):
-            following = words[position + 1] if position + 1 < len(words) else ""
+            following = arguments[position + 1] if position + 1 < len(arguments) else ""
             values[name[2:]] = value if equals else following
     return tuple(values.get(name) for name in _IDENTITY)
 
 
-def _parts(given: str, release: Release) -> list[str]:
+def _parts(addresses: str, release: Release) -> list[str]:
     """A list with commas since v2025.4."""
-    return [part for part in given.split(",") if part] if release.at_least(2025, 4) else [given]
+    return [part for part in addresses.split(",") if part] if release.at_least(2025, 4) else [addresses]
 
 
-def _addresses(given: str, release: Release) -> tuple[str, ...]:
+def _addresses(addresses: str, release: Release) -> tuple[str, ...]:
     """The IP addresses; those of IPv6 since v2025.4, which puts them in brackets for gRPC."""
-    parts = [part for part in _parts(given, release) if _is_address(part)]
+    parts = [part for part in _parts(addresses, release) if _is_address(part)]
     return tuple(part for part in parts if release.at_least(2025, 4) or ":" not in part)
 
 

@@ -9,7 +9,8 @@ from ovms_doctor.model.releases.tokenizers import TOKENIZER_OPERATIONS, brings_t
 
 
 def tokenizers_of(inspection: ModelInspection | None, release: Release) -> tuple[Operation, ...]:
-    """The model's foreign operations, if all of them are of the library that the server brings."""
+    """Returns the model's operations that OpenVINO lacks, if all of them are in the library that is part of the
+    server."""
     if inspection is None or inspection.format != "ir" or not brings_tokenizers(release):
         return ()
     foreign = [item for item in inspection.operations if not is_standard_opset(item.opset)]

@@ -44,7 +44,8 @@ Planner = Callable[[ModelEntry, Deployment, Mode, Facts], ModelPlan]
 def begin_other_mode(
     deployment: Deployment, arguments: ServerArguments, facts: Facts, planner: Planner
 ) -> tuple[Plan | None, PullPlan | None]:
-    """The whole plan where the process serves nothing, None where it goes on to serve; and what it pulls before. Raises
+    """Returns the whole plan where the process serves nothing, None where it then serves; and the model that it
+    pulls first. Raises
     FactsMissingError."""
     mode = arguments.mode
     if mode in ("pull", "pull_and_start"):
@@ -141,21 +142,21 @@ def _written(pull: PullPlan, fault: PullFault | None, models: tuple[ModelPlan, .
 
 
 def _not_written(
-    directory: str, path: str, shown: str, deployment: Deployment, facts: Facts
+    directory: str, path: str, file_text: str, deployment: Deployment, facts: Facts
 ) -> PullFault | None:
     """Why a file of the directory cannot be written; None where it can, or where that is not known."""
     there = facts.ask(StatPath(path))
     rights = facts.ask(CheckWritable(path if isinstance(there, PathStatus) else directory))
-    log = (server_log.FILE_NOT_WRITTEN(path=shown),)
+    log = (server_log.FILE_NOT_WRITTEN(path=file_text),)
     if isinstance(rights, Failure):
-        return PullFault("not_directory", True, shown, status="FILE_INVALID", log=log)
+        return PullFault("not_directory", True, file_text, status="FILE_INVALID", log=log)
     if not isinstance(rights, Writability) or (
         rights.writable and (isinstance(there, PathStatus) or rights.searchable)
     ):
         return None
     read_only = rights.read_only or deployment.mount_table.read_only(directory)
     kind: PullFaultKind = "read_only" if read_only else "denied"
-    at = shown if isinstance(there, PathStatus) else posixpath.dirname(shown) or "."
+    at = file_text if isinstance(there, PathStatus) else posixpath.dirname(file_text) or "."
     return PullFault(kind, True, at, status="FILE_INVALID", log=log, rights=rights)
 
 
@@ -190,27 +191,30 @@ def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, pl
     usage = usage_text(deployment, arguments)
     if usage:
         return _usage(deployment, usage, option)
-    given = changed_path(deployment, arguments)
-    if not given:
+    config_path = changed_path(deployment, arguments)
+    if not config_path:
         cause = CouldNotLook("--config_path", "the path of the configuration is not known")
         return Plan("config", "unknown", unknown=cause)
-    path = _absolute(given, deployment)
+    path = _absolute(config_path, deployment)
     if deployment.release.numbers[:2] == (2025, 3):
         # getConfigPath of that release.
         status = facts.ask(StatPath(path))
         if isinstance(status, PathStatus) and status.kind == "directory":
-            given, path = posixpath.join(given, "config.json"), posixpath.join(path, "config.json")
+            config_path, path = (
+                posixpath.join(config_path, "config.json"),
+                posixpath.join(path, "config.json"),
+            )
     name = arguments.model_name or ""
-    pull = PullPlan("modify_config", name, given)
+    pull = PullPlan("modify_config", name, config_path)
     try:
-        ending = look_at_change(given, deployment, arguments, facts)
+        ending = look_at_change(config_path, deployment, arguments, facts)
     except NotKnownError as error:
         return Plan("config", "unknown", unknown=error.cause, pull=pull)
     if ending is not None and ending.status == OCCUPIED:
-        return _written(pull, PullFault("listed", True, given, name, ending.status, ending.log))
+        return _written(pull, PullFault("listed", True, config_path, name, ending.status, ending.log))
     if ending is not None and ending.exit_code:
         return Plan("config", "exits", ending.exit_code, problem=ending.problem(option), pull=pull)
-    fault = _not_written(posixpath.dirname(path), path, given, deployment, facts)
+    fault = _not_written(posixpath.dirname(path), path, config_path, deployment, facts)
     if fault is not None:
         return _written(pull, fault)
     if ending is not None:
@@ -219,6 +223,6 @@ def _modify(deployment: Deployment, arguments: ServerArguments, facts: Facts, pl
         return _written(pull, None)
     repository = repository_path(arguments, deployment.release, deployment.environment)
     base = arguments.model_path or (posixpath.join(repository, name) if repository else "")
-    root = posixpath.dirname(given) + "/" if "/" in given else ""
+    root = posixpath.dirname(config_path) + "/" if "/" in config_path else ""
     entry = ModelEntry(name, join_base_path(base, root), parameters=arguments.parameters)
     return _written(pull, None, (planner(entry, deployment, "config", facts),))

@@ -55,12 +55,12 @@ def _look_at_mounts(paths: Iterable[str], facts: MountedFacts, deployment: Deplo
     """What is mounted above a path that is not there: an empty mount explains it. Raises FactsMissingError."""
     if deployment.container is None:
         return
-    wanted: list[ListDirectory] = []
+    questions: list[ListDirectory] = []
     for path in paths:
         mount = deployment.mount_table.mount_of(deployment.absolute(path))
         if mount is not None:
-            wanted.append(ListDirectory(mount.server))
-    facts.need(one for one in wanted if one.path != "/")
+            questions.append(ListDirectory(mount.server))
+    facts.need(one for one in questions if one.path != "/")
 
 
 # -- links ---------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def _files_of(model: ModelPlan, deployment: Deployment) -> Iterator[tuple[str, _
     base = absolute(model.entry.base_path, deployment.working_directory).rstrip("/")
     yield base, "model"
     if model.kind != "classic" or model.meant is not None:
-        # Of the files of a graph or a generative model, which are often links into a cache, other findings tell.
+        # Other findings report the files of a graph or a generative model, which are often links into a cache.
         return
     listing = model.detection.listing
     for entry in listing.entries if listing is not None else ():
@@ -136,10 +136,14 @@ def _is_in(prefix: str, model: ModelPlan) -> bool:
 
 def _loader_files(plan: Plan) -> Iterator[tuple[str, str, str | None]]:
     """The files that are named for custom loaders: the loader's own, and those of its models, such as a key."""
-    if plan.places is None or plan.outcome == "exits" or b"custom_loader" not in plan.places.data:
+    if (
+        plan.config_positions is None
+        or plan.outcome == "exits"
+        or b"custom_loader" not in plan.config_positions.data
+    ):
         return
     try:
-        document: Any = json.loads(plan.places.data)
+        document: Any = json.loads(plan.config_positions.data)
     except (ValueError, RecursionError):
         return
     for item in _configs(document, "custom_loader_config_list"):

@@ -1,4 +1,4 @@
-"""How the server reads paths: what it forbids, what it joins, what its C++ errors say."""
+"""How the server reads paths: which it forbids, how it joins them, and the texts of its C++ errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_doctor.model.releases import Release
 def escapes(path: str, release: Release) -> bool:
     """``FileSystem::isPathEscaped`` (filesystem.hpp): only these forms of ``..`` are forbidden; of a
     trailing ``/..`` only where it is the first one. Until 2022.3.0.1 a name that ends or begins with two dots is
-    taken for one of them."""
+    read as one of them."""
     if not release.tells_names_with_dots:
         return "../" in path or "/.." in path
 
@@ -24,14 +24,14 @@ def escapes(path: str, release: Release) -> bool:
     return one("/") or (release.backslash_escapes and one("\\"))
 
 
-def join_base_path(given: str, root: str) -> str:
+def join_base_path(base_path: str, root: str) -> str:
     """``FileSystem::setPath``: empty means the root directory itself; a relative path is put behind the
     root as text, before anything is checked."""
-    if not given:
+    if not base_path:
         return root
-    if is_remote(given) or given.startswith("/"):
-        return given
-    return root + given
+    if is_remote(base_path) or base_path.startswith("/"):
+        return base_path
+    return root + base_path
 
 
 def root_of_config(config_path: str, working_directory: str) -> str:
@@ -44,8 +44,8 @@ def root_of_config(config_path: str, working_directory: str) -> str:
 
 
 def absolute(path: str, working_directory: str) -> str:
-    """Where a path that the server uses lies, for a question: joined, never normalised. Without a working directory
-    (in the copy of a model from a store) it is taken as it is."""
+    """Returns the absolute path for a question: joined, never normalised. Without a working directory (in the copy
+    of a model from a store) the path is not changed."""
     if not working_directory:
         return path
     return path if path.startswith("/") else working_directory.rstrip("/") + "/" + path

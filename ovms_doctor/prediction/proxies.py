@@ -14,14 +14,14 @@ from ovms_doctor.model.environment import Variable
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.routes import NO_EXEMPTION, Client, Exemption, Route, Way
 
-#: What each client asks over: Google's and Hugging Face's own addresses.
+#: The hosts of each client: Google's and Hugging Face's own addresses.
 GCS_HOST = "storage.googleapis.com"
 HF_HOST = "huggingface.co"
 
 
 def clients_of(paths: Iterable[str], more: Iterable[Client] = ()) -> tuple[Client, ...]:
-    """The clients that base paths need, in order of first use; none for local ones. ``more``: those that are needed
-    besides."""
+    """Returns the clients that base paths need, in order of first use; none for local ones. ``more``: further needed
+    clients."""
     found: dict[Client, None] = {}
     for path in paths:
         if path.startswith("s3://"):
@@ -52,8 +52,8 @@ def curl_route(scheme: Literal["http", "https"], host: str, environment: Sequenc
 
 
 def _s3(known: Mapping[str, Variable]) -> Route:
-    """One proxy for every address, whatever its scheme. A variable that exists hides those after it, even if it is
-    set to nothing."""
+    """One proxy for every address, whatever its scheme. An existing variable hides those after it, even if it is
+    empty."""
     names = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
     chosen = next((known[name] for name in names if name in known), None)
     if chosen is None or chosen.proxy is None:
@@ -63,7 +63,7 @@ def _s3(known: Mapping[str, Variable]) -> Route:
 
 
 def _azure(known: Mapping[str, Variable]) -> Route:
-    """Small letters only; the other one where AZURE_STORAGE_USE_HTTP_PROXY exists, whatever its value (v2022.1 to
+    """Lower case only; http_proxy where AZURE_STORAGE_USE_HTTP_PROXY exists, whatever its value (v2022.1 to
     v2026.3)."""
     return _lower_only("http_proxy" if "AZURE_STORAGE_USE_HTTP_PROXY" in known else "https_proxy", known)
 
@@ -98,7 +98,7 @@ def s3_route(environment: Sequence[Variable], release: Release) -> Route:
 
 
 def s3_exemption(environment: Sequence[Variable], release: Release) -> Exemption:
-    """What ``no_proxy`` says of the host that the S3 client asks."""
+    """Returns the entry of ``no_proxy`` for the host of the S3 client."""
     known = {item.name: item for item in environment}
     exempt, host = _no_proxy(known), _s3_host(known, release)
     if exempt is None or not host:
@@ -114,8 +114,12 @@ def _s3_host(known: Mapping[str, Variable], release: Release) -> str:
     """The host of S3_ENDPOINT, else Amazon's own; empty where it is not known."""
     endpoint = known.get("S3_ENDPOINT")
     if endpoint is not None and not endpoint.empty:
-        place = (endpoint.text or "").rpartition("://")[2].rpartition("@")[2].partition("/")[0]
-        return place.partition("]")[0].lstrip("[") if place.startswith("[") else place.partition(":")[0]
+        authority = (endpoint.text or "").rpartition("://")[2].rpartition("@")[2].partition("/")[0]
+        return (
+            authority.partition("]")[0].lstrip("[")
+            if authority.startswith("[")
+            else authority.partition(":")[0]
+        )
     names = ("AWS_REGION", "AWS_DEFAULT_REGION")
     regions = [known[name].text or "" for name in names if name in known and not known[name].empty]
     region = next(iter(regions), "us-east-1")
@@ -127,8 +131,8 @@ def _s3_host(known: Mapping[str, Variable], release: Release) -> str:
 
 
 def _seeming_entry(host: str, text: str) -> str:
-    """The entry that is meant for the host, in a form that libcurl does not take for it: a port, an asterisk, a
-    network."""
+    """Returns the entry that is intended for the host, in a form that libcurl does not support: a port, an asterisk,
+    a network."""
     for item in text.replace(",", " ").split():
         name = item.lower().removeprefix("*").strip(".")
         if exempt_entry(host, name.partition(":")[0]) or _in_network(host, item):
@@ -154,17 +158,17 @@ def is_exempt(host: str, text: str) -> bool:
 
 
 def exempt_entry(host: str, text: str) -> str:
-    """The entry of a list as in ``no_proxy`` that names ``host``, empty where none does (libcurl's noproxy.c since
-    7.86): names and what ends in them, parted by commas, and what follows a blank without a comma is not read; ``*``
-    alone is all. Networks are not followed: the hosts asked for are names."""
+    """Returns the entry of a list as in ``no_proxy`` that names ``host``, empty where none does (libcurl's noproxy.c
+    since 7.86): names and their subdomains, separated by commas; text after a blank without a comma is not read;
+    ``*`` alone is all hosts. Networks are not matched: the hosts are names."""
     if text.strip() == "*":
         return "*"
-    wanted = host.rstrip(".").lower()
+    host_name = host.rstrip(".").lower()
     for item in text.split(","):
-        words = item.split()
-        name = words[0].strip(".").lower() if words else ""
-        if name and (wanted == name or wanted.endswith("." + name)):
-            return words[0]
-        if len(words) > 1:
+        parts = item.split()
+        name = parts[0].strip(".").lower() if parts else ""
+        if name and (host_name == name or host_name.endswith("." + name)):
+            return parts[0]
+        if len(parts) > 1:
             return ""
     return ""

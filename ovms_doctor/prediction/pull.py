@@ -1,5 +1,5 @@
-"""A model that is pulled: what is there already, whether it can be written, and what the client makes of its
-environment. Nothing of Hugging Face is contacted.
+"""A model that is pulled: existing files, whether it can be written, and how the client reads its environment.
+Hugging Face is not contacted.
 
 Source: src/pull_module and graph_export.cpp (v2025.2 to v2026.3).
 """
@@ -36,7 +36,7 @@ from ovms_doctor.prediction.paths import absolute, escapes
 from ovms_doctor.prediction.pull_arguments import downloads_by, repository_path, source_model
 
 _LFS = b"version https://git-lfs.github.com/spec/"
-#: A pointer is about 130 bytes; no larger file is looked into, and no more than so many of them.
+#: A pointer is about 130 bytes; no larger file is read, and at most this number of files.
 _POINTER, _MOST_POINTERS = 1024, 64
 _WRITTEN = b"# File created with: OpenVINO Model Server"
 _TOKENS = ("HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HUGGINGFACEHUB_API_TOKEN", "HF_API_TOKEN")
@@ -48,13 +48,13 @@ _TIMEOUTS = (
 #: Directories of the images that everybody may write; all others belong to root.
 _FOR_ALL = ("/tmp", "/var/tmp")  # noqa: S108 - the server's, not this program's
 _PARAMETERS = lazy_pattern(r"(?<![0-9A-Za-z.])(\d{1,4}(?:\.\d{1,2})?)[bB](?![0-9A-Za-z])")
-#: How a name on Hugging Face tells that its model is converted.
+#: How a name on Hugging Face shows that its model is converted.
 _CONVERTED = lazy_pattern(r"(?i)(^|[-_.])(ov|openvino|int4|int8|nncf)([-_.]|$)")
 _WITH_PYTHON = lazy_pattern(r"(^|[-_.])py(thon)?([-_.]|$)")
 
 
 def plan_pull(deployment: Deployment, arguments: ServerArguments, mode: StartMode, facts: Facts) -> PullPlan:
-    """What becomes of the model that is to be pulled. Raises FactsMissingError."""
+    """Returns the predicted result for the model to be pulled. Raises FactsMissingError."""
     release = deployment.release
     source = source_model(arguments, release)
     repository = repository_path(arguments, release, deployment.environment)
@@ -92,7 +92,7 @@ def _with(plan: PullPlan, existing: Existing, faults: tuple[PullFault, ...]) -> 
 def _existing(
     plan: PullPlan, path: str, deployment: Deployment, arguments: ServerArguments, facts: Facts
 ) -> PullPlan:
-    """What a second start does: the directory is kept, replaced, or the download goes on."""
+    """Returns the effect of a second start: the directory is kept, replaced, or the download continues."""
     listing = facts.ask(ListDirectory(path))
     entries = listing.entries if isinstance(listing, Listing) else ()
     overwrite = arguments.value("overwrite_models") not in (None, "false")
@@ -118,8 +118,8 @@ def _existing(
 def _unfinished(
     plan: PullPlan, path: str, entries: tuple[Entry, ...], deployment: Deployment, facts: Facts
 ) -> Iterator[PullFault]:
-    """Traces of a pull that did not come to its end. Until v2026.0 a directory is kept, whatever is in it; v2026.1
-    resumes pointers, v2026.2 whatever its marker or the index tells, if there is a .git."""
+    """Traces of a pull that did not finish. Until v2026.0 a directory is kept, whatever its content; v2026.1 resumes
+    pointers, v2026.2 everything that its marker or the index names, if there is a .git."""
     release = deployment.release
     names = {entry.name for entry in entries}
     pointers = _pointers(path, entries, facts)
@@ -173,20 +173,20 @@ def _graph_file(
         by_server = not isinstance(content, FileContent) or content.data.startswith(_WRITTEN)
     else:
         rights, by_server = facts.ask(CheckWritable(path)), True
-    shown = posixpath.join(plan.directory, "graph.pbtxt")
+    graph_file = posixpath.join(plan.directory, "graph.pbtxt")
     if isinstance(rights, Writability):
         creates = rights.kind == "directory"
         if not rights.writable or (creates and not rights.searchable):
-            log = (server_log.FILE_NOT_WRITTEN(path=shown),)
+            log = (server_log.FILE_NOT_WRITTEN(path=graph_file),)
             kind: PullFaultKind = (
                 "read_only" if rights.read_only or deployment.mount_table.read_only(path) else "denied"
             )
             # What is written first is the model, where it is fetched again.
-            at = plan.directory if creates else shown
+            at = plan.directory if creates else graph_file
             yield PullFault(kind, True, at, status="FILE_INVALID", log=log, rights=rights)
             return
     if not by_server:
-        yield PullFault("rewritten", False, shown)
+        yield PullFault("rewritten", False, graph_file)
 
 
 # -- a directory that is to be made ---------------------------------------------------------------------
@@ -226,7 +226,7 @@ def _rights(
         return None
     if container.read_only_root:
         return "read_only"
-    if deployment.user.uid == 0 or any(path.startswith(f"{place}/") for place in _FOR_ALL):
+    if deployment.user.uid == 0 or any(path.startswith(f"{directory}/") for directory in _FOR_ALL):
         return None
     return "denied"
 
@@ -242,14 +242,15 @@ def _not_made(plan: PullPlan, above: str, kind: PullFaultKind, rights: Writabili
 
 
 def _space(plan: PullPlan, above: str, rights: Writability) -> Iterator[PullFault]:
-    """The size that a model's name tells, against what is free: its parameters, at their precision."""
+    """Compares the size that a model's name shows with the free space: its parameters, at their precision."""
     needed = size_by_name(plan.source, plan.method)
     if needed is not None and rights.free is not None and rights.free < needed:
         yield PullFault("space", False, above, rights=rights, needed=needed, certain=False)
 
 
 def size_by_name(source: str, method: Method | None) -> int | None:
-    """Bytes that a model of this name has at the least, None where the name does not tell: ``Qwen3-8B-int4-ov`` has 8
+    """Returns the least bytes of a model of this name, None where the name does not show them: ``Qwen3-8B-int4-ov``
+    has 8
     thousand millions of parameters with half a byte each. optimum-cli fetches the original weights, with two bytes."""
     name = source.rpartition("/")[2]
     match = _PARAMETERS.search(name)
@@ -261,7 +262,7 @@ def size_by_name(source: str, method: Method | None) -> int | None:
         precisions = (("int4", 4), ("int8", 8), ("q4", 4), ("q8", 8))
         bits = next((number for word, number in precisions if word in lower), 16)
         if method == "clone" and bits == 16 and "fp16" not in lower and "bf16" not in lower:
-            # Whatever its precision is, no less than this.
+            # The least size for any precision.
             bits = 4
     return int(float(match[1]) * 1e9 * bits / 8)
 

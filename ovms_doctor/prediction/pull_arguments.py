@@ -18,9 +18,9 @@ _REPOSITORY = "OVMS_MODEL_REPOSITORY_PATH"
 
 def source_model(arguments: ServerArguments, release: Release) -> str:
     """The model's name on Hugging Face: --model_name where there is no --source_model (since v2025.4)."""
-    given = arguments.value("source_model")
-    if given is not None:
-        return given
+    value = arguments.value("source_model")
+    if value is not None:
+        return value
     if release.at_least(2026, 2) and arguments.model_path is not None:
         return ""
     return (arguments.model_name or "") if release.at_least(2025, 4) else ""
@@ -30,9 +30,9 @@ def repository_path(
     arguments: ServerArguments, release: Release, environment: Sequence[Variable]
 ) -> str | None:
     """--model_repository_path; empty where it is missing, None where a variable whose value is not kept replaces it."""
-    given = arguments.value("model_repository_path")
-    if given is not None or not release.at_least(2025, 4):
-        return given or ""
+    value = arguments.value("model_repository_path")
+    if value is not None or not release.at_least(2025, 4):
+        return value or ""
     variable = next((item for item in environment if item.name == _REPOSITORY and not item.empty), None)
     return "" if variable is None else variable.text
 

@@ -1,5 +1,5 @@
-"""What remote storage comes to: the clients that are needed, the way each takes, what each decides for its models, and
-what the stores answered."""
+"""The plan for remote storage: the needed clients, the route of each, their decisions for the models, and the
+answers of the stores."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _pulls(plan: Plan) -> tuple[Client, ...]:
 
 
 def _with_store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StorePlan:
-    """The decisions for a model, and what its store said to them."""
+    """The decisions for a model, and the answers of its store."""
     from ovms_doctor.prediction.storage.entry import plan_store
     from ovms_doctor.prediction.storage.facts_for_checks import store_facts
 

@@ -53,7 +53,7 @@ class _ModelRun(Struct):
 
 
 def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan:
-    """What becomes of ``entry``. Raises FactsMissingError until everything that is needed was collected."""
+    """Returns the plan of ``entry``. Raises FactsMissingError until all needed facts are collected."""
     parameters = parse_parameters(entry, deployment.release, deployment.devices) if entry.parameters else None
     if parameters is not None:
         parameters = with_verdict(parameters, deployment, facts)
@@ -63,7 +63,7 @@ def plan_model(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fac
     remote = is_remote(entry.base_path)
     if deployment.release.finds_graphs and not entry.pointer and not remote:
         files = graph_files(entry.base_path)
-        # Each turn of questions costs a plan of its own: what is nearly always wanted is asked for ahead.
+        # Each round of questions costs another plan: facts that are nearly always needed are requested in advance.
         beside = (StatPath(absolute(path, cwd)) for path in files)
         facts.need([StatPath(absolute_path), ListDirectory(absolute_path), *beside])
         try:
@@ -236,7 +236,7 @@ def _run(manager: Manager, mode: Mode) -> tuple[_ModelRun, tuple[int, ...]]:
 
 
 def _break_off(run: _ModelRun, manager: Manager) -> None:
-    """Start-up, or the first look after it, does not come to its end: these are the states it leaves."""
+    """Start-up, or the first look after it, never ends: these are the states at that point."""
     if run.now is None:
         run.now = dict(manager.states)
     else:

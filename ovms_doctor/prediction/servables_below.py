@@ -14,7 +14,7 @@ from ovms_doctor.model.mounts import join
 from ovms_doctor.model.names import is_plain_number, is_tool_directory
 from ovms_doctor.model.plan_problems import ServableBelow
 
-#: Of more directories only the first are looked into; a model of an organisation lies two levels deep.
+#: The most directories that are listed; a model of an organisation is two levels deep.
 _ENTRIES, _LEVELS, _FOUND = 32, 2, 8
 
 
@@ -30,7 +30,7 @@ def servables_below(base_path: str, absolute_path: str, facts: Facts) -> tuple[S
     for _ in range(_LEVELS):
         names = [_below(above, name) for above, each in level for name in _directories(each)]
         listed = _listed(absolute_path, names[:_ENTRIES], facts)
-        # A directory with numbers in it is a model's where a model lies below one of them: logs have numbers too.
+        # A directory with numbers in it is a model only if one of them has a model below: logs have numbers too.
         versions = {name: _versions(each) for name, each in listed}
         paths = [_below(name, number) for name, numbers in versions.items() for number in numbers]
         good = {name for name, each in _listed(absolute_path, paths, facts) if has_model_file(_files(each))}

@@ -83,7 +83,7 @@ def plan(deployment: Deployment, facts: Facts, planner: ModelPlanner = plan_mode
     ignored = _ignored_arguments(deployment)
     mounted_facts = mounted_facts_for(facts, deployment)
     try:
-        # Of the mounts' sources it is asked at once: they decide on all that is mounted.
+        # The sources of the mounts are requested first: everything that is mounted depends on them.
         created_mounts(deployment, mounted_facts)
         planned = with_routes(_plan(deployment, mounted_facts, planner, ignored), deployment, mounted_facts)
         planned = with_host(planned, deployment, mounted_facts)
@@ -189,7 +189,8 @@ def _refused(mode: Mode, refusal: ArgumentRefusal) -> Plan:
 
 
 def _holds(refusal: ArgumentRefusal, deployment: Deployment, facts: Facts) -> bool:
-    """Whether a refusal that hangs on a file applies. What could not be looked at is taken for good."""
+    """Returns whether a refusal that depends on a file applies. A file that could not be looked at counts as
+    good."""
     demand = refusal.unless_file
     if demand is None:
         return True
@@ -214,8 +215,10 @@ def _may_be_generative(deployment: Deployment, arguments: ServerArguments) -> bo
 
 def _generative(deployment: Deployment, arguments: ServerArguments | None, facts: Facts) -> Generative:
     if arguments is None:
-        given = deployment.models[0].base_path
-        return look_for_generative(given, deployment.working_directory, facts, task=None, options_left=False)
+        base_path = deployment.models[0].base_path
+        return look_for_generative(
+            base_path, deployment.working_directory, facts, task=None, options_left=False
+        )
     return look_for_generative(
         arguments.model_path or "",
         deployment.working_directory,
@@ -249,7 +252,7 @@ def _single(
         path = join_base_path(arguments.model_path or "", root)
         entry = ModelEntry(arguments.model_name or "", path, parameters=arguments.parameters)
     if generative.task is not None:
-        # It is no model with versions, whatever directories there are.
+        # It is no model with versions, whatever directories exist.
         model = ModelPlan(entry, Detection("OK"), kind="generative")
         if is_remote(entry.base_path):
             cause = CouldNotLook(entry.base_path, "a generative model in remote storage is not followed")
@@ -343,7 +346,7 @@ def _config(deployment: Deployment, facts: Facts, planner: ModelPlanner) -> Plan
 def plan_models(
     entries: Iterable[ModelEntry], deployment: Deployment, facts: Facts, planner: ModelPlanner
 ) -> list[ModelPlan]:
-    """Every entry's plan; the facts that they lack are named all at once. Raises FactsMissingError."""
+    """Returns the plan of every entry. Raises FactsMissingError with the missing facts of all of them."""
     models = []
     missing: list[AnyQuestion] = []
     parts: list[PlanPart] = []
@@ -359,12 +362,12 @@ def plan_models(
 
 
 def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
-    """Models are loaded one after the other: what does not come back keeps the next ones from being tried."""
-    done: list[ModelPlan] = []
+    """Models are loaded one after the other: after one whose load does not return, the next ones are not tried."""
+    plans: list[ModelPlan] = []
     outcome: Outcome = "serves"
     exit_code = None
     for index, model in enumerate(models):
-        done.append(model)
+        plans.append(model)
         if model.at_poll:
             continue
         if model.ended is not None:
@@ -378,14 +381,14 @@ def assemble(mode: Mode, models: list[ModelPlan]) -> Plan:
             continue
         else:
             continue
-        done += [_not_tried(later) for later in models[index + 1 :]]
+        plans += [_not_tried(later) for later in models[index + 1 :]]
         settled = _gone if outcome == "exits" else _as_now
-        done = [settled(item) for item in done]
+        plans = [settled(item) for item in plans]
         break
-    if any(model.at_poll and model.ended is not None for model in done):
+    if any(model.at_poll and model.ended is not None for model in plans):
         # It came up, and dies at its first look after that.
-        done = [_gone(item) for item in done]
-    return Plan(mode, outcome, exit_code, tuple(done))
+        plans = [_gone(item) for item in plans]
+    return Plan(mode, outcome, exit_code, tuple(plans))
 
 
 def _not_tried(model: ModelPlan) -> ModelPlan:
@@ -394,7 +397,7 @@ def _not_tried(model: ModelPlan) -> ModelPlan:
 
 
 def _as_now(model: ModelPlan) -> ModelPlan:
-    """The repository is not looked at again before start-up is over: what is stays."""
+    """The repository is not looked at again before start-up is over: the states do not change."""
     return replace(model, versions=tuple(replace(item, later=item.now) for item in model.versions))
 
 
@@ -404,7 +407,7 @@ def _gone(model: ModelPlan) -> ModelPlan:
 
 
 def _killed(model: ModelPlan) -> ModelPlan:
-    """At which version the memory runs out is not known: none is said to have become AVAILABLE."""
+    """It is not known at which version the memory runs out: no version is predicted as AVAILABLE."""
     loading = VersionState("LOADING", "OK")
     versions = tuple(
         replace(item, now=loading if item.now is not None and item.now.available else item.now, later=None)
@@ -414,7 +417,8 @@ def _killed(model: ModelPlan) -> ModelPlan:
 
 
 def _without_polls(planned: Plan) -> Plan:
-    """``--file_system_poll_wait_seconds 0``: nothing is looked at again, so what is after start-up stays."""
+    """``--file_system_poll_wait_seconds 0``: the server never looks again, so the states after start-up do not
+    change."""
     if planned.outcome not in ("serves", "unknown"):
         return replace(planned, polls=False)
     models = tuple(replace(_as_now(model), reloaded=(), retired=()) for model in planned.models)

@@ -36,13 +36,14 @@ def unmapped(path: str, deployment: Deployment, facts: Facts) -> CouldNotLook | 
 
 
 def _mount(names: list[str], config: str, facts: Facts) -> str | None:
-    """The mount by which the longest tail of the path exists beside the configuration file or one level above it."""
+    """Returns the mount with which the longest end of the path exists next to the configuration file or one level
+    above it."""
     beside = posixpath.dirname(config)
     found = {}
     for start in range(max(len(names) - _DEPTH, 0), len(names)):
         found[start, beside] = posixpath.join(beside, *names[start:])
         if start < len(names) - 1:
-            # One level up, a single name says too little.
+            # One level above, a single name is not specific enough.
             above = posixpath.dirname(beside)
             found[start, above] = posixpath.join(above, *names[start:])
     facts.need(StatPath(each) for each in found.values())

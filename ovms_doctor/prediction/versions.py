@@ -14,7 +14,7 @@ from ovms_doctor.model.plan import BaseProblem, Detection, DirectoryName
 from ovms_doctor.model.releases import Release
 from ovms_doctor.prediction.paths import escapes
 
-#: ``std::stoll`` in the C locale: white space, a sign, decimal digits; whatever follows is left unread.
+#: ``std::stoll`` in the C locale: white space, a sign, decimal digits; the rest is not read.
 _STOLL = lazy_pattern(rb"[ \t\n\v\f\r]*([+-]?[0-9]+)")
 _INT64_MAX = 2**63 - 1
 _INT64_MIN = -(2**63)
@@ -117,7 +117,7 @@ def _detect_directory(base_path: str, absolute_path: str, facts: Facts) -> Detec
 
 
 def _is_followed(kind: str) -> bool:
-    """``directory_entry::is_directory`` asks stat(2) only where d_type does not say."""
+    """``directory_entry::is_directory`` calls stat(2) only where d_type is not known."""
     return kind in ("link", "unknown")
 
 

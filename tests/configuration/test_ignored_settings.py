@@ -369,7 +369,7 @@ def test_of_equal_pipelines_one_is_served() -> None:
             "config.json:3:1 is not valid JSON for the server: a comma stands before the closing",
         ),
         ('{"a": [1, ]}', "a comma stands before the closing “]”"),
-        ("{\n // no\n}", "config.json:2:2 is not valid JSON for the server: a comment stands here"),
+        ("{\n // no\n}", "config.json:2:2 is not valid JSON for the server: here is a comment"),
         ("{'a': 1}", "single quotes"),
         ('{"a": True}', "True is written true"),
         ('{"a": NaN}', "NaN is no number"),
@@ -379,7 +379,7 @@ def test_of_equal_pipelines_one_is_served() -> None:
         ('{"a": 1', "it ends before all of its brackets are closed"),
         ("", "there is nothing in it"),
         ("{} {}", "something stands behind its end"),
-        ('{"a": "\t"}', "a tab stands in a text"),
+        ('{"a": "\t"}', "a text contains a tab"),
         ('{"a": 01}', "Missing a comma or '}' after an object member."),
     ],
 )

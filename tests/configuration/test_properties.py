@@ -10,7 +10,7 @@ import rapidjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovms_doctor.model.config_positions import index_of, place_of
+from ovms_doctor.model.config_positions import index_of, position_of
 from ovms_doctor.model.config_text import ConfigText
 from ovms_doctor.model.releases import KNOWN_RELEASES, Release
 from ovms_doctor.prediction.config.reading import read_bytes
@@ -98,6 +98,6 @@ def test_places_lead_to_the_values(value: Any, indent: int | None) -> None:
 
 
 def test_lines_and_columns_begin_with_one() -> None:
-    assert str(place_of("a\nbc", 0)) == "line 1, column 1"
-    assert str(place_of("a\nbc", 3)) == "line 2, column 2"
-    assert str(place_of("", 9)) == "line 1, column 1"
+    assert str(position_of("a\nbc", 0)) == "line 1, column 1"
+    assert str(position_of("a\nbc", 3)) == "line 2, column 2"
+    assert str(position_of("", 9)) == "line 1, column 1"

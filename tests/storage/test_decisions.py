@@ -34,7 +34,7 @@ def around(environment: Environment) -> ServerEnvironment:
 
 
 def client(environment: Environment, release: str = NEW, path: str = "s3://b1x/m") -> S3Client:
-    return s3.choose_client(s3.parse_place(path), around(environment), parse_release(release))
+    return s3.choose_client(s3.parse_path(path), around(environment), parse_release(release))
 
 
 def judged(path: str, environment: Environment, release: str, mode: str = "config") -> tuple[Plan, list[Any]]:
@@ -47,7 +47,7 @@ def judged(path: str, environment: Environment, release: str, mode: str = "confi
 
 @pytest.mark.parametrize(("path", "expected"), S3_PATHS)
 def test_paths_are_read_as_the_server_reads_them(path: str, expected: tuple[str, ...]) -> None:
-    place = s3.parse_place(path)
+    place = s3.parse_path(path)
     assert (place.bucket, place.key, place.host, place.port, place.host_like) == expected
 
 
@@ -134,7 +134,7 @@ PIECES = st.sampled_from(
 def test_the_pattern_matches_what_the_servers_matches(rest: str) -> None:
     for path in (f"s3://{rest}", f"s3://h:9/b{rest}"):
         match = SERVERS_OWN.fullmatch(path)
-        place = s3.parse_place(path)
+        place = s3.parse_path(path)
         assert (place.host != "") is (match is not None)
         if match is not None:
             assert (place.host, place.port, place.bucket, place.key) == match.group(1, 2, 3, 4)
@@ -142,7 +142,7 @@ def test_the_pattern_matches_what_the_servers_matches(rest: str) -> None:
 
 def test_a_long_path_is_read_at_once() -> None:
     """The server's own pattern would try every way to cut this one."""
-    assert s3.parse_place("s3://h:1/b" + "/a" * 5000 + "-").host == ""
+    assert s3.parse_path("s3://h:1/b" + "/a" * 5000 + "-").host == ""
 
 
 # -- anything at all -----------------------------------------------------------------------------------

@@ -105,11 +105,11 @@ class Denial(FactData, frozen=True):
 
 
 class Denials(AnswerBase, frozen=True):
-    """All that the server's user lacks a right on below a directory, as far as this process sees it.
+    """All paths below a directory on which the server's user lacks a right, as far as this process can list them.
 
     * ``directories``: those that it cannot enter or list, those above first.
     * ``files``: those that it cannot read.
-    * ``more``: whether there can be others: not everything was looked at.
+    * ``more``: whether there may be others, because not everything was looked at.
     """
 
     directories: tuple[Denial, ...] = ()
@@ -134,7 +134,7 @@ class Failure(AnswerBase, frozen=True):
 
 
 class Unavailable(AnswerBase, frozen=True):
-    """A fact that could not be collected; this says nothing about the server.
+    """A fact that could not be collected; it allows no conclusion about the server.
 
     * ``reason``: why it could not be collected.
     * ``timed_out``: whether the deadline passed.
@@ -282,7 +282,7 @@ class LibraryInspection(AnswerBase, frozen=True, tag="LibrarySeen"):
     """What the bytes of a shared library hold.
 
     * ``size``: its size in bytes.
-    * ``fault``: why it is no library that can be loaded: ``empty``, ``not ELF``, ``no library`` (an object file or a
+    * ``fault``: why it cannot be loaded as a library: ``empty``, ``not ELF``, ``no library`` (an object file or a
       program), ``cut off`` (the file ends before what must be loaded), ``damaged``; empty where it can be.
     * ``detail``: the fault in one sentence.
     * ``bits``: 32 or 64, 0 where that is not known.

@@ -1,8 +1,8 @@
 r"""A set of facts as one document, and back.
 
 The document: ``{"format": "ovms-doctor facts", "schema_version": "1.0", "header": {…}, "facts": [{"question":
-…, "answer": …}, …]}``, one fact a line, sorted by question. Within a major version keys are only added. What stands
-in a question or an answer is what their types say; text is escaped as in :mod:`ovms_doctor.model.text`.
+…, "answer": …}, …]}``, one fact a line, sorted by question. Within a major version keys are only added. The types
+define the content of questions and answers; text is escaped as in :mod:`ovms_doctor.model.text`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Fact(Struct, frozen=True):
 class FactsFile(Struct, frozen=True):
     """Facts that were collected on one host, to be judged on any other.
 
-    * ``format``: tells this kind of file from any other.
+    * ``format``: the kind of this file.
     * ``schema_version``: version of this form: the second number grows with added keys.
     * ``header``: what was requested when the facts were collected.
     * ``facts``: all facts, sorted by question.
@@ -58,7 +58,7 @@ class FactsFileError(Exception):
 
 
 def dump(facts: Facts, header: Mapping[str, Any]) -> str:
-    """All facts and a header (JSON values of the caller's own) as one document that UTF-8 can write.
+    """Returns all facts and a header (JSON values of the caller) as one document that UTF-8 can write.
 
     The same facts give the same text, in whatever order they were collected.
     """
@@ -72,13 +72,13 @@ def dump(facts: Facts, header: Mapping[str, Any]) -> str:
 
 
 def load(text: str) -> tuple[dict[str, Any], Facts]:
-    """Header and facts of a document; the facts are complete: nothing more can be asked for.
+    """Returns header and facts of a document; the facts are complete: no more can be collected.
 
-    Raises FactsFileError for what is no facts document, is cut off or damaged, or was written by a newer
-    major version. What a newer minor version added is left out.
+    Raises FactsFileError for a document that is no facts file, is cut off or damaged, or was written by a newer
+    major version. Keys that a newer minor version added are left out.
     """
     text = text.removeprefix("\ufeff")
-    # At once where nothing is unusual: a file may hold 100,000 facts.
+    # All at once in the normal case: a file may have 100,000 facts.
     if r"\\x" not in text:
         try:
             file = msgspec.json.decode(text, type=FactsFile)

@@ -11,8 +11,8 @@ A_co = TypeVar("A_co", covariant=True)
 
 
 class Question(Struct, Generic[A_co], frozen=True, tag=True, omit_defaults=True, gc=False):
-    """Something that a rule needs to know. ``class StatPath(Question[PathStatus | Failure | Unavailable])`` says
-    what may be answered: ``Facts.ask(StatPath(…))`` has that type.
+    """A question for a fact that a rule needs. ``class StatPath(Question[PathStatus | Failure | Unavailable])``
+    defines the types of its answers: ``Facts.ask(StatPath(…))`` has that type.
 
     In JSON a question is an object with its ``type`` and those fields that do not have their default value.
     """

@@ -43,9 +43,9 @@ class StatPath(Question[PathStatus | Failure | Unavailable], frozen=True):
 
 
 class StatHost(Question[PathStatus | Failure | Unavailable], frozen=True):
-    """stat(2) of a path of *this host*, links followed, with this process's own rights; mounts play no part.
+    """stat(2) of a path of *this host*, links followed, with this process's own rights; mounts are ignored.
 
-    Needed where a server path lies under no mount: the path of the host with the same name was perhaps meant.
+    Needed where a server path is under no mount: perhaps the host path with the same name was meant.
 
     * ``path``: the path of this host.
     """
@@ -74,7 +74,7 @@ class ListDirectory(Question[Listing | Failure | Unavailable], frozen=True):
 
 
 class ListDenials(Question[Denials | Failure | Unavailable], frozen=True):
-    """All rights that a user lacks on the way from a directory to models below it, judged with this process's own
+    """All rights that a user lacks on the way from a directory to models below it, computed with this process's own
     rights.
 
     * ``path``: the server path of the directory with the models.
@@ -210,7 +210,7 @@ class InspectNetwork(Question[NetworkInspection | Unavailable], frozen=True):
         return "/proc/net"
 
 
-#: Any of the questions; what can stand in a facts file.
+#: Any of the questions that a facts file can have.
 AnyQuestion: TypeAlias = (
     CheckWritable
     | ProbeWrite

@@ -73,7 +73,7 @@ class Facts:
         return cast(A, answer)
 
     def need(self, questions: Iterable[AnyQuestion]) -> None:
-        """Asks for many at once: FactsMissingError names all that are not there."""
+        """Requests many facts at once. Raises FactsMissingError with all that are missing."""
         if self.complete:
             return
         missing = [question for question in questions if question not in self._answers]
@@ -81,7 +81,7 @@ class Facts:
             raise FactsMissingError(missing)
 
     def get(self, question: AnyQuestion) -> Answer | None:
-        """The answer if it was collected; never asks for it."""
+        """Returns the answer if it was collected; never requests it."""
         return self._answers.get(question)
 
     def add(self, answers: Mapping[AnyQuestion, Answer]) -> None:
@@ -103,7 +103,7 @@ class Facts:
 
 
 def _with_shared_parts(answer: ModelInspection, shared: dict[Any, Any]) -> ModelInspection:
-    """The same answer, whose parts are those of an earlier one where they are equal."""
+    """Returns an equal answer that shares equal parts with an earlier one."""
     parts: dict[str, Any] = {
         name: shared.setdefault(part, part)
         for name, part in (

@@ -10,7 +10,8 @@ from ovms_doctor.model.facts.question import AnswerBase, FactData
 
 StoreCall: TypeAlias = Literal["HeadBucket", "ListObjects", "GetObject", "Token", "Credentials"]
 #: What happened instead of an answer. ``name``: the host is not found, ``proxy name``: the proxy's is not; ``refused``:
-#: nobody listens; ``proxy``: the proxy itself refuses; ``reset``: the connection broke off; ``truncated``: fewer bytes
+#: no process listens; ``proxy``: the proxy itself refuses; ``reset``: the connection broke off; ``truncated``: fewer
+#: bytes
 #: than announced; ``tls``: no encrypted connection came about; ``timeout``: no answer in time; ``unreadable``: the
 #: response is not the store's.
 StoreProblem: TypeAlias = Literal[

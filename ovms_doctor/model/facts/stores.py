@@ -18,20 +18,20 @@ StoreKind: TypeAlias = Literal["s3", "gcs"]
 
 
 class StoreAccess(FactData, frozen=True):
-    """How a client of the server's speaks to a bucket.
+    """How a client of the server accesses a bucket.
 
     * ``store``: the kind of store.
     * ``bucket``: the bucket's name.
     * ``credentials``: whose credentials are sent: ``keys`` of the environment, those of a ``profile``, those of
       Google's ``file``, or none (``anonymous``).
     * ``endpoint``: ``scheme://host[:port][/path]``, empty for the store's own.
-    * ``addressing``: whether the name of S3's bucket stands in the path or in the host name.
+    * ``addressing``: whether the name of S3's bucket is in the path or in the host name.
     * ``region``: the region that requests are signed for, empty where none is configured.
     * ``token``: whether a session token is sent with the keys.
     * ``profile``: the name of the AWS profile, empty where none is used.
     * ``files``: the server paths of the AWS credentials and configuration files, or of Google's file.
     * ``proxy``: the variable whose value names the proxy, empty for none.
-    * ``self_signed``: of Google's ``file``, whether a service account signs its tokens itself and fetches none.
+    * ``self_signed``: for Google's ``file``: whether a service account signs its tokens itself and fetches none.
     """
 
     store: StoreKind
@@ -177,8 +177,8 @@ class LoadCopy(Question[LoadReport | StoreRefusal | Unavailable], frozen=True):
 
 
 class FetchCopy(Question[StoreResponse | StoreRefusal | Unavailable], frozen=True):
-    """Files of a store, downloaded into a directory of this host. A probe asks it of its child process, a rule never
-    does.
+    """Files of a store, downloaded into a directory of this host. A probe sends this question to its child process;
+    rules never use it.
 
     * ``copy``: the files that the server downloads.
     * ``names``: the files whose content is needed; the others become holes of their size.

@@ -24,7 +24,8 @@ _THERE = lazy_pattern(
 
 
 def openvino_library(release: Release) -> str | None:
-    """The file name by which an extension must ask for the OpenVINO inside ``release``; None where not known."""
+    """Returns the file name of the OpenVINO library that an extension for ``release`` must need; None where not
+    known."""
     year, minor = release.numbers[:2]
     if year < 2023 or minor > 9:
         return None
@@ -62,5 +63,5 @@ def too_new_for(release: Release, versions: tuple[str, ...]) -> str | None:
 
 
 def is_in_images(library: str) -> bool:
-    """Whether a library, by the name that another asks for, is in every image of OVMS."""
+    """Returns whether a library is in every image of OVMS, by the name under which another library needs it."""
     return _THERE.fullmatch(library) is not None

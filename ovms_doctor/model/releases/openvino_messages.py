@@ -1,7 +1,7 @@
-"""What ``read_model`` of other OpenVINO releases says to the same fault (asked of each release's wheel).
+"""The messages of ``read_model`` of other OpenVINO releases on the same fault (measured with each release's wheel).
 
-OVMS carries the OpenVINO of its own year and minor number; the runtime that read a model here may be another,
-with other words. Source: data/openvino-messages.json, 21 releases from 2023.0.0 to 2026.4.1.
+OVMS contains the OpenVINO of its own year and minor number; the runtime that read a model here may be another one,
+with other messages. Source: data/openvino-messages.json, 21 releases from 2023.0.0 to 2026.4.1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CASES = (
     ("Unable to read the model", ".pb", "pb-garbage"),
     ("Unable to read the model", ".tflite", "tflite-garbage"),
 )
-#: In the table these name their own operation and layer, which are not the model's at hand.
+#: In the table these cases name their own operation and layer, not those of the model.
 _NAMES_ITS_OWN = {"op-extension", "op-unknown"}
 
 
@@ -37,8 +37,8 @@ def _table() -> dict[str, Any]:
 
 
 def text_of_release(release: Release, line: str, path: str) -> tuple[str, str] | None:
-    """The OpenVINO of an OVMS release, and the last line that it writes about the fault that another one reports as
-    ``line`` about ``path``. None where that is not known, or the fault is none of the table's."""
+    """Returns the OpenVINO of an OVMS release, and the last line that it writes about the fault that another
+    OpenVINO reports as ``line`` about ``path``. None where that is not known, or the fault is not in the table."""
     for part, suffix, case in _CASES:
         if part in line and path.lower().endswith(suffix) and case not in _NAMES_ITS_OWN:
             return _of_case(case, release, path)
@@ -46,14 +46,14 @@ def text_of_release(release: Release, line: str, path: str) -> tuple[str, str] |
 
 
 def _of_case(case: str, release: Release, path: str) -> tuple[str, str] | None:
-    wanted = release.numbers[:2]
+    numbers = release.numbers[:2]
     for entry in _table()["cases"][case]:
         first, last = _numbers(entry["releases"][0]), _numbers(entry["releases"][-1])
-        if first[:2] <= wanted <= last[:2]:
+        if first[:2] <= numbers <= last[:2]:
             lines = [
                 text.strip() for text in entry["text"].replace("{file}", path).splitlines() if text.strip()
             ]
-            return ".".join(map(str, wanted)), lines[-1]
+            return ".".join(map(str, numbers)), lines[-1]
     return None
 
 

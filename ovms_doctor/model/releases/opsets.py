@@ -1,6 +1,6 @@
 """Which OpenVINO release first accepts which operation and element type in an IR.
 
-Source: every release's wheel was asked (data/opset-operations.json); 2023.0 means "then or earlier".
+Source: the wheel of every release was queried (data/opset-operations.json); 2023.0 means "then or earlier".
 """
 
 from __future__ import annotations

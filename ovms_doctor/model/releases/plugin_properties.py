@@ -1,7 +1,7 @@
 """Which plugin_config keys a device's plugin lists as supported, by release.
 
-Source: every release's wheel was asked on Linux without a GPU or NPU (data/plugin-properties.json). OVMS
-names year and minor of the OpenVINO it carries.
+Source: the wheel of every release was queried on Linux without a GPU or NPU (data/plugin-properties.json). The
+release of OVMS has the year and minor number of the OpenVINO that it contains.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from ovms_doctor.model.releases.release import Release
 
-#: Before it, the server asked the plugins in a way that no table was made of.
+#: Before this release the server queried the plugins in another way, for which there is no table.
 _FIRST = Release((2023, 0))
 
 
@@ -27,7 +27,7 @@ def _table() -> dict[str, Any]:
 
 
 def devices_with_properties() -> tuple[str, ...]:
-    """The devices whose plugins were asked."""
+    """Returns the devices whose plugins were queried."""
     return tuple(_table()["devices"])
 
 

@@ -52,7 +52,7 @@ class Release(Struct, frozen=True, order=True):
 
     @property
     def tells_names_with_dots(self) -> bool:
-        """``/a../m`` and ``/..m`` are not taken for the directory above (filesystem.hpp, v2023.0)."""
+        """``/a../m`` and ``/..m`` are not read as the directory above (filesystem.hpp, v2023.0)."""
         return self.at_least(2023, 0)
 
     @property

@@ -67,7 +67,7 @@ def node_libraries(
 def _all(
     kind: Literal["loader", "nodes"], items: list[tuple[str, str, str]], key: str, look: _Look
 ) -> Libraries:
-    paths = [join_base_path(given, look.root) for _, given, _ in items]
+    paths = [join_base_path(path_text, look.root) for _, path_text, _ in items]
     look.facts.need(
         StatPath(absolute(path, look.working_directory)) for path in paths if not escapes(path, look.release)
     )
@@ -91,13 +91,13 @@ def _fault(
     if kind == "nodes" and not path.startswith("/"):
         log = (server_log.LIBRARY_RELATIVE(path=path, name=name),)
         return LibraryFault(kind, name, path, pointer, log, "relative")
-    where = absolute(path, look.working_directory)
-    status = look.facts.ask(StatPath(where))
+    absolute_path = absolute(path, look.working_directory)
+    status = look.facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         return None
     if isinstance(status, Failure):
         return _not_opened(kind, name, path, pointer, status)
-    return _content_fault(kind, name, path, pointer, where, status, look.facts)
+    return _content_fault(kind, name, path, pointer, absolute_path, status, look.facts)
 
 
 def _content_fault(
@@ -105,7 +105,7 @@ def _content_fault(
     name: str,
     path: str,
     pointer: str,
-    where: str,
+    absolute_path: str,
     status: PathStatus,
     facts: Facts,
 ) -> LibraryFault | None:
@@ -114,7 +114,7 @@ def _content_fault(
     if status.kind == "directory":
         error = f"{path}: cannot read file data: Is a directory"
     elif status.kind == "regular":
-        head = facts.ask(ReadFile(where, _ELF_HEADER))
+        head = facts.ask(ReadFile(absolute_path, _ELF_HEADER))
         if isinstance(head, Failure):
             return _not_opened(kind, name, path, pointer, head)
         if isinstance(head, Unavailable):
@@ -132,8 +132,8 @@ def _not_opened(
     kind: Literal["loader", "nodes"], name: str, path: str, pointer: str, failure: Failure
 ) -> LibraryFault:
     error = f"{path}: cannot open shared object file: {os.strerror(failure.errno)}"
-    why: Literal["missing", "denied"] = "missing" if failure.missing else "denied"
-    return LibraryFault(kind, name, path, pointer, (_line(kind, name, path, error),), why, failure)
+    problem: Literal["missing", "denied"] = "missing" if failure.missing else "denied"
+    return LibraryFault(kind, name, path, pointer, (_line(kind, name, path, error),), problem, failure)
 
 
 def _line(kind: Literal["loader", "nodes"], name: str, path: str, error: str) -> str:

@@ -30,7 +30,7 @@ def families(release: Release) -> frozenset[str]:
 def config_problem(
     document: dict[str, Any], arguments: ServerArguments | None, release: Release
 ) -> StartProblem | None:
-    """Why ``monitoring`` in a configuration, or metrics asked for on the command line beside it, end the
+    """Returns why ``monitoring`` in a configuration, or metrics options on the command line, end the
     process. ``arguments`` is None where only a configuration is known: then a port is assumed."""
     enabled = arguments is not None and arguments_enable_metrics(arguments, release)
     monitoring = document.get("monitoring")

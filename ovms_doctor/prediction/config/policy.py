@@ -20,8 +20,9 @@ _INT64, _UINT64 = 2**63, 2**64
 
 
 class PolicyReading(Struct, frozen=True):
-    """``policy``: what the server makes of it, None where it refuses it with ``status``; ``log`` the lines that it
-    writes in doing so. ``undefined``: it takes a value for one of another kind without a look: no telling."""
+    """``policy``: the policy that the server reads, None where it refuses the text with ``status``; ``log``: the
+    lines that it writes then. ``undefined``: it reads a value as one of another type without a check, so that the
+    result is not defined."""
 
     policy: VersionPolicy | None = None
     status: str = "OK"
@@ -30,7 +31,7 @@ class PolicyReading(Struct, frozen=True):
 
 
 def parse_policy(value: Any) -> VersionPolicy | None:
-    """The policy, None where the server refuses it or nobody knows what it makes of it."""
+    """Returns the policy, None where the server refuses it or the result is not defined."""
     return read_policy(value, NEWEST).policy
 
 
@@ -49,7 +50,7 @@ def read_policy(value: Any, release: Release) -> PolicyReading:
 
 
 def read_argument(text: str, release: Release) -> tuple[PolicyReading, StartProblem | None]:
-    """``--model_version_policy``: no schema stands before it; what is wrong ends the process."""
+    """Returns the policy of ``--model_version_policy``: no schema validates it first; a fault ends the process."""
     import rapidjson
 
     if not text:

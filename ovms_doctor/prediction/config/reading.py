@@ -54,10 +54,9 @@ _GRAPH_FILE, _SUBCONFIG = "graph.pbtxt", "subconfig.json"
 
 
 class ConfigEntry(Struct, frozen=True):
-    """An entry of ``model_config_list``. ``graphs``: the files of which one that opens makes the entry a
-    MediaPipe graph, as the server writes their paths. ``subconfig``: where it says that the graph's models are listed.
-    ``loader``: the custom loader that it names. ``undefined``: nobody knows what the server makes of its version
-    policy."""
+    """An entry of ``model_config_list``. ``graphs``: files, as the server writes their paths; if one of them opens,
+    the entry is a MediaPipe graph. ``subconfig``: the file with the graph's models that it names. ``loader``: the
+    custom loader that it names. ``undefined``: how the server reads its version policy is not defined."""
 
     entry: ModelEntry
     graphs: tuple[str, ...] = ()
@@ -87,44 +86,45 @@ class ConfigReading(Struct, frozen=True):
     notes: tuple[ConfigNote, ...] = ()
     problem: StartProblem | None = None
     unknown: CouldNotLook | None = None
-    places: ConfigPositions | None = None
+    config_positions: ConfigPositions | None = None
 
 
 def read_config(config_path: str, deployment: Deployment, facts: Facts) -> ConfigReading:
     """What the file holds, or why the process ends. Raises FactsMissingError."""
-    where = absolute(config_path, deployment.working_directory)
-    status = facts.ask(StatPath(where))
+    absolute_path = absolute(config_path, deployment.working_directory)
+    status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Unavailable):
         return ConfigReading(unknown=CouldNotLook(config_path, status.reason, status.timed_out))
     if isinstance(status, Failure):
         problem = _unreadable(config_path, status)
         if status.missing:
-            problem = replace(problem, suggestion=_other_file(where, deployment, facts))
+            problem = replace(problem, suggestion=_other_file(absolute_path, deployment, facts))
         return ConfigReading(problem=problem)
     if status.kind == "directory":
-        return ConfigReading(problem=_directory(config_path, facts.ask(ListDirectory(where))))
+        return ConfigReading(problem=_directory(config_path, facts.ask(ListDirectory(absolute_path))))
     if status.kind != "regular":
         reason = f"a {status.kind} stands where the configuration file is expected"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
     if status.size > LIMIT:
         return ConfigReading(unknown=CouldNotLook(config_path, f"it is larger than {LIMIT >> 20} MiB"))
-    content = facts.ask(ReadFile(where, LIMIT))
+    content = facts.ask(ReadFile(absolute_path, LIMIT))
     if isinstance(content, Unavailable):
         return ConfigReading(unknown=CouldNotLook(config_path, content.reason, content.timed_out))
     if isinstance(content, Failure):
         return ConfigReading(problem=_unreadable(config_path, content))
     return replace(
-        read_bytes(config_path, content.data, deployment), places=ConfigPositions(config_path, content.data)
+        read_bytes(config_path, content.data, deployment),
+        config_positions=ConfigPositions(config_path, content.data),
     )
 
 
-def _other_file(where: str, deployment: Deployment, facts: Facts) -> str | None:
-    """The file that was probably meant by one that does not exist: below a mount, misspelt, or the only JSON file
-    beside it. Raises FactsMissingError."""
-    near = nearest_path(where, deployment.mounts, facts)
-    if near is not None or not where.lower().endswith(".json"):
+def _other_file(absolute_path: str, deployment: Deployment, facts: Facts) -> str | None:
+    """Returns the file that was probably meant by a missing one: below a mount, misspelt, or the only JSON file in
+    the directory. Raises FactsMissingError."""
+    near = nearest_path(absolute_path, deployment.mounts, facts)
+    if near is not None or not absolute_path.lower().endswith(".json"):
         return near
-    directory = posixpath.dirname(where)
+    directory = posixpath.dirname(absolute_path)
     status = facts.ask(StatPath(directory))
     listing = facts.ask(ListDirectory(directory)) if isinstance(status, PathStatus) else None
     names = (
@@ -154,22 +154,22 @@ def _unreadable(path: str, failure: Failure) -> StartProblem:
     return StartProblem("config_unreadable", "CONFIG_FILE_INVALID", 1, log, path, failure=failure)
 
 
-def _not_json(path: str, error: str, at: int | None, why: str = "") -> StartProblem:
+def _not_json(path: str, error: str, at: int | None, hint: str = "") -> StartProblem:
     log = (server_log.CONFIG_NOT_JSON(error=error),)
-    return StartProblem("config_not_json", "JSON_INVALID", 1, log, path, error, at=at, hint=why)
+    return StartProblem("config_not_json", "JSON_INVALID", 1, log, path, error, at=at, hint=hint)
 
 
 @lru_cache(maxsize=2)
 def read_bytes(config_path: str, data: bytes, deployment: Deployment) -> ConfigReading:
-    """What the server makes of the file's bytes. Never raises, whatever they are. The rules are followed in
-    many turns, each from the beginning: the last readings are kept."""
+    """Returns how the server reads the file's bytes. Never raises, whatever they are. The rules run in many rounds,
+    each from the beginning: the last results are cached."""
     text = ConfigText.of(data)
     release = deployment.release
     try:
         parsed = parse(text)
     except NotJsonError as error:
-        why = why_not_json(text.text, error.at, error.message)
-        return ConfigReading(problem=_not_json(config_path, error.message, error.at, why))
+        hint = why_not_json(text.text, error.at, error.message)
+        return ConfigReading(problem=_not_json(config_path, error.message, error.at, hint))
     except NestingError:
         reason = "it is nested deeper than is followed here"
         return ConfigReading(unknown=CouldNotLook(config_path, reason))
@@ -302,7 +302,7 @@ def _entry(
 
 
 def _graph_entry(config: dict[str, Any], pointer: str, root: str) -> ConfigEntry:
-    """An entry of ``mediapipe_config_list``: a graph whatever is there, and its ``graph_path`` always counts."""
+    """Returns an entry of ``mediapipe_config_list``: always a graph, and its ``graph_path`` is always used."""
     base = _graph_directory(config, root)
     entry = ModelEntry(config["name"], base, pointer=pointer)
     path = join_base_path(config.get("graph_path", _GRAPH_FILE), base)
@@ -310,8 +310,8 @@ def _graph_entry(config: dict[str, Any], pointer: str, root: str) -> ConfigEntry
 
 
 def _graph_directory(config: dict[str, Any], root: str) -> str:
-    given = config.get("base_path") or config["name"] + "/"
-    return join_base_path(given if given.endswith("/") else given + "/", root)
+    directory = config.get("base_path") or config["name"] + "/"
+    return join_base_path(directory if directory.endswith("/") else directory + "/", root)
 
 
 def graph_files(config: dict[str, Any], root: str, release: Release) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The schema that config.json must satisfy, by release, and the server's message about what does not.
 
-The server validates with RapidJSON, and so does this: which of several violations is named first, with which
-pointer, is RapidJSON's doing. The schema's own structure decides how far those pointers reach (a ``$ref``
-is named by what it refers to), so definitions stand where the server has them (schema.cpp at each tag).
+The server validates with RapidJSON, and so does this module: RapidJSON decides which of several violations is named
+first, with which pointer. These pointers depend on the structure of the schema (a ``$ref`` is named by its target),
+so definitions are where the server has them (schema.cpp at each tag).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _object(required: str, properties: Schema, **more: Any) -> Schema:
 
 
 def keys_of_config(release: Release) -> Schema:
-    """What may stand in the ``config`` of a model's entry."""
+    """Returns the schema of ``config`` in a model's entry."""
     shape: Schema = _ref("layout_shape_def") if release.strict_policy else {"type": ["object", "string"]}
     keys: Schema = {
         "name": _TEXT,
@@ -96,10 +96,10 @@ def _one_member(release: Release) -> Schema:
 
 
 def _models(release: Release) -> Schema:
-    """An entry of ``model_config_list``, and of ``custom_loader_config_list``: only ``config`` is described;
-    what may stand beside it is unlimited in kind, since v2024.0 nothing in number."""
-    # In the server's schema a misplaced additionalProperties stands among the properties: a key of that
-    # name with any value.
+    """An entry of ``model_config_list``, and of ``custom_loader_config_list``: only ``config`` is described; other
+    keys may have any type, and since v2024.0 are not allowed."""
+    # In the server's schema a misplaced additionalProperties is among the properties: a key of that name with any
+    # value.
     stray = {"additionalProperties": False}
     config = _object("name" if release.base_path_optional else "name base_path", keys_of_config(release))
     loader = _object(
@@ -220,7 +220,7 @@ def _validator(release: Release) -> Any:
 
 
 def violation(text: str, release: Release) -> Violation | None:
-    """The first violation of the release's schema by ``text``, which is JSON; None where there is none."""
+    """Returns the first violation of the release's schema by ``text``, which is JSON; None where it is valid."""
     import rapidjson
 
     try:
@@ -259,7 +259,7 @@ def resolve(pointer: str, release: Release) -> Schema:
 
 
 def suggestion_for(found: Violation, release: Release, document: Any) -> str | None:
-    """A key that was probably meant: for one too many, or for one that is missing. Only a suggestion."""
+    """Returns the key that was probably meant, for an unknown key or a missing one. Only a suggestion."""
     if found.keyword == "additionalProperties":
         if found.key == "#/mediapipe_config_list":
             # Spelled right: it is the release that does not know it.
@@ -272,8 +272,8 @@ def suggestion_for(found: Violation, release: Release, document: Any) -> str | N
 
 
 def missing_key(found: Violation, release: Release, document: Any) -> tuple[str, str | None]:
-    """The key that is missing where one is required, and the pointer of a key that looks as if it were meant; of
-    more keys than allowed no missing one, and the pointer of the one too many."""
+    """Returns the missing required key, and the pointer of a key that is similar to it; for a key too many, no
+    missing key and the pointer of that key."""
     part = resolve(found.schema, release)
     pointer = from_fragment(found.key)
     value = _at(document, pointer)
@@ -292,7 +292,7 @@ def missing_key(found: Violation, release: Release, document: Any) -> tuple[str,
 
 
 def remedy_for(found: Violation, release: Release, document: Any) -> str:
-    """What to do about a key beside ``config``, as a sentence; empty for anything else."""
+    """Returns a hint on a key next to ``config``, as a sentence; empty for any other violation."""
     if found.keyword != "maxProperties" or not found.schema.endswith("model_config"):
         return ""
     _, sibling = missing_key(found, release, document)
@@ -310,9 +310,10 @@ def _names(part: Schema) -> list[str]:
     return [name for name in part.get("properties", {}) if name != "additionalProperties"]
 
 
-def _similar(wanted: str, names: list[str]) -> str | None:
-    """The one of ``names`` that was probably meant by ``wanted``: spelled alike, or a part of the other."""
-    word = wanted.lower()
+def _similar(meant: str, names: list[str]) -> str | None:
+    """Returns the one of ``names`` that was probably meant by ``meant``: similar in spelling, or one is a part of
+    the other."""
+    word = meant.lower()
     by_word = {name.lower(): name for name in reversed(names)}
     close = similar_names(word, by_word, 1, 0.7)
     if not close:
@@ -325,7 +326,7 @@ def _escaped(key: str) -> str:
 
 
 def hint_for(found: Violation, release: Release) -> str:
-    """What other releases make of it, or where the thing belongs; empty where there is nothing to say."""
+    """Returns how other releases handle it, or the right place of the key; empty without a hint."""
     key = last_key(found.key)
     if found.keyword == "additionalProperties":
         if key in REMOVED:
@@ -351,14 +352,14 @@ def hint_for(found: Violation, release: Release) -> str:
         return "In a configuration file this is an object; text that holds JSON is for the command line."
     if found.keyword == "oneOf" and key in ("shape", "layout"):
         return f"In a configuration file {key} is a text, or an object that gives each tensor a text."
-    wanted = resolve(found.schema, release)
+    rule = resolve(found.schema, release)
     if found.keyword == "anyOf" and found.schema.endswith("plugin_config/additionalProperties"):
-        types = " or ".join(item.get("type", "") for item in wanted.get("anyOf", []))
+        types = " or ".join(item.get("type", "") for item in rule.get("anyOf", []))
         return f"It has to be of the type {types}; an object in plugin_config is for the command line."
-    if found.keyword == "type" and "type" in wanted:
-        types = wanted["type"] if isinstance(wanted["type"], str) else " or ".join(wanted["type"])
+    if found.keyword == "type" and "type" in rule:
+        types = rule["type"] if isinstance(rule["type"], str) else " or ".join(rule["type"])
         exact = ": 1.0 is none to the server, nor is a number in quotes" if types == "integer" else ""
         return f"It has to be of the type {types}{exact}."
-    if found.keyword == "enum" and "enum" in wanted:
-        return f"It has to be one of: {', '.join(map(str, wanted['enum']))}."
+    if found.keyword == "enum" and "enum" in rule:
+        return f"It has to be one of: {', '.join(map(str, rule['enum']))}."
     return ""

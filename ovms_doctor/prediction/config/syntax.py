@@ -7,7 +7,7 @@ from ovms_doctor.model.pattern import lazy_pattern
 _BLANK = " \t\r\n"
 _WORD = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBERS = {"NaN": "NaN", "Infinity": "Infinity", "inf": "inf", "nan": "nan"}
-#: Beginnings of RapidJSON's messages that tell enough.
+#: Beginnings of RapidJSON's messages, with their explanations.
 _ERRORS = {
     "The document root must not be followed": "something stands behind its end",
     "Missing a colon": "a colon is missing behind the key",
@@ -30,19 +30,19 @@ def why_not_json(text: str, at: int, error: str = "") -> str:
         return "the file begins with a byte order mark (EF BB BF), which the server's parser does not take"
     if not text.strip(_BLANK):
         return "there is nothing in it"
-    for beginning, words in _ERRORS.items():
+    for beginning, explanation in _ERRORS.items():
         if error.startswith(beginning):
-            return words
+            return explanation
     rest = text[at:]
     before = text[:at].rstrip(_BLANK)
     if rest[:2] in ("//", "/*") or rest[:1] == "#":
-        return "a comment stands here, and the server's JSON has none"
+        return "here is a comment, and the server's JSON has none"
     if rest[:1] in ("}", "]") and before.endswith(","):
         return f"a comma stands before the closing “{rest[0]}”"
     if rest[:1] == "'":
-        return "a text stands in single quotes: JSON has double ones only"
+        return "a text is in single quotes: JSON has double ones only"
     if rest[:1] == "\t":
-        return "a tab stands in a text: write \\t for it"
+        return "a text contains a tab: write \\t for it"
     if not rest.strip(_BLANK):
         return "it ends before all of its brackets are closed"
     word = _WORD.match(rest.lstrip("-+"))

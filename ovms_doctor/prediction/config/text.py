@@ -29,7 +29,7 @@ class NotJsonError(Exception):
 
 
 class NestingError(Exception):
-    """Nested deeper than is followed here. The server's parser goes on until its stack ends."""
+    """The nesting is deeper than this module follows. The server's parser continues until its stack overflows."""
 
 
 class Document(Struct, frozen=True):
@@ -41,14 +41,14 @@ class Document(Struct, frozen=True):
 
 
 def cut_at_nul(value: Any, pointer: str = "") -> tuple[Any, tuple[str, ...]]:
-    """The document as the server has it, which takes every text of it for a C string (``GetString()``): the rest
-    behind a NUL character is not seen. And the pointers of the texts that are cut."""
+    """Returns the document as the server reads it, and the pointers of the cut texts: the server reads each text as
+    a C string (``GetString()``), up to a NUL character."""
     if isinstance(value, str):
         whole, nul, _ = value.partition("\0")
         return whole, (pointer,) if nul else ()
     if isinstance(value, list):
-        done = [cut_at_nul(item, f"{pointer}/{index}") for index, item in enumerate(value)]
-        return [item for item, _ in done], tuple(at for _, found in done for at in found)
+        items = [cut_at_nul(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        return [item for item, _ in items], tuple(at for _, found in items for at in found)
     if not isinstance(value, dict):
         return value, ()
     pairs = []

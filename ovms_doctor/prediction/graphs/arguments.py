@@ -41,10 +41,10 @@ def graph_options(calculator: Calculator, arguments: ServerArguments | None) -> 
     return tuple(fields)
 
 
-def _pairs(words: tuple[str, ...]) -> dict[str, str]:
+def _pairs(arguments: tuple[str, ...]) -> dict[str, str]:
     """``--name value`` and ``--name=value`` among the words, the last of each name."""
     found: dict[str, str] = {}
-    left = list(words)
+    left = list(arguments)
     while left:
         word = left.pop(0)
         if not word.startswith("--"):

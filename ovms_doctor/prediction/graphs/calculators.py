@@ -135,7 +135,8 @@ def calculator(name: str) -> Calculator | None:
 
 
 def initialised_as(name: str, release: Release) -> Calculator | None:
-    """The calculator whose initialiser takes a node: by the end of the name (``endsWith``), None where none does."""
+    """Returns the calculator whose initialiser handles a node: by the end of the name (``endsWith``), None where
+    none does."""
     ending = (one for one in CALCULATORS if one.title and name.endswith(one.name) and one.is_in(release))
     return max(ending, key=lambda one: len(one.name), default=None)
 

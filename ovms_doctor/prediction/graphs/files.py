@@ -70,7 +70,7 @@ def open_graph(
     if isinstance(opened, Failure):
         return _not_opened(name, path, opened)
     if status.kind == "directory":
-        # It opens. What its size is said to be depends on the file system, and with it how this goes wrong.
+        # A directory can be opened. Its reported size depends on the file system, and so does the failure.
         return GraphFault(path, "directory", _INVALID, ())
     if status.size == 0 and release.at_least(2023, 1):
         return GraphFault(path, "empty", _INVALID, (server_log.GRAPH_EMPTY(name=name),))

@@ -1,4 +1,4 @@
-"""From a graph that the server finds, or makes in memory, to what becomes of it."""
+"""The predicted result for a graph that the server finds, or makes in memory."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ _RULES: dict[str, Callable[[ServableContext], Iterator[ServableFault]]] = {
 
 
 def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, facts: Facts) -> GraphPlan:
-    """What becomes of the graph of a graph.pbtxt, which the server opens at ``path``. Raises FactsMissingError."""
+    """Returns the result for the graph of a graph.pbtxt, which the server opens at ``path``. Raises
+    FactsMissingError."""
     content = facts.ask(ReadFile(absolute(path, deployment.working_directory), _LIMIT))
     if isinstance(content, (Failure, Unavailable)):
         reason = content.reason if isinstance(content, Unavailable) else "it cannot be read"
@@ -79,8 +80,8 @@ def follow_graph(name: str, path: str, base_path: str, deployment: Deployment, f
 
 
 def with_graph(plan: ModelPlan, graph: GraphPlan, mode: Mode) -> ModelPlan:
-    """The plan of an entry with what becomes of its graph: started alone, a graph that fails ends the process with exit
-    code 1; one that crashes the runtime ends it in both modes (128 + SIGSEGV)."""
+    """Returns the plan of an entry with the result for its graph: started alone, a graph that fails ends the process
+    with exit code 1; one that crashes the runtime ends it in both modes (128 + SIGSEGV)."""
     verdict = graph.verdict
     ended = 139 if verdict == "killed" else 1 if verdict == "failed" and mode == "single" else None
     unknown = plan.unknown
@@ -112,9 +113,9 @@ def _sessions(message: GraphMessage) -> tuple[Session, ...]:
 def follow_in_memory(
     name: str, task: str, base_path: str, deployment: Deployment, facts: Facts, models_path: str = "."
 ) -> GraphPlan:
-    """What becomes of the graph that the server makes for a generative model of ``task``: in memory (since v2026.2),
-    or as the graph.pbtxt of a model that it has pulled. ``models_path``: what the graph names, relative to the base
-    path."""
+    """Returns the result for the graph that the server makes for a generative model of ``task``: in memory (since
+    v2026.2), or as the graph.pbtxt of a model that it has pulled. ``models_path``: the path in the graph, relative
+    to the base path."""
     calculator = next((one for one in CALCULATORS if _TASKS.get(one.title) == task), None)
     if calculator is None or task == "python":
         return GraphPlan("", (task,), doubts=(f"a model for the task {task} is not followed",))
@@ -122,8 +123,8 @@ def follow_in_memory(
     node = Node(_node_name(calculator), calculator, GraphMessage(calculator.options, fields), 0)
     doubts: list[str] = []
     models: list[NodeModel] = []
-    given = base_path if models_path == "." else None
-    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models, models_path=given)
+    directory = base_path if models_path == "." else None
+    faults = _node_faults(name, node, base_path, deployment, facts, doubts, models, models_path=directory)
     return GraphPlan("", (task,), None, tuple(faults), tuple(doubts), models=tuple(models))
 
 
@@ -141,28 +142,31 @@ def _node_faults(
     models: list[NodeModel],
     models_path: str | None = None,
 ) -> list[ServableFault]:
-    """The faults of one node: up to the first that keeps the graph from being loaded. What it loads is added to
-    ``models``."""
+    """Returns the faults of one node, up to the first that prevents the load of the graph. The loaded models are
+    added to ``models``."""
     rules = _RULES.get(node.calculator.title)
     if rules is None:
         return []
-    given = models_path
-    if given is None:
+    model_directory = models_path
+    if model_directory is None:
         field = None if node.options is None else node.options.first("models_path")
         text = field.value if field is not None and isinstance(field.value, str) else ""
-        given = text
+        model_directory = text
 
     def directory(path: str) -> ModelDirectory:
-        """Relative to the base path of the graph, wherever its file lies; absolute paths are taken as they are."""
+        """Returns the directory at ``path``, which is relative to the base path of the graph, wherever the graph's
+        file is; absolute paths are used unchanged."""
         path = posixpath.normpath(posixpath.join(base_path, path))
         load = deployment.options.load != "none"
         return ModelDirectory(path, absolute(path, deployment.working_directory), facts, load=load)
 
-    context = ServableContext(graph, node, deployment.release, directory(given), deployment.limits, directory)
-    given = context.directory.path
+    context = ServableContext(
+        graph, node, deployment.release, directory(model_directory), deployment.limits, directory
+    )
+    model_directory = context.directory.path
     found: list[ServableFault] = []
     try:
-        missing = _path_fault(context, given, deployment, facts)
+        missing = _path_fault(context, model_directory, deployment, facts)
         if missing is not None:
             return [missing]
         for fault in chain(
@@ -179,7 +183,7 @@ def _node_faults(
             models.append(model)
     except UnavailableFileError as error:
         doubts.append(str(error))
-    # What keeps the graph from being loaded comes first; requests are not reached then.
+    # A fault that prevents the load of the graph comes first; then there are no requests.
     fatal = [fault for fault in found if fault.verdict not in LOADED]
     return fatal[:1] or found
 

@@ -19,10 +19,10 @@ _ARCHITECTURES = ("llama", "qwen2", "qwen3")
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 
 
-def gguf_faults(context: ServableContext, given: str) -> Iterator[ServableFault]:
+def gguf_faults(context: ServableContext, models_path: str) -> Iterator[ServableFault]:
     """Of the file that ``models_path`` names."""
-    directory, _, name = given.rpartition("/")
-    folder = context.other_directory(directory or ("/" if given.startswith("/") else "."))
+    directory, _, name = models_path.rpartition("/")
+    folder = context.other_directory(directory or ("/" if models_path.startswith("/") else "."))
     data = folder.read(name, _HEAD)
     path = folder.join(name)
     log = context.thrown("failed")

@@ -1,6 +1,6 @@
-"""The cache of keys and values of a language model: what a token takes, and how far the cache grows.
+"""The cache of keys and values of a language model: the bytes of a token, and the limit of the cache.
 
-Source: measured with OpenVINO GenAI 2025.1 to 2026.4 on the CPU (resident memory beside the number of tokens); the
+Source: measured with OpenVINO GenAI 2025.1 to 2026.4 on the CPU (resident memory against the number of tokens); the
 options from OVMS (llm_calculator.proto, servable_initializer.cpp), the order of precisions from the CPU plugin.
 """
 
@@ -31,7 +31,7 @@ _OTHER_PROPERTIES = (
     "KEY_CACHE_GROUP_SIZE",
     "VALUE_CACHE_GROUP_SIZE",
 )
-#: Bits of a number, at least and at most; with scales beside them.
+#: Bits of a number, at least and at most; scales are added.
 _PACKED = {"u8": (8, 8), "u4": (4, 4), "u3": (3, 4)}
 #: Bytes of a number.
 _FLOATS = {"f16": 2, "bf16": 2, "f32": 4}
@@ -69,8 +69,8 @@ def kv_cache(
 def cache_size(context: ServableContext, prefix: str = "") -> int:
     """The size in GiB that the option, or its default in the release, gives the cache; 0: it grows with requests."""
     options = context.options
-    given = None if options is None else options.first(f"{prefix}cache_size")
-    if given is None and prefix:
+    field = None if options is None else options.first(f"{prefix}cache_size")
+    if field is None and prefix:
         return cache_size(context)
     number = context.number(f"{prefix}cache_size", 0 if context.release.at_least(2025, 4) else 8)
     if not context.release.at_least(2024, 3):
@@ -80,7 +80,7 @@ def cache_size(context: ServableContext, prefix: str = "") -> int:
 
 
 def _of_states(model: ModelInspection) -> tuple[_Part, ...]:
-    """By the variables that the model keeps, whose shapes are [batch, heads, tokens, size]."""
+    """Returns the size from the model's variables, whose shapes are [batch, heads, tokens, size]."""
     parts = []
     for state in model.states:
         dimensions = state.shape.strip("[]").split(",")
@@ -143,7 +143,8 @@ def _per_token(
 
 
 def _packed(part: _Part, bits: int, release: Release) -> float:
-    """Bytes of one head of one token: numbers of so many bits, a scale and a zero point in f32. Keys share these with
+    """Returns the bytes of one head of one token: numbers of ``bits`` bits, a scale and a zero point in f32. Keys
+    share these with
     the other 31 tokens of a block, since 2025.2."""
     scales = part.size / 4 if part.kind == "key" and release.at_least(2025, 2) else 8
     return part.size * bits / 8 + scales

@@ -37,7 +37,7 @@ def loaded_models(context: ServableContext) -> NodeModel:
             if name is not None:
                 found = kv_cache(each, each.directory.inspected[name], prefix, stateful=stateful)
                 caches += [] if found is None else [found]
-    # Without the library of text operations a tokenizer is only looked at: no reason to say anything.
+    # Without the library of text operations a tokenizer is only read statically; this is no finding.
     read = directory.loads and directory.inspected and not directory.not_read
     basis: LoadBasis = "read" if read else "static"
     properties = _properties(context)
@@ -51,8 +51,8 @@ def _properties(context: ServableContext) -> tuple[tuple[str, str], ...]:
 def load_pipeline(
     context: ServableContext, task: str, model: NodeModel, facts: Facts
 ) -> tuple[NodeModel, ServableFault | None]:
-    """What OpenVINO GenAI, where it is installed beside this program, does with the model of a node without a fault.
-    Raises FactsMissingError, and UnavailableFileError where the load did not end."""
+    """Returns the result of loading the model of a node without a fault with OpenVINO GenAI, where it is installed
+    with this program. Raises FactsMissingError, and UnavailableFileError where the load did not end."""
     path, device = context.directory.path, model.device
     reason = ""
     if device not in ("", "CPU") or (not device and context.limits.gpu):

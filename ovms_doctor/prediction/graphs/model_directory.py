@@ -59,7 +59,7 @@ class JsonFile(Struct, frozen=True):
 
     #: Whether it is there and can be parsed.
     state: JsonState
-    #: The document; None where there is none.
+    #: The document; None where the file is not JSON.
     value: Any = None
     #: What is wrong with it, as the end of a sentence.
     detail: str = ""
@@ -67,7 +67,7 @@ class JsonFile(Struct, frozen=True):
     exception: str = ""
 
     def text(self, key: str) -> str:
-        """The text under a key of the top object; empty where there is none."""
+        """Returns the text under a key of the top object; empty for another value."""
         found = self.value.get(key) if isinstance(self.value, dict) else None
         return found if isinstance(found, str) else ""
 
@@ -91,11 +91,11 @@ class IrFile(Struct, frozen=True):
 
 
 class UnavailableFileError(Exception):
-    """A file could not be looked at. The message says which, and why."""
+    """A file could not be looked at. The message names the file and the reason."""
 
 
 class ModelDirectory:
-    """Asks for the files of one directory. Every method may raise FactsMissingError or UnavailableFileError."""
+    """The files of one directory. Every method may raise FactsMissingError or UnavailableFileError."""
 
     def __init__(self, path: str, absolute: str, facts: Facts, *, load: bool = False) -> None:
         #: As the server writes it.
@@ -110,7 +110,7 @@ class ModelDirectory:
         self.not_read: list[str] = []
 
     def prepare(self, *names: str) -> None:
-        """Requests at once what is to be known of several files."""
+        """Requests the facts on several files together."""
         self._facts.need(StatPath(f"{self.absolute}/{name}") for name in names)
 
     def status(self, name: str) -> PathStatus | Failure:
@@ -136,7 +136,7 @@ class ModelDirectory:
         return posixpath.join(self.path, name)
 
     def read(self, name: str, limit: int = _LIMIT) -> bytes | Failure | None:
-        """The beginning of a file, None where there is none, Failure where it cannot be read."""
+        """Returns the beginning of a file, None where it does not exist, Failure where it cannot be read."""
         status = self.status(name)
         if isinstance(status, Failure):
             return None if status.missing else status
@@ -171,11 +171,11 @@ class ModelDirectory:
         except UnicodeDecodeError:
             return JsonFile("invalid", detail="it is not UTF-8", exception=_PARSE_ERROR)
         except (ValueError, RecursionError) as error:
-            place = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-            return JsonFile("invalid", detail=f"it is not valid JSON{place}", exception=_PARSE_ERROR)
+            position = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+            return JsonFile("invalid", detail=f"it is not valid JSON{position}", exception=_PARSE_ERROR)
 
     def ir(self, name: str) -> IrFile:
-        """The IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO, then by it where that is wanted."""
+        """Returns the IR ``NAME.xml`` with ``NAME.bin``, read without OpenVINO, and also with it where requested."""
         xml, weights = f"{name}.xml", f"{name}.bin"
         self.prepare(xml, weights)
         for file in (xml, weights):
@@ -184,7 +184,7 @@ class ModelDirectory:
                 exception = _NOT_OPENED if file == xml else openvino_log.NO_WEIGHTS
                 return IrFile("missing" if status.missing else "denied", file, exception=exception)
         for file in (xml, weights):
-            # Whether it may be read is asked of its first byte.
+            # Its first byte is read to find out whether it may be read.
             content = self._facts.ask(ReadFile(f"{self.absolute}/{file}", 1))
             if isinstance(content, Failure):
                 # Releases differ in how they report it.
@@ -241,7 +241,7 @@ def _file_of(fault: Fault, xml: str) -> str:
 
 
 def _exception_of(fault: Fault) -> str:
-    """What OpenVINO says of a fault of an IR's bytes; empty where releases differ in it."""
+    """Returns OpenVINO's message on a fault in an IR's bytes; empty where the releases' messages differ."""
     if fault.path.lower().endswith(".bin"):
         return openvino_log.NO_WEIGHTS if fault.kind in _WITHOUT_WEIGHTS else openvino_log.WRONG_WEIGHTS
     if fault.kind == "xml-malformed":

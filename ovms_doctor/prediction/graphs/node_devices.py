@@ -22,11 +22,11 @@ _ESCAPES = frozenset(("Embeddings", "Rerank", "SpeechToText"))
 
 
 def device_faults(context: ServableContext, deployment: Deployment, facts: Facts) -> Iterator[ServableFault]:
-    """What keeps the node from being loaded on its device. Raises FactsMissingError."""
+    """Yields the faults that prevent the load of the node on its device. Raises FactsMissingError."""
     verdict: Verdict = "escaped" if context.node.calculator.title in _ESCAPES else "failed"
     option = "device" if context.text("device") else "target_device"
-    given = context.text(option)
-    for text in given.split() if context.node.calculator.title == "Image Gen" else [given]:
+    devices = context.text(option)
+    for text in devices.split() if context.node.calculator.title == "Image Gen" else [devices]:
         if not text:
             continue
         device = target_device(text, context.release)
@@ -103,7 +103,8 @@ def _language_model(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _quantisation(context: ServableContext) -> Iterator[ServableFault]:
-    """Weights of four bits that have zero points: the NPU is meant for symmetric ones (documentation of GenAI)."""
+    """Yields a fault for weights of four bits that have zero points: the NPU is intended for symmetric ones
+    (documentation of GenAI)."""
     name = "openvino_config.json"
     document = context.directory.json(name).value
     config = document.get("quantization_config") if isinstance(document, dict) else None

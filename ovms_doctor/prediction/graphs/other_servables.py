@@ -34,7 +34,7 @@ def embeddings_faults(context: ServableContext) -> Iterator[ServableFault]:
     yield from tokenizer_faults(context, "escaped", "", detokenizer=False)
     yield from _token_texts(context)
     yield from _models(context, "escaped", ("openvino_model",))
-    # Compiling meets them, after all files were read.
+    # Compiling fails on them, after all files were read.
     yield from property_faults(context, "escaped", "")
     if context.node.calculator.title == "Embeddings" and context.release.at_least(2025, 4):
         yield from _rank(context)
@@ -138,10 +138,10 @@ def _voices(context: ServableContext, verdict: Verdict) -> Iterator[ServableFaul
     """The files of the voices that the graph names, relative to its base path (since v2026.0)."""
     options = context.options
     for voice in options.messages("voices") if options is not None else ():
-        given = next(iter(voice.texts("path")), "")
-        directory, _, name = given.rpartition("/")
-        beside = context.other_directory(directory or ("/" if given.startswith("/") else "."))
-        if given and beside.has(name):
+        voice_path = next(iter(voice.texts("path")), "")
+        directory, _, name = voice_path.rpartition("/")
+        beside = context.other_directory(directory or ("/" if voice_path.startswith("/") else "."))
+        if voice_path and beside.has(name):
             continue
         path = beside.join(name)
         line = f"Requested voice speaker embeddings file does not exist: {path}"
@@ -209,7 +209,7 @@ def _known_pipeline(kind: str, release: Release) -> bool:
 
 
 def _has_part(document: dict[str, object], name: str) -> bool:
-    """Whether the index has a part: one that the pipeline goes without stands there as [null, null]."""
+    """Returns whether the index has a part: a part that the pipeline does not use is there as [null, null]."""
     part = document.get(name)
     return isinstance(part, list) and any(item is not None for item in part)
 

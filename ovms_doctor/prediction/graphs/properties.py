@@ -31,8 +31,10 @@ _CACHE_PRECISIONS = ("u8", "bf16", "f16", "f32")
 def property_faults(
     context: ServableContext, verdict: Verdict, status: str, parse_line: str = ""
 ) -> Iterator[ServableFault]:
-    """What is wrong with the node's ``plugin_config``: ``verdict`` and ``status`` are those of the exception that the
-    plugin throws; ``parse_line``: the line of a text that is not parsed, empty where the server goes on without it."""
+    """Yields the faults in the node's ``plugin_config``: ``verdict`` and ``status`` are those of the exception that
+    the
+    plugin throws; ``parse_line``: the line for a text that is not parsed, empty where the server continues without
+    it."""
     text = context.text("plugin_config")
     if not text:
         return
@@ -83,10 +85,10 @@ def _refused(
             detail = f"the CPU’s plugin has no property {key}"
             exception = f"Unsupported property {key} by CPU plugin."
         elif key == "KV_CACHE_PRECISION" and device == "CPU":
-            given = str(json.loads(value))
-            if given.lower() not in _CACHE_PRECISIONS:
-                detail = f"{key} is one of {', '.join(_CACHE_PRECISIONS)}, not {given}"
-                exception = f"Wrong value {given} for property key {key}"
+            precision = str(json.loads(value))
+            if precision.lower() not in _CACHE_PRECISIONS:
+                detail = f"{key} is one of {', '.join(_CACHE_PRECISIONS)}, not {precision}"
+                exception = f"Wrong value {precision} for property key {key}"
         if detail:
             yield context.fault(
                 "property",

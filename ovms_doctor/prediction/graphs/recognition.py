@@ -38,7 +38,8 @@ def _dangling(absolute_path: str, listing: Listing, facts: Facts) -> str:
 
 
 def _task_by_files(names: frozenset[str]) -> str:
-    """The task where config.json does not tell: the server's own detection needs that file, a graph does not."""
+    """Returns the task where config.json does not show it: the server's own detection needs that file, a graph does
+    not."""
     if "model_index.json" in names:
         return "image_generation"
     if "openvino_postnet.xml" in names or "openvino_vocoder.xml" in names:

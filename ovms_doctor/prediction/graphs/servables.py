@@ -1,4 +1,4 @@
-"""What a node's model does to its graph: which files and settings keep it from being loaded, or from answering.
+"""The effect of a node's model on its graph: files and settings that prevent its load or its answers.
 
 Source: the node initialisers and servables of OVMS (src/llm, src/embeddings, src/rerank, src/image_gen, src/audio,
 v2024.2 to v2026.3), and OpenVINO GenAI as run with tiny models (2025.1 to 2026.4).
@@ -120,8 +120,8 @@ class ServableContext(Struct, frozen=True):
         )
 
     def thrown(self, verdict: Verdict, exception: str = "") -> tuple[str, ...]:
-        """The lines around an exception of GenAI or OpenVINO whose text begins with ``exception``: those of a text
-        generation node that catches it, or the one of an exception that nothing catches."""
+        """Returns the log lines with an exception of GenAI or OpenVINO whose text begins with ``exception``: those
+        of a text generation node that catches it, or the line of an exception that is not caught."""
         if verdict == "escaped":
             return (f"Failed to process mediapipe graph config:{exception}",)
         if self.node.calculator.title != "LLM":
@@ -170,8 +170,8 @@ def ir_fault(
 def _newer_operations(
     context: ServableContext, file: IrFile, verdict: Verdict, status: str, log: tuple[str, ...]
 ) -> ServableFault | None:
-    """An IR whose operations or element types came to OpenVINO after the release's; nothing else in an IR of a newer
-    OpenVINO is compared."""
+    """Yields a fault for an IR whose operations or element types were added to OpenVINO after the release's version;
+    other parts of an IR of a newer OpenVINO are not compared."""
     path = context.directory.join(file.name)
     newer = not_in_release(path, file.inspection, context.release)
     if newer is None:
@@ -259,8 +259,8 @@ def json_fault(
 def tokenizer_faults(
     context: ServableContext, verdict: Verdict, status: str, *, detokenizer: bool
 ) -> Iterator[ServableFault]:
-    """Of openvino_tokenizer and openvino_detokenizer: broken ones keep the graph from being loaded, missing ones only
-    requests from being answered (since v2025.2; before, a pair of them had to be there)."""
+    """Yields the faults of openvino_tokenizer and openvino_detokenizer: broken ones prevent the load of the graph,
+    missing ones only the answer to requests (since v2025.2; before, both were required)."""
     for name, needed in (("openvino_tokenizer", True), ("openvino_detokenizer", detokenizer)):
         xml = f"{name}.xml"
         if not context.directory.has(xml):

@@ -1,7 +1,7 @@
-"""The models that a graph brings along: subconfig.json, or a config.json beside the graph.
+"""The models that a graph adds: subconfig.json, or a config.json next to the graph.
 
-Source: MediapipeGraphConfig::parseNode and ModelManager::loadMediapipeSubConfigModels (v2023.0 to v2026.3). The first
-file that is there and lists no models ends the reading for all later graphs; nothing else comes of it.
+Source: MediapipeGraphConfig::parseNode and ModelManager::loadMediapipeSubConfigModels (v2023.0 to v2026.3). The
+first existing file that lists no models ends the reading for all later graphs; it has no other effect.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MODEL_MESH = "config.json"
 
 
 class GraphFiles(Struct, frozen=True):
-    """A graph that is loaded, and where it lies."""
+    """A graph that is loaded, and its path."""
 
     #: Its entry, with the name of its subconfig file.
     item: ConfigEntry
@@ -32,7 +32,7 @@ class GraphFiles(Struct, frozen=True):
 
 
 class Brought(Struct, frozen=True):
-    """What the subconfig files come to."""
+    """The result of reading the subconfig files."""
 
     #: The models, each with the file that lists it.
     entries: tuple[tuple[ConfigEntry, str], ...] = ()
@@ -47,7 +47,7 @@ def graph_base(item: ConfigEntry, path: str) -> str:
         return item.entry.base_path
     if path == item.graphs[1] and path != item.graphs[0]:
         return posixpath.dirname(path)
-    # Where an entry names no base path, it is the directory beside the configuration that has its name.
+    # Without a base path, an entry's base path is the directory with its name, next to the configuration.
     return posixpath.dirname(posixpath.dirname(item.graphs[1]))
 
 
@@ -81,11 +81,11 @@ def _open(graph: GraphFiles, deployment: Deployment, facts: Facts) -> tuple[str,
     """The first of the two files that opens: its path and content."""
     base = graph_base(graph.item, graph.path).rstrip("/") + "/"
     for path in _candidates(graph.item.subconfig, base, deployment):
-        where = absolute(path, deployment.working_directory)
-        status = facts.ask(StatPath(where))
+        absolute_path = absolute(path, deployment.working_directory)
+        status = facts.ask(StatPath(absolute_path))
         if not isinstance(status, PathStatus) or status.kind != "regular":
             continue
-        content = facts.ask(ReadFile(where, _LIMIT))
+        content = facts.ask(ReadFile(absolute_path, _LIMIT))
         if isinstance(content, FileContent):
             return path, content.data
     return None

@@ -111,7 +111,7 @@ class _Parser:
         self._separator()
 
     def _values(self, field: FieldType) -> list[Value]:
-        """What stands behind a field's name."""
+        """Parses the part after a field's name."""
         is_message = self._is_message(field)
         if field is _OPAQUE:
             is_message = not self._take(":") or self._at("{") or self._at("<")
@@ -240,14 +240,14 @@ class _Parser:
             number = self._signed(_INT32)
             name = next((one for one, value in names.items() if value == number), str(number))
         else:
-            self._fail(f"Expected integer or identifier, got: {self._shown()}")
+            self._fail(f"Expected integer or identifier, got: {self._current_text()}")
         if name not in names:
             self._fail(f'Unknown enumeration value of "{name}" for field "{field.name}".')
         return name
 
     def _string(self) -> str:
         if self._tokens.current.kind != "string":
-            self._fail(f"Expected string, got: {self._shown()}")
+            self._fail(f"Expected string, got: {self._current_text()}")
         text = ""
         while self._tokens.current.kind == "string":
             text += unquote(self._tokens.current.text)
@@ -257,7 +257,7 @@ class _Parser:
     def _unsigned(self, most: int) -> int:
         token = self._tokens.current
         if token.kind != "integer":
-            self._fail(f"Expected integer, got: {self._shown()}")
+            self._fail(f"Expected integer, got: {self._current_text()}")
         value = integer(token.text, most)
         if value is None:
             self._fail(f"Integer out of range ({token.text})")
@@ -283,7 +283,7 @@ class _Parser:
         elif token.kind == "identifier" and token.text.lower() in ("inf", "infinity", "nan"):
             value = float(token.text)
         else:
-            self._fail(f"Expected double, got: {self._shown()}")
+            self._fail(f"Expected double, got: {self._current_text()}")
         self._tokens.next()
         return -value if negative else value
 
@@ -294,7 +294,7 @@ class _Parser:
         if token.kind == "string":
             return self._string()
         if token.kind in ("symbol", "end"):
-            self._fail(f"Expected string, got: {self._shown()}")
+            self._fail(f"Expected string, got: {self._current_text()}")
         self._tokens.next()
         return f"-{token.text}" if negative else token.text
 
@@ -311,7 +311,7 @@ class _Parser:
     def _identifier(self) -> str:
         token = self._tokens.current
         if token.kind != "identifier":
-            self._fail(f"Expected identifier, got: {self._shown()}")
+            self._fail(f"Expected identifier, got: {self._current_text()}")
         self._tokens.next()
         return token.text
 
@@ -330,9 +330,9 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         if not self._take(text):
-            self._fail(f'Expected "{text}", found "{self._shown()}".')
+            self._fail(f'Expected "{text}", found "{self._current_text()}".')
 
-    def _shown(self) -> str:
+    def _current_text(self) -> str:
         return self._tokens.current.text.encode("latin-1").decode("utf-8", "surrogateescape")
 
     def _fail(self, message: str) -> NoReturn:
@@ -366,6 +366,6 @@ def _missing(message: GraphMessage, release: Release, path: str = "") -> list[st
             continue
         declared = None if kind is None else kind.fields.get(field.name)
         name = f"({field.name[1:-1]})" if field.name.startswith("[") else field.name
-        shown = f"{name}[{index}]" if declared is not None and declared.label == "repeated" else name
-        found += _missing(field.value, release, f"{path}{shown}.")
+        field_name = f"{name}[{index}]" if declared is not None and declared.label == "repeated" else name
+        found += _missing(field.value, release, f"{path}{field_name}.")
     return found

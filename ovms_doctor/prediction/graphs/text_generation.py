@@ -84,8 +84,8 @@ _DRAFT_OPTIONS = (
 
 def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
     """The faults of the node in the server's order; the first that is not about requests ends it."""
-    given = context.text("models_path")
-    if not given and context.node.name:
+    models_path = context.text("models_path")
+    if not models_path and context.node.name:
         yield context.fault(
             "path_unset",
             "failed",
@@ -94,9 +94,9 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
             option="models_path",
         )
         return
-    if given.endswith(".gguf"):
+    if models_path.endswith(".gguf"):
         # A single file, which GenAI converts while it reads it.
-        yield from gguf_faults(context, given)
+        yield from gguf_faults(context, models_path)
         return
     release, directory = context.release, context.directory
     vision = release.at_least(2025, 1) and directory.has("openvino_text_embeddings_model.xml")
@@ -117,7 +117,7 @@ def text_generation_faults(context: ServableContext) -> Iterator[ServableFault]:
             yield fault
             return
     yield from tokenizer_faults(context, "failed", LLM_FAILED, detokenizer=True)
-    # Compiling meets what the plugin refuses.
+    # Compiling fails on properties that the plugin refuses.
     yield from (fault for fault in _properties(context) if fault.kind == "property")
     yield from _chat_template(context)
 
@@ -352,15 +352,20 @@ def vision_types(release: Release) -> frozenset[str]:
 
 def _pipeline_type(context: ServableContext, *, vision: bool) -> Iterator[ServableFault]:
     """An explicit type that disagrees with the files (servable_initializer.cpp, since v2025.1)."""
-    given = context.text("pipeline_type", "AUTO")
-    if vision and given in _TEXT_TYPES:
+    pipeline_type = context.text("pipeline_type", "AUTO")
+    if vision and pipeline_type in _TEXT_TYPES:
         line = "Models directory content indicates VLM pipeline, but pipeline type is set to non-VLM type."
-    elif not vision and given in _VISION_TYPES:
+    elif not vision and pipeline_type in _VISION_TYPES:
         line = "Models directory content indicates non-VLM pipeline, but pipeline type is set to VLM type."
     else:
         return
     yield context.fault(
-        "pipeline_type", "failed", subject=given, status="INTERNAL_ERROR", log=(line,), option="pipeline_type"
+        "pipeline_type",
+        "failed",
+        subject=pipeline_type,
+        status="INTERNAL_ERROR",
+        log=(line,),
+        option="pipeline_type",
     )
 
 
@@ -399,7 +404,7 @@ def _language(context: ServableContext) -> Iterator[ServableFault]:
 
 
 def _no_model(context: ServableContext, name: str) -> ServableFault:
-    """Neither of the models that GenAI looks for is there; perhaps what they are converted from is."""
+    """Yields the fault where neither of the models that GenAI looks for exists; perhaps the original weights do."""
     raw = raw_weights(context)
     return context.fault(
         "not_converted" if raw else "file_missing",

@@ -212,9 +212,9 @@ class Tokenizer:
         else:
             self._column += 1
 
-    def _run(self, wanted: frozenset[str]) -> bool:
+    def _run(self, characters: frozenset[str]) -> bool:
         start = self._at
-        while self._peek() in wanted:
+        while self._peek() in characters:
             self._advance()
         return self._at > start
 
@@ -235,7 +235,7 @@ def unquote(text: str) -> str:
             continue
         char = body[at]
         at += 1
-        # A sequence that is cut short was reported as an error: what it stands for does not matter.
+        # A sequence that is cut short was reported as an error: its value does not matter.
         if char in _OCTAL:
             digits = _leading(body[at - 1 : at + 2], _OCTAL)
             out.append(int(digits, 8) & 0xFF)
@@ -253,8 +253,8 @@ def unquote(text: str) -> str:
     return out.decode("utf-8", "surrogateescape")
 
 
-def _leading(text: str, wanted: frozenset[str]) -> str:
-    count = next((index for index, char in enumerate(text) if char not in wanted), len(text))
+def _leading(text: str, characters: frozenset[str]) -> str:
+    count = next((index for index, char in enumerate(text) if char not in characters), len(text))
     return text[:count]
 
 

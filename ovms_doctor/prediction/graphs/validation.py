@@ -42,7 +42,7 @@ class Node(Struct, frozen=True):
 
 
 class Graph(Struct, frozen=True):
-    """A graph whose text is sound, or the first problem of it."""
+    """A graph whose text is valid, or its first problem."""
 
     #: The parsed text; None where it is refused.
     message: GraphMessage | None = None
@@ -102,13 +102,13 @@ def _queue(name: str, data: bytes, message: GraphMessage) -> Iterator[GraphProbl
     if match is None:
         return
     value, line = match[1], data.count(b"\n", 0, match.start(1)) + 1
-    shown = value.decode("utf-8", "surrogateescape")
+    value_text = value.decode("utf-8", "surrogateescape")
     if value != b"AUTO":
         number = int(value) if _NUMBER.fullmatch(value) else None
         if number is None or abs(number) > _INT_MAX:
-            text = f"Invalid OVMS_GRAPH_QUEUE_MAX_SIZE value: '{shown}'. Expected integer or 'AUTO'."
+            text = f"Invalid OVMS_GRAPH_QUEUE_MAX_SIZE value: '{value_text}'. Expected integer or 'AUTO'."
             yield GraphProblem(
-                "queue", _INVALID, f"“{shown}” is no size of a queue", (text,), line, subject=shown
+                "queue", _INVALID, f"“{value_text}” is no size of a queue", (text,), line, subject=value_text
             )
             return
         if number < 0:
@@ -283,18 +283,18 @@ def _contract(
         ("output_stream", own.outputs),
         ("input_side_packet", own.side_packets),
     ):
-        given = {text.split(":")[0] for text in node.texts(kind) if ":" in text}
-        words = kind.replace("_", " ")
+        tags = {text.split(":")[0] for text in node.texts(kind) if ":" in text}
+        readable_kind = kind.replace("_", " ")
         for tag in required:
-            if tag not in given:
+            if tag not in tags:
                 yield _initialization(
-                    name, f"The node {own.name} has no {words} with the tag {tag}", field, tag
+                    name, f"The node {own.name} has no {readable_kind} with the tag {tag}", field, tag
                 )
         for item in node.all(kind) if own.side_packets else ():
             tag = str(item.value).split(":")[0]
             if ":" in str(item.value) and tag not in required and tag not in optional:
                 later = next((since for known, since in own.optional if known == tag), None)
-                reason = f"The node {own.name} takes no {words} with the tag {tag}"
+                reason = f"The node {own.name} takes no {readable_kind} with the tag {tag}"
                 if later is not None:
                     reason += f" before OVMS {later[0]}.{later[1]}"
                 yield _initialization(name, reason, item, tag)

@@ -1,1 +1,1 @@
-"""A running server: from what was typed and what was observed to what it comes to."""
+"""A running server: its status, from the address and the observations."""

@@ -14,7 +14,7 @@ _LONGEST = 2000
 
 
 class AddressError(ValueError):
-    """The text names no server. The text says why."""
+    """The text is no address of a server. The message is the reason."""
 
 
 def read_address(text: str, *, grpc: bool = False) -> Address:

@@ -1,4 +1,4 @@
-"""Answers of the status endpoints, read as hostile input: JSON of whatever shape becomes data or an AnswerError.
+"""Answers of the status endpoints, read as hostile input: JSON of any shape becomes data or an AnswerError.
 
 Shapes: config_status_utils.cpp (/v1/config), http_rest_api_handler.cpp (/v2, /v3/models), model_service.cpp (TensorFlow
 Serving, until 2026.2).
@@ -16,7 +16,7 @@ _STATES = {"START", "LOADING", "AVAILABLE", "UNLOADING", "END"}
 
 
 class AnswerError(ValueError):
-    """The body is not what the endpoint answers. The text says why."""
+    """The body is no answer of the endpoint. The message is the reason."""
 
 
 #: State and error code of each version, by servable.
@@ -64,7 +64,7 @@ def read_server(body: bytes) -> tuple[str, str]:
 
 
 def read_error(body: bytes) -> str:
-    """The text of an error answer; empty where the body is none of OVMS."""
+    """Returns the text of an error answer; empty where the body is not from OVMS."""
     try:
         document = _object(body)
     except AnswerError:

@@ -33,20 +33,20 @@ def _curl(address: Address, environment: Mapping[str, str]) -> ClientRoute:
 
 def _curl_exempts(host: str, listed: str) -> bool:
     """``no_proxy`` as libcurl reads it: for an IP address also networks."""
-    wanted = _ip(host)
-    if wanted is None or listed.strip() == "*":
+    host_ip = _ip(host)
+    if host_ip is None or listed.strip() == "*":
         return is_exempt(host, listed)
     for item in listed.split(","):
-        words = item.split()
-        if words and _is_within(wanted, words[0]):
+        parts = item.split()
+        if parts and _is_within(host_ip, parts[0]):
             return True
-        if len(words) > 1:
+        if len(parts) > 1:
             return False
     return False
 
 
 def _is_within(address: ipaddress.IPv4Address | ipaddress.IPv6Address, text: str) -> bool:
-    """Whether ``text`` is this address or a network that holds it."""
+    """Returns whether ``text`` is this address or a network that contains it."""
     try:
         return address in ipaddress.ip_network(text.strip("[]"), strict=False)
     except ValueError:
@@ -76,10 +76,10 @@ def _requests(address: Address, environment: Mapping[str, str]) -> ClientRoute:
 def _requests_exempts(address: Address, listed: str) -> bool:
     host = address.host.lower()
     items = [item for item in listed.replace(" ", "").split(",") if item]
-    wanted = _ip(host)
-    if isinstance(wanted, ipaddress.IPv4Address):
+    host_ip = _ip(host)
+    if isinstance(host_ip, ipaddress.IPv4Address):
         for item in items:
-            network = "/" in item and _is_within(wanted, item) and not item.endswith("/0")
+            network = "/" in item and _is_within(host_ip, item) and not item.endswith("/0")
             if network or host == item:
                 return True
     else:
@@ -108,11 +108,11 @@ def _grpc(address: Address, environment: Mapping[str, str]) -> ClientRoute:
 
 
 def _grpc_exempts(host: str, listed: str) -> bool:
-    wanted = _ip(host)
+    host_ip = _ip(host)
     for item in (item.strip() for item in listed.split(",")):
         if not item:
             continue
-        if wanted is not None and _is_within(wanted, item):
+        if host_ip is not None and _is_within(host_ip, item):
             return True
         if host.lower().endswith(item.lower()):
             return True
@@ -123,10 +123,10 @@ def _route(client: str, variable: str, exempt_by: str, environment: Mapping[str,
     if not variable:
         return ClientRoute(client)  # type: ignore[arg-type]
     proxy = read_proxy(environment[variable])
-    shown = proxy.host if proxy.port is None else f"{proxy.host}:{proxy.port}"
+    proxy_address = proxy.host if proxy.port is None else f"{proxy.host}:{proxy.port}"
     if exempt_by:
         return ClientRoute(client, "", "", exempt_by)  # type: ignore[arg-type]
-    return ClientRoute(client, variable, shown)  # type: ignore[arg-type]
+    return ClientRoute(client, variable, proxy_address)  # type: ignore[arg-type]
 
 
 def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ def container_address(
 ) -> Address:
     """The address of the REST port, or of the gRPC port. ``own_address``: the container's IP address in its network,
     empty where this host does not reach it; ``engine_host``: the host of an engine that runs on another one than this.
-    Raises AddressError, whose text says what is missing."""
+    Raises AddressError, whose text names what is missing."""
     state = container.state
     if state is not None and state.status in _ENDED:
         code = "" if state.exit_code is None else f" with exit code {state.exit_code}"

@@ -120,8 +120,8 @@ def _utc(text: str) -> float | None:
 
 
 def _offset(log: LogSummary, container: Container, started: float) -> float | None:
-    """The log has the container's local time, whose zone its first line shows. Of a long log only the end is read; then
-    the first lines of the container's output tell."""
+    """The log has the container's local time, whose zone its first line shows. Of a long log only the end is read;
+    then the first lines of the container's output are used."""
     if len(log.sources) > 1 or not log.starts:
         return None
     if log.starts[-1].from_beginning:
@@ -236,7 +236,7 @@ def _paths(model: ModelPlan, deployment: Deployment) -> Iterator[str]:
 
 
 def _files(version: VersionPlan, deployment: Deployment) -> list[str]:
-    """The files that the server reads of a version, and the mapping of names beside them."""
+    """Returns the files that the server reads of a version, and its mapping of names."""
     attempt = version.attempt
     if attempt is None:
         return []

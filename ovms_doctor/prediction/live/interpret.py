@@ -1,4 +1,5 @@
-"""From observations to a running server's status: the steps on the way, whose server it is, its servables."""
+"""The status of a running server, from the observations: the steps to reach it, the kind of server, its
+servables."""
 
 from __future__ import annotations
 
@@ -65,7 +66,7 @@ _KINDS: dict[str, str] = {
 def interpret(
     address: Address, routes: tuple[ClientRoute, ...], observed: Observations, model: str | None = None
 ) -> LiveStatus:
-    """What the observations come to."""
+    """Returns the status that the observations show."""
     server, text = _server(address, observed)
     status = LiveStatus(
         address,
@@ -168,7 +169,7 @@ def speaks_as_requested(status: LiveStatus) -> bool:
     return observed.protocol == ("http2" if address.grpc else "http")
 
 
-# -- whose server --------------------------------------------------------------------------------------
+# -- the kind of server --------------------------------------------------------------------------------
 
 
 def _server(address: Address, observed: Observations) -> tuple[ServerKind, str]:
@@ -318,7 +319,7 @@ def _servables(looks: Sequence[States], last: dict[str, HttpAnswer]) -> tuple[Li
 
 def _version(number: int, history: Sequence[tuple[str, str]]) -> LiveVersion:
     """A version that fails is tried again at each poll, and shows LOADING/OK in between: one look with an error code
-    is enough to tell, one without is not."""
+    proves it, one without does not."""
     state, code = history[-1]
     if state == "AVAILABLE":
         return LiveVersion(number, state, code, "available")

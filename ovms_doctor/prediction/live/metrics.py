@@ -61,7 +61,7 @@ def read_metrics(text: str) -> Samples:
                     raise MetricsError(f"it holds more than {_MOST_SAMPLES:,} samples")
     except MetricsError:
         raise
-    except Exception as error:  # noqa: BLE001 - the parser raises whatever a text brings it to
+    except Exception as error:  # noqa: BLE001 - the parser raises any exception on an invalid text
         raise MetricsError(f"it is not in Prometheus' format ({type(error).__name__})") from None
     return found
 

@@ -1,7 +1,7 @@
 """The model parameters against a model that was read: what OVMS and OpenVINO do before it is AVAILABLE.
 
 Follows ``ModelInstance::loadTensors``, ``loadOVCompiledModel`` and ``prepareInferenceRequestsQueue``
-(modelinstance.cpp). Names and ranks are judged here; what only OpenVINO can tell is asked of it.
+(modelinstance.cpp). Names and ranks are checked here; OpenVINO is queried where only it knows the result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ovms_doctor.prediction.parameters.layouts import fits_rank
 from ovms_doctor.prediction.parameters.names import wrong_name
 
 MOST_REQUESTS = 100_000
-#: What OpenVINO says of a mean or scale with another number of values than there are channels.
+#: OpenVINO's message on a mean or scale whose number of values is not that of the channels.
 _CHANNELS = "Number of channels and mean/values size mismatch"
 #: A value that the CPU's plugin does not take. Of a key that it does not have, another release may have it.
 _VALUE_REFUSED = lazy_pattern(r"Wrong value|Could not (?:read|convert)")
@@ -54,14 +54,14 @@ def changes_the_load(parameters: ParsedParameters) -> bool:
 
 
 class ParameterValidation(Struct, frozen=True):
-    """A model that was read, and the parameters it meets. ``where``: its absolute path; ``path``: as the
-    server writes it. ``kept``: the server still holds the model of an earlier try that failed, and leaves
-    layouts and preprocessing out this time. ``extension``: the CPU extension to load first."""
+    """A model that was read, and its parameters. ``absolute_path``: its absolute path; ``path``: as the server
+    writes it. ``kept``: the server still has the model of an earlier failed attempt, and skips layouts and
+    preprocessing this time. ``extension``: the CPU extension to load first."""
 
     model: str
     version: int
     path: str
-    where: str
+    absolute_path: str
     release: Release
     level: Literal["none", "read", "compile"]
     facts: Facts
@@ -73,21 +73,21 @@ class ParameterValidation(Struct, frozen=True):
     def judge(
         self, read: Attempt, inputs: tuple[Tensor, ...] | None, outputs: tuple[Tensor, ...] | None
     ) -> Attempt:
-        """What becomes of ``read``, the attempt as it is without parameters. Raises FactsMissingError."""
+        """Returns the result with the parameters; ``read`` is the attempt without them. Raises FactsMissingError."""
         no_tensors = isinstance(read.cause, NoTensors)
         if not (read.outcome == "loaded" or no_tensors):
             return read
         if inputs is not None:
             wrong = wrong_name(self.parameters, self.mapping, inputs, outputs or ())
             if wrong is not None:
-                cause = ParameterRefused(self.path, wrong.parameter, wrong.why, wrong.name, wrong.alias)
+                cause = ParameterRefused(self.path, wrong.parameter, wrong.reason, wrong.name, wrong.alias)
                 return self._fails(read, wrong.status, cause, wrong.line, server_log.VALIDATION_FAILED())
         if no_tensors:
             return read
         prepared = self._prepare(read, inputs, outputs)
         return prepared if prepared.outcome != "loaded" else self._requests(prepared)
 
-    # -- what only OpenVINO can tell ---------------------------------------------------------------
+    # -- questions for OpenVINO --------------------------------------------------------------------
     def _prepare(
         self, read: Attempt, inputs: tuple[Tensor, ...] | None, outputs: tuple[Tensor, ...] | None
     ) -> Attempt:
@@ -102,9 +102,9 @@ class ParameterValidation(Struct, frozen=True):
         if preparation == Preparation() and not self.kept:
             if read.report is not None and read.report.level == level:
                 return self._scalar(read, inputs) or self._without_device(read)
-            question = LoadModel(self.where, level, extension=self.extension)
+            question = LoadModel(self.absolute_path, level, extension=self.extension)
         else:
-            question = LoadModel(self.where, level, preparation, self.extension)
+            question = LoadModel(self.absolute_path, level, preparation, self.extension)
         report = self.facts.ask(question)
         if isinstance(report, Unavailable):
             cause = CouldNotLook(self.path, report.reason, report.timed_out)
@@ -120,8 +120,8 @@ class ParameterValidation(Struct, frozen=True):
         return self.parameters.verdict
 
     def _asks_the_device(self) -> bool:
-        """Whether this host's OpenVINO is asked to compile for the device. One that fails wherever it is costs
-        nothing and gives the words; hardware is asked for only where it is known what the server has."""
+        """Returns whether this host's OpenVINO compiles for the device. A device that fails on every host costs
+        nothing and gives the message; hardware is used only where the server's hardware is known."""
         if self._verdict.from_words:
             return True
         return self.level == "compile" and (
@@ -129,22 +129,22 @@ class ParameterValidation(Struct, frozen=True):
         )
 
     def _without_device(self, base: Attempt) -> Attempt:
-        """``base`` as it ends where nothing can be compiled for the device, whatever OpenVINO says here."""
+        """Returns the result where nothing can be compiled for the device, whatever this host's OpenVINO reports."""
         if self._verdict.works is not False:
             return base
         cause = ParameterRefused(self.path, "target_device", "device")
         return self._fails(base, "CANNOT_COMPILE_MODEL_INTO_TARGET_DEVICE", cause)
 
     def _preparation(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Preparation:
-        given = self.parameters
-        batch = given.batch
+        parameters = self.parameters
+        batch = parameters.batch
         return Preparation(
             () if self.kept else (*self._layouts("input", inputs), *self._layouts("output", outputs)),
-            () if self.kept else tuple((name, json.dumps(value)) for name, value in given.steps),
+            () if self.kept else tuple((name, json.dumps(value)) for name, value in parameters.steps),
             () if batch is not None else self._shapes(inputs),
             None if batch is None else batch.as_openvino(),
-            given.device.without_missing(),
-            given.plugin_config.values,
+            parameters.device.without_missing(),
+            parameters.plugin_config.values,
             self.kept,
         )
 
@@ -200,14 +200,14 @@ class ParameterValidation(Struct, frozen=True):
         return self._compile_failed(base, report)
 
     def _step_failed(self, base: Attempt, report: LoadReport) -> Attempt:
-        status, why, parameter = _STEP_STATUS[report.step]
+        status, reason, parameter = _STEP_STATUS[report.step]
         if report.step == "build" and self.parameters.steps and not self._layouts("input", report.inputs):
             parameter = "preprocessing"
         if report.step == "build" and _CHANNELS in report.message:
-            # Known only once the layout tells the channels, but not the layout's fault.
-            given = [name for name, _ in self.parameters.steps if name in ("mean", "scale")]
-            why, parameter = "preprocessing", given[0] if given else parameter
-        cause = ParameterRefused(self.path, parameter, why, report=report)  # type: ignore[arg-type]
+            # Known only once the layout defines the channels, but no fault of the layout.
+            steps = [name for name, _ in self.parameters.steps if name in ("mean", "scale")]
+            reason, parameter = "preprocessing", steps[0] if steps else parameter
+        cause = ParameterRefused(self.path, parameter, reason, report=report)  # type: ignore[arg-type]
         return self._fails(base, status, cause, *self._step_log(report))
 
     def _step_log(self, report: LoadReport) -> tuple[str, ...]:
@@ -231,8 +231,8 @@ class ParameterValidation(Struct, frozen=True):
         device = self.parameters.device
         lacking = "Cannot load library" in report.message
         if lacking and self._verdict.works is not False:
-            wanted = " and ".join(sorted(device.needs_hardware))
-            reason = f"OpenVINO lacks a library here{f' for the {wanted}' if wanted else ''}"
+            hardware = " and ".join(sorted(device.needs_hardware))
+            reason = f"OpenVINO lacks a library here{f' for the {hardware}' if hardware else ''}"
             return replace(base, outcome="unknown", cause=CouldNotLook(self.path, reason))
         line = server_log.COMPILE_FAILED(
             what=report.message, model=self.model, version=self.version, device=device.text
@@ -240,10 +240,10 @@ class ParameterValidation(Struct, frozen=True):
         # Texts on what is not installed here are not the server's.
         log = () if lacking else (line,)
         configured = device.text != "CPU" or self.parameters.plugin_config.values
-        why: Literal["device", "compile"] = "device" if self._device_fails(report) else "compile"
-        parameter = "target_device" if why == "device" else "plugin_config"
+        kind: Literal["device", "compile"] = "device" if self._device_fails(report) else "compile"
+        parameter = "target_device" if kind == "device" else "plugin_config"
         cause = (
-            ParameterRefused(self.path, parameter, why, report=report)
+            ParameterRefused(self.path, parameter, kind, report=report)
             if configured
             else CompileRefused(self.path, report)
         )
@@ -262,13 +262,13 @@ class ParameterValidation(Struct, frozen=True):
     def _without_openvino(
         self, read: Attempt, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
     ) -> Attempt:
-        """Ranks, scalars and devices that OpenVINO does not know; its own words stay unsaid."""
+        """Returns the result for ranks, scalars and unknown devices; OpenVINO's own messages are left out."""
         misfit = None if self.kept else self._misfit(inputs, outputs)
         if misfit is not None:
             cause = ParameterRefused(self.path, "layout", "build", misfit)
             return self._fails(read, "MODEL_NOT_LOADED", cause, *self._unquoted())
         if self.parameters.batch is not None and inputs and all(rank_of(one.shape) == 0 for one in inputs):
-            # ``ov::set_batch``: no input has a batch. Beside others that have one a scalar stays as it is.
+            # ``ov::set_batch``: no input has a batch. With other inputs that have one, a scalar is not changed.
             cause = ParameterRefused(self.path, "batch_size", "scalar", tensor_name(inputs[0]))
             return self._fails(read, "MODEL_NOT_LOADED", cause)
         failed = self._scalar(read, inputs) or (self._rank(read, inputs) if self.kept else None)
@@ -277,7 +277,7 @@ class ParameterValidation(Struct, frozen=True):
         return self._without_device(read)
 
     def _misfit(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> str | None:
-        """The first tensor whose layout is one of another rank."""
+        """Returns the first tensor whose layout has another rank."""
         rows = [("input", tensor_name(tensor), tensor) for tensor in inputs]
         rows += [
             ("output", tensor_name(tensor) or f"out_{index}", tensor) for index, tensor in enumerate(outputs)

@@ -1,10 +1,11 @@
-"""What becomes of a target device on the server: whether OpenVINO compiles anything for it, and why not.
+"""The result for a target device on the server: whether OpenVINO compiles for it, and why not.
 
-OVMS passes the text to ``ov::Core::compile_model`` as it is (modelinstance.cpp loadOVCompiledModel, every release).
+OVMS passes the text unchanged to ``ov::Core::compile_model`` (modelinstance.cpp loadOVCompiledModel, every release).
 The rules are OpenVINO's, tried on a Linux host without a GPU or NPU: all of them with its releases 2023.0, 2024.0,
-2025.0 and 2026.4, those in which the releases differ with 2023.1 to 2023.3 too. A release between two that were tried
-behaves as both of them do; where they differ it stays open. Of 2022 none was tried: what all the later ones refuse is
-taken to fail there too. That a device whose node may not be opened is as good as none was not tried: none was at hand.
+2025.0 and 2026.4, those in which the releases differ with 2023.1 to 2023.3 too. A release between two tried ones
+behaves like both of them; where they differ, the result is open. No release of 2022 was tried: what all later ones
+refuse is assumed to fail there too. That a device whose node may not be opened counts as missing was not tried, for
+lack of a device.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ _State: TypeAlias = Literal["there", "absent", "access", "open", "number", "unkn
 #: The GPU's plugin cannot be loaded without it, and then the whole list fails (tried with OpenVINO 2023.0 to 2026.4).
 #: Since v2024.5 the server brings it, in every image and in the package for bare metal (create_package.sh); before,
 #: only the images for GPUs have it.
-_LOADER = "whether the server has libOpenCL.so.1, without which no such list works, was not seen"
+_LOADER = "whether the server has libOpenCL.so.1, without which no such list works, is not known"
 
 
 def judge_device(device: Device, release: Release, devices: HostDevices | None, user: User) -> DeviceVerdict:
-    """What becomes of ``device`` with a server of ``release`` that has ``devices`` (None: not known) and runs as
-    ``user``."""
+    """Returns the result for ``device`` with a server of ``release`` that has ``devices`` (None: not known) and runs
+    as ``user``."""
     if device.chosen_by_server:
         return DeviceVerdict(True, devices_known=devices is not None)
     verdict = _Judge(release, devices, user).judge(device.text)
@@ -76,8 +77,8 @@ class _Judge(Struct, frozen=True):
         name = head.partition(".")[0]
         state = registration(name, self.release)
         if state in ("unknown", "removed"):
-            shown = text if not colon else head
-            return DeviceVerdict(False, state, shown)
+            name_in_list = text if not colon else head
+            return DeviceVerdict(False, state, name_in_list)
         if state == "perhaps":
             return UNJUDGED
         if name not in VIRTUAL:
@@ -146,10 +147,10 @@ class _Judge(Struct, frozen=True):
             return DeviceVerdict(True, passed_over=passed, groups=groups)
         if any(state == "there" for _, state, _ in states):
             return DeviceVerdict(None, passed_over=passed, groups=groups)
-        for why in ("access", "absent"):
+        for reason in ("access", "absent"):
             for item, state, _ in states:
-                if state == why:
-                    return DeviceVerdict(False, why, item, groups=groups)
+                if state == reason:
+                    return DeviceVerdict(False, reason, item, groups=groups)
         return DeviceVerdict(False, strange[0][1], strange[0][0])
 
     def _open_choice(

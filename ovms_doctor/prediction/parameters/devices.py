@@ -8,12 +8,12 @@ from ovms_doctor.model.parameters import REGISTERED, REGISTERED_ONCE, Device
 from ovms_doctor.model.releases import Release
 from ovms_doctor.model.similar import similar_names
 
-#: The first releases whose OpenVINO no longer has the plugin. GNA went with 2024.0; of MYRIAD and HDDL no wheel
-#: since 2023.0 knows anything. The plugin for CUDA is called NVIDIA since 2022.3 (docs/accelerators.md).
+#: The first releases whose OpenVINO no longer has the plugin. GNA was removed in 2024.0; no wheel since 2023.0 has
+#: MYRIAD and HDDL. The plugin for CUDA is called NVIDIA since 2022.3 (docs/accelerators.md).
 _REMOVED = {"GNA": (2024, 0), "MYRIAD": (2023, 0), "HDDL": (2023, 0), "CUDA": (2022, 3)}
 
 #: ``known``: OpenVINO has a plugin of the name; ``unknown``: it never had; ``removed``: it had one in an older
-#: release; ``perhaps``: it hangs on the image.
+#: release; ``perhaps``: it depends on the image.
 Registration: TypeAlias = Literal["known", "unknown", "removed", "perhaps"]
 
 
@@ -49,7 +49,7 @@ def registration(name: str, release: Release) -> Registration:
 
 
 def validated_plugins(text: str) -> tuple[str, ...]:
-    """The plugins whose properties ``validatePluginConfiguration`` joins: as written, but for ``(…)``."""
+    """Returns the plugins whose properties ``validatePluginConfiguration`` joins: as written, except for ``(…)``."""
     plugin, colon, rest = text.partition(":")
     if not colon:
         return (text,)
@@ -57,7 +57,7 @@ def validated_plugins(text: str) -> tuple[str, ...]:
 
 
 def suggestion(text: str) -> str | None:
-    """What was meant by a device that OpenVINO does not know: the same in capitals, without spaces."""
+    """Returns the device that was probably meant by an unknown one: the same in capitals, without spaces."""
     meant = "".join(text.split()).upper()
     return meant if meant != text and meant.partition(":")[0].partition(".")[0] in REGISTERED else None
 

@@ -17,7 +17,7 @@ class WrongName(Struct, frozen=True):
     """Why a name in ``parameter`` does not fit the model; ``line`` is the server's message."""
 
     parameter: Literal["shape", "layout"]
-    why: Literal["anonymous", "mapped", "unknown_tensor"]
+    reason: Literal["anonymous", "mapped", "unknown_tensor"]
     status: str
     line: str
     name: str = ""
@@ -47,20 +47,22 @@ def wrong_name(
 
 
 def _first(
-    what: Literal["shape", "layout"],
-    given: Iterable[str],
+    parameter: Literal["shape", "layout"],
+    names_given: Iterable[str],
     mapping: Mapping,
     sides: dict[Side, tuple[Tensor, ...]],
 ) -> WrongName | None:
     known = {side: {name for tensor in tensors for name in tensor.names} for side, tensors in sides.items()}
-    for name in given:
+    for name in names_given:
         for side, names in known.items():
             alias = mapping.alias(side, name)
             if name in names and alias:
-                line = server_log.NAME_MAPPED(what=what, name=name, alias=alias)
-                status = f"CONFIG_{what.upper()}_MAPPED_BUT_USED_REAL_NAME"
-                return WrongName(what, "mapped", status, line, name, alias)
+                line = server_log.NAME_MAPPED(what=parameter, name=name, alias=alias)
+                status = f"CONFIG_{parameter.upper()}_MAPPED_BUT_USED_REAL_NAME"
+                return WrongName(parameter, "mapped", status, line, name, alias)
         if not any(name in names or mapping.real_name(side, name) in names for side, names in known.items()):
-            line = server_log.NAME_UNKNOWN(what=what, name=name)
-            return WrongName(what, "unknown_tensor", f"CONFIG_{what.upper()}_IS_NOT_IN_MODEL", line, name)
+            line = server_log.NAME_UNKNOWN(what=parameter, name=name)
+            return WrongName(
+                parameter, "unknown_tensor", f"CONFIG_{parameter.upper()}_IS_NOT_IN_MODEL", line, name
+            )
     return None

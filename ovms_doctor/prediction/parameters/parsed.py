@@ -43,8 +43,8 @@ from ovms_doctor.prediction.parameters.shapes import ParameterFormatError, parse
 def parse_parameters(
     entry: ModelEntry, release: Release, devices: HostDevices | None = None
 ) -> ParsedParameters:
-    """What the server makes of an entry's parameters. Never raises, whatever the values are. ``seen``: the
-    devices that the server has, None where they are not known; one of them is taken where none is named."""
+    """How the server reads an entry's parameters. Never raises, whatever the values are. ``devices``: the devices
+    that the server has, None where they are not known; one of them is used where none is named."""
     return _Reading(entry, release, devices).read()
 
 
@@ -193,8 +193,8 @@ class _Reading:
                 if anonymous or name != ANONYMOUS:
                     shapes[name] = shape
             except ParameterFormatError as error:
-                shown = text if anonymous else name
-                line = server_log.SHAPE_IGNORED(shape=shown).rstrip()
+                label = text if anonymous else name
+                line = server_log.SHAPE_IGNORED(shape=label).rstrip()
                 self._warn("shape", text, "ignored", *error.log, line)
             if name == ANONYMOUS and not anonymous:
                 self._warn("shape", text, "reserved", server_log.SHAPE_NAME_FORBIDDEN(name=name))
@@ -211,8 +211,8 @@ class _Reading:
     def _both(self) -> None:
         """On the command line the server takes batch_size for set where it is not; only 0 counts as unset."""
         batch: Dimension | None = self._found.get("batch")
-        given = batch is not None or self._found.get("batch_auto", False)
-        if not given or not self._found.get("shapes"):
+        has_batch = batch is not None or self._found.get("batch_auto", False)
+        if not has_batch or not self._found.get("shapes"):
             return
         if self._arguments and batch == Dimension(0, 0):
             return
@@ -235,7 +235,7 @@ class _Reading:
             if isinstance(value, str) and value:
                 if without_braces(value):
                     pair = parse_layout(value)
-                    self._found["layout"] = pair if pair.given else None
+                    self._found["layout"] = pair if pair.is_set else None
                     return
                 value = self._json(value)
             elif isinstance(value, str) or value is None:
@@ -250,7 +250,7 @@ class _Reading:
         if not self._release.at_least(2026, 0):
             return
         values: dict[str, Any] = {}
-        for name, words, status in (
+        for name, label, status in (
             ("mean", "mean", "FLOAT_WRONG_FORMAT"),
             ("scale", "scale", "FLOAT_WRONG_FORMAT"),
             ("color_format", "color format", "COLOR_FORMAT_WRONG_FORMAT"),
@@ -264,9 +264,9 @@ class _Reading:
                     values[name] = parse_numbers(text)
                 else:
                     allowed = COLOR_FORMATS if name == "color_format" else PRECISIONS
-                    values[name] = parse_pair(text, allowed, words)
+                    values[name] = parse_pair(text, allowed, label)
             except ParameterFormatError as error:
-                line = server_log.PREPROCESSING_UNPARSABLE(parameter=words)
+                line = server_log.PREPROCESSING_UNPARSABLE(parameter=label)
                 raise self._refuse(name, status, *error.log, *((line,) if self._arguments else ())) from None
         order = ("color_format", "precision", "mean", "scale")
         self._found["steps"] = tuple((name, values[name]) for name in order if name in values)
@@ -325,12 +325,12 @@ class _Reading:
 
 
 def _texts(document: Any) -> tuple[tuple[str, str], ...]:
-    """All members of an object of texts. Raises WrongFormat where it is none."""
+    """Returns all members of an object of texts. Raises WrongFormat for another value."""
     if not isinstance(document, dict) or not all(isinstance(one, str) for _, one in pairs_of(document)):
         raise ParameterFormatError
     return pairs_of(document)
 
 
 def without_braces(text: str) -> bool:
-    """Whether the server takes a layout for one of the one input: its first letter is no ``{``."""
+    """Returns whether the server reads a layout as that of the only input: its first letter is no ``{``."""
     return not text.lstrip(" \t\n\v\f\r").startswith("{")

@@ -65,7 +65,7 @@ def _device_properties(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
-    """The key and value that OpenVINO gets, and the key that the warning names (empty: there is none)."""
+    """Returns the key and value that OpenVINO gets, and the key in the warning (empty: no warning)."""
     if isinstance(item, bool) or not release.at_least(2022, 3):
         return key, item, ""
     if key in _STREAMS:
@@ -89,12 +89,12 @@ def _renamed(key: str, item: Any, release: Release) -> tuple[str, Any, str]:
 def unsupported_key(
     config: PluginConfig, device: Device, release: Release, devices: HostDevices | None
 ) -> str | None:
-    """The first key that the server finds in none of the device's plugins; None where all are there, or
-    where it is not known what a plugin lists. ``seen``: the server's devices. Where it chooses one and there may be
+    """Returns the first key that the server finds in none of the device's plugins; None where it finds all, or where
+    the properties of a plugin are not known. ``seen``: the server's devices. Where it chooses one and there may be
     a GPU, a key counts as supported that either the GPU's or the CPU's plugin lists: the driver decides, too.
 
     A GPU's list is the same where there is no GPU, as long as its plugin can be loaded at all (tried with OpenVINO
-    2025.0 and 2026.4). An NPU's hangs on its driver: keys of its own are never refused here.
+    2025.0 and 2026.4). An NPU's list depends on its driver: its own keys are never refused here.
     """
     if not release.at_least(2022, 2):
         return None

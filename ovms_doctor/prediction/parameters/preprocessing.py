@@ -41,9 +41,9 @@ def _float(text: str) -> float:
     return value
 
 
-def parse_pair(text: str, allowed: tuple[str, ...], what: str) -> tuple[str, str]:
-    """``TARGET:SOURCE``, in any case. ``what``: the server's word for it. Raises WrongFormat."""
+def parse_pair(text: str, allowed: tuple[str, ...], kind: str) -> tuple[str, str]:
+    """``TARGET:SOURCE``, in any case. ``kind``: the server's word for it. Raises WrongFormat."""
     target, colon, source = text.upper().partition(":")
     if not colon or target not in allowed or source not in allowed:
-        raise ParameterFormatError(f"Invalid {what} configuration string: {text}")
+        raise ParameterFormatError(f"Invalid {kind} configuration string: {text}")
     return target, source

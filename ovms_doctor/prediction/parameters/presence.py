@@ -1,4 +1,4 @@
-"""Which GPUs and NPUs the server has, as far as the deployment or the facts tell."""
+"""The GPUs and NPUs of the server, as far as the deployment or the facts show them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DRI, _DXG, _ACCEL = "/dev/dri", "/dev/dxg", "/dev/accel"
 
 
 def with_verdict(parameters: ParsedParameters, deployment: Deployment, facts: Facts) -> ParsedParameters:
-    """``parameters`` with what becomes of their device. Raises FactsMissingError."""
+    """Returns ``parameters`` with the result for their device. Raises FactsMissingError."""
     devices = devices_of(deployment, parameters.device, facts)
     verdict = judge_device(parameters.device, deployment.release, devices, deployment.user)
     container = deployment.container
@@ -46,7 +46,8 @@ def _not_known(device: Device, deployment: Deployment) -> str:
 
 
 def has_drivers(container: Container, device: str) -> bool | None:
-    """Whether a container's image has a driver for the GPU or NPU; None where neither label nor name tells.
+    """Returns whether a container's image has a driver for the GPU or NPU; None where neither label nor name shows
+    it.
 
     Sources: the label supported-devices since v2023.1; the tags of openvino/model_server.
     """
@@ -60,16 +61,16 @@ def has_drivers(container: Container, device: str) -> bool | None:
 
 
 def devices_of(deployment: Deployment, device: Device, facts: Facts) -> HostDevices | None:
-    """The server's devices, None where they are not known. On bare metal without a word about them: what is in
-    /dev, if ``device`` asks for any. Raises FactsMissingError."""
+    """Returns the server's devices, None where they are not known. On bare metal the default is those in /dev, if
+    ``device`` needs any. Raises FactsMissingError."""
     if deployment.devices is not None or not deployment.bare_metal or not _matters(device):
         return deployment.devices
-    places = (_DRI, _DXG, _ACCEL)
-    facts.need(StatPath(place) for place in places)
-    answers = {place: facts.ask(StatPath(place)) for place in places}
+    paths = (_DRI, _DXG, _ACCEL)
+    facts.need(StatPath(path) for path in paths)
+    answers = {path: facts.ask(StatPath(path)) for path in paths}
     if any(isinstance(answer, Unavailable) for answer in answers.values()):
         return None
-    there = {place: not (isinstance(answer, Failure) and answer.missing) for place, answer in answers.items()}
+    there = {path: not (isinstance(answer, Failure) and answer.missing) for path, answer in answers.items()}
     return HostDevices(dri=there[_DRI], accel=there[_ACCEL], dxg=there[_DXG])
 
 

@@ -13,7 +13,7 @@ _STOI = lazy_pattern(r"([+-]?)([0-9]+)")
 
 
 class ParameterFormatError(ValueError):
-    """The server does not understand a text. ``log``: what it writes besides the status."""
+    """The server does not understand a text. ``log``: its messages in addition to the status."""
 
     def __init__(self, *log: str) -> None:
         super().__init__(*log)

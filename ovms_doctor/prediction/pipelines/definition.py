@@ -49,7 +49,7 @@ class PipelineNode(Struct, frozen=True):
 
 
 class PipelineDefinition(Struct, frozen=True):
-    """A pipeline whose definition passed the schema."""
+    """A pipeline whose definition is valid for the schema."""
 
     #: Its name and the JSON pointer of its definition.
     name: str

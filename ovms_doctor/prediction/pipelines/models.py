@@ -49,7 +49,7 @@ def _model(attempt: Attempt, parameters: ParsedParameters | None) -> PipelineMod
         inputs = prepared
     return PipelineModel(
         _named(attempt, "input", inputs, shapes_known=not changed or bool(prepared)),
-        # What becomes of the outputs' shapes is known to the runtime only.
+        # Only the runtime knows the outputs' shapes.
         _named(attempt, "output", outputs, shapes_known=not changed),
         parameters is not None and parameters.dynamic,
     )

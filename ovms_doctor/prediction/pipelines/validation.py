@@ -19,7 +19,7 @@ from ovms_doctor.model.pipelines import PipelineFault, PipelineFaultKind, Pipeli
 from ovms_doctor.prediction.pipelines.definition import EXIT, PipelineDefinition, PipelineNode
 
 _STRING = "STRING"
-#: A tensor that is split has at least so many dimensions (validateShapeWithDemultiplexer).
+#: The least number of dimensions of a tensor that is split (validateShapeWithDemultiplexer).
 _LEAST_RANK = 3
 
 
@@ -167,7 +167,9 @@ class _Validator:
         name = self._pipeline.name
         if len(shape) < _LEAST_RANK:
             line = log.SPLIT_RANK(name=name, node=node.name, rank=len(shape))
-            yield self._fault("split_rank", node.pointer, output, line, node=node, given=_shown(shape))
+            yield self._fault(
+                "split_rank", node.pointer, output, line, node=node, provided=_shape_text(shape)
+            )
         elif node.demultiply != -1 and not _is_any(shape[0]):
             count = Dimension(node.demultiply, node.demultiply)
             if not _fits(shape[0], count):
@@ -179,7 +181,7 @@ class _Validator:
                     line,
                     node=node,
                     needed=str(node.demultiply),
-                    given=str(shape[0]),
+                    provided=str(shape[0]),
                 )
 
     def _gathering(self, node: PipelineNode) -> Iterator[PipelineFault]:
@@ -236,33 +238,33 @@ class _Validator:
                 line = log.SOURCE_MISSING(name=name, other=other.name, item=item, node=node.name)
                 offered = ", ".join(alias for alias, _ in other.outputs)
                 yield self._fault(
-                    "source_name", node.pointer, item, line, node=node, other=other, given=offered
+                    "source_name", node.pointer, item, line, node=node, other=other, provided=offered
                 )
                 continue
             if other.kind == "model" and source.outputs is not None and output not in source.outputs:
                 line = log.OUTPUT_MISSING(name=name, output=output, other=other.name, item=item)
                 offered = ", ".join(sorted(source.outputs))
                 yield self._fault(
-                    "output_name", other.pointer, output, line, node=node, other=other, given=offered
+                    "output_name", other.pointer, output, line, node=node, other=other, provided=offered
                 )
                 continue
-            wanted = None if model.inputs is None else model.inputs.get(own)
-            if wanted is None:
+            needed_tensor = None if model.inputs is None else model.inputs.get(own)
+            if needed_tensor is None:
                 continue
-            if other.kind == "entry" and other.demultiply is not None and wanted.precision == _STRING:
+            if other.kind == "entry" and other.demultiply is not None and needed_tensor.precision == _STRING:
                 line = log.STRING_SPLIT(name=name, node=node.name)
                 yield self._fault("strings", node.pointer, node.name, line, node=node)
             if other.kind == "model" and source.outputs is not None:
-                yield from self._tensors(node, own, wanted, other, output, source.outputs[output])
+                yield from self._tensors(node, own, needed_tensor, other, output, source.outputs[output])
 
     def _tensors(
         self,
         node: PipelineNode,
         own: str,
-        wanted: PipelineTensor,
+        needed_tensor: PipelineTensor,
         other: PipelineNode,
         output: str,
-        given: PipelineTensor,
+        provided_tensor: PipelineTensor,
     ) -> Iterator[PipelineFault]:
         """checkConnectionMetadataCorrectness: two models that are connected directly."""
         values = {
@@ -272,10 +274,10 @@ class _Validator:
             "other": other.name,
             "output": output,
         }
-        if wanted.shape is None or given.shape is None:
+        if needed_tensor.shape is None or provided_tensor.shape is None:
             self.doubts.append(f"the shapes between the nodes {other.name} and {node.name} are not known")
         else:
-            needed, offered = list(wanted.shape), list(given.shape)
+            needed, offered = list(needed_tensor.shape), list(provided_tensor.shape)
             if other.demultiply is not None and offered:
                 del offered[0]
             if len(node.gathers) == 1:
@@ -285,15 +287,19 @@ class _Validator:
                     yield from self._split(splitter, own, needed)
                     del needed[0]
             if len(needed) != len(offered) or not all(map(_fits, needed, offered)):
-                shapes = {"needed": _shown(needed), "given": _shown(offered)}
-                line = log.SHAPE_MISMATCH(**values, **shapes)
+                shapes = {"needed": _shape_text(needed), "provided": _shape_text(offered)}
+                line = log.SHAPE_MISMATCH(**values, needed=shapes["needed"], given=shapes["provided"])
                 yield self._fault("shape", node.pointer, own, line, node=node, other=other, **shapes)
-        precisions = {"needed": wanted.precision, "given": given.precision}
-        if wanted.precision != given.precision:
-            line = log.PRECISION_MISMATCH(**values, **precisions)
+        precisions = {"needed": needed_tensor.precision, "provided": provided_tensor.precision}
+        if needed_tensor.precision != provided_tensor.precision:
+            line = log.PRECISION_MISMATCH(
+                **values, needed=needed_tensor.precision, given=provided_tensor.precision
+            )
             yield self._fault("precision", node.pointer, own, line, node=node, other=other, **precisions)
-        elif wanted.precision == _STRING:
-            line = log.STRING_CONNECTION(**values, **precisions)
+        elif needed_tensor.precision == _STRING:
+            line = log.STRING_CONNECTION(
+                **values, needed=needed_tensor.precision, given=provided_tensor.precision
+            )
             yield self._fault("strings", node.pointer, own, line, node=node, other=other)
 
     # -- the graph ---------------------------------------------------------------------------------
@@ -387,7 +393,7 @@ class _Validator:
         node: PipelineNode | None = None,
         other: PipelineNode | None = None,
         needed: str = "",
-        given: str = "",
+        provided: str = "",
     ) -> PipelineFault:
         return PipelineFault(
             self._pipeline.name,
@@ -398,7 +404,7 @@ class _Validator:
             "" if node is None else node.name,
             "" if other is None else other.name,
             needed,
-            given,
+            provided,
         )
 
 
@@ -413,6 +419,6 @@ def _fits(left: Dimension, right: Dimension) -> bool:
     return left.low <= right.high and right.low <= left.high
 
 
-def _shown(shape: Sequence[Dimension]) -> str:
+def _shape_text(shape: Sequence[Dimension]) -> str:
     """A shape as the server writes it: ``(1,3,-1)``."""
     return "(" + ",".join(str(dimension) for dimension in shape) + ")"

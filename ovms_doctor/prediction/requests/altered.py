@@ -1,4 +1,4 @@
-"""What the server accepts and then takes otherwise than it was meant."""
+"""Values that the server accepts and then reads in another way than intended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTEGERS = {"I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64"}
 _LARGEST_FLOAT = 3.4028234663852886e38
 
 
-def altered_values(request: ClientRequest, wanted: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
+def altered_values(request: ClientRequest, model_inputs: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
     """Sentences on values that are changed on their way, each with a JSON path."""
     if request.interface != "REST" or not request.body or len(request.body) > _LARGEST_BODY:
         return []
@@ -28,7 +28,7 @@ def altered_values(request: ClientRequest, wanted: tuple[ServedInput, ...]) -> l
     if not isinstance(document, dict):
         return []
     if request.api == "TFS":
-        return _tfs(document, wanted)
+        return _tfs(document, model_inputs)
     return _kserve(document) if request.api == "KServe" else []
 
 
@@ -62,8 +62,8 @@ def _kserve(document: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _tfs(document: dict[str, Any], wanted: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
-    precisions = {item.precision for item in wanted}
+def _tfs(document: dict[str, Any], model_inputs: tuple[ServedInput, ...]) -> list[tuple[str, str]]:
+    precisions = {item.precision for item in model_inputs}
     values = document.get("instances", document.get("inputs"))
     found = []
     if precisions & _INTEGERS and any(isinstance(v, float) and not v.is_integer() for v in _flat(values)):
@@ -88,7 +88,7 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _ragged(data: list[Any]) -> bool:
-    """Whether lists of one level have different lengths, or values stand beside lists."""
+    """Returns whether lists of one level have different lengths, or values and lists are mixed."""
     level: list[Any] = data
     while level:
         lists = [item for item in level if isinstance(item, list)]

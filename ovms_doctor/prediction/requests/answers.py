@@ -45,7 +45,7 @@ def answer_request(
     facts: Facts,
     parsed: InferMessage | None = None,
 ) -> Outcome:
-    """What the server answers. Raises FactsMissingError where OpenVINO must be asked about another shape.
+    """Returns the server's answer. Raises FactsMissingError where OpenVINO must be queried about another shape.
 
     `parsed` is the message of a KServe body where the same body was answered before with other models.
     """
@@ -90,7 +90,7 @@ class _Run:
             assert self.request.message is not None
             return self._grpc(self.request.message)
         if len(self.request.body) > MAX_BODY and self.release.at_least(2025, 0):
-            return self._done(Answer("HTTP_413", "", 413, None, RequestPosition("", MAX_BODY)))
+            return self._outcome(Answer("HTTP_413", "", 413, None, RequestPosition("", MAX_BODY)))
         route = self.route = find_route(self.request.method, path_of(self.request.path), self.release)
         if route.handler == "kserve infer":
             return self._kserve_rest(route)
@@ -100,15 +100,15 @@ class _Run:
             json_length(self.request)
             if not self.models.mediapipe:
                 return self._status("NOT_IMPLEMENTED")
-            return self._done(answer_generative(self.request, self.models, self.release))
+            return self._outcome(answer_generative(self.request, self.models, self.release))
         return self._other(route)
 
-    def _done(self, answer: Answer) -> Outcome:
+    def _outcome(self, answer: Answer) -> Outcome:
         doubts = tuple(dict.fromkeys((*answer.doubts, *self.doubts)))
         return Outcome(replace(answer, doubts=doubts), self.models, self.message, self.model, self.route)
 
     def _status(self, code: str, details: str = "") -> Outcome:
-        return self._done(answer_with(code, details, self.request.interface, self.release))
+        return self._outcome(answer_with(code, details, self.request.interface, self.release))
 
     # -- KServe --------------------------------------------------------------------------------------
     def _kserve_rest(self, route: Route) -> Outcome:
@@ -122,7 +122,7 @@ class _Run:
         self.message = message
         if self.request.api == "TFS":
             if self.release.at_least(2026, 3):
-                return self._done(Answer("GRPC_UNIMPLEMENTED", "", None, "UNIMPLEMENTED"))
+                return self._outcome(Answer("GRPC_UNIMPLEMENTED", "", None, "UNIMPLEMENTED"))
             if not message.model_name:
                 raise StatusError("MODEL_SPEC_MISSING")
             return self._infer(message, tfs=True)
@@ -232,16 +232,17 @@ class _Run:
         return tuple(("input", *row) for row in model.layouts)
 
     def _try(self, model: ServedModel, preparation: Preparation, step: str) -> None:
-        """Ask OpenVINO whether the model takes another shape. After a failure the first shapes are loaded again."""
-        what = "batch size" if step == "batch" else "shape"
+        """Queries OpenVINO whether the model accepts another shape. After a failure the first shapes are loaded
+        again."""
+        change = "batch size" if step == "batch" else "shape"
         if not model.path:
             self.doubts.append(
-                f"the model's file is not at hand: whether it takes the new {what} is not known"
+                f"the model's file is not available: whether it takes the new {change} is not known"
             )
             return
         report = self.facts.ask(LoadModel(model.path, "read", preparation))
         if isinstance(report, Unavailable):
-            self.doubts.append(f"whether the model takes the new {what} is not known: {report.reason}")
+            self.doubts.append(f"whether the model takes the new {change} is not known: {report.reason}")
         elif isinstance(report, LoadReport) and report.outcome == "failed" and report.step:
             if model.initial:
                 self._replace(replace(model, inputs=model.initial))
@@ -286,7 +287,7 @@ class _Run:
             served = {model.name for model in self.models.models if model.state == "available"}
             served |= {graph.name for graph in self.models.graphs if graph.state == "available"}
             if name not in served:
-                return self._done(
+                return self._outcome(
                     replace(
                         answer_with("MODEL_NOT_LOADED", "", "REST", self.release),
                         body='{"error":"Model not found"}',

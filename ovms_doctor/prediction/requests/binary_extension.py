@@ -44,9 +44,9 @@ def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release
     offset = 0
     for tensor in message.inputs:
         position = RequestPosition(tensor.path, end + offset, tensor.name)
-        given = dict(tensor.parameters).get("binary_data_size")
-        if given is not None:
-            size = _given_size(tensor, given, release)
+        declared_size = dict(tensor.parameters).get("binary_data_size")
+        if declared_size is not None:
+            size = _given_size(tensor, declared_size, release)
         elif tensor.values:
             continue
         elif len(message.inputs) == 1 and tensor.datatype == "BYTES":
@@ -64,15 +64,15 @@ def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release
     return replace(message, raw=tuple(raw))
 
 
-def _given_size(tensor: InferTensor, given: str | bool | int, release: Release) -> int:
+def _given_size(tensor: InferTensor, declared_size: str | bool | int, release: Release) -> int:
     position = RequestPosition(f"{tensor.path}.parameters.binary_data_size", tensor.offset, tensor.name)
     if tensor.values:
         raise StatusError("REST_CONTENTS_FIELD_NOT_EMPTY", "", position)
-    if isinstance(given, bool) or not isinstance(given, int):
+    if isinstance(declared_size, bool) or not isinstance(declared_size, int):
         raise StatusError("REST_BINARY_DATA_SIZE_PARAMETER_INVALID", "", position)
-    if given < 0 and release.at_least(2026, 3):
+    if declared_size < 0 and release.at_least(2026, 3):
         raise StatusError("REST_BINARY_DATA_SIZE_PARAMETER_INVALID", "", position)
-    return given % _SIZE
+    return declared_size % _SIZE
 
 
 def _computed_size(tensor: InferTensor, release: Release) -> int:

@@ -56,8 +56,8 @@ def check_generation(
         characters = _messages_length(document)
     if checks.images and release.at_least(2026, 3):
         if limits.vision is not False:
-            for url, place in checks.images:
-                checks.load(url, place)
+            for url, position in checks.images:
+                checks.load(url, position)
         if limits.vision is False:
             checks.doubts.append(
                 "what a model that does not see makes of an image is decided by its chat template"
@@ -161,7 +161,7 @@ class _Generation:
         if fault is None:
             return
         if self.limits.vision is None and "base64" not in fault:
-            # The files and options of the server are not at hand.
+            # The files and options of the server are not available.
             self.doubts.append("which images the server may load is not known")
             return
         raise self.fail(fault, path, url)
@@ -405,11 +405,11 @@ class _Generation:
         if not isinstance(calls, JsonArray):
             return
         for index, call in enumerate(calls.items):
-            place = f"{path}.tool_calls[{index}]"
+            call_path = f"{path}.tool_calls[{index}]"
             if not isinstance(call, JsonObject):
-                raise self.fail("Each tool_call must be an object", place, call)
+                raise self.fail("Each tool_call must be an object", call_path, call)
             if not isinstance(call.find(b"function"), JsonObject):
-                raise self.fail("Each tool_call must have a 'function' object", place, call)
+                raise self.fail("Each tool_call must have a 'function' object", call_path, call)
 
     def _tools(self) -> None:
         """`parseTools`."""

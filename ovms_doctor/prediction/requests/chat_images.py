@@ -1,7 +1,7 @@
-"""Images in chat messages, as far as the server refuses them before it looks at them.
+"""Images in chat messages, as far as the server refuses them before it decodes them.
 
-From `parseMessages` (openai_completions.cpp) until 2026.2; from `loadImage` (image_utils.cpp) since 2026.3, where only
-models that see take images.
+From `parseMessages` (openai_completions.cpp) until 2026.2; from `loadImage` (image_utils.cpp) since 2026.3, where
+only models with vision accept images.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _HOST = re.compile(r"[a-z]+://(?:[^/?#@]*@)?(\[[^\]]*\]|[^/?#:]*)")
 
 
 def image_fault(url: str, limits: GenerativeLimits, release: Release) -> str | None:
-    """Why the server refuses an image, in its own words; `None` where it does not, or only loading it tells."""
+    """Returns the server's message where it refuses an image; `None` where it does not, or where only loading it
+    shows that."""
     _, prefix, encoded = url.partition(_PREFIX)
     if prefix:
         return None if _is_base64(encoded) else "Invalid base64 string in request"

@@ -24,30 +24,32 @@ class Converter:
 
     def convert(self) -> None:
         """Raises StatusError where a tensor cannot be made or does not fit the loaded model."""
-        for wanted in sorted(
+        for model_input in sorted(
             self._model.inputs, key=lambda item: item.name.encode("utf-8", "surrogateescape")
         ):
             index, sent = next(
-                (index, sent) for index, sent in enumerate(self._message.inputs) if sent.name == wanted.name
+                (index, sent)
+                for index, sent in enumerate(self._message.inputs)
+                if sent.name == model_input.name
             )
-            shape = self._tensor(wanted, sent, index)
-            if shape is not None and not _fits(wanted, shape):
+            shape = self._tensor(model_input, sent, index)
+            if shape is not None and not _fits(model_input, shape):
                 raise StatusError("OV_INTERNAL_DESERIALIZATION_ERROR", "", _at(sent))
 
-    def _tensor(self, wanted: ServedInput, sent: InferTensor, index: int) -> tuple[int, ...] | None:
+    def _tensor(self, model_input: ServedInput, sent: InferTensor, index: int) -> tuple[int, ...] | None:
         """The shape of the tensor that is handed to OpenVINO; `None` where it always fits."""
         if sent.datatype != ("STRING" if self._tfs else "BYTES"):
-            if self._tfs and wanted.precision in ("U64", "BOOL", "BF16"):
+            if self._tfs and model_input.precision in ("U64", "BOOL", "BF16"):
                 raise StatusError("OV_UNSUPPORTED_DESERIALIZATION_PRECISION", "", _at(sent))
             return sent.shape
-        hint = processing_hint(wanted, self._release)
+        hint = processing_hint(model_input, self._release)
         elements = self._elements(sent, index)
         if hint == "string":
             # Until 2026.2 the strings become one row, whatever the shape.
             return sent.shape if self._release.at_least(2026, 3) and not self._tfs else (len(elements),)
         if hint == "string 2D":
             return len(elements), max((len(text) for text in elements), default=0) + 1
-        return self._images(wanted, sent, elements)
+        return self._images(model_input, sent, elements)
 
     def _elements(self, sent: InferTensor, index: int) -> tuple[bytes, ...]:
         if not self._message.raw or self._tfs:
@@ -60,25 +62,25 @@ class Converter:
         return tuple(elements)
 
     def _images(
-        self, wanted: ServedInput, sent: InferTensor, elements: tuple[bytes, ...]
+        self, model_input: ServedInput, sent: InferTensor, elements: tuple[bytes, ...]
     ) -> tuple[int, ...] | None:
-        if wanted.is_split:
+        if model_input.is_split:
             self.doubts.append("what becomes of images that a pipeline splits is not followed")
             return None
-        if wanted.layout == "N...":
+        if model_input.layout == "N...":
             self.doubts.append(
                 "a layout that the model's file names goes before the default one, and is not read"
             )
-        if not _accepts_nhwc(wanted.layout, len(wanted.shape)):
+        if not _accepts_nhwc(model_input.layout, len(model_input.shape)):
             raise StatusError("UNSUPPORTED_LAYOUT", "", _at(sent))
-        batch = wanted.batch
+        batch = model_input.batch
         if batch is None or not elements or not dimension_matches(batch, len(elements)):
             raise StatusError("INVALID_BATCH_SIZE", "", _at(sent))
         in_buffer = bool(self._message.raw) and not self._tfs
         if not in_buffer and any(not element for element in elements):
             raise StatusError("STRING_VAL_EMPTY" if self._tfs else "BYTES_CONTENTS_EMPTY", "", _at(sent))
-        channels = wanted.shape[3]
-        resizes = _resizes(wanted)
+        channels = model_input.shape[3]
+        resizes = _resizes(model_input)
         first: ImageHeader | None = None
         for element in elements:
             image = read_image(element)
@@ -97,9 +99,9 @@ class Converter:
                 channels, image.channels
             ):
                 raise StatusError("INVALID_NO_OF_CHANNELS", "", _at(sent))
-            if wanted.precision not in _IMAGE_PRECISIONS:
+            if model_input.precision not in _IMAGE_PRECISIONS:
                 raise StatusError("INVALID_PRECISION", "", _at(sent))
-            height, width = wanted.shape[1], wanted.shape[2]
+            height, width = model_input.shape[1], model_input.shape[2]
             if not resizes and not (
                 dimension_matches(height, image.height) and dimension_matches(width, image.width)
             ):
@@ -109,10 +111,10 @@ class Converter:
         return None
 
 
-def _resizes(wanted: ServedInput) -> bool:
-    """`isResizeSupported`: no dimension is unlimited, and the layout says where height and width are."""
-    return wanted.layout in ("NHWC", "N?HWC", "...") and all(
-        dimension.low != -1 for dimension in wanted.shape
+def _resizes(model_input: ServedInput) -> bool:
+    """`isResizeSupported`: no dimension is unlimited, and the layout has height and width."""
+    return model_input.layout in ("NHWC", "N?HWC", "...") and all(
+        dimension.low != -1 for dimension in model_input.shape
     )
 
 
@@ -141,9 +143,9 @@ def _accepts_nhwc(layout: str, rank: int) -> bool:
     return True
 
 
-def _fits(wanted: ServedInput, shape: tuple[int, ...]) -> bool:
-    return len(shape) == len(wanted.shape) and all(
-        dimension_matches(dimension, value) for dimension, value in zip(wanted.shape, shape, strict=True)
+def _fits(model_input: ServedInput, shape: tuple[int, ...]) -> bool:
+    return len(shape) == len(model_input.shape) and all(
+        dimension_matches(dimension, value) for dimension, value in zip(model_input.shape, shape, strict=True)
     )
 
 

@@ -102,18 +102,18 @@ class _Correction:
             return self._number()
         if code == "INVALID_MISSING_INPUT":
             return self._rename()
-        entry, wanted = self._entry()
-        if entry is None or wanted is None:
+        entry, model_input = self._entry()
+        if entry is None or model_input is None:
             return None
         if code in ("INVALID_PRECISION", "REST_UNSUPPORTED_PRECISION"):
-            return self._datatype(entry, wanted)
+            return self._datatype(entry, model_input)
         if code in (
             "INVALID_NO_OF_SHAPE_DIMENSIONS",
             "INVALID_SHAPE",
             "INVALID_BATCH_SIZE",
             "INVALID_VALUE_COUNT",
         ):
-            return self._shape(entry, wanted)
+            return self._shape(entry, model_input)
         return None
 
     # -- the document --------------------------------------------------------------------------------
@@ -132,10 +132,10 @@ class _Correction:
             entry = next((item for item in entries if item.get("name") == self.answer.position.input), None)
         if entry is None or self.model is None:
             return entry, None
-        wanted = next((item for item in self.model.inputs if item.name == entry.get("name")), None)
-        if wanted is None and len(self.model.inputs) == len(entries) == 1:
-            wanted = self.model.inputs[0]
-        return entry, wanted
+        model_input = next((item for item in self.model.inputs if item.name == entry.get("name")), None)
+        if model_input is None and len(self.model.inputs) == len(entries) == 1:
+            model_input = self.model.inputs[0]
+        return entry, model_input
 
     def _no_inputs(self) -> str | None:
         """A TensorFlow Serving body for a model with one input."""
@@ -152,11 +152,11 @@ class _Correction:
         return self._from_columns(columns)
 
     def _from_columns(self, columns: dict[str, Any]) -> str | None:
-        wanted = {item.name: item for item in self.model.inputs} if self.model is not None else {}
+        model_input = {item.name: item for item in self.model.inputs} if self.model is not None else {}
         entries = []
         for name, value in columns.items():
-            item = wanted.get(name) or (
-                next(iter(wanted.values())) if len(wanted) == len(columns) == 1 else None
+            item = model_input.get(name) or (
+                next(iter(model_input.values())) if len(model_input) == len(columns) == 1 else None
             )
             shape = _shape_of(value)
             if item is None or shape is None:
@@ -182,31 +182,35 @@ class _Correction:
                 self.document["inputs"] = [inputs]
                 return "Put the input into a list."
             return self._from_columns(inputs)
-        entry, wanted = self._entry()
+        entry, model_input = self._entry()
         if entry is None:
             return None
         member = path.partition("].")[2]
         if member.startswith("name"):
-            if "name" not in entry and wanted is not None:
-                entry["name"] = wanted.name
-                return f"Name the input {wanted.name}."
+            if "name" not in entry and model_input is not None:
+                entry["name"] = model_input.name
+                return f"Name the input {model_input.name}."
             return None
         if member.startswith("shape"):
-            return self._parse_shape(entry, wanted)
+            return self._parse_shape(entry, model_input)
         if member.startswith("datatype"):
-            if wanted is None or entry.get("datatype") == "FP16":
-                return self._half(entry, wanted)
-            entry["datatype"] = wanted.datatype
-            return f"Write the datatype {wanted.datatype}."
-        return self._data(entry, wanted) if member.startswith("data") else None
+            if model_input is None or entry.get("datatype") == "FP16":
+                return self._half(entry, model_input)
+            entry["datatype"] = model_input.datatype
+            return f"Write the datatype {model_input.datatype}."
+        return self._data(entry, model_input) if member.startswith("data") else None
 
-    def _half(self, entry: dict[str, Any], wanted: ServedInput | None) -> str | None:
-        if wanted is None or wanted.datatype == "FP16" or wanted.datatype not in DATATYPES.values():
+    def _half(self, entry: dict[str, Any], model_input: ServedInput | None) -> str | None:
+        if (
+            model_input is None
+            or model_input.datatype == "FP16"
+            or model_input.datatype not in DATATYPES.values()
+        ):
             return None
-        entry["datatype"] = wanted.datatype
-        return f"Write the datatype {wanted.datatype}, which the model has."
+        entry["datatype"] = model_input.datatype
+        return f"Write the datatype {model_input.datatype}, which the model has."
 
-    def _parse_shape(self, entry: dict[str, Any], wanted: ServedInput | None) -> str | None:
+    def _parse_shape(self, entry: dict[str, Any], model_input: ServedInput | None) -> str | None:
         shape, data = entry.get("shape"), entry.get("data")
         if isinstance(shape, list):
             whole = [_whole(item) for item in shape]
@@ -214,13 +218,13 @@ class _Correction:
                 entry["shape"] = whole
                 return "Write the sizes of the shape as integers."
         count = _count(data)
-        solved = _solve(wanted, count) if wanted is not None else None
+        solved = _solve(model_input, count) if model_input is not None else None
         if solved is None:
             return None
         entry["shape"] = solved
         return f"Give the input {entry.get('name')} the shape {solved}."
 
-    def _data(self, entry: dict[str, Any], wanted: ServedInput | None) -> str | None:
+    def _data(self, entry: dict[str, Any], model_input: ServedInput | None) -> str | None:
         data, datatype = entry.get("data"), entry.get("datatype")
         if isinstance(data, int | float) and not isinstance(data, bool):
             entry["data"] = [data]
@@ -271,16 +275,16 @@ class _Correction:
         holders = [self.document, *self._entries()]
         changed = False
         for holder in holders:
-            given = holder.get("parameters")
-            if given is None or isinstance(given, dict):
+            parameters = holder.get("parameters")
+            if parameters is None or isinstance(parameters, dict):
                 kept = {
                     key: value
-                    for key, value in (given or {}).items()
+                    for key, value in (parameters or {}).items()
                     if isinstance(value, str | bool) or (isinstance(value, int) and -(2**31) <= value < 2**31)
                 }
-                if given is None and "parameters" not in holder:
+                if parameters is None and "parameters" not in holder:
                     continue
-                changed = changed or kept != given
+                changed = changed or kept != parameters
                 holder["parameters"] = kept
             else:
                 holder.pop("parameters")
@@ -329,20 +333,20 @@ class _Correction:
         old, entry["name"] = entry.get("name"), name
         return f"Name the input {name} instead of {old}."
 
-    def _datatype(self, entry: dict[str, Any], wanted: ServedInput) -> str | None:
-        if wanted.datatype in ("INVALID", "BYTES", "FP16") and wanted.datatype != _DATATYPES.get(
+    def _datatype(self, entry: dict[str, Any], model_input: ServedInput) -> str | None:
+        if model_input.datatype in ("INVALID", "BYTES", "FP16") and model_input.datatype != _DATATYPES.get(
             str(entry.get("datatype")).lower()
         ):
             return None
         data = entry.get("data")
-        if isinstance(data, list) and wanted.datatype != "BYTES":
+        if isinstance(data, list) and model_input.datatype != "BYTES":
             flat = _flat(data)
-            if wanted.datatype.startswith(("INT", "UINT")):
+            if model_input.datatype.startswith(("INT", "UINT")):
                 numbers = [_whole(item) for item in flat]
                 if any(item is None for item in numbers):
                     return None
                 entry["data"] = numbers
-            elif wanted.datatype == "BOOL":
+            elif model_input.datatype == "BOOL":
                 if any(item not in (0, 1) for item in flat):
                     return None
                 entry["data"] = [bool(item) for item in flat]
@@ -350,31 +354,31 @@ class _Correction:
                 return None
             else:
                 entry["data"] = [_number(item) for item in flat]
-        entry["datatype"] = wanted.datatype
-        return f"Send the input {entry.get('name')} as {wanted.datatype}."
+        entry["datatype"] = model_input.datatype
+        return f"Send the input {entry.get('name')} as {model_input.datatype}."
 
-    def _shape(self, entry: dict[str, Any], wanted: ServedInput) -> str | None:
+    def _shape(self, entry: dict[str, Any], model_input: ServedInput) -> str | None:
         shape, data = entry.get("shape"), entry.get("data")
         if not isinstance(shape, list) or not isinstance(data, list):
             return None
         flat = _flat(data)
-        order = permutation(tuple(shape), wanted)
+        order = permutation(tuple(shape), model_input)
         if order is not None and len(flat) == math.prod(shape):
             entry["data"], entry["shape"] = _transposed(flat, shape, order), [shape[axis] for axis in order]
             return (
                 f"Transpose the input {entry.get('name')} to {entry['shape']}: np.transpose(array, {order})."
             )
-        solved = _solve(wanted, len(flat))
+        solved = _solve(model_input, len(flat))
         if solved is not None and solved != shape:
             entry["shape"] = solved
             return f"Give the input {entry.get('name')} the shape {solved}."
-        return self._one_of_batch(entry, wanted, shape, flat)
+        return self._one_of_batch(entry, model_input, shape, flat)
 
     def _one_of_batch(
-        self, entry: dict[str, Any], wanted: ServedInput, shape: list[int], flat: list[Any]
+        self, entry: dict[str, Any], model_input: ServedInput, shape: list[int], flat: list[Any]
     ) -> str | None:
         """The first of a batch, where the model takes one at a time."""
-        batch, index = wanted.batch, wanted.batch_index
+        batch, index = model_input.batch, model_input.batch_index
         assert self.model is not None
         if index != 0 or batch is None or not batch.static or batch.low != 1 or not shape or shape[0] <= 1:
             return None
@@ -385,16 +389,19 @@ class _Correction:
         return f"Send {shape[0]} requests with batch size 1; this is the first of them."
 
 
-def permutation(shape: tuple[Any, ...], wanted: ServedInput) -> tuple[int, ...] | None:
+def permutation(shape: tuple[Any, ...], model_input: ServedInput) -> tuple[int, ...] | None:
     """The order of axes that makes an image fit, from NHWC to NCHW or back; `None` where it does not."""
-    if len(shape) != 4 or len(wanted.shape) != 4 or not all(isinstance(size, int) for size in shape):
+    if len(shape) != 4 or len(model_input.shape) != 4 or not all(isinstance(size, int) for size in shape):
         return None
-    if all(dimension_matches(dimension, size) for dimension, size in zip(wanted.shape, shape, strict=True)):
+    if all(
+        dimension_matches(dimension, size) for dimension, size in zip(model_input.shape, shape, strict=True)
+    ):
         return None
     for order in ((0, 3, 1, 2), (0, 2, 3, 1)):
         moved = [shape[axis] for axis in order]
         if all(
-            dimension_matches(dimension, size) for dimension, size in zip(wanted.shape, moved, strict=True)
+            dimension_matches(dimension, size)
+            for dimension, size in zip(model_input.shape, moved, strict=True)
         ):
             return order
     return None
@@ -413,20 +420,22 @@ def _transposed(flat: list[Any], shape: list[int], order: tuple[int, ...]) -> li
     ]
 
 
-def _solve(wanted: ServedInput, count: int | None) -> list[int] | None:
+def _solve(model_input: ServedInput, count: int | None) -> list[int] | None:
     """The shape that a number of values fills: at most one dimension of the model may be open."""
     if count is None:
         return None
-    open_at = [index for index, dimension in enumerate(wanted.shape) if not dimension.static]
-    known = math.prod(dimension.low for dimension in wanted.shape if dimension.static)
+    open_at = [index for index, dimension in enumerate(model_input.shape) if not dimension.static]
+    known = math.prod(dimension.low for dimension in model_input.shape if dimension.static)
     if not open_at:
-        return [dimension.low for dimension in wanted.shape] if known == count else None
+        return [dimension.low for dimension in model_input.shape] if known == count else None
     if len(open_at) > 1 or known == 0 or count % known:
         return None
     size = count // known
-    if not dimension_matches(wanted.shape[open_at[0]], size):
+    if not dimension_matches(model_input.shape[open_at[0]], size):
         return None
-    return [size if index == open_at[0] else dimension.low for index, dimension in enumerate(wanted.shape)]
+    return [
+        size if index == open_at[0] else dimension.low for index, dimension in enumerate(model_input.shape)
+    ]
 
 
 def _flat(data: Any) -> list[Any]:

@@ -43,7 +43,7 @@ class ErrorProof(Struct, frozen=True):
     code: str
     #: The text as it was recognised.
     text: str
-    #: What the text says: `expected`, `actual`, `input`, `error`, `offset`.
+    #: The values in the text: `expected`, `actual`, `input`, `error`, `offset`.
     parts: tuple[tuple[str, str], ...] = ()
 
 
@@ -73,5 +73,5 @@ def _proof(code: str, status: str, text: str) -> ErrorProof:
     match = _INPUT.search(line)
     if match:
         parts["input"] = match["input"].strip().rstrip("'\"}")
-    shown = re.split(r'["}]', line)[0].strip()
-    return ErrorProof(code, shown, tuple(parts.items()))
+    excerpt = re.split(r'["}]', line)[0].strip()
+    return ErrorProof(code, excerpt, tuple(parts.items()))

@@ -1,4 +1,4 @@
-"""What the files of a generative model say of the requests that it takes."""
+"""The limits for requests in the files of a generative model."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _TEMPLATES = ("chat_template.jinja", "chat_template.json", "template.jinja")
 
 
 def generative_limits(directory: str, given_task: str, facts: Facts) -> GenerativeLimits:
-    """The limits of the model in a directory (absolute, as the server sees it). ``given_task``: that of ``--task``.
-    Raises FactsMissingError."""
+    """Returns the limits of the model in a directory (an absolute server path). ``given_task``: the task of
+    ``--task``. Raises FactsMissingError."""
     graph = _text(f"{directory}/graph.pbtxt", _GRAPH_LIMIT, facts)
     task = next((task for name, task in _TASKS if name in graph), "")
     if not graph:
@@ -45,17 +45,17 @@ def generative_limits(directory: str, given_task: str, facts: Facts) -> Generati
         limits = replace(limits, max_tokens_limit=int(tokens[1]))
     if best:
         limits = replace(limits, best_of_limit=int(best[1]))
-    where = re.search(r'\bmodels_path\s*:\s*"([^"]*)"', graph)
-    models = posixpath.normpath(posixpath.join(directory, where[1] if where else "."))
+    models_path = re.search(r'\bmodels_path\s*:\s*"([^"]*)"', graph)
+    models = posixpath.normpath(posixpath.join(directory, models_path[1] if models_path else "."))
     config = _json(f"{models}/config.json", facts)
     length = config.get("max_position_embeddings") or config.get("n_positions")
     if isinstance(length, int) and length > 0:
         limits = replace(limits, max_length=length)
-    # How the server tells the kind of model where the graph does not name it (servable_initializer.cpp).
-    given = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
+    # How the server determines the kind of model where the graph does not name it (servable_initializer.cpp).
+    pipeline_type = re.search(r"\bpipeline_type\s*:\s*(\w+)", graph)
     sees = isinstance(facts.ask(StatPath(f"{models}/openvino_vision_embeddings_model.bin")), PathStatus)
-    if given and given[1] != "AUTO":
-        sees = given[1].startswith(("VLM", "OMNI"))
+    if pipeline_type and pipeline_type[1] != "AUTO":
+        sees = pipeline_type[1].startswith(("VLM", "OMNI"))
     return replace(limits, chat_template=_has_template(models, facts), vision=sees)
 
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class ImageHeader(Struct, frozen=True):
-    """What the header of an image says."""
+    """The data in the header of an image."""
 
     #: The format's name.
     format: str
@@ -14,12 +14,12 @@ class ImageHeader(Struct, frozen=True):
     width: int
     #: Rows.
     height: int
-    #: Channels after decoding; `None` where only decoding tells.
+    #: Channels after decoding; `None` where only decoding shows them.
     channels: int | None
 
 
 def read_image(data: bytes) -> ImageHeader | None:
-    """The header of a format that OpenCV decodes; `None` where the bytes are none of them."""
+    """Returns the header of a format that OpenCV decodes; `None` for other bytes."""
     for reader in (_png, _jpeg, _bmp, _portable, _webp, _tiff):
         try:
             header = reader(data)

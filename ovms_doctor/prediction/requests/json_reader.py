@@ -30,9 +30,9 @@ from ovms_doctor.prediction.requests.json_values import (
 MAX_VALUES = 500_000
 #: The largest total size of the strings that are kept, in bytes.
 MAX_TEXT = 1 << 26
-#: Bytes that are searched at once for plain numbers.
+#: The size of a block that is searched for plain numbers, in bytes.
 _CHUNK = 1 << 16
-#: Bytes that are searched at once for a NUL.
+#: The size of a block that is searched for a NUL, in bytes.
 _SEARCHED = 1 << 24
 
 _WHITESPACE = lazy_pattern(rb"[ \t\r\n]*")
@@ -154,22 +154,22 @@ class _Reader:
     def value(self, position: int) -> tuple[JsonValue, int]:
         """The value that begins at an offset, with all that it holds, and the offset behind it."""
         stack: list[_Open] = []
-        done: JsonValue | None = None
+        finished: JsonValue | None = None
         while True:
-            if done is None:
-                done, position = self.begin(position, stack)
-                if done is None:
+            if finished is None:
+                finished, position = self.begin(position, stack)
+                if finished is None:
                     continue
             if not stack:
-                return done, position
+                return finished, position
             holder = stack[-1]
             if holder.is_array:
-                holder.items.append(done)
+                holder.items.append(finished)
                 holder.size += 1
             else:
                 assert holder.key is not None
-                holder.members.append(JsonMember(holder.key, done))
-            done, position = self.after_item(position, stack)
+                holder.members.append(JsonMember(holder.key, finished))
+            finished, position = self.after_item(position, stack)
 
     def begin(self, position: int, stack: list[_Open]) -> tuple[JsonValue | None, int]:
         """A scalar or an empty container, whole; or `None`, the container pushed and its first value next."""

@@ -1,7 +1,7 @@
 """The values of a JSON document as RapidJSON keeps them, with their byte offsets.
 
-A request body may hold millions of numbers. Consecutive plain numbers of an array are one `NumberRun`, so the
-tree of a body stays small and every value can still be found again in the body's bytes.
+A request body may hold millions of numbers. Consecutive plain numbers of an array are one `NumberRun`, so the tree
+of a body is small and every value can still be found in the body's bytes.
 """
 
 from collections.abc import Iterator

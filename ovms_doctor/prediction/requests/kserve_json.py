@@ -21,7 +21,7 @@ from ovms_doctor.prediction.requests.json_values import (
 )
 from ovms_doctor.prediction.requests.statuses import StatusError
 
-#: The field that holds the values of a datatype, and what RapidJSON must say of each value.
+#: The field for the values of a datatype, and the type that RapidJSON must report for each value.
 _FIELDS = {
     "FP32": ("fp32_contents", "number"),
     "FP64": ("fp64_contents", "number"),
@@ -45,7 +45,7 @@ def json_rules(release: Release) -> JsonRules:
 
 
 def parse_document(body: bytes, release: Release) -> JsonObject:
-    """The JSON object of a body. Raises StatusError for what is none."""
+    """Returns the JSON object of a body. Raises StatusError for another body."""
     try:
         document = read_json(body, json_rules(release))
     except JsonSyntaxError as error:
@@ -138,7 +138,7 @@ class KServeJson:
         return names
 
     def _input(self, item: JsonObject, path: str, *, only: bool) -> InferTensor:
-        """One input. Members are looked at in the server's order, whatever their order in the document."""
+        """Parses one input. Members are read in the server's order, whatever their order in the document."""
         code = "REST_COULD_NOT_PARSE_INPUT"
         name = item.find(b"name")
         if not isinstance(name, JsonString):
@@ -168,14 +168,14 @@ class KServeJson:
         dimensions: list[int] = []
         for item in shape.items:
             for number in numbers_in(self._body, item) if isinstance(item, NumberRun) else (item,):
-                place = f"{path}[{len(dimensions)}]"
+                item_path = f"{path}[{len(dimensions)}]"
                 if not isinstance(number, JsonNumber) or not is_int(number):
-                    raise _refused("REST_COULD_NOT_PARSE_INPUT", place, number, 0, name)
+                    raise _refused("REST_COULD_NOT_PARSE_INPUT", item_path, number, 0, name)
                 assert number.integer is not None
                 if number.integer < 0 and self._release.at_least(2023, 0):
-                    raise _refused("REST_COULD_NOT_PARSE_INPUT", place, number, 0, name)
+                    raise _refused("REST_COULD_NOT_PARSE_INPUT", item_path, number, 0, name)
                 if number.integer == 0 and self._release.numbers[:2] == (2023, 0):
-                    raise _refused("REST_COULD_NOT_PARSE_INPUT", place, number, 0, name)
+                    raise _refused("REST_COULD_NOT_PARSE_INPUT", item_path, number, 0, name)
                 dimensions.append(number.integer)
         return tuple(dimensions)
 
@@ -204,17 +204,19 @@ class KServeJson:
         """Count the values of nested lists. The server flattens them and never compares their lengths."""
         pending = [(data, path, 0, 0)]
         while pending:
-            array, place, start, index = pending.pop()
+            array, item_path, start, index = pending.pop()
             for position in range(start, len(array.items)):
                 item = array.items[position]
                 if isinstance(item, JsonArray):
-                    pending.append((array, place, position + 1, index + 1))
-                    pending.append((item, f"{place}[{index}]", 0, 0))
+                    pending.append((array, item_path, position + 1, index + 1))
+                    pending.append((item, f"{item_path}[{index}]", 0, 0))
                     break
                 wrong = self._wrong_value(item, kind)
                 if wrong is not None:
                     offset, value = wrong
-                    raise _refused("REST_COULD_NOT_PARSE_INPUT", f"{place}[{index + offset}]", value, 0, name)
+                    raise _refused(
+                        "REST_COULD_NOT_PARSE_INPUT", f"{item_path}[{index + offset}]", value, 0, name
+                    )
                 size = item.count if isinstance(item, NumberRun | LiteralRun) else 1
                 self._count += size
                 index += size

@@ -81,18 +81,18 @@ def _step(
     if index is None:
         return None
     sent = message.inputs[index]
-    wanted = next((item for item in model.inputs if item.name == sent.name), None)
-    if wanted is None:
+    model_input = next((item for item in model.inputs if item.name == sent.name), None)
+    if model_input is None:
         return None
     changed: tuple[InferTensor, str] | None = None
     raw = message.raw
     if answer.code == "INVALID_PRECISION":
-        changed = _datatype(sent, wanted, tfs=tfs)
+        changed = _datatype(sent, model_input, tfs=tfs)
         if changed is not None and index < len(raw):
             if any(raw[index]):
                 # To convert real values is for the client.
                 return None
-            size = math.prod(sent.shape) * ELEMENT_SIZES.get(wanted.datatype, 0)
+            size = math.prod(sent.shape) * ELEMENT_SIZES.get(model_input.datatype, 0)
             raw = (*raw[:index], bytes(size), *raw[index + 1 :])
     elif answer.code in (
         "INVALID_NO_OF_SHAPE_DIMENSIONS",
@@ -100,12 +100,12 @@ def _step(
         "INVALID_BATCH_SIZE",
         "INVALID_VALUE_COUNT",
     ):
-        changed = _shape(sent, wanted)
-        order = permutation(sent.shape, wanted)
+        changed = _shape(sent, model_input)
+        order = permutation(sent.shape, model_input)
         if changed is not None and order is not None and index < len(raw):
             raw = (*raw[:index], _transposed(raw[index], sent, order), *raw[index + 1 :])
     elif answer.code == "INVALID_CONTENT_SIZE" and tfs and sent.contents is not None:
-        size = math.prod(sent.shape) * ELEMENT_SIZES.get(wanted.datatype, 0)
+        size = math.prod(sent.shape) * ELEMENT_SIZES.get(model_input.datatype, 0)
         fixed = replace(sent, contents=None, content_size=size)
         changed = (
             fixed,
@@ -146,37 +146,44 @@ def _number(message: InferMessage, model: ServedModel) -> tuple[InferMessage, st
     return replace(message, inputs=inputs, raw=raw), text
 
 
-def _datatype(sent: InferTensor, wanted: ServedInput, *, tfs: bool) -> tuple[InferTensor, str] | None:
-    if sent.datatype in ("BYTES", "STRING") or wanted.precision == "STRING" or wanted.datatype == "INVALID":
+def _datatype(sent: InferTensor, model_input: ServedInput, *, tfs: bool) -> tuple[InferTensor, str] | None:
+    if (
+        sent.datatype in ("BYTES", "STRING")
+        or model_input.precision == "STRING"
+        or model_input.datatype == "INVALID"
+    ):
         return None
-    name = re.sub(r"^FP", "float", wanted.datatype).lower() if wanted.datatype != "BOOL" else "bool"
-    text = f"Send the input {sent.name} as {wanted.datatype}: array.astype(np.{name})."
+    name = re.sub(r"^FP", "float", model_input.datatype).lower() if model_input.datatype != "BOOL" else "bool"
+    text = f"Send the input {sent.name} as {model_input.datatype}: array.astype(np.{name})."
     if tfs:
-        size = math.prod(sent.shape) * ELEMENT_SIZES.get(wanted.datatype, 0)
-        return replace(sent, datatype=wanted.precision, content_size=size, contents=None), text
+        size = math.prod(sent.shape) * ELEMENT_SIZES.get(model_input.datatype, 0)
+        return replace(sent, datatype=model_input.precision, content_size=size, contents=None), text
     contents = sent.contents
     if contents is not None:
         count = sum(number for _, number in contents.counts)
         contents = (
-            TensorContents(((_FIELDS[wanted.datatype], count),)) if wanted.datatype in _FIELDS else None
+            TensorContents(((_FIELDS[model_input.datatype], count),))
+            if model_input.datatype in _FIELDS
+            else None
         )
-    return replace(sent, datatype=wanted.datatype, contents=contents), text
+    return replace(sent, datatype=model_input.datatype, contents=contents), text
 
 
-def _shape(sent: InferTensor, wanted: ServedInput) -> tuple[InferTensor, str] | None:
-    order = permutation(sent.shape, wanted)
+def _shape(sent: InferTensor, model_input: ServedInput) -> tuple[InferTensor, str] | None:
+    order = permutation(sent.shape, model_input)
     if order is not None:
         shape = tuple(sent.shape[axis] for axis in order)
         return replace(
             sent, shape=shape
         ), f"Transpose the input {sent.name} to {list(shape)}: np.transpose(array, {order})."
     count = sent.values if sent.contents is not None else math.prod(sent.shape)
-    open_at = [index for index, dimension in enumerate(wanted.shape) if not dimension.static]
-    known = math.prod(dimension.low for dimension in wanted.shape if dimension.static)
+    open_at = [index for index, dimension in enumerate(model_input.shape) if not dimension.static]
+    known = math.prod(dimension.low for dimension in model_input.shape if dimension.static)
     if count is None or len(open_at) > 1 or known == 0 or count % known or (not open_at and known != count):
         return None
     sizes = tuple(
-        count // known if index in open_at else dimension.low for index, dimension in enumerate(wanted.shape)
+        count // known if index in open_at else dimension.low
+        for index, dimension in enumerate(model_input.shape)
     )
     if sizes == sent.shape:
         return None

@@ -1,4 +1,4 @@
-"""From what a server says of its models to what requests reach: `/v2/models/M`, `/v1/config`, TFS metadata."""
+"""Makes the served models from a server's metadata: `/v2/models/M`, `/v1/config`, TFS metadata."""
 
 from __future__ import annotations
 

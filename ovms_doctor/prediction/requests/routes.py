@@ -74,7 +74,7 @@ def path_of(url: str) -> str:
 
 
 def find_route(method: str, path: str, release: Release) -> Route:
-    """The handler for a method and path. Raises StatusError with what the server answers where there is none."""
+    """Returns the handler for a method and path. Raises StatusError with the server's answer where there is none."""
     if method == "HEAD":
         # Drogon hands it on as GET, and leaves the body out.
         method = "GET"
@@ -149,7 +149,7 @@ def _version(text: str | None) -> int | None:
 
 
 def _decoded(text: str, release: Release) -> str:
-    """`urlDecode` (since 2024.5): `%2F` becomes `/`; what is no escape stays."""
+    """`urlDecode` (since 2024.5): `%2F` becomes `/`; other text is not changed."""
     if not release.at_least(2024, 5):
         return text
     raw = re.sub(

@@ -109,8 +109,8 @@ def _input(
         pair = parameters.layout or dict(parameters.layouts).get(name)
         layout = pair.tensor if pair is not None and pair.tensor else layout
         shapes = dict(parameters.shapes)
-        given = shapes.get(name) or shapes.get(ANONYMOUS)
-        auto = given is not None and given.auto
+        configured = shapes.get(name) or shapes.get(ANONYMOUS)
+        auto = configured is not None and configured.auto
         if not prepared:
             shape = _configured(shape, name, layout, parameters)
     precision = PRECISIONS.get(tensor.element_type, "UNDEFINED")
@@ -122,7 +122,7 @@ def _configured(
 ) -> tuple[Dimension, ...]:
     """The shape as configured, where OpenVINO did not apply the parameters."""
     pair = parameters.layout or dict(parameters.layouts).get(name)
-    if pair is not None and pair.given and len(pair.tensor) == len(pair.model) == len(shape):
+    if pair is not None and pair.is_set and len(pair.tensor) == len(pair.model) == len(shape):
         shape = tuple(
             shape[pair.model.index(letter)] if letter in pair.model else shape[index]
             for index, letter in enumerate(pair.tensor)
@@ -133,8 +133,8 @@ def _configured(
             return (*shape[:index], parameters.batch, *shape[index + 1 :])
         return shape
     shapes = dict(parameters.shapes)
-    given = shapes.get(name) or shapes.get(ANONYMOUS)
-    return given.dimensions if given is not None and given.dimensions else shape
+    configured = shapes.get(name) or shapes.get(ANONYMOUS)
+    return configured.dimensions if configured is not None and configured.dimensions else shape
 
 
 def _model_layouts(

@@ -93,7 +93,7 @@ def _names(message: InferMessage, model: ServedModel, models: ServedModels) -> I
 
 
 def _layout(item: ServedInput, model: ServedModel, models: ServedModels) -> Iterator[ServerChange]:
-    """The layout that clients send, beside the one of the model."""
+    """Returns the change to a layout that clients send, with the one of the model."""
     if len(item.shape) != 4 or item.layout not in ("N...", "NCHW"):
         return
     shape = tuple(item.shape[index] for index in (0, 2, 3, 1))

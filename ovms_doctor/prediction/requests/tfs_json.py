@@ -151,25 +151,25 @@ class TfsJson:
             raise _NotArrayError(item, path)
         for member in item.members:
             name = member.name.c_string.decode("utf-8", "surrogateescape")
-            place, value = f"{path}.{name}", member.value
+            item_path, value = f"{path}.{name}", member.value
             found.add(name)
             tensor = self._tensors.setdefault(name, _Tensor(name, ""))
             tensor.path, tensor.offset = (
-                tensor.path or place,
+                tensor.path or item_path,
                 value.start if not tensor.path else tensor.offset,
             )
             tensor.shape[:1] = [tensor.shape[0] + 1 if tensor.shape else 1]
             if isinstance(value, JsonNumber | JsonString):
                 if len(tensor.shape) > 1:
-                    raise _NotArrayError(value, place)
-                self._add(tensor, value, place)
+                    raise _NotArrayError(value, item_path)
+                self._add(tensor, value, item_path)
                 continue
             if _is_binary(value):
                 if len(tensor.shape) > 1:
-                    raise _NotArrayError(value, place)
+                    raise _NotArrayError(value, item_path)
             elif tensor.shape[0] > 1 and len(tensor.shape) == 1:
-                raise _NotArrayError(value, place)
-            self._array(value, 1, tensor, place)
+                raise _NotArrayError(value, item_path)
+            self._array(value, 1, tensor, item_path)
 
     # -- column format -------------------------------------------------------------------------------
     def _columns(self, node: JsonValue) -> set[str] | None:
@@ -212,23 +212,23 @@ class TfsJson:
         """`parseArray`, without recursion. Raises _NotArrayError."""
         pending: list[tuple[JsonItem, int, str]] = [(node, dim, path)]
         while pending:
-            item, depth, place = pending.pop()
+            item, depth, item_path = pending.pop()
             if _is_binary(item):
-                self._add(tensor, item, place)
+                self._add(tensor, item, item_path)
                 continue
             if isinstance(item, JsonString) and tensor.precision == "U8" and tensor.dtype in ("U8", "STRING"):
-                self._add(tensor, item, place)
+                self._add(tensor, item, item_path)
                 continue
             if not isinstance(item, JsonArray) or not _set_dimension(tensor, depth, item.size):
-                raise _NotArrayError(item, place)
+                raise _NotArrayError(item, item_path)
             if tensor.name in ("sequence_id", "sequence_control_input"):
-                self._special(tensor, item, place)
+                self._special(tensor, item, item_path)
             elif item.items and isinstance(item.items[0], JsonArray):
                 pending += reversed(
-                    [(inner, depth + 1, f"{place}[{index}]") for index, inner in enumerate(item.items)]
+                    [(inner, depth + 1, f"{item_path}[{index}]") for index, inner in enumerate(item.items)]
                 )
             elif item.items:
-                self._scalars(tensor, item, place)
+                self._scalars(tensor, item, item_path)
 
     def _scalars(self, tensor: _Tensor, array: JsonArray, path: str) -> None:
         self._set_type(tensor, array.items[0], path)

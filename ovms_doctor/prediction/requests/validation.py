@@ -38,18 +38,18 @@ _MOST_STRINGS = _GIB // 32
 _SIZE = 2**64
 
 
-def processing_hint(wanted: ServedInput, release: Release) -> Hint:
+def processing_hint(model_input: ServedInput, release: Release) -> Hint:
     """How encoded data of an input are converted (`TensorInfo::createProcessingHints`)."""
-    if wanted.precision == "STRING" and release.at_least(2024, 0):
+    if model_input.precision == "STRING" and release.at_least(2024, 0):
         return "string"
     if (
-        len(wanted.shape) == 2
-        and wanted.precision == "U8"
-        and not wanted.is_split
+        len(model_input.shape) == 2
+        and model_input.precision == "U8"
+        and not model_input.is_split
         and release.at_least(2023, 0)
     ):
         return "string 2D"
-    return "image" if len(wanted.shape) - wanted.is_split == 4 else "none"
+    return "image" if len(model_input.shape) - model_input.is_split == 4 else "none"
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -72,11 +72,11 @@ class Validator:
         self._number_of_inputs()
         if not self._tfs:
             self._coherency()
-        for wanted in sorted(
+        for model_input in sorted(
             self._model.inputs, key=lambda item: item.name.encode("utf-8", "surrogateescape")
         ):
-            index, sent = self._find(wanted)
-            self._input(wanted, sent, index)
+            index, sent = self._find(model_input)
+            self._input(model_input, sent, index)
         return self._need
 
     # -- the message as a whole ----------------------------------------------------------------------
@@ -97,12 +97,14 @@ class Validator:
                 )
                 raise StatusError("INVALID_MESSAGE_STRUCTURE", details, _at(sent, "data"))
 
-    def _find(self, wanted: ServedInput) -> tuple[int, InferTensor]:
+    def _find(self, model_input: ServedInput) -> tuple[int, InferTensor]:
         for index, sent in enumerate(self._message.inputs):
-            if sent.name == wanted.name:
+            if sent.name == model_input.name:
                 return index, sent
-        details = f"Required input: {wanted.name}"
-        raise StatusError("INVALID_MISSING_INPUT", details, RequestPosition("$.inputs", None, wanted.name))
+        details = f"Required input: {model_input.name}"
+        raise StatusError(
+            "INVALID_MISSING_INPUT", details, RequestPosition("$.inputs", None, model_input.name)
+        )
 
     # -- one input -----------------------------------------------------------------------------------
     def _label(self, sent: InferTensor) -> str:
@@ -123,38 +125,38 @@ class Validator:
             raise StatusError("UNDEFINED", "", _at(sent, "data"))
         return self._message.raw[index]
 
-    def _input(self, wanted: ServedInput, sent: InferTensor, index: int) -> None:
+    def _input(self, model_input: ServedInput, sent: InferTensor, index: int) -> None:
         least = 0 if self._release.at_least(2023, 1) else 1
         if any(dimension < least for dimension in sent.shape):
             details = f"Negative or zero dimension size is not acceptable: {shape_text(sent.shape)}"
             raise self._fail("INVALID_SHAPE", details, sent, "shape")
-        batch_index = wanted.batch_index
-        if batch_index is not None and batch_index >= len(wanted.shape):
+        batch_index = model_input.batch_index
+        if batch_index is not None and batch_index >= len(model_input.shape):
             raise StatusError("INTERNAL_ERROR", "", _at(sent, "shape"))
-        if sent.datatype == ("STRING" if self._tfs else "BYTES") and self._encoded(wanted, sent, index):
+        if sent.datatype == ("STRING" if self._tfs else "BYTES") and self._encoded(model_input, sent, index):
             return
-        expected = wanted.precision if self._tfs else wanted.datatype
+        expected = model_input.precision if self._tfs else model_input.datatype
         if sent.datatype != expected:
-            details = f"Expected: {wanted.precision}; Actual: {sent.datatype}"
+            details = f"Expected: {model_input.precision}; Actual: {sent.datatype}"
             raise self._fail("INVALID_PRECISION", details, sent, "datatype")
-        if len(wanted.shape) != len(sent.shape):
-            details = f"Expected: {wanted.shape_text}; Actual: {shape_text(sent.shape)}"
+        if len(model_input.shape) != len(sent.shape):
+            details = f"Expected: {model_input.shape_text}; Actual: {shape_text(sent.shape)}"
             raise self._fail("INVALID_NO_OF_SHAPE_DIMENSIONS", details, sent, "shape")
-        self._batch(wanted, sent, batch_index)
-        self._shape(wanted, sent, batch_index)
-        self._content(wanted, sent, index)
+        self._batch(model_input, sent, batch_index)
+        self._shape(model_input, sent, batch_index)
+        self._content(model_input, sent, index)
 
-    def _batch(self, wanted: ServedInput, sent: InferTensor, batch_index: int | None) -> None:
-        batch = wanted.batch
+    def _batch(self, model_input: ServedInput, sent: InferTensor, batch_index: int | None) -> None:
+        batch = model_input.batch
         if batch is None or batch_index is None or dimension_matches(batch, sent.shape[batch_index]):
             return
         if self._model.batch_auto:
             self._need = "batch"
-        elif not wanted.shape_auto:
+        elif not model_input.shape_auto:
             details = f"Expected: {batch}; Actual: {sent.shape[batch_index]}"
             raise self._fail("INVALID_BATCH_SIZE", details, sent, f"shape[{batch_index}]")
 
-    def _shape(self, wanted: ServedInput, sent: InferTensor, batch_index: int | None) -> None:
+    def _shape(self, model_input: ServedInput, sent: InferTensor, batch_index: int | None) -> None:
         skipped = None
         if self._model.batch_auto:
             if batch_index is None:
@@ -162,21 +164,21 @@ class Validator:
             skipped = batch_index
         wrong = [
             position
-            for position, (dimension, value) in enumerate(zip(wanted.shape, sent.shape, strict=True))
+            for position, (dimension, value) in enumerate(zip(model_input.shape, sent.shape, strict=True))
             if position != skipped and not dimension_matches(dimension, value)
         ]
         if not wrong:
             return
-        if wanted.shape_auto:
+        if model_input.shape_auto:
             self._need = "shape"
             return
-        details = f"Expected: {wanted.shape_text}; Actual: {shape_text(sent.shape)}"
+        details = f"Expected: {model_input.shape_text}; Actual: {shape_text(sent.shape)}"
         raise self._fail("INVALID_SHAPE", details, sent, f"shape[{wrong[0]}]")
 
     # -- encoded data --------------------------------------------------------------------------------
-    def _encoded(self, wanted: ServedInput, sent: InferTensor, index: int) -> bool:
+    def _encoded(self, model_input: ServedInput, sent: InferTensor, index: int) -> bool:
         """Check strings and images; whether nothing else is checked of this input."""
-        hint = processing_hint(wanted, self._release)
+        hint = processing_hint(model_input, self._release)
         if self._message.raw and not self._tfs:
             batch, width = self._raw_strings(self._buffer(index, sent), sent)
         else:
@@ -195,9 +197,9 @@ class Validator:
             raise self._fail("INVALID_NO_OF_SHAPE_DIMENSIONS", details, sent, "shape")
         if hint == "string 2D":
             self._limit_2d(batch, width, sent)
-        self._encoded_batch(wanted, sent, batch)
+        self._encoded_batch(model_input, sent, batch)
         if hint == "string 2D":
-            self._width(wanted, sent, batch, width)
+            self._width(model_input, sent, batch, width)
         return True
 
     def _raw_strings(self, buffer: bytes, sent: InferTensor) -> tuple[int, int]:
@@ -219,8 +221,8 @@ class Validator:
             details = f"; actual {batch * width // (1 << 20)}MB (max 1GB)"
             raise StatusError("INVALID_STRING_MAX_SIZE_EXCEEDED", details, _at(sent, "data"))
 
-    def _encoded_batch(self, wanted: ServedInput, sent: InferTensor, batch: int) -> None:
-        expected = wanted.batch
+    def _encoded_batch(self, model_input: ServedInput, sent: InferTensor, batch: int) -> None:
+        expected = model_input.batch
         if expected is None:
             details = f"Batch not present in input name: {self._named(sent)}"
             raise StatusError("INVALID_BATCH_SIZE", details, _at(sent, "shape"))
@@ -230,49 +232,49 @@ class Validator:
             return
         if self._model.batch_auto:
             self._need = "batch"
-        elif not wanted.shape_auto:
+        elif not model_input.shape_auto:
             # The server writes how many elements the message itself has, also where they are in a buffer.
             count = len((sent.contents or NO_CONTENTS).strings)
             raise self._fail("INVALID_BATCH_SIZE", f"Expected: {expected}; Actual: {count}", sent, "shape[0]")
 
-    def _width(self, wanted: ServedInput, sent: InferTensor, batch: int, width: int) -> None:
-        fits = dimension_matches(wanted.shape[1], width)
+    def _width(self, model_input: ServedInput, sent: InferTensor, batch: int, width: int) -> None:
+        fits = dimension_matches(model_input.shape[1], width)
         if not self._model.batch_auto:
-            fits = fits and dimension_matches(wanted.shape[0], batch)
+            fits = fits and dimension_matches(model_input.shape[0], batch)
         if fits:
             return
-        if wanted.shape_auto:
+        if model_input.shape_auto:
             self._need = "shape"
             return
         details = (
-            f"Expected batch size: {wanted.shape[0]}; got: {batch}; Expected max null terminated string length: "
-            f"{wanted.shape[1]}; got: {width}"
+            f"Expected batch size: {model_input.shape[0]}; got: {batch}; Expected max null terminated string length: "
+            f"{model_input.shape[1]}; got: {width}"
         )
         raise self._fail("INVALID_SHAPE", details, sent, "data")
 
     # -- content -------------------------------------------------------------------------------------
-    def _content(self, wanted: ServedInput, sent: InferTensor, index: int) -> None:
+    def _content(self, model_input: ServedInput, sent: InferTensor, index: int) -> None:
         expected = element_count(sent.shape)
         if expected is None:
             if self._release.at_least(2026, 3):
                 raise self._fail("INVALID_CONTENT_SIZE", "Shape dimensions overflow", sent, "shape")
             expected = _product(sent.shape)
         if self._tfs:
-            self._tfs_content(wanted, sent, expected)
+            self._tfs_content(model_input, sent, expected)
         elif self._message.raw:
-            self._raw_content(wanted, sent, expected, self._buffer(index, sent))
+            self._raw_content(model_input, sent, expected, self._buffer(index, sent))
         else:
-            actual = (sent.contents or NO_CONTENTS).count(_FIELDS.get(wanted.precision, ""))
+            actual = (sent.contents or NO_CONTENTS).count(_FIELDS.get(model_input.precision, ""))
             if actual != expected:
                 details = f"Expected: {expected} values; Actual: {actual} values"
                 raise self._fail("INVALID_VALUE_COUNT", details, sent, "data")
 
-    def _raw_content(self, wanted: ServedInput, sent: InferTensor, expected: int, buffer: bytes) -> None:
+    def _raw_content(self, model_input: ServedInput, sent: InferTensor, expected: int, buffer: bytes) -> None:
         size = len(buffer)
         if sent.datatype == "BYTES":
             self._raw_bytes(sent, expected, buffer)
             return
-        wanted_size = expected * ELEMENT_SIZES.get(wanted.datatype, 0)
+        wanted_size = expected * ELEMENT_SIZES.get(model_input.datatype, 0)
         if wanted_size >= _SIZE:
             if self._release.at_least(2026, 3):
                 details = f"Shape too large; {self._named(sent)}"
@@ -300,7 +302,7 @@ class Validator:
             details = f"Expected: {expected} values; Actual: {count} values"
             raise self._fail("INVALID_VALUE_COUNT", details, sent, "data")
 
-    def _tfs_content(self, wanted: ServedInput, sent: InferTensor, expected: int) -> None:
+    def _tfs_content(self, model_input: ServedInput, sent: InferTensor, expected: int) -> None:
         contents = sent.contents or NO_CONTENTS
         fields = {"STRING": "string_val", "U16": "int_val", "FP16": "half_val"}
         if sent.datatype in fields:
@@ -311,7 +313,7 @@ class Validator:
                 details = f"Expected: {expected}; Actual: {actual}"
                 raise self._fail("INVALID_VALUE_COUNT", details, sent, "data")
             return
-        size = expected * ELEMENT_SIZES.get(wanted.datatype, 0) % _SIZE
+        size = expected * ELEMENT_SIZES.get(model_input.datatype, 0) % _SIZE
         if size != sent.content_size:
             details = f"Expected: {size} bytes; Actual: {sent.content_size} bytes"
             raise self._fail("INVALID_CONTENT_SIZE", details, sent, "data")

@@ -1,4 +1,4 @@
-"""The whole verdict on a request: the answer, each input beside what the model wants, and what helps."""
+"""The whole verdict on a request: the answer, each input compared with the model, and the remedy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MOST_STEPS = 12
 
 
 class RequestVerdict(Struct, frozen=True):
-    """What becomes of a request, and what to do about it."""
+    """The predicted answer to a request, and what to change."""
 
     #: The request, with the path that it is sent to.
     request: ClientRequest
@@ -53,7 +53,7 @@ class RequestVerdict(Struct, frozen=True):
     #: Each input of the request and of the model.
     inputs: tuple[SentInput, ...] = ()
     #: The inputs of the model; empty where they are not known.
-    wanted: tuple[ServedInput, ...] = ()
+    model_inputs: tuple[ServedInput, ...] = ()
     #: What the server answers after each step: what else is wrong behind the first fault.
     behind: tuple[Answer, ...] = ()
     #: The steps that lead to the corrected request.
@@ -64,7 +64,7 @@ class RequestVerdict(Struct, frozen=True):
     changes: tuple[ServerChange, ...] = ()
     #: The names that are served.
     served: tuple[str, ...] = ()
-    #: Why the request could not be judged; empty where it was.
+    #: Why the answer to the request is not known; empty where it is.
     unjudged: str = ""
 
 
@@ -100,7 +100,7 @@ def judge(request: ClientRequest, models: ServedModels, release: Release, facts:
 
 
 def _with_notes(request: ClientRequest, outcome: Outcome) -> Outcome:
-    """Values that were taken for others make the answer uncertain."""
+    """Marks the answer as uncertain if values were read as other ones."""
     doubts = tuple(note for note in request.notes if "taken for" in note)
     if not doubts:
         return outcome
@@ -150,10 +150,10 @@ def _table(
     message: InferMessage | None, model: ServedModel | None, release: Release
 ) -> tuple[SentInput, ...]:
     rows: list[SentInput] = []
-    wanted = {item.name: item for item in model.inputs} if model is not None and model.known else {}
+    by_name = {item.name: item for item in model.inputs} if model is not None and model.known else {}
     named: set[str] = set()
     for index, tensor in enumerate(message.inputs if message is not None else ()):
-        item = wanted.get(tensor.name)
+        item = by_name.get(tensor.name)
         size = (
             len(message.raw[index])
             if message is not None and index < len(message.raw)
@@ -164,7 +164,7 @@ def _table(
             if tensor.name in named
             else ("no such input" if item is None else _compared(tensor, item, size, release))
         )
-        if item is None and not wanted:
+        if item is None and not by_name:
             text = ""
         named.add(tensor.name)
         rows.append(
@@ -172,7 +172,7 @@ def _table(
         )
     rows += [
         SentInput(name, item.model_name, None, None, None, "missing")
-        for name, item in wanted.items()
+        for name, item in by_name.items()
         if name not in named and message is not None
     ]
     return tuple(rows)
@@ -268,7 +268,7 @@ def _changes(
 
 
 def _loads(change: ServerChange, facts: Facts) -> bool:
-    """Whether OpenVINO takes the model with the change; a change of names asks nothing of it."""
+    """Returns whether OpenVINO accepts the model with the change; a change of names needs no query."""
     if change.mapping or not change.model.path:
         return True
     shapes = tuple(

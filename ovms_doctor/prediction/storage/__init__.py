@@ -1,2 +1,2 @@
-"""What the server's clients for S3, Google Cloud Storage and Azure make of a path and of their environment, before
-any store is asked."""
+"""How the server's clients for S3, Google Cloud Storage and Azure read a path and their environment, before any
+request to a store."""

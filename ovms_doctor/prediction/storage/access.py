@@ -1,4 +1,4 @@
-"""How a store is to be asked so that it answers as it would answer the server: decided here, done by a collector."""
+"""How to query a store so that it answers as it would answer the server: decided here, done by a collector."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ovms_doctor.prediction.storage.server_environment import ServerEnvironment,
 #: Where the SDK looks for profiles: below the home directory of the image's user.
 _PROFILES = ("/home/ovms/.aws/credentials", "/home/ovms/.aws/config")
 _NAMED_FILES = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
-#: What makes the SDK's own search end at a role, whose keys only its own host gets.
+#: Variables with which the SDK's own search ends at a role, whose keys only the server's host gets.
 _ROLES = (
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -26,8 +26,9 @@ AZURE = "what lies in Azure is not looked at, only its path, environment and pro
 
 
 def store_access(base_path: str, deployment: Deployment, facts: Facts) -> StoreAccess | str:
-    """The access for a base path in a store; where the store cannot be asked as the server asks it, why not, in one
-    sentence. What the path or the environment alone decides is for :mod:`ovms_doctor.prediction.storage.faults`.
+    """Returns the access for a base path in a store; where the store cannot be queried as the server queries it, the
+    reason in one sentence. Faults of the path or the environment alone are in
+    :mod:`ovms_doctor.prediction.storage.faults`.
     Raises FactsMissingError."""
     environment = server_environment(deployment)
     if base_path.startswith(s3.PREFIX):
@@ -46,9 +47,9 @@ def same_network(deployment: Deployment) -> bool:
 
 
 def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) -> StoreAccess | str:
-    place = s3.parse_place(path)
-    client = s3.choose_client(place, environment, deployment.release)
-    if faults.of_s3(place, client, deployment) is not None:
+    location = s3.parse_path(path)
+    client = s3.choose_client(location, environment, deployment.release)
+    if faults.of_s3(location, client, deployment) is not None:
         return "the server's client asks nobody for it"
     address = _address(client.endpoint, deployment.release)
     if address is None or client.url is None:
@@ -64,7 +65,7 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
     proxy = _proxy(way)
     if client.credentials == "anonymous":
         return StoreAccess(
-            "s3", place.bucket, "anonymous", address, client.addressing, _region(client), proxy=proxy
+            "s3", location.bucket, "anonymous", address, client.addressing, _region(client), proxy=proxy
         )
     keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
     if client.empty_keys:
@@ -72,9 +73,11 @@ def _of_s3(path: str, deployment: Deployment, environment: ServerEnvironment) ->
     if all(environment.filled(name) for name in keys):
         # Of the SDK's own search the variables come first.
         by_chain = client.credentials == "chain" and environment.filled("AWS_SESSION_TOKEN")
-        token = by_chain or client.token == "used"  # noqa: S105 - what becomes of it
-        return StoreAccess("s3", place.bucket, "keys", address, "path", _region(client), token, proxy=proxy)
-    return _of_profile(place.bucket, client, address, proxy, deployment, environment)
+        token = by_chain or client.token == "used"  # noqa: S105 - how the token is used
+        return StoreAccess(
+            "s3", location.bucket, "keys", address, "path", _region(client), token, proxy=proxy
+        )
+    return _of_profile(location.bucket, client, address, proxy, deployment, environment)
 
 
 def _of_profile(
@@ -109,13 +112,14 @@ def _of_profile(
 
 
 def _region(client: S3Client) -> str:
-    """What requests are signed for. Outside of Amazon the metadata service, which would be asked, answers nobody."""
+    """Returns the region for which requests are signed. Outside of Amazon the metadata service, which the SDK
+    queries, does not answer."""
     return client.region or _DEFAULT_REGION
 
 
 def _address(endpoint: Endpoint, release: Release) -> str | None:
-    """Empty for Amazon's own, None where it is not known. A path in it stays (the endpoint rules of the SDK's line
-    since 2024.0); what the line before made of one is not known."""
+    """Returns the address, empty for Amazon's own, None where it is not known. A path in it is kept (the endpoint
+    rules of the SDK's line since 2024.0); how the line before handled a path is not known."""
     if not endpoint.readable or endpoint.problem or (endpoint.path and not release.at_least(2024, 0)):
         return None
     if endpoint.source == "aws":
@@ -127,31 +131,31 @@ def _address(endpoint: Endpoint, release: Release) -> str | None:
 def _of_gcs(
     path: str, deployment: Deployment, environment: ServerEnvironment, facts: Facts
 ) -> StoreAccess | str:
-    place, client = gcs.parse_place(path), gcs.choose_client(environment, deployment.release)
-    if not place.bucket or faults.of_gcs_client(client, environment, deployment, facts) is not None:
+    location, client = gcs.parse_path(path), gcs.choose_client(environment, deployment.release)
+    if not location.bucket or faults.of_gcs_client(client, environment, deployment, facts) is not None:
         return "the server's client asks nobody for it"
     if client.endpoint_from and not client.endpoint:
         return f"the value of {client.endpoint_from} is not known"
     endpoint = _google_address(client)
     proxy = _proxy(google_route(deployment))
     if client.credentials == "anonymous":
-        return StoreAccess("gcs", place.bucket, "anonymous", endpoint, proxy=proxy)
+        return StoreAccess("gcs", location.bucket, "anonymous", endpoint, proxy=proxy)
     if client.credentials == "search":
         return "the server takes Google's credentials from where it runs (gcloud's file, the metadata server)"
     if client.key_file is None:
         return "where the server's Google credentials lie is not known"
-    # The library's second line (google-cloud-cpp 2.x) asks no token server for a service account.
+    # The library's second line (google-cloud-cpp 2.x) uses no token server for a service account.
     signs = gcs.reads_emulator_endpoint(deployment.release)
     files = (client.key_file,)
-    return StoreAccess("gcs", place.bucket, "file", endpoint, files=files, proxy=proxy, self_signed=signs)
+    return StoreAccess("gcs", location.bucket, "file", endpoint, files=files, proxy=proxy, self_signed=signs)
 
 
 def google_route(deployment: Deployment) -> Route:
     """The way to Google's store, or to the one that a variable names in its place."""
     address = _google_address(gcs.choose_client(server_environment(deployment), deployment.release))
     scheme, _, rest = (address or f"https://{GCS_HOST}").partition("://")
-    place = rest.partition("/")[0]
-    host = place.rpartition(":")[0] or place
+    authority = rest.partition("/")[0]
+    host = authority.rpartition(":")[0] or authority
     return curl_route("http" if scheme == "http" else "https", host, deployment.environment)
 
 

@@ -9,11 +9,12 @@ from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 BLOBS, FILES = "az://", "azfs://"
 CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
-#: What other clients take in its place: who sets one of these means Azure, and told what there is.
+#: Variables that other clients read instead: a user who sets one of these means Azure, and a finding names the right
+#: one.
 INSTEAD = ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_CLIENT_ID")
 
 
-def parse_place(path: str) -> AzurePath:
+def parse_path(path: str) -> AzurePath:
     """``parseFilePath`` of a path that begins with ``az://`` or ``azfs://``."""
     blob = path.startswith(BLOBS)
     rest = path[len(BLOBS if blob else FILES) :]

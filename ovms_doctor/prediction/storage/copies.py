@@ -1,8 +1,8 @@
-"""What the server downloads of a version, and the copy of it that the rules for local files then see.
+"""The files that the server downloads of a version, and the copy for which the rules for local files then run.
 
 S3: the files of the directory and of the directories right below it; Google: all below it; of both only the suffixes
-of ``FileSystem::acceptedFiles`` (localfilesystem.cpp). Directories are made for all that are met, also where nothing
-of theirs is taken.
+of ``FileSystem::acceptedFiles`` (localfilesystem.cpp). All directories are created, also those of which no file is
+downloaded.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def accepted_suffixes(release: Release) -> tuple[str, ...]:
 
 
 class DownloadError(Exception):
-    """The download of a version comes to no good end. ``answer``: what stopped it; ``key``: of which object. Without
-    an answer: a directory without a name lies at ``key``, for two slashes stand in a row there."""
+    """The download of a version fails. ``answer``: the answer that stopped it; ``key``: of which object. Without an
+    answer: a directory without a name is at ``key``, which has two slashes in a row."""
 
     def __init__(self, key: str, answer: StoreRefusal | Unavailable | None) -> None:
         super().__init__(key)
@@ -80,8 +80,8 @@ def copy_of(store: Store, base_key: str, base_path: str, version: int, release: 
         raise DownloadError(f"{prefix_of(base_key)}{version}/", page)
     path = f"{base_path.rstrip('/')}/{version}"
     if not page.objects:
-        # An object called like the version is what the client for S3 gets. It would write it to where it made the
-        # directory, and does not see that it cannot: nothing is in the copy.
+        # The client for S3 gets the object that has the version's name. It tries to write it to the path of the
+        # directory that it made, and does not notice the failure: the copy is empty.
         alone = store.access.store == "s3" and isinstance(base, Page) and store.holds(base, str(version))
         return CopyFacts(version, path) if alone else None
     found = _Found()
@@ -138,11 +138,11 @@ def _gather(store: Store, page: Page, above: str, release: Release, found: _Foun
 
 
 class Copied(Facts):
-    """The facts as a server meets them that has downloaded one version: what lies in its copy is answered from the
-    list of the store, what the bytes say is asked of the store. All other questions are the driver's.
+    """The facts for a server that has downloaded one version: the list of the store answers questions about its
+    copy, the store those about the content. The driver answers all other questions.
 
-    Paths of the copy are the store's own, ``s3://bucket/model/1/model.xml``. A store that gives an object's bytes
-    to nobody ends in DownloadStops.
+    Paths of the copy are the store's own, ``s3://bucket/model/1/model.xml``. A store that refuses an object's bytes
+    ends in DownloadStops.
     """
 
     __slots__ = ("_copy", "_directories", "_files", "_root", "_version")
@@ -216,7 +216,7 @@ class Copied(Facts):
 
     def _of_store(self, question: Any, name: str) -> ReadObject | InspectCopy | LoadCopy:
         if name.strip("/") in self._directories - {""}:
-            # Until 2025.0 the server takes a directory called x.pb for a file; what is in it was not asked for so.
+            # Until 2025.0 the server reads a directory called x.pb as a file; its content is not known in this case.
             raise DownloadError(
                 self._copy.prefix + name, Unavailable("a directory is called like a model's file")
             )

@@ -27,7 +27,7 @@ from ovms_doctor.prediction.storage.listing import Page, Store, prefix_of
 from ovms_doctor.prediction.storage.refusals import decides, store_unavailable
 from ovms_doctor.prediction.versions import apply_policy, read_names
 
-#: What the SDK says to a HeadBucket that is refused, whatever the reason: an answer to HEAD has no body (1.11).
+#: The SDK's message for a refused HeadBucket, whatever the reason: an answer to HEAD has no body (1.11).
 _NO_BODY = "No response body."
 
 
@@ -54,11 +54,12 @@ def look_at_base(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Sto
 
 def key_of(path: str) -> str:
     """The key of a base path, as its client parses it."""
-    return s3.parse_place(path).key if path.startswith(s3.PREFIX) else gcs.parse_place(path).key
+    return s3.parse_path(path).key if path.startswith(s3.PREFIX) else gcs.parse_path(path).key
 
 
 def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore | None:
-    """The list by which a target that holds ``path`` was understood, asked with the same access; the longest one."""
+    """Returns the list by which a target that contains ``path`` was understood, with the same access; the longest
+    one."""
     found = [
         target_listing(access, target.path)
         for target in deployment.targets
@@ -70,17 +71,21 @@ def bulk_of(access: StoreAccess, path: str, deployment: Deployment) -> ListStore
 def _s3(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
     path, prefix = entry.base_path, prefix_of(looked.key)
     head = HeadBucket(store.access)
-    # Both at once: nearly always both are wanted, the second one also where the first has no reason to give.
+    # Both together: nearly always both are needed, the second one also for the reason that the first does not have.
     store.facts.need([head, *store.lacking(prefix)])
     answer = store.facts.ask(head)
     near = same_network(deployment)
     if isinstance(answer, Unavailable) or (isinstance(answer, StoreRefusal) and not decides(answer, near)):
         return _unknown(looked, path, answer)
     if isinstance(answer, StoreRefusal):
-        why = store.page(prefix)
-        if isinstance(why, StoreRefusal) and not why.temporary and not decides(why, near):
-            # Only the list tells what the refused HeadBucket was about: a wrong clock, which is this host's.
-            return _unknown(looked, path, why)
+        list_answer = store.page(prefix)
+        if (
+            isinstance(list_answer, StoreRefusal)
+            and not list_answer.temporary
+            and not decides(list_answer, near)
+        ):
+            # Only the list shows the reason of the refused HeadBucket: a wrong clock of this host.
+            return _unknown(looked, path, list_answer)
         lines: tuple[str, ...] = (server_log.CANNOT_CHECK_DIRECTORY(path=path),)
         if not answer.problem and deployment.release.at_least(2024, 0):
             lines = (server_log.S3_NO_ANSWER(bucket=store.access.bucket, what=_NO_BODY), *lines)
@@ -102,7 +107,7 @@ def _s3(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Dep
         # The client refuses such a path, and with it the list.
         return _unknown(looked, path, Unavailable(LEADS_OUT))
     found = _versions(looked, store, page, path)
-    return _below_host(found, page, entry) if s3.parse_place(path).host else found
+    return _below_host(found, page, entry) if s3.parse_path(path).host else found
 
 
 def _below_host(looked: StoreDetection, page: Page, entry: ModelEntry) -> StoreDetection:
@@ -130,7 +135,7 @@ def _below_host(looked: StoreDetection, page: Page, entry: ModelEntry) -> StoreD
 
 
 def _gcs(looked: StoreDetection, store: Store, entry: ModelEntry, deployment: Deployment) -> StoreDetection:
-    """A list that fails is one that shows nothing: the client gives an error as a value, which nobody looks at
+    """A list that fails counts as empty: the client returns an error as a value, which the server does not check
     (isDirectory in gcsfilesystem.cpp)."""
     path, page = entry.base_path, store.page(prefix_of(looked.key))
     if isinstance(page, Unavailable):

@@ -1,4 +1,4 @@
-"""One model in a store: what is decided of it before the store is asked, and then its versions."""
+"""One model in a store: the decisions before the store is queried, and then its versions."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ def plan_store(entry: ModelEntry, deployment: Deployment, facts: Facts) -> Store
 
 def _s3(entry: ModelEntry, deployment: Deployment, environment: ServerEnvironment) -> StorePlan:
     path, release = entry.base_path, deployment.release
-    place = s3.parse_place(path)
-    client = s3.choose_client(place, environment, release)
-    fault = faults.escaping(path, release) or faults.of_s3(place, client, deployment)
-    return StorePlan(entry.name, path, "s3", s3=(place, client), fault=fault)
+    location = s3.parse_path(path)
+    client = s3.choose_client(location, environment, release)
+    fault = faults.escaping(path, release) or faults.of_s3(location, client, deployment)
+    return StorePlan(entry.name, path, "s3", s3=(location, client), fault=fault)
 
 
 def _gcs(
     entry: ModelEntry, deployment: Deployment, environment: ServerEnvironment, facts: Facts
 ) -> StorePlan:
     path, release = entry.base_path, deployment.release
-    place, client = gcs.parse_place(path), gcs.choose_client(environment, release)
+    location, client = gcs.parse_path(path), gcs.choose_client(environment, release)
     fault = (
         faults.of_gcs_client(client, environment, deployment, facts)
         or faults.escaping(path, release)
-        or faults.of_gcs(place)
+        or faults.of_gcs(location)
     )
-    return StorePlan(entry.name, path, "gcs", gcs=(place, client), fault=fault)
+    return StorePlan(entry.name, path, "gcs", gcs=(location, client), fault=fault)
 
 
 def _azure(entry: ModelEntry, deployment: Deployment, environment: ServerEnvironment) -> StorePlan:
     path, release = entry.base_path, deployment.release
-    place, connected = azure.parse_place(path), azure.is_connected(environment)
+    location, connected = azure.parse_path(path), azure.is_connected(environment)
     fault = (
         faults.of_azure_client(connected, release)
         or faults.escaping(path, release)
-        or faults.of_azure(place, release)
+        or faults.of_azure(location, release)
     )
-    return StorePlan(entry.name, path, "azure", azure=place, fault=fault)
+    return StorePlan(entry.name, path, "azure", azure=location, fault=fault)
 
 
 def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Facts) -> ModelPlan | Stored:
-    """What becomes of a model in a store up to its versions: it ends the process, it is never found, it could not
-    be looked at; else its versions, to be followed. Raises FactsMissingError."""
+    """Returns the result for a model in a store up to its versions: it ends the process, it is never found, it could
+    not be looked at; else its versions, which are then followed. Raises FactsMissingError."""
     if entry.base_path.startswith(s3.PREFIX) and route("s3", deployment.environment).way == "ends":
         log = (server_log.ENDS_BY_EXCEPTION(what="stoi"),)
         return _refused(entry, "INTERNAL_ERROR", BaseProblem("store"), log, 1)
@@ -80,7 +80,7 @@ def look_remote(entry: ModelEntry, deployment: Deployment, mode: Mode, facts: Fa
     assert looked.store is not None
     if looked.detection.status != "OK":
         ended = 1 if mode == "single" else None
-        # Versions that were found are asked for, though nothing comes of it.
+        # The detected versions are requested, but without effect.
         requested = tuple(sorted(set(apply_policy(entry.policy, list(looked.detection.found)))))
         return ModelPlan(entry, looked.detection, requested, status=looked.detection.status, ended=ended)
     return Stored(entry, deployment, looked.detection, looked.store, looked.key)

@@ -15,8 +15,8 @@ from ovms_doctor.prediction.versions import read_directory_name
 
 
 def store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> StoreFacts:
-    """For a model in S3 or Google Cloud Storage whose path and environment are fine. Asks for what explains what the
-    server does not see. Raises FactsMissingError."""
+    """Returns further facts on a model in S3 or Google Cloud Storage whose path and environment are valid: they
+    explain what the server does not find. Raises FactsMissingError."""
     path = model.entry.base_path
     access = store_access(path, deployment, facts)
     if isinstance(access, str):
@@ -49,7 +49,7 @@ def store_facts(model: ModelPlan, deployment: Deployment, facts: Facts) -> Store
 
 
 def _beside(store: Store, prefix: str) -> tuple[str, ...]:
-    """The names of what lies where the path was looked for."""
+    """Returns the names at the parent of the path."""
     above = prefix.rstrip("/").rpartition("/")[0]
     parent = prefix_of(above)
     answer = store.facts.ask(ListStore(store.access, parent, 1, delimited=True))
@@ -59,7 +59,7 @@ def _beside(store: Store, prefix: str) -> tuple[str, ...]:
 
 
 def _hidden(store: Store, page: Page, model: ModelPlan) -> tuple[int, ...]:
-    """Versions behind the page that the server asks for."""
+    """Returns the versions after the page that the server requests."""
     answer = store.facts.ask(ListStore(store.access, page.prefix, TARGET_PAGES, delimited=True))
     if not isinstance(answer, StoreListing):
         return ()

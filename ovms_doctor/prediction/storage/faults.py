@@ -30,7 +30,7 @@ from ovms_doctor.prediction.storage.gcs import KEY_FILE
 from ovms_doctor.prediction.storage.server_environment import ServerEnvironment
 
 _BAD_LABEL = "Invalid DNS Label found in URI host"
-#: What the SDK says where nobody listens.
+#: The SDK's message where no process listens.
 _NOT_CONNECTED = "curlCode: 7, Couldn't connect to server"
 _LOOPBACK = lazy_pattern(r"localhost|localhost\.localdomain|127(\.\d{1,3}){3}|::1|0\.0\.0\.0")
 #: ``throw e`` of a reference to the base class: nothing is left of the text.
@@ -46,20 +46,20 @@ def escaping(path: str, release: Release) -> StoreFault | None:
     return StoreFault("escapes", "PATH_INVALID", (server_log.PATH_ESCAPES(path=path),))
 
 
-def of_s3(place: S3Path, client: S3Client, deployment: Deployment) -> StoreFault | None:
-    """No bucket; an endpoint whose name the SDK refuses without asking anybody (1.11, since 2024.0); or one that is the
-    container itself."""
+def of_s3(location: S3Path, client: S3Client, deployment: Deployment) -> StoreFault | None:
+    """Returns the fault for a path without a bucket; for an endpoint whose name the SDK refuses without a request
+    (1.11, since 2024.0); or for one that is the container itself."""
     release = deployment.release
-    unchecked = server_log.CANNOT_CHECK_DIRECTORY(path=place.path)
-    if not place.bucket:
+    unchecked = server_log.CANNOT_CHECK_DIRECTORY(path=location.path)
+    if not location.bucket:
         return StoreFault(
-            "no bucket", "S3_BUCKET_NOT_FOUND", (server_log.S3_NO_BUCKET(path=place.path), unchecked)
+            "no bucket", "S3_BUCKET_NOT_FOUND", (server_log.S3_NO_BUCKET(path=location.path), unchecked)
         )
     if client.endpoint.problem == "label" and release.at_least(2024, 0):
-        line = server_log.S3_NO_ANSWER(bucket=place.bucket, what=_BAD_LABEL)
+        line = server_log.S3_NO_ANSWER(bucket=location.bucket, what=_BAD_LABEL)
         return StoreFault("endpoint host", "S3_METADATA_FAIL", (line, unchecked))
     if is_container_itself(client.endpoint.host, deployment) and client.endpoint.source != "aws":
-        line = server_log.S3_NO_ANSWER(bucket=place.bucket, what=_NOT_CONNECTED)
+        line = server_log.S3_NO_ANSWER(bucket=location.bucket, what=_NOT_CONNECTED)
         return StoreFault("endpoint loopback", "S3_METADATA_FAIL", (line, unchecked))
     return None
 
@@ -82,13 +82,13 @@ def of_gcs_client(
     if client.credentials != "file":
         return None
     if client.key_file is None:
-        # The value was seen and not kept, for it is no path.
+        # The value is not a path, and so was not kept.
         return _key_fault("content") if KEY_FILE in environment.known else None
-    # Without a mount nothing is known of what a container has beside its models.
+    # Without a mount, the other files of a container are not known.
     if not deployment.bare_metal and not (deployment.mounts and client.key_file.startswith("/")):
         return None
-    where = absolute(client.key_file, deployment.working_directory)
-    status = facts.ask(StatPath(where))
+    absolute_path = absolute(client.key_file, deployment.working_directory)
+    status = facts.ask(StatPath(absolute_path))
     if isinstance(status, Failure):
         return _key_fault("denied" if status.errno == errno.EACCES else "missing", failure=status)
     if not isinstance(status, PathStatus):
@@ -97,7 +97,7 @@ def of_gcs_client(
         return _key_fault("directory")
     if status.kind != "regular":
         return None
-    inspection = facts.ask(InspectKeyFile(where))
+    inspection = facts.ask(InspectKeyFile(absolute_path))
     if isinstance(inspection, Failure):
         return _key_fault("denied", failure=inspection) if inspection.errno == errno.EACCES else None
     if not isinstance(inspection, KeyFileInspection):
@@ -108,8 +108,8 @@ def of_gcs_client(
 
 
 def _of_content(inspection: KeyFileInspection, release: Release) -> KeyFault:
-    """``LoadCredsFromPath`` (google_credentials.cc). What begins like PKCS#12 is taken for good, and so are types
-    of which it is not known whether the newer library takes them."""
+    """``LoadCredsFromPath`` (google_credentials.cc). A file that begins like PKCS#12 counts as good, and so do types
+    that the newer library may or may not accept."""
     if inspection.form == "binary":
         return ""
     if inspection.form != "object":
@@ -127,19 +127,19 @@ def _key_fault(
     inspection: KeyFileInspection | None = None,
     exact: bool = True,
 ) -> StoreFault:
-    what = server_log.GCS_NO_CREDENTIALS()
-    log = (what, server_log.ENDS_BY_EXCEPTION(what=what)) if exact else ()
+    exception = server_log.GCS_NO_CREDENTIALS()
+    log = (exception, server_log.ENDS_BY_EXCEPTION(what=exception)) if exact else ()
     return StoreFault("key file", "INTERNAL_ERROR", log, True, exact, key, failure, inspection)
 
 
-def of_gcs(place: GcsPath) -> StoreFault | None:
+def of_gcs(location: GcsPath) -> StoreFault | None:
     """No bucket."""
-    if place.bucket:
+    if location.bucket:
         return None
     status = server_log.STATUS_TEXT["GCS_BUCKET_NOT_FOUND"]
     lines = (
-        server_log.GCS_UNPARSED(path=place.path, status=status),
-        server_log.CANNOT_CHECK_DIRECTORY(path=place.path),
+        server_log.GCS_UNPARSED(path=location.path, status=status),
+        server_log.CANNOT_CHECK_DIRECTORY(path=location.path),
     )
     return StoreFault("no bucket", "GCS_BUCKET_NOT_FOUND", lines)
 
@@ -156,21 +156,21 @@ def of_azure_client(connected: bool | None, release: Release) -> StoreFault | No
     return StoreFault("no connection string", "INTERNAL_ERROR", lines, ends=True)
 
 
-def of_azure(place: AzurePath, release: Release) -> StoreFault | None:
+def of_azure(location: AzurePath, release: Release) -> StoreFault | None:
     """A path that ends with a slash; a share or a container itself. What the server calls the latter two depends on
     whether the store answers at all."""
     status = server_log.STATUS_TEXT["AS_INVALID_PATH"]
     checked = (
-        server_log.AZURE_UNCHECKED(path=place.path, status=status),
-        server_log.CANNOT_CHECK_DIRECTORY(path=place.path),
+        server_log.AZURE_UNCHECKED(path=location.path, status=status),
+        server_log.CANNOT_CHECK_DIRECTORY(path=location.path),
     )
-    if place.path.endswith("/"):
+    if location.path.endswith("/"):
         return StoreFault("trailing slash", "AS_INVALID_PATH", (server_log.AZURE_SLASH(), *checked))
-    if place.directory:
+    if location.directory:
         return None
-    if place.kind == "file":
+    if location.kind == "file":
         return StoreFault("share root", "AS_INVALID_PATH", exact=False)
     if known_client(release):
-        missing = server_log.DIRECTORY_MISSING(path=place.path)
+        missing = server_log.DIRECTORY_MISSING(path=location.path)
         return StoreFault("container root", "PATH_INVALID", (missing,), exact=False)
     return None

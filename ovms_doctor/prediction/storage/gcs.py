@@ -13,7 +13,7 @@ KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 _ENDPOINT, _TESTBENCH = "CLOUD_STORAGE_EMULATOR_ENDPOINT", "CLOUD_STORAGE_TESTBENCH_ENDPOINT"
 
 
-def parse_place(path: str) -> GcsPath:
+def parse_path(path: str) -> GcsPath:
     """``GCSFileSystem::parsePath`` of a path that begins with ``gs://``.
 
     Credentials before an ``@`` are hidden: no request and no fact holds them.
@@ -26,7 +26,7 @@ def parse_place(path: str) -> GcsPath:
 
 def choose_client(environment: ServerEnvironment, release: Release) -> GcsClient:
     """``createDefaultOrAnonymousClientOptions``: anonymous without the variable; with an empty one the library looks
-    for gcloud's own file, then asks the metadata server. Endpoints as the library reads them."""
+    for gcloud's own file, then queries the metadata server. Endpoints as the library reads them."""
     names = (_ENDPOINT, _TESTBENCH) if reads_emulator_endpoint(release) else (_TESTBENCH,)
     chosen = next((name for name in names if environment.filled(name)), "")
     emulators = ("STORAGE_EMULATOR_HOST", _ENDPOINT)

@@ -1,7 +1,7 @@
-"""What the server's clients see of a store: pages of keys, read as if they were directories.
+"""The content of a store for the server's clients: pages of keys, read as if they were directories.
 
-S3 gives 1,000 keys, and the server asks for no more (s3filesystem.cpp: getDirectoryContents); Google's library asks
-for page after page (gcsfilesystem.cpp). A "directory" is what any key begins with, up to a slash.
+S3 returns 1,000 keys, and the server requests no more (s3filesystem.cpp: getDirectoryContents); Google's library
+requests page after page (gcsfilesystem.cpp). A "directory" is the beginning of any key, up to a slash.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def prefix_of(key: str) -> str:
 
 
 class Page(Struct, frozen=True):
-    """What the server sees below ``prefix``: the keys in the order of their bytes. ``more``: there are others that it
-    does not ask for."""
+    """The list that the server gets for ``prefix``: the keys in the order of their bytes. ``more``: there are others
+    that it does not request."""
 
     prefix: str
     objects: tuple[StoredObject, ...]
@@ -46,7 +46,7 @@ class Page(Struct, frozen=True):
         return tuple(sorted(found))
 
     def holds(self, key: str) -> bool:
-        """Whether an object called just so is seen here."""
+        """Returns whether the list has an object with exactly this key."""
         first = bisect_left(self.objects, key, key=_key)
         return first < len(self.objects) and self.objects[first].key == key
 
@@ -66,23 +66,23 @@ def _key(item: StoredObject) -> str:
 
 
 class Store(Struct, frozen=True):
-    """A bucket as seen with one access. ``bulk``: a list of everything below a target, made to understand it, from
-    which the server's own pages can be read."""
+    """A bucket with one access. ``bulk``: a list of everything below a target, made to understand the target, from
+    which the server's own pages can be computed."""
 
     access: StoreAccess
     facts: Facts
     bulk: ListStore | None = None
 
     def question(self, prefix: str) -> ListStore:
-        """The list that shows what the server sees below ``prefix``."""
+        """Returns the question for the list that the server gets for ``prefix``."""
         return ListStore(self.access, prefix, 1 if self.access.store == "s3" else TARGET_PAGES)
 
     def lacking(self, prefix: str) -> tuple[ListStore, ...]:
-        """What must be asked to see a page: nothing where it is known from the bulk."""
+        """Returns the questions for a page: none where it is known from the bulk."""
         return () if self._from_bulk(prefix) is not None else (self.question(prefix),)
 
     def page(self, prefix: str) -> Page | StoreRefusal | Unavailable:
-        """What the server sees there. Raises FactsMissingError."""
+        """Returns the list that the server gets. Raises FactsMissingError."""
         known = self._from_bulk(prefix)
         if known is not None:
             return known
@@ -113,7 +113,7 @@ class Store(Struct, frozen=True):
         inner = page.below(name)
         if inner.objects or not page.more or _after(page, inner.prefix):
             return bool(inner.objects)
-        # Keys that belong to it may lie behind the page.
+        # Keys that belong to it may be after the page.
         own = self.page(inner.prefix)
         return bool(own.objects) if isinstance(own, Page) else own
 
@@ -126,20 +126,21 @@ class Store(Struct, frozen=True):
         return isinstance(own, Page) and own.holds(key)
 
     def whole(self, page: Page, name: str) -> Page | StoreRefusal | Unavailable:
-        """What the server sees below an entry of ``page``, which it lists anew. Raises FactsMissingError."""
+        """Returns the list that the server gets for an entry of ``page``, with a new request. Raises
+        FactsMissingError."""
         inner = page.below(name)
         behind = page.more and not inner.objects and not _after(page, inner.prefix)
         return self.page(inner.prefix) if inner.more or behind else inner
 
 
 def _after(page: Page, prefix: str) -> bool:
-    """Whether the page goes on behind all that begins with ``prefix``."""
+    """Returns whether the page has keys after all that begin with ``prefix``."""
     last = page.objects[-1].key
     return last > prefix and not last.startswith(prefix)
 
 
 def _beginning(objects: tuple[StoredObject, ...], first: int, prefix: str) -> Iterator[StoredObject]:
-    for place in range(first, len(objects)):
-        if not objects[place].key.startswith(prefix):
+    for index in range(first, len(objects)):
+        if not objects[index].key.startswith(prefix):
             return
-        yield objects[place]
+        yield objects[index]

@@ -8,10 +8,10 @@ from ovms_doctor.model.causes import CouldNotLook
 from ovms_doctor.model.facts import StoreRefusal, Unavailable
 from ovms_doctor.model.facts.store_answers import StoreProblem
 
-#: What a server in the same network meets as well, whenever it asks.
+#: Problems that a server in the same network has too, at any time.
 _LASTING: frozenset[StoreProblem] = frozenset({"name", "proxy name", "refused", "proxy"})
-#: Of a connection that is not encrypted, what holds whomever one trusts: the other side speaks plain, or its
-#: certificate is not of this time or host. Words of OpenSSL, in small letters.
+#: For a failed encryption, the reasons that do not depend on the trusted certificates: the other side is not
+#: encrypted, or its certificate is not valid for this time or host. Messages of OpenSSL, in lower case.
 _NEVER_ENCRYPTED = (
     "wrong_version_number",
     "http_request",
@@ -21,7 +21,7 @@ _NEVER_ENCRYPTED = (
     "mismatch",
     "not valid for",
 )
-_TROUBLES: Mapping[StoreProblem, str] = {
+_PROBLEMS: Mapping[StoreProblem, str] = {
     "name": "the name of its host is not found",
     "proxy name": "the name of the proxy is not found",
     "refused": "nobody listens there",
@@ -35,17 +35,17 @@ _TROUBLES: Mapping[StoreProblem, str] = {
 
 
 def decides(refusal: StoreRefusal, near: bool) -> bool:
-    """Whether the server's client meets the same. ``near``: it asks from where this was asked. What a store
-    answers, it answers everybody; its troubles of a moment say nothing, and an object that was listed and is not
-    there any more may be back."""
+    """Returns whether the server's client gets the same refusal. ``near``: it is in the same network. A store
+    answers all clients alike; temporary problems prove nothing, and an object that was listed and is now missing may
+    return."""
     if refusal.problem == "tls":
         # The server trusts the certificates of its own system, and those are not what was used here.
-        return near and any(words in refusal.message.lower() for words in _NEVER_ENCRYPTED)
+        return near and any(phrase in refusal.message.lower() for phrase in _NEVER_ENCRYPTED)
     if refusal.problem:
         return near and refusal.problem in _LASTING
     if not near and refusal.depends_on_network:
         return False
-    # A wrong clock is this host's; and the SDK corrects it by itself, which nobody did here.
+    # A wrong clock is that of this host; and the server's SDK corrects it, which is not done here.
     return not refusal.temporary and not refusal.clock_refused
 
 
@@ -54,7 +54,7 @@ def in_words(refusal: StoreRefusal) -> str:
     who = refusal.host or "the store"
     if refusal.problem:
         more = f" ({refusal.status})" if refusal.status else ""
-        return f"{who}: {_TROUBLES[refusal.problem]}{more}"
+        return f"{who}: {_PROBLEMS[refusal.problem]}{more}"
     code = f" {refusal.code}" if refusal.code else ""
     return f"{who} answers {refusal.call} with {refusal.status}{code}"
 

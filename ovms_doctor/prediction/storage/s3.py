@@ -34,7 +34,7 @@ _ADDRESS = lazy_pattern(
 )
 
 
-def parse_place(path: str) -> S3Path:
+def parse_path(path: str) -> S3Path:
     """``S3FileSystem::parsePath`` of a path that begins with ``s3://``.
 
     Credentials before an ``@`` are hidden: no request and no fact holds them.
@@ -52,7 +52,7 @@ def parse_place(path: str) -> S3Path:
 
 
 def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
-    """Which part of what was meant as s3://HOST:PORT/BUCKET/KEY keeps the pattern from matching."""
+    """Returns the part of an intended s3://HOST:PORT/BUCKET/KEY because of which the pattern does not match."""
     if not _HOST_AND_PORT.fullmatch(bucket):
         return ""
     if not _READABLE_HOST.fullmatch(bucket.rpartition(":")[0]):
@@ -64,7 +64,7 @@ def _host_like(bucket: str, key: str) -> Literal["", "key", "bucket", "host"]:
 _QUOTES = "\"'`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb"
 
 
-def choose_client(place: S3Path, environment: ServerEnvironment, release: Release) -> S3Client:
+def choose_client(location: S3Path, environment: ServerEnvironment, release: Release) -> S3Client:
     """The constructor of ``S3FileSystem``."""
     both = environment.has("AWS_ACCESS_KEY_ID") and environment.has("AWS_SECRET_ACCESS_KEY")
     profile = environment.has("AWS_PROFILE")
@@ -75,7 +75,7 @@ def choose_client(place: S3Path, environment: ServerEnvironment, release: Releas
         credentials = "keys"
     addressing: Addressing = "virtual" if credentials == "anonymous" else "path"
     region, region_from = _region(environment, both, profile)
-    endpoint = _endpoint(place, environment, region)
+    endpoint = _endpoint(location, environment, region)
     token: Literal["", "used", "ignored"] = ""
     if credentials == "keys" and environment.filled("AWS_SESSION_TOKEN"):
         token = "used" if release.at_least(2023, 0) else "ignored"
@@ -85,7 +85,7 @@ def choose_client(place: S3Path, environment: ServerEnvironment, release: Releas
         endpoint,
         region,
         region_from,
-        _url(place.bucket, endpoint, addressing),
+        _url(location.bucket, endpoint, addressing),
         both and (environment.empty("AWS_ACCESS_KEY_ID") or environment.empty("AWS_SECRET_ACCESS_KEY")),
         token,
         environment.knows_family("AWS_"),
@@ -105,36 +105,36 @@ def _region(environment: ServerEnvironment, both: bool, profile: bool) -> tuple[
     return None, "metadata"
 
 
-def _endpoint(place: S3Path, environment: ServerEnvironment, region: str | None) -> Endpoint:
+def _endpoint(location: S3Path, environment: ServerEnvironment, region: str | None) -> Endpoint:
     if environment.has("S3_ENDPOINT") and not environment.empty("S3_ENDPOINT"):
         text = environment.text("S3_ENDPOINT")
         if text is None:
             return Endpoint("S3_ENDPOINT", "", "http", "", readable=False)
         return read_endpoint(text)
     if environment.empty("S3_ENDPOINT"):
-        # It takes the place of the path's own host, and is none itself. Which scheme then counts is not known.
+        # It replaces the path's host, and is no valid host. Which scheme is then used is not known.
         return replace(_amazon(region), scheme="http", readable=False)
-    if place.host:
-        # So many digits of a port are none that can be connected to.
-        port = int(place.port) if len(place.port) < 6 else None
-        host = f"{place.host}:{place.port}"
-        return Endpoint("path", host, "http", place.host, port, _label_problem(place.host))
+    if location.host:
+        # A port with that many digits cannot be connected to.
+        port = int(location.port) if len(location.port) < 6 else None
+        host = f"{location.host}:{location.port}"
+        return Endpoint("path", host, "http", location.host, port, _label_problem(location.host))
     return _amazon(region)
 
 
 def _amazon(region: str | None) -> Endpoint:
-    where = _DEFAULT_REGION if region is None else region
-    if where == "aws-global":
+    region_name = _DEFAULT_REGION if region is None else region
+    if region_name == "aws-global":
         host = "s3.amazonaws.com"
     else:
-        host = f"s3.{where}.amazonaws.com" + (".cn" if where.startswith("cn-") else "")
-    return Endpoint("aws", "", "https", host, readable=bool(where))
+        host = f"s3.{region_name}.amazonaws.com" + (".cn" if region_name.startswith("cn-") else "")
+    return Endpoint("aws", "", "https", host, readable=bool(region_name))
 
 
 def read_endpoint(text: str) -> Endpoint:
-    """What becomes of S3_ENDPOINT: where it holds ``http://`` anywhere, its first seven characters are cut; the
-    scheme is http, unless what is left begins with ``https://`` (the SDK's OverrideEndpoint). A user in it is taken
-    for the host by the SDK's own parser (URI.cpp); what it makes of a fragment is not known."""
+    """How S3_ENDPOINT is read: where it contains ``http://`` anywhere, its first seven characters are cut; the
+    scheme is http, unless the rest begins with ``https://`` (the SDK's OverrideEndpoint). The SDK's own parser reads
+    a user in it as the host (URI.cpp); how it reads a fragment is not known."""
     left = text[7:] if "http://" in text else text
     scheme: Literal["http", "https"] = "http"
     address = left
@@ -167,8 +167,8 @@ def without_quotes(text: str) -> str:
 
 
 def _label_problem(host: str) -> EndpointProblem:
-    """The SDK asks nobody for a host one of whose labels is none (DNS.cpp: IsValidHost). What is in brackets is
-    another matter, and so is a host that could not be determined."""
+    """The SDK sends no request to a host with an invalid label (DNS.cpp: IsValidHost). Text in brackets does not
+    count, nor does a host that could not be determined."""
     if not host or host.startswith("[") or "*" in host or "@" in host:
         return ""
     return "" if all(_LABEL.fullmatch(label) for label in host.split(".") if label) else "label"
@@ -184,9 +184,9 @@ def is_address(host: str) -> bool:
 
 
 def bucket_in_host(bucket: str, endpoint: Endpoint, addressing: Addressing) -> bool:
-    """Whether the bucket becomes a part of the host's name: with virtual-hosted addresses, if it can stand there.
-    A bucket with a dot can only where nothing is encrypted, and then even before an IP address: the SDK's endpoint
-    rules look for one in their first case alone."""
+    """Returns whether the bucket becomes a part of the host name: with virtual-hosted addresses, if it is a valid
+    label. A bucket with a dot only without encryption, and then even before an IP address: the SDK's endpoint rules
+    look for an IP address in their first case only."""
     if addressing == "path" or is_address(bucket) or len(bucket) < 3 or bucket != bucket.lower():
         return False
     if "." in bucket:

@@ -1,4 +1,4 @@
-"""The server's variables as its clients meet them: set, set to nothing, not set, or not known."""
+"""The server's variables for its clients: set, empty, not set, or not known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ServerEnvironment(Struct, frozen=True):
         return name in self.known or name in self.unread
 
     def filled(self, name: str) -> bool:
-        """It exists and is not empty. One whose value is not known is taken for filled."""
+        """Returns whether the variable exists and is not empty. An unknown value counts as not empty."""
         return name in self.unread or (name in self.known and not self.known[name].empty)
 
     def empty(self, name: str) -> bool:
@@ -46,7 +46,7 @@ class ServerEnvironment(Struct, frozen=True):
 
 
 def server_environment(deployment: Deployment) -> ServerEnvironment:
-    """The variables of the server. Only a container tells all of them; what a user names is what they thought of."""
+    """Returns the variables of the server. Only a container has all of them; a user may have named only some."""
     known = {item.name: item for item in deployment.environment}
     container = deployment.container
     if container is None:

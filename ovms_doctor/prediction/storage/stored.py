@@ -1,8 +1,8 @@
-"""Versions that lie in a store: downloaded together, then loaded as local files are.
+"""Versions in a store: downloaded together, then loaded like local files.
 
-``Model::addVersions`` has all versions of one turn downloaded into one directory of /tmp and looks at nothing but
-whether the path of that directory was noted (model.cpp, downloadModels): one that fails takes the others with it, and
-each is then looked for in the root directory, or in the directory of an earlier download that went well.
+``Model::addVersions`` downloads all versions of one round into one directory of /tmp and only checks whether the
+path of that directory was stored (model.cpp, downloadModels): if one fails, all fail, and each is then searched for
+in the root directory, or in the directory of an earlier successful download.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Stored(Struct):
     failing: DownloadFails | None = None
     unclear: CouldNotLook | None = None
     _known: dict[tuple[int, bool], Attempt | DownloadFails | CouldNotLook] = field(default_factory=dict)
-    #: First tries of versions that a download failed: what the log says of the next ones may differ.
+    #: First attempts of versions whose download failed: the log of the next attempts may differ.
     _failed: dict[int, Attempt] = field(default_factory=dict)
-    #: Where the server keeps its copies: a directory is noted with the first download that goes well, and stays.
+    #: The server's directory for copies: it is stored with the first successful download, and kept.
     _noted: str = ""
 
     def begin(self, versions: Sequence[int], loader: Loader) -> None:
@@ -128,7 +128,7 @@ class Stored(Struct):
             if answer is None and self.store.access.store == "s3":
                 return DownloadFails(path, version, "nameless")
             if answer is None:
-                # The client for Google asks for the same directory again, and again below it.
+                # The client for Google requests the same directory again, and again below it.
                 answer = Unavailable("a key with two slashes in a row lies there")
             if isinstance(answer, StoreRefusal) and _refuses(answer, same_network(self.deployment)):
                 url = self.store.access.url(answer.key or stop.key)
@@ -149,16 +149,16 @@ class Stored(Struct):
         return self._failed[version]
 
     def _lines(self, failing: DownloadFails) -> tuple[str, ...]:
-        """What the server's client says of it."""
+        """Returns the messages of the server's client."""
         if failing.reason == "temporary":
-            what = os.strerror(errno.EROFS)
-            return (server_log.NO_TEMPORARY(template=TEMPORARY, what=what),)
+            reason = os.strerror(errno.EROFS)
+            return (server_log.NO_TEMPORARY(template=TEMPORARY, what=reason),)
         amazon = self.store.access.store == "s3"
         last = server_log.VERSION_NOT_DOWNLOADED(path=failing.path)
         if failing.reason == "nameless":
-            what = os.strerror(errno.EEXIST)
+            reason = os.strerror(errno.EEXIST)
             local = f"{TEMPORARY}/{failing.culprit}/"
-            return (server_log.NOT_MADE(path=local, what=what), last)
+            return (server_log.NOT_MADE(path=local, what=reason), last)
         if failing.reason == "missing":
             missing = server_log.S3_NOT_THERE if amazon else server_log.GCS_NO_DIRECTORY
             return (missing(path=failing.path), last)

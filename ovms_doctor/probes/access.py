@@ -117,13 +117,13 @@ class TriedAccess:
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
-    def denies(self, place: ResolvedPath, right: Right) -> Denial | None:
+    def denies(self, resolved: ResolvedPath, right: Right) -> Denial | None:
         """None: nothing is known before it is tried."""
         return None
 
-    def refused(self, place: ResolvedPath, right: Right) -> Failure | Unavailable:
-        """A system call that needed ``right`` on ``place`` gave EACCES."""
-        return Failure(errno.EACCES, _denial(place, right, "tried", acl.read(place.host)))
+    def refused(self, resolved: ResolvedPath, right: Right) -> Failure | Unavailable:
+        """A system call that needed ``right`` on ``resolved`` gave EACCES."""
+        return Failure(errno.EACCES, _denial(resolved, right, "tried", acl.read(resolved.host)))
 
 
 class PredictedAccess:
@@ -132,17 +132,17 @@ class PredictedAccess:
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
-    def denies(self, place: ResolvedPath, right: Right) -> Denial | None:
-        """The denial that the user would meet on ``place``, None if it has the right."""
+    def denies(self, resolved: ResolvedPath, right: Right) -> Denial | None:
+        """The denial that the user would meet on ``resolved``, None if it has the right."""
         # An ACL only matters where the mode has group bits: most places need no second system call.
-        entries = acl.read(place.host) if place.mode & stat.S_IRWXG else None
-        if allowed(self.ids, right, place.mode, place.uid, place.gid, entries):
+        entries = acl.read(resolved.host) if resolved.mode & stat.S_IRWXG else None
+        if allowed(self.ids, right, resolved.mode, resolved.uid, resolved.gid, entries):
             return None
-        return _denial(place, right, "predicted", entries or acl.read(place.host))
+        return _denial(resolved, right, "predicted", entries or acl.read(resolved.host))
 
-    def refused(self, place: ResolvedPath, right: Right) -> Failure | Unavailable:
+    def refused(self, resolved: ResolvedPath, right: Right) -> Failure | Unavailable:
         """This process itself was given EACCES: that says nothing about the user."""
-        return cannot_look(place.server, right)
+        return cannot_look(resolved.server, right)
 
 
 def cannot_look(path: str, right: Right) -> Unavailable:
@@ -169,10 +169,10 @@ def _acl_allows(uid: int, groups: set[int], want: int, gid: int, entries: tuple[
 
 
 def _denial(
-    place: ResolvedPath,
+    resolved: ResolvedPath,
     right: Right,
     how: Literal["tried", "predicted"],
     entries: tuple[acl.AclEntry, ...] | None,
 ) -> Denial:
     text = acl.short_text(entries) if entries else None
-    return Denial(place.server, right, place.uid, place.gid, stat.S_IMODE(place.mode), how, text)
+    return Denial(resolved.server, right, resolved.uid, resolved.gid, stat.S_IMODE(resolved.mode), how, text)

@@ -68,10 +68,10 @@ def _memory_groups() -> list[tuple[str, str, str]]:
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:
-            groups += [(place, "memory.max", "anon") for place in _upwards(_CGROUP, path)]
+            groups += [(directory, "memory.max", "anon") for directory in _upwards(_CGROUP, path)]
         elif "memory" in controllers.split(","):
             v1 = f"{_CGROUP}/memory"
-            groups += [(place, "memory.limit_in_bytes", "total_rss") for place in _upwards(v1, path)]
+            groups += [(directory, "memory.limit_in_bytes", "total_rss") for directory in _upwards(v1, path)]
     return groups
 
 
@@ -81,11 +81,14 @@ def _quota() -> float | None:
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:
-            texts = [_text(f"{place}/cpu.max").split() for place in _upwards(_CGROUP, path)]
+            texts = [_text(f"{directory}/cpu.max").split() for directory in _upwards(_CGROUP, path)]
         elif "cpu" in controllers.split(","):
             texts = [
-                [_text(f"{place}/cpu.cfs_quota_us").strip(), _text(f"{place}/cpu.cfs_period_us").strip()]
-                for place in _upwards(f"{_CGROUP}/cpu", path)
+                [
+                    _text(f"{directory}/cpu.cfs_quota_us").strip(),
+                    _text(f"{directory}/cpu.cfs_period_us").strip(),
+                ]
+                for directory in _upwards(f"{_CGROUP}/cpu", path)
             ]
         else:
             continue
@@ -93,18 +96,18 @@ def _quota() -> float | None:
     return min(found) if found else None
 
 
-def _are_numbers(words: list[str]) -> bool:
-    return all(word.isascii() and word.isdigit() and int(word) > 0 for word in words)
+def _are_numbers(parts: list[str]) -> bool:
+    return all(word.isascii() and word.isdigit() and int(word) > 0 for word in parts)
 
 
 def _upwards(top: str, path: str) -> list[str]:
     """The group's directory and those above it. In a container the path may be one of the host's: then only
     the top is there, and it is the container's own."""
-    places = [top]
+    directories = [top]
     for name in path.strip("/").split("/"):
         if name and name != "..":
-            places.append(f"{places[-1]}/{name}")
-    return places
+            directories.append(f"{directories[-1]}/{name}")
+    return directories
 
 
 def _statistic(path: str, name: str) -> int | None:

@@ -33,14 +33,14 @@ def list_denials(question: ListDenials, walker: Walker) -> Denials:
     """
     search = _Search(walker, PredictedAccess(Ids(question.uid, question.gid, question.groups)))
     for path in _between(question.top, question.path):
-        place = walker.find(path)
-        if isinstance(place, ResolvedPath) and place.is_directory:
-            search.judge_directory(place)
-    place = walker.find(question.path)
-    if isinstance(place, ResolvedPath) and place.is_directory:
-        search.walk(place, 0)
+        resolved = walker.find(path)
+        if isinstance(resolved, ResolvedPath) and resolved.is_directory:
+            search.judge_directory(resolved)
+    resolved = walker.find(question.path)
+    if isinstance(resolved, ResolvedPath) and resolved.is_directory:
+        search.walk(resolved, 0)
         if question.path != question.top:
-            search.judge_directory(place)
+            search.judge_directory(resolved)
     more = search.cut_off or max(len(search.directories), len(search.files)) > _MOST
     return Denials(_ordered(search.directories), _ordered(search.files), more)
 
@@ -72,9 +72,9 @@ class _Search:
         #: Whether not everything was looked at.
         self.cut_off = False
 
-    def judge_directory(self, place: ResolvedPath) -> None:
+    def judge_directory(self, resolved: ResolvedPath) -> None:
         """Notes a directory that the user cannot enter or list."""
-        denial = self._judge.denies(place, "search") or self._judge.denies(place, "read")
+        denial = self._judge.denies(resolved, "search") or self._judge.denies(resolved, "read")
         if denial is not None:
             self.directories.append(denial)
 
@@ -84,16 +84,16 @@ class _Search:
         for name, is_directory in self._entries(directory, depth):
             if not (is_directory or name.endswith(_SUFFIXES) or name in _NAMES):
                 continue
-            place = self._walker.find(f"{directory.server.rstrip('/')}/{name}")
-            if not isinstance(place, ResolvedPath) or not place.host:
+            resolved = self._walker.find(f"{directory.server.rstrip('/')}/{name}")
+            if not isinstance(resolved, ResolvedPath) or not resolved.host:
                 continue
             if is_directory:
-                if self.walk(place, depth + 1):
+                if self.walk(resolved, depth + 1):
                     needed = True
-                    self.judge_directory(place)
-            elif stat.S_ISREG(place.mode):
+                    self.judge_directory(resolved)
+            elif stat.S_ISREG(resolved.mode):
                 needed = True
-                denial = self._judge.denies(place, "read")
+                denial = self._judge.denies(resolved, "read")
                 if denial is not None:
                     self.files.append(denial)
         return needed

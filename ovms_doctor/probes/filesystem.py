@@ -103,57 +103,57 @@ class LocalFiles:
 
     def status(self, path: str) -> PathStatus | Failure | Unavailable:
         """stat(2), links followed. A type that Linux does not know is Unavailable."""
-        place = self._find(path)
-        if not isinstance(place, ResolvedPath):
-            return place
-        kind = _KINDS.get(stat.S_IFMT(place.mode))
+        resolved = self._find(path)
+        if not isinstance(resolved, ResolvedPath):
+            return resolved
+        kind = _KINDS.get(stat.S_IFMT(resolved.mode))
         if kind is None:
-            return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
-        return PathStatus(kind, place.size, place.server if place.linked else None)
+            return Unavailable(f"a file of an unknown type: mode {resolved.mode:o}")
+        return PathStatus(kind, resolved.size, resolved.server if resolved.linked else None)
 
     def times(self, path: str) -> PathTimes | Failure | Unavailable:
         """The times of stat(2), links followed."""
-        place = self._find(path)
-        if not isinstance(place, ResolvedPath):
-            return place
+        resolved = self._find(path)
+        if not isinstance(resolved, ResolvedPath):
+            return resolved
         try:
-            status = os.stat(place.host)
+            status = os.stat(resolved.host)
         except OSError as error:
             return Failure(error.errno or errno.EIO)
         return PathTimes(status.st_mtime, status.st_ctime)
 
     def writability(self, path: str) -> Writability | Failure | Unavailable:
         """What the user may do with what lies there, links followed."""
-        place = self._find(path)
-        if not isinstance(place, ResolvedPath):
-            return place
-        kind = _KINDS.get(stat.S_IFMT(place.mode))
+        resolved = self._find(path)
+        if not isinstance(resolved, ResolvedPath):
+            return resolved
+        kind = _KINDS.get(stat.S_IFMT(resolved.mode))
         if kind is None:
-            return Unavailable(f"a file of an unknown type: mode {place.mode:o}")
-        frozen = self._table.read_only(place.server)
-        return writability(place, kind, self._judge, read_only=frozen)
+            return Unavailable(f"a file of an unknown type: mode {resolved.mode:o}")
+        frozen = self._table.read_only(resolved.server)
+        return writability(resolved, kind, self._judge, read_only=frozen)
 
     def probe(self, path: str) -> WriteProbe | Failure | Unavailable:
         """A file made, written and removed in a directory."""
-        place = self._find(path)
-        if not isinstance(place, ResolvedPath):
-            return place
-        if not place.is_directory:
+        resolved = self._find(path)
+        if not isinstance(resolved, ResolvedPath):
+            return resolved
+        if not resolved.is_directory:
             return Failure(errno.ENOTDIR)
-        return probe(place, self._judge, read_only=self._table.read_only(place.server))
+        return probe(resolved, self._judge, read_only=self._table.read_only(resolved.server))
 
     def listing(self, path: str) -> Listing | Failure | Unavailable:
         """The entries in the order in which the file system gives them."""
-        place = self._find(path)
-        if not isinstance(place, ResolvedPath):
-            return place
-        if not place.is_directory:
+        resolved = self._find(path)
+        if not isinstance(resolved, ResolvedPath):
+            return resolved
+        if not resolved.is_directory:
             return Failure(errno.ENOTDIR)
-        descriptor = self._open(place, os.O_DIRECTORY)
+        descriptor = self._open(resolved, os.O_DIRECTORY)
         if not isinstance(descriptor, int):
             return descriptor
         # Without the right to search, the user learns names and types, but not where links lead.
-        within = None if self._judge.denies(place, "search") else place.host
+        within = None if self._judge.denies(resolved, "search") else resolved.host
         try:
             return Listing(tuple(_entry(within, *entry) for entry in _read_directory(descriptor)))
         except OSError as error:
@@ -163,13 +163,13 @@ class LocalFiles:
 
     def content(self, path: str, limit: int) -> FileContent | Failure | Unavailable:
         """At most ``limit`` bytes from the start of a regular file."""
-        place = self._find(path)
-        if not isinstance(place, ResolvedPath):
-            return place
-        if not stat.S_ISREG(place.mode) and not place.is_directory:
+        resolved = self._find(path)
+        if not isinstance(resolved, ResolvedPath):
+            return resolved
+        if not stat.S_ISREG(resolved.mode) and not resolved.is_directory:
             return _not_regular(path)
         # O_NONBLOCK: should a FIFO have taken the file's place by now, opening it must not wait.
-        descriptor = self._open(place, os.O_NONBLOCK)
+        descriptor = self._open(resolved, os.O_NONBLOCK)
         if not isinstance(descriptor, int):
             return descriptor
         try:
@@ -200,28 +200,28 @@ class LocalFiles:
         return None if opened or isinstance(answer, FileContent) else answer
 
     def _find(self, path: str) -> ResolvedPath | Stop:
-        place = self.walker.find(path)
-        if isinstance(place, ResolvedPath) and not place.host:
+        resolved = self.walker.find(path)
+        if isinstance(resolved, ResolvedPath) and not resolved.host:
             return outside(path)
-        return place
+        return resolved
 
-    def _open(self, place: ResolvedPath, flags: int) -> int | Stop:
+    def _open(self, resolved: ResolvedPath, flags: int) -> int | Stop:
         right: Right = "read"
-        denial = self._judge.denies(place, right)
+        denial = self._judge.denies(resolved, right)
         if denial is not None:
             return Failure(errno.EACCES, denial)
         flags |= os.O_RDONLY | os.O_CLOEXEC
         try:
             try:
-                return os.open(place.host, flags | os.O_NOATIME)
+                return os.open(resolved.host, flags | os.O_NOATIME)
             except PermissionError as error:
                 # EPERM: only the owner may leave the access time alone (open(2)).
                 if error.errno != errno.EPERM:
                     raise
-                return os.open(place.host, flags)
+                return os.open(resolved.host, flags)
         except OSError as error:
             if error.errno == errno.EACCES:
-                return self._judge.refused(place, right)
+                return self._judge.refused(resolved, right)
             return Failure(error.errno or errno.EIO)
 
 

@@ -124,11 +124,11 @@ def _is_in_container(root: str) -> bool:
 
 def _quota(root: str) -> int:
     """systeminfo.cpp getDockerCpuQuota: the second version of cgroups, then the first; 0 for no limit."""
-    words = (_text(f"{root}/sys/fs/cgroup/cpu.max") or "").split("\n", 1)[0].split()
-    if len(words) >= 2:
-        if words[0] == "max":
+    parts = (_text(f"{root}/sys/fs/cgroup/cpu.max") or "").split("\n", 1)[0].split()
+    if len(parts) >= 2:
+        if parts[0] == "max":
             return 0
-        share = _share(words[0], words[1])
+        share = _share(parts[0], parts[1])
         if share:
             return share
     first = f"{root}/sys/fs/cgroup/cpu/cpu.cfs"

@@ -32,12 +32,12 @@ def kernel_lines(file: str | None, deadline: float) -> tuple[tuple[str, ...], st
     The host's own: /dev/kmsg, which may have forgotten what is old, and then the journal; else a file in /var/log.
     """
     answer = run_in_child("kernel_log", {"file": file}, deadline)
-    what = f"The kernel's log {file}" if file is not None else "The kernel's log"
+    source = f"The kernel's log {file}" if file is not None else "The kernel's log"
     if isinstance(answer, ChildExit):
-        return (), f"{what} could not be read: {answer}."
+        return (), f"{source} could not be read: {answer}."
     lines = tuple(str(line) for line in answer.get("lines") or ())
     problem = answer.get("problem")
-    return lines, None if problem is None else f"{what} {problem}"
+    return lines, None if problem is None else f"{source} {problem}"
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:

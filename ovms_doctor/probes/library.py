@@ -49,8 +49,8 @@ def local_openvino() -> str:
     is none. The package is not imported."""
     try:
         spec = importlib.util.find_spec("openvino")
-        places = list(spec.submodule_search_locations or ()) if spec is not None else []
-        names = [name for place in places for name in os.listdir(os.path.join(place, "libs"))]
+        directories = list(spec.submodule_search_locations or ()) if spec is not None else []
+        names = [name for directory in directories for name in os.listdir(os.path.join(directory, "libs"))]
     except (ImportError, ValueError, OSError):
         return ""
     found = sorted(name for name in names if name.startswith("libopenvino.so."))
@@ -114,7 +114,7 @@ def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
     wide = head[4] == 2
     offset = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", head, 32 if wide else 28)[0]
     entry, count = struct.unpack_from(f"{order}HH", head, 54 if wide else 42)
-    form, places = (f"{order}IIQQQQ", (2, 5)) if wide else (f"{order}IIIII", (1, 4))
+    form, fields = (f"{order}IIQQQQ", (2, 5)) if wide else (f"{order}IIIII", (1, 4))
     if not struct.calcsize(form) <= entry <= _LARGEST_ENTRY:
         return 0
     furthest: int = offset + entry * count
@@ -123,7 +123,7 @@ def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
     for at in range(0, len(table) - entry + 1, entry):
         values = struct.unpack_from(form, table, at)
         if values[0] == _PT_LOAD:
-            furthest = max(furthest, values[places[0]] + values[places[1]])
+            furthest = max(furthest, values[fields[0]] + values[fields[1]])
     return furthest
 
 

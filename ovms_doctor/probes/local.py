@@ -202,15 +202,15 @@ class LocalCollector:
         self, questions: list[StatHost], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
         """Paths of this host: what hangs there says nothing about the server's paths of the same name."""
-        wanted = {StatPath(question.path): question for question in questions}
+        by_status = {StatPath(question.path): question for question in questions}
         hung, self._hung = self._hung, []
         answered: _Answers = {}
         try:
-            self._ask_worker(self._here, list(wanted), begin, answered)
+            self._ask_worker(self._here, list(by_status), begin, answered)
         finally:
             self._hung = hung
             answers.update(
-                {wanted[one]: answer for one, answer in answered.items() if isinstance(one, StatPath)}
+                {by_status[one]: answer for one, answer in answered.items() if isinstance(one, StatPath)}
             )
 
     def _ask_worker(
@@ -222,9 +222,9 @@ class LocalCollector:
     ) -> None:
         left = questions
         while left:
-            wanted = self._without_hung(left, answers)
-            stream = worker.answer(wanted, self._time_for_file)
-            for question in wanted:
+            remaining = self._without_hung(left, answers)
+            stream = worker.answer(remaining, self._time_for_file)
+            for question in remaining:
                 begin(question)
                 _, answer = next(stream)
                 answers[question] = _looked(answer)
@@ -310,7 +310,7 @@ class LocalCollector:
             pool.close()
             options = {**self._options, "memory_limit": self._memory()}
             with Worker(kind, options, self._load_deadline, start_deadline=START_DEADLINE) as alone:
-                order = {question: place for place, question in enumerate(questions)}
+                order = {question: number for number, question in enumerate(questions)}
                 for question in sorted(again, key=order.__getitem__):
                     begin(question)
                     ((_, answer),) = alone.answer([question], times.__getitem__)

@@ -74,11 +74,11 @@ def pieces(path: str, on_bytes: OnBytes | None = None) -> Iterator[bytes]:
             head = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
             yield from _read(file, size, on_bytes, packed=head == _GZIP)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise LogReadError(f"{_shown(path)}: broken gzip file: {error}") from None
+        raise LogReadError(f"{_source_label(path)}: broken gzip file: {error}") from None
     except UsageError as error:
         raise LogReadError(str(error)) from None
     except OSError as error:
-        raise LogReadError(f"{_shown(path)}: {error.strerror or error}") from None
+        raise LogReadError(f"{_source_label(path)}: {error.strerror or error}") from None
 
 
 def _opened(path: str) -> AbstractContextManager[BinaryIO]:
@@ -105,5 +105,5 @@ def _read(file: BinaryIO, size: int | None, on_bytes: OnBytes | None, *, packed:
         yield piece
 
 
-def _shown(path: str) -> str:
+def _source_label(path: str) -> str:
     return "standard input" if path == "-" else path

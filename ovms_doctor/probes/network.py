@@ -60,8 +60,8 @@ def _listening(root: str) -> Iterator[tuple[str, int, str]]:
 
 def _address(digits: str) -> str:
     """An address as the kernel prints it: words of 32 bits in the host's order. One of IPv4 in IPv6 as that."""
-    words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
-    raw = struct.pack(f"={len(words)}I", *words)
+    numbers = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
+    raw = struct.pack(f"={len(numbers)}I", *numbers)
     if len(raw) == 4:
         return socket.inet_ntop(socket.AF_INET, raw)
     if raw.startswith(bytes(10) + b"\xff\xff"):
@@ -82,7 +82,7 @@ def _has_address(address: str) -> bool:
 
 def _programs(inodes: Collection[str], root: str) -> dict[str, str]:
     """Inode of a socket → name of the program that has it, as far as this process may see."""
-    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    by_link = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, str] = {}
     for pid in _processes(root):
         directory = f"{root}/proc/{pid}/fd"
@@ -92,12 +92,12 @@ def _programs(inodes: Collection[str], root: str) -> dict[str, str]:
             continue
         for name in names:
             try:
-                inode = wanted.get(os.readlink(f"{directory}/{name}"))
+                inode = by_link.get(os.readlink(f"{directory}/{name}"))
             except OSError:
                 continue
             if inode is not None:
                 found.setdefault(inode, _name(pid, root))
-        if len(found) == len(wanted):
+        if len(found) == len(by_link):
             break
     return found
 
@@ -106,8 +106,8 @@ def _published_by(port: int, root: str) -> str:
     """Docker's proxy, where its command line names the port: others' descriptors only root may see."""
     for pid in _processes(root):
         if _name(pid, root) == _PROXY:
-            words = _command(pid, root)
-            if ("-host-port", str(port)) in itertools.pairwise(words):
+            arguments = _command(pid, root)
+            if ("-host-port", str(port)) in itertools.pairwise(arguments):
                 return _PROXY
     return ""
 
@@ -116,9 +116,9 @@ def _servers(root: str) -> Iterator[tuple[str, ...]]:
     """The arguments of each server that runs here, in a container or not."""
     for pid in _processes(root):
         if _name(pid, root) == _SERVER:
-            words = _command(pid, root)
-            if words:
-                yield redact_words(words[1:])
+            arguments = _command(pid, root)
+            if arguments:
+                yield redact_words(arguments[1:])
 
 
 def _processes(root: str) -> list[str]:

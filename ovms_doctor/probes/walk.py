@@ -102,9 +102,11 @@ class Walker:
             ]
             if fitting:
                 _, base, used = max(fitting)
-                place = bases[base]
+                resolved = bases[base]
                 return (
-                    ("/" + "/".join(base), place, names[used:]) if isinstance(place, ResolvedPath) else None
+                    ("/" + "/".join(base), resolved, names[used:])
+                    if isinstance(resolved, ResolvedPath)
+                    else None
                 )
         return None
 
@@ -112,10 +114,10 @@ class Walker:
         """Where an absolute path begins, and how many of its names lead there."""
         best: tuple[ResolvedPath | Stop, int] | None = None
         length = -1
-        for root, place in self._bases.roots.items():
+        for root, resolved in self._bases.roots.items():
             used = prefix_length(names, root)
             if used is not None and len(root) > length:
-                best, length = (place, used), len(root)
+                best, length = (resolved, used), len(root)
         if best is not None:
             return best
         if self._bases.mounts:
@@ -127,37 +129,37 @@ class Walker:
         known = len(names)
         while known > used and tuple(names[:known]) not in self._directories:
             known -= 1
-        place = base if known == used else self._directories[tuple(names[:known])]
+        resolved = base if known == used else self._directories[tuple(names[:known])]
         for end in range(known + 1, len(names) + 1):
-            place = self._advance(place, [names[end - 1]], final=False)
-            self._directories[tuple(names[:end])] = place
-        return place
+            resolved = self._advance(resolved, [names[end - 1]], final=False)
+            self._directories[tuple(names[:end])] = resolved
+        return resolved
 
     def _advance(
         self, start: ResolvedPath | Stop, names: Sequence[str], *, final: bool
     ) -> ResolvedPath | Stop:
         """Goes on from ``start``; ``final``: the last of the names is the last of the whole path."""
-        place = start
+        resolved = start
         left = list(reversed(names))
         while left:
-            if not isinstance(place, ResolvedPath):
-                return _further(place, reversed(left))
+            if not isinstance(resolved, ResolvedPath):
+                return _further(resolved, reversed(left))
             name = left.pop()
             if not name:
-                if not place.is_directory:
+                if not resolved.is_directory:
                     return Failure(errno.ENOTDIR)
                 continue
-            found = self._step(place, name)
+            found = self._step(resolved, name)
             if isinstance(found, ResolvedPath) and stat.S_ISLNK(found.mode):
                 at_end = final and not any(left)
-                followed = self._follow(place, found, at_end=at_end)
+                followed = self._follow(resolved, found, at_end=at_end)
                 if not isinstance(followed, tuple):
                     return followed
-                place, rest = followed
+                resolved, rest = followed
                 left.extend(reversed(rest))
             else:
-                place = found
-        return place
+                resolved = found
+        return resolved
 
     def _step(self, directory: ResolvedPath, name: str) -> ResolvedPath | Stop:
         """One name in one directory; a link is given as such."""
@@ -259,10 +261,10 @@ def _open_base(server: str, host: str, *, mapped: bool, hold: bool) -> ResolvedP
         if error.errno == errno.EACCES:
             return cannot_look(_barrier(os.path.realpath(host)), "search")
         return _failure(error, "")
-    place = "/" + "/".join(plain(server))
-    linked = not mapped and real != place
+    plain_path = "/" + "/".join(plain(server))
+    linked = not mapped and real != plain_path
     return ResolvedPath(
-        real if linked else place,
+        real if linked else plain_path,
         reach,
         status.st_mode,
         status.st_uid,

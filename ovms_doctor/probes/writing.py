@@ -18,26 +18,26 @@ _PREFIX = ".ovms-doctor-probe-"
 
 
 def writability(
-    place: ResolvedPath, kind: FileKind, judge: TriedAccess | PredictedAccess, *, read_only: bool
+    resolved: ResolvedPath, kind: FileKind, judge: TriedAccess | PredictedAccess, *, read_only: bool
 ) -> Writability:
-    """What the judge's user may do with ``place``. ``read_only``: the server has it mounted so; what this host
+    """What the judge's user may do with ``resolved``. ``read_only``: the server has it mounted so; what this host
     mounts so is seen here. As access(2): a read-only mount refuses writing to everybody, root too."""
-    entries = acl.read(place.host)
-    free, files, frozen = _free_space(place.host, judge.ids)
+    entries = acl.read(resolved.host)
+    free, files, frozen = _free_space(resolved.host, judge.ids)
     read_only = read_only or frozen
     tried = isinstance(judge, TriedAccess)
     if tried:
-        write, search, read = (os.access(place.host, mode) for mode in (os.W_OK, os.X_OK, os.R_OK))
+        write, search, read = (os.access(resolved.host, mode) for mode in (os.W_OK, os.X_OK, os.R_OK))
     else:
         write, search, read = (
-            allowed(judge.ids, right, place.mode, place.uid, place.gid, entries)
+            allowed(judge.ids, right, resolved.mode, resolved.uid, resolved.gid, entries)
             for right in ("write", "search", "read")
         )
     return Writability(
         kind,
-        place.uid,
-        place.gid,
-        stat.S_IMODE(place.mode),
+        resolved.uid,
+        resolved.gid,
+        stat.S_IMODE(resolved.mode),
         write and not read_only,
         search,
         read,
@@ -50,9 +50,9 @@ def writability(
 
 
 def probe(
-    place: ResolvedPath, judge: TriedAccess | PredictedAccess, *, read_only: bool
+    resolved: ResolvedPath, judge: TriedAccess | PredictedAccess, *, read_only: bool
 ) -> WriteProbe | Failure | Unavailable:
-    """Makes a file in the directory ``place``, writes to it and removes it, with this process's own ids, which
+    """Makes a file in the directory ``resolved``, writes to it and removes it, with this process's own ids, which
     must be the server's."""
     if not isinstance(judge, TriedAccess):
         return Unavailable(f"this process cannot become uid {judge.ids.uid}, so nothing was written")
@@ -60,7 +60,7 @@ def probe(
         # The server's mount refuses; the same place may well be writable on this host.
         return Failure(errno.EROFS)
     name = _PREFIX + os.urandom(8).hex()
-    path = join(place.host, name)
+    path = join(resolved.host, name)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -64,8 +64,8 @@ def look_at_container(name: str, deadline: float) -> ContainerLookup:
     question = {"name": name, "timeout": max(0.5, deadline * 0.8)}
     answer = run_in_child("container", question, deadline, _environment())
     if isinstance(answer, ChildExit):
-        why = "did not answer in time" if answer.timed_out else f"could not be asked: {answer}"
-        return ContainerLookup(problem=f"The container engine {why}.", timed_out=answer.timed_out)
+        reason = "did not answer in time" if answer.timed_out else f"could not be asked: {answer}"
+        return ContainerLookup(problem=f"The container engine {reason}.", timed_out=answer.timed_out)
     info = answer.get("info")
     problem = answer.get("problem")
     return ContainerLookup(

@@ -198,17 +198,17 @@ def _from_context() -> dict[str, Any] | None:
 
 def _local_socket() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    places = [place.format(runtime=runtime) for place in _SOCKETS]
-    for place in places:
+    paths = [path.format(runtime=runtime) for path in _SOCKETS]
+    for path in paths:
         try:
-            if stat.S_ISSOCK(os.stat(place).st_mode):
-                return f"unix://{place}"
+            if stat.S_ISSOCK(os.stat(path).st_mode):
+                return f"unix://{path}"
         except PermissionError:
-            return f"unix://{place}"
+            return f"unix://{path}"
         except OSError:
             continue
     raise ContainerLookupError(
-        f"No container engine is found on this host: there is no socket {places[0]} and none of Podman's. "
+        f"No container engine is found on this host: there is no socket {paths[0]} and none of Podman's. "
         "DOCKER_HOST tells where it is; a saved docker inspect is read with --inspect."
     )
 

@@ -104,9 +104,9 @@ def _inspect_open(path: str, requested: ModelFormat, descriptor: int, size: int)
         return _only_fatal(onnx.inspect_onnx(path, source))
     if requested == "frozen":
         return others.inspect_frozen(path, source)
-    what = "no TensorFlow Lite model: the mark TFL3 is not at byte 4"
+    detail = "no TensorFlow Lite model: the mark TFL3 is not at byte 4"
     return _refused(
-        path, requested, size, Head(faults.WRONG_FORMAT, what, f"begins with {head[:16].hex(' ')}")
+        path, requested, size, Head(faults.WRONG_FORMAT, detail, f"begins with {head[:16].hex(' ')}")
     )
 
 
@@ -134,7 +134,7 @@ def _as(requested: ModelFormat, found: ModelFormat, inspection: ModelInspection)
 
 
 def _refused(path: str, requested: ModelFormat, size: int, head: Head) -> ModelInspection:
-    detail = f"The model file {os.path.basename(path)} is {head.what}"
+    detail = f"The model file {os.path.basename(path)} is {head.description}"
     fault = Fault(head.kind, path, True, detail, head.evidence)
     return ModelInspection(requested, (FileSample(path, size),), (fault,))
 

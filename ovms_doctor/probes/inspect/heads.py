@@ -52,7 +52,7 @@ class Head(Struct, frozen=True):
     """What the first bytes tell: a kind of fault, a sentence's end ("is ..."), what was seen."""
 
     kind: str
-    what: str
+    description: str
     evidence: str
 
 

@@ -18,7 +18,7 @@ from ovms_doctor.probes.inspect.ir_graph import (
     Layer,
     Reader,
     element_type,
-    shown,
+    printable,
     unsigned,
 )
 from ovms_doctor.probes.inspect.ir_rules import Verdict, judge, nested_too_deep, partial_shape
@@ -123,8 +123,8 @@ def _header_version(plain: bytes, document: Document) -> int | None:
 
 def _no_net(path: str, document: Document, malformed: XmlError | None) -> Fault:
     if document.root is not None:
-        detail = f"The first element is <{shown(document.root)}>, not <net>: this is no OpenVINO IR"
-        return Fault(faults.NOT_IR, path, True, detail, f"<{shown(document.root)}>")
+        detail = f"The first element is <{printable(document.root)}>, not <net>: this is no OpenVINO IR"
+        return Fault(faults.NOT_IR, path, True, detail, f"<{printable(document.root)}>")
     if malformed is not None:
         detail = f"The file is no XML or breaks off before its first element ends ({malformed.reason})"
         return Fault(
@@ -134,13 +134,13 @@ def _no_net(path: str, document: Document, malformed: XmlError | None) -> Fault:
 
 
 def _malformed(path: str, malformed: XmlError, size: int) -> Fault:
-    place = "the end of the file" if malformed.offset >= size - 1 else f"byte {malformed.offset} of {size}"
-    detail = f"The XML is broken at {place} ({malformed.reason}); most likely the file was cut or edited"
+    position = "the end of the file" if malformed.offset >= size - 1 else f"byte {malformed.offset} of {size}"
+    detail = f"The XML is broken at {position} ({malformed.reason}); most likely the file was cut or edited"
     return Fault(faults.XML_MALFORMED, path, True, detail, f"{malformed.reason} at byte {malformed.offset}")
 
 
 def _wrong_version(path: str, document: Document) -> Fault:
-    written = "no version" if document.version is None else f'version "{shown(document.version)}"'
+    written = "no version" if document.version is None else f'version "{printable(document.version)}"'
     detail = f"The IR has {written}, but OpenVINO reads 10 and 11 only"
     number = unsigned(document.version)
     if number in (10, 11):
@@ -158,8 +158,8 @@ def _empty(path: str, graph: Graph) -> Fault | None:
     types = {layer.type for layer in graph.layers}
     if types & {"Parameter", "Result", "Assign"}:
         return None
-    what = "no layer" if not graph.layers else "neither a Parameter nor a Result"
-    detail = f"The IR has {what}: OpenVINO loads it as an empty model without inputs and outputs"
+    reason = "no layer" if not graph.layers else "neither a Parameter nor a Result"
+    detail = f"The IR has {reason}: OpenVINO loads it as an empty model without inputs and outputs"
     return Fault(faults.GRAPH_EMPTY, path, False, detail, f"{len(graph.layers)} layers")
 
 
@@ -212,7 +212,7 @@ def _element_types(graph: Graph) -> tuple[str, ...]:
     found: set[str] = set()
     for layer in _all_layers(graph):
         if layer.data and "element_type" in layer.data:
-            found.add(element_type(shown(layer.data["element_type"])))
+            found.add(element_type(printable(layer.data["element_type"])))
         found.update(element_type(port.precision) for port in layer.outputs if port.precision)
     return tuple(sorted(found - {""}))
 
@@ -234,7 +234,7 @@ def _weights(graph: Graph) -> tuple[WeightsInspection, ...]:
                 continue
             convert = fed.get(layer.number) if layer.number is not None else None
             how = "" if convert is None else "decompression" if convert.decompression else "plain"
-            found[element_type(shown(layer.data.get("element_type", ""))), how] += size
+            found[element_type(printable(layer.data.get("element_type", ""))), how] += size
     return tuple(
         WeightsInspection(kind, size, cast(Literal["", "decompression", "plain"], how))
         for (kind, how), size in sorted(found.items())
@@ -245,9 +245,9 @@ def _states(graph: Graph) -> tuple[Tensor, ...]:
     """The variables that ReadValue operations of the network itself read."""
     return tuple(
         Tensor(
-            (shown(layer.data.get("variable_id")),),
-            element_type(shown(layer.data.get("variable_type"))),
-            partial_shape(shown(layer.data.get("variable_shape"))) or "[...]",
+            (printable(layer.data.get("variable_id")),),
+            element_type(printable(layer.data.get("variable_type"))),
+            partial_shape(printable(layer.data.get("variable_shape"))) or "[...]",
         )
         for layer in graph.layers
         if layer.type == "ReadValue" and layer.data is not None
@@ -271,8 +271,8 @@ def _inputs(graph: Graph, version: int | None) -> tuple[Tensor, ...]:
             names = tensor_names(layer.outputs[0].names) if layer.outputs else ()
             if version == 10:
                 names = tuple(sorted({*names, layer.name}))
-            kind = element_type(shown(data.get("element_type", "dynamic")))
-            shape = partial_shape(shown(data["shape"])) if "shape" in data else "[]"
+            kind = element_type(printable(data.get("element_type", "dynamic")))
+            shape = partial_shape(printable(data["shape"])) if "shape" in data else "[]"
             tensors.append(Tensor(names, kind, shape or "[...]"))
     return tuple(tensors)
 

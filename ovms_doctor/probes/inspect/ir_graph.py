@@ -122,7 +122,7 @@ def unsigned(value: str | None) -> int | None:
     return number if number < _INT64 else None
 
 
-def shown(value: str | None) -> str:
+def printable(value: str | None) -> str:
     """An attribute for a message: short and printable."""
     line = (value or "")[:_SHOWN]
     if line.isprintable():
@@ -163,20 +163,20 @@ class Reader(Elements):
         if self._skipped:
             self._skipped += 1
             return
-        place = self._enter[self._stack[-1]](name, attributes)
-        if place is _In.SKIPPED:
+        context = self._enter[self._stack[-1]](name, attributes)
+        if context is _In.SKIPPED:
             self._skipped = 1
         else:
-            self._stack.append(place)
+            self._stack.append(context)
 
     def end(self, name: str) -> None:
         if self._skipped:
             self._skipped -= 1
             return
-        place = self._stack.pop()
-        if place is _In.GRAPH:
+        context = self._stack.pop()
+        if context is _In.GRAPH:
             self._graphs.pop()
-        elif place is _In.LAYER:
+        elif context is _In.LAYER:
             self._layers.pop()
             self._sections.pop()
 
@@ -206,12 +206,12 @@ class Reader(Elements):
     def _info(self, name: str, found: dict[str, str]) -> _In:
         name = found.get("name", name)
         if name in _WRITERS and found.get("value") and self._document.writer is None:
-            self._document.writer = shown(found["value"])
+            self._document.writer = printable(found["value"])
         return _In.OPTIONS if name == "runtime_options" else _In.SKIPPED
 
     def _option(self, name: str, found: dict[str, str]) -> _In:
         if "value" in found and len(self._document.options) < _MOST_OPTIONS:
-            self._document.options[shown(found.get("name", name))] = shown(found["value"])
+            self._document.options[printable(found.get("name", name))] = printable(found["value"])
         return _In.SKIPPED
 
     def _layer(self, name: str, found: dict[str, str]) -> _In:
@@ -220,9 +220,9 @@ class Reader(Elements):
         version = found.get("version")
         layer = Layer(
             unsigned(found.get("id")),
-            shown(found.get("name")),
-            shown(found.get("type")),
-            None if version is None else shown(version),
+            printable(found.get("name")),
+            printable(found.get("type")),
+            None if version is None else printable(version),
             output_names=found.get("output_names"),
         )
         graph = self._graphs[-1]
@@ -234,7 +234,9 @@ class Reader(Elements):
         if version is None:
             detail = f"Layer {layer.name} ({layer.type}) does not say which opset it belongs to"
             self._problem(
-                faults.LAYER_WITHOUT_VERSION, detail, f'<layer id="{shown(found.get("id"))}"> lacks version'
+                faults.LAYER_WITHOUT_VERSION,
+                detail,
+                f'<layer id="{printable(found.get("id"))}"> lacks version',
             )
         for needed in ("type", "name"):
             if needed not in found:
@@ -289,7 +291,7 @@ class Reader(Elements):
         precision = found.get("precision")
         port = OutputPort(
             unsigned(found.get("id")),
-            None if precision is None else shown(precision),
+            None if precision is None else printable(precision),
             found.get("names"),
         )
         layer.outputs.append(port)
@@ -320,7 +322,7 @@ class Reader(Elements):
             self._problem(
                 faults.LAYER_BAD,
                 f"A port of layer {layer.name} has a dimension that is not a number of at least -1",
-                f"<dim>{shown(written[:20])}</dim>",
+                f"<dim>{printable(written[:20])}</dim>",
             )
         elif self._stack[-2] is _In.OUTPUT:
             layer.outputs[-1].dimensions.append(number)
@@ -341,7 +343,7 @@ class Reader(Elements):
 
     def _bad(self, detail: str, found: dict[str, str], name: str) -> None:
         value = found.get(name)
-        written = "is missing" if value is None else f'is "{shown(value)}"'
+        written = "is missing" if value is None else f'is "{printable(value)}"'
         self._problem(faults.LAYER_BAD, detail, f"attribute {name} {written}")
 
     def _problem(self, kind: str, detail: str, evidence: str) -> None:

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.inspect import faults
-from ovms_doctor.probes.inspect.ir_graph import PRECISIONS, Edge, Graph, Layer, Problem, shown, unsigned
+from ovms_doctor.probes.inspect.ir_graph import PRECISIONS, Edge, Graph, Layer, Problem, printable, unsigned
 
 _BODY_TYPES = frozenset({"tensoriterator", "loop", "if"})
 #: Bodies nested deeper than this are not judged; OpenVINO overflows its stack between 1000 and 3000.
@@ -82,9 +82,9 @@ class _Judge:
             layer = layers.get(number)
             if layer is None:
                 user = next((edge for edge in graph.edges if edge.origin == number), None)
-                where = "" if user is None else f" to layer {user.destination}, port {user.target}"
+                target = "" if user is None else f" to layer {user.destination}, port {user.target}"
                 detail = f"An edge comes from layer {number}, which does not exist"
-                self._problem(faults.EDGE_DANGLING, detail, f"edge from {number}{where}", fatal=reached)
+                self._problem(faults.EDGE_DANGLING, detail, f"edge from {number}{target}", fatal=reached)
                 continue
             self._inputs(layer, feeding.get(number, []), layers, built, reached)
             built.add(number)
@@ -153,9 +153,9 @@ class _Judge:
             return
         # IR 11 looks up run-time information of every declared port, so each must have an input.
         needed = LEAST_INPUTS.get(layer.type.lower(), 0) if _opset(layer) else 0
-        wanted = max(len(layer.inputs), needed)
-        if len(fed) < wanted:
-            missing = next(index for index in range(wanted) if index not in fed)
+        needed_ports = max(len(layer.inputs), needed)
+        if len(fed) < needed_ports:
+            missing = next(index for index in range(needed_ports) if index not in fed)
             port = layer.inputs[missing] if missing < len(layer.inputs) else missing
             gap = any(index >= len(edges) for index in fed) or len(fed) < len(edges)
             detail = f"Input port {port} of layer {layer.name} ({layer.type}) is not connected"
@@ -188,13 +188,13 @@ class _Judge:
             detail = f"Parameter {layer.name} has no <data> and so neither shape nor type"
             self._problem(faults.LAYER_BAD, detail, f"layer {layer.number}", fatal=reached)
             return
-        kind = shown(data.get("element_type"))
+        kind = printable(data.get("element_type"))
         if "element_type" in data and kind.lower() not in PRECISIONS:
             self._unknown_type(layer, kind, reached)
         shape = data.get("shape")
-        if shape is not None and partial_shape(shown(shape)) is None and len(shape) < 150:
+        if shape is not None and partial_shape(printable(shape)) is None and len(shape) < 150:
             detail = f"Parameter {layer.name} has a shape that cannot be parsed"
-            self._problem(faults.SHAPE_BAD, detail, f'shape="{shown(shape)}"', fatal=reached)
+            self._problem(faults.SHAPE_BAD, detail, f'shape="{printable(shape)}"', fatal=reached)
 
     def _constant(self, layer: Layer, reached: bool) -> None:
         """Source: ``set_constant_num_buffer``: the range in the file, then its size against the shape."""
@@ -204,7 +204,7 @@ class _Judge:
             detail = f"Constant {name} does not say where its values are"
             self._problem(faults.WEIGHTS_BAD_REFERENCE, detail, "no <data>", fatal=reached)
             return
-        kind = shown(data.get("element_type"))
+        kind = printable(data.get("element_type"))
         if "element_type" in data and kind.lower() not in PRECISIONS:
             self._unknown_type(layer, kind, reached)
             return
@@ -229,7 +229,7 @@ class _Judge:
         self._against_shape(name, data, kind, size, reached)
 
     def _against_shape(self, name: str, data: dict[str, str], kind: str, size: int, reached: bool) -> None:
-        written = shown(data["shape"])
+        written = printable(data["shape"])
         if len(data["shape"]) > 2048:
             return
         product = _shape_size(data["shape"])
@@ -243,8 +243,8 @@ class _Judge:
             text = f"takes {size} bytes but its shape [{written}] of {kind} needs {need}"
             self._reference(name, text, f'size="{size}" shape="{written}" element_type="{kind}"', reached)
 
-    def _reference(self, name: str, what: str, evidence: str, reached: bool) -> None:
-        self._problem(faults.WEIGHTS_BAD_REFERENCE, f"Constant {name} {what}", evidence, fatal=reached)
+    def _reference(self, name: str, predicate: str, evidence: str, reached: bool) -> None:
+        self._problem(faults.WEIGHTS_BAD_REFERENCE, f"Constant {name} {predicate}", evidence, fatal=reached)
 
     def _unknown_type(self, layer: Layer, kind: str, reached: bool) -> None:
         detail = f"Layer {layer.name} has the element type {kind!r}, which OpenVINO does not know"
@@ -336,7 +336,7 @@ def _shape_size(value: str) -> int | None:
 
 def _order(graph: Graph, feeding: dict[int, list[Edge]]) -> list[int]:
     """Layers in the order in which OpenVINO builds them: Parameters, then depth first from outputs."""
-    done: set[int] = set()
+    built: set[int] = set()
     order: list[int] = []
     outputs: list[int] = []
     for layer in graph.layers:
@@ -344,23 +344,23 @@ def _order(graph: Graph, feeding: dict[int, list[Edge]]) -> list[int]:
             continue
         if layer.type in ("Result", "Assign"):
             outputs.append(layer.number)
-        elif layer.type == "Parameter" and layer.number not in done:
-            done.add(layer.number)
+        elif layer.type == "Parameter" and layer.number not in built:
+            built.add(layer.number)
             order.append(layer.number)
     for output in outputs:
         stack = [output]
         visited: set[int] = set()
         while stack:
             number = stack[-1]
-            if number in done:
+            if number in built:
                 stack.pop()
             elif number in visited:
-                done.add(number)
+                built.add(number)
                 order.append(number)
                 stack.pop()
             else:
                 visited.add(number)
-                stack.extend(edge.origin for edge in feeding.get(number, ()) if edge.origin not in done)
+                stack.extend(edge.origin for edge in feeding.get(number, ()) if edge.origin not in built)
     return order
 
 
@@ -381,4 +381,4 @@ def _numbers(ports: list[int | None]) -> str:
 
 
 def _quoted(value: str | None) -> str:
-    return "(missing)" if value is None else f'"{shown(value)}"'
+    return "(missing)" if value is None else f'"{printable(value)}"'

@@ -173,7 +173,7 @@ def _read_attribute(source: Source, start: int, end: int, model: _Model, depth: 
 
 def _read_tensor(source: Source, start: int, end: int, model: _Model, *, certain: bool) -> str:
     """TensorProto: dims 1, data_type 2, name 8, external_data 13, data_location 14. Returns the name."""
-    name, kind, place, dims = "", 0, 0, 1
+    name, kind, location, dims = "", 0, 0, 1
     outside: dict[str, str] = {}
     for number, value, begin, stop in fields(source, start, end):
         if number == 1:
@@ -191,11 +191,11 @@ def _read_tensor(source: Source, start: int, end: int, model: _Model, *, certain
                     pair[inner] = string(source, inner_begin, inner_end)
             outside[pair[1]] = pair[2]
         elif number == 14 and value >= 0:
-            place = value
+            location = value
     element, bits = _TYPES.get(kind, ("", 0))
     if element:
         model.element_types.add(element)
-    if place == _EXTERNAL:
+    if location == _EXTERNAL:
         need = (dims * bits + 7) // 8 if bits >= 8 and 0 <= dims < 1 << 50 else None
         offset, length = outside.get("offset", "0"), outside.get("length", "0")
         model.external.append(_External(name, outside.get("location"), offset, length, need, certain))
@@ -275,11 +275,11 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
     """Source: messages of the ONNX frontend of 2026.4.1, each case tried."""
     real = os.path.realpath(full)
     if os.path.lexists(full) and not real.startswith(root.rstrip("/") + "/"):
-        what = f"is kept in {location}, which lies outside of the model's directory ({real})"
-        return _fault(faults.EXTERNAL_DATA_OUTSIDE, full, tensor, what, f"{location} resolves to {real}")
+        predicate = f"is kept in {location}, which lies outside of the model's directory ({real})"
+        return _fault(faults.EXTERNAL_DATA_OUTSIDE, full, tensor, predicate, f"{location} resolves to {real}")
     if size is None:
-        what = f"is kept in {location}, which is not there"
-        return _fault(faults.EXTERNAL_DATA_MISSING, full, tensor, what, f"stat {location}: no such file")
+        predicate = f"is kept in {location}, which is not there"
+        return _fault(faults.EXTERNAL_DATA_MISSING, full, tensor, predicate, f"stat {location}: no such file")
     if not re.fullmatch(r"[0-9]{1,19}", tensor.offset) or not re.fullmatch(r"[0-9]{1,19}", tensor.length):
         # std::stoull is laxer than this pattern, so this alone proves nothing.
         wrong = f"offset={tensor.offset!r:.40} length={tensor.length!r:.40}"
@@ -288,19 +288,23 @@ def _judge(tensor: _External, location: str, full: str, root: str, size: int | N
         )
     offset, length = int(tensor.offset), int(tensor.length)
     if size == 0 or offset + length > size:
-        what = f"needs bytes {offset} to {offset + length} of {location}, which has {size}{_really(full)}"
-        return _fault(faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, what, f"{location}: {size} bytes")
+        predicate = (
+            f"needs bytes {offset} to {offset + length} of {location}, which has {size}{_really(full)}"
+        )
+        return _fault(faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, predicate, f"{location}: {size} bytes")
     have = length or size
     if tensor.need is not None and have != tensor.need:
-        what = f"has {tensor.need} bytes, but {have} are kept in {location}"
+        predicate = f"has {tensor.need} bytes, but {have} are kept in {location}"
         return _fault(
-            faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, what, f"length={length}", have < tensor.need
+            faults.EXTERNAL_DATA_TOO_SMALL, full, tensor, predicate, f"length={length}", have < tensor.need
         )
     return None
 
 
-def _fault(kind: str, path: str, tensor: _External, what: str, evidence: str, fatal: bool = True) -> Fault:
-    return Fault(kind, path, fatal and tensor.certain, f"Tensor {tensor.tensor} {what}", evidence)
+def _fault(
+    kind: str, path: str, tensor: _External, predicate: str, evidence: str, fatal: bool = True
+) -> Fault:
+    return Fault(kind, path, fatal and tensor.certain, f"Tensor {tensor.tensor} {predicate}", evidence)
 
 
 def _counted(fault: Fault, count: int) -> Fault:
@@ -320,7 +324,7 @@ def _really(path: str) -> str:
         return ""
     finally:
         os.close(descriptor)
-    return "" if head is None or head.kind == faults.EMPTY_FILE else f": it is {head.what}"
+    return "" if head is None or head.kind == faults.EMPTY_FILE else f": it is {head.description}"
 
 
 def _size(path: str) -> int | None:

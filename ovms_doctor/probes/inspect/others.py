@@ -124,7 +124,9 @@ def inspect_paddle(path: str, source: Source, descriptor: int) -> ModelInspectio
         _program(source, parameters, operations)
     except ProtobufError as error:
         if head is not None:
-            found.append(Fault(head.kind, path, True, f"The .pdmodel file is {head.what}", head.evidence))
+            found.append(
+                Fault(head.kind, path, True, f"The .pdmodel file is {head.description}", head.evidence)
+            )
         else:
             detail = f"The .pdmodel file is no complete program: at byte {error.offset}, {error.reason}"
             found.append(_truncated(path, detail, error))
@@ -158,34 +160,34 @@ def _program(source: Source, parameters: list[str], operations: dict[str, list[s
                 parameters.append(name)
 
 
-def _parameters(path: str, wanted: list[str]) -> tuple[FileSample, Fault | None]:
+def _parameters(path: str, parameters: list[str]) -> tuple[FileSample, Fault | None]:
     """Parameters that are missing or certainly something else make OpenVINO refuse, if any is wanted."""
     name = os.path.basename(path)
     try:
         descriptor, status = open_regular(path)
     except OSError as error:
-        detail = f"The model has {len(wanted)} parameters, but {name} beside it cannot be opened"
+        detail = f"The model has {len(parameters)} parameters, but {name} beside it cannot be opened"
         kind = faults.WEIGHTS_MISSING
         if error.errno in (errno.EACCES, errno.EPERM, errno.EINVAL):
             kind = faults.WEIGHTS_UNREADABLE
         fatal = kind == faults.WEIGHTS_MISSING
         evidence = f"open {name}: {error.strerror}"
-        return FileSample(path, None), Fault(kind, path, fatal, detail, evidence) if wanted else None
+        return FileSample(path, None), Fault(kind, path, fatal, detail, evidence) if parameters else None
     try:
         head = recognise(os.pread(descriptor, HEAD_BYTES, 0), status.st_size)
     finally:
         os.close(descriptor)
     weights = FileSample(path, status.st_size)
-    if head is None or not wanted:
+    if head is None or not parameters:
         return weights, None
     if head.kind == faults.EMPTY_FILE:
-        detail = f"{name} is empty, but the model has {len(wanted)} parameters"
+        detail = f"{name} is empty, but the model has {len(parameters)} parameters"
         return weights, Fault(faults.WEIGHTS_TOO_SMALL, path, True, detail, "0 bytes")
     kinds = {faults.GIT_LFS_POINTER: faults.WEIGHTS_LFS_POINTER, faults.HTML_PAGE: faults.WEIGHTS_HTML}
     # Each was tried; other contents might by chance begin like a tensor.
     fatal = head.kind in (*kinds, faults.ARCHIVE)
     return weights, Fault(
-        kinds.get(head.kind, head.kind), path, fatal, f"{name} is {head.what}", head.evidence
+        kinds.get(head.kind, head.kind), path, fatal, f"{name} is {head.description}", head.evidence
     )
 
 
@@ -216,13 +218,13 @@ def _read_saved_model(path: str, source: Source, descriptor: int) -> tuple[list[
     except ProtobufError as error:
         head = recognise(os.pread(descriptor, HEAD_BYTES, 0), source.size)
         if head is not None:
-            return [Fault(head.kind, path, True, f"saved_model.pb is {head.what}", head.evidence)], {}
+            return [Fault(head.kind, path, True, f"saved_model.pb is {head.description}", head.evidence)], {}
         detail = f"saved_model.pb is no complete SavedModel: at byte {error.offset}, {error.reason}"
         return [_truncated(path, detail, error)], {}
     if graphs == 0:
         kind = faults.EMPTY_FILE if source.size == 0 else faults.SAVED_MODEL_EMPTY
-        what = "is empty" if source.size == 0 else "holds no graph"
-        return [Fault(kind, path, True, f"saved_model.pb {what}", f"{source.size} bytes")], {}
+        predicate = "is empty" if source.size == 0 else "holds no graph"
+        return [Fault(kind, path, True, f"saved_model.pb {predicate}", f"{source.size} bytes")], {}
     return [], operations
 
 
@@ -249,8 +251,8 @@ def _missing_variables(path: str, files: tuple[FileSample, ...]) -> list[Fault]:
     missing = "variables.index" if not index else "variables.data-*"
     detail = f"The graph has variables, but variables/{missing} is not there"
     evidence = f"in variables/: {', '.join(names[:5]) or 'nothing'}"
-    place = os.path.join(path, "variables")
-    return [Fault(faults.SAVED_MODEL_VARIABLES_MISSING, place, False, detail, evidence)]
+    directory = os.path.join(path, "variables")
+    return [Fault(faults.SAVED_MODEL_VARIABLES_MISSING, directory, False, detail, evidence)]
 
 
 def _truncated(path: str, detail: str, error: ProtobufError) -> Fault:

@@ -142,12 +142,12 @@ def _look(descriptor: int, path: str, size: int, verdict: Verdict) -> tuple[Faul
     if head is not None and head.kind in (faults.GIT_LFS_POINTER, faults.HTML_PAGE):
         kind = faults.WEIGHTS_LFS_POINTER if head.kind == faults.GIT_LFS_POINTER else faults.WEIGHTS_HTML
         effect = "" if fatal else ", and long enough to be taken for weights"
-        detail = f"The weights file {os.path.basename(path)} is {head.what}{effect}"
+        detail = f"The weights file {os.path.basename(path)} is {head.description}{effect}"
         return (Fault(kind, path, fatal, detail, head.evidence),)
     if short is not None:
         found.append(short)
     if head is not None and head.kind == faults.ARCHIVE and fatal:
-        detail = f"The weights file {os.path.basename(path)} is {head.what} that nobody unpacked"
+        detail = f"The weights file {os.path.basename(path)} is {head.description} that nobody unpacked"
         return (Fault(faults.ARCHIVE, path, True, detail, head.evidence), *found)
     needed = needed_bytes(verdict.constants)
     unclear = any(problem.kind in _UNCLEAR for problem in verdict.problems)
@@ -174,9 +174,9 @@ def _too_small(path: str, size: int, constants: Sequence[Constant]) -> Fault | N
     reached = [constant for constant in beyond if constant.reached]
     first = (reached or beyond)[0]
     needed = needed_bytes(constants)
-    what = "is empty" if size == 0 else f"has {size} bytes"
+    predicate = "is empty" if size == 0 else f"has {size} bytes"
     detail = (
-        f"The weights file {os.path.basename(path)} {what}, the model needs {needed}: "
+        f"The weights file {os.path.basename(path)} {predicate}, the model needs {needed}: "
         f"{len(beyond)} of {len(constants)} constants lie beyond its end"
     )
     evidence = f"constant {first.layer} needs bytes {first.offset} to {first.offset + first.size}"

@@ -33,7 +33,7 @@ def first_answer(question: LiveQuestion, address: str, timeout: float, *, tls: b
             return "closed", ""
         finally:
             connection.close()
-    return recognise(data), _shown(data)
+    return recognise(data), _printable(data)
 
 
 def first_answer_on(question: LiveQuestion, connection: socket.socket, timeout: float) -> Protocol:
@@ -73,7 +73,7 @@ def _read(connection: socket.socket, timeout: float) -> bytes:
     return data
 
 
-def _shown(data: bytes) -> str:
+def _printable(data: bytes) -> str:
     """The first line, of what is no text the first bytes in hexadecimal digits."""
     line = data.partition(b"\n")[0].rstrip(b"\r")[:80].decode("ascii", "replace")
     return line if line.isascii() and line.isprintable() else data[:16].hex(" ")

@@ -86,7 +86,7 @@ def _exchange(
     sent: bytes | None = None,
 ) -> HttpAnswer:
     """Send one request and read its answer. A timer ends what drips in slower than the deadline."""
-    shown = target if path is None else path
+    displayed = target if path is None else path
     late = threading.Event()
     open_socket = connection.sock
 
@@ -127,7 +127,7 @@ def _exchange(
     status = found.get("status")
     return HttpAnswer(
         look,
-        shown,
+        displayed,
         status if isinstance(status, int) else None,
         str(found.get("content_type", "")),
         str(found.get("server", "")),

@@ -151,8 +151,8 @@ class _Probe:
             if number == 0 and about.status != 200:
                 get("/v1/models")
             number += 1
-            done = number >= self._question.looks or not self._undecided(config)
-            if (done and number >= self._question.least_looks) or not self._wait():
+            is_last = number >= self._question.looks or not self._undecided(config)
+            if (is_last and number >= self._question.least_looks) or not self._wait():
                 break
         if self._is_ovms(about, config):
             get("/v3/models")

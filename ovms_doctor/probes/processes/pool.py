@@ -124,8 +124,8 @@ class Pool:
         wait: float,
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
         """Gives the children what they have time for, and the answers that they have within so many seconds."""
-        wanted = 1 + len(self._todo) // share
-        for slot in (each for number, each in enumerate(self._slots) if each.child or number < wanted):
+        needed = 1 + len(self._todo) // share
+        for slot in (each for number, each in enumerate(self._slots) if each.child or number < needed):
             yield from self._distribute(slot, self._todo, deadline, begin, refuse)
         for slot in self._ready_slots(wait):
             yield from self._listen(slot, self._todo, deadline, begin)

@@ -124,9 +124,9 @@ def start(
         if keeps_output:
             actions.append((os.POSIX_SPAWN_DUP2, stderr, 1))
         if file is not None:
-            given = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
-            theirs.callback(os.close, given)
-            actions.append((os.POSIX_SPAWN_DUP2, given, FILE))
+            duplicate = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
+            theirs.callback(os.close, duplicate)
+            actions.append((os.POSIX_SPAWN_DUP2, duplicate, FILE))
         variables = os.environ if environment is None else environment
         pid = os.posix_spawn(line[0], line, variables, file_actions=actions, setsid=True)
         ours.pop_all()

@@ -104,4 +104,6 @@ def _without_secrets() -> dict[str, str]:
 
 def _directory_of(package: str) -> list[str]:
     """The directory on this process's module path that has ``package``, found without importing it."""
-    return next(([place] for place in sys.path if os.path.isdir(os.path.join(place, package))), [])
+    return next(
+        ([directory] for directory in sys.path if os.path.isdir(os.path.join(directory, package))), []
+    )

@@ -100,8 +100,8 @@ class Models:
     def _obstacle(self, found: Mapping[str, Found]) -> Failure | Unavailable | None:
         """What keeps the server's user from the model where this process is not that user."""
         predicts = self._files.means == "predict"
-        for part, place in found.items():
-            stop = self._files.readable(part) if predicts and isinstance(place, ResolvedPath) else place
+        for part, resolved in found.items():
+            stop = self._files.readable(part) if predicts and isinstance(resolved, ResolvedPath) else resolved
             if isinstance(stop, Unavailable):
                 return stop
             # All other failures are left to who opens the file, whose text is wanted.
@@ -133,8 +133,14 @@ class Models:
             walked = "/".join([entry.walked, *rest])
             if entry.opened:
                 host = "/".join([entry.opened, *rest])
-        for (part, place), straight, reached in zip(found.items(), _parts(walked), _parts(host), strict=True):
-            if isinstance(place, ResolvedPath) and place.host != straight and not _same(place.host, reached):
+        for (part, resolved), straight, reached in zip(
+            found.items(), _parts(walked), _parts(host), strict=True
+        ):
+            if (
+                isinstance(resolved, ResolvedPath)
+                and resolved.host != straight
+                and not _same(resolved.host, reached)
+            ):
                 return Unavailable(f"a link leads elsewhere on this host than it does for the server: {part}")
         return host, names
 

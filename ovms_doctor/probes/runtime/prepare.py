@@ -57,11 +57,11 @@ def compile_properties(preparation: Preparation) -> dict[str, Any]:
     A model cache is left out, for OpenVINO writes into it. The rest of COMPILE_PROPERTIES only keeps several workers
     out of each other's way, and only on the CPU.
     """
-    given = {key: json.loads(text) for key, text in _pairs(preparation.config) if key != "CACHE_DIR"}
+    properties = {key: json.loads(text) for key, text in _pairs(preparation.config) if key != "CACHE_DIR"}
     defaults = dict(COMPILE_PROPERTIES if preparation.device == "CPU" else COMPILE_PROPERTIES[:1])
-    if "NUM_STREAMS" in given:
+    if "NUM_STREAMS" in properties:
         del defaults["PERFORMANCE_HINT"]
-    return {**defaults, **given}
+    return {**defaults, **properties}
 
 
 def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
@@ -84,10 +84,10 @@ def _preprocess(module: Any, model: Any, preparation: Preparation) -> Any:
         ("input", model.inputs, "input layout"),
         ("output", model.outputs, "output layout"),
     ):
-        given = {name: rest for kind, name, *rest in preparation.layouts if kind == side}
+        layouts = {name: rest for kind, name, *rest in preparation.layouts if kind == side}
         for port in ports:
             with _step("input layout" if step == "input layout" else "output layout"):
-                _set_layout(module, getattr(processor, side), port, given)
+                _set_layout(module, getattr(processor, side), port, layouts)
     with _step("preprocessing"):
         for name, text in _pairs(preparation.steps):
             _add_step(module, processor, name, json.loads(text))
@@ -95,10 +95,10 @@ def _preprocess(module: Any, model: Any, preparation: Preparation) -> Any:
         return processor.build()
 
 
-def _set_layout(module: Any, part: Any, port: Any, given: dict[str, list[str]]) -> None:
+def _set_layout(module: Any, part: Any, port: Any, layouts: dict[str, list[str]]) -> None:
     name = port.get_any_name()
-    if name in given:
-        tensor, inner = given[name]
+    if name in layouts:
+        tensor, inner = layouts[name]
         part(name).tensor().set_layout(module.Layout(tensor))
         part(name).model().set_layout(module.Layout(inner))
         return
@@ -134,9 +134,9 @@ def _reshape(module: Any, model: Any, requested: dict[str, str]) -> None:
         name = port.get_any_name()
         shape = port.get_partial_shape()
         if name in requested:
-            wanted = module.PartialShape(requested[name])
-            changes = changes or wanted != shape
-            shape = wanted
+            new_shape = module.PartialShape(requested[name])
+            changes = changes or new_shape != shape
+            shape = new_shape
         shapes[name] = shape
     if changes:
         model.reshape(shapes)

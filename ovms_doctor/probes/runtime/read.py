@@ -229,9 +229,9 @@ def weight_bytes(path: str) -> int:
 
 def size_below(directory: str) -> int:
     total, count = 0, 0
-    for where, _, names in os.walk(directory):
+    for parent, _, names in os.walk(directory):
         for name in names:
-            total += _size(os.path.join(where, name))
+            total += _size(os.path.join(parent, name))
             count += 1
             if count >= _MOST_FILES:
                 return total
@@ -256,11 +256,11 @@ def limited_address_space(growth: int) -> Iterator[None]:
     Only the soft limit changes, never above the hard one.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = _address_space() + growth
+    limit = _address_space() + growth
     for bound in (soft, hard):
         if bound != resource.RLIM_INFINITY:
-            wanted = min(wanted, bound)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+            limit = min(limit, bound)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ KEPT = 300
 _SHORTEST_SECRET = 3
 
 #: In this order: a kind that is also one of the later kinds comes first.
-_TROUBLES: tuple[tuple[type[BaseException], StoreProblem], ...] = (
+_PROBLEMS: tuple[tuple[type[BaseException], StoreProblem], ...] = (
     (gaierror, "name"),
     (ssl.SSLError, "tls"),
     (ConnectionRefusedError, "refused"),
@@ -45,21 +45,21 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         todo += [other for other in inner if isinstance(other, BaseException)]
 
 
-def trouble_of(error: BaseException) -> tuple[StoreProblem, str]:
+def problem_of(error: BaseException) -> tuple[StoreProblem, str]:
     """What an exception of a connection means, and the system's words for it; no trouble for any other."""
     found = list(chain(error))
-    for kind, trouble in _TROUBLES:
+    for kind, problem in _PROBLEMS:
         item = next((one for one in found if isinstance(one, kind)), None)
         if item is not None:
-            return trouble, words(item)
+            return problem, system_message(item)
     if any(type(item).__name__.endswith(("TimeoutError", "Timeout")) for item in found):
         return "timeout", ""
     # The rest of what a connection can meet (no route, network down) ends like a refused one.
     system = next((item for item in found if isinstance(item, OSError) and item.errno), None)
-    return ("refused", words(system)) if system is not None else ("", "")
+    return ("refused", system_message(system)) if system is not None else ("", "")
 
 
-def words(error: BaseException) -> str:
+def system_message(error: BaseException) -> str:
     """What the system says of it. The libraries' own sentences hold addresses in memory."""
     if isinstance(error, ssl.SSLError):
         return getattr(error, "verify_message", "") or error.reason or ""
@@ -68,7 +68,7 @@ def words(error: BaseException) -> str:
     return (isinstance(error, OSError) and error.strerror) or ""
 
 
-def place_of(url: str) -> str:
+def authority_of(url: str) -> str:
     """``host:port`` of an address; empty where it is none."""
     try:
         parts = urlsplit(url)

@@ -113,7 +113,7 @@ class _StoreHandler:
         return GoogleStore(access, secrets, files, self._patience, self_signed=access.self_signed)
 
     def _fetch(self, question: FetchCopy) -> StoreResponse | StoreRefusal | Unavailable:
-        copy, wanted = question.copy, frozenset(question.names)
+        copy, names = question.copy, frozenset(question.names)
         store = self._store(copy.access)
         try:
             for directory in copy.directories:
@@ -123,7 +123,7 @@ class _StoreHandler:
                 # A child that was ended at its deadline may have begun with what is then asked of another one.
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
-                if file.name not in wanted:
+                if file.name not in names:
                     _hole(path, file.size)
                     continue
                 answer = store.download(copy.prefix + file.name, path)

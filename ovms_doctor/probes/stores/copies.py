@@ -90,7 +90,7 @@ class Copies:
         self._fetch = fetch
         self._progress = progress
         self._here = LocalCollector(None, deadline=deadline, load_deadline=load_deadline, jobs=jobs)
-        self._place: str | None = None
+        self._directory: str | None = None
         self._odd: dict[AnyQuestion, _Odd] = {}
         #: Makes the store's paths of the copies'.
         self._rename: Callable[[str], str] = str
@@ -107,9 +107,9 @@ class Copies:
     def close(self) -> None:
         """Ends the children and removes what is left of the copies."""
         self._here.close()
-        if self._place is not None:
-            shutil.rmtree(self._place, ignore_errors=True)
-            self._place = None
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
 
     def collect(
         self,
@@ -143,33 +143,33 @@ class Copies:
         try:
             refused = self._make_room(wave)
             if refused is None:
-                self._rename = _renaming(self._place, wave)
+                self._rename = _renaming(self._directory, wave)
                 self._stream(wave, begin, answers)
             else:
                 answers.update((one, refused) for job in wave for one in job.questions)
         finally:
-            if self._place is not None:
-                shutil.rmtree(self._place, ignore_errors=True)
-                self._place = None
+            if self._directory is not None:
+                shutil.rmtree(self._directory, ignore_errors=True)
+                self._directory = None
 
     def _make_room(self, wave: Sequence[_Job]) -> Unavailable | None:
         """A directory for each copy, or why there is none."""
-        wanted = sum(job.size for job in wave)
+        needed = sum(job.size for job in wave)
         try:
-            self._place = tempfile.mkdtemp(prefix="ovms-doctor-")
-            free = shutil.disk_usage(self._place).free - _LEFT_FREE
+            self._directory = tempfile.mkdtemp(prefix="ovms-doctor-")
+            free = shutil.disk_usage(self._directory).free - _LEFT_FREE
             for number, job in enumerate(wave):
-                job.directory = f"{self._place}/{number}"
+                job.directory = f"{self._directory}/{number}"
                 os.mkdir(job.directory, 0o700)
         except OSError as error:
             return Unavailable(
-                f"{size_in_words(wanted)} to download, and nowhere to put it (TMPDIR names a place): "
+                f"{size_in_words(needed)} to download, and nowhere to put it (TMPDIR names a place): "
                 f"{error.strerror}"
             )
-        if wanted <= free:
+        if needed <= free:
             return None
         return Unavailable(
-            f"{size_in_words(wanted)} to download, and {size_in_words(max(free, 0))} free for it in "
+            f"{size_in_words(needed)} to download, and {size_in_words(max(free, 0))} free for it in "
             f"{tempfile.gettempdir()}"
         )
 
@@ -224,14 +224,14 @@ class Copies:
     def _look_again(self, answers: dict[AnyQuestion, Answer]) -> None:
         """Where holes stand for files of a wrong size, their beginnings are fetched, and all is inspected anew."""
         odd, self._odd = self._odd, {}
-        wanted = {
+        questions = {
             ReadObject(item.job.copy.access, item.job.copy.prefix + name, HEAD_BYTES): path
             for item in odd.values()
             for path, name in item.beginnings.items()
         }
         known = set()
-        for question, answer in self._fetch(list(wanted), _nobody):
-            path = wanted[cast(ReadObject, question)]
+        for question, answer in self._fetch(list(questions), _nobody):
+            path = questions[cast(ReadObject, question)]
             if isinstance(answer, FileContent):
                 with open(path, "r+b") as file:
                     file.write(answer.data[: os.fstat(file.fileno()).st_size])
@@ -281,10 +281,10 @@ def _odd_holes(job: _Job, inspection: ModelInspection) -> dict[str, str]:
     }
 
 
-def _renaming(place: str | None, wave: Sequence[_Job]) -> Callable[[str], str]:
+def _renaming(directory: str | None, wave: Sequence[_Job]) -> Callable[[str], str]:
     """One pattern for all: to make one takes longer than to use it."""
     urls = {job.directory: job.copy.access.url(job.copy.prefix.rstrip("/")) for job in wave}
-    pattern = re.compile(re.escape(f"{place}/") + r"\d+" + END_OF_NAME)
+    pattern = re.compile(re.escape(f"{directory}/") + r"\d+" + END_OF_NAME)
     return lambda text: pattern.sub(lambda match: urls.get(match[0], match[0]), text)
 
 
@@ -351,9 +351,9 @@ class _Watch:
     def _look(self) -> None:
         assert self._progress is not None
         while not self._over.wait(_LOOK_EVERY):
-            done = sum(_come(f"{job.directory}/{name}") for job in self._wave for name in job.names)
+            received = sum(_come(f"{job.directory}/{name}") for job in self._wave for name in job.names)
             url = self._wave[0].copy.access.url(self._wave[0].copy.prefix.rstrip("/"))
-            self._progress(url, min(done, self._total), self._total)
+            self._progress(url, min(received, self._total), self._total)
 
 
 def _come(path: str) -> int:

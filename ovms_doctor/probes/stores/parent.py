@@ -174,8 +174,8 @@ class StoreCollector:
     def _read_files(self, accesses: Sequence[StoreAccess]) -> None:
         """What holds credentials is read as the server's user reads it; its content is kept here and in the
         children alone."""
-        wanted = dict.fromkeys(path for access in accesses for path in access.files)
-        distinct = [ReadFile(path, _LARGEST_KEY_FILE) for path in wanted if path not in self._files]
+        paths = dict.fromkeys(path for access in accesses for path in access.files)
+        distinct = [ReadFile(path, _LARGEST_KEY_FILE) for path in paths if path not in self._files]
         if not distinct:
             return
         for question, answer in self._local.collect(distinct).items():
@@ -201,8 +201,8 @@ class StoreCollector:
         # Of a profile one file may be missing.
         if unread and len(unread) == len(access.files):
             reason = self._files.get(unread[0])
-            why = reason if isinstance(reason, str) else "it was not read"
-            return Unavailable(f"{unread[0]} cannot be read for its credentials: {why}")
+            reason_text = reason if isinstance(reason, str) else "it was not read"
+            return Unavailable(f"{unread[0]} cannot be read for its credentials: {reason_text}")
         return None
 
 

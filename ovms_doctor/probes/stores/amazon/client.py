@@ -123,10 +123,10 @@ def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[s
             raise StoreClientError(
                 f"the profile {access.profile} has no keys but {other}, which is not followed here"
             )
-        where = " and ".join(access.files)
+        file_list = " and ".join(access.files)
         if all(configured.get(name) for name in keys):
-            where = f"{access.files[0]}, where alone the server's client looks for them"
-        raise StoreClientError(f"the profile {access.profile} has no keys in {where}")
+            file_list = f"{access.files[0]}, where alone the server's client looks for them"
+        raise StoreClientError(f"the profile {access.profile} has no keys in {file_list}")
     names = [*keys, "aws_session_token"]
     region = access.region or configured.get("region", "")
     return {name: found[name] for name in names if found.get(name)}, region

@@ -27,7 +27,7 @@ from ovms_doctor.model.facts.store_answers import StoreCall
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.probes.stores.amazon.client import SENT, StoreClientError, make_client, proxies
 from ovms_doctor.probes.stores.amazon.objects import Objects
-from ovms_doctor.probes.stores.answers import Hidden, chain, passing, place_of, trouble_of
+from ovms_doctor.probes.stores.answers import Hidden, authority_of, chain, passing, problem_of
 from ovms_doctor.probes.stores.google.session import proxy_secrets
 
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -128,8 +128,8 @@ class AmazonStore:
 
         def ask() -> FileContent:
             # Of nothing there is no range.
-            wanted = f"bytes={begin}-{begin + max(length, 1) - 1}"
-            answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=wanted)
+            byte_range = f"bytes={begin}-{begin + max(length, 1) - 1}"
+            answer = self._client.get_object(Bucket=self._access.bucket, Key=key, Range=byte_range)
             whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
             ranged = whole.isascii() and whole.isdigit()
             size = int(whole) if ranged else int(answer["ContentLength"])
@@ -240,18 +240,18 @@ class AmazonStore:
         tunnel = next((match for item in chain(error) if (match := _TUNNEL.search(str(item)))), None)
         if tunnel is not None:
             return StoreRefusal(call, int(tunnel[1]), problem="proxy", message=tunnel[0], host=self._proxy)
-        trouble, message = trouble_of(error)
+        problem, message = problem_of(error)
         at_proxy = bool(kinds & {"ProxyConnectionError", "ProxyError"})
-        if trouble == "name" and at_proxy:
+        if problem == "name" and at_proxy:
             return StoreRefusal(call, problem="proxy name", message=message, host=self._proxy)
-        if trouble == "refused" and at_proxy:
+        if problem == "refused" and at_proxy:
             return StoreRefusal(call, problem="refused", message=message, host=self._proxy)
-        if kinds & {"IncompleteReadError", "ResponseStreamingError"} and trouble in ("", "unreadable"):
-            trouble = "truncated"
+        if kinds & {"IncompleteReadError", "ResponseStreamingError"} and problem in ("", "unreadable"):
+            problem = "truncated"
         if "ResponseParserError" in kinds:
             return StoreRefusal(call, problem="unreadable", host=host)
-        if trouble:
-            return StoreRefusal(call, problem=trouble, message=message, host=host)
+        if problem:
+            return StoreRefusal(call, problem=problem, message=message, host=host)
         if kinds & {"ConnectionClosedError"}:
             return StoreRefusal(call, problem="reset", host=host)
         return _cannot(error)
@@ -263,13 +263,13 @@ class AmazonStore:
 
     def _host(self) -> str:
         """Who is asked, as far as the client tells."""
-        place = place_of(self._client.meta.endpoint_url) if self._client is not None else ""
+        address = authority_of(self._client.meta.endpoint_url) if self._client is not None else ""
         virtual = (
             self._access.addressing == "virtual"
-            and place
-            and not place.split(":")[0].replace(".", "").isdigit()
+            and address
+            and not address.split(":")[0].replace(".", "").isdigit()
         )
-        return f"{self._access.bucket}.{place}" if virtual else place
+        return f"{self._access.bucket}.{address}" if virtual else address
 
 
 def _stored(item: Mapping[str, Any]) -> StoredObject:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from ovms_doctor.probes.stores.answers import place_of
+from ovms_doctor.probes.stores.answers import authority_of
 from ovms_doctor.probes.stores.google.session import (
     LastResponse,
     ReceivedResponse,
@@ -70,7 +70,7 @@ class Credentials:
             answered.append(self._last.response)
             return response
 
-        host = place_of(self._token_uri)
+        host = authority_of(self._token_uri)
         proxied = bool(self._proxy.url)
         try:
             self._made.refresh(ask)
@@ -107,7 +107,7 @@ def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Cr
     if kind not in ("service_account", "authorized_user"):
         named = kind if isinstance(kind, str) and kind.isidentifier() and len(kind) < 40 else "this type"
         raise StoreClientError(f"Google credentials of {named} cannot be tried from here")
-    if not place_of(token_uri if isinstance(token_uri, str) else ""):
+    if not authority_of(token_uri if isinstance(token_uri, str) else ""):
         raise StoreClientError("the server's Google credentials name no address for tokens")
     names = ("private_key", "private_key_id", "refresh_token", "client_secret")
     texts = [info[name] for name in names if isinstance(info.get(name), str)]

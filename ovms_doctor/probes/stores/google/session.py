@@ -19,7 +19,7 @@ from msgspec import Struct, field
 
 from ovms_doctor.model.facts.store_answers import StoreProblem
 from ovms_doctor.model.pattern import lazy_pattern
-from ovms_doctor.probes.stores.answers import chain, trouble_of
+from ovms_doctor.probes.stores.answers import chain, problem_of
 
 #: libcurl's ports for a proxy that names none (CURL_DEFAULT_PROXY_PORT, CURL_DEFAULT_HTTPS_PROXY_PORT).
 _PROXY_PORTS = {"http": 1080, "https": 443}
@@ -60,8 +60,8 @@ def read_proxy(text: str) -> StoreProxy:
     if match is None:
         raise ProxyFormatError
     scheme = (match[1] or "http").lower()
-    login, at, place = match[2].partition("@") if "@" in match[2] else ("", "", match[2])
-    host = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:@!$&'()*+,;=<>\"\\^`{|}]+)(?::(\d*))?", place)
+    login, at, address = match[2].partition("@") if "@" in match[2] else ("", "", match[2])
+    host = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:@!$&'()*+,;=<>\"\\^`{|}]+)(?::(\d*))?", address)
     if host is None or int(host[2] or 0) > 65535 or re.search(r"[\x00-\x20\x7f]", login):
         raise ProxyFormatError
     if scheme not in _PROXY_PORTS:
@@ -130,7 +130,7 @@ def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, 
 class ReceivedResponse(Struct, frozen=True):
     """What came instead of what was asked for. ``at_proxy``: it happened on the way to the proxy, or there."""
 
-    trouble: StoreProblem = ""
+    problem: StoreProblem = ""
     status: int = 0
     code: str = ""
     message: str = ""
@@ -146,10 +146,10 @@ def of_exception(error: BaseException) -> ReceivedResponse:
     tunnel = next((match for item in found if (match := _TUNNEL.search(str(item)))), None)
     if tunnel is not None:
         return ReceivedResponse("proxy", int(tunnel[1]), message=tunnel[0], at_proxy=True)
-    trouble, message = trouble_of(error)
-    if trouble == "name" and at_proxy:
-        trouble = "proxy name"
-    return ReceivedResponse(trouble or "unreadable", message=message, at_proxy=at_proxy)
+    problem, message = problem_of(error)
+    if problem == "name" and at_proxy:
+        problem = "proxy name"
+    return ReceivedResponse(problem or "unreadable", message=message, at_proxy=at_proxy)
 
 
 def of_response(response: Any, proxied: bool) -> ReceivedResponse:

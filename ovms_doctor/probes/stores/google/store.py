@@ -28,7 +28,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.facts.store_answers import StoreCall
 from ovms_doctor.model.pattern import lazy_pattern
 from ovms_doctor.model.text import HIDDEN
-from ovms_doctor.probes.stores.answers import Hidden, passing, place_of
+from ovms_doctor.probes.stores.answers import Hidden, authority_of, passing
 from ovms_doctor.probes.stores.google.credentials import (
     Credentials,
     StoreClientError,
@@ -104,7 +104,7 @@ class GoogleStore:
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
         """The keys that begin with ``prefix``, up to ``pages`` times 1,000 of them (of a delimited list together with
         its prefixes)."""
-        wanted = pages * PAGE
+        limit = pages * PAGE
         objects: dict[str, StoredObject] = {}
         prefixes: set[str] = set()
         token: str | None = None
@@ -115,14 +115,14 @@ class GoogleStore:
             found, below, token = page
             objects.update((item.key, item) for item in found)
             prefixes.update(below)
-            if not token or len(objects) + len(prefixes) >= wanted:
+            if not token or len(objects) + len(prefixes) >= limit:
                 break
         # Code points in order are UTF-8 in order.
         names = sorted([*objects, *prefixes])
-        kept = set(names[:wanted])
+        kept = set(names[:limit])
         return StoreListing(
-            tuple(objects[name] for name in names[:wanted] if name in objects),
-            bool(token) or len(names) > wanted,
+            tuple(objects[name] for name in names[:limit] if name in objects),
+            bool(token) or len(names) > limit,
             tuple(sorted(prefixes & kept)),
         )
 
@@ -153,7 +153,7 @@ class GoogleStore:
         name = access.bucket
         if not name or set(name) - _NAME_CHARACTERS or not (name[0].isalnum() and name[-1].isalnum()):
             return Unavailable("the bucket's name is none that can be asked for")
-        if not place_of(self._endpoint) or re.search(r"\s", self._endpoint):
+        if not authority_of(self._endpoint) or re.search(r"\s", self._endpoint):
             return Unavailable(_NO_ADDRESS)
         if access.proxy:
             value = secrets.get(access.proxy)
@@ -285,9 +285,9 @@ class GoogleStore:
         return self._refusal(call, ReceivedResponse("unreadable", message="the answer is not the store's"))
 
     def _refusal(self, call: StoreCall, response: ReceivedResponse, host: str = "") -> StoreRefusal:
-        contacted = self._proxy.host if response.at_proxy else host or place_of(self._endpoint)
+        contacted = self._proxy.host if response.at_proxy else host or authority_of(self._endpoint)
         code, message = (self._hidden(_TOKEN.sub(HIDDEN, text)) for text in (response.code, response.message))
-        return StoreRefusal(call, response.status, code, message, response.trouble, host=contacted)
+        return StoreRefusal(call, response.status, code, message, response.problem, host=contacted)
 
     # -- requests --------------------------------------------------------------------------------------
 

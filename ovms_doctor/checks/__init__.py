@@ -1,1 +1,1 @@
-"""What to say: plan and facts in, findings out. Pure; one file for each topic."""
+"""The checks: plan and facts in, findings out. Pure; one module or package for each topic."""

@@ -12,11 +12,11 @@ from ovms_doctor.model.findings import Finding
 
 
 class NotApplicableError(Exception):
-    """Raised by a check that has nothing to look at; the text says why. It changes no exit code."""
+    """Raised by a check that has nothing to look at; the text is the reason. It does not change the exit code."""
 
 
 class CouldNotLookError(Exception):
-    """Raised by a check that lacks what it needs; the text says what. The run is incomplete then (exit 3)."""
+    """Raised by a check that lacks a fact; the text names it. The run is then incomplete (exit 3)."""
 
 
 class Check(Struct, frozen=True, kw_only=True):

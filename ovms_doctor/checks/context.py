@@ -32,7 +32,7 @@ CONFIGURED_PATH = "the configured path"
 
 
 class Context(Struct, frozen=True):
-    """What a check judges: the deployment, its settled plan and the facts on which the plan rests."""
+    """The input of a check: the deployment, its settled plan and the facts for the plan."""
 
     #: Everything the server was given.
     deployment: Deployment
@@ -130,7 +130,7 @@ class Context(Struct, frozen=True):
         character, in the configuration file that the finding is about; ``position``: the same in ``path``.
         """
         if recovers is not None and not self.plan.polls:
-            # Nobody looks again: neither at the repository nor at the configuration.
+            # The server does not look again: neither at the repository nor at the configuration.
             recovers = "restart"
         relative = ""
         if path is not None:
@@ -173,10 +173,10 @@ class Context(Struct, frozen=True):
     def position(self, at: str | int | None) -> LineColumn | None:
         """Line and column in the configuration file of a JSON pointer or of a character's index; None where they are
         not known."""
-        places = self.plan.places
-        if places is None or at is None:
+        positions = self.plan.config_positions
+        if positions is None or at is None:
             return None
-        return places.of_character(at) if isinstance(at, int) else places.at(at)
+        return positions.of_character(at) if isinstance(at, int) else positions.at(at)
 
     def attempt_log(self, model: ModelPlan, attempt: Attempt) -> tuple[str, ...]:
         """What the server writes about a load that failed or threw."""

@@ -28,8 +28,8 @@ _Steps = Callable[[Context, str], tuple[Step, ...]]
 
 
 def foreign_file(context: Context, directory: str, names: Iterable[str]) -> ForeignFile | None:
-    """The first of the files in ``directory``, a server path, that is a model in a format of another program; None for
-    none. Weights that belong to a model in a format that OVMS reads are none."""
+    """Returns the first of the files in ``directory``, a server path, that is a model in a format of another
+    program; None for none. Weights of a model in a format that OVMS reads do not count."""
     for name in sorted(names):
         found = _format_of(name)
         if found is not None:
@@ -41,7 +41,7 @@ def foreign_file(context: Context, directory: str, names: Iterable[str]) -> Fore
 
 
 def holds_model(names: Iterable[str]) -> bool:
-    """Whether one of the files is a model in a format that OVMS reads; weights alone are none."""
+    """Returns whether one of the files is a model in a format that OVMS reads; weights alone do not count."""
     return any(name.lower().endswith(_SERVED) for name in names)
 
 

@@ -37,21 +37,21 @@ CONFIGURATION_NOT_CHANGED = Code(
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """What the command comes to."""
+    """Yields the finding on the result of the command."""
     problem = context.plan.problem
     if problem is None or problem.kind != "directive":
         return
     position = argument_position(context, problem.option)
     message = (f"{position}: " if position else "") + problem.text
-    done = problem.exit_code == 0
+    written = problem.exit_code == 0
     yield context.finding(
         CONFIGURATION_NOT_CHANGED,
         message,
         path=problem.path,
-        severity="warning" if done else None,
+        severity="warning" if written else None,
         detail=(
             "The server ends with exit code 0 all the same."
-            if done
+            if written
             else f"The server ends with exit code {problem.exit_code}; the file stays as it is."
         ),
         log=problem.log,

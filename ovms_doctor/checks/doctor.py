@@ -142,7 +142,7 @@ _HUB = ("https://", "http://")
 _TO_PULL = (
     "Pull the model with --pull first, and check the same command again: what is there then is examined."
 )
-#: The findings that say why a store could not be read.
+#: The findings with the reason why a store could not be read.
 _OF_STORES = tuple(
     CausedBy(code, any_severity=True) for code in ("OVD651", "OVD654", "OVD656", "OVD657", "OVD658", "OVD666")
 )
@@ -223,7 +223,9 @@ def _for_store(cause: CouldNotLook) -> str:
     if "--" in cause.reason:
         return "Do what the reason says, and run it again."
     if "to download" in cause.reason:
-        return "Name a directory with more room in TMPDIR, or use --load none, which downloads no weights."
+        return (
+            "Name a directory with more free space in TMPDIR, or use --load none, which downloads no weights."
+        )
     return _IN_STORE
 
 

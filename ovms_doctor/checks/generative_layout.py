@@ -80,7 +80,7 @@ _GENERATIVE_CONFIG = ("config.json", "model_index.json")
 
 
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Findings on a directory that the server understands in another way than it was meant."""
+    """Findings on a directory that the server reads in another way than intended."""
     if is_remote(model.entry.base_path):
         return
     meant = model.meant
@@ -103,26 +103,26 @@ def _graph_missing(context: Context, model: ModelPlan, meant: GenerativeDirector
     base = model.entry.base_path
     release = context.deployment.release
     names = () if model.detection.listing is None else model.detection.listing.entries
-    what = (
+    message = (
         f"{base} holds a generative model ({meant.task}) and no graph.pbtxt: OVMS {release} takes it for a classic "
         "model without versions"
     )
     if meant.raw:
-        what = (
+        message = (
             f"{base} holds {meant.raw}, weights that are not converted for OpenVINO, and no graph.pbtxt: the server "
             "takes it for a classic model without versions"
         )
-    shown = sorted(entry.name for entry in names)
+    entry_names = sorted(entry.name for entry in names)
     return context.finding(
         GRAPH_MISSING,
-        what,
+        message,
         model=model.entry.name,
         path=base,
         base=base,
         detail=context.what_then(model),
         confidence="high" if context.deployment.release.recorded else "medium",
         log=tuple(line for line in model.detection.log if line.startswith("No version")),
-        evidence=(listed(base, ", ".join(shown[:8])),),
+        evidence=(listed(base, ", ".join(entry_names[:8])),),
         recovers="restart" if context.single else "config_change",
         steps=steps_for(context, model, meant),
     )
@@ -223,11 +223,11 @@ def dangling_link(context: Context, path: str) -> str | None:
 
 
 def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name: str) -> Finding:
-    """The finding on a directory whose files are links that lead nowhere; ``name``: one of them."""
+    """Returns the finding on a directory whose files are dangling links; ``name``: one of them."""
     path = posixpath.join(directory, name)
     target = dangling_link(context, path) or ""
     host = context.host(directory).rstrip("/")
-    # In the cache, snapshots/REVISION/FILE leads to ../../blobs/HASH: both lie in the model's own directory.
+    # In the cache, snapshots/REVISION/FILE is a link to ../../blobs/HASH: both are in the model's own directory.
     above = posixpath.dirname(posixpath.dirname(host)) if target.startswith("../../blobs/") else ""
     steps: tuple[Step, ...] = ()
     if above:
@@ -249,10 +249,10 @@ def links_lead_nowhere(context: Context, model: ModelPlan, directory: str, name:
             "changes files",
         ),
     )
-    where = " in a Hugging Face cache" if above else ""
+    location = " in a Hugging Face cache" if above else ""
     return context.finding(
         LINKS_LEAD_NOWHERE,
-        f"{path} is a link to {target}{where}, which the server does not see",
+        f"{path} is a link to {target}{location}, which the server does not see",
         model=model.entry.name,
         path=path,
         base=model.entry.base_path,

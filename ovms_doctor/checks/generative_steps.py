@@ -11,14 +11,14 @@ from ovms_doctor.model.graph_plan import GenerativeDirectory
 from ovms_doctor.model.plan import ModelPlan
 from ovms_doctor.prediction.graphs.template import first_release, graph_text
 
-#: What optimum-cli is given for each task, beside the model and the precision (optimum_export.cpp).
+#: The options of optimum-cli for each task, in addition to the model and the precision (optimum_export.cpp).
 _EXPORT = {
     "embeddings": "--disable-convert-tokenizer --task feature-extraction --library sentence_transformers",
     "rerank": "--disable-convert-tokenizer --task text-classification",
     "text_generation": "--task text-generation-with-past",
     "speech2text": "--task automatic-speech-recognition-with-past",
 }
-#: Tasks whose export leaves the tokenizer out: the one of the server's release is converted for them.
+#: Tasks whose export leaves the tokenizer out: it is converted with the server's release.
 _WITHOUT_TOKENIZER = frozenset(("embeddings", "rerank"))
 
 
@@ -60,19 +60,19 @@ def start_with_task(context: Context, task: str) -> tuple[Step, ...]:
     return (run_with(context, "Or let the server build the graph.", ["--task", task]),)
 
 
-def run_with(context: Context, text: str, words: list[str]) -> Step:
-    """A step that adds ``words`` to the server's arguments, in the form of the deployment's source."""
+def run_with(context: Context, text: str, arguments: list[str]) -> Step:
+    """A step that adds ``arguments`` to the server's arguments, in the form of the deployment's source."""
     container = context.deployment.container
     if container is not None and container.source in ("kubernetes", "compose"):
         kind = container.source
         key = "args" if kind == "kubernetes" else "command"
-        return Step(f"{text} Add to {key}:", json.dumps(words), kind, "restarts the server")
-    return Step(f"{text} Add to its arguments:", shlex.join(words), "docker run", "restarts the server")
+        return Step(f"{text} Add to {key}:", json.dumps(arguments), kind, "restarts the server")
+    return Step(f"{text} Add to its arguments:", shlex.join(arguments), "docker run", "restarts the server")
 
 
 def convert(context: Context, directory: str, task: str, source: str = "") -> tuple[Step, ...]:
-    """The steps that export a model to OpenVINO's format into a directory beside ``directory``. ``source``: its name on
-    Hugging Face; empty: the directory holds the weights."""
+    """Returns the steps that export a model to OpenVINO's format into a directory next to ``directory``. ``source``:
+    its name on Hugging Face; empty: the directory has the weights."""
     host = context.host(directory).rstrip("/")
     model, output = quote(source or host), quote(f"{host}-ov")
     options = f"{_EXPORT[task]} " if task in _EXPORT else ""

@@ -51,7 +51,7 @@ def check(context: Context) -> Iterator[Finding]:
         if note.kind in ("subconfig_not_json", "subconfig_skipped"):
             yield _not_read(context, note)
     if context.deployment.arguments is None and context.plan.config_path is None:
-        # Of a target alone it is not known which models are listed beside it.
+        # For a target alone it is not known which other models are listed with it.
         return
     plan = context.plan
     known = {model.entry.name for model in plan.models} | {item.entry.name for item in plan.skipped}

@@ -1,4 +1,4 @@
-"""Graphs and generative models: whether they come up, and whether they answer."""
+"""Graphs and generative models: whether they load, and whether they answer."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _STAGES: Mapping[str, Code] = {
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding for whatever keeps a graph from being loaded or requests to it from being answered."""
+    """Yields a finding for each fault that prevents the load of a graph or the answer to its requests."""
     yield from pull.check(context)
     yield from graph_models.check(context)
     for model in context.plan.models:
@@ -72,10 +72,10 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: GraphProblem) -> Finding:
-    place = f"line {problem.line}, column {problem.column}: " if problem.line else ""
+    position = f"line {problem.line}, column {problem.column}: " if problem.line else ""
     return context.finding(
         _STAGES[problem.stage],
-        f"{graph.path}: {place}{problem.reason}",
+        f"{graph.path}: {position}{problem.reason}",
         model=model.entry.name,
         path=graph.path,
         base=model.entry.base_path,
@@ -84,7 +84,9 @@ def _problem(context: Context, model: ModelPlan, graph: GraphPlan, problem: Grap
         log=problem.log,
         position=LineColumn(problem.line, problem.column) if problem.line else None,
         evidence=(
-            Evidence(f"{place or graph.path + ': '}{problem.subject or problem.reason}", "read of the file"),
+            Evidence(
+                f"{position or graph.path + ': '}{problem.subject or problem.reason}", "read of the file"
+            ),
         ),
         recovers=_recovers(context),
         steps=(_show(context, graph.path, problem.line),),
@@ -101,7 +103,7 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
     if fault.verdict == "advice":
         severity = "warning"
     path = fault.path or graph.path or model.entry.base_path
-    where = f"{graph.path}, line {fault.line}" if fault.line and graph.path else path
+    location = f"{graph.path}, line {fault.line}" if fault.line and graph.path else path
     return context.finding(
         code,
         sentence(fault),
@@ -115,7 +117,9 @@ def _fault(context: Context, model: ModelPlan, graph: GraphPlan, fault: Servable
         confidence=_confidence(context, certain=fault.certain),
         log=fault.log,
         evidence=(
-            Evidence(f"{where}: {fault.detail or fault.subject}", "read of the files as the server's user"),
+            Evidence(
+                f"{location}: {fault.detail or fault.subject}", "read of the files as the server's user"
+            ),
             *_thrown(fault),
         ),
         recovers=_recovers(context),

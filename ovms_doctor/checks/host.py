@@ -126,7 +126,7 @@ _PLACES: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kuberne
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """A finding on what of the host ends the server, or keeps its container from being started."""
+    """Yields a finding on each property of the host that ends the server, or prevents the start of its container."""
     arguments = context.deployment.arguments
     question = network_question(context.deployment)
     answer = None if question is None else context.facts.get(question)
@@ -227,9 +227,9 @@ def _evidence(context: Context, problem: StartProblem, network: NetworkInspectio
         return (Evidence(f"{problem.text} {has}", "bind of the address, with a port of the kernel's choice"),)
     if problem.kind == "port_not_permitted":
         own = not uses_host_network(context.deployment)
-        where = "the container's settings" if own else "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+        source = "the container's settings" if own else "/proc/sys/net/ipv4/ip_unprivileged_port_start"
         first = first_open_port(context.deployment, network)
-        return (Evidence(f"net.ipv4.ip_unprivileged_port_start is {first}", where),)
+        return (Evidence(f"net.ipv4.ip_unprivileged_port_start is {first}", source),)
     return tuple(
         Evidence(
             f"{item.program or 'a process of another user'} listens on {item.address}, port {item.port}",
@@ -245,14 +245,14 @@ def _evidence_of_file(context: Context, problem: StartProblem) -> tuple[Evidence
     path = context.absolute(problem.path or "")
     if not _on_host(context, problem):
         return (Evidence(f"{path} is under no mount: the directories of the image are root's", "the mounts"),)
-    place = path
+    existing = path
     while True:
-        rights = context.facts.get(CheckWritable(place))
+        rights = context.facts.get(CheckWritable(existing))
         if isinstance(rights, Writability):
-            return (describe_rights(context, place, rights),)
-        if place == "/":
+            return (describe_rights(context, existing, rights),)
+        if existing == "/":
             break
-        place = posixpath.dirname(place)
+        existing = posixpath.dirname(existing)
     return (Evidence(problem.text, "stat"),)
 
 
@@ -275,13 +275,16 @@ def _steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
             look = Step("See which addresses this host has.", "ip -brief address", "host", "reads")
             return (look, Step(f"Leave {problem.option} out, or name one of them."))
         publish = f"-p {problem.text}:{problem.port}:{problem.port}"
-        place = _place(context)
-        if place == "compose":
+        location = _step_location(context)
+        if location == "compose":
             publish = f'ports: ["{problem.text}:{problem.port}:{problem.port}"]'
         return (
             Step(f"Leave {problem.option} out."),
             Step(
-                "Publish the port on that address of the host instead.", publish, place, "restarts the server"
+                "Publish the port on that address of the host instead.",
+                publish,
+                location,
+                "restarts the server",
             ),
         )
     if problem.kind == "port_not_permitted":
@@ -301,12 +304,13 @@ def _steps_for_right(context: Context, problem: StartProblem) -> tuple[Step, ...
             Step(f"Or give {option} a port from {context.deployment.container.first_open_port} on."),
         )
     if context.deployment.container is not None:
-        # In the host's network Docker sets no such limit aside, and a capability does not reach a user beside root.
+        # In the host's network Docker does not lift this limit, and a capability has no effect for a user other than
+        # root.
         text = f"Leave the host's network, and publish a high port as {port}."
         command = f"-p {port}:9000 … {option} 9000"
-        if _place(context) == "compose":
+        if _step_location(context) == "compose":
             command = f'ports: ["{port}:9000"]   # and {option} 9000'
-        return (Step(text, command, _place(context), "restarts the server"),)
+        return (Step(text, command, _step_location(context), "restarts the server"),)
     return (
         Step(f"Give {option} a port from 1024 on."),
         Step(
@@ -327,12 +331,12 @@ def _steps_for_file(context: Context, problem: StartProblem) -> tuple[Step, ...]
     if not _on_host(context, problem):
         command = f"install -d -o {user.uid} -g {user.gid} -m 0750 /srv/ovms-log"
         mount = "-v /srv/ovms-log:/ovms-log"
-        if _place(context) == "compose":
+        if _step_location(context) == "compose":
             mount = "volumes: [/srv/ovms-log:/ovms-log]"
         return (
             *steps,
             Step("Or create a directory for the log.", command, "host", "needs root"),
-            Step("Mount it.", mount, _place(context), "restarts the server"),
+            Step("Mount it.", mount, _step_location(context), "restarts the server"),
             _argument(context, "Name a file there.", "--log_path /ovms-log/ovms.log"),
         )
     directory = posixpath.dirname(path)
@@ -354,13 +358,13 @@ def _steps_for_file(context: Context, problem: StartProblem) -> tuple[Step, ...]
 
 
 def _argument(context: Context, text: str, arguments: str) -> Step:
-    place = _place(context)
-    if place == "kubernetes":
-        return Step(text, f"args: [{arguments}]", place, "restarts the server")
-    return Step(text, arguments, place, "restarts the server")
+    location = _step_location(context)
+    if location == "kubernetes":
+        return Step(text, f"args: [{arguments}]", location, "restarts the server")
+    return Step(text, arguments, location, "restarts the server")
 
 
-def _place(context: Context) -> StepLocation:
+def _step_location(context: Context) -> StepLocation:
     container = context.deployment.container
     if container is None:
         return "host"

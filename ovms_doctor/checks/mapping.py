@@ -1,4 +1,4 @@
-"""mapping_config.json: the model is served whatever it contains, with or without the names in it."""
+"""mapping_config.json: the model is served whatever the file contains, with or without its names."""
 
 from __future__ import annotations
 

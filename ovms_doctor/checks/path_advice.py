@@ -39,8 +39,8 @@ def below(base: str, name: str | int) -> str:
 
 
 def move_out_step(context: Context, base: str, name: str, text: str) -> Step:
-    """The step that moves the directory ``name`` of a model beside the model's own. Only other buckets are beside a
-    bucket, so there the step has no command."""
+    """Returns the step that moves the directory ``name`` of a model next to the model's own directory. Next to a
+    bucket are only other buckets, so there the step has no command."""
     base, other = base.rstrip("/"), f"{base.rstrip('/')}.{name.strip()}"
     if is_remote(base) and base.count("/") < 3:
         return Step(text)
@@ -79,8 +79,8 @@ def left_behind(path: str) -> tuple[CausedBy, ...]:
 
 
 def mount_causes(context: Context, path: str) -> tuple[CausedBy, ...]:
-    """Causes of what is missing at or below ``path``: the findings on files under no mount, and on a mount whose source
-    does not exist."""
+    """Returns the causes of a missing path at or below ``path``: the findings on files under no mount, and on a
+    mount whose source does not exist."""
     base = context.absolute(path).rstrip("/")
     found = []
     if any(f"{file.path}/".startswith(f"{base}/") for file in context.plan.outside_files):
@@ -92,8 +92,8 @@ def mount_causes(context: Context, path: str) -> tuple[CausedBy, ...]:
 
 
 def is_never_mounted(context: Context, path: str) -> bool:
-    """Whether ``path`` lies in a mount over which the engine does not start the container: what is missing there is no
-    finding of its own."""
+    """Returns whether ``path`` is in a mount because of which the engine does not start the container: missing paths
+    in it are no further finding."""
     problem = context.plan.host_problem
     if problem is None or problem.kind != "bind_source_missing" or is_remote(path):
         return False

@@ -12,17 +12,17 @@ from ovms_doctor.model.host import User
 
 #: Nothing else is denied.
 NONE = Denials()
-#: Paths of one command; of more the whole tree is meant.
+#: The most paths in one command; with more, the command is for the whole tree.
 _PATHS = 8
 
 
 def steps_for(
     context: Context, denial: Denial, *, directory: bool, further: Denials = NONE
 ) -> tuple[Step, ...]:
-    """Give the right to the class that decides (owner, group or others), or to this user alone; or run the
-    server as the owner. ``directory``: whether access to a directory is denied, not to a file. ``further``: what is
-    denied beside it, for which the right is given at the same time."""
-    # A model's directories must be listed as well as entered: one right without the other helps nobody.
+    """Returns the steps that give the right to the class that decides (owner, group or others), or to this user
+    alone, or run the server as the owner. ``directory``: whether access to a directory is denied, not to a file.
+    ``further``: other denied paths, which get the right at the same time."""
+    # A model's directories must be listed and entered: one right without the other is of no use.
     needed = [(denial, "rx" if directory else "r")]
     needed += [(item, "rx") for item in further.directories if item.path != denial.path]
     needed += [(item, "r") for item in further.files if item.path != denial.path]
@@ -30,10 +30,10 @@ def steps_for(
     steps = []
     whole = len(needed) > _PATHS
     if all(item.acl is None for item, _ in needed):
-        commands, words = _chmod(context, needed, whole=whole)
-        text = f"Give {words} the right."
+        commands, class_name = _chmod(context, needed, whole=whole)
+        text = f"Give {class_name} the right."
         if len(needed) > 1:
-            text = f"Give {words} the rights that are missing, on {len(needed)} paths."
+            text = f"Give {class_name} the rights that are missing, on {len(needed)} paths."
         steps.append(Step(text, commands, "host", "changes files"))
     if user.uid != denial.uid:
         steps.append(
@@ -50,13 +50,13 @@ def steps_for(
 
 
 def _chmod(context: Context, needed: Sequence[tuple[Denial, str]], *, whole: bool) -> tuple[str, str]:
-    """The command, and whom it gives the rights to. Parents come first."""
+    """Returns the command, and the class that gets the rights. Parents come first."""
     user = context.deployment.user
     kinds: dict[tuple[str, str], list[str]] = {}
     named: dict[str, str] = {}
     for denial, rights in needed:
-        who, words = _class(user, denial)
-        named.setdefault(who, words)
+        who, class_name = _class(user, denial)
+        named.setdefault(who, class_name)
         kinds.setdefault((who, rights), []).append(quote(context.host(denial.path)))
     if whole:
         classes = "".join(dict.fromkeys(who for who, _ in kinds))

@@ -125,7 +125,7 @@ CONFIG_FILE_NOT_READABLE = Code(
 )
 
 
-#: The optional file beside a model that names its tensors for clients.
+#: The optional file next to a model that names its tensors for clients.
 MAPPING = "mapping_config.json"
 
 
@@ -240,7 +240,7 @@ def _attempt(context: Context, model: ModelPlan, attempt: Attempt, cause: Access
 
 
 def _further(context: Context, denial: Denial, version: str = "") -> Denials:
-    """What is denied behind this, or beside it in the same version's directory."""
+    """Returns the paths that are denied below this one, or in the same version's directory."""
     tops = [denial.path.rstrip("/") + "/"]
     if version:
         directory = context.absolute(version).rstrip("/") + "/"

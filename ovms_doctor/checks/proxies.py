@@ -260,10 +260,10 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
     if configured:
         name = sorted(configured, key=lambda each: each not in _READ_BY_A_CLIENT)[0]
         azure: tuple[Step, ...] = ()
-        wanted = "https_proxy"
+        read_variable = "https_proxy"
         if item.client == "azure" and _AZURE_SWITCH in environment:
             # Its value does not matter.
-            wanted = "http_proxy"
+            read_variable = "http_proxy"
             azure = (Step(f"Or remove {_AZURE_SWITCH}, without which it reads https_proxy."),)
         yield context.finding(
             PROXY_VARIABLE_UNREAD,
@@ -271,8 +271,10 @@ def _direct(context: Context, item: StorageRoute) -> Iterator[Finding]:
             detail=_reachable(context, item),
             evidence=(Evidence(f"{name}={_redacted(context, name)}", SERVER_ENVIRONMENT),),
             recovers="restart",
-            remedy=f"Set {wanted}, in lower case: {client} reads no other variable here." if azure else "",
-            steps=(Step(f"Set {wanted}, in lower case, in the server's environment."), *azure),
+            remedy=f"Set {read_variable}, in lower case: {client} reads no other variable here."
+            if azure
+            else "",
+            steps=(Step(f"Set {read_variable}, in lower case, in the server's environment."), *azure),
         )
     elif context.deployment.host_proxy and context.deployment.container is not None:
         name = context.deployment.host_proxy

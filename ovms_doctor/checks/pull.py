@@ -274,8 +274,8 @@ def _steps(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[Step]
     elif fault.kind == "unfinished":
         yield run_with(context, "Pull it anew.", ["--overwrite_models"])
     elif fault.kind == "rewritten":
-        words = ["--model_path", pull.directory, "--model_name", pull.source]
-        yield run_with(context, "Serve it as it is, without --source_model and --task.", words)
+        arguments = ["--model_path", pull.directory, "--model_name", pull.source]
+        yield run_with(context, "Serve it as it is, without --source_model and --task.", arguments)
     elif fault.kind == "no_organisation":
         name = f"OpenVINO/{fault.subject}" if fault.certain else f"ORGANISATION/{fault.subject}"
         yield run_with(context, "Name its organisation.", ["--source_model", name])
@@ -310,8 +310,8 @@ def _writable(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[St
     path = context.absolute(fault.path)
     mount = deployment.mount_table.mount_of(path)
     if fault.kind == "read_only" and mount is not None and mount.read_only:
-        place = f"-v {quote(mount.host)}:{quote(mount.server)}"
-        yield Step("Mount it without :ro.", place, "docker run", "restarts the server")
+        volume = f"-v {quote(mount.host)}:{quote(mount.server)}"
+        yield Step("Mount it without :ro.", volume, "docker run", "restarts the server")
     elif mount is None and deployment.container is not None:
         repository = posixpath.dirname(posixpath.dirname(pull.directory)) or pull.directory
         yield Step(
@@ -337,5 +337,5 @@ def _writable(context: Context, pull: PullPlan, fault: PullFault) -> Iterator[St
                 "restarts the server",
             )
     if pull.existing == "kept" and pull.mode == "pull_and_start":
-        words = ["--model_path", pull.directory, "--model_name", pull.source]
-        yield run_with(context, "Or serve what is there, without --source_model.", words)
+        arguments = ["--model_path", pull.directory, "--model_name", pull.source]
+        yield run_with(context, "Or serve what is there, without --source_model.", arguments)

@@ -1,4 +1,4 @@
-"""The built-in checks: run in order, each for itself; what follows from another finding is linked to it."""
+"""The built-in checks: they run in order and independently; findings are linked to their causes."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def selects(patterns: Sequence[str], finding_or_check: Finding | Check) -> bool:
 
 
 def matches_anything(pattern: str) -> bool:
-    """False for a pattern that no check and no code answers to: worth saying."""
+    """Returns whether the pattern matches a check or a code."""
     return any(selects([pattern], item) for item in all_checks())
 
 

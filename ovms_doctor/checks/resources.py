@@ -180,7 +180,7 @@ def _fixed(
     whole = ", ".join(f"{item.cache.fixed} of {item.model}" for item in fixed)
     need = _range(estimate.low + estimate.fixed, estimate.high + estimate.fixed)
     certain = estimate.low + estimate.fixed > size and context.deployment.memory is not None
-    # What fits beside the upper end of the models; else beside the lower one.
+    # The cache that fits with the upper estimate for the models; else with the lower one.
     fits = max((size - estimate.high) // _GIB, 0) or (size - estimate.low) // _GIB
     if fits:
         together = " in all" if len(fixed) > 1 else ""
@@ -274,8 +274,8 @@ def _assumptions(estimate: MemoryEstimate) -> str:
             f"{size_in_words(top.high)} more each time."
         )
     if estimate.left_out:
-        shown = ", ".join(estimate.left_out[:5]) + (", …" if len(estimate.left_out) > 5 else "")
-        parts.append(f"Not counted, because nothing is known of them: {shown}.")
+        model_list = ", ".join(estimate.left_out[:5]) + (", …" if len(estimate.left_out) > 5 else "")
+        parts.append(f"Not counted, because nothing is known of them: {model_list}.")
     return " ".join(parts)
 
 

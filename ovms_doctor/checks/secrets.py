@@ -41,8 +41,8 @@ def _parameters(context: Context) -> Iterator[ModelParameters]:
 def _secrets_of(parameters: ModelParameters) -> Iterator[str]:
     if not any(key == "plugin_config" for key, _ in parameters.values):
         return
-    given = parameters.get("plugin_config")
-    text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+    config = parameters.get("plugin_config")
+    text = config if isinstance(config, str) else json.dumps(config, ensure_ascii=False)
     for name, value in hidden_values(text):
         if value.strip() and (len(value) >= _SHORT or _SECRET.search(name)):
             yield value

@@ -105,11 +105,11 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
         engine = container.engine or "docker"
         text = f"Copy the content of the volume {mount.name}, and name the copy."
         command = f"{engine} volume inspect --format '{{{{.Mountpoint}}}}' {quote(mount.name)}"
-        where = Step(
+        locate = Step(
             "See where the volume lies on its host; root can read it there.", command, "host", "reads"
         )
         copy = _copy_step(container, server)
-        return LookRemedy(text, (where, *((copy,) if copy else ()), named))
+        return LookRemedy(text, (locate, *((copy,) if copy else ()), named))
     if mount.kind == "bind":
         host = f" of {mount.host}" if mount.host else ""
         return LookRemedy(
@@ -119,7 +119,7 @@ def _of_mount(container: Container, mount: ContainerMount) -> LookRemedy:
 
 
 def _of_image(container: Container, path: str) -> LookRemedy:
-    """What lies under no mount comes with the image."""
+    """Returns the remedy for a path under no mount, which is part of the image."""
     text = f"Mount {path} from the host, or copy it out of the image and name the copy."
     named = Step("Then name the copy.", f"ovms-doctor check … --mount {_COPY}:{quote(path)}", "host", "reads")
     if container.source == "kubernetes":

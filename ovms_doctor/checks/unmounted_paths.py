@@ -45,13 +45,13 @@ def advice_for(
     files_known = container is not None and any(
         container.holds(mount.host) for mount in context.deployment.mounts
     )
-    shown = ", ".join(f"{mount.host} at {mount.server}" for mount in _bound(context)) or "nothing"
+    mount_list = ", ".join(f"{mount.host} at {mount.server}" for mount in _bound(context)) or "nothing"
     if inside is not None:
         message = f"{path} is a path of this host, which is mounted at {inside}: for the server, {path} does not exist"
     elif outside.here:
-        message = f"{path} exists on this host, but no mount covers it (mounted: {shown})"
+        message = f"{path} exists on this host, but no mount covers it (mounted: {mount_list})"
     else:
-        message = f"{path} does not exist for the server: no mount covers it (mounted: {shown})"
+        message = f"{path} does not exist for the server: no mount covers it (mounted: {mount_list})"
     unsure = "" if outside.sure else "; the image may contain it"
     state = "exists" if outside.here else "does not exist, or cannot be accessed"
     evidence = (

@@ -14,7 +14,7 @@ from ovms_doctor.model.host import User
 #: Where a container is configured, by the source that it was read from.
 _CONFIGURED_IN: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
 _NEW_DIRECTORY = "/srv/cache"
-#: Directories of the system, beside those right below the root.
+#: Directories of the system, in addition to those directly below the root.
 _SHARED = frozenset({"/usr/local", "/usr/share", "/var/cache", "/var/lib", "/var/tmp", "/var/log"})  # noqa: S108
 
 
@@ -97,14 +97,14 @@ def _grants(user: User, rights: Writability) -> bool:
 
 def mount_step(context: Context, cache: CachePlan, text: str, host: str = _NEW_DIRECTORY) -> Step:
     """A step that mounts ``host`` (quoted for a shell) writable at the path of the cache."""
-    place = _configured_in(context)
-    if place == "kubernetes":
+    location = _configured_in(context)
+    if location == "kubernetes":
         command = f"volumeMounts: [{{name: cache, mountPath: {cache.absolute_path}, readOnly: false}}]"
-    elif place == "compose":
+    elif location == "compose":
         command = f"volumes: [{host}:{cache.absolute_path}:rw]"
     else:
         command = f"-v {host}:{quote(cache.absolute_path)}:rw"
-    return Step(text, command, place, "restarts the server")
+    return Step(text, command, location, "restarts the server")
 
 
 def reach_steps(context: Context, denial: Denial | None) -> tuple[Step, ...]:
@@ -148,11 +148,11 @@ def _writable(context: Context, cache: CachePlan, host: str) -> Step:
 
 
 def _as_owner(context: Context, uid: int, gid: int) -> Step:
-    text, place = "Or run the server as the owner.", _configured_in(context)
+    text, location = "Or run the server as the owner.", _configured_in(context)
     if context.deployment.bare_metal:
         return Step(f"Or run the server as uid {uid} gid {gid}.", None, "host", "restarts the server")
     command = {
         "kubernetes": f"securityContext: {{runAsUser: {uid}, runAsGroup: {gid}}}",
         "compose": f'user: "{uid}:{gid}"',
-    }.get(place, f"--user {uid}:{gid}")
-    return Step(text, command, place, "restarts the server")
+    }.get(location, f"--user {uid}:{gid}")
+    return Step(text, command, location, "restarts the server")

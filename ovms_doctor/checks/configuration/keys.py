@@ -84,8 +84,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _finding(context: Context, note: ConfigNote) -> Finding:
     if note.kind == "doubled_key":
-        places = context.plan.places
-        position = places.again(note.text) if places is not None else None
+        positions = context.plan.config_positions
+        position = positions.again(note.text) if positions is not None else None
         path = context.plan.config_path or "the configuration"
         return context.finding(
             KEY_DOUBLED,
@@ -135,7 +135,9 @@ def _finding(context: Context, note: ConfigNote) -> Finding:
 
 def _effective_key(context: Context, key: str) -> str:
     """Which of equal keys counts: the first (FindMember), unless the server iterates over all of them."""
-    pointer = context.plan.places.doubled(key) if context.plan.places is not None else None
+    pointer = (
+        context.plan.config_positions.doubled(key) if context.plan.config_positions is not None else None
+    )
     inside = None if pointer is None else pointer.split("/")[-2]
     known = inside is not None and inside not in ("shape", "layout", "plugin_config")
     return "the server uses the first one" if known else "the server uses only one of them"
@@ -143,18 +145,18 @@ def _effective_key(context: Context, key: str) -> str:
 
 def _policy(context: Context, note: ConfigNote) -> Finding:
     """A version policy that is not valid, or of which a part is not valid."""
-    shown = (
+    policy_text = (
         f"--model_version_policy {note.text}" if not note.pointer else f'"model_version_policy": {note.text}'
     )
     position = f"{locate(context, note.pointer)}: " if note.pointer else ""
     undefined = note.kind == "policy" and not note.log
     detail = "The server warns about it, and serves the latest version."
-    message = f"{position}{shown} is not a valid policy: the server uses latest 1"
+    message = f"{position}{policy_text} is not a valid policy: the server uses latest 1"
     if note.kind == "policy_item":
-        message = f"{position}{shown}: the server ignores items that are no number greater than 0"
+        message = f"{position}{policy_text}: the server ignores items that are no number greater than 0"
         detail = "The server warns about each of them, and uses the others."
     elif undefined:
-        message = f"{position}{shown} contains a value of a type that the server does not expect"
+        message = f"{position}{policy_text} contains a value of a type that the server does not expect"
         detail = (
             "The server does not check the type, and reads the value as a number: which versions it requests is "
             "not known."
@@ -168,9 +170,9 @@ def _policy(context: Context, note: ConfigNote) -> Finding:
         confidence="low" if undefined else None,
         log=note.log,
         at=note.pointer,
-        evidence=config_evidence(context, note.pointer, shown)
+        evidence=config_evidence(context, note.pointer, policy_text)
         if note.pointer
-        else (Evidence(shown, "read of the arguments"),),
+        else (Evidence(policy_text, "read of the arguments"),),
         recovers="config_change" if note.pointer else "restart",
         steps=(
             Step('Write {"latest": {"num_versions": 1}}, {"specific": {"versions": [1]}} or {"all": {}}.'),

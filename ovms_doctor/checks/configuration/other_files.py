@@ -1,4 +1,4 @@
-"""What is named as the configuration file and is none: a model's config.json, or a directory in its place."""
+"""Wrong files named as the configuration: a model's config.json, or a directory."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def other_file(context: Context, problem: StartProblem) -> OtherFile | None:
 
 
 def _is_of_a_model(context: Context) -> bool:
-    if context.plan.places is None:
+    if context.plan.config_positions is None:
         return False
     try:
-        value: Any = json.loads(context.plan.places.data)
+        value: Any = json.loads(context.plan.config_positions.data)
     except (ValueError, RecursionError):
         return False
     if not isinstance(value, dict) or any(key in value for key in _OF_THE_SERVER):

@@ -60,22 +60,22 @@ _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
         f"the node {fault.node} gathers from {fault.subject}, which has no demultiply_count"
     ),
     "split_rank": lambda fault: (
-        f"the node {fault.node} splits the tensor {fault.subject} of shape {fault.given}, and at least three "
+        f"the node {fault.node} splits the tensor {fault.subject} of shape {fault.provided}, and at least three "
         "dimensions are needed"
     ),
     "split_size": lambda fault: (
         f"the node {fault.node} splits the tensor {fault.subject} into {fault.needed} parts, and its first dimension "
-        f"is {fault.given}"
+        f"is {fault.provided}"
     ),
     "split_dynamic": lambda fault: (
         f"of several nodes with a demultiply_count ({fault.subject}) none has a dynamic one"
     ),
     "source_name": lambda fault: (
         f"the node {fault.node} takes “{fault.subject}” from the node {fault.other}, which offers "
-        f"{fault.given or 'nothing'}"
+        f"{fault.provided or 'nothing'}"
     ),
     "output_name": lambda fault: (
-        f"the node {fault.other} offers the output “{fault.subject}” of its model, which has {fault.given}"
+        f"the node {fault.other} offers the output “{fault.subject}” of its model, which has {fault.provided}"
     ),
     "input_name": lambda fault: (
         f"the node {fault.node} names the input “{fault.subject}”, and its model has {fault.needed}"
@@ -84,11 +84,11 @@ _REASONS: Mapping[PipelineFaultKind, Callable[[PipelineFault], str]] = {
     "unconnected": lambda fault: f"the node {fault.node} has inputs without a source: {fault.subject}",
     "shape": lambda fault: (
         f"the input “{fault.subject}” of the node {fault.node} has the shape {fault.needed}, and the node "
-        f"{fault.other} gives {fault.given}"
+        f"{fault.other} gives {fault.provided}"
     ),
     "precision": lambda fault: (
         f"the input “{fault.subject}” of the node {fault.node} has the precision {fault.needed}, and the node "
-        f"{fault.other} gives {fault.given}"
+        f"{fault.other} gives {fault.provided}"
     ),
     "cycle": lambda fault: f"nodes are connected in a circle: {fault.subject}",
     "loose": lambda fault: f"nothing connects the response with the nodes {fault.subject}",

@@ -440,7 +440,7 @@ def _task_steps(context: Context) -> tuple[Step, ...]:
 
     known = ", ".join(tasks(release))
     text = f"If it is a generative model, name its task: {known}."
-    return (Step(text, "--task text_generation", _place(context), "restarts the server"),)
+    return (Step(text, "--task text_generation", _step_location(context), "restarts the server"),)
 
 
 def _open_files_steps(context: Context, problem: StartProblem) -> tuple[Step, ...]:
@@ -454,7 +454,7 @@ def _open_files_steps(context: Context, problem: StartProblem) -> tuple[Step, ..
     if requested is not None and requested.isdecimal():
         needed = int(requested) * 6 + 15
         container = context.deployment.container
-        place = _place(context)
+        location = _step_location(context)
         command: str | None = f"ulimit -n {needed}"
         text = f"Raise the limit of open files to {needed} in the shell or unit that starts the server."
         if container is not None:
@@ -463,20 +463,20 @@ def _open_files_steps(context: Context, problem: StartProblem) -> tuple[Step, ..
                 "compose": f"ulimits: {{nofile: {needed}}}",
                 "kubernetes": None,
             }
-            command = commands.get(place, f"--ulimit nofile={needed}:{needed}")
-        steps.append(Step(text, command, place if command else None, "restarts the server"))
+            command = commands.get(location, f"--ulimit nofile={needed}:{needed}")
+        steps.append(Step(text, command, location if command else None, "restarts the server"))
     if most >= 2:
         text = f"{'Or take' if steps else 'Take'} no more than {most} workers."
-        steps.append(Step(text, f"--rest_workers {most}", _place(context), "restarts the server"))
+        steps.append(Step(text, f"--rest_workers {most}", _step_location(context), "restarts the server"))
     return tuple(steps)
 
 
-def _place(context: Context) -> StepLocation:
+def _step_location(context: Context) -> StepLocation:
     container = context.deployment.container
     if container is None:
         return "host" if context.deployment.bare_metal else "docker run"
-    places: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
-    return places.get(container.source, "docker run")
+    locations: dict[str, StepLocation] = {"compose": "compose", "kubernetes": "kubernetes"}
+    return locations.get(container.source, "docker run")
 
 
 def _help(context: Context) -> Finding:

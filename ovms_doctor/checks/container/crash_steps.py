@@ -1,4 +1,4 @@
-"""A server that ended with a signal: the usual causes, and the steps that tell them apart, the likeliest first."""
+"""A server that ended with a signal: the usual causes, and the steps that distinguish them, the likeliest first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def usual_causes(code: int) -> str:
 
 
 def crash_steps(context: Context, container: Container, code: int) -> tuple[Step, ...]:
-    """The steps that tell the usual causes apart, as far as the deployment has them."""
+    """Returns the steps that distinguish the usual causes, as far as the deployment has them."""
     steps = []
     if code == _SIGILL:
         steps.append(_processor_step(container))
@@ -86,9 +86,9 @@ def _device_step(context: Context) -> list[Step]:
     }
     if not devices:
         return []
-    shown = ", ".join(sorted(devices))
+    device_list = ", ".join(sorted(devices))
     return [
         Step(
-            f"Start it with the target device CPU instead of {shown}: if it comes up, the driver is the cause."
+            f"Start it with the target device CPU instead of {device_list}: if it comes up, the driver is the cause."
         )
     ]

@@ -207,7 +207,7 @@ _BY_THE_ENGINE = {
     127: "the program does not exist",
 }
 _KILLED = 137
-#: The checks whose findings say why a start-up ends.
+#: The checks whose findings are reasons for the end of start-up.
 _OF_THE_START = tuple(
     "configuration layout permissions reading operations extension versions parameters cache storage".split()
 )

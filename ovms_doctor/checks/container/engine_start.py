@@ -1,4 +1,4 @@
-"""What keeps the engine from starting the container, or makes it mount something empty: sources that do not exist."""
+"""Mount sources that do not exist: the engine does not start the container, or mounts an empty directory."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _is_missing(context: Context, host: str) -> bool:
 
 
 def _is_needed(context: Context, container: Container, mount: ContainerMount) -> bool:
-    """Whether what the server looks for lies there: its configuration file, or a model of which nothing is served."""
+    """Returns whether the server's configuration file, or a model of which nothing is served, is below the path."""
     paths = []
     problem = context.plan.problem
     if problem is not None and problem.path and problem.kind.startswith("config_"):

@@ -1,4 +1,5 @@
-"""What keeps the server from its files besides their rights: SELinux, user namespaces, a read-only root."""
+"""Reasons other than rights for which the server cannot use its files: SELinux, user namespaces, a read-only
+root."""
 
 from __future__ import annotations
 

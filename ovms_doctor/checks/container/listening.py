@@ -33,11 +33,11 @@ class Listening(Struct, frozen=True):
 
     def describe(self) -> str:
         """``gRPC on 9000 and REST on 8000``."""
-        shown = []
+        parts = []
         for name, port, local in (("gRPC", self.grpc, self.grpc_local), ("REST", self.rest, self.rest_local)):
             if port is not None:
-                shown.append(f"{name} on {port}" + (" of the loopback address only" if local else ""))
-        return " and ".join(shown)
+                parts.append(f"{name} on {port}" + (" of the loopback address only" if local else ""))
+        return " and ".join(parts)
 
 
 def listening_ports(context: Context) -> Listening | None:

@@ -70,7 +70,7 @@ def _model(context: Context, container: Container, model: ModelPlan) -> Iterator
     if below is not None and (in_memory or (top.kind == "volume" and empty)):
         yield _hidden(context, model, top, below)
     elif top.server in context.plan.created_mounts:
-        # Another finding says that its source does not exist.
+        # Another finding reports that its source does not exist.
         return
     elif top.kind == "bind" and empty and top.host is not None:
         yield _empty(context, container, model, top)

@@ -43,7 +43,7 @@ PORT_NOT_PUBLISHED = Code(
 
 
 CODES = (PORT_PUBLISHED_NOT_LISTENING, PORT_NOT_PUBLISHED)
-#: Networks in which nobody has the container's name: what is not published is hardly meant to be reached.
+#: Networks in which the container's name is not known: a port that is not published is probably not for clients.
 _DEFAULT_NETWORKS = ("", "bridge", "default")
 
 
@@ -74,8 +74,8 @@ def _for_interface(container: Container, listening: Listening, port: PublishedPo
 
 
 def _only_grpc(context: Context, container: Container, listening: Listening, published: set[int]) -> bool:
-    """Whether --rest_port is given and nobody can use it: neither by a published port, nor by a name in a network that
-    other containers share, nor a health check."""
+    """Returns whether --rest_port is set and no client can use it: neither through a published port, nor by a name
+    in a network that other containers share, nor a health check."""
     if listening.rest is None or listening.rest_local or listening.rest in published:
         return False
     arguments = context.deployment.arguments
@@ -96,7 +96,7 @@ def _rest_not_published(context: Context, container: Container, listening: Liste
         _publish_step(container, f"{rest}:{rest}", f"Publish port {rest} too."),
         Step("Or leave --rest_port out."),
     )
-    shown = ", ".join(str(port.container) for port in container.ports)
+    port_list = ", ".join(str(port.container) for port in container.ports)
     return context.finding(
         PORT_NOT_PUBLISHED,
         f"The server listens for REST on port {rest}, which is not published: from outside of the container only gRPC "
@@ -104,7 +104,7 @@ def _rest_not_published(context: Context, container: Container, listening: Liste
         confidence="medium",
         evidence=(
             Evidence(f"the server listens: {listening.describe()}", "the server's arguments"),
-            Evidence(f"published: {shown}", "the ports of the deployment"),
+            Evidence(f"published: {port_list}", "the ports of the deployment"),
         ),
         recovers="restart",
         steps=steps,
@@ -135,14 +135,14 @@ def _not_listening(
         confidence="medium",
         evidence=(
             Evidence(f"the server listens: {listening.describe()}", "the server's arguments"),
-            Evidence(_shown(port, kubernetes), "the ports of the deployment"),
+            Evidence(_port_text(port, kubernetes), "the ports of the deployment"),
         ),
         recovers="restart",
         steps=steps,
     )
 
 
-def _shown(port: PublishedPort, kubernetes: bool) -> str:
+def _port_text(port: PublishedPort, kubernetes: bool) -> str:
     if kubernetes and port.address:
         return f"service {port.address}: port {port.host}, targetPort {port.container}"
     host = "chosen by the engine" if port.host is None else str(port.host)

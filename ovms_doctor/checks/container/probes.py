@@ -100,14 +100,17 @@ def _finding(
 
 
 def _steps(context: Context, container: Container, listening: Listening) -> tuple[Step, ...]:
-    place: StepLocation | None = "kubernetes" if container.source == "kubernetes" else None
+    location: StepLocation | None = "kubernetes" if container.source == "kubernetes" else None
     if listening.rest is None:
         if listening.grpc is None:
             return ()
         return (
             Step("Give the server a --rest_port and probe /v2/health/ready there, or its gRPC port by TCP."),
             Step(
-                "For the gRPC port:", f"tcpSocket: {{port: {listening.grpc}}}", place, "restarts the server"
+                "For the gRPC port:",
+                f"tcpSocket: {{port: {listening.grpc}}}",
+                location,
+                "restarts the server",
             ),
         )
     path = "/v2/health/ready" if context.deployment.release.at_least(2022, 2) else "/v1/config"
@@ -115,7 +118,7 @@ def _steps(context: Context, container: Container, listening: Listening) -> tupl
         Step(
             f"Probe {path} on port {listening.rest}.",
             f"httpGet: {{path: {path}, port: {listening.rest}}}",
-            place,
+            location,
             "restarts the server",
         ),
     )

@@ -20,7 +20,8 @@ def memory_steps(context: Context, container: Container) -> tuple[Step, ...]:
     present = container.limits.memory
     reason = "the estimate for its models, with a new version beside the old one"
     if present is not None and (needed is None or needed < present * 2):
-        # The present limit was not enough, and what the server needs beside its models is not known.
+        # The present limit was not enough, and the memory that the server needs in addition to its models is not
+        # known.
         needed, reason = present * 2, "twice the present limit"
     if needed is None:
         return (Step("Give the host more memory, or run fewer programs beside the server."),)

@@ -97,8 +97,8 @@ CODES = (
 
 
 def check(context: Context, model: ModelPlan, problem: BaseProblem) -> Iterator[Finding]:
-    """A finding on what keeps the server from listing the base path. Denied access is reported by the check of
-    permissions, a store's refusal by that of remote storage."""
+    """Yields a finding on the reason why the server cannot list the base path. Denied access is reported by the
+    check of permissions, a store's refusal by that of remote storage."""
     denied = problem.failure is not None and problem.failure.denial is not None
     if (
         not denied
@@ -175,7 +175,8 @@ def _finding(context: Context, model: ModelPlan, problem: BaseProblem) -> Findin
 
 
 def _file_named(context: Context, problem: BaseProblem, base: str, common: dict[str, object]) -> Finding:
-    """A base path that is a file: of another program, of a model that is to lie in a version directory, or of none."""
+    """Yields the finding on a base path that is a file: of another program, of a model that must be in a version
+    directory, or of no model."""
     code, message = BASE_PATH_NOT_A_DIRECTORY, f"{base} is a file, not a directory"
     if problem.kind == "invalid_file":
         code = MODEL_FILE_NOT_SERVABLE
@@ -263,7 +264,7 @@ def _wrap_file(context: Context, base: str) -> tuple[Step, ...]:
     directory = quote(posixpath.join(posixpath.dirname(host), "1"))
     files = quote(host)
     for one, other in ((".xml", ".bin"), (".pdmodel", ".pdiparams")):
-        # The weights lie beside it, and are of no use where they are left.
+        # The weights are in the same directory, and must be moved too.
         if host.endswith((one, other)):
             stem = host.removesuffix(one).removesuffix(other)
             files = f"{quote(stem + one)} {quote(stem + other)}"

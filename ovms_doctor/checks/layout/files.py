@@ -92,8 +92,8 @@ def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
 
 def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: NoModelFile) -> Finding:
     names = [entry.name for entry in cause.listing.entries]
-    wanted = [".xml with .bin", ".onnx", *(form for form, since in _LATER if _reads(context, since))]
-    hint = f"The server looks for {', '.join(wanted[:-1])}, or {wanted[-1]}."
+    expected = [".xml with .bin", ".onnx", *(form for form, since in _LATER if _reads(context, since))]
+    hint = f"The server looks for {', '.join(expected[:-1])}, or {expected[-1]}."
     nested = [entry.name for entry in cause.listing.entries if entry.kind == "directory"]
     if nested:
         hint += f" It does not look into sub-directories ({', '.join(nested[:_SHOWN])})."
@@ -121,7 +121,7 @@ def _no_model_file(context: Context, model: ModelPlan, attempt: Attempt, cause: 
 
 
 def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
-    """What lies in a version's directory in a store and is not downloaded."""
+    """Returns the entries of a version's directory in a store that are not downloaded."""
     for item in context.plan.stores:
         for copy in item.facts.copies if item.facts is not None else ():
             if copy.path == path:
@@ -130,7 +130,7 @@ def _left_in_store(context: Context, path: str) -> tuple[str, ...]:
 
 
 def _what_is_missing(context: Context, path: str, names: list[str]) -> str:
-    """One sentence on what keeps these files from being a model to this release."""
+    """Returns one sentence on why these files are no model for this release."""
 
     def some(suffix: str) -> bool:
         return any(name.endswith(suffix) for name in names)

@@ -56,10 +56,10 @@ CODES = (GRAPH_NOT_FOLLOWED, GENERATIVE_NOT_FOLLOWED)
 def check(context: Context, model: ModelPlan) -> Iterator[Finding]:
     """A finding on an entry that is a graph or a generative model."""
     if hides_versions(context, model):
-        # A finding of its own says so.
+        # Another finding reports it.
         return
     if model.kind == "generative" and (model.followed is None or model.followed.verdict != "available"):
-        # What is wrong with it may be that it was never meant as one.
+        # Perhaps it was never meant as a generative model.
         yield _generative(context, model)
     elif model.followed is not None and not model.followed.unfollowed:
         return
@@ -82,7 +82,7 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
     arguments = context.deployment.arguments
     task = None if arguments is None else arguments.value("task")
     if task is not None:
-        what, why = f"--task {task}", "the argument line"
+        evidence_text, method = f"--task {task}", "the argument line"
         remedy = "Nothing, if it is meant as a generative model. If it is not, leave out --task."
     else:
         base = context.absolute(entry.base_path).rstrip("/")
@@ -91,7 +91,7 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
             for name in _GENERATIVE
             if isinstance(context.facts.get(StatPath(f"{base}/{name}")), PathStatus)
         ]
-        what, why = ", ".join(f"{base}/{name}" for name in there), "stat as the server's user"
+        evidence_text, method = ", ".join(f"{base}/{name}" for name in there), "stat as the server's user"
         files = " and ".join(there) or "config.json"
         remedy = f"Nothing, if it is meant as a generative model. If it is not, move {files} away."
     return context.finding(
@@ -99,6 +99,6 @@ def _generative(context: Context, model: ModelPlan) -> Finding:
         f"{entry.name} is a generative model: the server builds a graph for it in memory",
         model=entry.name,
         path=entry.base_path,
-        evidence=(Evidence(what, why),) if what else (),
+        evidence=(Evidence(evidence_text, method),) if evidence_text else (),
         remedy=remedy,
     )

@@ -55,8 +55,8 @@ _ENDS = ("GOOGLE_APPLICATION_CREDENTIALS", "--api_key_file")
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """One finding for each version some of whose files lie outside everything that was named; where the mounts are
-    known one for all files outside of them."""
+    """Yields one finding for each version with files outside of all named directories; where the mounts are known,
+    one for all files outside of them."""
     if context.plan.outside_files:
         yield _outside_mounts(context, context.plan.outside_files)
     yield from _outside_targets(context)
@@ -68,7 +68,7 @@ def _outside_targets(context: Context) -> Iterator[Finding]:
         return
     inside = []
     for target in deployment.targets:
-        # A target that is a link itself, or lies behind one, is mounted as what it leads to.
+        # A target that is a link, or is below a link, is mounted as the link's target.
         real = _real(context, target.path)
         inside += [target.path.rstrip("/"), *([real] if real else [])]
     if not inside:
@@ -112,7 +112,7 @@ def _of_graph(context: Context, model: ModelPlan, inside: list[str]) -> Iterator
         if real is None or any(real == root or real.startswith(root + "/") for root in inside):
             continue
         host = context.host(base).rstrip("/")
-        # In a cache of Hugging Face the files lie beside the snapshots, in the model's own directory.
+        # In a cache of Hugging Face the files are next to the snapshots, in the model's own directory.
         in_cache = posixpath.basename(posixpath.dirname(real)) == "blobs"
         above = posixpath.dirname(posixpath.dirname(real) if in_cache else real)
         yield context.finding(
@@ -154,7 +154,7 @@ class _LeavingLink(Struct, frozen=True):
 
 
 def _real(context: Context, path: str) -> str | None:
-    """Where links on the way lead; None where there are none, or it was not looked at."""
+    """Returns the path to which links on the way lead; None where there are none, or it was not looked at."""
     status = context.facts.get(StatPath(context.absolute(path)))
     return status.resolved if isinstance(status, PathStatus) else None
 
@@ -181,7 +181,7 @@ def _leaves(
 
 
 def _several(context: Context, links: list[_LeavingLink]) -> Finding:
-    """All links at once: what they lead to is mounted together, or copied."""
+    """Returns the steps for all links: their targets are mounted together, or copied."""
     models = {link.model.entry.name for link in links}
     versions = {(link.model.entry.name, link.attempt.version) for link in links}
     pairs = sorted({_to_mount(link.real, link.real) for link in links})
@@ -260,7 +260,7 @@ def _finding(context: Context, link: _LeavingLink) -> Finding:
 
 
 def _outside_mounts(context: Context, files: tuple[OutsideFile, ...]) -> Finding:
-    """All files at once: their directories are mounted together."""
+    """Returns the steps for all files: their directories are mounted together."""
     models = {file.model for file in files}
     first = files[0]
     needed = any(file.use == "model" or file.named_by in _ENDS for file in files)
@@ -346,7 +346,7 @@ def _steps(context: Context, files: tuple[OutsideFile, ...]) -> tuple[Step, ...]
 
 
 def _to_mount(host: str, server: str) -> tuple[str, str]:
-    """The host's directory to mount and its path for the server; of a file whose name differs the file itself."""
+    """Returns the host's directory to mount and its server path; the file itself where its name differs."""
     if posixpath.basename(host) == posixpath.basename(server) and posixpath.dirname(server) != "/":
         return posixpath.dirname(host), posixpath.dirname(server)
     return host, server

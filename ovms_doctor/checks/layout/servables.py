@@ -1,4 +1,4 @@
-"""Base paths that hold a generative model, or lie above a model or graph: what to give the server instead."""
+"""Base paths that hold a generative model, or are above a model or graph: the right path for the server."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def advice_below(
         return None
     kinds = {item.kind for item in below}
     kind = _KINDS[below[0].kind] if len(kinds) == 1 else "model"
-    shown = ", ".join(item.path for item in below[:_SHOWN]) + (" …" if len(below) > _SHOWN else "")
+    path_list = ", ".join(item.path for item in below[:_SHOWN]) + (" …" if len(below) > _SHOWN else "")
     one = len(below) == 1
     return ServableAdvice(
-        f"the {kind} lies deeper, in {shown}" if one else f"the {kind}s lie deeper, in {shown}",
+        f"the {kind} lies deeper, in {path_list}" if one else f"the {kind}s lie deeper, in {path_list}",
         serve_steps(context, entry, below),
         f"Name the directory of the {kind}." if one else f"Name the directory of one {kind}.",
         _recovers(context),

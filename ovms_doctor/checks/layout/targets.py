@@ -86,7 +86,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _nested_models(context: Context, note: Note) -> Finding:
-    """An error where nothing else is served: the server has nothing of what lies deeper."""
+    """Yields a finding on models in deeper directories, which are not served; an error where nothing else is
+    served."""
     path = note.path or ""
     quoted = quote(path if is_remote(path) else context.host(path))
     return context.finding(
@@ -124,7 +125,7 @@ def _empty_repository(context: Context, path: str) -> Finding:
 
 
 def _foreign(context: Context, path: str) -> ForeignFile | None:
-    """A model file of another program that lies in the target itself."""
+    """Yields the finding on a model file of another program in the target itself."""
     server = None if is_remote(path) else context.deployment.mount_table.to_server(path)
     if server is None:
         return None

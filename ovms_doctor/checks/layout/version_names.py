@@ -111,7 +111,7 @@ DUPLICATE_VERSION_DIRECTORIES = Code(
 #: Ends of the names of model files, in lower case.
 _MODEL_SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite")
 _SHOWN = 8
-#: How many directories' new names are told.
+#: The number of directories for which new names are suggested.
 _RENAMED = 4
 #: Findings of the check of containers that explain why the server finds nothing.
 _MOUNT_CAUSES = (CausedBy("OVD716"), CausedBy("OVD718"))
@@ -211,8 +211,8 @@ def _no_version(context: Context, model: ModelPlan) -> Finding:
 
 
 def _other_kind(context: Context, model: ModelPlan) -> ServableAdvice | None:
-    """The advice on a base path that holds a model of another program, or a generative model, or lies above a model;
-    None where its own directories are at fault."""
+    """Returns the advice on a base path that holds a model of another program, or a generative model, or is above a
+    model; None where its own directories are wrong."""
     base, listing = model.entry.base_path, model.detection.listing
     files = [entry.name for entry in listing.entries if entry.kind != "directory"] if listing else []
     meant = any(looks_like_wrong_version(item.name) for item in model.detection.names)
@@ -224,7 +224,8 @@ def _other_kind(context: Context, model: ModelPlan) -> ServableAdvice | None:
 
 
 def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str, str]]) -> tuple[Step, ...]:
-    """A SavedModel's sub-directories go with it; other directories stay where they are."""
+    """Returns the directories to move: sub-directories of a SavedModel are moved with it, other directories are
+    not."""
     saved_model = any(name == "saved_model.pb" for name, _ in entries)
     files = sorted(name for name, kind in entries if kind != "directory")
     own = ("variables", "assets", "assets.extra")
@@ -235,7 +236,8 @@ def _into_a_version(context: Context, model: ModelPlan, entries: list[tuple[str,
 
 
 def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
-    """Names beside good versions that the server ignores, though they were meant as versions."""
+    """Yields findings on names next to valid versions that the server ignores, though they were meant as
+    versions."""
     if not model.detection.found:
         return
     for item in model.detection.names:
@@ -261,11 +263,11 @@ def _names(context: Context, model: ModelPlan) -> Iterator[Finding]:
             yield _duplicate(context, model, version, names)
 
 
-def _ignored(context: Context, model: ModelPlan, item: DirectoryName, why: str, line: str) -> Finding:
+def _ignored(context: Context, model: ModelPlan, item: DirectoryName, predicate: str, line: str) -> Finding:
     path = path_advice.below(model.entry.base_path, item.name)
     return context.finding(
         VERSION_NUMBER_OUT_OF_RANGE,
-        f"The directory {item.name} {why}: it is never served",
+        f"The directory {item.name} {predicate}: it is never served",
         model=model.entry.name,
         path=path,
         base=model.entry.base_path,
@@ -305,8 +307,8 @@ def _duplicate(context: Context, model: ModelPlan, version: int, names: tuple[st
 
 
 def _parent_to_name(context: Context, model: ModelPlan) -> Step | None:
-    """What to give the server instead of a base path that is a version directory: the directory above it, or another
-    mount; None where the base path is none."""
+    """Returns the advice on a base path that is a version directory: the directory above it, or another mount; None
+    for another base path."""
     base = model.entry.base_path.rstrip("/")
     above, _, name = base.rpartition("/")
     if is_plain_number(name) and above and (is_remote(base) or context.on_host(above)):
@@ -339,12 +341,12 @@ def _remedy(lacks_base_path: bool, parent: Step | None) -> str:
 def _renamed(context: Context, model: ModelPlan, names: list[str]) -> tuple[Step, ...]:
     """A step for each of the directories, the first few, by the numbers in their names: each gets another number."""
     steps: list[Step] = []
-    given: set[int] = set()
+    assigned: set[int] = set()
     stating = [name for name in names if version_in_name(name) is not None]
     for name in sorted(names, key=_by_numbers)[:_RENAMED]:
         others = {version_in_name(other) for other in stating if other != name}
-        number = _number_for(model, name, given | {each for each in others if each is not None})
-        given.add(number)
+        number = _number_for(model, name, assigned | {each for each in others if each is not None})
+        assigned.add(number)
         base = model.entry.base_path.rstrip("/")
         text = "Give it a number as its name." if len(names) == 1 else f"Give {name} a number as its name."
         steps.append(path_advice.rename(context, f"{base}/{name}", f"{base}/{number}", text))
@@ -384,8 +386,8 @@ def _entries(listing: Listing | None) -> str:
 
 
 def _list(names: tuple[str, ...] | list[str]) -> str:
-    shown = ", ".join(f"“{name}”" for name in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    quoted = ", ".join(f"“{name}”" for name in names[:_SHOWN])
+    return quoted + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _directory_missing(

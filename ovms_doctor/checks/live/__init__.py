@@ -72,7 +72,8 @@ def live_gap(status: LiveStatus) -> str:
 
 
 def live_findings(status: LiveStatus) -> tuple[Finding, ...]:
-    """The first step that fails, or what the server does not serve; and what stands between it and its clients."""
+    """Yields findings on the first failed step, or on what the server does not serve; and on obstacles between it
+    and its clients."""
     if status.observations.problem and not status.observations.addresses:
         return ()
     found = list(unreachable(status)) or list(states(status))

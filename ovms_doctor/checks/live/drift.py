@@ -267,17 +267,18 @@ def _files(context: Context, drift: Drift) -> Finding:
     names = list(
         dict.fromkeys(os.path.basename(item.path) for item in drift.paths if item.content == newest.content)
     )
-    what = _listed(tuple(names[:3])) + (" and more" if len(names) > 3 else "")
+    file_names = _listed(tuple(names[:3])) + (" and more" if len(names) > 3 else "")
     of = drift.model if drift.version is None else f"{drift.model}, version {drift.version},"
     verb = "was" if len(names) == 1 else "were"
     if newest.content:
         message = (
-            f"{what} of {of} {verb} changed at {moment(newest.at)}; the server {_read(drift)} and keeps that."
+            f"{file_names} of {of} {verb} changed at {moment(newest.at)}; "
+            f"the server {_read(drift)} and keeps that."
         )
     else:
         message = (
-            f"{what} of {of} {verb} replaced, or got another owner or other permissions, at {moment(newest.at)}; the "
-            f"server {_read(drift)} and keeps that."
+            f"{file_names} of {of} {verb} replaced, or got another owner or other permissions, at {moment(newest.at)}; "
+            f"the server {_read(drift)} and keeps that."
         )
     if drift.version is None:
         detail = (

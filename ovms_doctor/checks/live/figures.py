@@ -11,10 +11,10 @@ from ovms_doctor.model.live import LiveStatus
 
 
 def _metrics_steps(status: LiveStatus) -> tuple[Step, ...]:
-    """How metrics are turned on.
+    """Returns the steps that turn metrics on.
 
     Source: modelmanager.cpp. A graph that is named by --model_path is loaded before the option is read in 2025.1 and
-    2025.2 (startFromConfig); in 2022.2 and 2022.3 the option does not count beside a configuration file
+    2025.2 (startFromConfig); in 2022.2 and 2022.3 the option is ignored with a configuration file
     (loadMetricsConfig).
     """
     option = "--metrics_enable (and --rest_port)"
@@ -46,11 +46,11 @@ def figures(status: LiveStatus) -> Iterator[Finding]:
             "How many requests it has and how long they take is not known.",
             steps=_metrics_steps(status),
         )
-    done = set()
+    reported = set()
     for row in status.metrics:
-        if row.name in done or row.infer_requests is None:
+        if row.name in reported or row.infer_requests is None:
             continue
-        done.add(row.name)
+        reported.add(row.name)
         busy, size = row.infer_requests
         if busy >= size and row.wait_ms is not None and row.inference_ms and row.wait_ms >= row.inference_ms:
             yield finding(

@@ -66,7 +66,7 @@ def _is_refused(probe: InferenceProbe) -> bool:
 
 def _probe_fails(status: LiveStatus, probe: InferenceProbe) -> Finding:
     result = probe.problem or f"{probe.status or probe.code} {probe.message}".strip()
-    steps = [Step("The reason stands in the server's log.", f"ovms-doctor logs --container {container_of(status)}",
+    steps = [Step("The server's log has the reason.", f"ovms-doctor logs --container {container_of(status)}",
                   "host", "reads")]  # fmt: skip
     is_chat = "/v3/" in probe.request
     if "api-key" in probe.message:
@@ -165,7 +165,7 @@ def _not_available(status: LiveStatus, servable: LiveServable) -> Finding:
         instead += "The load is tried again at every poll of the server. "
     steps = [
         Step(
-            "The reason stands in the server's log only.",
+            "Only the server's log has the reason.",
             f"ovms-doctor logs --container {container_of(status)}",
             "host",
             "reads",
@@ -205,8 +205,8 @@ def _looks(number: int) -> str:
 
 
 def _is_known(status: LiveStatus) -> bool:
-    """Whether the server has the named model, though nothing of it is AVAILABLE: it misses a version then, and not the
-    name (model_service.cpp and http_rest_api_handler.cpp of all releases with KServe's API)."""
+    """Returns whether the server has the named model, though nothing of it is AVAILABLE: then the version is
+    missing, not the name (model_service.cpp and http_rest_api_handler.cpp of all releases with KServe's API)."""
     observed = status.observations
     if status.address.grpc:
         found = next((item for item in observed.calls if item.call == "ModelReady"), None)
@@ -227,7 +227,7 @@ def _not_ready(status: LiveStatus, name: str) -> Finding:
         evidence=(Evidence(f"{name} is not ready", how),),
         steps=(
             Step(
-                "The reason stands in the server's log only.",
+                "Only the server's log has the reason.",
                 f"ovms-doctor logs --container {container_of(status)}",
                 "host",
                 "reads",

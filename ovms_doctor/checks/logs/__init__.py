@@ -15,7 +15,7 @@ from ovms_doctor.model.log import LOG_CHECK
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Nothing of its own: what a log shows is joined with the findings of all checks."""
+    """Yields nothing: the findings of a log are joined with the findings of all checks."""
     yield from ()
 
 

@@ -22,7 +22,8 @@ from ovms_doctor.prediction.parameters.plugin_config import devices_with, simila
 
 _USUAL = {1: "N", 2: "NC", 3: "N...", 4: "NCHW", 5: "NCDHW"}
 _DEVICE_KEY = lazy_pattern(r'"target_device": "([^"]*)"')
-#: An old key of plugin_config, whose new name parsePluginConfig (modelconfig.cpp, v2022.3) gives to a string alone.
+#: An old key of plugin_config, which parsePluginConfig (modelconfig.cpp, v2022.3) renames only if its value is a
+#: string.
 _RENAMED = {"CPU_THREADS_NUM": "INFERENCE_NUM_THREADS"}
 _KEY = lazy_pattern(
     r"Plugin config key: (.*) not found in supported config keys for device: (.*)\.", re.DOTALL

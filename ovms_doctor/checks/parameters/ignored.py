@@ -74,11 +74,11 @@ def _warning(context: Context, model: ModelPlan, warning: ParameterWarning) -> F
     }
     if warning.kind == "deprecated" and warning.parameter == "plugin_config":
         return _renamed_keys(context, model, warning)
-    shown = show_parameter(model.entry, warning.parameter)
+    parameter_text = show_parameter(model.entry, warning.parameter)
     position, evidence, at = locate_parameter(context, model.entry, warning.parameter)
     return context.finding(
         PARAMETER_DEPRECATED if warning.kind == "deprecated" else PARAMETER_IGNORED,
-        f"{position}{shown} {messages[warning.kind]}",
+        f"{position}{parameter_text} {messages[warning.kind]}",
         model=model.entry.name,
         path=model.entry.base_path,
         base=model.entry.base_path,

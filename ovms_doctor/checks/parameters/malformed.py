@@ -81,19 +81,21 @@ def finding_on_argument(context: Context, problem: StartProblem) -> Finding:
     parameter = None if arguments is None else arguments.parameters.get(problem.text)
     if parameter is not None and problem.text == "plugin_config":
         parameter = show_plugin_config(parameter, key_in(problem.log[0]) if problem.log else "")
-    shown = "" if arguments is None else show_value(parameter)
+    parameter_text = "" if arguments is None else show_value(parameter)
     hint = key_hint(problem.log[0], context.deployment.release) if unsupported and problem.log else ""
     hint = as_argument(hint)
     position = argument_position(context, problem.option)
     return context.finding(
         PLUGIN_KEY_UNSUPPORTED if unsupported else PARAMETER_MALFORMED,
         (f"{position}: " if position else "")
-        + f"--{name} {shown}: "
+        + f"--{name} {parameter_text}: "
         + ("the device has no such property" if unsupported else "the server does not accept this value"),
         detail=f"The server ends with exit code {problem.exit_code}; nothing is served.",
         log=problem.log,
         evidence=(
-            Evidence(f"{f'{position}: ' if position else ''}--{name} {shown}", "read of the arguments"),
+            Evidence(
+                f"{f'{position}: ' if position else ''}--{name} {parameter_text}", "read of the arguments"
+            ),
         ),
         recovers="restart",
         steps=(Step(hint),) if hint else form_steps(name, context.deployment.release),
@@ -105,7 +107,7 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
     entry, aborts = skipped.entry, skipped.reason == "aborts"
     hint = key_hint(skipped.log[0], context.deployment.release) if aborts and skipped.log else ""
     key = key_in(skipped.log[0]) if aborts and skipped.log else ""
-    shown = show_parameter(entry, skipped.parameter, key=key)
+    parameter_text = show_parameter(entry, skipped.parameter, key=key)
     position, evidence, at = locate_parameter(context, entry, skipped.parameter, key)
     detail = (
         "This entry and all entries after it are left out. The server starts and answers “ready”."
@@ -114,7 +116,7 @@ def finding_on_entry(context: Context, skipped: SkippedEntry) -> Finding:
     )
     return context.finding(
         PLUGIN_KEY_UNSUPPORTED if aborts else PARAMETER_MALFORMED,
-        f"{position}{shown}: "
+        f"{position}{parameter_text}: "
         + ("the device has no such property" if aborts else "the server does not accept this value"),
         model=entry.name,
         path=context.plan.config_path,

@@ -247,26 +247,26 @@ def finding_on_version(
     context: Context, model: ModelPlan, attempt: Attempt, cause: ParameterRefused
 ) -> Finding:
     """A version whose load fails because of a parameter."""
-    shown = show_parameter(model.entry, cause.parameter)
+    parameter_text = show_parameter(model.entry, cause.parameter)
     device = "" if model.parameters is None else model.parameters.device.text
     verdict = UNJUDGED if model.parameters is None else model.parameters.verdict
     reason = device_reason(device, verdict)
     messages = {
-        "unknown_tensor": f"{shown}: the model has no input or output called {cause.tensor}",
-        "mapped": f"{shown}: mapping_config.json maps {cause.tensor} to {cause.alias}, and only that name "
+        "unknown_tensor": f"{parameter_text}: the model has no input or output called {cause.tensor}",
+        "mapped": f"{parameter_text}: mapping_config.json maps {cause.tensor} to {cause.alias}, and only that name "
         "counts",
-        "anonymous": f"{shown} is for one input, but the model has several",
-        "reshape": f"{shown}: OpenVINO cannot give the model this shape",
-        "batch": f"{shown}: OpenVINO cannot give the model this batch size",
-        "scalar": f"{shown}: the input {cause.tensor} is a scalar, which has no batch",
-        "layout": f"{shown}: OpenVINO does not accept this layout",
-        "build": f"{shown} does not fit "
+        "anonymous": f"{parameter_text} is for one input, but the model has several",
+        "reshape": f"{parameter_text}: OpenVINO cannot give the model this shape",
+        "batch": f"{parameter_text}: OpenVINO cannot give the model this batch size",
+        "scalar": f"{parameter_text}: the input {cause.tensor} is a scalar, which has no batch",
+        "layout": f"{parameter_text}: OpenVINO does not accept this layout",
+        "build": f"{parameter_text} does not fit "
         + (f"the shape of {cause.tensor}" if cause.tensor else "the model's inputs"),
-        "rank": f"{shown} does not fit the shape of {cause.tensor}",
-        "preprocessing": f"{shown}: OpenVINO cannot apply this preprocessing to the input",
+        "rank": f"{parameter_text} does not fit the shape of {cause.tensor}",
+        "preprocessing": f"{parameter_text}: OpenVINO cannot apply this preprocessing to the input",
         "device": f"The model cannot be compiled for the device “{device}”{f': {reason}' if reason else ''}",
-        "compile": f"{shown}: the device's plugin refuses it",
-        "too_high": f"{shown} is more than the server accepts: 100000",
+        "compile": f"{parameter_text}: the device's plugin refuses it",
+        "too_high": f"{parameter_text} is more than the server accepts: 100000",
     }
     inside = cause.tensor if cause.reason in ("unknown_tensor", "mapped", "scalar", "rank") else ""
     position, evidence, at = locate_parameter(context, model.entry, cause.parameter, inside)

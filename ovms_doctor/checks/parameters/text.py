@@ -30,14 +30,14 @@ def show_parameter(entry: ModelEntry, parameter: str, value: object | None = Non
 
     ``key``: the one key of a plugin_config to show, empty for all.
     """
-    shown = entry.parameters.get(parameter) if value is None else value
-    if shown is None:
+    displayed = entry.parameters.get(parameter) if value is None else value
+    if displayed is None:
         return parameter
     if parameter == "plugin_config":
-        shown = show_plugin_config(shown, key)
+        displayed = show_plugin_config(displayed, key)
     if entry.parameters.source == "arguments":
-        return f"--{parameter} {show_value(shown)}"
-    return f'"{parameter}": {show_value(json.dumps(shown, ensure_ascii=False))}'
+        return f"--{parameter} {show_value(displayed)}"
+    return f'"{parameter}": {show_value(json.dumps(displayed, ensure_ascii=False))}'
 
 
 def show_plugin_config(value: object, key: str = "") -> object:
@@ -62,12 +62,12 @@ def locate_parameter(
     ``inside``: a key in the parameter's value; the parameter itself where there is no such key. The beginning is
     empty for parameters of the command line.
     """
-    shown = show_parameter(entry, parameter, key=inside)
+    parameter_text = show_parameter(entry, parameter, key=inside)
     if entry.parameters.source == "arguments" or not entry.pointer:
-        return "", (Evidence(shown, "read of the arguments"),), None
+        return "", (Evidence(parameter_text, "read of the arguments"),), None
     pointer = "/".join([entry.pointer, parameter, *([_escaped(inside)] if inside else [])])
     position = context.position(pointer)
-    evidence = (Evidence(f"{position or entry.pointer}: {shown}", "read of the configuration"),)
+    evidence = (Evidence(f"{position or entry.pointer}: {parameter_text}", "read of the configuration"),)
     if position is None or context.plan.config_path is None:
         return "", evidence, None
     return f"{with_position(context.plan.config_path, position)}: ", evidence, pointer
@@ -86,13 +86,13 @@ def describe_tensors(attempt: Attempt) -> tuple[Evidence, ...]:
     how = "static reading" if source is attempt.inspection else "read_model in a child process"
     parts = []
     for side, tensors in (("inputs", source.inputs), ("outputs", source.outputs or ())):
-        shown = [
+        descriptions = [
             _tensor(
                 tensor, attempt.names.alias("input" if side == "inputs" else "output", tensor_name(tensor))
             )
             for tensor in tensors
         ]
-        parts.append(f"{side}: {', '.join(shown) or 'none'}")
+        parts.append(f"{side}: {', '.join(descriptions) or 'none'}")
     return (Evidence("; ".join(parts), how),)
 
 

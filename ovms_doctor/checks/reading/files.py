@@ -1,4 +1,4 @@
-"""Codes of files that are not what their names say, or not whole."""
+"""Codes of files whose content does not fit their names, or is not complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes of weights and other data beside the model's file: missing, misnamed, of the wrong size."""
+"""Codes of weights and other data next to the model's file: missing, misnamed, of the wrong size."""
 
 from __future__ import annotations
 

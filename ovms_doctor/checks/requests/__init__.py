@@ -1,4 +1,4 @@
-"""Client requests: the codes of what is wrong with one. The findings are made where a request is judged."""
+"""Client requests: the codes of what is wrong with one. The findings are made with the verdict on a request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ovms_doctor.model.findings import Finding
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Nothing: a request is judged apart from the facts of a deployment."""
+    """Yields nothing: the command ``request`` makes the findings, without the facts of a deployment."""
     yield from ()
 
 

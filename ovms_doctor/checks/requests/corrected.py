@@ -10,7 +10,7 @@ from ovms_doctor.model.client_request import ClientRequest
 _MOST_VALUES = 12
 
 
-def corrected_text(corrected: ClientRequest, given: ClientRequest) -> str | None:
+def corrected_text(corrected: ClientRequest, original: ClientRequest) -> str | None:
     """The request as text: JSON for a body, a command line for a command line, HTTP for HTTP; None where its body is
     no text."""
     if corrected.interface == "gRPC":
@@ -21,9 +21,9 @@ def corrected_text(corrected: ClientRequest, given: ClientRequest) -> str | None
         return None
     if "\0" in body:
         return None
-    if given.form in ("curl", "python"):
+    if original.form in ("curl", "python"):
         return curl_line(corrected)
-    if given.form == "http":
+    if original.form == "http":
         headers = "\r\n".join(f"{name}: {value}" for name, value in _headers(corrected))
         return f"{corrected.method} {corrected.path} HTTP/1.1\r\n{headers}\r\n\r\n{body}"
     return body
@@ -31,14 +31,14 @@ def corrected_text(corrected: ClientRequest, given: ClientRequest) -> str | None
 
 def curl_line(request: ClientRequest) -> str:
     """A curl command line that sends the request."""
-    words = ["curl", "-X", request.method, f"http://{request.address or 'localhost:8000'}{request.path}"]
+    arguments = ["curl", "-X", request.method, f"http://{request.address or 'localhost:8000'}{request.path}"]
     for name, value in _headers(request):
         if name.lower() not in ("content-length", "host", "user-agent", "accept"):
-            shown = "Bearer $API_KEY" if name.lower() == "authorization" else value
-            words += ["-H", f"{name}: {shown}"]
+            displayed = "Bearer $API_KEY" if name.lower() == "authorization" else value
+            arguments += ["-H", f"{name}: {displayed}"]
     if request.body:
-        words += ["-d", request.body.decode("utf-8", "replace")]
-    return shlex.join(words)
+        arguments += ["-d", request.body.decode("utf-8", "replace")]
+    return shlex.join(arguments)
 
 
 def _headers(request: ClientRequest) -> list[tuple[str, str]]:

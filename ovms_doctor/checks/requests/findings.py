@@ -60,7 +60,7 @@ def _findings(verdict: RequestVerdict, models: ServedModels, release: Release) -
             confidence=_confidence(answer, release),
         )
     if answer.succeeds:
-        for text, path in altered_values(verdict.request, verdict.wanted):
+        for text, path in altered_values(verdict.request, verdict.model_inputs):
             evidence = (Evidence(path, "body of the request"),) if path else ()
             yield _finding(
                 codes.ALTERED, verdict, text, "The answer is 200.", severity="warning", evidence=evidence
@@ -171,8 +171,10 @@ def _evidence(verdict: RequestVerdict) -> tuple[Evidence, ...]:
     if position.path or position.offset is not None:
         offset = f" (byte {position.offset})" if position.offset is not None else ""
         rows.append(Evidence(f"{position.path or 'the body'}{offset}", "body of the request"))
-    if verdict.wanted:
-        text = ", ".join(f"{item.name} {item.datatype} {item.shape_text}" for item in verdict.wanted[:10])
+    if verdict.model_inputs:
+        text = ", ".join(
+            f"{item.name} {item.datatype} {item.shape_text}" for item in verdict.model_inputs[:10]
+        )
         rows.append(Evidence(f"inputs: {text}", "metadata of the model"))
     return tuple(rows)
 
@@ -274,7 +276,7 @@ def error_text_findings(proof: ErrorProof | None, models: ServedModels) -> tuple
     parts = dict(proof.parts)
     code = codes.code_for(Answer(proof.code, proof.text), None)
     named = parts.get("input", "")
-    wanted = [
+    expected_inputs = [
         f"{model.name} (version {model.version}): "
         + ", ".join(f"{item.name} {item.datatype} {item.shape_text}" for item in model.inputs)
         for model in models.models
@@ -283,8 +285,8 @@ def error_text_findings(proof: ErrorProof | None, models: ServedModels) -> tuple
         and (not named or any(item.name == named for item in model.inputs))
     ]
     sentences = [_proved(proof, parts)]
-    if wanted:
-        sentences.append(f"The models take: {'; '.join(wanted[:5])}.")
+    if expected_inputs:
+        sentences.append(f"The models take: {'; '.join(expected_inputs[:5])}.")
     sentences.append("Give the request itself, and its corrected form is shown.")
     return (
         Finding(

@@ -121,8 +121,8 @@ def _empty(context: Context, item: StorePlan, facts: StoreFacts, model: ModelPla
 
 
 def _meant(key: str, facts: StoreFacts, bucket: str) -> str:
-    """The path beside it with the same or nearly the same name; empty for none. The same name, or the bucket itself, is
-    missed because of one slash too many."""
+    """Returns the neighbouring path with the same or nearly the same name; empty for none. The same name, or the
+    bucket itself, is not found because of one slash too many."""
     if not key:
         return bucket if facts.others else ""
     above, _, name = key.rpartition("/")
@@ -185,10 +185,10 @@ def _left_out(context: Context, model: ModelPlan, attempt: Attempt, copy: CopyFa
     missing = [name for name in copy.left_out if _belongs(attempt, name)]
     if not missing:
         return
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    file_list = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     yield context.of_attempt(
         FILES_NOT_DOWNLOADED,
-        f"The server does not download {shown} of {copy.path}",
+        f"The server does not download {file_list} of {copy.path}",
         model,
         attempt,
         path=copy.path,
@@ -197,7 +197,9 @@ def _left_out(context: Context, model: ModelPlan, attempt: Attempt, copy: CopyFa
         if refused
         else "Whether OpenVINO reads the model without them was not tried.",
         confidence="medium",
-        evidence=(Evidence(f"{copy.path}: {shown} beside {attempt.model_file or 'the model'}", STORE_LIST),),
+        evidence=(
+            Evidence(f"{copy.path}: {file_list} beside {attempt.model_file or 'the model'}", STORE_LIST),
+        ),
     )
 
 

@@ -147,14 +147,15 @@ def _evidence(context: Context, name: str, fault: StoreFault) -> Iterator[Eviden
         yield Evidence(f"{name}: {os.strerror(fault.failure.errno)}", "stat as the server's user")
     elif fault.inspection is not None:
         kind = f"type {fault.inspection.credentials}" if fault.inspection.credentials else "no type"
-        shown = kind if fault.inspection.form == "object" else "no JSON object"
+        description = kind if fault.inspection.form == "object" else "no JSON object"
         yield Evidence(
-            f"{name}: {fault.inspection.size} bytes, {shown}", "read in a child process, without its secrets"
+            f"{name}: {fault.inspection.size} bytes, {description}",
+            "read in a child process, without its secrets",
         )
     else:
-        shown = "a directory" if fault.key == "directory" else "not a path"
+        description = "a directory" if fault.key == "directory" else "not a path"
         yield Evidence(
-            f"{name}: {shown}",
+            f"{name}: {description}",
             "stat as the server's user" if fault.key == "directory" else SERVER_ENVIRONMENT,
         )
 

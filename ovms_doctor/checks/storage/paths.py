@@ -126,7 +126,7 @@ def path_fault(
 
 
 def check_bucket(context: Context, item: StorePlan) -> Iterator[Finding]:
-    """Paths that the server reads without an error, but perhaps not as they are meant."""
+    """Findings on paths that the server reads without an error, but perhaps not as intended."""
     bucket = item.s3[0].bucket if item.s3 else item.gcs[0].bucket if item.gcs else ""
     if bucket.startswith("/"):
         yield context.finding(

@@ -85,7 +85,7 @@ class Refusal(Struct, frozen=True):
 
     @property
     def client(self) -> str:
-        """Whom the store refuses: the credentials, as a message names them."""
+        """Returns the refused credentials, as a message names them."""
         access = self.access
         return {
             "keys": "the keys in the server's environment",
@@ -109,9 +109,10 @@ def refusal_finding(
     recovers: Recovers = "next_poll",
     depends_on_network: bool = False,
 ) -> Finding:
-    """A finding on a refusal: one for all models that it is about.
+    """Returns the finding on a refusal, for all models that it is about.
 
-    ``detail``: a sentence on what the server does, besides what it serves. ``detail_if_unknown``: what the server does
+    ``detail``: a sentence on what the server does, in addition to what it serves. ``detail_if_unknown``: what the
+    server does
     if it is refused too, where that is not known. ``recovers``: how a running server picks the remedy up.
     ``depends_on_network``: whether it is only known for a server on this host. ``causes``: codes of findings on the
     path and the environment, of any severity, from which this one may follow.

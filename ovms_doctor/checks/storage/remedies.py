@@ -35,8 +35,8 @@ def filled(context: Context) -> frozenset[str]:
 
 def key_of(item: StorePlan) -> str:
     """A model's key in its bucket, as the server's client parses the path."""
-    place = item.s3[0] if item.s3 is not None else item.gcs[0] if item.gcs is not None else None
-    return "" if place is None else place.key.rstrip("/")
+    location = item.s3[0] if item.s3 is not None else item.gcs[0] if item.gcs is not None else None
+    return "" if location is None else location.key.rstrip("/")
 
 
 def policy(access: StoreAccess, keys: Sequence[str], *more: dict[str, str], everybody: bool = False) -> str:

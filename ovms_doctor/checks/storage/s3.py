@@ -237,7 +237,7 @@ def check(context: Context, stores: Sequence[StorePlan]) -> Iterator[Finding]:
 
 
 def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Iterator[Finding]:
-    """Findings on the credentials. ``accepted``: whether the store was asked with them and did not refuse."""
+    """Findings on the credentials. ``accepted``: whether the store accepted them."""
     filled = remedies.filled(context)
     if client.credentials == "anonymous" and client.sure:
         yield from _anonymous(context, filled)
@@ -251,7 +251,7 @@ def _credentials(context: Context, client: S3Client, *, accepted: bool) -> Itera
             "medium",
             steps=(Step("Give them values, or remove both from the server's environment."),),
         )
-    elif client.token == "ignored" and not accepted:  # noqa: S105 - what becomes of it, and not the token
+    elif client.token == "ignored" and not accepted:  # noqa: S105 - how the token is used, not the token
         yield _finding(
             context,
             AWS_SESSION_TOKEN_UNREAD,
@@ -382,12 +382,12 @@ def _files_elsewhere(context: Context, client: S3Client) -> Iterator[Finding]:
     host = context.host(top)
     own = f"{home}/.aws{name}"
     mount = f"-v {quote(host)}:{own}:ro"
-    where: StepLocation = "docker run"
+    location: StepLocation = "docker run"
     if container is not None and container.source == "compose":
-        mount, where = f'volumes: ["{host}:{own}:ro"]', "compose"
+        mount, location = f'volumes: ["{host}:{own}:ro"]', "compose"
     elif container is not None and container.source == "kubernetes":
-        mount, where = f"mountPath: {own}", "kubernetes"
-    steps = [Step("Mount them there.", mount, where, "restarts the server")]
+        mount, location = f"mountPath: {own}", "kubernetes"
+    steps = [Step("Mount them there.", mount, location, "restarts the server")]
     if "AWS_PROFILE" not in filled:
         steps.append(remedies.variables(context, "Have the server read them.", ("AWS_PROFILE", "default")))
     yield _finding(

@@ -188,7 +188,7 @@ def loopback_host(context: Context, item: StorePlan, fault: StoreFault) -> Findi
 
 
 def _loopback_steps(context: Context, endpoint: Endpoint, port: str) -> tuple[Step, ...]:
-    """The ways to a store on the host, or in a container beside this one."""
+    """Returns the steps that reach a store on the host, or in another container."""
     container = context.deployment.container
     source = None if container is None else container.source
     if source == "kubernetes":

@@ -1,5 +1,5 @@
-"""What is there: looks at the world as the server's user, and never judges.
+"""Collects facts as the server's user, without a verdict.
 
-Import the modules themselves (:mod:`ovms_doctor.probes.local` is the facade): the child processes start
-with this package, and every import here would be paid by each of them.
+Import the modules themselves (:mod:`ovms_doctor.probes.local` is the facade): each child process imports this
+package, and so would run every import here.
 """

@@ -30,10 +30,10 @@ _NO_ID = 2**32 - 1
 
 
 class Ids(User, frozen=True):
-    """A user whose ids the kernel takes; ValueError for what is no id."""
+    """A user whose ids the kernel accepts. Raises ValueError for an invalid id."""
 
     def __post_init__(self) -> None:
-        # To setresuid(2), -1 means "leave it": a worker would stay root.
+        # For setresuid(2), -1 means "do not change": a worker would still be root.
         if not all(0 <= number < _NO_ID for number in (self.uid, self.gid, *self.groups)):
             raise ValueError(f"ids are numbers from 0 to {_NO_ID - 1}")
 
@@ -61,7 +61,7 @@ def become(ids: Ids) -> None:
 
 
 def effective_capabilities() -> int:
-    """The bits of this process's effective set; where /proc does not tell, all for root, else none."""
+    """Returns the bits of this process's effective set; where /proc does not show them, all for root, else none."""
     try:
         with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
             for line in status:
@@ -127,13 +127,13 @@ class TriedAccess:
 
 
 class PredictedAccess:
-    """For a process that cannot be the user: what the rights seen mean for it."""
+    """For a process that cannot become the user: computes the user's access from the rights of the files."""
 
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
 
     def denies(self, resolved: ResolvedPath, right: Right) -> Denial | None:
-        """The denial that the user would meet on ``resolved``, None if it has the right."""
+        """Returns the denial for the user on ``resolved``, None if the user has the right."""
         # An ACL only matters where the mode has group bits: most places need no second system call.
         entries = acl.read(resolved.host) if resolved.mode & stat.S_IRWXG else None
         if allowed(self.ids, right, resolved.mode, resolved.uid, resolved.gid, entries):
@@ -141,12 +141,12 @@ class PredictedAccess:
         return _denial(resolved, right, "predicted", entries or acl.read(resolved.host))
 
     def refused(self, resolved: ResolvedPath, right: Right) -> Failure | Unavailable:
-        """This process itself was given EACCES: that says nothing about the user."""
+        """This process itself got EACCES: that proves nothing about the user."""
         return cannot_look(resolved.server, right)
 
 
 def cannot_look(path: str, right: Right) -> Unavailable:
-    """This process's own uid keeps it from looking at or through ``path``."""
+    """Returns that this process's own uid has no access to ``path`` or through it."""
     return Unavailable(f"this process (uid {os.geteuid()}) may not {right} {path}")
 
 

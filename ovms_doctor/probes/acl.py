@@ -60,7 +60,7 @@ def short_text(entries: tuple[AclEntry, ...]) -> str:
 
 
 def read(path: str) -> tuple[AclEntry, ...] | None:
-    """The access ACL of what lies at ``path``, links followed; None without one."""
+    """Returns the access ACL of ``path``, links followed; None without one."""
     try:
         return parse(os.getxattr(path, ATTRIBUTE))
     except (OSError, AttributeError):  # AttributeError: not on Linux

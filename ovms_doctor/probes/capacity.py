@@ -1,22 +1,22 @@
-"""How many processes this host has room for: its cores and memory, and the limits of its control group."""
+"""How many processes this host can run: its cores and memory, and the limits of its control group."""
 
 from __future__ import annotations
 
 import os
 
 MIB = 1 << 20
-#: Bytes for one process with OpenVINO that compiles a small model (92 MB measured), with room to spare.
+#: Bytes for one process with OpenVINO that compiles a small model (92 MB measured), with a reserve.
 WORKER_MEMORY = 256 * MIB
 #: Beyond this many, the parent that talks to them is what is waited for.
 MOST_WORKERS = 16
 
 _CGROUP = "/sys/fs/cgroup"
-#: What a control group without a limit says (v1): the largest multiple of a page.
+#: The value of a control group without a limit (v1): the largest multiple of a page.
 _NO_LIMIT = 1 << 62
 
 
 def jobs(requested: int | None = None) -> int:
-    """How many workers fit: as many as were asked for, else by cores and free memory; at least one."""
+    """Returns the number of workers: the requested number, else by cores and free memory; at least one."""
     if requested is not None:
         return max(1, requested)
     memory = free_memory()
@@ -35,10 +35,11 @@ def cores() -> int:
 
 
 def free_memory() -> int | None:
-    """Bytes that may still be used before something is killed; None where that cannot be determined.
+    """Returns the bytes that can still be used before the kernel kills a process; None where that cannot be
+    determined.
 
-    The least of what the host says is available (MemAvailable, proc(5)) and of what the control group of this
-    process leaves: its limit less the memory that cannot be taken back.
+    The lower one of the host's available memory (MemAvailable, proc(5)) and of the rest in the control group of this
+    process: its limit less the memory that cannot be reclaimed.
     """
     found = [left for left in (_available(), _left_in_group()) if left is not None]
     return min(found) if found else None
@@ -76,7 +77,7 @@ def _memory_groups() -> list[tuple[str, str, str]]:
 
 
 def _quota() -> float | None:
-    """The cores' worth of time that the control group is given; None without a limit."""
+    """Returns the processor time of the control group, in cores; None without a limit."""
     found = []
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]

@@ -1,4 +1,5 @@
-"""What looks: at this host for the server's paths, at stores for what lies there; the latter only when it is needed."""
+"""The collector of facts: from this host for the server's paths, and from stores, which is started only when
+needed."""
 
 from __future__ import annotations
 

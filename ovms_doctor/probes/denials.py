@@ -1,7 +1,7 @@
-"""What else is denied to the server's user below a directory: all rights that a model needs, found in one look.
+"""All rights that a model needs and the server's user lacks below a directory, found together.
 
-As the server's user nothing is seen behind the first closed directory. This process may see more; what it sees is
-judged by the rights of the directories and files alone.
+The server's user cannot look behind the first inaccessible directory. This process may have more rights; it computes
+the user's access from the rights of the directories and files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ovms_doctor.probes.walk import Walker
 _MOST_ENTRIES, _DEEPEST, _MOST = 5000, 8, 200
 #: Seconds after which no further directory is opened.
 _PATIENCE = 3.0
-#: Files that the server hands to OpenVINO, or reads beside them.
+#: Files that the server passes to OpenVINO, or reads in addition.
 _SUFFIXES = (".xml", ".bin", ".onnx", ".pdmodel", ".pdiparams", ".pb", ".tflite", ".pbtxt")
 _NAMES = ("mapping_config.json",)
 
@@ -99,7 +99,8 @@ class _Search:
         return needed
 
     def _entries(self, directory: ResolvedPath, depth: int) -> list[tuple[str, bool]]:
-        """Names in a directory that may matter, and whether each is a directory; empty where this process sees none."""
+        """Returns the names in a directory that may matter, and whether each is a directory; empty where this
+        process cannot list it."""
         if depth > _DEEPEST or self._left <= 0 or time.monotonic() > self._end:
             self.cut_off = True
             return []

@@ -1,7 +1,7 @@
-"""The local file system as the server's C++ code sees it: stat, list, read.
+"""The local file system for the server's C++ code: stat, list, read.
 
-Nothing here opens what is not a regular file or a directory, changes an access time where that can be
-helped, or gives up: what goes wrong is the answer.
+Only regular files and directories are opened, access times are not changed where that can be avoided, and each
+failure is an answer.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class LocalFiles:
 
             return list_denials(question, self.walker)
         if isinstance(question, InspectNetwork):
-            # Only a worker with this process's own rights is asked that: it may still read the module.
+            # Only a worker with this process's own rights gets this question: it may still import the module.
             from ovms_doctor.probes.network import inspect_network
 
             return inspect_network(question.ports, question.addresses)
@@ -123,7 +123,7 @@ class LocalFiles:
         return PathTimes(status.st_mtime, status.st_ctime)
 
     def writability(self, path: str) -> Writability | Failure | Unavailable:
-        """What the user may do with what lies there, links followed."""
+        """Returns what the user may do with the path, links followed."""
         resolved = self._find(path)
         if not isinstance(resolved, ResolvedPath):
             return resolved
@@ -185,7 +185,7 @@ class LocalFiles:
             os.close(descriptor)
 
     def key_file(self, path: str) -> KeyFileInspection | Failure | Unavailable:
-        """What kind of key a regular file holds; its content stays here."""
+        """Returns the kind of key in a regular file; its content is not returned."""
         content = self.content(path, LARGEST)
         if not isinstance(content, FileContent):
             return content
@@ -281,8 +281,8 @@ def _dirent_tools() -> tuple[ctypes.CDLL, ctypes.Array[ctypes.c_char]]:
 
 
 def _read_directory(descriptor: int) -> Iterator[tuple[str, EntryKind]]:
-    """Names and d_type, as getdents64(2) gives them: os.scandir does not tell d_type itself, and asks
-    lstat(2) instead where it is unknown or special, which a directory without search right refuses."""
+    """Yields names and d_type, as getdents64(2) returns them: os.scandir does not give d_type itself, and calls
+    lstat(2) where it is unknown or special, which fails in a directory without search right."""
     # Made anew each time, both would cost more than the listing of a small directory.
     libc, buffer = _dirent_tools()
     while True:

@@ -19,8 +19,8 @@ _READ_WRITE = 0o6
 
 
 def see_host(root: str = "") -> Host:
-    """This host, as a server started like this process would see it. Only files of the kernel and marks of a
-    container are looked at; what cannot be read is not known. ``root``: the directory below which they are.
+    """Returns this host, as it is for a server started like this process. Only files of the kernel and marks of a
+    container are read; what cannot be read is not known. ``root``: the directory above these files.
     """
     open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return Host(
@@ -54,7 +54,7 @@ def _total_memory(root: str) -> int | None:
 
 
 def see_devices(root: str = "") -> HostDevices:
-    """The device nodes of GPUs and NPUs that this process sees, by their names; none is opened. ``root`` as in
+    """Returns the device nodes of GPUs and NPUs for this process, by their names; none is opened. ``root`` as in
     ``see_host``."""
     renders = _nodes(root, "dev/dri", "renderD", "drm")
     accels = _nodes(root, "dev/accel", "accel", "accel")

@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP: a run that looks ends at the next point where all is in order, and says what it has.
+"""Ctrl-C, SIGTERM and SIGHUP: a run ends at the next safe point, and reports what it has found.
 
-A signal handler that raises does so between any two instructions, inside the handling of another exception
-too. So inside :func:`deferred` the first signal only leaves a note, which whatever waits looks at several times
-a second; the second one raises KeyboardInterrupt at once, for a run that does not come to such a point.
+A signal handler can raise between any two instructions, also inside the handling of another exception. So inside
+:func:`deferred` the first signal only sets a flag, which every waiting function checks several times a second; the
+second signal raises KeyboardInterrupt at once, for a run that does not reach such a point.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Seconds within which whatever waits is to look whether it was interrupted.
+#: Seconds within which a waiting function must check for an interruption.
 HEARTBEAT = 0.1
 #: SIGHUP is sent where a terminal is closed or a connection lost.
 _TAKEN = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
@@ -57,7 +57,7 @@ def deferred(*, begins: bool = True) -> Iterator[None]:
 
 
 def ignore() -> None:
-    """All is said: a signal that comes now must not change how the process ends."""
+    """Ignores further signals: the report is written, and a signal must not change the exit code."""
     for number in _TAKEN:
         signal.signal(number, signal.SIG_IGN)
 

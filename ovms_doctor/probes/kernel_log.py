@@ -26,10 +26,10 @@ _JOURNAL = ("journalctl", "--dmesg", "--output=short-iso", "--no-pager", "--quie
 
 
 def kernel_lines(file: str | None, deadline: float) -> tuple[tuple[str, ...], str | None]:
-    """The telling lines of ``file``, or of this host's own kernel log where it is None, oldest first; and what kept
-    it from being read, one sentence. Lines are decoded as names of files are. Raises Interrupted.
+    """Returns the relevant lines of ``file``, or of this host's own kernel log where it is None, oldest first; and
+    in one sentence why it could not be read. Lines are decoded like names of files. Raises InterruptedRunError.
 
-    The host's own: /dev/kmsg, which may have forgotten what is old, and then the journal; else a file in /var/log.
+    The host's own: /dev/kmsg, which may have lost old lines, and then the journal; else a file in /var/log.
     """
     answer = run_in_child("kernel_log", {"file": file}, deadline)
     source = f"The kernel's log {file}" if file is not None else "The kernel's log"
@@ -120,8 +120,8 @@ def _of_ring() -> tuple[list[str] | None, bool]:
 
 
 def _of_journal() -> list[str] | None:
-    """The journal of this start-up; None where there is none, or it is not for this user. It ends with this child,
-    whose process group it belongs to."""
+    """Returns the journal of this start-up; None where there is none, or this user may not read it. The program ends
+    with this child process, in whose process group it is."""
     try:
         with subprocess.Popen(
             _JOURNAL, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

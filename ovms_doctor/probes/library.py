@@ -1,6 +1,6 @@
-"""In a child: what the bytes of a shared library say, without loading it (ELF, by pyelftools).
+"""In a child process: reads the bytes of a shared library, without loading it (ELF, with pyelftools).
 
-The file may be hostile: what takes too long is the parent's to end, what is too large is not looked at.
+The file may be hostile: the parent ends a child that takes too long, and a file that is too large is not read.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def prepare() -> str:
 
 
 def local_openvino() -> str:
-    """The file name of the OpenVINO library of the package at hand, like ``libopenvino.so.2641``; empty where there
-    is none. The package is not imported."""
+    """Returns the file name of the OpenVINO library of the installed package, like ``libopenvino.so.2641``; empty
+    where there is none. The package is not imported."""
     try:
         spec = importlib.util.find_spec("openvino")
         directories = list(spec.submodule_search_locations or ()) if spec is not None else []
@@ -58,7 +58,8 @@ def local_openvino() -> str:
 
 
 def inspect_library(path: str, here: str = "") -> LibraryInspection | Failure | Unavailable:
-    """What the library at ``path`` of this host says of itself. ``here``: as :func:`local_openvino` says.
+    """Returns the inspection of the library at ``path`` of this host. ``here``: the result of
+    :func:`local_openvino`.
 
     Loads nothing. A FIFO or a device is not waited for.
     """
@@ -87,7 +88,7 @@ def _inspect(file: BinaryIO, size: int, here: str) -> LibraryInspection:
         )
     if len(head) < _HEADER:
         return LibraryInspection(size, "cut off", f"the file ends after {size} bytes", local_openvino=here)
-    # What decides before all else stands at fixed places, whatever the rest is worth.
+    # The deciding fields are at fixed offsets, even if the rest is damaged.
     bits = {1: 32, 2: 64}.get(head[4], 0)
     inspection = LibraryInspection(size, bits=bits, machine=_machine(head), local_openvino=here)
     needed = _bytes_to_load(file, head)
@@ -97,7 +98,7 @@ def _inspect(file: BinaryIO, size: int, here: str) -> LibraryInspection:
     try:
         file.seek(0)
         return _read(ELFFile(file), inspection)
-    except Exception as error:  # noqa: BLE001 - pyelftools raises whatever comes to it on damaged bytes
+    except Exception as error:  # noqa: BLE001 - pyelftools raises any exception on damaged bytes
         text = " ".join(str(error).split())[:200] or type(error).__name__
         return replace(inspection, fault="damaged", detail=f"its tables cannot be read: {text}")
 
@@ -108,8 +109,8 @@ def _machine(head: bytes) -> str:
 
 
 def _bytes_to_load(file: BinaryIO, head: bytes) -> int:
-    """How many bytes the file must have, by its program headers (elf.h): read here, for pyelftools begins with the
-    sections, which lie at the end."""
+    """Returns the bytes that the file must have, by its program headers (elf.h): read here, because pyelftools
+    begins with the sections, which are at the end."""
     order = "<" if head[5] == 1 else ">"
     wide = head[4] == 2
     offset = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", head, 32 if wide else 28)[0]
@@ -152,7 +153,7 @@ def _read(elf: Any, inspection: LibraryInspection) -> LibraryInspection:
 
 
 def _has_entry(dynamic: Any) -> bool | None:
-    """Whether the entry point is there, and not only asked for; None where the symbols cannot be read."""
+    """Returns whether the entry point is defined, and not only needed; None where the symbols cannot be read."""
     count = 0
     try:
         for symbol in islice(dynamic.iter_symbols(), _MOST_SYMBOLS):

@@ -50,9 +50,9 @@ PoolKind: TypeAlias = Literal["inspect", "library"] | LoadKind
 Group: TypeAlias = Literal["files"] | PoolKind
 _LOOKS: tuple[Group, ...] = ("files", "inspect", "library")
 _LOADS: tuple[LoadKind, ...] = ("load", "tokenizers", "pipelines")
-#: How many models make another process worth its start: it takes as long as about so many of them.
+#: The number of models for which another process is started: its start takes as long as about this many models.
 _WORTH_A_START = {"inspect": 100, "load": 20, "compile": 2}
-#: Seconds for a child to come up, besides what a look at the file system may take.
+#: Seconds for the start of a child process, in addition to the time for a look at the file system.
 _START = 10.0
 #: Seconds that any look at a file may take, however many hung before.
 _SHORTEST_LOOK = 0.5
@@ -69,14 +69,14 @@ class InterruptedCollectionError(interrupts.InterruptedRunError):
 
 
 class LocalCollector:
-    """Looks as the server's user. Child processes are started for the kinds of questions that come.
+    """Collects facts as the server's user. A child process is started when the first question of its kind comes.
 
-    ``ids``: who the server runs as, None for this process's own user; ``roots``: the server paths from
-    which rights count downwards, none if everything counts; ``mounts``: where the server's paths lie, which
-    of them are unavailable here; ``deadline`` and ``load_deadline`` in seconds, for one question;
+    ``ids``: the server's user, None for this process's own user; ``roots``: the server paths from
+    which rights count downwards, none if everything counts; ``mounts``: the host paths of the server's paths, and
+    which of them are unavailable here; ``deadline`` and ``load_deadline`` in seconds, for one question;
     ``memory_limit``: bytes that loading models may take in all, else what is free; ``jobs``: how many
-    processes inspect or load at a time, else as many as fit. One look at the world: what it has collected of
-    directories is not collected again. ValueError for ids that are none. Not for several threads.
+    processes inspect or load at a time, else as many as fit. One look at one time: directories that were collected
+    are not collected again. Raises ValueError for invalid ids. Not for several threads.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class LocalCollector:
         self._own = Worker(
             "files", {**self._options, "ids": None}, deadline, start_deadline=self._start_deadline
         )
-        #: Looks at this host itself, whatever the mounts are.
+        #: Collects facts of this host itself, without the mounts.
         self._here = Worker("files", {"ids": None}, deadline, start_deadline=self._start_deadline)
         self._pools: dict[PoolKind, Pool] = {}
         self._hung: list[str] = []
@@ -201,7 +201,8 @@ class LocalCollector:
     def _ask_host(
         self, questions: list[StatHost], begin: Callable[[AnyQuestion], None], answers: _Answers
     ) -> None:
-        """Paths of this host: what hangs there says nothing about the server's paths of the same name."""
+        """Answers questions on paths of this host: a path that hangs here proves nothing about the server path of
+        the same name."""
         by_status = {StatPath(question.path): question for question in questions}
         hung, self._hung = self._hung, []
         answered: _Answers = {}
@@ -290,8 +291,8 @@ class LocalCollector:
         begin: Callable[[AnyQuestion], None],
         answers: _Answers,
     ) -> None:
-        """What went wrong beside others is tried again alone: a neighbour may have taken the memory, or an
-        earlier model have spoiled the process."""
+        """Repeats failed questions alone: another process may have used the memory, or an earlier model may have
+        damaged the process."""
         if not questions:
             return
         times = self._times_to_load(questions)
@@ -360,7 +361,7 @@ class LocalCollector:
         return times
 
     def _files_of(self, question: AnyQuestion) -> list[str]:
-        """The files whose sizes count: of a pipeline those directly in its directory."""
+        """Returns the files whose sizes count: for a pipeline those directly in its directory."""
         if not isinstance(question, LoadPipeline):
             return _files_of(question.path)
         listed: dict[AnyQuestion, Answer] = {}
@@ -390,7 +391,7 @@ class LocalCollector:
             detail = "the process was killed with SIGKILL, as the kernel does where memory runs out"
             return LoadReport(level, "out_of_memory", stage, "", runtime, _SIGKILL, detail=detail)
         if isinstance(question, LoadModel) and level == "compile" and alone is not None:
-            # The step it crashed in: reading alone, in another process, tells.
+            # The step of the crash: reading alone, in another process, shows it.
             read = replace(question, level="read")
             for _, once_more in alone.answer([read], lambda _: deadline):
                 stage = "read" if isinstance(once_more, ChildExit) else "compile"

@@ -32,7 +32,7 @@ OnBytes = Callable[[int, int | None], None]
 
 
 class LogReadError(Exception):
-    """A log cannot be read; the text says which and why."""
+    """A log cannot be read; the text names the log and the reason."""
 
 
 def grouped(paths: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -17,14 +17,14 @@ from ovms_doctor.probes.live.probe import LiveQuestion
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
-#: The most models that are asked for.
+#: The most models whose metadata are requested.
 MOST_MODELS = 50
 #: Seconds for all requests together, as a multiple of those for one; and for the child process beyond it.
 _BUDGET, _GRACE = 6, 15.0
 
 
 class MetadataUnavailableError(Exception):
-    """The server does not answer, or not with metadata. The text says why."""
+    """The server does not answer, or not with metadata. The text is the reason."""
 
 
 class ServerMetadata(Struct, frozen=True):

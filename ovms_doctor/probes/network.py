@@ -81,7 +81,7 @@ def _has_address(address: str) -> bool:
 
 
 def _programs(inodes: Collection[str], root: str) -> dict[str, str]:
-    """Inode of a socket → name of the program that has it, as far as this process may see."""
+    """Returns inode of a socket → name of its program, as far as this process may read it."""
     by_link = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, str] = {}
     for pid in _processes(root):
@@ -103,7 +103,8 @@ def _programs(inodes: Collection[str], root: str) -> dict[str, str]:
 
 
 def _published_by(port: int, root: str) -> str:
-    """Docker's proxy, where its command line names the port: others' descriptors only root may see."""
+    """Returns Docker's proxy, where its command line names the port: only root may read the descriptors of other
+    users' processes."""
     for pid in _processes(root):
         if _name(pid, root) == _PROXY:
             arguments = _command(pid, root)

@@ -8,12 +8,12 @@ from msgspec import Struct
 
 
 class ResolvedPath(Struct, frozen=True):
-    """Something that exists.
+    """An existing path, resolved.
 
-    ``server`` is its real server path, ``host`` how this process reaches it (through the descriptor of a
-    root, if need be; empty for a directory of the container's own that is only known to hold a mount).
-    ``followed`` counts the links on the way, which are limited; ``linked`` tells whether ``server`` is
-    another path than the one asked for.
+    ``server`` is its resolved server path, ``host`` the path with which this process reaches it (through the
+    descriptor of a root, if necessary; empty for a directory of the container that is only known to contain a
+    mount). ``followed`` counts the links on the way, which are limited; ``linked``: whether ``server`` differs from
+    the requested path.
     """
 
     server: str

@@ -1,9 +1,9 @@
-"""From a server path to what lies there, step by step as the kernel goes (path_resolution(7)).
+"""Resolves a server path, step by step as the kernel does (path_resolution(7)).
 
-The steps are taken here and not left to one stat(2) because the server's tree is not this host's: a link
-is to be followed in the server's tree, whose mounts lie elsewhere here; rights count from the roots
-downwards; and a denial has to be reported with the path where it happens. Whether a step is allowed is
-still the kernel's word where this process has the server's ids: every step is a system call of its own.
+One stat(2) is not enough because the server's tree is not this host's: a link must be followed in the server's tree,
+whose mounts have other paths here; rights count from the roots downwards; and a denial must be reported with the
+path where it happens. Where this process has the server's ids, the kernel still decides whether a step is allowed:
+every step is a separate system call.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class BasePaths(Struct, frozen=True):
 
 
 def open_bases(roots: Sequence[str], table: MountTable, *, hold: bool) -> BasePaths:
-    """Looks at the roots and mounts with the rights that this process has now.
+    """Opens the roots and mounts with the present rights of this process.
 
     ``hold`` keeps a descriptor of each (O_PATH: nothing is opened for reading), so that it can be reached
     after the rights to go through its parents are given up. They stay open until the process ends.
@@ -57,14 +57,14 @@ def open_bases(roots: Sequence[str], table: MountTable, *, hold: bool) -> BasePa
 
 
 class Walker:
-    """Finds places. What it has seen of directories is kept: one walker is one look at the world."""
+    """Resolves paths. The directories it has looked at are cached: one walker is one look at one time."""
 
     def __init__(self, bases: BasePaths, judge: Judge) -> None:
         self._bases = bases
         self._judge = judge
         self._protected = links_are_protected()
         self._directories: dict[tuple[str, ...], ResolvedPath | Stop] = {}
-        # ``..`` of these is not what stands before the last slash.
+        # For these, ``..`` is not the part before the last slash.
         self._tops = {
             base.host
             for base in (*bases.roots.values(), *bases.mounts.values())
@@ -138,7 +138,7 @@ class Walker:
     def _advance(
         self, start: ResolvedPath | Stop, names: Sequence[str], *, final: bool
     ) -> ResolvedPath | Stop:
-        """Goes on from ``start``; ``final``: the last of the names is the last of the whole path."""
+        """Continues from ``start``; ``final``: whether the last of the names is the last of the whole path."""
         resolved = start
         left = list(reversed(names))
         while left:

@@ -1,4 +1,4 @@
-"""Whether the server's user may write: asked of the kernel or computed, and tried only where that is wanted."""
+"""Whether the server's user may write: queried from the kernel or computed, and tried only on request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ovms_doctor.probes import acl
 from ovms_doctor.probes.access import Ids, PredictedAccess, TriedAccess, allowed
 from ovms_doctor.probes.resolved_path import ResolvedPath
 
-#: What is written to try it, in bytes: enough that a file system has to find room for it.
+#: The size of the file that is written, in bytes: large enough that a file system must allocate space.
 _PROBE = b"ovms-doctor --probe-write\n" * 160
 _PREFIX = ".ovms-doctor-probe-"
 
@@ -20,8 +20,9 @@ _PREFIX = ".ovms-doctor-probe-"
 def writability(
     resolved: ResolvedPath, kind: FileKind, judge: TriedAccess | PredictedAccess, *, read_only: bool
 ) -> Writability:
-    """What the judge's user may do with ``resolved``. ``read_only``: the server has it mounted so; what this host
-    mounts so is seen here. As access(2): a read-only mount refuses writing to everybody, root too."""
+    """Returns what the judge's user may do with ``resolved``. ``read_only``: whether it is mounted read-only for the
+    server; a read-only mount of this host is detected here. As in access(2): a read-only mount refuses writing to
+    all users, root too."""
     entries = acl.read(resolved.host)
     free, files, frozen = _free_space(resolved.host, judge.ids)
     read_only = read_only or frozen

@@ -1,4 +1,5 @@
-"""A container as its engine knows it: asked by the Docker SDK, in a child that is killed at its deadline."""
+"""A container as its engine describes it: queried with the Docker SDK, in a child process that is killed at its
+deadline."""
 
 from __future__ import annotations
 
@@ -11,16 +12,16 @@ from msgspec import Struct, field
 from ovms_doctor.probes.processes.child import ChildExit
 from ovms_doctor.probes.processes.task import run_in_child
 
-#: Not for an engine: a proxy would be asked for a host that is this one, .netrc holds other hosts' passwords.
+#: Not for an engine: a proxy would be used for this host itself, and .netrc has the passwords of other hosts.
 _UNWANTED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy", "netrc")
 
 
 class ContainerLookup(Struct, frozen=True):
-    """What an engine told of a container, for ``read_inspect``.
+    """The data of an engine on a container, for ``read_inspect``.
 
     ``document``: its inspect, None where there is none. ``info``: the parts of the engine's ``docker info`` that
-    are used, with ``Components`` of its version, ``IdMap`` (rows of the process' uid_map) and ``Problems`` (what
-    could not be asked). ``log``: first and last lines of its output. ``problem``: one sentence, with what to do,
+    are used, with ``Components`` of its version, ``IdMap`` (rows of the process' uid_map) and ``Problems`` (the
+    failed queries). ``log``: first and last lines of its output. ``problem``: one sentence, with what to do,
     where the engine or the container could not be reached. ``endpoint``: the engine's address; ``local``: it runs
     on this host, so that its paths and processes are this host's.
     """
@@ -43,7 +44,7 @@ class ContainerLookup(Struct, frozen=True):
 
 
 def container_names(deadline: float) -> list[str]:
-    """The names of the engine's containers; empty where it does not answer within so many seconds."""
+    """Returns the names of the engine's containers; empty where it does not answer within ``deadline`` seconds."""
     question = {"timeout": max(0.5, deadline * 0.8)}
     answer = run_in_child("container", question, deadline, _environment())
     if isinstance(answer, ChildExit):
@@ -58,13 +59,14 @@ def _environment() -> dict[str, str]:
 
 
 def look_at_container(name: str, deadline: float) -> ContainerLookup:
-    """Asks the engine at DOCKER_HOST, of the current context, or of this host for the container ``name`` (a name, an
-    id or the beginning of one), within so many seconds. Nothing is changed, nothing run in it. Raises Interrupted."""
+    """Queries the engine at DOCKER_HOST, of the current context, or of this host for the container ``name`` (a name,
+    an id or the beginning of one), within ``deadline`` seconds. Nothing is changed, nothing is run in the container.
+    Raises InterruptedRunError."""
     # The child's own limit for each answer comes first: it knows what it was waiting for.
     question = {"name": name, "timeout": max(0.5, deadline * 0.8)}
     answer = run_in_child("container", question, deadline, _environment())
     if isinstance(answer, ChildExit):
-        reason = "did not answer in time" if answer.timed_out else f"could not be asked: {answer}"
+        reason = "did not answer in time" if answer.timed_out else f"could not be queried: {answer}"
         return ContainerLookup(problem=f"The container engine {reason}.", timed_out=answer.timed_out)
     info = answer.get("info")
     problem = answer.get("problem")

@@ -1,4 +1,5 @@
-"""The child's part of looking at a container: finds the engine, asks it, puts what went wrong into a sentence."""
+"""The child process that looks at a container: finds the engine, queries it, and describes failures in a
+sentence."""
 
 from __future__ import annotations
 
@@ -56,14 +57,14 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         _look(str(question["name"]).removeprefix("/"), float(question["timeout"]), found)
     except ContainerLookupError as problem:
         found.update(document=None, problem=str(problem), timed_out=problem.timed_out)
-    except Exception as error:  # noqa: BLE001 - whatever a library throws, a sentence says it
+    except Exception as error:  # noqa: BLE001 - any exception of a library becomes a sentence
         explained = explained_error(error, str(found["endpoint"]))
         found.update(document=None, problem=str(explained), timed_out=explained.timed_out)
     return found
 
 
 def _client(timeout: float, found: dict[str, Any]) -> Any:
-    """A client of the engine, whose address is put into ``found``."""
+    """Returns a client of the engine, and stores its address in ``found``."""
     try:
         import docker
         import docker.errors
@@ -79,7 +80,7 @@ def _client(timeout: float, found: dict[str, Any]) -> Any:
 
     class Client(docker.APIClient):  # type: ignore[misc]
         def get_redirect_target(self, resp: Any) -> None:
-            """Nobody else is asked, whatever the engine says."""
+            """Follows no redirection to another host."""
 
     return Client(**arguments, timeout=timeout)
 
@@ -108,7 +109,7 @@ def _look(name: str, timeout: float, found: dict[str, Any]) -> None:
     identity = str(document.get("Id") or name)
     try:
         found["log"] = _within(_half(end), lambda: _log(client, identity))
-    except Exception as error:  # noqa: BLE001 - the rest is known all the same
+    except Exception as error:  # noqa: BLE001 - the other data are known nevertheless
         if not isinstance(error, docker.errors.NotFound):
             reported = str(getattr(error, "explanation", "") or type(error).__name__)[:200]
             reported = "it does not come" if isinstance(error, TimeoutError) else reported
@@ -131,7 +132,7 @@ def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
     def run() -> None:
         try:
             results.put(work())
-        except Exception as error:  # noqa: BLE001 - handed on
+        except Exception as error:  # noqa: BLE001 - passed on
             results.put(error)
 
     threading.Thread(target=run, daemon=True).start()
@@ -159,7 +160,7 @@ def endpoint() -> dict[str, Any]:
     if url.startswith("/"):
         arguments["base_url"] = f"unix://{url}"
     elif scheme == "ssh":
-        # The SDK reaches an engine by ssh only with this one, which is none of ours.
+        # The SDK reaches an engine by ssh only with this package, which is not a dependency of ours.
         if importlib.util.find_spec("paramiko") is None:
             raise ContainerLookupError(
                 "The container engine is to be reached by ssh, which needs the Python package paramiko: "
@@ -214,7 +215,7 @@ def _local_socket() -> str:
 
 
 def _try_socket(path: str, timeout: float) -> None:
-    """Connects once: the operating system's answer says more than what libraries make of it."""
+    """Connects once: the operating system's error is more exact than the libraries'."""
     with socket.socket(socket.AF_UNIX) as trial:
         trial.settimeout(timeout)
         try:
@@ -259,7 +260,7 @@ def _names(client: Any) -> list[str]:
 def _no_such(client: Any, name: str, address: str) -> str:
     try:
         names = _names(client)
-    except Exception:  # noqa: BLE001 - a suggestion is not worth a failure
+    except Exception:  # noqa: BLE001 - without a suggestion the message is still right
         names = []
     close = [item for item in names if name.lower() in item.lower() or item.lower() in name.lower()]
     close += similar_names(name, names, 3, 0.5)
@@ -277,7 +278,7 @@ def _info(client: Any, problems: list[str]) -> dict[str, Any]:
         found["Components"] = [
             {"Name": str(item.get("Name"))} for item in client.version().get("Components") or ()
         ]
-    except Exception as error:  # noqa: BLE001 - the container is known all the same
+    except Exception as error:  # noqa: BLE001 - the container is known nevertheless
         problems.append(f"The engine does not tell of itself ({type(error).__name__}).")
     return found
 
@@ -294,7 +295,7 @@ def _log(client: Any, identity: str) -> list[str]:
 
 
 def _lines(chunks: Any, most: int) -> Iterator[str]:
-    """The lines in a stream of bytes, so many at most; a line that is too long is cut."""
+    """Returns the lines in a stream of bytes, up to the limit; a line that is too long is cut."""
     rest, size, count = b"", 0, 0
     for chunk in chunks:
         size += len(chunk)
@@ -336,7 +337,7 @@ def _id_map(document: Mapping[str, Any], identity: str) -> list[list[int]] | Non
 
 
 def explained_error(error: BaseException, address: str) -> ContainerLookupError:
-    """A sentence for whatever the SDK, requests and urllib3 throw at each other."""
+    """Returns a sentence for any exception of the SDK, requests and urllib3."""
     engine = f"The container engine at {address}" if address else "The container engine"
     import requests.exceptions
 
@@ -365,7 +366,7 @@ def explained_error(error: BaseException, address: str) -> ContainerLookupError:
             return ContainerLookupError(f"{engine} breaks off the connection before it has answered.")
         if isinstance(cause, ValueError | KeyError | TypeError):
             return ContainerLookupError(f"{engine} answers, but not as Docker does.")
-    return ContainerLookupError(f"{engine} cannot be asked ({type(error).__name__}).")
+    return ContainerLookupError(f"{engine} cannot be queried ({type(error).__name__}).")
 
 
 def _tls_errors() -> tuple[type[BaseException], ...]:

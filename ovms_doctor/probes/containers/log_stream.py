@@ -17,8 +17,8 @@ _SECONDS = (86_400, 3_600, 60, 1)
 
 
 def since_seconds(text: str) -> int | None:
-    """The moment that ``--since`` names, in seconds since 1970: ``10m``, ``1d12h``, ``2026-11-28T13:36:00``, or a
-    number of seconds since 1970. None where it is none of them."""
+    """Returns the time of ``--since``, in seconds since 1970: ``10m``, ``1d12h``, ``2026-11-28T13:36:00``, or a
+    number of seconds since 1970. None for any other text."""
     from datetime import datetime
 
     if text.isdigit():
@@ -76,7 +76,7 @@ def container_pieces(
         raise LogReadError(f"container {name}: {problem}") from None
     except GeneratorExit:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a library throws, a sentence explains it
+    except Exception as error:  # noqa: BLE001 - any exception of a library becomes a sentence
         if getattr(getattr(error, "response", None), "status_code", None) == 404:
             raise LogReadError(f"container {name}: the engine at {address} has no such container") from None
         raise LogReadError(f"container {name}: {engine.explained_error(error, address)}") from None

@@ -1,12 +1,12 @@
-"""What the bytes of a model say, read without OpenVINO.
+"""Reads the bytes of a model without OpenVINO.
 
-One entry point, :func:`inspect_model`. Kinds of faults are in :mod:`~.faults`. It is meant for a child
-process with a deadline and a memory limit, but also by itself raises on no content, opens regular files
-only and holds no more than the XML of an IR and single blocks of other files in memory.
+One entry point, :func:`inspect_model`. Kinds of faults are in :mod:`~.faults`. It runs in a child process with a
+deadline and a memory limit, but itself never raises because of the content, opens only regular files, and has only
+the XML of an IR and single blocks of other files in memory.
 
-A fault is ``fatal`` if and only if OpenVINO 2026.4.1 refuses to read the model because of it. OpenVINO goes
-by content rather than by suffix: an IR, an ONNX model or a frozen TensorFlow graph is read under any name
-but ``.pdmodel``.
+A fault is ``fatal`` if and only if OpenVINO 2026.4.1 refuses to read the model because of it. OpenVINO decides by
+content and not by suffix: an IR, an ONNX model or a frozen TensorFlow graph is read under any name except
+``.pdmodel``.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _inspect_open(path: str, requested: ModelFormat, descriptor: int, size: int)
 
 
 def _ir_text(descriptor: int, size: int, head: bytes, requested: ModelFormat) -> IrText | None:
-    """The XML, where the file may be one: asked for, or with ``<net`` in its head."""
+    """Returns the XML, where the file may be an IR: requested, or with ``<net`` in its head."""
     if size > XML_LIMIT or (requested != "ir" and b"<net" not in head.replace(b"\0", b"").lower()):
         return None
     blocks = []
@@ -124,7 +124,7 @@ def _ir_text(descriptor: int, size: int, head: bytes, requested: ModelFormat) ->
 
 
 def _as(requested: ModelFormat, found: ModelFormat, inspection: ModelInspection) -> ModelInspection:
-    """An inspection of what the file really holds, with a word about its suffix if that says otherwise."""
+    """Returns an inspection of the actual content, with a fault about the suffix if it does not fit."""
     if requested == found:
         return inspection
     path = inspection.files[0].path
@@ -140,7 +140,8 @@ def _refused(path: str, requested: ModelFormat, size: int, head: Head) -> ModelI
 
 
 def _only_fatal(inspection: ModelInspection) -> ModelInspection:
-    """An ONNX file that OpenVINO does not recognise as one: if it parses all the same, say why."""
+    """Returns the fault of an ONNX file that OpenVINO does not recognise: if it can be parsed nevertheless, with the
+    reason."""
     if any(fault.fatal for fault in inspection.faults):
         return inspection
     path = inspection.files[0].path

@@ -1,7 +1,7 @@
 """Every kind of fault that static reading names, once.
 
 ``fatal`` of a :class:`~ovms_doctor.model.facts.Fault` is decided where it is found; the last column says what
-OpenVINO 2026.4.1 does with it ("depends": told by the single fault, e.g. whether the file is too short).
+OpenVINO 2026.4.1 does with it ("depends": it differs by fault, e.g. whether the file is too short).
 
 | kind | what it is | read_model |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes, whatever its name says."""
+"""The kind of a file, from its first bytes and not from its name."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SAFETENSORS = lazy_pattern(rb'\A.{8}\{\s*"', re.DOTALL)
 
 
 class Head(Struct, frozen=True):
-    """What the first bytes tell: a kind of fault, a sentence's end ("is ..."), what was seen."""
+    """The result of reading the first bytes: a kind of fault, the end of a sentence ("is ..."), the evidence."""
 
     kind: str
     description: str

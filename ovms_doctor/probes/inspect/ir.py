@@ -1,4 +1,4 @@
-"""Static reading of an IR: the XML, the graph in it, the weights beside it."""
+"""Static reading of an IR: the XML, the graph in it, its weights."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class IrText(Struct, frozen=True):
         return _is_net(self.document) and _header_version(self.plain, self.document) in (10, 11)
 
     def inspect(self, path: str, size: int) -> ModelInspection:
-        """``size`` is that of the file at ``path``, in bytes. Looks at the weights file beside it."""
+        """Inspects an IR and its weights file. ``size`` is that of the file at ``path``, in bytes."""
         return _inspect(path, size, self)
 
 
@@ -112,7 +112,7 @@ def _inspect(path: str, size: int, text: IrText) -> ModelInspection:
 
 
 def _header_version(plain: bytes, document: Document) -> int | None:
-    """The version as OpenVINO's first look sees it: a value that byte 512 cuts is read short."""
+    """Returns the version as OpenVINO's first look reads it: a value that byte 512 cuts is incomplete."""
     value = document.version
     if document.version_span is not None and value is not None:
         name_end, start, end = document.version_span
@@ -278,7 +278,7 @@ def _inputs(graph: Graph, version: int | None) -> tuple[Tensor, ...]:
 
 
 def _outputs(graph: Graph, version: int | None) -> tuple[Tensor, ...]:
-    """Types and shapes as the ports say them; OpenVINO computes them anew."""
+    """Returns types and shapes from the ports; OpenVINO computes them again."""
     layers = {layer.number: layer for layer in graph.layers if layer.number is not None}
     feeding = {edge.destination: edge for edge in graph.edges}
     tensors = []

@@ -67,8 +67,8 @@ class Edge(Struct):
 
 
 class Graph(Struct):
-    """A network or a body. ``problems`` are those that stop OpenVINO while it reads this graph, whatever
-    its outputs reach."""
+    """A network or a body. ``problems`` are those that stop OpenVINO while it reads this graph, whether or not its
+    outputs depend on them."""
 
     layers: list[Layer] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
@@ -77,10 +77,9 @@ class Graph(Struct):
 
 
 class Document(Struct):
-    """What was read. ``root`` is the first element's name, None where there is no element;
-    ``version`` the text of its version attribute, ``version_span`` where that stands in the text;
-    ``writer`` what wrote the file; ``deepest`` how deep bodies are nested; ``options`` what the export wrote for the
-    runtime."""
+    """The content of the XML. ``root`` is the first element's name, None where there is no element; ``version`` the
+    text of its version attribute, ``version_span`` its position in the text; ``writer`` the program that wrote the
+    file; ``deepest`` the depth of nested bodies; ``options`` the runtime options that the export wrote."""
 
     root: str | None = None
     version: str | None = None
@@ -144,7 +143,7 @@ class Reader(Elements):
         self._skipped = 0
         #: Sections of the current layer met so far: only the first of each name counts.
         self._sections: list[set[str]] = []
-        #: What takes a start tag, by where it stands: by the numbers of ``_In`` up to OPTIONS.
+        #: The handlers of start tags by context: by the numbers of ``_In`` up to OPTIONS.
         self._enter: tuple[Callable[[str, dict[str, str]], _In], ...] = (
             self._root,
             self._section,
@@ -314,7 +313,7 @@ class Reader(Elements):
         written = element_text(self._data, self.position())
         match = _NUMBER.match(written or "")
         if written is None:
-            # A comment or an element stands before the text: rare, and the text is not needed.
+            # A comment or an element comes before the text: rare, and the text is not needed.
             return _In.SKIPPED
         number = None if match is None else int(match[2][:20]) * (-1 if match[1] == "-" else 1)
         layer = self._layers[-1]
@@ -350,8 +349,8 @@ class Reader(Elements):
         self._graphs[-1].problems.append(Problem(kind, detail, evidence))
 
 
-#: Names that ``ov::element::Type(std::string)`` of 2026.4.1 accepts → bits of an element. Compared with
-#: regard to case. Source: openvino/core/type/element_type; string is packed, its bits say nothing.
+#: Names that ``ov::element::Type(std::string)`` of 2026.4.1 accepts → bits of an element. The comparison is
+#: case-sensitive. Source: openvino/core/type/element_type; string is packed, its bits have no meaning.
 PRECISIONS: dict[str, int] = {
     "undefined": 0, "UNSPECIFIED": 0, "dynamic": 0, "boolean": 8, "BOOL": 8, "bf16": 16, "BF16": 16,
     "f16": 16, "FP16": 16, "f32": 32, "FP32": 32, "f64": 64, "FP64": 64, "i4": 4, "I4": 4, "i8": 8, "I8": 8,

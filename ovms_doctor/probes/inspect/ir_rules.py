@@ -16,9 +16,9 @@ from ovms_doctor.probes.inspect import faults
 from ovms_doctor.probes.inspect.ir_graph import PRECISIONS, Edge, Graph, Layer, Problem, printable, unsigned
 
 _BODY_TYPES = frozenset({"tensoriterator", "loop", "if"})
-#: Bodies nested deeper than this are not judged; OpenVINO overflows its stack between 1000 and 3000.
+#: Bodies nested deeper than this are not checked; OpenVINO overflows its stack between 1000 and 3000.
 _MAX_NESTING = 200
-#: Nesting from which on a crash of read_model was seen (3000) or must be feared.
+#: Nesting from which on read_model crashed (3000) or may crash.
 _CRASH_NESTING = 1000
 _MAX_PROBLEMS = 20
 _UINT64 = (1 << 64) - 1
@@ -57,7 +57,7 @@ class Verdict(Struct):
 
 
 def judge(graph: Graph, ir_version: int) -> Verdict:
-    """What becomes of a graph, bodies included."""
+    """Finds the problems of a graph, bodies included."""
     verdict = Verdict()
     _Judge(verdict, ir_version).graph(graph, reached=True, depth=0)
     return verdict

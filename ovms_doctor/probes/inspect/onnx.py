@@ -26,7 +26,7 @@ _TYPES: dict[int, tuple[str, int]] = {
 
 
 class _External(Struct, frozen=True):
-    """A tensor kept in another file. ``certain``: OpenVINO reads it whatever the graph does with it."""
+    """A tensor in another file. ``certain``: OpenVINO reads it whether or not the graph uses it."""
 
     tensor: str
     location: str | None
@@ -248,7 +248,7 @@ def _tensor_type(source: Source, start: int, end: int) -> tuple[str, str]:
 
 
 def _external(path: str, tensors: list[_External], files: list[FileSample]) -> list[Fault]:
-    """Each external file once, judged by the first tensor that does not fit; ``files`` grows by them."""
+    """Yields a fault for each external file, for the first tensor that does not fit; adds the files to ``files``."""
     base = os.path.dirname(path) or "."
     root = os.path.realpath(base)
     faulty: dict[tuple[str, str], tuple[Fault, int]] = {}

@@ -1,7 +1,7 @@
 """Static reading of the other formats: Paddle, TensorFlow (SavedModel, frozen graph), TensorFlow Lite.
 
-Little of these is certain without their frontends: their heads, whether they end where they should, and
-the files beside them.
+Only a part of these can be checked without their frontends: their heads, whether they are complete, and their
+further files.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def graph_def(source: Source, start: int, end: int) -> dict[str, list[str]]:
 
 
 def claims_frozen(source: Source) -> bool:
-    """Whether the TensorFlow frontend takes the file for a frozen graph: a GraphDef with nodes, whatever
-    the file is called. A file that only happens to parse has nodes without any operation type."""
+    """Returns whether the TensorFlow frontend reads the file as a frozen graph: a GraphDef with nodes, whatever the
+    file's name. Another file that can be parsed by chance has nodes without any operation type."""
     try:
         return bool(graph_def(source, 0, source.size))
     except ProtobufError:
@@ -85,7 +85,7 @@ def inspect_saved_model(path: str) -> ModelInspection | Failure:
 
 
 def inspect_tflite(path: str, source: Source) -> ModelInspection:
-    """The FlatBuffer's outermost table (schema.fbs: Model, field 2 is subgraphs) lies within the file."""
+    """Checks that the FlatBuffer's outermost table (schema.fbs: Model, field 2 is subgraphs) is within the file."""
     files = (FileSample(path, source.size),)
     try:
         root = _number(source, 0, 4)
@@ -161,7 +161,8 @@ def _program(source: Source, parameters: list[str], operations: dict[str, list[s
 
 
 def _parameters(path: str, parameters: list[str]) -> tuple[FileSample, Fault | None]:
-    """Parameters that are missing or certainly something else make OpenVINO refuse, if any is wanted."""
+    """Returns the parameters file, and its fault: missing or certainly wrong parameters make OpenVINO refuse, if the
+    model has any."""
     name = os.path.basename(path)
     try:
         descriptor, status = open_regular(path)

@@ -14,14 +14,14 @@ from ovms_doctor.probes.inspect.heads import HEAD_BYTES, open_regular, recognise
 from ovms_doctor.probes.inspect.ir_rules import Constant, Verdict
 
 _BLOCK = 1 << 16
-#: A run of zeros that short may be a constant's real value: said only from here on, in bytes.
+#: The shortest run of zeros that is reported, in bytes: a shorter one may be a constant's real value.
 _ZERO_RUN = 64 << 10
 #: How far back from the end zeros are counted, in bytes.
 _ZERO_SEARCH = 64 << 20
 #: Below this size a weights file of zeros is nothing unusual (an index, a bias).
 _ALL_ZERO_FROM = 4096
 _MAX_HOLES = 1000
-#: Where one of these was found, nobody knows how many bytes the constants need.
+#: Faults after which the bytes that the constants need are not known.
 _UNCLEAR = frozenset({faults.WEIGHTS_BAD_REFERENCE, faults.ELEMENT_TYPE_UNKNOWN})
 
 
@@ -41,7 +41,7 @@ def weights_path(model: str) -> str:
 
 
 def inspect_weights(model: str, verdict: Verdict) -> Weights:
-    """``verdict`` tells which bytes the model wants. Reads some blocks only, whatever the size."""
+    """``verdict`` has the bytes that the model needs. Reads some blocks only, whatever the size."""
     path = weights_path(model)
     try:
         descriptor, status = open_regular(path)
@@ -112,7 +112,8 @@ def _beside(path: str, name: str) -> str:
 
 
 def _strangers(path: str) -> dict[str, int]:
-    """The files of weights in the directory that no model has, with their sizes; empty ones are none."""
+    """Returns the weights files in the directory that belong to no model, with their sizes; empty files do not
+    count."""
     sizes: dict[str, int] = {}
     names: set[str] = set()
     try:
@@ -207,7 +208,7 @@ def _unwritten(descriptor: int, path: str, size: int, constants: Sequence[Consta
 
 
 def _zero_tail(descriptor: int, size: int) -> int:
-    """Where the zeros at the end begin (``size``: there are none); looks back 64 MiB at most."""
+    """Returns the offset at which the zeros at the end begin (``size``: none); looks back 64 MiB at most."""
     position = size
     while position > max(0, size - _ZERO_SEARCH):
         begin = max(0, position - _BLOCK)
@@ -245,6 +246,6 @@ def _holes(descriptor: int, size: int) -> tuple[int, int]:
             if position >= size:
                 break
     except OSError:
-        # A file system that cannot tell: nothing is known, nothing is said.
+        # The file system does not support it: nothing is known and nothing reported.
         return 0, 0
     return missing, first

@@ -30,7 +30,7 @@ _ATTRIBUTE = lazy_pattern(rb"(" + _NAME + rb")[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)
 _SPACE = lazy_pattern(rb"\r\n|[\t\r\n]")
 _ENTITY = lazy_pattern(rb"&(lt|gt|amp|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _NAMED = {b"lt": "<", b"gt": ">", b"amp": "&", b"quot": '"', b"apos": "'"}
-#: A well-formedness check of a larger file would cost more than its notice is worth.
+#: For a larger file a well-formedness check would take too long.
 _CONFORMING_LIMIT = 32 << 20
 
 
@@ -55,10 +55,10 @@ class Start(NamedTuple):
 
 
 def as_utf8(data: bytes) -> bytes:
-    """The text as pugixml sees it: UTF-16 and UTF-32 turned into UTF-8, up to the first zero byte.
+    """Returns the text as pugixml reads it: UTF-16 and UTF-32 converted to UTF-8, up to the first zero byte.
 
-    Source: ``guess_buffer_encoding`` in pugixml: byte order marks, then ``<`` with zeros around it. Of fewer
-    than four bytes none is guessed.
+    Source: ``guess_buffer_encoding`` in pugixml: byte order marks, then ``<`` with zeros around it. With fewer than
+    four bytes the encoding is not guessed.
     """
     head = data[:4]
     encoding = None
@@ -124,7 +124,7 @@ class Elements:
     """What takes the elements of a text, in the order of their tags."""
 
     def __init__(self) -> None:
-        #: Where in the text the start tag at hand begins, in bytes; for :meth:`start` to ask.
+        #: The offset of the current start tag in the text, in bytes; for :meth:`start`.
         self.position: Callable[[], int] = _nowhere
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -145,7 +145,7 @@ def read_conforming(data: bytes, elements: Elements) -> str | None:
     """
     if len(data) > _CONFORMING_LIMIT:
         return ""
-    # pugixml ignores what the declaration says of the encoding.
+    # pugixml ignores the encoding in the declaration.
     parser = expat.ParserCreate("utf-8")
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.XmlDeclHandler = _refuse_other_encodings

@@ -14,9 +14,9 @@ _MOST_SOCKETS = 200
 
 
 def resolve(host: str, port: int, timeout: float) -> tuple[tuple[str, ...], str]:
-    """The addresses of a name in the resolver's order, and why there are none.
+    """Returns the addresses of a name in the resolver's order, and why there are none.
 
-    The resolver takes no deadline: it runs in a thread that is left behind, as the process ends soon.
+    The resolver has no deadline: it runs in a thread that is not waited for, because the process ends soon.
     """
     found: list[tuple[tuple[str, ...], str]] = []
 
@@ -34,7 +34,7 @@ def resolve(host: str, port: int, timeout: float) -> tuple[tuple[str, ...], str]
 
 
 def connect(address: str, port: int, timeout: float) -> ConnectionTry:
-    """One try to connect; the connection is closed at once."""
+    """Tries once to connect; the connection is closed at once."""
     try:
         socket.create_connection((address, port), timeout).close()
     except OSError as error:

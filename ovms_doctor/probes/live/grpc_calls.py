@@ -102,7 +102,7 @@ def call_all(
 
 
 def _has_tfs(version: str) -> bool:
-    """Whether a release has TensorFlow Serving's API; also where its text tells no release."""
+    """Returns whether a release has TensorFlow Serving's API; true too for a text that is no release."""
     parts = version.split(".")
     try:
         return (int(parts[0]), int(parts[1])) < _WITHOUT_TFS
@@ -139,7 +139,7 @@ class _Caller:
         model: str,
         timeout: float,
     ) -> tuple[GrpcAnswer, Any]:
-        """The answer, and its message; None where there is none."""
+        """Returns the answer, and its message; None without a message."""
         method = self._channel.unary_unary(
             path,
             request_serializer=lambda message: message.SerializeToString(),
@@ -150,7 +150,7 @@ class _Caller:
             answer = method(self._messages[request_type](**fields), timeout=timeout, metadata=self._metadata)
         except self._grpc.RpcError as error:
             return GrpcAnswer(name, model, error.code().name, (error.details() or "")[:300]), None
-        except Exception as error:  # noqa: BLE001 - a deserializer's, over an answer of whatever bytes
+        except Exception as error:  # noqa: BLE001 - a deserializer raises any exception on untrusted bytes
             return GrpcAnswer(name, model, "INTERNAL", type(error).__name__), None
         rows = getattr(answer, "rows", ())
         read = GrpcAnswer(

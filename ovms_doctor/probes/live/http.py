@@ -35,7 +35,7 @@ class HttpClient:
         self._total = 0
 
     def get(self, path: str, look: int, timeout: float, began: float) -> HttpAnswer:
-        """The answer, or why there is none. ``began``: the moment from which :attr:`HttpAnswer.at` counts."""
+        """Returns the answer, or why there is none. ``began``: the time from which :attr:`HttpAnswer.at` counts."""
         return self._send("GET", path, None, {}, look, timeout, began)
 
     def post(
@@ -164,8 +164,8 @@ def through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpA
 
 
 def grpc_through_proxy(question: LiveQuestion, timeout: float, began: float) -> HttpAnswer | None:
-    """What comes of a tunnel through the proxy of a variable, as gRPC makes it: status 200 where the other end of it
-    speaks HTTP/2; None where the proxy's form is not supported."""
+    """Returns the result of a tunnel through the proxy of a variable, as gRPC makes it: status 200 where the other
+    end speaks HTTP/2; None where the proxy's form is not supported."""
     proxy = _named_proxy(question.proxy_variable)
     if proxy is None:
         return None

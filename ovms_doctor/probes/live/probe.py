@@ -20,7 +20,7 @@ from ovms_doctor.probes.live.greeting import first_answer, tls_handshake
 from ovms_doctor.probes.live.http import HttpClient, grpc_through_proxy, through_proxy
 from ovms_doctor.probes.live.infer import infer_over_http
 
-#: Servables whose kind is looked up.
+#: The most servables whose kind is queried.
 _MOST_KINDS = 50
 #: States that may change from one look to the next.
 _UNDECIDED = (b'"LOADING"', b'"START"')
@@ -106,7 +106,7 @@ class _Probe:
         return Observations(**observed)
 
     def _identify(self, address: str, observed: dict[str, Any]) -> None:
-        """Find out the protocol, and ask in it where it is the requested one."""
+        """Finds out the protocol, and queries the server if it is the requested one."""
         question = self._question
         if question.tls:
             observed["tls"] = tls = tls_handshake(question, address, self._left())
@@ -198,7 +198,7 @@ class _Probe:
 
     @staticmethod
     def _undecided(config: HttpAnswer) -> bool:
-        """Whether another look may tell more: something is being loaded, or there is no answer yet."""
+        """Returns whether another look may change the result: a model is being loaded, or there is no answer yet."""
         return any(text in config.body for text in _UNDECIDED) or config.status is None
 
     @staticmethod

@@ -18,14 +18,15 @@ from ovms_doctor.probes.processes.start import PATIENCE, Process
 
 #: Bytes kept of what a child writes to standard error.
 STDERR_KEPT = 4096
-#: Bytes that a child may have written and nobody has taken yet: far more than any answer.
+#: The most unread bytes that a child process may have written: far more than any answer.
 LARGEST_MESSAGE = 512 << 20
 
 
 class ChildExit(Struct, frozen=True):
-    """A child ended before it had answered: by ``signal``, with status ``exit``, or killed at its deadline
-    (``timed_out``). ``stderr`` is the end of what it wrote there. ``started``: it had come up before. ``left_behind``:
-    its process id where the kernel does not let it die, as on a dead mount; 0 where it is gone."""
+    """A child process ended before it had answered: by ``signal``, with status ``exit``, or killed at its deadline
+    (``timed_out``). ``stderr`` is the end of its standard error. ``started``: it had reported that it is ready.
+    ``left_behind``:
+    its process id where the kernel cannot end it, as on a dead mount; 0 where it has ended."""
 
     signal: int | None
     exit: int | None
@@ -50,9 +51,9 @@ def not_started(error: Exception) -> ChildExit:
 
 
 class Child:
-    """A process that is sent lines and returns lines, not one of which is believed unread.
+    """A process that gets lines and returns lines, each of which is validated.
 
-    ``largest``: bytes that it may have written and nobody has taken yet, LARGEST_MESSAGE if None.
+    ``largest``: the most unread bytes that it may have written, LARGEST_MESSAGE if None.
     """
 
     def __init__(self, process: Process, largest: int | None = None) -> None:
@@ -81,7 +82,7 @@ class Child:
         self._outgoing += lines
         if idle and self._outgoing:
             self._selector.register(self.process.to_child, selectors.EVENT_WRITE)
-            # At once, as far as the pipe takes it: the child can begin before anybody listens.
+            # At once, as far as the pipe accepts it: the child process can begin before its answer is read.
             self._write()
 
     def exchange(self) -> None:
@@ -91,8 +92,8 @@ class Child:
                 self._handle(key.fd)
 
     def receive(self, deadline: float) -> bytes | ChildExit:
-        """The next line from the child, within so many seconds from now; else the child is ended. Raises
-        InterruptedRunError."""
+        """Returns the next line from the child process; if none comes within ``deadline`` seconds, the child process
+        is ended. Raises InterruptedRunError."""
         end = time.monotonic() + deadline
         while True:
             interrupts.check()
@@ -104,7 +105,7 @@ class Child:
                 return self.end(0.0, timed_out=True)
 
     def take(self, wait: float) -> bytes | ChildExit | None:
-        """The next line from the child, None if none comes within so many seconds."""
+        """Returns the next line from the child process, None if none comes within ``seconds``."""
         if self._exit is not None:
             return self._exit
         if not self._lines:
@@ -135,7 +136,7 @@ class Child:
         return self._exit
 
     def end(self, patience: float = 0.0, *, timed_out: bool = False) -> ChildExit:
-        """Waits so many seconds for the child to end by itself, then kills its process group."""
+        """Waits for the child process to end by itself, then kills its process group."""
         if self._exit is None:
             limit = time.monotonic() + patience
             while not self.gone() and time.monotonic() < limit:

@@ -1,8 +1,8 @@
 """The messages between this process and a worker: one line of JSON each, checked when it is read.
 
-A worker gets its options first and reports when it is ready; then it gets questions and returns as many answers in
-the same order. A single question has its answer at once; the answers to a batch come in portions. What a broken worker
-writes instead is no message, and its reader ends it.
+A worker first gets its options and reports when it is ready; then it gets questions and returns as many answers in
+the same order. A single question is answered at once; the answers to a batch come in portions. A text that is no
+message comes from a broken worker, which its reader ends.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from ovms_doctor.probes.processes.workers import Kind
 #: Questions that a child is given at a time: the one being answered, and one so that it need not wait; more of those
 #: that it answers faster than this process takes notice, but for not more than so many seconds.
 _AT_A_TIME, _MOST_AT_A_TIME, _IN_ADVANCE = 2, 16, 0.02
-#: How often in a row a child may fail to come up before it is given up.
+#: How often in a row a child process may fail to start before no other is tried.
 _MOST_FAILURES = 3
 
 
@@ -60,7 +60,7 @@ class Pool:
         self._todo: deque[AnyQuestion] = deque()
         self._begun: set[AnyQuestion] = set()
         self._answered: dict[AnyQuestion, Answer | ChildExit] = {}
-        #: What a child said when it came up.
+        #: The first message of a child process.
         self.hello: dict[str, Any] = {}
 
     @property
@@ -76,11 +76,12 @@ class Pool:
         refuse: Callable[[AnyQuestion], Answer | None] = lambda question: None,
         share: int = 1,
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        """Each question with its answer or the end of the child that was answering it, as they come.
+        """Yields each question with its answer, or with the end of the child process that was answering it, as they
+        come.
 
-        ``deadline`` gives the seconds for a question, from the moment a child turns to it, when ``begin`` is
-        told. ``refuse`` may answer in a child's place. Another child is started for each ``share`` questions,
-        which are to be worth its start. Raises Interrupted; the children are ended then.
+        ``deadline`` returns the seconds for a question, from the time a child process begins with it; then ``begin``
+        is called. ``refuse`` may answer instead of a child process. Another child process is started for each
+        ``share`` questions. Raises InterruptedRunError; then the child processes are ended.
         """
         left = set(questions)
         self._todo.extend(question for question in questions if question not in self._begun)
@@ -99,7 +100,7 @@ class Pool:
                         self._answered[question] = answer
         finally:
             if left:
-                # Left early: the answers that are still to come would be taken for later questions'.
+                # Stopped early: the outstanding answers would be read as answers to later questions.
                 self._forget()
 
     def begin(
@@ -140,7 +141,7 @@ class Pool:
         self._answered.clear()
 
     def warm(self) -> None:
-        """Has one child started, without waiting for it to come up."""
+        """Starts one child process, without waiting until it is ready."""
         self._started(self._slots[0])
 
     def kill(self) -> None:
@@ -199,7 +200,7 @@ class Pool:
     ) -> None:
         begin(question)
         if slot.child is not None:
-            # One that was warmed may have been left alone for longer than it may take to come up.
+            # A child process that was started early may have waited for longer than a start may take.
             seconds = deadline(question) if slot.child.ready else self._start_deadline
             slot.since = time.monotonic()
             slot.ends = slot.since + seconds
@@ -227,7 +228,7 @@ class Pool:
         deadline: Callable[[AnyQuestion], float],
         begin: Callable[[AnyQuestion], None],
     ) -> Iterator[tuple[AnyQuestion, Answer | ChildExit]]:
-        """All that a child has to say now."""
+        """Yields all messages that a child process has sent."""
         while slot.child is not None and slot.pending:
             line = slot.child.take(0.0)
             if line is None:
@@ -263,8 +264,8 @@ class Pool:
                 self._turn_to(slot, slot.pending[0], deadline, begin)
 
     def _gives_up(self, ended: ChildExit) -> bool:
-        """Whether a child that did not come up is the last one tried. One that never did is not tried again,
-        one of many may have met a moment without memory."""
+        """Returns whether no other child process is tried after one that did not start. If none has ever started,
+        none is tried again; one of many may have failed for a temporary lack of memory."""
         self._failures += 1
         if self.hello and self._failures < _MOST_FAILURES:
             return False

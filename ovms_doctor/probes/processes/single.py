@@ -20,18 +20,18 @@ from ovms_doctor.probes.processes.messages import (
 )
 from ovms_doctor.probes.processes.workers import Kind, start_worker
 
-#: Seconds for a child to come up; longer than any start that is going to succeed, on a slow disk too.
+#: Seconds for the start of a child process; longer than any successful start, on a slow disk too.
 START_DEADLINE = 60.0
 #: Questions of one message.
 _BATCH = 256
 
 
 class Worker:
-    """Asks a child process, and starts another one where that ends too early.
+    """Sends questions to a child process, and starts another one if it ends too early.
 
     ``options`` are those of this ``kind`` in :mod:`ovms_doctor.probes.processes.worker`; ``deadline`` is in seconds
-    and counts for each question. Nothing is started before the first question. The kernel kills the
-    child when the thread that started it ends (prctl(2)), so a worker belongs to one thread.
+    and counts for each question. Nothing is started before the first question. The kernel kills the child process
+    when the thread that started it ends (prctl(2)), so a worker belongs to one thread.
     """
 
     def __init__(
@@ -57,14 +57,15 @@ class Worker:
     def answer(
         self, questions: Sequence[AnyQuestion], deadline: Callable[[AnyQuestion], float] | None = None
     ) -> Generator[tuple[AnyQuestion, Answer | ChildExit], None, None]:
-        """The questions in turn, each with its answer or the end of the child that worked at it.
+        """Yields the questions in order, each with its answer or with the end of the child process that was
+        answering it.
 
-        ``deadline`` gives the seconds for a question, if they are not the same for all. A child that does
-        not come up is not tried again: all questions are answered by that.
+        ``deadline`` returns the seconds for a question, if they are not the same for all. A child process that does
+        not start is not tried again: its end is the answer to all questions.
         """
         todo = deque(questions)
         sent = self._take_begun(todo)
-        #: So many are asked one by one, to see which of them ended a child.
+        #: The number of questions that are sent one by one, to find out which of them ended a child process.
         alone = 0
         try:
             while todo:
@@ -154,7 +155,7 @@ class Worker:
         self.close()
 
     def warm(self) -> None:
-        """Has a child started, without waiting for it to come up."""
+        """Starts a child process, without waiting until it is ready."""
         if self._broken is None and self._child is None:
             started = started_worker(self._kind, self._options)
             if isinstance(started, ChildExit):
@@ -177,7 +178,7 @@ class Worker:
 
 
 def started_worker(kind: Kind, options: Mapping[str, Any]) -> Child | ChildExit:
-    """A child that was sent its options, and that may still be coming up; or why there is none."""
+    """Returns a child process that got its options, and that may still be starting; or why there is none."""
     try:
         child = Child(start_worker(kind))
     except (OSError, ValueError) as error:
@@ -187,7 +188,7 @@ def started_worker(kind: Kind, options: Mapping[str, Any]) -> Child | ChildExit:
 
 
 def read_reply(child: Child, line: bytes | ChildExit) -> Ready | Answered | ChildExit:
-    """The message in a line from ``child``; what is none ends it."""
+    """Returns the message in a line from ``child``; another line ends the child process."""
     if isinstance(line, ChildExit):
         return line
     try:
@@ -197,7 +198,7 @@ def read_reply(child: Child, line: bytes | ChildExit) -> Ready | Answered | Chil
 
 
 def read_answers(child: Child, line: bytes | ChildExit, most: int = 1) -> list[Answer] | ChildExit:
-    """The answers in a line from ``child``, one to ``most``; what is none ends it."""
+    """Returns the answers in a line from ``child``, one to ``most``; another line ends the child process."""
     reply = read_reply(child, line)
     if isinstance(reply, Answered) and 0 < len(reply.answers) <= most:
         return reply.answers
@@ -209,7 +210,7 @@ def _send(child: Child, batches: list[list[AnyQuestion]]) -> None:
 
 
 def _batches(questions: list[AnyQuestion], alone: int) -> list[list[AnyQuestion]]:
-    """The questions in their order, so many of them alone."""
+    """Yields the questions in order, the first ones alone."""
     singles = [[question] for question in questions[:alone]]
     rest = range(alone, len(questions), _BATCH)
     return [*singles, *(questions[start : start + _BATCH] for start in rest)]

@@ -22,14 +22,14 @@ from collections.abc import Mapping, Sequence
 PATIENCE = 2.0
 #: File descriptors of a child: what it is sent, what it returns, and a file of the parent's.
 INCOMING, OUTGOING, FILE = 3, 4, 5
-#: Stands for Python's own module path in the list of a child's module paths.
+#: Represents Python's own module path in the list of a child process's module paths.
 OWN_PATH = "*"
 
 #: Ends of pipes are moved beyond the numbers that they get in the child, so that none is overwritten by another.
 _BEYOND = 16
 _BOOTSTRAP = (
     "import sys; home, count, *rest = sys.argv[1:]; count = int(count); "
-    # This very package, whatever copy of it is installed besides; everything else from the given paths.
+    # This copy of the package, even if another one is installed; everything else from the given paths.
     "sys.path.insert(0, home); import ovms_doctor.probes.processes; del sys.path[0]; "
     f"sys.path[:] = [one for given in rest[:count] for one in (sys.path if given == {OWN_PATH!r} else [given])]; "
     "from ovms_doctor.probes.processes.entry import main; main(*rest[count:])"
@@ -55,7 +55,8 @@ class Process:
         self.returncode: int | None = None
 
     def has_ended(self) -> bool:
-        """Whether it is dead, without taking its status: its id must stay its own until its group is killed."""
+        """Returns whether it has ended, without reading its status: its id must not be reused until its group is
+        killed."""
         if self.returncode is not None:
             return True
         try:
@@ -79,7 +80,7 @@ class Process:
         while self.returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # somebody else took its status
+            except ChildProcessError:  # its status was already read elsewhere
                 return
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
@@ -101,10 +102,11 @@ def start(
     keeps_output: bool = False,
     memory: int | None = None,
 ) -> Process:
-    """A new process that calls ``entry`` (``module:function``) with ``arguments``. OSError or ValueError where none
-    can be started.
+    """Starts a process that calls ``entry`` (``module:function``) with ``arguments``. Raises OSError or ValueError
+    where it cannot be started.
 
-    ``paths``: where it finds modules besides this package's. ``with_site``: it runs site-packages' start-up files.
+    ``paths``: where it finds modules, in addition to this package. ``with_site``: it runs site-packages' start-up
+    files.
     ``environment``: its variables, this process's own if None. ``file``: a descriptor that it gets as FILE.
     ``keeps_output``: its standard output goes where its standard error goes, else nowhere. ``memory``: bytes of
     memory of its own that it may take, no limit if None.
@@ -148,7 +150,7 @@ def command(
         flags.append("-S")
     if sys.dont_write_bytecode:
         flags.append("-B")
-    # Names must be decoded there as they are here, whatever the locale.
+    # The child process must decode names as this process does, whatever the locale.
     if sys.getfilesystemencoding() == "utf-8":
         flags += ["-X", "utf8=1"]
     limits = (str(os.getpid()), str(int(has_file)), str(memory or 0))
@@ -172,8 +174,8 @@ def home() -> str:
 
 
 def own_paths() -> list[str]:
-    """Module paths of a child that imports what is installed: nothing of the user's can replace a module of
-    Python's, for it stands at the end."""
+    """Returns the module paths of a child process that imports installed packages: they are after Python's own, so
+    that no package of the user can replace a module of Python."""
     import site
 
     user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []

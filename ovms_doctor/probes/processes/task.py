@@ -13,7 +13,7 @@ from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, own_paths, st
 
 Task: TypeAlias = Literal["container", "kernel_log", "live", "metadata"]
 
-#: The module whose ``answer`` takes the question.
+#: The module whose ``answer`` answers the question.
 _MODULES: Mapping[str, str] = {
     "container": "ovms_doctor.probes.containers.engine",
     "kernel_log": "ovms_doctor.probes.kernel_log",
@@ -28,7 +28,8 @@ _LARGEST = 64 << 20
 def run_in_child(
     task: Task, question: Mapping[str, Any], deadline: float, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any] | ChildExit:
-    """The answer of ``task`` within ``deadline`` seconds, or how its process ended. Raises InterruptedRunError.
+    """Returns the answer of ``task`` within ``deadline`` seconds, or how its process ended. Raises
+    InterruptedRunError.
 
     ``question`` and answer are JSON objects. ``environment``: the child's, this process's where it is None.
     """

@@ -179,7 +179,7 @@ class _Portions:
             self._answers.clear()
 
 
-#: Kinds whose handlers wait for others most of the time, and take so many questions at once.
+#: Kinds whose handlers mostly wait for other hosts, and the number of questions that they answer in parallel.
 _AT_A_TIME = {"stores": 8}
 
 

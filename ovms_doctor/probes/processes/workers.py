@@ -1,7 +1,7 @@
-"""Worker processes of each kind: where they find modules, which variables they get, and those that start early.
+"""Worker processes of each kind: their module paths, their variables, and those that start early.
 
-A worker is started before anybody knows its options: it imports what its kind needs, and waits for them. So the
-command line starts the workers that a run nearly always needs before it imports the rest of the program.
+A worker is started before its options are known: it imports the modules for its kind, and waits for its options. So
+the command line starts the workers that a run nearly always needs before it imports the rest of the program.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from ovms_doctor.probes.processes import fork
 from ovms_doctor.probes.processes.start import OWN_PATH, Process, home, own_directories, own_paths, start
 
 #: What a worker does: look at the file system; read model files; read shared libraries; load models with OpenVINO and
-#: read model files, the same with OpenVINO Tokenizers; load pipelines with OpenVINO GenAI; ask stores. See
+#: read model files, the same with OpenVINO Tokenizers; load pipelines with OpenVINO GenAI; query stores. See
 #: :mod:`ovms_doctor.probes.processes.worker`.
 Kind: TypeAlias = Literal["files", "inspect", "library", "load", "tokenizers", "pipelines", "stores"]
 
 _ENTRY: Final = "ovms_doctor.probes.processes.worker_start:main"
-#: What a child needs that asks stores: where programs and libraries lie, the language, and who measures it.
+#: Variables for a child process that queries stores: the paths of programs and libraries, the language, and those of
+#: measuring tools.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 _KEPT_BEGINNINGS: Final = ("LC_", "COVERAGE_")
 _NO_HOME: Final = "/nonexistent"
@@ -33,7 +34,7 @@ _COPIED: Final = ("files", "inspect")
 #: Kinds that are copies only before the parent has read anything: they may run code of the user's choice.
 _COPIED_EARLY: Final = (*_COPIED, "load")
 
-#: Workers that were started and that nobody uses yet.
+#: Workers that were started and are not used yet.
 _early: dict[Kind, Process] = {}
 #: Whether this process is the command's own, which may be copied.
 _is_command = False
@@ -46,7 +47,7 @@ def start_worker(kind: Kind) -> Process:
         return early
     if _is_command and kind in _COPIED and fork.is_safe():
         return _copy(kind)
-    # Without site-packages' own start-up files, which look at other files than are asked for.
+    # Without site-packages' start-up files, which read other files than the user named.
     plain = kind == "files"
     return start(
         _ENTRY,
@@ -74,7 +75,7 @@ def start_early(kinds: Sequence[Kind], *, is_command: bool = False) -> None:
 
 
 def end_unused() -> None:
-    """End the workers that were started early and that nobody used."""
+    """Ends the workers that were started early and not used."""
     while _early:
         _, process = _early.popitem()
         process.end()
@@ -94,8 +95,8 @@ def _serve(kind: Kind, paths: list[str]) -> None:
 
 
 def _without_secrets() -> dict[str, str]:
-    """Variables for a worker that asks stores: none that a library could take credentials, proxies or certificates
-    from, nor the server's secrets where they are among them."""
+    """Returns the variables for a worker that queries stores: none from which a library could take credentials,
+    proxies or certificates, and none of the server's secrets."""
     kept = {
         name: text for name, text in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
     }

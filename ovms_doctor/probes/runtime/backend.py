@@ -31,10 +31,10 @@ class OpenVINOError(Exception):
 
 
 def error_text(error: BaseException) -> str:
-    """The text of the C++ exception that the binding raised as ``error``.
+    """Returns the text of the C++ exception that the binding raised as ``error``.
 
-    Raises RuntimeUnavailableError where the error is no exception of OpenVINO's: a call that this release's
-    binding does not take says nothing about a model.
+    Raises RuntimeUnavailableError where the error is no exception of OpenVINO's: a call that this release's binding
+    does not support proves nothing about a model.
     """
     if isinstance(error, UnicodeDecodeError):
         # The binding could not make a Python text of what(): its bytes are in the exception.
@@ -54,12 +54,12 @@ def error_text(error: BaseException) -> str:
 
 
 def reachable(directory: str) -> str:
-    """A path to a directory that keeps working when its parents can no longer be searched.
+    """Returns a path to a directory that is usable after its parents can no longer be searched.
 
-    OpenVINO lists the directory of its libraries at every single ``read_model`` (seen with strace,
-    2026.4.1), so that having loaded them all is not enough for a process that later gives up root: in
-    a virtual environment below a 0700 home every model would be "unable to read". Through an open
-    descriptor only the directory's own mode counts. The descriptor stays open for the process's life.
+    OpenVINO lists the directory of its libraries at every ``read_model`` (observed with strace, 2026.4.1), so that
+    it is not enough for a process that later gives up root to have loaded them all: in a virtual environment below a
+    0700 home every model would be "unable to read". Through an open descriptor only the directory's own mode counts.
+    The descriptor stays open for the process's life.
     Returns ``directory`` itself where there is no /proc. Raises OSError.
     """
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -66,7 +66,7 @@ def _import_extension(package_directory: str) -> tuple[Any, Any, str]:
         try:
             spec.loader.exec_module(module)
             core = module.Core()
-            # A model is its own wrapper; see the module's docstring.
+            # The model of the extension module is used directly; see the module's docstring.
             module.Model._Model__model = property(lambda model: model)
         except BaseException:
             del sys.modules[_EXTENSION]

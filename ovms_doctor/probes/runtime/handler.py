@@ -98,13 +98,13 @@ class Models:
         return renamed(answer, renaming(names)) if names else answer
 
     def _obstacle(self, found: Mapping[str, Found]) -> Failure | Unavailable | None:
-        """What keeps the server's user from the model where this process is not that user."""
+        """Returns why the server's user cannot read the model, where this process is not that user."""
         predicts = self._files.means == "predict"
         for part, resolved in found.items():
             stop = self._files.readable(part) if predicts and isinstance(resolved, ResolvedPath) else resolved
             if isinstance(stop, Unavailable):
                 return stop
-            # All other failures are left to who opens the file, whose text is wanted.
+            # Other failures are left to OpenVINO, which opens the file and whose message is needed.
             if predicts and isinstance(stop, Failure) and stop.errno == errno.EACCES:
                 return stop
         return None
@@ -180,8 +180,8 @@ def library_inspector() -> Starter:
 
 
 def loader(*, tokenizers: bool = False) -> Starter:
-    """What loads models and extensions with OpenVINO, and reads model files. ``tokenizers``: the library of text
-    operations that is installed beside this program is loaded first, as the server does."""
+    """Returns the handler that loads models and extensions with OpenVINO, and reads model files. ``tokenizers``: the
+    installed library of text operations is loaded first, as the server does."""
     from ovms_doctor.probes.inspect import inspect_model
     from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError
     from ovms_doctor.probes.runtime.read import Runtime

@@ -48,7 +48,7 @@ class LoadedModel:
         return tuple(_tensor(port) for port in self._model.outputs)
 
     def prepare(self, preparation: Preparation) -> None:
-        """Take the server's steps between reading and compiling, and compile as ``preparation`` says. Raises
+        """Runs the server's steps between reading and compiling, and compiles as set in ``preparation``. Raises
         PreparationError."""
         self._properties = compile_properties(preparation)
         self._device = preparation.device
@@ -62,7 +62,7 @@ class LoadedModel:
             self._core.compile_model(smallest, self._device, self._properties)
 
     def compile(self) -> None:
-        """Compile with COMPILE_PROPERTIES, on CPU but for a preparation that says otherwise; make an infer
+        """Compiles with COMPILE_PROPERTIES, on CPU unless the preparation names another device; creates an infer
         request. Raises OpenVINOError."""
         with _translated():
             self._core.compile_model(self._model, self._device, self._properties).create_infer_request()
@@ -106,7 +106,7 @@ class OpenVINO:
     def _preload(self) -> None:
         """Load what is otherwise loaded at first use. A library that is missing is missed when needed."""
         try:
-            # A file that is no frontend's has every frontend loaded and asked.
+            # For a file that no frontend supports, OpenVINO loads and tries every frontend.
             with self.read(os.devnull):
                 pass
         except OpenVINOError:

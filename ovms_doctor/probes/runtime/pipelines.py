@@ -45,7 +45,7 @@ class Pipelines:
         self._directories: list[str] = []
 
     def prepare(self) -> None:
-        """Imports the library and what it would open later; nothing of a user's is opened. Raises
+        """Imports the library and the files that it would open later; no file of a user is opened. Raises
         RuntimeUnavailableError."""
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
@@ -97,7 +97,7 @@ class Pipelines:
                 self._load(path, task, config)
             except MemoryError:
                 outcome = "out_of_memory"
-            except Exception as error:  # noqa: BLE001 - whatever the library throws is the answer
+            except Exception as error:  # noqa: BLE001 - any exception of the library is the answer
                 message = error_text(error)
                 outcome = "out_of_memory" if OUT_OF_MEMORY.search(message) else "failed"
         detail = f"the load was allowed {growth} bytes of address space" if outcome == "out_of_memory" else ""
@@ -122,7 +122,7 @@ class Pipelines:
             try:
                 getattr(self._genai, name)(path, "CPU", **config)
                 return
-            except Exception as thrown:  # noqa: BLE001 - whatever the library throws is the answer
+            except Exception as thrown:  # noqa: BLE001 - any exception of the library is the answer
                 error = thrown
         assert error is not None
         raise error

@@ -65,7 +65,7 @@ def compile_properties(preparation: Preparation) -> dict[str, Any]:
 
 
 def _pairs(rows: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, str]]:
-    for key, value in rows:  # noqa: UP028 - the rows hold pairs, which only unpacking says
+    for key, value in rows:  # noqa: UP028 - only unpacking shows that the rows are pairs
         yield key, value
 
 

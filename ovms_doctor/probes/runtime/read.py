@@ -30,10 +30,10 @@ from ovms_doctor.probes.runtime.prepare import PreparationError
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
 
-#: Address space that a load may add, as multiples of the size of the weights, and besides. Measured
+#: Address space that a load may add, as multiples of the size of the weights, and a fixed part. Measured
 #: with OpenVINO 2026.4.1: a read maps the weights once, and formats other than IR hold up to two
 #: copies more; a compile adds up to four copies (FP16 constants under a plain Convert, computed in
-#: FP32) to the mapping. Two GiB let all small models through and stop runaway constant folding.
+#: FP32) to the mapping. Two GiB are enough for all small models and stop endless constant folding.
 WEIGHT_FACTORS: Final[dict[LoadLevel, int]] = {"read": 3, "compile": 6}
 BASE_GROWTH: Final = 2 * GIB
 #: A thread's stack (8 MiB) and bookkeeping; OpenVINO may start one for each core.
@@ -41,12 +41,12 @@ STACK_PER_CORE: Final = 16 * MIB
 
 #: How an exhausted address space shows in OpenVINO's texts: operator new; mmap of a weights file
 #: ("…, err=Cannot allocate memory"; without "err=" the words belong to the CPU plugin's message about
-#: incompatible descriptors); a thread that has no room for its stack.
+#: incompatible descriptors); a thread without address space for its stack.
 OUT_OF_MEMORY: Final = lazy_pattern(
     r"std::bad_alloc|err=Cannot allocate memory|Resource temporarily unavailable"
 )
 
-#: Enough for any model directory; ends the walk in a directory that is none.
+#: The most files that are counted: enough for any model directory, and a limit for others.
 _MOST_FILES: Final = 10_000
 _M_ARENA_MAX: Final = -8  # mallopt(3)
 
@@ -62,10 +62,10 @@ class Runtime:
         self._backend: OpenVINO | None = None
 
     def prepare(self) -> None:
-        """Load OpenVINO and all that it would load later; nothing of a user's is opened.
+        """Loads OpenVINO and all files that it would load later; no file of a user is opened.
 
-        Raises RuntimeUnavailableError. An extension, which is code of the user's choice, is loaded later, with the
-        rights that the process has then.
+        Raises RuntimeUnavailableError. An extension, which is code that the user chose, is loaded later, with the
+        rights of the process at that time.
         """
         _, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
@@ -115,15 +115,15 @@ class Runtime:
         preparation: Preparation | None = None,
         extension: str | None = None,
     ) -> LoadReport:
-        """Read a model, prepare it, for level ``compile`` also compile it, on CPU but for a preparation that
-        names another device.
+        """Reads a model, prepares it, for level ``compile`` also compiles it, on CPU unless the preparation names
+        another device.
 
-        ``path`` is what the server would hand to ``read_model`` (a SavedModel's directory ends in
-        ``/``). ``extension``: the host path of a CPU extension to be loaded first. Where that cannot be loaded,
-        as the server then ends, so does this: outcome ``failed``, ``detail`` says that it is the extension.
-        Raises RuntimeUnavailableError where the process's present user may not read OpenVINO's libraries, for
-        OpenVINO would say of every model that it is unable to read it; and for a file that can be no description of a
-        model by its size, which OpenVINO would read for hours.
+        ``path`` is the path that the server would pass to ``read_model`` (a SavedModel's directory ends in
+        ``/``). ``extension``: the host path of a CPU extension to be loaded first. If it cannot be loaded, the
+        server ends, and the result here is the outcome ``failed`` with ``detail`` for the extension.
+        Raises RuntimeUnavailableError where the process's present user may not read OpenVINO's libraries, because
+        OpenVINO would report every model as unreadable; and for a file that is too large to be the description of a
+        model, which OpenVINO would read for hours.
         """
         backend = self._ready()
         if not os.access(backend.libraries, os.R_OK | os.X_OK):
@@ -171,7 +171,7 @@ class Runtime:
             message = error.message
             step = error.step if isinstance(error, PreparationError) else ""
             outcome = "out_of_memory" if OUT_OF_MEMORY.search(message) else "failed"
-            if not message:  # the package, under a Python whose exceptions drop such texts
+            if not message:  # the package, with a Python whose exceptions lose such texts
                 detail = "OpenVINO's text was lost, for it is not UTF-8"
         except MemoryError:  # Python's own
             outcome = "out_of_memory"
@@ -197,12 +197,11 @@ class Runtime:
 
 
 def address_space_growth(weights: int, level: LoadLevel, memory_limit: int | None, cores: int) -> int:
-    """How many bytes of address space a load may add to what the process has.
+    """Returns the bytes of address space that a load may add to the process.
 
-    ``weights`` is the size of the model's weights in bytes. A ``memory_limit`` (bytes) bounds it,
-    but for what costs address space and no memory: the mapped weights, whose pages the kernel can
-    take back, and stacks. Address space is not memory in use, so this is a guard for the host and no
-    prediction of what the server's limit would do.
+    ``weights`` is the size of the model's weights in bytes. A ``memory_limit`` (bytes) bounds it, except for address
+    space that needs no memory: the mapped weights, whose pages the kernel can reclaim, and stacks. Address space is
+    not memory in use, so this protects the host and does not predict the effect of the server's limit.
     """
     stacks = cores * STACK_PER_CORE
     growth = BASE_GROWTH + WEIGHT_FACTORS[level] * weights

@@ -1,4 +1,4 @@
-"""Stores, asked in child processes: the parent's side."""
+"""Stores, queried in child processes: the parent's side."""
 
 from ovms_doctor.probes.stores.parent import StoreCollector
 

@@ -1,4 +1,4 @@
-"""What became of a request to a store, in words that tell nothing secret."""
+"""The result of a request to a store, in messages without secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ovms_doctor.model.text import HIDDEN
 
 #: Characters of a message that are kept.
 KEPT = 300
-#: Shorter ones stand in every other word.
+#: Shorter secrets are parts of ordinary words.
 _SHORTEST_SECRET = 3
 
 #: In this order: a kind that is also one of the later kinds comes first.
@@ -46,7 +46,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def problem_of(error: BaseException) -> tuple[StoreProblem, str]:
-    """What an exception of a connection means, and the system's words for it; no trouble for any other."""
+    """Returns the problem that an exception of a connection means, and the system's message; no problem for any
+    other exception."""
     found = list(chain(error))
     for kind, problem in _PROBLEMS:
         item = next((one for one in found if isinstance(one, kind)), None)
@@ -54,13 +55,13 @@ def problem_of(error: BaseException) -> tuple[StoreProblem, str]:
             return problem, system_message(item)
     if any(type(item).__name__.endswith(("TimeoutError", "Timeout")) for item in found):
         return "timeout", ""
-    # The rest of what a connection can meet (no route, network down) ends like a refused one.
+    # Other failures of a connection (no route, network down) have the effect of a refused one.
     system = next((item for item in found if isinstance(item, OSError) and item.errno), None)
     return ("refused", system_message(system)) if system is not None else ("", "")
 
 
 def system_message(error: BaseException) -> str:
-    """What the system says of it. The libraries' own sentences hold addresses in memory."""
+    """Returns the system's message. The libraries' own messages contain addresses in memory."""
     if isinstance(error, ssl.SSLError):
         return getattr(error, "verify_message", "") or error.reason or ""
     if isinstance(error, IncompleteRead):
@@ -69,7 +70,7 @@ def system_message(error: BaseException) -> str:
 
 
 def authority_of(url: str) -> str:
-    """``host:port`` of an address; empty where it is none."""
+    """Returns ``host:port`` of an address; empty for an invalid one."""
     try:
         parts = urlsplit(url)
         port = parts.port or (80 if parts.scheme == "http" else 443)
@@ -100,7 +101,7 @@ class Hidden:
 
 
 def passing(answer: object) -> bool:
-    """It is worth asking once more: the store is busy, or hung up."""
+    """Returns whether the request should be repeated: the store is busy, or closed the connection."""
     if not isinstance(answer, StoreRefusal):
         return False
     if answer.problem:

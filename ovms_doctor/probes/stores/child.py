@@ -1,4 +1,4 @@
-"""In a child: stores asked. Their libraries may hang, and they hold the server's secrets."""
+"""In a child process: queries stores. Their libraries may hang, and have the server's secrets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NOWHERE = "/nonexistent"
 
 
 class Store(Protocol):
-    """A bucket as one access sees it."""
+    """A bucket with one access."""
 
     def head(self) -> StoreResponse | StoreRefusal | Unavailable: ...
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable: ...
@@ -42,8 +42,8 @@ class Store(Protocol):
 
 
 def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], dict[str, Any]]:
-    """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds, ``ahead``: S3
-    will be asked, and what takes long to import is imported now."""
+    """``options``: ``secrets`` by variable, ``files`` (base64) by server path, ``patience`` in seconds, ``ahead``:
+    S3 will be queried, and slow imports are done now."""
     _clean()
     if options.get("ahead"):
         # What is wrong with it is the answer to the first question.
@@ -55,7 +55,7 @@ def start(options: Mapping[str, Any]) -> tuple[Callable[[AnyQuestion], Answer], 
 
 
 def _clean() -> None:
-    """The libraries are to find nothing of whoever runs this."""
+    """Removes the settings of this user, which the libraries must not find."""
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name.lower().endswith("_proxy") or name in _FOREIGN_NAMES:
             del os.environ[name]
@@ -75,7 +75,7 @@ class _StoreHandler:
         self._own = threading.local()
 
     def answer(self, question: AnyQuestion) -> Answer:
-        """Whatever goes wrong is reported without the texts of libraries, which can hold secrets."""
+        """Any failure is reported without the texts of libraries, which can contain secrets."""
         try:
             return self._answer(question)
         except Exception as error:  # noqa: BLE001
@@ -120,7 +120,7 @@ class _StoreHandler:
                 os.makedirs(_inside(question.directory, directory), mode=0o700, exist_ok=True)
             for file in copy.files:
                 path = _inside(question.directory, file.name)
-                # A child that was ended at its deadline may have begun with what is then asked of another one.
+                # A child process that was ended at its deadline may have written a part of the files already.
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
                 if file.name not in names:
@@ -141,7 +141,7 @@ class _StoreHandler:
 
 
 def needed(access: StoreAccess) -> tuple[str, ...]:
-    """The variables whose values an access needs."""
+    """Returns the variables whose values an access needs."""
     names = [access.proxy] if access.proxy else []
     if access.credentials == "keys":
         names += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]

@@ -29,26 +29,28 @@ from ovms_doctor.probes.stores.copies import Copies, Progress
 
 #: Bytes of a file with credentials; real ones have a few thousand.
 _LARGEST_KEY_FILE = 1 << 20
-#: So many questions make another child worth its start; each works at several at a time, and it is Python's own work
-#: that then sets the pace. Of two processors one is left to what inspects the copies.
+#: The number of questions for which another child process is started; each handles several in parallel, and then
+#: Python's own work limits the speed. Of two processors one is left for the inspection of the copies.
 _WORTH_A_START = 300
 _MOST_CHILDREN = 4
 _PROCESSORS_EACH = 2
-#: Enough for a child that is not listened to for a while; of a store that never answers, too many are asked for.
+#: The questions in a batch: enough for a child process that is not read for a while, and not too many for a store
+#: that never answers.
 _AT_A_TIME = 32
 #: Bytes each second that a download makes at least, or its deadline passes.
 _SLOWEST = 1_000_000
-#: After so many that were not answered in time, all others to the same store would be waited for in vain as well.
+#: After this number of questions without an answer in time, no further ones are sent to the same store.
 _MOST_IN_VAIN = 3
-_TIRED = Unavailable("the store did not answer others in time, and is not asked any more", timed_out=True)
+_TIRED = Unavailable("the store did not answer others in time, and is not queried any more", timed_out=True)
 
 
 class StoreCollector:
-    """Asks S3 and Google Cloud Storage as the server's clients would.
+    """Queries S3 and Google Cloud Storage like the server's clients.
 
-    ``secrets``: values of the server's variables by name; ``local``: what sees the server's files, for those that hold
-    credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: children at a time, else as
-    many as are worth it; ``progress_bytes`` is called during a download: its path, bytes done, bytes in all. Nothing is
+    ``secrets``: values of the server's variables by name; ``local``: the collector for the server's files, for those
+    with credentials; ``deadline`` and ``load_deadline`` in seconds, for one question; ``jobs``: child processes at a
+    time, else by the number of questions; ``progress_bytes`` is called during a download: its path, received bytes,
+    all bytes. Nothing is
     started before the first question or ``warm``. Not for several threads.
     """
 
@@ -92,7 +94,7 @@ class StoreCollector:
         return answers
 
     def warm(self, load: str) -> None:
-        """Has a child started that asks, and those for what is downloaded; without waiting for them."""
+        """Starts a child process for requests, and those for downloaded files, without waiting for them."""
         self._started(ahead=True).warm()
         self._copies.warm(load)
 
@@ -219,7 +221,7 @@ def _answered(answer: Answer | ChildExit) -> Answer:
     if answer.timed_out and answer.started:
         return Unavailable("the store did not answer in time and is not waited for", timed_out=True)
     if answer.started:
-        # What it wrote to standard error may hold what it asked with.
+        # Its standard error may contain the secrets of its requests.
         answer = replace(answer, stderr="")
     return Unavailable(f"the process that asks the store failed: {answer}", answer.timed_out)
 
@@ -231,4 +233,4 @@ def _timed_out(answer: Answer) -> bool:
 
 
 def _nobody(question: AnyQuestion) -> None:
-    """Where nobody wants to know about progress."""
+    """Ignores progress."""

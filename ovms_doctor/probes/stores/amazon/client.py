@@ -15,9 +15,9 @@ from ovms_doctor.model.pattern import lazy_pattern
 _PROXY = lazy_pattern(r"(https?)://(([^:]{1,128}):([^@]{1,256})@)?([^:/]{1,255})(:([0-9]{1,5}))/?", re.DOTALL)
 _DEFAULT_REGION = "us-east-1"
 _LAST_PORT = 65535
-#: Where a response's own status stands in what the library says of it, which may have made another one of it.
+#: The response's own status in the library's message, which may report another one.
 SENT = "OvmsDoctorStatus"
-#: Of a profile: what would make other credentials than those that stand in the file.
+#: Keys of a profile that lead to other credentials than those in the file.
 _NOT_STATIC = ("role_arn", "credential_process", "sso_session", "sso_start_url", "web_identity_token_file")
 
 
@@ -108,9 +108,9 @@ def _credentials(
 
 
 def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[str, str], str]:
-    """A profile's own keys, which the SDK takes from the credentials file alone, as it takes the region from the
-    configuration file (1.11: ProfileConfigFileAWSCredentialsProvider, ClientConfiguration). Nothing is run or asked
-    for others."""
+    """Returns a profile's own keys, which the SDK reads from the credentials file only, and the region, which it
+    reads from the configuration file (1.11: ProfileConfigFileAWSCredentialsProvider, ClientConfiguration). No
+    program is run and no service queried for others."""
     both = [
         _section(path, files.get(path, b""), names)
         for path, names in zip(access.files, _sections(access.profile), strict=True)
@@ -125,7 +125,7 @@ def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[s
             )
         file_list = " and ".join(access.files)
         if all(configured.get(name) for name in keys):
-            file_list = f"{access.files[0]}, where alone the server's client looks for them"
+            file_list = f"{access.files[0]}, the only file in which the server's client looks for them"
         raise StoreClientError(f"the profile {access.profile} has no keys in {file_list}")
     names = [*keys, "aws_session_token"]
     region = access.region or configured.get("region", "")
@@ -133,7 +133,7 @@ def _of_profile(access: StoreAccess, files: Mapping[str, bytes]) -> tuple[dict[s
 
 
 def _section(path: str, content: bytes, names: tuple[str, ...]) -> dict[str, str]:
-    """What stands below the first of these names. Raises NotUsable."""
+    """Returns the values below the first of these names. Raises StoreClientError."""
     parsed = configparser.RawConfigParser(strict=False, interpolation=None)
     try:
         parsed.read_string(content.decode("utf-8", "replace"))

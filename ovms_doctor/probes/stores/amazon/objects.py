@@ -10,14 +10,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 
 class Objects:
-    """The objects of a bucket, asked for as ``client`` would ask. ``keys``: what it signs with, none for nothing."""
+    """The objects of a bucket, requested as ``client`` would request them. ``keys``: the keys for signatures, empty
+    without signatures."""
 
     def __init__(self, client: Any, bucket: str, keys: tuple[str, ...]) -> None:
         from botocore.auth import S3SigV4Auth
         from botocore.credentials import Credentials
         from botocore.httpsession import URLLib3Session
 
-        # The client itself tells where it would ask, and for which region it would sign.
+        # The client itself has the address of its requests, and the region for its signatures.
         address = urlsplit(client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"}))
         self._base = f"{address.scheme}://{address.netloc}{address.path[:-1]}"
         scope = parse_qs(address.query).get("X-Amz-Credential", [""])[0].split("/")
@@ -30,8 +31,8 @@ class Objects:
         )
 
     def open(self, key: str) -> Any | None:
-        """The body of a whole object, a ``botocore.response.StreamingBody``; None for whatever else comes, which the
-        client is then to ask for and to tell of. Raises what botocore raises for a connection."""
+        """Returns the body of a whole object, a ``botocore.response.StreamingBody``; None for any other response,
+        which the client then requests and reports. Raises botocore's exceptions for a connection."""
         from botocore.awsrequest import AWSRequest
         from botocore.response import StreamingBody
 

@@ -1,4 +1,4 @@
-"""S3, asked as the server's client asks it: in the child process, by boto3 with every choice made for it.
+"""S3, queried as the server's client queries it: in the child process, with boto3 and explicit settings.
 
 Only the calls of s3filesystem.cpp are used: HeadBucket, ListObjects (version 1), GetObject.
 """
@@ -31,7 +31,7 @@ from ovms_doctor.probes.stores.answers import Hidden, authority_of, chain, passi
 from ovms_doctor.probes.stores.google.session import proxy_secrets
 
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-#: Seconds before a question is asked once more, each in turn.
+#: Seconds before each further attempt of a request.
 _PAUSES = (0.3, 0.9)
 _CHUNK = 1 << 20
 #: Statuses by which a client is sent to another address.
@@ -47,7 +47,7 @@ _Answer = TypeVar("_Answer")
 
 
 class AmazonStore:
-    """A bucket as one access sees it. Arguments as in :class:`ovms_doctor.probes.stores.google.store.GoogleStore`."""
+    """A bucket with one access. Arguments as in :class:`ovms_doctor.probes.stores.google.store.GoogleStore`."""
 
     def __init__(
         self, access: StoreAccess, secrets: Mapping[str, str], files: Mapping[str, bytes], patience: float
@@ -83,7 +83,7 @@ class AmazonStore:
         return self._ask("HeadBucket", ask)
 
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
-        """The keys that begin with ``prefix``, so many pages of the store's."""
+        """Returns the keys that begin with ``prefix``, up to ``pages`` pages of the store."""
         objects: list[StoredObject] = []
         prefixes: list[str] = []
         more: dict[str, str] = {"Delimiter": "/"} if delimited else {}
@@ -102,7 +102,7 @@ class AmazonStore:
             below = [str(item["Prefix"]) for item in page.get("CommonPrefixes", ())]
             newest = max([*(one.key for one in found[-1:]), *below[-1:]], default="")
             if last and newest <= last:
-                # It said that there is more, and gives none of it.
+                # The store reported more keys, but returns none.
                 return _in_order(prefix, objects, prefixes, True)
             objects += found
             prefixes += below
@@ -116,7 +116,7 @@ class AmazonStore:
     def _page(self, prefix: str, more: Mapping[str, str]) -> dict[str, Any]:
         parameters: dict[str, Any] = dict(more)
         if not self._access.endpoint:
-            # Amazon tells of what was restored, and can be read though its storage class says otherwise.
+            # Amazon reports restored objects, which can be read in spite of their storage class.
             parameters["OptionalObjectAttributes"] = ["RestoreStatus"]
         found: dict[str, Any] = self._client.list_objects(
             Bucket=self._access.bucket, Prefix=prefix, **parameters
@@ -133,7 +133,7 @@ class AmazonStore:
             whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
             ranged = whole.isascii() and whole.isdigit()
             size = int(whole) if ranged else int(answer["ContentLength"])
-            # Some send all of it: no more than was asked for is kept in memory.
+            # Some stores send the whole object: only the requested part is kept in memory.
             before = 0 if ranged else begin
             with contextlib.closing(answer["Body"]) as body:
                 data = _first(body, min(before + length, size))
@@ -173,7 +173,7 @@ class AmazonStore:
     # -- asking ----------------------------------------------------------------------------------------
 
     def _ask(self, call: StoreCall, ask: Callable[[], _Answer]) -> _Answer | StoreRefusal | Unavailable:
-        """The answer; what passes is asked for again, as long as there is time."""
+        """Returns the answer; after a temporary failure the request is repeated, as long as there is time."""
         if self._stopped is not None:
             return self._stopped
         end = time.monotonic() + self._patience
@@ -257,12 +257,12 @@ class AmazonStore:
         return _cannot(error)
 
     def _region(self, value: object) -> str:
-        """A region as a store told it, which is handed on in commands; empty for what looks like none."""
+        """Returns a region from a store's answer, which commands of remedies contain; empty for an invalid one."""
         region = str(value or "")
         return region if _REGION.fullmatch(region) and self._hidden(region) == region else ""
 
     def _host(self) -> str:
-        """Who is asked, as far as the client tells."""
+        """Returns the address of the requests, as far as the client has it."""
         address = authority_of(self._client.meta.endpoint_url) if self._client is not None else ""
         virtual = (
             self._access.addressing == "virtual"
@@ -287,7 +287,7 @@ def _in_order(prefix: str, objects: list[StoredObject], prefixes: list[str], mor
 
 
 def _first(body: Any, length: int) -> bytes:
-    """So many bytes of an answer's body, which itself minds an end that comes too early."""
+    """Reads a number of bytes of an answer's body, which itself raises for an end that comes too early."""
     data = b""
     while len(data) < length and (part := body.read(length - len(data))):
         data += part
@@ -295,8 +295,8 @@ def _first(body: Any, length: int) -> bytes:
 
 
 def _is_skewed(date: str) -> bool:
-    """Whether a store's clock and this one are so far apart that it refuses what is signed. An answer to HEAD has no
-    text that would say so."""
+    """Returns whether the difference of the store's clock and this host's is so large that it refuses signatures. An
+    answer to HEAD has no text for that."""
     try:
         there = parsedate_to_datetime(date).timestamp()
     except ValueError:
@@ -305,8 +305,8 @@ def _is_skewed(date: str) -> bool:
 
 
 def _is_proxys(headers: Mapping[str, str]) -> bool:
-    """An answer without any of S3's words that names a proxy, and none of S3's headers: what a proxy hands on has
-    them."""
+    """Returns whether an answer is from a proxy: it names a proxy, and has none of S3's texts and headers, which an
+    answer passed on by a proxy has."""
     if any(name.startswith("x-amz") for name in headers):
         return False
     page = headers.get("content-type", "").startswith("text/html") and headers.get("content-length") != "0"
@@ -315,7 +315,7 @@ def _is_proxys(headers: Mapping[str, str]) -> bool:
 
 
 def _cannot(error: Exception) -> Unavailable:
-    """The library asks nobody. What it says of it may hold a proxy's password."""
+    """The library sent no request. Its message may contain a proxy's password."""
     if type(error).__name__ == "ParamValidationError":
         return Unavailable("boto3 does not ask for a bucket or key of such a name")
     return Unavailable(f"boto3 cannot ask there ({type(error).__name__})")

@@ -1,4 +1,5 @@
-"""Google's credentials from a key file, and the tokens that they give: asked of nobody but who the file names."""
+"""Google's credentials from a key file, and their tokens, which are requested only from the server that the file
+names."""
 
 from __future__ import annotations
 
@@ -25,11 +26,12 @@ _BAD_KEY = "the private key in the server's Google credentials is none that can 
 
 
 class StoreClientError(Exception):
-    """Such credentials cannot be tried from here; the text says why."""
+    """These credentials cannot be tried from here; the text is the reason."""
 
 
 class TokenError(Exception):
-    """No token comes of these credentials. ``came``: what came instead; ``host``: who was asked."""
+    """These credentials give no token. ``response``: the response instead of one; ``host``: the server of the
+    request."""
 
     def __init__(self, response: ReceivedResponse, host: str = "") -> None:
         super().__init__(response.message)
@@ -50,8 +52,8 @@ class Credentials:
         self.secrets = secrets
 
     def token(self, patience: float) -> str:
-        """A valid one; asked for, within ``patience`` seconds, where the last one is no longer. Raises NotAsked,
-        TokenRefused."""
+        """Returns a valid token; a new one is requested, within ``patience`` seconds, where the last one has
+        expired. Raises RequestNotSentError, TokenError."""
         from google.auth.exceptions import GoogleAuthError
         from requests.exceptions import RequestException
 
@@ -92,8 +94,8 @@ def _refused(response: Any, proxied: bool) -> ReceivedResponse:
 
 
 def read_credentials(content: bytes, proxy: StoreProxy, self_signed: bool) -> Credentials:
-    """``content`` of the key file. ``proxy``: the way to who gives tokens. ``self_signed``: a service account's tokens
-    are signed here and not asked for. Raises NotUsable."""
+    """``content`` of the key file. ``proxy``: the proxy to the token server. ``self_signed``: a service account's
+    tokens are signed here and not requested. Raises StoreClientError."""
     try:
         info = json.loads(content.removeprefix(b"\xef\xbb\xbf").decode("utf-8"))
     except (ValueError, RecursionError):
@@ -131,7 +133,8 @@ def _service_account(info: dict[str, Any], self_signed: bool) -> Any:
         raise StoreClientError(_BAD_KEY) from None
     if self_signed:
         return made.with_always_use_jwt_access(True)
-    # The library names Google's own server as the audience, whoever is asked; the server's names who is asked.
+    # This library always names Google's own server as the audience; the server's library names the actual token
+    # server.
     return made.with_claims({"aud": info["token_uri"]})
 
 
@@ -141,7 +144,7 @@ def _authorized_user(info: dict[str, Any], _: bool) -> Any:
     for name in ("client_id", "client_secret", "refresh_token"):
         if not isinstance(info.get(name), str) or not info[name]:
             raise StoreClientError(f"the server's Google credentials have no {name}")
-    # Without scopes, as the server's library asks: the refresh token has its own.
+    # Without scopes, like the server's library: the refresh token has its own.
     return UserCredentials(
         None,
         refresh_token=info["refresh_token"],

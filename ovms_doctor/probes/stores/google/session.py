@@ -1,8 +1,8 @@
-"""How Google Cloud Storage is spoken to from here: a session that takes nothing from this process, its proxy as libcurl
-reads it, and what became of a request that no store answered.
+"""The connection to Google Cloud Storage: a session that uses no setting of this process, its proxy as libcurl reads
+it, and the result of a request that no store answered.
 
-The server's library leaves all of it to libcurl, which is what the way taken here imitates (gcsfilesystem.cpp sets
-neither proxy nor timeout, v2022.1 to v2026.3).
+The server's library uses libcurl for all of it, which this module imitates (gcsfilesystem.cpp sets neither proxy nor
+timeout, v2022.1 to v2026.3).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ProxyChangedError(ValueError):
 
 
 class RequestNotSentError(Exception):
-    """A library wants to ask for something that the server's client does not ask for."""
+    """A library tries a request that the server's client does not send."""
 
 
 class StoreProxy(Struct, frozen=True):
@@ -95,10 +95,10 @@ class LastResponse:
 
 
 def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, str], bool]) -> Any:
-    """A ``requests.Session`` that knows of no variable, .netrc or file of this process, follows no redirection (which
-    might lead to a host that nobody named), and notes in ``last`` what comes in. ``allowed`` says of a method and an
-    address whether it may be asked: Google's libraries ask for more than they are asked for (the bucket, the regions
-    of an account), in threads of their own."""
+    """Returns a ``requests.Session`` that uses no variable, .netrc or file of this process, follows no redirection
+    (which might lead to a host that the user did not name), and stores each response in ``last``. ``allowed``
+    returns whether a method and an address may be requested: Google's libraries send further requests (for the
+    bucket, the regions of an account), in their own threads."""
     import requests
     from requests.adapters import HTTPAdapter
 
@@ -124,11 +124,11 @@ def open_session(proxy: StoreProxy, last: LastResponse, allowed: Callable[[str, 
     return session
 
 
-# -- what became of a request --------------------------------------------------------------------------
+# -- the result of a request ---------------------------------------------------------------------------
 
 
 class ReceivedResponse(Struct, frozen=True):
-    """What came instead of what was asked for. ``at_proxy``: it happened on the way to the proxy, or there."""
+    """The response instead of the requested data. ``at_proxy``: the failure was at the proxy or on the way to it."""
 
     problem: StoreProblem = ""
     status: int = 0
@@ -153,15 +153,15 @@ def of_exception(error: BaseException) -> ReceivedResponse:
 
 
 def of_response(response: Any, proxied: bool) -> ReceivedResponse:
-    """What a response other than 2xx says: Google's JSON, the token server's, or plain words; or that it comes from
-    something that stands before the store."""
+    """Returns the content of a response other than 2xx: Google's JSON, the token server's, or plain text; or that it
+    comes from a proxy before the store."""
     from requests.exceptions import RequestException
 
     status = int(response.status_code)
     try:
         text = response.content[: 1 << 16].decode("utf-8", "replace")
     except (RequestException, RuntimeError, TypeError):
-        # The status is the answer, whatever becomes of its text.
+        # The status is the answer, even if its text cannot be read.
         text = ""
     code, message = _google_words(text)
     page = "<html" in text[:1000].lower() or "<!doctype" in text[:1000].lower()

@@ -1,8 +1,8 @@
-"""Google Cloud Storage, asked as the server's client asks it: in the child process, by Google's own library.
+"""Google Cloud Storage, queried as the server's client queries it: in the child process, with Google's own library.
 
-Only objects are listed and read, as the server does (gcsfilesystem.cpp: ListObjects, ReadObject); nothing asks for the
-bucket itself, for which the server needs no right. The library may use nothing of this process: no credentials that
-it would find by itself, no environment, no metadata server.
+Only objects are listed and read, as the server does (gcsfilesystem.cpp: ListObjects, ReadObject); no request is for
+the bucket itself, for which the server needs no right. The library must not use any setting of this process: no
+credentials that it would find by itself, no environment, no metadata server.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ from ovms_doctor.probes.stores.google.session import (
 ENDPOINT = "https://storage.googleapis.com"
 #: Keys that the store gives at a time.
 PAGE = 1000
-#: A page may hold fewer keys than it could, or none, with others behind it: so many requests for one full page.
+#: The most requests for one full page: a page may have fewer keys than possible, or none, with others after it.
 _REQUESTS = 4
-#: Seconds before a question is asked once more, each in turn.
+#: Seconds before each further attempt of a request.
 _PAUSES = (0.3, 0.9)
 _FIELDS = "items(name,size),prefixes,nextPageToken"
 #: Google's access tokens, and signed ones: also those that were never ours.
@@ -67,10 +67,11 @@ _Page: TypeAlias = tuple[list[StoredObject], set[str], str | None]
 
 
 class GoogleStore:
-    """A bucket as one access sees it.
+    """A bucket with one access.
 
-    ``secrets``: of the variable that ``access.proxy`` names, its whole value. ``files``: what the key file holds, by
-    its server path. ``patience``: seconds for one request with all its attempts; a download may take longer as long as
+    ``secrets``: the whole value of the variable that ``access.proxy`` names. ``files``: the content of the key file,
+    by its server path. ``patience``: seconds for one request with all its attempts; a download may take longer as
+    long as
     bytes come. ``self_signed``: a service account's requests carry a token that is signed here, as google-cloud-cpp
     2.x does it (oauth2_service_account_credentials.cc ServiceAccountUseOAuth; the server's library since v2025.3),
     instead of one that is fetched, as before.
@@ -94,11 +95,11 @@ class GoogleStore:
         self._bucket: Any = None
         self._session: Any = None
         self._hidden = Hidden()
-        #: What stands before every question, None where nothing does.
+        #: The answer to every question if the store cannot be queried, else None.
         self._stopped = self._prepare(secrets, files, self_signed)
 
     def head(self) -> StoreResponse:
-        """The server's client asks nothing about a bucket."""
+        """The server's client sends no request for a bucket."""
         return StoreResponse()
 
     def list(self, prefix: str, pages: int, delimited: bool) -> StoreListing | StoreRefusal | Unavailable:
@@ -152,7 +153,7 @@ class GoogleStore:
         access = self._access
         name = access.bucket
         if not name or set(name) - _NAME_CHARACTERS or not (name[0].isalnum() and name[-1].isalnum()):
-            return Unavailable("the bucket's name is none that can be asked for")
+            return Unavailable("the bucket's name is not valid for a request")
         if not authority_of(self._endpoint) or re.search(r"\s", self._endpoint):
             return Unavailable(_NO_ADDRESS)
         if access.proxy:
@@ -193,14 +194,14 @@ class GoogleStore:
             except StoreClientError as error:
                 return Unavailable(str(error))
             self._hidden.add(*self._credentials.secrets)
-        # The library is given nothing to sign with: what it signs with by itself, it also asks other hosts about.
+        # The library gets no credentials: with credentials of its own it would also query other hosts.
         client = Client(
             project="x",
             credentials=AnonymousCredentials(),
             _http=self._session,
             client_options={"api_endpoint": self._endpoint},
         )
-        # From here it would ask for the bucket, in a thread of its own.
+        # Here it would request the bucket, in its own thread.
         client._bucket_metadata_cache = None
         self._bucket = client.bucket(name)
         return None
@@ -208,7 +209,7 @@ class GoogleStore:
     def _ask(
         self, call: StoreCall, ask: Callable[..., _Answer | StoreRefusal], *arguments: Any
     ) -> _Answer | StoreRefusal | Unavailable:
-        """``ask`` until it is answered, at most three times, and not past the patience for a request."""
+        """Calls ``ask`` until it is answered, at most three times, and within the patience for a request."""
         if isinstance(self._stopped, StoreRefusal):
             return replace(self._stopped, call=call)
         if self._stopped is not None:
@@ -260,7 +261,7 @@ class GoogleStore:
             return self._unread(call)
 
     def _sign(self) -> StoreRefusal | Unavailable | None:
-        """Sees to it that requests carry a valid token."""
+        """Gives the requests a valid token."""
         if self._credentials is None:
             return None
         try:
@@ -279,7 +280,7 @@ class GoogleStore:
         response = self._last.response
         if call == "ListObjects" and response is not None and "Content-Encoding" not in response.headers:
             announced = response.headers.get("Content-Length", "")
-            # Older versions of urllib3 do not mind a body that ends too early.
+            # Older versions of urllib3 accept a body that ends too early.
             if announced.isdecimal() and len(response.content) < int(announced):
                 return self._refusal(call, ReceivedResponse("truncated", message=_SHORT))
         return self._refusal(call, ReceivedResponse("unreadable", message="the answer is not the store's"))
@@ -317,7 +318,7 @@ class GoogleStore:
         try:
             blob.download_to_file(window, start=begin, end=end, checksum=None, timeout=timeout, retry=None)
         except RequestRangeNotSatisfiable:
-            # Nothing lies there: the object is empty, or ends before.
+            # There are no bytes: the object is empty, or ends before.
             return FileContent(b"", _total(self._last.response) or 0)
         headers = self._last.response.headers
         if "gzip" in (headers.get("Content-Encoding", ""), headers.get("X-Goog-Stored-Content-Encoding", "")):
@@ -340,7 +341,7 @@ class GoogleStore:
         return StoreResponse()
 
 
-_NO_ADDRESS = "its address is none that can be asked"
+_NO_ADDRESS = "its address is not valid for a request"
 _OTHER = "Google's library asks otherwise than the server's does"
 _SHORT = "fewer bytes came than were announced"
 
@@ -352,8 +353,8 @@ def _name(value: Any) -> str:
 
 
 def _total(response: Any) -> int | None:
-    """The whole object's bytes, as a response to a read tells them; None where it does not, or where it is stored
-    otherwise than it is sent."""
+    """Returns the size of the whole object from a response to a read, in bytes; None where it does not have it, or
+    where the object is stored in another form than it is sent."""
     headers = response.headers
     if response.status_code in (206, 416):
         total = headers.get("Content-Range", "").rpartition("/")[2]
@@ -368,7 +369,7 @@ def _total(response: Any) -> int | None:
 
 
 class _Window:
-    """A file that keeps only the part of an object that was asked for, also where the whole object is sent."""
+    """A file that keeps only the requested part of an object, even if the whole object is sent."""
 
     def __init__(self, begin: int, length: int, last: LastResponse) -> None:
         self._begin, self._length, self._last = begin, length, last

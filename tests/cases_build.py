@@ -107,6 +107,18 @@ class Case:
         return _fill(self.recorded.get(key), directory)
 
 
+def kind_of_outcome(case: Case) -> tuple[str, ...]:
+    """What the server did with the case: the group of cases, the status of the start, the states of its models."""
+    recorded = case.recorded
+    states = {
+        f"{version['state']} {version['error_code']}"
+        for model in (recorded.get("models") or {}).values()
+        for version in model["versions"].values()
+    }
+    start = str(recorded.get("start_status")).partition(":")[0]
+    return (case.group, str(recorded.get("stage")), str(case.exit_code), start, *sorted(states))
+
+
 def load_cases(release: RecordedRelease, family: Family) -> dict[str, Case]:
     """The cases of a family as that release of the server treated them, by id, in the file's order."""
     document = _read(release, family)

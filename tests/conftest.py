@@ -21,6 +21,8 @@ from typing import NoReturn
 import hypothesis
 import pytest
 
+from tests.worker_copies import use_copies
+
 # Their assertions are explained as those of the tests.
 pytest.register_assert_rewrite(
     "tests.checks.helpers",
@@ -31,6 +33,7 @@ pytest.register_assert_rewrite(
     "tests.stores.reports",
 )
 pytest_plugins = ("tests.stores.fixtures",)
+use_copies()
 
 #: Fixtures behind which a container engine stands.
 ENGINES = {"engine", "_shared_engine"}

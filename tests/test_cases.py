@@ -14,8 +14,9 @@ from ovms_doctor.model.deployment import Deployment
 from ovms_doctor.model.facts import codec
 from ovms_doctor.model.json_text import decode_json, encode_json
 from ovms_doctor.model.plan import Plan
-from tests.cases_build import Case, load_cases
+from tests.cases_build import Case, kind_of_outcome, load_cases
 from tests.cases_run import document_of, look_at
+from tests.samples import sampled
 
 #: Cases that are left out, each with its reason.
 LEFT_OUT = {"lay-graph-pbtxt": "recorded without MediaPipe graphs, which the server would have followed"}
@@ -36,7 +37,9 @@ def test_all_cases_are_there() -> None:
 
 
 @pytest.mark.needs_root
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.release}-{case.id}")
+@pytest.mark.parametrize(
+    "case", sampled(CASES, kind_of_outcome), ids=lambda case: f"{case.release}-{case.id}"
+)
 def test_prediction_equals_recording(case: Case, world_dir: Path) -> None:
     directory = world_dir / "case"
     request, seen = look_at(case, directory)

@@ -197,6 +197,7 @@ def test_hostile_names_reach_nobody_raw(name: str | bytes, format_: str, world_d
     assert not (world_dir / "pwned").exists()
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_files_in_one_version(world_dir: Path) -> None:
     version = good_model(world_dir / "m" / "1")
     for number in range(100_000):

@@ -46,16 +46,22 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+#: What the shell does to standard output, and why it takes nothing then.
+CLOSED = ('"$@" >&-', "is closed")
+FULL = ('"$@" >/dev/full', "cannot be written: No space left on device")
+TOO_LARGE = ('ulimit -f 0; "$@" >report', "cannot be written: File too large")
+
+
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    ("command", "refusal"),
     [
-        ('"$@" >&-', "is closed"),
-        ('"$@" >/dev/full', "cannot be written: No space left on device"),
-        ('ulimit -f 0; "$@" >report', "cannot be written: File too large"),
+        *((command, CLOSED) for command in COMMANDS),
+        *((command, FULL) for command in COMMANDS[1::2]),
+        *((command, TOO_LARGE) for command in COMMANDS[::2]),
     ],
 )
-def test_a_standard_output_that_takes_nothing(command: str, line: str, reason: str, model: Path) -> None:
+def test_a_standard_output_that_takes_nothing(command: str, refusal: tuple[str, str], model: Path) -> None:
+    line, reason = refusal
     done = shell(line, *command.split(), cwd=model)
     assert (done.returncode, done.stdout) == (3, b"")
     assert done.stderr.decode() == f"ovms-doctor: standard output {reason}\n"
@@ -81,10 +87,20 @@ def test_a_file_that_cannot_be_opened_is_wrong_usage(model: Path) -> None:
     assert done.stderr == b"ovms-doctor: gone/report: No such file or directory\n"
 
 
-@pytest.mark.parametrize("line", ['"$@" 2>&-', '"$@" 2>/dev/full', '"$@" <&-', '"$@" <&- 2>&-'])
 @pytest.mark.parametrize(
-    ("words", "code"),
-    [("check m", 0), ("check ./gone", 2), ("logs server.log", 0), ("check m --nonsense", 2)],
+    ("words", "code", "line"),
+    [
+        ("check m", 0, '"$@" 2>&-'),
+        ("check m", 0, '"$@" 2>/dev/full'),
+        ("check m", 0, '"$@" <&-'),
+        ("check m", 0, '"$@" <&- 2>&-'),
+        ("check ./gone", 2, '"$@" 2>&-'),
+        ("check ./gone", 2, '"$@" <&- 2>&-'),
+        ("logs server.log", 0, '"$@" 2>/dev/full'),
+        ("logs server.log", 0, '"$@" <&- 2>&-'),
+        ("check m --nonsense", 2, '"$@" 2>&-'),
+        ("check m --nonsense", 2, '"$@" 2>/dev/full'),
+    ],
 )
 def test_the_document_is_there_without_the_other_streams(
     words: str, code: int, line: str, model: Path

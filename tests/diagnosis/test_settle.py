@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from ovms_doctor.diagnosis.settle import look
 from ovms_doctor.model.facts import Answer, AnyQuestion, Facts, InspectModel
 from ovms_doctor.model.options import CheckOptions
@@ -42,6 +44,7 @@ def test_a_repository_takes_few_turns_and_no_question_twice() -> None:
     assert sum(collector.portions) == len(run.facts)
 
 
+@pytest.mark.slow
 def test_many_questions_are_collected_in_portions_that_lose_none() -> None:
     names = [f"m{number}" for number in range(2200)]
     world = World({f"/r/{name}/1/a.onnx": "good" for name in names})

@@ -12,6 +12,7 @@ from ovms_doctor.explain.search import explain
 from ovms_doctor.explain.signatures import Signature, signatures
 from ovms_doctor.model.releases import parse_release
 from tests.cli.run import ovms_doctor
+from tests.samples import sampled
 
 ALL = [item for items in signatures().values() for item in items]
 PREFIX = "[2026-11-28 12:00:00.000][17][modelmanager][error][file.cpp:12] "
@@ -35,16 +36,18 @@ def _id(item: Signature) -> str:
     return f"{item.code} {item.text[:60]}"
 
 
-@pytest.mark.parametrize("item", ALL, ids=_id)
-def test_message_leads_to_its_code(item: Signature) -> None:
-    assert item.code in codes()
-    text = _filled(item.text)
-    assert item.code in _found(PREFIX + text)
-    if len(text) > 15:
-        assert item.code in _found(text)
+def test_every_message_leads_to_its_code() -> None:
+    """Behind a prefix, and bare unless it is short."""
+    wrong = [
+        (item.code, text)
+        for item in ALL
+        for text in (PREFIX + _filled(item.text), _filled(item.text))
+        if item.code not in codes() or ((len(text) > 15) and item.code not in _found(text))
+    ]
+    assert wrong == []
 
 
-@pytest.mark.parametrize("item", ALL, ids=_id)
+@pytest.mark.parametrize("item", sampled(ALL, lambda item: item.code), ids=_id)
 def test_near_miss_leads_nowhere(item: Signature) -> None:
     text = _near_miss(_filled(item.text))
     assert text != _filled(item.text)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ovms_doctor.model.plan import ModelPlan
-from tests.cases_build import Case, load_cases
+from tests.cases_build import Case, kind_of_outcome, load_cases
 from tests.parameters.plans import Followed, follow, has_parameters
+from tests.samples import sampled
 
 #: The recordings cut a message there.
 CUT = 500
@@ -41,7 +42,9 @@ def test_there_are_many() -> None:
 
 
 @pytest.mark.needs_root
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.release}-{case.id}")
+@pytest.mark.parametrize(
+    "case", sampled(CASES, kind_of_outcome), ids=lambda case: f"{case.release}-{case.id}"
+)
 def test_states_and_lines(case: Case, world_dir: Path) -> None:
     directory = world_dir / "case"
     followed = follow(case, directory)

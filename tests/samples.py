@@ -1,0 +1,22 @@
+"""Large tables of recorded cases: some rows are tested among the fast tests, the rest only with the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
+
+import pytest
+
+Row = TypeVar("Row")
+
+
+def sampled(rows: Iterable[Row], kind: Callable[[Row], Hashable], every: int = 10) -> list[Any]:
+    """Parameters for all rows. The first row of each ``kind`` and every tenth (``every``) are fast tests, all others
+    are marked ``slow``."""
+    kinds: set[Hashable] = set()
+    parameters = []
+    for number, row in enumerate(rows):
+        is_fast = number % every == 0 or kind(row) not in kinds
+        kinds.add(kind(row))
+        parameters.append(pytest.param(row, marks=() if is_fast else pytest.mark.slow))
+    return parameters

@@ -255,7 +255,9 @@ def schema(
     which: Annotated[
         opt.SchemaName,
         typer.Argument(
-            metavar="DOCUMENT", help="report, facts, config, baseline, diff or summary.", show_default=False
+            metavar="DOCUMENT",
+            help="report, facts, config, baseline, diff, summary or receipt.",
+            show_default=False,
         ),
     ] = opt.SchemaName.report,
 ) -> int:
@@ -273,6 +275,7 @@ def schema(
         opt.SchemaName.baseline: lambda: schemas.schema_of(Baseline, "baseline", FORMAT),
         opt.SchemaName.diff: schemas.diff_schema,
         opt.SchemaName.summary: schemas.summary_schema,
+        opt.SchemaName.receipt: schemas.receipt_schema,
     }
     print(json.dumps(makers[which](), indent=2))
     return EXIT_OK

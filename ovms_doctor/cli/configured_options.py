@@ -35,6 +35,7 @@ NEVER = (
     "baseline-expires",
     "output",
     "script",
+    "receipt",
 )
 #: Options that only a file that was named sets.
 NAMED_ONLY = ("cpu-extension", "env", "env-file", "env-from-process", "probe-write", "docker-run", "baseline")

@@ -81,6 +81,8 @@ def destinations(options: OutputOptions) -> tuple[Destination, ...]:
         else:
             output = form
     names = [item.path for item in files]
+    if options.receipt in names:
+        raise UsageError(f"--receipt and --output: {options.receipt} is named twice")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"--output: {twice} is named twice, and each would replace the other")

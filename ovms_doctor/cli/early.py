@@ -9,8 +9,16 @@ if TYPE_CHECKING:
     from ovms_doctor.probes.processes.workers import Kind
 
 _COMMANDS = ("check", "collect")
+#: The option with which everything is recorded, from the start.
+RECEIPT = "--receipt"
 #: With one of these, nothing on this host is looked at.
 _NOTHING = ("--help", "-h", "--facts")
+
+
+def wants_receipt(arguments: Sequence[str]) -> bool:
+    """Whether what the run does is to be recorded."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return any(option == RECEIPT or option.startswith(f"{RECEIPT}=") for option in options)
 
 
 def workers_for(arguments: Sequence[str]) -> list[Kind]:

@@ -16,7 +16,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         raise SystemExit(_version())
     from ovms_doctor.cli import interrupted
-    from ovms_doctor.cli.early import workers_for
+    from ovms_doctor.cli.early import wants_receipt, workers_for
     from ovms_doctor.model.light_msgspec import import_msgspec
     from ovms_doctor.probes import interrupts
     from ovms_doctor.probes.processes import workers
@@ -24,6 +24,10 @@ def main() -> None:
     try:
         # Inside: a signal may come between any two instructions.
         interrupts.watch()
+        if wants_receipt(sys.argv[1:]):
+            from ovms_doctor.probes.recording import tally
+
+            tally.begin()
         # The workers start while this process imports the parser and the rules.
         workers.start_early(workers_for(sys.argv[1:]), is_command=True)
         import_msgspec()

@@ -20,6 +20,7 @@ class SchemaName(str, Enum):
     baseline = "baseline"
     diff = "diff"
     summary = "summary"
+    receipt = "receipt"
 
 
 Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="How the result is written.")]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 
-from ovms_doctor.cli import interrupted, streams
+from ovms_doctor.cli import interrupted, receipt, streams
 from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from ovms_doctor.model.errors import OutputFullError, UnwritableError, UsageError
 from ovms_doctor.probes import interrupts
@@ -19,7 +19,24 @@ _WITHOUT_REPORT = ("explain", "checks", "schema", "collect")
 
 
 def exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int:
-    """Runs the command that ``arguments`` name and returns the exit code, whatever exception the command raises."""
+    """Runs the command that ``arguments`` name and returns the exit code, whatever exception the command raises. With
+    ``--receipt``, writes what was done."""
+    path = receipt.destination(arguments)
+    if path is None:
+        return _exit_code_of(command, arguments)
+
+    problem = receipt.begin(path)
+
+    def checked() -> object:
+        if problem is not None:
+            raise UsageError(problem)
+        return command()
+
+    code = _exit_code_of(checked, arguments)
+    return code if problem is not None else receipt.end(path, code)
+
+
+def _exit_code_of(command: Callable[[], object], arguments: Sequence[str]) -> int:
     try:
         result = command()
         return result if isinstance(result, int) else EXIT_OK

@@ -12,6 +12,7 @@ from typing import Any, get_origin
 
 from ovms_doctor.cli.completion import VARIABLE
 from ovms_doctor.cli.outcome import exit_code_of
+from ovms_doctor.cli.receipt import with_value
 from ovms_doctor.model.errors import UsageError
 
 _SEPARATOR = "--"
@@ -19,12 +20,12 @@ _SEPARATOR = "--"
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code. A usage mistake is one line on standard error."""
-    typed = list(argv)
+    typed = with_value(argv)
     command = None if VARIABLE in os.environ else _plain_command(typed)
     if command is None:
         from ovms_doctor.cli.app import run
 
-        return run(argv)
+        return run(typed)
     cut = typed.index(_SEPARATOR) if _SEPARATOR in typed else len(typed)
     return exit_code_of(command, typed[:cut])
 

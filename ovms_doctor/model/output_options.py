@@ -114,6 +114,17 @@ class OutputOptions(Struct, frozen=True):
             commands=("check",),
         ),
     ] = None
+    #: The file that lists what the run did; ``-``: standard error.
+    receipt: Annotated[
+        str | None,
+        Option(
+            ("--receipt",),
+            "List the files read, processes started and hosts contacted: in FILE (JSON: NAME.json), else on standard "
+            "error.",
+            "[FILE]",
+            commands=_CONFIGURED,
+        ),
+    ] = None
     #: The name under which reports and facts list the host; None: without a name.
     host_name: Annotated[
         str | None,

@@ -27,7 +27,15 @@ class PluginProcess:
     def __init__(self, target: str, facts: int) -> None:
         """``target``: what the entry point names; ``facts``: the descriptor of a file to be read from its
         beginning. OSError or ValueError where no process can be started."""
-        process = start(_ENTRY, [target], paths=safe_path(), file=facts, keeps_output=True, memory=_MEMORY)
+        process = start(
+            _ENTRY,
+            [target],
+            paths=safe_path(),
+            file=facts,
+            keeps_output=True,
+            memory=_MEMORY,
+            is_third_party=True,
+        )
         self._child = Child(process, LARGEST_ANSWER)
 
     def run(self) -> None:

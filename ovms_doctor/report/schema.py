@@ -17,6 +17,8 @@ from msgspec import Struct
 
 from ovms_doctor.model.facts.codec import FORMAT, FactsFile
 from ovms_doctor.model.pattern import lazy_pattern
+from ovms_doctor.model.receipt import FORMAT as FORMAT_OF_RECEIPT
+from ovms_doctor.model.receipt import Receipt
 from ovms_doctor.report.comparison.documents import DiffDocument, SummaryDocument
 from ovms_doctor.report.document import ReportDocument
 
@@ -45,6 +47,11 @@ def diff_schema() -> Schema:
 def summary_schema() -> Schema:
     """The schema that every document of ``summary`` fulfils."""
     return schema_of(SummaryDocument, "summary", "ovms-doctor summary")
+
+
+def receipt_schema() -> Schema:
+    """The schema that every receipt fulfils."""
+    return schema_of(Receipt, "receipt", FORMAT_OF_RECEIPT)
 
 
 def schema_of(document: type[Struct], name: str, title: str) -> Schema:

@@ -121,7 +121,7 @@ def _strangers(path: str) -> dict[str, int]:
             for entry in entries:
                 names.add(entry.name)
                 if entry.name.lower().endswith(".bin") and not entry.name.startswith(".") and entry.is_file():
-                    sizes[entry.name] = entry.stat().st_size
+                    sizes[entry.name] = os.stat(entry.path).st_size
     except OSError:
         return {}
     return {name: size for name, size in sizes.items() if f"{name[:-4]}.xml" not in names and size}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ovms_doctor.model.live import GrpcAnswer, InferenceProbe
 from ovms_doctor.probes.live.infer import sent_phrase, zero_inputs
+from ovms_doctor.probes.recording.active import record_channel
 
 if TYPE_CHECKING:
     from ovms_doctor.probes.live.probe import LiveQuestion
@@ -75,6 +76,7 @@ def call_all(
     host = f"[{question.host}]" if ":" in question.host else question.host
     # Straight to the server: the proxy of this shell is compared with, not taken.
     options = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", _LARGEST_ANSWER)]
+    record_channel(question.host, question.port)
     with _channel(grpc, question, f"{host}:{question.port}", options) as channel:
         caller = _Caller(grpc, channel, question)
         model = question.model or ""

@@ -12,16 +12,20 @@ import resource
 import signal
 from importlib import import_module
 
-from ovms_doctor.probes.processes.start import FILE, OUTGOING
+from ovms_doctor.probes.processes.start import FILE, OUTGOING, RECORDS
 
 _PR_SET_PDEATHSIG = 1
 #: The parent's process id, once ``main`` runs.
 _parent = 0
 
 
-def main(entry: str, parent: str, has_file: str, memory: str, *arguments: str) -> None:
+def main(entry: str, parent: str, has_file: str, memory: str, has_records: str, *arguments: str) -> None:
     """Calls ``entry`` (``module:function``) with ``arguments``. The others are those of ``start``, as texts."""
-    set_up(int(parent), FILE if int(has_file) else OUTGOING)
+    if int(has_records):
+        from ovms_doctor.probes.recording.child import record_child
+
+        record_child()
+    set_up(int(parent), FILE if int(has_file) else OUTGOING, has_records=bool(int(has_records)))
     if int(memory):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
@@ -29,8 +33,8 @@ def main(entry: str, parent: str, has_file: str, memory: str, *arguments: str) -
     getattr(import_module(module), function)(*arguments)
 
 
-def set_up(parent: int, last: int) -> None:
-    """Limits that every child has, and no descriptor beyond the number ``last``."""
+def set_up(parent: int, last: int, *, has_records: bool = False) -> None:
+    """Limits that every child has, and no descriptor beyond the number ``last`` but that for records."""
     global _parent
     _parent = parent
     die_with_parent()
@@ -39,7 +43,7 @@ def set_up(parent: int, last: int) -> None:
     # Where memory runs out, the kernel is to take this process and not who started it.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
         score.write("1000")
-    _close_others(last)
+    _close_others(last, RECORDS if has_records else last)
     os.chdir("/")
 
 
@@ -55,14 +59,15 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def _close_others(last: int) -> None:
-    """Close what this process inherited beyond the descriptor ``last``; what it starts inherits none of its own."""
+def _close_others(last: int, kept: int) -> None:
+    """Close what this process inherited beyond the descriptor ``last`` but ``kept``; what it starts inherits none of
+    its own."""
     try:
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]
     except (OSError, ValueError):
         numbers = []
     for number in numbers:
-        if number > last:
+        if number > last and number != kept:
             with contextlib.suppress(OSError):
                 os.close(number)
         elif number > 2:

@@ -11,7 +11,15 @@ import os
 import signal
 from collections.abc import Callable
 
-from ovms_doctor.probes.processes.start import INCOMING, OUTGOING, Process, child_pipes
+from ovms_doctor.probes.processes.start import (
+    INCOMING,
+    OUTGOING,
+    RECORDS,
+    Process,
+    child_pipes,
+    recorded_child,
+)
+from ovms_doctor.probes.recording import active
 
 
 def is_safe() -> bool:
@@ -22,8 +30,8 @@ def is_safe() -> bool:
         return False
 
 
-def fork(main: Callable[[], object]) -> Process:
-    """A copy of this process that calls ``main`` and ends. OSError where none can be made.
+def fork(main: Callable[[], object], purpose: str = "") -> Process:
+    """A copy of this process that calls ``main`` and ends; ``purpose``: what it is for. OSError where none can be made.
 
     It has the limits, descriptors and signals of a child that
     :func:`ovms_doctor.probes.processes.start.start` starts.
@@ -33,15 +41,24 @@ def fork(main: Callable[[], object]) -> Process:
         child_ends, own_ends = child_pipes(theirs, ours)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         theirs.callback(os.close, null)
-        pid = os.fork()
-        if pid == 0:
-            _run(main, parent, null, *child_ends)
+        with recorded_child(purpose, ()) as recorded:
+            pid = os.fork()
+            if pid == 0:
+                _run(main, parent, null, *child_ends, None if recorded is None else recorded.descriptor)
+            if recorded is not None:
+                recorded.pid = pid
         ours.pop_all()
     return Process(pid, *own_ends)
 
 
 def _run(
-    main: Callable[[], object], parent: int, null: int, incoming: int, outgoing: int, errors: int
+    main: Callable[[], object],
+    parent: int,
+    null: int,
+    incoming: int,
+    outgoing: int,
+    errors: int,
+    records: int | None,
 ) -> None:
     """Never returns: what this process would do next is its parent's to do."""
     try:
@@ -57,13 +74,19 @@ def _run(
             (outgoing, OUTGOING),
         ):
             os.dup2(source, descriptor)
+        if records is not None:
+            from ovms_doctor.probes.recording.child import record_child
+
+            os.dup2(records, RECORDS)
+            active.tally = None
+            record_child()
         import gc
 
         from ovms_doctor.probes.processes.entry import set_up
 
         # The collector would write to each page of memory that is shared with the parent.
         gc.freeze()
-        set_up(parent, OUTGOING)
+        set_up(parent, OUTGOING, has_records=records is not None)
         main()
     except BaseException:
         import traceback

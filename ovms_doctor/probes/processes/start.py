@@ -16,14 +16,25 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from ovms_doctor.probes.recording import active
+
+# For type checkers alone.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ovms_doctor.probes.recording.tally import RecordedChild
 
 #: Seconds given to a killed process to be gone.
 PATIENCE = 2.0
-#: File descriptors of a child: what it is sent, what it returns, and a file of the parent's.
-INCOMING, OUTGOING, FILE = 3, 4, 5
+#: File descriptors of a child: what it is sent, what it returns, a file of the parent's, and where it records what it
+#: does.
+INCOMING, OUTGOING, FILE, RECORDS = 3, 4, 5, 6
 #: Represents Python's own module path in the list of a child process's module paths.
 OWN_PATH = "*"
+
+#: Stands for a home directory where a child is to have none.
+NO_HOME = "/nonexistent"
 
 #: Ends of pipes are moved beyond the numbers that they get in the child, so that none is overwritten by another.
 _BEYOND = 16
@@ -73,6 +84,11 @@ class Process:
 
     def end(self) -> None:
         """Kill it and all that it started, and take its status."""
+        self._end()
+        if active.tally is not None:
+            active.tally.ended(self.pid)
+
+    def _end(self) -> None:
         self.kill()
         limit = time.monotonic() + PATIENCE
         pause = 0.0005
@@ -101,6 +117,7 @@ def start(
     file: int | None = None,
     keeps_output: bool = False,
     memory: int | None = None,
+    is_third_party: bool = False,
 ) -> Process:
     """Starts a process that calls ``entry`` (``module:function``) with ``arguments``. Raises OSError or ValueError
     where it cannot be started.
@@ -109,11 +126,12 @@ def start(
     files.
     ``environment``: its variables, this process's own if None. ``file``: a descriptor that it gets as FILE.
     ``keeps_output``: its standard output goes where its standard error goes, else nowhere. ``memory``: bytes of
-    memory of its own that it may take, no limit if None.
+    memory of its own that it may take, no limit if None. ``is_third_party``: it runs code that is not ours.
 
     The kernel kills the child when the thread that started it ends (prctl(2)).
     """
     line = command(entry, arguments, paths, with_site=with_site, has_file=file is not None, memory=memory)
+    purpose = " ".join((*(("third-party check",) if is_third_party else ()), *arguments[:1]))
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
         (incoming, outgoing, stderr), own_ends = child_pipes(theirs, ours)
         actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
@@ -129,8 +147,15 @@ def start(
             duplicate = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _BEYOND)
             theirs.callback(os.close, duplicate)
             actions.append((os.POSIX_SPAWN_DUP2, duplicate, FILE))
-        variables = os.environ if environment is None else environment
-        pid = os.posix_spawn(line[0], line, variables, file_actions=actions, setsid=True)
+        # Python looks its user up, maybe in a directory service, where HOME is not set.
+        variables = os.environ if environment is None else {"HOME": NO_HOME, **environment}
+        shown = [word if word != _BOOTSTRAP else "…" for word in line]
+        with recorded_child(purpose, shown, is_third_party=is_third_party) as recorded:
+            if recorded is not None:
+                actions.append((os.POSIX_SPAWN_DUP2, recorded.descriptor, RECORDS))
+            pid = os.posix_spawn(line[0], line, variables, file_actions=actions, setsid=True)
+            if recorded is not None:
+                recorded.pid = pid
         ours.pop_all()
     return Process(pid, *own_ends)
 
@@ -153,7 +178,7 @@ def command(
     # The child process must decode names as this process does, whatever the locale.
     if sys.getfilesystemencoding() == "utf-8":
         flags += ["-X", "utf8=1"]
-    limits = (str(os.getpid()), str(int(has_file)), str(memory or 0))
+    limits = (str(os.getpid()), str(int(has_file)), str(memory or 0), str(int(active.tally is not None)))
     return [
         sys.executable,
         *flags,
@@ -166,6 +191,23 @@ def command(
         *limits,
         *arguments,
     ]
+
+
+@contextlib.contextmanager
+def recorded_child(
+    purpose: str, command_line: Sequence[str], *, is_third_party: bool = False
+) -> Iterator[RecordedChild | None]:
+    """Around the start of a child: the file for its records, whose ``pid`` is to be set; None where nothing is
+    recorded. ``command_line``: as it is listed."""
+    tally = active.tally
+    if tally is None:
+        yield None
+        return
+    child = tally.new_child(purpose, command_line, is_third_party=is_third_party)
+    try:
+        yield child
+    finally:
+        tally.started(child)
 
 
 def home() -> str:

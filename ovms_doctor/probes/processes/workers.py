@@ -27,7 +27,6 @@ _ENTRY: Final = "ovms_doctor.probes.processes.worker_start:main"
 #: measuring tools.
 _KEPT: Final = ("PATH", "LD_LIBRARY_PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 _KEPT_BEGINNINGS: Final = ("LC_", "COVERAGE_")
-_NO_HOME: Final = "/nonexistent"
 
 #: Kinds that are copies of the parent process where that is safe: they need little beyond what it has imported.
 _COPIED: Final = ("files", "inspect")
@@ -84,7 +83,7 @@ def end_unused() -> None:
 
 
 def _copy(kind: Kind) -> Process:
-    return fork.fork(partial(_serve, kind, own_directories()))
+    return fork.fork(partial(_serve, kind, own_directories()), kind)
 
 
 def _serve(kind: Kind, paths: list[str]) -> None:
@@ -100,7 +99,7 @@ def _without_secrets() -> dict[str, str]:
     kept = {
         name: text for name, text in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)
     }
-    return {**kept, "HOME": _NO_HOME, "AWS_EC2_METADATA_DISABLED": "true"}
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def _directory_of(package: str) -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ovms_doctor.model.facts import Preparation, Tensor
+from ovms_doctor.probes.recording.active import record_library, record_model
 from ovms_doctor.probes.runtime.backend import COMPILE_PROPERTIES, OpenVINOError, error_text
 from ovms_doctor.probes.runtime.binding import import_openvino
 from ovms_doctor.probes.runtime.prepare import compile_properties, prepare
@@ -92,6 +93,7 @@ class OpenVINO:
 
     def add_extension(self, path: str) -> None:
         """Load an extension library, which runs its code. Raises OpenVINOError."""
+        record_library(path)
         with _translated():
             # As bytes: releases before 2026 take no other name that is not UTF-8.
             self._core.add_extension(os.fsencode(path))
@@ -99,6 +101,7 @@ class OpenVINO:
     @contextmanager
     def read(self, path: str) -> Iterator[LoadedModel]:
         """``read_model(path)``; all that it holds is freed on leaving. Raises OpenVINOError."""
+        record_model(path)
         with _translated():
             model = self._core.read_model(path)
         yield LoadedModel(self._module, self._core, model)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from ovms_doctor.model.facts import LoadReport
+from ovms_doctor.probes.recording.active import record_directory
 from ovms_doctor.probes.runtime.backend import RuntimeUnavailableError, error_text
 from ovms_doctor.probes.runtime.read import (
     OUT_OF_MEMORY,
@@ -92,6 +93,7 @@ class Pipelines:
         growth = address_space_growth(size_below(path), "compile", self.memory_limit, os.cpu_count() or 1)
         outcome: Literal["ok", "failed", "out_of_memory"] = "ok"
         message = ""
+        record_directory(path)
         with limited_address_space(growth):
             try:
                 self._load(path, task, config)

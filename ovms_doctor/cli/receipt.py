@@ -1,0 +1,142 @@
+"""``--receipt``: what the run did, written at its end, however it ended."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+
+from ovms_doctor.cli.early import RECEIPT
+from ovms_doctor.cli.exit_codes import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE
+from ovms_doctor.model.errors import OutputFullError, UsageError
+from ovms_doctor.probes.recording import active
+
+#: The commands that have the option.
+COMMANDS = ("check", "collect", "request", "logs", "status")
+#: Bytes at the beginning of a file in which a receipt is recognised.
+_BEGINNING = 200
+
+
+def with_value(arguments: Sequence[str]) -> list[str]:
+    """The command line with ``--receipt=-`` for an option without a file behind it: what begins like an option, or
+    nothing."""
+    result = list(arguments)
+    for index, argument in enumerate(result):
+        if argument == "--":
+            break
+        following = result[index + 1] if index + 1 < len(result) else "--"
+        if argument == RECEIPT and following.startswith("-") and following != "-":
+            result[index] = f"{RECEIPT}=-"
+    return result
+
+
+def destination(arguments: Sequence[str]) -> str | None:
+    """The file that a command line names, ``-`` for standard error; None where it has no such option. ``arguments`` are
+    those of :func:`with_value`."""
+    found = None
+    if arguments and arguments[0] in COMMANDS:
+        for index, argument in enumerate(arguments):
+            if argument == RECEIPT and index + 1 < len(arguments):
+                found = arguments[index + 1]
+            elif argument.startswith(f"{RECEIPT}="):
+                found = argument[len(RECEIPT) + 1 :]
+    return found
+
+
+def begin(path: str) -> str | None:
+    """Records from now on, unless that has begun. Returns why the receipt cannot be written, where that is known: then
+    nothing is recorded."""
+    from ovms_doctor.probes.recording import tally
+
+    if active.tally is None:
+        tally.begin()
+    try:
+        _check(path)
+    except UsageError as error:
+        tally.end()
+        return str(error)
+    return None
+
+
+def end(path: str, code: int) -> int:
+    """Writes the receipt of a run that ends with ``code``, and records nothing any more. Returns the exit code."""
+    from ovms_doctor.model.display_text import visible
+    from ovms_doctor.probes.processes import workers
+    from ovms_doctor.probes.recording import tally
+
+    workers.end_unused()
+    try:
+        _check(path)
+        _write(path, code)
+    except UsageError as error:
+        print(f"ovms-doctor: {visible(str(error))}", file=sys.stderr)
+        failed = EXIT_INCOMPLETE if isinstance(error, OutputFullError) else EXIT_USAGE
+        return code if code in (EXIT_USAGE, EXIT_INTERRUPTED) else failed
+    finally:
+        tally.end()
+    return code
+
+
+def _write(path: str, code: int) -> None:
+    from ovms_doctor.cli.output import write_parts
+    from ovms_doctor.report.receipt import json_parts, text_parts
+
+    def parts() -> Iterator[str]:
+        # Only now: the file of the receipt is in it, too.
+        from ovms_doctor.probes.recording.receipt import receipt_of
+
+        found = active.tally
+        assert found is not None
+        found.finish()
+        receipt = receipt_of(found, sys.argv[1:], code)
+        yield from (json_parts if path.lower().endswith(".json") else text_parts)(receipt)
+
+    if path != "-":
+        write_parts(parts(), path)
+        return
+    for part in parts():
+        sys.stderr.write(part)
+    sys.stderr.flush()
+
+
+def _check(path: str) -> None:
+    """UsageError where a file cannot be written, or is not to be replaced: whoever takes the option for a switch writes
+    the target behind it."""
+    if path == "-":
+        return
+    shown = f"{RECEIPT} {path}"
+    hint = f"{RECEIPT} alone at the end, or {RECEIPT}=-, writes to standard error"
+    if not path:
+        raise UsageError(f"{RECEIPT}: the name of the file is empty; {hint}")
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        directory = os.path.dirname(path) or "."
+        if not os.path.isdir(directory):
+            raise UsageError(f"{shown}: there is no directory {directory}; {hint}") from None
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise UsageError(f"{shown}: Permission denied; {hint}") from None
+        return
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{shown}: {getattr(error, 'strerror', None) or error}") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise UsageError(f"{shown}: it is a directory, and the receipt is a file; {hint}")
+    if not stat.S_ISREG(status.st_mode):
+        return
+    if not os.access(path, os.W_OK):
+        raise UsageError(f"{shown}: Permission denied")
+    if status.st_size and not _is_receipt(path):
+        raise UsageError(f"{shown}: the file exists and is no receipt; it is not replaced. {hint}")
+
+
+def _is_receipt(path: str) -> bool:
+    from ovms_doctor.model.receipt import FORMAT
+    from ovms_doctor.report.receipt import TITLE
+
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_BEGINNING)
+    except OSError:
+        return False
+    return data.startswith((TITLE.encode(), f'{{"receipt":{{"format":"{FORMAT}"'.encode()))

@@ -1,0 +1,67 @@
+"""In a child process: records go to a file in memory that the parent made, one before each action.
+
+So they are there for the parent also where the child is killed in the middle of what it does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ovms_doctor.probes.processes.start import RECORDS
+from ovms_doctor.probes.recording.recorder import CONTACT, LOOKUP, PROCESS, record_to
+
+#: The first byte of the file: all is well, or something could not be recorded.
+WELL, INCOMPLETE = b".", b"!"
+#: Bytes of records of one child, beyond which nothing is recorded.
+LARGEST = 256 << 20
+#: Records that are remembered, so that none is written twice.
+_REMEMBERED = 100_000
+#: Each of these counts.
+_COUNTED = (CONTACT, LOOKUP, PROCESS)
+
+
+class ChildRecords:
+    """The records of this process, each ``LENGTH:fields`` with NUL between the fields."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._length = 0
+        self._known: set[int] = set()
+
+    def add(self, kind: str, fields: tuple[str, ...]) -> None:
+        """Writes a record."""
+        if kind not in _COUNTED:
+            key = hash((kind, fields))
+            if key in self._known:
+                return
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known.add(key)
+        text = "\0".join((kind, *fields))
+        try:
+            data = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            data = text.encode("utf-8", "backslashreplace")
+        line = b"%d:%b" % (len(data), data)
+        self._length += len(line)
+        if self._length > LARGEST:
+            self.fail()
+            return
+        try:
+            # At once: threads write here side by side.
+            if os.write(self._descriptor, line) != len(line):
+                self.fail()
+        except OSError:
+            self.fail()
+
+    def fail(self) -> None:
+        """Has the parent know that the records are not complete."""
+        try:
+            os.pwrite(self._descriptor, INCOMPLETE, 0)
+        except OSError:
+            return
+
+
+def record_child() -> None:
+    """Records what this child does from now on; the descriptor RECORDS is the file."""
+    record_to(ChildRecords(RECORDS))

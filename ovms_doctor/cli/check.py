@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ovms_doctor.model.styled import Output
     from ovms_doctor.probes.collector import Collector
     from ovms_doctor.probes.stores import StoreCollector
+    from ovms_doctor.report.live_document import LiveInfo
     from ovms_doctor.report.model import FactsOrigin, Report
 
 #: A facts file larger than this, in bytes, is not read.
@@ -326,22 +327,29 @@ def report_on_facts(data: bytes, path: str) -> Report:
 
 
 def _print(report: Report, typed: CheckOptions, options: OutputOptions) -> None:
+    def live() -> LiveInfo | None:
+        if report.live is None:
+            return None
+        from ovms_doctor.report.live_json import live_info
+
+        return live_info(report.live)
+
     def document() -> dict[str, Any]:
         from ovms_doctor.report.json_report import to_document
 
-        live = None
-        if report.live is not None:
-            from ovms_doctor.report.live_json import live_info
+        return to_document(report, live=live())
 
-            live = live_info(report.live)
-        return to_document(report, live=live)
+    def json_parts() -> Iterator[str]:
+        from ovms_doctor.report.json_report import document_parts
+
+        return document_parts(report, live=live())
 
     def write_text(output: Output) -> None:
         from ovms_doctor.report.text_report import render
 
         render(report, output, quiet=options.quiet, verbose=options.verbose)
 
-    deliver(Content(report.exit_code, document, write_text, _first_named(typed)), options)
+    deliver(Content(report.exit_code, document, write_text, _first_named(typed), json_parts), options)
 
 
 def _first_named(typed: CheckOptions) -> str:

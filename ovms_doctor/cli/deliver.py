@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from ovms_doctor.cli.output import standard_output, write_parts
+from ovms_doctor.cli.output import standard_output, text_file, write_parts
 from ovms_doctor.cli.working_directory import working_directory
 from ovms_doctor.model.errors import UsageError
 from ovms_doctor.model.output_options import OutputOptions, ReportFormat
@@ -48,6 +47,8 @@ class Content(Struct, frozen=True):
     write_text: Callable[[Output], None]
     #: The file, directory or address that was named first; empty for none. A finding without a file is shown there.
     target: str = ""
+    #: Makes the text of the JSON document in parts, for a report that may be large; None for others.
+    json_parts: Callable[[], Iterable[str]] | None = None
 
 
 class Destination(Struct, frozen=True):
@@ -103,10 +104,14 @@ def deliver(content: Content, options: OutputOptions) -> None:
     targets = destinations(options)
     document: dict[str, Any] | None = None
     problem: UsageError | None = None
+    only_json = all(target.format in ("text", "json") for target in targets)
     for target in targets:
         try:
             if target.format == "text":
                 _write_text(content, target, options)
+                continue
+            if target.format == "json" and content.json_parts is not None and only_json:
+                write_parts(content.json_parts(), target.path)
                 continue
             document = content.document() if document is None else document
             _write_document(document, content, target, options)
@@ -131,11 +136,8 @@ def failed_content(report: Report) -> Content:
 
 def _write_text(content: Content, target: Destination, options: OutputOptions) -> None:
     if target.path is not None:
-        from ovms_doctor.model.styled import PlainOutput
-
-        file = io.StringIO()
-        content.write_text(PlainOutput(file))
-        write_parts([file.getvalue()], target.path)
+        with text_file(target.path) as file:
+            content.write_text(file)
         return
     with _commands_stopped():
         content.write_text(standard_output(no_color=options.no_color))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from ovms_doctor.model.errors import OutputFullError, UnwritableError
 
 if TYPE_CHECKING:
     from ovms_doctor.model.facts import AnyQuestion
-    from ovms_doctor.model.styled import Output
+    from ovms_doctor.model.styled import Output, PlainOutput
 
 #: Variables with which rich writes as if to a terminal.
 _FORCED = ("FORCE_COLOR", "TTY_COMPATIBLE")
@@ -49,6 +50,20 @@ def write_parts(parts: Iterable[str], path: str | None) -> None:
             error_type = OutputFullError
             for part in parts:
                 file.write(part.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise error_type(f"{path}: {error.strerror}") from None
+
+
+@contextmanager
+def text_file(path: str) -> Iterator[PlainOutput]:
+    """Where text goes that is written into a file piece by piece, in UTF-8. UnwritableError where that cannot be."""
+    from ovms_doctor.model.styled import PlainOutput
+
+    error_type: type[UnwritableError] = UnwritableError
+    try:
+        with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            error_type = OutputFullError
+            yield PlainOutput(file)
     except OSError as error:
         raise error_type(f"{path}: {error.strerror}") from None
 

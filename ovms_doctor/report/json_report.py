@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, get_args
 
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET, Struct, to_builtins
 from msgspec.structs import asdict, astuple, replace
 
 from ovms_doctor.model.container import Container
@@ -65,7 +66,67 @@ def to_document(
 
     The order is fixed: two reports on the same input differ only in times.
     """
-    made = make_document(report, " ".join(verdict_line(report)) if sentence is None else sentence)
+    made = _frame(report, request, log, live, sentence)
+    made = replace(made, models=tuple(_servables(report)), findings=tuple(_findings(report)))
+    escaped: Document = _escaped(to_builtins(made))
+    return escaped
+
+
+def document_parts(
+    report: Report,
+    request: RequestInfo | None = None,
+    log: LogInfo | None = None,
+    live: LiveInfo | None = None,
+    sentence: str | None = None,
+) -> Iterator[str]:
+    """The text that `dumps` makes of the document of `to_document`, in parts: one model or finding at a time is in
+    memory."""
+    entries: dict[str, Callable[[], Iterable[Struct]]] = {
+        "models": lambda: _servables(report),
+        "findings": lambda: _findings(report),
+    }
+    frame: Document = _escaped(to_builtins(_frame(report, request, log, live, sentence)))
+    separator = "{\n"
+    for name, value in frame.items():
+        yield separator
+        if name in entries:
+            yield f"  {json.dumps(name)}: "
+            yield from _array_parts(entries[name]())
+        else:
+            yield _printed({name: value})[2:-2]
+        separator = ",\n"
+    yield "\n}\n"
+
+
+def _array_parts(items: Iterable[Struct]) -> Iterator[str]:
+    """An array that is a value of the document, as `dumps` writes it."""
+    begin = "[\n"
+    for item in items:
+        text = _printed([_escaped(to_builtins(item))])[2:-2]
+        yield begin + "\n".join(f"  {line}" for line in text.split("\n"))
+        begin = ",\n"
+    yield "[]" if begin == "[\n" else "\n  ]"
+
+
+def _frame(
+    report: Report,
+    request: RequestInfo | None,
+    log: LogInfo | None,
+    live: LiveInfo | None,
+    sentence: str | None,
+) -> ReportDocument:
+    """The document as its types, without models and findings, its text not yet escaped."""
+    made = ReportDocument(
+        SCHEMA_VERSION,
+        ToolInfo("ovms-doctor", report.tool_version),
+        _run(report),
+        _server(report.deployment, report.plan, report.runtime),
+        _summary(report, " ".join(verdict_line(report)) if sentence is None else sentence),
+        (),
+        (),
+        tuple(_check(check) for check in report.checks),
+        UNSET if report.error is None else report.error,
+    )
     if request is not None:
         made = replace(made, request=request)
         if made.server.release is None:
@@ -79,23 +140,7 @@ def to_document(
         made = replace(made, live=live)
         if made.server.release is None and live.release is not None:
             made = replace(made, server=replace(made.server, release=live.release, release_from="the server"))
-    escaped: Document = _escaped(to_builtins(made))
-    return escaped
-
-
-def make_document(report: Report, sentence: str) -> ReportDocument:
-    """The report as the document's types, its text not yet escaped."""
-    return ReportDocument(
-        SCHEMA_VERSION,
-        ToolInfo("ovms-doctor", report.tool_version),
-        _run(report),
-        _server(report.deployment, report.plan, report.runtime),
-        _summary(report, sentence),
-        _servables(report),
-        tuple(_finding(finding) for finding in (*report.findings, *report.suppressed)),
-        tuple(_check(check) for check in report.checks),
-        UNSET if report.error is None else report.error,
-    )
+    return made
 
 
 def dumps(document: Document) -> str:
@@ -104,8 +149,12 @@ def dumps(document: Document) -> str:
     Characters that are not printed as themselves (DEL, C1 controls, bidirectional overrides) are written as
     ``\\uNNNN``, which is the same JSON: a report may be shown with ``cat``.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-    return _OTHER.sub(lambda match: _printable(match[0]), text) + "\n"
+    return _printed(document) + "\n"
+
+
+def _printed(value: Any) -> str:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return _OTHER.sub(lambda match: _printable(match[0]), text)
 
 
 def _printable(char: str) -> str:
@@ -202,12 +251,15 @@ def _summary(report: Report, sentence: str) -> Summary:
 # -- models --------------------------------------------------------------------------------------------
 
 
-def _servables(report: Report) -> tuple[ModelInfo, ...]:
+def _servables(report: Report) -> Iterator[ModelInfo]:
     """Models and graphs, then the pipelines that the server keeps under their names."""
     if report.plan is None:
-        return ()
-    models = tuple(_model(model, report) for model in report.plan.models)
-    return models + tuple(_pipeline(item, report) for item in report.plan.pipelines if not item.is_dropped)
+        return
+    for model in report.plan.models:
+        yield _model(model, report)
+    for item in report.plan.pipelines:
+        if not item.is_dropped:
+            yield _pipeline(item, report)
 
 
 def _model(model: ModelPlan, report: Report) -> ModelInfo:
@@ -303,6 +355,10 @@ def _error_findings(model: str, report: Report) -> str:
 
 
 # -- findings and checks -------------------------------------------------------------------------------
+
+
+def _findings(report: Report) -> Iterator[FindingInfo]:
+    return (_finding(finding) for finding in (*report.findings, *report.suppressed))
 
 
 def _finding(finding: Finding) -> FindingInfo:

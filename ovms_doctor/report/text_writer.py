@@ -12,6 +12,8 @@ from ovms_doctor.model.styled import PLAIN_WIDTH, Output, Styled, put
 _WIDEST, _NARROWEST = 120, 40
 #: Cells of a label before a paragraph, so that labels are aligned.
 _LABEL = 6
+#: Lines that wait at most, where they are printed while others are written.
+_WAITING = 2000
 
 
 #: An address that is sent to a terminal: nothing in it ends the sequence or the style.
@@ -28,6 +30,9 @@ class TextWriter(Struct):
     quiet: bool = False
     #: Whether the terminal shows links (OSC 8).
     links: bool = False
+    #: Where lines are printed while others are written; None where all wait for `print`.
+    output: Output | None = None
+    #: The lines that are not printed yet.
     lines: list[Styled] = field(default_factory=list)
 
     def show(self, text: str) -> str:
@@ -40,12 +45,12 @@ class TextWriter(Struct):
 
     def ready(self, *parts: tuple[str, str]) -> None:
         """One line of parts that are safe already."""
-        self.lines.append(Styled(*parts))
+        self._add(Styled(*parts))
 
     def command(self, command: str, indent: int) -> None:
         """A command on a line of its own: never wrapped, never cut."""
         visible_text = display_text.visible_command(command, self.encoding)
-        self.lines.append(Styled((" " * indent, ""), (visible_text, "cyan")))
+        self._add(Styled((" " * indent, ""), (visible_text, "cyan")))
 
     def blank(self) -> None:
         if self.lines and self.lines[-1].plain:
@@ -64,7 +69,7 @@ class TextWriter(Struct):
         for number, piece in enumerate(wrapped):
             base = "dim" if label else ""
             first = (lead if number == 0 else " " * indent, base)
-            self.lines.append(Styled(first, (piece, f"{base} {style}".strip())))
+            self._add(Styled(first, (piece, f"{base} {style}".strip())))
 
     def verdict(self, mark: str, sentence: str, style: str) -> None:
         """Writes the last line: one line for programs, wrapped on a narrow terminal."""
@@ -78,11 +83,19 @@ class TextWriter(Struct):
         return f"{style} link {address}" if self.links and _ADDRESS.fullmatch(address) else style
 
     def print(self, output: Output) -> None:
-        """All lines, without any style where the output has no colour."""
+        """All lines that are not printed yet, without any style where the output has no colour."""
         put(self.lines, output)
+        self.lines.clear()
+
+    def _add(self, line: Styled) -> None:
+        if self.output is not None and len(self.lines) >= _WAITING:
+            # The last one stays: whether it is blank decides about the next.
+            put(self.lines[:-1], self.output)
+            del self.lines[:-1]
+        self.lines.append(line)
 
 
 def writer_for(output: Output, *, verbose: bool, quiet: bool = False) -> TextWriter:
     """Returns a writer as wide as the terminal; 100 cells without a terminal."""
     width = max(_NARROWEST, min(output.width, _WIDEST)) if output.is_terminal else PLAIN_WIDTH
-    return TextWriter(width, output.encoding, verbose, quiet, getattr(output, "links", False))
+    return TextWriter(width, output.encoding, verbose, quiet, getattr(output, "links", False), output)

@@ -27,7 +27,7 @@ from ovms_doctor.model.facts import (
 from ovms_doctor.model.mounts import Mount
 from ovms_doctor.model.text import escape, unescape
 from ovms_doctor.report.document import ReportDocument
-from ovms_doctor.report.json_report import dumps, to_document
+from ovms_doctor.report.json_report import document_parts, dumps, to_document
 from ovms_doctor.report.schema import facts_schema, report_schema
 from ovms_doctor.report.shown_paths import host_path
 from tests.model.fact_strategies import QUESTION, fitting
@@ -350,6 +350,17 @@ def test_any_name_survives(name: str) -> None:
 @each_sample
 def test_order_is_stable(name: str) -> None:
     assert dumps(to_document(SAMPLES[name]())) == dumps(to_document(SAMPLES[name]()))
+
+
+@each_sample
+def test_the_parts_are_the_document(name: str) -> None:
+    assert "".join(document_parts(SAMPLES[name]())) == dumps(to_document(SAMPLES[name]()))
+
+
+def test_a_part_holds_one_model_or_finding() -> None:
+    made = samples.report(*(samples.model(f"model-{number}") for number in range(500)))
+    parts = list(document_parts(made))
+    assert max(map(len, parts)) < len("".join(parts)) / 100
 
 
 # -- the page for users --------------------------------------------------------------------------------

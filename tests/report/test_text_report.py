@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from ovms_doctor.model.findings import Evidence, Finding, Remedy, Step, Subject
+from ovms_doctor.model.styled import PlainOutput
 from ovms_doctor.report.model import CheckRun, Report
+from ovms_doctor.report.text_report import render
 from tests.report import samples
 from tests.report.rendered import text, written
 from tests.report.samples import HOSTILE, SAMPLES
@@ -384,3 +387,27 @@ def test_ascii_only_where_the_encoding_has_no_more() -> None:
     assert data.decode("ascii").splitlines()[-1] == "X 1 of 4 models is served as its owner expects"
     assert b"AVAILABLE -> END" in data
     assert b'"ready"' in data
+
+
+# -- large reports -------------------------------------------------------------------------------------
+
+
+def test_a_long_report_is_printed_while_it_is_written() -> None:
+    class Counted(PlainOutput):
+        """Keeps what is written, and how long the longest piece was."""
+
+        def __init__(self) -> None:
+            self.pieces: list[str] = []
+            super().__init__(io.StringIO())
+
+        def write(self, text: str) -> None:
+            self.pieces.append(text)
+
+    models = [samples.model(f"model-{number}") for number in range(5000)]
+    output = Counted()
+    render(samples.report(*models), output, quiet=False, verbose=True)
+    text = "".join(output.pieces)
+    rows = [line.split()[0] for line in text.split("\n") if line.startswith(" model-")]
+    assert rows == [model.entry.name for model in models]
+    assert max(map(len, output.pieces)) < len(text) / 2
+    assert "\n\n\n" not in text

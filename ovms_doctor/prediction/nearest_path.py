@@ -6,7 +6,8 @@ consists of existing paths.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 
 from ovms_doctor.model.facts import Facts, Failure, ListDirectory, Listing, PathStatus, StatPath
 from ovms_doctor.model.mounts import Mount
@@ -52,32 +53,61 @@ def _misspelt(names: list[str], facts: Facts) -> str | None:
         listing = facts.ask(ListDirectory(above)) if isinstance(status, PathStatus) else None
         if not isinstance(listing, Listing):
             return None
-        near = _similar_names(names[depth], [entry.name for entry in listing.entries[:_ENTRIES]])
+        near = _names_of(_ListingKey(listing)).similar(names[depth])
         rest = names[depth + 1 :]
         return _first_existing(("/" + "/".join([*names[:depth], name, *rest]) for name in near), facts)
     return None
 
 
-def _similar_names(name: str, others: list[str]) -> list[str]:
-    """Those that differ in case only, else the one that is one edit away, where there is just one."""
-    same = [other for other in others if other.casefold() == name.casefold()]
-    if same or len(name) < _SHORTEST:
-        return same
-    near = [other for other in others if _is_one_edit(name.casefold(), other.casefold())]
-    return near if len(near) == 1 else []
+class _Names:
+    """The names of a directory, to be searched without a look at each: a configuration may name thousands of models
+    that are missing from a directory of thousands."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_casefold: dict[str, list[str]] = {}
+        for name in names:
+            self._by_casefold.setdefault(name.casefold(), []).append(name)
+        self._characters = frozenset[str]().union(*self._by_casefold)
+
+    def similar(self, name: str) -> list[str]:
+        """Those that differ in case only, else the one that is one edit away, where there is just one."""
+        folded = name.casefold()
+        same = self._by_casefold.get(folded, [])
+        if same or len(name) < _SHORTEST:
+            return same
+        edited = _one_edit_away(folded, self._characters)
+        near = [other for text in edited for other in self._by_casefold.get(text, ())]
+        return near if len(near) == 1 else []
 
 
-def _is_one_edit(left: str, right: str) -> bool:
-    """Whether one letter is added, left out or replaced, or two neighbours are exchanged."""
-    if abs(len(left) - len(right)) > 1:
-        return False
-    start = 0
-    while start < min(len(left), len(right)) and left[start] == right[start]:
-        start += 1
-    if left[start:] == right[start + 1 :] or left[start + 1 :] == right[start:]:
-        return True
-    if left[start + 1 :] == right[start + 1 :]:
-        return True
-    return (
-        left[start + 2 :] == right[start + 2 :] and left[start : start + 2] == right[start : start + 2][::-1]
-    )
+def _one_edit_away(text: str, characters: Collection[str]) -> set[str]:
+    """The texts in which one letter is left out, replaced or added, or two neighbours are exchanged."""
+    edited = set()
+    for at in range(len(text) + 1):
+        before, after = text[:at], text[at:]
+        edited.add(before + after[1:])
+        edited.add(before + after[1:2] + after[:1] + after[2:])
+        for character in characters:
+            edited.add(before + character + after)
+            edited.add(before + character + after[1:])
+    return edited - {text}
+
+
+class _ListingKey:
+    """A listing as a key: equal is the same object only, for to compare two takes as long as to search one."""
+
+    __slots__ = ("listing",)
+
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+
+    def __hash__(self) -> int:
+        return id(self.listing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ListingKey) and other.listing is self.listing
+
+
+@lru_cache(maxsize=2)
+def _names_of(key: _ListingKey) -> _Names:
+    return _Names(entry.name for entry in key.listing.entries[:_ENTRIES])

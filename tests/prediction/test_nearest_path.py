@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ovms_doctor.model.facts import Facts, FactsMissingError, Unavailable
 from ovms_doctor.model.mounts import Mount
@@ -65,3 +67,33 @@ def test_nothing_is_suggested_from_what_cannot_be_looked_at() -> None:
             return Unavailable("closed")
 
     assert nearest("/models/resnett", Closed()) is None
+
+
+@given(
+    st.text("abAß1-", min_size=4, max_size=7), st.sets(st.text("abAß1-", min_size=1, max_size=7), max_size=8)
+)
+def test_one_edit_is_what_it_says(name: str, names: set[str]) -> None:
+    """The names found are those that a look at each of them finds."""
+
+    def is_near(other: str) -> bool:
+        left, right = name.casefold(), other.casefold()
+        if abs(len(left) - len(right)) > 1:
+            return False
+        start = next(
+            (at for at, pair in enumerate(zip(left, right, strict=False)) if pair[0] != pair[1]), None
+        )
+        start = min(len(left), len(right)) if start is None else start
+        ends = ((start, start + 1), (start + 1, start), (start + 1, start + 1))
+        swapped = left[start : start + 2] == right[start : start + 2][::-1]
+        return any(left[a:] == right[b:] for a, b in ends) or (
+            swapped and left[start + 2 :] == right[start + 2 :]
+        )
+
+    world = World({f"/models/{other}/1/m.onnx": "good" for other in names - {name}})
+    same = [other for other in names - {name} if other.casefold() == name.casefold()]
+    near = same or [other for other in names - {name} if is_near(other)]
+    found = nearest(f"/models/{name}", world)
+    if same:
+        assert found in {f"/models/{other}" for other in same}
+    else:
+        assert found == (f"/models/{near[0]}" if len(near) == 1 else None)

@@ -1,0 +1,298 @@
+"""Large repositories, buckets and collections of reports: ``python benchmarks/scale.py [--quick] [NAME…]``.
+
+Processor time and most memory at three sizes, per version, model or report: what grows faster than the input shows as a
+ratio above 1. The parent and its children are watched apart. The store is moto on loopback, filled before it listens;
+its own processor time is apart from ours, and a plain boto3 loop over the same bucket is beside it. Needs
+``pip install 'moto[server]'`` for the part ``store``. See docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from measure import environment, machine
+from run import ALL_VERSIONS, say, verdict
+from stores import BUCKET, LOOP, Forwarder, words
+from trees import configuration, repository
+
+VERSIONS = 3
+#: Seconds between two looks at the memory of the processes.
+_BETWEEN = 0.05
+#: Bytes of weights that are too few for the model: each version has a finding.
+_SHORT = b"\0" * 8
+_GOAL, _GOAL_MEMORY = 1.2, 250.0
+
+#: A moto server with the files of a tree below models/ in a bucket, put there without a request for each.
+STORE = """
+import sys
+from pathlib import Path
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+from moto.server import main
+port, bucket, tree = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+store = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+store.create_bucket(bucket, "us-east-1")
+for path in sorted(tree.rglob("*")):
+    if path.is_file():
+        store.put_object(bucket, f"models/{path.relative_to(tree)}", path.read_bytes())
+main(["-H", "127.0.0.1", "-p", port])
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run cost: seconds of a processor with all children, MiB of the parent and of its largest child."""
+
+    cpu: float
+    parent: float
+    child: float
+
+
+def watched(arguments: Sequence[str], codes: Sequence[int] = (0,)) -> Cost:
+    """What ``ovms-doctor ARGUMENTS`` costs. RuntimeError where it ends with another exit code."""
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ovms_doctor", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment(),
+        )
+        peaks: dict[int, int] = {}
+        while True:
+            for pid in _tree(process.pid):
+                peaks[pid] = max(peaks.get(pid, 0), _peak(pid))
+            pid, status, used = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            time.sleep(_BETWEEN)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in codes:
+            errors.seek(0)
+            text = errors.read().decode("utf-8", "replace").strip()
+            raise RuntimeError(f"{' '.join(arguments)[:200]} ended with {process.returncode}: {text[-500:]}")
+    parent = peaks.pop(process.pid, 0)
+    return Cost(used.ru_utime + used.ru_stime, parent / 1024, max(peaks.values(), default=0) / 1024)
+
+
+def _tree(pid: int) -> Iterator[int]:
+    """A process and all below it."""
+    yield pid
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():
+                yield from _tree(int(child))
+
+
+def _peak(pid: int) -> int:
+    """KiB that a process held at most so far; 0 where it is gone."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
+        return next((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), 0)
+    return 0
+
+
+def grown(title: str, unit: str, sizes: Sequence[int], cost_of: Callable[[int], Cost]) -> None:
+    """One line for each size, with the processor time of each ``unit`` as a ratio to that at the first size."""
+    first = 0.0
+    for size in sizes:
+        cost = cost_of(size)
+        each = cost.cpu / size
+        first = first or each
+        ratio = each / first
+        last = size == sizes[-1]
+        say(
+            f"{title:34} {size:6} {unit:8} {cost.cpu:7.2f} s  {each * 1e3:6.3f} ms each  {ratio:5.2f}"
+            f"  parent {cost.parent:4.0f} MiB, largest child {cost.child:4.0f} MiB"
+            + (f"  {verdict(ratio, _GOAL)}; memory {verdict(cost.parent, _GOAL_MEMORY)}" if last else "")
+        )
+
+
+def trees(place: str, sizes: Sequence[int]) -> None:
+    """Repositories whose versions all are requested: healthy and with a finding each, as text and as JSON."""
+    for size in sizes:
+        repository(f"{place}/healthy-{size}", size // VERSIONS, VERSIONS)
+        faulty = repository(f"{place}/faulty-{size}", size // VERSIONS, VERSIONS)
+        for path in Path(faulty).rglob("*.bin"):
+            path.write_bytes(_SHORT)
+    report = ("--format", "json", "-o", f"{place}/report.json")
+    for kind, codes in (("healthy", (0,)), ("faulty", (1,))):
+        for form, more in (("text", ()), ("json", report)):
+            options = ("--load", "none", *ALL_VERSIONS, *more)
+            grown(
+                f"check, {kind}, {form}", "versions", sizes, partial(_tree_cost, place, kind, options, codes)
+            )
+
+
+def _tree_cost(place: str, kind: str, options: Sequence[str], codes: Sequence[int], size: int) -> Cost:
+    return watched(("check", f"{place}/{kind}-{size}", *options), codes)
+
+
+def configured(place: str, sizes: Sequence[int]) -> None:
+    """Configuration files that name so many models of one version; and some whose base paths are misspelt."""
+    sizes = [size // VERSIONS for size in sizes]
+    for size in sizes:
+        config = configuration(f"{place}/{size}", size)
+        text = Path(config).read_text("ascii").replace("/models/model-", "/models/modell-")
+        Path(f"{place}/{size}/misspelt.json").write_text(text, "ascii")
+    for title, name, codes in (
+        ("config.json", "config", (0,)),
+        ("config.json, all missing", "misspelt", (1,)),
+    ):
+        grown(f"check, {title}", "models", sizes, partial(_configured_cost, place, name, codes))
+
+
+def _configured_cost(place: str, name: str, codes: Sequence[int], size: int) -> Cost:
+    path = f"{place}/{size}/{name}.json"
+    return watched(("check", path, "--bare-metal", "--load", "none"), codes)
+
+
+def store(place: str, sizes: Sequence[int]) -> None:
+    """Buckets of models with three versions each, beside a plain loop of boto3; requests, and the store's own time."""
+    sizes = [size // VERSIONS for size in sizes]
+    costs: dict[int, Cost] = {}
+    lines = []
+    for size in sizes:
+        tree = repository(f"{place}/{size}", size, VERSIONS)
+        with served(tree, place) as (server, port):
+            forwarder = Forwarder(port)
+            began = server_cpu(server)
+            costs[size] = watched(words(forwarder.endpoint))
+            ours = server_cpu(server) - began
+            requests = forwarder.counted.all
+            forwarder.close()
+            used = _children_cpu()
+            loop = [sys.executable, "-c", LOOP, f"http://127.0.0.1:{port}", str(size)]
+            subprocess.run(loop, check=True, env=environment(), stdin=subprocess.DEVNULL)
+            loop_cpu = _children_cpu() - used
+            theirs = server_cpu(server) - began - ours
+        fewest = -(-size * VERSIONS * 2 // 1000) + size * VERSIONS
+        lines.append(
+            f"  {size:6} models: {requests} requests, {requests / fewest:.3f} of the least; CPU of check / of the loop "
+            f"{costs[size].cpu / loop_cpu:.2f}; of the store {ours:.1f} s, beside {theirs:.1f} s for the loop"
+        )
+    grown("check s3://", "models", sizes, costs.__getitem__)
+    for line in lines:
+        say(line)
+
+
+@contextlib.contextmanager
+def served(tree: str, place: str) -> Iterator[tuple[int, int]]:
+    """A store with the files of ``tree``; its process and its port."""
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with open(f"{place}/moto.log", "wb") as log:
+        command = [sys.executable, "-c", STORE, str(port), BUCKET, tree]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        for _ in range(6000):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+        if process.poll() is not None:
+            raise RuntimeError(f"moto did not come up: {Path(place, 'moto.log').read_text()[-500:]}")
+        yield process.pid, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def server_cpu(pid: int) -> float:
+    """Seconds of a processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _children_cpu() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def summaries(place: str, sizes: Sequence[int]) -> None:
+    """``summary`` over so many reports of 100 findings each, one report a host, beside ``json.loads`` of each."""
+    sizes = [size // VERSIONS for size in sizes]
+    template = _report(place)
+    directory = f"{place}/reports"
+    os.makedirs(directory)
+    made = 0
+
+    def cost(size: int) -> Cost:
+        nonlocal made
+        for number in range(made, size):
+            text = template.replace("HOST-NAME", f"host-{number:05}")
+            Path(directory, f"{number:05}.json").write_text(text)
+        made = size
+        return watched(("summary", directory), (1,))
+
+    grown("summary", "reports", sizes, cost)
+    used = _children_cpu()
+    plain = "import glob, json, sys; [json.load(open(name)) for name in glob.glob(sys.argv[1] + '/*')]"
+    subprocess.run([sys.executable, "-c", plain, directory], check=True)
+    say(f"  json.load of each of {made}: {_children_cpu() - used:.2f} s of {len(template) >> 10} KiB each")
+
+
+def _report(place: str) -> str:
+    """A report with 100 findings."""
+    tree = repository(f"{place}/hundred", 100)
+    for path in Path(tree).rglob("*.bin"):
+        path.write_bytes(_SHORT)
+    path = f"{place}/hundred.json"
+    watched(("check", tree, "--load", "none", "--host-name", "HOST-NAME", "-f", "json", "-o", path), (1,))
+    text = Path(path).read_text()
+    if len(json.loads(text)["findings"]) != 100 or "HOST-NAME" not in text:
+        raise RuntimeError("the report has not 100 findings or no host")
+    return text
+
+
+PARTS: dict[str, Callable[[str, Sequence[int]], None]] = {
+    "trees": trees,
+    "configured": configured,
+    "store": store,
+    "summaries": summaries,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measures how cost grows with the size of the input.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these parts: " + ", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="a tenth of the sizes: indicative only")
+    typed = parser.parse_args()
+    unknown = [name for name in typed.names if name not in PARTS]
+    if unknown:
+        parser.error(f"no part is called {unknown[0]}; there are {', '.join(PARTS)}")
+    sizes = (300, 999, 3000) if typed.quick else (3000, 9999, 30000)
+    say(machine())
+    for name in typed.names or PARTS:
+        with tempfile.TemporaryDirectory(prefix="ovms-doctor-benchmark-") as place:
+            # The server's user, as whom is looked, is somebody else.
+            os.chmod(place, 0o755)  # noqa: S103
+            try:
+                PARTS[name](place, sizes)
+            except RuntimeError as error:
+                say(f"{name}: could not be measured: {error}")
+            finally:
+                shutil.rmtree(place, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -38,6 +38,9 @@ class Counting:
         self.turns += 1
         return self._collector.collect(questions, progress)
 
+    def begin(self, questions: Sequence[AnyQuestion]) -> None:
+        self._collector.begin(questions)
+
 
 def counted(options: CheckOptions, models: int) -> Counting:
     """What a run collects that serves three versions of so many models."""
@@ -78,12 +81,12 @@ def test_questions_and_messages_grow_with_the_models(monkeypatch: pytest.MonkeyP
             received.clear()
             options = CheckOptions((str(directory),), load="none", policy='{"all": {}}')
             made = counted(options, models)
-            figures[models] = (made.questions, made.turns)
+            figures[models] = made.questions
+            assert made.turns <= 10 + made.questions / 100
             # A message holds an answer at least, and nothing is asked twice.
             assert 0 < received["messages"] <= made.questions
-    (first, turns), (second, more_turns), (third, most_turns) = figures.values()
+    first, second, third = figures.values()
     assert third - second == 2 * (second - first)
-    assert turns == more_turns == most_turns
 
 
 @pytest.mark.server

@@ -374,11 +374,13 @@ def _local_links(path: Path) -> list[str]:
 #: Names that say nothing to somebody new, for types, functions and modules; what to say instead is in CONTRIBUTING.md.
 COINED = frozenset(
     "Sight Meeting Surroundings Told Given Words Begun Asked Shown Seen Paper Place Stops Broken NotRead Refused Died "
-    "Threw Came General ask_aside setbacks contained fate by_place everything aside room rooms meeting begun".split()
+    "Threw Came General ask_aside setbacks contained fate by_place everything aside room rooms meeting begun "
+    "told said asked seen shown given wanted done came trouble place places words what where why".split()
 )
 #: The same for variables, parameters and fields.
 COINED_VARIABLES = frozenset(
-    "told said asked seen unseen untold paper seat aside meeting fate sight setbacks".split()
+    "told said asked seen unseen untold paper seat aside meeting fate sight setbacks begun room "
+    "given wanted done came trouble troubles place places what where why".split()
 )
 
 

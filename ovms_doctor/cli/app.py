@@ -222,7 +222,7 @@ def summary(context: typer.Context, **_: object) -> int:
 
 @app.command(cls=PanelCommand)
 def explain(
-    what: Annotated[
+    texts: Annotated[
         list[str],
         typer.Argument(
             metavar="CODE|LINE|-",
@@ -236,7 +236,7 @@ def explain(
     """Explain a code, or a line from the server's log."""
     from ovms_doctor.cli.explain import run_explain
 
-    return run_explain(" ".join(what), format_.value, no_color=no_color)
+    return run_explain(" ".join(texts), format_.value, no_color=no_color)
 
 
 @app.command(cls=PanelCommand)

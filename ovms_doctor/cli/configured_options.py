@@ -50,7 +50,7 @@ class ConfiguredOptions:
         self, path: str, table: dict[str, Any], records: Sequence[type[Any]], *, named: bool
     ) -> None:
         self.table, self.named = table, named
-        self.shown = os.path.relpath(path, working_directory()) if not named else path
+        self.label = os.path.relpath(path, working_directory()) if not named else path
         self.directory = os.path.dirname(absolute(path))
         self.options = known_options()
         self.own = {name for record in records for name in options_of(record)}
@@ -75,7 +75,7 @@ class ConfiguredOptions:
         result.update({key: values[key] for key in used})
         decided = self._adjustments()
         if parsed.get("no_ignores"):
-            decided = Adjustments(configuration=self.shown)
+            decided = Adjustments(configuration=self.label)
         result["adjustments"] = replace(decided, options=tuple(f"--{self.options[key][0]}" for key in used))
         return result
 
@@ -143,7 +143,7 @@ class ConfiguredOptions:
         return Adjustments(
             tuple(self._rules()),
             tuple(SeverityRule(code, severity) for code, severity in severities.items()),
-            configuration=self.shown,
+            configuration=self.label,
             directory=self.directory,
         )
 
@@ -173,7 +173,7 @@ class ConfiguredOptions:
                 entry.get("model"),
                 entry.get("path"),
                 expires,
-                f"{self.shown} {label}",
+                f"{self.label} {label}",
             )
 
     def _check_code(self, code: str, label: str) -> None:
@@ -183,7 +183,7 @@ class ConfiguredOptions:
             raise self._error(f"{label}: no check, no finding and no code is called {shortened(code)}")
 
     def _error(self, text: str) -> UsageError:
-        return UsageError(f"{self.shown}: {text}")
+        return UsageError(f"{self.label}: {text}")
 
 
 def known_options() -> dict[str, tuple[str, Any, Option]]:

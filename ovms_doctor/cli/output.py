@@ -154,9 +154,9 @@ class Progress:
         digits = 1 if unit == 1 << 30 else 0
         behind = f" {count / unit:.{digits}f} of {total / unit:.{digits}f} {name} {bar} {int(share * 100):3}%"
         # The end of a path is more specific than its beginning.
-        room = max(self._columns() - len(_CLOCK.format(0)) - len("downloading ") - len(behind), 12)
+        columns = max(self._columns() - len(_CLOCK.format(0)) - len("downloading ") - len(behind), 12)
         label = visible(path)
-        label = label if len(label) <= room else f"...{label[3 - room :]}"
+        label = label if len(label) <= columns else f"...{label[3 - columns :]}"
         self._write(now, f"downloading {label}{behind}")
 
     def reading(self, count: int, total: int | None) -> None:

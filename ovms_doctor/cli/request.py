@@ -221,14 +221,14 @@ class _World:
             if address.grpc:
                 raise AddressError("it is a gRPC address: name the REST port, http://HOST:PORT")
             first = fetch_metadata(address, (), self._check_options.timeout)
-            names = self._wanted(tuple(json.loads(first.config)) if first.config else ())
+            names = self._requested_names(tuple(json.loads(first.config)) if first.config else ())
             found = fetch_metadata(address, names, self._check_options.timeout)
             models = served_from_answers(found.config, found.models)
         except (MetadataUnavailableError, MetadataError, ValueError, RecursionError) as error:
             raise UsageError(f"{without_user(url)}: {error}") from None
         return models, self._release(found.version)
 
-    def _wanted(self, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _requested_names(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """Returns the models whose metadata are requested: the model that the request names, else all."""
         request = self._request
         if request is not None:

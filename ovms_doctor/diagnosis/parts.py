@@ -73,14 +73,14 @@ def settle_parts(
         questions = list(dict.fromkeys(questions))
         requested.update(questions)
         collector.begin(questions)
-        begun.append(_Portion(some, questions))
+        started.append(_Portion(some, questions))
 
     waiting = deque(_in_portions(quick))
-    begun: deque[_Portion] = deque()
-    while waiting or begun:
-        while waiting and len(begun) < _AHEAD:
+    started: deque[_Portion] = deque()
+    while waiting or started:
+        while waiting and len(started) < _AHEAD:
             begin(waiting.popleft())
-        portion = begun.popleft()
+        portion = started.popleft()
         facts.add(collector.collect(portion.questions, looked_at))
         unsettled = [again for part in portion.parts if (again := _go_on(part)) is not None]
         left -= len(portion.parts) - len(unsettled)

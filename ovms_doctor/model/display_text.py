@@ -133,9 +133,9 @@ def clip(text: str, cells: int, dots: str = "…") -> str:
     one ends in the second half of what fits."""
     if cell_len(text) <= cells:
         return text
-    room = cells - cell_len(dots)
-    kept = text[: max(room, 0)]
-    while kept and cell_len(kept) > room:
+    available = cells - cell_len(dots)
+    kept = text[: max(available, 0)]
+    while kept and cell_len(kept) > available:
         kept = kept[:-1]
     if text[len(kept) : len(kept) + 1] not in ("", " "):
         end = kept.rfind(" ")

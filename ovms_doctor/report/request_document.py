@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 Size: TypeAlias = Annotated[int, Meta(ge=0)]
 
@@ -50,7 +50,7 @@ class InputComparison(Struct, frozen=True):
     name: str
     model_name: str | None
     sent: SentTensor | None
-    wanted: WantedTensor | None
+    expected: WantedTensor | None = field(name="wanted")
     verdict: str
 
 

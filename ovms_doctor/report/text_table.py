@@ -222,12 +222,12 @@ def _first_title(findings: list[Finding]) -> str:
 
 def _pick(rows: list[Row]) -> list[Row]:
     """All that are not good, and as many good ones as fit, in their order."""
-    room = ROWS - sum(row.status != "good" for row in rows)
+    rows_left = ROWS - sum(row.status != "good" for row in rows)
     picked = []
     for row in rows:
         if row.status == "good":
-            room -= 1
-            if room < 0:
+            rows_left -= 1
+            if rows_left < 0:
                 continue
         picked.append(row)
     return picked

@@ -128,7 +128,7 @@ class Events:
         match = _BANNER.match(text)
         if match is None or thread == NO_RECORD:
             return
-        self._begin(Start(self.source, at or None, line, begun=True))
+        self._begin(Start(self.source, at or None, line, from_beginning=True))
         # 2026.3.0 is 2026.3, but 2022.3.0.1 and 2025.4.1 are releases of their own.
         self.starts[-1].release = match[1] + ("" if match[2] == ".0" else match[2])
         self.requests.restart(stamp)
@@ -148,7 +148,7 @@ class Events:
     def current(self, at: str | None, line: int) -> Start:
         """The start that a line belongs to; an excerpt begins without one."""
         if not self.starts:
-            self._begin(Start(self.source, at, line, begun=False))
+            self._begin(Start(self.source, at, line, from_beginning=False))
         start = self.starts[-1]
         start.ended_at, start.ended_line = at or start.ended_at, line
         return start
@@ -330,7 +330,7 @@ class Events:
             # Refused arguments and messages of the shell or the engine: printed without a prefix, at the very end.
             ends = True
             if not self.starts or self.starts[-1].stopping or self.starts[-1].exit or not at:
-                self._begin(Start(self.source, None, line, begun=True))
+                self._begin(Start(self.source, None, line, from_beginning=True))
         start = self.current(at, line)
         if ends:
             start.exit = True

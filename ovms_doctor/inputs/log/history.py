@@ -27,15 +27,26 @@ class Start:
     """One start of the server, while it is read."""
 
     __slots__ = (
-        "at", "begun", "ended_at", "ended_line", "errors", "exit", "last", "line", "openvino", "release",
-        "source", "started", "stopping",
+        "at",
+        "ended_at",
+        "ended_line",
+        "errors",
+        "exit",
+        "from_beginning",
+        "last",
+        "line",
+        "openvino",
+        "release",
+        "source",
+        "started",
+        "stopping",
     )  # fmt: skip
 
-    def __init__(self, source: str, at: str | None, line: int, *, begun: bool) -> None:
+    def __init__(self, source: str, at: str | None, line: int, *, from_beginning: bool) -> None:
         self.source = source
         self.at = at
         self.line = line
-        self.begun = begun
+        self.from_beginning = from_beginning
         self.release: str | None = None
         self.openvino: str | None = None
         self.started = False
@@ -52,7 +63,7 @@ class Start:
             return "exit"
         if not self.stopping:
             return "cut_off"
-        return "exit" if self.errors and not self.started and self.begun else "shutdown"
+        return "exit" if self.errors and not self.started and self.from_beginning else "shutdown"
 
     def frozen(self) -> ServerStart:
         return ServerStart(
@@ -67,7 +78,7 @@ class Start:
             ended_by=None,
             started=self.started,
             last_message=self.last[:300],
-            from_beginning=self.begun,
+            from_beginning=self.from_beginning,
         )
 
 

@@ -40,7 +40,7 @@ def message_of(request: ClientRequest, release: Release) -> InferMessage:
 def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release) -> InferMessage:
     """`handleBinaryInputs`: the buffer of each input that has no values in the JSON."""
     raw: list[bytes] = []
-    room = len(body) - end
+    remaining = len(body) - end
     offset = 0
     for tensor in message.inputs:
         position = RequestPosition(tensor.path, end + offset, tensor.name)
@@ -50,14 +50,14 @@ def _with_buffers(message: InferMessage, body: bytes, end: int, release: Release
         elif tensor.values:
             continue
         elif len(message.inputs) == 1 and tensor.datatype == "BYTES":
-            size = room
+            size = remaining
         else:
             size = _computed_size(tensor, release)
         # Until 2026.2 a negative size may wrap around to a place before the buffer.
         behind = offset + size if release.at_least(2026, 3) else (offset + size) % _SIZE
-        if behind > room:
+        if behind > remaining:
             raise StatusError("REST_BINARY_BUFFER_EXCEEDED", "", position)
-        if size > room:
+        if size > remaining:
             raise StatusError("EXCEPTION", "", position)
         raw.append(body[end + offset : end + offset + size])
         offset += size

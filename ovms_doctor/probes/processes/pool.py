@@ -58,7 +58,7 @@ class Pool:
         self._broken: ChildExit | None = None
         #: Questions that no child has yet, those that nobody has called for yet, and those of them that are answered.
         self._todo: deque[AnyQuestion] = deque()
-        self._begun: set[AnyQuestion] = set()
+        self._requested: set[AnyQuestion] = set()
         self._answered: dict[AnyQuestion, Answer | ChildExit] = {}
         #: The first message of a child process.
         self.hello: dict[str, Any] = {}
@@ -84,8 +84,8 @@ class Pool:
         ``share`` questions. Raises InterruptedRunError; then the child processes are ended.
         """
         left = set(questions)
-        self._todo.extend(question for question in questions if question not in self._begun)
-        self._begun -= left
+        self._todo.extend(question for question in questions if question not in self._requested)
+        self._requested -= left
         try:
             for question in questions:
                 if question in self._answered:
@@ -113,7 +113,7 @@ class Pool:
     ) -> None:
         """Has the children begin with questions that :meth:`answer` is given later, without waiting for them."""
         self._todo.extend(questions)
-        self._begun.update(questions)
+        self._requested.update(questions)
         self._answered.update(self._exchange(deadline, begin, refuse, share, 0.0))
 
     def _exchange(
@@ -137,7 +137,7 @@ class Pool:
             if slot.pending:
                 self._end(slot)
         self._todo.clear()
-        self._begun.clear()
+        self._requested.clear()
         self._answered.clear()
 
     def warm(self) -> None:

@@ -269,7 +269,7 @@ def _request_inputs(request: RequestInfo) -> Table:
 def _input(item: InputComparison) -> tuple[tuple[str, ...], Kind]:
     sent = "-" if item.sent is None else f"{item.sent.datatype} {list(item.sent.shape)}"
     expected = "-"
-    if item.wanted is not None:
-        expected = f"{item.wanted.datatype} {item.wanted.shape} {item.wanted.layout}".strip()
+    if item.expected is not None:
+        expected = f"{item.expected.datatype} {item.expected.shape} {item.expected.layout}".strip()
     good = item.verdict in ("", "ok")
     return (item.name, sent, expected, item.verdict or "ok"), "good" if good else "bad"
